@@ -1,0 +1,132 @@
+/**
+ * What a connector is: at most one source and one sink, each with a schema, and code that is loaded only in the pod that
+ * runs it. `./registry.ts` lists all of them; nothing else in Millrace knows a connector by name.
+ */
+import type { Logger } from 'pino';
+import type { CredentialRef } from '../crds/plan.ts';
+import type { MillraceError } from '../crds/errors.ts';
+import type { RecordMeta, RecordObject } from '../crds/value.ts';
+import type { Position, RecordBatch } from '../stream/record-batch.ts';
+
+export interface Clock {
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** Resolves after `ms`, or rejects with the signal's reason. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+export interface ConnectorContext {
+  /** Name of the source or sink in the spec, for messages. */
+  readonly name: string;
+  readonly pipeline: { readonly name: string; readonly namespace: string; readonly uid: string; readonly pid: string };
+  readonly log: Logger;
+  readonly clock: Clock;
+  /** Address on which this pod may listen. */
+  readonly bindAddress: string;
+  /** Ends when the pod stops. */
+  readonly signal: AbortSignal;
+}
+
+// -- sources -----------------------------------------------------------------------------------------------------
+
+export interface SourceConnector<Config> {
+  /**
+   * Connects and checks what can be checked (address, credentials, topic). Throws a {@link MillraceError} whose
+   * handling is `retry` for everything that a person can repair without changing the spec; the stage retries.
+   */
+  connect(config: Config, context: ConnectorContext & { readonly slots: number }): Promise<Source>;
+}
+
+export interface Source {
+  /** Opens one slot's share of the source just after `position`; without one, where the spec says (startFrom). */
+  open(slot: number, position: Position | undefined): Promise<SourceReader>;
+  close(): Promise<void>;
+}
+
+export interface SourceReader {
+  /**
+   * The next batch; waits for one. `undefined`: the source is bounded and its end is reached. The batch's buffer is
+   * valid until the next call. Throws MillraceError with handling `retry` when the source fails for now: the stage shows
+   * the condition, waits, and calls again.
+   */
+  read(signal: AbortSignal): Promise<RecordBatch | undefined>;
+  /** Everything up to `position` is stored in JetStream: commit offsets, answer requests, confirm the WAL. */
+  acknowledge(position: Position): void;
+  /** The records of a batch with `messageId` were already stored, under another position. Followed by acknowledge. */
+  duplicate?(position: Position): void;
+  /** Records at the source that are not read yet, when the source can tell. */
+  lag(): number | undefined;
+  /** Refuse new work until the edge has room (HTTP answers 429); called with false when it flows again. */
+  setBlocked?(blocked: boolean): void;
+  close(): Promise<void>;
+}
+
+// -- sinks -------------------------------------------------------------------------------------------------------
+
+export interface SinkConnector<Config> {
+  connect(config: Config, context: ConnectorContext): Promise<Sink>;
+}
+
+export interface Sink {
+  open(slot: SinkSlotId): Promise<SinkSlot>;
+  close(): Promise<void>;
+}
+
+export interface SinkSlotId {
+  readonly pipelineUid: string;
+  readonly stage: string;
+  readonly slot: number;
+}
+
+/** A contiguous range of input frames, by stream sequence, both ends included. */
+export interface BatchId {
+  readonly from: number;
+  readonly to: number;
+  /** The slot's committed position before this batch: 0 at the start. */
+  readonly after: number;
+  /** The same for every attempt at this range; different for any other range. */
+  readonly token: string;
+}
+
+/** A row that the sink will never take, with why. `row` is an index into the {@link RowBuffer}. */
+export interface Refusal {
+  readonly row: number;
+  readonly error: MillraceError;
+}
+
+export interface SinkSlot {
+  /**
+   * Where this slot's committed position lives. `commitLog`: Millrace keeps it, and logs an intent before each write.
+   * `sink`: the sink stores it in the same transaction as the rows.
+   */
+  readonly positionIn: 'commitLog' | 'sink';
+  /** The stored position (stream sequence), 0 if there is none. Only for `positionIn: 'sink'`. */
+  storedPosition(signal: AbortSignal): Promise<number>;
+  newRows(): RowBuffer;
+  /**
+   * Writes all rows, or all but the refused ones, exactly once however often it is called with the same id and rows.
+   * May be called with zero rows (then only a stored position moves). Throws MillraceError: `retry` = the loop tries
+   * again with the same arguments; `fence` = another owner has moved the position.
+   */
+  write(rows: RowBuffer, id: BatchId, signal: AbortSignal): Promise<readonly Refusal[]>;
+  close(): Promise<void>;
+}
+
+export interface RowBuffer {
+  readonly rows: number;
+  readonly bytes: number;
+  /** Encodes one row at the end. Throws MillraceError MR_RECORD_MISFIT and leaves the buffer as it was. */
+  add(value: RecordObject, meta: RecordMeta): void;
+  /** Forgets all rows and keeps the memory. */
+  clear(): void;
+}
+
+// -- registry entries --------------------------------------------------------------------------------------------
+
+/** The code of a connector, loaded by the pod that needs it. */
+export interface ConnectorModule {
+  readonly source?: SourceConnector<never>;
+  readonly sink?: SinkConnector<never>;
+}
+
+export type ResolveCredential = (ref: CredentialRef) => string;

@@ -1,0 +1,267 @@
+/**
+ * Every error that Millrace can show a person: one row, one code.
+ *
+ * The same row gives the reason of a condition, the `type` of an API problem, the type of a Temporal failure and a
+ * page in docs/reference/errors.md. A message says what must be, what is, and where; `fix` says what to do.
+ * `{name}` in a text is a parameter; {@link mr} takes exactly the parameters that the row names.
+ *
+ * `handling` says who acts on it:
+ * - `refuse`      the input is wrong; nothing is retried until the input changes
+ * - `retry`       Millrace goes on trying by itself with capped backoff and shows a condition meanwhile
+ * - `deadLetter`  one record is at fault; it becomes a dead letter and the rest goes on
+ * - `fence`       the caller is no longer the owner and must stop
+ */
+export const errorTable = {
+  // -- spec and lint ---------------------------------------------------------------------------------------------
+  MR_SPEC_INVALID: row('refuse', 422, '{path}: {problem}.', 'Correct the field and apply again.'),
+  MR_SPEC_UNKNOWN_FIELD: row('refuse', 422, '{path}: unknown field "{field}".', '{hint}'),
+  MR_SPEC_ONE_CONNECTOR: row(
+    'refuse',
+    422,
+    '{path} must name exactly one connector, but names {count} ({names}).',
+    'Keep one of: {known}.',
+  ),
+  MR_SPEC_EXPRESSION: row('refuse', 422, '{path}: expression does not compile: {problem}.', '{hint}'),
+
+  // -- API and lifecycle -----------------------------------------------------------------------------------------
+  MR_PIPELINE_NOT_FOUND: row(
+    'refuse',
+    404,
+    'There is no pipeline "{name}" in namespace "{namespace}".',
+    'List what exists with `millrace get -n {namespace}`.',
+  ),
+  MR_ENGINE_UNAVAILABLE: row(
+    'retry',
+    503,
+    'Temporal at {address} does not answer.',
+    'Running pipelines go on moving records; changes wait until Temporal is back.',
+  ),
+  MR_KUBERNETES_REFUSED: row(
+    'refuse',
+    422,
+    'Kubernetes refused {object}: {problem}.',
+    'Correct what the message names; the next generation is tried at once.',
+  ),
+  MR_SECRET_MISSING: row(
+    'retry',
+    409,
+    '{kind} "{name}" in namespace "{namespace}" must have key "{key}", but {problem}.',
+    'Create it; Millrace goes on by itself.',
+  ),
+  MR_WORKLOAD_NOT_READY: row(
+    'retry',
+    503,
+    '{stage} has {ready} of {wanted} pods ready: {why}.',
+    'See `millrace logs` for the stage; Millrace goes on waiting.',
+  ),
+
+  // -- sources ---------------------------------------------------------------------------------------------------
+  MR_SOURCE_UNREACHABLE: row(
+    'retry',
+    503,
+    'Source "{source}" cannot reach {server}: {problem}.',
+    'Check the address, DNS and network policy; Millrace retries by itself.',
+  ),
+  MR_SOURCE_AUTH_REJECTED: row(
+    'retry',
+    401,
+    '{server} rejected the credentials of source "{source}".',
+    'Check user, mechanism and Secret; Millrace retries by itself.',
+  ),
+  MR_SOURCE_TOPIC_MISSING: row(
+    'retry',
+    404,
+    'Topic "{topic}" of source "{source}" does not exist at {server}.',
+    'Create the topic or correct the name; Millrace retries by itself.',
+  ),
+  MR_SOURCE_POSITION_LOST: row(
+    'retry',
+    410,
+    'Source "{source}" no longer has {position}; the oldest it still has is {oldest}.',
+    'Records between them are gone at the source. Set `onPositionLost` in the source to go on from the oldest.',
+  ),
+
+  // -- streams ---------------------------------------------------------------------------------------------------
+  MR_STREAM_UNAVAILABLE: row(
+    'retry',
+    503,
+    'JetStream at {server} does not answer: {problem}.',
+    'Check nats-server; Millrace retries by itself and loses nothing.',
+  ),
+  MR_STREAM_MISSING: row(
+    'retry',
+    404,
+    'Stream "{stream}" does not exist.',
+    'It is made when the pipeline is provisioned; see the operation in Temporal.',
+  ),
+  MR_EDGE_FULL: row(
+    'retry',
+    429,
+    'Edge "{edge}" is full ({bytes} bytes).',
+    'The stage that reads it is slower than its source, or stopped; the source waits and nothing is lost.',
+  ),
+  MR_OWNERSHIP_LOST: row(
+    'fence',
+    409,
+    '{writer} is owned by another pod now (expected sequence {expected}).',
+    'Nothing to do: the new owner goes on from the stored position.',
+  ),
+  MR_FRAME_CORRUPT: row(
+    'refuse',
+    500,
+    'Frame {sequence} of {stream} does not decode: {problem}.',
+    'The stream was written by something else or damaged; keep a copy and report it.',
+  ),
+
+  // -- records ---------------------------------------------------------------------------------------------------
+  MR_RECORD_TOO_LARGE: row(
+    'deadLetter',
+    413,
+    'The record has {bytes} bytes; the limit is {limit}.',
+    'Raise max_payload of NATS, or make the record smaller.',
+  ),
+  MR_RECORD_NOT_JSON: row(
+    'deadLetter',
+    422,
+    'The value must be a JSON object: {problem}.',
+    'Correct the producer and replay.',
+  ),
+  MR_RECORD_MISFIT: row(
+    'deadLetter',
+    422,
+    'Field "{field}" must be {wanted}, but is {actual}.',
+    'Correct the producer or the schema and replay.',
+  ),
+  MR_RECORD_EXPRESSION: row(
+    'deadLetter',
+    422,
+    'Step "{step}" failed on this record: {problem}.',
+    'Guard the expression with has() or correct the producer, and replay.',
+  ),
+  MR_RECORD_REFUSED: row(
+    'deadLetter',
+    422,
+    'Sink "{sink}" refused the record: {problem}.',
+    'Correct the record or the table and replay.',
+  ),
+
+  // -- sinks -----------------------------------------------------------------------------------------------------
+  MR_SINK_UNREACHABLE: row(
+    'retry',
+    503,
+    'Sink "{sink}" cannot reach {server}: {problem}.',
+    'Check the address, DNS and network policy; Millrace retries by itself.',
+  ),
+  MR_SINK_AUTH_REJECTED: row(
+    'retry',
+    401,
+    '{server} rejected the user of sink "{sink}".',
+    'Check user and Secret; Millrace retries by itself.',
+  ),
+  MR_SINK_TABLE_MISSING: row(
+    'retry',
+    404,
+    'Table {table} of sink "{sink}" does not exist at {server}.',
+    'Create it, or let Millrace do so with `createTable`; Millrace retries by itself.',
+  ),
+  MR_SINK_TABLE_UNFIT: row('retry', 409, 'Table {table} of sink "{sink}" does not fit: {problem}.', '{hint}'),
+  MR_SINK_BUSY: row(
+    'retry',
+    429,
+    'Sink "{sink}" at {server} asks to wait: {problem}.',
+    'Millrace slows down and retries by itself.',
+  ),
+
+  // -- local stack -----------------------------------------------------------------------------------------------
+  MR_BINARY_MISSING: row('refuse', 500, '{binary} {version} is not here and could not be made: {problem}.', '{hint}'),
+  MR_PORT_IN_USE: row(
+    'refuse',
+    409,
+    'Port {port} for {part} is in use by {owner}.',
+    'Stop it, or choose another with {flag}.',
+  ),
+  MR_PART_FAILED: row('refuse', 500, '{part} did not become ready: {problem}.', 'Its log is {log}.'),
+} as const satisfies Record<`MR_${string}`, ErrorRow>;
+
+export type Handling = 'refuse' | 'retry' | 'deadLetter' | 'fence';
+
+export interface ErrorRow {
+  readonly handling: Handling;
+  /** HTTP status of the API problem. */
+  readonly http: number;
+  readonly message: string;
+  readonly fix: string;
+}
+
+export type ErrorCode = keyof typeof errorTable;
+
+type ParamNames<T extends string> = T extends `${string}{${infer P}}${infer Rest}` ? P | ParamNames<Rest> : never;
+type Params<C extends ErrorCode> = Record<
+  ParamNames<(typeof errorTable)[C]['message']> | ParamNames<(typeof errorTable)[C]['fix']>,
+  string | number
+>;
+
+/** An error from the table. `message` begins with the code; `fix` is what a person should do. */
+export class MillraceError extends Error {
+  override readonly name = 'MillraceError';
+  readonly code: ErrorCode;
+  readonly params: Readonly<Record<string, string | number>>;
+  readonly fix: string;
+
+  constructor(code: ErrorCode, params: Readonly<Record<string, string | number>>, options?: ErrorOptions) {
+    super(`${code}: ${fill(errorTable[code].message, params)}`, options);
+    this.code = code;
+    this.params = params;
+    this.fix = fill(errorTable[code].fix, params);
+  }
+
+  get handling(): Handling {
+    return errorTable[this.code].handling;
+  }
+
+  get http(): number {
+    return errorTable[this.code].http;
+  }
+
+  /** The reason of a condition: `MR_SINK_AUTH_REJECTED` → `SinkAuthRejected`. */
+  get reason(): string {
+    return reasonOf(this.code);
+  }
+
+  /** The sentence without its code, followed by what to do: what a condition's message shows. */
+  get sentence(): string {
+    return `${fill(errorTable[this.code].message, this.params)} ${this.fix}`.trim();
+  }
+}
+
+/** Makes an error of the table. */
+export function mr<C extends ErrorCode>(code: C, params: Params<C>, options?: ErrorOptions): MillraceError {
+  return new MillraceError(code, params, options);
+}
+
+/** `MR_SINK_AUTH_REJECTED` → `SinkAuthRejected`. */
+export function reasonOf(code: ErrorCode): string {
+  return code
+    .slice(3)
+    .split('_')
+    .map((word) => word.charAt(0) + word.slice(1).toLowerCase())
+    .join('');
+}
+
+/** The text of any thrown thing, for a `problem` parameter. */
+export function problemOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Closes a switch over a union: the compiler refuses a forgotten member. */
+export function assertNever(value: never): never {
+  throw new TypeError(`unexpected value: ${JSON.stringify(value)}`);
+}
+
+function row<const M extends string, const F extends string>(handling: Handling, http: number, message: M, fix: F) {
+  return { handling, http, message, fix } as const;
+}
+
+function fill(template: string, params: Readonly<Record<string, string | number>>): string {
+  return template.replaceAll(/\{(\w+)\}/g, (_, name: string) => String(params[name] ?? `{${name}}`));
+}

@@ -1,0 +1,114 @@
+/**
+ * Names of everything that belongs to a pipeline. One place, so that each is derived and none is remembered.
+ *
+ * `pid` = `<name>-<first 6 hex of sha256(uid)>`: readable, and different for a pipeline that was deleted and made again.
+ */
+import { createHash } from 'node:crypto';
+
+export const group = 'millrace.io';
+export const version = 'v1alpha1';
+export const apiVersion = `${group}/${version}`;
+export const kind = 'Pipeline';
+export const plural = 'pipelines';
+
+/** Removed by the last act of teardown. */
+export const finalizer = `${group}/cleanup`;
+
+/** Server-side apply: one name for each writer. */
+export const fieldManagers = {
+  /** Workloads and other owned objects. */
+  lifecycle: 'millrace-lifecycle',
+  /** status: everything but what the controller owns. */
+  status: 'millrace-status',
+  /** status.conditions Ready, SourceConnected, SinkConnected, Flowing, DeadLettersEmpty, and status.deadLetters. */
+  controller: 'millrace-controller',
+  api: 'millrace-api',
+  cli: 'millrace-cli',
+} as const;
+
+export const labels = {
+  pipeline: `${group}/pipeline`,
+  pipelineUid: `${group}/pipeline-uid`,
+  pipelineNamespace: `${group}/pipeline-namespace`,
+  stage: `${group}/stage`,
+  managedBy: 'app.kubernetes.io/managed-by',
+  partOf: 'app.kubernetes.io/part-of',
+} as const;
+
+export const annotations = {
+  /** Sequence of the operation that wrote an object last: an older operation must not overwrite it. */
+  opSeq: `${group}/op-seq`,
+  generation: `${group}/generation`,
+  specHash: `${group}/spec-hash`,
+} as const;
+
+export function pidOf(name: string, uid: string): string {
+  return `${name}-${createHash('sha256').update(uid).digest('hex').slice(0, 6)}`;
+}
+
+/** The pipeline's own namespace (isolation: Namespace). */
+export function namespaceOf(pid: string): string {
+  return `pipeline-${pid}`;
+}
+
+/** Stream of an edge. */
+export function edgeStream(pid: string, edge: string): string {
+  return `mr-${pid}-${edge}`;
+}
+
+/** Subject of the frames that `writer` appends to `shard`. */
+export function frameSubject(pid: string, edge: string, shard: number, writer: string): string {
+  return `mr.${pid}.${edge}.${shard}.${writer}`;
+}
+
+/** Everything a reader of `shard` sees, in one order. */
+export function shardSubjects(pid: string, edge: string, shard: number): string {
+  return `mr.${pid}.${edge}.${shard}.>`;
+}
+
+/** A writer of an edge: slot `slot` of source or stage `owner`. */
+export function writerName(owner: string, slot: number): string {
+  return `${owner}-${slot}`;
+}
+
+/** The edge on which sinks keep their intents and committed positions. */
+export const commitsEdge = 'commits';
+/** The edge of dead letters. */
+export const deadEdge = 'dead';
+
+export function commitSubject(pid: string, stage: string, slot: number): string {
+  return `mr.${pid}.${commitsEdge}.${stage}.${slot}`;
+}
+
+/** Shared by all pipelines: leases of slots, and the last report of each pod. Both in memory. */
+export const leaseStream = 'mr-leases';
+export const reportStream = 'mr-reports';
+
+export function leaseSubject(pid: string, stage: string, slot: number): string {
+  return `mr-lease.${pid}.${stage}.${slot}`;
+}
+
+export function reportSubject(pid: string, stage: string, pod: string): string {
+  return `mr-report.${pid}.${stage}.${pod}`;
+}
+
+/** The immutable ConfigMap with the plan of one generation. */
+export function planConfigMap(generation: number): string {
+  return `plan-g${generation}`;
+}
+
+/** The Secret with the copied keys that a spec refers to. Keys: `secret.<name>.<key>`, `configMap.<name>.<key>`. */
+export const credentialsSecret = 'credentials';
+
+export function credentialKey(ref: { kind: 'secret' | 'configMap'; name: string; key: string }): string {
+  return `${ref.kind}.${ref.name}.${ref.key}`;
+}
+
+/** Temporal workflow id of a pipeline's entity. */
+export function entityWorkflowId(namespace: string, name: string, uid: string): string {
+  return `pipeline/${namespace}/${name}/${uid}`;
+}
+
+export function operationWorkflowId(entityId: string, seq: number, operation: string, generation: number): string {
+  return `${entityId}/op/${seq}-${operation}-g${generation}`;
+}

@@ -1,0 +1,46 @@
+/** nats-server with JetStream on loopback: every acknowledged message is on disk (`sync_interval: always`). */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { resolveBinary } from '../binaries/resolve.ts';
+import { startProcess, type RunningProcess } from '../process.ts';
+
+export interface NatsOptions {
+  /** Store, configuration and log live here. */
+  readonly dir: string;
+  readonly port: number;
+  readonly monitorPort: number;
+  /** Default 20 GiB; set below the volume, because a full volume hangs JetStream without an error. */
+  readonly maxFileBytes?: number;
+  readonly logFile?: string;
+}
+
+export interface Nats extends RunningProcess {
+  readonly url: string;
+}
+
+export async function startNats(options: NatsOptions): Promise<Nats> {
+  await mkdir(options.dir, { recursive: true });
+  const config = join(options.dir, 'nats.conf');
+  await writeFile(
+    config,
+    `listen: "127.0.0.1:${options.port}"
+http: "127.0.0.1:${options.monitorPort}"
+server_name: local
+max_payload: 8MB
+jetstream {
+  store_dir: "${join(options.dir, 'store')}"
+  max_file_store: ${options.maxFileBytes ?? 20 * 2 ** 30}
+  max_memory_store: 268435456
+  sync_interval: always
+}
+`,
+  );
+  const running = await startProcess({
+    name: 'nats-server',
+    command: await resolveBinary('nats-server'),
+    args: ['--config', config],
+    logFile: options.logFile ?? join(options.dir, 'nats.log'),
+    ready: async () => (await fetch(`http://127.0.0.1:${options.monitorPort}/healthz`)).ok,
+  });
+  return { ...running, url: `nats://127.0.0.1:${options.port}` };
+}
