@@ -1,0 +1,94 @@
+/** What a person writes under `clickhouse:` in a sink. */
+import { z } from 'zod';
+import { durationField, referenceText } from '../../crds/fields.ts';
+
+const identifier = (description: string) =>
+  z
+    .string()
+    .min(1)
+    .max(200)
+    .regex(/^[^`\\]+$/)
+    .describe(`${description} Without back-quote and backslash.`);
+
+const column = z
+  .strictObject({
+    name: identifier('Name of the column; the field of the record with the same name goes there.'),
+    type: z
+      .string()
+      .min(1)
+      .max(500)
+      .describe('Type as ClickHouse writes it, for example String, Nullable(Int64), DateTime64(3).'),
+  })
+  .describe('One column of the table to create.');
+
+const createTable = z
+  .strictObject({
+    columns: z.array(column).min(1).max(1000).describe('Columns, in order.'),
+    orderBy: z
+      .array(z.string().min(1).max(500))
+      .max(50)
+      .default([])
+      .describe('Sorting key: columns or ClickHouse expressions. Empty: no order.'),
+    partitionBy: z
+      .string()
+      .min(1)
+      .max(1000)
+      .optional()
+      .describe('Partition key: a ClickHouse expression, for example toYYYYMM(at).'),
+    engine: z
+      .string()
+      .min(1)
+      .max(500)
+      .default('MergeTree')
+      .describe('Table engine of the MergeTree family, with its arguments if it has any.'),
+  })
+  .describe('Creates the table if it does not exist. Never alters one that does.');
+
+const setting = z
+  .strictObject({
+    name: z
+      .string()
+      .max(100)
+      .regex(/^[a-z][a-z0-9_]*$/)
+      .describe('Name of the ClickHouse setting.'),
+    value: z.string().max(500).describe('Value of the setting, as text.'),
+  })
+  .describe('One ClickHouse setting.');
+
+const tls = z
+  .strictObject({
+    ca: referenceText(
+      'Certificates, in PEM, of the authorities that may have signed the server certificate.',
+    ).optional(),
+    insecureSkipVerify: z
+      .boolean()
+      .default(false)
+      .describe('Accept any server certificate. For trials only: the connection can then be read by others.'),
+  })
+  .describe('How to verify the server when the url begins with https.');
+
+export const clickhouseSinkSpec = z
+  .strictObject({
+    url: referenceText('Address of the HTTP interface, for example http://clickhouse:8123 or https://ch:8443.'),
+    database: identifier('Database of the table.').default('default'),
+    table: identifier('Table that receives the rows. Its columns are read when the sink starts.'),
+    username: referenceText('User of ClickHouse.').default('default'),
+    password: referenceText('Password of the user. Use a secret reference.').optional(),
+    createTable: createTable.optional(),
+    compression: z
+      .enum(['None', 'Gzip'])
+      .default('None')
+      .describe('Compression of request bodies. Gzip costs CPU and saves network.'),
+    requestTimeout: durationField('How long one request may take before it is tried again.').default('60s'),
+    settings: z
+      .array(setting)
+      .max(50)
+      .default([])
+      .describe('More settings for the insert, by name. Those that keep an insert exactly once cannot be changed.')
+      .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] }),
+    tls: tls.optional(),
+  })
+  .describe('Writes records as rows of a ClickHouse table, each exactly once.');
+
+export type ClickHouseSinkConfig = z.infer<typeof clickhouseSinkSpec>;
+export type CreateTable = z.infer<typeof createTable>;

@@ -1,0 +1,61 @@
+/** What a person writes under `postgres:` in a sink. */
+import { z } from 'zod';
+import { durationField, referenceText } from '../../crds/fields.ts';
+
+const identifier = (description: string) => z.string().min(1).max(63).describe(description);
+
+const column = z
+  .strictObject({
+    name: identifier('Name of the column; the field of the record with the same name goes there.'),
+    type: z
+      .string()
+      .min(1)
+      .max(200)
+      .describe('Type and constraints as PostgreSQL writes them, for example text, bigint not null, timestamptz.'),
+  })
+  .describe('One column of the table to create.');
+
+const createTable = z
+  .strictObject({
+    columns: z.array(column).min(1).max(1000).describe('Columns, in order.'),
+    primaryKey: z.array(identifier('Name of a column.')).max(32).default([]).describe('Columns of the primary key.'),
+  })
+  .describe('Creates the table if it does not exist. Never alters one that does.');
+
+const tls = z
+  .strictObject({
+    mode: z
+      .enum(['Disable', 'Require', 'VerifyCa', 'VerifyFull'])
+      .default('VerifyFull')
+      .describe(
+        'Disable: no TLS. Require: TLS with any certificate. VerifyCa: signed by a known authority. VerifyFull: and for this host.',
+      ),
+    ca: referenceText(
+      'Certificates, in PEM, of the authorities that may have signed the server certificate.',
+    ).optional(),
+  })
+  .describe('TLS to the server.');
+
+export const postgresSinkSpec = z
+  .strictObject({
+    host: referenceText('Host name or address of the server.'),
+    port: z.int().min(1).max(65535).default(5432).describe('Port of the server.'),
+    database: referenceText('Database to connect to.').default('postgres'),
+    username: referenceText('User of PostgreSQL.').default('postgres'),
+    password: referenceText('Password of the user. Use a secret reference.').optional(),
+    tls: tls.default({ mode: 'Disable' }),
+    schema: identifier('Schema of the table and of the table millrace_positions.').default('public'),
+    table: identifier('Table that receives the rows. Its columns are read when the sink starts.'),
+    upsertKey: z
+      .array(identifier('Name of a column.'))
+      .max(32)
+      .default([])
+      .describe(
+        'Columns of a unique key: a record whose key exists replaces the row. Empty: each record is a new row.',
+      ),
+    createTable: createTable.optional(),
+    statementTimeout: durationField('How long one transaction may take before it is tried again.').default('60s'),
+  })
+  .describe('Writes records as rows of a PostgreSQL table, each exactly once.');
+
+export type PostgresSinkConfig = z.infer<typeof postgresSinkSpec>;
