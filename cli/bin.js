@@ -1,0 +1,41 @@
+#!/usr/bin/env node
+/**
+ * The `millrace` bin. Plain JavaScript, because the Node that starts it may be as old as 20: it only looks for a
+ * Node 24 (this one, else the `node` package among the dependencies) and hands over to millrace.ts.
+ */
+import { spawn } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const program = new URL('./millrace.ts', import.meta.url);
+
+if (Number.parseInt(process.versions.node, 10) >= 24) {
+  const { main } = await import(program.href);
+  await main(process.argv.slice(2));
+} else {
+  handOver(node24());
+}
+
+function node24() {
+  try {
+    return join(dirname(createRequire(import.meta.url).resolve('node/package.json')), 'bin', 'node');
+  } catch {
+    process.stderr.write(
+      `millrace needs Node 24 or newer; this is ${process.versions.node}. Install it, or run \`npm ci\`.\n`,
+    );
+    process.exit(1);
+  }
+}
+
+function handOver(node) {
+  const child = spawn(node, [fileURLToPath(program), ...process.argv.slice(2)], { stdio: 'inherit' });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  child.once('error', (error) => {
+    process.stderr.write(`millrace cannot start ${node}: ${error.message}\n`);
+    process.exit(1);
+  });
+  child.once('exit', (code, signal) => {
+    process.exitCode = code ?? 128 + (signal === 'SIGINT' ? 2 : 15);
+  });
+}

@@ -1,0 +1,98 @@
+/**
+ * All commands: one line each. The code of a command is loaded when it is asked for, so that `millrace --help` and
+ * `millrace lint` never pay for the Kubernetes client.
+ */
+import type { Command } from 'commander';
+
+export interface CommandEntry {
+  readonly name: string;
+  readonly group: string;
+  readonly summary: string;
+  readonly load: () => Promise<Command>;
+}
+
+const pipelines = 'Pipelines:';
+const files = 'Files:';
+const stack = 'Local stack:';
+const processes = 'Processes (started by the chart and by `millrace dev`):';
+
+export const commands: readonly CommandEntry[] = [
+  {
+    name: 'apply',
+    group: pipelines,
+    summary: 'Create or change pipelines from a file',
+    load: async () => (await import('./commands/apply.ts')).applyCommand(),
+  },
+  {
+    name: 'get',
+    group: pipelines,
+    summary: 'List pipelines, or print one',
+    load: async () => (await import('./commands/get.ts')).getCommand(),
+  },
+  {
+    name: 'describe',
+    group: pipelines,
+    summary: 'Say what a pipeline does, and why it does not',
+    load: async () => (await import('./commands/describe.ts')).describeCommand(),
+  },
+  {
+    name: 'pause',
+    group: pipelines,
+    summary: 'Stop moving records at once and keep everything',
+    load: async () => (await import('./commands/pause.ts')).pauseCommand(),
+  },
+  {
+    name: 'resume',
+    group: pipelines,
+    summary: 'Go on from where it was paused',
+    load: async () => (await import('./commands/pause.ts')).resumeCommand(),
+  },
+  {
+    name: 'delete',
+    group: pipelines,
+    summary: 'Drain a pipeline and take it down',
+    load: async () => (await import('./commands/delete.ts')).deleteCommand(),
+  },
+  {
+    name: 'logs',
+    group: pipelines,
+    summary: "Print the logs of a pipeline's pods",
+    load: async () => (await import('./commands/logs.ts')).logsCommand(),
+  },
+  {
+    name: 'lint',
+    group: files,
+    summary: 'Check files without a cluster',
+    load: async () => (await import('./commands/lint.ts')).lintCommand(),
+  },
+  {
+    name: 'dev',
+    group: stack,
+    summary: 'Run the whole stack on this machine',
+    load: async () => (await import('./commands/dev.ts')).devCommand(),
+  },
+  {
+    name: 'worker',
+    group: processes,
+    summary: 'Run a worker of a pipeline: ingestor or sink',
+    load: async () => (await import('./commands/run.ts')).workerCommand(),
+  },
+  {
+    name: 'controller',
+    group: processes,
+    summary: 'Run the controller',
+    load: async () => (await import('./commands/run.ts')).controllerCommand(),
+  },
+  {
+    name: 'lifecycle',
+    group: processes,
+    summary: 'Run the lifecycle worker',
+    load: async () => (await import('./commands/run.ts')).lifecycleCommand(),
+  },
+  {
+    name: 'api',
+    group: processes,
+    summary: 'Run the REST API',
+    load: async () => (await import('./commands/run.ts')).apiCommand(),
+  },
+];

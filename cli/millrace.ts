@@ -1,0 +1,56 @@
+#!/usr/bin/env node
+/**
+ * The `millrace` command.
+ *
+ * stdout carries data, stderr words for people; exit codes are in `./exit.ts`, commands in `./commands.ts`.
+ */
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { z } from 'zod';
+import { commands, type CommandEntry } from './commands.ts';
+import { failureOf } from './exit.ts';
+
+/** Runs one command line and leaves its exit code in `process.exitCode`. */
+export async function main(args: readonly string[]): Promise<void> {
+  try {
+    const program = await programFor(args);
+    await program.parseAsync(args, { from: 'user' });
+  } catch (error) {
+    const failure = failureOf(error);
+    if (failure.text !== null) process.stderr.write(`${failure.text}\n`);
+    process.exitCode = failure.exitCode;
+  }
+}
+
+/** The program with the code of the one command that `args` name; the others are only listed. */
+async function programFor(args: readonly string[]): Promise<Command> {
+  const [first, second] = args.filter((arg) => !arg.startsWith('-'));
+  const wanted = first === 'help' ? second : first;
+  const program = new Command('millrace')
+    .description('Streaming pipelines on Kubernetes.')
+    .version(packageVersion(), '-V, --version')
+    .showHelpAfterError('(see --help)')
+    .exitOverride();
+  for (const entry of commands) {
+    const command = entry.name === wanted ? await entry.load() : listed(entry);
+    program.addCommand(overrideExit(command.summary(entry.summary).helpGroup(entry.group)));
+  }
+  return program;
+}
+
+function listed(entry: CommandEntry): Command {
+  return new Command(entry.name);
+}
+
+/** addCommand, unlike command(), does not hand `exitOverride` down. */
+function overrideExit(command: Command): Command {
+  for (const sub of command.commands) overrideExit(sub);
+  return command.exitOverride().showHelpAfterError('(see --help)');
+}
+
+function packageVersion(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return z.object({ version: z.string() }).parse(JSON.parse(text)).version;
+}
+
+if (import.meta.main) await main(process.argv.slice(2));
