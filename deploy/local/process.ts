@@ -28,6 +28,8 @@ export interface ProcessOptions {
   readonly graceMs?: number;
   readonly uid?: number;
   readonly gid?: number;
+  /** Called at once when the process exists, before it is ready: whoever must clean up after a crash notes the pid. */
+  readonly onSpawn?: (pid: number) => void;
 }
 
 export interface RunningProcess {
@@ -47,6 +49,7 @@ const pollMs = 50;
 export async function startProcess(options: ProcessOptions): Promise<RunningProcess> {
   const child = await spawnLogged(options);
   const running = watch(child, options);
+  options.onSpawn?.(running.pid);
   if (options.ready) await untilReady(running, options, options.ready);
   return running;
 }
@@ -111,7 +114,11 @@ function watch(child: ChildProcess, options: ProcessOptions): RunningProcess {
   };
 }
 
-async function untilReady(running: RunningProcess, options: ProcessOptions, ready: () => Promise<boolean>): Promise<void> {
+async function untilReady(
+  running: RunningProcess,
+  options: ProcessOptions,
+  ready: () => Promise<boolean>,
+): Promise<void> {
   const deadline = Date.now() + (options.readyTimeoutMs ?? 30_000);
   let last = 'it did not answer';
   while (Date.now() < deadline) {

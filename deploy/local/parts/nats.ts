@@ -2,7 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { resolveBinary } from '../binaries/resolve.ts';
-import { startProcess, type RunningProcess } from '../process.ts';
+import { startProcess, type ProcessOptions, type RunningProcess } from '../process.ts';
 
 export interface NatsOptions {
   /** Store, configuration and log live here. */
@@ -12,6 +12,7 @@ export interface NatsOptions {
   /** Default 20 GiB; set below the volume, because a full volume hangs JetStream without an error. */
   readonly maxFileBytes?: number;
   readonly logFile?: string;
+  readonly onSpawn?: ProcessOptions['onSpawn'];
 }
 
 export interface Nats extends RunningProcess {
@@ -41,6 +42,7 @@ jetstream {
     args: ['--config', config],
     logFile: options.logFile ?? join(options.dir, 'nats.log'),
     ready: async () => (await fetch(`http://127.0.0.1:${options.monitorPort}/healthz`)).ok,
+    ...(options.onSpawn ? { onSpawn: options.onSpawn } : {}),
   });
   return { ...running, url: `nats://127.0.0.1:${options.port}` };
 }

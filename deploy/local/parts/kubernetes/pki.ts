@@ -1,0 +1,106 @@
+/**
+ * Keys and certificates of the local control plane.
+ *
+ * K1  They are made once for a data directory and kept, so a kubeconfig stays good over restarts.
+ * K2  The directory and every private key are readable by their owner only.
+ */
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { makeAuthority, makeLeaf, type KeyAndCertificate } from './certificate.ts';
+
+export interface Pki {
+  readonly dir: string;
+  readonly caFile: string;
+  /** The authority's certificate, PEM. */
+  readonly ca: string;
+  readonly serviceAccountKeyFile: string;
+  readonly serviceAccountPublicFile: string;
+  readonly server: KeyFiles;
+  /** system:masters, for people and for the local stack. */
+  readonly admin: KeyFiles;
+  readonly controllerManager: KeyFiles;
+  readonly scheduler: KeyFiles;
+}
+
+export interface KeyFiles extends KeyAndCertificate {
+  readonly keyFile: string;
+  readonly certificateFile: string;
+}
+
+const leaves = {
+  server: {
+    subject: { commonName: 'kube-apiserver' },
+    usage: ['server', 'client'],
+    names: ['127.0.0.1', '10.96.0.1', 'localhost', 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc'],
+  },
+  admin: { subject: { commonName: 'millrace-admin', organization: 'system:masters' }, usage: ['client'] },
+  // One identity for all controllers needs more than the role system:kube-controller-manager grants.
+  controllerManager: {
+    subject: { commonName: 'system:kube-controller-manager', organization: 'system:masters' },
+    usage: ['client'],
+  },
+  scheduler: { subject: { commonName: 'system:kube-scheduler' }, usage: ['client'] },
+} as const;
+
+/** The PKI in `dir`, made when it is not there. */
+export async function ensurePki(dir: string, now: Date): Promise<Pki> {
+  try {
+    return await readPki(dir);
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+  // Made beside and moved, so that a crash never leaves half a PKI.
+  const beside = `${dir}.new`;
+  await rm(beside, { recursive: true, force: true });
+  await writePki(beside, now);
+  await rm(dir, { recursive: true, force: true });
+  await mkdir(dirname(dir), { recursive: true });
+  await rename(beside, dir);
+  return readPki(dir);
+}
+
+async function writePki(dir: string, now: Date): Promise<void> {
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  const write = (file: string, content: string) => writeFile(join(dir, file), content, { mode: 0o600 });
+  const authority = makeAuthority({ commonName: 'millrace-local' }, now);
+  await write('ca.crt', authority.certificate);
+  for (const [name, leaf] of Object.entries(leaves)) {
+    const made = makeLeaf(authority, leaf, now);
+    await write(`${name}.key`, made.key);
+    await write(`${name}.crt`, made.certificate);
+  }
+  const serviceAccounts = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  await write('service-accounts.key', serviceAccounts.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
+  await write('service-accounts.pub', serviceAccounts.publicKey.export({ type: 'spki', format: 'pem' }).toString());
+}
+
+async function readPki(dir: string): Promise<Pki> {
+  const caFile = join(dir, 'ca.crt');
+  return {
+    dir,
+    caFile,
+    ca: await readFile(caFile, 'utf8'),
+    serviceAccountKeyFile: join(dir, 'service-accounts.key'),
+    serviceAccountPublicFile: join(dir, 'service-accounts.pub'),
+    server: await readKeyFiles(dir, 'server'),
+    admin: await readKeyFiles(dir, 'admin'),
+    controllerManager: await readKeyFiles(dir, 'controllerManager'),
+    scheduler: await readKeyFiles(dir, 'scheduler'),
+  };
+}
+
+async function readKeyFiles(dir: string, name: keyof typeof leaves): Promise<KeyFiles> {
+  const keyFile = join(dir, `${name}.key`);
+  const certificateFile = join(dir, `${name}.crt`);
+  return {
+    keyFile,
+    certificateFile,
+    key: await readFile(keyFile, 'utf8'),
+    certificate: await readFile(certificateFile, 'utf8'),
+  };
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}
