@@ -82,10 +82,12 @@ export async function startApiserver(plane: ControlPlane): Promise<RunningProces
 export async function startControllerManager(plane: ControlPlane): Promise<RunningProcess> {
   const { pki } = plane;
   const kubeconfig = await componentKubeconfig(plane, 'controller-manager', pki.controllerManager);
+  const access = { url: apiserverUrl(plane), ca: pki.ca, user: pki.admin };
+  const serviceAccount = '/api/v1/namespaces/default/serviceaccounts/default';
   return start(plane, 'kube-controller-manager', {
     args: [
       `--kubeconfig=${kubeconfig}`,
-      '--controllers=*,-endpoint-controller,-endpointslice-controller,-endpointslicemirroring-controller',
+      '--controllers=*,-endpoints-controller,-endpointslice-controller,-endpointslice-mirroring-controller',
       '--leader-elect=false',
       '--use-service-account-credentials=false',
       '--kube-api-qps=300',
@@ -94,6 +96,8 @@ export async function startControllerManager(plane: ControlPlane): Promise<Runni
       `--root-ca-file=${pki.caFile}`,
       '--secure-port=0',
     ],
+    // The API admits no pod before the controllers have made its namespace's service account.
+    ready: async () => (await requestApi(access, 'GET', serviceAccount)).status === 200,
   });
 }
 
