@@ -1,0 +1,29 @@
+/** Small parts for tests of the lifecycle: each names only what matters. */
+import type { PipelineRef, SpecSummary } from '../../crds/lifecycle.ts';
+import type { Failure } from '../../workflows/state.ts';
+
+export const pipeline: PipelineRef = { namespace: 'shop', name: 'orders', uid: '7b1c2d3e-0000-4000-8000-000000000001' };
+
+export function spec(some: Partial<SpecSummary> = {}): SpecSummary {
+  return {
+    generation: 1,
+    deleting: false,
+    desiredState: 'Running',
+    deletionPolicy: 'Drain',
+    isolation: 'Namespace',
+    workloadNamespace: 'pipeline-orders-abc123',
+    pid: 'orders-abc123',
+    kinds: ['clickhouse', 'kafka'],
+    description: 'kafka → clickhouse',
+    stages: [
+      { name: 'ingestor-orders', kind: 'ingestor', replicas: 1 },
+      { name: 'sink-warehouse', kind: 'sink', replicas: 1 },
+    ],
+    opSeq: 0,
+    ...some,
+  };
+}
+
+export function failure(operation: Failure['operation'], generation: number): Failure {
+  return { operation, generation, code: 'MR_SPEC_INVALID', message: 'not valid', at: '2026-01-01T00:00:00Z' };
+}

@@ -1,0 +1,187 @@
+/**
+ * What the entity workflow of a pipeline remembers: intents, what was done, what is being done. Plain JSON, a few KB.
+ *
+ * L1  `wanted.generation` never falls and `wanted.deleting` never goes back: signals may repeat and arrive in any order.
+ * L2  `seen` is what the resource said when it was read last; `seen.generation` may be above `wanted.generation`.
+ * L3  At most one operation runs; its `seq` is higher than that of every operation before it.
+ */
+import type { DesiredState } from '../crds/plan.ts';
+import type { OperationKind, PipelineRef, SpecSummary } from '../crds/lifecycle.ts';
+
+/** Version of this shape: `migrate` knows all earlier ones. */
+export const stateVersion = 1;
+
+/** What the cluster looks like, as far as finished operations tell. */
+export type Actual =
+  /** Nothing was ever made. */
+  | { readonly is: 'absent' }
+  /** An operation was cut short or failed: anything may be there. */
+  | { readonly is: 'unfinished'; readonly provisioned: boolean }
+  /** `generation` is carried out and in this state. */
+  | { readonly is: DesiredState; readonly generation: number }
+  /** Torn down, finalizer removed. */
+  | { readonly is: 'gone' };
+
+export interface Failure {
+  readonly generation: number;
+  readonly operation: OperationKind | 'read';
+  readonly code: string;
+  readonly message: string;
+  readonly at: string;
+}
+
+export interface Operation {
+  readonly seq: number;
+  readonly kind: OperationKind;
+  readonly generation: number;
+  readonly desired: DesiredState;
+}
+
+export interface RunningOperation extends Operation {
+  readonly startedAt: string;
+  /** Cancellation was asked for; it still cleans up. */
+  readonly cancelling: boolean;
+}
+
+export interface FinishedOperation extends Operation {
+  readonly startedAt: string;
+  readonly endedAt: string;
+  readonly outcome: Outcome['is'];
+}
+
+/** What was read of the resource: enough to plan with, never the spec. */
+export type Seen = Pick<
+  SpecSummary,
+  'generation' | 'desiredState' | 'deletionPolicy' | 'isolation' | 'workloadNamespace' | 'pid' | 'kinds' | 'description'
+>;
+
+export interface PipelineState {
+  readonly version: typeof stateVersion;
+  readonly pipeline: PipelineRef;
+  readonly wanted: {
+    readonly generation: number;
+    readonly deleting: boolean;
+    /** Something a spec refers to has changed, or a person asked to try again: look and converge once more. */
+    readonly again: boolean;
+  };
+  readonly seen: Seen | null;
+  readonly actual: Actual;
+  readonly running: RunningOperation | null;
+  readonly failure: Failure | null;
+  readonly lastSeq: number;
+  readonly history: readonly FinishedOperation[];
+}
+
+const keptOperations = 20;
+
+export function newState(pipeline: PipelineRef): PipelineState {
+  return {
+    version: stateVersion,
+    pipeline,
+    wanted: { generation: 0, deleting: false, again: false },
+    seen: null,
+    actual: { is: 'absent' },
+    running: null,
+    failure: null,
+    lastSeq: 0,
+    history: [],
+  };
+}
+
+/** The state of an earlier run, in today's shape. */
+export function migrate(state: PipelineState): PipelineState {
+  return state;
+}
+
+/** A signal arrived (L1). */
+export function want(state: PipelineState, change: { generation: number; deleting: boolean }): PipelineState {
+  const { wanted } = state;
+  return {
+    ...state,
+    wanted: {
+      ...wanted,
+      generation: Math.max(wanted.generation, change.generation),
+      deleting: wanted.deleting || change.deleting,
+    },
+  };
+}
+
+export function wantAgain(state: PipelineState): PipelineState {
+  return { ...state, wanted: { ...state.wanted, again: true } };
+}
+
+/** The resource was read. A new entity of an old pipeline goes on counting where the status says. */
+export function see(state: PipelineState, spec: SpecSummary): PipelineState {
+  const adopted = state.lastSeq === 0 && spec.opSeq > 0 && state.actual.is === 'absent';
+  const { generation, desiredState, deletionPolicy, isolation, workloadNamespace, pid, kinds, description } = spec;
+  return {
+    ...want(state, spec),
+    seen: { generation, desiredState, deletionPolicy, isolation, workloadNamespace, pid, kinds, description },
+    actual: adopted ? { is: 'unfinished', provisioned: true } : state.actual,
+    lastSeq: Math.max(state.lastSeq, spec.opSeq),
+    failure: state.failure?.operation === 'read' ? null : state.failure,
+  };
+}
+
+/** The resource was read and says something that cannot be carried out. */
+export function refuse(state: PipelineState, failure: Failure): PipelineState {
+  return {
+    ...state,
+    wanted: { ...state.wanted, generation: Math.max(state.wanted.generation, failure.generation), again: false },
+    failure,
+  };
+}
+
+export function begin(state: PipelineState, operation: Operation, startedAt: string): PipelineState {
+  return {
+    ...state,
+    wanted: { ...state.wanted, again: false },
+    failure: null,
+    running: { ...operation, startedAt, cancelling: false },
+    lastSeq: operation.seq,
+  };
+}
+
+export function preempt(state: PipelineState): PipelineState {
+  return state.running === null ? state : { ...state, running: { ...state.running, cancelling: true } };
+}
+
+export type Outcome =
+  | { readonly is: 'done'; readonly generation: number }
+  | { readonly is: 'failed'; readonly code: string; readonly message: string }
+  | { readonly is: 'preempted' }
+  /** The resource had moved on to `generation` before the operation read it; nothing was done. */
+  | { readonly is: 'superseded'; readonly generation: number };
+
+/** The running operation ended. */
+export function finish(state: PipelineState, outcome: Outcome, endedAt: string): PipelineState {
+  const { running } = state;
+  if (running === null) return state;
+  const { cancelling: _, ...operation } = running;
+  const failure: Failure | null =
+    outcome.is === 'failed'
+      ? {
+          generation: running.generation,
+          operation: running.kind,
+          code: outcome.code,
+          message: outcome.message,
+          at: endedAt,
+        }
+      : null;
+  return {
+    ...(outcome.is === 'superseded' ? want(state, { generation: outcome.generation, deleting: false }) : state),
+    running: null,
+    actual: actualAfter(state.actual, running, outcome),
+    failure,
+    history: [...state.history, { ...operation, endedAt, outcome: outcome.is }].slice(-keptOperations),
+  };
+}
+
+function actualAfter(before: Actual, running: Operation, outcome: Outcome): Actual {
+  if (outcome.is === 'superseded') return before;
+  if (outcome.is === 'done') {
+    return running.kind === 'teardown' ? { is: 'gone' } : { is: running.desired, generation: outcome.generation };
+  }
+  const provisioned = before.is === 'unfinished' ? before.provisioned : before.is !== 'absent';
+  return { is: 'unfinished', provisioned };
+}
