@@ -1,0 +1,254 @@
+/**
+ * Opens a frame (layout: `./frame.ts`): tables of where each record is, no object per record.
+ *
+ * F1 lives here: every length is checked against what is there before it is used, so even bytes with a right checksum
+ * that no builder wrote end in MR_FRAME_CORRUPT.
+ */
+import { crc32, zstdDecompressSync } from 'node:zlib';
+import { z } from 'zod';
+import { mr, problemOf } from '../crds/errors.ts';
+import type { RecordMeta } from '../crds/value.ts';
+import {
+  at,
+  checksumBytes,
+  codecs,
+  flags,
+  frameMagic,
+  frameVersion,
+  headerBytes,
+  knownFlags,
+  maxBodyBytes,
+  runBytes,
+} from './frame.ts';
+import type { Header, Position } from './record-batch.ts';
+
+/** Where a frame was read, for messages. */
+export interface FramePlace {
+  readonly stream: string;
+  readonly sequence: number;
+}
+
+export interface Frame {
+  readonly count: number;
+  /** Milliseconds since 1970: when the first and the last record were taken in. */
+  readonly ingestMin: number;
+  readonly ingestMax: number;
+  readonly position: Position;
+  /** Values and keys; the tables point into it. */
+  readonly bytes: Uint8Array;
+  readonly valueStart: Int32Array;
+  /** -1: null. */
+  readonly valueEnd: Int32Array;
+  readonly keyStart: Int32Array;
+  /** -1: no key. */
+  readonly keyEnd: Int32Array;
+  readonly timestamps: Float64Array;
+  readonly runs: readonly Run[];
+  readonly headers: ReadonlyMap<number, readonly Header[]>;
+}
+
+/** Records in a row of one partition, with offsets in a row. */
+export interface Run {
+  readonly records: number;
+  /** -1: none. */
+  readonly partition: number;
+  /** -1: none. */
+  readonly firstOffset: bigint;
+}
+
+const headerPairs = z.array(z.tuple([z.string(), z.string()]));
+const noHeaders: ReadonlyMap<number, readonly Header[]> = new Map();
+
+export function decodeFrame(bytes: Uint8Array, place: FramePlace): Frame {
+  try {
+    return decode(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+  } catch (error) {
+    throw mr('MR_FRAME_CORRUPT', { ...place, problem: problemOf(error) }, { cause: error });
+  }
+}
+
+function decode(bytes: Buffer): Frame {
+  must(bytes.length >= headerBytes + checksumBytes, 'it is shorter than a header');
+  must(bytes.readUInt32LE(at.magic) === frameMagic, 'it does not begin with MRF1');
+  must(bytes.readUInt8(at.version) === frameVersion, `version ${bytes.readUInt8(at.version)} is not known`);
+  const storedBytes = bytes.readUInt32LE(at.storedBytes);
+  const positionBytes = bytes.readUInt32LE(at.positionBytes);
+  const end = headerBytes + storedBytes + positionBytes;
+  must(end + checksumBytes === bytes.length, 'its length is not what its header says');
+  must(crc32(bytes.subarray(0, end)) === bytes.readUInt32LE(end), 'its checksum does not match');
+
+  const frameFlags = bytes.readUInt16LE(at.flags);
+  must((frameFlags & ~knownFlags) === 0, 'it has flags that are not known');
+  const body = openBody(bytes, storedBytes);
+  return {
+    position: z.json().parse(JSON.parse(bytes.toString('utf8', headerBytes + storedBytes, end))),
+    ...tablesOf(bytes, body, frameFlags),
+  };
+}
+
+function openBody(bytes: Buffer, storedBytes: number): Buffer {
+  const bodyBytes = bytes.readUInt32LE(at.bodyBytes);
+  const stored = bytes.subarray(headerBytes, headerBytes + storedBytes);
+  const codec = bytes.readUInt8(at.codec);
+  must(codec === codecs.none || codec === codecs.zstd, `codec ${codec} is not known`);
+  must(bodyBytes <= maxBodyBytes, 'its body is too long');
+  const body = codec === codecs.none ? stored : zstdDecompressSync(stored, { maxOutputLength: Math.max(1, bodyBytes) });
+  must(body.length === bodyBytes, 'its body is not as long as its header says');
+  return body;
+}
+
+function tablesOf(header: Buffer, body: Buffer, frameFlags: number): Omit<Frame, 'position'> {
+  const count = header.readUInt32LE(at.count);
+  const runCount = header.readUInt32LE(at.runs);
+  const valueBytes = header.readUInt32LE(at.valueBytes);
+  const keyBytes = header.readUInt32LE(at.keyBytes);
+  const headerEntries = header.readUInt32LE(at.headerEntries);
+  const wide = (frameFlags & flags.wideTimes) !== 0;
+  const hasKeys = (frameFlags & flags.keys) !== 0;
+  const least =
+    valueBytes + keyBytes + count * (4 + (hasKeys ? 4 : 0) + (wide ? 8 : 4)) + runCount * runBytes + headerEntries * 8;
+  must(least <= body.length, 'its tables do not fit its body');
+
+  let from = valueBytes + keyBytes;
+  const table = (size: number): ArrayBuffer => {
+    // Copied, because a typed array needs an aligned start and a message begins anywhere in the socket's buffer.
+    const aligned = new Uint8Array(size);
+    aligned.set(body.subarray(from, from + size));
+    from += size;
+    return aligned.buffer;
+  };
+  const valueEnd = new Int32Array(table(count * 4));
+  const valueStart = startsOf(valueEnd, 0, valueBytes, 'values');
+  const keyEnd = hasKeys ? new Int32Array(table(count * 4)) : new Int32Array(count).fill(-1);
+  const keyStart = startsOf(keyEnd, valueBytes, valueBytes + keyBytes, 'keys');
+  const timestamps = wide
+    ? new Float64Array(table(count * 8))
+    : timesOf(new Int32Array(table(count * 4)), header.readDoubleLE(at.timeBase));
+  const runs = runsOf(body, from, runCount, count);
+  return {
+    count,
+    ingestMin: header.readDoubleLE(at.ingestMin),
+    ingestMax: header.readDoubleLE(at.ingestMax),
+    bytes: body,
+    valueStart,
+    valueEnd,
+    keyStart,
+    keyEnd,
+    timestamps,
+    runs,
+    headers: headersOf(body, from + runCount * runBytes, headerEntries, count),
+  };
+}
+
+/** Turns lengths into ends in place, and returns the starts. */
+function startsOf(lengths: Int32Array, first: number, last: number, what: string): Int32Array {
+  const starts = new Int32Array(lengths.length);
+  let next = first;
+  for (let index = 0; index < lengths.length; index++) {
+    const length = lengths[index]!;
+    must(length >= -1, `a length in its ${what} is negative`);
+    starts[index] = next;
+    if (length < 0) continue;
+    next += length;
+    must(next <= last, `its ${what} are longer than their region`);
+    lengths[index] = next;
+  }
+  must(next === last, `its ${what} are shorter than their region`);
+  return starts;
+}
+
+function timesOf(deltas: Int32Array, base: number): Float64Array {
+  const times = new Float64Array(deltas.length);
+  for (let index = 0; index < deltas.length; index++) times[index] = base + deltas[index]!;
+  return times;
+}
+
+function runsOf(body: Buffer, from: number, runCount: number, count: number): Run[] {
+  const runs: Run[] = [];
+  let records = 0;
+  for (let run = 0; run < runCount; run++) {
+    const start = from + run * runBytes;
+    const length = body.readUInt32LE(start);
+    records += length;
+    runs.push({ records: length, partition: body.readInt32LE(start + 4), firstOffset: body.readBigInt64LE(start + 8) });
+  }
+  must(records === count, 'its runs do not cover its records');
+  return runs;
+}
+
+function headersOf(body: Buffer, from: number, entries: number, count: number): ReadonlyMap<number, readonly Header[]> {
+  let next = from;
+  const headers = entries === 0 ? noHeaders : new Map<number, readonly Header[]>();
+  for (let entry = 0; entry < entries; entry++) {
+    must(next + 8 <= body.length, 'its headers are cut off');
+    const record = body.readUInt32LE(next);
+    const length = body.readUInt32LE(next + 4);
+    next += 8;
+    must(record < count && next + length <= body.length, 'its headers do not fit');
+    if (headers instanceof Map)
+      headers.set(record, headerPairs.parse(JSON.parse(body.toString('utf8', next, next + length))));
+    next += length;
+  }
+  must(next === body.length, 'its body is longer than its tables');
+  return headers;
+}
+
+function must(holds: boolean, otherwise: string): void {
+  if (!holds) throw new RangeError(otherwise);
+}
+
+/**
+ * `meta` of one record after the other: a single object for a whole frame, moved by {@link at}. Whoever keeps it past
+ * the next record copies it.
+ */
+export class FrameMeta implements RecordMeta {
+  readonly source: string;
+  readonly topic: string | null;
+  readonly #frame: Frame;
+  #index = 0;
+  #run = 0;
+  #runStart = 0;
+
+  constructor(frame: Frame, source: string, topic: string | null) {
+    this.#frame = frame;
+    this.source = source;
+    this.topic = topic;
+  }
+
+  at(index: number): this {
+    if (index < this.#runStart) this.#run = this.#runStart = 0;
+    this.#index = index;
+    for (;;) {
+      const run = this.#frame.runs[this.#run];
+      if (run === undefined || index < this.#runStart + run.records) return this;
+      this.#runStart += run.records;
+      this.#run++;
+    }
+  }
+
+  get partition(): number | null {
+    const partition = this.#frame.runs[this.#run]?.partition ?? -1;
+    return partition < 0 ? null : partition;
+  }
+
+  get offset(): bigint | null {
+    const first = this.#frame.runs[this.#run]?.firstOffset ?? -1n;
+    return first < 0n ? null : first + BigInt(this.#index - this.#runStart);
+  }
+
+  get key(): string | null {
+    const { keyStart, keyEnd, bytes } = this.#frame;
+    const end = keyEnd[this.#index]!;
+    return end < 0
+      ? null
+      : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8', keyStart[this.#index]!, end);
+  }
+
+  get headers(): Readonly<Record<string, string>> {
+    return Object.fromEntries(this.#frame.headers.get(this.#index) ?? []);
+  }
+
+  get timestamp(): number {
+    return this.#frame.timestamps[this.#index]!;
+  }
+}

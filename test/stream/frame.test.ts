@@ -1,0 +1,188 @@
+import assert from 'node:assert/strict';
+import { crc32 } from 'node:zlib';
+import fc from 'fast-check';
+import { MillraceError } from '../../crds/errors.ts';
+import { FrameBuilder, type FrameLimits } from '../../stream/frame-builder.ts';
+import { decodeFrame, FrameMeta, type Frame } from '../../stream/frame-reader.ts';
+import type { Codec } from '../../stream/frame.ts';
+import { batchOf, type PlainRecord } from './support/batches.ts';
+
+const limits: FrameLimits = { maxRecords: 1_000, maxBytes: 256 * 1024, hardBytes: 1024 * 1024 };
+const place = { stream: 'test', sequence: 7 };
+
+describe('frame', () => {
+  it('F1: gives back every value, key, header, time, partition and offset, and the position', () => {
+    fc.assert(
+      fc.property(
+        fc.array(anyRecord, { maxLength: 60 }),
+        fc.json(),
+        fc.constantFrom<Codec>('none', 'zstd'),
+        fc.nat(9),
+        (records, position, codec, partition) => {
+          const builder = new FrameBuilder(limits, codec);
+          const batch = batchOf(records, { partition });
+          assert.equal(builder.append(batch, 0, 11), records.length);
+          const want: unknown = JSON.parse(position);
+          const frame = decodeFrame(builder.finish(JSON.parse(position) as null, 22), place);
+          assert.deepEqual(plain(frame), records.map(normal));
+          assert.equal(JSON.stringify(frame.position), JSON.stringify(want));
+          const meta = new FrameMeta(frame, 'orders', 'topic');
+          records.forEach((record, index) => {
+            assert.equal(meta.at(index).offset, record.offset ?? null);
+            assert.equal(meta.partition, partition);
+          });
+        },
+      ),
+    );
+  });
+
+  it('F1: any damaged or shortened frame is refused as corrupt', () => {
+    fc.assert(
+      fc.property(
+        fc.array(anyRecord, { minLength: 1, maxLength: 20 }),
+        fc.constantFrom<Codec>('none', 'zstd'),
+        fc.nat(),
+        fc.integer({ min: 1, max: 255 }),
+        (records, codec, where, mask) => {
+          const frame = Buffer.from(frameOf(records, codec));
+          const cut = frame.subarray(0, where % frame.length);
+          frame[where % frame.length]! ^= mask;
+          assertCorrupt(frame);
+          assertCorrupt(cut);
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
+  it('F1: damage under a right checksum never crashes, hangs or allocates without bound', () => {
+    fc.assert(
+      fc.property(
+        fc.array(anyRecord, { minLength: 1, maxLength: 20 }),
+        fc.constantFrom<Codec>('none', 'zstd'),
+        fc.nat(),
+        fc.uint8Array({ minLength: 1, maxLength: 8 }),
+        (records, codec, where, noise) => {
+          const frame = Buffer.from(frameOf(records, codec));
+          frame.set(noise.subarray(0, frame.length - 4 - (where % (frame.length - 4))), where % (frame.length - 4));
+          frame.writeUInt32LE(crc32(frame.subarray(0, -4)), frame.length - 4);
+          try {
+            decodeFrame(frame, place);
+          } catch (error) {
+            assert(error instanceof MillraceError);
+            assert.equal(error.code, 'MR_FRAME_CORRUPT');
+          }
+        },
+      ),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it('F2: a frame without records carries position and ingest time', () => {
+    const frame = decodeFrame(new FrameBuilder(limits).finish({ offset: 5 }, 1234), place);
+    assert.equal(frame.count, 0);
+    assert.deepEqual(frame.position, { offset: 5 });
+    assert.equal(frame.ingestMax, 1234);
+  });
+
+  it('closes before the record that would pass the byte limit, and at the record limit', () => {
+    const builder = new FrameBuilder({ maxRecords: 3, maxBytes: 10, hardBytes: 100 });
+    const batch = batchOf([
+      { value: 'aaaa' },
+      { value: 'bbbb' },
+      { value: 'cccc' },
+      { value: 'd' },
+      { value: 'e' },
+      { value: 'f' },
+    ]);
+    assert.equal(builder.append(batch, 0, 0), 2);
+    builder.finish(0, 0);
+    assert.equal(builder.append(batch, 2, 0), 5);
+    assert(builder.isFull);
+  });
+
+  it('takes one record above the byte limit alone, and none above the hard limit', () => {
+    const builder = new FrameBuilder({ maxRecords: 3, maxBytes: 10, hardBytes: 30 });
+    const batch = batchOf([{ value: 'x'.repeat(25) }, { value: 'y'.repeat(31) }]);
+    assert.equal(builder.append(batch, 0, 0), 1);
+    builder.finish(0, 0);
+    assert.equal(builder.append(batch, 1, 0), 1);
+    assert(builder.isTooLarge(batch, 1));
+  });
+
+  it('a recycled buffer does not change a frame that was copied out before', () => {
+    const builder = new FrameBuilder(limits);
+    const first = frameWith(builder, [{ value: 'first' }]);
+    const kept = Buffer.from(first);
+    builder.recycle(first);
+    frameWith(builder, [{ value: 'second' }]);
+    const third = frameWith(builder, [{ value: 'third' }]);
+    assert.deepEqual(
+      plain(decodeFrame(kept, place)).map((record) => record.value),
+      ['first'],
+    );
+    assert.deepEqual(
+      plain(decodeFrame(third, place)).map((record) => record.value),
+      ['third'],
+    );
+  });
+
+  it('joins offsets in a row to one run, across batches too', () => {
+    const builder = new FrameBuilder(limits);
+    const offsets = (list: number[]) =>
+      batchOf(
+        list.map((offset) => ({ value: 'v', offset: BigInt(offset) })),
+        { partition: 2 },
+      );
+    for (const batch of [offsets([5, 6, 7]), offsets([8, 9]), offsets([12, 15])]) builder.append(batch, 0, 0);
+    assert.deepEqual(decodeFrame(builder.finish(null, 0), place).runs, [
+      { records: 5, partition: 2, firstOffset: 5n },
+      { records: 1, partition: 2, firstOffset: 12n },
+      { records: 1, partition: 2, firstOffset: 15n },
+    ]);
+  });
+});
+
+const anyText = fc.oneof(fc.string(), fc.string({ unit: 'binary' }), fc.constant(''));
+const anyRecord: fc.Arbitrary<PlainRecord> = fc
+  .record({
+    value: fc.option(anyText),
+    key: fc.option(anyText),
+    timestamp: fc.oneof(fc.integer({ min: 1_600_000_000_000, max: 1_600_000_100_000 }), fc.double({ noNaN: true })),
+    headers: fc.array(fc.tuple(fc.string(), fc.string()), { maxLength: 2 }),
+    offset: fc.bigInt({ min: 0n, max: 2n ** 62n }),
+  })
+  .map((record) => record);
+
+function frameWith(builder: FrameBuilder, records: readonly PlainRecord[]): Buffer {
+  const batch = batchOf(records);
+  assert.equal(builder.append(batch, 0, 1), batch.count);
+  return builder.finish({ p: 1 }, 2);
+}
+
+function frameOf(records: readonly PlainRecord[], codec: Codec): Buffer {
+  return frameWith(new FrameBuilder(limits, codec), records);
+}
+
+function assertCorrupt(bytes: Uint8Array): void {
+  assert.throws(
+    () => decodeFrame(bytes, place),
+    (error) => error instanceof MillraceError && error.code === 'MR_FRAME_CORRUPT',
+  );
+}
+
+function normal(record: PlainRecord) {
+  const text = (value: string | null | undefined) =>
+    value === null || value === undefined ? null : Buffer.from(value).toString();
+  return { value: text(record.value), key: text(record.key), timestamp: record.timestamp, headers: record.headers };
+}
+
+function plain(frame: Frame) {
+  const bytes = Buffer.from(frame.bytes);
+  return Array.from({ length: frame.count }, (_, index) => ({
+    value: frame.valueEnd[index]! < 0 ? null : bytes.toString('utf8', frame.valueStart[index], frame.valueEnd[index]),
+    key: frame.keyEnd[index]! < 0 ? null : bytes.toString('utf8', frame.keyStart[index], frame.keyEnd[index]),
+    timestamp: frame.timestamps[index],
+    headers: frame.headers.get(index) ?? [],
+  }));
+}
