@@ -1,0 +1,110 @@
+/**
+ * The status of a Pipeline: what is, as opposed to what is wanted.
+ *
+ * Two writers own disjoint parts by server-side apply (`./names.ts`, fieldManagers): the lifecycle writes everything but
+ * `deadLetters` and the data conditions, the controller writes those.
+ */
+import { z } from 'zod';
+
+const text = (max: number, description: string) => z.string().max(max).describe(description);
+const count = (description: string) => z.int().min(0).describe(description);
+const moment = (description: string) =>
+  z.string().max(40).describe(`${description} RFC 3339.`).meta({ format: 'date-time' });
+
+export const conditionTypes = [
+  'Ready',
+  'Reconciling',
+  'Stalled',
+  'Accepted',
+  'Provisioned',
+  'SourceConnected',
+  'SinkConnected',
+  'Flowing',
+  'DeadLettersEmpty',
+] as const;
+
+export const conditionSchema = z
+  .object({
+    type: text(
+      64,
+      'What the condition is about: Ready, Reconciling, Stalled, Accepted, Provisioned, SourceConnected, SinkConnected, Flowing or DeadLettersEmpty.',
+    ).min(1),
+    status: z.enum(['True', 'False', 'Unknown']).describe('Whether it holds.'),
+    observedGeneration: count('Generation of the spec that this condition speaks about.').optional(),
+    reason: text(128, 'Why, as one word for programs.').min(1),
+    message: text(32768, 'Why, as a sentence for people.'),
+    lastTransitionTime: moment('When `status` changed last.'),
+  })
+  .describe('One claim about the pipeline.');
+
+export const phases = [
+  'Pending',
+  'Provisioning',
+  'Running',
+  'Pausing',
+  'Paused',
+  'Stopped',
+  'Reconfiguring',
+  'Resuming',
+  'Failed',
+  'Deleting',
+] as const;
+
+const stageStatus = z
+  .object({
+    name: text(64, 'Name of the stage, such as ingestor-orders.').min(1),
+    replicas: count('Pods that are wanted.'),
+    ready: count('Pods that are ready.'),
+  })
+  .describe('One stage of the plan.');
+
+const operationStatus = z
+  .object({
+    id: text(1024, 'Temporal workflow id of the operation.'),
+    type: text(64, 'What it does: provision, reconfigure, pause, resume, teardown.'),
+    step: text(256, 'The step it is at.'),
+    startedAt: moment('When it began.'),
+    attempt: count('Attempt of the current step, when it is being retried.').optional(),
+    lastError: text(4096, 'Why the last attempt of the step failed.').optional(),
+  })
+  .describe('The change that is being carried out. Absent when there is none.');
+
+export const statusSchema = z
+  .object({
+    observedGeneration: count('Last generation of the spec that was carried out or refused.').optional(),
+    acceptedGeneration: count('Last generation of the spec that was found valid.').optional(),
+    phase: z.enum(phases).describe('One word for people. Programs read `conditions`.').optional(),
+    revision: text(253, 'Name of the ControllerRevision that holds the spec in force.').optional(),
+    conditions: z
+      .array(conditionSchema)
+      .max(32)
+      .describe('Claims about the pipeline, one for each type.')
+      .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] })
+      .optional(),
+    stages: z
+      .array(stageStatus)
+      .max(64)
+      .describe('Stages of the plan and their pods.')
+      .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] })
+      .optional(),
+    operation: operationStatus.optional(),
+    deadLetters: z
+      .object({ records: count('Dead letters that wait to be looked at.') })
+      .describe('Records that could not be processed.')
+      .optional(),
+    workflow: z
+      .object({
+        id: text(1024, 'Workflow id.'),
+        runId: text(128, 'Run id.').optional(),
+        url: text(2048, 'Where to look at it in Temporal UI.').optional(),
+      })
+      .describe('The Temporal workflow that looks after the pipeline.')
+      .optional(),
+    opSeq: count('Sequence of the last operation.').optional(),
+  })
+  .describe('What is. Written by Millrace.');
+
+export type PipelineStatus = z.output<typeof statusSchema>;
+export type Condition = z.output<typeof conditionSchema>;
+export type ConditionType = (typeof conditionTypes)[number];
+export type Phase = (typeof phases)[number];

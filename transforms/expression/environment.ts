@@ -1,0 +1,69 @@
+/**
+ * The language of expressions: CEL, as cel-js implements it, with what records need on top.
+ *
+ * X1  `record`, `meta` and `now` are the only variables.
+ * X2  JSON numbers are doubles and integer literals are ints, so arithmetic between the two is defined here: the result
+ *     is a double. `1 / 2` between ints stays integer division, as CEL says.
+ * X3  An expression is bounded: its length, its nodes, its depth (`./guards.ts` adds macros and patterns).
+ */
+import { Environment } from '@marcbachmann/cel-js';
+import type { KnownFields } from './fields.ts';
+
+export const maxSourceLength = 4096;
+
+export const timestampType = 'google.protobuf.Timestamp';
+
+const base = addFunctions(
+  addMixedNumbers(
+    new Environment({
+      homogeneousAggregateLiterals: false,
+      limits: { maxAstNodes: 2000, maxDepth: 64, maxListElements: 500, maxMapEntries: 500, maxCallArguments: 16 },
+    }),
+  ),
+);
+
+/** The environment in which expressions are checked and evaluated when nothing is known about the record. */
+export const recordEnvironment = withRecord('map<string, dyn>');
+
+/** The environment for `r.f(a0, a1)` and `a0 + a1` on values of any type: what `./delegate.ts` compiles against. */
+export const valueEnvironment = ['r', 'a0', 'a1', 'a2', 'a3'].reduce(
+  (environment, name) => environment.registerVariable(name, 'dyn'),
+  base.clone(),
+);
+
+/** An environment that knows the fields of the record, for checks only. */
+export function environmentFor(fields: KnownFields): Environment {
+  if (fields === null) return recordEnvironment;
+  return withRecord({ schema: Object.fromEntries(fields) });
+}
+
+function withRecord(record: string | { readonly schema: Record<string, string> }): Environment {
+  const environment = base.clone();
+  if (typeof record === 'string') environment.registerVariable('record', record);
+  else environment.registerVariable('record', record);
+  return environment.registerVariable('meta', 'map<string, dyn>').registerVariable('now', timestampType);
+}
+
+function addMixedNumbers(environment: Environment): Environment {
+  const operators: Readonly<Record<string, (a: number, b: number) => number>> = {
+    '+': (a, b) => a + b,
+    '-': (a, b) => a - b,
+    '*': (a, b) => a * b,
+    '/': (a, b) => a / b,
+    '%': (a, b) => a % b,
+  };
+  for (const [operator, apply] of Object.entries(operators)) {
+    const mixed = (a: unknown, b: unknown): number => apply(Number(a), Number(b));
+    environment.registerOperator(`int ${operator} double: double`, mixed);
+    environment.registerOperator(`double ${operator} int: double`, mixed);
+  }
+  environment.registerOperator('double % double: double', (a: number, b: number) => a % b);
+  environment.registerOperator('double == int: bool', (a: number, b: bigint) => a <= b && a >= b);
+  return environment;
+}
+
+function addFunctions(environment: Environment): Environment {
+  return environment
+    .registerFunction(`string(${timestampType}): string`, (at: Date) => at.toISOString())
+    .registerFunction(`int(${timestampType}): int`, (at: Date) => BigInt(Math.floor(at.getTime() / 1000)));
+}

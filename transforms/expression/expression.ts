@@ -1,0 +1,72 @@
+/**
+ * The one door to expressions.
+ *
+ * Behind it is CEL, compiled to closures where that is possible (`./compile.ts`) and walked by cel-js where not. Another
+ * implementation of CEL has to pass test/transforms/expression.
+ */
+import { mr } from '../../crds/errors.ts';
+import type { RecordMeta, RecordObject, RecordValue } from '../../crds/value.ts';
+import { celTypeOf } from './cel-type.ts';
+import { checkExpression, parseTree } from './check.ts';
+import { compileNode, type Closure } from './compile.ts';
+import { computable } from './delegate.ts';
+import { recordEnvironment } from './environment.ts';
+import { EvaluationProblem, summaryOf } from './problem.ts';
+import { toRecordValue } from './result.ts';
+import { metaValue } from './variables.ts';
+
+export type Expression = (record: RecordObject, meta: RecordMeta, nowMs: number) => RecordValue;
+export type Condition = (record: RecordObject, meta: RecordMeta, nowMs: number) => boolean;
+
+/**
+ * Compiles an expression. `where` is its place in the spec and `step` the step's name, both for messages. Throws
+ * MillraceError MR_SPEC_EXPRESSION; the expression throws MR_RECORD_EXPRESSION.
+ */
+export function compileExpression(source: string, where: string, step: string): Expression {
+  const closure = compileSource(source, where, false);
+  return (record, meta, nowMs) => {
+    try {
+      return toRecordValue(closure(record, meta, nowMs));
+    } catch (error) {
+      throw recordProblem(error, source, step);
+    }
+  };
+}
+
+/** Compiles an expression that must give a bool. */
+export function compileCondition(source: string, where: string, step: string): Condition {
+  const closure = compileSource(source, where, true);
+  return (record, meta, nowMs) => {
+    try {
+      const result = closure(record, meta, nowMs);
+      if (typeof result === 'boolean') return result;
+      throw new EvaluationProblem(`must be a bool, but is ${celTypeOf(result)}`);
+    } catch (error) {
+      throw recordProblem(error, source, step);
+    }
+  };
+}
+
+/** cel-js walking its own tree: for what the closures do not cover, and as the reference in tests. */
+export function interpret(source: string): Closure {
+  const program = recordEnvironment.parse(source);
+  return (record, meta, nowMs) =>
+    program({ record: computable(record), meta: metaValue(meta), now: new Date(nowMs) }) as unknown;
+}
+
+function compileSource(source: string, where: string, isCondition: boolean): Closure {
+  const [problem] = checkExpression(source, { fields: null, isCondition });
+  if (problem !== undefined) {
+    const hint = problem.suggestion === undefined ? 'Correct the expression.' : `Did you mean "${problem.suggestion}"?`;
+    throw mr('MR_SPEC_EXPRESSION', { path: where, problem: problem.message, hint });
+  }
+  const tree = parseTree(source);
+  return ('op' in tree ? compileNode(tree) : undefined) ?? interpret(source);
+}
+
+const shownLength = 120;
+
+function recordProblem(error: unknown, source: string, step: string): Error {
+  const shown = source.length > shownLength ? `${source.slice(0, shownLength)}…` : source;
+  return mr('MR_RECORD_EXPRESSION', { step, problem: `${summaryOf(error)} in \`${shown}\`` }, { cause: error });
+}

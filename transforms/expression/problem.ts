@@ -1,0 +1,27 @@
+/** What is wrong with an expression, and where in it. */
+import { EvaluationError, ParseError, TypeError as CelTypeError } from '@marcbachmann/cel-js';
+import { problemOf } from '../../crds/errors.ts';
+
+export interface ExpressionProblem {
+  /** `unknownField`: a field that the schema does not name; it may be there all the same. */
+  readonly kind: 'syntax' | 'type' | 'unknownName' | 'unknownField' | 'bound';
+  readonly message: string;
+  /** Characters of the source, from 0; `end` is after the last. */
+  readonly start: number;
+  readonly end: number;
+  readonly suggestion?: string;
+}
+
+/** The sentence of a CEL error, without the drawing of the source that cel-js adds. */
+export function summaryOf(error: unknown): string {
+  return isCelError(error) ? error.summary : problemOf(error);
+}
+
+export function isCelError(error: unknown): error is ParseError | EvaluationError | CelTypeError {
+  return error instanceof ParseError || error instanceof EvaluationError || error instanceof CelTypeError;
+}
+
+/** The record cannot be evaluated: a missing key, a wrong type, a division by zero. */
+export class EvaluationProblem extends Error {
+  override readonly name = 'EvaluationProblem';
+}

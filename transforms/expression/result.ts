@@ -1,0 +1,34 @@
+/** What an expression gave, as a value of a record. */
+import { ExactNumber, type RecordValue } from '../../crds/value.ts';
+import { celTypeOf } from './cel-type.ts';
+import { isPlainObject } from './operators.ts';
+import { EvaluationProblem } from './problem.ts';
+
+/**
+ * Objects and lists are copied, so what is set is never an alias of a part of the record. An int becomes a number when
+ * that loses nothing; a timestamp becomes RFC 3339 text.
+ */
+export function toRecordValue(value: unknown): RecordValue {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return value;
+    case 'number':
+      if (Number.isFinite(value)) return value;
+      throw new EvaluationProblem(`the result is ${value}, which JSON cannot hold`);
+    case 'bigint':
+      return BigInt(Number(value)) === value && Number.isSafeInteger(Number(value)) ? Number(value) : value;
+    default:
+      return fromObject(value);
+  }
+}
+
+function fromObject(value: unknown): RecordValue {
+  if (value === null || value instanceof ExactNumber) return value;
+  if (value instanceof Date) return value.toISOString();
+  if (Array.isArray(value)) return value.map(toRecordValue);
+  if (isPlainObject(value)) {
+    return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, toRecordValue(member)]));
+  }
+  throw new EvaluationProblem(`the result is ${celTypeOf(value)}, which JSON cannot hold; use string()`);
+}

@@ -1,0 +1,20 @@
+/** What expressions can see besides the record: the fields of `meta`, as CEL values. */
+import type { RecordMeta } from '../../crds/value.ts';
+
+export const metaFields: ReadonlyMap<string, (meta: RecordMeta) => unknown> = new Map<
+  string,
+  (meta: RecordMeta) => unknown
+>([
+  ['source', (meta) => meta.source],
+  ['topic', (meta) => meta.topic],
+  ['partition', (meta) => (meta.partition === null ? null : BigInt(meta.partition))],
+  ['offset', (meta) => meta.offset],
+  ['key', (meta) => meta.key],
+  ['headers', (meta) => meta.headers],
+  ['timestamp', (meta) => new Date(meta.timestamp)],
+]);
+
+/** `meta` as one CEL map. */
+export function metaValue(meta: RecordMeta): Record<string, unknown> {
+  return Object.fromEntries([...metaFields].map(([name, read]) => [name, read(meta)]));
+}

@@ -1,0 +1,65 @@
+/**
+ * Dotted paths into a record: `total`, `customer.address.city`. A part is any text without a dot.
+ *
+ * Objects are changed in place; a list is never entered. Own properties only, so a record with a field `__proto__` or
+ * `constructor` is a record like any other.
+ */
+import { ExactNumber, type RecordObject, type RecordValue } from '../crds/value.ts';
+
+export type Path = readonly [string, ...string[]];
+
+export function parsePath(text: string): Path {
+  const [first = '', ...rest] = text.split('.');
+  return [first, ...rest];
+}
+
+export function isRecordObject(value: RecordValue | undefined): value is RecordObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof ExactNumber);
+}
+
+/** The object that holds the last part of the path, or undefined when the way there ends before. */
+function holder(record: RecordObject, path: Path): RecordObject | undefined {
+  let at = record;
+  for (let i = 0; i < path.length - 1; i++) {
+    const key = path[i]!;
+    const next = Object.hasOwn(at, key) ? at[key] : undefined;
+    if (!isRecordObject(next)) return undefined;
+    at = next;
+  }
+  return at;
+}
+
+/** Puts a value at the path; makes the objects on the way, in place of whatever else is there. */
+export function put(record: RecordObject, path: Path, value: RecordValue): void {
+  let at = record;
+  for (let i = 0; i < path.length - 1; i++) {
+    const key = path[i]!;
+    const next = Object.hasOwn(at, key) ? at[key] : undefined;
+    if (isRecordObject(next)) {
+      at = next;
+    } else {
+      const made: RecordObject = {};
+      assign(at, key, made);
+      at = made;
+    }
+  }
+  assign(at, path[path.length - 1]!, value);
+}
+
+/** Takes the value at the path out of the record; undefined when there is none. */
+export function take(record: RecordObject, path: Path): RecordValue | undefined {
+  const at = holder(record, path);
+  const key = path[path.length - 1]!;
+  if (at === undefined || !Object.hasOwn(at, key)) return undefined;
+  const value = at[key];
+  Reflect.deleteProperty(at, key);
+  return value;
+}
+
+function assign(target: RecordObject, key: string, value: RecordValue): void {
+  if (key === '__proto__') {
+    Object.defineProperty(target, key, { value, writable: true, enumerable: true, configurable: true });
+  } else {
+    target[key] = value;
+  }
+}
