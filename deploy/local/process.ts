@@ -1,7 +1,7 @@
 /**
  * A host process of the local stack: started with its own log file, watched until ready, stopped for certain.
  *
- * P1  The child is the leader of its own process group; `stop` ends the whole group.
+ * P1  The child is the leader of its own process group; `stop` ends the whole group, also what outlived the leader.
  * P2  `stop` sends SIGTERM, then SIGKILL after the grace period, and resolves when the process is gone.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
@@ -100,7 +100,7 @@ function watch(child: ChildProcess, options: ProcessOptions): RunningProcess {
     isRunning,
     kill,
     async stop() {
-      if (!isRunning()) return;
+      if (!isRunning()) return killGroup(pid);
       kill('SIGTERM');
       const grace = new AbortController();
       const timer = delay(options.graceMs ?? 5_000, undefined, { signal: grace.signal }).then(
@@ -110,8 +110,18 @@ function watch(child: ChildProcess, options: ProcessOptions): RunningProcess {
       await exited;
       grace.abort();
       await timer;
+      killGroup(pid);
     },
   };
+}
+
+function killGroup(leader: number): void {
+  try {
+    process.kill(-leader, 'SIGKILL');
+  } catch (error) {
+    // Nobody of the group is left.
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
 }
 
 async function untilReady(

@@ -1,0 +1,177 @@
+/**
+ * The binaries of the local stack: tested version, where its release is published, how to build it.
+ *
+ * Checksums are never written here: they are read from where the release publishes them.
+ */
+
+export const binaryVersions = {
+  'nats-server': '2.15.2',
+  temporal: '1.5.1',
+  etcd: '3.6.7',
+  'kube-apiserver': '1.36.3',
+  'kube-controller-manager': '1.36.3',
+  'kube-scheduler': '1.36.3',
+  kubectl: '1.36.3',
+} as const;
+
+export type BinaryName = keyof typeof binaryVersions;
+
+export interface BinarySpec {
+  /** Arguments that print the version and exit with 0. */
+  readonly versionArgs: readonly string[];
+  /** Versions on PATH that may stand in: from the first (included) up to the second (excluded). */
+  readonly fits: readonly [from: Version, below: Version];
+  /** undefined: nothing is published for this platform. */
+  readonly release: (platform: Platform, origins: Origins) => Release | undefined;
+  readonly build: GoBuild;
+}
+
+export type Version = readonly [major: number, minor: number];
+
+export interface Platform {
+  readonly os: 'linux' | 'darwin';
+  readonly arch: 'amd64' | 'arm64';
+}
+
+/** Where releases are published. */
+export interface Origins {
+  readonly github: string;
+  readonly kubernetes: string;
+}
+
+export const officialOrigins: Origins = { github: 'https://github.com', kubernetes: 'https://dl.k8s.io' };
+
+export interface Release {
+  readonly url: string;
+  /** `<sha256>  <file name>` lines, or the sum alone. */
+  readonly checksumsUrl: string;
+  /** Path of the executable inside the archive; undefined when the file is the executable. */
+  readonly member?: string;
+}
+
+/** `install`: the module can be installed as it is. `tools`: it must be required by a module of ours. */
+export type GoBuild =
+  | { readonly kind: 'install'; readonly package: string; readonly version: string; readonly ldflags: string }
+  | { readonly kind: 'tools'; readonly module: ToolsModule; readonly package: string };
+
+export interface ToolsModule {
+  readonly name: string;
+  readonly requires: string;
+  readonly version: string;
+  readonly packages: readonly string[];
+  readonly ldflags: string;
+  /** Directories that the module replaces by its own staging: each is replaced by its published version. */
+  readonly staging?: { readonly pattern: RegExp; readonly version: string };
+}
+
+const kubernetesPackage = (name: string) => `k8s.io/kubernetes/cmd/${name}`;
+const kubernetesVersion = `v${binaryVersions['kube-apiserver']}`;
+
+/** One module for all, so that shared packages compile once. */
+const kubernetesTools: ToolsModule = {
+  name: 'kubernetes',
+  requires: 'k8s.io/kubernetes',
+  version: kubernetesVersion,
+  packages: ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubectl'].map(kubernetesPackage),
+  // Without a version everything reports v0.0.0-master and version checks of clients stumble.
+  ldflags: [
+    '-s -w',
+    `-X k8s.io/component-base/version.gitVersion=${kubernetesVersion}`,
+    '-X k8s.io/component-base/version.gitMajor=1',
+    '-X k8s.io/component-base/version.gitMinor=36',
+    `-X k8s.io/client-go/pkg/version.gitVersion=${kubernetesVersion}`,
+  ].join(' '),
+  staging: { pattern: /(k8s\.io\/[a-z0-9-]+) => \.\/staging/g, version: kubernetesVersion.replace('v1.', 'v0.') },
+};
+
+const etcdTools: ToolsModule = {
+  name: 'etcd',
+  requires: 'go.etcd.io/etcd/server/v3',
+  version: `v${binaryVersions.etcd}`,
+  packages: ['go.etcd.io/etcd/server/v3'],
+  ldflags: '-s -w',
+};
+
+export const catalog: Readonly<Record<BinaryName, BinarySpec>> = {
+  'nats-server': {
+    versionArgs: ['--version'],
+    fits: [
+      [2, 14],
+      [3, 0],
+    ],
+    release({ os, arch }, { github }) {
+      const version = binaryVersions['nats-server'];
+      const base = `${github}/nats-io/nats-server/releases/download/v${version}`;
+      const stem = `nats-server-v${version}-${os}-${arch}`;
+      return { url: `${base}/${stem}.tar.gz`, checksumsUrl: `${base}/SHA256SUMS`, member: `${stem}/nats-server` };
+    },
+    build: {
+      kind: 'install',
+      package: 'github.com/nats-io/nats-server/v2',
+      version: `v${binaryVersions['nats-server']}`,
+      ldflags: '-s -w',
+    },
+  },
+  temporal: {
+    versionArgs: ['--version'],
+    fits: [
+      [1, 5],
+      [2, 0],
+    ],
+    release({ os, arch }, { github }) {
+      const version = binaryVersions.temporal;
+      const base = `${github}/temporalio/cli/releases/download/v${version}`;
+      const url = `${base}/temporal_cli_${version}_${os}_${arch}.tar.gz`;
+      return { url, checksumsUrl: `${base}/checksums.txt`, member: 'temporal' };
+    },
+    build: {
+      kind: 'install',
+      package: 'github.com/temporalio/cli/cmd/temporal',
+      version: `v${binaryVersions.temporal}`,
+      ldflags: `-s -w -X github.com/temporalio/cli/temporalcli.Version=${binaryVersions.temporal}`,
+    },
+  },
+  etcd: {
+    versionArgs: ['--version'],
+    fits: [
+      [3, 6],
+      [3, 7],
+    ],
+    release({ os, arch }, { github }) {
+      const version = binaryVersions.etcd;
+      const base = `${github}/etcd-io/etcd/releases/download/v${version}`;
+      const stem = `etcd-v${version}-${os}-${arch}`;
+      const suffix = os === 'darwin' ? 'zip' : 'tar.gz';
+      return { url: `${base}/${stem}.${suffix}`, checksumsUrl: `${base}/SHA256SUMS`, member: `${stem}/etcd` };
+    },
+    build: { kind: 'tools', module: etcdTools, package: 'go.etcd.io/etcd/server/v3' },
+  },
+  'kube-apiserver': kubernetesBinary('kube-apiserver'),
+  'kube-controller-manager': kubernetesBinary('kube-controller-manager'),
+  'kube-scheduler': kubernetesBinary('kube-scheduler'),
+  kubectl: {
+    ...kubernetesBinary('kubectl'),
+    versionArgs: ['version', '--client'],
+    fits: [
+      [1, 28],
+      [2, 0],
+    ],
+  },
+};
+
+function kubernetesBinary(name: BinaryName): BinarySpec {
+  return {
+    versionArgs: ['--version'],
+    fits: [
+      [1, 36],
+      [1, 37],
+    ],
+    release({ os, arch }, { kubernetes }) {
+      // Server binaries are published for Linux only.
+      if (os === 'darwin' && name !== 'kubectl') return undefined;
+      const url = `${kubernetes}/v${binaryVersions[name]}/bin/${os}/${arch}/${name}`;
+      return { url, checksumsUrl: `${url}.sha256` };
+    },
+    build: { kind: 'tools', module: kubernetesTools, package: kubernetesPackage(name) },
+  };
+}
