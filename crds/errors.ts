@@ -59,7 +59,7 @@ export const errorTable = {
   MR_NOT_ALLOWED: row(
     'refuse',
     403,
-    'Kubernetes does not let {who} {action}: {problem}.',
+    'Kubernetes does not allow "{action}": {problem}.',
     'Ask for the right in Kubernetes RBAC, or use another kubeconfig context.',
   ),
   MR_KUBERNETES_UNAVAILABLE: row(
@@ -86,6 +86,36 @@ export const errorTable = {
     422,
     'Kubernetes refused {object}: {problem}.',
     'Correct what the message names; the next generation is tried at once.',
+  ),
+  MR_KUBERNETES_FORBIDDEN: row(
+    'retry',
+    403,
+    'Kubernetes does not allow {object}: {problem}.',
+    'Give Millrace the right, or make room in the quota; it goes on by itself.',
+  ),
+  MR_OPERATION_FENCED: row(
+    'fence',
+    409,
+    'Operation {seq} must not write {object}: operation {newer} has written it.',
+    'Nothing to do: the newer operation goes on.',
+  ),
+  MR_PIPELINE_REPLACED: row(
+    'fence',
+    409,
+    'Pipeline "{name}" in namespace "{namespace}" with uid {uid} is gone.',
+    'Nothing to do: what belongs to it is taken down.',
+  ),
+  MR_NAMESPACE_BLOCKED: row(
+    'retry',
+    409,
+    'Namespace "{namespace}" is being deleted but still there: {problem}.',
+    'Remove what the message names, or its finalizer; Millrace goes on by itself.',
+  ),
+  MR_NOT_DRAINED: row(
+    'retry',
+    409,
+    'The sinks have not yet written everything that was read: {behind}.',
+    'Repair the sink, or set `deletionPolicy: Immediate` to give those records up.',
   ),
   MR_SECRET_MISSING: row(
     'retry',
@@ -124,6 +154,19 @@ export const errorTable = {
     410,
     'Source "{source}" no longer has {position}; the oldest it still has is {oldest}.',
     'Records between them are gone at the source. Set `onPositionLost` in the source to go on from the oldest.',
+  ),
+
+  MR_SOURCE_FORBIDDEN: row(
+    'retry',
+    403,
+    'The user of source "{source}" may not do this at {server}: {problem}.',
+    'Grant it (Kafka: Read and Describe on the topic); Millrace retries by itself.',
+  ),
+  MR_SOURCE_UNREADABLE: row(
+    'retry',
+    500,
+    'Source "{source}" holds something at {position} that does not decode: {problem}.',
+    'Nothing after it in the same partition is read until it is gone; look at it with the tools of the source.',
   ),
 
   // -- streams ---------------------------------------------------------------------------------------------------

@@ -90,13 +90,13 @@ const sinkSpec = z
     ...members(connectors, 'sink'),
     replicas: z.int().min(1).max(maxSlots).default(1).describe('Pods that write to the sink. At most `buffer.shards`.'),
     when: expressionField(
-      'The sink takes records for which this is true, as they are after the steps, and which no sink before it took. Absent: all of those.',
+      'Sinks with `when` are tried in order, on the record as it is after the steps; the first for which it is true takes the record. Absent: the sink takes a copy of every record.',
     ).optional(),
     otherwise: z
       .boolean()
       .default(false)
       .describe(
-        'The sink takes the records that no sink before it took. Only on the last sink, and not together with `when`.',
+        'The sink takes the records that no sink with `when` took. Only on the last sink, and not together with `when`.',
       ),
     batch: z
       .strictObject({
@@ -157,7 +157,7 @@ export const specSchema = z
       ),
     sources: z.array(sourceSpec).min(1).max(16).meta(byName).describe('Where records come from. One or more.'),
     steps: z.array(stepSpec).max(64).meta(byName).default([]).describe('What happens to each record, in this order.'),
-    sinks: z.array(sinkSpec).min(1).max(16).meta(byName).describe('Where records go. Tried in this order.'),
+    sinks: z.array(sinkSpec).min(1).max(16).meta(byName).describe('Where records go. One or more.'),
     buffer: z
       .strictObject({
         shards: z

@@ -96,7 +96,8 @@ export interface FieldShape {
   readonly optional: boolean;
 }
 
-export type FieldType = 'string' | 'bool' | 'int64' | 'uint64' | 'float64' | 'decimal' | 'timestamp' | 'object' | 'array' | 'any';
+export type FieldType =
+  'string' | 'bool' | 'int64' | 'uint64' | 'float64' | 'decimal' | 'timestamp' | 'object' | 'array' | 'any';
 
 export interface PlannedStep {
   readonly name: string;

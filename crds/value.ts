@@ -19,14 +19,7 @@ export class ExactNumber {
 }
 
 export type RecordValue =
-  | null
-  | boolean
-  | string
-  | number
-  | bigint
-  | ExactNumber
-  | readonly RecordValue[]
-  | RecordObject;
+  null | boolean | string | number | bigint | ExactNumber | readonly RecordValue[] | RecordObject;
 
 export interface RecordObject {
   [field: string]: RecordValue;

@@ -1,0 +1,55 @@
+/**
+ * References to Secrets and ConfigMaps inside text: `$(secret:NAME/KEY)`, `$(configMap:NAME/KEY)`.
+ *
+ * They stay as written everywhere but in the memory of the pod that uses them.
+ */
+import type { CredentialRef } from './plan.ts';
+import type { Json } from './value.ts';
+
+/** A name has no dot, so that `<kind>.<name>.<key>` says which is which (`./names.ts`, credentialKey). */
+const reference = /\$\((secret|configMap):([a-z0-9](?:[-a-z0-9]*[a-z0-9])?)\/([-._A-Za-z0-9]+)\)/g;
+const opening = /\$\(\s*(?:secret|configmap)\b/gi;
+
+export interface FoundReferences {
+  readonly refs: readonly CredentialRef[];
+  /** Paths of text that begins a reference which is not well formed. */
+  readonly malformed: readonly (readonly (string | number)[])[];
+}
+
+/** Every reference in a value, each once, in the order of appearance. */
+export function findReferences(value: Json): FoundReferences {
+  const refs = new Map<string, CredentialRef>();
+  const malformed: (string | number)[][] = [];
+  visit(value, [], (text, path) => {
+    const found = [...text.matchAll(reference)];
+    for (const [written, kind, name, key] of found) {
+      if (name === undefined || key === undefined) continue;
+      refs.set(written, { kind: kind === 'secret' ? 'secret' : 'configMap', name, key });
+    }
+    if ([...text.matchAll(opening)].length > found.length) malformed.push([...path]);
+  });
+  return { refs: [...refs.values()], malformed };
+}
+
+/** A copy with every reference replaced by what `resolve` gives for it. What `resolve` gives is not looked at again. */
+export function resolveReferences(value: Json, resolve: (ref: CredentialRef) => string): Json {
+  if (typeof value === 'string') {
+    return value.replaceAll(reference, (_, kind: string, name: string, key: string) =>
+      resolve({ kind: kind === 'secret' ? 'secret' : 'configMap', name, key }),
+    );
+  }
+  if (typeof value !== 'object' || value === null) return value;
+  if (isList(value)) return value.map((member) => resolveReferences(member, resolve));
+  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, resolveReferences(member, resolve)]));
+}
+
+function visit(value: Json, path: (string | number)[], seen: (text: string, path: (string | number)[]) => void): void {
+  if (typeof value === 'string') return seen(value, path);
+  if (typeof value !== 'object' || value === null) return;
+  if (isList(value)) value.forEach((member, i) => visit(member, [...path, i], seen));
+  else for (const [key, member] of Object.entries(value)) visit(member, [...path, key], seen);
+}
+
+function isList(value: Json): value is readonly Json[] {
+  return Array.isArray(value);
+}

@@ -1,0 +1,28 @@
+/** What is wrong with a pipeline, or odd about it, and where. */
+import type { MillraceError } from './errors.ts';
+
+export type IssuePath = readonly (string | number)[];
+
+export interface Issue {
+  /** Errors are refused; warnings are said and let through. */
+  readonly severity: 'error' | 'warning';
+  readonly path: IssuePath;
+  readonly error: MillraceError;
+  /** What was probably meant. */
+  readonly suggestion?: string;
+  /** The issue is about the key at `path`, not about its value. */
+  readonly isAboutKey?: boolean;
+  /** Characters inside the text at `path`. */
+  readonly range?: { readonly start: number; readonly end: number };
+}
+
+/** `spec.sources[0].kafka`: how a path reads in messages. */
+export function displayPath(path: IssuePath): string {
+  const text = path.map((key) => (typeof key === 'number' ? `[${key}]` : `.${key}`)).join('');
+  return text.startsWith('.') ? text.slice(1) : text === '' ? 'the document' : text;
+}
+
+/** `/spec/sources/0/kafka`: RFC 6901. */
+export function jsonPointer(path: IssuePath): string {
+  return path.map((key) => `/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+}

@@ -1,0 +1,156 @@
+/**
+ * Rules of a spec that need two fields or a compiler; the rules of single fields are in the schema.
+ *
+ * R1  A source, step or sink names exactly one connector or kind.
+ * R2  A name occurs once in its list.
+ * R3  A stage has at most as many replicas as slots: `slots` of a source, `buffer.shards` for a sink.
+ * R4  `otherwise` is on the last sink only, without `when`.
+ * R5  Every expression compiles; a condition gives a bool.
+ * R6  Every `$(…)` that begins like a reference is one.
+ *
+ * R1–R4 are CEL rules in the CRD, too (`./crd-rules.ts`), for those who do not come through lint.
+ */
+import { checkExpression } from '../transforms/expression/check.ts';
+import type { KnownFields } from '../transforms/expression/fields.ts';
+import { transformOf } from '../transforms/registry.ts';
+import { findReferences } from './credentials.ts';
+import { mr } from './errors.ts';
+import { displayPath, type Issue, type IssuePath } from './issue.ts';
+import { toJson } from './json.ts';
+import { knownFields } from './known-fields.ts';
+import type { PipelineSpec, SinkSpec, SourceSpec, StepSpec } from './pipeline.ts';
+import { membersOf, sinkKinds, sourceKinds, stepKinds } from './unions.ts';
+
+/** Everything wrong with or odd about a spec that fits the schema. */
+export function ruleIssues(spec: PipelineSpec): readonly Issue[] {
+  return [
+    ...spec.sources.flatMap((source, i) => sourceIssues(source, ['spec', 'sources', i])),
+    ...spec.steps.flatMap((step, i) => oneMember(step, ['spec', 'steps', i], stepKinds)),
+    ...spec.sinks.flatMap((sink, i) => sinkIssues(sink, ['spec', 'sinks', i], spec)),
+    ...duplicates(spec.sources, 'sources'),
+    ...duplicates(spec.steps, 'steps'),
+    ...duplicates(spec.sinks, 'sinks'),
+    ...routeIssues(spec.sinks),
+    ...expressionIssues(spec),
+  ];
+}
+
+function sourceIssues(source: SourceSpec, path: IssuePath): readonly Issue[] {
+  const issues = [...oneMember(source, path, sourceKinds), ...referenceIssues(source, path, sourceKinds)];
+  if (source.replicas > source.slots) {
+    issues.push(invalid([...path, 'replicas'], `must be at most slots (${source.slots}), but is ${source.replicas}`));
+  }
+  return issues;
+}
+
+function sinkIssues(sink: SinkSpec, path: IssuePath, spec: PipelineSpec): readonly Issue[] {
+  const issues = [...oneMember(sink, path, sinkKinds), ...referenceIssues(sink, path, sinkKinds)];
+  const { shards } = spec.buffer;
+  if (sink.replicas > shards) {
+    issues.push(
+      invalid([...path, 'replicas'], `must be at most spec.buffer.shards (${shards}), but is ${sink.replicas}`),
+    );
+  }
+  return issues;
+}
+
+function oneMember(value: object, path: IssuePath, kinds: readonly string[]): readonly Issue[] {
+  const given = membersOf(value, kinds);
+  if (given.length === 1) return [];
+  const error = mr('MR_SPEC_ONE_CONNECTOR', {
+    path: displayPath(path),
+    count: given.length,
+    names: given.map(({ kind }) => kind).join(', ') || 'none',
+    known: kinds.join(', '),
+  });
+  const last = given.at(-1);
+  return [
+    last === undefined
+      ? { severity: 'error', path, error }
+      : { severity: 'error', path: [...path, last.kind], error, isAboutKey: true },
+  ];
+}
+
+function referenceIssues(value: object, path: IssuePath, kinds: readonly string[]): readonly Issue[] {
+  return membersOf(value, kinds).flatMap(({ kind, config }) =>
+    findReferences(toJson(config)).malformed.map((at) =>
+      invalid([...path, kind, ...at], 'a reference must be $(secret:NAME/KEY) or $(configMap:NAME/KEY)'),
+    ),
+  );
+}
+
+function duplicates(list: readonly { readonly name: string }[], of: string): readonly Issue[] {
+  return list.flatMap(({ name }, i) => {
+    const first = list.findIndex((other) => other.name === name);
+    return first === i
+      ? []
+      : [invalid(['spec', of, i, 'name'], `must be unique, but spec.${of}[${first}] has the name "${name}", too`)];
+  });
+}
+
+function routeIssues(sinks: readonly SinkSpec[]): readonly Issue[] {
+  return sinks.flatMap((sink, i) => {
+    const path: IssuePath = ['spec', 'sinks', i, 'otherwise'];
+    if (!sink.otherwise) return [];
+    if (i < sinks.length - 1) return [invalid(path, 'must be on the last sink only')];
+    if (sink.when !== undefined) return [invalid(path, 'must not stand together with `when`')];
+    if (sinks.every(({ when }) => when === undefined)) {
+      return [
+        { ...invalid(path, 'has no effect, because no sink before it has `when`'), severity: 'warning' as const },
+      ];
+    }
+    return [];
+  });
+}
+
+function expressionIssues(spec: PipelineSpec): readonly Issue[] {
+  const issues: Issue[] = [];
+  let fields = knownFields(spec.sources);
+  spec.steps.forEach((step, i) => {
+    const path: IssuePath = ['spec', 'steps', i];
+    issues.push(...stepExpressions(step, path, fields));
+    fields = fieldsAfter(step, fields);
+  });
+  spec.sinks.forEach(({ when }, i) => {
+    if (when !== undefined) issues.push(...expressionAt(['spec', 'sinks', i, 'when'], when, true, fields));
+  });
+  return issues;
+}
+
+function stepExpressions(step: StepSpec, path: IssuePath, fields: KnownFields): readonly Issue[] {
+  const own = membersOf(step, stepKinds).flatMap(({ kind, config }) =>
+    (transformOf(kind)?.expressions(config) ?? []).flatMap((found) =>
+      expressionAt([...path, kind, ...found.path], found.source, found.isCondition, fields),
+    ),
+  );
+  return step.when === undefined ? own : [...own, ...expressionAt([...path, 'when'], step.when, true, fields)];
+}
+
+/** After a step that only some records take, a field is known when it was known before. */
+function fieldsAfter(step: StepSpec, fields: KnownFields): KnownFields {
+  const [member] = membersOf(step, stepKinds);
+  const after = member && transformOf(member.kind)?.fieldsAfter(member.config, fields);
+  if (after === undefined || after === null || fields === null) return fields;
+  if (step.when === undefined) return after;
+  return new Map(
+    [...fields, ...after].map(([name]) => [name, fields.get(name) === after.get(name) ? fields.get(name)! : 'dyn']),
+  );
+}
+
+function expressionAt(path: IssuePath, source: string, isCondition: boolean, fields: KnownFields): readonly Issue[] {
+  return checkExpression(source, { fields, isCondition }).map((problem) => ({
+    severity: problem.kind === 'unknownField' ? ('warning' as const) : ('error' as const),
+    path,
+    error: mr('MR_SPEC_EXPRESSION', {
+      path: displayPath(path),
+      problem: problem.message,
+      hint: problem.suggestion === undefined ? 'Correct the expression.' : `Did you mean "${problem.suggestion}"?`,
+    }),
+    range: { start: problem.start, end: problem.end },
+    ...(problem.suggestion === undefined ? {} : { suggestion: problem.suggestion }),
+  }));
+}
+
+function invalid(path: IssuePath, problem: string): Issue {
+  return { severity: 'error', path, error: mr('MR_SPEC_INVALID', { path: displayPath(path), problem }) };
+}

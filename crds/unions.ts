@@ -1,0 +1,23 @@
+/** Which member of a union a spec names: the connector of a source or sink, the kind of a step. */
+import { connectors } from '../connectors/registry.ts';
+import { transforms } from '../transforms/registry.ts';
+
+export const sourceKinds = kindsWith('source');
+export const sinkKinds = kindsWith('sink');
+export const stepKinds: readonly string[] = Object.keys(transforms);
+
+export interface Member {
+  readonly kind: string;
+  readonly config: unknown;
+}
+
+/** The members that are given, of those that are known. */
+export function membersOf(value: object, kinds: readonly string[]): readonly Member[] {
+  return Object.entries(value).flatMap(([kind, config]: [string, unknown]) =>
+    config !== undefined && kinds.includes(kind) ? [{ kind, config }] : [],
+  );
+}
+
+function kindsWith(side: 'source' | 'sink'): readonly string[] {
+  return Object.entries(connectors).flatMap(([name, entry]) => (side in entry ? [name] : []));
+}
