@@ -1,0 +1,39 @@
+/**
+ * What the commit log of a sink slot holds: one entry, the last.
+ *
+ * C1  An intent names the range that is being written: after a crash that same range is written again.
+ * C2  `after` of an intent is the committed position until the commit replaces it.
+ */
+import { z } from 'zod';
+import { mr, problemOf } from '../crds/errors.ts';
+import type { FramePlace } from './frame-reader.ts';
+
+const sequence = z.number().int().nonnegative();
+
+export const commitEntrySchema = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('intent'),
+    from: sequence,
+    to: sequence,
+    after: sequence,
+    token: z.string(),
+    rows: z.number().int().nonnegative(),
+  }),
+  z.object({ kind: z.literal('commit'), to: sequence }),
+]);
+
+export type CommitEntry = z.infer<typeof commitEntrySchema>;
+export type Intent = Extract<CommitEntry, { kind: 'intent' }>;
+
+export function decodeCommitEntry(bytes: Uint8Array, place: FramePlace): CommitEntry {
+  try {
+    return commitEntrySchema.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));
+  } catch (error) {
+    throw mr('MR_FRAME_CORRUPT', { ...place, problem: problemOf(error) }, { cause: error });
+  }
+}
+
+export function committedPosition(bytes: Uint8Array, place: FramePlace): number {
+  const entry = decodeCommitEntry(bytes, place);
+  return entry.kind === 'commit' ? entry.to : entry.after;
+}

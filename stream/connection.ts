@@ -1,0 +1,44 @@
+/**
+ * The connection to NATS. It never gives up: a worker outlives any outage of nats-server, and what needs an answer
+ * retries by itself (`./fenced-subject.ts`, `./shard-reader.ts`).
+ */
+import { connect } from '@nats-io/transport-node';
+import { jetstream, jetstreamManager, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+
+export interface Streams {
+  readonly nc: NatsConnection;
+  readonly js: JetStreamClient;
+  readonly jsm: JetStreamManager;
+}
+
+export interface ConnectOptions {
+  readonly url: string;
+  /** Shown by `nats server report connections`: process and pod. */
+  readonly name: string;
+  /** Between attempts. Default 250 ms, so that a restart of nats-server costs well under a second. */
+  readonly reconnectTimeWaitMs?: number;
+  /** How long one request waits for its answer. Default 3,000 ms. */
+  readonly requestTimeoutMs?: number;
+}
+
+/** Connects, and waits for the server for as long as it takes. */
+export async function connectStreams(options: ConnectOptions): Promise<Streams> {
+  const nc = await connect({
+    servers: options.url,
+    name: options.name,
+    maxReconnectAttempts: -1,
+    waitOnFirstConnect: true,
+    reconnectTimeWait: options.reconnectTimeWaitMs ?? 250,
+    // A dead peer that sends no FIN is found by unanswered pings: 2 × 5 s.
+    pingInterval: 5_000,
+    maxPingOut: 2,
+  });
+  const timeout = options.requestTimeoutMs ?? 3_000;
+  return {
+    nc,
+    js: jetstream(nc, { timeout }),
+    // Not asked whether JetStream is on: a server that is starting would refuse, and every caller retries anyway.
+    jsm: await jetstreamManager(nc, { timeout, checkAPI: false }),
+  };
+}

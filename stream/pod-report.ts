@@ -1,0 +1,68 @@
+/**
+ * What a worker pod says about itself, on every change of state and every 10 s: a last-value stream in memory that the
+ * controller folds into conditions. Not on the record path: a report that cannot be sent is dropped, the next one says
+ * more.
+ */
+import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
+import { z } from 'zod';
+import { reportStream, reportSubject } from '../crds/names.ts';
+import { readLastOfEach } from './last-messages.ts';
+import { ensureSharedStreams } from './streams.ts';
+
+const count = z.number().int().nonnegative();
+
+export const podReportSchema = z.object({
+  pid: z.string(),
+  stage: z.string(),
+  kind: z.enum(['ingestor', 'sink']),
+  pod: z.string(),
+  generation: z.number().int(),
+  /** Milliseconds since 1970. */
+  at: z.number(),
+  /** To the system outside: the source or the sink. */
+  connection: z.object({
+    state: z.enum(['Connecting', 'Connected', 'Disconnected']),
+    code: z.string().optional(),
+    message: z.string().optional(),
+    since: z.number(),
+  }),
+  flow: z.object({
+    state: z.enum(['Starting', 'Flowing', 'Idle', 'Waiting']),
+    /** `edge orders`, `sink warehouse`, `dead letters`, `nats`. */
+    waitingOn: z.string().optional(),
+    code: z.string().optional(),
+    message: z.string().optional(),
+  }),
+  recordsIn: count,
+  recordsOut: count,
+  deadLetters: count,
+  lag: z.number().nonnegative().optional(),
+  slots: z.array(z.object({ slot: count, position: z.json(), lag: z.number().nonnegative().optional() })),
+});
+
+export type PodReport = z.infer<typeof podReportSchema>;
+
+/** The last report of every pod of a pipeline that spoke within the last minute. Reports of another version are left out. */
+export async function readPodReports(jsm: JetStreamManager, pid: string): Promise<PodReport[]> {
+  const messages = await readLastOfEach(jsm, reportStream, reportSubject(pid, '*', '*'));
+  return messages.flatMap((message) => {
+    const report = podReportSchema.safeParse(message.json());
+    return report.success ? [report.data] : [];
+  });
+}
+
+/** Publishes one report; makes the stream when nats-server has lost it. */
+export async function publishPodReport(
+  streams: { js: JetStreamClient; jsm: JetStreamManager },
+  report: PodReport,
+): Promise<void> {
+  const subject = reportSubject(report.pid, report.stage, report.pod);
+  const text = JSON.stringify(report);
+  try {
+    await streams.js.publish(subject, text);
+  } catch {
+    // Most likely the stream went with the memory of a restarted server. Whatever else it is, the second try tells.
+    await ensureSharedStreams(streams.jsm);
+    await streams.js.publish(subject, text);
+  }
+}

@@ -1,0 +1,224 @@
+/**
+ * The JetStream streams of a pipeline and those shared by all. Every function may run again at any time: it looks, and
+ * changes only what differs.
+ *
+ * S1  An edge refuses what does not fit (`discard: new`) and forgets nothing by age: only its writers sweep (E6).
+ * S2  Leases and reports are in memory: losing them costs a takeover, never a record.
+ */
+import {
+  AckPolicy,
+  DeliverPolicy,
+  DiscardPolicy,
+  JetStreamApiError,
+  RetentionPolicy,
+  StorageType,
+  type JetStreamClient,
+  type JetStreamManager,
+  type StoredMsg,
+  type StreamConfig,
+} from '@nats-io/jetstream';
+import { nanos } from '@nats-io/transport-node';
+import {
+  commitsEdge,
+  commitSubject,
+  deadEdge,
+  edgeStream,
+  leaseStream,
+  reportStream,
+  shardSubjects,
+} from '../crds/names.ts';
+import type { Plan } from '../crds/plan.ts';
+import { committedPosition } from './commit-entry.ts';
+import { totalOf } from './dead-letter-position.ts';
+import { readLastOfEach } from './last-messages.ts';
+
+export interface StreamOptions {
+  /** Copies of each stream. Default 1; 3 in production. */
+  readonly replicas?: number;
+}
+
+export interface Backlog {
+  readonly stage: string;
+  readonly slot: number;
+  /** Frames that the slot has not committed. */
+  readonly frames: number;
+}
+
+const duplicateWindowMs = 120_000;
+const reportMaxAgeMs = 60_000;
+/** How long a marker of an expired lease stays: well above the time in which somebody looks. */
+const leaseMarkerMs = 60_000;
+const apiCodes = { streamNotFound: 10059, nameInUse: 10058, consumerNotFound: 10014 } as const;
+
+type Wanted = Partial<StreamConfig> & { name: string; subjects: string[] };
+
+const durable = {
+  storage: StorageType.File,
+  retention: RetentionPolicy.Limits,
+  max_age: 0,
+  duplicate_window: nanos(duplicateWindowMs),
+  allow_direct: true,
+} as const;
+
+/** Leases and reports. Made by provisioning, and again by a pod that finds them gone (nats-server restarted). */
+export async function ensureSharedStreams(jsm: JetStreamManager): Promise<void> {
+  await ensure(jsm, {
+    name: leaseStream,
+    subjects: ['mr-lease.>'],
+    storage: StorageType.Memory,
+    max_msgs_per_subject: 1,
+    allow_msg_ttl: true,
+    subject_delete_marker_ttl: nanos(leaseMarkerMs),
+    allow_direct: true,
+  });
+  await ensure(jsm, {
+    name: reportStream,
+    subjects: ['mr-report.>'],
+    storage: StorageType.Memory,
+    max_msgs_per_subject: 1,
+    max_age: nanos(reportMaxAgeMs),
+    allow_direct: true,
+  });
+}
+
+/** Edges, commits and dead letters of one pipeline. */
+export async function ensurePipelineStreams(
+  jsm: JetStreamManager,
+  plan: Plan,
+  options: StreamOptions = {},
+): Promise<void> {
+  for (const wanted of pipelineStreams(plan, options)) await ensure(jsm, wanted);
+}
+
+/** What {@link ensurePipelineStreams} makes. Pure. */
+export function pipelineStreams(plan: Plan, options: StreamOptions = {}): Wanted[] {
+  const { pid } = plan.pipeline;
+  const num_replicas = options.replicas ?? 1;
+  const subjects = (edge: string) => [`mr.${pid}.${edge}.>`];
+  return [
+    ...plan.edges.map((edge) => ({
+      ...durable,
+      name: edgeStream(pid, edge.name),
+      subjects: subjects(edge.name),
+      num_replicas,
+      discard: DiscardPolicy.New,
+      max_bytes: edge.maxBytes,
+    })),
+    {
+      ...durable,
+      name: edgeStream(pid, commitsEdge),
+      subjects: subjects(commitsEdge),
+      num_replicas,
+      discard: DiscardPolicy.Old,
+      max_msgs_per_subject: 1,
+    },
+    {
+      ...durable,
+      name: edgeStream(pid, deadEdge),
+      subjects: subjects(deadEdge),
+      num_replicas,
+      discard: plan.deadLetters.whenFull === 'Block' ? DiscardPolicy.New : DiscardPolicy.Old,
+      max_bytes: plan.deadLetters.maxBytes,
+    },
+  ];
+}
+
+export async function pipelineStreamsExist(jsm: JetStreamManager, plan: Plan): Promise<boolean> {
+  const names = new Set(await streamNames(jsm, plan.pipeline.pid));
+  return pipelineStreams(plan).every((stream) => names.has(stream.name));
+}
+
+/** Deletes every stream of a pipeline, also those that a newer plan no longer names. */
+export async function deletePipelineStreams(jsm: JetStreamManager, pipeline: Plan | string): Promise<void> {
+  const pid = typeof pipeline === 'string' ? pipeline : pipeline.pipeline.pid;
+  for (const name of await streamNames(jsm, pid)) {
+    await unless(apiCodes.streamNotFound, jsm.streams.delete(name));
+  }
+}
+
+/**
+ * Whether every reading stage has committed all that its edge holds. It looks at positions only, so it holds with no
+ * pod running. Meaningful once nothing writes.
+ */
+export async function isDrained(jsm: JetStreamManager, plan: Plan): Promise<{ drained: boolean; behind: Backlog[] }> {
+  const behind: Backlog[] = [];
+  for (const stage of plan.stages) {
+    if (stage.kind !== 'sink') continue;
+    for (let slot = 0; slot < stage.slots; slot++) {
+      const committed = await committedOf(jsm, plan.pipeline.pid, stage.name, slot);
+      const frames = await framesAfter(jsm, plan.pipeline.pid, stage.reads, slot, committed);
+      if (frames > 0) behind.push({ stage: stage.name, slot, frames });
+    }
+  }
+  return { drained: behind.length === 0, behind };
+}
+
+/** The stream sequence up to which a slot has committed its shard; 0 before its first commit. */
+export async function committedOf(jsm: JetStreamManager, pid: string, stage: string, slot: number): Promise<number> {
+  const stream = edgeStream(pid, commitsEdge);
+  const last = await jsm.direct.getMessage(stream, { last_by_subj: commitSubject(pid, stage, slot) });
+  return last === null ? 0 : committedPosition(last.data, { stream, sequence: last.seq });
+}
+
+/** Records in the dead letters of a pipeline: the sum of what each writer has counted. */
+export async function countDeadLetters(js: JetStreamClient, pid: string): Promise<number> {
+  const stream = edgeStream(pid, deadEdge);
+  const jsm = await js.jetstreamManager(false);
+  const lasts = await readLastOfEach(jsm, stream, `mr.${pid}.${deadEdge}.>`);
+  return lasts.reduce((sum: number, last: StoredMsg) => sum + totalOf(last.data, { stream, sequence: last.seq }), 0);
+}
+
+/** Drops what the shared streams hold of a pipeline. */
+export async function forgetLeasesAndReports(jsm: JetStreamManager, pid: string): Promise<void> {
+  await unless(apiCodes.streamNotFound, jsm.streams.purge(leaseStream, { filter: `mr-lease.${pid}.>` }));
+  await unless(apiCodes.streamNotFound, jsm.streams.purge(reportStream, { filter: `mr-report.${pid}.>` }));
+}
+
+/** How many frames of a shard come after `sequence`. Asked of a short-lived consumer: the one exact count there is. */
+async function framesAfter(
+  jsm: JetStreamManager,
+  pid: string,
+  edge: string,
+  shard: number,
+  sequence: number,
+): Promise<number> {
+  const stream = edgeStream(pid, edge);
+  const consumer = await jsm.consumers.add(stream, {
+    filter_subject: shardSubjects(pid, edge, shard),
+    deliver_policy: DeliverPolicy.StartSequence,
+    opt_start_seq: sequence + 1,
+    ack_policy: AckPolicy.None,
+    inactive_threshold: nanos(5_000),
+    mem_storage: true,
+    num_replicas: 1,
+  });
+  await unless(apiCodes.consumerNotFound, jsm.consumers.delete(stream, consumer.name));
+  return consumer.num_pending;
+}
+
+async function streamNames(jsm: JetStreamManager, pid: string): Promise<string[]> {
+  const names: string[] = [];
+  for await (const name of jsm.streams.names(`mr.${pid}.>`)) names.push(name);
+  return names;
+}
+
+async function ensure(jsm: JetStreamManager, wanted: Wanted): Promise<void> {
+  try {
+    await jsm.streams.add(wanted);
+  } catch (error) {
+    if (!isApiError(error, apiCodes.nameInUse)) throw error;
+    await jsm.streams.update(wanted.name, wanted);
+  }
+}
+
+async function unless(code: number, done: Promise<unknown>): Promise<void> {
+  try {
+    await done;
+  } catch (error) {
+    if (!isApiError(error, code)) throw error;
+  }
+}
+
+function isApiError(error: unknown, code: number): boolean {
+  return error instanceof JetStreamApiError && error.code === code;
+}

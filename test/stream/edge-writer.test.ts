@@ -1,0 +1,201 @@
+import assert from 'node:assert/strict';
+import { MillraceError, reasonOf } from '../../crds/errors.ts';
+import type { Plan } from '../../crds/plan.ts';
+import { systemClock } from '../../stream/clock.ts';
+import type { Streams } from '../../stream/connection.ts';
+import { EdgeWriter } from '../../stream/edge-writer.ts';
+import { FrameBuilder } from '../../stream/frame-builder.ts';
+import { decodeFrame } from '../../stream/frame-reader.ts';
+import { ensurePipelineStreams } from '../../stream/streams.ts';
+import { eventually } from '../support/eventually.ts';
+import { startAckProxy } from './support/ack-proxy.ts';
+import { batchOf } from './support/batches.ts';
+import { startTestServer, testPlan, type TestServer } from './support/server.ts';
+
+describe('edge writer', () => {
+  let server: TestServer;
+  let streams: Streams;
+  const never = new AbortController().signal;
+
+  before(async () => {
+    server = await startTestServer();
+    streams = await server.connect();
+  });
+  after(() => server.stop());
+
+  it('E3: a new owner reads the position of the last frame of its subject', async () => {
+    const plan = await pipeline();
+    const first = await open(plan);
+    assert.equal(first.openedAt, undefined);
+    await first.append(frame(['a'], { offset: 1 }), never);
+    await first.append(frame(['b'], { offset: 2 }), never);
+    assert.deepEqual((await open(plan)).openedAt, { offset: 2 });
+  });
+
+  it('E4: a stale owner is refused, and stays refused', async () => {
+    const plan = await pipeline();
+    const stale = await open(plan);
+    await stale.append(frame(['a'], 1), never);
+    const owner = await open(plan);
+    await owner.append(frame(['b'], 2), never);
+    await assertCode('MR_OWNERSHIP_LOST', stale.append(frame(['x'], 2), never));
+    await assertCode('MR_OWNERSHIP_LOST', stale.append(frame(['y'], 3), never));
+    await owner.append(frame(['c'], 3), never);
+    assert.deepEqual(await stored(plan), ['a', 'b', 'c']);
+  });
+
+  it('E1: refuses a second append while one is in flight', async () => {
+    const plan = await pipeline();
+    const writer = await open(plan);
+    const first = writer.append(frame(['a'], 1), never);
+    await assert.rejects(writer.append(frame(['b'], 2), never), /E1/);
+    await first;
+  });
+
+  it('E7: a full edge makes the writer wait, with the reason, and it goes on when there is room', async () => {
+    const plan = await pipeline({ edgeBytes: 64 * 1024 });
+    const reasons: (string | undefined)[] = [];
+    const writer = await open(plan, streams, (reason) => reasons.push(reason && reasonOf(reason.code)));
+    const big = (n: number) => frame([String(n).padEnd(20_000, 'x')], n);
+    for (let n = 0; n < 3; n++) await writer.append(big(n), never);
+    const waiting = writer.append(big(3), never);
+    await eventually(() => reasons.includes('EdgeFull'));
+    await streams.jsm.streams.purge(`mr-${plan.pipeline.pid}-main`, { filter: writer.subject, keep: 1 });
+    assert.equal((await waiting).outcome, 'stored');
+    assert.equal(reasons.at(-1), undefined);
+    assert.deepEqual(
+      (await stored(plan)).map((text) => Number.parseInt(text, 10)),
+      [2, 3],
+    );
+  });
+
+  it('E7: stops waiting when asked to', async () => {
+    const plan = await pipeline({ edgeBytes: 1_000 });
+    const writer = await open(plan);
+    const stop = new AbortController();
+    const waiting = writer.append(frame(['x'.repeat(5_000)], 1), stop.signal);
+    stop.abort(new Error('stopping'));
+    await assert.rejects(waiting, /stopping/);
+  });
+
+  it('E9: a frame whose acknowledgement is lost is stored once, and the chain goes on', async () => {
+    const plan = await pipeline();
+    const proxy = await startAckProxy(server.port);
+    const behind = await server.connect('behind', proxy.url);
+    const writer = await open(plan, behind);
+    await writer.append(frame(['a'], 1), never);
+    proxy.swallowAnswers();
+    const unsure = writer.append(frame(['b'], 2), never);
+    await eventually(async () => (await stored(plan)).length === 2);
+    proxy.heal();
+    const result = await unsure;
+    assert.deepEqual(result, {
+      outcome: 'stored',
+      sequence: result.outcome === 'stored' ? result.sequence : -1,
+      clean: false,
+    });
+    await writer.append(frame(['c'], 3), never);
+    assert.deepEqual(await stored(plan), ['a', 'b', 'c']);
+    await behind.nc.close();
+    await proxy.stop();
+  });
+
+  it('E9: a frame that never reached the server is sent again', async () => {
+    const plan = await pipeline();
+    const writer = await open(plan);
+    await writer.append(frame(['a'], 1), never);
+    await server.crash();
+    const unsure = writer.append(frame(['b'], 2), never);
+    await server.start();
+    await unsure;
+    assert.deepEqual(await stored(plan), ['a', 'b']);
+  });
+
+  it('waits for a stream that is not there yet', async () => {
+    const plan = testPlan();
+    const reasons: (string | undefined)[] = [];
+    const opening = open(plan, streams, (reason) => reasons.push(reason && reasonOf(reason.code)));
+    await eventually(() => reasons.includes('StreamMissing'));
+    await ensurePipelineStreams(streams.jsm, plan);
+    assert.equal((await opening).openedAt, undefined);
+  });
+
+  it('a message id that the stream holds already is a duplicate and leaves the tail as it was', async () => {
+    const plan = await pipeline();
+    const one = await open(plan, streams, undefined, 'orders-0');
+    const other = await open(plan, streams, undefined, 'orders-2');
+    assert.equal((await one.append(frame(['a'], 1), never, 'key-1')).outcome, 'stored');
+    assert.equal((await other.append(frame(['a'], 1), never, 'key-1')).outcome, 'duplicate');
+    assert.equal((await one.append(frame(['a'], 2), never, 'key-1')).outcome, 'duplicate');
+    assert.equal((await one.append(frame(['b'], 2), never)).outcome, 'stored');
+    assert.equal((await other.append(frame(['c'], 1), never)).outcome, 'stored');
+    assert.deepEqual(await stored(plan), ['a', 'b', 'c']);
+  });
+
+  it('E9: its own frame with a message id, resent, is known as stored and not as a duplicate', async () => {
+    const plan = await pipeline();
+    const proxy = await startAckProxy(server.port);
+    const behind = await server.connect('behind', proxy.url);
+    const writer = await open(plan, behind);
+    proxy.swallowAnswers();
+    const unsure = writer.append(frame(['a'], 1), never, 'key-9');
+    await eventually(async () => (await stored(plan)).length === 1);
+    proxy.heal();
+    assert.equal((await unsure).outcome, 'stored');
+    await writer.append(frame(['b'], 2), never);
+    assert.deepEqual(await stored(plan), ['a', 'b']);
+    await behind.nc.close();
+    await proxy.stop();
+  });
+
+  async function pipeline(options: Parameters<typeof testPlan>[0] = {}): Promise<Plan> {
+    const plan = testPlan(options);
+    await ensurePipelineStreams(streams.jsm, plan);
+    return plan;
+  }
+
+  function open(
+    plan: Plan,
+    over = streams,
+    onWaiting?: (reason: MillraceError | undefined) => void,
+    writer = 'orders-0',
+  ) {
+    return EdgeWriter.open(
+      {
+        streams: over,
+        pid: plan.pipeline.pid,
+        edge: 'main',
+        shard: 0,
+        writer,
+        clock: systemClock,
+        random: () => 0.5,
+        ...(onWaiting ? { onWaiting } : {}),
+      },
+      never,
+    );
+  }
+
+  async function stored(plan: Plan): Promise<string[]> {
+    const name = `mr-${plan.pipeline.pid}-main`;
+    const { state } = await streams.jsm.streams.info(name);
+    const values: string[] = [];
+    for (let sequence = state.first_seq; sequence <= state.last_seq && state.messages > 0; sequence++) {
+      const message = await streams.jsm.streams.getMessage(name, { seq: sequence });
+      if (message === null) continue;
+      const read = decodeFrame(message.data, { stream: name, sequence });
+      for (let index = 0; index < read.count; index++)
+        values.push(Buffer.from(read.bytes.subarray(read.valueStart[index], read.valueEnd[index])).toString());
+    }
+    return values;
+  }
+});
+
+function frame(values: readonly string[], position: Parameters<FrameBuilder['finish']>[0]): Buffer {
+  const builder = new FrameBuilder({ maxRecords: 1_000, maxBytes: 256 * 1024, hardBytes: 2 ** 20 });
+  builder.append(batchOf(values.map((value) => ({ value }))), 0, 1);
+  return builder.finish(position, 1);
+}
+
+async function assertCode(code: string, done: Promise<unknown>): Promise<void> {
+  await assert.rejects(done, (error) => error instanceof MillraceError && error.code === code);
+}
