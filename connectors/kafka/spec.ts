@@ -14,7 +14,7 @@ const broker = z
   .string()
   .min(3)
   .max(512)
-  .regex(/^(.*\$\((secret|configMap):.*|(\[[0-9A-Fa-f:.]+\]|[^ :/,]+):[0-9]{1,5})$/)
+  .regex(/^(.*\$\((secret|configMap):.*|[^ :/,]+:[0-9]{1,5})$/)
   .describe('host:port of a broker. May contain $(secret:NAME/KEY) or $(configMap:NAME/KEY).');
 
 const tls = z

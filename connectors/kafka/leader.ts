@@ -1,0 +1,156 @@
+/**
+ * Fetches of one slot from one leader, one ahead of what is being read.
+ *
+ * L1  At most one fetch is in flight, and at most two answers are held: the one that is read and the one after it.
+ * L2  Partitions that gave records go to the end of the next request, so that a full answer starves none.
+ */
+import type { Cluster, FetchConnection, FetchRequest } from './cluster.ts';
+import { offsetAfter } from './batch-header.ts';
+import type { FetchedPartition, FetchResponse } from './fetch-response.ts';
+import type { Partition } from './partition.ts';
+import { RecordSet } from './record-set.ts';
+
+/** What a fetch brought of one partition, not read yet. */
+export interface Section {
+  readonly leader: Leader;
+  readonly partition: Partition;
+  /** The section continues the partition only while the partition stands here; else it is stale. */
+  from: number;
+  readonly records: RecordSet;
+}
+
+export interface FetchLimits {
+  readonly partitionMaxBytes: number;
+  readonly maxBytes: number;
+  readonly maxWaitMs: number;
+}
+
+export interface LeaderEvents {
+  /** An answer, an error or room: look again. */
+  changed(): void;
+  answered(node: number): void;
+  /** The end of a partition is known anew. */
+  sawEnd(partition: Partition, end: number): void;
+  /** A broker's answer about one partition that is not records. */
+  refused(node: number, partition: Partition, errorCode: number): void;
+  failed(node: number, error: unknown): void;
+}
+
+export class Leader {
+  readonly node: number;
+  private readonly cluster: Cluster;
+  private readonly topic: string;
+  private readonly limits: FetchLimits;
+  private readonly events: LeaderEvents;
+  private connection: FetchConnection | undefined;
+  private isFetching = false;
+  private isClosed = false;
+  private order: Partition[] = [];
+  private reading: Section[] = [];
+  private waiting: Section[] = [];
+
+  constructor(node: number, cluster: Cluster, topic: string, limits: FetchLimits, events: LeaderEvents) {
+    this.node = node;
+    this.cluster = cluster;
+    this.topic = topic;
+    this.limits = limits;
+    this.events = events;
+  }
+
+  /** The next section to read, taken out. */
+  take(): Section | undefined {
+    if (this.reading.length === 0) {
+      this.reading = this.waiting;
+      this.waiting = [];
+    }
+    return this.reading.shift();
+  }
+
+  /** A section that is not read to its end goes behind the others of its answer. */
+  putBack(section: Section): void {
+    this.reading.push(section);
+  }
+
+  /** Drops what was fetched of a partition: it is another leader's now, or stands elsewhere. */
+  forget(partition: Partition): void {
+    this.reading = this.reading.filter((section) => section.partition !== partition);
+    this.waiting = this.waiting.filter((section) => section.partition !== partition);
+  }
+
+  /** Starts the next fetch if there is room for its answer and a partition to fetch. */
+  fetch(partitions: readonly Partition[]): void {
+    if (this.isFetching || this.isClosed || this.waiting.length > 0) return;
+    const kept = this.order.filter((each) => partitions.includes(each));
+    this.order = [...kept, ...partitions.filter((each) => !kept.includes(each))];
+    const asked = this.order.flatMap((partition) =>
+      partition.fetchAt === undefined || partition.isOutOfRange ? [] : [{ partition, offset: partition.fetchAt }],
+    );
+    if (asked.length === 0) return;
+    this.isFetching = true;
+    void this.run(asked);
+  }
+
+  close(): void {
+    this.isClosed = true;
+    this.connection?.close();
+  }
+
+  private async run(asked: readonly { readonly partition: Partition; readonly offset: number }[]): Promise<void> {
+    try {
+      this.connection ??= await this.cluster.fetchConnection(this.node);
+      const request: FetchRequest = {
+        ...this.limits,
+        topic: this.topic,
+        partitions: asked.map(({ partition, offset }) => ({ partition: partition.id, offset })),
+      };
+      const response = await this.connection.fetch(request);
+      this.events.answered(this.node);
+      this.accept(asked, response);
+    } catch (error) {
+      this.connection?.close();
+      this.connection = undefined;
+      if (!this.isClosed) this.events.failed(this.node, error);
+    } finally {
+      this.isFetching = false;
+      if (this.isClosed) this.connection?.close();
+      else this.events.changed();
+    }
+  }
+
+  private accept(
+    asked: readonly { readonly partition: Partition; readonly offset: number }[],
+    response: FetchResponse,
+  ): void {
+    const byId = new Map(asked.map((each) => [each.partition.id, each]));
+    for (const fetched of response.partitions) {
+      const one = byId.get(fetched.partition);
+      // Between request and answer the partition may have moved (position lost, other leader): then it is asked again.
+      if (one === undefined || one.partition.fetchAt !== one.offset) continue;
+      if (fetched.errorCode !== 0) this.events.refused(this.node, one.partition, fetched.errorCode);
+      else this.queue(one.partition, one.offset, fetched);
+    }
+  }
+
+  private queue(partition: Partition, offset: number, fetched: FetchedPartition): void {
+    this.events.sawEnd(partition, fetched.highWatermark);
+    if (fetched.records.length === 0) return;
+    const next = nextOffset(fetched.records, offset);
+    // Cut before the end of its first batch: the partition keeps its place at the front, where a batch comes whole.
+    if (next === offset) return;
+    const records = new RecordSet(fetched.records, offset, fetched.aborted);
+    this.waiting.push({ leader: this, partition, from: offset, records });
+    if (next === undefined) return;
+    partition.fetchAt = next;
+    this.order.push(...this.order.splice(this.order.indexOf(partition), 1));
+  }
+}
+
+/** Undefined: the bytes do not decode. They become a section all the same, and reading it says where they are. */
+function nextOffset(records: Uint8Array, offset: number): number | undefined {
+  try {
+    return offsetAfter(records, offset);
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,244 @@
+/**
+ * One slot's reader: its partitions, fetched from their leaders, handed out batch by batch.
+ *
+ * R1  Each partition is handed out in offset order without gap: a section is read only if it begins where the partition
+ *     stands, whichever leader it came from.
+ * R2  A batch's position names every partition of the slot whose start is known, so that no restart decides anew
+ *     between earliest and latest; where reading began at the latest, that is handed out before any record.
+ * R3  A failure is thrown once it is more than a passing one; what was fetched stays, and `read` goes on after it.
+ */
+import type { Logger } from 'pino';
+import { mr, problemOf } from '../../crds/errors.ts';
+import type { Position, RecordBatch } from '../../stream/record-batch.ts';
+import type { Clock, SourceReader } from '../connector.ts';
+import { emptyBatch, kafkaBatch } from './batch.ts';
+import { brokerError, type Cluster } from './cluster.ts';
+import type { GroupCommits } from './commits.ts';
+import { parseFailure, type FailureContext } from './failures.ts';
+import { Leader, type FetchLimits, type LeaderEvents, type Section } from './leader.ts';
+import type { Partition } from './partition.ts';
+import { offsetsOf } from './position.ts';
+import { RecordTables } from './record-tables.ts';
+import { SlotPartitions, type SlotOptions } from './slot-partitions.ts';
+import type { Topic } from './topic.ts';
+import { abortable, Wake } from './wake.ts';
+
+export interface ReaderOptions extends SlotOptions {
+  readonly limits: FetchLimits;
+  readonly cluster: Cluster;
+  readonly topic: Topic;
+  readonly commits: GroupCommits;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly failure: FailureContext;
+  readonly onClose: (reader: KafkaReader) => void;
+}
+
+/** Between two looks for a moved leader, so that a stale answer makes no hot loop. */
+const pauseMs = 100;
+/** Failures in a row of one leader before the stage hears of it. */
+const passingFailures = 2;
+
+const offsetOutOfRange = 1;
+/** Unknown partition, no leader, not the leader, no replica, fenced or unknown epoch: the metadata is old. */
+const staleMetadata: ReadonlySet<number> = new Set([3, 5, 6, 9, 74, 75, 76]);
+
+export class KafkaReader implements SourceReader, LeaderEvents {
+  private readonly options: ReaderOptions;
+  private readonly slot: SlotPartitions;
+  private readonly tables = new RecordTables();
+  private readonly wake = new Wake();
+  private readonly leaders = new Map<number, Leader>();
+  private readonly failures = new Map<number, { count: number; error: unknown }>();
+  private readonly stopListening: () => void;
+  private turn = 0;
+  private mustAdopt = true;
+  private mustLook = false;
+  private mustPause = false;
+  private mustAnnounce = false;
+
+  constructor(options: ReaderOptions) {
+    this.options = options;
+    this.slot = new SlotPartitions(options, options.topic, options.cluster, options.log);
+    this.stopListening = options.topic.onLook(() => {
+      this.mustAdopt = true;
+      this.wake.notify();
+    });
+  }
+
+  async read(signal: AbortSignal): Promise<RecordBatch | undefined> {
+    for (;;) {
+      signal.throwIfAborted();
+      if (this.mustSettle) await this.settle(signal);
+      const batch = this.takeBatch();
+      this.startFetches();
+      if (batch !== undefined) return batch;
+      if (!this.mustSettle) await this.wake.wait(signal);
+    }
+  }
+
+  acknowledge(position: Position): void {
+    this.options.commits.note(offsetsOf(position));
+  }
+
+  lag(): number | undefined {
+    return this.slot.lag;
+  }
+
+  /** For lag while fetches rest: see {@link SlotPartitions.refreshEnds}. */
+  refreshEnds(olderThanMs: number): Promise<void> {
+    const now = this.options.clock.now();
+    return this.slot.refreshEnds(now - olderThanMs, now);
+  }
+
+  async close(): Promise<void> {
+    this.stopListening();
+    this.options.onClose(this);
+    for (const leader of this.leaders.values()) leader.close();
+    await this.options.commits.flush();
+  }
+
+  // -- handing out -------------------------------------------------------------------------------------------------
+
+  private takeBatch(): RecordBatch | undefined {
+    if (this.mustAnnounce) {
+      this.mustAnnounce = false;
+      return emptyBatch(this.tables, this.slot.positions);
+    }
+    for (let section = this.takeSection(); section !== undefined; section = this.takeSection()) {
+      const batch = this.batchOf(section);
+      if (batch !== undefined) return batch;
+    }
+    return undefined;
+  }
+
+  /** Leaders take turns. */
+  private takeSection(): Section | undefined {
+    const leaders = [...this.leaders.values()];
+    for (let tries = 0; tries < leaders.length; tries++) {
+      this.turn = (this.turn + 1) % leaders.length;
+      const section = leaders[this.turn]?.take();
+      if (section !== undefined) return section;
+    }
+    return undefined;
+  }
+
+  private batchOf(section: Section): RecordBatch | undefined {
+    const { partition, records, leader } = section;
+    if (section.from !== partition.position) return undefined;
+    const piece = this.decode(section);
+    if (piece === undefined) return undefined;
+    const hasMoved = records.position > section.from;
+    partition.position = records.position;
+    section.from = records.position;
+    leader.putBack(section);
+    if (!hasMoved) return undefined;
+    return kafkaBatch(this.tables, piece.bytes, partition.id, this.slot.positions);
+  }
+
+  private decode({ partition, records, from, leader }: Section) {
+    try {
+      return records.next(this.tables);
+    } catch (error) {
+      leader.forget(partition);
+      partition.moveTo(from);
+      const { source, topic } = this.options.failure;
+      const position = `offset ${from} of partition ${partition.id} of topic "${topic}"`;
+      throw mr('MR_SOURCE_UNREADABLE', { source, position, problem: problemOf(error) }, { cause: error });
+    }
+  }
+
+  private startFetches(): void {
+    const { cluster, topic, limits } = this.options;
+    for (const [node, partitions] of Map.groupBy(this.slot.all, ({ leader }) => leader)) {
+      if (node === undefined) continue;
+      let leader = this.leaders.get(node);
+      if (leader === undefined) {
+        leader = new Leader(node, cluster, topic.name, limits, this);
+        this.leaders.set(node, leader);
+      }
+      leader.fetch(partitions);
+    }
+  }
+
+  // -- knowing where things are ------------------------------------------------------------------------------------
+
+  private get mustSettle(): boolean {
+    return this.mustAdopt || this.mustLook || !this.slot.isSettled;
+  }
+
+  /** Everything that needs an answer of the cluster before fetches can go on. Throws what the stage should show. */
+  private async settle(signal: AbortSignal): Promise<void> {
+    try {
+      if (this.mustPause) await this.options.clock.sleep(pauseMs, signal);
+      this.mustPause = false;
+      if (this.mustLook) await abortable(this.options.topic.refresh(), signal);
+      this.mustLook = false;
+      this.mustAdopt = false;
+      this.adoptLeaders();
+      this.throwLastingFailure();
+      if (await abortable(this.slot.findStarts(), signal)) this.mustAnnounce = true;
+      await abortable(this.slot.settleLost(), signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      this.mustLook = true;
+      throw parseFailure(error, this.options.failure);
+    }
+  }
+
+  private adoptLeaders(): void {
+    for (const partition of this.slot.adopt()) {
+      for (const leader of this.leaders.values()) leader.forget(partition);
+      if (partition.position !== undefined) partition.moveTo(partition.position);
+    }
+    const leading = new Set(this.slot.all.map(({ leader }) => leader));
+    for (const [node, leader] of this.leaders) {
+      if (leading.has(node)) continue;
+      leader.close();
+      this.leaders.delete(node);
+      this.failures.delete(node);
+    }
+    if (leading.has(undefined)) this.lookSoon();
+  }
+
+  private throwLastingFailure(): void {
+    for (const failure of this.failures.values()) {
+      if (failure.count < passingFailures) continue;
+      failure.count = passingFailures - 1;
+      throw failure.error;
+    }
+  }
+
+  private lookSoon(): void {
+    this.mustLook = true;
+    this.mustPause = true;
+  }
+
+  // -- what leaders tell -------------------------------------------------------------------------------------------
+
+  changed(): void {
+    this.wake.notify();
+  }
+
+  answered(node: number): void {
+    this.failures.delete(node);
+  }
+
+  sawEnd(partition: Partition, end: number): void {
+    partition.end = end;
+    partition.endKnownAt = this.options.clock.now();
+  }
+
+  refused(node: number, partition: Partition, errorCode: number): void {
+    if (errorCode === offsetOutOfRange) partition.isOutOfRange = true;
+    else if (staleMetadata.has(errorCode)) this.lookSoon();
+    else this.failures.set(node, { count: passingFailures, error: brokerError(errorCode) });
+    if (!this.mustLook) this.mustAdopt = true;
+  }
+
+  failed(node: number, error: unknown): void {
+    const count = (this.failures.get(node)?.count ?? 0) + 1;
+    this.failures.set(node, { count, error });
+    this.lookSoon();
+  }
+}

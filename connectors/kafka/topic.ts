@@ -1,0 +1,71 @@
+/**
+ * What is known of a topic: its partitions and their leaders, shared by all slots of a pod.
+ *
+ * T1  Asked again every {@link watchMs}, so a new partition is read within that time; at once when a reader says so.
+ * T2  Readers that ask together share one request.
+ */
+import type { Clock } from '../connector.ts';
+import { brokerError, type Cluster } from './cluster.ts';
+
+export const watchMs = 10_000;
+
+/** Partition → node id of its leader; undefined while one is being elected. */
+export type Leaders = ReadonlyMap<number, number | undefined>;
+
+const noError = 0;
+
+export class Topic {
+  readonly name: string;
+  private readonly cluster: Cluster;
+  private leaders: Leaders = new Map();
+  private asking: Promise<Leaders> | undefined;
+  private readonly listeners = new Set<() => void>();
+
+  constructor(name: string, cluster: Cluster) {
+    this.name = name;
+    this.cluster = cluster;
+  }
+
+  get current(): Leaders {
+    return this.leaders;
+  }
+
+  /** Asks the cluster. Throws its error when the topic as a whole is missing or closed to us. */
+  refresh(): Promise<Leaders> {
+    this.asking ??= this.ask().finally(() => {
+      this.asking = undefined;
+    });
+    return this.asking;
+  }
+
+  /** Calls `listener` after each look. Returns how to stop that. */
+  onLook(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** Looks now and then until the signal ends. A look that fails is for the readers to notice: their fetches fail too. */
+  async watch(clock: Clock, signal: AbortSignal, failed: (error: unknown) => void): Promise<void> {
+    for (;;) {
+      try {
+        await clock.sleep(watchMs, signal);
+        await this.refresh();
+      } catch (error) {
+        if (signal.aborted) return;
+        failed(error);
+      }
+    }
+  }
+
+  private async ask(): Promise<Leaders> {
+    const metadata = await this.cluster.metadata(this.name);
+    const topic = metadata.topicMetadata.find((each) => each.topic === this.name);
+    if (topic === undefined) throw brokerError(3);
+    if (topic.topicErrorCode !== noError) throw brokerError(topic.topicErrorCode);
+    this.leaders = new Map(
+      topic.partitionMetadata.map(({ partitionId, leader }) => [partitionId, leader < 0 ? undefined : leader]),
+    );
+    for (const listener of this.listeners) listener();
+    return this.leaders;
+  }
+}
