@@ -99,6 +99,12 @@ export const errorTable = {
     'Operation {seq} must not write {object}: operation {newer} has written it.',
     'Nothing to do: the newer operation goes on.',
   ),
+  MR_GENERATION_SUPERSEDED: row(
+    'fence',
+    409,
+    'Pipeline "{name}" in namespace "{namespace}" has moved on from generation {generation} to {newer}.',
+    'Nothing to do: the newer generation is carried out.',
+  ),
   MR_PIPELINE_REPLACED: row(
     'fence',
     409,
@@ -267,6 +273,18 @@ export const errorTable = {
     409,
     'Port {port} for {part} is in use by {owner}.',
     'Stop it, or choose another with {flag}.',
+  ),
+  MR_STACK_RUNNING: row(
+    'refuse',
+    409,
+    'The local stack in {dir} runs already, in process {pid}: {where}.',
+    'See `millrace dev status`; stop it with `millrace dev down`.',
+  ),
+  MR_STACK_NOT_RUNNING: row(
+    'refuse',
+    404,
+    'No local stack runs in {dir}.',
+    'Start one with `millrace dev`, or name its directory with --data-dir.',
   ),
   MR_PART_FAILED: row('refuse', 500, '{part} did not become ready: {problem}.', 'Its log is {log}.'),
 } as const satisfies Record<`MR_${string}`, ErrorRow>;

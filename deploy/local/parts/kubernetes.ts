@@ -71,11 +71,11 @@ export async function startKubernetes(options: KubernetesOptions): Promise<Kuber
   return { url: apiserverUrl(plane), kubeconfigPath, kubeconfig, processes, stop };
 }
 
-/** `<dir>/kubeconfig`, for people and for every client of the stack. */
+/** For people and for every client of the stack. */
 export async function writeAdminKubeconfig(
   plane: Pick<ControlPlane, 'dir' | 'pki' | 'ports'>,
+  kubeconfigPath = join(plane.dir, 'kubeconfig'),
 ): Promise<{ readonly kubeconfigPath: string; readonly kubeconfig: string }> {
-  const kubeconfigPath = join(plane.dir, 'kubeconfig');
   const kubeconfig = renderKubeconfig(`https://127.0.0.1:${plane.ports.apiserver}`, plane.pki.ca, plane.pki.admin);
   await writeKubeconfig(kubeconfigPath, kubeconfig);
   return { kubeconfigPath, kubeconfig };
