@@ -23,6 +23,7 @@ export interface OperationRef {
   readonly id: string;
   readonly kind: OperationKind;
   readonly seq: number;
+  readonly generation: number;
   readonly startedAt: string;
 }
 

@@ -16,6 +16,11 @@ export class ExactNumber {
   toString(): string {
     return this.text;
   }
+
+  /** JSON.stringify writes the digits. */
+  toJSON(): object {
+    return JSON.rawJSON(this.text);
+  }
 }
 
 export type RecordValue =
