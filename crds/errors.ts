@@ -105,6 +105,12 @@ export const errorTable = {
     'Pipeline "{name}" in namespace "{namespace}" has moved on from generation {generation} to {newer}.',
     'Nothing to do: the newer generation is carried out.',
   ),
+  MR_PIPELINE_STALLED: row(
+    'refuse',
+    422,
+    'The pipeline does not get on ({reason}): {problem}',
+    'Correct the spec and apply again.',
+  ),
   MR_PIPELINE_REPLACED: row(
     'fence',
     409,

@@ -27,7 +27,8 @@ export type RecordValue =
   null | boolean | string | number | bigint | ExactNumber | readonly RecordValue[] | RecordObject;
 
 export interface RecordObject {
-  [field: string]: RecordValue;
+  /** undefined is as good as absent: that is what a step that removes a field leaves. JSON.stringify skips it. */
+  [field: string]: RecordValue | undefined;
 }
 
 /** What expressions call `meta`. */

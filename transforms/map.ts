@@ -56,15 +56,17 @@ export const map = defineTransform({
     }));
     const renames = Object.entries(rename).map(([from, to]) => ({ from: parsePath(from), to: parsePath(to) }));
     const removals = remove.map((field) => parsePath(field));
+    // One list for all records: `evaluate` never comes back here, and every entry is written before it is read.
+    const results: RecordValue[] = new Array<RecordValue>(setters.length).fill(null);
     return (value, meta, nowMs) => {
-      const results: RecordValue[] = new Array<RecordValue>(setters.length);
       for (let i = 0; i < setters.length; i++) results[i] = setters[i]!.evaluate(value, meta, nowMs);
-      for (const { from, to } of renames) {
+      for (let i = 0; i < renames.length; i++) {
+        const { from, to } = renames[i]!;
         const moved = take(value, from);
         if (moved !== undefined) put(value, to, moved);
       }
       for (let i = 0; i < setters.length; i++) put(value, setters[i]!.path, results[i]!);
-      for (const path of removals) take(value, path);
+      for (let i = 0; i < removals.length; i++) take(value, removals[i]!);
       return 'keep';
     };
   },

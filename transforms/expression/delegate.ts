@@ -44,23 +44,28 @@ export function call(name: string, receiver: { readonly value: unknown } | null,
 /** True when {@link call} can take that many arguments. */
 export const maxDelegatedArguments = 4;
 
-/** A value with numbers that CEL can compute with: an integer becomes an int, another number a double. */
+/**
+ * A value as CEL can compute with: of exact numbers an integer becomes an int and another a double; fields that a step
+ * removed are gone.
+ */
 export function computable(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (value instanceof ExactNumber) return computableNumber(value);
-  if (!holdsExact(value)) return value;
+  if (!needsCopy(value)) return value;
   if (Array.isArray(value)) return value.map(computable);
-  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, computable(member)]));
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, member]) => (member === undefined ? [] : [[key, computable(member)]])),
+  );
 }
 
 export function computableNumber({ text }: ExactNumber): number | bigint {
   return /^-?[0-9]+$/.test(text) ? BigInt(text) : Number(text);
 }
 
-function holdsExact(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false;
+function needsCopy(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return value === undefined;
   if (value instanceof ExactNumber) return true;
-  if (Array.isArray(value)) return value.some(holdsExact);
+  if (Array.isArray(value)) return value.some(needsCopy);
   if (Object.getPrototypeOf(value) !== Object.prototype) return false;
-  return Object.values(value).some(holdsExact);
+  return Object.values(value).some(needsCopy);
 }

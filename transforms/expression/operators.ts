@@ -113,7 +113,7 @@ function isText(value: unknown): value is string {
 export function isIn(value: unknown, container: unknown): unknown {
   if (typeof value === 'string') {
     if (Array.isArray(container)) return container.includes(value);
-    if (isPlainObject(container)) return Object.hasOwn(container, value);
+    if (isPlainObject(container)) return ownField(container, value) !== undefined;
   }
   return binary('in', value, container);
 }

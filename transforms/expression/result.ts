@@ -28,7 +28,9 @@ function fromObject(value: unknown): RecordValue {
   if (value instanceof Date) return value.toISOString();
   if (Array.isArray(value)) return value.map(toRecordValue);
   if (isPlainObject(value)) {
-    return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, toRecordValue(member)]));
+    return Object.fromEntries(
+      Object.entries(value).flatMap(([key, member]) => (member === undefined ? [] : [[key, toRecordValue(member)]])),
+    );
   }
   throw new EvaluationProblem(`the result is ${celTypeOf(value)}, which JSON cannot hold; use string()`);
 }
