@@ -11,7 +11,7 @@ import { compile } from '../crds/compile.ts';
 import { apiVersion, kind } from '../crds/names.ts';
 import { pipelineSchema } from '../crds/pipeline.ts';
 import type { Plan } from '../crds/plan.ts';
-import { startClickHouse, type ClickHouseEndpoint } from '../deploy/local/clickhouse/launch.ts';
+import { startClickHouse, type ClickHouse } from '../deploy/local/clickhouse/clickhouse.ts';
 import { startKafka, type Kafka } from '../deploy/local/kafka/kafka.ts';
 import { startNats, type Nats } from '../deploy/local/parts/nats.ts';
 import { freePort } from '../deploy/local/ports.ts';
@@ -22,7 +22,7 @@ import type { BenchCase } from './cases.ts';
 export interface Rig {
   readonly kafka: Kafka;
   readonly nats: Nats;
-  readonly clickhouse: ClickHouseEndpoint;
+  readonly clickhouse: ClickHouse;
   /** Makes streams for a case and starts its two workers. */
   startWorkers(benchCase: BenchCase, topic: string, table: string): Promise<Workers>;
   stop(): Promise<void>;

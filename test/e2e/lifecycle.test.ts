@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Connection, Client } from '@temporalio/client';
+import { z } from 'zod';
+import { labels } from '../../crds/names.ts';
+import { eventually } from '../support/eventually.ts';
+import { expectedOrders, order, Topic } from './support/orders.ts';
+import { ordersPipeline } from './support/pipelines.ts';
+import { getPipeline, setDesiredState, untilCondition, untilGone, untilPhase } from './support/resource.ts';
+import { useStack } from './support/stack.ts';
+
+const partitions = 4;
+const records = 200_000;
+
+const newestOffsets = z.array(z.object({ newest: z.coerce.number() }));
+const statuses = z.array(z.object({ offset: z.coerce.number(), status: z.string() }));
+
+describe('the life of a pipeline', function () {
+  this.timeout(300_000);
+  const stack = useStack();
+
+  it('I12: no row arrives after a pause is acknowledged, and a resume loses and repeats nothing', async () => {
+    const { kubectl, warehouse, kafkaBrokers, clickhouseUrl } = stack();
+    const topic = new Topic(kafkaBrokers, 'paused', partitions);
+    await topic.create();
+    await kubectl.apply(
+      ordersPipeline({ name: 'paused', brokers: kafkaBrokers, topic: 'paused', clickhouseUrl, table: 'paused' }),
+    );
+    await untilCondition(kubectl, 'paused', 'Ready', { status: 'True', reason: 'Running' });
+
+    const producing = topic.produceOrders(0, records);
+    await eventually(async () => assert.ok((await warehouse.count('paused')) > 0, 'rows arrive'), { timeoutMs: 60_000 });
+    await setDesiredState(kubectl, 'paused', 'Paused');
+    await untilPhase(kubectl, 'paused', 'Paused');
+    await untilCondition(kubectl, 'paused', 'Ready', { status: 'True', reason: 'Paused' });
+    const atPause = await warehouse.count('paused');
+    await producing;
+    // Absence has no event to wait for: three seconds are three times the longest batch delay.
+    await delay(3_000);
+    assert.equal(await warehouse.count('paused'), atPause, 'no row arrives while paused');
+    assert.ok(atPause < expectedOrders(0, records).rows, 'the pause came in the middle');
+
+    await setDesiredState(kubectl, 'paused', 'Running');
+    const expected = expectedOrders(0, records);
+    await eventually(async () => assert.equal(await warehouse.count('paused'), expected.rows), { timeoutMs: 120_000 });
+    assert.deepEqual(await warehouse.totals('paused'), { rows: expected.rows, ids: expected.rows, total: expected.total });
+    assert.equal(await warehouse.outOfOrder('paused'), 0);
+    await kubectl.run(['delete', 'pipeline', 'paused', '-n', 'default', '--wait=false']);
+    await untilGone(kubectl, 'paused');
+  });
+
+  it('an edited filter takes effect while records move, without loss or repetition', async () => {
+    const { kubectl, warehouse, kafkaBrokers, clickhouseUrl } = stack();
+    const topic = new Topic(kafkaBrokers, 'edited', partitions);
+    await topic.create();
+    const options = { name: 'edited', brokers: kafkaBrokers, topic: 'edited', clickhouseUrl, table: 'edited' };
+    await kubectl.apply(ordersPipeline(options));
+    await untilCondition(kubectl, 'edited', 'Ready', { status: 'True', reason: 'Running' });
+
+    const producing = topic.produceOrders(0, records);
+    await eventually(async () => assert.ok((await warehouse.count('edited')) > 0, 'rows arrive'), { timeoutMs: 60_000 });
+    await kubectl.apply(ordersPipeline({ ...options, where: "record.status == 'open'" }));
+    await untilPhase(kubectl, 'edited', 'Running');
+    await producing;
+    await topic.produceOrders(records, records + 10_000);
+
+    // The change falls between two rows of each partition: before it only paid orders, after it only open ones.
+    await eventually(
+      async () => {
+        const newest = newestOffsets.parse(
+          await warehouse.rows(
+            'SELECT partition, max(offset) AS newest FROM edited GROUP BY partition ORDER BY partition',
+          ),
+        );
+        const ends = Array.from({ length: partitions }, (_, partition) => lastOpen(partition, records + 10_000));
+        assert.deepEqual(newest.map((row) => row.newest), ends);
+      },
+      { timeoutMs: 120_000 },
+    );
+    for (let partition = 0; partition < partitions; partition++) {
+      const rows = statuses.parse(
+        await warehouse.rows(`SELECT offset, status FROM edited WHERE partition = ${partition} ORDER BY offset`),
+      );
+      const changeOffset = rows.find(({ status }) => status === 'open')?.offset ?? -1;
+      const expected: { offset: number; status: string }[] = [];
+      for (let offset = 0; offset < (records + 10_000) / partitions; offset++) {
+        const { status } = order(offset * partitions + partition);
+        if (offset < changeOffset ? status === 'paid' : status === 'open') expected.push({ offset, status });
+      }
+      assert.deepEqual(rows, expected, `partition ${partition}`);
+    }
+    await kubectl.run(['delete', 'pipeline', 'edited', '-n', 'default', '--wait=false']);
+    await untilGone(kubectl, 'edited');
+  });
+
+  it('a delete in the middle leaves nothing: no namespace, stream, finalizer, label, and a completed entity', async () => {
+    const { kubectl, warehouse, kafkaBrokers, clickhouseUrl, temporalAddress, streamNames } = stack();
+    const topic = new Topic(kafkaBrokers, 'deleted', partitions);
+    await topic.create();
+    await kubectl.apply(
+      ordersPipeline({ name: 'deleted', brokers: kafkaBrokers, topic: 'deleted', clickhouseUrl, table: 'deleted' }),
+    );
+    await untilCondition(kubectl, 'deleted', 'Ready', { status: 'True', reason: 'Running' });
+    const producing = topic.produceOrders(0, records);
+    await eventually(async () => assert.ok((await warehouse.count('deleted')) > 0, 'rows arrive'), { timeoutMs: 60_000 });
+    const uid = (await getPipeline(kubectl, 'deleted'))?.metadata.uid;
+    assert.ok(uid);
+
+    await kubectl.run(['delete', 'pipeline', 'deleted', '-n', 'default', '--wait=false']);
+    await producing;
+    await untilGone(kubectl, 'deleted');
+
+    for (const kind of ['namespaces', 'deployments', 'pods', 'configmaps', 'secrets', 'networkpolicies', 'controllerrevisions']) {
+      const left = await kubectl.run(['get', kind, '-A', '-l', `${labels.pipelineUid}=${uid}`, '-o', 'name']);
+      assert.equal(left, '', `no ${kind} carry the pipeline's label`);
+    }
+    assert.deepEqual((await streamNames()).filter((name) => name.startsWith('mr-deleted-')), []);
+    const connection = await Connection.connect({ address: temporalAddress });
+    try {
+      const client = new Client({ connection });
+      await eventually(
+        async () => {
+          const entity = await client.workflow.getHandle(`pipeline/default/deleted/${uid}`).describe();
+          assert.equal(entity.status.name, 'COMPLETED');
+        },
+        { timeoutMs: 10_000 },
+      );
+    } finally {
+      await connection.close();
+    }
+  });
+});
+
+/** The highest offset of an open order in a partition, of orders 0 to `end`. */
+function lastOpen(partition: number, end: number): number {
+  for (let offset = end / partitions - 1; offset >= 0; offset--) {
+    if (order(offset * partitions + partition).status === 'open') return offset;
+  }
+  return -1;
+}
