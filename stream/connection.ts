@@ -10,6 +10,14 @@ export interface Streams {
   readonly nc: NatsConnection;
   readonly js: JetStreamClient;
   readonly jsm: JetStreamManager;
+  readonly link: Link;
+}
+
+/** Whether nats-server is there, and word of its return. */
+export interface Link {
+  readonly connected: boolean;
+  /** Calls `listener` after each reconnect, until the returned function is called. */
+  onReconnect(listener: () => void): () => void;
 }
 
 export interface ConnectOptions {
@@ -40,5 +48,28 @@ export async function connectStreams(options: ConnectOptions): Promise<Streams> 
     js: jetstream(nc, { timeout }),
     // Not asked whether JetStream is on: a server that is starting would refuse, and every caller retries anyway.
     jsm: await jetstreamManager(nc, { timeout, checkAPI: false }),
+    link: watchLink(nc),
+  };
+}
+
+function watchLink(nc: NatsConnection): Link {
+  const listeners = new Set<() => void>();
+  let connected = true;
+  void (async () => {
+    for await (const event of nc.status()) {
+      if (event.type === 'disconnect' || event.type === 'close') connected = false;
+      if (event.type !== 'reconnect') continue;
+      connected = true;
+      for (const listener of listeners) listener();
+    }
+  })();
+  return {
+    get connected() {
+      return connected && !nc.isClosed();
+    },
+    onReconnect(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
   };
 }

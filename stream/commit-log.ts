@@ -1,0 +1,48 @@
+/**
+ * Intents and commits of one sink slot. Entries and their labels C1, C2: `./commit-entry.ts`.
+ *
+ * E4 holds here too: a sink pod that lost its slot can neither announce a batch nor commit one.
+ */
+import { commitsEdge, commitSubject, edgeStream } from '../crds/names.ts';
+import { decodeCommitEntry, type CommitEntry } from './commit-entry.ts';
+import { FencedSubject, type FencedOptions } from './fenced-subject.ts';
+
+export interface CommitLogOptions extends Omit<FencedOptions, 'stream' | 'subject'> {
+  readonly pid: string;
+  readonly stage: string;
+  readonly slot: number;
+}
+
+export class CommitLog {
+  readonly #fenced: FencedSubject;
+  #last: CommitEntry | undefined;
+
+  private constructor(fenced: FencedSubject, last: CommitEntry | undefined) {
+    this.#fenced = fenced;
+    this.#last = last;
+  }
+
+  static async open(options: CommitLogOptions, signal: AbortSignal): Promise<CommitLog> {
+    const stream = edgeStream(options.pid, commitsEdge);
+    const subject = commitSubject(options.pid, options.stage, options.slot);
+    const { subject: fenced, tail } = await FencedSubject.open({ ...options, stream, subject }, signal);
+    const last =
+      tail.data === undefined ? undefined : decodeCommitEntry(tail.data, { stream, sequence: tail.sequence });
+    return new CommitLog(fenced, last);
+  }
+
+  get last(): CommitEntry | undefined {
+    return this.#last;
+  }
+
+  /** The stream sequence up to which everything is committed; 0 before the first commit. */
+  get committed(): number {
+    if (this.#last === undefined) return 0;
+    return this.#last.kind === 'commit' ? this.#last.to : this.#last.after;
+  }
+
+  async append(entry: CommitEntry, signal: AbortSignal): Promise<void> {
+    await this.#fenced.append(Buffer.from(JSON.stringify(entry)), signal);
+    this.#last = entry;
+  }
+}

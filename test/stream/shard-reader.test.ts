@@ -1,0 +1,223 @@
+import assert from 'node:assert/strict';
+import { shardSubjects } from '../../crds/names.ts';
+import type { Plan } from '../../crds/plan.ts';
+import { systemClock } from '../../stream/clock.ts';
+import type { Streams } from '../../stream/connection.ts';
+import { EdgeWriter } from '../../stream/edge-writer.ts';
+import { ShardReader } from '../../stream/shard-reader.ts';
+import {
+  committedOf,
+  ensurePipelineStreams,
+  isDrained,
+  pipelineStreamsExist,
+  deletePipelineStreams,
+} from '../../stream/streams.ts';
+import { CommitLog } from '../../stream/commit-log.ts';
+import { Sweeper, readersOf, sweep } from '../../stream/sweep.ts';
+import { eventually } from '../support/eventually.ts';
+import { frameOf } from './support/frames.ts';
+import { startTestServer, testPlan, type TestServer } from './support/server.ts';
+
+describe('shard reader', () => {
+  let server: TestServer;
+  let streams: Streams;
+  const never = new AbortController().signal;
+  const base = { clock: systemClock, random: () => 0.5 };
+
+  before(async () => {
+    server = await startTestServer();
+    streams = await server.connect();
+  });
+  after(() => server.stop());
+
+  it('E8: sees all writers of its shard in one order, and nothing of other shards', async () => {
+    const plan = await pipeline();
+    const [a, b, c] = [
+      await writer(plan, 0, 'orders-0'),
+      await writer(plan, 0, 'orders-2'),
+      await writer(plan, 1, 'orders-1'),
+    ];
+    for (let n = 0; n < 5; n++)
+      for (const one of [a, b, c]) await one.append(frameOf([`${one.subject}:${n}`], n), never);
+    const frames = await read(plan, 0, 1, 10);
+    assert.deepEqual(
+      frames.map((frame) => frame.sequence),
+      [1, 2, 4, 5, 7, 8, 10, 11, 13, 14],
+    );
+    assert(frames.every((frame) => frame.subject.startsWith(shardSubjects(plan.pipeline.pid, 'main', 0).slice(0, -1))));
+  });
+
+  it('begins at the sequence asked for and waits for frames to come', async () => {
+    const plan = await pipeline();
+    const one = await writer(plan, 0, 'orders-0');
+    for (let n = 1; n <= 3; n++) await one.append(frameOf(['x'], n), never);
+    const reading = read(plan, 0, 3, 2);
+    await one.append(frameOf(['y'], 4), never);
+    assert.deepEqual(
+      (await reading).map((frame) => frame.sequence),
+      [3, 4],
+    );
+  });
+
+  it('R2: does not ask for more than its window while the caller takes nothing', async () => {
+    const plan = await pipeline();
+    const one = await writer(plan, 0, 'orders-0');
+    for (let n = 1; n <= 40; n++) await one.append(frameOf(['x'.repeat(50_000)], n), never);
+    const before = streams.nc.stats().inBytes;
+    const reader = open(plan, 0, 1, 400_000);
+    await reader.wait(never);
+    await streams.nc.flush();
+    await eventually(async () => {
+      await streams.nc.flush();
+      return streams.nc.stats().inBytes - before > 150_000;
+    });
+    await streams.nc.flush();
+    assert(streams.nc.stats().inBytes - before < 500_000);
+    const sequences = await take(reader, 40);
+    assert.deepEqual(
+      sequences.map((frame) => frame.sequence),
+      Array.from({ length: 40 }, (_, n) => n + 1),
+    );
+    await reader.close();
+  });
+
+  it('R2: a frame larger than the window still comes', async () => {
+    const plan = await pipeline();
+    const one = await writer(plan, 0, 'orders-0');
+    await one.append(frameOf(['small'], 1), never);
+    await one.append(frameOf(['x'.repeat(300_000)], 2), never);
+    await one.append(frameOf(['small'], 3), never);
+    const reader = open(plan, 0, 1, 100_000);
+    assert.deepEqual(
+      (await take(reader, 3)).map((frame) => frame.sequence),
+      [1, 2, 3],
+    );
+    await reader.close();
+  });
+
+  it('I6: kill -9 of nats-server in the middle loses and repeats no frame', async () => {
+    const plan = await pipeline();
+    const one = await writer(plan, 0, 'orders-0');
+    const reader = open(plan, 0, 1);
+    const reading = take(reader, 300);
+    for (let n = 1; n <= 300; n++) {
+      const appending = one.append(frameOf([String(n)], n), never);
+      if (n % 100 === 50) {
+        await server.crash();
+        await server.start();
+      }
+      await appending;
+    }
+    assert.deepEqual(
+      (await reading).map((frame) => frame.sequence),
+      Array.from({ length: 300 }, (_, n) => n + 1),
+    );
+    await reader.close();
+  });
+
+  it('E6: a sweep removes what all readers committed, keeps what one did not, and always keeps the last frame', async () => {
+    const plan = await pipeline(['warehouse', 'archive']);
+    const { pid } = plan.pipeline;
+    const one = await writer(plan, 0, 'orders-0');
+    for (let n = 1; n <= 10; n++) await one.append(frameOf(['x'], n), never);
+    const target = { pid, stream: one.stream, subject: one.subject, shard: 0, readers: readersOf(plan, 'main') };
+    assert.equal(await sweep(streams.jsm, target, one.sequence), 0);
+    const commit = async (stage: string, to: number) => {
+      const log = await CommitLog.open({ ...base, streams, pid, stage, slot: 0 }, never);
+      await log.append({ kind: 'commit', to }, never);
+    };
+    await commit('sink-warehouse', 9);
+    assert.equal(await sweep(streams.jsm, target, one.sequence), 0);
+    await commit('sink-archive', 4);
+    assert.equal(await sweep(streams.jsm, target, one.sequence), 4);
+    assert.equal((await streams.jsm.streams.info(one.stream)).state.first_seq, 5);
+    await commit('sink-warehouse', 10);
+    await commit('sink-archive', 10);
+    const sweeper = new Sweeper(streams.jsm, target, (error) => assert.fail(String(error)));
+    sweeper.maybe(0, one.sequence);
+    await sweeper.idle();
+    assert.equal((await streams.jsm.streams.info(one.stream)).state.messages, 1);
+    assert.equal((await writer(plan, 0, 'orders-0')).openedAt, 10);
+    await one.append(frameOf(['y'], 11), never);
+  });
+
+  it('an intent leaves the committed position where it was', async () => {
+    const plan = await pipeline();
+    const { pid } = plan.pipeline;
+    const log = await CommitLog.open({ ...base, streams, pid, stage: 'sink-warehouse', slot: 1 }, never);
+    await log.append({ kind: 'commit', to: 5 }, never);
+    await log.append({ kind: 'intent', from: 6, to: 9, after: 5, token: 't', rows: 3 }, never);
+    assert.equal(await committedOf(streams.jsm, pid, 'sink-warehouse', 1), 5);
+    const next = await CommitLog.open({ ...base, streams, pid, stage: 'sink-warehouse', slot: 1 }, never);
+    assert.equal(next.last?.kind, 'intent');
+    await next.append({ kind: 'commit', to: 9 }, never);
+    await assert.rejects(log.append({ kind: 'commit', to: 9 }, never), /MR_OWNERSHIP_LOST/);
+  });
+
+  it('is drained when every slot of every reader has committed the end of its shard, with no process running', async () => {
+    const plan = await pipeline();
+    const { pid } = plan.pipeline;
+    assert.deepEqual(await isDrained(streams.jsm, plan), { drained: true, behind: [] });
+    const one = await writer(plan, 1, 'orders-1');
+    for (let n = 1; n <= 3; n++) await one.append(frameOf(['x'], n), never);
+    assert.deepEqual((await isDrained(streams.jsm, plan)).behind, [{ stage: 'sink-warehouse', slot: 1, frames: 3 }]);
+    const log = await CommitLog.open({ ...base, streams, pid, stage: 'sink-warehouse', slot: 1 }, never);
+    await log.append({ kind: 'commit', to: 3 }, never);
+    assert.equal((await isDrained(streams.jsm, plan)).drained, true);
+  });
+
+  it('making streams twice changes nothing, a new size is taken over, and deleting removes all of one pipeline', async () => {
+    const plan = await pipeline();
+    await ensurePipelineStreams(streams.jsm, plan);
+    const wider = { ...plan, edges: [{ name: 'main', shards: 2, maxBytes: 512 * 2 ** 20 }] };
+    await ensurePipelineStreams(streams.jsm, wider);
+    assert.equal((await streams.jsm.streams.info(`mr-${plan.pipeline.pid}-main`)).config.max_bytes, 512 * 2 ** 20);
+    const other = await pipeline();
+    assert(await pipelineStreamsExist(streams.jsm, plan));
+    await deletePipelineStreams(streams.jsm, plan);
+    await deletePipelineStreams(streams.jsm, plan.pipeline.pid);
+    assert.equal(await pipelineStreamsExist(streams.jsm, plan), false);
+    assert(await pipelineStreamsExist(streams.jsm, other));
+  });
+
+  async function pipeline(sinks: readonly string[] = ['warehouse']): Promise<Plan> {
+    const plan = testPlan({ sinks });
+    await ensurePipelineStreams(streams.jsm, plan);
+    return plan;
+  }
+
+  function writer(plan: Plan, shard: number, name: string) {
+    return EdgeWriter.open({ ...base, streams, pid: plan.pipeline.pid, edge: 'main', shard, writer: name }, never);
+  }
+
+  function open(plan: Plan, shard: number, firstSequence: number, maxBufferedBytes?: number) {
+    const { pid } = plan.pipeline;
+    return new ShardReader({
+      ...base,
+      streams,
+      stream: `mr-${pid}-main`,
+      subjects: shardSubjects(pid, 'main', shard),
+      firstSequence,
+      ...(maxBufferedBytes === undefined ? {} : { maxBufferedBytes }),
+    });
+  }
+
+  async function take(reader: ShardReader, count: number) {
+    const frames = [];
+    while (frames.length < count) {
+      const frame = reader.take();
+      if (frame === undefined) await reader.wait(never);
+      else frames.push(frame);
+    }
+    return frames;
+  }
+
+  async function read(plan: Plan, shard: number, first: number, count: number) {
+    const reader = open(plan, shard, first);
+    try {
+      return await take(reader, count);
+    } finally {
+      await reader.close();
+    }
+  }
+});
