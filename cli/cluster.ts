@@ -1,0 +1,50 @@
+/**
+ * The cluster of the user's kubeconfig. The Kubernetes client takes half a second to load, so it is loaded here, when a
+ * command really asks the cluster, and never for `--help` or a usage error.
+ */
+import type { Command } from 'commander';
+import type { Kube } from '../activities/kubernetes/kube.ts';
+import { fieldManagers } from '../crds/names.ts';
+import { pipelineDoor, type PipelineDoor } from '../workers/api/pipelines.ts';
+import { CommandFailed, exitCodes } from './exit.ts';
+
+export interface ClusterOptions {
+  readonly kubeconfig?: string;
+  readonly context?: string;
+  readonly namespace?: string;
+}
+
+export interface Cluster {
+  readonly kube: Kube;
+  readonly pipelines: PipelineDoor;
+  /** Of `--namespace`, else of the kubeconfig's context, else `default`. */
+  readonly namespace: string;
+}
+
+/** The options that every command takes which asks the cluster. */
+export function withClusterOptions(command: Command): Command {
+  return command
+    .option('-n, --namespace <name>', 'namespace; default: that of the kubeconfig context')
+    .option('--kubeconfig <file>', 'default: $KUBECONFIG, else ~/.kube/config')
+    .option('--context <name>', 'context of the kubeconfig');
+}
+
+/** Opens the cluster for one piece of work and closes it after. */
+export async function withCluster<T>(options: ClusterOptions, work: (cluster: Cluster) => Promise<T>): Promise<T> {
+  const { createKube } = await import('../activities/kubernetes/kube.ts');
+  const { createTransport, loadKubeConfig } = await import('../activities/kubernetes/transport.ts');
+  const config = loadKubeConfig(options.kubeconfig);
+  if (options.context !== undefined) {
+    if (config.getContextObject(options.context) === null) {
+      throw new CommandFailed(exitCodes.usage, `The kubeconfig has no context "${options.context}".`);
+    }
+    config.setCurrentContext(options.context);
+  }
+  const kube = createKube(createTransport(config));
+  const namespace = options.namespace ?? config.getContextObject(config.getCurrentContext())?.namespace ?? 'default';
+  try {
+    return await work({ kube, pipelines: pipelineDoor(kube, fieldManagers.cli), namespace });
+  } finally {
+    kube.close();
+  }
+}

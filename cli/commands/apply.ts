@@ -1,0 +1,92 @@
+/** `millrace apply FILE`: lint, then server-side apply of every pipeline in the file. */
+import { readFile } from 'node:fs/promises';
+import { text as readAll } from 'node:stream/consumers';
+import { Command, Option } from 'commander';
+import { parseAllDocuments } from 'yaml';
+import { z } from 'zod';
+import type { StoredPipeline } from '../../client/wire.ts';
+import { MillraceError, problemOf } from '../../crds/errors.ts';
+import { lintText } from '../../crds/lint.ts';
+import type { PipelineInput } from '../../crds/pipeline.ts';
+import { withCluster, withClusterOptions, type Cluster, type ClusterOptions } from '../cluster.ts';
+import { durationOption } from '../durations.ts';
+import { CommandFailed, exitCodes } from '../exit.ts';
+import { issueLines } from '../issues.ts';
+import { print, say } from '../output.ts';
+import { untilSettled, waitFor } from '../wait.ts';
+
+interface Options extends ClusterOptions {
+  readonly wait: boolean;
+  readonly timeout: string;
+  readonly dryRun?: 'server';
+}
+
+export function applyCommand(): Command {
+  return withClusterOptions(
+    new Command('apply')
+      .description('Create or change pipelines. Repeating it changes nothing.')
+      .argument('<file>', 'YAML or JSON with one or more pipelines; - reads standard input'),
+  )
+    .option('--wait', 'show each step and end when the pipeline is ready', false)
+    .addOption(durationOption('--timeout <duration>', 'of --wait', '5m'))
+    .addOption(new Option('--dry-run <where>', 'server: let Kubernetes check it and store nothing').choices(['server']))
+    .action(async (file: string, options: Options) => {
+      const pipelines = await readPipelines(file);
+      await withCluster(options, async (cluster) => {
+        // One after the other: a person reads the lines, and the first failure ends it.
+        for (const pipeline of pipelines) await applyOne(cluster, pipeline, options);
+      });
+    });
+}
+
+async function applyOne(cluster: Cluster, wanted: PipelineInput, options: Options): Promise<void> {
+  const { name, namespace = cluster.namespace } = wanted.metadata;
+  const input = { ...wanted, metadata: { ...wanted.metadata, namespace } };
+  const before = await existing(cluster, namespace, name);
+  const dryRun = options.dryRun === 'server';
+  const stored = await cluster.pipelines.apply(input, { dryRun });
+  const effect = effectOf(before, stored);
+  print(`pipeline/${name} ${effect}${dryRun ? ' (server dry run)' : ''}\n`);
+  if (!options.wait || dryRun) return;
+  const { timeout } = options;
+  const wantedState = stored.spec.desiredState;
+  const judge = untilSettled(stored);
+  await waitFor(cluster, { namespace, name, wanted: wantedState, timeout, judge, say });
+  print(`pipeline/${name} ready\n`);
+}
+
+function effectOf(before: StoredPipeline | null, stored: StoredPipeline): string {
+  if (!before) return 'created';
+  return before.metadata.resourceVersion === stored.metadata.resourceVersion ? 'unchanged' : 'configured';
+}
+
+async function existing({ pipelines }: Cluster, namespace: string, name: string): Promise<StoredPipeline | null> {
+  try {
+    return await pipelines.get(namespace, name);
+  } catch (error) {
+    if (error instanceof MillraceError && error.code === 'MR_PIPELINE_NOT_FOUND') return null;
+    throw error;
+  }
+}
+
+/** The pipelines of a file, after lint has found no error in it. */
+async function readPipelines(file: string): Promise<PipelineInput[]> {
+  const { name, text } = await readSource(file);
+  const issues = lintText(text, name);
+  const lines = issueLines(issues, name).join('\n');
+  if (issues.some((issue) => issue.severity === 'error')) throw new CommandFailed(exitCodes.invalidConfig, lines);
+  if (lines !== '') say(lines);
+  return parseAllDocuments(text).map((document) => linted.parse(document.toJS()));
+}
+
+/** Lint has checked it: this only tells the compiler. */
+const linted = z.custom<PipelineInput>((value) => typeof value === 'object' && value !== null);
+
+async function readSource(file: string): Promise<{ name: string; text: string }> {
+  if (file === '-') return { name: '<stdin>', text: await readAll(process.stdin) };
+  try {
+    return { name: file, text: await readFile(file, 'utf8') };
+  } catch (error) {
+    throw new CommandFailed(exitCodes.usage, `${file} cannot be read: ${problemOf(error)}`, { cause: error });
+  }
+}

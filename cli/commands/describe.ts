@@ -1,0 +1,60 @@
+/** `millrace describe NAME`: what it is, what it does now, and why it does not. */
+import { Command } from 'commander';
+import { z } from 'zod';
+import type { StoredPipeline } from '../../client/wire.ts';
+import { withCluster, withClusterOptions, type Cluster, type ClusterOptions } from '../cluster.ts';
+import { description, type EventLine } from '../description.ts';
+import { print, say } from '../output.ts';
+import { problemOf } from '../../crds/errors.ts';
+
+const shownEvents = 15;
+
+export function describeCommand(): Command {
+  return withClusterOptions(
+    new Command('describe')
+      .description('Say what a pipeline does, and why it does not: conditions, operation, stages, events.')
+      .argument('<name>', 'name of the pipeline'),
+  ).action(async (name: string, options: ClusterOptions) => {
+    await withCluster(options, async (cluster) => {
+      const pipeline = await cluster.pipelines.get(cluster.namespace, name);
+      print(description(pipeline, await eventsOf(cluster, pipeline), Date.now()));
+    });
+  });
+}
+
+const eventSchema = z.object({
+  type: z.string().default('Normal'),
+  reason: z.string().default(''),
+  message: z.string().default(''),
+  count: z.number().nullish(),
+  series: z.object({ count: z.number(), lastObservedTime: z.string().optional() }).nullish(),
+  eventTime: z.string().nullish(),
+  lastTimestamp: z.string().nullish(),
+});
+
+/** The core API is asked, because it can select by the object that an event is about; the events are the same. */
+async function eventsOf({ kube }: Cluster, { metadata }: StoredPipeline): Promise<EventLine[]> {
+  try {
+    const answer = await kube.transport.send({
+      method: 'GET',
+      path: `/api/v1/namespaces/${metadata.namespace ?? 'default'}/events`,
+      query: { fieldSelector: `involvedObject.uid=${metadata.uid ?? ''}` },
+      what: 'list events',
+    });
+    const { items } = z.object({ items: z.array(eventSchema) }).parse(answer);
+    return items
+      .map(({ type, reason, message, count, series, eventTime, lastTimestamp }) => ({
+        type,
+        reason,
+        message,
+        count: series?.count ?? count ?? 1,
+        at: series?.lastObservedTime ?? lastTimestamp ?? eventTime ?? null,
+      }))
+      .sort((a, b) => (a.at ?? '').localeCompare(b.at ?? ''))
+      .slice(-shownEvents);
+  } catch (error) {
+    // The rest of the description is worth more than the events; a reader must know that they are missing.
+    say(`events cannot be read: ${problemOf(error)}`);
+    return [];
+  }
+}

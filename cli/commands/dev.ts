@@ -1,0 +1,125 @@
+/**
+ * `millrace dev [up|status|down|reset]`: the whole stack on this machine.
+ *
+ * `up` stays in the foreground and supervises; Ctrl-C or `millrace dev down` ends it. What is asked for goes to stdout,
+ * progress to stderr.
+ */
+import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import { progressTo } from '../../deploy/local/progress.ts';
+import { startStack, type PartName, type PortName, type Stack } from '../../deploy/local/stack.ts';
+import { forgetStack, statusOfStack, stopStack } from '../../deploy/local/stack/control.ts';
+import { defaultPorts, portNames } from '../../deploy/local/stack/port-plan.ts';
+import { assertNever } from '../../crds/errors.ts';
+import { howToTalk, partsTable } from '../stack-summary.ts';
+import { untilInterrupted } from '../interrupt.ts';
+
+const verbs = ['up', 'status', 'down', 'reset'] as const;
+const extras = ['kafka', 'postgres'] as const satisfies readonly PartName[];
+
+type Verb = (typeof verbs)[number];
+type AskedPorts = Readonly<Partial<Record<PortName, number>>>;
+
+interface DevOptions {
+  readonly dataDir: string;
+  readonly with: readonly PartName[];
+  readonly port: AskedPorts;
+  readonly once: boolean;
+}
+
+export function devCommand(): Command {
+  const defaults = portNames.filter((name) => defaultPorts[name] > 0).map((name) => `${name}=${defaultPorts[name]}`);
+  return new Command('dev')
+    .description('Run the whole stack on this machine: Kubernetes API, Temporal, NATS, ClickHouse and Millrace itself.')
+    .addArgument(new Argument('[verb]', 'what to do').choices(verbs).default('up'))
+    .option('--data-dir <dir>', 'where data, logs and the kubeconfig live', '.millrace')
+    .addOption(
+      new Option('--with <parts>', `more parts: ${extras.join(',')}`).argParser(parseExtras).default([], 'none'),
+    )
+    .addOption(
+      new Option('--port <name=number>', `fix a port, repeatable; by default ${defaults.join(' ')}`)
+        .argParser(parsePort)
+        .default({}, 'defaults, moved when in use'),
+    )
+    .option('--once', 'end again as soon as everything is ready', false)
+    .action((verb: Verb, options: DevOptions) => act(verb, options));
+}
+
+async function act(verb: Verb, options: DevOptions): Promise<void> {
+  switch (verb) {
+    case 'up':
+      return up(options);
+    case 'status': {
+      const record = await statusOfStack(options.dataDir);
+      process.stdout.write(`${partsTable(record.parts)}\n${howToTalk(record.endpoints)}`);
+      return;
+    }
+    case 'down': {
+      const stopped = await stopStack(options.dataDir);
+      process.stderr.write(`${sentenceOf(stopped)}\n`);
+      return;
+    }
+    case 'reset':
+      await forgetStack(options.dataDir);
+      process.stderr.write(`The data in ${options.dataDir} is gone; cached binaries stay.\n`);
+      return;
+    default:
+      return assertNever(verb);
+  }
+}
+
+async function up(options: DevOptions): Promise<void> {
+  using interrupt = untilInterrupted();
+  let stack: Stack;
+  try {
+    stack = await startStack({
+      dataDir: options.dataDir,
+      with: options.with,
+      ports: options.port,
+      progress: progressTo(process.stderr),
+      signal: interrupt.signal,
+    });
+  } catch (error) {
+    if (!interrupt.signal.aborted) throw error;
+    process.stderr.write('Interrupted; nothing is left running.\n');
+    process.exitCode = 130;
+    return;
+  }
+  await using running = stack;
+  process.stdout.write(`${partsTable(running.parts.map((part) => part.record))}\n${howToTalk(running.endpoints)}`);
+  if (options.once) return;
+  process.stderr.write('\nReady. Ctrl-C or `millrace dev down` ends it and keeps its data.\n');
+  await interrupt.happened;
+  process.stderr.write('\nStopping …\n');
+}
+
+function sentenceOf(stopped: Awaited<ReturnType<typeof stopStack>>): string {
+  switch (stopped.was) {
+    case 'running':
+      return `Stopped (it was process ${stopped.pid}). Its data is kept.`;
+    case 'crashed':
+      return `It had crashed; ended what was left of it: ${stopped.ended.join(', ') || 'nothing'}.`;
+    case 'stopped':
+      return 'It was not running.';
+    default:
+      return assertNever(stopped);
+  }
+}
+
+function parseExtras(value: string, before: readonly PartName[]): readonly PartName[] {
+  const asked = value.split(',').map((name) => {
+    const extra = extras.find((known) => known === name.trim());
+    if (extra === undefined) throw new InvalidArgumentError(`Known are ${extras.join(', ')}.`);
+    return extra;
+  });
+  return [...before, ...asked];
+}
+
+function parsePort(value: string, before: AskedPorts): AskedPorts {
+  const [, given, digits] = /^([a-z-]+)=(\d+)$/.exec(value) ?? [];
+  const name = portNames.find((known) => known === given);
+  const port = Number(digits);
+  if (name === undefined || !(port >= 1 && port <= 65_535)) {
+    throw new InvalidArgumentError(`Write it as NAME=NUMBER; names are ${portNames.join(', ')}.`);
+  }
+  return { ...before, [name]: port };
+}

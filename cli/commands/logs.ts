@@ -1,0 +1,141 @@
+/** `millrace logs NAME`: the logs of a pipeline's pods, each line with the pod that wrote it. */
+import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { z } from 'zod';
+import { mr, problemOf } from '../../crds/errors.ts';
+import { labels } from '../../crds/names.ts';
+import type { Kube } from '../../activities/kubernetes/kube.ts';
+import type { KubeObject } from '../../activities/kubernetes/objects.ts';
+import { workloadNamespace } from '../description.ts';
+import { withCluster, withClusterOptions, type ClusterOptions } from '../cluster.ts';
+import { print, say } from '../output.ts';
+
+interface Options extends ClusterOptions {
+  readonly stage?: string;
+  readonly follow: boolean;
+  readonly tail: number;
+  readonly previous: boolean;
+}
+
+export function logsCommand(): Command {
+  return withClusterOptions(
+    new Command('logs').description("Print the logs of a pipeline's pods.").argument('<name>', 'name of the pipeline'),
+  )
+    .option('--stage <stage>', 'only this stage, such as sink-warehouse')
+    .option('-f, --follow', 'go on with new lines, and with new pods', false)
+    .option('-p, --previous', 'of the container that ran before', false)
+    .addOption(new Option('--tail <lines>', 'last lines of each pod').default(200).argParser(wholeNumber))
+    .action(async (name: string, options: Options) => {
+      await withCluster(options, async ({ kube, pipelines, namespace }) => {
+        const { metadata, ...rest } = await pipelines.get(namespace, name);
+        if (metadata.uid === undefined) throw mr('MR_PIPELINE_NOT_FOUND', { namespace, name });
+        const where = workloadNamespace({ metadata, ...rest }, metadata.uid);
+        const selected = {
+          [labels.pipelineUid]: metadata.uid,
+          ...(options.stage === undefined ? {} : { [labels.stage]: options.stage }),
+        };
+        if (options.follow) await followPods(kube, where, selected, options);
+        else await printPods(kube, where, selected, options);
+      });
+    });
+}
+
+type LogOptions = Pick<Options, 'follow' | 'tail' | 'previous'> & { readonly since?: Date | undefined };
+
+const reopenMs = 1_000;
+const podStatus = z.looseObject({ phase: z.string() });
+
+type Labels = Readonly<Record<string, string>>;
+
+async function printPods(kube: Kube, namespace: string, selected: Labels, options: Options): Promise<void> {
+  const { items } = await kube.list('Pod', { namespace, labels: selected });
+  if (items.length === 0) say(`There are no pods in namespace ${namespace}.`);
+  // One after the other: lines of one pod stay together.
+  for (const { metadata } of items)
+    await printLog(kube, namespace, metadata.name, options, new AbortController().signal);
+}
+
+/** Every pod that there is, and every one that comes, until Ctrl-C. */
+async function followPods(kube: Kube, namespace: string, selected: Labels, options: Options): Promise<void> {
+  const { watchObjects } = await import('../../activities/kubernetes/watch.ts');
+  const stop = new AbortController();
+  process.once('SIGINT', () => stop.abort());
+  process.once('SIGTERM', () => stop.abort());
+  const open = new Set<string>();
+  const start = (pod: KubeObject) => {
+    const { name } = pod.metadata;
+    if (open.has(name) || !isRunning(pod)) return;
+    open.add(name);
+    void followPod(kube, namespace, name, options, stop.signal).finally(() => open.delete(name));
+  };
+  await watchObjects(kube, {
+    kind: 'Pod',
+    namespace,
+    labels: selected,
+    signal: stop.signal,
+    onError: (problem) => say(`the Kubernetes API does not answer (${problem}); trying again`),
+    onList: (pods) => pods.forEach(start),
+    onChange: (change, pod) => (change === 'deleted' ? say(`${pod.metadata.name} is gone`) : start(pod)),
+  });
+}
+
+/** A log ends when its container does; the container that takes its place has a new one. */
+async function followPod(
+  kube: Kube,
+  namespace: string,
+  pod: string,
+  options: Options,
+  signal: AbortSignal,
+): Promise<void> {
+  let since: Date | undefined;
+  for (;;) {
+    await printLog(kube, namespace, pod, { ...options, since }, signal);
+    since = new Date();
+    await delay(reopenMs, undefined, { signal }).catch(() => undefined);
+    if (signal.aborted) return;
+    try {
+      const now = await kube.get('Pod', pod, namespace);
+      if (!now || !isRunning(now)) return;
+    } catch (error) {
+      // The log has ended because the API server did: it is asked again until it is back.
+      say(`${pod}: ${problemOf(error)}; trying again`);
+    }
+  }
+}
+
+function isRunning({ status }: KubeObject): boolean {
+  const phase = podStatus.safeParse(status);
+  return phase.success && phase.data.phase === 'Running';
+}
+
+async function printLog(
+  kube: Kube,
+  namespace: string,
+  pod: string,
+  { follow, tail, previous, since }: LogOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    const response = await kube.transport.open({
+      method: 'GET',
+      path: `/api/v1/namespaces/${namespace}/pods/${pod}/log`,
+      query: {
+        follow,
+        previous: previous || undefined,
+        ...(since === undefined ? { tailLines: tail } : { sinceTime: since.toISOString() }),
+      },
+      what: `logs of ${pod}`,
+      signal,
+    });
+    for await (const line of createInterface({ input: response, crlfDelay: Infinity })) print(`${pod} ${line}\n`);
+  } catch (error) {
+    // One pod without a log (it has not started, its node is gone) must not hide the logs of the others.
+    if (!signal.aborted) say(`${pod}: no log: ${problemOf(error)}`);
+  }
+}
+
+function wholeNumber(value: string): number {
+  if (!/^[0-9]{1,9}$/.test(value)) throw new InvalidArgumentError('It must be a whole number.');
+  return Number(value);
+}

@@ -1,0 +1,40 @@
+/** `millrace pause|resume NAME`: sets `spec.desiredState`, and nothing else. */
+import { Command } from 'commander';
+import type { DesiredState } from '../../crds/plan.ts';
+import { withCluster, withClusterOptions, type ClusterOptions } from '../cluster.ts';
+import { durationOption } from '../durations.ts';
+import { print, say } from '../output.ts';
+import { untilSettled, waitFor } from '../wait.ts';
+
+interface Options extends ClusterOptions {
+  readonly wait: boolean;
+  readonly timeout: string;
+}
+
+export function pauseCommand(): Command {
+  return stateCommand('pause', 'Paused', 'Stop moving records at once; streams and positions are kept.');
+}
+
+export function resumeCommand(): Command {
+  return stateCommand('resume', 'Running', 'Go on from where the pipeline was paused or stopped.');
+}
+
+function stateCommand(verb: string, state: DesiredState, description: string): Command {
+  return withClusterOptions(new Command(verb).description(description).argument('<name>', 'name of the pipeline'))
+    .option('--wait', 'show each step and end when it is done', false)
+    .addOption(durationOption('--timeout <duration>', 'of --wait', '5m'))
+    .action(async (name: string, options: Options) => {
+      await withCluster(options, async (cluster) => {
+        const { pipelines, namespace } = cluster;
+        const stored = await pipelines.setDesiredState(await pipelines.get(namespace, name), state);
+        if (!options.wait) {
+          print(`pipeline/${name} ${verb} asked for\n`);
+          return;
+        }
+        const { timeout } = options;
+        const judge = untilSettled(stored);
+        const reason = await waitFor(cluster, { namespace, name, wanted: state, timeout, judge, say });
+        print(`pipeline/${name} ${reason.toLowerCase()}\n`);
+      });
+    });
+}

@@ -1,0 +1,155 @@
+/**
+ * The text of `millrace describe`: what it is, what it does now, why it does not, where to look next; in the order in
+ * which a person on call asks. Pure: the resource and its events in, text out.
+ */
+import { connectors } from '../connectors/registry.ts';
+import type { Condition, ConditionType } from '../crds/pipeline.ts';
+import type { StoredPipeline } from '../client/wire.ts';
+import { namespaceOf, pidOf } from '../crds/names.ts';
+import { conditionOf } from '../client/settled.ts';
+import { transforms } from '../transforms/registry.ts';
+import { age } from './age.ts';
+import { columns, fields } from './columns.ts';
+
+export interface EventLine {
+  readonly type: string;
+  readonly reason: string;
+  readonly message: string;
+  readonly at: string | null;
+  readonly count: number;
+}
+
+export function description(pipeline: StoredPipeline, events: readonly EventLine[], nowMs: number): string {
+  const sections = [
+    headline(pipeline, nowMs),
+    facts(pipeline, nowMs),
+    operation(pipeline, nowMs),
+    conditions(pipeline, nowMs),
+    stages(pipeline),
+    eventTable(events, nowMs),
+  ];
+  return sections.filter((section) => section !== '').join('\n');
+}
+
+function headline(pipeline: StoredPipeline, nowMs: number): string {
+  const ready = conditionOf(pipeline.status, 'Ready');
+  const name = pipeline.metadata.name;
+  if (pipeline.metadata.deletionTimestamp !== undefined) {
+    return `${name} is being deleted, for ${age(pipeline.metadata.deletionTimestamp, nowMs)} now.\n`;
+  }
+  if (!ready) return `${name}: Millrace has not looked at it yet. Is the controller running?\n`;
+  const since = `since ${age(ready.lastTransitionTime, nowMs)}`;
+  const what = ready.status === 'True' ? `ready (${ready.reason}) ${since}` : `not ready (${ready.reason}) ${since}`;
+  return `${name} is ${what}: ${ready.message}\n`;
+}
+
+function facts(pipeline: StoredPipeline, nowMs: number): string {
+  const { metadata, spec, status } = pipeline;
+  const generation = metadata.generation ?? 0;
+  const observed = status?.observedGeneration ?? 0;
+  const pairs: [string, string][] = [
+    ['Name', metadata.name],
+    ['Namespace', metadata.namespace ?? 'default'],
+    ['Age', age(metadata.creationTimestamp, nowMs)],
+    ['Flow', flow(pipeline)],
+    ['Wanted', spec.desiredState],
+    ['Generation', observed >= generation ? `${generation}, carried out` : `${generation}, carried out: ${observed}`],
+  ];
+  if (metadata.uid !== undefined) pairs.push(['Workloads in', workloadNamespace(pipeline, metadata.uid)]);
+  if (status?.revision !== undefined) pairs.push(['Revision', status.revision]);
+  if (status?.deadLetters) pairs.push(['Dead letters', String(status.deadLetters.records)]);
+  if (status?.workflow) pairs.push(['Temporal', status.workflow.url ?? status.workflow.id]);
+  return fields(pairs);
+}
+
+/** Where the pods of a pipeline run. */
+export function workloadNamespace(pipeline: StoredPipeline, uid: string): string {
+  const { metadata, spec } = pipeline;
+  return spec.isolation === 'Namespace' ? namespaceOf(pidOf(metadata.name, uid)) : (metadata.namespace ?? 'default');
+}
+
+function flow({ spec }: StoredPipeline): string {
+  const sources = spec.sources.map((source) => named(source.name, source));
+  const steps = spec.steps.map((step) => named(step.name, step));
+  const sinks = spec.sinks.map((sink) => named(sink.name, sink));
+  return [sources.join(', '), ...steps, sinks.join(', ')].join(' -> ');
+}
+
+const kinds = [...Object.keys(connectors), ...Object.keys(transforms)];
+
+function named(name: string, member: object): string {
+  const kind = kinds.find((known) => known in member);
+  return kind === undefined ? name : `${name} (${kind})`;
+}
+
+function operation({ status }: StoredPipeline, nowMs: number): string {
+  const running = status?.operation;
+  if (!running) return '';
+  const pairs: [string, string][] = [
+    ['Doing', `${running.type}, since ${age(running.startedAt, nowMs)}`],
+    ['Step', running.attempt === undefined ? running.step : `${running.step} (attempt ${running.attempt})`],
+  ];
+  if (running.lastError !== undefined) pairs.push(['Last error', running.lastError]);
+  pairs.push(['Workflow', running.id]);
+  return `Operation:\n${fields(pairs, '  ')}`;
+}
+
+/** In the order in which to read them: the first that is not as it should be names the cause. */
+const readingOrder: readonly ConditionType[] = [
+  'Ready',
+  'Accepted',
+  'Stalled',
+  'Reconciling',
+  'Provisioned',
+  'SourceConnected',
+  'SinkConnected',
+  'Flowing',
+  'DeadLettersEmpty',
+];
+
+function conditions({ status }: StoredPipeline, nowMs: number): string {
+  const known = readingOrder.flatMap((type) => conditionOf(status, type) ?? []);
+  const others = (status?.conditions ?? []).filter((condition) => !known.includes(condition));
+  const rows = [...known, ...others].map((condition) => [
+    isAsItShouldBe(condition) ? '' : '!',
+    condition.type,
+    condition.status,
+    age(condition.lastTransitionTime, nowMs),
+    condition.reason,
+    condition.message,
+  ]);
+  if (rows.length === 0) return '';
+  return `Conditions (! = not as it should be; the first names the cause):\n${indent(
+    columns(['', 'TYPE', 'STATUS', 'SINCE', 'REASON', 'MESSAGE'], rows),
+  )}`;
+}
+
+const restReasons = ['Idle', 'Paused', 'Stopped'];
+
+function isAsItShouldBe({ type, status, reason }: Condition): boolean {
+  if (type === 'Stalled' || type === 'Reconciling') return status !== 'True';
+  if (type === 'Flowing' || type === 'SourceConnected' || type === 'SinkConnected') {
+    return status === 'True' || restReasons.includes(reason);
+  }
+  return status === 'True';
+}
+
+function stages({ status }: StoredPipeline): string {
+  const rows = (status?.stages ?? []).map((stage) => [stage.name, `${stage.ready}/${stage.replicas}`]);
+  return rows.length === 0 ? '' : `Stages:\n${indent(columns(['NAME', 'READY'], rows))}`;
+}
+
+function eventTable(events: readonly EventLine[], nowMs: number): string {
+  if (events.length === 0) return 'Events: none in the last hour\n';
+  const rows = events.map((event) => [
+    age(event.at, nowMs),
+    event.type,
+    event.count > 1 ? `${event.reason} (x${event.count})` : event.reason,
+    event.message,
+  ]);
+  return `Events:\n${indent(columns(['AGE', 'TYPE', 'REASON', 'MESSAGE'], rows))}`;
+}
+
+function indent(text: string): string {
+  return text.replaceAll(/^(?=.)/gm, '  ');
+}

@@ -1,0 +1,68 @@
+/** Looks at pipelines as they change: the present state first, then every change, whatever connections are lost. */
+import type { StoredPipeline } from '../client/wire.ts';
+import { kind } from '../crds/names.ts';
+import type { Kube } from '../activities/kubernetes/kube.ts';
+import { readPipeline } from '../workers/api/pipelines.ts';
+
+export type Look =
+  | { readonly is: 'there'; readonly pipeline: StoredPipeline }
+  | { readonly is: 'gone'; readonly name: string; readonly namespace: string };
+
+export interface FollowOptions {
+  /** Null: all namespaces. */
+  readonly namespace: string | null;
+  /** Null: every pipeline. */
+  readonly name: string | null;
+  readonly signal: AbortSignal;
+  readonly onError: (problem: string) => void;
+}
+
+/**
+ * Yields each look in order, until `signal` is aborted. A named pipeline that is not there is a look as well: `gone`.
+ * Looks that were overtaken before they were taken are yielded too, so that no step of an operation goes unseen.
+ */
+export async function* follow(kube: Kube, options: FollowOptions): AsyncGenerator<Look> {
+  const { watchObjects } = await import('../activities/kubernetes/watch.ts');
+  const { namespace, name, signal } = options;
+  const looks: Look[] = [];
+  let wake = Promise.withResolvers<void>();
+  const see = (look: Look) => {
+    looks.push(look);
+    wake.resolve();
+  };
+  const concerns = (object: { metadata: { name: string } }) => name === null || object.metadata.name === name;
+  const watching = watchObjects(kube, {
+    kind,
+    namespace: namespace ?? undefined,
+    signal,
+    onError: options.onError,
+    onList: (objects) => {
+      const found = objects.filter(concerns);
+      for (const object of found) see({ is: 'there', pipeline: readPipeline(object) });
+      if (name !== null && found.length === 0) see({ is: 'gone', name, namespace: namespace ?? 'default' });
+    },
+    onChange: (change, object) => {
+      if (!concerns(object)) return;
+      see(change === 'deleted' ? gone(object) : { is: 'there', pipeline: readPipeline(object) });
+    },
+  }).finally(() => wake.resolve());
+  while (!isAborted(signal)) {
+    const next = looks.shift();
+    if (next) {
+      yield next;
+    } else {
+      wake = Promise.withResolvers();
+      await wake.promise;
+    }
+  }
+  await watching;
+}
+
+function gone({ metadata }: { metadata: { name: string; namespace?: string | undefined } }): Look {
+  return { is: 'gone', name: metadata.name, namespace: metadata.namespace ?? 'default' };
+}
+
+/** A function, so that the compiler does not conclude from an earlier check that this cannot have changed. */
+function isAborted(signal: AbortSignal): boolean {
+  return signal.aborted;
+}

@@ -1,0 +1,47 @@
+/**
+ * What `--wait` prints: one line for each change that a person would want to read. Pure: two looks at the resource in,
+ * lines out.
+ */
+import type { Condition, PipelineStatus } from '../crds/pipeline.ts';
+import type { StoredPipeline } from '../client/wire.ts';
+
+export function changes(before: PipelineStatus | undefined, after: PipelineStatus | undefined): string[] {
+  return [...operationChanges(before, after), ...conditionChanges(before, after)];
+}
+
+function operationChanges(before: PipelineStatus | undefined, after: PipelineStatus | undefined): string[] {
+  const was = before?.operation;
+  const is = after?.operation;
+  if (!is) return [];
+  const lines: string[] = [];
+  const sameStep = was?.id === is.id && was.step === is.step;
+  if (!sameStep) lines.push(`${is.type}: ${is.step}`);
+  if (is.lastError !== undefined && !(sameStep && was.lastError === is.lastError)) {
+    const attempt = is.attempt === undefined ? '' : ` (attempt ${is.attempt})`;
+    lines.push(`${is.type}: ${is.step} failed${attempt}: ${is.lastError}`);
+  }
+  return lines;
+}
+
+/** Reconciling repeats what the operation's lines say; Unknown says nothing. */
+function conditionChanges(before: PipelineStatus | undefined, after: PipelineStatus | undefined): string[] {
+  return (after?.conditions ?? [])
+    .filter((condition) => condition.type !== 'Reconciling' && condition.status !== 'Unknown')
+    .filter((condition) => !saysTheSame(before, condition))
+    .filter((condition) => condition.type !== 'Stalled' || condition.status === 'True' || wasStalled(before))
+    .map((condition) => `${condition.type} is ${condition.status} (${condition.reason}): ${condition.message}`);
+}
+
+function saysTheSame(before: PipelineStatus | undefined, now: Condition): boolean {
+  const was = before?.conditions?.find((condition) => condition.type === now.type);
+  return was?.status === now.status && was.reason === now.reason;
+}
+
+function wasStalled(before: PipelineStatus | undefined): boolean {
+  return before?.conditions?.some((condition) => condition.type === 'Stalled' && condition.status === 'True') ?? false;
+}
+
+/** `orders in shop`: how messages name a pipeline. */
+export function nameOf(pipeline: Pick<StoredPipeline, 'metadata'>): string {
+  return `${pipeline.metadata.name} in ${pipeline.metadata.namespace ?? 'default'}`;
+}

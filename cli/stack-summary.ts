@@ -1,0 +1,30 @@
+/** What runs where, for `millrace dev` and `npm start`: a table, then how to talk to it. Pure. */
+import type { PartRecord, StackEndpoints } from '../deploy/local/stack.ts';
+import { columns, fields } from './columns.ts';
+
+export function partsTable(parts: readonly PartRecord[]): string {
+  return columns(
+    ['PART', 'STATE', 'PID', 'RESTARTS', 'ADDRESS', 'LOG'],
+    parts.map((part) => [
+      part.name,
+      part.problem === undefined ? part.state : `${part.state}: ${part.problem}`,
+      part.process ? String(part.process.pid) : '',
+      String(part.restarts),
+      part.address,
+      part.logFile,
+    ]),
+  );
+}
+
+export function howToTalk(endpoints: StackEndpoints): string {
+  return fields([
+    ['Kubernetes', `export KUBECONFIG=${endpoints.kubeconfig}`],
+    ['Pipelines', 'kubectl get pipelines -A      or: npx millrace get -A'],
+    ['Temporal UI', endpoints.temporalUiUrl],
+    ['REST API', endpoints.apiUrl],
+    ['ClickHouse', `curl '${endpoints.clickhouseUrl}/?query=SHOW+TABLES'`],
+    ['NATS', endpoints.natsUrl],
+    ...(endpoints.kafka === undefined ? [] : ([['Kafka', endpoints.kafka]] as const)),
+    ...(endpoints.postgres === undefined ? [] : ([['Postgres', endpoints.postgres]] as const)),
+  ]);
+}

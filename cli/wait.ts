@@ -1,0 +1,98 @@
+/**
+ * `--wait`: shows each step as the workflow takes it, until a verdict or the timeout.
+ *
+ * The lines go to stderr; what a command promises on stdout stays the same with and without `--wait`.
+ */
+import { settledAt } from '../client/settled.ts';
+import type { StoredPipeline } from '../client/wire.ts';
+import { mr } from '../crds/errors.ts';
+import { milliseconds } from '../crds/fields.ts';
+import type { PipelineStatus } from '../crds/pipeline.ts';
+import type { Cluster } from './cluster.ts';
+import { CommandFailed, exitCodes } from './exit.ts';
+import { follow, type Look } from './follow.ts';
+import { changes } from './progress.ts';
+
+export type Verdict =
+  | { readonly is: 'reached'; readonly message: string }
+  | { readonly is: 'refused'; readonly reason: string; readonly message: string }
+  | { readonly is: 'waiting'; readonly message: string };
+
+export interface WaitOptions {
+  readonly namespace: string;
+  readonly name: string;
+  /** For the timeout's message: `Running`, `gone`. */
+  readonly wanted: string;
+  /** `5m`. */
+  readonly timeout: string;
+  readonly judge: (look: Look) => Verdict;
+  readonly say: (line: string) => void;
+}
+
+/** Resolves with what the verdict says. Throws when it is refused, or MR_WAIT_TIMEOUT. */
+export async function waitFor({ kube }: Cluster, options: WaitOptions): Promise<string> {
+  const { namespace, name, wanted, timeout, judge, say } = options;
+  const stop = new AbortController();
+  const timer = setTimeout(() => stop.abort(), milliseconds(timeout));
+  let before: PipelineStatus | undefined;
+  let state = 'nothing was heard of it';
+  try {
+    for await (const look of follow(kube, { namespace, name, signal: stop.signal, onError: lostConnection(say) })) {
+      const status = look.is === 'there' ? look.pipeline.status : undefined;
+      for (const line of changes(before, status)) say(line);
+      before = status ?? before;
+      const verdict = judge(look);
+      if (verdict.is === 'reached') return verdict.message;
+      if (verdict.is === 'refused') {
+        throw new CommandFailed(
+          exitCodes.invalidConfig,
+          `Pipeline "${name}" was refused (${verdict.reason}): ${verdict.message}`,
+        );
+      }
+      state = verdict.message;
+    }
+    throw mr('MR_WAIT_TIMEOUT', { name, wanted, timeout, state });
+  } finally {
+    clearTimeout(timer);
+    stop.abort();
+  }
+}
+
+/** The verdict of a change of the spec. */
+export function untilSettled(stored: StoredPipeline): (look: Look) => Verdict {
+  const { uid, generation = 0 } = stored.metadata;
+  return (look) => {
+    if (look.is === 'gone' || look.pipeline.metadata.uid !== uid) {
+      return { is: 'refused', reason: 'Deleted', message: 'someone deleted it meanwhile' };
+    }
+    const settled = settledAt(look.pipeline.status, generation);
+    if (settled.is === 'ready') return { is: 'reached', message: settled.reason };
+    return {
+      ...settled,
+      message: settled.is === 'waiting' ? `${settled.reason}: ${settled.message}` : settled.message,
+    };
+  };
+}
+
+/** The verdict of a deletion. */
+export function untilGone(stored: StoredPipeline): (look: Look) => Verdict {
+  return (look) => {
+    if (look.is === 'gone' || look.pipeline.metadata.uid !== stored.metadata.uid)
+      return { is: 'reached', message: 'gone' };
+    const operation = look.pipeline.status?.operation;
+    const message = operation ? `${operation.type} is at "${operation.step}"` : 'teardown has not begun';
+    return {
+      is: 'waiting',
+      message: operation?.lastError === undefined ? message : `${message}: ${operation.lastError}`,
+    };
+  };
+}
+
+function lostConnection(say: (line: string) => void): (problem: string) => void {
+  let last = '';
+  return (problem) => {
+    if (problem === last) return;
+    last = problem;
+    say(`the Kubernetes API does not answer (${problem}); trying again`);
+  };
+}

@@ -1,0 +1,59 @@
+/** Requests to the API: JSON out, checked JSON in, problems as {@link MillraceProblem}. */
+import { z } from 'zod';
+import { MillraceProblem } from './problem.ts';
+import { problemSchema } from './wire.ts';
+
+export interface ApiRequest<T> {
+  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
+  /** Below the address of the API. */
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string | undefined>>;
+  readonly body?: unknown;
+  readonly answer: z.ZodType<T>;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export type Ask = <T>(request: ApiRequest<T>) => Promise<T>;
+
+export function askApi(api: string): Ask {
+  const base = api.endsWith('/') ? api.slice(0, -1) : api;
+  return async ({ method, path, query, body, answer, signal }) => {
+    const url = new URL(base + path);
+    for (const [name, value] of Object.entries(query ?? {})) {
+      if (value !== undefined) url.searchParams.set(name, value);
+    }
+    const response = await fetch(url, {
+      method,
+      headers: { accept: 'application/json', ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+      ...(signal === undefined ? {} : { signal }),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new MillraceProblem(problemIn(text, response.status, url));
+    return answer.parse(JSON.parse(text));
+  };
+}
+
+/** Something between here and the API may answer in its own way. */
+function problemIn(text: string, status: number, url: URL) {
+  const known = problemSchema.safeParse(jsonOrNothing(text));
+  if (known.success) return known.data;
+  return {
+    type: 'about:blank',
+    title: 'Not the API',
+    status,
+    detail: `${url.origin} answered ${status} with something that is not a problem of Millrace.`,
+    instance: url.pathname,
+    code: 'MR_INTERNAL',
+    retryable: status >= 500,
+  };
+}
+
+function jsonOrNothing(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // The status is enough then.
+    return undefined;
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * What goes over the wire between the API and those who call it. The API answers by these schemas, OpenAPI is made of
+ * them, and the client reads with them.
+ */
+import { z } from 'zod';
+import { apiVersion, kind } from '../crds/names.ts';
+import { pipelineSchema, type PipelineSpec } from '../crds/pipeline.ts';
+import { statusSchema } from '../crds/status.ts';
+
+const metadata = z.looseObject({
+  ...pipelineSchema.shape.metadata.shape,
+  name: z.string(),
+  labels: z.record(z.string(), z.string()).optional(),
+});
+
+/**
+ * A pipeline as it is stored. The API server has checked the spec against the CRD, which is made of the spec's schema;
+ * checking again here would make a resource unreadable whose schema is newer than this program.
+ */
+export const storedPipeline = z.looseObject({
+  apiVersion: z.literal(apiVersion),
+  kind: z.literal(kind),
+  metadata,
+  spec: z.custom<PipelineSpec>((value) => typeof value === 'object' && value !== null),
+  status: statusSchema.optional(),
+});
+
+/** A pipeline with its defaults and its status. */
+export type StoredPipeline = z.output<typeof storedPipeline>;
+
+export const storedPipelines = z.object({
+  items: z.array(storedPipeline),
+  continue: z.string().optional(),
+});
+
+export const operationStates = ['Accepted', 'Running', 'Succeeded', 'Failed', 'Cancelled'] as const;
+
+export const operationSchema = z
+  .object({
+    id: z.string().describe('Id of the operation: the Temporal workflow id once there is one.'),
+    kind: z
+      .string()
+      .nullable()
+      .describe('provision, reconfigure, pause, stop, resume or teardown; null until it is planned.'),
+    state: z
+      .enum(operationStates)
+      .describe('Accepted: stored, not planned yet. Then Running, and in the end Succeeded, Failed or Cancelled.'),
+    generation: z.int().describe('Generation of the spec that it carries out.'),
+    step: z.string().optional().describe('The step it is at.'),
+    attempt: z.int().optional().describe('Attempt of the step, when it is being retried.'),
+    message: z.string().optional().describe('Why the last attempt failed, or how it ended.'),
+    startedAt: z.string().optional().describe('When it began.'),
+    finishedAt: z.string().optional().describe('When it ended.'),
+    href: z.string().describe('Where to ask again.'),
+    url: z.string().optional().describe('Where to look at it in Temporal UI.'),
+  })
+  .describe('One change of a pipeline.');
+
+export const changeSchema = z
+  .object({
+    operation: operationSchema.nullable().describe('The change; null: the request changed nothing.'),
+    generation: z.int().describe('Generation of the spec after the request.'),
+  })
+  .describe('A change that is stored and will be carried out, whatever crashes.');
+
+const issueSchema = z
+  .object({
+    pointer: z.string().describe('JSON pointer to the field.'),
+    message: z.string().describe('What is wrong.'),
+    severity: z.enum(['error', 'warning']).describe('An error is refused, a warning is not.'),
+    code: z.string().describe('Row of the error table.'),
+    suggestion: z.string().optional().describe('What was probably meant, or what to do.'),
+    line: z.int().optional().describe('Line of the text, from 1.'),
+    column: z.int().optional().describe('Column of the text, from 1.'),
+  })
+  .describe('One thing that is wrong.');
+
+export const lintReportSchema = z
+  .object({
+    valid: z.boolean().describe('False: it would be refused.'),
+    issues: z.array(issueSchema).describe('What is wrong.'),
+  })
+  .describe('What lint says.');
+
+export const problemSchema = z
+  .object({
+    type: z.string().describe('Where the error is documented, relative to the API.'),
+    title: z.string().describe('What kind of error it is; the same for every occurrence.'),
+    status: z.int().describe('The HTTP status.'),
+    detail: z.string().describe('What happened and what to do.'),
+    instance: z.string().describe('Id of the request; the log of the API names it.'),
+    code: z.string().describe('Row of the error table, for programs.'),
+    retryable: z.boolean().describe('True: the same request may succeed later.'),
+    errors: z.array(issueSchema).optional().describe('Each thing that is wrong, when there may be several.'),
+  })
+  .describe('What went wrong: RFC 9457.');
+
+export type Operation = z.output<typeof operationSchema>;
+export type Change = z.output<typeof changeSchema>;
+export type Issue = z.output<typeof issueSchema>;
+export type LintReport = z.output<typeof lintReportSchema>;
+export type Problem = z.output<typeof problemSchema>;

@@ -1,0 +1,68 @@
+/**
+ * Changes as Temporal workflows: `applyPipeline` and `deletePipeline`, startable from any SDK.
+ *
+ * The workflow goes on when this process ends, and its result says when the pipeline is ready or gone.
+ */
+import { Client, Connection } from '@temporalio/client';
+import type { AppliedPipeline, ApplyPipelineInput, PipelineRef } from '../crds/lifecycle.ts';
+import type { PipelineDefinition } from './define.ts';
+
+export interface TemporalOptions {
+  /** host:port. */
+  readonly address: string;
+  /** Default `default`. */
+  readonly namespace?: string;
+}
+
+export interface WorkflowOptions {
+  /** Default: named after the pipeline and the verb, so that the same change does not run twice at once. */
+  readonly workflowId?: string;
+}
+
+export interface PipelineWorkflows {
+  /** Resolves when the pipeline is ready. */
+  apply(pipeline: PipelineDefinition, options?: WorkflowOptions): Promise<AppliedPipeline>;
+  /** Resolves when everything of it is gone. */
+  delete(at: { name: string; namespace?: string }, options?: WorkflowOptions): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The task queue of the lifecycle worker. */
+const taskQueue = 'pipelines';
+
+type ApplyPipeline = (input: ApplyPipelineInput) => Promise<AppliedPipeline>;
+type DeletePipeline = (input: { namespace: string; name: string }) => Promise<PipelineRef | null>;
+
+export async function connectWorkflows({
+  address,
+  namespace = 'default',
+}: TemporalOptions): Promise<PipelineWorkflows> {
+  const connection = await Connection.connect({ address });
+  const { workflow } = new Client({ connection, namespace });
+  return {
+    apply({ metadata, spec }, { workflowId } = {}) {
+      return workflow.execute<ApplyPipeline>('applyPipeline', {
+        taskQueue,
+        workflowId: workflowId ?? `apply/${metadata.namespace}/${metadata.name}`,
+        staticSummary: `apply pipeline ${metadata.namespace}/${metadata.name}`,
+        args: [
+          {
+            namespace: metadata.namespace,
+            name: metadata.name,
+            spec,
+            ...(metadata.labels ? { labels: metadata.labels } : {}),
+          },
+        ],
+      });
+    },
+    async delete({ name, namespace: where = 'default' }, { workflowId } = {}) {
+      await workflow.execute<DeletePipeline>('deletePipeline', {
+        taskQueue,
+        workflowId: workflowId ?? `delete/${where}/${name}`,
+        staticSummary: `delete pipeline ${where}/${name}`,
+        args: [{ namespace: where, name }],
+      });
+    },
+    close: () => connection.close(),
+  };
+}

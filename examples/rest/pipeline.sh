@@ -1,0 +1,48 @@
+#!/bin/sh
+# A pipeline by REST, with nothing but curl and jq.
+#
+#   sh examples/rest/pipeline.sh [file.yaml]
+set -eu
+
+api=${MILLRACE_API:-http://127.0.0.1:8088}
+file=${1:-"$(dirname "$0")/../first-pipeline.yaml"}
+namespace=${NAMESPACE:-default}
+name=$(sed -n '/^metadata:/,/^spec:/s/^  name: *//p' "$file")
+pipeline="$api/v1/namespaces/$namespace/pipelines/$name"
+
+# A problem (RFC 9457) goes to stderr, and the script ends with it.
+ask() {
+  method=$1
+  url=$2
+  shift 2
+  answer=$(curl -sS -X "$method" -w '\n%{http_code}' "$url" "$@")
+  status=$(printf '%s' "$answer" | tail -n 1)
+  body=$(printf '%s' "$answer" | sed '$d')
+  if [ "$status" -ge 400 ]; then
+    printf '%s\n' "$body" | jq . >&2
+    exit 1
+  fi
+  printf '%s\n' "$body"
+}
+
+# Follows an operation until it has ended.
+follow() {
+  href=$(jq -r '.operation.href // empty')
+  [ -n "$href" ] || { echo 'nothing to do'; return; }
+  while :; do
+    operation=$(ask GET "$api$href")
+    printf '%s\n' "$operation" | jq -r '"\(.kind // "accepted") g\(.generation): \(.state) \(.step // "") \(.message // "")"'
+    case $(printf '%s' "$operation" | jq -r .state) in
+      Succeeded) return ;;
+      Failed | Cancelled) exit 1 ;;
+    esac
+    sleep 1
+  done
+}
+
+ask POST "$api/v1/lint" -H 'content-type: application/yaml' --data-binary "@$file" | jq -c '{valid, issues}'
+ask PUT "$pipeline" -H 'content-type: application/yaml' --data-binary "@$file" | follow
+ask GET "$pipeline" | jq '{generation: .metadata.generation, phase: .status.phase, conditions: [.status.conditions[]? | {type, status, reason}]}'
+ask POST "$pipeline/pause" | follow
+ask POST "$pipeline/resume" | follow
+if [ "${KEEP:-no}" = no ]; then ask DELETE "$pipeline" | follow; fi

@@ -1,0 +1,71 @@
+/** Reads a pipeline from a request body: YAML or JSON text, whole or only its spec; checked by the same lint as everywhere. */
+import { parseDocument } from 'yaml';
+import { z } from 'zod';
+import type { Issue } from '../../client/wire.ts';
+import { mr } from '../../crds/errors.ts';
+import { lint, type LintIssue } from '../../crds/lint.ts';
+import { apiVersion, kind } from '../../crds/names.ts';
+import type { PipelineInput } from '../../crds/pipeline.ts';
+import { Refused } from './problem.ts';
+
+export const textTypes = ['application/json', 'application/yaml', 'application/x-yaml', 'text/yaml', 'text/plain'];
+
+const draft = z.looseObject({ metadata: z.looseObject({}).optional() });
+
+/** The pipeline that the body describes; throws {@link Refused} with every error that lint finds. */
+export function readPipelineBody(body: unknown, at: { namespace: string; name: string }): PipelineInput {
+  const value = complete(body, at);
+  const errors = lint(value).filter((issue) => issue.severity === 'error');
+  const [first] = errors;
+  if (first) {
+    const problem = errors.length === 1 ? first.message : `${first.message} (and ${errors.length - 1} more)`;
+    throw new Refused(mr('MR_SPEC_INVALID', { path: first.path || '/', problem }), errors.map(issueOf));
+  }
+  return input.parse(value);
+}
+
+export function issueOf({ path, ...issue }: LintIssue): Issue {
+  return { pointer: path, ...issue };
+}
+
+/** Lint has checked it: this only tells the compiler. */
+const input = z.custom<PipelineInput>((value) => typeof value === 'object' && value !== null);
+
+/** JSON is read as the YAML that it is. */
+export function parseText(text: string): unknown {
+  const document = parseDocument(text, { uniqueKeys: true });
+  const [error] = document.errors;
+  if (error) {
+    const position = error.linePos?.[0];
+    const where = position ? `body:${position.line}:${position.col}` : 'body';
+    throw mr('MR_REQUEST_INVALID', { where, problem: error.message.split('\n')[0] ?? 'it does not parse' });
+  }
+  return document.toJS();
+}
+
+/** The path names the pipeline: what the body leaves out is taken from it, what the body says must agree with it. */
+function complete(body: unknown, at: { namespace: string; name: string }): unknown {
+  const parsed = draft.safeParse(body);
+  if (!parsed.success) throw mr('MR_REQUEST_INVALID', { where: 'body', problem: 'it must be an object with `spec`' });
+  const { metadata = {}, ...rest } = parsed.data;
+  for (const field of ['namespace', 'name'] as const) {
+    const said = metadata[field];
+    if (said !== undefined && said !== at[field]) {
+      throw mr('MR_REQUEST_INVALID', {
+        where: `/metadata/${field}`,
+        problem: `must be "${at[field]}" as in the path, but is ${JSON.stringify(said)}`,
+      });
+    }
+  }
+  const { labels, annotations } = metadata;
+  return {
+    apiVersion,
+    kind,
+    ...rest,
+    metadata: {
+      ...at,
+      ...(labels === undefined ? {} : { labels }),
+      ...(annotations === undefined ? {} : { annotations }),
+    },
+  };
+}

@@ -1,0 +1,148 @@
+/**
+ * From a stored change to the operation that carries it out, and what that does.
+ *
+ * C1  A change is named at once: by the workflow that carries it out if that is planned within {@link planWaitMs}, else
+ *     by its generation. Both names can be asked for later.
+ * C2  The answer never says more than is known: a change is Succeeded when the resource says that the generation was
+ *     carried out, or when its workflow has completed.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { formatOperationId, parseOperationId, type OperationId } from '../../client/operation-id.ts';
+import { settledAt } from '../../client/settled.ts';
+import type { Change, Operation, StoredPipeline } from '../../client/wire.ts';
+import { assertNever, mr, MillraceError } from '../../crds/errors.ts';
+import type { PipelineDoor } from './pipelines.ts';
+import type { OperationRuns } from './operation-runs.ts';
+
+/** How long an answer waits for the plan. The controller and the entity need some tens of milliseconds. */
+const planWaitMs = 2_000;
+const pollMs = 50;
+
+export interface ChangesOptions {
+  readonly pipelines: PipelineDoor;
+  readonly runs: OperationRuns;
+}
+
+export class Changes {
+  readonly #pipelines: PipelineDoor;
+  readonly #runs: OperationRuns;
+
+  constructor({ pipelines, runs }: ChangesOptions) {
+    this.#pipelines = pipelines;
+    this.#runs = runs;
+  }
+
+  /** Names the change that made `stored`. `before` is the resource as it was, or null. */
+  async announce(before: StoredPipeline | null, stored: StoredPipeline): Promise<Change> {
+    const generation = stored.metadata.generation ?? 0;
+    const isNew = before?.metadata.uid !== stored.metadata.uid || before?.metadata.generation !== generation;
+    if (!isNew && settledAt(stored.status, generation).is === 'ready') return { operation: null, generation };
+    return { operation: await this.#planned(stored, generation, false), generation };
+  }
+
+  /** Names the deletion of `stored`. A deletion is a change even of a pipeline that is being deleted. */
+  async announceDeletion(stored: StoredPipeline): Promise<Change> {
+    const generation = stored.metadata.generation ?? 0;
+    return { operation: await this.#planned(stored, generation, true), generation };
+  }
+
+  /** What an announced change does now. */
+  async describe(namespace: string, name: string, id: string): Promise<Operation> {
+    const parsed = parseOperationId(id);
+    if (parsed?.namespace !== namespace || parsed.name !== name) {
+      throw mr('MR_OPERATION_NOT_FOUND', { namespace, name, operation: id });
+    }
+    return parsed.planned ? this.#workflow(parsed, id) : this.#byGeneration(parsed);
+  }
+
+  async #planned(stored: StoredPipeline, generation: number, deletes: boolean): Promise<Operation> {
+    const { namespace = 'default', name, uid = '' } = stored.metadata;
+    const change: OperationId = { namespace, name, uid, generation, deletes, planned: null };
+    const deadline = Date.now() + planWaitMs;
+    for (;;) {
+      const now = await this.#find(change);
+      const running = now ? carriedOutBy(now, change) : null;
+      if (running) return running;
+      const isOver = now === null || (!deletes && (now.status?.observedGeneration ?? 0) >= generation);
+      if (isOver || Date.now() >= deadline) return fromResource(change, now);
+      await delay(pollMs);
+    }
+  }
+
+  async #byGeneration(change: OperationId): Promise<Operation> {
+    const now = await this.#find(change);
+    const running = now ? carriedOutBy(now, change) : null;
+    return running ?? fromResource(change, now);
+  }
+
+  /** The resource, if it is still the one that was changed. */
+  async #find({ namespace, name, uid }: OperationId): Promise<StoredPipeline | null> {
+    try {
+      const found = await this.#pipelines.get(namespace, name);
+      return found.metadata.uid === uid ? found : null;
+    } catch (error) {
+      if (error instanceof MillraceError && error.code === 'MR_PIPELINE_NOT_FOUND') return null;
+      throw error;
+    }
+  }
+
+  async #workflow(parsed: OperationId, id: string): Promise<Operation> {
+    const run = await this.#runs.describe(id);
+    if (run === null) {
+      throw mr('MR_OPERATION_NOT_FOUND', { namespace: parsed.namespace, name: parsed.name, operation: id });
+    }
+    const step = run.state === 'Running' ? (await this.#find(parsed))?.status?.operation : undefined;
+    return {
+      ...base(parsed),
+      ...run,
+      ...(step?.id === id ? { step: step.step } : {}),
+    };
+  }
+}
+
+/** The operation that runs now, if it is for the change or for a later one that takes it in. */
+function carriedOutBy(pipeline: StoredPipeline, change: OperationId): Operation | null {
+  const running = pipeline.status?.operation;
+  const parsed = running ? parseOperationId(running.id) : null;
+  if (!running || !parsed || parsed.generation < change.generation) return null;
+  if (change.deletes && !parsed.deletes) return null;
+  return {
+    ...base(parsed),
+    state: 'Running',
+    step: running.step,
+    startedAt: running.startedAt,
+    ...(running.attempt === undefined ? {} : { attempt: running.attempt }),
+    ...(running.lastError === undefined ? {} : { message: running.lastError }),
+  };
+}
+
+function fromResource(change: OperationId, now: StoredPipeline | null): Operation {
+  if (now === null) {
+    return { ...base(change), state: change.deletes ? 'Succeeded' : 'Cancelled', message: 'the pipeline is gone' };
+  }
+  if (change.deletes) return { ...base(change), state: 'Accepted' };
+  const settled = settledAt(now.status, change.generation);
+  switch (settled.is) {
+    case 'refused':
+      return { ...base(change), state: 'Failed', message: settled.message };
+    case 'ready':
+      return { ...base(change), state: 'Succeeded', message: settled.message };
+    case 'waiting': {
+      // Carried out, and the pipeline is not Ready for a reason of its own, such as a sink that is down.
+      const isCarriedOut = (now.status?.observedGeneration ?? 0) >= change.generation;
+      return { ...base(change), state: isCarriedOut ? 'Succeeded' : 'Accepted', message: settled.message };
+    }
+    default:
+      return assertNever(settled);
+  }
+}
+
+function base(id: OperationId): Pick<Operation, 'id' | 'kind' | 'generation' | 'href'> {
+  const text = formatOperationId(id);
+  return {
+    id: text,
+    kind: id.planned?.kind ?? null,
+    generation: id.generation,
+    href: `/v1/namespaces/${id.namespace}/pipelines/${id.name}/operations/${encodeURIComponent(text)}`,
+  };
+}

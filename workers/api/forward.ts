@@ -1,0 +1,87 @@
+/**
+ * Hands a request with records to a pod of an http source and its answer back, both as streams.
+ *
+ * F1  Nothing is held here: 202 is the pod's word that the records are stored, 429 its word to wait.
+ * F2  A request goes to one pod only. A body is a stream and cannot be sent twice, so a pod that does not answer is a 503,
+ *     and the caller repeats the request with the same Idempotency-Key.
+ */
+import { Agent, request, type IncomingMessage } from 'node:http';
+import { pipeline as pipe } from 'node:stream/promises';
+import type { Readable } from 'node:stream';
+import { mr, problemOf } from '../../crds/errors.ts';
+
+export interface Target {
+  readonly host: string;
+  readonly port: number;
+  readonly path: string;
+}
+
+export interface RecordsRequest {
+  readonly name: string;
+  readonly source: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Readable;
+}
+
+const agent = new Agent({ keepAlive: true, maxSockets: 64 });
+
+/** A pod that stores no frame for this long is waited for no longer; the source itself answers 429 before. */
+const answerTimeoutMs = 30_000;
+
+export async function forward(target: Target, records: RecordsRequest): Promise<IncomingMessage> {
+  const outgoing = request({
+    agent,
+    host: target.host,
+    port: target.port,
+    path: target.path,
+    method: 'POST',
+    headers: records.headers,
+    timeout: answerTimeoutMs,
+  });
+  outgoing.once('timeout', () => outgoing.destroy(new Error(`no answer for ${answerTimeoutMs / 1000} s`)));
+  const answer = new Promise<IncomingMessage>((resolve, reject) => {
+    outgoing.once('response', resolve);
+    outgoing.once('error', reject);
+  });
+  try {
+    // The pod may answer (401, 413, 429) before it has read the whole body; then the rest of the body does not matter.
+    return await Promise.race([answer, pipe(records.body, outgoing).then(() => answer)]);
+  } catch (error) {
+    throw mr(
+      'MR_SOURCE_NOT_READY',
+      { source: records.source, name: records.name, problem: `its pod at ${target.host} failed: ${problemOf(error)}` },
+      { cause: error },
+    );
+  }
+}
+
+/** What a source may want to see of a request. */
+const forwarded = [
+  'content-type',
+  'content-length',
+  'content-encoding',
+  'authorization',
+  'idempotency-key',
+  'traceparent',
+  'tracestate',
+];
+
+/** What a caller may want to see of the answer. */
+const returned = ['content-type', 'content-length', 'retry-after', 'www-authenticate'];
+
+export function forwardedHeaders(headers: NodeJS.Dict<string | string[]>): Record<string, string> {
+  return pick(headers, forwarded);
+}
+
+export function returnedHeaders(headers: NodeJS.Dict<string | string[]>): Record<string, string> {
+  return pick(headers, returned);
+}
+
+function pick(headers: NodeJS.Dict<string | string[]>, names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const value = headers[name];
+      return typeof value === 'string' ? [[name, value] as const] : [];
+    }),
+  );
+}

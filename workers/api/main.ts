@@ -1,0 +1,45 @@
+/** The API's process: reads its environment, listens, and ends in order on SIGTERM or SIGINT. */
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { connectKube } from '../../activities/kubernetes/kube.ts';
+import { fieldManagers } from '../../crds/names.ts';
+import { readConfig } from './config.ts';
+import { temporalRuns } from './operation-runs.ts';
+import { pipelineDoor } from './pipelines.ts';
+import { buildServer } from './server.ts';
+
+/** Resolves with the exit code. */
+export async function runApi(env: NodeJS.ProcessEnv): Promise<number> {
+  const config = readConfig(env);
+  const kube = connectKube(config.kubeconfig);
+  const runs = temporalRuns(config.temporal);
+  const server = await buildServer({
+    kube,
+    runs,
+    pipelines: pipelineDoor(kube, fieldManagers.api),
+    version: packageVersion(),
+    logLevel: config.logLevel,
+  });
+  const stopped = untilSignal();
+  try {
+    await server.listen({ host: config.host, port: config.port });
+    await stopped;
+  } finally {
+    await server.close();
+    await runs.close();
+    kube.close();
+  }
+  return 0;
+}
+
+function untilSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    process.once('SIGTERM', () => resolve());
+    process.once('SIGINT', () => resolve());
+  });
+}
+
+function packageVersion(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return z.object({ version: z.string() }).parse(JSON.parse(text)).version;
+}

@@ -1,0 +1,103 @@
+/** What Temporal knows of an operation's workflow. */
+import { Client, Connection, ServiceError, WorkflowFailedError, WorkflowNotFoundError } from '@temporalio/client';
+import type { Operation } from '../../client/wire.ts';
+import { assertNever, mr, problemOf } from '../../crds/errors.ts';
+import type { TemporalConfig } from './config.ts';
+
+export type OperationRun = Pick<Operation, 'state' | 'attempt' | 'message' | 'startedAt' | 'finishedAt' | 'url'>;
+
+export interface OperationRuns {
+  /** Null when Temporal does not know the workflow, or no longer. */
+  describe(workflowId: string): Promise<OperationRun | null>;
+  isReachable(): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+/** Connects at the first question, so that the API starts and serves what it can while Temporal is down. */
+export function temporalRuns(config: TemporalConfig): OperationRuns {
+  const connection = Connection.lazy({ address: config.address });
+  const client = new Client({ connection, namespace: config.namespace });
+  return {
+    async describe(workflowId) {
+      try {
+        return await connection.withDeadline(Date.now() + 5_000, () => describeRun(client, config, workflowId));
+      } catch (error) {
+        if (error instanceof WorkflowNotFoundError) return null;
+        if (error instanceof ServiceError)
+          throw mr('MR_ENGINE_UNAVAILABLE', { address: config.address }, { cause: error });
+        throw error;
+      }
+    },
+    async isReachable() {
+      try {
+        await connection.withDeadline(Date.now() + 1_000, () => connection.workflowService.getSystemInfo({}));
+        return true;
+      } catch {
+        // Whatever the reason, the answer is no; a request that needs Temporal says why.
+        return false;
+      }
+    },
+    close: () => connection.close(),
+  };
+}
+
+async function describeRun(client: Client, config: TemporalConfig, workflowId: string): Promise<OperationRun> {
+  const handle = client.workflow.getHandle(workflowId);
+  const run = await handle.describe();
+  const common = {
+    startedAt: run.startTime.toISOString(),
+    ...(run.closeTime ? { finishedAt: run.closeTime.toISOString() } : {}),
+    ...(config.uiUrl === undefined ? {} : { url: uiLink(config, config.uiUrl, workflowId, run.runId) }),
+  };
+  switch (run.status.name) {
+    case 'RUNNING':
+    case 'PAUSED':
+    case 'CONTINUED_AS_NEW':
+      return { state: 'Running', ...common, ...pending(run.raw.pendingActivities ?? []) };
+    case 'COMPLETED':
+      return { state: 'Succeeded', ...common };
+    case 'CANCELLED':
+    case 'TERMINATED':
+      return { state: 'Cancelled', ...common, message: 'another change took its place, or someone ended it' };
+    case 'FAILED':
+    case 'TIMED_OUT':
+      return { state: 'Failed', ...common, message: await failureOf(handle.result()) };
+    case 'UNSPECIFIED':
+    case 'UNKNOWN':
+      return { state: 'Running', ...common };
+    default:
+      return assertNever(run.status.name);
+  }
+}
+
+interface PendingActivity {
+  readonly attempt?: number | null;
+  readonly lastFailure?: { readonly message?: string | null } | null;
+}
+
+/** The activity that is retried, if one is: its attempt and why the last one failed. */
+function pending(activities: readonly PendingActivity[]): Pick<OperationRun, 'attempt' | 'message'> {
+  const retried = activities.find((activity) => (activity.attempt ?? 1) > 1) ?? activities[0];
+  if (!retried) return {};
+  const message = retried.lastFailure?.message ?? undefined;
+  return {
+    ...(retried.attempt == null ? {} : { attempt: retried.attempt }),
+    ...(message === undefined ? {} : { message }),
+  };
+}
+
+/** The innermost cause: the outer ones say only that a workflow and an activity failed. */
+async function failureOf(result: Promise<unknown>): Promise<string> {
+  try {
+    await result;
+    return 'it failed';
+  } catch (error) {
+    let cause: unknown = error instanceof WorkflowFailedError ? error.cause : error;
+    while (cause instanceof Error && cause.cause instanceof Error) cause = cause.cause;
+    return problemOf(cause);
+  }
+}
+
+function uiLink(config: TemporalConfig, uiUrl: string, workflowId: string, runId: string): string {
+  return `${uiUrl}/namespaces/${config.namespace}/workflows/${encodeURIComponent(workflowId)}/${runId}`;
+}

@@ -1,0 +1,103 @@
+/**
+ * Which pod takes the records of an http source: the ready ones of its stage, in turn.
+ *
+ * What was found is kept for a second, so that a stream of requests does not become a stream of questions to the
+ * Kubernetes API; a pod that failed is asked for again at once.
+ */
+import { z } from 'zod';
+import { labels } from '../../crds/names.ts';
+import { compile } from '../../crds/compile.ts';
+import { mr } from '../../crds/errors.ts';
+import { pipelineSchema } from '../../crds/pipeline.ts';
+import type { StoredPipeline } from '../../client/wire.ts';
+import type { Kube } from '../../activities/kubernetes/kube.ts';
+import type { Target } from './forward.ts';
+import type { PipelineDoor } from './pipelines.ts';
+
+/** The port of an ingestor that takes records; its health port is another one. */
+const recordsPort = 8081;
+const keptMs = 1_000;
+
+export interface RecordTargets {
+  /** `source` null: the only http source. */
+  next(at: { namespace: string; name: string; source: string | null }): Promise<{ source: string; target: Target }>;
+  forget(at: { namespace: string; name: string; source: string | null }): void;
+}
+
+interface Found {
+  readonly source: string;
+  readonly targets: readonly Target[];
+  readonly at: number;
+}
+
+const podSchema = z.looseObject({
+  metadata: z.looseObject({ deletionTimestamp: z.string().nullish() }),
+  status: z
+    .looseObject({
+      podIP: z.string().optional(),
+      conditions: z.array(z.looseObject({ type: z.string(), status: z.string() })).optional(),
+    })
+    .optional(),
+});
+
+export function recordTargets(kube: Kube, pipelines: PipelineDoor, now: () => number = Date.now): RecordTargets {
+  const known = new Map<string, Found>();
+  let turn = 0;
+
+  async function find(at: { namespace: string; name: string; source: string | null }): Promise<Found> {
+    const pipeline = await pipelines.get(at.namespace, at.name);
+    const { source, path } = httpSource(pipeline, at.source);
+    const plan = compile(pipelineSchema.parse(pipeline));
+    const pods = await kube.list('Pod', {
+      namespace: plan.workloadNamespace,
+      labels: { [labels.pipelineUid]: plan.pipeline.uid, [labels.stage]: `ingestor-${source}` },
+    });
+    const targets = pods.items
+      .flatMap((pod) => readyAddress(pod) ?? [])
+      .map((host) => ({ host, port: recordsPort, path }));
+    return { source, targets, at: now() };
+  }
+
+  return {
+    async next(at) {
+      const key = keyOf(at);
+      let found = known.get(key);
+      if (!found || now() - found.at > keptMs) {
+        found = await find(at);
+        if (found.targets.length > 0) known.set(key, found);
+      }
+      turn = (turn + 1) % 1_000_000;
+      const target = found.targets[turn % found.targets.length];
+      if (!target) {
+        throw mr('MR_SOURCE_NOT_READY', { source: found.source, name: at.name, problem: 'none of its pods is ready' });
+      }
+      return { source: found.source, target };
+    },
+    forget: (at) => void known.delete(keyOf(at)),
+  };
+}
+
+function keyOf({ namespace, name, source }: { namespace: string; name: string; source: string | null }): string {
+  return `${namespace}/${name}/${source ?? ''}`;
+}
+
+function httpSource({ metadata, spec }: StoredPipeline, wanted: string | null): { source: string; path: string } {
+  const at = { namespace: metadata.namespace ?? 'default', name: metadata.name };
+  const sources = spec.sources.flatMap(({ name, http }) => (http ? [{ source: name, path: http.path }] : []));
+  const [first, second] = wanted === null ? sources : sources.filter(({ source }) => source === wanted);
+  if (!first) {
+    const problem = wanted === null ? 'no http source' : `no http source "${wanted}"`;
+    throw mr('MR_SOURCE_TAKES_NO_RECORDS', { ...at, problem });
+  }
+  if (second) {
+    const names = sources.map(({ source }) => source).join(', ');
+    throw mr('MR_SOURCE_TAKES_NO_RECORDS', { ...at, problem: `several http sources (${names}): name one in the path` });
+  }
+  return first;
+}
+
+function readyAddress(pod: unknown): string | null {
+  const { metadata, status } = podSchema.parse(pod);
+  const isReady = status?.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') ?? false;
+  return isReady && metadata.deletionTimestamp == null ? (status?.podIP ?? null) : null;
+}

@@ -1,0 +1,25 @@
+/** `…/{name}/operations/{id}`: what a change does now. */
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { operationSchema } from '../../../client/wire.ts';
+import type { Changes } from '../changes.ts';
+import { operationParams, problems } from '../schemas.ts';
+
+interface Options {
+  readonly changes: Changes;
+}
+
+export const operationRoutes: FastifyPluginAsyncZod<Options> = async (server, { changes }) => {
+  server.get(
+    '/v1/namespaces/:namespace/pipelines/:name/operations/:operation',
+    {
+      schema: {
+        tags: ['operations'],
+        summary: 'Say what a change does now',
+        description: 'Takes every id that an answer has announced, also of a pipeline that is gone.',
+        params: operationParams,
+        response: { 200: operationSchema, ...problems },
+      },
+    },
+    ({ params }) => changes.describe(params.namespace, params.name, params.operation),
+  );
+};

@@ -1,0 +1,158 @@
+/** `/v1/namespaces/{namespace}/pipelines`: apply, read, pause, resume, delete. */
+import { validatorCompiler, type FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import type { z } from 'zod';
+import type { $ZodType } from 'zod/v4/core';
+import { changeSchema, type Change, type StoredPipeline } from '../../../client/wire.ts';
+import { MillraceError } from '../../../crds/errors.ts';
+import type { DesiredState } from '../../../crds/plan.ts';
+import { parseText, readPipelineBody, textTypes } from '../body.ts';
+import type { Changes } from '../changes.ts';
+import type { PipelineDoor } from '../pipelines.ts';
+import {
+  deleteQuery,
+  listQuery,
+  namespaceParams,
+  pipelineList,
+  pipelineParams,
+  pipelineResource,
+  problems,
+} from '../schemas.ts';
+
+interface Options {
+  readonly pipelines: PipelineDoor;
+  readonly changes: Changes;
+}
+
+const base = '/v1/namespaces/:namespace/pipelines';
+const tags = ['pipelines'];
+const changed = {
+  200: changeSchema.describe('Nothing had to be changed.'),
+  202: changeSchema.describe('Stored; `Location` says where to follow it.'),
+  ...problems,
+};
+
+export const pipelineRoutes: FastifyPluginAsyncZod<Options> = async (server, { pipelines, changes }) => {
+  server.removeAllContentTypeParsers();
+  server.addContentTypeParser(textTypes, { parseAs: 'string' }, async (_request: unknown, body: string) =>
+    body === '' ? undefined : parseText(body),
+  );
+
+  // The body is not checked by its schema: lint says more, every error at once and with suggestions.
+  server.setValidatorCompiler<$ZodType>(({ schema, method, url, httpPart }) =>
+    httpPart === 'body' ? (value) => ({ value }) : validatorCompiler({ schema, method, url }),
+  );
+
+  const listSchema = { tags, querystring: listQuery, response: { 200: pipelineList, ...problems } };
+  server.get(
+    '/v1/pipelines',
+    { schema: { ...listSchema, summary: 'List the pipelines of all namespaces' } },
+    ({ query }) => list(null, query),
+  );
+  server.get(
+    base,
+    { schema: { ...listSchema, params: namespaceParams, summary: 'List the pipelines of a namespace' } },
+    ({ params, query }) => list(params.namespace, query),
+  );
+
+  server.get(
+    `${base}/:name`,
+    {
+      schema: {
+        tags,
+        summary: 'Read a pipeline with its status',
+        params: pipelineParams,
+        response: { 200: pipelineResource, ...problems },
+      },
+    },
+    ({ params }) => pipelines.get(params.namespace, params.name),
+  );
+
+  server.put(
+    `${base}/:name`,
+    {
+      schema: {
+        tags,
+        summary: 'Create or change a pipeline',
+        description:
+          'The body is the resource, or only its `spec`, as JSON or YAML. Fields that are left out are given up by this API and fall back to their defaults.',
+        params: pipelineParams,
+        body: pipelineResource.partial({ apiVersion: true, kind: true, metadata: true }),
+        response: changed,
+      },
+    },
+    async ({ params, body }, reply) => {
+      const wanted = readPipelineBody(body, params);
+      const before = await existing(params.namespace, params.name);
+      return answer(reply, await changes.announce(before, await pipelines.apply(wanted)));
+    },
+  );
+
+  server.delete(
+    `${base}/:name`,
+    {
+      schema: {
+        tags,
+        summary: 'Delete a pipeline',
+        params: pipelineParams,
+        querystring: deleteQuery,
+        response: changed,
+      },
+    },
+    async ({ params, query }, reply) => {
+      const found = await pipelines.get(params.namespace, params.name);
+      const freed = query.force === 'true' ? await pipelines.orphan(found) : found;
+      const left = await pipelines.remove(freed);
+      return answer(reply, await changes.announceDeletion(left ?? found));
+    },
+  );
+
+  server.post(
+    `${base}/:name/pause`,
+    { schema: stateSchema('Stop moving records at once and keep everything') },
+    setState('Paused'),
+  );
+  server.post(`${base}/:name/resume`, { schema: stateSchema('Go on from where it was paused') }, setState('Running'));
+
+  async function list(
+    namespace: string | null,
+    query: z.output<typeof listQuery>,
+  ): Promise<z.output<typeof pipelineList>> {
+    const page = await pipelines.list({ namespace, ...query });
+    return { items: [...page.items], ...(page.continue === undefined ? {} : { continue: page.continue }) };
+  }
+
+  function setState(state: DesiredState) {
+    return async ({ params }: { params: z.output<typeof pipelineParams> }, reply: Reply) => {
+      const before = await pipelines.get(params.namespace, params.name);
+      return answer(reply, await changes.announce(before, await pipelines.setDesiredState(before, state)));
+    };
+  }
+
+  async function existing(namespace: string, name: string): Promise<StoredPipeline | null> {
+    try {
+      return await pipelines.get(namespace, name);
+    } catch (error) {
+      if (error instanceof MillraceError && error.code === 'MR_PIPELINE_NOT_FOUND') return null;
+      throw error;
+    }
+  }
+};
+
+interface Reply {
+  code(status: 200 | 202): Reply;
+  header(name: string, value: string): Reply;
+}
+
+/** 202 with where to follow it; 200 when there is nothing to follow. */
+function answer(reply: Reply, change: Change): Change {
+  if (change.operation === null) {
+    reply.code(200);
+  } else {
+    reply.code(202).header('location', change.operation.href);
+  }
+  return change;
+}
+
+function stateSchema(summary: string) {
+  return { tags, summary, params: pipelineParams, response: changed };
+}

@@ -1,0 +1,78 @@
+/** `POST …/{name}/records[/{source}]`: records into an http source. */
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { Readable } from 'node:stream';
+import { z } from 'zod';
+import type { Kube } from '../../../activities/kubernetes/kube.ts';
+import { forward, forwardedHeaders, returnedHeaders } from '../forward.ts';
+import type { PipelineDoor } from '../pipelines.ts';
+import { recordTargets } from '../record-targets.ts';
+import { pipelineParams, problems, recordsParams } from '../schemas.ts';
+
+interface Options {
+  readonly kube: Kube;
+  readonly pipelines: PipelineDoor;
+}
+
+/** A source has a limit of its own (`maxBodyBytes`) and answers 413; this one only bounds the API. */
+const maxBodyBytes = 256 * 1024 * 1024;
+
+const schema = {
+  tags: ['records'],
+  summary: 'Send records to an http source',
+  description:
+    'The body goes to a ready pod of the source as it is, and the answer of the pod comes back: 202 once the records are stored, 429 with Retry-After when the source waits. With an Idempotency-Key a repeated request is stored once.',
+  consumes: ['application/json', 'application/x-ndjson'],
+  response: {
+    202: { description: 'Stored.', content: { 'application/json': { schema: z.unknown() } } },
+    ...problems,
+  },
+};
+
+export const recordRoutes: FastifyPluginAsyncZod<Options> = async (server, { kube, pipelines }) => {
+  const targets = recordTargets(kube, pipelines);
+  server.removeAllContentTypeParsers();
+  server.addContentTypeParser('*', async (_request: unknown, payload: Readable) => payload);
+
+  const base = '/v1/namespaces/:namespace/pipelines/:name/records';
+  server.post(base, { schema: { ...schema, params: pipelineParams }, bodyLimit: maxBodyBytes }, (request, reply) =>
+    send({ ...request.params, source: null }, request, reply),
+  );
+  server.post(
+    `${base}/:source`,
+    { schema: { ...schema, params: recordsParams }, bodyLimit: maxBodyBytes },
+    (request, reply) => send(request.params, request, reply),
+  );
+
+  async function send(at: At, request: Incoming, reply: Outgoing): Promise<unknown> {
+    const { source, target } = await targets.next(at);
+    const body = request.body instanceof Readable ? request.body : Readable.from([]);
+    try {
+      const headers = forwardedHeaders(request.headers);
+      const answer = await forward(target, { name: at.name, source, headers, body });
+      return reply
+        .code(answer.statusCode ?? 502)
+        .headers(returnedHeaders(answer.headers))
+        .send(answer);
+    } catch (error) {
+      targets.forget(at);
+      throw error;
+    }
+  }
+};
+
+interface At {
+  readonly namespace: string;
+  readonly name: string;
+  readonly source: string | null;
+}
+
+interface Incoming {
+  readonly body: unknown;
+  readonly headers: NodeJS.Dict<string | string[]>;
+}
+
+interface Outgoing {
+  code(status: number): Outgoing;
+  headers(values: Record<string, string>): Outgoing;
+  send(payload: Readable): unknown;
+}

@@ -1,0 +1,77 @@
+/** What the API's routes take, and the named parts of its OpenAPI document. Answers are in `client/wire.ts`. */
+import { z } from 'zod';
+import { changeSchema, lintReportSchema, operationSchema, problemSchema } from '../../client/wire.ts';
+import { pipelineSchema } from '../../crds/pipeline.ts';
+
+/** Not zod's global registry: other documents are made from the same schemas. */
+export const components = z.registry<{ id: string }>();
+
+const dnsLabel = z
+  .string()
+  .max(63)
+  .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 'must be a lower-case DNS label');
+
+export const namespaceParams = z.object({ namespace: dnsLabel.describe('Kubernetes namespace of the pipeline.') });
+export const pipelineParams = namespaceParams.extend({ name: dnsLabel.describe('Name of the pipeline.') });
+export const operationParams = pipelineParams.extend({
+  operation: z.string().min(1).max(1000).describe('Id of the operation, percent-encoded.'),
+});
+export const recordsParams = pipelineParams.extend({
+  source: dnsLabel.describe('Name of the http source.'),
+});
+
+export const listQuery = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(500).default(100).describe('Most items of one answer.'),
+  continue: z.string().max(4096).optional().describe('`continue` of the answer before.'),
+  labelSelector: z.string().max(1024).optional().describe('Kubernetes label selector, such as team=shop.'),
+});
+
+export const deleteQuery = z.strictObject({
+  force: z
+    .enum(['true', 'false'])
+    .default('false')
+    .describe('true: sets `deletionPolicy: Orphan` first, so that nothing is waited for and workloads stay behind.'),
+});
+
+export const pipelineResource = pipelineSchema.describe('A pipeline with its status.');
+
+export const pipelineList = z
+  .object({
+    items: z.array(pipelineResource).describe('The pipelines, by name.'),
+    continue: z.string().optional().describe('Ask again with it for more. Absent: these are all.'),
+  })
+  .describe('Some pipelines.');
+
+export const errorEntry = z
+  .object({
+    code: z.string().describe('Row of the error table.'),
+    message: z.string().describe('With {parameters}.'),
+    fix: z.string().describe('What to do.'),
+    status: z.int().describe('HTTP status of the problem.'),
+    handling: z.enum(['refuse', 'retry', 'deadLetter', 'fence']).describe('Who acts on it.'),
+  })
+  .describe('A row of the error table.');
+
+export const versionInfo = z
+  .object({
+    version: z.string().describe('Version of Millrace.'),
+    apiVersion: z.string().describe('Version of the Pipeline resource.'),
+  })
+  .describe('What runs here.');
+
+export const health = z.object({ status: z.string().describe('ok, or why not.') }).describe('How it is.');
+
+components.add(problemSchema, { id: 'Problem' });
+components.add(pipelineResource, { id: 'Pipeline' });
+components.add(pipelineList, { id: 'PipelineList' });
+components.add(operationSchema, { id: 'Operation' });
+components.add(changeSchema, { id: 'Change' });
+components.add(lintReportSchema, { id: 'LintReport' });
+
+const problem = { 'application/problem+json': { schema: problemSchema } };
+
+/** Answers that every route may give. */
+export const problems = {
+  '4xx': { description: 'The request cannot be carried out.', content: problem },
+  '5xx': { description: 'Something that Millrace needs does not answer.', content: problem },
+} as const;

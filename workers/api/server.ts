@@ -1,0 +1,128 @@
+/**
+ * The REST API: routes, problems, OpenAPI. It holds no state: any number of copies may run.
+ *
+ * A1  Every answer that is not a success is a problem (`./problem.ts`), also for routes that do not exist.
+ * A2  OpenAPI is made from the schemas that check the requests.
+ * A3  The log has the request's id, never a body and never a header that may hold a secret.
+ */
+import swagger from '@fastify/swagger';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import {
+  createJsonSchemaTransform,
+  createJsonSchemaTransformObject,
+  hasZodFastifySchemaValidationErrors,
+  validatorCompiler,
+  type ZodTypeProvider,
+} from 'fastify-type-provider-zod';
+import { mr } from '../../crds/errors.ts';
+import { version as resourceVersion } from '../../crds/names.ts';
+import type { Kube } from '../../activities/kubernetes/kube.ts';
+import { Changes } from './changes.ts';
+import { apiMetrics } from './metrics.ts';
+import type { OperationRuns } from './operation-runs.ts';
+import type { PipelineDoor } from './pipelines.ts';
+import { problemOfError, problemType, Refused } from './problem.ts';
+import { lintRoutes } from './routes/lint.ts';
+import { metaRoutes } from './routes/meta.ts';
+import { operationRoutes } from './routes/operations.ts';
+import { pipelineRoutes } from './routes/pipelines.ts';
+import { recordRoutes } from './routes/records.ts';
+import { components } from './schemas.ts';
+
+export interface ApiParts {
+  readonly kube: Kube;
+  readonly pipelines: PipelineDoor;
+  readonly runs: OperationRuns;
+  readonly version: string;
+  readonly logLevel: string;
+}
+
+export type Api = FastifyInstance<
+  import('http').Server,
+  import('http').IncomingMessage,
+  import('http').ServerResponse,
+  FastifyBaseLogger,
+  ZodTypeProvider
+>;
+
+const maxBodyBytes = 1024 * 1024;
+
+export async function buildServer(parts: ApiParts): Promise<Api> {
+  const server: Api = Fastify({
+    logger: parts.logLevel === 'silent' ? false : { level: parts.logLevel },
+    bodyLimit: maxBodyBytes,
+    genReqId: () => crypto.randomUUID(),
+    routerOptions: { maxParamLength: 1200 },
+  }).withTypeProvider<ZodTypeProvider>();
+  server.setValidatorCompiler(validatorCompiler);
+  // Answers are typed by their schemas and not checked again: what an older version stored must stay readable.
+  server.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
+  answerProblems(server);
+  await describeItself(server, parts.version);
+
+  const changes = new Changes(parts);
+  const metrics = apiMetrics(server);
+  await server.register(pipelineRoutes, { pipelines: parts.pipelines, changes });
+  await server.register(operationRoutes, { changes });
+  await server.register(recordRoutes, { kube: parts.kube, pipelines: parts.pipelines });
+  await server.register(lintRoutes);
+  const { kube, runs, version } = parts;
+  await server.register(metaRoutes, { kube, runs, version, metrics });
+  return server;
+}
+
+function answerProblems(server: Api): void {
+  server.setErrorHandler((error, request, reply) => {
+    const problem = problemOfError(asRefusal(error), request.id);
+    if (problem.status >= 500) request.log.error({ err: error, code: problem.code }, problem.title);
+    return reply.code(problem.status).type(problemType).send(JSON.stringify(problem));
+  });
+  server.setNotFoundHandler((request, reply) => {
+    const [path = ''] = request.url.split('?');
+    const problem = problemOfError(mr('MR_ROUTE_NOT_FOUND', { method: request.method, path }), request.id);
+    return reply.code(problem.status).type(problemType).send(JSON.stringify(problem));
+  });
+}
+
+/** A parameter or query that does not fit its schema. */
+function asRefusal(error: unknown): unknown {
+  if (!hasZodFastifySchemaValidationErrors(error)) return error;
+  const context = error.validationContext ?? 'request';
+  const issues = error.validation.map(({ instancePath, message }) => ({
+    pointer: instancePath,
+    message: message ?? 'it does not fit',
+    severity: 'error' as const,
+    code: 'MR_REQUEST_INVALID',
+  }));
+  const [first] = issues;
+  const where = `${context}${first?.pointer ?? ''}`;
+  return new Refused(mr('MR_REQUEST_INVALID', { where, problem: first?.message ?? 'it does not fit' }), issues);
+}
+
+async function describeItself(server: Api, version: string): Promise<void> {
+  await server.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Millrace',
+        version,
+        description: [
+          `Pipelines (${resourceVersion}) by REST. Writing is a server-side apply of the Pipeline resource, so what kubectl,`,
+          'GitOps and this API do lands in one place; a change is carried out by a Temporal workflow and answered with 202',
+          'and its operation. Repeating a PUT changes nothing, so an Idempotency-Key is taken and not needed.',
+          'The API asks nobody who they are and listens on loopback unless told otherwise.',
+        ].join(' '),
+        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+      },
+      tags: [
+        { name: 'pipelines', description: 'Apply, read, pause, resume and delete pipelines.' },
+        { name: 'operations', description: 'What a change does now.' },
+        { name: 'records', description: 'Records in.' },
+        { name: 'lint', description: 'Check without applying.' },
+        { name: 'meta', description: 'About this API.' },
+      ],
+    },
+    transform: createJsonSchemaTransform({ schemaRegistry: components }),
+    transformObject: createJsonSchemaTransformObject({ schemaRegistry: components }),
+  });
+}
