@@ -241,7 +241,7 @@ export class FrameMeta implements RecordMeta {
     const end = keyEnd[this.#index]!;
     return end < 0
       ? null
-      : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8', keyStart[this.#index]!, end);
+      : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8', keyStart[this.#index], end);
   }
 
   get headers(): Readonly<Record<string, string>> {

@@ -51,10 +51,11 @@ export class ShardReader {
   readonly #stop = new AbortController();
   readonly #queue: StoredFrame[] = [];
   #queuedBytes = 0;
+  #pending = 0;
   #next: number;
   #connection: Connection | undefined;
   #wake: (() => void) | undefined;
-  #failure: unknown;
+  #failure: Error | undefined;
   #connecting: Promise<void> | undefined;
 
   constructor(options: ShardReaderOptions) {
@@ -74,7 +75,7 @@ export class ShardReader {
 
   /** Resolves when {@link take} has something, when `ms` have passed (if given), or when the signal aborts. Never rejects for these. */
   async wait(signal: AbortSignal, ms?: number): Promise<void> {
-    if (this.#failure !== undefined) throw this.#failure;
+    this.#throwFailure();
     if (this.#queue.length > 0 || signal.aborted) return;
     this.#ensureConnected();
     await new Promise<void>((resolve) => {
@@ -89,7 +90,7 @@ export class ShardReader {
       this.#wake = wake;
     });
     this.#wake = undefined;
-    if (this.#failure !== undefined) throw this.#failure;
+    this.#throwFailure();
   }
 
   async close(): Promise<void> {
@@ -100,12 +101,21 @@ export class ShardReader {
     this.#connection = undefined;
   }
 
+  /** Frames of the shard that the caller has not taken, as far as the last delivery told. */
+  get backlog(): number {
+    return this.#queue.length + this.#pending;
+  }
+
+  #throwFailure(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
   #ensureConnected(): void {
     if (this.#connection !== undefined || this.#connecting !== undefined || this.#stop.signal.aborted) return;
     this.#connecting = this.#connect()
       .catch((error: unknown) => {
         if (this.#stop.signal.aborted) return;
-        this.#failure = error;
+        this.#failure = error instanceof Error ? error : new Error(problemOf(error), { cause: error });
         this.#wake?.();
       })
       .finally(() => {
@@ -149,6 +159,7 @@ export class ShardReader {
     this.#next = frame.sequence + 1;
     this.#queue.push(frame);
     this.#queuedBytes += frame.data.length;
+    this.#pending = frame.pending;
     this.#wake?.();
   }
 

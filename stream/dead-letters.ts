@@ -1,0 +1,147 @@
+/**
+ * The dead edge: one writer for each slot of each stage, fenced like every edge.
+ *
+ * D1  A dead letter is stored once, however often its input range is processed again: a frame says which input it
+ *     covers, and a range that is covered already is not written.
+ * D2  It is stored before the position of the stage passes the record: the caller appends, waits, then commits.
+ */
+import type { JetStreamManager } from '@nats-io/jetstream';
+import { deadEdge, edgeStream, frameSubject } from '../crds/names.ts';
+import { headersOfDeadLetter, deadLettersOf, type DeadLetter } from './dead-letter.ts';
+import { deadLetterPosition, type DeadLetterPosition } from './dead-letter-position.ts';
+import { FencedSubject, type FencedOptions } from './fenced-subject.ts';
+import { FrameBuilder } from './frame-builder.ts';
+import type { Position, RecordBatch } from './record-batch.ts';
+
+export interface DeadLetterWriterOptions extends Omit<FencedOptions, 'stream' | 'subject'> {
+  readonly pid: string;
+  /** Stage and slot: `sink-warehouse-0`. */
+  readonly writer: string;
+  /** What NATS accepts, less room for headers. */
+  readonly maxFrameBytes: number;
+}
+
+/** All dead letters of a pipeline are one shard: nobody reads them under load. */
+const shard = 0;
+const maxFrameRecords = 1_000;
+
+export class DeadLetterWriter {
+  readonly #options: DeadLetterWriterOptions;
+  readonly #fenced: FencedSubject;
+  #tail: DeadLetterPosition;
+  #builder: FrameBuilder | undefined;
+
+  private constructor(options: DeadLetterWriterOptions, fenced: FencedSubject, tail: DeadLetterPosition) {
+    this.#options = options;
+    this.#fenced = fenced;
+    this.#tail = tail;
+  }
+
+  static async open(options: DeadLetterWriterOptions, signal: AbortSignal): Promise<DeadLetterWriter> {
+    const stream = edgeStream(options.pid, deadEdge);
+    const subject = frameSubject(options.pid, deadEdge, shard, options.writer);
+    const { subject: fenced, tail } = await FencedSubject.open({ ...options, stream, subject }, signal);
+    const last =
+      tail.data === undefined
+        ? { covers: null, total: 0 }
+        : deadLetterPosition(tail.data, { stream, sequence: tail.sequence });
+    return new DeadLetterWriter(options, fenced, last);
+  }
+
+  /** The input that the last complete append covered; null at the start. */
+  get covers(): Position {
+    return this.#tail.covers;
+  }
+
+  /** Dead letters of this writer, all time. */
+  get total(): number {
+    return this.#tail.total;
+  }
+
+  /**
+   * Stores the dead letters of the input up to `covers`. Called again for the same input it stores what is missing.
+   * The caller skips input that {@link covers} has passed.
+   */
+  async append(letters: readonly DeadLetter[], covers: Position, signal: AbortSignal): Promise<void> {
+    const { part } = this.#tail;
+    let next = part !== undefined && same(part.of, covers) ? part.entries : 0;
+    const batch = batchOfLetters(letters);
+    while (next < letters.length) {
+      const builder = (this.#builder ??= this.#newBuilder());
+      const first = next;
+      next = builder.append(batch, first, this.#options.clock.now());
+      if (next === first) throw new RangeError(`dead letter ${next} fits no frame`);
+      const total = this.#tail.total + next - first;
+      const position =
+        next === letters.length
+          ? { covers, total }
+          : { covers: this.#tail.covers, total, part: { of: covers, entries: next } };
+      // One frame in flight (E1), and each depends on the one before: in turn.
+      await this.#fenced.append(builder.finish(position, this.#options.clock.now()), signal);
+      this.#tail = position;
+    }
+  }
+
+  #newBuilder(): FrameBuilder {
+    const { maxFrameBytes } = this.#options;
+    return new FrameBuilder({
+      maxRecords: maxFrameRecords,
+      maxBytes: Math.min(maxFrameBytes, 256 * 1024),
+      hardBytes: maxFrameBytes,
+    });
+  }
+}
+
+/** Dead letters from a stream sequence on, oldest first, whole frames, until at least `limit` are there. */
+export async function readDeadLetters(
+  jsm: JetStreamManager,
+  pid: string,
+  options: { readonly fromSequence?: number; readonly limit?: number } = {},
+): Promise<{ readonly letters: readonly DeadLetter[]; readonly nextSequence: number }> {
+  const stream = edgeStream(pid, deadEdge);
+  const letters: DeadLetter[] = [];
+  let nextSequence = options.fromSequence ?? 1;
+  while (letters.length < (options.limit ?? 100)) {
+    const message = await jsm.direct.getMessage(stream, { seq: nextSequence, next_by_subj: `mr.${pid}.${deadEdge}.>` });
+    if (message === null) break;
+    letters.push(...deadLettersOf(message.data, { stream, sequence: message.seq }));
+    nextSequence = message.seq + 1;
+  }
+  return { letters, nextSequence };
+}
+
+function batchOfLetters(letters: readonly DeadLetter[]): RecordBatch {
+  const table = () => new Int32Array(letters.length);
+  const [valueStart, valueEnd, keyStart, keyEnd] = [table(), table(), table(), table()] as const;
+  const parts: Uint8Array[] = [];
+  let end = 0;
+  const put = (bytes: Uint8Array | null, index: number, starts: Int32Array, ends: Int32Array) => {
+    starts[index] = end;
+    if (bytes !== null) {
+      parts.push(bytes);
+      end += bytes.length;
+    }
+    ends[index] = bytes === null ? -1 : end;
+  };
+  letters.forEach((letter, index) => {
+    put(letter.value, index, valueStart, valueEnd);
+    put(letter.key, index, keyStart, keyEnd);
+  });
+  return {
+    bytes: Buffer.concat(parts),
+    count: letters.length,
+    valueStart,
+    valueEnd,
+    keyStart,
+    keyEnd,
+    timestamps: Float64Array.from(letters, (letter) => letter.timestamp),
+    headers: letters.map(headersOfDeadLetter),
+    partition: -1,
+    positionAfter: () => null,
+    position: null,
+  };
+}
+
+function same(a: Position, b: Position): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}

@@ -1,0 +1,255 @@
+/**
+ * Which slots of its stage this pod owns. For liveness only: that a stale owner cannot write is E4.
+ *
+ * L2  A slot is held from `onAcquire` to `onLose`, and while it is held its lease was renewed within the last `ttlMs` by
+ *     this process's own monotonic clock. After a pause (SIGSTOP, long collection) it is lost before it is renewed.
+ * L3  A slot that nobody renews is free after `ttlMs`, and is taken within about `renewMs` more.
+ * L4  A pod that holds more than its share gives slots back one by one: `onLose`, then the caller's `release`.
+ * L5  A lease that an earlier run of this pod left behind is taken at once: that process is gone.
+ *
+ * A lease is one message per subject with a message TTL; taking and renewing expect the last sequence of the subject.
+ * An expired one leaves a marker, whose sequence the next owner expects. (The KV client's update loses the TTL.)
+ */
+import { JsHeaders, type StoredMsg } from '@nats-io/jetstream';
+import type { Subscription } from '@nats-io/transport-node';
+import { z } from 'zod';
+import { leaseStream, leaseSubject } from '../crds/names.ts';
+import type { Clock } from './clock.ts';
+import type { Streams } from './connection.ts';
+import { classifyPublishFailure } from './jetstream-errors.ts';
+import { readLastOfEach } from './last-messages.ts';
+import { planLeases } from './lease-plan.ts';
+import { ensureSharedStreams } from './streams.ts';
+
+export type LossReason =
+  /** Not renewed in time, or taken by another: stop at once. */
+  | 'expired'
+  /** Another pod is to have it: finish what is in flight, then call `release`. */
+  | 'rebalance';
+
+export interface LeasesOptions {
+  readonly streams: Pick<Streams, 'nc' | 'js' | 'jsm'>;
+  readonly pid: string;
+  readonly stage: string;
+  readonly pod: string;
+  /** Different for each start of the pod's process. */
+  readonly run: string;
+  readonly slots: number;
+  readonly clock: Clock;
+  readonly onAcquire: (slot: number) => void;
+  readonly onLose: (slot: number, reason: LossReason) => void;
+  /** A turn failed; the next one comes in `renewMs`. */
+  readonly onFailure: (error: unknown) => void;
+  readonly ttlMs?: number;
+  readonly renewMs?: number;
+}
+
+interface Held {
+  sequence: number;
+  validUntil: number;
+  giving: boolean;
+}
+
+const holderSchema = z.object({ pod: z.string(), run: z.string(), free: z.boolean().optional() });
+type Holder = z.infer<typeof holderSchema>;
+
+const podsToken = 'pods';
+/** Told by nats-server on the message that an expired lease leaves behind. */
+const markerReason = 'Nats-Marker-Reason';
+
+export class Leases {
+  readonly #options: LeasesOptions;
+  readonly #ttlMs: number;
+  readonly #renewMs: number;
+  readonly #held = new Map<number, Held>();
+  readonly #stop = new AbortController();
+  readonly #prefix: string;
+  #nudge = new AbortController();
+  #subscription: Subscription | undefined;
+  #loops: Promise<void>[] = [];
+
+  constructor(options: LeasesOptions) {
+    this.#options = options;
+    this.#ttlMs = options.ttlMs ?? 3_000;
+    this.#renewMs = options.renewMs ?? 1_000;
+    this.#prefix = `mr-lease.${options.pid}.${options.stage}.`;
+  }
+
+  get held(): number[] {
+    return [...this.#held.keys()].sort((a, b) => a - b);
+  }
+
+  start(): void {
+    this.#subscription = this.#options.streams.nc.subscribe(`${this.#prefix}>`, {
+      callback: (_error, message) => {
+        if (isFree(message.data)) this.#nudge.abort();
+      },
+    });
+    this.#loops = [this.#renewLoop(), this.#expiryLoop()];
+  }
+
+  /** Gives a slot back, so that another pod takes it without waiting for it to expire. */
+  async release(slot: number): Promise<void> {
+    const held = this.#held.get(slot);
+    if (held === undefined) return;
+    this.#held.delete(slot);
+    await this.#publish(this.#subject(slot), held.sequence, true).catch(this.#options.onFailure);
+  }
+
+  /** Releases everything. The caller has stopped what runs in its slots. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    this.#nudge.abort();
+    this.#subscription?.unsubscribe();
+    await Promise.all(this.#loops);
+    await Promise.all(this.held.map((slot) => this.release(slot)));
+    await this.#publish(this.#presenceSubject(), undefined, true).catch(this.#options.onFailure);
+  }
+
+  async #renewLoop(): Promise<void> {
+    while (!this.#stop.signal.aborted) {
+      this.#nudge = new AbortController();
+      try {
+        await this.#turn();
+      } catch (error) {
+        this.#options.onFailure(error);
+        // The stream is in memory: a restarted nats-server has lost it.
+        await ensureSharedStreams(this.#options.streams.jsm).catch(this.#options.onFailure);
+      }
+      await this.#rest(this.#renewMs);
+    }
+  }
+
+  /** L2: runs beside the renewals, because one of those may hang as long as a request may take. */
+  async #expiryLoop(): Promise<void> {
+    while (!this.#stop.signal.aborted) {
+      this.#expire();
+      await this.#options.clock.sleep(this.#ttlMs / 12, this.#stop.signal).catch(() => undefined);
+    }
+  }
+
+  async #rest(ms: number): Promise<void> {
+    await this.#options.clock
+      .sleep(ms, AbortSignal.any([this.#stop.signal, this.#nudge.signal]))
+      .catch(() => undefined);
+  }
+
+  async #turn(): Promise<void> {
+    this.#expire();
+    await this.#publish(this.#presenceSubject(), undefined, false);
+    await Promise.all([...this.#held].map(([slot, held]) => this.#renew(slot, held)));
+    const lasts = await readLastOfEach(this.#options.streams.jsm, leaseStream, `${this.#prefix}>`);
+    await this.#move(new Map(lasts.map((last) => [last.subject, last])));
+  }
+
+  async #renew(slot: number, held: Held): Promise<void> {
+    const sentAt = this.#options.clock.monotonic();
+    try {
+      held.sequence = await this.#publish(this.#subject(slot), held.sequence, false);
+      held.validUntil = sentAt + this.#ttlMs;
+    } catch (error) {
+      if (classifyPublishFailure(error) === 'wrongSequence') await this.#reclaim(slot, held);
+      else this.#options.onFailure(error);
+    }
+  }
+
+  /** The sequence is another one: by an earlier renewal whose answer was lost, a restarted server, or another owner. */
+  async #reclaim(slot: number, held: Held): Promise<void> {
+    const [last] = await readLastOfEach(this.#options.streams.jsm, leaseStream, this.#subject(slot));
+    const holder = last === undefined ? undefined : holderOf(last);
+    if (holder !== undefined && holder.run !== this.#options.run) {
+      this.#lose(slot, 'expired');
+      return;
+    }
+    const sentAt = this.#options.clock.monotonic();
+    try {
+      held.sequence = await this.#publish(this.#subject(slot), last?.seq ?? 0, false);
+      held.validUntil = sentAt + this.#ttlMs;
+    } catch (error) {
+      if (classifyPublishFailure(error) === 'wrongSequence') this.#lose(slot, 'expired');
+      else this.#options.onFailure(error);
+    }
+  }
+
+  async #move(lasts: ReadonlyMap<string, StoredMsg>): Promise<void> {
+    const pods = new Set<string>();
+    const holders = new Map<number, string>();
+    for (const [subject, last] of lasts) {
+      const holder = holderOf(last);
+      if (holder === undefined) continue;
+      pods.add(holder.pod);
+      const earlierRun = holder.pod === this.#options.pod && holder.run !== this.#options.run;
+      const token = subject.slice(this.#prefix.length);
+      if (!token.startsWith(`${podsToken}.`) && !earlierRun) holders.set(Number(token), holder.pod);
+    }
+    const keeping = [...this.#held].filter(([, held]) => !held.giving).map(([slot]) => slot);
+    const moves = planLeases({ pods, holders }, this.#options.pod, this.#options.slots, keeping);
+    for (const slot of moves.give) {
+      const held = this.#held.get(slot);
+      if (held === undefined) continue;
+      held.giving = true;
+      this.#options.onLose(slot, 'rebalance');
+    }
+    await Promise.all(
+      moves.take
+        .filter((slot) => !this.#held.has(slot))
+        .map((slot) => this.#take(slot, lasts.get(this.#subject(slot))?.seq ?? 0)),
+    );
+  }
+
+  async #take(slot: number, expected: number): Promise<void> {
+    const sentAt = this.#options.clock.monotonic();
+    try {
+      const sequence = await this.#publish(this.#subject(slot), expected, false);
+      if (this.#stop.signal.aborted) {
+        this.#held.set(slot, { sequence, validUntil: 0, giving: true });
+        return;
+      }
+      this.#held.set(slot, { sequence, validUntil: sentAt + this.#ttlMs, giving: false });
+    } catch (error) {
+      if (classifyPublishFailure(error) !== 'wrongSequence') throw error;
+      return;
+    }
+    this.#options.onAcquire(slot);
+  }
+
+  #expire(): void {
+    const now = this.#options.clock.monotonic();
+    for (const [slot, held] of this.#held) {
+      if (now >= held.validUntil) this.#lose(slot, 'expired');
+    }
+  }
+
+  #lose(slot: number, reason: LossReason): void {
+    if (this.#held.delete(slot)) this.#options.onLose(slot, reason);
+  }
+
+  async #publish(subject: string, expected: number | undefined, free: boolean): Promise<number> {
+    const { pod, run, streams } = this.#options;
+    const holder: Holder = { pod, run, ...(free ? { free } : {}) };
+    const ack = await streams.js.publish(subject, JSON.stringify(holder), {
+      ttl: `${Math.max(1, Math.ceil(this.#ttlMs / 1_000))}s`,
+      timeout: this.#ttlMs / 3,
+      ...(expected === undefined ? {} : { expect: { lastSubjectSequence: expected } }),
+    });
+    return ack.seq;
+  }
+
+  #subject(slot: number): string {
+    return leaseSubject(this.#options.pid, this.#options.stage, slot);
+  }
+
+  #presenceSubject(): string {
+    return `${this.#prefix}${podsToken}.${this.#options.pod.replaceAll('.', '_')}`;
+  }
+}
+
+function holderOf(message: StoredMsg): Holder | undefined {
+  if (message.header.has(markerReason) || message.header.has(JsHeaders.RollupHdr)) return undefined;
+  const holder = holderSchema.safeParse(JSON.parse(Buffer.from(message.data).toString('utf8')));
+  return holder.success && holder.data.free !== true ? holder.data : undefined;
+}
+
+function isFree(data: Uint8Array): boolean {
+  return Buffer.from(data.buffer, data.byteOffset, data.byteLength).includes('"free":true');
+}

@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { MillraceError } from '../../crds/errors.ts';
+import { systemClock } from '../../stream/clock.ts';
+import type { Streams } from '../../stream/connection.ts';
+import { deadLetterId, type DeadLetter } from '../../stream/dead-letter.ts';
+import { DeadLetterWriter, readDeadLetters } from '../../stream/dead-letters.ts';
+import { countDeadLetters, ensurePipelineStreams } from '../../stream/streams.ts';
+import { startTestServer, testPlan, type TestServer } from './support/server.ts';
+
+describe('dead letters', () => {
+  let server: TestServer;
+  let streams: Streams;
+  const never = new AbortController().signal;
+
+  before(async () => {
+    server = await startTestServer();
+    streams = await server.connect();
+  });
+  after(() => server.stop());
+
+  it('keep value, key, headers and reason, and are counted over all writers', async () => {
+    const pid = await pipeline();
+    assert.equal(await countDeadLetters(streams.js, pid), 0);
+    const one = await open(pid, 'sink-a-0');
+    const other = await open(pid, 'sink-b-1');
+    await one.append([letter(7, 0), letter(7, 3)], 7, never);
+    await other.append([letter(9, 1)], 9, never);
+    assert.equal(await countDeadLetters(streams.js, pid), 3);
+    const { letters, nextSequence } = await readDeadLetters(streams.jsm, pid);
+    assert.deepEqual(letters.map(deadLetterId), ['sink-a:0:7:0', 'sink-a:0:7:3', 'sink-a:0:9:1']);
+    assert.deepEqual(letters[0], letter(7, 0));
+    assert.equal(nextSequence, 3);
+  });
+
+  it('D1: after a takeover the tail says what is covered', async () => {
+    const pid = await pipeline();
+    await (await open(pid, 'sink-a-0')).append([letter(7, 0)], 7, never);
+    const next = await open(pid, 'sink-a-0');
+    assert.equal(next.covers, 7);
+    assert.equal(next.total, 1);
+  });
+
+  it('D1: a crash between the frames of one range repeats and loses none', async () => {
+    const pid = await pipeline();
+    const letters = Array.from({ length: 10 }, (_, index) => ({
+      ...letter(7, index),
+      value: Buffer.alloc(60_000, index),
+    }));
+    const dying = new AbortController();
+    let appends = 0;
+    const js = new Proxy(streams.js, {
+      get(target, name, receiver) {
+        if (name === 'publish' && appends++ === 1) throw new Error('crash');
+        return Reflect.get(target, name, receiver) as unknown;
+      },
+    });
+    const first = await open(pid, 'sink-a-0', { ...streams, js });
+    await assert.rejects(async () => {
+      const appending = first.append(letters, 7, dying.signal);
+      dying.abort(new Error('crash'));
+      await appending;
+    });
+    const second = await open(pid, 'sink-a-0');
+    assert.equal(second.covers, null);
+    await second.append(letters, 7, never);
+    const read = await readDeadLetters(streams.jsm, pid);
+    assert.deepEqual(
+      read.letters.map((one) => one.index),
+      letters.map((one) => one.index),
+    );
+    assert.equal(second.total, 10);
+  });
+
+  it('E4: a stale writer is refused', async () => {
+    const pid = await pipeline();
+    const stale = await open(pid, 'sink-a-0');
+    await (await open(pid, 'sink-a-0')).append([letter(7, 0)], 7, never);
+    await assert.rejects(
+      stale.append([letter(7, 0)], 7, never),
+      (error) => error instanceof MillraceError && error.code === 'MR_OWNERSHIP_LOST',
+    );
+  });
+
+  async function pipeline(): Promise<string> {
+    const plan = testPlan();
+    await ensurePipelineStreams(streams.jsm, plan);
+    return plan.pipeline.pid;
+  }
+
+  function open(pid: string, writer: string, over = streams) {
+    return DeadLetterWriter.open(
+      { streams: over, pid, writer, maxFrameBytes: 900_000, clock: systemClock, random: () => 0.5 },
+      never,
+    );
+  }
+});
+
+function letter(sequence: number, index: number): DeadLetter {
+  return {
+    stage: 'sink-a',
+    slot: 0,
+    sequence,
+    index,
+    source: 'orders',
+    partition: 3,
+    offset: '9007199254740993',
+    step: 'shape',
+    code: 'MR_RECORD_EXPRESSION',
+    text: 'no such field',
+    value: new Uint8Array(Buffer.from('{"id":1}')),
+    key: null,
+    headers: [['trace', 'ä']],
+    timestamp: 1_700_000_000_000,
+  };
+}

@@ -1,0 +1,189 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { systemClock, type Clock } from '../../stream/clock.ts';
+import type { Streams } from '../../stream/connection.ts';
+import { planLeases } from '../../stream/lease-plan.ts';
+import { Leases, type LossReason } from '../../stream/leases.ts';
+import { ensureSharedStreams } from '../../stream/streams.ts';
+import { eventually } from '../support/eventually.ts';
+import { startTestServer, type TestServer } from './support/server.ts';
+
+describe('lease plan', () => {
+  it('L1: from any beginning, pods that follow the plan end with shares that differ by at most one and cover all slots', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 12 }),
+        fc.integer({ min: 1, max: 6 }),
+        fc.array(fc.nat(6), { minLength: 12, maxLength: 12 }),
+        (slots, count, owners) => {
+          const pods = Array.from({ length: count }, (_, index) => `pod-${index}`);
+          const holders = new Map<number, string>();
+          for (let slot = 0; slot < slots; slot++) {
+            const owner = pods[owners[slot]!];
+            if (owner !== undefined) holders.set(slot, owner);
+          }
+          for (let turn = 0; turn < 3; turn++) {
+            for (const pod of pods) {
+              const held = [...holders].filter(([, holder]) => holder === pod).map(([slot]) => slot);
+              const moves = planLeases({ holders, pods: new Set(pods) }, pod, slots, held);
+              moves.give.forEach((slot) => holders.delete(slot));
+              moves.take.forEach((slot) => holders.set(slot, pod));
+            }
+          }
+          assert.equal(holders.size, slots);
+          const shares = pods.map((pod) => [...holders.values()].filter((holder) => holder === pod).length);
+          assert(Math.max(...shares) - Math.min(...shares) <= 1);
+        },
+      ),
+    );
+  });
+});
+
+describe('leases', () => {
+  let server: TestServer;
+  let streams: Streams;
+  const started: TestPod[] = [];
+  let stages = 0;
+
+  before(async () => {
+    server = await startTestServer();
+    streams = await server.connect();
+    await ensureSharedStreams(streams.jsm);
+  });
+  afterEach(async () => {
+    await Promise.all(started.splice(0).map((pod) => pod.leases.stop()));
+  });
+  after(() => server.stop());
+
+  it('one pod takes all slots', async () => {
+    const a = pod(stage(), 'a');
+    await holds(a, [0, 1, 2, 3]);
+  });
+
+  it('L4: a second pod gets its share, and gets it all when the first one stops', async () => {
+    const name = stage();
+    const a = pod(name, 'a');
+    await holds(a, [0, 1, 2, 3]);
+    const b = pod(name, 'b');
+    await eventually(() => a.slots.size === 2 && b.slots.size === 2);
+    assert.deepEqual(union(a, b), [0, 1, 2, 3]);
+    await a.leases.stop();
+    await holds(b, [0, 1, 2, 3]);
+  });
+
+  it('L2, L3: the slots of a pod that goes silent are taken by another, and the silent pod knows that it lost them', async () => {
+    const name = stage();
+    const frozen = new FreezableClock();
+    const a = pod(name, 'a', { clock: frozen, ttlMs: 1_500, renewMs: 300 });
+    await holds(a, [0, 1, 2, 3]);
+    frozen.freeze();
+    const b = pod(name, 'b', { ttlMs: 1_500, renewMs: 300 });
+    await holds(b, [0, 1, 2, 3]);
+    frozen.thaw();
+    await eventually(() => a.lost.length === 4);
+    assert(a.lost.every(([, reason]) => reason === 'expired'));
+    await eventually(() => a.slots.size === 2 && b.slots.size === 2);
+  });
+
+  it('L2: a pod that cannot reach nats-server loses its slots by its own clock', async () => {
+    const own = await startTestServer();
+    const over = await own.connect();
+    await ensureSharedStreams(over.jsm);
+    const a = pod(stage(), 'a', { ttlMs: 1_500, renewMs: 300 }, over);
+    await holds(a, [0, 1, 2, 3]);
+    await own.crash();
+    await eventually(() => a.slots.size === 0);
+    await own.start();
+    await holds(a, [0, 1, 2, 3]);
+    await a.leases.stop();
+    started.splice(started.indexOf(a), 1);
+    await own.stop();
+  });
+
+  it('keeps its slots over a restart of nats-server that is shorter than the lease, although the stream is gone', async () => {
+    const a = pod(stage(), 'a', { ttlMs: 6_000, renewMs: 300 });
+    await holds(a, [0, 1, 2, 3]);
+    await server.crash();
+    await server.start();
+    await eventually(async () => (await streams.jsm.streams.info('mr-leases')).state.messages >= 5);
+    assert.equal(a.lost.length, 0);
+  });
+
+  it('L5: takes what an earlier run of the same pod left, without waiting for it to expire', async () => {
+    const name = stage();
+    const frozen = new FreezableClock();
+    const before = pod(name, 'a', { clock: frozen, ttlMs: 30_000, run: 'one' });
+    await holds(before, [0, 1, 2, 3]);
+    frozen.freeze();
+    const after = pod(name, 'a', { ttlMs: 30_000, run: 'two' });
+    await holds(after, [0, 1, 2, 3]);
+    frozen.thaw();
+    await eventually(() => before.slots.size === 0);
+  });
+
+  interface TestPod {
+    readonly leases: Leases;
+    readonly slots: Set<number>;
+    readonly lost: [number, LossReason][];
+  }
+
+  function pod(
+    name: string,
+    podName: string,
+    options: { clock?: Clock; ttlMs?: number; renewMs?: number; run?: string } = {},
+    over = streams,
+  ): TestPod {
+    const slots = new Set<number>();
+    const lost: [number, LossReason][] = [];
+    const leases = new Leases({
+      streams: over,
+      pid: 'p',
+      stage: name,
+      pod: podName,
+      run: options.run ?? podName,
+      slots: 4,
+      clock: options.clock ?? systemClock,
+      ttlMs: options.ttlMs ?? 3_000,
+      renewMs: options.renewMs ?? 300,
+      onAcquire: (slot) => slots.add(slot),
+      onLose: (slot, reason) => {
+        slots.delete(slot);
+        lost.push([slot, reason]);
+        if (reason === 'rebalance') void leases.release(slot);
+      },
+      onFailure: () => undefined,
+    });
+    leases.start();
+    const made = { leases, slots, lost };
+    started.push(made);
+    return made;
+  }
+
+  const stage = () => `stage-${++stages}`;
+  const holds = (one: TestPod, want: number[]) => eventually(() => assert.deepEqual([...one.slots].sort(), want));
+  const union = (a: TestPod, b: TestPod) => [...a.slots, ...b.slots].sort();
+});
+
+/** Stands for SIGSTOP: nothing that waits goes on, time does. */
+class FreezableClock implements Clock {
+  #thawed: Promise<void> = Promise.resolve();
+  #thaw: () => void = () => undefined;
+
+  now = () => systemClock.now();
+  monotonic = () => systemClock.monotonic();
+
+  async sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    await systemClock.sleep(ms, signal);
+    await this.#thawed;
+  }
+
+  freeze(): void {
+    this.#thawed = new Promise((resolve) => {
+      this.#thaw = resolve;
+    });
+  }
+
+  thaw(): void {
+    this.#thaw();
+  }
+}
