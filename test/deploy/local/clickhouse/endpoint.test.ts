@@ -129,7 +129,7 @@ describe('embedded ClickHouse endpoint', function () {
     });
 
     it('echoes the query id and summarises what was read', async () => {
-      const done = await post({ query: 'SELECT count() FROM numbers(10)', query_id: 'mine' });
+      const done = await post({ query: 'SELECT number FROM numbers(10)', query_id: 'mine' });
       equal(done.headers.get('x-clickhouse-query-id'), 'mine');
       match(done.headers.get('x-clickhouse-summary')!, /"read_rows":"10"/);
     });
