@@ -50,7 +50,7 @@ async function fill(brokers: readonly string[]): Promise<void> {
   const producer = client.producer();
   await producer.connect();
   const compression = options.compression === 'gzip' ? CompressionTypes.GZIP : CompressionTypes.None;
-  for (let sent = 0; sent < records; ) {
+  for (let sent = 0; sent < records;) {
     const messages = Array.from({ length: Math.min(5_000, records - sent) }, (_, i) => ({ value: valueOf(sent + i) }));
     await producer.send({ topic, messages, compression });
     sent += messages.length;

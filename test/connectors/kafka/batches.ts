@@ -8,7 +8,7 @@ import { RecordTables } from '../../../connectors/kafka/record-tables.ts';
 export interface PlainRecord {
   readonly delta?: number;
   readonly time?: number;
-  readonly key?: string | null;
+  readonly key?: string | null | undefined;
   readonly value: string | null;
   readonly headers?: Record<string, string | string[]>;
 }

@@ -1,0 +1,30 @@
+/** What a source is given by the stage that runs it, for tests of sources. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { pino, type Logger } from 'pino';
+import type { Clock, ConnectorContext } from '../../connectors/connector.ts';
+
+/** Real time, but no sleep is longer than `longestMs`: what happens every 10 s happens sooner. */
+export function hurriedClock(longestMs = 200): Clock {
+  return {
+    now: Date.now,
+    sleep: (ms, signal) => delay(Math.min(ms, longestMs), undefined, signal === undefined ? {} : { signal }),
+  };
+}
+
+export interface TestContext {
+  readonly slots?: number;
+  readonly clock?: Clock;
+  readonly log?: Logger;
+}
+
+export function sourceContext(options: TestContext = {}): ConnectorContext & { readonly slots: number } {
+  return {
+    name: 'orders',
+    pipeline: { name: 'shop', namespace: 'test', uid: 'uid-1', pid: 'shop-abc123' },
+    log: options.log ?? pino({ level: 'silent' }),
+    clock: options.clock ?? hurriedClock(),
+    bindAddress: '127.0.0.1',
+    signal: new AbortController().signal,
+    slots: options.slots ?? 1,
+  };
+}
