@@ -1,8 +1,9 @@
 /**
  * Ctrl-C, `kill` and a closed terminal, as an abort signal.
  *
- * The first one asks for an orderly end. The default behaviour is back after it, so a second one ends the process at
- * once; what it leaves is cleaned up by the next start.
+ * The first one asks for an orderly end. Another one, later, ends the process at once; what it leaves is cleaned up by
+ * the next start. Package managers forward a Ctrl-C that the terminal has already sent to everyone, so signals that
+ * come close together are one.
  */
 export interface Interrupt extends Disposable {
   readonly signal: AbortSignal;
@@ -10,14 +11,18 @@ export interface Interrupt extends Disposable {
 }
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+const sameWishMs = 2_000;
+const interruptedExitCode = 130;
 
 export function untilInterrupted(): Interrupt {
   const controller = new AbortController();
   const forget = () => {
     for (const name of signals) process.off(name, onSignal);
   };
+  let firstAt: number | undefined;
   const onSignal = () => {
-    forget();
+    firstAt ??= Date.now();
+    if (Date.now() - firstAt > sameWishMs) process.exit(interruptedExitCode);
     controller.abort();
   };
   for (const name of signals) process.on(name, onSignal);

@@ -15,30 +15,32 @@ import { requestApi, type ApiAccess } from '../parts/kubernetes/request.ts';
 const definition = z.looseObject({
   kind: z.literal('CustomResourceDefinition'),
   metadata: z.looseObject({ name: z.string() }),
+  spec: z.looseObject({
+    group: z.string(),
+    names: z.looseObject({ plural: z.string() }),
+    versions: z.array(z.looseObject({ name: z.string(), served: z.boolean() })),
+  }),
 });
 
-const served = z.looseObject({
-  status: z
-    .looseObject({ conditions: z.array(z.looseObject({ type: z.string(), status: z.string() })).default([]) })
-    .optional(),
-});
+type Definition = z.infer<typeof definition>;
 
 const path = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
 const timeoutMs = 20_000;
 const pollMs = 50;
 
+/** The names of what was applied. */
 export async function applyDefinitions(access: ApiAccess, dir: string): Promise<readonly string[]> {
   const files = (await readdir(dir)).filter((file) => file.endsWith('.yaml'));
-  const names: string[] = [];
+  const applied: Definition[] = [];
   for (const file of files) {
     for (const document of parseAllDocuments(await readFile(join(dir, file), 'utf8'))) {
       const crd = definition.parse(document.toJS());
       await apply(access, crd.metadata.name, JSON.stringify(crd));
-      names.push(crd.metadata.name);
+      applied.push(crd);
     }
   }
-  for (const name of names) await untilEstablished(access, name);
-  return names;
+  for (const crd of applied) await untilServed(access, crd);
+  return applied.map((crd) => crd.metadata.name);
 }
 
 async function apply(access: ApiAccess, name: string, text: string): Promise<void> {
@@ -50,18 +52,20 @@ async function apply(access: ApiAccess, name: string, text: string): Promise<voi
   throw mr('MR_KUBERNETES_REFUSED', { object: `CustomResourceDefinition ${name}`, problem: answer.body });
 }
 
-async function untilEstablished(access: ApiAccess, name: string): Promise<void> {
+/**
+ * Lists of every served version answer. The condition Established comes earlier: until the storage of a new kind is
+ * ready, the API answers 404, then 429.
+ */
+async function untilServed(access: ApiAccess, { metadata, spec }: Definition): Promise<void> {
   const deadline = Date.now() + timeoutMs;
-  for (;;) {
-    const answer = await requestApi(access, 'GET', `${path}/${name}`);
-    const conditions = served.parse(JSON.parse(answer.body)).status?.conditions ?? [];
-    if (conditions.some(({ type, status }) => type === 'Established' && status === 'True')) return;
-    if (Date.now() > deadline) {
-      throw mr('MR_KUBERNETES_REFUSED', {
-        object: `CustomResourceDefinition ${name}`,
-        problem: 'it is not established',
-      });
+  for (const version of spec.versions.filter(({ served }) => served)) {
+    const list = `/apis/${spec.group}/${version.name}/${spec.names.plural}?limit=1`;
+    while ((await requestApi(access, 'GET', list)).status !== 200) {
+      if (Date.now() > deadline) {
+        const problem = `${list} is not served`;
+        throw mr('MR_KUBERNETES_REFUSED', { object: `CustomResourceDefinition ${metadata.name}`, problem });
+      }
+      await delay(pollMs);
     }
-    await delay(pollMs);
   }
 }
