@@ -1,0 +1,30 @@
+/**
+ * Writes what is made of the schema and the error table: the CRD and the reference pages. With `--check` it writes nothing
+ * and fails when a file is not what it would write.
+ */
+import { readFile, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { pipelineCrdYaml } from '../crds/crd.ts';
+import { errorsPage, pipelinePage } from '../crds/reference.ts';
+
+const files: Readonly<Record<string, () => string>> = {
+  'crds/millrace.io_pipelines.yaml': pipelineCrdYaml,
+  'docs/reference/pipeline.md': pipelinePage,
+  'docs/reference/errors.md': errorsPage,
+};
+
+const isCheck = process.argv.includes('--check');
+let stale = 0;
+for (const [name, render] of Object.entries(files)) {
+  const path = fileURLToPath(new URL(`../${name}`, import.meta.url));
+  const wanted = render();
+  if ((await readFile(path, 'utf8').catch(() => undefined)) === wanted) continue;
+  if (isCheck) {
+    stale++;
+    process.stderr.write(`${name} is not up to date; run \`npm run generate\`\n`);
+  } else {
+    await writeFile(path, wanted);
+    process.stdout.write(`wrote ${name}\n`);
+  }
+}
+if (stale > 0) process.exitCode = 1;
