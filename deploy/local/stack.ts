@@ -16,6 +16,7 @@ import { identify } from './process-identity.ts';
 import { silent, type Progress } from './progress.ts';
 import { applyDefinitions } from './stack/definitions.ts';
 import { layoutOf, repository, type DataLayout } from './stack/layout.ts';
+import { endLeftoverPods } from './stack/leftover-pods.ts';
 import { endLeftovers } from './stack/leftovers.ts';
 import { definitionOf, partNames, type PartContext, type PartName } from './stack/parts.ts';
 import { planPorts, type PortName, type Ports } from './stack/port-plan.ts';
@@ -103,8 +104,9 @@ export async function cleanUp(dataDir: string): Promise<readonly string[]> {
   const left = await readStackRecord(dataDir);
   if (!left) return [];
   const ended = await endLeftovers(left, (part) => (isPartName(part) ? graceOf(part) : defaultGraceMs));
+  const pods = await endLeftoverPods(layoutOf(dataDir).of('node'));
   await removeStackRecord(dataDir);
-  return ended;
+  return pods === 0 ? ended : [...ended, `${pods} processes of pods`];
 }
 
 const defaultGraceMs = 10_000;
@@ -250,6 +252,7 @@ class RunningStack implements Stack {
       return stopped;
     };
     await Promise.all([...this.#supervised.keys()].map(stop));
+    if (this.#supervised.has('node')) await endLeftoverPods(this.#layout.of('node'));
     this.#isClosed = true;
     await this.#writing;
     await removeStackRecord(this.dataDir);

@@ -3,17 +3,21 @@
  *
  * Order is not written anywhere else: a part starts when its needs are ready, and stops before them.
  */
+import { get } from 'node:https';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { z } from 'zod';
 import { identify, isSameProcess } from '../process-identity.ts';
 import { startKafka } from '../kafka/kafka.ts';
 import {
+  apiserverUrl,
   startApiserver,
   startControllerManager,
   startEtcd,
   startScheduler,
   type ControlPlane,
 } from '../parts/kubernetes/components.ts';
+import { requestApi } from '../parts/kubernetes/request.ts';
 import { startNats } from '../parts/nats.ts';
 import { startTemporal, type SearchAttributeType } from '../parts/temporal.ts';
 import { startPostgres } from '../postgres/postgres.ts';
@@ -160,7 +164,7 @@ export const partDefinitions = {
     binaries: [],
     address: ({ ports }) => `https://127.0.0.1:${ports.kubelet}`,
     graceMs: nodeGraceMs,
-    launch: ({ layout, ports, endpoints }, onSpawn, logFile) =>
+    launch: ({ layout, ports, endpoints, plane }, onSpawn, logFile) =>
       startProcess({
         name: 'node',
         command: nodeCommand(),
@@ -172,6 +176,7 @@ export const partDefinitions = {
         logFile,
         onSpawn,
         graceMs: nodeGraceMs,
+        ready: async () => (await kubeletAnswers(ports.kubelet)) && (await isNodeReady(plane, 'local')),
       }),
   },
   lifecycle: {
@@ -234,6 +239,29 @@ function startOwn(
     graceMs: 15_000,
     ready: () => answersOk(`http://${listen}/health/ready`),
   });
+}
+
+/** Its certificate is self-signed, as the API server expects of a kubelet. */
+function kubeletAnswers(port: number): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const url = `https://127.0.0.1:${port}/healthz`;
+    get(url, { rejectUnauthorized: false, agent: false, timeout: 2_000 }, (answer) => {
+      answer.resume();
+      resolve(answer.statusCode === 200);
+    }).on('error', reject);
+  });
+}
+
+const nodeObject = z.looseObject({
+  status: z.looseObject({ conditions: z.array(z.looseObject({ type: z.string(), status: z.string() })) }),
+});
+
+async function isNodeReady(plane: PartContext['plane'], name: string): Promise<boolean> {
+  const access = { url: apiserverUrl(plane), ca: plane.pki.ca, user: plane.pki.admin };
+  const answer = await requestApi(access, 'GET', `/api/v1/nodes/${name}`);
+  if (answer.status !== 200) return false;
+  const { conditions } = nodeObject.parse(JSON.parse(answer.body)).status;
+  return conditions.some(({ type, status }) => type === 'Ready' && status === 'True');
 }
 
 async function answersOk(url: string): Promise<boolean> {

@@ -19,8 +19,13 @@ describe('a host process of the local stack', () => {
     args: ['-c', script],
     logFile: join(dir, 'part.log'),
   });
-  const written = (file: string) =>
-    eventually(async () => Number((await readFile(join(dir, file), 'utf8')).trim()) || false);
+  /** The pid that a script has written down. */
+  const written = (file: string): Promise<number> =>
+    eventually(async () => {
+      const pid = Number(await readFile(join(dir, file), 'utf8'));
+      if (pid === 0) throw new Error('not written yet');
+      return pid;
+    });
 
   it('P1: stop ends the children of the process too', async () => {
     const running = await startProcess(sh(`sleep 600 & echo $! > ${dir}/child; wait`));
