@@ -5,6 +5,7 @@
  * L2  `seen` is what the resource said when it was read last; `seen.generation` may be above `wanted.generation`.
  * L3  At most one operation runs; its `seq` is higher than that of every operation before it.
  */
+import { assertNever } from '../crds/errors.ts';
 import type { DesiredState } from '../crds/plan.ts';
 import type { OperationKind, PipelineRef, SpecSummary } from '../crds/lifecycle.ts';
 
@@ -151,30 +152,49 @@ export type Outcome =
   | { readonly is: 'failed'; readonly code: string; readonly message: string }
   | { readonly is: 'preempted' }
   /** The resource had moved on to `generation` before the operation read it; nothing was done. */
-  | { readonly is: 'superseded'; readonly generation: number };
+  | { readonly is: 'superseded'; readonly generation: number }
+  /** The resource is gone without its finalizer's doing: what is left of the pipeline must be taken down. */
+  | { readonly is: 'orphaned' }
+  /** An operation with a higher sequence has written: read where the counting is now, then go on. */
+  | { readonly is: 'fenced' };
 
 /** The running operation ended. */
 export function finish(state: PipelineState, outcome: Outcome, endedAt: string): PipelineState {
   const { running } = state;
   if (running === null) return state;
   const { cancelling: _, ...operation } = running;
-  const failure: Failure | null =
-    outcome.is === 'failed'
-      ? {
-          generation: running.generation,
-          operation: running.kind,
-          code: outcome.code,
-          message: outcome.message,
-          at: endedAt,
-        }
-      : null;
   return {
-    ...(outcome.is === 'superseded' ? want(state, { generation: outcome.generation, deleting: false }) : state),
+    ...afterwards(state, outcome),
     running: null,
     actual: actualAfter(state.actual, running, outcome),
-    failure,
+    failure: failureAfter(state, running, outcome, endedAt),
     history: [...state.history, { ...operation, endedAt, outcome: outcome.is }].slice(-keptOperations),
   };
+}
+
+function afterwards(state: PipelineState, outcome: Outcome): PipelineState {
+  switch (outcome.is) {
+    case 'superseded':
+      return want(state, { generation: outcome.generation, deleting: false });
+    case 'orphaned':
+      return want(state, { generation: 0, deleting: true });
+    case 'fenced':
+      return { ...state, seen: null };
+    case 'done':
+    case 'failed':
+    case 'preempted':
+      return state;
+    default:
+      return assertNever(outcome);
+  }
+}
+
+function failureAfter(state: PipelineState, running: Operation, outcome: Outcome, at: string): Failure | null {
+  // A spec that was read and refused while the operation ran stays refused.
+  const refused = state.failure?.operation === 'read' ? state.failure : null;
+  if (outcome.is !== 'failed') return refused;
+  const { code, message } = outcome;
+  return refused ?? { generation: running.generation, operation: running.kind, code, message, at };
 }
 
 function actualAfter(before: Actual, running: Operation, outcome: Outcome): Actual {

@@ -1,0 +1,28 @@
+/** What activities need from the process that runs them. */
+import type { Logger } from 'pino';
+import type { Streams } from '../stream/connection.ts';
+import type { Kube } from './kubernetes/kube.ts';
+
+export interface Clock {
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** Resolves after `ms`, or rejects with the signal's reason. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+export interface ActivityDependencies {
+  readonly kube: Kube;
+  /** Throws MR_STREAM_UNAVAILABLE while there is no connection. */
+  readonly streams: () => Streams;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Image of worker pods. */
+  readonly image: string;
+  /** NATS as pods reach it. */
+  readonly natsUrl: string;
+  readonly streamReplicas: number;
+  /** Between two looks of an activity that waits. */
+  readonly pollMs: number;
+  /** Where a person looks at a workflow run. */
+  readonly workflowUrl?: ((workflowId: string, runId: string) => string) | undefined;
+}

@@ -1,0 +1,73 @@
+/** What the pods of a stage say about why they are not ready. Pure. */
+import { z } from 'zod';
+import type { KubeObject } from './objects.ts';
+
+const containerState = z.looseObject({
+  waiting: z.looseObject({ reason: z.string().optional(), message: z.string().optional() }).optional(),
+  terminated: z
+    .looseObject({ reason: z.string().optional(), exitCode: z.number().optional(), message: z.string().optional() })
+    .optional(),
+});
+const podStatus = z.looseObject({
+  phase: z.string().optional(),
+  conditions: z
+    .array(
+      z.looseObject({
+        type: z.string(),
+        status: z.string(),
+        reason: z.string().optional(),
+        message: z.string().optional(),
+      }),
+    )
+    .nullish(),
+  containerStatuses: z
+    .array(
+      z.looseObject({
+        ready: z.boolean().default(false),
+        restartCount: z.number().default(0),
+        state: containerState.optional(),
+        lastState: containerState.optional(),
+      }),
+    )
+    .nullish(),
+});
+
+/** States in which a pod is on its way: no news. */
+const passing = new Set(['ContainerCreating', 'PodInitializing']);
+
+/** The most telling sentence of any pod; undefined when all are ready or on their way. */
+export function podReason(pods: readonly KubeObject[]): string | undefined {
+  const reasons = pods.flatMap((pod) => {
+    const reason = reasonOf(pod);
+    return reason === undefined ? [] : [`pod ${pod.metadata.name} ${reason}`];
+  });
+  return reasons[0];
+}
+
+function reasonOf(pod: KubeObject): string | undefined {
+  const status = podStatus.safeParse(pod['status'] ?? {});
+  if (!status.success || pod.metadata.deletionTimestamp != null) return undefined;
+  for (const container of status.data.containerStatuses ?? []) {
+    const { waiting, terminated } = container.state ?? {};
+    const ended = terminated ?? container.lastState?.terminated;
+    const restarts = container.restartCount > 0 ? `, restarted ${container.restartCount} times` : '';
+    if (waiting?.reason !== undefined && !passing.has(waiting.reason)) {
+      return `is in ${waiting.reason}${restarts}${endedText(ended) ?? textOf(waiting.message)}`;
+    }
+    if (terminated !== undefined) return `has ended${restarts}${endedText(terminated) ?? ''}`;
+    if (!container.ready && container.restartCount > 0) return `is not ready${restarts}${endedText(ended) ?? ''}`;
+  }
+  const scheduled = status.data.conditions?.find(({ type }) => type === 'PodScheduled');
+  if (scheduled?.status === 'False') return `is not scheduled${textOf(scheduled.message ?? scheduled.reason)}`;
+  return undefined;
+}
+
+function endedText(ended: z.output<typeof containerState>['terminated']): string | undefined {
+  if (ended === undefined) return undefined;
+  const message = ended.message ?? ended.reason;
+  return ` (exit code ${ended.exitCode ?? 'unknown'}${message === undefined ? '' : `, ${message.trim().slice(0, 300)}`})`;
+}
+
+function textOf(message: string | undefined): string {
+  return message === undefined ? '' : `: ${message.trim().slice(0, 300)}`;
+}

@@ -1,0 +1,145 @@
+/**
+ * The pods of a stage, and what stands beside them.
+ *
+ * P1  Everything a pod needs to know is in the plan file; its environment names the stage and where things are.
+ * P2  Pods satisfy Pod Security `restricted` and have no API token.
+ * P3  The template changes only when what the stage is told changes (`./stage-hash.ts`): `planName` stays until then.
+ */
+import { annotations } from '../../../crds/names.ts';
+import type { Stage } from '../../../crds/plan.ts';
+import type { Manifest } from '../objects.ts';
+import { commonLabels, metadata, objectNames, stageSelector, type RenderContext } from './context.ts';
+
+export const httpPort = 8080;
+export const recordsPort = 8081;
+/** On the pod template: changes when the copied credentials change, so that pods that use some are replaced. */
+export const credentialsAnnotation = 'millrace.io/credentials-version';
+export const planVolume = 'plan';
+
+const planDir = '/etc/millrace/plan';
+const credentialsDir = '/etc/millrace/credentials';
+
+export interface StagePods {
+  readonly stage: Stage;
+  readonly replicas: number;
+  readonly specHash: string;
+  /** The ConfigMap of the generation in which this stage changed last. */
+  readonly planName: string;
+  /** Absent when the stage refers to no credential. */
+  readonly credentialsVersion?: string | undefined;
+}
+
+export function listensForRecords(stage: Stage): boolean {
+  return stage.kind === 'ingestor' && stage.connector === 'http';
+}
+
+export function renderDeployment(context: RenderContext, pods: StagePods): Manifest {
+  const { plan } = context;
+  const { stage } = pods;
+  const selector = stageSelector(plan.pipeline.uid, stage.name);
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: metadata(context, stage.workload, stage),
+    spec: {
+      replicas: pods.replicas,
+      revisionHistoryLimit: 2,
+      // Slots move between old and new pods by lease, so both may run at once and a broken new pod stops nothing.
+      strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
+      selector: { matchLabels: selector },
+      template: {
+        metadata: {
+          labels: commonLabels(plan, stage),
+          annotations: {
+            [annotations.specHash]: pods.specHash,
+            ...(pods.credentialsVersion === undefined ? {} : { [credentialsAnnotation]: pods.credentialsVersion }),
+          },
+        },
+        spec: {
+          serviceAccountName: objectNames(plan).serviceAccount,
+          automountServiceAccountToken: false,
+          enableServiceLinks: false,
+          terminationGracePeriodSeconds: 30,
+          securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
+          topologySpreadConstraints: [
+            {
+              maxSkew: 1,
+              topologyKey: 'kubernetes.io/hostname',
+              whenUnsatisfiable: 'ScheduleAnyway',
+              labelSelector: { matchLabels: selector },
+            },
+          ],
+          containers: [container(context, stage)],
+          volumes: [
+            { name: planVolume, configMap: { name: pods.planName } },
+            { name: 'credentials', secret: { secretName: objectNames(plan).credentials } },
+          ],
+        },
+      },
+    },
+  };
+}
+
+function container(context: RenderContext, stage: Stage) {
+  return {
+    name: 'worker',
+    image: context.image,
+    imagePullPolicy: 'IfNotPresent',
+    command: ['millrace', 'worker', stage.kind],
+    env: [
+      { name: 'MILLRACE_STAGE', value: stage.name },
+      { name: 'MILLRACE_PLAN_FILE', value: `${planDir}/plan.json` },
+      { name: 'MILLRACE_CREDENTIALS_DIR', value: credentialsDir },
+      { name: 'MILLRACE_NATS_URL', value: context.natsUrl },
+      { name: 'MILLRACE_POD_NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
+      { name: 'MILLRACE_POD_IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
+    ],
+    ports: [
+      { name: 'http', containerPort: httpPort, protocol: 'TCP' },
+      ...(listensForRecords(stage) ? [{ name: 'records', containerPort: recordsPort, protocol: 'TCP' }] : []),
+    ],
+    resources: { requests: { ...stage.resources.requests }, limits: { ...stage.resources.limits } },
+    securityContext: {
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ['ALL'] },
+    },
+    startupProbe: { ...probe('/health/alive'), periodSeconds: 1, failureThreshold: 60 },
+    livenessProbe: { ...probe('/health/alive'), periodSeconds: 10, failureThreshold: 3 },
+    readinessProbe: { ...probe('/health/ready'), periodSeconds: 2, failureThreshold: 2 },
+    volumeMounts: [
+      { name: planVolume, mountPath: planDir, readOnly: true },
+      { name: 'credentials', mountPath: credentialsDir, readOnly: true },
+    ],
+  };
+}
+
+function probe(path: string) {
+  return { httpGet: { path, port: 'http' }, timeoutSeconds: 2 };
+}
+
+export function renderDisruptionBudget(context: RenderContext, stage: Stage): Manifest {
+  return {
+    apiVersion: 'policy/v1',
+    kind: 'PodDisruptionBudget',
+    metadata: metadata(context, stage.workload, stage),
+    spec: {
+      maxUnavailable: 1,
+      selector: { matchLabels: stageSelector(context.plan.pipeline.uid, stage.name) },
+    },
+  };
+}
+
+/** Where a source listens, its pods behind one name. */
+export function renderService(context: RenderContext, stage: Stage): Manifest {
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: metadata(context, stage.workload, stage),
+    spec: {
+      type: 'ClusterIP',
+      selector: stageSelector(context.plan.pipeline.uid, stage.name),
+      ports: [{ name: 'records', port: recordsPort, targetPort: 'records', protocol: 'TCP' }],
+    },
+  };
+}

@@ -1,0 +1,41 @@
+/** The plan of one generation, for pods and for later steps of the same operation; and the copied credentials. */
+import type { Plan } from '../../../crds/plan.ts';
+import type { Manifest } from '../objects.ts';
+import { credentialsAnnotation } from './deployment.ts';
+import { metadata, objectNames, type RenderContext } from './context.ts';
+
+export const planKey = 'plan.json';
+
+export function renderPlan(context: RenderContext): Manifest {
+  return {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: metadata(context, objectNames(context.plan).plan(context.plan.pipeline.generation)),
+    immutable: true,
+    data: { [planKey]: planText(context.plan) },
+  };
+}
+
+/** Readable with `kubectl get configmap -o yaml`. */
+export function planText(plan: Plan): string {
+  return JSON.stringify(plan, null, 2);
+}
+
+/**
+ * `data`: base64 by key. Always made, even when empty, so that pods of every pipeline mount the same things. `version`
+ * changes with the data: it is not a hash, which could be guessed from.
+ */
+export function renderCredentials(
+  context: RenderContext,
+  data: Readonly<Record<string, string>>,
+  version: string,
+): Manifest {
+  const { annotations, ...rest } = metadata(context, objectNames(context.plan).credentials);
+  return {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { ...rest, annotations: { ...annotations, [credentialsAnnotation]: version } },
+    type: 'Opaque',
+    data,
+  };
+}

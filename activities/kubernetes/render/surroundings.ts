@@ -1,0 +1,58 @@
+/**
+ * What a pipeline's pods stand in: namespace, account, network policy.
+ *
+ * Egress stays open: endpoints are host names, which a NetworkPolicy cannot name, and a list of addresses would break
+ * whenever DNS changes. Ingress is closed but for metrics and, where a source listens, its records.
+ */
+import type { Manifest } from '../objects.ts';
+import { commonLabels, metadata, objectNames, ownerLabels, stamp, type RenderContext } from './context.ts';
+import { httpPort, listensForRecords, recordsPort } from './deployment.ts';
+
+/** Only for isolation: Namespace. */
+export function renderNamespace(context: RenderContext): Manifest {
+  return {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: {
+      name: context.plan.workloadNamespace,
+      labels: {
+        ...commonLabels(context.plan),
+        'pod-security.kubernetes.io/enforce': 'restricted',
+        'pod-security.kubernetes.io/warn': 'restricted',
+      },
+      annotations: stamp(context),
+    },
+  };
+}
+
+export function renderServiceAccount(context: RenderContext): Manifest {
+  return {
+    apiVersion: 'v1',
+    kind: 'ServiceAccount',
+    metadata: metadata(context, objectNames(context.plan).serviceAccount),
+    automountServiceAccountToken: false,
+  };
+}
+
+export function renderNetworkPolicy(context: RenderContext): Manifest {
+  const { plan } = context;
+  const listeners = plan.stages.filter(listensForRecords);
+  return {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'NetworkPolicy',
+    metadata: metadata(context, objectNames(plan).networkPolicy),
+    spec: {
+      podSelector: { matchLabels: ownerLabels(plan.pipeline.uid) },
+      policyTypes: ['Ingress'],
+      ingress: [
+        {
+          from: [{ namespaceSelector: {} }],
+          ports: [
+            { port: httpPort, protocol: 'TCP' },
+            ...(listeners.length > 0 ? [{ port: recordsPort, protocol: 'TCP' }] : []),
+          ],
+        },
+      ],
+    },
+  };
+}

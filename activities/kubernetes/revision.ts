@@ -1,0 +1,67 @@
+/**
+ * Every accepted spec as a ControllerRevision beside the resource, named by the spec's hash.
+ *
+ * V1  The same spec gives the same object: going back to an old spec raises its number and makes no copy.
+ * V2  The object belongs to the resource and goes with it; the last ten are kept.
+ */
+import { z } from 'zod';
+import { mr } from '../../crds/errors.ts';
+import { hashOf } from '../../crds/json.ts';
+import type { LifecycleActivities, PipelineRef } from '../../crds/lifecycle.ts';
+import { apiVersion, kind, labels } from '../../crds/names.ts';
+import type { ActivityDependencies } from '../dependencies.ts';
+import { readResource } from '../spec.ts';
+import { asStep } from '../step.ts';
+import { applyFenced } from './fenced.ts';
+import type { KubeObject, Manifest } from './objects.ts';
+import { ownerLabels } from './render/context.ts';
+
+const kept = 10;
+const revisionSchema = z.looseObject({ revision: z.number().default(0) });
+
+export function revisionActivities(deps: ActivityDependencies): Pick<LifecycleActivities, 'recordRevision'> {
+  const { kube } = deps;
+  return {
+    recordRevision: asStep(deps, async ({ op, generation }) => {
+      const resource = await readResource(kube, op.pipeline);
+      const newer = resource.metadata.generation ?? 0;
+      if (newer !== generation) throw mr('MR_GENERATION_SUPERSEDED', { ...op.pipeline, generation, newer });
+      const { namespace } = op.pipeline;
+      const all = (await kube.list('ControllerRevision', { namespace, labels: ownerLabels(op.pipeline.uid) })).items;
+      const name = revisionName(op.pipeline, resource['spec']);
+      const last = all.toSorted((a, b) => numberOf(b) - numberOf(a));
+      const isLast = last[0]?.metadata.name === name;
+      const number = (last[0] === undefined ? 0 : numberOf(last[0])) + (isLast ? 0 : 1);
+      const manifest = renderRevision(op.pipeline, name, number, resource['spec'], op.seq);
+      await applyFenced(kube, manifest, { uid: op.pipeline.uid, seq: op.seq });
+      for (const old of last.filter(({ metadata }) => metadata.name !== name).slice(kept - 1)) {
+        await kube.delete('ControllerRevision', old.metadata.name, namespace, { uid: old.metadata.uid });
+      }
+      return { revision: name };
+    }),
+  };
+}
+
+export function revisionName({ name }: PipelineRef, spec: unknown): string {
+  return `${name}-${hashOf(spec).slice(0, 10)}`;
+}
+
+function renderRevision(pipeline: PipelineRef, name: string, revision: number, spec: unknown, opSeq: number): Manifest {
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'ControllerRevision',
+    metadata: {
+      name,
+      namespace: pipeline.namespace,
+      labels: { ...ownerLabels(pipeline.uid), [labels.pipeline]: pipeline.name, [labels.managedBy]: 'millrace' },
+      annotations: { 'millrace.io/op-seq': String(opSeq) },
+      ownerReferences: [{ apiVersion, kind, name: pipeline.name, uid: pipeline.uid }],
+    },
+    data: { spec },
+    revision,
+  };
+}
+
+function numberOf(revision: KubeObject): number {
+  return revisionSchema.parse(revision).revision;
+}

@@ -1,0 +1,221 @@
+/**
+ * The stages of a pipeline as Deployments.
+ *
+ * G1  A stage whose content is as before keeps its pods and the plan that they were started with.
+ * G2  A stage counts as gone when its pods are gone, not when that was asked for.
+ */
+import { z } from 'zod';
+import { mr } from '../../crds/errors.ts';
+import type { LifecycleActivities, LiveStage, PlanRef, StageInput } from '../../crds/lifecycle.ts';
+import { annotations, labels } from '../../crds/names.ts';
+import { findReferences } from '../../crds/credentials.ts';
+import type { Plan, Stage } from '../../crds/plan.ts';
+import type { ActivityDependencies } from '../dependencies.ts';
+import { asStep, waitFor, type Look } from '../step.ts';
+import { applyFenced, checkFence, untilNoConflict } from './fenced.ts';
+import type { Kube } from './kube.ts';
+import type { KubeObject } from './objects.ts';
+import { podReason } from './pods.ts';
+import { objectNames, ownerLabels, stageSelector } from './render/context.ts';
+import {
+  credentialsAnnotation,
+  listensForRecords,
+  planVolume,
+  renderDeployment,
+  renderDisruptionBudget,
+  renderService,
+  type StagePods,
+} from './render/deployment.ts';
+import { stageHash } from './render/stage-hash.ts';
+import { readPlan } from './stored-plan.ts';
+import { renderContext } from './surroundings.ts';
+
+type Stages = Pick<LifecycleActivities, 'applyStage' | 'waitStage' | 'listStages' | 'scaleStage' | 'waitStageGone'>;
+
+const deploymentSchema = z.looseObject({
+  metadata: z.looseObject({ generation: z.number().default(0) }),
+  spec: z.looseObject({
+    replicas: z.number().default(1),
+    template: z.looseObject({
+      metadata: z.looseObject({ annotations: z.record(z.string(), z.string()).optional() }).optional(),
+      spec: z.looseObject({
+        volumes: z
+          .array(
+            z.looseObject({ name: z.string(), configMap: z.looseObject({ name: z.string().optional() }).optional() }),
+          )
+          .optional(),
+      }),
+    }),
+  }),
+  status: z
+    .looseObject({
+      observedGeneration: z.number().default(0),
+      replicas: z.number().default(0),
+      updatedReplicas: z.number().default(0),
+      availableReplicas: z.number().default(0),
+    })
+    .default({ observedGeneration: 0, replicas: 0, updatedReplicas: 0, availableReplicas: 0 }),
+});
+
+export function stageActivities(deps: ActivityDependencies): Stages {
+  const { kube } = deps;
+  return {
+    applyStage: asStep(deps, async (input) => {
+      const plan = await readPlan(kube, input);
+      const stage = stageOf(plan, input);
+      const context = renderContext(deps, input, plan);
+      const fence = { uid: plan.pipeline.uid, seq: input.op.seq };
+      const before = await kube.get('Deployment', stage.workload, plan.workloadNamespace);
+      const pods = await podsOf(kube, plan, stage, input.replicas, before);
+      const after = await applyFenced(kube, renderDeployment(context, pods), fence);
+      await applyFenced(kube, renderDisruptionBudget(context, stage), fence);
+      if (listensForRecords(stage)) await applyFenced(kube, renderService(context, stage), fence);
+      return { changed: before?.metadata.generation !== after.metadata.generation };
+    }),
+
+    waitStage: asStep(deps, async (input, context) => {
+      const plan = await readPlan(kube, input);
+      const stage = stageOf(plan, input);
+      return waitFor(deps, input, context, () => lookAtStage(kube, plan, stage));
+    }),
+
+    listStages: asStep(deps, (input) => liveStages(kube, input)),
+
+    scaleStage: asStep(deps, async (input) => {
+      const deployment = await deploymentOf(kube, input);
+      if (deployment === undefined) return;
+      await scale(kube, deployment, input);
+    }),
+
+    waitStageGone: asStep(deps, async (input, context) => {
+      const { uid } = input.op.pipeline;
+      await waitFor<undefined>(deps, input, context, async () => {
+        const pods = await kube.list('Pod', {
+          namespace: input.workloadNamespace,
+          labels: stageSelector(uid, input.stage),
+        });
+        const left = pods.items.length;
+        return left === 0
+          ? { is: 'done', value: undefined }
+          : { is: 'waiting', progress: { stage: input.stage, left } };
+      });
+    }),
+  };
+}
+
+/** Deployments of the pipeline, whatever any plan says. */
+export async function liveStages(kube: Kube, { op, workloadNamespace }: PlanRef): Promise<LiveStage[]> {
+  const found = await kube.list('Deployment', { namespace: workloadNamespace, labels: ownerLabels(op.pipeline.uid) });
+  return found.items.flatMap((item) => {
+    const name = item.metadata.labels?.[labels.stage];
+    if (name === undefined) return [];
+    const kind = name.startsWith('ingestor-') ? 'ingestor' : 'sink';
+    return [{ name, kind, wanted: deploymentSchema.parse(item).spec.replicas } as const];
+  });
+}
+
+/** The ConfigMaps with plans that pods are started with. */
+export async function plansInUse(kube: Kube, { op, workloadNamespace }: PlanRef): Promise<Set<string>> {
+  const found = await kube.list('Deployment', { namespace: workloadNamespace, labels: ownerLabels(op.pipeline.uid) });
+  return new Set(found.items.flatMap((item) => planNameOf(item) ?? []));
+}
+
+function stageOf(plan: Plan, { stage }: StageInput): Stage {
+  const found = plan.stages.find(({ name }) => name === stage);
+  if (found === undefined) throw new TypeError(`plan of generation ${plan.pipeline.generation} has no stage ${stage}`);
+  return found;
+}
+
+async function deploymentOf(kube: Kube, { op, workloadNamespace, stage }: StageInput): Promise<KubeObject | undefined> {
+  const found = await kube.list('Deployment', {
+    namespace: workloadNamespace,
+    labels: stageSelector(op.pipeline.uid, stage),
+  });
+  return found.items[0];
+}
+
+async function podsOf(
+  kube: Kube,
+  plan: Plan,
+  stage: Stage,
+  replicas: number,
+  live: KubeObject | undefined,
+): Promise<StagePods> {
+  const names = objectNames(plan);
+  const specHash = stageHash(plan, stage);
+  const own = names.plan(plan.pipeline.generation);
+  const usesCredentials = findReferences(stage.config).refs.length > 0;
+  const credentials = usesCredentials ? await kube.get('Secret', names.credentials, plan.workloadNamespace) : undefined;
+  return {
+    stage,
+    replicas,
+    specHash,
+    planName: (await keptPlan(kube, plan, live, specHash)) ?? own,
+    credentialsVersion: credentials?.metadata.annotations?.[credentialsAnnotation],
+  };
+}
+
+/** The plan that the stage's pods have, if the stage is as it was then and the plan is still there (G1). */
+async function keptPlan(
+  kube: Kube,
+  plan: Plan,
+  live: KubeObject | undefined,
+  specHash: string,
+): Promise<string | undefined> {
+  if (live === undefined) return undefined;
+  const template = deploymentSchema.parse(live).spec.template;
+  if (template.metadata?.annotations?.[annotations.specHash] !== specHash) return undefined;
+  const name = planNameOf(live);
+  if (name === undefined) return undefined;
+  return (await kube.get('ConfigMap', name, plan.workloadNamespace)) === undefined ? undefined : name;
+}
+
+function planNameOf(deployment: KubeObject): string | undefined {
+  const { volumes } = deploymentSchema.parse(deployment).spec.template.spec;
+  return volumes?.find(({ name }) => name === planVolume)?.configMap?.name;
+}
+
+async function lookAtStage(kube: Kube, plan: Plan, stage: Stage): Promise<Look<{ ready: number }>> {
+  const found = await kube.get('Deployment', stage.workload, plan.workloadNamespace);
+  if (found === undefined) {
+    const object = `Deployment ${plan.workloadNamespace}/${stage.workload}`;
+    throw mr('MR_KUBERNETES_REFUSED', { object, problem: 'it was deleted while its pods were awaited' });
+  }
+  const { metadata, spec, status } = deploymentSchema.parse(found);
+  const isCurrent = status.observedGeneration >= metadata.generation;
+  const ready = isCurrent ? Math.min(status.updatedReplicas, status.availableReplicas) : 0;
+  if (isCurrent && ready >= spec.replicas && status.replicas === spec.replicas) return { is: 'done', value: { ready } };
+  const pods = await kube.list('Pod', {
+    namespace: plan.workloadNamespace,
+    labels: stageSelector(plan.pipeline.uid, stage.name),
+  });
+  const why = podReason(pods.items);
+  return {
+    is: 'waiting',
+    progress: { ready, wanted: spec.replicas, podReason: why ?? null },
+    problem:
+      why === undefined
+        ? undefined
+        : mr('MR_WORKLOAD_NOT_READY', { stage: stage.name, ready, wanted: spec.replicas, why }),
+  };
+}
+
+async function scale(
+  kube: Kube,
+  deployment: KubeObject,
+  { op, replicas }: StageInput & { replicas: number },
+): Promise<void> {
+  const { name, namespace = '' } = deployment.metadata;
+  await untilNoConflict(async () => {
+    const live = await kube.get('Deployment', name, namespace);
+    if (live === undefined) return;
+    checkFence('Deployment', live, { uid: op.pipeline.uid, seq: op.seq });
+    await kube.patchMerge('Deployment', name, namespace, {
+      metadata: {
+        resourceVersion: live.metadata.resourceVersion,
+        annotations: { [annotations.opSeq]: String(op.seq) },
+      },
+      spec: { replicas },
+    });
+  });
+}

@@ -1,0 +1,59 @@
+/**
+ * Plans as they are stored: one immutable ConfigMap a generation. What an operation writes first, its later steps read,
+ * so that they agree even when the resource moves on meanwhile.
+ */
+import { z } from 'zod';
+import { mr } from '../../crds/errors.ts';
+import type { PlanRef } from '../../crds/lifecycle.ts';
+import { labels } from '../../crds/names.ts';
+import type { Plan } from '../../crds/plan.ts';
+import type { Kube } from './kube.ts';
+import type { KubeObject } from './objects.ts';
+import { namesIn, ownerLabels } from './render/context.ts';
+import { planKey } from './render/plan.ts';
+
+/** Only Millrace writes it, from a `Plan`; the version says whether this process understands it. */
+const planSchema = z.custom<Plan>(
+  (value) => typeof value === 'object' && value !== null && 'planVersion' in value && value.planVersion === 1,
+);
+const dataSchema = z.record(z.string(), z.string());
+
+export type PlanPlace = Pick<PlanRef, 'workloadNamespace' | 'isolation'> & {
+  readonly op: Pick<PlanRef['op'], 'pipeline'>;
+};
+
+/** The plan of the operation's generation. */
+export async function readPlan(kube: Kube, ref: PlanRef): Promise<Plan> {
+  const name = namesIn(ref.isolation, ref.op.pipeline.name).plan(ref.generation);
+  const stored = await kube.get('ConfigMap', name, ref.workloadNamespace);
+  if (stored === undefined) {
+    throw mr('MR_KUBERNETES_REFUSED', { object: `ConfigMap ${ref.workloadNamespace}/${name}`, problem: 'it is gone' });
+  }
+  return planOf(stored);
+}
+
+/** The newest plan that was ever applied; undefined when nothing was. */
+export async function latestPlan(kube: Kube, place: PlanPlace): Promise<Plan | undefined> {
+  const plans = (await planConfigMaps(kube, place)).map(planOf);
+  return plans.reduce<Plan | undefined>(
+    (newest, plan) => (newest === undefined || plan.pipeline.generation > newest.pipeline.generation ? plan : newest),
+    undefined,
+  );
+}
+
+export async function planConfigMaps(kube: Kube, place: PlanPlace): Promise<KubeObject[]> {
+  const { uid } = place.op.pipeline;
+  const found = await kube.list('ConfigMap', { namespace: place.workloadNamespace, labels: ownerLabels(uid) });
+  return found.items.filter(
+    (item) => item.metadata.labels?.[labels.stage] === undefined && planText(item) !== undefined,
+  );
+}
+
+function planOf(stored: KubeObject): Plan {
+  return planSchema.parse(JSON.parse(planText(stored) ?? 'null'));
+}
+
+export function planText(stored: KubeObject): string | undefined {
+  const data = dataSchema.safeParse(stored['data']);
+  return data.success ? data.data[planKey] : undefined;
+}

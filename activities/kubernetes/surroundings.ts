@@ -1,0 +1,64 @@
+/** Namespace, account, network policy, plan and credentials: what must be there before a stage. */
+import { compile } from '../../crds/compile.ts';
+import { mr } from '../../crds/errors.ts';
+import type { LifecycleActivities, PlanRef } from '../../crds/lifecycle.ts';
+import type { Plan } from '../../crds/plan.ts';
+import type { ActivityDependencies } from '../dependencies.ts';
+import { parsePipeline, readResource } from '../spec.ts';
+import { asStep } from '../step.ts';
+import { credentialsVersion, readCredentials } from './credentials.ts';
+import { applyFenced } from './fenced.ts';
+import type { Manifest } from './objects.ts';
+import type { RenderContext } from './render/context.ts';
+import { planText as renderedText, renderCredentials, renderPlan } from './render/plan.ts';
+import { renderNamespace, renderNetworkPolicy, renderServiceAccount } from './render/surroundings.ts';
+import { planText } from './stored-plan.ts';
+
+type Surroundings = Pick<LifecycleActivities, 'ensureNamespace' | 'copyCredentials' | 'applyPlan'>;
+
+export function surroundingsActivities(deps: ActivityDependencies): Surroundings {
+  const { kube } = deps;
+  const apply = (manifest: Manifest, { op }: PlanRef) =>
+    applyFenced(kube, manifest, { uid: op.pipeline.uid, seq: op.seq });
+
+  return {
+    ensureNamespace: asStep(deps, async (input) => {
+      const context = renderContext(deps, input, await currentPlan(deps, input));
+      if (input.isolation === 'Namespace') await apply(renderNamespace(context), input);
+      await apply(renderServiceAccount(context), input);
+      await apply(renderNetworkPolicy(context), input);
+    }),
+
+    copyCredentials: asStep(deps, async (input) => {
+      const plan = await currentPlan(deps, input);
+      const data = await readCredentials(kube, plan.pipeline.namespace, plan.credentials);
+      const version = await credentialsVersion(kube, plan, data, input.op.seq);
+      await apply(renderCredentials(renderContext(deps, input, plan), data, version), input);
+      return { keys: plan.credentials.length };
+    }),
+
+    applyPlan: asStep(deps, async (input) => {
+      const plan = await currentPlan(deps, input);
+      const manifest = renderPlan(renderContext(deps, input, plan));
+      const { name, namespace } = manifest.metadata;
+      const live = await kube.get('ConfigMap', name, namespace);
+      // The same spec compiled by another version of Millrace may read differently, and the object is immutable.
+      if (live !== undefined && planText(live) !== renderedText(plan)) await kube.delete('ConfigMap', name, namespace);
+      await apply(manifest, input);
+      return { stages: plan.stages.map(({ name: stage, kind, replicas }) => ({ name: stage, kind, replicas })) };
+    }),
+  };
+}
+
+export function renderContext(deps: ActivityDependencies, { op }: PlanRef, plan: Plan): RenderContext {
+  return { plan, opSeq: op.seq, image: deps.image, natsUrl: deps.natsUrl };
+}
+
+/** The plan of the spec as it is. Throws when the resource has moved on: the operation is for one generation. */
+async function currentPlan({ kube }: ActivityDependencies, { op, generation }: PlanRef): Promise<Plan> {
+  const plan = compile(parsePipeline(await readResource(kube, op.pipeline)));
+  if (plan.pipeline.generation !== generation) {
+    throw mr('MR_GENERATION_SUPERSEDED', { ...op.pipeline, generation, newer: plan.pipeline.generation });
+  }
+  return plan;
+}

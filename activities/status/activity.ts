@@ -1,0 +1,33 @@
+/** The lifecycle's status and its Events, as one activity: what is written is also told. */
+import type { LifecycleActivities } from '../../crds/lifecycle.ts';
+import type { ActivityDependencies } from '../dependencies.ts';
+import { toFailure } from '../failures.ts';
+import { emitEvent, eventSource } from './event.ts';
+import { updateStatus } from './write.ts';
+
+export function statusActivities(deps: ActivityDependencies): Pick<LifecycleActivities, 'writeStatus'> {
+  const { kube, clock } = deps;
+  const link = ({ id, runId }: { id: string; runId?: string | undefined }) => {
+    const url = runId === undefined ? undefined : deps.workflowUrl?.(id, runId);
+    return url === undefined ? {} : { url };
+  };
+  return {
+    async writeStatus({ pipeline, opSeq, generation, patch, event }) {
+      try {
+        const { workflow } = patch;
+        const linked = workflow === undefined ? patch : { ...patch, workflow: { ...workflow, ...link(workflow) } };
+        const target = { pipeline, opSeq, generation };
+        const written = await updateStatus(
+          kube,
+          () => clock.now(),
+          target,
+          () => linked,
+        );
+        if (!written || event === undefined) return;
+        await emitEvent(kube, pipeline, event, { key: `${opSeq}/${generation}`, at: clock.now(), source: eventSource });
+      } catch (error) {
+        throw toFailure(error);
+      }
+    },
+  };
+}

@@ -1,0 +1,60 @@
+/**
+ * The lifecycle's part of a status, and how a change is laid over it. Pure.
+ *
+ * M1  Only fields of the lifecycle are kept: the controller's conditions and counters are never written from here.
+ * M2  A condition's lastTransitionTime moves only when its status does.
+ * M3  `opSeq` never falls: a status that a newer operation wrote is left as it is.
+ */
+import type { StatusPatch } from '../../crds/lifecycle.ts';
+import { statusSchema, type Condition, type PipelineStatus } from '../../crds/status.ts';
+import type { KubeObject } from '../kubernetes/objects.ts';
+
+export const lifecycleConditions: readonly string[] = ['Reconciling', 'Stalled', 'Accepted', 'Provisioned'];
+
+export type OwnStatus = Omit<PipelineStatus, 'deadLetters'>;
+
+/** What the lifecycle wrote before. A status that does not parse counts as none: it is written anew. */
+export function ownStatus(resource: KubeObject): OwnStatus {
+  const parsed = statusSchema.safeParse(resource['status'] ?? {});
+  if (!parsed.success) return {};
+  const { deadLetters: _, conditions, ...own } = parsed.data;
+  return { ...own, conditions: (conditions ?? []).filter(({ type }) => lifecycleConditions.includes(type)) };
+}
+
+export interface MergeInput {
+  readonly opSeq: number;
+  /** Generation that the patch's conditions speak about. */
+  readonly generation: number;
+  /** RFC 3339. */
+  readonly now: string;
+}
+
+/** undefined: nothing to write. */
+export function mergeStatus(before: OwnStatus, patch: StatusPatch, input: MergeInput): OwnStatus | undefined {
+  if ((before.opSeq ?? 0) > input.opSeq) return undefined;
+  const { operation, conditions = [], ...fields } = patch;
+  const { operation: operationBefore, ...rest } = before;
+  const operationNow = operation === undefined ? operationBefore : (operation ?? undefined);
+  const after: OwnStatus = {
+    ...rest,
+    ...fields,
+    ...(operationNow === undefined ? {} : { operation: operationNow }),
+    opSeq: input.opSeq,
+    conditions: mergeConditions(before.conditions ?? [], conditions, input),
+  };
+  return JSON.stringify(after) === JSON.stringify(before) ? undefined : after;
+}
+
+function mergeConditions(
+  before: readonly Condition[],
+  changes: NonNullable<StatusPatch['conditions']>,
+  { generation, now }: MergeInput,
+): Condition[] {
+  return lifecycleConditions.flatMap((type) => {
+    const old = before.find((condition) => condition.type === type);
+    const change = changes.find((condition) => condition.type === type);
+    if (change === undefined) return old === undefined ? [] : [old];
+    const since = old?.status === change.status ? old.lastTransitionTime : now;
+    return [{ ...change, observedGeneration: generation, lastTransitionTime: since }];
+  });
+}

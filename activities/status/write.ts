@@ -1,0 +1,46 @@
+/**
+ * Writes the lifecycle's part of a pipeline's status by server-side apply on /status.
+ *
+ * U1  A resource that is gone, or another one with the same name, is left alone: that is not an error.
+ * U2  What was read is what is changed (resourceVersion), so that parallel steps do not undo each other.
+ */
+import type { PipelineRef, StatusPatch } from '../../crds/lifecycle.ts';
+import { apiVersion, fieldManagers, kind } from '../../crds/names.ts';
+import { untilNoConflict } from '../kubernetes/fenced.ts';
+import { unlessMissing, type Kube } from '../kubernetes/kube.ts';
+import { mergeStatus, ownStatus, type OwnStatus } from './merge.ts';
+
+export interface StatusTarget {
+  readonly pipeline: PipelineRef;
+  readonly opSeq: number;
+  readonly generation: number;
+}
+
+/** `change` sees the status as it is; undefined leaves it. Resolves with whether something was written. */
+export async function updateStatus(
+  kube: Kube,
+  now: () => number,
+  target: StatusTarget,
+  change: (own: OwnStatus) => StatusPatch | undefined,
+): Promise<boolean> {
+  const { namespace, name, uid } = target.pipeline;
+  return untilNoConflict(async () => {
+    const resource = await kube.get(kind, name, namespace);
+    if (resource?.metadata.uid !== uid) return false;
+    const own = ownStatus(resource);
+    const patch = change(own);
+    if (patch === undefined) return false;
+    const input = { opSeq: target.opSeq, generation: target.generation, now: new Date(now()).toISOString() };
+    const status = mergeStatus(own, patch, input);
+    if (status === undefined) return false;
+    const { resourceVersion } = resource.metadata;
+    const metadata = { name, namespace, uid, ...(resourceVersion === undefined ? {} : { resourceVersion }) };
+    const written = await unlessMissing(() =>
+      kube.apply(
+        { apiVersion, kind, metadata, status },
+        { fieldManager: fieldManagers.status, force: true, subresource: 'status' },
+      ),
+    );
+    return written !== undefined;
+  });
+}

@@ -1,0 +1,79 @@
+/** The JetStream side of a pipeline: its streams, whether they are drained, and their end. */
+import { mr } from '../../crds/errors.ts';
+import type { LifecycleActivities } from '../../crds/lifecycle.ts';
+import { kind } from '../../crds/names.ts';
+import { specSchema } from '../../crds/pipeline.ts';
+import type { Plan } from '../../crds/plan.ts';
+import {
+  deletePipelineStreams,
+  ensurePipelineStreams,
+  ensureSharedStreams,
+  forgetLeasesAndReports,
+  isDrained,
+  pipelineStreamsExist,
+  type Backlog,
+} from '../../stream/streams.ts';
+import type { ActivityDependencies } from '../dependencies.ts';
+import { liveStages } from '../kubernetes/stages.ts';
+import { latestPlan, readPlan } from '../kubernetes/stored-plan.ts';
+import { asStep, waitFor } from '../step.ts';
+
+type StreamActivities = Pick<LifecycleActivities, 'ensureStreams' | 'waitDrained' | 'deleteStreams' | 'forgetLeases'>;
+
+export function streamActivities(deps: ActivityDependencies): StreamActivities {
+  const { kube } = deps;
+  return {
+    ensureStreams: asStep(deps, async (input) => {
+      const plan = await readPlan(kube, input);
+      const { jsm } = deps.streams();
+      await ensureSharedStreams(jsm);
+      await ensurePipelineStreams(jsm, plan, { replicas: deps.streamReplicas });
+    }),
+
+    /**
+     * Level-triggered twice over: it looks at positions, and at the resource's deletion policy, so that a person who
+     * cannot repair the sink can give the records up while it waits.
+     */
+    waitDrained: asStep(deps, async (input, context) => {
+      const plan = await latestPlan(kube, input);
+      if (plan === undefined) return { drained: true };
+      return waitFor<{ drained: boolean }>(deps, input, context, async () => {
+        if (input.until === 'drainedOrImmediate' && !(await isDrainWanted(deps, plan))) {
+          return { is: 'done', value: { drained: false } };
+        }
+        // A sink that was never deployed has no say, and cannot be waited for.
+        const live = new Set((await liveStages(kube, input)).map(({ name }) => name));
+        const deployed: Plan = { ...plan, stages: plan.stages.filter(({ name }) => live.has(name)) };
+        const { jsm } = deps.streams();
+        if (!(await pipelineStreamsExist(jsm, plan))) return { is: 'done', value: { drained: true } };
+        const { drained, behind } = await isDrained(jsm, deployed);
+        if (drained) return { is: 'done', value: { drained } };
+        return {
+          is: 'waiting',
+          progress: { behind: behindText(behind) },
+          problem: mr('MR_NOT_DRAINED', { behind: behindText(behind) }),
+        };
+      });
+    }),
+
+    deleteStreams: asStep(deps, async ({ pid }) => {
+      await deletePipelineStreams(deps.streams().jsm, pid);
+    }),
+
+    forgetLeases: asStep(deps, async ({ pid }) => {
+      await forgetLeasesAndReports(deps.streams().jsm, pid);
+    }),
+  };
+}
+
+async function isDrainWanted({ kube }: ActivityDependencies, { pipeline }: Plan): Promise<boolean> {
+  const resource = await kube.get(kind, pipeline.name, pipeline.namespace);
+  if (resource?.metadata.uid !== pipeline.uid) return false;
+  const spec = specSchema.safeParse(resource['spec']);
+  return !spec.success || spec.data.deletionPolicy === 'Drain';
+}
+
+/** `sink-warehouse slot 0 is 12 frames behind`. */
+function behindText(behind: readonly Backlog[]): string {
+  return behind.map(({ stage, slot, frames }) => `${stage} slot ${slot} is ${frames} frames behind`).join(', ');
+}

@@ -1,0 +1,66 @@
+/**
+ * The activities as workflows call them: with a sentence that a person reads in Temporal UI, and with the time-outs and
+ * retries that fit what they do.
+ *
+ * Everything that can be repaired outside the spec is retried for ever at a bounded pace; the activity shows why in the
+ * pipeline's status meanwhile. A newer generation, a pause or a deletion ends the waiting.
+ */
+import { scheduleActivity, type ActivityOptions } from '@temporalio/workflow';
+import type { LifecycleActivities } from '../crds/lifecycle.ts';
+
+/** Requests that answer at once. */
+const call: ActivityOptions = {
+  startToCloseTimeout: '30s',
+  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' },
+};
+
+/** Waiting for a person to make a Secret: soon after they did. */
+const prompt: ActivityOptions = {
+  ...call,
+  retry: { initialInterval: '1s', backoffCoefficient: 1.5, maximumInterval: '5s' },
+};
+
+/** Waits inside one activity; a heartbeat tells how far it is, and brings cancellation. */
+const wait: ActivityOptions = {
+  startToCloseTimeout: '1h',
+  heartbeatTimeout: '30s',
+  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '10s' },
+};
+
+type Name = keyof LifecycleActivities;
+
+const pace: Readonly<Record<Name, ActivityOptions>> = {
+  fetchSpec: call,
+  locatePipeline: call,
+  writeStatus: call,
+  ensureNamespace: call,
+  copyCredentials: prompt,
+  applyPlan: call,
+  ensureStreams: call,
+  applyStage: call,
+  waitStage: wait,
+  recordRevision: call,
+  listStages: call,
+  scaleStage: call,
+  waitStageGone: wait,
+  waitDrained: wait,
+  pruneStages: call,
+  deleteStreams: call,
+  forgetLeases: call,
+  deleteNamespace: call,
+  waitNamespaceGone: wait,
+  removeFinalizer: call,
+  writePipeline: call,
+  waitPipelineReady: wait,
+  removePipeline: call,
+  waitPipelineGone: wait,
+};
+
+/** Runs an activity under a sentence. */
+export function run<K extends Name>(
+  name: K,
+  summary: string,
+  input: Parameters<LifecycleActivities[K]>[0],
+): Promise<Awaited<ReturnType<LifecycleActivities[K]>>> {
+  return scheduleActivity(name, [input], { ...pace[name], summary });
+}

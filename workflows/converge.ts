@@ -1,0 +1,89 @@
+/**
+ * Makes the cluster what the plan of one generation says: the body of provision, reconfigure and resume.
+ *
+ * O1  Sinks are ready before ingestors start; nothing is read that nobody could write.
+ * O2  Before stages are removed, intake stops and what was read is written, while the old plan still holds; with
+ *     deletionPolicy Immediate it is not.
+ * O3  Every step may have been done before: by an operation that was cut short, or by this one.
+ */
+import type { SpecSummary, StageSummary } from '../crds/lifecycle.ts';
+import { run } from './activities.ts';
+import { begin, readable, sentence, stepOf, succeed, type OperationInput, type OperationResult } from './operation.ts';
+import { drainSinks, stopStages } from './stop-stages.ts';
+
+export async function converge(input: OperationInput): Promise<OperationResult> {
+  const { generation } = input;
+  const spec = await run('fetchSpec', sentence('read the spec', generation), { pipeline: input.pipeline });
+  if (spec.generation !== generation) return { is: 'superseded', generation: spec.generation };
+  await begin(input);
+  const result = keepsStill(input) ? {} : await applyEverything(input, spec);
+  const step = stepOf(input, spec);
+  const { revision } = await run(
+    'recordRevision',
+    sentence('record the revision', generation),
+    step('record the revision'),
+  );
+  await succeed(input, { ...result, revision });
+  return { is: 'done', generation };
+}
+
+/** An edit of a pipeline that stays paused: objects change when it is resumed. */
+function keepsStill({ kind, desired }: OperationInput): boolean {
+  return kind === 'reconfigure' && desired !== 'Running';
+}
+
+async function applyEverything(input: OperationInput, spec: SpecSummary) {
+  const { generation } = input;
+  const step = stepOf(input, spec);
+  const say = (what: string) => sentence(what, generation);
+
+  const where =
+    spec.isolation === 'Namespace' ? `ensure namespace ${spec.workloadNamespace}` : 'ensure account and network policy';
+  await run('ensureNamespace', say(where), step(where));
+  await run('copyCredentials', say('copy credentials'), step('copy credentials'));
+  const live = await run('listStages', say('list live stages'), step('list live stages'));
+  const removed = live.filter(({ name }) => !spec.stages.some((stage) => stage.name === name));
+  if (removed.length > 0 && spec.deletionPolicy === 'Drain') {
+    await stopStages(
+      input,
+      spec,
+      live.filter(({ kind }) => kind === 'ingestor'),
+    );
+    await drainSinks(input, spec, live, 'drainedOrImmediate');
+  }
+  await run('applyPlan', say('apply the plan'), step('apply the plan'));
+  await run('ensureStreams', say('ensure streams'), step('ensure streams'));
+
+  const sinks = await roll(
+    input,
+    spec,
+    spec.stages.filter(({ kind }) => kind === 'sink'),
+  );
+  const ingestors = await roll(
+    input,
+    spec,
+    spec.stages.filter(({ kind }) => kind === 'ingestor'),
+  );
+
+  const keep = spec.stages.map(({ name }) => name);
+  const what =
+    removed.length === 0 ? 'remove old plans' : `remove ${removed.map(({ name }) => readable(name)).join(', ')}`;
+  await run('pruneStages', say(what), { ...step(what), keep });
+  return { stages: [...ingestors, ...sinks] };
+}
+
+/** Applies stages of one kind side by side, each followed until its pods are ready. */
+async function roll(input: OperationInput, spec: SpecSummary, stages: readonly StageSummary[]) {
+  const step = stepOf(input, spec);
+  const say = (what: string) => sentence(what, input.generation);
+  return Promise.all(
+    stages.map(async ({ name, replicas: wanted }) => {
+      const replicas = input.desired === 'Running' ? wanted : 0;
+      const apply = `apply ${readable(name)}`;
+      await run('applyStage', say(apply), { ...step(apply), stage: name, replicas });
+      const wait = `wait for ${readable(name)}`;
+      const { ready } = await run('waitStage', say(wait), { ...step(wait), stage: name });
+      return { name, replicas, ready };
+    }),
+  );
+}

@@ -1,0 +1,37 @@
+/**
+ * The operations under their own names, so that a list of workflows reads as what happened. Each is short-lived and ends
+ * on the version of the code that it began with.
+ */
+import { setWorkflowOptions } from '@temporalio/workflow';
+import { converge } from './converge.ts';
+import { haltPipeline } from './halt.ts';
+import type { OperationInput, OperationResult } from './operation.ts';
+import { tearDown } from './teardown.ts';
+
+export function provision(input: OperationInput): Promise<OperationResult> {
+  return converge(input);
+}
+
+export function reconfigure(input: OperationInput): Promise<OperationResult> {
+  return converge(input);
+}
+
+export function resume(input: OperationInput): Promise<OperationResult> {
+  return converge(input);
+}
+
+export function pause(input: OperationInput): Promise<OperationResult> {
+  return haltPipeline(input);
+}
+
+export function stop(input: OperationInput): Promise<OperationResult> {
+  return haltPipeline(input);
+}
+
+export function teardown(input: OperationInput): Promise<OperationResult> {
+  return tearDown(input);
+}
+
+for (const operation of [provision, reconfigure, resume, pause, stop, teardown]) {
+  setWorkflowOptions({ versioningBehavior: 'PINNED' }, operation);
+}

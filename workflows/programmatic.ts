@@ -1,0 +1,23 @@
+/**
+ * The programmatic door: start these from any Temporal SDK on the task queue `pipelines`.
+ *
+ * They write the resource like everybody else and wait for what it says; the pipeline's own entity does the work, so a
+ * pipeline that was applied here can be edited with kubectl and deleted by the API. The caller's time-outs bound the
+ * waiting; ending these workflows ends the waiting, not the pipeline.
+ */
+import type { AppliedPipeline, ApplyPipelineInput } from '../crds/lifecycle.ts';
+import { run } from './activities.ts';
+
+/** Applies the spec and completes when the pipeline is Ready; fails when the spec is refused. */
+export async function applyPipeline(input: ApplyPipelineInput): Promise<AppliedPipeline> {
+  const name = `${input.namespace}/${input.name}`;
+  const written = await run('writePipeline', `write the resource ${name}`, input);
+  return run('waitPipelineReady', `wait until ${name} is ready (g${written.generation})`, written);
+}
+
+/** Deletes the pipeline and completes when it is gone; at once when there is none. */
+export async function deletePipeline(input: { readonly namespace: string; readonly name: string }): Promise<void> {
+  const name = `${input.namespace}/${input.name}`;
+  const pipeline = await run('removePipeline', `delete the resource ${name}`, input);
+  if (pipeline !== null) await run('waitPipelineGone', `wait until ${name} is gone`, pipeline);
+}
