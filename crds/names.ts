@@ -104,11 +104,4 @@ export function credentialKey(ref: { kind: 'secret' | 'configMap'; name: string;
   return `${ref.kind}.${ref.name}.${ref.key}`;
 }
 
-/** Temporal workflow id of a pipeline's entity. */
-export function entityWorkflowId(namespace: string, name: string, uid: string): string {
-  return `pipeline/${namespace}/${name}/${uid}`;
-}
-
-export function operationWorkflowId(entityId: string, seq: number, operation: string, generation: number): string {
-  return `${entityId}/op/${seq}-${operation}-g${generation}`;
-}
+export { entityWorkflowId, operationWorkflowId } from './workflow-ids.ts';

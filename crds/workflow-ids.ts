@@ -1,0 +1,11 @@
+/** Temporal workflow ids. Apart from `./names.ts`, because workflows may not load node:crypto, which that file needs. */
+
+/** The entity of a pipeline. */
+export function entityWorkflowId(namespace: string, name: string, uid: string): string {
+  return `pipeline/${namespace}/${name}/${uid}`;
+}
+
+/** An operation of the entity: the prefix finds the whole story of a pipeline. */
+export function operationWorkflowId(entityId: string, seq: number, operation: string, generation: number): string {
+  return `${entityId}/op/${seq}-${operation}-g${generation}`;
+}
