@@ -1,0 +1,110 @@
+/** What `kubectl logs` asks for: which part of a container's log, in which form, and whether to stay. */
+import { open } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ContainerLog, LogLine } from './container-log.ts';
+
+export interface LogQuery {
+  readonly follow: boolean;
+  readonly timestamps: boolean;
+  readonly tailLines: number | undefined;
+  readonly sinceMs: number | undefined;
+  readonly limitBytes: number | undefined;
+}
+
+export interface LogSource {
+  readonly log: ContainerLog;
+  /** The run has ended: what is in the file is all there will be. */
+  readonly isEnded: () => boolean;
+}
+
+const pollMs = 100;
+
+/** Yields chunks until the log's end; with `follow`, until the run has ended and all is read, or `signal` aborts. */
+export async function* logStream(source: LogSource, query: LogQuery, signal: AbortSignal): AsyncGenerator<Buffer> {
+  let left = query.limitBytes ?? Infinity;
+  for await (const chunk of unlimited(source, query, signal)) {
+    if (chunk.length >= left) {
+      yield chunk.subarray(0, left);
+      return;
+    }
+    left -= chunk.length;
+    yield chunk;
+  }
+}
+
+async function* unlimited(source: LogSource, query: LogQuery, signal: AbortSignal): AsyncGenerator<Buffer> {
+  const { lines, end, turns } = await source.log.lines(Date.now());
+  const last = lines.at(-1);
+  // With timestamps a line is shown when it is whole; its beginning is read again by the follower.
+  const isCut = query.follow && query.timestamps && last !== undefined && last.text.at(-1) !== 10;
+  const shown = select(isCut ? lines.slice(0, -1) : lines, query);
+  if (shown.length > 0) yield Buffer.concat(shown.map((line) => render(line, query)));
+  if (!query.follow) return;
+  yield* follow(source, query, { position: end - (isCut ? last.text.length : 0), turns }, signal);
+}
+
+function select(lines: readonly LogLine[], query: LogQuery): readonly LogLine[] {
+  const { sinceMs, tailLines } = query;
+  const recent = sinceMs === undefined ? lines : lines.filter((line) => line.timeMs >= sinceMs);
+  if (tailLines === undefined) return recent;
+  return tailLines === 0 ? [] : recent.slice(-tailLines);
+}
+
+function render(line: LogLine, query: LogQuery): Buffer {
+  if (!query.timestamps) return line.text;
+  return Buffer.concat([Buffer.from(`${new Date(line.timeMs).toISOString()} `), line.text]);
+}
+
+async function* follow(
+  { log, isEnded }: LogSource,
+  query: LogQuery,
+  from: { position: number; turns: number },
+  signal: AbortSignal,
+): AsyncGenerator<Buffer> {
+  let { position, turns } = from;
+  let cut = Buffer.alloc(0);
+  while (!signal.aborted) {
+    // Asked before reading: what is written between the last read and the end must not be missed.
+    const wasEnded = isEnded();
+    const fresh: Buffer[] = [];
+    if (log.turns !== turns) {
+      fresh.push(await readFrom(`${log.file}.1`, position));
+      turns = log.turns;
+      position = 0;
+    }
+    const bytes = await readFrom(log.file, position);
+    position += bytes.length;
+    const all = Buffer.concat([cut, ...fresh, bytes]);
+    const ready = query.timestamps && !wasEnded ? all.subarray(0, all.lastIndexOf(10) + 1) : all;
+    cut = all.subarray(ready.length);
+    if (ready.length > 0) yield query.timestamps ? stamped(ready, query) : ready;
+    if (wasEnded) return;
+    await delay(pollMs, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+function stamped(bytes: Buffer, query: LogQuery): Buffer {
+  const timeMs = Date.now();
+  const lines: Buffer[] = [];
+  for (let start = 0; start < bytes.length;) {
+    const newline = bytes.indexOf(10, start);
+    const end = newline < 0 ? bytes.length : newline + 1;
+    lines.push(render({ text: bytes.subarray(start, end), timeMs }, query));
+    start = end;
+  }
+  return Buffer.concat(lines);
+}
+
+async function readFrom(file: string, position: number): Promise<Buffer> {
+  const handle = await open(file, 'r').catch(() => undefined);
+  if (!handle) return Buffer.alloc(0);
+  try {
+    const { size } = await handle.stat();
+    if (size <= position) return Buffer.alloc(0);
+    const bytes = Buffer.alloc(size - position);
+    const { bytesRead } = await handle.read(bytes, 0, bytes.length, position);
+    return bytes.subarray(0, bytesRead);
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,373 @@
+/**
+ * Runs one pod, from the moment it is bound to this node until nothing of it is left.
+ *
+ * Z1  One loop per pod looks, decides (./pod-plan.ts) and acts; everything else only wakes it.
+ * Z2  A pod that is deleted, or gone from the API, loses its processes first and its API object, directory and address
+ *     after them.
+ * Z3  A failed step is tried again; it never ends the loop.
+ */
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { problemOf } from '../../../crds/errors.ts';
+import { writeFileAtomic } from './atomic-file.ts';
+import { commandOf, containerCommand, type CommandContext } from './command.ts';
+import type { NodeContext } from './context.ts';
+import { resolveEnv, type Lookup } from './env.ts';
+import { ContainerFault } from './fault.ts';
+import type { Placement } from './field-ref.ts';
+import { isConflict, isNotFound } from './kube.ts';
+import { mountsOf } from './mounts.ts';
+import { planPod, type Phase } from './pod-plan.ts';
+import { conditionsIn, statusOf, type Condition } from './pod-status.ts';
+import type { Container, Pod } from './pod.ts';
+import type { ProbeTarget } from './probe-action.ts';
+import { ContainerRunner } from './runner.ts';
+import { knownStatusOf } from './known-status.ts';
+import { StatusWriter } from './status-writer.ts';
+import { PodTokens } from './tokens.ts';
+import { referencesOf, writeVolume } from './volumes.ts';
+import { Waker } from './waker.ts';
+
+/** How often a running container is looked at. Ends of processes that this node started are seen at once. */
+const lookEveryMs = 200;
+const idleMs = 60_000;
+const faultRetryMs = 5_000;
+const troubleRetryMs = 1_000;
+/** No container has this name. */
+const volumesKey = '/volumes';
+
+export class PodWorker {
+  readonly uid: string;
+  readonly #context: NodeContext;
+  readonly #dir: string;
+  readonly #waker = new Waker();
+  readonly #runners: ContainerRunner[] = [];
+  readonly #status: StatusWriter;
+  readonly #tokens: PodTokens;
+  #pod: Pod;
+  #references: ReadonlySet<string>;
+  #placement: Placement | undefined;
+  #conditions: readonly Condition[];
+  #verdict: { readonly reason: string; readonly message: string } | undefined;
+  #volumes: 'none' | 'stale' | 'current' = 'none';
+  /** Per container, and `volumes`: when to try again what could not be made. */
+  readonly #retryAt = new Map<string, number>();
+  /** False: known from disk only. Its processes are watched, but none is started before the API has named the pod. */
+  #isConfirmed: boolean;
+  #isGone = false;
+  #isClosing = false;
+  #isDone = false;
+  readonly #startedAt: number;
+
+  constructor(context: NodeContext, pod: Pod, isConfirmed: boolean) {
+    this.#context = context;
+    this.#pod = pod;
+    this.#isConfirmed = isConfirmed;
+    this.uid = pod.metadata.uid;
+    this.#dir = join(context.podsDir, this.uid);
+    this.#references = referencesOf(pod);
+    this.#status = new StatusWriter(context);
+    this.#tokens = new PodTokens(context.kube);
+    this.#conditions = conditionsIn(pod.status);
+    this.#startedAt = pod.status.startTime === undefined ? Date.now() : Date.parse(pod.status.startTime);
+  }
+
+  get pod(): Pod {
+    return this.#pod;
+  }
+
+  runner(container: string): ContainerRunner | undefined {
+    return this.#runners.find(({ name }) => name === container);
+  }
+
+  update(pod: Pod): void {
+    this.#pod = pod;
+    this.#isConfirmed = true;
+    this.#references = referencesOf(pod);
+    this.#waker.wake();
+  }
+
+  /** The API no longer has it. */
+  gone(): void {
+    this.#isGone = true;
+    this.#waker.wake();
+  }
+
+  /** A ConfigMap or Secret has changed. */
+  referenceChanged(reference: string): void {
+    if (!this.#references.has(reference)) return;
+    if (this.#volumes === 'current') this.#volumes = 'stale';
+    this.#retryAt.clear();
+    this.#waker.wake();
+  }
+
+  /** Ends all processes and leaves the pod in the API; {@link run} then returns. */
+  close(): void {
+    this.#isClosing = true;
+    this.#waker.wake();
+  }
+
+  /** Z1. Says whether the pod is over, or only the node. */
+  async run(): Promise<'over' | 'closed'> {
+    for (;;) {
+      let waitMs: number;
+      try {
+        if (this.#runners.length === 0) await this.#open();
+        waitMs = await this.#sync(Date.now());
+      } catch (error) {
+        // Z3
+        this.#context.log.warn({ pod: this.#name, error: problemOf(error) }, 'will try again');
+        waitMs = troubleRetryMs;
+      }
+      if (this.#isDone) return this.#isGone || !this.#isClosing ? 'over' : 'closed';
+      await this.#waker.wait(waitMs);
+    }
+  }
+
+  async #open(): Promise<void> {
+    const { spec } = this.#pod;
+    await mkdir(this.#dir, { recursive: true, mode: 0o700 });
+    await writeFileAtomic(join(this.#dir, 'pod.json'), JSON.stringify(this.#pod));
+    const open = (container: Container, isInit: boolean) =>
+      ContainerRunner.open({
+        dir: join(this.#dir, 'containers', container.name),
+        runIdPrefix: this.uid,
+        container,
+        isInit,
+        backoff: this.#context.backoff,
+        maxLogBytes: this.#context.maxLogBytes,
+        known: knownStatusOf(this.#pod, container.name, isInit),
+        graceMs: spec.terminationGracePeriodSeconds * 1000,
+        onChange: () => this.#waker.wake(),
+        onEvent: (event) => this.#context.event(this.#pod, event),
+      });
+    const runners = [
+      ...(await Promise.all(spec.initContainers.map((container) => open(container, true)))),
+      ...(await Promise.all(spec.containers.map((container) => open(container, false)))),
+    ];
+    this.#runners.push(...runners);
+  }
+
+  /** One look and what follows from it. Returns how long nothing needs to be looked at. */
+  async #sync(now: number): Promise<number> {
+    for (const runner of this.#runners) await runner.tick(now, this.#target(runner));
+    if (this.#isGone || this.#pod.metadata.deletionTimestamp !== undefined) return await this.#end(now);
+    if (this.#isClosing) return await this.#shutDown(now);
+    if (!this.#isConfirmed) return lookEveryMs;
+    if (isFinal(this.#pod.status.phase)) return await this.#settle(now);
+    return await this.#advance(now);
+  }
+
+  async #advance(now: number): Promise<number> {
+    const { nodeName, addresses } = this.#context;
+    this.#placement ??= { nodeName, hostIP: '127.0.0.1', podIP: await addresses.addressOf(this.uid) };
+    const { activeDeadlineSeconds } = this.#pod.spec;
+    const deadline = activeDeadlineSeconds === undefined ? Infinity : this.#startedAt + activeDeadlineSeconds * 1000;
+    if (now >= deadline) {
+      const message = 'Pod was active on the node longer than the specified deadline';
+      this.#verdict = { reason: 'DeadlineExceeded', message };
+      await this.#post('Failed', now);
+      return await this.#settle(now);
+    }
+    const plan = planPod(this.#views(), this.#pod.spec.restartPolicy, now);
+    const hasVolumes = await this.#volumesReady(now);
+    const due = plan.start.filter((name) => now >= (this.#retryAt.get(name) ?? 0));
+    if (hasVolumes) for (const name of due) await this.#start(name, now);
+    // Started containers have a state to tell at once.
+    for (const runner of this.#runners) await runner.tick(now, this.#target(runner));
+    const after = planPod(this.#views(), this.#pod.spec.restartPolicy, now);
+    await this.#post(after.phase, now);
+    return this.#nextLook(now, [after.wakeAt, deadline, this.#tokens.renewAt, ...this.#retryAt.values()]);
+  }
+
+  #nextLook(now: number, times: readonly (number | undefined)[]): number {
+    const active = this.#runners.some((runner) => runner.isActive) ? now + lookEveryMs : undefined;
+    const due = [...times, active].filter((time) => time !== undefined && time > now);
+    return Math.max(10, Math.min(idleMs, ...due.map((time) => (time ?? 0) - now)));
+  }
+
+  #views() {
+    return this.#runners.map((runner) => ({
+      name: runner.name,
+      isInit: runner.options.isInit,
+      run: runner.run,
+      notBefore: runner.notBefore,
+    }));
+  }
+
+  async #start(name: string, now: number): Promise<void> {
+    const runner = this.runner(name);
+    if (!runner) return;
+    this.#retryAt.set(name, now + faultRetryMs);
+    await runner.start(async () => await containerCommand(await this.#commandContext(runner.options.container)), now);
+    if (!runner.fault) this.#retryAt.delete(name);
+  }
+
+  // -- volumes and environment ------------------------------------------------------------------------------------
+
+  /** A pod starts with all its volumes; later changes are followed, and what fails then is tried again. */
+  async #volumesReady(now: number): Promise<boolean> {
+    const renewAt = this.#tokens.renewAt;
+    if (renewAt !== undefined && now >= renewAt && this.#volumes === 'current') this.#volumes = 'stale';
+    if (this.#volumes === 'current') return true;
+    if (now < (this.#retryAt.get(volumesKey) ?? 0)) return this.#volumes === 'stale';
+    try {
+      for (const volume of this.#pod.spec.volumes) {
+        await writeVolume(this.#volumeDir(volume.name), volume, {
+          pod: this.#pod,
+          placement: this.#requirePlacement(),
+          lookup: this.#lookup,
+          token: (audience, seconds) => this.#tokens.token(this.#pod, audience, seconds, now),
+        });
+      }
+      this.#volumes = 'current';
+      this.#retryAt.delete(volumesKey);
+      return true;
+    } catch (error) {
+      this.#retryAt.set(volumesKey, now + faultRetryMs);
+      const fault = error instanceof ContainerFault ? error : new ContainerFault('ContainerCreating', problemOf(error));
+      for (const runner of this.#runners) if (!runner.isActive) runner.setFault(fault);
+      return this.#volumes === 'stale';
+    }
+  }
+
+  #lookup: Lookup = (kind, name) => this.#context.sources.read(kind, this.#pod.metadata.namespace, name);
+
+  #volumeDir(volume: string): string {
+    return join(this.#dir, 'volumes', volume);
+  }
+
+  async #commandContext(container: Container): Promise<CommandContext> {
+    return {
+      pod: this.#pod,
+      container,
+      env: await resolveEnv(this.#pod, container, this.#requirePlacement(), this.#lookup),
+      mounts: mountsOf(container, (volume) => this.#volumeDir(volume)),
+      shimDir: this.#context.shimDir,
+      homeDir: join(this.#dir, 'work'),
+      hostEnv: this.#context.hostEnv,
+    };
+  }
+
+  #target(runner: ContainerRunner): ProbeTarget | undefined {
+    if (!this.#placement) return undefined;
+    const { container } = runner.options;
+    return {
+      container,
+      podIP: this.#placement.podIP,
+      command: async (argv) => await commandOf(argv, await this.#commandContext(container)),
+    };
+  }
+
+  #requirePlacement(): Placement {
+    if (!this.#placement) throw new TypeError('a pod has its address before its containers');
+    return this.#placement;
+  }
+
+  // -- the end ----------------------------------------------------------------------------------------------------
+
+  /** Z2. */
+  async #end(now: number): Promise<number> {
+    const { deletionGracePeriodSeconds } = this.#pod.metadata;
+    const seconds = deletionGracePeriodSeconds ?? this.#pod.spec.terminationGracePeriodSeconds;
+    if (await this.#stopAll(Math.max(1, seconds) * 1000, now)) return lookEveryMs;
+    if (!this.#isGone) {
+      if (this.#runners.some((runner) => runner.run)) await this.#post(this.#finalPhase(), now);
+      await this.#deleteObject();
+    }
+    await rm(this.#dir, { recursive: true, force: true });
+    await this.#context.addresses.release(this.uid);
+    this.#finish();
+    return idleMs;
+  }
+
+  async #shutDown(now: number): Promise<number> {
+    for (const runner of this.#runners) await runner.markInterrupted();
+    const graceMs = Math.min(this.#pod.spec.terminationGracePeriodSeconds * 1000, this.#context.shutdownGraceMs);
+    if (await this.#stopAll(graceMs, now)) return lookEveryMs / 4;
+    if (this.#isConfirmed && this.#placement && !isFinal(this.#pod.status.phase)) {
+      // The API may be on its way down, too; the next start of the node tells the same.
+      const { phase } = planPod(this.#views(), this.#pod.spec.restartPolicy, now);
+      await this.#post(phase, now).catch((error: unknown) => {
+        this.#context.log.warn({ pod: this.#name, error: problemOf(error) }, 'last status not written');
+      });
+    }
+    this.#finish();
+    return idleMs;
+  }
+
+  /** X3: a final pod keeps its directory, for its logs, and nothing else. */
+  async #settle(now: number): Promise<number> {
+    const graceMs = this.#pod.spec.terminationGracePeriodSeconds * 1000;
+    return (await this.#stopAll(graceMs, now)) ? lookEveryMs : idleMs;
+  }
+
+  /** Says whether something still runs. */
+  async #stopAll(graceMs: number, now: number): Promise<boolean> {
+    for (const runner of this.#runners) {
+      runner.stop(graceMs, now, `Stopping container ${runner.name}`, this.#target(runner));
+      await runner.tick(now, this.#target(runner));
+    }
+    return this.#runners.some((runner) => runner.isActive);
+  }
+
+  #finalPhase(): Phase {
+    const held = this.#pod.status.phase;
+    if (held === 'Succeeded' || held === 'Failed') return held;
+    return planPod(this.#views(), 'Never', 0).phase === 'Succeeded' ? 'Succeeded' : 'Failed';
+  }
+
+  async #deleteObject(): Promise<void> {
+    const { name, namespace, uid } = this.#pod.metadata;
+    const path = `/api/v1/namespaces/${namespace}/pods/${name}`;
+    const body = { apiVersion: 'v1', kind: 'DeleteOptions', gracePeriodSeconds: 0, preconditions: { uid } };
+    try {
+      await this.#context.kube.json({ method: 'DELETE', path, body });
+    } catch (error) {
+      if (!isNotFound(error) && !isConflict(error)) throw error;
+    }
+  }
+
+  #finish(): void {
+    for (const runner of this.#runners) runner.close();
+    this.#isDone = true;
+  }
+
+  // -- status -----------------------------------------------------------------------------------------------------
+
+  async #post(phase: Phase, now: number): Promise<void> {
+    const status = statusOf(
+      {
+        pod: this.#pod,
+        phase,
+        verdict: this.#verdict,
+        placement: this.#placement,
+        startedAt: this.#startedAt,
+        containers: this.#runners.map((runner) => ({
+          container: runner.options.container,
+          isInit: runner.options.isInit,
+          run: runner.run,
+          runId: runner.runId,
+          restarts: runner.restarts,
+          previous: runner.previousEnd,
+          fault: runner.fault,
+          backoffMs: runner.backoffMs,
+          isStarted: runner.isStarted,
+          isReady: runner.isReady,
+        })),
+      },
+      this.#conditions,
+      now,
+    );
+    this.#conditions = conditionsIn(status);
+    if ((await this.#status.write(this.#pod, status, now)) === 'podIsGone') this.#isGone = true;
+  }
+
+  get #name(): string {
+    return `${this.#pod.metadata.namespace}/${this.#pod.metadata.name}`;
+  }
+}
+
+function isFinal(phase: string | undefined): boolean {
+  return phase === 'Succeeded' || phase === 'Failed';
+}
