@@ -1,0 +1,87 @@
+/** The example pipeline of `npm start`: applied, watched and deleted through the Kubernetes API, as kubectl would. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { parseDocument } from 'yaml';
+import { storedPipeline, type StoredPipeline } from '../client/wire.ts';
+import { changes } from '../cli/progress.ts';
+import { mr } from '../crds/errors.ts';
+import { apiVersion, labels, plural } from '../crds/names.ts';
+import { requestApi, type ApiAccess } from '../deploy/local/parts/kubernetes/request.ts';
+
+export interface Example {
+  readonly name: string;
+  /** Table of its sink. */
+  readonly table: string;
+  readonly clickhouseUrl: string;
+}
+
+const file = join(import.meta.dirname, '../examples/first-pipeline.yaml');
+const path = (name: string) => `/apis/${apiVersion}/namespaces/default/${plural}/${name}`;
+const pollMs = 250;
+
+/** Server-side apply of examples/first-pipeline.yaml, with what may differ on this machine filled in. */
+export async function applyExample(access: ApiAccess, { name, table, clickhouseUrl }: Example): Promise<void> {
+  const document = parseDocument(await readFile(file, 'utf8'));
+  document.setIn(['metadata', 'name'], name);
+  document.setIn(['spec', 'sinks', 0, 'clickhouse', 'url'], clickhouseUrl);
+  document.setIn(['spec', 'sinks', 0, 'clickhouse', 'table'], table);
+  const answer = await requestApi(access, 'PATCH', `${path(name)}?fieldManager=npm-start&force=true`, {
+    type: 'application/apply-patch+yaml',
+    text: document.toString(),
+  });
+  if (answer.status !== 200 && answer.status !== 201) {
+    throw mr('MR_KUBERNETES_REFUSED', { object: `Pipeline ${name}`, problem: answer.body });
+  }
+}
+
+export async function readExample(access: ApiAccess, name: string): Promise<StoredPipeline | undefined> {
+  const answer = await requestApi(access, 'GET', path(name));
+  if (answer.status === 404) return undefined;
+  if (answer.status !== 200) {
+    throw mr('MR_KUBERNETES_REFUSED', { object: `Pipeline ${name}`, problem: answer.body });
+  }
+  return storedPipeline.parse(JSON.parse(answer.body));
+}
+
+/** Says what changes in its status until `done`, which is asked after each look. */
+export async function followExample(
+  access: ApiAccess,
+  name: string,
+  options: {
+    readonly until: (pipeline: StoredPipeline | undefined) => boolean | Promise<boolean>;
+    readonly say: (line: string) => void;
+    readonly signal: AbortSignal;
+  },
+): Promise<void> {
+  let before: StoredPipeline['status'];
+  for (;;) {
+    const pipeline = await readExample(access, name);
+    if (pipeline) for (const line of changes(before, pipeline.status)) options.say(`  ${line}`);
+    before = pipeline?.status;
+    if (await options.until(pipeline)) return;
+    await delay(pollMs, undefined, { signal: options.signal });
+  }
+}
+
+/** Asks for deletion; false when there is none. It is gone when its teardown has run. */
+export async function deleteExample(access: ApiAccess, name: string): Promise<boolean> {
+  const answer = await requestApi(access, 'DELETE', path(name));
+  if (answer.status === 404) return false;
+  if (answer.status === 200 || answer.status === 202) return true;
+  throw mr('MR_KUBERNETES_REFUSED', { object: `Pipeline ${name}`, problem: answer.body });
+}
+
+/** Kinds and names of what still carries the pipeline's label, to show that teardown leaves nothing. */
+export async function leftOf(access: ApiAccess, uid: string): Promise<readonly string[]> {
+  const selector = `labelSelector=${encodeURIComponent(`${labels.pipelineUid}=${uid}`)}`;
+  const lists = ['api/v1/namespaces', 'api/v1/pods', 'api/v1/secrets', 'api/v1/configmaps', 'apis/apps/v1/deployments'];
+  const left: string[] = [];
+  for (const list of lists) {
+    const answer = await requestApi(access, 'GET', `/${list}?${selector}`, undefined);
+    for (const [, name = ''] of answer.body.matchAll(/"metadata":\{"name":"([^"]+)"/g)) {
+      left.push(`${list.split('/').at(-1) ?? ''}/${name}`);
+    }
+  }
+  return left;
+}

@@ -1,0 +1,3 @@
+/** Which files are tests. `*.unit.test.ts` need no server; the others start the real parts that they need. */
+export const allTests = 'test/**/*.test.ts';
+export const unitTests = 'test/**/*.unit.test.ts';
