@@ -174,6 +174,48 @@ export const errorTable = {
     'The user of source "{source}" may not do this at {server}: {problem}.',
     'Grant it (Kafka: Read and Describe on the topic); Millrace retries by itself.',
   ),
+  MR_RECORDS_PATH: row(
+    'refuse',
+    404,
+    'Records are taken by POST {path}, not by {method} {asked}.',
+    'Correct the method and the path.',
+  ),
+  MR_RECORDS_UNAUTHORIZED: row(
+    'refuse',
+    401,
+    'The request must carry the token of source "{source}".',
+    'Send it as `Authorization: Bearer <token>`.',
+  ),
+  MR_RECORDS_MEDIA_TYPE: row(
+    'refuse',
+    415,
+    'The body is {actual}, but must be application/json or application/x-ndjson.',
+    'Set Content-Type to what the body is, and send it without Content-Encoding.',
+  ),
+  MR_RECORDS_TOO_LARGE: row(
+    'refuse',
+    413,
+    'The body has more than {limit} bytes: {why}.',
+    'Send fewer records at once.',
+  ),
+  MR_RECORDS_INVALID: row(
+    'refuse',
+    400,
+    'No record of the request is taken: {problem}.',
+    'Correct it and send it again.',
+  ),
+  MR_RECORDS_BUSY: row(
+    'retry',
+    429,
+    'Source "{source}" takes no records now: {why}.',
+    'Send the same request again after the time in Retry-After.',
+  ),
+  MR_RECORDS_NO_SLOT: row(
+    'retry',
+    503,
+    'Source "{source}" takes no records at this pod: {why}.',
+    'Send the same request again after the time in Retry-After, with the same Idempotency-Key if it had one.',
+  ),
   MR_SOURCE_UNREADABLE: row(
     'retry',
     500,

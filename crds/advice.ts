@@ -1,0 +1,50 @@
+/** What is valid but probably not meant: warnings of lint. */
+import { mr } from './errors.ts';
+import { displayPath, type Issue, type IssuePath } from './issue.ts';
+import { toJson } from './json.ts';
+import type { PipelineSpec } from './pipeline.ts';
+import { membersOf, sinkKinds, sourceKinds } from './unions.ts';
+import type { Json } from './value.ts';
+
+export function adviceFor(spec: PipelineSpec): readonly Issue[] {
+  return [
+    ...spec.sources.flatMap((source, i) => plainSecrets(source, ['spec', 'sources', i], sourceKinds)),
+    ...spec.sinks.flatMap((sink, i) => plainSecrets(sink, ['spec', 'sinks', i], sinkKinds)),
+    ...unrouted(spec),
+  ];
+}
+
+const secretField = /^(password|token|key|secret|passphrase)$/i;
+
+/** A password in the spec can be read by everyone who may read the resource. */
+function plainSecrets(value: object, path: IssuePath, kinds: readonly string[]): readonly Issue[] {
+  return membersOf(value, kinds).flatMap(({ kind, config }) =>
+    textFields(toJson(config), [...path, kind]).flatMap(plain),
+  );
+}
+
+function plain([path, text]: readonly [IssuePath, string]): readonly Issue[] {
+  if (!secretField.test(String(path.at(-1))) || text.includes('$(')) return [];
+  return [warning(path, 'is readable in the resource; put it into a Secret and write $(secret:NAME/KEY)')];
+}
+
+function textFields(value: Json, path: IssuePath): readonly (readonly [IssuePath, string])[] {
+  if (typeof value === 'string') return [[path, value]];
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, member]: [string, Json]) => textFields(member, [...path, key]));
+}
+
+/** When every sink has `when`, records that match none go nowhere. */
+function unrouted({ sinks }: PipelineSpec): readonly Issue[] {
+  if (sinks.some(({ when, otherwise }) => when === undefined || otherwise)) return [];
+  return [
+    warning(
+      ['spec', 'sinks'],
+      'drops records for which no `when` is true; a last sink with `otherwise: true` takes them',
+    ),
+  ];
+}
+
+function warning(path: IssuePath, problem: string): Issue {
+  return { severity: 'warning', path, error: mr('MR_SPEC_INVALID', { path: displayPath(path), problem }) };
+}

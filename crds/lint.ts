@@ -1,0 +1,107 @@
+/**
+ * One lint for the CLI, the API and everyone else: the same issues, with the same words.
+ *
+ * N1  Never throws, whatever the value is.
+ * N2  An error means that the API server or `compile` would refuse; everything else is a warning.
+ * N3  Pure: no cluster, no network, no file.
+ */
+import { pipelineObjectSchema } from './crd.ts';
+import { mr, type ErrorCode } from './errors.ts';
+import { jsonPointer, type Issue, type IssuePath } from './issue.ts';
+import { adviceFor } from './advice.ts';
+import { pipelineSchema, type Pipeline } from './pipeline.ts';
+import { ruleIssues } from './rules.ts';
+import { schemaIssues } from './schema-issues.ts';
+import { placesIn, type Place } from './yaml-places.ts';
+
+export interface LintIssue {
+  readonly severity: 'error' | 'warning';
+  readonly code: ErrorCode;
+  /** JSON pointer into the document. */
+  readonly path: string;
+  readonly message: string;
+  /** What was probably meant: a word to put in place of the one at the position. */
+  readonly suggestion?: string;
+  /** From 1. */
+  readonly line?: number;
+  /** From 1. */
+  readonly column?: number;
+  /** Column after the last character, when the place is within one line. */
+  readonly endColumn?: number;
+}
+
+/** Issues of a pipeline that was parsed already. */
+export function lint(value: unknown): LintIssue[] {
+  return findIssues(value).map((issue) => published(issue));
+}
+
+/** Issues of a text with one or more pipelines, YAML or JSON. `file` is its name, for messages about the whole text. */
+export function lintText(text: string, file: string): LintIssue[] {
+  const { documents, broken } = placesIn(text);
+  if (documents.length === 0 && broken.length === 0) {
+    return [published(whole(`there is no pipeline in ${file}`), { line: 1, column: 1 })];
+  }
+  return [
+    ...broken.map(({ problem, place }) => published(whole(problem), place)),
+    ...documents.flatMap(({ value, placeOf }) => findIssues(value).map((issue) => published(issue, placeOf(issue)))),
+  ].sort((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
+}
+
+function findIssues(value: unknown): readonly Issue[] {
+  const checked = pipelineSchema.safeParse(value);
+  if (checked.success) return withRules(checked.data);
+  const found = schemaIssues(checked.error.issues, value, objectSchema());
+  const known = pipelineSchema.safeParse(withoutUnknown(value, found));
+  return known.success ? [...found, ...withRules(known.data)] : found;
+}
+
+function withRules({ spec }: Pipeline): readonly Issue[] {
+  return [...ruleIssues(spec), ...adviceFor(spec)];
+}
+
+let schema: ReturnType<typeof pipelineObjectSchema> | undefined;
+
+function objectSchema() {
+  schema ??= pipelineObjectSchema();
+  return schema;
+}
+
+/** The value without the fields that are not known, so that the rules can look at the rest. */
+function withoutUnknown(value: unknown, issues: readonly Issue[]): unknown {
+  const unknown = new Set(
+    issues.flatMap(({ error, path }) => (error.code === 'MR_SPEC_UNKNOWN_FIELD' ? [jsonPointer(path)] : [])),
+  );
+  return unknown.size === 0 ? value : copyWithout(value, [], unknown);
+}
+
+function copyWithout(value: unknown, path: IssuePath, unknown: ReadonlySet<string>): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map((member, i) => copyWithout(member, [...path, i], unknown));
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, member]) => {
+      const at = [...path, key];
+      return unknown.has(jsonPointer(at)) ? [] : [[key, copyWithout(member, at, unknown)] as const];
+    }),
+  );
+}
+
+function whole(problem: string): Issue {
+  return { severity: 'error', path: [], error: mr('MR_SPEC_INVALID', { path: 'the document', problem }) };
+}
+
+function published({ severity, path, error, suggestion }: Issue, place?: Place): LintIssue {
+  return {
+    severity,
+    code: error.code,
+    path: jsonPointer(path),
+    message: messageOf(error.message, error.code, error.fix),
+    ...(suggestion === undefined ? {} : { suggestion }),
+    ...place,
+  };
+}
+
+/** The sentence without the code, and the hint where it says more than "correct it". */
+function messageOf(message: string, code: ErrorCode, fix: string): string {
+  const sentence = message.slice(code.length + 2);
+  return code === 'MR_SPEC_INVALID' || fix.startsWith('Correct ') ? sentence : `${sentence} ${fix}`;
+}

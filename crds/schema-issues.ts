@@ -1,0 +1,144 @@
+/** What zod finds, in our words: what must be, what is, and what was probably meant. */
+import type { z } from 'zod';
+import { closest } from './closest.ts';
+import type { SchemaNode } from './crd-schema.ts';
+import { mr } from './errors.ts';
+import { displayPath, type Issue, type IssuePath } from './issue.ts';
+
+/** `value` is what was checked, `schema` what it was checked against. */
+export function schemaIssues(found: readonly z.core.$ZodIssue[], value: unknown, schema: SchemaNode): readonly Issue[] {
+  return found.flatMap((issue) => {
+    const path = plainPath(issue.path);
+    if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownField(path, key, schema));
+    if (issue.code === 'invalid_key') return issue.issues.flatMap((inner) => keyIssue(inner, path));
+    return [invalid(path, issue, value)];
+  });
+}
+
+function unknownField(path: IssuePath, field: string, schema: SchemaNode): Issue {
+  const known = Object.keys(nodeAt(schema, path)?.properties ?? {});
+  const suggestion = closest(field, known);
+  const hint =
+    suggestion === undefined
+      ? known.length === 0
+        ? 'Remove it.'
+        : `Known fields: ${known.join(', ')}.`
+      : `Did you mean "${suggestion}"?`;
+  return {
+    severity: 'error',
+    path: [...path, field],
+    isAboutKey: true,
+    error: mr('MR_SPEC_UNKNOWN_FIELD', { path: displayPath(path), field, hint }),
+    ...(suggestion === undefined ? {} : { suggestion }),
+  };
+}
+
+function invalid(path: IssuePath, issue: z.core.$ZodIssue, value: unknown): Issue {
+  const actual = valueAt(value, path);
+  const problem = actual === undefined ? 'is required' : problemOf(issue, actual);
+  const suggestion = suggestionFor(issue, actual);
+  return {
+    severity: 'error',
+    path,
+    error: mr('MR_SPEC_INVALID', {
+      path: displayPath(path),
+      problem: suggestion === undefined ? problem : `${problem}; did you mean "${suggestion}"?`,
+    }),
+    ...(suggestion === undefined ? {} : { suggestion }),
+  };
+}
+
+function keyIssue(issue: z.core.$ZodIssue, path: IssuePath): readonly Issue[] {
+  const key = path.at(-1);
+  return [
+    {
+      severity: 'error',
+      path,
+      isAboutKey: true,
+      error: mr('MR_SPEC_INVALID', { path: displayPath(path), problem: `as a name, ${problemOf(issue, key)}` }),
+    },
+  ];
+}
+
+function problemOf(issue: z.core.$ZodIssue, actual: unknown): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return `must be ${article(issue.expected)}, but is ${describe(actual)}`;
+    case 'invalid_value':
+      return `must be ${oneOf(issue.values)}, but is ${describe(actual)}`;
+    case 'too_small':
+      return `must ${sizeWord(issue.origin)} at least ${issue.minimum}${unitOf(issue.origin)}, but ${sizeOf(actual)}`;
+    case 'too_big':
+      return `must ${sizeWord(issue.origin)} at most ${issue.maximum}${unitOf(issue.origin)}, but ${sizeOf(actual)}`;
+    case 'invalid_format':
+      return issue.format === 'regex' && issue.pattern !== undefined
+        ? `must match ${issue.pattern}, but is ${describe(actual)}`
+        : `must be a valid ${issue.format}, but is ${describe(actual)}`;
+    default:
+      return issue.message;
+  }
+}
+
+/** A slip in one of a few words: `running` for `Running`. */
+function suggestionFor(issue: z.core.$ZodIssue, actual: unknown): string | undefined {
+  if (issue.code !== 'invalid_value' || typeof actual !== 'string') return undefined;
+  return closest(actual, issue.values.map(String));
+}
+
+function oneOf(values: readonly unknown[]): string {
+  const words = values.map((value) => `"${String(value)}"`);
+  return words.length === 1 ? words.join('') : `one of ${words.join(', ')}`;
+}
+
+function article(expected: string): string {
+  const names: Readonly<Record<string, string>> = {
+    array: 'a list',
+    object: 'an object',
+    record: 'an object',
+    int: 'a whole number',
+    boolean: 'true or false',
+    string: 'text',
+  };
+  return names[expected] ?? `a ${expected}`;
+}
+
+const shownLength = 60;
+
+function describe(value: unknown): string {
+  if (value === null) return 'empty';
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object') return 'an object';
+  if (typeof value !== 'string') return String(value);
+  return `"${value.length > shownLength ? `${value.slice(0, shownLength)}…` : value}"`;
+}
+
+function sizeWord(origin: string): string {
+  return origin === 'number' || origin === 'int' ? 'be' : 'have';
+}
+
+function unitOf(origin: string): string {
+  if (origin === 'string') return ' characters';
+  return origin === 'array' || origin === 'set' ? ' items' : origin === 'object' ? ' entries' : '';
+}
+
+function sizeOf(actual: unknown): string {
+  return typeof actual === 'string' || Array.isArray(actual) ? `has ${actual.length}` : `is ${describe(actual)}`;
+}
+
+function plainPath(path: readonly PropertyKey[]): IssuePath {
+  return path.map((key) => (typeof key === 'number' ? key : String(key)));
+}
+
+function valueAt(value: unknown, path: IssuePath): unknown {
+  return path.reduce<unknown>(
+    (at, key) => (typeof at === 'object' && at !== null ? Object.getOwnPropertyDescriptor(at, key)?.value : undefined),
+    value,
+  );
+}
+
+function nodeAt(schema: SchemaNode, path: IssuePath): SchemaNode | undefined {
+  return path.reduce<SchemaNode | undefined>(
+    (node, key) => (typeof key === 'number' ? node?.items : (node?.properties?.[key] ?? node?.additionalProperties)),
+    schema,
+  );
+}
