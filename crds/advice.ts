@@ -2,14 +2,14 @@
 import { mr } from './errors.ts';
 import { displayPath, type Issue, type IssuePath } from './issue.ts';
 import { toJson } from './json.ts';
-import type { PipelineSpec } from './pipeline.ts';
+import type { SpecParts } from './spec-parts.ts';
 import { membersOf, sinkKinds, sourceKinds } from './unions.ts';
 import type { Json } from './value.ts';
 
-export function adviceFor(spec: PipelineSpec): readonly Issue[] {
+export function adviceFor(spec: SpecParts): readonly Issue[] {
   return [
-    ...spec.sources.flatMap((source, i) => plainSecrets(source, ['spec', 'sources', i], sourceKinds)),
-    ...spec.sinks.flatMap((sink, i) => plainSecrets(sink, ['spec', 'sinks', i], sinkKinds)),
+    ...spec.sources.flatMap((source, i) => (source ? plainSecrets(source, ['spec', 'sources', i], sourceKinds) : [])),
+    ...spec.sinks.flatMap((sink, i) => (sink ? plainSecrets(sink, ['spec', 'sinks', i], sinkKinds) : [])),
     ...unrouted(spec),
   ];
 }
@@ -35,8 +35,8 @@ function textFields(value: Json, path: IssuePath): readonly (readonly [IssuePath
 }
 
 /** When every sink has `when`, records that match none go nowhere. */
-function unrouted({ sinks }: PipelineSpec): readonly Issue[] {
-  if (sinks.some(({ when, otherwise }) => when === undefined || otherwise)) return [];
+function unrouted({ sinks }: SpecParts): readonly Issue[] {
+  if (sinks.length === 0 || sinks.some((sink) => sink?.when === undefined || sink.otherwise)) return [];
   return [
     warning(
       ['spec', 'sinks'],

@@ -5,9 +5,10 @@ import type { SourceSpec } from './pipeline.ts';
 import type { FieldShape } from './plan.ts';
 
 /** Known when every source has a schema; a field has a type when all sources that have it agree. */
-export function knownFields(sources: readonly SourceSpec[]): KnownFields {
+export function knownFields(sources: readonly (SourceSpec | undefined)[]): KnownFields {
   const known = new Map<string, string>();
-  for (const { schema } of sources) {
+  for (const source of sources) {
+    const schema = source?.schema;
     if (schema === undefined) return null;
     for (const field of schema) {
       const type = celType(field);
@@ -16,7 +17,7 @@ export function knownFields(sources: readonly SourceSpec[]): KnownFields {
     }
   }
   for (const name of known.keys()) {
-    if (!sources.every(({ schema }) => schema?.some((field) => field.name === name))) known.set(name, 'dyn');
+    if (!sources.every((source) => source?.schema?.some((field) => field.name === name))) known.set(name, 'dyn');
   }
   return known;
 }

@@ -9,9 +9,10 @@ import { pipelineObjectSchema } from './crd.ts';
 import { mr, type ErrorCode } from './errors.ts';
 import { jsonPointer, type Issue, type IssuePath } from './issue.ts';
 import { adviceFor } from './advice.ts';
-import { pipelineSchema, type Pipeline } from './pipeline.ts';
+import { pipelineSchema } from './pipeline.ts';
 import { ruleIssues } from './rules.ts';
 import { schemaIssues } from './schema-issues.ts';
+import { partsOf, type SpecParts } from './spec-parts.ts';
 import { placesIn, type Place } from './yaml-places.ts';
 
 export interface LintIssue {
@@ -49,13 +50,13 @@ export function lintText(text: string, file: string): LintIssue[] {
 
 function findIssues(value: unknown): readonly Issue[] {
   const checked = pipelineSchema.safeParse(value);
-  if (checked.success) return withRules(checked.data);
+  if (checked.success) return withRules(checked.data.spec);
   const found = schemaIssues(checked.error.issues, value, objectSchema());
-  const known = pipelineSchema.safeParse(withoutUnknown(value, found));
-  return known.success ? [...found, ...withRules(known.data)] : found;
+  const parts = partsOf(withoutUnknown(value, found));
+  return parts === undefined ? found : [...found, ...withRules(parts)];
 }
 
-function withRules({ spec }: Pipeline): readonly Issue[] {
+function withRules(spec: SpecParts): readonly Issue[] {
   return [...ruleIssues(spec), ...adviceFor(spec)];
 }
 

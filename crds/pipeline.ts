@@ -49,7 +49,7 @@ const fieldShape = z
   })
   .describe('One field of the records.');
 
-const sourceSpec = z
+export const sourceSpec = z
   .strictObject({
     name: nameField('Name of the source'),
     ...members(connectors, 'source'),
@@ -74,7 +74,7 @@ const sourceSpec = z
   })
   .describe('Where records come from. Exactly one connector is given.');
 
-const stepSpec = z
+export const stepSpec = z
   .strictObject({
     name: nameField('Name of the step'),
     ...members(transforms, 'spec'),
@@ -84,7 +84,7 @@ const stepSpec = z
   })
   .describe('What happens to each record. Exactly one kind of step is given.');
 
-const sinkSpec = z
+export const sinkSpec = z
   .strictObject({
     name: nameField('Name of the sink'),
     ...members(connectors, 'sink'),

@@ -18,15 +18,16 @@ import { mr } from './errors.ts';
 import { displayPath, type Issue, type IssuePath } from './issue.ts';
 import { toJson } from './json.ts';
 import { knownFields } from './known-fields.ts';
-import type { PipelineSpec, SinkSpec, SourceSpec, StepSpec } from './pipeline.ts';
+import type { SinkSpec, SourceSpec, StepSpec } from './pipeline.ts';
+import type { SpecParts } from './spec-parts.ts';
 import { membersOf, sinkKinds, sourceKinds, stepKinds } from './unions.ts';
 
-/** Everything wrong with or odd about a spec that fits the schema. */
-export function ruleIssues(spec: PipelineSpec): readonly Issue[] {
+/** Everything that these rules find in the parts of a spec that fit the schema. */
+export function ruleIssues(spec: SpecParts): readonly Issue[] {
   return [
-    ...spec.sources.flatMap((source, i) => sourceIssues(source, ['spec', 'sources', i])),
-    ...spec.steps.flatMap((step, i) => oneMember(step, ['spec', 'steps', i], stepKinds)),
-    ...spec.sinks.flatMap((sink, i) => sinkIssues(sink, ['spec', 'sinks', i], spec)),
+    ...spec.sources.flatMap((source, i) => (source ? sourceIssues(source, ['spec', 'sources', i]) : [])),
+    ...spec.steps.flatMap((step, i) => (step ? oneMember(step, ['spec', 'steps', i], stepKinds) : [])),
+    ...spec.sinks.flatMap((sink, i) => (sink ? sinkIssues(sink, ['spec', 'sinks', i], spec.buffer.shards) : [])),
     ...duplicates(spec.sources, 'sources'),
     ...duplicates(spec.steps, 'steps'),
     ...duplicates(spec.sinks, 'sinks'),
@@ -43,9 +44,8 @@ function sourceIssues(source: SourceSpec, path: IssuePath): readonly Issue[] {
   return issues;
 }
 
-function sinkIssues(sink: SinkSpec, path: IssuePath, spec: PipelineSpec): readonly Issue[] {
+function sinkIssues(sink: SinkSpec, path: IssuePath, shards: number): readonly Issue[] {
   const issues = [...oneMember(sink, path, sinkKinds), ...referenceIssues(sink, path, sinkKinds)];
-  const { shards } = spec.buffer;
   if (sink.replicas > shards) {
     issues.push(
       invalid([...path, 'replicas'], `must be at most spec.buffer.shards (${shards}), but is ${sink.replicas}`),
@@ -79,22 +79,24 @@ function referenceIssues(value: object, path: IssuePath, kinds: readonly string[
   );
 }
 
-function duplicates(list: readonly { readonly name: string }[], of: string): readonly Issue[] {
-  return list.flatMap(({ name }, i) => {
-    const first = list.findIndex((other) => other.name === name);
+function duplicates(list: SpecParts['sources' | 'steps' | 'sinks'], of: string): readonly Issue[] {
+  return list.flatMap((item, i) => {
+    if (item === undefined) return [];
+    const { name } = item;
+    const first = list.findIndex((other) => other?.name === name);
     return first === i
       ? []
       : [invalid(['spec', of, i, 'name'], `must be unique, but spec.${of}[${first}] has the name "${name}", too`)];
   });
 }
 
-function routeIssues(sinks: readonly SinkSpec[]): readonly Issue[] {
+function routeIssues(sinks: SpecParts['sinks']): readonly Issue[] {
   return sinks.flatMap((sink, i) => {
     const path: IssuePath = ['spec', 'sinks', i, 'otherwise'];
-    if (!sink.otherwise) return [];
+    if (sink?.otherwise !== true) return [];
     if (i < sinks.length - 1) return [invalid(path, 'must be on the last sink only')];
     if (sink.when !== undefined) return [invalid(path, 'must not stand together with `when`')];
-    if (sinks.every(({ when }) => when === undefined)) {
+    if (sinks.every((other) => other !== undefined && other.when === undefined)) {
       return [
         { ...invalid(path, 'has no effect, because no sink before it has `when`'), severity: 'warning' as const },
       ];
@@ -103,16 +105,15 @@ function routeIssues(sinks: readonly SinkSpec[]): readonly Issue[] {
   });
 }
 
-function expressionIssues(spec: PipelineSpec): readonly Issue[] {
+function expressionIssues(spec: SpecParts): readonly Issue[] {
   const issues: Issue[] = [];
   let fields = knownFields(spec.sources);
   spec.steps.forEach((step, i) => {
-    const path: IssuePath = ['spec', 'steps', i];
-    issues.push(...stepExpressions(step, path, fields));
-    fields = fieldsAfter(step, fields);
+    if (step !== undefined) issues.push(...stepExpressions(step, ['spec', 'steps', i], fields));
+    fields = step === undefined ? null : fieldsAfter(step, fields);
   });
-  spec.sinks.forEach(({ when }, i) => {
-    if (when !== undefined) issues.push(...expressionAt(['spec', 'sinks', i, 'when'], when, true, fields));
+  spec.sinks.forEach((sink, i) => {
+    if (sink?.when !== undefined) issues.push(...expressionAt(['spec', 'sinks', i, 'when'], sink.when, true, fields));
   });
   return issues;
 }
