@@ -142,6 +142,7 @@ async function untilReady(
     }
     try {
       if (await ready()) return;
+      last = 'it answers, but is not ready';
     } catch (error) {
       last = problemOf(error);
     }

@@ -183,24 +183,25 @@ export const partDefinitions = {
     needs: ['definitions', 'nats', 'temporal'],
     ports: ['lifecycle-health'],
     binaries: [],
-    address: ({ ports }) => `health http://127.0.0.1:${ports['lifecycle-health']}`,
+    address: (context) => `health ${healthUrl(context, 'lifecycle')}`,
     launch: (context, onSpawn, logFile) =>
-      startOwn('lifecycle', context, onSpawn, logFile, context.ports['lifecycle-health']),
+      startOwn('lifecycle', context, onSpawn, logFile, `${healthUrl(context, 'lifecycle')}/health/ready`),
   },
   controller: {
     needs: ['definitions', 'nats', 'temporal'],
     ports: ['controller-health'],
     binaries: [],
-    address: ({ ports }) => `health http://127.0.0.1:${ports['controller-health']}`,
+    address: (context) => `health ${healthUrl(context, 'controller')}`,
     launch: (context, onSpawn, logFile) =>
-      startOwn('controller', context, onSpawn, logFile, context.ports['controller-health']),
+      startOwn('controller', context, onSpawn, logFile, `${healthUrl(context, 'controller')}/health/ready`),
   },
   api: {
     needs: ['definitions', 'nats', 'temporal'],
     ports: ['api'],
     binaries: [],
     address: ({ endpoints }) => endpoints.apiUrl,
-    launch: (context, onSpawn, logFile) => startOwn('api', context, onSpawn, logFile, context.ports.api),
+    launch: (context, onSpawn, logFile) =>
+      startOwn('api', context, onSpawn, logFile, `http://127.0.0.1:${context.ports.api}/readyz`),
   },
 } as const satisfies Record<string, PartDefinition>;
 
@@ -217,9 +218,8 @@ function startOwn(
   { endpoints, ports }: PartContext,
   onSpawn: (pid: number) => void,
   logFile: string,
-  port: number,
+  readyUrl: string,
 ): Promise<PartProcess> {
-  const listen = `127.0.0.1:${port}`;
   return startProcess({
     name,
     command: nodeCommand(),
@@ -232,13 +232,23 @@ function startOwn(
       MILLRACE_TEMPORAL_UI_URL: endpoints.temporalUiUrl,
       MILLRACE_IMAGE: image,
       MILLRACE_API_LISTEN: `127.0.0.1:${ports.api}`,
-      ...(name === 'api' ? {} : { MILLRACE_HEALTH_LISTEN: listen }),
+      ...(name === 'api' ? {} : { MILLRACE_HEALTH_LISTEN: `127.0.0.1:${ports[`${name}-health`]}` }),
     },
     logFile,
     onSpawn,
     graceMs: 15_000,
-    ready: () => answersOk(`http://${listen}/health/ready`),
+    ready: () => answersOk(readyUrl),
   });
+}
+
+function healthUrl({ ports }: PartContext, name: 'controller' | 'lifecycle'): string {
+  return `http://127.0.0.1:${ports[`${name}-health`]}`;
+}
+
+async function answersOk(url: string): Promise<boolean> {
+  const answer = await fetch(url, { signal: AbortSignal.timeout(2_000) });
+  if (answer.ok) return true;
+  throw new Error(`${url} answers ${answer.status}: ${(await answer.text()).slice(0, 500)}`);
 }
 
 /** Its certificate is self-signed, as the API server expects of a kubelet. */
@@ -262,10 +272,6 @@ async function isNodeReady(plane: PartContext['plane'], name: string): Promise<b
   if (answer.status !== 200) return false;
   const { conditions } = nodeObject.parse(JSON.parse(answer.body)).status;
   return conditions.some(({ type, status }) => type === 'Ready' && status === 'True');
-}
-
-async function answersOk(url: string): Promise<boolean> {
-  return (await fetch(url, { signal: AbortSignal.timeout(2_000) })).ok;
 }
 
 interface Restartable {
