@@ -1,0 +1,29 @@
+/**
+ * Finds the rows that a sink will never take, by writing halves.
+ *
+ * B1  A range is split at the same place each time, so that a repeated bisection writes the same sub-ranges: a sink that
+ *     remembers ranges stores each row once.
+ * B2  What is not the fault of a row is thrown on, and nothing is refused for it.
+ */
+
+export interface Refused<Problem> {
+  readonly row: number;
+  readonly problem: Problem;
+}
+
+/**
+ * Writes rows `from` to `to` (not included) with `write`, which resolves with the problem when a row in its range is at
+ * fault, and with null when the range is stored. Returns the rows at fault, in order.
+ */
+export async function bisect<Problem>(
+  from: number,
+  to: number,
+  write: (from: number, to: number) => Promise<Problem | null>,
+): Promise<readonly Refused<Problem>[]> {
+  const problem = await write(from, to);
+  if (problem === null) return [];
+  if (to - from === 1) return [{ row: from, problem }];
+  const middle = from + Math.floor((to - from) / 2);
+  const left = await bisect(from, middle, write);
+  return [...left, ...(await bisect(middle, to, write))];
+}

@@ -1,0 +1,32 @@
+/** A value that a column does not take. The row encoder adds the field's name and makes MR_RECORD_MISFIT of it. */
+import { ExactNumber, type RecordValue } from '../../crds/value.ts';
+
+export class Misfit extends Error {
+  override readonly name = 'Misfit';
+  readonly wanted: string;
+  readonly actual: string;
+
+  constructor(wanted: string, value: RecordValue | undefined) {
+    super();
+    this.wanted = wanted;
+    this.actual = describeValue(value);
+  }
+}
+
+const shownCharacters = 40;
+
+/** What a value is, for a person: its kind, and a scalar's beginning. */
+export function describeValue(value: RecordValue | undefined): string {
+  if (value === null) return 'null';
+  if (value === undefined) return 'missing';
+  if (typeof value === 'string') return `the text ${JSON.stringify(shortened(value))}`;
+  if (typeof value === 'boolean') return String(value);
+  if (typeof value === 'number' || typeof value === 'bigint' || value instanceof ExactNumber) {
+    return `the number ${shortened(String(value))}`;
+  }
+  return Array.isArray(value) ? 'an array' : 'an object';
+}
+
+function shortened(text: string): string {
+  return text.length <= shownCharacters ? text : `${text.slice(0, shownCharacters)}…`;
+}

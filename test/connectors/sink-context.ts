@@ -1,0 +1,46 @@
+/** What a stage hands to a sink, and records with nothing special about them. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { pino } from 'pino';
+import type { BatchId, Clock, ConnectorContext, RowBuffer, SinkSlot, SinkSlotId } from '../../connectors/connector.ts';
+import type { RecordMeta, RecordObject } from '../../crds/value.ts';
+
+const clock: Clock = {
+  now: () => Date.now(),
+  sleep: (ms, signal) => delay(ms, undefined, signal ? { signal } : {}),
+};
+
+export function sinkContext(name = 'warehouse'): ConnectorContext {
+  return {
+    name,
+    pipeline: { name: 'orders', namespace: 'shop', uid: 'uid-1', pid: 'orders-abcdef' },
+    log: pino({ level: 'silent' }),
+    clock,
+    bindAddress: '127.0.0.1',
+    signal: new AbortController().signal,
+  };
+}
+
+export const slotId: SinkSlotId = { pipelineUid: 'uid-1', stage: 'sink-warehouse', slot: 0 };
+
+export const meta: RecordMeta = {
+  source: 'orders',
+  topic: null,
+  partition: null,
+  offset: null,
+  key: null,
+  headers: {},
+  timestamp: 0,
+};
+
+/** A batch of the frames after `after` up to `to`. */
+export function batch(after: number, to: number): BatchId {
+  return { from: after + 1, to, after, token: `uid-1:sink-warehouse:0:${after + 1}-${to}` };
+}
+
+export function rowsOf(slot: SinkSlot, records: readonly RecordObject[]): RowBuffer {
+  const rows = slot.newRows();
+  for (const record of records) rows.add(record, meta);
+  return rows;
+}
+
+export const noSignal = new AbortController().signal;
