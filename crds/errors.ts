@@ -14,12 +14,18 @@
 export const errorTable = {
   // -- spec and lint ---------------------------------------------------------------------------------------------
   MR_SPEC_INVALID: row('refuse', 422, '{path}: {problem}.', 'Correct the field and apply again.'),
+  MR_SPEC_REFUSED: row(
+    'refuse',
+    422,
+    'Pipeline "{name}" is refused for {errors}: {problem}',
+    'Correct each and apply again.',
+  ),
   MR_SPEC_UNKNOWN_FIELD: row('refuse', 422, '{path}: unknown field "{field}".', '{hint}'),
   MR_SPEC_ONE_CONNECTOR: row(
     'refuse',
     422,
-    '{path} must name exactly one connector, but names {count} ({names}).',
-    'Keep one of: {known}.',
+    '{path} must name exactly one of {known}, but names {count} ({names}).',
+    'Keep one.',
   ),
   MR_SPEC_EXPRESSION: row('refuse', 422, '{path}: expression does not compile: {problem}.', '{hint}'),
 

@@ -1,0 +1,239 @@
+/**
+ * The HTTP side: takes requests in, checks them, gives each to an open slot in turn, answers when it is stored.
+ *
+ * H3  What is not stored is never answered with 202; what is refused was not taken, not even in part.
+ * H4  Bodies in memory are bounded by {@link inFlightMaxBytes}; beyond it, and while every slot is blocked, the answer
+ *     is 429 with Retry-After.
+ * H5  When it closes, new requests get 503, and those that were taken are answered.
+ */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { MillraceError, mr, problemOf } from '../../crds/errors.ts';
+import type { Clock } from '../connector.ts';
+import { JsonProblem } from './json-scan.ts';
+import { bodyForm, splitRecords, type Ranges } from './split.ts';
+import { messageIdOf, type Outcome } from './request-batch.ts';
+import type { HttpReader } from './reader.ts';
+
+export const inFlightMaxBytes = 64 * 2 ** 20;
+/** A request with Idempotency-Key must fit into one frame, and a frame into one message of NATS (1 MiB). */
+export const idempotentMaxBytes = 512 * 1024;
+const longestKey = 255;
+const retryAfterSeconds = 1;
+
+export interface DoorOptions {
+  readonly source: string;
+  readonly pid: string;
+  readonly path: string;
+  readonly maxBodyBytes: number;
+  readonly token: string | undefined;
+  readonly clock: Clock;
+}
+
+interface Request {
+  readonly body: Uint8Array;
+  readonly ranges: Ranges;
+  readonly messageId: string | undefined;
+}
+
+export class Door {
+  private readonly options: DoorOptions;
+  private readonly slots: HttpReader[] = [];
+  private readonly tokenDigest: Buffer | undefined;
+  private turn = 0;
+  private inFlightBytes = 0;
+  private isClosing = false;
+
+  constructor(options: DoorOptions) {
+    this.options = options;
+    this.tokenDigest = options.token === undefined ? undefined : digest(`Bearer ${options.token}`);
+  }
+
+  addSlot(reader: HttpReader): void {
+    this.slots.push(reader);
+  }
+
+  removeSlot(reader: HttpReader): void {
+    const at = this.slots.indexOf(reader);
+    if (at >= 0) this.slots.splice(at, 1);
+  }
+
+  stopTaking(): void {
+    this.isClosing = true;
+  }
+
+  /** The listener of the server. Rejects only for what is a defect of this code. */
+  async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const reserved = { bytes: 0 };
+    const refusal = this.refusalBeforeBody(request);
+    try {
+      if (refusal !== undefined) return this.refuse(request, response, refusal);
+      const taken = await this.receive(request, reserved);
+      const slot = this.nextSlot();
+      if (taken.ranges.start.length === 0) return answer(response, 202, { accepted: 0, ids: [] });
+      const outcome = await this.store(slot, taken);
+      this.report(request, response, taken, outcome);
+    } catch (error) {
+      if (error instanceof ClientGone) return;
+      this.refuse(request, response, asRefusal(error));
+    } finally {
+      this.inFlightBytes -= reserved.bytes;
+    }
+  }
+
+  // -- what is refused ---------------------------------------------------------------------------------------------
+
+  private refusalBeforeBody(request: IncomingMessage): MillraceError | undefined {
+    const { path, source } = this.options;
+    const { method = '', headers } = request;
+    const asked = (request.url ?? '').split('?')[0] ?? '';
+    if (asked !== path || method !== 'POST') return mr('MR_RECORDS_PATH', { path, method, asked });
+    if (!this.isAuthorized(headers.authorization)) return mr('MR_RECORDS_UNAUTHORIZED', { source });
+    const encoding = headers['content-encoding'];
+    const isEncoded = encoding !== undefined && encoding !== 'identity';
+    if (isEncoded || bodyForm(headers['content-type']) === undefined) {
+      return mr('MR_RECORDS_MEDIA_TYPE', { actual: (isEncoded ? encoding : headers['content-type']) ?? 'of no type' });
+    }
+    const key = idempotencyKey(request);
+    if (key !== undefined && (key.length === 0 || key.length > longestKey)) {
+      return mr('MR_RECORDS_INVALID', { problem: `Idempotency-Key must have 1 to ${longestKey} characters` });
+    }
+    const length = Number(headers['content-length'] ?? 0);
+    if (length > this.limitOf(request)) return this.tooLarge(request);
+    return this.refusalNow(length);
+  }
+
+  /** Because of the state of this pod, not of the request. */
+  private refusalNow(more: number): MillraceError | undefined {
+    const { source } = this.options;
+    if (this.isClosing) return mr('MR_RECORDS_NO_SLOT', { source, why: 'it is stopping' });
+    if (this.slots.length === 0) return mr('MR_RECORDS_NO_SLOT', { source, why: 'no slot is open here' });
+    if (this.slots.every(({ isBlocked }) => isBlocked)) {
+      return mr('MR_RECORDS_BUSY', { source, why: 'the edge behind it is full' });
+    }
+    if (this.inFlightBytes + more > inFlightMaxBytes) {
+      return mr('MR_RECORDS_BUSY', { source, why: `${inFlightMaxBytes} bytes wait to be stored` });
+    }
+    return undefined;
+  }
+
+  private isAuthorized(authorization: string | undefined): boolean {
+    if (this.tokenDigest === undefined) return true;
+    return timingSafeEqual(digest(authorization ?? ''), this.tokenDigest);
+  }
+
+  private limitOf(request: IncomingMessage): number {
+    const { maxBodyBytes } = this.options;
+    return idempotencyKey(request) === undefined ? maxBodyBytes : Math.min(maxBodyBytes, idempotentMaxBytes);
+  }
+
+  private tooLarge(request: IncomingMessage): MillraceError {
+    const limit = this.limitOf(request);
+    const why =
+      limit < this.options.maxBodyBytes ? 'with Idempotency-Key it is stored as one piece' : 'see maxBodyBytes';
+    return mr('MR_RECORDS_TOO_LARGE', { limit, why });
+  }
+
+  // -- what is taken -----------------------------------------------------------------------------------------------
+
+  private async receive(request: IncomingMessage, reserved: { bytes: number }): Promise<Request> {
+    const body = await this.body(request, reserved);
+    const key = idempotencyKey(request);
+    const messageId = key === undefined ? undefined : messageIdOf(this.options.pid, this.options.source, key);
+    return { body, messageId, ranges: splitRecords(body, bodyForm(request.headers['content-type']) ?? 'json') };
+  }
+
+  private async body(request: IncomingMessage, reserved: { bytes: number }): Promise<Uint8Array> {
+    const limit = this.limitOf(request);
+    const chunks: Uint8Array[] = [];
+    try {
+      for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+        const refusal = this.refusalNow(chunk.length);
+        if (refusal !== undefined) throw refusal;
+        reserved.bytes += chunk.length;
+        this.inFlightBytes += chunk.length;
+        if (reserved.bytes > limit) throw this.tooLarge(request);
+        chunks.push(chunk);
+      }
+    } catch (error) {
+      if (!request.complete && request.destroyed) throw new ClientGone();
+      throw error;
+    }
+    return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, reserved.bytes);
+  }
+
+  /** The next open slot that is not blocked, in turn. */
+  private nextSlot(): HttpReader {
+    const refusal = this.refusalNow(0);
+    if (refusal !== undefined) throw refusal;
+    for (;;) {
+      this.turn = (this.turn + 1) % this.slots.length;
+      const slot = this.slots[this.turn];
+      if (slot !== undefined && !slot.isBlocked) return slot;
+    }
+  }
+
+  private store(slot: HttpReader, { body, ranges, messageId }: Request): Promise<Outcome> {
+    return new Promise((settle) => {
+      slot.push({ body, ranges, messageId, receivedAt: this.options.clock.now(), settle });
+    });
+  }
+
+  // -- answers -----------------------------------------------------------------------------------------------------
+
+  private report(request: IncomingMessage, response: ServerResponse, taken: Request, outcome: Outcome): void {
+    const accepted = taken.ranges.start.length;
+    switch (outcome.outcome) {
+      case 'stored':
+        return answer(response, 202, { accepted, ids: outcome.ids });
+      case 'duplicate':
+        return answer(response, 202, { accepted, ids: [], duplicate: true });
+      case 'unknown': {
+        const why = 'the slot moved to another pod before it could say whether the records are stored';
+        return this.refuse(request, response, mr('MR_RECORDS_NO_SLOT', { source: this.options.source, why }));
+      }
+    }
+  }
+
+  private refuse(request: IncomingMessage, response: ServerResponse, error: MillraceError): void {
+    if (error.handling === 'retry') response.setHeader('Retry-After', retryAfterSeconds);
+    // What is left of a refused body is not worth reading.
+    if (!request.complete || this.isClosing) response.setHeader('Connection', 'close');
+    answer(response, error.http, problem(error), 'application/problem+json');
+  }
+}
+
+class ClientGone extends Error {}
+
+function asRefusal(error: unknown): MillraceError {
+  if (error instanceof JsonProblem) return mr('MR_RECORDS_INVALID', { problem: error.message });
+  if (error instanceof MillraceError) return error;
+  return mr('MR_INTERNAL', { problem: problemOf(error) }, { cause: error });
+}
+
+/** RFC 9457. */
+function problem(error: MillraceError): object {
+  return {
+    type: `/errors/${error.code}`,
+    title: error.reason,
+    status: error.http,
+    detail: error.sentence,
+    code: error.code,
+    retryable: error.handling === 'retry',
+  };
+}
+
+function answer(response: ServerResponse, status: number, body: object, type = 'application/json'): void {
+  const text = JSON.stringify(body);
+  response.writeHead(status, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(text) });
+  response.end(text);
+}
+
+function idempotencyKey(request: IncomingMessage): string | undefined {
+  const value = request.headers['idempotency-key'];
+  return Array.isArray(value) ? value[0] : value;
+}
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}

@@ -1,0 +1,105 @@
+/**
+ * One slot of an HTTP source: a queue of accepted requests on one side, the stage on the other.
+ *
+ * H1  A request is answered only after `acknowledge` covers its last record, or when the slot goes away.
+ * H2  Positions count the slot's records and continue from the stored one; a record's id is made of its position.
+ */
+import { z } from 'zod';
+import type { Position, RecordBatch } from '../../stream/record-batch.ts';
+import type { SourceReader } from '../connector.ts';
+import { requestBatch, type Accepted } from './request-batch.ts';
+
+interface Read {
+  readonly request: Accepted;
+  readonly before: number;
+  readonly last: number;
+  isDuplicate: boolean;
+}
+
+export class HttpReader implements SourceReader {
+  isBlocked = false;
+  private readonly idPrefix: string;
+  private readonly onClose: (reader: HttpReader) => void;
+  private counter: number;
+  private queue: Accepted[] = [];
+  private unanswered: Read[] = [];
+  private notify: (() => void) | undefined;
+
+  constructor(idPrefix: string, position: Position | undefined, onClose: (reader: HttpReader) => void) {
+    this.idPrefix = idPrefix;
+    this.onClose = onClose;
+    this.counter = position === undefined ? 0 : numberOf(position);
+  }
+
+  push(request: Accepted): void {
+    this.queue.push(request);
+    this.notify?.();
+  }
+
+  async read(signal: AbortSignal): Promise<RecordBatch> {
+    for (;;) {
+      signal.throwIfAborted();
+      const request = this.queue.shift();
+      if (request !== undefined) return this.hand(request);
+      await this.arrival(signal);
+    }
+  }
+
+  acknowledge(position: Position): void {
+    const stored = numberOf(position);
+    while (this.unanswered[0] !== undefined && this.unanswered[0].last <= stored) {
+      const { request, before, last, isDuplicate } = this.unanswered.shift()!;
+      request.settle(isDuplicate ? { outcome: 'duplicate' } : { outcome: 'stored', ids: this.ids(before, last) });
+    }
+  }
+
+  duplicate(position: Position): void {
+    const last = numberOf(position);
+    for (const read of this.unanswered) {
+      if (read.last === last && read.request.messageId !== undefined) read.isDuplicate = true;
+    }
+  }
+
+  /** Whoever sends waits for its answer: there is no backlog behind it. */
+  lag(): number {
+    return this.queue.reduce((sum, { ranges }) => sum + ranges.start.length, 0);
+  }
+
+  setBlocked(blocked: boolean): void {
+    this.isBlocked = blocked;
+  }
+
+  close(): Promise<void> {
+    this.onClose(this);
+    const open = [...this.unanswered.map(({ request }) => request), ...this.queue];
+    this.unanswered = [];
+    this.queue = [];
+    for (const request of open) request.settle({ outcome: 'unknown' });
+    return Promise.resolve();
+  }
+
+  private hand(request: Accepted): RecordBatch {
+    const before = this.counter;
+    this.counter += request.ranges.start.length;
+    this.unanswered.push({ request, before, last: this.counter, isDuplicate: false });
+    return requestBatch(request, before);
+  }
+
+  private async arrival(signal: AbortSignal): Promise<void> {
+    const done = new AbortController();
+    await new Promise<void>((resolve) => {
+      this.notify = resolve;
+      signal.addEventListener('abort', () => resolve(), { once: true, signal: done.signal });
+    });
+    this.notify = undefined;
+    done.abort();
+  }
+
+  private ids(before: number, last: number): string[] {
+    return Array.from({ length: last - before }, (_, i) => `${this.idPrefix}/${before + i + 1}`);
+  }
+}
+
+function numberOf(position: Position): number {
+  return z.int().min(0).parse(position);
+}

@@ -1,0 +1,92 @@
+/**
+ * The records in a request's body: ranges of its bytes, each one JSON object as it was sent.
+ *
+ * J2  All or nothing: a body with one bad record gives none.
+ */
+import { isUtf8 } from 'node:buffer';
+import { JsonProblem, JsonScanner } from './json-scan.ts';
+
+export type BodyForm = 'json' | 'lines';
+
+export interface Ranges {
+  readonly start: Int32Array;
+  readonly end: Int32Array;
+}
+
+const openBrace = 0x7b;
+const openBracket = 0x5b;
+const closeBracket = 0x5d;
+const comma = 0x2c;
+
+/** The form that a Content-Type names. */
+export function bodyForm(contentType: string | undefined): BodyForm | undefined {
+  const type = contentType?.split(';')[0]?.trim().toLowerCase() ?? '';
+  if (/^application\/(x-ndjson|ndjson|jsonl|x-jsonlines|json-lines)$/.test(type)) return 'lines';
+  if (/^application\/([a-z0-9.+-]+\+)?json$/.test(type)) return 'json';
+  return undefined;
+}
+
+/** Throws a {@link JsonProblem}. */
+export function splitRecords(body: Uint8Array, form: BodyForm): Ranges {
+  if (!isUtf8(body)) throw new JsonProblem('it is not UTF-8');
+  const found = new Found(body);
+  if (form === 'lines') found.lines();
+  else found.json();
+  return { start: Int32Array.from(found.starts), end: Int32Array.from(found.ends) };
+}
+
+class Found {
+  readonly starts: number[] = [];
+  readonly ends: number[] = [];
+  private readonly scanner: JsonScanner;
+
+  constructor(body: Uint8Array) {
+    this.scanner = new JsonScanner(body);
+  }
+
+  /** One object, or an array of objects. */
+  json(): void {
+    const { scanner } = this;
+    scanner.space();
+    if (scanner.byte() === openBracket) this.array();
+    else this.record();
+    scanner.space();
+    if (!scanner.isAtEnd()) scanner.fail('the end');
+  }
+
+  lines(): void {
+    const { scanner } = this;
+    scanner.space();
+    while (!scanner.isAtEnd()) {
+      this.record();
+      if (!scanner.space() && !scanner.isAtEnd()) scanner.fail('the end of the line');
+    }
+  }
+
+  private array(): void {
+    const { scanner } = this;
+    scanner.at++;
+    scanner.space();
+    if (scanner.byte() === closeBracket) {
+      scanner.at++;
+      return;
+    }
+    for (;;) {
+      this.record();
+      scanner.space();
+      const byte = scanner.byte();
+      if (byte !== comma && byte !== closeBracket) scanner.fail('"," or "]"');
+      scanner.at++;
+      if (byte === closeBracket) return;
+      scanner.space();
+    }
+  }
+
+  private record(): void {
+    const { scanner } = this;
+    if (scanner.byte() !== openBrace) scanner.fail(`a JSON object (record ${this.starts.length})`);
+    this.starts.push(scanner.at);
+    scanner.value();
+    this.ends.push(scanner.at);
+  }
+}

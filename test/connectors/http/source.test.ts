@@ -1,0 +1,274 @@
+import assert from 'node:assert/strict';
+import { request as httpRequest } from 'node:http';
+import { z } from 'zod';
+import type { Source, SourceReader } from '../../../connectors/connector.ts';
+import { httpSource } from '../../../connectors/http/index.ts';
+import { idempotentMaxBytes } from '../../../connectors/http/door.ts';
+import { httpSourceSpec } from '../../../connectors/http/spec.ts';
+import { freePort } from '../../../deploy/local/ports.ts';
+import type { RecordBatch } from '../../../stream/record-batch.ts';
+import { eventually } from '../../support/eventually.ts';
+import { sourceContext } from '../source-context.ts';
+
+const answerShape = z.looseObject({
+  accepted: z.number().optional(),
+  ids: z.array(z.string()).optional(),
+  duplicate: z.boolean().optional(),
+  code: z.string().optional(),
+  status: z.number().optional(),
+  detail: z.string().optional(),
+});
+
+interface Answer extends z.infer<typeof answerShape> {
+  readonly http: number;
+  readonly retryAfter: string | null;
+  readonly type: string | null;
+}
+
+describe('http source', () => {
+  let port: number;
+  let source: Source;
+
+  async function start(spec: Record<string, unknown> = {}, signal?: AbortSignal): Promise<void> {
+    port = await freePort();
+    const context = { ...sourceContext({ slots: 2 }), ...(signal === undefined ? {} : { signal }) };
+    source = await httpSource(port).connect(httpSourceSpec.parse(spec), context);
+  }
+
+  afterEach(() => source.close());
+
+  async function post(body: string, headers: Record<string, string> = {}, path = '/records'): Promise<Answer> {
+    const all = { 'content-type': 'application/json', ...headers };
+    const response = await fetch(`http://127.0.0.1:${port}${path}`, { method: 'POST', body, headers: all });
+    return {
+      ...answerShape.parse(await response.json()),
+      http: response.status,
+      retryAfter: response.headers.get('retry-after'),
+      type: response.headers.get('content-type'),
+    };
+  }
+
+  const valuesOf = (batch: RecordBatch) =>
+    Array.from({ length: batch.count }, (_, i) =>
+      Buffer.from(batch.bytes.subarray(batch.valueStart[i], batch.valueEnd[i])).toString(),
+    );
+
+  async function next(reader: SourceReader): Promise<RecordBatch> {
+    const batch = await reader.read(AbortSignal.timeout(5_000));
+    assert.ok(batch);
+    return batch;
+  }
+
+  it('H1: answers 202 with an id for each record, and only after they are stored', async () => {
+    await start();
+    const reader = await source.open(0, undefined);
+    let isAnswered = false;
+    const answer = post('[{"a":1},{"a":2.50}]').finally(() => {
+      isAnswered = true;
+    });
+    const batch = await next(reader);
+    assert.deepEqual(valuesOf(batch), ['{"a":1}', '{"a":2.50}']);
+    reader.acknowledge(batch.positionAfter(0));
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(isAnswered, false);
+    reader.acknowledge(batch.position);
+    const { http, accepted, ids } = await answer;
+    assert.deepEqual({ http, accepted, ids }, { http: 202, accepted: 2, ids: ids0(1, 2) });
+  });
+
+  it('H2: continues its positions and ids from the stored one', async () => {
+    await start();
+    const reader = await source.open(1, 41);
+    const answer = post('{}');
+    const batch = await next(reader);
+    assert.equal(batch.position, 42);
+    reader.acknowledge(batch.position);
+    assert.deepEqual((await answer).ids, ['shop-abc123/orders/1/42']);
+  });
+
+  it('takes lines, and answers an empty array at once', async () => {
+    await start();
+    const reader = await source.open(0, undefined);
+    const answer = post('{"a":1}\n{"a":2}\n', { 'content-type': 'application/x-ndjson' });
+    const batch = await next(reader);
+    assert.deepEqual(valuesOf(batch), ['{"a":1}', '{"a":2}']);
+    reader.acknowledge(batch.position);
+    assert.equal((await answer).accepted, 2);
+    assert.equal((await post('[]')).accepted, 0);
+  });
+
+  it('gives requests to its open slots in turn, past one that is blocked', async () => {
+    await start();
+    const readers = [await source.open(0, undefined), await source.open(1, undefined)];
+    const answers = [post('{}'), post('{}')];
+    for (const reader of readers) reader.acknowledge((await next(reader)).position);
+    await Promise.all(answers);
+    readers[0]?.setBlocked?.(true);
+    for (let times = 0; times < 3; times++) {
+      const answer = post('{}');
+      const batch = await next(readers[1]!);
+      readers[1]?.acknowledge(batch.position);
+      assert.equal((await answer).http, 202);
+    }
+  });
+
+  it('H4: answers 429 with Retry-After while every slot is blocked, and takes records again afterwards', async () => {
+    await start();
+    const reader = await source.open(0, undefined);
+    reader.setBlocked?.(true);
+    const { http, retryAfter, code } = await post('{}');
+    assert.deepEqual({ http, retryAfter, code }, { http: 429, retryAfter: '1', code: 'MR_RECORDS_BUSY' });
+    reader.setBlocked?.(false);
+    const answer = post('{}');
+    reader.acknowledge((await next(reader)).position);
+    assert.equal((await answer).http, 202);
+  });
+
+  it('H4: answers 429 when the bodies that wait to be stored fill its memory', async () => {
+    await start({ maxBodyBytes: '32Mi' });
+    const reader = await source.open(0, undefined);
+    const large = JSON.stringify({ text: 'x'.repeat(30 * 2 ** 20) });
+    const first = [post(large), post(large)];
+    const batches = [await next(reader), await next(reader)];
+    assert.equal((await post(large)).http, 429);
+    for (const { position } of batches) reader.acknowledge(position);
+    assert.deepEqual(
+      (await Promise.all(first)).map(({ http }) => http),
+      [202, 202],
+    );
+    const again = post(large);
+    reader.acknowledge((await next(reader)).position);
+    assert.equal((await again).http, 202);
+  });
+
+  it('answers 503 with Retry-After when the pod owns no slot', async () => {
+    await start();
+    const { http, retryAfter, code } = await post('{}');
+    assert.deepEqual({ http, retryAfter, code }, { http: 503, retryAfter: '1', code: 'MR_RECORDS_NO_SLOT' });
+  });
+
+  it('H3: answers 503 to what is not stored when its slot goes away', async () => {
+    await start();
+    const reader = await source.open(0, undefined);
+    const answers = [post('{"read":true}'), post('{"read":false}')];
+    await next(reader);
+    await eventually(() => reader.lag() === 1);
+    await reader.close();
+    assert.deepEqual(
+      (await Promise.all(answers)).map(({ http }) => http),
+      [503, 503],
+    );
+  });
+
+  it('H5: takes nothing new once the pod stops, and answers what it took', async () => {
+    const stop = new AbortController();
+    await start({}, stop.signal);
+    const reader = await source.open(0, undefined);
+    const taken = post('{}');
+    const batch = await next(reader);
+    stop.abort();
+    assert.equal((await post('{}')).http, 503);
+    reader.acknowledge(batch.position);
+    assert.equal((await taken).http, 202);
+  });
+
+  it('lets a request with Idempotency-Key travel alone under an id that does not show the key', async () => {
+    await start();
+    const reader = await source.open(0, undefined);
+    const send = async () => {
+      const answer = post('{}', { 'idempotency-key': 'order-17' });
+      const batch = await next(reader);
+      return { answer, batch };
+    };
+    const first = await send();
+    assert.match(first.batch.messageId ?? '', /^[0-9a-f]{64}$/);
+    reader.acknowledge(first.batch.position);
+    assert.equal((await first.answer).duplicate, undefined);
+    const second = await send();
+    assert.equal(second.batch.messageId, first.batch.messageId);
+    reader.duplicate?.(second.batch.position);
+    reader.acknowledge(second.batch.position);
+    const { http, accepted, duplicate, ids } = await second.answer;
+    assert.deepEqual({ http, accepted, duplicate, ids }, { http: 202, accepted: 1, duplicate: true, ids: [] });
+  });
+
+  it('J2: answers 400 to bad JSON with where it is, and takes no record of it', async () => {
+    await start();
+    const reader = await source.open(0, undefined);
+    const { http, type, code, detail } = await post('[{"a":1},{"a":x}]');
+    assert.deepEqual({ http, type, code }, { http: 400, type: 'application/problem+json', code: 'MR_RECORDS_INVALID' });
+    assert.match(detail ?? '', /byte 14/);
+    assert.equal(reader.lag(), 0);
+  });
+
+  it('answers 413 to a body above the limit, with and without a length, and above one frame with a key', async () => {
+    await start({ maxBodyBytes: '1Mi' });
+    await source.open(0, undefined);
+    const large = JSON.stringify({ text: 'x'.repeat(2 ** 20) });
+    assert.equal((await post(large)).http, 413);
+    assert.equal(await chunked(large), 413);
+    const keyed = await post(JSON.stringify({ text: 'x'.repeat(idempotentMaxBytes) }), { 'idempotency-key': 'k' });
+    assert.deepEqual([keyed.http, keyed.code], [413, 'MR_RECORDS_TOO_LARGE']);
+  });
+
+  it('answers 415 to other media types and to encoded bodies', async () => {
+    await start();
+    await source.open(0, undefined);
+    assert.equal((await post('{}', { 'content-type': 'text/plain' })).http, 415);
+    assert.equal((await post('{}', { 'content-encoding': 'gzip' })).http, 415);
+  });
+
+  it('answers 401 to a wrong token and to none, and takes records with the right one', async () => {
+    await start({ auth: { token: 's3cret' } });
+    const reader = await source.open(0, undefined);
+    assert.equal((await post('{}')).http, 401);
+    assert.equal((await post('{}', { authorization: 'Bearer nope' })).http, 401);
+    const answer = post('{}', { authorization: 'Bearer s3cret' });
+    reader.acknowledge((await next(reader)).position);
+    assert.equal((await answer).http, 202);
+  });
+
+  it('answers 404 at another path and to another method', async () => {
+    await start({ path: '/in' });
+    await source.open(0, undefined);
+    assert.equal((await post('{}')).http, 404);
+    assert.equal((await fetch(`http://127.0.0.1:${port}/in`)).status, 404);
+  });
+
+  it('goes on after a client that leaves in the middle of its body', async () => {
+    await start();
+    const reader = await source.open(0, undefined);
+    await new Promise<void>((resolve) => {
+      const headers = { 'content-type': 'application/json', 'content-length': '100' };
+      const leaving = httpRequest({ port, path: '/records', method: 'POST', headers });
+      leaving.on('error', () => resolve());
+      leaving.write('{"a":', () => leaving.destroy(new Error('left')));
+    });
+    const answer = post('{}');
+    const batch = await next(reader);
+    reader.acknowledge(batch.position);
+    assert.deepEqual([(await answer).http, valuesOf(batch)], [202, ['{}']]);
+  });
+
+  it('says that its port is in use', async () => {
+    await start();
+    const config = httpSourceSpec.parse({});
+    await assert.rejects(httpSource(port).connect(config, sourceContext()), { code: 'MR_SOURCE_UNREACHABLE' });
+  });
+
+  function chunked(body: string): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const headers = { 'content-type': 'application/json', 'transfer-encoding': 'chunked' };
+      const request = httpRequest({ port, path: '/records', method: 'POST', headers }, (response) => {
+        response.resume();
+        resolve(response.statusCode ?? 0);
+      });
+      request.on('error', reject);
+      request.end(body);
+    });
+  }
+});
+
+function ids0(...numbers: number[]): string[] {
+  return numbers.map((number) => `shop-abc123/orders/0/${number}`);
+}
