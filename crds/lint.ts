@@ -53,7 +53,16 @@ function findIssues(value: unknown): readonly Issue[] {
   if (checked.success) return withRules(checked.data.spec);
   const found = schemaIssues(checked.error.issues, value, objectSchema());
   const parts = partsOf(withoutUnknown(value, found));
-  return parts === undefined ? found : [...found, ...withRules(parts)];
+  return parts === undefined ? found : [...found, ...withRules(parts).filter((issue) => !isToldBy(found, issue))];
+}
+
+/** "names none of kafka, http" says nothing new when `kafak` was found in the same place. */
+function isToldBy(found: readonly Issue[], { error, path }: Issue): boolean {
+  if (error.code !== 'MR_SPEC_ONE_CONNECTOR' || error.params['count'] !== 0) return false;
+  const place = `${jsonPointer(path)}/`;
+  return found.some(
+    (other) => other.error.code === 'MR_SPEC_UNKNOWN_FIELD' && jsonPointer(other.path).startsWith(place),
+  );
 }
 
 function withRules(spec: SpecParts): readonly Issue[] {

@@ -66,6 +66,7 @@ function needsCopy(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return value === undefined;
   if (value instanceof ExactNumber) return true;
   if (Array.isArray(value)) return value.some(needsCopy);
-  if (Object.getPrototypeOf(value) !== Object.prototype) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) return false;
   return Object.values(value).some(needsCopy);
 }

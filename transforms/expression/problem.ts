@@ -12,9 +12,25 @@ export interface ExpressionProblem {
   readonly suggestion?: string;
 }
 
-/** The sentence of a CEL error, without the drawing of the source that cel-js adds. */
+/**
+ * The sentence of a CEL error, without the drawing of the source that cel-js adds, and without its mark for a type that
+ * was found only at run time: `dyn<string> + dyn<list<int>>` → `string + list<int>`.
+ */
 export function summaryOf(error: unknown): string {
-  return isCelError(error) ? error.summary : problemOf(error);
+  return isCelError(error) ? withoutDyn(error.summary) : problemOf(error);
+}
+
+function withoutDyn(text: string): string {
+  const at = text.indexOf('dyn<');
+  if (at < 0) return text;
+  let depth = 0;
+  let end = at + 3;
+  do {
+    if (text[end] === '<') depth++;
+    if (text[end] === '>') depth--;
+    end++;
+  } while (depth > 0 && end < text.length);
+  return withoutDyn(text.slice(0, at) + text.slice(at + 4, end - 1) + text.slice(end));
 }
 
 export function isCelError(error: unknown): error is ParseError | EvaluationError | CelTypeError {
