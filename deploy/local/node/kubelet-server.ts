@@ -47,7 +47,10 @@ export async function startKubeletServer(port: number, findLog: FindLog): Promis
   server.on('upgrade', (request, socket) => {
     const { status, problem } = refusalOf(request);
     socket.end(
-      `HTTP/1.1 ${status} Not Implemented\r\ncontent-type: text/plain\r\ncontent-length: ${Buffer.byteLength(problem)}\r\nconnection: close\r\n\r\n${problem}`,
+      `HTTP/1.1 ${status} Not Implemented\r\ncontent-type: text/plain\r\nconnection: close\r\n` +
+        `content-length: ${Buffer.byteLength(problem)}\r\n\r\n${problem}`,
+      // An upgraded socket is no longer the server's to close.
+      () => socket.destroy(),
     );
   });
   await listen(server, port);

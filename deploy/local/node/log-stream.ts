@@ -1,5 +1,5 @@
 /** What `kubectl logs` asks for: which part of a container's log, in which form, and whether to stay. */
-import { open } from 'node:fs/promises';
+import { open, type FileHandle } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ContainerLog, LogLine } from './container-log.ts';
 
@@ -33,14 +33,29 @@ export async function* logStream(source: LogSource, query: LogQuery, signal: Abo
 }
 
 async function* unlimited(source: LogSource, query: LogQuery, signal: AbortSignal): AsyncGenerator<Buffer> {
+  // Held open: when the pod is deleted, its directory may go before the last lines are read.
+  const file = await open(source.log.file, 'r').catch(() => undefined);
+  try {
+    yield* withFile(file, source, query, signal);
+  } finally {
+    await file?.close();
+  }
+}
+
+async function* withFile(
+  file: FileHandle | undefined,
+  source: LogSource,
+  query: LogQuery,
+  signal: AbortSignal,
+): AsyncGenerator<Buffer> {
   const { lines, end, turns } = await source.log.lines(Date.now());
   const last = lines.at(-1);
   // With timestamps a line is shown when it is whole; its beginning is read again by the follower.
   const isCut = query.follow && query.timestamps && last !== undefined && last.text.at(-1) !== 10;
   const shown = select(isCut ? lines.slice(0, -1) : lines, query);
   if (shown.length > 0) yield Buffer.concat(shown.map((line) => render(line, query)));
-  if (!query.follow) return;
-  yield* follow(source, query, { position: end - (isCut ? last.text.length : 0), turns }, signal);
+  if (!query.follow || !file) return;
+  yield* follow(file, source, query, { position: end - (isCut ? last.text.length : 0), turns }, signal);
 }
 
 function select(lines: readonly LogLine[], query: LogQuery): readonly LogLine[] {
@@ -56,6 +71,7 @@ function render(line: LogLine, query: LogQuery): Buffer {
 }
 
 async function* follow(
+  file: FileHandle,
   { log, isEnded }: LogSource,
   query: LogQuery,
   from: { position: number; turns: number },
@@ -68,11 +84,11 @@ async function* follow(
     const wasEnded = isEnded();
     const fresh: Buffer[] = [];
     if (log.turns !== turns) {
-      fresh.push(await readFrom(`${log.file}.1`, position));
+      fresh.push(await readPath(`${log.file}.1`, position));
       turns = log.turns;
       position = 0;
     }
-    const bytes = await readFrom(log.file, position);
+    const bytes = await readFrom(file, position);
     position += bytes.length;
     const all = Buffer.concat([cut, ...fresh, bytes]);
     const ready = query.timestamps && !wasEnded ? all.subarray(0, all.lastIndexOf(10) + 1) : all;
@@ -95,16 +111,20 @@ function stamped(bytes: Buffer, query: LogQuery): Buffer {
   return Buffer.concat(lines);
 }
 
-async function readFrom(file: string, position: number): Promise<Buffer> {
-  const handle = await open(file, 'r').catch(() => undefined);
-  if (!handle) return Buffer.alloc(0);
+async function readPath(path: string, position: number): Promise<Buffer> {
+  const file = await open(path, 'r').catch(() => undefined);
+  if (!file) return Buffer.alloc(0);
   try {
-    const { size } = await handle.stat();
-    if (size <= position) return Buffer.alloc(0);
-    const bytes = Buffer.alloc(size - position);
-    const { bytesRead } = await handle.read(bytes, 0, bytes.length, position);
-    return bytes.subarray(0, bytesRead);
+    return await readFrom(file, position);
   } finally {
-    await handle.close();
+    await file.close();
   }
+}
+
+async function readFrom(file: FileHandle, position: number): Promise<Buffer> {
+  const { size } = await file.stat();
+  if (size <= position) return Buffer.alloc(0);
+  const bytes = Buffer.alloc(size - position);
+  const { bytesRead } = await file.read(bytes, 0, bytes.length, position);
+  return bytes.subarray(0, bytesRead);
 }

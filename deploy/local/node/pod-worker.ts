@@ -47,7 +47,7 @@ export class PodWorker {
   #pod: Pod;
   #references: ReadonlySet<string>;
   #placement: Placement | undefined;
-  #conditions: readonly Condition[];
+  #conditions: readonly Condition[] = [];
   #verdict: { readonly reason: string; readonly message: string } | undefined;
   #volumes: 'none' | 'stale' | 'current' = 'none';
   /** Per container, and `volumes`: when to try again what could not be made. */
@@ -57,7 +57,7 @@ export class PodWorker {
   #isGone = false;
   #isClosing = false;
   #isDone = false;
-  readonly #startedAt: number;
+  #startedAt = 0;
 
   constructor(context: NodeContext, pod: Pod, isConfirmed: boolean) {
     this.#context = context;
@@ -68,8 +68,7 @@ export class PodWorker {
     this.#references = referencesOf(pod);
     this.#status = new StatusWriter(context);
     this.#tokens = new PodTokens(context.kube);
-    this.#conditions = conditionsIn(pod.status);
-    this.#startedAt = pod.status.startTime === undefined ? Date.now() : Date.parse(pod.status.startTime);
+    this.#recall(pod);
   }
 
   get pod(): Pod {
@@ -81,6 +80,7 @@ export class PodWorker {
   }
 
   update(pod: Pod): void {
+    if (!this.#isConfirmed) this.#recall(pod);
     this.#pod = pod;
     this.#isConfirmed = true;
     this.#references = referencesOf(pod);
@@ -136,7 +136,7 @@ export class PodWorker {
         isInit,
         backoff: this.#context.backoff,
         maxLogBytes: this.#context.maxLogBytes,
-        known: knownStatusOf(this.#pod, container.name, isInit),
+        known: () => knownStatusOf(this.#pod, container.name, isInit),
         graceMs: spec.terminationGracePeriodSeconds * 1000,
         onChange: () => this.#waker.wake(),
         onEvent: (event) => this.#context.event(this.#pod, event),
@@ -334,6 +334,12 @@ export class PodWorker {
   }
 
   // -- status -----------------------------------------------------------------------------------------------------
+
+  /** What a node before this one has told the API. */
+  #recall(pod: Pod): void {
+    this.#conditions = conditionsIn(pod.status);
+    this.#startedAt = pod.status.startTime === undefined ? Date.now() : Date.parse(pod.status.startTime);
+  }
 
   async #post(phase: Phase, now: number): Promise<void> {
     const status = statusOf(

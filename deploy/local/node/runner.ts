@@ -28,8 +28,8 @@ export interface RunnerOptions {
   readonly isInit: boolean;
   readonly backoff: Backoff;
   readonly maxLogBytes: number;
-  /** What the API last heard about this container. */
-  readonly known: KnownStatus | undefined;
+  /** What the API last heard about this container; asked when it matters, because a node that comes back learns it late. */
+  readonly known: () => KnownStatus | undefined;
   readonly graceMs: number;
   readonly onChange: () => void;
   readonly onEvent: (event: PodEvent) => void;
@@ -102,7 +102,7 @@ export class ContainerRunner {
   }
 
   get restarts(): number {
-    return this.#current?.instance.number ?? this.options.known?.restarts ?? 0;
+    return this.#current?.instance.number ?? this.options.known()?.restarts ?? 0;
   }
 
   get runId(): string | undefined {
@@ -135,13 +135,13 @@ export class ContainerRunner {
   async tick(now: number, target: ProbeTarget | undefined): Promise<void> {
     const held = this.#current;
     if (!held || this.#run?.state === 'ended') return;
-    const before = this.#run?.state;
     const run = await held.instance.observe(now);
     await held.log.look(now);
     if (run.state === 'ended') await this.#noteEnd(run, held);
     else this.#run = run;
-    if (run.state === 'running' && before !== 'running' && target && !this.options.isInit)
-      this.#startProbes(run, target);
+    // A run that was found again is running before the pod's address is known.
+    const needsProbes = run.state === 'running' && !this.#prober && !this.#stop && !this.options.isInit;
+    if (needsProbes && target) this.#startProbes(run, target);
     if (run.state !== 'ended' && this.#stop) await this.#pressOn(held.instance, this.#stop, now);
   }
 
@@ -225,7 +225,8 @@ export class ContainerRunner {
   }
 
   async #nextRun(now: number): Promise<Held> {
-    const { dir, runIdPrefix, known } = this.options;
+    const { dir, runIdPrefix } = this.options;
+    const known = this.options.known();
     const last = this.#current?.instance.number ?? (known?.runId === undefined ? -1 : known.restarts);
     const number = last + 1;
     const instance = await Instance.create(
@@ -267,7 +268,7 @@ export class ContainerRunner {
   }
 
   #startProbes(run: Extract<Run, { state: 'running' }>, target: ProbeTarget): void {
-    const { known } = this.options;
+    const known = this.options.known();
     const before = known?.runId === this.runId ? known : undefined;
     this.#prober = new Prober(target, run.startedAt, before, {
       onChange: this.options.onChange,
