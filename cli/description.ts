@@ -2,12 +2,11 @@
  * The text of `millrace describe`: what it is, what it does now, why it does not, where to look next; in the order in
  * which a person on call asks. Pure: the resource and its events in, text out.
  */
-import { connectors } from '../connectors/registry.ts';
 import type { Condition, ConditionType } from '../crds/pipeline.ts';
 import type { StoredPipeline } from '../client/wire.ts';
-import { namespaceOf, pidOf } from '../crds/names.ts';
 import { conditionOf } from '../client/settled.ts';
-import { transforms } from '../transforms/registry.ts';
+import { membersOf, sinkKinds, sourceKinds, stepKinds } from '../crds/unions.ts';
+import { workloadNamespaceOf } from '../workers/api/pipelines.ts';
 import { age } from './age.ts';
 import { columns, fields } from './columns.ts';
 
@@ -55,17 +54,11 @@ function facts(pipeline: StoredPipeline, nowMs: number): string {
     ['Wanted', spec.desiredState],
     ['Generation', observed >= generation ? `${generation}, carried out` : `${generation}, carried out: ${observed}`],
   ];
-  if (metadata.uid !== undefined) pairs.push(['Workloads in', workloadNamespace(pipeline, metadata.uid)]);
+  pairs.push(['Workloads in', workloadNamespaceOf(pipeline)]);
   if (status?.revision !== undefined) pairs.push(['Revision', status.revision]);
   if (status?.deadLetters) pairs.push(['Dead letters', String(status.deadLetters.records)]);
   if (status?.workflow) pairs.push(['Temporal', status.workflow.url ?? status.workflow.id]);
   return fields(pairs);
-}
-
-/** Where the pods of a pipeline run. */
-export function workloadNamespace(pipeline: StoredPipeline, uid: string): string {
-  const { metadata, spec } = pipeline;
-  return spec.isolation === 'Namespace' ? namespaceOf(pidOf(metadata.name, uid)) : (metadata.namespace ?? 'default');
 }
 
 function flow({ spec }: StoredPipeline): string {
@@ -75,11 +68,9 @@ function flow({ spec }: StoredPipeline): string {
   return [sources.join(', '), ...steps, sinks.join(', ')].join(' -> ');
 }
 
-const kinds = [...Object.keys(connectors), ...Object.keys(transforms)];
-
 function named(name: string, member: object): string {
-  const kind = kinds.find((known) => known in member);
-  return kind === undefined ? name : `${name} (${kind})`;
+  const [found] = membersOf(member, [...sourceKinds, ...stepKinds, ...sinkKinds]);
+  return found ? `${name} (${found.kind})` : name;
 }
 
 function operation({ status }: StoredPipeline, nowMs: number): string {

@@ -1,4 +1,5 @@
 /** What runs where, for `millrace dev` and `npm start`: a table, then how to talk to it. Pure. */
+import { dirname, join } from 'node:path';
 import type { PartRecord, StackEndpoints } from '../deploy/local/stack.ts';
 import { columns, fields } from './columns.ts';
 
@@ -25,6 +26,14 @@ export function howToTalk(endpoints: StackEndpoints): string {
     ['ClickHouse', `curl '${endpoints.clickhouseUrl}/?query=SHOW+TABLES'`],
     ['NATS', endpoints.natsUrl],
     ...(endpoints.kafka === undefined ? [] : ([['Kafka', endpoints.kafka]] as const)),
-    ...(endpoints.postgres === undefined ? [] : ([['Postgres', endpoints.postgres]] as const)),
+    ...(endpoints.postgres === undefined
+      ? []
+      : ([['Postgres', withoutPassword(endpoints.postgres, endpoints)]] as const)),
   ]);
+}
+
+function withoutPassword(address: string, { kubeconfig }: StackEndpoints): string {
+  const url = new URL(address);
+  url.password = '';
+  return `${url.href}   its password is in ${join(dirname(kubeconfig), 'postgres', 'password')}`;
 }

@@ -11,7 +11,7 @@ import type { PipelineInput } from '../../crds/pipeline.ts';
 import { withCluster, withClusterOptions, type Cluster, type ClusterOptions } from '../cluster.ts';
 import { durationOption } from '../durations.ts';
 import { CommandFailed, exitCodes } from '../exit.ts';
-import { issueLines } from '../issues.ts';
+import { lintReport, lintSummary } from '../lint-report.ts';
 import { print, say } from '../output.ts';
 import { untilSettled, waitFor } from '../wait.ts';
 
@@ -70,12 +70,14 @@ async function existing({ pipelines }: Cluster, namespace: string, name: string)
 }
 
 /** The pipelines of a file, after lint has found no error in it. */
-async function readPipelines(file: string): Promise<PipelineInput[]> {
-  const { name, text } = await readSource(file);
-  const issues = lintText(text, name);
-  const lines = issueLines(issues, name).join('\n');
-  if (issues.some((issue) => issue.severity === 'error')) throw new CommandFailed(exitCodes.invalidConfig, lines);
-  if (lines !== '') say(lines);
+async function readPipelines(path: string): Promise<PipelineInput[]> {
+  const { name, text } = await readSource(path);
+  const file = { name, text, issues: lintText(text, name) };
+  const report = lintReport([file], 'pretty').trimEnd();
+  if (file.issues.some((issue) => issue.severity === 'error')) {
+    throw new CommandFailed(exitCodes.invalidConfig, `${report}\n${lintSummary([file])}: nothing was applied`);
+  }
+  if (report !== '') say(report);
   return parseAllDocuments(text).map((document) => linted.parse(document.toJS()));
 }
 

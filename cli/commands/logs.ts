@@ -3,13 +3,13 @@ import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { z } from 'zod';
-import { mr, problemOf } from '../../crds/errors.ts';
+import { problemOf } from '../../crds/errors.ts';
 import { labels } from '../../crds/names.ts';
 import type { Kube } from '../../activities/kubernetes/kube.ts';
 import type { KubeObject } from '../../activities/kubernetes/objects.ts';
-import { workloadNamespace } from '../description.ts';
 import { withCluster, withClusterOptions, type ClusterOptions } from '../cluster.ts';
 import { print, say } from '../output.ts';
+import { workloadNamespaceOf } from '../../workers/api/pipelines.ts';
 
 interface Options extends ClusterOptions {
   readonly stage?: string;
@@ -28,11 +28,10 @@ export function logsCommand(): Command {
     .addOption(new Option('--tail <lines>', 'last lines of each pod').default(200).argParser(wholeNumber))
     .action(async (name: string, options: Options) => {
       await withCluster(options, async ({ kube, pipelines, namespace }) => {
-        const { metadata, ...rest } = await pipelines.get(namespace, name);
-        if (metadata.uid === undefined) throw mr('MR_PIPELINE_NOT_FOUND', { namespace, name });
-        const where = workloadNamespace({ metadata, ...rest }, metadata.uid);
+        const pipeline = await pipelines.get(namespace, name);
+        const where = workloadNamespaceOf(pipeline);
         const selected = {
-          [labels.pipelineUid]: metadata.uid,
+          [labels.pipelineUid]: pipeline.metadata.uid ?? '',
           ...(options.stage === undefined ? {} : { [labels.stage]: options.stage }),
         };
         if (options.follow) await followPods(kube, where, selected, options);

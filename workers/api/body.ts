@@ -18,8 +18,9 @@ export function readPipelineBody(body: unknown, at: { namespace: string; name: s
   const errors = lint(value).filter((issue) => issue.severity === 'error');
   const [first] = errors;
   if (first) {
-    const problem = errors.length === 1 ? first.message : `${first.message} (and ${errors.length - 1} more)`;
-    throw new Refused(mr('MR_SPEC_INVALID', { path: first.path || '/', problem }), errors.map(issueOf));
+    const count = errors.length === 1 ? '1 error' : `${errors.length} errors, the first of which is`;
+    const refused = mr('MR_SPEC_REFUSED', { name: at.name, errors: count, problem: first.message });
+    throw new Refused(refused, errors.map(issueOf));
   }
   return input.parse(value);
 }

@@ -1,7 +1,7 @@
 /**
  * From a stored change to the operation that carries it out, and what that does.
  *
- * C1  A change is named at once: by the workflow that carries it out if that is planned within {@link planWaitMs}, else
+ * C1  A change is named at once: by the workflow that carries it out if that is planned within `planWaitMs`, else
  *     by its generation. Both names can be asked for later.
  * C2  The answer never says more than is known: a change is Succeeded when the resource says that the generation was
  *     carried out, or when its workflow has completed.
@@ -14,20 +14,24 @@ import { assertNever, mr, MillraceError } from '../../crds/errors.ts';
 import type { PipelineDoor } from './pipelines.ts';
 import type { OperationRuns } from './operation-runs.ts';
 
-/** How long an answer waits for the plan. The controller and the entity need some tens of milliseconds. */
-const planWaitMs = 2_000;
+/** The controller and the entity need some tens of milliseconds. */
+const defaultPlanWaitMs = 2_000;
 const pollMs = 50;
 
 export interface ChangesOptions {
   readonly pipelines: PipelineDoor;
   readonly runs: OperationRuns;
+  /** How long an answer waits for the plan. Default 2,000 ms. */
+  readonly planWaitMs?: number | undefined;
 }
 
 export class Changes {
   readonly #pipelines: PipelineDoor;
   readonly #runs: OperationRuns;
+  readonly #planWaitMs: number;
 
-  constructor({ pipelines, runs }: ChangesOptions) {
+  constructor({ pipelines, runs, planWaitMs = defaultPlanWaitMs }: ChangesOptions) {
+    this.#planWaitMs = planWaitMs;
     this.#pipelines = pipelines;
     this.#runs = runs;
   }
@@ -58,7 +62,7 @@ export class Changes {
   async #planned(stored: StoredPipeline, generation: number, deletes: boolean): Promise<Operation> {
     const { namespace = 'default', name, uid = '' } = stored.metadata;
     const change: OperationId = { namespace, name, uid, generation, deletes, planned: null };
-    const deadline = Date.now() + planWaitMs;
+    const deadline = Date.now() + this.#planWaitMs;
     for (;;) {
       const now = await this.#find(change);
       const running = now ? carriedOutBy(now, change) : null;

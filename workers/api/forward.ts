@@ -5,8 +5,7 @@
  * F2  A request goes to one pod only. A body is a stream and cannot be sent twice, so a pod that does not answer is a 503,
  *     and the caller repeats the request with the same Idempotency-Key.
  */
-import { Agent, request, type IncomingMessage } from 'node:http';
-import { pipeline as pipe } from 'node:stream/promises';
+import { Agent, request, type ClientRequest, type IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import { mr, problemOf } from '../../crds/errors.ts';
 
@@ -43,16 +42,28 @@ export async function forward(target: Target, records: RecordsRequest): Promise<
     outgoing.once('response', resolve);
     outgoing.once('error', reject);
   });
+  const { body } = records;
+  // Not stream.pipeline: it would destroy the caller's request, and with it the connection for the answer.
+  body.once('error', (error) => outgoing.destroy(error));
+  body.pipe(outgoing);
   try {
-    // The pod may answer (401, 413, 429) before it has read the whole body; then the rest of the body does not matter.
-    return await Promise.race([answer, pipe(records.body, outgoing).then(() => answer)]);
+    return await answer;
   } catch (error) {
     throw mr(
       'MR_SOURCE_NOT_READY',
       { source: records.source, name: records.name, problem: `its pod at ${target.host} failed: ${problemOf(error)}` },
       { cause: error },
     );
+  } finally {
+    // A pod may answer (401, 413, 429) before it has read the whole body. The rest is read and forgotten, because the
+    // caller's next request comes behind it on the same connection.
+    if (!body.readableEnded) whenClosed(outgoing, () => body.unpipe(outgoing).resume());
   }
+}
+
+function whenClosed(outgoing: ClientRequest, act: () => void): void {
+  if (outgoing.closed) act();
+  else outgoing.once('close', act);
 }
 
 /** What a source may want to see of a request. */

@@ -20,7 +20,7 @@ export function temporalRuns(config: TemporalConfig): OperationRuns {
   return {
     async describe(workflowId) {
       try {
-        return await connection.withDeadline(Date.now() + 5_000, () => describeRun(client, config, workflowId));
+        return await connection.withDeadline(Date.now() + 3_000, () => describeRun(client, config, workflowId));
       } catch (error) {
         if (error instanceof WorkflowNotFoundError) return null;
         if (error instanceof ServiceError)

@@ -11,7 +11,7 @@
 import { z } from 'zod';
 import { storedPipeline, type StoredPipeline } from '../../client/wire.ts';
 import { MillraceError, mr } from '../../crds/errors.ts';
-import { apiVersion, kind } from '../../crds/names.ts';
+import { apiVersion, kind, namespaceOf, pidOf } from '../../crds/names.ts';
 import type { DesiredState } from '../../crds/plan.ts';
 import type { PipelineInput } from '../../crds/pipeline.ts';
 import { KubeError } from '../../activities/kubernetes/kube-error.ts';
@@ -154,6 +154,12 @@ async function speaking<T>(ask: () => Promise<T>, at?: At): Promise<T> {
   } catch (error) {
     throw error instanceof KubeError ? told(error, at) : error;
   }
+}
+
+/** Where the pods of a pipeline run. */
+export function workloadNamespaceOf({ metadata, spec }: StoredPipeline): string {
+  const { name, namespace = 'default', uid } = metadata;
+  return spec.isolation === 'Namespace' && uid !== undefined ? namespaceOf(pidOf(name, uid)) : namespace;
 }
 
 /** A failure of the Kubernetes API in the words of one who applies and reads pipelines. */

@@ -6,13 +6,11 @@
  */
 import { z } from 'zod';
 import { labels } from '../../crds/names.ts';
-import { compile } from '../../crds/compile.ts';
 import { mr } from '../../crds/errors.ts';
-import { pipelineSchema } from '../../crds/pipeline.ts';
 import type { StoredPipeline } from '../../client/wire.ts';
 import type { Kube } from '../../activities/kubernetes/kube.ts';
 import type { Target } from './forward.ts';
-import type { PipelineDoor } from './pipelines.ts';
+import { workloadNamespaceOf, type PipelineDoor } from './pipelines.ts';
 
 /** The port of an ingestor that takes records; its health port is another one. */
 const recordsPort = 8081;
@@ -47,10 +45,9 @@ export function recordTargets(kube: Kube, pipelines: PipelineDoor, now: () => nu
   async function find(at: { namespace: string; name: string; source: string | null }): Promise<Found> {
     const pipeline = await pipelines.get(at.namespace, at.name);
     const { source, path } = httpSource(pipeline, at.source);
-    const plan = compile(pipelineSchema.parse(pipeline));
     const pods = await kube.list('Pod', {
-      namespace: plan.workloadNamespace,
-      labels: { [labels.pipelineUid]: plan.pipeline.uid, [labels.stage]: `ingestor-${source}` },
+      namespace: workloadNamespaceOf(pipeline),
+      labels: { [labels.pipelineUid]: pipeline.metadata.uid ?? '', [labels.stage]: `ingestor-${source}` },
     });
     const targets = pods.items
       .flatMap((pod) => readyAddress(pod) ?? [])

@@ -35,6 +35,8 @@ export interface ApiParts {
   readonly runs: OperationRuns;
   readonly version: string;
   readonly logLevel: string;
+  /** How long an answer to a change waits until its operation is planned. Default 2,000 ms. */
+  readonly planWaitMs?: number;
 }
 
 export type Api = FastifyInstance<

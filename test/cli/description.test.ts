@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { description } from '../../cli/description.ts';
+import { namespaceOf, pidOf } from '../../crds/names.ts';
+import { before, condition, now, stored } from './stored.ts';
+
+describe('describe', () => {
+  it('begins with what is wrong and marks the conditions that are not as they should be', () => {
+    const pipeline = stored({
+      metadata: { generation: 4 },
+      status: {
+        observedGeneration: 4,
+        revision: 'orders-7f9c',
+        deadLetters: { records: 3 },
+        stages: [{ name: 'sink-warehouse', replicas: 2, ready: 1 }],
+        workflow: { id: 'pipeline/shop/orders/6f1c', url: 'http://127.0.0.1:8233/x' },
+        conditions: [
+          condition('Flowing', 'False', 'Waiting', 'waits for the sink'),
+          condition('SinkConnected', 'False', 'SinkAuthRejected', 'ch:8123 rejected the user.'),
+          condition('SourceConnected', 'True', 'Connected', ''),
+          condition('Stalled', 'False', 'Progressing', ''),
+          condition('Ready', 'False', 'SinkAuthRejected', 'ch:8123 rejected the user.'),
+        ],
+      },
+    });
+    const event = { type: 'Normal', reason: 'Provisioned', message: 'provision g4 done', at: before(600), count: 2 };
+    assert.equal(
+      description(pipeline, [event], now),
+      `orders is not ready (SinkAuthRejected) since 30s: ch:8123 rejected the user.
+
+Name:           orders
+Namespace:      shop
+Age:            60m
+Flow:           orders (generator) -> paid (filter) -> warehouse (clickhouse)
+Wanted:         Running
+Generation:     4, carried out
+Workloads in:   pipeline-orders-PID
+Revision:       orders-7f9c
+Dead letters:   3
+Temporal:       http://127.0.0.1:8233/x
+
+Conditions (! = not as it should be; the first names the cause):
+      TYPE              STATUS   SINCE   REASON             MESSAGE
+  !   Ready             False    30s     SinkAuthRejected   ch:8123 rejected the user.
+      Stalled           False    30s     Progressing
+      SourceConnected   True     30s     Connected
+  !   SinkConnected     False    30s     SinkAuthRejected   ch:8123 rejected the user.
+  !   Flowing           False    30s     Waiting            waits for the sink
+
+Stages:
+  NAME             READY
+  sink-warehouse   1/2
+
+Events:
+  AGE   TYPE     REASON             MESSAGE
+  10m   Normal   Provisioned (x2)   provision g4 done
+`.replace('pipeline-orders-PID', namespaceOf(pidOf('orders', '6f1c'))),
+    );
+  });
+
+  it('shows the running operation with its attempt and last error', () => {
+    const text = description(
+      stored({
+        status: {
+          conditions: [condition('Ready', 'False', 'Provisioning', 'copy credentials')],
+          operation: {
+            id: 'pipeline/shop/orders/6f1c/op/1-provision-g1',
+            type: 'provision',
+            step: 'copy credentials',
+            startedAt: before(12),
+            attempt: 3,
+            lastError: 'Secret "ch" must have key "password", but it does not exist.',
+          },
+        },
+      }),
+      [],
+      now,
+    );
+    assert.match(text, /Operation:\n {2}Doing: {8}provision, since 12s\n {2}Step: {9}copy credentials \(attempt 3\)\n/);
+    assert.match(text, /Last error: {3}Secret "ch" must have key "password", but it does not exist\.\n/);
+    assert.match(text, /Generation: {5}1, carried out: 0\n/);
+  });
+
+  it('says so when nobody has looked at the pipeline yet', () => {
+    assert.match(description(stored(), [], now), /^orders: Millrace has not looked at it yet/);
+  });
+
+  it('says so when the pipeline is being deleted', () => {
+    const pipeline = stored({ metadata: { deletionTimestamp: before(90) } });
+    assert.match(description(pipeline, [], now), /^orders is being deleted, for 90s now/);
+  });
+});

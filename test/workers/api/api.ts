@@ -1,0 +1,26 @@
+/** The API on a cluster of the tests, without a socket unless a test asks for one. */
+import { pipelineDoor } from '../../../workers/api/pipelines.ts';
+import { buildServer, type Api } from '../../../workers/api/server.ts';
+import type { OperationRun, OperationRuns } from '../../../workers/api/operation-runs.ts';
+import { fieldManagers } from '../../../crds/names.ts';
+import type { Kube } from '../../../activities/kubernetes/kube.ts';
+
+/** What Temporal would say; the real thing is tested in operation-runs.test.ts. */
+export function runsOf(known: Readonly<Record<string, OperationRun>> = {}): OperationRuns {
+  return {
+    describe: async (id) => known[id] ?? null,
+    isReachable: async () => true,
+    close: async () => undefined,
+  };
+}
+
+export function apiOn(kube: Kube, runs: OperationRuns = runsOf()): Promise<Api> {
+  return buildServer({
+    kube,
+    runs,
+    pipelines: pipelineDoor(kube, fieldManagers.api),
+    version: '0.0.0-test',
+    logLevel: 'silent',
+    planWaitMs: 100,
+  });
+}

@@ -1,0 +1,218 @@
+import assert from 'node:assert/strict';
+import type { InjectOptions } from 'fastify';
+import { stringify } from 'yaml';
+import { changeSchema, operationSchema, storedPipeline, storedPipelines, type Change } from '../../../client/wire.ts';
+import { apiVersion, kind } from '../../../crds/names.ts';
+import type { Api } from '../../../workers/api/server.ts';
+import { apiOn, runsOf } from './api.ts';
+import { condition, converged, spec, useCluster } from './cluster.ts';
+
+describe('pipelines by REST', () => {
+  const cluster = useCluster();
+  let api: Api;
+  let namespace: string;
+
+  before(async () => {
+    api = await apiOn(cluster().kube);
+  });
+  beforeEach(async () => {
+    namespace = await cluster().namespace();
+  });
+  after(() => api.close());
+
+  const url = (name: string, rest = '') => `/v1/namespaces/${namespace}/pipelines/${name}${rest}`;
+  const json = { 'content-type': 'application/json' };
+
+  async function change(request: InjectOptions, status: number): Promise<Change> {
+    const response = await api.inject(request);
+    assert.equal(response.statusCode, status, response.body);
+    const parsed = changeSchema.parse(response.json());
+    assert.equal(response.headers.location, parsed.operation?.href);
+    return parsed;
+  }
+
+  const put = (name: string, body: unknown, status = 202) =>
+    change({ method: 'PUT', url: url(name), payload: JSON.stringify(body), headers: json }, status);
+
+  async function get(name: string) {
+    return storedPipeline.parse((await api.inject(url(name))).json());
+  }
+
+  /** Writes the status as soon as the resource is there, as the lifecycle would. */
+  const operationOf = (name: string, uid: string, seq: number, verb: string, generation: number) => ({
+    id: `pipeline/${namespace}/${name}/${uid}/op/${seq}-${verb}-g${generation}`,
+    type: verb,
+    step: 'create namespace',
+    startedAt: '2026-05-01T12:00:00Z',
+  });
+
+  it('PUT creates the resource and names the change by its generation while nothing is planned', async () => {
+    const { operation, generation } = await put('orders', { spec });
+    const stored = await get('orders');
+    assert.equal(generation, 1);
+    assert.equal(operation?.id, `pipeline/${namespace}/orders/${stored.metadata.uid ?? ''}/g1`);
+    assert.equal(operation.state, 'Accepted');
+    assert.equal(stored.spec.sources[0]?.generator?.rate, 10);
+    assert.equal(stored.spec.desiredState, 'Running', 'the CRD fills in defaults');
+    assert.equal(stored.metadata['managedFields'], undefined);
+  });
+
+  it('PUT takes the whole resource as YAML', async () => {
+    const payload = stringify({ apiVersion, kind, metadata: { name: 'orders', labels: { team: 'shop' } }, spec });
+    const headers = { 'content-type': 'application/yaml' };
+    await change({ method: 'PUT', url: url('orders'), payload, headers }, 202);
+    assert.deepEqual((await get('orders')).metadata.labels, { team: 'shop' });
+  });
+
+  it('PUT answers with the workflow that carries the change out, once it is planned', async () => {
+    await put('orders', { spec });
+    const { metadata } = await get('orders');
+    const uid = metadata.uid ?? '';
+    await cluster().writeStatus(namespace, 'orders', {
+      ...converged(1),
+      operation: operationOf('orders', uid, 2, 'reconfigure', 2),
+    });
+    const { operation } = await put('orders', { spec: { ...spec, buffer: { maxBytes: '2Gi' } } });
+    assert.equal(operation?.id, `pipeline/${namespace}/orders/${uid}/op/2-reconfigure-g2`);
+    assert.deepEqual([operation.kind, operation.state, operation.step], ['reconfigure', 'Running', 'create namespace']);
+  });
+
+  it('a PUT that changes nothing is 200 without an operation once the pipeline is ready', async () => {
+    await put('orders', { spec });
+    await cluster().writeStatus(namespace, 'orders', converged(1));
+    const { operation, generation } = await put('orders', { spec }, 200);
+    assert.deepEqual([operation, generation], [null, 1]);
+  });
+
+  it('pause and resume change one field, and what was applied before stays', async () => {
+    await put('orders', { spec });
+    await change({ method: 'POST', url: url('orders', '/pause') }, 202);
+    const paused = await get('orders');
+    assert.equal(paused.spec.desiredState, 'Paused');
+    assert.deepEqual(paused.spec.sinks[0]?.clickhouse?.table, 'orders');
+    await change({ method: 'POST', url: url('orders', '/resume') }, 202);
+    assert.equal((await get('orders')).spec.desiredState, 'Running');
+  });
+
+  it('a paused pipeline stays paused when it is applied again without desiredState, and resumes when the spec says so', async () => {
+    await put('orders', { spec });
+    await change({ method: 'POST', url: url('orders', '/pause') }, 202);
+    await put('orders', { spec: { ...spec, buffer: { maxBytes: '2Gi' } } });
+    assert.equal((await get('orders')).spec.desiredState, 'Paused');
+    await put('orders', { spec: { ...spec, desiredState: 'Running' } });
+    assert.equal((await get('orders')).spec.desiredState, 'Running');
+  });
+
+  it('D2: a field that another tool owns is not taken; the problem names the tool', async () => {
+    await cluster().kube.apply(
+      { apiVersion, kind, metadata: { name: 'orders', namespace }, spec: { ...spec, buffer: { maxBytes: '3Gi' } } },
+      { fieldManager: 'argocd-controller' },
+    );
+    const response = await api.inject({
+      method: 'PUT',
+      url: url('orders'),
+      payload: JSON.stringify({ spec: { ...spec, buffer: { maxBytes: '1Gi' } } }),
+      headers: json,
+    });
+    assert.equal(response.statusCode, 409);
+    assert.match(response.body, /MR_PIPELINE_CONFLICT/);
+    assert.match(response.body, /argocd-controller/);
+    assert.equal((await get('orders')).spec.buffer.maxBytes, '3Gi');
+  });
+
+  it('what lint cannot know and Kubernetes refuses is a problem with the words of Kubernetes', async () => {
+    await put('orders', { spec: { ...spec, buffer: { shards: 2 } } });
+    const response = await api.inject({
+      method: 'PUT',
+      url: url('orders'),
+      payload: JSON.stringify({ spec: { ...spec, buffer: { shards: 3 } } }),
+      headers: json,
+    });
+    assert.equal(response.statusCode, 422, response.body);
+    assert.match(response.body, /MR_KUBERNETES_REFUSED/);
+    assert.match(response.body, /shards/);
+  });
+
+  it('a list is given page by page and by label', async () => {
+    for (const name of ['a', 'b', 'c']) await put(name, { metadata: { labels: { team: name } }, spec });
+    const collection = `/v1/namespaces/${namespace}/pipelines`;
+    const first = storedPipelines.parse((await api.inject(`${collection}?limit=2`)).json());
+    assert.deepEqual(
+      first.items.map(({ metadata }) => metadata.name),
+      ['a', 'b'],
+    );
+    const next = encodeURIComponent(first.continue ?? '');
+    const second = storedPipelines.parse((await api.inject(`${collection}?limit=2&continue=${next}`)).json());
+    assert.deepEqual([second.items.map(({ metadata }) => metadata.name), second.continue], [['c'], undefined]);
+    const labelled = storedPipelines.parse((await api.inject(`/v1/pipelines?labelSelector=team%3Db`)).json());
+    assert.deepEqual(
+      labelled.items.map(({ metadata }) => metadata.namespace),
+      [namespace],
+    );
+  });
+
+  it('DELETE of a pipeline without a finalizer is over at once', async () => {
+    await put('orders', { spec });
+    const { operation } = await change({ method: 'DELETE', url: url('orders') }, 202);
+    assert.equal(operation?.state, 'Succeeded');
+    const again = await api.inject({ method: 'DELETE', url: url('orders') });
+    assert.equal(again.statusCode, 404);
+    const asked = operationSchema.parse((await api.inject(operation.href)).json());
+    assert.deepEqual([asked.state, asked.message], ['Succeeded', 'the pipeline is gone']);
+  });
+
+  it('DELETE with force orphans first, so that teardown waits for nothing', async () => {
+    await put('orders', { metadata: {}, spec });
+    await cluster().kube.patchMerge(kind, 'orders', namespace, { metadata: { finalizers: ['millrace.io/cleanup'] } });
+    const { operation } = await change({ method: 'DELETE', url: url('orders', '?force=true') }, 202);
+    const stored = await get('orders');
+    assert.equal(stored.spec.deletionPolicy, 'Orphan');
+    assert.ok(stored.metadata.deletionTimestamp);
+    assert.equal(operation?.state, 'Accepted');
+    assert.match(operation.id, /\/delete$/);
+    await cluster().kube.patchMerge(kind, 'orders', namespace, { metadata: { finalizers: [] } });
+  });
+
+  describe('operations', () => {
+    it('C2: a change named by its generation is Accepted, Running, Succeeded as the resource says', async () => {
+      const { operation } = await put('orders', { spec });
+      assert.ok(operation);
+      const ask = async () => operationSchema.parse((await api.inject(operation.href)).json());
+      assert.equal((await ask()).state, 'Accepted');
+      const { metadata } = await get('orders');
+      const running = operationOf('orders', metadata.uid ?? '', 1, 'provision', 1);
+      await cluster().writeStatus(namespace, 'orders', { operation: running });
+      assert.deepEqual([(await ask()).state, (await ask()).id], ['Running', running.id]);
+      await cluster().writeStatus(namespace, 'orders', converged(1));
+      assert.equal((await ask()).state, 'Succeeded');
+    });
+
+    it('a change that was refused is Failed, with the reason', async () => {
+      const { operation } = await put('orders', { spec });
+      await cluster().writeStatus(namespace, 'orders', {
+        observedGeneration: 1,
+        conditions: [condition('Stalled', 'True', 'KubernetesRefused')],
+      });
+      const asked = operationSchema.parse((await api.inject(operation?.href ?? '')).json());
+      assert.deepEqual([asked.state, asked.message], ['Failed', 'KubernetesRefused it is']);
+    });
+
+    it('a workflow is described as Temporal has it, with the step of the resource', async () => {
+      await put('orders', { spec });
+      const { metadata } = await get('orders');
+      const running = operationOf('orders', metadata.uid ?? '', 1, 'provision', 1);
+      await cluster().writeStatus(namespace, 'orders', { operation: running });
+      const runs = runsOf({
+        [running.id]: { state: 'Running', startedAt: running.startedAt, attempt: 4, message: 'no' },
+      });
+      const other = await apiOn(cluster().kube, runs);
+      try {
+        const response = await other.inject(url('orders', `/operations/${encodeURIComponent(running.id)}`));
+        const { kind: verb, state, step, attempt, message } = operationSchema.parse(response.json());
+        assert.deepEqual([verb, state, step, attempt, message], ['provision', 'Running', 'create namespace', 4, 'no']);
+      } finally {
+        await other.close();
+      }
+    });
+  });
+});
