@@ -61,8 +61,10 @@ export class ClickHouseRows implements RowBuffer {
     const value = record[column.name];
     // A function is what the prototype has under names like `constructor`: no record holds one.
     if (value === undefined || typeof value === 'function') {
-      if (this.#marksDefaults) this.#writer.u8(1);
-      else column.encoder.missing(this.#writer);
+      if (column.hasDefault) return this.#writer.u8(1);
+      // Marked as default, a column without an expression would get zero bytes, which is no member of an Enum.
+      if (this.#marksDefaults) this.#writer.u8(0);
+      column.encoder.missing(this.#writer);
       return;
     }
     if (this.#marksDefaults) this.#writer.u8(0);
