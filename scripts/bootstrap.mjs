@@ -44,15 +44,29 @@ function isInstalled(wanted) {
 function install() {
   const startedAt = Date.now();
   process.stderr.write('Installing dependencies …\n');
-  // At level error npm does not warn that packages want a newer Node than this one: they get it.
-  const args = ['ci', '--no-audit', '--no-fund', '--loglevel=error'];
-  const npm = process.env.npm_execpath;
-  const done = npm?.endsWith('.js')
-    ? spawnSync(process.execPath, [npm, ...args], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] })
-    : spawnSync('npm', args, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
-  if (done.error) fail(`npm could not be started: ${done.error.message}`);
-  if (done.status !== 0) fail(`npm ci ended with ${done.signal ?? `code ${done.status}`}.`);
+  const clean = npm('ci');
+  if (clean.stderr?.includes('code EUSAGE')) {
+    // A lock file lacks optional packages of other platforms when the registry it was made from did not have them. `ci`
+    // refuses it, although nothing of them is needed here; `install` takes the same versions of all that is.
+    process.stderr.write('package-lock.json lacks packages of other platforms; installing what this one needs …\n');
+    check(npm('install', '--no-save'));
+  } else {
+    check(clean);
+  }
   process.stderr.write(`Dependencies installed (${((Date.now() - startedAt) / 1_000).toFixed(0)} s)\n`);
+}
+
+function npm(command, ...more) {
+  // At level error npm does not warn that packages want a newer Node than this one: they get it.
+  const args = [command, ...more, '--no-audit', '--no-fund', '--loglevel=error'];
+  const options = { cwd: root, stdio: ['ignore', 'ignore', 'pipe'], encoding: 'utf8', maxBuffer: 2 ** 26 };
+  const own = process.env.npm_execpath;
+  return own?.endsWith('.js') ? spawnSync(process.execPath, [own, ...args], options) : spawnSync('npm', args, options);
+}
+
+function check(done) {
+  if (done.error) fail(`npm could not be started: ${done.error.message}`);
+  if (done.status !== 0) fail(`${done.stderr.trimEnd()}\nnpm ended with ${done.signal ?? `code ${done.status}`}.`);
 }
 
 /** The Node among the dependencies; its executable is put there by an install script, which npm may be told not to run. */

@@ -19,7 +19,7 @@ import {
 } from '../parts/kubernetes/components.ts';
 import { requestApi } from '../parts/kubernetes/request.ts';
 import { startNats } from '../parts/nats.ts';
-import { startTemporal, type SearchAttributeType } from '../parts/temporal.ts';
+import { startTemporal } from '../parts/temporal.ts';
 import { startPostgres } from '../postgres/postgres.ts';
 import type { BinaryName } from '../binaries/resolve.ts';
 import { startProcess } from '../process.ts';
@@ -50,7 +50,6 @@ interface PartDefinition {
   readonly launch: (context: PartContext, onSpawn: (pid: number) => void, logFile: string) => Promise<PartProcess>;
 }
 
-const searchAttributes: Readonly<Record<string, SearchAttributeType>> = {};
 const image = 'millrace/millrace:dev';
 /** The node waits for its pods, and a pod has 30 s. */
 const nodeGraceMs = 40_000;
@@ -74,7 +73,6 @@ export const partDefinitions = {
         dir: layout.of('temporal'),
         port: ports.temporal,
         uiPort: ports['temporal-ui'],
-        searchAttributes,
         logFile,
         onSpawn,
       }),
