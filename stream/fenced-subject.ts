@@ -50,6 +50,7 @@ export class FencedSubject {
   #sequence: number;
   #lost: MillraceError | undefined;
   #inFlight = false;
+  #hasWaited = false;
 
   private constructor(options: FencedOptions, sequence: number) {
     this.#options = options;
@@ -82,15 +83,13 @@ export class FencedSubject {
 
   async #appendOnce(data: Uint8Array, signal: AbortSignal, messageId: string | undefined): Promise<Appended> {
     const id = `${this.#owner}/${this.#appends++}`;
-    let waited = false;
     for (let attempt = 0; ; attempt++) {
       const answer = await this.#publish(data, id, messageId);
       const settled = await this.#settle(answer, id, attempt, signal);
-      if (settled !== undefined) {
-        if (waited) this.#options.onWaiting?.(undefined);
-        return settled;
-      }
-      waited = true;
+      if (settled === undefined) continue;
+      if (this.#hasWaited) this.#options.onWaiting?.(undefined);
+      this.#hasWaited = false;
+      return settled;
     }
   }
 
@@ -168,6 +167,7 @@ export class FencedSubject {
   }
 
   async #wait(reason: MillraceError, backoff: typeof natsBackoff, attempt: number, signal: AbortSignal): Promise<void> {
+    this.#hasWaited = true;
     this.#options.onWaiting?.(reason);
     await this.#options.clock.sleep(backoffMs(backoff, attempt, this.#options.random), signal);
   }

@@ -39,23 +39,28 @@ export async function sweepableUpTo(jsm: JetStreamManager, target: SweepTarget):
   return Math.min(...target.readers.map((stage) => committed.get(commitSubject(target.pid, stage, target.shard)) ?? 0));
 }
 
-/** Returns how many frames it removed. `lastSequence`: of the writer's last frame, which stays. */
+/** Returns the sequence up to which the subject is now empty. `lastSequence`: of the writer's last frame, which stays. */
 export async function sweep(jsm: JetStreamManager, target: SweepTarget, lastSequence: number): Promise<number> {
   const upTo = Math.min(await sweepableUpTo(jsm, target), lastSequence - 1);
-  if (upTo < 1) return 0;
   // `seq` names the first message to stay.
-  const { purged } = await jsm.streams.purge(target.stream, { filter: target.subject, seq: upTo + 1 });
-  return purged;
+  if (upTo > 0) await jsm.streams.purge(target.stream, { filter: target.subject, seq: upTo + 1 });
+  return Math.max(0, upTo);
 }
 
-/** Runs a sweep at most every `everyMs`, and never two at once. Failures wait for the next turn. */
+/**
+ * Sweeps behind one writer: soon after each frame and every `everyMs` while something is left to remove. A writer that
+ * has gone quiet still sweeps, else its committed frames would keep the edge full for the others; one that has nothing
+ * left to sweep costs nothing.
+ */
 export class Sweeper {
   readonly #jsm: JetStreamManager;
   readonly #target: SweepTarget;
   readonly #everyMs: number;
   readonly #onFailure: (error: unknown) => void;
-  #last = -Infinity;
+  #lastSequence = 0;
+  #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
+  #closed = false;
 
   constructor(jsm: JetStreamManager, target: SweepTarget, onFailure: (error: unknown) => void, everyMs = 2_000) {
     this.#jsm = jsm;
@@ -64,23 +69,39 @@ export class Sweeper {
     this.#everyMs = everyMs;
   }
 
-  /** Call as often as you like. */
-  maybe(monotonicMs: number, lastSequence: number): void {
-    if (this.#running !== undefined || monotonicMs - this.#last < this.#everyMs) return;
-    this.#last = monotonicMs;
-    this.now(lastSequence);
+  /** The writer's last frame is this one. Cheap: call it after every frame. */
+  wrote(lastSequence: number): void {
+    this.#lastSequence = lastSequence;
+    if (this.#closed) return;
+    this.#timer ??= setTimeout(() => this.now(), this.#everyMs);
   }
 
   /** At once, unless one is running: the edge is full. */
-  now(lastSequence: number): void {
-    this.#running ??= sweep(this.#jsm, this.#target, lastSequence)
-      .then(() => undefined, this.#onFailure)
-      .finally(() => {
-        this.#running = undefined;
-      });
+  now(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#running ??= this.#sweep().finally(() => {
+      this.#running = undefined;
+    });
   }
 
-  async idle(): Promise<void> {
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
     await this.#running;
+  }
+
+  async #sweep(): Promise<void> {
+    const lastSequence = this.#lastSequence;
+    try {
+      if (
+        (await sweep(this.#jsm, this.#target, lastSequence)) >= lastSequence - 1 &&
+        this.#lastSequence === lastSequence
+      )
+        return;
+    } catch (error) {
+      this.#onFailure(error);
+    }
+    this.wrote(this.#lastSequence);
   }
 }

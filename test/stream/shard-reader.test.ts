@@ -134,8 +134,9 @@ describe('shard reader', () => {
     await commit('sink-warehouse', 10);
     await commit('sink-archive', 10);
     const sweeper = new Sweeper(streams.jsm, target, (error) => assert.fail(String(error)));
-    sweeper.maybe(0, one.sequence);
-    await sweeper.idle();
+    sweeper.wrote(one.sequence);
+    sweeper.now();
+    await sweeper.close();
     assert.equal((await streams.jsm.streams.info(one.stream)).state.messages, 1);
     assert.equal((await writer(plan, 0, 'orders-0')).openedAt, 10);
     await one.append(frameOf(['y'], 11), never);

@@ -1,0 +1,306 @@
+/**
+ * A source slot at work: records from the source into frames of the edge.
+ *
+ * G2  Reading goes on from the position of the slot's last frame (E3), and nothing else.
+ * G3  A frame closes when it is full or `lingerMs` after its first record; the linger grows to 100 ms while frames close
+ *     nearly empty, because then a longer wait costs little and saves most of the work.
+ * G4  When the position moves without records, a progress frame follows within a second (E5).
+ * G5  A record above what NATS accepts becomes a dead letter. It is stored before the edge's position passes it, and
+ *     the position passes it before the next such record, so a crash in between repeats none.
+ * G6  A batch with a message id travels in frames of its own under ids made of it, cut at the same places each time.
+ * E7  A source that fails is asked again, for ever; the observer knows why.
+ */
+import { MillraceError, mr, problemOf } from '../crds/errors.ts';
+import { backoffMs, outsideBackoff } from './backoff.ts';
+import type { Clock } from './clock.ts';
+import type { DeadLetter } from './dead-letter.ts';
+import type { DeadLetterWriter } from './dead-letters.ts';
+import { FrameBuilder } from './frame-builder.ts';
+import type { IngestOutlet } from './ingest-outlet.ts';
+import type { Position, RecordBatch } from './record-batch.ts';
+import type { SlotEnd, SlotObserver, SlotSignals } from './slot-observer.ts';
+import type { SourceReaderPort } from './source-port.ts';
+import type { Codec } from './frame.ts';
+
+export interface IngestLoopOptions {
+  readonly stage: string;
+  readonly source: string;
+  readonly slot: number;
+  readonly frame: { readonly maxRecords: number; readonly maxBytes: number; readonly lingerMs: number };
+  /** No record above this fits a frame. */
+  readonly hardBytes: number;
+  readonly codec?: Codec;
+  readonly reader: SourceReaderPort;
+  readonly outlet: IngestOutlet;
+  readonly deadLetters: DeadLetterWriter;
+  /** Of the slot's last frame: undefined when it never wrote one. */
+  readonly openedAt: Position | undefined;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly observer: SlotObserver;
+  readonly signals: SlotSignals;
+}
+
+type Turn =
+  | { readonly kind: 'batch'; readonly batch: RecordBatch }
+  | { readonly kind: 'failed'; readonly error: MillraceError }
+  | { readonly kind: 'quiet' }
+  | { readonly kind: 'ended' }
+  | { readonly kind: 'stopped' };
+
+const maxLingerMs = 100;
+const progressMs = 1_000;
+/** Longer than a source takes to notice that it cannot connect. */
+const calmMs = 15_000;
+/** What is kept of a value that fits nowhere. */
+const keptBytes = 64 * 1024;
+
+export class IngestLoop {
+  readonly #options: IngestLoopOptions;
+  readonly #builder: FrameBuilder;
+  #position: Position;
+  #hasStored: boolean;
+  /** When the oldest thing that is not yet in a frame on its way came in. */
+  #dirtySince: number | undefined;
+  #lingerMs: number;
+  #isReading = false;
+  #arrived: Turn | undefined;
+  #wake: () => void = () => undefined;
+  #failures = 0;
+
+  constructor(options: IngestLoopOptions) {
+    this.#options = options;
+    this.#builder = new FrameBuilder({ ...options.frame, hardBytes: options.hardBytes }, options.codec);
+    this.#position = options.openedAt ?? null;
+    this.#hasStored = options.openedAt !== undefined;
+    this.#lingerMs = options.frame.lingerMs;
+    options.outlet.onFailed = () => this.#wake();
+    options.signals.stop.addEventListener('abort', () => this.#wake(), { once: true });
+  }
+
+  /** Runs until the source ends or the signals say so. Throws MR_OWNERSHIP_LOST and what no retry repairs. */
+  async run(): Promise<Exclude<SlotEnd, 'fenced'>> {
+    for (;;) {
+      const turn = await this.#next();
+      switch (turn.kind) {
+        case 'batch':
+          await this.#take(turn.batch);
+          break;
+        case 'quiet':
+          this.#adaptLinger();
+          await this.#close();
+          break;
+        case 'failed':
+          await this.#retryLater(turn.error);
+          break;
+        case 'ended':
+        case 'stopped':
+          await this.#close();
+          await this.#options.outlet.ready();
+          return turn.kind;
+      }
+    }
+  }
+
+  /** What comes first: a batch, the time to close the frame, or a frame that could not be stored. */
+  async #next(): Promise<Turn> {
+    for (;;) {
+      if (this.#options.outlet.hasFailed) await this.#options.outlet.ready();
+      // What has arrived meanwhile is not acknowledged: the next owner reads it again.
+      if (isStopped(this.#options.signals)) return { kind: 'stopped' };
+      const waitMs = this.#waitMs();
+      if (waitMs !== undefined && waitMs <= 0) return { kind: 'quiet' };
+      if (!this.#isReading && this.#arrived === undefined) this.#read();
+      const turn = this.#arrived ?? (await this.#arrival(waitMs));
+      if (turn === undefined) continue;
+      this.#arrived = undefined;
+      return turn;
+    }
+  }
+
+  /** A promise of its own for each wait: racing against one that lives long would leave something behind every time. */
+  async #arrival(waitMs: number | undefined): Promise<Turn | undefined> {
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+      if (waitMs !== undefined) timer = setTimeout(resolve, waitMs);
+    });
+    clearTimeout(timer);
+    return this.#arrived;
+  }
+
+  #waitMs(): number | undefined {
+    if (this.#dirtySince === undefined) return undefined;
+    const limit = this.#builder.count > 0 ? this.#lingerMs : this.#hasStored ? progressMs : 0;
+    return this.#dirtySince + limit - this.#options.clock.monotonic();
+  }
+
+  #read(): void {
+    this.#isReading = true;
+    void this.#readOnce().then((turn) => {
+      this.#isReading = false;
+      this.#arrived = turn;
+      this.#wake();
+    });
+  }
+
+  async #readOnce(): Promise<Turn> {
+    const { reader, signals, source, observer } = this.#options;
+    if (isStopped(signals)) return { kind: 'stopped' };
+    const calm = new AbortController();
+    if (this.#failures > 0) void this.#calmDown(calm.signal);
+    try {
+      const batch = await reader.read(signals.stop);
+      if (this.#failures > 0) observer.connection(undefined);
+      this.#failures = 0;
+      return batch === undefined ? { kind: 'ended' } : { kind: 'batch', batch };
+    } catch (error) {
+      if (isStopped(signals)) return { kind: 'stopped' };
+      const known = error instanceof MillraceError;
+      return {
+        kind: 'failed',
+        error: known
+          ? error
+          : mr('MR_SOURCE_UNREACHABLE', { source, server: 'the source', problem: problemOf(error) }, { cause: error }),
+      };
+    } finally {
+      calm.abort();
+    }
+  }
+
+  /** A source without new records answers nothing: when it has not failed again for a while, it is connected. */
+  async #calmDown(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#options.clock.sleep(calmMs, signal);
+    } catch {
+      return;
+    }
+    this.#failures = 0;
+    this.#options.observer.connection(undefined);
+  }
+
+  async #retryLater(error: MillraceError): Promise<void> {
+    const { observer, clock, random, signals } = this.#options;
+    observer.connection(error);
+    await this.#close();
+    await clock.sleep(backoffMs(outsideBackoff, this.#failures++, random), signals.stop).catch(() => undefined);
+  }
+
+  async #take(batch: RecordBatch): Promise<void> {
+    const { observer, clock } = this.#options;
+    observer.took(batch.count, batch.bytes.length);
+    if (batch.messageId !== undefined) {
+      await this.#takeWhole(batch, batch.messageId);
+      return;
+    }
+    let next = 0;
+    while (next < batch.count) {
+      if (this.#builder.count === 0) this.#dirtySince = clock.monotonic();
+      next = this.#builder.append(batch, next, clock.now());
+      if (next === batch.count) break;
+      if (next > 0) this.#position = batch.positionAfter(next - 1);
+      if (this.#builder.count > 0) {
+        this.#lingerMs = this.#options.frame.lingerMs;
+        await this.#close();
+      } else {
+        await this.#reject(batch, next++);
+      }
+    }
+    this.#position = batch.position;
+    this.#dirtySince ??= clock.monotonic();
+    if (this.#builder.isFull) {
+      this.#lingerMs = this.#options.frame.lingerMs;
+      await this.#close();
+    }
+  }
+
+  /** G6. A builder of its own, so that where it is cut depends on nothing but the batch. */
+  async #takeWhole(batch: RecordBatch, messageId: string): Promise<void> {
+    await this.#close();
+    const { hardBytes, clock } = this.#options;
+    const builder = new FrameBuilder({ maxRecords: 1_000_000, maxBytes: hardBytes, hardBytes }, this.#options.codec);
+    let next = 0;
+    for (let part = 0; next < batch.count; part++) {
+      const from = next;
+      next = builder.append(batch, next, clock.now());
+      const position = next === batch.count ? batch.position : batch.positionAfter(Math.max(0, next - 1));
+      if (next > from) await this.#send(builder, position, part === 0 ? messageId : `${messageId}#${part}`);
+      else await this.#reject(batch, next++);
+    }
+    await this.#options.outlet.ready();
+  }
+
+  /** Sends what the open frame holds, and the position even when it holds nothing. */
+  async #close(): Promise<void> {
+    if (this.#dirtySince === undefined) return;
+    await this.#send(this.#builder, this.#position);
+    this.#dirtySince = undefined;
+  }
+
+  async #send(builder: FrameBuilder, position: Position, messageId?: string): Promise<void> {
+    const { outlet, clock } = this.#options;
+    await outlet.ready();
+    const records = builder.count;
+    const frame = builder.finish(position, clock.now());
+    outlet.send({ frame, position, records, builder, ...(messageId === undefined ? {} : { messageId }) });
+    this.#hasStored = true;
+  }
+
+  /** G5. */
+  async #reject(batch: RecordBatch, index: number): Promise<void> {
+    const { outlet, deadLetters, signals, observer } = this.#options;
+    await outlet.ready();
+    const letter = this.#letterOf(batch, index);
+    const covers =
+      letter.offset === null ? batch.positionAfter(index) : { partition: batch.partition, offset: letter.offset };
+    if (JSON.stringify(covers) !== JSON.stringify(deadLetters.covers)) {
+      await deadLetters.append([letter], covers, signals.abort);
+      observer.deadLettered(1);
+    }
+    this.#position = batch.positionAfter(index);
+    await this.#send(this.#builder, this.#position);
+    await outlet.ready();
+    this.#dirtySince = undefined;
+  }
+
+  #letterOf(batch: RecordBatch, index: number): DeadLetter {
+    const { stage, source, slot, hardBytes } = this.#options;
+    const start = batch.valueStart[index]!;
+    const end = batch.valueEnd[index]!;
+    const keyEnd = batch.keyEnd[index]!;
+    const bytes = Math.max(0, end - start);
+    const error = mr('MR_RECORD_TOO_LARGE', { bytes, limit: hardBytes });
+    return {
+      stage,
+      slot,
+      source,
+      index,
+      sequence: null,
+      step: null,
+      partition: batch.partition < 0 ? null : batch.partition,
+      offset: batch.offsets === undefined ? null : batch.offsets[index]!.toString(),
+      code: error.code,
+      text: error.sentence,
+      ...(bytes > keptBytes ? { truncatedFrom: bytes } : {}),
+      value: end < 0 ? null : new Uint8Array(batch.bytes.subarray(start, Math.min(end, start + keptBytes))),
+      key:
+        keyEnd < 0
+          ? null
+          : new Uint8Array(
+              batch.bytes.subarray(batch.keyStart[index], Math.min(keyEnd, batch.keyStart[index]! + keptBytes)),
+            ),
+      headers: [],
+      timestamp: batch.timestamps[index]!,
+    };
+  }
+
+  #adaptLinger(): void {
+    const { maxRecords, maxBytes, lingerMs } = this.#options.frame;
+    const nearlyEmpty = this.#builder.count < maxRecords / 10 && this.#builder.bytes < maxBytes / 10;
+    this.#lingerMs = nearlyEmpty ? Math.min(Math.max(maxLingerMs, lingerMs), this.#lingerMs * 2) : lingerMs;
+  }
+}
+
+function isStopped(signals: SlotSignals): boolean {
+  return signals.stop.aborted;
+}

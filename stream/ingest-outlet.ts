@@ -1,0 +1,97 @@
+/**
+ * The writing half of a source slot: frames to the edge, acknowledgements to the source.
+ *
+ * E1  One frame is in flight; `ready` waits for it, so the loop fills the next one meanwhile.
+ * G1  The source is acknowledged only when the frame that covers the position is stored (I1).
+ * E7  While the edge is full the source is told to refuse work.
+ */
+import type { MillraceError } from '../crds/errors.ts';
+import type { EdgeWriter } from './edge-writer.ts';
+import type { FrameBuilder } from './frame-builder.ts';
+import type { Position } from './record-batch.ts';
+import type { SlotObserver, SlotSignals } from './slot-observer.ts';
+import type { SourceReaderPort } from './source-port.ts';
+import type { Sweeper } from './sweep.ts';
+
+export interface OutletOptions {
+  readonly writer: EdgeWriter;
+  readonly reader: SourceReaderPort;
+  readonly sweeper: Sweeper;
+  readonly observer: SlotObserver;
+  readonly signals: SlotSignals;
+}
+
+export interface OutgoingFrame {
+  readonly frame: Buffer;
+  readonly position: Position;
+  readonly records: number;
+  readonly messageId?: string;
+  /** Gets the frame's memory back. */
+  readonly builder: FrameBuilder;
+}
+
+export class IngestOutlet {
+  readonly #options: OutletOptions;
+  readonly #giveUp = new AbortController();
+  readonly #signal: AbortSignal;
+  #inFlight: Promise<void> = Promise.resolve();
+  #failure: Error | undefined;
+  #isFull = false;
+  /** Called when {@link ready} would throw: the loop may be waiting for a source that has nothing more to say. */
+  onFailed: (() => void) | undefined;
+
+  constructor(options: OutletOptions) {
+    this.#options = options;
+    this.#signal = AbortSignal.any([options.signals.abort, this.#giveUp.signal]);
+    // What is in a frame that finds no room was never acknowledged: when the pod stops, it is left to the next owner.
+    options.signals.stop.addEventListener('abort', () => this.#giveUpIfFull(), { once: true });
+  }
+
+  /** Resolves when nothing is in flight. Throws what the last frame failed with. */
+  async ready(): Promise<void> {
+    await this.#inFlight;
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  get hasFailed(): boolean {
+    return this.#failure !== undefined;
+  }
+
+  /** Sends a frame; the caller has awaited {@link ready}. */
+  send(outgoing: OutgoingFrame): void {
+    this.#inFlight = this.#store(outgoing).catch((error: unknown) => {
+      this.#failure = error instanceof Error ? error : new Error(String(error));
+      this.onFailed?.();
+    });
+  }
+
+  /** For the writer's `onWaiting`. */
+  waiting(reason: MillraceError | undefined): void {
+    const { observer, reader, sweeper } = this.#options;
+    const full = reason?.code === 'MR_EDGE_FULL';
+    observer.waiting(full || this.#isFull ? 'edge' : 'stream', reason);
+    if (full !== this.#isFull) reader.setBlocked?.(full);
+    this.#isFull = full;
+    if (full) sweeper.now();
+    this.#giveUpIfFull();
+  }
+
+  async #store({ frame, position, records, messageId, builder }: OutgoingFrame): Promise<void> {
+    const { writer, reader, observer, sweeper } = this.#options;
+    const appended = await writer.append(frame, this.#signal, messageId);
+    if (appended.outcome === 'duplicate') {
+      reader.duplicate?.(position);
+    } else {
+      if (appended.clean) builder.recycle(frame);
+      observer.frame(frame.length);
+      observer.handedOn(records);
+      observer.position(position);
+    }
+    reader.acknowledge(position);
+    sweeper.wrote(writer.sequence);
+  }
+
+  #giveUpIfFull(): void {
+    if (this.#isFull && this.#options.signals.stop.aborted) this.#giveUp.abort(this.#options.signals.stop.reason);
+  }
+}

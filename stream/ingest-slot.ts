@@ -1,0 +1,125 @@
+/**
+ * One source slot from takeover to hand-over: opens the edge's tail, the dead letters and the source, and runs the loop.
+ */
+import { MillraceError, mr, problemOf } from '../crds/errors.ts';
+import { writerName } from '../crds/names.ts';
+import type { IngestorStage, Plan } from '../crds/plan.ts';
+import { backoffMs, outsideBackoff } from './backoff.ts';
+import type { Clock } from './clock.ts';
+import type { Streams } from './connection.ts';
+import { DeadLetterWriter } from './dead-letters.ts';
+import { EdgeWriter } from './edge-writer.ts';
+import { IngestLoop } from './ingest-loop.ts';
+import { IngestOutlet } from './ingest-outlet.ts';
+import { frameRoom } from './frame-room.ts';
+import type { Position } from './record-batch.ts';
+import type { SlotEnd, SlotObserver, SlotSignals } from './slot-observer.ts';
+import type { SourceReaderPort } from './source-port.ts';
+import { readersOf, Sweeper } from './sweep.ts';
+
+export interface IngestSlotOptions {
+  readonly streams: Streams;
+  readonly plan: Plan;
+  readonly stage: IngestorStage;
+  readonly slot: number;
+  /** Opens the source after `position`; throws MillraceError. Called again after a backoff when it does. */
+  readonly openReader: (position: Position | undefined) => Promise<SourceReaderPort>;
+  /** Told while the reader is open: who wants its lag. */
+  readonly onReader: (reader: SourceReaderPort | undefined) => void;
+  readonly onSweepFailure: (error: unknown) => void;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly observer: SlotObserver;
+  readonly signals: SlotSignals;
+}
+
+export async function runIngestSlot(options: IngestSlotOptions): Promise<SlotEnd> {
+  try {
+    return await work(options);
+  } catch (error) {
+    if (error instanceof MillraceError && error.handling === 'fence') return 'fenced';
+    throw error;
+  }
+}
+
+async function work(options: IngestSlotOptions): Promise<SlotEnd> {
+  const { streams, plan, stage, slot, clock, random, observer, signals } = options;
+  const { pid } = plan.pipeline;
+  const shards = plan.edges.find((edge) => edge.name === stage.writes)?.shards ?? 1;
+  const writer = writerName(stage.source, slot);
+  const shard = slot % shards;
+  const room = frameRoom(streams.nc);
+  const base = { streams, pid, clock, random };
+  let outlet: IngestOutlet | undefined;
+
+  const edge = await EdgeWriter.open(
+    {
+      ...base,
+      edge: stage.writes,
+      shard,
+      writer,
+      onWaiting: (reason) => (outlet ? outlet.waiting(reason) : observer.waiting('stream', reason)),
+    },
+    signals.stop,
+  );
+  const deadLetters = await DeadLetterWriter.open(
+    {
+      ...base,
+      writer,
+      maxFrameBytes: room.deadLetterBytes,
+      onWaiting: (reason) => observer.waiting('deadLetters', reason),
+    },
+    signals.stop,
+  );
+  const target = { pid, stream: edge.stream, subject: edge.subject, shard, readers: readersOf(plan, stage.writes) };
+  const sweeper = new Sweeper(streams.jsm, target, options.onSweepFailure);
+  if (edge.sequence > 0) sweeper.wrote(edge.sequence);
+  if (edge.openedAt !== undefined) observer.position(edge.openedAt);
+  const reader = await openReader(options, edge.openedAt);
+  options.onReader(reader);
+  try {
+    outlet = new IngestOutlet({ writer: edge, reader, sweeper, observer, signals });
+    return await new IngestLoop({
+      stage: stage.name,
+      source: stage.source,
+      slot,
+      frame: stage.frame,
+      hardBytes: room.recordBytes,
+      reader,
+      outlet,
+      deadLetters,
+      openedAt: edge.openedAt,
+      clock,
+      random,
+      observer,
+      signals,
+    }).run();
+  } finally {
+    options.onReader(undefined);
+    await sweeper.close();
+    await reader.close();
+  }
+}
+
+async function openReader(options: IngestSlotOptions, position: Position | undefined): Promise<SourceReaderPort> {
+  const { observer, clock, random, signals, stage } = options;
+  for (let attempt = 0; ; attempt++) {
+    try {
+      const reader = await options.openReader(position);
+      observer.connection(undefined);
+      return reader;
+    } catch (error) {
+      const known = error instanceof MillraceError;
+      observer.connection(
+        known
+          ? error
+          : mr(
+              'MR_SOURCE_UNREACHABLE',
+              { source: stage.source, server: 'the source', problem: problemOf(error) },
+              { cause: error },
+            ),
+      );
+      await clock.sleep(backoffMs(outsideBackoff, attempt, random), signals.stop);
+    }
+  }
+}

@@ -1,0 +1,146 @@
+/**
+ * Whole frames on their way to becoming one write: rows, the records that failed, and where each row came from.
+ *
+ * A batch is refilled for ever (two of them take turns), so its tables and the sink's buffer are reused.
+ */
+import { MillraceError, mr, problemOf } from '../crds/errors.ts';
+import { copyOf, type DeadLetter } from './dead-letter.ts';
+import { decodeFrame, FrameMeta, type Frame } from './frame-reader.ts';
+import type { StoredFrame } from './shard-reader.ts';
+import type { RefusedRow, RowBufferPort, SinkProgram } from './sink-port.ts';
+
+export interface BatchContext {
+  readonly stage: string;
+  readonly sink: string;
+  readonly slot: number;
+  readonly stream: string;
+  /** Topic of each source that writes to the edge. */
+  readonly topics: ReadonlyMap<string, string | null>;
+  readonly program: SinkProgram;
+}
+
+export class SinkBatch<Rows extends RowBufferPort> {
+  readonly rows: Rows;
+  readonly #context: BatchContext;
+  readonly #failures: DeadLetter[] = [];
+  readonly #frames: StoredFrame[] = [];
+  #rowFrame = new Int32Array(1024);
+  #rowRecord = new Int32Array(1024);
+  records = 0;
+  recordBytes = 0;
+  dropped = 0;
+
+  constructor(rows: Rows, context: BatchContext) {
+    this.rows = rows;
+    this.#context = context;
+  }
+
+  get frames(): number {
+    return this.#frames.length;
+  }
+
+  /** Stream sequence of the first frame; 0 when there is none. */
+  get from(): number {
+    return this.#frames[0]?.sequence ?? 0;
+  }
+
+  get to(): number {
+    return this.#frames.at(-1)?.sequence ?? 0;
+  }
+
+  get hasFailures(): boolean {
+    return this.#failures.length > 0;
+  }
+
+  /** Decodes a frame and runs the program over its records. Throws MR_FRAME_CORRUPT and leaves the batch as it was. */
+  add(stored: StoredFrame): void {
+    const { program, stream } = this.#context;
+    const frame = decodeFrame(stored.data, { stream, sequence: stored.sequence });
+    const meta = this.#metaOf(frame, stored.subject);
+    const frameIndex = this.#frames.push(stored) - 1;
+    const { bytes, valueStart, valueEnd, ingestMax } = frame;
+    for (let index = 0; index < frame.count; index++) {
+      try {
+        const value = program.run(bytes, valueStart[index]!, valueEnd[index]!, meta.at(index), ingestMax);
+        if (value === undefined) {
+          this.dropped++;
+          continue;
+        }
+        this.rows.add(value, meta);
+        const row = this.rows.rows - 1;
+        if (row >= this.#rowFrame.length) this.#growOrigins();
+        this.#rowFrame[row] = frameIndex;
+        this.#rowRecord[row] = index;
+      } catch (error) {
+        this.#failures.push(this.#letterOf(frame, meta, stored.sequence, index, error));
+      }
+    }
+    this.records += frame.count;
+    this.recordBytes += bytes.length;
+  }
+
+  /** What the steps and the sink did not take, in the order of the records. */
+  deadLetters(refusals: readonly RefusedRow[]): DeadLetter[] {
+    const refused = refusals.map(({ row, error }) => {
+      const stored = this.#frames[this.#rowFrame[row]!];
+      if (stored === undefined) throw new RangeError(`the sink refused row ${row}, which is not there`);
+      const frame = decodeFrame(stored.data, { stream: this.#context.stream, sequence: stored.sequence });
+      return this.#letterOf(frame, this.#metaOf(frame, stored.subject), stored.sequence, this.#rowRecord[row]!, error);
+    });
+    return [...this.#failures, ...refused].sort((a, b) => (a.sequence ?? 0) - (b.sequence ?? 0) || a.index - b.index);
+  }
+
+  clear(): void {
+    this.rows.clear();
+    this.#failures.length = 0;
+    this.#frames.length = 0;
+    this.records = 0;
+    this.recordBytes = 0;
+    this.dropped = 0;
+  }
+
+  /** The writer is the last token of the subject: `orders-3` is slot 3 of source `orders`. */
+  #metaOf(frame: Frame, subject: string): FrameMeta {
+    const writer = subject.slice(subject.lastIndexOf('.') + 1);
+    const source = writer.slice(0, writer.lastIndexOf('-'));
+    return new FrameMeta(frame, source, this.#context.topics.get(source) ?? null);
+  }
+
+  #letterOf(frame: Frame, meta: FrameMeta, sequence: number, index: number, error: unknown): DeadLetter {
+    const { stage, sink, slot } = this.#context;
+    // Anything else is a defect on this record: it must neither stop the rest nor get lost.
+    const known =
+      error instanceof MillraceError
+        ? error
+        : mr('MR_RECORD_REFUSED', { sink, problem: problemOf(error) }, { cause: error });
+    const step = known.params['step'];
+    meta.at(index);
+    const valueEnd = frame.valueEnd[index]!;
+    const keyEnd = frame.keyEnd[index]!;
+    return {
+      stage,
+      slot,
+      sequence,
+      index,
+      source: meta.source,
+      partition: meta.partition,
+      offset: meta.offset?.toString() ?? null,
+      step: typeof step === 'string' ? step : null,
+      code: known.code,
+      text: known.sentence,
+      value: valueEnd < 0 ? null : copyOf(frame, frame.valueStart[index]!, valueEnd),
+      key: keyEnd < 0 ? null : copyOf(frame, frame.keyStart[index]!, keyEnd),
+      headers: frame.headers.get(index) ?? [],
+      timestamp: meta.timestamp,
+    };
+  }
+
+  #growOrigins(): void {
+    const frames = new Int32Array(this.#rowFrame.length * 2);
+    frames.set(this.#rowFrame);
+    this.#rowFrame = frames;
+    const records = new Int32Array(this.#rowRecord.length * 2);
+    records.set(this.#rowRecord);
+    this.#rowRecord = records;
+  }
+}

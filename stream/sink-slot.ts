@@ -1,0 +1,142 @@
+/**
+ * One sink slot from takeover to hand-over: opens commit log, dead letters and the sink, and runs the loop.
+ *
+ * The token of a range carries when the edge's stream was made: a stream that was deleted and made again counts from 1
+ * again, and its first batches must not look like those of before.
+ */
+import { MillraceError, mr, problemOf } from '../crds/errors.ts';
+import { edgeStream, shardSubjects, writerName } from '../crds/names.ts';
+import type { Plan, SinkStage } from '../crds/plan.ts';
+import { backoffMs, natsBackoff, outsideBackoff } from './backoff.ts';
+import type { Clock } from './clock.ts';
+import { CommitLog } from './commit-log.ts';
+import type { Streams } from './connection.ts';
+import { DeadLetterWriter } from './dead-letters.ts';
+import { frameRoom } from './frame-room.ts';
+import { ShardReader } from './shard-reader.ts';
+import { SinkLoop } from './sink-loop.ts';
+import type { RowBufferPort, SinkProgram, SinkSlotPort } from './sink-port.ts';
+import type { SlotEnd, SlotObserver, SlotSignals } from './slot-observer.ts';
+
+export interface SinkSlotOptions<Rows extends RowBufferPort> {
+  readonly streams: Streams;
+  readonly plan: Plan;
+  readonly stage: SinkStage;
+  readonly slot: number;
+  readonly program: SinkProgram;
+  /** Opens the sink's side; throws MillraceError. Called again after a backoff when it does. */
+  readonly openSlot: () => Promise<SinkSlotPort<Rows>>;
+  /** Told while the loop runs: who wants its backlog. */
+  readonly onLoop: (loop: { readonly backlog: number } | undefined) => void;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly observer: SlotObserver;
+  readonly signals: SlotSignals;
+}
+
+export async function runSinkSlot<Rows extends RowBufferPort>(options: SinkSlotOptions<Rows>): Promise<SlotEnd> {
+  try {
+    return await work(options);
+  } catch (error) {
+    if (error instanceof MillraceError && error.handling === 'fence') return 'fenced';
+    throw error;
+  }
+}
+
+async function work<Rows extends RowBufferPort>(options: SinkSlotOptions<Rows>): Promise<SlotEnd> {
+  const { streams, plan, stage, slot, clock, random, observer, signals } = options;
+  const { pid, uid } = plan.pipeline;
+  const stream = edgeStream(pid, stage.reads);
+  const base = { streams, pid, clock, random };
+  const waitingForStream = (reason: MillraceError | undefined) => observer.waiting('stream', reason);
+
+  const log = await CommitLog.open({ ...base, stage: stage.name, slot, onWaiting: waitingForStream }, signals.stop);
+  const deadLetters = await DeadLetterWriter.open(
+    {
+      ...base,
+      writer: writerName(stage.name, slot),
+      maxFrameBytes: frameRoom(streams.nc).deadLetterBytes,
+      onWaiting: (reason) => observer.waiting('deadLetters', reason),
+    },
+    signals.stop,
+  );
+  const epoch = await epochOf(stream, options);
+  const sinkSlot = await openSlot(options);
+  try {
+    const loop = new SinkLoop<Rows>({
+      stage: stage.name,
+      sink: stage.sink,
+      slot,
+      stream,
+      batch: stage.batch,
+      topics: new Map(Object.entries(stage.sources).map(([source, shape]) => [source, shape.topic])),
+      program: options.program,
+      tokenPrefix: `${uid}:${epoch}`,
+      sinkSlot,
+      log,
+      deadLetters,
+      clock,
+      random,
+      observer,
+      signals,
+      read: (firstSequence) =>
+        new ShardReader({
+          streams,
+          stream,
+          subjects: shardSubjects(pid, stage.reads, slot),
+          firstSequence,
+          clock,
+          random,
+          onWaiting: waitingForStream,
+        }),
+    });
+    options.onLoop(loop);
+    return await loop.run();
+  } finally {
+    options.onLoop(undefined);
+    await sinkSlot.close();
+  }
+}
+
+async function epochOf<Rows extends RowBufferPort>(stream: string, options: SinkSlotOptions<Rows>): Promise<string> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      const { created } = await options.streams.jsm.streams.info(stream);
+      options.observer.waiting('stream', undefined);
+      return Date.parse(created).toString(36);
+    } catch (error) {
+      options.observer.waiting(
+        'stream',
+        mr(
+          'MR_STREAM_UNAVAILABLE',
+          { server: options.streams.nc.getServer(), problem: problemOf(error) },
+          { cause: error },
+        ),
+      );
+      await options.clock.sleep(backoffMs(natsBackoff, attempt, options.random), options.signals.stop);
+    }
+  }
+}
+
+async function openSlot<Rows extends RowBufferPort>(options: SinkSlotOptions<Rows>): Promise<SinkSlotPort<Rows>> {
+  const { observer, clock, random, signals, stage } = options;
+  for (let attempt = 0; ; attempt++) {
+    try {
+      const slot = await options.openSlot();
+      observer.connection(undefined);
+      return slot;
+    } catch (error) {
+      const known = error instanceof MillraceError;
+      observer.connection(
+        known
+          ? error
+          : mr(
+              'MR_SINK_UNREACHABLE',
+              { sink: stage.sink, server: 'the sink', problem: problemOf(error) },
+              { cause: error },
+            ),
+      );
+      await clock.sleep(backoffMs(outsideBackoff, attempt, random), signals.stop);
+    }
+  }
+}

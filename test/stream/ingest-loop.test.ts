@@ -1,0 +1,292 @@
+import assert from 'node:assert/strict';
+import { mr } from '../../crds/errors.ts';
+import type { Plan } from '../../crds/plan.ts';
+import type { Streams } from '../../stream/connection.ts';
+import { readDeadLetters } from '../../stream/dead-letters.ts';
+import type { Position, RecordBatch } from '../../stream/record-batch.ts';
+import type { SourceReaderPort } from '../../stream/source-port.ts';
+import { ensurePipelineStreams } from '../../stream/streams.ts';
+import { CommitLog } from '../../stream/commit-log.ts';
+import { eventually } from '../support/eventually.ts';
+import { batchOf } from './support/batches.ts';
+import { NumberSource } from './support/fakes.ts';
+import { eagerClock, edgeFrames, ingest } from './support/stages.ts';
+import { startTestServer, testPlan, type TestServer } from './support/server.ts';
+
+describe('ingest loop', () => {
+  let server: TestServer;
+  let streams: Streams;
+
+  before(async () => {
+    server = await startTestServer();
+    streams = await server.connect();
+  });
+  after(() => server.stop());
+
+  it('I1, G1: what is acknowledged is stored, in order, and the source ends when all is', async () => {
+    const plan = await pipeline();
+    let source: NumberSource | undefined;
+    const slot = ingest(streams, plan, (position) => (source = bounded(position, 5_000)));
+    assert.equal(await slot.done, 'ended');
+    assert.deepEqual(await stored(plan), numbers(5_000));
+    assert.equal(source?.acknowledged.at(-1), 5_000);
+    assert.deepEqual([slot.witness.taken, slot.witness.handed, slot.witness.last], [5_000, 5_000, 5_000]);
+  });
+
+  it('I2, G2: abandoned at any moment and taken over, it loses and repeats nothing', async () => {
+    const plan = await pipeline();
+    let seed = 7;
+    for (let takeover = 0; takeover < 25; takeover++) {
+      const slot = ingest(
+        streams,
+        plan,
+        (position) => new NumberSource(position, { available: () => 1_000_000, batch: 13 }),
+      );
+      seed = (seed * 48_271) % 2_147_483_647;
+      const enough = slot.witness.handed + (seed % 300);
+      // The one before may have stored one more frame after this one read the tail: then this one is fenced.
+      let fenced = false;
+      void slot.done.then((end) => (fenced = end === 'fenced'));
+      await eventually(() => fenced || slot.witness.handed > enough, { intervalMs: 1 });
+      if (takeover % 2 === 0) slot.abort();
+      else await slot.stop();
+      // The abandoned one is not waited for: it may still be writing when the next owner opens the tail (E4).
+    }
+    const total = (await stored(plan)).length + 1_000;
+    await ingest(streams, plan, (position) => bounded(position, total)).done;
+    assert.deepEqual(await stored(plan), numbers(total));
+  });
+
+  it('I11: of two owners at once the stale one is refused, and the chain has each record once', async () => {
+    const plan = await pipeline();
+    let available = 500;
+    const read = (position: Position | undefined) => new NumberSource(position, { available: () => available });
+    const zombie = ingest(streams, plan, read);
+    await eventually(() => zombie.witness.handed === 500);
+    const owner = ingest(streams, plan, read);
+    await eventually(() => owner.witness.last === 500);
+    available = 1_000;
+    const ends = await Promise.race([zombie.done, owner.done]);
+    assert.equal(ends, 'fenced');
+    await eventually(async () => (await stored(plan)).length === 1_000);
+    assert.deepEqual(await stored(plan), numbers(1_000));
+    await Promise.all([zombie.stop(), owner.stop()]);
+  });
+
+  it('I1: kill -9 of nats-server under load loses and repeats nothing', async () => {
+    const plan = await pipeline();
+    let available = 0;
+    const slot = ingest(streams, plan, (position) => new NumberSource(position, { available: () => available }));
+    for (let crash = 1; crash <= 3; crash++) {
+      available = crash * 3_000;
+      await eventually(() => slot.witness.handed > (crash - 1) * 3_000 + 100, { intervalMs: 1 });
+      await server.crash();
+      await server.start();
+    }
+    await eventually(() => slot.witness.handed === 9_000);
+    assert.deepEqual(await stored(plan), numbers(9_000));
+    assert(slot.witness.waits.some(([, code]) => code !== undefined));
+    assert.equal(slot.witness.waits.at(-1)?.[1], undefined);
+    await slot.stop();
+  });
+
+  it('E7: a full edge blocks the source with a reason, and a commit of the reader lets it go on', async () => {
+    const plan = await pipeline({ edgeBytes: 300_000 });
+    const pad = 'x'.repeat(1_000);
+    let source: NumberSource | undefined;
+    const slot = ingest(streams, plan, (position) => {
+      source = new NumberSource(position, {
+        available: () => 1_000,
+        record: (n) => ({ value: JSON.stringify({ n, pad }) }),
+      });
+      source.isBounded = true;
+      return source;
+    });
+    await eventually(() => source?.blocked.at(-1) === true);
+    assert(slot.witness.waits.some(([on, code]) => on === 'edge' && code === 'MR_EDGE_FULL'));
+    const log = await CommitLog.open(
+      { streams, pid: plan.pipeline.pid, stage: 'sink-warehouse', slot: 0, clock: eagerClock, random: () => 0.5 },
+      new AbortController().signal,
+    );
+    const read: string[] = [];
+    while (read.length < 1_000) {
+      const frames = await edgeFrames(streams, plan);
+      for (const frame of frames) {
+        if (frame.sequence <= log.committed) continue;
+        read.push(...frame.values);
+        await log.append({ kind: 'commit', to: frame.sequence }, new AbortController().signal);
+      }
+    }
+    assert.equal(await slot.done, 'ended');
+    assert.deepEqual(
+      read.map((text) => (JSON.parse(text) as { n: number }).n),
+      numbers(1_000),
+    );
+    assert.equal(source?.blocked.at(-1), false);
+  });
+
+  it('E7: stops at once while the edge is full, and the next owner brings what was left', async () => {
+    const plan = await pipeline({ edgeBytes: 100_000 });
+    const pad = 'x'.repeat(1_000);
+    const read = (position: Position | undefined) =>
+      new NumberSource(position, { available: () => 200, record: (n) => ({ value: JSON.stringify({ n, pad }) }) });
+    const slot = ingest(streams, plan, read);
+    await eventually(() => slot.witness.waits.some(([on]) => on === 'edge'));
+    await slot.stop().catch(() => 'stopped');
+    await ensurePipelineStreams(streams.jsm, { ...plan, edges: [{ name: 'main', shards: 2, maxBytes: 10 * 2 ** 20 }] });
+    const next = ingest(streams, plan, read);
+    await eventually(() => next.witness.last === 200);
+    assert.deepEqual(await stored(plan), numbers(200));
+    await next.stop();
+  });
+
+  it('a source that fails is asked again and shows why', async () => {
+    const plan = await pipeline();
+    let source: NumberSource | undefined;
+    const slot = ingest(streams, plan, (position) => (source = new NumberSource(position, { available: () => 100 })));
+    await eventually(() => slot.witness.handed === 100);
+    source!.failWith = mr('MR_SOURCE_UNREACHABLE', { source: 'orders', server: 'kafka:9092', problem: 'refused' });
+    await eventually(() => slot.witness.connections.at(-1) === 'MR_SOURCE_UNREACHABLE');
+    source!.failWith = undefined;
+    await eventually(() => slot.witness.connections.at(-1) === undefined);
+    await slot.stop();
+  });
+
+  it('E5, G4: a position that moves without records is stored in a progress frame', async () => {
+    const plan = await pipeline();
+    const batches = [batchOf([{ value: '{"n":0}' }]), batchOf([], { position: 9 })];
+    const slot: ReturnType<typeof ingest> = ingest(streams, plan, () =>
+      listReader(batches, () => eventually(() => batches.length === 2 || slot.witness.last === 1)),
+    );
+    await eventually(() => slot.witness.last === 9);
+    assert.deepEqual(
+      (await edgeFrames(streams, plan)).map(({ frame }) => [frame.count, frame.position]),
+      [
+        [1, 1],
+        [0, 9],
+      ],
+    );
+    await slot.stop();
+  });
+
+  it('G5: records above the limit become dead letters, each once, however often the slot is taken over', async () => {
+    const plan = await pipeline();
+    const big = 'x'.repeat(8 * 2 ** 20);
+    const record = (n: number) => ({ value: n === 3 || n === 4 ? big : JSON.stringify({ n }), offset: BigInt(n) });
+    const counting = countPublishes(streams);
+    for (let allowed = 1; allowed < 12; allowed++) {
+      const slot = ingest(counting.streams(allowed), plan, (position) => bounded(position, 8, record, 8));
+      await Promise.race([slot.done, counting.crashed()]);
+      slot.abort();
+    }
+    assert.deepEqual(await stored(plan), [0, 1, 2, 5, 6, 7]);
+    const { letters } = await readDeadLetters(streams.jsm, plan.pipeline.pid);
+    assert.deepEqual(
+      letters.map((letter) => [letter.offset, letter.code, letter.truncatedFrom]),
+      [
+        ['3', 'MR_RECORD_TOO_LARGE', big.length],
+        ['4', 'MR_RECORD_TOO_LARGE', big.length],
+      ],
+    );
+  });
+
+  it('G6: a batch with a message id is stored once, whichever slot it reaches', async () => {
+    const plan = await pipeline();
+    const batch = (position: number) =>
+      batchOf([{ value: '{"n":1}' }, { value: '{"n":2}' }], { messageId: 'request-1', position });
+    const seen: string[] = [];
+    const reader = (position: number) => ({
+      ...listReader([batch(position)]),
+      acknowledge: (to: Position) => seen.push(`ack ${String(to)}`),
+      duplicate: (to: Position) => seen.push(`duplicate ${String(to)}`),
+    });
+    const one = ingest(streams, plan, () => reader(5), 0);
+    await eventually(() => seen.includes('ack 5'));
+    const other = ingest(streams, plan, () => reader(8), 1);
+    await eventually(() => seen.includes('ack 8'));
+    assert.deepEqual(seen, ['ack 5', 'duplicate 8', 'ack 8']);
+    assert.deepEqual(await stored(plan), [1, 2]);
+    await Promise.all([one.stop(), other.stop()]);
+  });
+
+  it('notices that it was fenced although the source has nothing more to say', async () => {
+    const plan = await pipeline();
+    let available = 10;
+    const zombie = ingest(
+      streams,
+      plan,
+      (position) => new NumberSource(position, { available: () => available, batch: 100 }),
+    );
+    await eventually(() => zombie.witness.handed === 10);
+    const owner = ingest(streams, plan, (position) => bounded(position, 20));
+    await owner.done;
+    available = 15;
+    assert.equal(await zombie.done, 'fenced');
+  });
+
+  async function pipeline(options: Parameters<typeof testPlan>[0] = {}): Promise<Plan> {
+    const plan = testPlan({ frame: { maxRecords: 100, maxBytes: 64 * 1024, lingerMs: 5 }, ...options });
+    await ensurePipelineStreams(streams.jsm, plan);
+    return plan;
+  }
+
+  async function stored(plan: Plan): Promise<number[]> {
+    return (await edgeFrames(streams, plan)).flatMap(({ values }) =>
+      values.map((text) => (JSON.parse(text) as { n: number }).n),
+    );
+  }
+});
+
+const numbers = (count: number) => Array.from({ length: count }, (_, n) => n);
+
+function bounded(
+  position: Position | undefined,
+  total: number,
+  record?: (n: number) => { value: string },
+  batch?: number,
+): NumberSource {
+  const source = new NumberSource(position, {
+    available: () => total,
+    ...(record ? { record } : {}),
+    ...(batch ? { batch } : {}),
+  });
+  source.isBounded = true;
+  return source;
+}
+
+/** Hands out the batches, each when `when` resolves, and then waits. */
+function listReader(left: RecordBatch[], when: () => Promise<unknown> = () => Promise.resolve()): SourceReaderPort {
+  return {
+    read: (signal) =>
+      left.length > 0
+        ? when().then(() => left.shift())
+        : new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('stopped')))),
+    acknowledge: () => undefined,
+    lag: () => undefined,
+    close: () => Promise.resolve(),
+  };
+}
+
+/** Streams whose publishes stop being answered after so many: the process died there. */
+function countPublishes(streams: Streams) {
+  let crash: () => void = () => undefined;
+  let done = new Promise<void>((resolve) => (crash = resolve));
+  return {
+    crashed: () => done,
+    streams(allowed: number): Streams {
+      done = new Promise<void>((resolve) => (crash = resolve));
+      let publishes = 0;
+      const js = new Proxy(streams.js, {
+        get(target, name) {
+          if (name !== 'publish') return Reflect.get(target, name) as unknown;
+          return (...args: Parameters<typeof target.publish>) => {
+            if (publishes++ < allowed) return target.publish(...args);
+            crash();
+            return new Promise(() => undefined);
+          };
+        },
+      });
+      return { ...streams, js };
+    },
+  };
+}

@@ -1,0 +1,311 @@
+import assert from 'node:assert/strict';
+import { mr } from '../../crds/errors.ts';
+import type { Plan } from '../../crds/plan.ts';
+import type { Streams } from '../../stream/connection.ts';
+import { deadLetterId, type DeadLetter } from '../../stream/dead-letter.ts';
+import { readDeadLetters } from '../../stream/dead-letters.ts';
+import { EdgeWriter } from '../../stream/edge-writer.ts';
+import { committedOf, countDeadLetters, ensurePipelineStreams, isDrained } from '../../stream/streams.ts';
+import { eventually } from '../support/eventually.ts';
+import { MemoryTable } from './support/fakes.ts';
+import { frameOf } from './support/frames.ts';
+import { drain, eagerClock, type RunningSlot } from './support/stages.ts';
+import { startTestServer, testPlan, type TestServer } from './support/server.ts';
+
+describe('sink loop', () => {
+  let server: TestServer;
+  let streams: Streams;
+  const never = new AbortController().signal;
+
+  before(async () => {
+    server = await startTestServer();
+    streams = await server.connect();
+  });
+  after(() => server.stop());
+
+  it('writes every row once, in the order of the shard, and commits the end of it', async () => {
+    const plan = await pipeline();
+    await write(plan, 2_000);
+    const table = new MemoryTable();
+    const slot = drain(streams, plan, table);
+    await drained(plan);
+    assert.deepEqual(ids(table), numbers(2_000));
+    assert(slot.witness.batches >= 3);
+    await slot.stop();
+  });
+
+  it('I7: in = rows + dropped + dead letters, and dead letters hold record, step and reason', async () => {
+    const plan = await pipeline();
+    await write(plan, 100, (n) => {
+      if (n % 10 === 1) return 'no json';
+      if (n % 10 === 2) return JSON.stringify({ n, fail: true });
+      if (n % 10 === 3) return JSON.stringify({ n, misfit: true });
+      if (n % 10 === 4) return JSON.stringify({ n, refuse: true });
+      return JSON.stringify({ n, ...(n % 10 === 5 ? { drop: true } : {}) });
+    });
+    const table = new MemoryTable();
+    const slot = drain(streams, plan, table);
+    await drained(plan);
+    const { witness } = slot;
+    assert.deepEqual([witness.taken, witness.handed, witness.droppedRecords, witness.dead], [100, 50, 10, 40]);
+    const letters = await deadLetters(plan);
+    assert.deepEqual([...new Set(letters.map(({ code, step }) => `${code} ${String(step)}`))].sort(), [
+      'MR_RECORD_EXPRESSION check',
+      'MR_RECORD_MISFIT null',
+      'MR_RECORD_NOT_JSON null',
+      'MR_RECORD_REFUSED null',
+    ]);
+    assert.equal(Buffer.from(letters[0]?.value ?? []).toString(), 'no json');
+    assert.equal(await countDeadLetters(streams.js, plan.pipeline.pid), 40);
+    await slot.stop();
+  });
+
+  for (const positionIn of ['commitLog', 'sink'] as const) {
+    it(`I1, I2: a crash at any step loses and repeats no row and no dead letter (position in ${positionIn})`, async () => {
+      const plan = await pipeline();
+      await write(
+        plan,
+        60,
+        (n) => JSON.stringify({ n, ...(n % 7 === 0 ? { fail: true } : n % 7 === 1 ? { refuse: true } : {}) }),
+        5,
+      );
+      const table = new MemoryTable();
+      // Every third step is allowed to happen before its answer is lost; the steps are publishes and writes.
+      for (let step = 0; step < 200; step++) {
+        const crash = crashing(streams, step % 5, step % 2 === 0 ? 'before' : 'after', table);
+        const slot = drain(crash.streams, plan, table, { positionIn, stage: 'sink-warehouse' });
+        await Promise.race([
+          crash.crashed,
+          eventually(async () => (await isDrained(streams.jsm, plan)).drained, { intervalMs: 5 }),
+          slot.done,
+        ]);
+        slot.abort();
+        crash.end();
+        if ((await isDrained(streams.jsm, plan)).drained) break;
+      }
+      assert((await isDrained(streams.jsm, plan)).drained);
+      const want = numbers(60);
+      assert.deepEqual(
+        ids(table),
+        want.filter((n) => n % 7 > 1),
+      );
+      const letters = await deadLetters(plan);
+      assert.equal(new Set(letters.map(deadLetterId)).size, letters.length);
+      assert.deepEqual(
+        letters.map(numberOf),
+        want.filter((n) => n % 7 <= 1),
+      );
+    });
+  }
+
+  it('I11, K4: two owners of a slot write every row once, and the stale one is fenced', async () => {
+    const plan = await pipeline();
+    await write(plan, 500);
+    const table = new MemoryTable();
+    const first = drain(streams, plan, table);
+    const second = drain(streams, plan, table);
+    assert.equal(await Promise.race([first.done, second.done]), 'fenced');
+    await drained(plan);
+    assert.deepEqual(ids(table), numbers(500));
+    await Promise.all([first.stop(), second.stop()]);
+  });
+
+  it('I11: a stale owner that was frozen before its write repeats nothing when it wakes', async () => {
+    const plan = await pipeline();
+    await write(plan, 100);
+    const table = new MemoryTable();
+    let thaw: () => void = () => undefined;
+    let isFrozen = false;
+    table.beforeWrite = () => {
+      table.beforeWrite = undefined;
+      isFrozen = true;
+      return new Promise((resolve) => (thaw = resolve));
+    };
+    const frozen = drain(streams, plan, table);
+    await eventually(() => isFrozen);
+    const owner = drain(streams, plan, table);
+    await drained(plan);
+    thaw();
+    assert.equal(await frozen.done, 'fenced');
+    assert.deepEqual(ids(table), numbers(100));
+    await owner.stop();
+  });
+
+  it('K3: an outage of the sink is shown and waited for, and nothing is lost', async () => {
+    const plan = await pipeline();
+    const table = new MemoryTable();
+    table.failWith = mr('MR_SINK_AUTH_REJECTED', { sink: 'warehouse', server: 'ch:8443' });
+    const slot = drain(streams, plan, table);
+    await write(plan, 300);
+    await eventually(() => table.writes > 5);
+    assert.equal(slot.witness.connections.at(-1), 'MR_SINK_AUTH_REJECTED');
+    table.failWith = undefined;
+    await drained(plan);
+    assert.equal(slot.witness.connections.at(-1), undefined);
+    assert.deepEqual(ids(table), numbers(300));
+    assert.equal((await deadLetters(plan)).length, 0);
+    await slot.stop();
+  });
+
+  it('K5, I12: a stop lets the batch that is being written finish and commit, and begins no other', async () => {
+    const plan = await pipeline();
+    await write(plan, 1_000);
+    const table = new MemoryTable();
+    let release: () => void = () => undefined;
+    let isWriting = false;
+    table.beforeWrite = () => {
+      isWriting = true;
+      return new Promise((resolve) => (release = resolve));
+    };
+    const slot = drain(streams, plan, table);
+    await eventually(() => isWriting);
+    const stopping = slot.stop();
+    release();
+    assert.equal(await stopping, 'stopped');
+    assert.equal(table.writes, 1);
+    assert.equal(await committedOf(streams.jsm, plan.pipeline.pid, 'sink-warehouse', 0), slot.witness.last);
+    table.beforeWrite = undefined;
+    const next = drain(streams, plan, table);
+    await drained(plan);
+    assert.deepEqual(ids(table), numbers(1_000));
+    await next.stop();
+  });
+
+  it('I1: kill -9 of nats-server while batches are written loses and repeats nothing', async () => {
+    const plan = await pipeline();
+    const table = new MemoryTable();
+    const slot = drain(streams, plan, table);
+    for (let crash = 0; crash < 2; crash++) {
+      const writing = write(plan, 1_000, undefined, 10, crash * 1_000);
+      await eventually(() => table.rows.length > crash * 1_000 + 200, { intervalMs: 1 });
+      await server.crash();
+      await server.start();
+      await writing;
+    }
+    await drained(plan);
+    assert.deepEqual(ids(table), numbers(2_000));
+    await slot.stop();
+  });
+
+  it('E5: a shard that gets progress frames only is committed without a write', async () => {
+    const plan = await pipeline();
+    await write(plan, 3, undefined, 0);
+    const table = new MemoryTable();
+    const slot = drain(streams, plan, table);
+    await drained(plan);
+    assert.equal(table.writes, 0);
+    await slot.stop();
+  });
+
+  it('a full dead-letter stream makes the slot wait and say so', async () => {
+    const plan = await pipeline({ deadBytes: 20_000 });
+    const pad = 'x'.repeat(3_000);
+    await write(plan, 20, (n) => JSON.stringify({ n, fail: true, pad }), 1);
+    const table = new MemoryTable();
+    const slot = drain(streams, plan, table);
+    await eventually(() => slot.witness.waits.some(([on, code]) => on === 'deadLetters' && code === 'MR_EDGE_FULL'));
+    await ensurePipelineStreams(streams.jsm, { ...plan, deadLetters: { maxBytes: 2 ** 20, whenFull: 'Block' } });
+    await drained(plan);
+    assert.equal((await deadLetters(plan)).length, 20);
+    await slot.stop();
+  });
+
+  it('another sink of the same edge has positions of its own', async () => {
+    const plan = await pipeline({ sinks: ['warehouse', 'archive'] });
+    await write(plan, 50);
+    const [one, two] = [new MemoryTable(), new MemoryTable()];
+    const slots: RunningSlot[] = [drain(streams, plan, one, { stage: 'sink-warehouse' })];
+    await eventually(() => one.rows.length === 50);
+    slots.push(drain(streams, plan, two, { stage: 'sink-archive' }));
+    await drained(plan);
+    assert.deepEqual([ids(one), ids(two)], [numbers(50), numbers(50)]);
+    await Promise.all(slots.map((slot) => slot.stop()));
+  });
+
+  async function pipeline(options: { sinks?: readonly string[]; deadBytes?: number } = {}): Promise<Plan> {
+    const base = testPlan({ shards: 1, batch: { maxRecords: 400, maxBytes: 2 ** 20, maxDelayMs: 20 }, ...options });
+    const plan =
+      options.deadBytes === undefined
+        ? base
+        : { ...base, deadLetters: { maxBytes: options.deadBytes, whenFull: 'Block' as const } };
+    await ensurePipelineStreams(streams.jsm, plan);
+    return plan;
+  }
+
+  /** `perFrame: 0` writes that many frames without records. */
+  async function write(
+    plan: Plan,
+    count: number,
+    record = (n: number) => JSON.stringify({ n }),
+    perFrame = 50,
+    first = 0,
+  ): Promise<void> {
+    const writer = await EdgeWriter.open(
+      {
+        streams,
+        pid: plan.pipeline.pid,
+        edge: 'main',
+        shard: 0,
+        writer: 'orders-0',
+        clock: eagerClock,
+        random: () => 0.5,
+      },
+      never,
+    );
+    for (let n = 0; n < count; n += Math.max(1, perFrame)) {
+      const values = Array.from({ length: Math.min(perFrame, count - n) }, (_, index) => record(first + n + index));
+      await writer.append(frameOf(values, first + n), never);
+    }
+  }
+
+  function drained(plan: Plan) {
+    return eventually(async () => (await isDrained(streams.jsm, plan)).drained);
+  }
+
+  async function deadLetters(plan: Plan): Promise<readonly DeadLetter[]> {
+    return (await readDeadLetters(streams.jsm, plan.pipeline.pid, { limit: 10_000 })).letters;
+  }
+});
+
+const numbers = (count: number) => Array.from({ length: count }, (_, n) => n);
+const ids = (table: MemoryTable) => table.rows.map(({ value }) => value['n']);
+const numberOf = (letter: DeadLetter) => (JSON.parse(Buffer.from(letter.value ?? []).toString()) as { n: number }).n;
+
+/** The process dies at its `nth` publish or write: either that did not happen, or it did and nobody heard of it. */
+function crashing(streams: Streams, nth: number, when: 'before' | 'after', table: MemoryTable) {
+  let steps = 0;
+  let dead = false;
+  let crash: () => void = () => undefined;
+  const crashed = new Promise<void>((resolve) => (crash = resolve));
+  const die = () => {
+    dead = true;
+    crash();
+    return new Promise<never>(() => undefined);
+  };
+  const js = new Proxy(streams.js, {
+    get(target, name) {
+      if (name !== 'publish') return Reflect.get(target, name) as unknown;
+      return async (...args: Parameters<typeof target.publish>) => {
+        const isLast = steps++ === nth;
+        if (dead || (isLast && when === 'before')) return die();
+        const ack = await target.publish(...args);
+        return isLast ? die() : ack;
+      };
+    },
+  });
+  table.beforeWrite = async () => {
+    if (dead || (steps++ === nth && when === 'before')) await die();
+  };
+  table.afterWrite = async () => {
+    if (steps - 1 === nth && when === 'after') await die();
+  };
+  return {
+    streams: { ...streams, js },
+    crashed,
+    end() {
+      dead = true;
+      table.beforeWrite = undefined;
+      table.afterWrite = undefined;
+    },
+  };
+}
