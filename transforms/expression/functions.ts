@@ -1,6 +1,7 @@
 /** Functions and methods of CEL that records need most; all others, and all other types, go to cel-js. */
 import type { ASTNode } from '@marcbachmann/cel-js';
 import { call } from './delegate.ts';
+import { compilePattern } from './pattern.ts';
 
 export type FunctionOperation = (values: readonly unknown[]) => unknown;
 export type MethodOperation = (receiver: unknown, values: readonly unknown[]) => unknown;
@@ -52,7 +53,7 @@ export function methodFor(name: string, nodes: readonly ASTNode[]): MethodOperat
     case 'matches': {
       const [pattern] = nodes;
       if (pattern?.op !== 'value' || typeof pattern.args !== 'string') return general;
-      const compiled = new RegExp(pattern.args);
+      const compiled = compilePattern(pattern.args);
       return onText((text) => compiled.test(text), general);
     }
     default:

@@ -1,0 +1,181 @@
+import { deepEqual, equal, match, ok, throws } from 'node:assert/strict';
+import { MillraceError } from '../../../crds/errors.ts';
+import { ExactNumber, type RecordValue } from '../../../crds/value.ts';
+import { checkExpression } from '../../../transforms/expression/check.ts';
+import { compileCondition, compileExpression } from '../../../transforms/expression/expression.ts';
+import { compilePattern } from '../../../transforms/expression/pattern.ts';
+import { decode, meta } from '../support/records.ts';
+
+const nowMs = Date.UTC(2026, 10, 20, 12, 0, 0);
+
+function evaluate(source: string, record = '{}'): RecordValue {
+  return compileExpression(source, 'spec', 'step')(decode(record), meta, nowMs);
+}
+
+function failure(run: () => unknown): MillraceError {
+  try {
+    run();
+  } catch (error) {
+    ok(error instanceof MillraceError);
+    return error;
+  }
+  throw new Error('it did not fail');
+}
+
+describe('expressions', () => {
+  const results: readonly [string, string, RecordValue][] = [
+    ['record.count + 1', '{"count": 2}', 3],
+    ['1 + record.count', '{"count": 2}', 3],
+    ['record.amount * 2', '{"amount": 1.5}', 3],
+    ['record.amount * double(record.qty)', '{"amount": 1.5, "qty": 4}', 6],
+    ['record.count % 3', '{"count": 7}', 1],
+    ['record.count / 2', '{"count": 5}', 2.5],
+    ['5 / 2', '{}', 2],
+    ['record.count > 1 && record.count < 2.5', '{"count": 2}', true],
+    ['record.count == 2', '{"count": 2.0}', true],
+    ['record.a + record.b', '{"a": "x", "b": "y"}', 'xy'],
+    ['record.tags.exists(t, t == "new")', '{"tags": ["old", "new"]}', true],
+    ['record.items.map(i, i.price * i.qty)', '{"items": [{"price": 2, "qty": 3}]}', [6]],
+    ['record.items.filter(i, i > 1)', '{"items": [1, 2]}', [2]],
+    ['has(record.a) ? record.a : "none"', '{}', 'none'],
+    ['record.missing == 1 || true', '{}', true],
+    ['record.status in ["paid", "open"]', '{"status": "open"}', true],
+    ['"a" in record.o', '{"o": {"a": null}}', true],
+    ['{"id": record.id, "ok": true}', '{"id": 1}', { id: 1, ok: true }],
+    ['string(record.n) + "!"', '{"n": 1.5}', '1.5!'],
+    ['size(record.s)', '{"s": "héé"}', 3],
+    ['meta.offset + 1', '{}', 43],
+    ['meta.headers.h', '{}', 'v'],
+    ['now', '{}', '2026-11-20T12:00:00.000Z'],
+    ['string(meta.timestamp)', '{}', '2026-01-01T00:00:00.000Z'],
+    ['meta.timestamp.getFullYear()', '{}', 2026],
+    ['timestamp(record.at) > timestamp("2020-01-01T00:00:00Z")', '{"at": "2026-01-01T00:00:00Z"}', true],
+    ['record.s.matches("^[a-z]+$")', '{"s": "abc"}', true],
+    ['int(record.n)', '{"n": 1.9}', 1],
+    ['record.__proto__', '{"__proto__": 5}', 5],
+    ['record.constructor', '{"constructor": 5}', 5],
+  ];
+  for (const [source, record, wanted] of results) {
+    it(`${source} of ${record} is ${JSON.stringify(wanted)}`, () => deepEqual(evaluate(source, record), wanted));
+  }
+
+  it('keep the digits of a number that is only copied', () => {
+    deepEqual(evaluate('record.n', '{"n": 12345678901234567890}'), new ExactNumber('12345678901234567890'));
+    deepEqual(
+      evaluate('has(record.n) ? record.n : 0', '{"n": 0.12345678901234567891}'),
+      new ExactNumber('0.12345678901234567891'),
+    );
+  });
+
+  it('compute exactly on integers beyond 2^53, and give a bigint', () => {
+    equal(evaluate('record.n + 1', '{"n": 9007199254740993}'), 9007199254740994n);
+  });
+
+  it('fail for a record when an integer leaves 64 bits', () => {
+    match(failure(() => evaluate('record.n * record.n', '{"n": 9007199254740993}')).message, /overflow/);
+  });
+
+  it('fail for a record with a missing field, and say which', () => {
+    const error = failure(() => evaluate('record.amount > 1', '{}'));
+    equal(error.code, 'MR_RECORD_EXPRESSION');
+    match(error.message, /Step "step" failed on this record: No such key: amount in `record\.amount > 1`/);
+  });
+
+  it('fail for a record when the result cannot be JSON', () => {
+    match(failure(() => evaluate('record.a / 0.0', '{"a": 1}')).message, /Infinity, which JSON cannot hold/);
+  });
+
+  it('fail for a record when a condition is not a bool', () => {
+    const condition = compileCondition('record.a', 'spec', 'step');
+    match(failure(() => condition(decode('{"a": "yes"}'), meta, nowMs)).message, /must be a bool, but is string/);
+  });
+
+  it('do not reach anything but own fields', () => {
+    for (const source of [
+      'record.constructor',
+      'record.__proto__',
+      'record.toString',
+      'record["constructor"]',
+      'record.s.length',
+      'record.l.length',
+      'record.n.text',
+    ]) {
+      match(
+        failure(() => evaluate(source, '{"s": "x", "l": [1], "n": 12345678901234567890}')).message,
+        /No such key/,
+        source,
+      );
+    }
+  });
+
+  it('do not share what they set with the record', () => {
+    const record = decode('{"o": {"a": 1}}');
+    const copy = compileExpression('record.o', 'spec', 'step')(record, meta, nowMs);
+    deepEqual(copy, { a: 1 });
+    equal(copy === record['o'], false);
+  });
+});
+
+describe('the check of expressions', () => {
+  const problems: readonly [string, RegExp, string | undefined][] = [
+    ['recrod.status == "paid"', /unknown name "recrod"/, 'record'],
+    ['record.s.startWith("x")', /unknown function "startWith"/, 'startsWith'],
+    ['meta.ofset > 1', /meta has no field "ofset"/, 'offset'],
+    ['record.a ==', /Unexpected token: EOF/, undefined],
+    ['record.a.matches(record.b)', /must be a constant/, undefined],
+    ['record.a.matches("(a+)+$")', /repeat a group that repeats/, undefined],
+    ['record.a.matches("(a|ab)*c")', /repeat a group that repeats or chooses/, undefined],
+    ['record.a.matches(".*x.*y.*z")', /more than two repetitions/, undefined],
+    ['record.a.matches("(?=x)")', /look-around/, undefined],
+    ['record.a.matches("(")', /Invalid regular expression/, undefined],
+    ['record.l.map(a, record.l.map(b, record.l.map(c, c)))', /at most 2 deep/, undefined],
+    [`record.a == "${'x'.repeat(5000)}"`, /at most 4096 characters/, undefined],
+    [`${'('.repeat(200)}1${')'.repeat(200)}`, /depth/i, undefined],
+    ['1 + "a"', /no such overload: int \+ string/, undefined],
+  ];
+  for (const [source, message, suggestion] of problems) {
+    it(`refuses ${source.slice(0, 60)}`, () => {
+      const [problem] = checkExpression(source, { fields: null, isCondition: false });
+      match(problem?.message ?? '', message);
+      equal(problem?.suggestion, suggestion);
+    });
+  }
+
+  it('points at the word inside the expression', () => {
+    const [problem] = checkExpression('record.a == 1 && recrod.b', { fields: null, isCondition: true });
+    deepEqual([problem?.start, problem?.end], [17, 23]);
+  });
+
+  it('refuses a condition that can never be a bool', () => {
+    match(checkExpression('record.a + "x"', { fields: null, isCondition: true })[0]?.message ?? '', /must be a bool/);
+  });
+
+  const fields = new Map([
+    ['id', 'string'],
+    ['amount', 'double'],
+    ['extra', 'dyn'],
+  ]);
+  it('knows the types of the fields of a schema', () => {
+    match(
+      checkExpression('record.amount == "x"', { fields, isCondition: true })[0]?.message ?? '',
+      /no such overload: double == string/,
+    );
+    deepEqual(checkExpression('record.amount * 2 > 1 && record.extra == 1', { fields, isCondition: true }), []);
+  });
+
+  it('warns of a field that the schema does not name, with the nearest name', () => {
+    const [problem] = checkExpression('record.amuont > 1.0', { fields, isCondition: true });
+    equal(problem?.kind, 'unknownField');
+    equal(problem.suggestion, 'amount');
+  });
+
+  it('refuses at compile time what it finds', () => {
+    throws(() => compileExpression('recrod.x', 'step "a", where', 'a'), { code: 'MR_SPEC_EXPRESSION' });
+  });
+});
+
+describe('patterns', () => {
+  it('take linear time, also for a pattern that would backtrack for years', () => {
+    equal(compilePattern('^(a|a)*$').test(`${'a'.repeat(60)}!`), false);
+  });
+});
