@@ -1,7 +1,8 @@
 /**
  * Records as bytes and as values.
  *
- * J1  A number keeps its value: what a double cannot hold becomes an ExactNumber with the digits as written.
+ * J1  A number keeps its value: what a double cannot hold becomes an ExactNumber with the digits as written. The one
+ *     exception is a short number beyond the range of a double (`1e400`), which becomes infinite, as for every parser.
  * J2  Field names are data: `__proto__` and `constructor` are fields like any other. Of two equal names the last wins.
  * J3  Bytes that are not UTF-8, not JSON or not an object are refused (MR_RECORD_NOT_JSON), never repaired.
  *

@@ -1,0 +1,142 @@
+import { deepEqual, equal, match, throws } from 'node:assert/strict';
+import fc from 'fast-check';
+import { ExactNumber, type RecordObject } from '../../crds/value.ts';
+import { decodeRecord, encodeJson } from '../../transforms/json.ts';
+import { decode } from './support/records.ts';
+
+/** A decimal number as people write it, of any length. */
+const numberText = fc
+  .tuple(
+    fc.constantFrom('', '-'),
+    fc.bigInt({ min: 0n, max: 10n ** 40n }),
+    fc.option(fc.stringMatching(/^[0-9]{1,30}$/), { nil: undefined }),
+    fc.option(fc.integer({ min: -30, max: 30 }), { nil: undefined }),
+  )
+  .map(([sign, whole, fraction, exponent]) => {
+    const tail = fraction === undefined ? '' : `.${fraction}`;
+    return `${sign}${whole}${tail}${exponent === undefined ? '' : `e${exponent}`}`;
+  });
+
+/** The exact value of a number, as an integer and a power of ten without zeros at its end. */
+function exactValue(text: string): string {
+  const [, sign = '', whole = '', fraction = '', exponent = '0'] =
+    /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text) ?? [];
+  let digits = BigInt(whole + fraction);
+  let power = Number(exponent) - fraction.length;
+  if (digits === 0n) return '0';
+  while (digits % 10n === 0n) {
+    digits /= 10n;
+    power++;
+  }
+  return `${sign}${digits}e${power}`;
+}
+
+describe('decoding and encoding records', () => {
+  it('J1: keeps the value of every number, however many digits it has', () => {
+    fc.assert(
+      fc.property(numberText, fc.nat(40), (text, padding) => {
+        const encoded = encodeJson(decode(`{"${'k'.repeat(padding)}":[${text}]}`));
+        const [, written = ''] = /\[(.*)\]/.exec(encoded) ?? [];
+        equal(exactValue(written), exactValue(text));
+      }),
+      { numRuns: 5_000 },
+    );
+  });
+
+  it('J1: makes a plain number of what a double holds', () => {
+    deepEqual(decode('{"a":1.5,"b":9007199254740992,"c":0.1,"d":1e3,"e":-0.10000000000000000000}'), {
+      a: 1.5,
+      b: 9007199254740992,
+      c: 0.1,
+      d: 1000,
+      e: -0.1,
+    });
+  });
+
+  it('J1: makes an exact number of what a double does not hold', () => {
+    deepEqual(decode('{"a":12345678901234567890}')['a'], new ExactNumber('12345678901234567890'));
+    equal(encodeJson(decode('{"a":12345678901234567.890}')), '{"a":12345678901234567.890}');
+  });
+
+  it('gives back every JSON object, wherever it stands in the buffer', () => {
+    fc.assert(
+      fc.property(fc.dictionary(fc.string(), fc.jsonValue()), fc.nat(20), (value, before) => {
+        const text = JSON.stringify(value);
+        const bytes = Buffer.concat([Buffer.alloc(before, '9'), Buffer.from(text), Buffer.alloc(20, '9')]);
+        const decoded = decodeRecord(bytes, before, before + Buffer.byteLength(text));
+        equal(encodeJson(decoded), JSON.stringify(JSON.parse(text)));
+      }),
+    );
+  });
+
+  it('encodes integers that a step computed', () => {
+    equal(encodeJson({ a: 9007199254740993n, b: [1n] }), '{"a":9007199254740993,"b":[1]}');
+  });
+
+  it('leaves out a field that a step removed', () => {
+    equal(encodeJson({ a: 1, b: undefined }), '{"a":1}');
+  });
+
+  it('J2: takes __proto__ and constructor as fields', () => {
+    const record = decode('{"__proto__":{"x":1},"constructor":2}');
+    deepEqual(Object.keys(record), ['__proto__', 'constructor']);
+    equal(Object.getPrototypeOf(record), Object.prototype);
+    equal(encodeJson(record), '{"__proto__":{"x":1},"constructor":2}');
+  });
+
+  it('J2: takes them also beside numbers with many digits', () => {
+    const text = '{"__proto__":{"x":12345678901234567890},"constructor":2}';
+    equal(encodeJson(decode(text)), text);
+  });
+
+  it('J2: takes the last of two equal names', () => {
+    deepEqual(decode('{"a":1,"a":2}'), { a: 2 });
+  });
+
+  const refused: readonly [string, string, RegExp][] = [
+    ['a list', '[1]', /it is a list/],
+    ['a number', '12345678901234567890', /it is a number/],
+    ['null', 'null', /it is null/],
+    ['text', '"x"', /it is a string/],
+    ['nothing', '', /Unexpected end of JSON input/],
+    ['half an object', '{"a":1', /Expected ',' or '\}'/],
+    ['two objects', '{} {}', /after JSON/],
+  ];
+  for (const [what, text, message] of refused) {
+    it(`J3: refuses ${what}`, () => throws(() => decode(text), { code: 'MR_RECORD_NOT_JSON', message }));
+  }
+
+  it('J3: refuses bytes that are not UTF-8', () => {
+    const bytes = Buffer.concat([Buffer.from('{"a":"'), Buffer.from([0xff]), Buffer.from('"}')]);
+    throws(() => decodeRecord(bytes, 0, bytes.length), { code: 'MR_RECORD_NOT_JSON', message: /not UTF-8/ });
+  });
+
+  it('J3: takes the replacement character itself', () => {
+    deepEqual(decode('{"a":"\uFFFD"}'), { a: '\uFFFD' });
+  });
+
+  it('says what is wrong without quoting the record', () => {
+    try {
+      decode('{"password": hunter2}');
+    } catch (error) {
+      equal(String(error).includes('hunter2'), false);
+      match(String(error), /Unexpected token/);
+      return;
+    }
+    throw new Error('it was taken');
+  });
+
+  it('never throws anything but a refusal, whatever the bytes', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => {
+        let record: RecordObject | undefined;
+        try {
+          record = decodeRecord(bytes, 0, bytes.length);
+        } catch (error) {
+          equal(error instanceof Error && 'code' in error && error.code, 'MR_RECORD_NOT_JSON');
+        }
+        if (record !== undefined) equal(typeof record, 'object');
+      }),
+    );
+  });
+});
