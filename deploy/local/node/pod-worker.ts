@@ -10,13 +10,9 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { problemOf } from '../../../crds/errors.ts';
 import { writeFileAtomic } from './atomic-file.ts';
-import { commandOf, containerCommand, type CommandContext } from './command.ts';
+import { containerCommand } from './command.ts';
 import type { NodeContext } from './context.ts';
-import { resolveEnv, type Lookup } from './env.ts';
-import { ContainerFault } from './fault.ts';
-import type { Placement } from './field-ref.ts';
 import { isConflict, isNotFound } from './kube.ts';
-import { mountsOf } from './mounts.ts';
 import { planPod, type Phase } from './pod-plan.ts';
 import { conditionsIn, statusOf, type Condition } from './pod-status.ts';
 import type { Container, Pod } from './pod.ts';
@@ -24,17 +20,17 @@ import type { ProbeTarget } from './probe-action.ts';
 import { ContainerRunner } from './runner.ts';
 import { knownStatusOf } from './known-status.ts';
 import { StatusWriter } from './status-writer.ts';
-import { PodTokens } from './tokens.ts';
-import { referencesOf, writeVolume } from './volumes.ts';
+import { Surroundings } from './surroundings.ts';
 import { Waker } from './waker.ts';
 
 /** How often a running container is looked at. Ends of processes that this node started are seen at once. */
 const lookEveryMs = 200;
 const idleMs = 60_000;
+/** While a last status is under way. */
+const writtenCheckMs = 50;
+const lastWordsMs = 2_000;
 const faultRetryMs = 5_000;
 const troubleRetryMs = 1_000;
-/** No container has this name. */
-const volumesKey = '/volumes';
 
 export class PodWorker {
   readonly uid: string;
@@ -43,20 +39,18 @@ export class PodWorker {
   readonly #waker = new Waker();
   readonly #runners: ContainerRunner[] = [];
   readonly #status: StatusWriter;
-  readonly #tokens: PodTokens;
+  readonly #surroundings: Surroundings;
   #pod: Pod;
-  #references: ReadonlySet<string>;
-  #placement: Placement | undefined;
   #conditions: readonly Condition[] = [];
   #verdict: { readonly reason: string; readonly message: string } | undefined;
-  #volumes: 'none' | 'stale' | 'current' = 'none';
-  /** Per container, and `volumes`: when to try again what could not be made. */
+  /** Per container that could not be started: when to try again. */
   readonly #retryAt = new Map<string, number>();
   /** False: known from disk only. Its processes are watched, but none is started before the API has named the pod. */
   #isConfirmed: boolean;
   #isGone = false;
   #isClosing = false;
   #isDone = false;
+  #lastWordsUntil: number | undefined;
   #startedAt = 0;
 
   constructor(context: NodeContext, pod: Pod, isConfirmed: boolean) {
@@ -65,9 +59,8 @@ export class PodWorker {
     this.#isConfirmed = isConfirmed;
     this.uid = pod.metadata.uid;
     this.#dir = join(context.podsDir, this.uid);
-    this.#references = referencesOf(pod);
-    this.#status = new StatusWriter(context);
-    this.#tokens = new PodTokens(context.kube);
+    this.#status = new StatusWriter(context, () => this.gone());
+    this.#surroundings = new Surroundings(context, this.#dir, pod);
     this.#recall(pod);
   }
 
@@ -83,7 +76,7 @@ export class PodWorker {
     if (!this.#isConfirmed) this.#recall(pod);
     this.#pod = pod;
     this.#isConfirmed = true;
-    this.#references = referencesOf(pod);
+    this.#surroundings.update(pod);
     this.#waker.wake();
   }
 
@@ -95,8 +88,7 @@ export class PodWorker {
 
   /** A ConfigMap or Secret has changed. */
   referenceChanged(reference: string): void {
-    if (!this.#references.has(reference)) return;
-    if (this.#volumes === 'current') this.#volumes = 'stale';
+    if (!this.#surroundings.changed(reference)) return;
     this.#retryAt.clear();
     this.#waker.wake();
   }
@@ -119,7 +111,7 @@ export class PodWorker {
         this.#context.log.warn({ pod: this.#name, error: problemOf(error) }, 'will try again');
         waitMs = troubleRetryMs;
       }
-      if (this.#isDone) return this.#isGone || !this.#isClosing ? 'over' : 'closed';
+      if (this.#isDone) return this.#isClosing ? 'closed' : 'over';
       await this.#waker.wait(waitMs);
     }
   }
@@ -151,33 +143,32 @@ export class PodWorker {
   /** One look and what follows from it. Returns how long nothing needs to be looked at. */
   async #sync(now: number): Promise<number> {
     for (const runner of this.#runners) await runner.tick(now, this.#target(runner));
-    if (this.#isGone || this.#pod.metadata.deletionTimestamp !== undefined) return await this.#end(now);
     if (this.#isClosing) return await this.#shutDown(now);
+    if (this.#isGone || this.#pod.metadata.deletionTimestamp !== undefined) return await this.#end(now);
     if (!this.#isConfirmed) return lookEveryMs;
     if (isFinal(this.#pod.status.phase)) return await this.#settle(now);
     return await this.#advance(now);
   }
 
   async #advance(now: number): Promise<number> {
-    const { nodeName, addresses } = this.#context;
-    this.#placement ??= { nodeName, hostIP: '127.0.0.1', podIP: await addresses.addressOf(this.uid) };
     const { activeDeadlineSeconds } = this.#pod.spec;
     const deadline = activeDeadlineSeconds === undefined ? Infinity : this.#startedAt + activeDeadlineSeconds * 1000;
     if (now >= deadline) {
       const message = 'Pod was active on the node longer than the specified deadline';
       this.#verdict = { reason: 'DeadlineExceeded', message };
-      await this.#post('Failed', now);
+      this.#post('Failed', now);
       return await this.#settle(now);
     }
+    const fault = await this.#surroundings.prepare(now, faultRetryMs);
     const plan = planPod(this.#views(), this.#pod.spec.restartPolicy, now);
-    const hasVolumes = await this.#volumesReady(now);
     const due = plan.start.filter((name) => now >= (this.#retryAt.get(name) ?? 0));
-    if (hasVolumes) for (const name of due) await this.#start(name, now);
+    if (fault) for (const runner of this.#runners) runner.setFault(fault);
+    else for (const name of due) await this.#start(name, now);
     // Started containers have a state to tell at once.
     for (const runner of this.#runners) await runner.tick(now, this.#target(runner));
     const after = planPod(this.#views(), this.#pod.spec.restartPolicy, now);
-    await this.#post(after.phase, now);
-    return this.#nextLook(now, [after.wakeAt, deadline, this.#tokens.renewAt, ...this.#retryAt.values()]);
+    this.#post(after.phase, now);
+    return this.#nextLook(now, [after.wakeAt, deadline, this.#surroundings.wakeAt, ...this.#retryAt.values()]);
   }
 
   #nextLook(now: number, times: readonly (number | undefined)[]): number {
@@ -199,69 +190,15 @@ export class PodWorker {
     const runner = this.runner(name);
     if (!runner) return;
     this.#retryAt.set(name, now + faultRetryMs);
-    await runner.start(async () => await containerCommand(await this.#commandContext(runner.options.container)), now);
+    await runner.start(
+      async () => await containerCommand(await this.#surroundings.commandContext(runner.options.container)),
+      now,
+    );
     if (!runner.fault) this.#retryAt.delete(name);
   }
 
-  // -- volumes and environment ------------------------------------------------------------------------------------
-
-  /** A pod starts with all its volumes; later changes are followed, and what fails then is tried again. */
-  async #volumesReady(now: number): Promise<boolean> {
-    const renewAt = this.#tokens.renewAt;
-    if (renewAt !== undefined && now >= renewAt && this.#volumes === 'current') this.#volumes = 'stale';
-    if (this.#volumes === 'current') return true;
-    if (now < (this.#retryAt.get(volumesKey) ?? 0)) return this.#volumes === 'stale';
-    try {
-      for (const volume of this.#pod.spec.volumes) {
-        await writeVolume(this.#volumeDir(volume.name), volume, {
-          pod: this.#pod,
-          placement: this.#requirePlacement(),
-          lookup: this.#lookup,
-          token: (audience, seconds) => this.#tokens.token(this.#pod, audience, seconds, now),
-        });
-      }
-      this.#volumes = 'current';
-      this.#retryAt.delete(volumesKey);
-      return true;
-    } catch (error) {
-      this.#retryAt.set(volumesKey, now + faultRetryMs);
-      const fault = error instanceof ContainerFault ? error : new ContainerFault('ContainerCreating', problemOf(error));
-      for (const runner of this.#runners) if (!runner.isActive) runner.setFault(fault);
-      return this.#volumes === 'stale';
-    }
-  }
-
-  #lookup: Lookup = (kind, name) => this.#context.sources.read(kind, this.#pod.metadata.namespace, name);
-
-  #volumeDir(volume: string): string {
-    return join(this.#dir, 'volumes', volume);
-  }
-
-  async #commandContext(container: Container): Promise<CommandContext> {
-    return {
-      pod: this.#pod,
-      container,
-      env: await resolveEnv(this.#pod, container, this.#requirePlacement(), this.#lookup),
-      mounts: mountsOf(container, (volume) => this.#volumeDir(volume)),
-      shimDir: this.#context.shimDir,
-      homeDir: join(this.#dir, 'work'),
-      hostEnv: this.#context.hostEnv,
-    };
-  }
-
   #target(runner: ContainerRunner): ProbeTarget | undefined {
-    if (!this.#placement) return undefined;
-    const { container } = runner.options;
-    return {
-      container,
-      podIP: this.#placement.podIP,
-      command: async (argv) => await commandOf(argv, await this.#commandContext(container)),
-    };
-  }
-
-  #requirePlacement(): Placement {
-    if (!this.#placement) throw new TypeError('a pod has its address before its containers');
-    return this.#placement;
+    return this.#surroundings.target(runner.options.container);
   }
 
   // -- the end ----------------------------------------------------------------------------------------------------
@@ -272,7 +209,8 @@ export class PodWorker {
     const seconds = deletionGracePeriodSeconds ?? this.#pod.spec.terminationGracePeriodSeconds;
     if (await this.#stopAll(Math.max(1, seconds) * 1000, now)) return lookEveryMs;
     if (!this.#isGone) {
-      if (this.#runners.some((runner) => runner.run)) await this.#post(this.#finalPhase(), now);
+      if (this.#runners.some((runner) => runner.run)) this.#post(this.#finalPhase(), now);
+      if (!this.#status.isIdle) return writtenCheckMs;
       await this.#deleteObject();
     }
     await rm(this.#dir, { recursive: true, force: true });
@@ -284,14 +222,13 @@ export class PodWorker {
   async #shutDown(now: number): Promise<number> {
     for (const runner of this.#runners) await runner.markInterrupted();
     const graceMs = Math.min(this.#pod.spec.terminationGracePeriodSeconds * 1000, this.#context.shutdownGraceMs);
-    if (await this.#stopAll(graceMs, now)) return lookEveryMs / 4;
-    if (this.#isConfirmed && this.#placement && !isFinal(this.#pod.status.phase)) {
-      // The API may be on its way down, too; the next start of the node tells the same.
-      const { phase } = planPod(this.#views(), this.#pod.spec.restartPolicy, now);
-      await this.#post(phase, now).catch((error: unknown) => {
-        this.#context.log.warn({ pod: this.#name, error: problemOf(error) }, 'last status not written');
-      });
+    if (await this.#stopAll(graceMs, now)) return writtenCheckMs;
+    if (this.#isConfirmed && this.#surroundings.placement && !isFinal(this.#pod.status.phase)) {
+      this.#post(planPod(this.#views(), this.#pod.spec.restartPolicy, now).phase, now);
     }
+    // The API may be on its way down, too; the next node tells the same.
+    this.#lastWordsUntil ??= now + lastWordsMs;
+    if (!this.#status.isIdle && now < this.#lastWordsUntil) return writtenCheckMs;
     this.#finish();
     return idleMs;
   }
@@ -330,6 +267,7 @@ export class PodWorker {
 
   #finish(): void {
     for (const runner of this.#runners) runner.close();
+    this.#status.close();
     this.#isDone = true;
   }
 
@@ -341,13 +279,13 @@ export class PodWorker {
     this.#startedAt = pod.status.startTime === undefined ? Date.now() : Date.parse(pod.status.startTime);
   }
 
-  async #post(phase: Phase, now: number): Promise<void> {
+  #post(phase: Phase, now: number): void {
     const status = statusOf(
       {
         pod: this.#pod,
         phase,
         verdict: this.#verdict,
-        placement: this.#placement,
+        placement: this.#surroundings.placement,
         startedAt: this.#startedAt,
         containers: this.#runners.map((runner) => ({
           container: runner.options.container,
@@ -366,7 +304,7 @@ export class PodWorker {
       now,
     );
     this.#conditions = conditionsIn(status);
-    if ((await this.#status.write(this.#pod, status, now)) === 'podIsGone') this.#isGone = true;
+    this.#status.offer(this.#pod, status, now);
   }
 
   get #name(): string {

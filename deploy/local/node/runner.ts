@@ -7,7 +7,6 @@
  */
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { problemOf } from '../../../crds/errors.ts';
 import { delayOf, nextStreak, type Backoff } from './backoff.ts';
 import { StartError } from './command.ts';
@@ -15,9 +14,10 @@ import { ContainerLog } from './container-log.ts';
 import { ContainerFault, type FaultReason } from './fault.ts';
 import { Instance, type Command, type Ended, type Run } from './instance.ts';
 import type { LogSource } from './log-stream.ts';
-import { execAttempt, httpAttempt, type Outcome, type ProbeTarget } from './probe-action.ts';
+import { runHook } from './hook.ts';
+import type { ProbeTarget } from './probe-action.ts';
 import { Prober } from './prober.ts';
-import type { Container, Handler } from './pod.ts';
+import type { Container } from './pod.ts';
 import type { PodEvent } from './pod-events.ts';
 
 export interface RunnerOptions {
@@ -297,17 +297,6 @@ export class ContainerRunner {
 
   #hold(instance: Instance): Held {
     return { instance, log: new ContainerLog(instance.logFile, this.options.maxLogBytes) };
-  }
-}
-
-async function runHook(hook: Handler, target: ProbeTarget, graceMs: number): Promise<Outcome> {
-  try {
-    if (hook.exec) return await execAttempt(await target.command(hook.exec.command), graceMs);
-    if (hook.httpGet) return await httpAttempt(hook.httpGet, target, graceMs);
-    if (hook.sleep) await delay(Math.min(hook.sleep.seconds * 1000, graceMs));
-    return { result: 'success' };
-  } catch (error) {
-    return { result: 'failure', problem: problemOf(error) };
   }
 }
 

@@ -7,6 +7,9 @@
 import { configMapSchema, secretSchema, type KeyedSource } from './pod.ts';
 import { isNotFound, KubeError, type Kube } from './kube.ts';
 
+/** How long to wait for the API when the last content would do. */
+const soonMs = 3_000;
+
 export interface Sources {
   /** Undefined: it does not exist. */
   read(kind: KeyedSource['kind'], namespace: string, name: string): Promise<KeyedSource | undefined>;
@@ -18,7 +21,10 @@ export function openSources(kube: Kube): Sources {
     async read(kind, namespace, name) {
       const path = `/api/v1/namespaces/${namespace}/${kind === 'Secret' ? 'secrets' : 'configmaps'}/${name}`;
       try {
-        const source = parse(kind, await kube.json({ path }));
+        const source = parse(
+          kind,
+          await kube.json(known.has(path) ? { path, signal: AbortSignal.timeout(soonMs) } : { path }),
+        );
         known.set(path, source);
         return source;
       } catch (error) {

@@ -14,6 +14,7 @@ import {
   podBecomes,
   podIsGone,
   processesOf,
+  readySince,
   startCluster,
   type Cluster,
 } from './support.ts';
@@ -66,6 +67,7 @@ describe('local node that dies and returns', function () {
     deepStrictEqual((await processesOf(before)).slice(0, 2), processes, 'the same processes');
     const after = await getPod(cluster.kube, 'survivor');
     ok(isReady(after));
+    strictEqual(readySince(after), readySince(before));
     strictEqual(mainStatus(after)?.restartCount, 0);
     strictEqual(after.status.podIP, before.status.podIP);
     await deletePod(cluster.kube, 'survivor');

@@ -39,7 +39,16 @@ const podShape = z.object({
     phase: z.string().optional(),
     podIP: z.string().optional(),
     reason: z.string().optional(),
-    conditions: z.array(z.object({ type: z.string(), status: z.string(), reason: z.string().optional() })).default([]),
+    conditions: z
+      .array(
+        z.object({
+          type: z.string(),
+          status: z.string(),
+          reason: z.string().optional(),
+          lastTransitionTime: z.string().nullish(),
+        }),
+      )
+      .default([]),
     containerStatuses: z.array(containerStatus).default([]),
     initContainerStatuses: z.array(containerStatus).default([]),
   }),
@@ -189,6 +198,11 @@ export async function podIsGone(kube: Kube, name: string, timeoutMs = 15_000): P
 
 export function isReady(pod: SeenPod): boolean {
   return pod.status.conditions.some(({ type, status }) => type === 'Ready' && status === 'True');
+}
+
+/** When readiness last changed. */
+export function readySince(pod: SeenPod): string | null | undefined {
+  return pod.status.conditions.find(({ type }) => type === 'Ready')?.lastTransitionTime;
 }
 
 export const mainStatus = (pod: SeenPod) => pod.status.containerStatuses[0];
