@@ -10,6 +10,7 @@ import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { mr, problemOf } from '../../crds/errors.ts';
+import { lastLine, rotateLog } from './log-file.ts';
 
 export interface ProcessOptions {
   /** What a person calls it: `nats-server`. */
@@ -56,6 +57,7 @@ export async function startProcess(options: ProcessOptions): Promise<RunningProc
 
 async function spawnLogged(options: ProcessOptions): Promise<ChildProcess> {
   await mkdir(dirname(options.logFile), { recursive: true });
+  await rotateLog(options.logFile);
   const log = openSync(options.logFile, 'a');
   try {
     const child = spawn(options.command, options.args ?? [], {
@@ -134,9 +136,10 @@ async function untilReady(
   while (Date.now() < deadline) {
     if (!running.isRunning()) {
       const { code, signal } = await running.exited;
+      const said = await lastLine(options.logFile);
       throw mr('MR_PART_FAILED', {
         part: options.name,
-        problem: `it exited with ${signal ?? `code ${String(code)}`}`,
+        problem: `it exited with ${signal ?? `code ${String(code)}`}${said === undefined ? '' : ` after "${said}"`}`,
         log: options.logFile,
       });
     }

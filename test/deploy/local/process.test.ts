@@ -55,7 +55,7 @@ describe('a host process of the local stack', () => {
   it('a process that exits before it is ready is MR_PART_FAILED with its exit code and log', async () => {
     await rejects(
       startProcess({ ...sh('echo no room; exit 3'), ready: async () => false }),
-      /MR_PART_FAILED: part did not become ready: it exited with code 3/,
+      /MR_PART_FAILED: part did not become ready: it exited with code 3 after "no room"/,
     );
     match(await readFile(join(dir, 'part.log'), 'utf8'), /no room/);
   });

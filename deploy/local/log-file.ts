@@ -1,0 +1,35 @@
+/** Log files of the local stack: appended to over restarts, kept from growing for ever, quoted when something fails. */
+import { open, rename, stat } from 'node:fs/promises';
+
+const maxBytes = 64 * 2 ** 20;
+const quotedBytes = 8_192;
+const quotedChars = 400;
+
+/** Moves a large log to `<file>.1`. Called before a process starts, because a running one holds the file open. */
+export async function rotateLog(file: string): Promise<void> {
+  if ((await sizeOf(file)) > maxBytes) await rename(file, `${file}.1`);
+}
+
+/** The last line that says something; undefined when there is none. */
+export async function lastLine(file: string): Promise<string | undefined> {
+  const size = await sizeOf(file);
+  if (size === 0) return undefined;
+  const log = await open(file);
+  try {
+    const from = Math.max(0, size - quotedBytes);
+    const { buffer, bytesRead } = await log.read({ buffer: Buffer.alloc(size - from), position: from });
+    const lines = buffer.toString('utf8', 0, bytesRead).split('\n');
+    return lines.findLast((line) => line.trim() !== '')?.slice(0, quotedChars);
+  } finally {
+    await log.close();
+  }
+}
+
+async function sizeOf(file: string): Promise<number> {
+  try {
+    return (await stat(file)).size;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return 0;
+    throw error;
+  }
+}
