@@ -227,7 +227,7 @@ class RunningStack implements Stack {
       await part.start();
       step.done('ready');
     } catch (error) {
-      step.failed('failed');
+      step.failed(this.#stopping ? 'stopped, because another part failed' : 'failed');
       throw error;
     }
   }
