@@ -36,7 +36,7 @@ export function placesIn(text: string): {
   readonly broken: readonly Broken[];
 } {
   const lines = new LineCounter();
-  const parsed = parseAllDocuments(text, { lineCounter: lines });
+  const parsed = parseAllDocuments(text, { lineCounter: lines, logLevel: 'error' });
   const documents: PlacedDocument[] = [];
   const broken: Broken[] = [];
   for (const document of 'empty' in parsed ? [] : parsed) {
