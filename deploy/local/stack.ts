@@ -201,11 +201,15 @@ class RunningStack implements Stack {
     } finally {
       signal?.removeEventListener('abort', onAbort);
       // The first failure is thrown; the others must not end the process as unhandled.
-      if (this.#stopping) await Promise.allSettled(ready.values());
+      if (this.#isStopping()) await Promise.allSettled(ready.values());
     }
     this.#isReady = true;
     this.#write();
     await this.#writing;
+  }
+
+  #isStopping(): boolean {
+    return this.#stopping !== undefined;
   }
 
   stop(): Promise<void> {
@@ -221,13 +225,13 @@ class RunningStack implements Stack {
     const part = isPartName(name) ? this.#supervised.get(name) : undefined;
     if (!part || !isPartName(name)) return;
     await Promise.all(definitionOf(name).needs.map(when));
-    if (this.#stopping) return;
+    if (this.#isStopping()) return;
     const step = (this.#options.progress ?? silent).begin(name);
     try {
       await part.start();
       step.done('ready');
     } catch (error) {
-      step.failed(this.#stopping ? 'stopped, because another part failed' : 'failed');
+      step.failed(this.#isStopping() ? 'stopped' : 'failed');
       throw error;
     }
   }
