@@ -17,7 +17,8 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { problemOf } from '../../../crds/errors.ts';
 import { writeFileAtomic } from './atomic-file.ts';
-import { bootId, isAlive, isGone, parseIdentity, processesWithEnv, signal, type Identity } from './identity.ts';
+import { isSameProcess, signalProcess, type ProcessIdentity } from '../process-identity.ts';
+import { currentBoot, parseIdentity, processesWithEnv } from './identity.ts';
 
 export interface Ended {
   readonly state: 'ended';
@@ -32,7 +33,7 @@ export interface Ended {
 
 export type Run =
   | { readonly state: 'starting' }
-  | { readonly state: 'running'; readonly startedAt: number; readonly main: Identity }
+  | { readonly state: 'running'; readonly startedAt: number; readonly main: ProcessIdentity }
   | Ended;
 
 export interface Command {
@@ -85,7 +86,7 @@ export class Instance {
   /** N1. */
   static async create(dir: string, number: number, id: string, nowMs: number): Promise<Instance> {
     await mkdir(dir, { recursive: true });
-    const run = { id, boot: bootId(), createdAt: nowMs };
+    const run = { id, boot: await currentBoot(), createdAt: nowMs };
     await writeFileAtomic(join(dir, 'run.json'), JSON.stringify(run));
     return new Instance(dir, number, run, false);
   }
@@ -136,10 +137,10 @@ export class Instance {
   async signal(name: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     const main = await this.#identity('main');
     if (name === 'SIGTERM') {
-      if (main) await signal(main, 'SIGTERM');
+      if (main) await signalProcess(main, 'SIGTERM');
       return;
     }
-    if (main) await signal(main, 'SIGKILL');
+    if (main) await signalProcess(main, 'SIGKILL');
     else await this.#killAll();
   }
 
@@ -155,7 +156,7 @@ export class Instance {
     const shim = await this.#identity('shim');
     if (!shim) return await this.#unclaimed(nowMs);
     const main = await this.#identity('main');
-    if (await isAlive(shim)) {
+    if (await isSameProcess(shim)) {
       return main ? { state: 'running', startedAt: await this.#time('main', nowMs), main } : { state: 'starting' };
     }
     // The shim may have written the code between the two looks.
@@ -173,7 +174,7 @@ export class Instance {
 
   /** H1: with the claim in our hands, no shim will ever start this run. */
   async #unclaimed(nowMs: number): Promise<Run> {
-    const isFresh = this.#boot === bootId() && nowMs - this.#createdAt < claimTakesAtMostMs;
+    const isFresh = this.#boot === (await currentBoot()) && nowMs - this.#createdAt < claimTakesAtMostMs;
     if (isFresh && !this.#isFound) return { state: 'starting' };
     const claim = await openFile(join(this.dir, 'claim'), 'wx').catch(() => undefined);
     await claim?.close();
@@ -215,11 +216,11 @@ export class Instance {
   async #killAll(): Promise<void> {
     const shim = await this.#identity('shim');
     const main = await this.#identity('main');
-    if (shim && ((await isAlive(shim)) || (main && (await isAlive(main))))) killGroup(shim.pid);
-    for (const left of await processesWithEnv(`${runVariable}=${this.id}`)) await signal(left, 'SIGKILL');
+    if (shim && ((await isSameProcess(shim)) || (main && (await isSameProcess(main))))) killGroup(shim.pid);
+    for (const left of await processesWithEnv(`${runVariable}=${this.id}`)) await signalProcess(left, 'SIGKILL');
   }
 
-  async #identity(file: 'shim' | 'main'): Promise<Identity | undefined> {
+  async #identity(file: 'shim' | 'main'): Promise<ProcessIdentity | undefined> {
     const line = await this.#line(file);
     return line === undefined ? undefined : parseIdentity(line, this.#boot);
   }
@@ -239,7 +240,8 @@ function killGroup(leader: number): void {
   try {
     process.kill(-leader, 'SIGKILL');
   } catch (error) {
-    if (!isGone(error)) throw new Error(`cannot end process group ${leader}: ${problemOf(error)}`, { cause: error });
+    if (error instanceof Error && 'code' in error && error.code === 'ESRCH') return;
+    throw new Error(`cannot end process group ${leader}: ${problemOf(error)}`, { cause: error });
   }
 }
 

@@ -13,11 +13,11 @@ import { open, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { mr } from '../../../crds/errors.ts';
-import { identityOf, isAlive } from './identity.ts';
+import { identify, isSameProcess, processIdentitySchema } from '../process-identity.ts';
 
 const first = 32;
 const count = 200;
-const claim = z.object({ dataDir: z.string(), owner: z.object({ pid: z.number(), started: z.string() }) });
+const claim = z.object({ dataDir: z.string(), owner: processIdentitySchema });
 type Claim = z.infer<typeof claim>;
 
 export interface Network {
@@ -52,7 +52,7 @@ async function take(file: string, dataDir: string, mayTake: (claim: Claim) => Pr
   const held = await readClaim(file);
   if (held && held.dataDir !== dataDir && !(await mayTake(held))) return false;
   if (held) await rm(file, { force: true });
-  const owner = await identityOf(process.pid);
+  const owner = await identify(process.pid);
   try {
     const handle = await open(file, 'wx', 0o644);
     await handle.writeFile(JSON.stringify({ dataDir, owner } satisfies { dataDir: string; owner: unknown }));
@@ -71,14 +71,14 @@ async function readClaim(file: string): Promise<Claim | undefined> {
     return claim.parse(JSON.parse(text));
   } catch {
     // Being written now, or damaged: nobody's, and kept until its owner says more.
-    return { dataDir: '/', owner: { pid: 1, started: '' } };
+    return { dataDir: '/', owner: { pid: 1, startedAt: '' } };
   }
 }
 
 async function isAbandoned(held: Claim): Promise<boolean> {
-  return !existsSync(held.dataDir) && !(await isAlive(held.owner));
+  return !existsSync(held.dataDir) && !(await isSameProcess(held.owner));
 }
 
 async function isStopped(held: Claim): Promise<boolean> {
-  return held.dataDir !== '/' && !(await isAlive(held.owner));
+  return held.dataDir !== '/' && !(await isSameProcess(held.owner));
 }

@@ -252,6 +252,10 @@ export class ContainerRunner {
       this.#streak = nextStreak(this.#streak, ended.finishedAt - ended.startedAt, this.options.backoff);
       const wait = delayOf(this.#streak, this.options.backoff);
       this.notBefore = ended.finishedAt + wait;
+      if (wait > 0) {
+        const message = `Back-off restarting failed container ${this.name}`;
+        this.options.onEvent({ type: 'Warning', reason: 'BackOff', message });
+      }
     }
     const message = ended.message ?? (await this.#lastWords(ended, held.log));
     this.#run = message === undefined ? ended : { ...ended, message };

@@ -11,7 +11,7 @@ dir=$1
 shift
 (set -C; : >"$dir/claim") 2>/dev/null || exit 0
 
-identify='if [ -r /proc/$$/stat ]; then read -r line </proc/$$/stat; else line="$$ $(ps -o lstart= -p $$)"; fi'
+identify='if [ -r /proc/$$/stat ]; then read -r line </proc/$$/stat; else line="$$ $(LC_ALL=C ps -o lstart= -p $$)"; fi'
 eval "$identify"
 printf '%s\n' "$line" >"$dir/shim"
 

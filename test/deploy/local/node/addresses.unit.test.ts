@@ -67,7 +67,7 @@ describe('pod addresses', () => {
     await mkdir(locks);
     await mkdir(join(dir, 'b'));
     const [, second] = '127.40.0.0/16'.split('.');
-    const held = { dataDir: join(dir, 'gone'), owner: { pid: 1, started: 'before' } };
+    const held = { dataDir: join(dir, 'gone'), owner: { pid: 1, startedAt: 'before' } };
     await writeFile(join(locks, `millrace-network-127.${second ?? ''}.lock`), JSON.stringify(held));
     await writeFile(join(dir, 'b', 'pod-network'), '127.40.0.0/16');
     strictEqual((await claimNetwork(join(dir, 'b'), locks)).cidr, '127.40.0.0/16');
@@ -76,7 +76,7 @@ describe('pod addresses', () => {
   it('refuses a second node for one data directory, and not one after a dead node', async () => {
     const claim = await claimDataDir(dir);
     await rejects(claimDataDir(dir), /is in use by the node with pid/);
-    await writeFile(join(dir, 'node.lock'), JSON.stringify({ pid: process.pid, started: 'another boot' }));
+    await writeFile(join(dir, 'node.lock'), JSON.stringify({ pid: process.pid, startedAt: 'another boot' }));
     await claimDataDir(dir);
     await claim.release();
   });

@@ -5,7 +5,7 @@ import { planPod, type ContainerView } from '../../../../deploy/local/node/pod-p
 import { afterResult, initialProbeState } from '../../../../deploy/local/node/probe-state.ts';
 import { firstContainer, pod } from './builders.ts';
 
-const running: Run = { state: 'running', startedAt: 0, main: { pid: 1, started: '' } };
+const running: Run = { state: 'running', startedAt: 0, main: { pid: 1, startedAt: '' } };
 const ended = (exitCode: number, interrupted = false): Run => ({
   state: 'ended',
   startedAt: 0,

@@ -7,9 +7,10 @@ import { promisify } from 'node:util';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { resolveBinary } from '../../../../deploy/local/binaries/resolve.ts';
-import { isAlive, processesWithEnv, type Identity } from '../../../../deploy/local/node/identity.ts';
+import { processesWithEnv } from '../../../../deploy/local/node/identity.ts';
 import { isNotFound, openKube, type Kube } from '../../../../deploy/local/node/kube.ts';
 import { freePort } from '../../../../deploy/local/ports.ts';
+import { isSameProcess, type ProcessIdentity } from '../../../../deploy/local/process-identity.ts';
 import { startKubernetes, type Kubernetes } from '../../../../deploy/local/parts/kubernetes.ts';
 import { eventually } from '../../../support/eventually.ts';
 
@@ -208,13 +209,13 @@ export function readySince(pod: SeenPod): string | null | undefined {
 export const mainStatus = (pod: SeenPod) => pod.status.containerStatuses[0];
 
 /** The pod's processes: the shim first, then what the container runs. */
-export async function processesOf(pod: SeenPod, restarts = 0, container = 'main'): Promise<readonly Identity[]> {
+export async function processesOf(pod: SeenPod, restarts = 0, container = 'main'): Promise<readonly ProcessIdentity[]> {
   const all = await processesWithEnv(`MILLRACE_NODE_RUN=${pod.metadata.uid}/${container}/${restarts}`);
   return all.toSorted((a, b) => a.pid - b.pid);
 }
 
-export async function areGone(processes: readonly Identity[]): Promise<boolean> {
-  const alive = await Promise.all(processes.map(isAlive));
+export async function areGone(processes: readonly ProcessIdentity[]): Promise<boolean> {
+  const alive = await Promise.all(processes.map(isSameProcess));
   return !alive.includes(true);
 }
 
