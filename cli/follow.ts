@@ -25,10 +25,10 @@ export async function* follow(kube: Kube, options: FollowOptions): AsyncGenerato
   const { watchObjects } = await import('../activities/kubernetes/watch.ts');
   const { namespace, name, signal } = options;
   const looks: Look[] = [];
-  let wake = Promise.withResolvers<void>();
+  let wake = Promise.withResolvers<undefined>();
   const see = (look: Look) => {
     looks.push(look);
-    wake.resolve();
+    wake.resolve(undefined);
   };
   const concerns = (object: { metadata: { name: string } }) => name === null || object.metadata.name === name;
   const watching = watchObjects(kube, {
@@ -45,7 +45,7 @@ export async function* follow(kube: Kube, options: FollowOptions): AsyncGenerato
       if (!concerns(object)) return;
       see(change === 'deleted' ? gone(object) : { is: 'there', pipeline: readPipeline(object) });
     },
-  }).finally(() => wake.resolve());
+  }).finally(() => wake.resolve(undefined));
   while (!isAborted(signal)) {
     const next = looks.shift();
     if (next) {

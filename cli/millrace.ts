@@ -4,11 +4,10 @@
  *
  * stdout carries data, stderr words for people; exit codes are in `./exit.ts`, commands in `./commands.ts`.
  */
-import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
-import { z } from 'zod';
 import { commands, type CommandEntry } from './commands.ts';
 import { failureOf } from './exit.ts';
+import { packageVersion } from '../workers/api/version.ts';
 
 /** Runs one command line and leaves its exit code in `process.exitCode`. */
 export async function main(args: readonly string[]): Promise<void> {
@@ -46,11 +45,6 @@ function listed(entry: CommandEntry): Command {
 function overrideExit(command: Command): Command {
   for (const sub of command.commands) overrideExit(sub);
   return command.exitOverride().showHelpAfterError('(see --help)');
-}
-
-function packageVersion(): string {
-  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
-  return z.object({ version: z.string() }).parse(JSON.parse(text)).version;
 }
 
 if (import.meta.main) await main(process.argv.slice(2));

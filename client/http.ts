@@ -1,5 +1,5 @@
 /** Requests to the API: JSON out, checked JSON in, problems as {@link MillraceProblem}. */
-import { z } from 'zod';
+import type { z } from 'zod';
 import { MillraceProblem } from './problem.ts';
 import { problemSchema } from './wire.ts';
 

@@ -1,12 +1,11 @@
 /** The API's process: reads its environment, listens, and ends in order on SIGTERM or SIGINT. */
-import { readFileSync } from 'node:fs';
-import { z } from 'zod';
 import { connectKube } from '../../activities/kubernetes/kube.ts';
 import { fieldManagers } from '../../crds/names.ts';
 import { readConfig } from './config.ts';
 import { temporalRuns } from './operation-runs.ts';
 import { pipelineDoor } from './pipelines.ts';
 import { buildServer } from './server.ts';
+import { packageVersion } from './version.ts';
 
 /** Resolves with the exit code. */
 export async function runApi(env: NodeJS.ProcessEnv): Promise<number> {
@@ -37,9 +36,4 @@ function untilSignal(): Promise<void> {
     process.once('SIGTERM', () => resolve());
     process.once('SIGINT', () => resolve());
   });
-}
-
-function packageVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return z.object({ version: z.string() }).parse(JSON.parse(text)).version;
 }

@@ -10,7 +10,7 @@
  */
 import { z } from 'zod';
 import { storedPipeline, type StoredPipeline } from '../../client/wire.ts';
-import { MillraceError, mr } from '../../crds/errors.ts';
+import { mr, type MillraceError } from '../../crds/errors.ts';
 import { apiVersion, kind, namespaceOf, pidOf } from '../../crds/names.ts';
 import type { DesiredState } from '../../crds/plan.ts';
 import type { PipelineInput } from '../../crds/pipeline.ts';

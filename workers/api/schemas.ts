@@ -35,6 +35,12 @@ export const deleteQuery = z.strictObject({
 
 export const pipelineResource = pipelineSchema.describe('A pipeline with its status.');
 
+/** What a PUT takes: the path says which pipeline, so the spec alone is enough. */
+export const pipelineBody = pipelineSchema
+  .omit({ status: true })
+  .partial({ apiVersion: true, kind: true, metadata: true })
+  .describe('A pipeline as a person writes it. Only `spec` is required.');
+
 export const pipelineList = z
   .object({
     items: z.array(pipelineResource).describe('The pipelines, by name.'),
@@ -62,6 +68,7 @@ export const versionInfo = z
 export const health = z.object({ status: z.string().describe('ok, or why not.') }).describe('How it is.');
 
 components.add(problemSchema, { id: 'Problem' });
+components.add(pipelineBody, { id: 'PipelineBody' });
 components.add(pipelineResource, { id: 'Pipeline' });
 components.add(pipelineList, { id: 'PipelineList' });
 components.add(operationSchema, { id: 'Operation' });

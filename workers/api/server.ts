@@ -5,20 +5,19 @@
  * A2  OpenAPI is made from the schemas that check the requests.
  * A3  The log has the request's id, never a body and never a header that may hold a secret.
  */
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import swagger from '@fastify/swagger';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import {
-  createJsonSchemaTransform,
-  createJsonSchemaTransformObject,
   hasZodFastifySchemaValidationErrors,
   validatorCompiler,
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod';
 import { mr } from '../../crds/errors.ts';
-import { version as resourceVersion } from '../../crds/names.ts';
 import type { Kube } from '../../activities/kubernetes/kube.ts';
 import { Changes } from './changes.ts';
 import { apiMetrics } from './metrics.ts';
+import { openApiOptions } from './openapi.ts';
 import type { OperationRuns } from './operation-runs.ts';
 import type { PipelineDoor } from './pipelines.ts';
 import { problemOfError, problemType, Refused } from './problem.ts';
@@ -27,7 +26,6 @@ import { metaRoutes } from './routes/meta.ts';
 import { operationRoutes } from './routes/operations.ts';
 import { pipelineRoutes } from './routes/pipelines.ts';
 import { recordRoutes } from './routes/records.ts';
-import { components } from './schemas.ts';
 
 export interface ApiParts {
   readonly kube: Kube;
@@ -39,13 +37,7 @@ export interface ApiParts {
   readonly planWaitMs?: number;
 }
 
-export type Api = FastifyInstance<
-  import('http').Server,
-  import('http').IncomingMessage,
-  import('http').ServerResponse,
-  FastifyBaseLogger,
-  ZodTypeProvider
->;
+export type Api = FastifyInstance<Server, IncomingMessage, ServerResponse, FastifyBaseLogger, ZodTypeProvider>;
 
 const maxBodyBytes = 1024 * 1024;
 
@@ -60,7 +52,7 @@ export async function buildServer(parts: ApiParts): Promise<Api> {
   // Answers are typed by their schemas and not checked again: what an older version stored must stay readable.
   server.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
   answerProblems(server);
-  await describeItself(server, parts.version);
+  await server.register(swagger, openApiOptions(parts.version));
 
   const changes = new Changes(parts);
   const metrics = apiMetrics(server);
@@ -99,32 +91,4 @@ function asRefusal(error: unknown): unknown {
   const [first] = issues;
   const where = `${context}${first?.pointer ?? ''}`;
   return new Refused(mr('MR_REQUEST_INVALID', { where, problem: first?.message ?? 'it does not fit' }), issues);
-}
-
-async function describeItself(server: Api, version: string): Promise<void> {
-  await server.register(swagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: {
-        title: 'Millrace',
-        version,
-        description: [
-          `Pipelines (${resourceVersion}) by REST. Writing is a server-side apply of the Pipeline resource, so what kubectl,`,
-          'GitOps and this API do lands in one place; a change is carried out by a Temporal workflow and answered with 202',
-          'and its operation. Repeating a PUT changes nothing, so an Idempotency-Key is taken and not needed.',
-          'The API asks nobody who they are and listens on loopback unless told otherwise.',
-        ].join(' '),
-        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
-      },
-      tags: [
-        { name: 'pipelines', description: 'Apply, read, pause, resume and delete pipelines.' },
-        { name: 'operations', description: 'What a change does now.' },
-        { name: 'records', description: 'Records in.' },
-        { name: 'lint', description: 'Check without applying.' },
-        { name: 'meta', description: 'About this API.' },
-      ],
-    },
-    transform: createJsonSchemaTransform({ schemaRegistry: components }),
-    transformObject: createJsonSchemaTransformObject({ schemaRegistry: components }),
-  });
 }

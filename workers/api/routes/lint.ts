@@ -1,5 +1,5 @@
 /** `POST /v1/lint`: the lint of the command line, for editors and CI. */
-import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { lintReportSchema } from '../../../client/wire.ts';
 import { lintText } from '../../../crds/lint.ts';
@@ -11,14 +11,15 @@ const text = z
   .max(1024 * 1024)
   .describe('A Pipeline resource as YAML or JSON.');
 
-export const lintRoutes: FastifyPluginAsyncZod = async (server) => {
+export const lintRoutes: FastifyPluginCallbackZod = (server, _options, done) => {
   server.removeAllContentTypeParsers();
-  server.addContentTypeParser(textTypes, { parseAs: 'string' }, async (_request: unknown, body: string) => body);
+  server.addContentTypeParser(textTypes, { parseAs: 'string' }, (_request, body, parsed) => parsed(null, body));
   server.post(
     '/v1/lint',
     {
       schema: {
         tags: ['lint'],
+        operationId: 'lint',
         summary: 'Check a pipeline without applying it',
         description: 'Needs no cluster. Positions are those of the text.',
         consumes: textTypes,
@@ -26,9 +27,10 @@ export const lintRoutes: FastifyPluginAsyncZod = async (server) => {
         response: { 200: lintReportSchema, ...problems },
       },
     },
-    async ({ body }) => {
+    ({ body }) => {
       const issues = lintText(body, 'body').map(issueOf);
       return { valid: !issues.some((issue) => issue.severity === 'error'), issues };
     },
   );
+  done();
 };

@@ -1,5 +1,5 @@
 /** About the API itself: health, version, metrics, OpenAPI, the error table. */
-import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod';
 import type { Registry } from 'prom-client';
 import { z } from 'zod';
 import { errorTable, mr, type ErrorCode } from '../../../crds/errors.ts';
@@ -17,18 +17,21 @@ interface Options {
 
 const tags = ['meta'];
 
-export const metaRoutes: FastifyPluginAsyncZod<Options> = async (server, { kube, runs, version, metrics }) => {
-  server.get('/openapi.json', { schema: { hide: true } }, async () => server.swagger());
+export const metaRoutes: FastifyPluginCallbackZod<Options> = (server, { kube, runs, version, metrics }, done) => {
+  server.get('/openapi.json', { schema: { hide: true } }, () => server.swagger());
 
-  server.get('/healthz', { schema: { tags, summary: 'The process works', response: { 200: health } } }, async () => ({
-    status: 'ok',
-  }));
+  server.get(
+    '/healthz',
+    { schema: { tags, operationId: 'isAlive', summary: 'The process works', response: { 200: health } } },
+    () => ({ status: 'ok' }),
+  );
 
   server.get(
     '/readyz',
     {
       schema: {
         tags,
+        operationId: 'isReady',
         summary: 'Kubernetes answers',
         description: 'Temporal is not asked for: pipelines can be applied and read without it.',
         response: { 200: health, 503: health },
@@ -50,10 +53,14 @@ export const metaRoutes: FastifyPluginAsyncZod<Options> = async (server, { kube,
     },
   );
 
-  server.get('/version', { schema: { tags, summary: 'What runs here', response: { 200: versionInfo } } }, async () => ({
-    version,
-    apiVersion,
-  }));
+  server.get(
+    '/version',
+    { schema: { tags, operationId: 'getVersion', summary: 'What runs here', response: { 200: versionInfo } } },
+    () => ({
+      version,
+      apiVersion,
+    }),
+  );
 
   server.get('/metrics', { schema: { hide: true } }, async (_request, reply) => {
     reply.type(metrics.contentType).serializer((text: string) => text);
@@ -65,18 +72,20 @@ export const metaRoutes: FastifyPluginAsyncZod<Options> = async (server, { kube,
     {
       schema: {
         tags,
+        operationId: 'explainError',
         summary: 'Explain an error code',
         params: z.object({ code: z.string().max(64).describe('Such as MR_SINK_AUTH_REJECTED.') }),
         response: { 200: errorEntry, ...problems },
       },
     },
-    async ({ params }) => {
+    ({ params }) => {
       const code = params.code;
       if (!isCode(code)) throw mr('MR_ROUTE_NOT_FOUND', { method: 'GET', path: `/errors/${code}` });
       const { message, fix, http, handling } = errorTable[code];
       return { code, message, fix, status: http, handling };
     },
   );
+  done();
 };
 
 function isCode(code: string): code is ErrorCode {

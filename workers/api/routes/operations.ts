@@ -1,5 +1,5 @@
 /** `…/{name}/operations/{id}`: what a change does now. */
-import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod';
 import { operationSchema } from '../../../client/wire.ts';
 import type { Changes } from '../changes.ts';
 import { operationParams, problems } from '../schemas.ts';
@@ -8,12 +8,13 @@ interface Options {
   readonly changes: Changes;
 }
 
-export const operationRoutes: FastifyPluginAsyncZod<Options> = async (server, { changes }) => {
+export const operationRoutes: FastifyPluginCallbackZod<Options> = (server, { changes }, done) => {
   server.get(
     '/v1/namespaces/:namespace/pipelines/:name/operations/:operation',
     {
       schema: {
         tags: ['operations'],
+        operationId: 'getOperation',
         summary: 'Say what a change does now',
         description: 'Takes every id that an answer has announced, also of a pipeline that is gone.',
         params: operationParams,
@@ -22,4 +23,5 @@ export const operationRoutes: FastifyPluginAsyncZod<Options> = async (server, { 
     },
     ({ params }) => changes.describe(params.namespace, params.name, params.operation),
   );
+  done();
 };

@@ -1,5 +1,5 @@
 /** `/v1/namespaces/{namespace}/pipelines`: apply, read, pause, resume, delete. */
-import { validatorCompiler, type FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { validatorCompiler, type FastifyPluginCallbackZod } from 'fastify-type-provider-zod';
 import type { z } from 'zod';
 import type { $ZodType } from 'zod/v4/core';
 import { changeSchema, type Change, type StoredPipeline } from '../../../client/wire.ts';
@@ -12,6 +12,7 @@ import {
   deleteQuery,
   listQuery,
   namespaceParams,
+  pipelineBody,
   pipelineList,
   pipelineParams,
   pipelineResource,
@@ -26,31 +27,46 @@ interface Options {
 const base = '/v1/namespaces/:namespace/pipelines';
 const tags = ['pipelines'];
 const changed = {
-  200: changeSchema.describe('Nothing had to be changed.'),
-  202: changeSchema.describe('Stored; `Location` says where to follow it.'),
+  200: { description: 'Nothing had to be changed.', content: { 'application/json': { schema: changeSchema } } },
+  202: {
+    description: 'Stored; `Location` says where to follow it.',
+    content: { 'application/json': { schema: changeSchema } },
+  },
   ...problems,
 };
 
-export const pipelineRoutes: FastifyPluginAsyncZod<Options> = async (server, { pipelines, changes }) => {
+export const pipelineRoutes: FastifyPluginCallbackZod<Options> = (server, { pipelines, changes }, done) => {
   server.removeAllContentTypeParsers();
-  server.addContentTypeParser(textTypes, { parseAs: 'string' }, async (_request: unknown, body: string) =>
-    body === '' ? undefined : parseText(body),
-  );
+  server.addContentTypeParser<string>(textTypes, { parseAs: 'string' }, (_request, body, parsed) => {
+    if (body === '') return parsed(null);
+    try {
+      parsed(null, parseText(body));
+    } catch (error) {
+      parsed(error instanceof Error ? error : new Error(String(error)));
+    }
+  });
 
   // The body is not checked by its schema: lint says more, every error at once and with suggestions.
   server.setValidatorCompiler<$ZodType>(({ schema, method, url, httpPart }) =>
-    httpPart === 'body' ? (value) => ({ value }) : validatorCompiler({ schema, method, url }),
+    httpPart === 'body' ? (value: unknown) => ({ value }) : validatorCompiler({ schema, method, url }),
   );
 
   const listSchema = { tags, querystring: listQuery, response: { 200: pipelineList, ...problems } };
   server.get(
     '/v1/pipelines',
-    { schema: { ...listSchema, summary: 'List the pipelines of all namespaces' } },
+    { schema: { ...listSchema, operationId: 'listAllPipelines', summary: 'List the pipelines of all namespaces' } },
     ({ query }) => list(null, query),
   );
   server.get(
     base,
-    { schema: { ...listSchema, params: namespaceParams, summary: 'List the pipelines of a namespace' } },
+    {
+      schema: {
+        ...listSchema,
+        params: namespaceParams,
+        operationId: 'listPipelines',
+        summary: 'List the pipelines of a namespace',
+      },
+    },
     ({ params, query }) => list(params.namespace, query),
   );
 
@@ -59,6 +75,7 @@ export const pipelineRoutes: FastifyPluginAsyncZod<Options> = async (server, { p
     {
       schema: {
         tags,
+        operationId: 'getPipeline',
         summary: 'Read a pipeline with its status',
         params: pipelineParams,
         response: { 200: pipelineResource, ...problems },
@@ -72,11 +89,13 @@ export const pipelineRoutes: FastifyPluginAsyncZod<Options> = async (server, { p
     {
       schema: {
         tags,
+        operationId: 'applyPipeline',
         summary: 'Create or change a pipeline',
         description:
           'The body is the resource, or only its `spec`, as JSON or YAML. Fields that are left out are given up by this API and fall back to their defaults.',
         params: pipelineParams,
-        body: pipelineResource.partial({ apiVersion: true, kind: true, metadata: true }),
+        body: pipelineBody,
+        consumes: textTypes,
         response: changed,
       },
     },
@@ -92,6 +111,7 @@ export const pipelineRoutes: FastifyPluginAsyncZod<Options> = async (server, { p
     {
       schema: {
         tags,
+        operationId: 'deletePipeline',
         summary: 'Delete a pipeline',
         params: pipelineParams,
         querystring: deleteQuery,
@@ -108,10 +128,14 @@ export const pipelineRoutes: FastifyPluginAsyncZod<Options> = async (server, { p
 
   server.post(
     `${base}/:name/pause`,
-    { schema: stateSchema('Stop moving records at once and keep everything') },
+    { schema: stateSchema('pausePipeline', 'Stop moving records at once and keep everything') },
     setState('Paused'),
   );
-  server.post(`${base}/:name/resume`, { schema: stateSchema('Go on from where it was paused') }, setState('Running'));
+  server.post(
+    `${base}/:name/resume`,
+    { schema: stateSchema('resumePipeline', 'Go on from where it was paused') },
+    setState('Running'),
+  );
 
   async function list(
     namespace: string | null,
@@ -136,6 +160,7 @@ export const pipelineRoutes: FastifyPluginAsyncZod<Options> = async (server, { p
       throw error;
     }
   }
+  done();
 };
 
 interface Reply {
@@ -153,6 +178,6 @@ function answer(reply: Reply, change: Change): Change {
   return change;
 }
 
-function stateSchema(summary: string) {
-  return { tags, summary, params: pipelineParams, response: changed };
+function stateSchema(operationId: string, summary: string) {
+  return { tags, operationId, summary, params: pipelineParams, response: changed };
 }

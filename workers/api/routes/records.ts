@@ -1,5 +1,5 @@
 /** `POST …/{name}/records[/{source}]`: records into an http source. */
-import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod';
 import { Readable } from 'node:stream';
 import { z } from 'zod';
 import type { Kube } from '../../../activities/kubernetes/kube.ts';
@@ -28,18 +28,20 @@ const schema = {
   },
 };
 
-export const recordRoutes: FastifyPluginAsyncZod<Options> = async (server, { kube, pipelines }) => {
+export const recordRoutes: FastifyPluginCallbackZod<Options> = (server, { kube, pipelines }, done) => {
   const targets = recordTargets(kube, pipelines);
   server.removeAllContentTypeParsers();
-  server.addContentTypeParser('*', async (_request: unknown, payload: Readable) => payload);
+  server.addContentTypeParser('*', (_request, payload, parsed) => parsed(null, payload));
 
   const base = '/v1/namespaces/:namespace/pipelines/:name/records';
-  server.post(base, { schema: { ...schema, params: pipelineParams }, bodyLimit: maxBodyBytes }, (request, reply) =>
-    send({ ...request.params, source: null }, request, reply),
+  server.post(
+    base,
+    { schema: { ...schema, operationId: 'sendRecords', params: pipelineParams }, bodyLimit: maxBodyBytes },
+    (request, reply) => send({ ...request.params, source: null }, request, reply),
   );
   server.post(
     `${base}/:source`,
-    { schema: { ...schema, params: recordsParams }, bodyLimit: maxBodyBytes },
+    { schema: { ...schema, operationId: 'sendRecordsToSource', params: recordsParams }, bodyLimit: maxBodyBytes },
     (request, reply) => send(request.params, request, reply),
   );
 
@@ -58,6 +60,7 @@ export const recordRoutes: FastifyPluginAsyncZod<Options> = async (server, { kub
       throw error;
     }
   }
+  done();
 };
 
 interface At {

@@ -1,0 +1,112 @@
+import { deepEqual, equal, match } from 'node:assert/strict';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { millrace } from './millrace.ts';
+
+const good = `apiVersion: millrace.io/v1alpha1
+kind: Pipeline
+metadata: {name: orders}
+spec:
+  sources: [{name: orders, generator: {}}]
+  sinks: [{name: warehouse, clickhouse: {url: "http://ch:8123", table: orders}}]
+`;
+const bad = good.replace('generator: {}', 'genrator: {}');
+
+describe('millrace lint', function () {
+  this.timeout(30_000);
+  let dir: string;
+
+  before(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'millrace-lint-'));
+    await mkdir(join(dir, 'folder', 'deep'), { recursive: true });
+    await writeFile(join(dir, 'good.yaml'), good);
+    await writeFile(join(dir, 'bad.yaml'), bad);
+    await writeFile(join(dir, 'folder', 'deep', 'bad.yml'), bad);
+    await writeFile(join(dir, 'folder', 'other.yaml'), 'apiVersion: v1\nkind: Secret\n');
+  });
+
+  after(() => rm(dir, { recursive: true, force: true }));
+
+  it('ends with 0 and says how much it looked at when nothing is wrong', async () => {
+    deepEqual(await millrace(['lint', join(dir, 'good.yaml')]), {
+      code: 0,
+      stdout: '',
+      stderr: '0 errors, 0 warnings in 1 file\n',
+    });
+  });
+
+  it('ends with 4 and shows place, code, suggestion and the lines around', async () => {
+    const file = join(dir, 'bad.yaml');
+    const { code, stdout, stderr } = await millrace(['lint', file]);
+    equal(code, 4);
+    equal(
+      stdout,
+      `${file}:5:28 error MR_SPEC_UNKNOWN_FIELD spec.sources[0]: unknown field "genrator". Did you mean "generator"?
+  3 | metadata: {name: orders}
+  4 | spec:
+  5 |   sources: [{name: orders, genrator: {}}]
+    |                            ^^^^^^^^
+
+`,
+    );
+    match(stderr, /1 error, 0 warnings in 1 file/);
+  });
+
+  it('reads standard input', async () => {
+    const { code, stdout } = await millrace(['lint', '-'], { input: bad });
+    equal(code, 4);
+    match(stdout, /^<stdin>:5:28 error/);
+  });
+
+  it('takes a folder and passes over files that hold no pipeline', async () => {
+    const { code, stdout, stderr } = await millrace(['lint', join(dir, 'folder')]);
+    equal(code, 4);
+    match(stdout, /deep\/bad\.yml:5:28/);
+    match(stderr, /in 1 file/);
+  });
+
+  it('writes JSON for programs', async () => {
+    const { stdout } = await millrace(['lint', '-o', 'json', join(dir, 'good.yaml'), join(dir, 'bad.yaml')]);
+    const files = JSON.parse(stdout) as { file: string; issues: { code: string; path: string; line: number }[] }[];
+    deepEqual(
+      files.map(({ issues }) => issues.map(({ code, path, line }) => [code, path, line])),
+      [[], [['MR_SPEC_UNKNOWN_FIELD', '/spec/sources/0/genrator', 5]]],
+    );
+  });
+
+  it('writes annotations for GitHub', async () => {
+    const { stdout } = await millrace(['lint', '-o', 'github', join(dir, 'bad.yaml')]);
+    match(
+      stdout,
+      /^::error file=.*bad\.yaml,line=5,col=28,endColumn=36,title=MR_SPEC_UNKNOWN_FIELD::spec\.sources\[0\]: unknown field/,
+    );
+  });
+
+  it('fails for warnings only when asked to', async () => {
+    const warned = good.replace('table: orders', 'table: orders, password: hunter2');
+    equal((await millrace(['lint', '-'], { input: warned })).code, 0);
+    const denied = await millrace(['lint', '--deny-warnings', '-'], { input: warned });
+    equal(denied.code, 4);
+    match(denied.stdout, /<stdin>:6:\d+ warning/);
+  });
+
+  it('ends with 2 when a file is not there', async () => {
+    const { code, stderr } = await millrace(['lint', join(dir, 'absent.yaml')]);
+    equal(code, 2);
+    match(stderr, /absent\.yaml cannot be read/);
+  });
+
+  it('does not load the Kubernetes client, which takes half a second', async () => {
+    const hook = `data:text/javascript,${encodeURIComponent(
+      `import { registerHooks } from 'node:module';
+       registerHooks({ resolve(name, context, next) {
+         if (/@kubernetes|@temporalio|@nats-io|fastify/.test(name)) throw new Error('loaded ' + name);
+         return next(name, context);
+       } });`,
+    )}`;
+    const options = `--import ${hook}`;
+    deepEqual((await millrace(['lint', join(dir, 'good.yaml')], { env: { NODE_OPTIONS: options } })).code, 0);
+    equal((await millrace(['get'], { env: { NODE_OPTIONS: options } })).stderr.includes('loaded'), true);
+  });
+});

@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { definePipeline, Millrace, MillraceProblem, NotSettled, type PipelineDefinition } from 'millrace';
+import { freePort } from '../../deploy/local/ports.ts';
+import type { Api } from '../../workers/api/server.ts';
+import { eventually } from '../support/eventually.ts';
+import { apiOn } from '../workers/api/api.ts';
+import { condition, converged, useCluster } from '../workers/api/cluster.ts';
+
+describe('the client of the package', () => {
+  const cluster = useCluster();
+  let api: Api;
+  let millrace: Millrace;
+  let namespace: string;
+  let orders: PipelineDefinition;
+
+  before(async () => {
+    api = await apiOn(cluster().kube);
+    millrace = await Millrace.connect({ api: await api.listen({ host: '127.0.0.1', port: 0 }) });
+  });
+  beforeEach(async () => {
+    namespace = await cluster().namespace();
+    orders = definePipeline({
+      name: 'orders',
+      namespace,
+      labels: { team: 'shop' },
+      spec: {
+        sources: [{ name: 'orders', generator: { rate: 10 } }],
+        sinks: [{ name: 'warehouse', clickhouse: { url: 'http://127.0.0.1:8123', table: 'orders' } }],
+      },
+    });
+  });
+  after(async () => {
+    await millrace.close();
+    await api.close();
+  });
+
+  it('applies, reads, pauses, resumes and deletes', async () => {
+    const { pipelines } = millrace;
+    const at = { name: 'orders', namespace };
+    const applied = await pipelines.apply(orders);
+    assert.equal(applied.generation, 1);
+    assert.equal((await pipelines.get(at)).metadata.labels?.['team'], 'shop');
+    await pipelines.pause(at);
+    assert.equal((await pipelines.get(at)).spec.desiredState, 'Paused');
+    await pipelines.resume(at);
+    assert.equal((await pipelines.get(at)).spec.desiredState, 'Running');
+    const deleted = await pipelines.delete(at);
+    assert.ok(deleted.operation);
+    assert.equal((await pipelines.operation(deleted.operation)).state, 'Succeeded');
+    await assert.rejects(
+      pipelines.get(at),
+      (error) => error instanceof MillraceProblem && error.code === 'MR_PIPELINE_NOT_FOUND',
+    );
+  });
+
+  it('lists page after page', async () => {
+    for (const name of ['a', 'b'])
+      await millrace.pipelines.apply({ ...orders, metadata: { ...orders.metadata, name } });
+    const names: string[] = [];
+    for await (const { metadata } of millrace.pipelines.list({ namespace, labelSelector: 'team=shop' }))
+      names.push(metadata.name);
+    assert.deepEqual(names, ['a', 'b']);
+  });
+
+  it('waitReady resolves when the generation is carried out', async () => {
+    const { generation } = await millrace.pipelines.apply(orders);
+    let looks = 0;
+    const ready = millrace.pipelines.waitReady({ name: 'orders', namespace }, { generation, onLook: () => looks++ });
+    await eventually(() => looks > 0);
+    await cluster().writeStatus(namespace, 'orders', converged(1));
+    assert.equal((await ready).status?.observedGeneration, 1);
+  });
+
+  it('waitReady says why when the change is refused', async () => {
+    const { generation } = await millrace.pipelines.apply(orders);
+    await cluster().writeStatus(namespace, 'orders', {
+      observedGeneration: 1,
+      conditions: [condition('Accepted', 'False', 'SpecInvalid')],
+    });
+    await assert.rejects(
+      millrace.pipelines.waitReady({ name: 'orders', namespace }, { generation }),
+      (error) =>
+        error instanceof NotSettled && error.settled.is === 'refused' && /SpecInvalid it is/.test(error.message),
+    );
+  });
+
+  it('waitReady gives up after its timeout and says what it waits for', async () => {
+    await millrace.pipelines.apply(orders);
+    await assert.rejects(
+      millrace.pipelines.waitReady({ name: 'orders', namespace }, { timeoutMs: 1 }),
+      /"orders" is not ready \(Pending\): Millrace has not looked at it yet/,
+    );
+  });
+
+  it('a refusal names each error with its place', async () => {
+    const wrong = { ...orders, spec: { ...orders.spec, sinks: [] } };
+    await assert.rejects(millrace.pipelines.apply(wrong), (error) => {
+      assert.ok(error instanceof MillraceProblem);
+      assert.equal(error.isRetryable, false);
+      assert.equal(error.problem.errors?.[0]?.pointer, '/spec/sinks');
+      return true;
+    });
+  });
+
+  it('lint gives places in the text', async () => {
+    const report = await millrace.pipelines.lint(
+      'apiVersion: millrace.io/v1alpha1\nkind: Pipeline\nmetadata: {name: a}\nspek: {}\n',
+    );
+    assert.equal(report.valid, false);
+    assert.ok(report.issues.some(({ line, code }) => line === 4 && code === 'MR_SPEC_UNKNOWN_FIELD'));
+  });
+
+  it('something else at the address is said to be that', async () => {
+    const nowhere = await Millrace.connect({ api: `http://127.0.0.1:${await freePort()}` });
+    await assert.rejects(nowhere.pipelines.get({ name: 'orders' }), /fetch failed/);
+    assert.throws(() => nowhere.workflows, /was not given `temporal`/);
+  });
+});

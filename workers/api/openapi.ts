@@ -1,0 +1,93 @@
+/** The OpenAPI document: made from the schemas that check the requests, and from the resource's own. */
+import type { FastifyDynamicSwaggerOptions } from '@fastify/swagger';
+import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import type { Kube } from '../../activities/kubernetes/kube.ts';
+import { fieldManagers, version as resourceVersion } from '../../crds/names.ts';
+import type { OperationRuns } from './operation-runs.ts';
+import { pipelineDoor } from './pipelines.ts';
+import { components } from './schemas.ts';
+import { buildServer } from './server.ts';
+import { packageVersion } from './version.ts';
+
+const description = `Pipelines (${resourceVersion}) by REST.
+
+Writing is a server-side apply of the Pipeline resource: what kubectl, GitOps and this API do lands in one place. A change
+is stored, answered with 202 and its operation, and carried out by a Temporal workflow. Repeating a PUT changes nothing,
+so an Idempotency-Key is accepted there and has no effect; for records it matters.
+
+What cannot be done is answered with a problem (RFC 9457); \`code\` is a row of the error table and \`type\` explains it.
+
+The API asks nobody who they are: it acts with its own rights, and listens on loopback unless it is told otherwise.`;
+
+/** zod keeps descriptions in its global registry, and the converter looks in ours only. */
+const config: NonNullable<Parameters<typeof createJsonSchemaTransform>[0]['zodToJsonConfig']> = {
+  override: ({ zodSchema, jsonSchema }) => {
+    const text = z.globalRegistry.get(zodSchema)?.description;
+    if (text !== undefined && jsonSchema.$ref === undefined) jsonSchema.description ??= text;
+  },
+};
+
+const nameComponents = createJsonSchemaTransformObject({ schemaRegistry: components, zodToJsonConfig: config });
+
+export function openApiOptions(version: string): FastifyDynamicSwaggerOptions {
+  return {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Millrace', version, description, license: { name: 'Apache-2.0', identifier: 'Apache-2.0' } },
+      tags: [
+        { name: 'pipelines', description: 'Apply, read, pause, resume and delete pipelines.' },
+        { name: 'operations', description: 'What a change does now.' },
+        { name: 'records', description: 'Records in.' },
+        { name: 'lint', description: 'Check without applying.' },
+        { name: 'meta', description: 'About this API.' },
+      ],
+    },
+    transform: createJsonSchemaTransform({ schemaRegistry: components, zodToJsonConfig: config }),
+    transformObject: (document) => withoutUnused(nameComponents(document)),
+  };
+}
+
+/** Each schema is named twice, as it is written and as it is read, and mostly one of the two is used. */
+function withoutUnused<T extends object>(document: T): T {
+  const text = JSON.stringify(document);
+  const { components: parts } = named.parse(document);
+  const schemas = Object.fromEntries(
+    Object.entries(parts.schemas).filter(([name]) => text.includes(`"#/components/schemas/${name}"`)),
+  );
+  return { ...document, components: { ...parts, schemas } };
+}
+
+const named = z.looseObject({ components: z.looseObject({ schemas: z.record(z.string(), z.unknown()) }) });
+
+/** The document as text, made without a cluster. */
+export async function openApiText(): Promise<string> {
+  const server = await buildServer({
+    kube: noKube,
+    runs: noRuns,
+    pipelines: pipelineDoor(noKube, fieldManagers.api),
+    version: packageVersion(),
+    logLevel: 'silent',
+  });
+  try {
+    await server.ready();
+    return `${JSON.stringify(server.swagger(), undefined, 2)}\n`;
+  } finally {
+    await server.close();
+  }
+}
+
+const refuse = (): Promise<never> => Promise.reject(new TypeError('the document is made without a cluster'));
+const noRuns: OperationRuns = { describe: refuse, isReachable: refuse, close: () => Promise.resolve() };
+const noKube: Kube = {
+  server: 'none',
+  transport: { server: 'none', send: refuse, open: refuse, close: () => undefined },
+  get: refuse,
+  list: refuse,
+  apply: refuse,
+  create: refuse,
+  patchJson: refuse,
+  patchMerge: refuse,
+  delete: refuse,
+  close: () => undefined,
+};
