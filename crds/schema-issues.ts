@@ -108,7 +108,8 @@ function describe(value: unknown): string {
   if (value === null) return 'empty';
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object') return 'an object';
-  if (typeof value !== 'string') return String(value);
+  if (typeof value !== 'string')
+    return typeof value === 'number' || typeof value === 'boolean' ? `${value}` : typeof value;
   return `"${value.length > shownLength ? `${value.slice(0, shownLength)}…` : value}"`;
 }
 

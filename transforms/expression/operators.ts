@@ -77,7 +77,7 @@ export function isEqual(left: unknown, right: unknown): unknown {
   const isLeftObject = typeof left === 'object' && left !== null;
   const isRightObject = typeof right === 'object' && right !== null;
   if (isLeftObject || isRightObject) return binary('==', left, right);
-  // eslint-disable-next-line eqeqeq -- a number and a bigint that hold the same value are equal
+  // `==`: a number and a bigint that hold the same value are equal.
   if (typeof left !== typeof right) return isNumeric(left) && isNumeric(right) && left == right;
   return left === right;
 }
