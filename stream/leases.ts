@@ -66,17 +66,24 @@ export class Leases {
   readonly #prefix: string;
   #nudge = new AbortController();
   #subscription: Subscription | undefined;
+  #turnedAt: number;
   #loops: Promise<void>[] = [];
 
   constructor(options: LeasesOptions) {
     this.#options = options;
     this.#ttlMs = options.ttlMs ?? 3_000;
     this.#renewMs = options.renewMs ?? 1_000;
+    this.#turnedAt = options.clock.monotonic();
     this.#prefix = `mr-lease.${options.pid}.${options.stage}.`;
   }
 
   get held(): number[] {
     return [...this.#held.keys()].sort((a, b) => a - b);
+  }
+
+  /** Time since the leases were looked after, with or without success: large only when something hangs. */
+  get silentMs(): number {
+    return this.#options.clock.monotonic() - this.#turnedAt;
   }
 
   start(): void {
@@ -108,6 +115,7 @@ export class Leases {
 
   async #renewLoop(): Promise<void> {
     while (!this.#stop.signal.aborted) {
+      this.#turnedAt = this.#options.clock.monotonic();
       this.#nudge = new AbortController();
       try {
         await this.#turn();

@@ -42,6 +42,10 @@ export class SlotRunner {
     });
   }
 
+  get silentMs(): number {
+    return this.#leases.silentMs;
+  }
+
   start(): void {
     this.#leases.start();
   }

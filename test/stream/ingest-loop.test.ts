@@ -197,8 +197,8 @@ describe('ingest loop', () => {
     const seen: string[] = [];
     const reader = (position: number) => ({
       ...listReader([batch(position)]),
-      acknowledge: (to: Position) => seen.push(`ack ${String(to)}`),
-      duplicate: (to: Position) => seen.push(`duplicate ${String(to)}`),
+      acknowledge: (to: Position) => seen.push(`ack ${JSON.stringify(to)}`),
+      duplicate: (to: Position) => seen.push(`duplicate ${JSON.stringify(to)}`),
     });
     const one = ingest(streams, plan, () => reader(5), 0);
     await eventually(() => seen.includes('ack 5'));

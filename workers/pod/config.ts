@@ -1,0 +1,46 @@
+/** What a worker pod is told by its environment: the pod contract between the lifecycle, which renders it, and us. */
+import { z } from 'zod';
+import { mr } from '../../crds/errors.ts';
+
+const environment = z.object({
+  MILLRACE_STAGE: z.string().min(1),
+  MILLRACE_PLAN_FILE: z.string().min(1),
+  MILLRACE_CREDENTIALS_DIR: z.string().min(1),
+  MILLRACE_NATS_URL: z.string().min(1),
+  MILLRACE_POD_NAME: z.string().min(1),
+  MILLRACE_POD_IP: z.string().min(1),
+  /** The port named `http`. */
+  MILLRACE_HTTP_PORT: z.coerce.number().int().min(0).max(65_535).default(8080),
+  MILLRACE_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  /** Below the pod's terminationGracePeriodSeconds, so that leases are released before SIGKILL. */
+  MILLRACE_STOP_GRACE_MS: z.coerce.number().int().min(0).default(20_000),
+});
+
+export interface PodConfig {
+  readonly stage: string;
+  readonly planFile: string;
+  readonly credentialsDir: string;
+  readonly natsUrl: string;
+  readonly podName: string;
+  readonly podIp: string;
+  readonly httpPort: number;
+  readonly logLevel: string;
+  readonly stopGraceMs: number;
+}
+
+export function readPodConfig(env: NodeJS.ProcessEnv): PodConfig {
+  const parsed = environment.safeParse(env);
+  if (!parsed.success) throw mr('MR_SPEC_INVALID', { path: 'environment', problem: z.prettifyError(parsed.error) });
+  const { data } = parsed;
+  return {
+    stage: data.MILLRACE_STAGE,
+    planFile: data.MILLRACE_PLAN_FILE,
+    credentialsDir: data.MILLRACE_CREDENTIALS_DIR,
+    natsUrl: data.MILLRACE_NATS_URL,
+    podName: data.MILLRACE_POD_NAME,
+    podIp: data.MILLRACE_POD_IP,
+    httpPort: data.MILLRACE_HTTP_PORT,
+    logLevel: data.MILLRACE_LOG_LEVEL,
+    stopGraceMs: data.MILLRACE_STOP_GRACE_MS,
+  };
+}

@@ -1,0 +1,249 @@
+/**
+ * What every worker pod does around its slots: health, metrics, reports, the connection outside, leases, and an end in
+ * order.
+ *
+ * Y1  nats-server or a stream that is missing is waited for: the pod is alive and not ready, and does not exit.
+ * Y2  After SIGTERM: no new input; what is in flight finishes within the grace; leases are released; exit code 0.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Logger } from 'pino';
+import { MillraceError, mr, problemOf } from '../../crds/errors.ts';
+import type { Plan, Stage } from '../../crds/plan.ts';
+import type { ConnectorContext } from '../../connectors/connector.ts';
+import { backoffMs, outsideBackoff } from '../../stream/backoff.ts';
+import { systemClock } from '../../stream/clock.ts';
+import { connectStreams, type Streams } from '../../stream/connection.ts';
+import type { SlotEnd, SlotObserver, SlotSignals } from '../../stream/slot-observer.ts';
+import { SlotRunner } from '../../stream/slot-runner.ts';
+import { readPodConfig, type PodConfig } from './config.ts';
+import { podLog } from './log.ts';
+import { PodMetrics } from './metrics.ts';
+import { OnceConnected } from './once-connected.ts';
+import { readPlan, stageOf } from './plan-file.ts';
+import { Reporter } from './reporter.ts';
+import { servePod } from './server.ts';
+import { PodState } from './state.ts';
+
+export interface SlotWork<Outside> {
+  readonly streams: Streams;
+  readonly outside: OnceConnected<Outside & { close(): Promise<void> }>;
+  readonly slot: number;
+  readonly signals: SlotSignals;
+  readonly observer: SlotObserver;
+  readonly lagIs: (lag: () => number | undefined) => void;
+  readonly log: Logger;
+}
+
+export interface PodProgram<Outside> {
+  /** `source orders`. */
+  readonly outside: string;
+  readonly edge: string;
+  /** Connects to the source or sink; throws MillraceError. Called again after a backoff when it does. */
+  connect(context: ConnectorContext): Promise<Outside & { close(): Promise<void> }>;
+  work(work: SlotWork<Outside>): Promise<SlotEnd>;
+}
+
+export interface PodPlan<Kind extends Stage['kind']> {
+  readonly config: PodConfig;
+  readonly plan: Plan;
+  readonly stage: Extract<Stage, { kind: Kind }>;
+}
+
+/** Longer than any request to nats-server may take: when the leases were not looked after for so long, something hangs. */
+const wedgedMs = 60_000;
+
+/** Runs until SIGTERM or SIGINT, and resolves with the exit code. */
+export async function runPod<Kind extends Stage['kind'], Outside>(
+  env: NodeJS.ProcessEnv,
+  kind: Kind,
+  programOf: (pod: PodPlan<Kind>) => PodProgram<Outside>,
+): Promise<number> {
+  const config = readPodConfig(env);
+  const plan = await readPlan(config.planFile);
+  const stage = stageOf(plan, kind, config.stage);
+  const pod = new Pod(config, plan, stage, programOf({ config, plan, stage }));
+  const stop = new AbortController();
+  const onSignal = () => stop.abort(new Error('the pod stops'));
+  process.once('SIGTERM', onSignal).once('SIGINT', onSignal);
+  try {
+    await pod.run(stop.signal);
+    return 0;
+  } finally {
+    process.off('SIGTERM', onSignal).off('SIGINT', onSignal);
+  }
+}
+
+class Pod<Outside> {
+  readonly #config: PodConfig;
+  readonly #plan: Plan;
+  readonly #stage: Stage;
+  readonly #program: PodProgram<Outside>;
+  readonly #log: Logger;
+  readonly #metrics: PodMetrics;
+  readonly #state: PodState;
+  #streams: Streams | undefined;
+  #runner: SlotRunner | undefined;
+  #reporter: Reporter | undefined;
+
+  constructor(config: PodConfig, plan: Plan, stage: Stage, program: PodProgram<Outside>) {
+    this.#config = config;
+    this.#plan = plan;
+    this.#stage = stage;
+    this.#program = program;
+    this.#log = podLog(config, plan);
+    this.#metrics = new PodMetrics(config, plan);
+    const { pid, generation } = plan.pipeline;
+    this.#state = new PodState(
+      {
+        pid,
+        generation,
+        stage: stage.name,
+        kind: stage.kind,
+        pod: config.podName,
+        outside: program.outside,
+        edge: program.edge,
+      },
+      this.#metrics,
+      () => systemClock.now(),
+      () => this.#reporter?.changed(),
+    );
+  }
+
+  async run(stop: AbortSignal): Promise<void> {
+    const server = await servePod(this.#config.podIp, this.#config.httpPort, {
+      registry: this.#metrics.registry,
+      notAlive: () => this.#notAlive(),
+      notReady: () => this.#notReady(),
+      positions: () => ({ stage: this.#stage.name, slots: this.#state.positions() }),
+    });
+    this.#log.info({ port: server.port }, 'started');
+    try {
+      await this.#serve(stop);
+    } finally {
+      await server.close();
+      this.#log.info('stopped');
+    }
+  }
+
+  async #serve(stop: AbortSignal): Promise<void> {
+    const connecting = connectStreams({
+      url: this.#config.natsUrl,
+      name: `${this.#stage.name}/${this.#config.podName}`,
+    });
+    const streams = await Promise.race([connecting, aborted(stop)]);
+    if (streams === undefined) {
+      // Still waiting for a server that may never come: nothing is in flight, and the process ends.
+      void connecting.then(({ nc }) => nc.close());
+      return;
+    }
+    this.#streams = streams;
+    const outside = new OnceConnected(() => this.#program.connect(this.#context(stop)));
+    const reporter = (this.#reporter = new Reporter(streams, () => this.#state.report(), this.#log));
+    const runner = (this.#runner = this.#newRunner(streams, outside));
+    runner.start();
+    this.#state.started();
+    const connected = this.#keepConnecting(outside, stop);
+    await aborted(stop);
+    this.#log.info('stopping');
+    await runner.stop(this.#config.stopGraceMs);
+    await connected;
+    await outside.close();
+    await reporter.stop();
+    await streams.nc.close();
+  }
+
+  #newRunner(streams: Streams, outside: SlotWork<Outside>['outside']): SlotRunner {
+    return new SlotRunner({
+      streams,
+      pid: this.#plan.pipeline.pid,
+      stage: this.#stage.name,
+      pod: this.#config.podName,
+      run: randomUUID(),
+      slots: this.#stage.slots,
+      clock: systemClock,
+      random: Math.random,
+      onOwned: (slot, owned) => {
+        this.#log.info({ slot }, owned ? 'slot acquired' : 'slot given up');
+        if (owned) this.#state.own(slot);
+        else this.#state.disown(slot);
+      },
+      onFailure: (slot, error) => this.#failed(slot, error),
+      work: async (slot, signals) => {
+        const log = this.#log.child({ slot });
+        this.#state.failed(slot, undefined);
+        const end = await this.#program.work({
+          streams,
+          outside,
+          slot,
+          signals,
+          log,
+          observer: this.#state.observer(slot),
+          lagIs: (lag) => this.#state.lagOf(slot, lag),
+        });
+        log.info({ end }, 'slot ended');
+        return end;
+      },
+    });
+  }
+
+  #failed(slot: number | undefined, error: unknown): void {
+    if (slot === undefined) {
+      this.#log.debug({ err: error }, 'leases not renewed');
+      return;
+    }
+    const known =
+      error instanceof MillraceError
+        ? error
+        : mr('MR_STREAM_UNAVAILABLE', { server: this.#config.natsUrl, problem: problemOf(error) });
+    this.#log.error({ slot, err: error }, 'slot failed');
+    this.#state.failed(slot, known);
+  }
+
+  /** At once and not when the first slot comes: a pod without slots must know, too, whether it could work. */
+  async #keepConnecting(outside: SlotWork<Outside>['outside'], stop: AbortSignal): Promise<void> {
+    for (let attempt = 0; !stop.aborted; attempt++) {
+      try {
+        await outside.get();
+        this.#state.connection(undefined);
+        return;
+      } catch (error) {
+        const known = error instanceof MillraceError;
+        this.#state.connection(
+          known ? error : mr('MR_STREAM_UNAVAILABLE', { server: this.#program.outside, problem: problemOf(error) }),
+        );
+        if (!known) this.#log.error({ err: error }, 'connecting failed');
+        await systemClock.sleep(backoffMs(outsideBackoff, attempt, Math.random), stop).catch(() => undefined);
+      }
+    }
+  }
+
+  #context(stop: AbortSignal): ConnectorContext {
+    const { name, namespace, uid, pid } = this.#plan.pipeline;
+    return {
+      name: this.#stage.kind === 'ingestor' ? this.#stage.source : this.#stage.sink,
+      pipeline: { name, namespace, uid, pid },
+      log: this.#log,
+      clock: systemClock,
+      bindAddress: this.#config.podIp,
+      signal: stop,
+    };
+  }
+
+  #notAlive(): string | undefined {
+    const silentMs = this.#runner?.silentMs ?? 0;
+    return silentMs > wedgedMs ? `leases were not looked after for ${Math.round(silentMs / 1_000)} s` : undefined;
+  }
+
+  #notReady(): string | undefined {
+    const isConnected = this.#streams?.link.connected ?? false;
+    this.#metrics.natsConnected.set(isConnected ? 1 : 0);
+    return isConnected && this.#runner !== undefined ? undefined : 'nats-server is not connected';
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<undefined> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve(undefined);
+    else signal.addEventListener('abort', () => resolve(undefined), { once: true });
+  });
+}

@@ -1,0 +1,42 @@
+/**
+ * What a sink stage does with the bytes of a record: decode, schema, steps, route.
+ *
+ * Stages that share their steps each run them; only the owner of step failures reports records that do not decode, do
+ * not fit or fail, so that each becomes one dead letter. For the others such a record is dropped.
+ */
+import { mr } from '../../crds/errors.ts';
+import type { FieldShape, SinkStage } from '../../crds/plan.ts';
+import type { RecordObject } from '../../crds/value.ts';
+import type { SinkProgram } from '../../stream/sink-port.ts';
+import { compileStages } from '../../transforms/chain.ts';
+import { decodeRecord } from '../../transforms/json.ts';
+import { checkShape } from '../../transforms/shape.ts';
+
+export function sinkProgram(stage: SinkStage): SinkProgram {
+  const chain = compileStages(stage);
+  const schemas = new Map(Object.entries(stage.sources).map(([source, { schema }]) => [source, schema]));
+  const read = stage.ownsStepFailures ? readRecord : readQuietly;
+  return {
+    run(bytes, start, end, meta, nowMs) {
+      const value = read(bytes, start, end, schemas.get(meta.source) ?? null);
+      if (value === undefined) return undefined;
+      return chain.run(value, meta, nowMs) === 'drop' ? undefined : value;
+    },
+  };
+}
+
+function readRecord(bytes: Uint8Array, start: number, end: number, schema: readonly FieldShape[] | null): RecordObject {
+  if (end < 0) throw mr('MR_RECORD_NOT_JSON', { problem: 'it is a null value (a tombstone)' });
+  const value = decodeRecord(bytes, start, end);
+  if (schema !== null) checkShape(value, schema);
+  return value;
+}
+
+function readQuietly(...record: Parameters<typeof readRecord>): RecordObject | undefined {
+  try {
+    return readRecord(...record);
+  } catch {
+    // The owner of step failures reads the same record and reports it.
+    return undefined;
+  }
+}
