@@ -14,7 +14,6 @@ import {
   continueAsNew,
   isCancellation,
   setHandler,
-  setWorkflowOptions,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { PipelineRef } from '../crds/lifecycle.ts';
@@ -45,6 +44,7 @@ import {
   type Operation,
   type PipelineState,
 } from './state.ts';
+import { goesOn } from './versioning.ts';
 import { publish, sayFailed, sayRefused } from './publish.ts';
 
 export interface EntityInput {
@@ -204,4 +204,4 @@ class Entity {
   }
 }
 
-setWorkflowOptions({ versioningBehavior: 'AUTO_UPGRADE' }, pipelineLifecycle);
+goesOn('AUTO_UPGRADE', pipelineLifecycle);

@@ -2,11 +2,11 @@
  * The operations under their own names, so that a list of workflows reads as what happened. Each is short-lived and ends
  * on the version of the code that it began with.
  */
-import { setWorkflowOptions } from '@temporalio/workflow';
 import { converge } from './converge.ts';
 import { haltPipeline } from './halt.ts';
 import type { OperationInput, OperationResult } from './operation.ts';
 import { tearDown } from './teardown.ts';
+import { goesOn } from './versioning.ts';
 
 export function provision(input: OperationInput): Promise<OperationResult> {
   return converge(input);
@@ -32,6 +32,4 @@ export function teardown(input: OperationInput): Promise<OperationResult> {
   return tearDown(input);
 }
 
-for (const operation of [provision, reconfigure, resume, pause, stop, teardown]) {
-  setWorkflowOptions({ versioningBehavior: 'PINNED' }, operation);
-}
+goesOn('PINNED', provision, reconfigure, resume, pause, stop, teardown);

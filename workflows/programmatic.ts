@@ -7,6 +7,7 @@
  */
 import type { AppliedPipeline, ApplyPipelineInput } from '../crds/lifecycle.ts';
 import { run } from './activities.ts';
+import { goesOn } from './versioning.ts';
 
 /** Applies the spec and completes when the pipeline is Ready; fails when the spec is refused. */
 export async function applyPipeline(input: ApplyPipelineInput): Promise<AppliedPipeline> {
@@ -21,3 +22,5 @@ export async function deletePipeline(input: { readonly namespace: string; readon
   const pipeline = await run('removePipeline', `delete the resource ${name}`, input);
   if (pipeline !== null) await run('waitPipelineGone', `wait until ${name} is gone`, pipeline);
 }
+
+goesOn('PINNED', applyPipeline, deletePipeline);

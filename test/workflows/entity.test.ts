@@ -1,0 +1,265 @@
+import assert from 'node:assert/strict';
+import { WorkflowUpdateFailedError, type WorkflowExecutionInfo } from '@temporalio/client';
+import { eventually } from '../support/eventually.ts';
+import { EntityRun } from './entity-run.ts';
+
+describe('entity workflow', function () {
+  this.timeout(60_000);
+  let run: EntityRun;
+  beforeEach(async () => (run = await EntityRun.start()));
+  afterEach(() => run.stop());
+
+  it('provisions sinks before ingestors and says what it does', async () => {
+    await run.provision();
+    assert.deepEqual(run.world.steps, [
+      'ensure namespace pipeline-orders-abc123',
+      'copy credentials',
+      'list live stages',
+      'apply the plan',
+      'ensure streams',
+      'apply sink/warehouse',
+      'wait for sink/warehouse',
+      'apply ingestor/orders',
+      'wait for ingestor/orders',
+      'remove old plans',
+      'record the revision',
+    ]);
+    const last = run.world.statuses.at(-1);
+    assert.equal(last?.patch.phase, 'Running');
+    assert.equal(last.patch.observedGeneration, 1);
+    assert.deepEqual(
+      run.world.statuses.map(({ event }) => event?.reason),
+      ['Provisioning', 'Provisioned'],
+    );
+  });
+
+  it('Y2: an idle entity has no timer, no activity and gets no event', async () => {
+    await run.provision();
+    const before = await run.events();
+    const { raw } = await run.handle.describe();
+    assert.deepEqual([raw.pendingActivities, raw.pendingChildren], [[], []]);
+    const { events } = await run.handle.fetchHistory();
+    assert.ok(!events?.some(({ timerStartedEventAttributes }) => timerStartedEventAttributes));
+    await run.state();
+    assert.equal(await run.events(), before);
+    assert.ok(before <= 25, `a provision costs the entity ${before} events`);
+  });
+
+  it('a repeated signal of a known generation starts nothing', async () => {
+    await run.provision();
+    const calls = run.world.calls.length;
+    await run.signal();
+    await run.signal();
+    await eventually(async () => (await run.events()) > 0);
+    await run.state();
+    assert.equal(run.world.calls.length, calls);
+  });
+
+  it('pauses: every stage is stopped and its pods are gone, without a drain', async () => {
+    await run.provision();
+    run.world.steps.length = 0;
+    run.world.drained = false;
+    run.world.edit({ desiredState: 'Paused' });
+    await run.signal();
+    await run.untilReached('Paused');
+    assert.deepEqual([...run.world.stages.values()], [0, 0]);
+    assert.ok(!run.world.steps.includes('wait until what was read is written'));
+    assert.equal(run.world.statuses.at(-1)?.patch.phase, 'Paused');
+  });
+
+  it('stops: ingestors first, then what was read is written, then the sinks', async () => {
+    await run.provision();
+    run.world.steps.length = 0;
+    run.world.edit({ desiredState: 'Stopped' });
+    await run.signal();
+    await run.untilReached('Stopped');
+    const { steps } = run.world;
+    const drained = steps.indexOf('wait until what was read is written');
+    assert.ok(steps.indexOf('wait until ingestor/orders is gone') < drained);
+    assert.ok(drained < steps.indexOf('stop sink/warehouse'));
+  });
+
+  it('resumes with the spec as it is now', async () => {
+    await run.provision();
+    run.world.edit({ desiredState: 'Paused' });
+    await run.signal();
+    await run.untilReached('Paused');
+    run.world.edit({ desiredState: 'Running' });
+    await run.signal();
+    await run.untilReached('Running');
+    assert.deepEqual([...run.world.stages.values()], [1, 1]);
+    assert.deepEqual(await run.operations(), ['provision done', 'pause done', 'resume done']);
+  });
+
+  it('O2: a removed stage is drained with the old plan before the new one is applied', async () => {
+    await run.provision();
+    run.world.steps.length = 0;
+    run.world.edit({ stages: [{ name: 'ingestor-orders', kind: 'ingestor', replicas: 1 }, { name: 'sink-other', kind: 'sink', replicas: 1 }] });
+    await run.signal();
+    await run.untilReached('Running');
+    const { steps } = run.world;
+    assert.ok(steps.indexOf('wait until what was read is written') < steps.indexOf('apply the plan'));
+    assert.ok(steps.includes('remove sink/warehouse'));
+    assert.deepEqual([...run.world.stages.keys()].sort(), ['ingestor-orders', 'sink-other']);
+  });
+
+  it('tears down in order and completes; the finalizer goes last', async () => {
+    await run.provision();
+    run.world.steps.length = 0;
+    run.world.edit({ deleting: true });
+    await run.signal(true);
+    await run.handle.result();
+    assert.deepEqual(run.world.steps, [
+      'find what there is',
+      'list live stages',
+      'stop ingestor/orders',
+      'wait until ingestor/orders is gone',
+      'wait until what was read is written',
+      'stop sink/warehouse',
+      'wait until sink/warehouse is gone',
+      'delete streams',
+      'delete namespace pipeline-orders-abc123',
+      'wait until namespace pipeline-orders-abc123 is gone',
+      'forget leases and reports',
+      'remove the finalizer',
+    ]);
+    assert.equal((await run.handle.describe()).status.name, 'COMPLETED');
+  });
+
+  it('X3: a deletion that waits for a dead sink goes on when the policy becomes Immediate', async () => {
+    await run.provision();
+    run.world.drained = false;
+    run.world.edit({ deleting: true });
+    await run.signal(true);
+    await eventually(() => run.world.steps.includes('wait until what was read is written'));
+    run.world.edit({ deletionPolicy: 'Immediate' });
+    await run.signal(true);
+    await run.handle.result();
+    assert.equal(run.world.resource, undefined);
+  });
+
+  it('N3: a deletion preempts a provision that waits, and only teardown follows', async () => {
+    run.world.hold('waitStage');
+    await run.signal();
+    await eventually(() => run.world.calls.includes('waitStage'));
+    run.world.edit({ deleting: true });
+    await run.signal(true);
+    await run.handle.result();
+    assert.equal(run.world.resource, undefined);
+    assert.ok(!run.world.steps.includes('apply ingestor/orders'));
+  });
+
+  it('N3: a pause preempts a provision that waits', async () => {
+    run.world.hold('waitStage');
+    await run.signal();
+    await eventually(() => run.world.calls.includes('waitStage'));
+    run.world.edit({ desiredState: 'Paused' });
+    await run.signal();
+    await run.untilReached('Paused');
+    assert.deepEqual(await run.operations(), ['provision preempted', 'pause done']);
+  });
+
+  it('an edit preempts a provision that waits for a Secret', async () => {
+    run.world.failWith('copyCredentials', 'MR_SECRET_MISSING', false);
+    await run.signal();
+    await eventually(() => run.world.calls.includes('copyCredentials'));
+    run.world.edit({});
+    run.world.recover('copyCredentials');
+    await run.signal();
+    await run.untilReached('Running');
+  });
+
+  it('a spec that is not valid is refused once, and the next generation is carried out', async () => {
+    run.world.invalid = 'MR_SPEC_INVALID';
+    await run.signal();
+    await run.until(({ failure }) => failure?.code === 'MR_SPEC_INVALID');
+    await eventually(() => run.world.statuses.length > 0);
+    const refusal = run.world.statuses.at(-1);
+    assert.equal(refusal?.patch.conditions?.find(({ type }) => type === 'Accepted')?.reason, 'SpecInvalid');
+    assert.equal(refusal.patch.observedGeneration, 1);
+    const reads = run.world.calls.filter((name) => name === 'fetchSpec').length;
+    await run.signal();
+    await run.state();
+    assert.equal(run.world.calls.filter((name) => name === 'fetchSpec').length, reads);
+    run.world.invalid = undefined;
+    run.world.edit({});
+    await run.signal();
+    await run.untilReached('Running');
+  });
+
+  it('Y4 N4: a failed operation leaves the entity waiting; retryNow tries again', async () => {
+    run.world.failWith('ensureNamespace', 'MR_KUBERNETES_REFUSED', true);
+    await run.signal();
+    await run.until(({ failure, running }) => failure?.code === 'MR_KUBERNETES_REFUSED' && running === null);
+    await eventually(() => run.world.statuses.at(-1)?.patch.phase === 'Failed');
+    run.world.recover('ensureNamespace');
+    const input = { requestId: 'r1' };
+    assert.deepEqual(await run.handle.executeUpdate('retryNow', { args: [input] }), { accepted: true });
+    await run.untilReached('Running');
+  });
+
+  it('retryNow is refused when nothing has failed', async () => {
+    await run.provision();
+    await assert.rejects(run.handle.executeUpdate('retryNow', { args: [{ requestId: 'r1' }] }), WorkflowUpdateFailedError);
+  });
+
+  it('converges again when credentials have changed', async () => {
+    await run.provision();
+    await run.handle.signal('credentialsChanged');
+    await run.until(({ history }) => history.length === 2);
+    await run.untilReached('Running');
+    assert.deepEqual(await run.operations(), ['provision done', 'reconfigure done']);
+  });
+
+  it('starts over when the resource moved on before the operation had read it', async () => {
+    run.world.hold('fetchSpec');
+    await run.signal();
+    await eventually(() => run.world.calls.includes('fetchSpec'));
+    run.world.edit({});
+    run.world.release('fetchSpec');
+    await run.signal();
+    await run.untilReached('Running');
+  });
+
+  it('Y3: continues as new when idle and asked, with its state', async () => {
+    await run.provision();
+    const { runId } = await run.handle.describe();
+    await run.handle.signal('forceContinueAsNew');
+    await eventually(async () => (await run.handle.describe()).runId !== runId);
+    const state = await run.untilReached('Running');
+    assert.equal(state.lastSeq, 1);
+    assert.ok((await run.events()) <= 6);
+    run.world.edit({ desiredState: 'Paused' });
+    await run.signal();
+    await run.untilReached('Paused');
+  });
+
+  it('a new entity of an old pipeline converges once and goes on counting', async () => {
+    await run.provision();
+    await run.handle.terminate('by hand');
+    await run.signal();
+    await run.untilReached('Running');
+    assert.equal((await run.state()).lastSeq, 2);
+    assert.deepEqual(await run.operations(), ['reconfigure done']);
+  });
+
+  it('reads well in lists: search attributes, memo, summaries', async () => {
+    await run.provision();
+    const found = await eventually<WorkflowExecutionInfo>(async () => {
+      const { client } = run.temporal;
+      const query = `PipelineName = 'orders' AND PipelinePhase = 'Running' AND WorkflowId = '${run.id}'`;
+      for await (const workflow of client.workflow.list({ query })) return workflow;
+      throw new Error('not listed yet');
+    });
+    assert.equal(found.memo?.['description'], 'kafka → clickhouse');
+    const child = await run.temporal.client.workflow.getHandle(`${run.id}/op/1-provision-g1`).describe();
+    assert.equal(child.type, 'provision');
+    assert.equal(await child.staticSummary(), 'provision shop/orders (g1)');
+    const { events } = await run.temporal.client.workflow.getHandle(`${run.id}/op/1-provision-g1`).fetchHistory();
+    const summaries = (events ?? []).flatMap(({ userMetadata }) => {
+      const data = userMetadata?.summary?.data;
+      return data == null ? [] : [String(JSON.parse(Buffer.from(data).toString()))];
+    });
+    assert.ok(summaries.includes('apply sink/warehouse (g1)'), summaries.join('\n'));
+  });
+});

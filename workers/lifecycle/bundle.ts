@@ -1,0 +1,55 @@
+/**
+ * The workflows' code as one file.
+ *
+ * B1  It holds no zod and no connector: workflows import types and small pure files only.
+ * B2  Making it takes seconds, so it is kept under a name made of everything that went into it.
+ */
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { bundleWorkflowCode, type Logger } from '@temporalio/worker';
+
+const workflowsDir = fileURLToPath(new URL('../../workflows/', import.meta.url));
+const crdsDir = fileURLToPath(new URL('../../crds/', import.meta.url));
+const workerVersion = createRequire(import.meta.url)('@temporalio/worker/package.json') as { version: string };
+
+/** Path of the bundle of the workflows as they are now. */
+export async function workflowBundle(logger: Logger, cacheDir = join(tmpdir(), 'millrace')): Promise<string> {
+  const path = join(cacheDir, `workflows-${await sourceHash()}.js`);
+  if (await exists(path)) return path;
+  const { code } = await makeBundle(logger);
+  await mkdir(cacheDir, { recursive: true });
+  // Written aside and moved: another process that starts at the same time must not read half a file.
+  const aside = `${path}.${process.pid}`;
+  await writeFile(aside, code);
+  await rename(aside, path);
+  return path;
+}
+
+export function makeBundle(logger: Logger): Promise<{ code: string }> {
+  return bundleWorkflowCode({
+    workflowsPath: join(workflowsDir, 'index.ts'),
+    logger,
+  });
+}
+
+async function sourceHash(): Promise<string> {
+  const hash = createHash('sha256').update(workerVersion.version);
+  for (const dir of [workflowsDir, crdsDir]) {
+    const files = (await readdir(dir)).filter((name) => name.endsWith('.ts')).sort();
+    for (const name of files) hash.update(name).update(await readFile(join(dir, name)));
+  }
+  return hash.digest('hex').slice(0, 16);
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await readFile(path, { flag: 'r' });
+    return true;
+  } catch {
+    return false;
+  }
+}
