@@ -61,6 +61,12 @@ export const errorTable = {
     'Send the request again with the same Idempotency-Key; `millrace describe {name}` says why it waits.',
   ),
   MR_REQUEST_INVALID: row('refuse', 400, '{where}: {problem}.', 'Correct the request; /openapi.json describes it.'),
+  MR_ENVIRONMENT_INVALID: row(
+    'refuse',
+    400,
+    '{variable} cannot be used: {problem}.',
+    'Correct the environment and start again.',
+  ),
   MR_ROUTE_NOT_FOUND: row('refuse', 404, 'There is no {method} {path}.', '/openapi.json lists what there is.'),
   MR_NOT_ALLOWED: row(
     'refuse',

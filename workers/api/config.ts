@@ -37,12 +37,14 @@ export interface TemporalConfig {
 export function readConfig(env: NodeJS.ProcessEnv): ApiConfig {
   const parsed = environment.safeParse(env);
   if (!parsed.success) {
-    throw mr('MR_REQUEST_INVALID', { where: 'environment', problem: z.prettifyError(parsed.error) });
+    const [issue] = parsed.error.issues;
+    const variable = issue?.path.join('.') ?? 'the environment';
+    throw mr('MR_ENVIRONMENT_INVALID', { variable, problem: issue?.message ?? 'it does not parse' });
   }
   const { host, port } = hostAndPort(parsed.data.MILLRACE_API_LISTEN);
   if (!isLoopback(host) && parsed.data.MILLRACE_API_ALLOW_REMOTE !== 'true') {
-    throw mr('MR_REQUEST_INVALID', {
-      where: 'MILLRACE_API_LISTEN',
+    throw mr('MR_ENVIRONMENT_INVALID', {
+      variable: 'MILLRACE_API_LISTEN',
       problem: `${host} is not a loopback address and the API has no authentication; set MILLRACE_API_ALLOW_REMOTE=true if something in front of it has`,
     });
   }

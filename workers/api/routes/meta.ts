@@ -2,7 +2,7 @@
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod';
 import type { Registry } from 'prom-client';
 import { z } from 'zod';
-import { errorTable, mr, type ErrorCode } from '../../../crds/errors.ts';
+import { errorTable, mr, problemOf, type ErrorCode } from '../../../crds/errors.ts';
 import { apiVersion } from '../../../crds/names.ts';
 import type { Kube } from '../../../activities/kubernetes/kube.ts';
 import type { OperationRuns } from '../operation-runs.ts';
@@ -41,13 +41,13 @@ export const metaRoutes: FastifyPluginCallbackZod<Options> = (server, { kube, ru
       try {
         await kube.transport.send({
           method: 'GET',
-          path: '/readyz',
-          what: 'readyz',
+          path: '/version',
+          what: 'version',
           signal: AbortSignal.timeout(2_000),
         });
-      } catch {
+      } catch (error) {
         reply.code(503);
-        return { status: `Kubernetes at ${kube.server} does not answer` };
+        return { status: `Kubernetes at ${kube.server} does not answer: ${problemOf(error)}` };
       }
       return { status: (await runs.isReachable()) ? 'ok' : 'ok, but Temporal does not answer: changes wait' };
     },
