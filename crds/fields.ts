@@ -36,6 +36,16 @@ export const bytesField = (description: string) =>
     .regex(/^[0-9]+(Ki|Mi|Gi|Ti)?$/)
     .describe(`${description} A quantity such as 512Ki, 16Mi or 1Gi.`);
 
+/** A field whose change would give stored positions another meaning: the API server refuses to change it. */
+export function immutable<S extends z.ZodType>(schema: S, what: string): S {
+  return schema.meta({
+    ...schema.meta(),
+    'x-kubernetes-validations': [
+      { rule: 'self == oldSelf', message: `${what} must not change; give a source of another name` },
+    ],
+  });
+}
+
 const durationUnits: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 const byteUnits: Readonly<Record<string, number>> = { '': 1, Ki: 2 ** 10, Mi: 2 ** 20, Gi: 2 ** 30, Ti: 2 ** 40 };
 

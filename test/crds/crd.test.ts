@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { z } from 'zod';
 import { pipelineCrdYaml, pipelineObjectSchema } from '../../crds/crd.ts';
+import { immutable } from '../../crds/fields.ts';
 import { structuralSchema, type SchemaNode } from '../../crds/crd-schema.ts';
 
 const run = promisify(execFile);
@@ -68,6 +69,17 @@ describe('the schema of the CRD', () => {
 
   it('stays far below the size that kubectl apply can annotate', () => {
     ok(pipelineCrdYaml().length < 200_000);
+  });
+
+  it('takes a rule along that a connector puts on its field', () => {
+    const schema = structuralSchema(z.object({ topic: immutable(z.string().describe('The topic.'), 'topic') }));
+    deepEqual(schema.properties?.['topic'], {
+      type: 'string',
+      description: 'The topic.',
+      'x-kubernetes-validations': [
+        { rule: 'self == oldSelf', message: 'topic must not change; give a source of another name' },
+      ],
+    });
   });
 
   it('cannot be made of what a CRD cannot express', () => {
