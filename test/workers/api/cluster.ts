@@ -50,15 +50,7 @@ async function start(): Promise<{ cluster: Cluster; dir: string }> {
   const dir = await mkdtemp(join(tmpdir(), 'millrace-doors-'));
   const kubernetes = await startKubernetes({ dir, controllers: false, unsafeNoFsync: true });
   const kube = connectKube(kubernetes.kubeconfigPath);
-  await kube.transport.send({
-    method: 'PATCH',
-    path: '/apis/apiextensions.k8s.io/v1/customresourcedefinitions/pipelines.millrace.io',
-    query: { fieldManager: 'test', force: true },
-    contentType: 'application/apply-patch+yaml',
-    body: parse(await readFile(new URL('../../../crds/millrace.io_pipelines.yaml', import.meta.url), 'utf8')),
-    what: 'apply the CRD',
-  });
-  await eventually(() => kube.list(kind));
+  await installCrd(kube);
   const cluster: Cluster = {
     kube,
     kubernetes,
@@ -77,6 +69,18 @@ async function start(): Promise<{ cluster: Cluster; dir: string }> {
     },
   };
   return { cluster, dir };
+}
+
+export async function installCrd(kube: Kube): Promise<void> {
+  await kube.transport.send({
+    method: 'PATCH',
+    path: '/apis/apiextensions.k8s.io/v1/customresourcedefinitions/pipelines.millrace.io',
+    query: { fieldManager: 'test', force: true },
+    contentType: 'application/apply-patch+yaml',
+    body: parse(await readFile(new URL('../../../crds/millrace.io_pipelines.yaml', import.meta.url), 'utf8')),
+    what: 'apply the CRD',
+  });
+  await eventually(() => kube.list(kind));
 }
 
 export function condition(type: ConditionType, status: Condition['status'], reason: string, generation = 1): Condition {
