@@ -1,0 +1,73 @@
+/**
+ * A sink connector for tests: each batch is one file, named by its token, made by a rename. A batch that comes again with
+ * the same token is there already; so what the directory holds is what a deduplicating table would hold.
+ */
+import { access, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { RowBuffer, Sink, SinkConnector } from '../../../connectors/connector.ts';
+import { mr } from '../../../crds/errors.ts';
+import type { RecordObject } from '../../../crds/value.ts';
+
+export interface FileSinkConfig {
+  readonly directory: string;
+}
+
+class Rows implements RowBuffer {
+  values: RecordObject[] = [];
+  bytes = 0;
+
+  get rows(): number {
+    return this.values.length;
+  }
+
+  add(value: RecordObject): void {
+    this.values.push(value);
+    this.bytes += 100;
+  }
+
+  clear(): void {
+    this.values = [];
+    this.bytes = 0;
+  }
+}
+
+export const fileSink: SinkConnector<FileSinkConfig> = {
+  connect: ({ directory }) =>
+    Promise.resolve<Sink>({
+      async open({ slot }) {
+        await mkdir(directory, { recursive: true });
+        return {
+          positionIn: 'commitLog',
+          storedPosition: () => Promise.resolve(0),
+          newRows: () => new Rows(),
+          async write(rows, id) {
+            if (!(rows instanceof Rows)) throw new TypeError('rows of this sink');
+            if (await exists(join(directory, 'down')))
+              throw mr('MR_SINK_UNREACHABLE', { sink: 'warehouse', server: 'files', problem: 'down' });
+            const file = join(directory, `${slot}_${String(id.from).padStart(9, '0')}_${encodeURIComponent(id.token)}`);
+            if (await exists(file)) return [];
+            await writeFile(`${file}.part`, JSON.stringify(rows.values));
+            await rename(`${file}.part`, file);
+            return [];
+          },
+          close: () => Promise.resolve(),
+        };
+      },
+      close: () => Promise.resolve(),
+    }),
+};
+
+/** All rows, in the order in which each slot wrote them. */
+export async function rowsIn(directory: string): Promise<{ slot: number; n: number }[]> {
+  const names = await readdir(directory).catch(() => []);
+  const files = names.filter((name) => /^\d+_/.test(name) && !name.endsWith('.part')).sort();
+  const contents = await Promise.all(files.map((name) => readFile(join(directory, name), 'utf8')));
+  return contents.flatMap((text) => JSON.parse(text) as { slot: number; n: number }[]);
+}
+
+function exists(file: string): Promise<boolean> {
+  return access(file).then(
+    () => true,
+    () => false,
+  );
+}
