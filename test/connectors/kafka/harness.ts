@@ -16,7 +16,7 @@ export class KafkaForTests {
   readonly admin: Admin;
   readonly producer: Producer;
   readonly client: Client;
-  private readonly dir: string;
+  readonly dir: string;
 
   private constructor(kafka: Kafka, dir: string) {
     this.kafka = kafka;

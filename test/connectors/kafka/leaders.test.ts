@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import type { Admin, Producer } from 'kafkajs';
+import type { Source, SourceReader } from '../../../connectors/connector.ts';
+import { freePort } from '../../../deploy/local/ports.ts';
+import type { RunningProcess } from '../../../deploy/local/process.ts';
+import { eventually } from '../../support/eventually.ts';
+import { KafkaForTests, numbered, recordsOf } from './harness.ts';
+import { startSecondBroker } from './second-broker.ts';
+
+const patience = { timeoutMs: 60_000 };
+
+describe('kafka source on two brokers', function () {
+  this.timeout(180_000);
+  let kafka: KafkaForTests;
+  let second: RunningProcess;
+  /** Of one test: this client does nothing at all while any topic that it knows has no leader. */
+  let admin: Admin;
+  let producer: Producer;
+  let source: Source;
+  let reader: SourceReader;
+  let next: Map<number, number>;
+
+  before(async () => {
+    const controllerPort = await freePort();
+    kafka = await KafkaForTests.start({ controllerPort });
+    second = await startSecondBroker(kafka.dir, controllerPort);
+    await eventually(async () => (await kafka.admin.describeCluster()).brokers.length === 2, patience);
+  });
+  after(async () => {
+    await second.stop();
+    await kafka.stop();
+  });
+  beforeEach(async () => {
+    admin = kafka.client.admin();
+    producer = kafka.client.producer();
+    await Promise.all([admin.connect(), producer.connect()]);
+  });
+  afterEach(async () => {
+    await source.close();
+    await Promise.all([admin.disconnect(), producer.disconnect()]);
+  });
+
+  async function readFrom(topic: string, replicas: readonly number[][]): Promise<void> {
+    const replicaAssignment = replicas.map((nodes, partition) => ({ partition, replicas: nodes }));
+    await admin.createTopics({ topics: [{ topic, replicaAssignment }], waitForLeaders: true });
+    source = await kafka.connect(topic);
+    reader = await source.open(0, undefined);
+    next = new Map([
+      [0, 0],
+      [1, 0],
+    ]);
+  }
+
+  async function leadersOf(topic: string): Promise<number[]> {
+    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+    const partitions = topics[0]?.partitions ?? [];
+    return partitions.toSorted((a, b) => a.partitionId - b.partitionId).map(({ leader }) => leader);
+  }
+
+  /** Sends to both partitions and reads to their ends; each offset must come once, in order. */
+  async function round(topic: string): Promise<void> {
+    for (const partition of next.keys()) {
+      const messages = numbered(0, 100).map((value) => ({ value, partition }));
+      await eventually(() => producer.send({ topic, messages }), patience);
+    }
+    await eventually(async () => {
+      const ends = await admin.fetchTopicOffsets(topic);
+      while (ends.some(({ partition, high }) => next.get(partition) !== Number(high))) await readOnce();
+    }, patience);
+  }
+
+  async function readOnce(): Promise<void> {
+    const batch = await reader.read(AbortSignal.timeout(30_000));
+    for (const { partition, offset } of batch === undefined ? [] : recordsOf(batch)) {
+      assert.equal(offset, next.get(partition));
+      next.set(partition, offset + 1);
+    }
+  }
+
+  it('R1: follows a partition to its new leader without loss or repetition', async () => {
+    await readFrom('moves', [[1], [2]]);
+    for (let times = 0; times < 3; times++) await round('moves');
+    const partitionAssignment = [
+      { partition: 0, replicas: [2] },
+      { partition: 1, replicas: [1] },
+    ];
+    await admin.alterPartitionReassignments({ topics: [{ topic: 'moves', partitionAssignment }] });
+    await eventually(async () => assert.deepEqual(await leadersOf('moves'), [2, 1]), patience);
+    for (let times = 0; times < 3; times++) await round('moves');
+    assert.ok((next.get(0) ?? 0) >= 600 && (next.get(1) ?? 0) >= 600);
+  });
+
+  it('R3: reads on from the other replica when a leader is killed', async () => {
+    await readFrom('survives', [
+      [2, 1],
+      [1, 2],
+    ]);
+    for (let times = 0; times < 3; times++) await round('survives');
+    second.kill('SIGKILL');
+    await second.exited;
+    await eventually(async () => assert.deepEqual(await leadersOf('survives'), [1, 1]), patience);
+    for (let times = 0; times < 3; times++) await round('survives');
+    assert.ok((next.get(0) ?? 0) >= 600 && (next.get(1) ?? 0) >= 600);
+  });
+});
