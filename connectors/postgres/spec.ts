@@ -59,3 +59,4 @@ export const postgresSinkSpec = z
   .describe('Writes records as rows of a PostgreSQL table, each exactly once.');
 
 export type PostgresSinkConfig = z.infer<typeof postgresSinkSpec>;
+export type CreateTable = z.infer<typeof createTable>;

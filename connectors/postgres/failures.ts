@@ -1,0 +1,70 @@
+/** What PostgreSQL or the way to it says when it fails, and what that means for the sink. The one place that reads it. */
+import pg from 'pg';
+import { mr, problemOf, type MillraceError } from '../../crds/errors.ts';
+
+export type Failure =
+  /** Thrown to the stage, which tries again and shows it. */
+  | { readonly kind: 'wait'; readonly error: MillraceError }
+  /** Some row of the statement is at fault. */
+  | { readonly kind: 'rows'; readonly problem: string };
+
+export interface Where {
+  readonly sink: string;
+  /** Host and port. */
+  readonly server: string;
+  /** For messages: `public.orders`. */
+  readonly table: string;
+}
+
+/** SQLSTATEs by meaning; a class is its first two characters. An exact code goes before its class. */
+const meanings: Readonly<Record<string, 'auth' | 'missing' | 'unfit' | 'unreachable' | 'rows'>> = {
+  '28': 'auth', // invalid authorization
+  '42501': 'auth', // insufficient_privilege
+  '3D000': 'missing', // the database
+  '3F000': 'missing', // the schema
+  '42P01': 'missing', // the table
+  '42': 'unfit', // columns, types, ON CONFLICT without a unique key
+  '0A': 'unfit', // feature_not_supported
+  '08': 'unreachable', // connection
+  '57P01': 'unreachable', // admin_shutdown
+  '57P02': 'unreachable', // crash_shutdown
+  '57P03': 'unreachable', // cannot_connect_now
+  '22': 'rows', // data
+  '23': 'rows', // constraints
+  '21': 'rows', // cardinality
+  '44': 'rows', // WITH CHECK OPTION
+  P0: 'rows', // raised by a trigger
+};
+
+/** What is not in the table makes the sink wait: an unknown trouble is never blamed on a record. */
+export function parseFailure(error: unknown, where: Where): Failure {
+  const { sink, server, table } = where;
+  const options = { cause: error };
+  const problem = problemOf(error);
+  const wait = (waiting: MillraceError): Failure => ({ kind: 'wait', error: waiting });
+  if (!(error instanceof pg.DatabaseError) || error.code === undefined) {
+    return wait(mr('MR_SINK_UNREACHABLE', { sink, server, problem }, options));
+  }
+  const { code, detail } = error;
+  switch (meanings[code] ?? meanings[code.slice(0, 2)]) {
+    case 'auth':
+      return wait(mr('MR_SINK_AUTH_REJECTED', { sink, server }, options));
+    case 'missing':
+      return wait(mr('MR_SINK_TABLE_MISSING', { table, sink, server }, options));
+    case 'unfit': {
+      const hint = 'Correct the table or the sink; Millrace retries by itself.';
+      return wait(mr('MR_SINK_TABLE_UNFIT', { table, sink, problem: `${problem} (${code})`, hint }, options));
+    }
+    case 'unreachable':
+      return wait(mr('MR_SINK_UNREACHABLE', { sink, server, problem: `${problem} (${code})` }, options));
+    case 'rows':
+      return { kind: 'rows', problem: shortened(`${problem}${detail === undefined ? '' : `: ${detail}`} (${code})`) };
+    default:
+      return wait(mr('MR_SINK_BUSY', { sink, server, problem: `${problem} (${code})` }, options));
+  }
+}
+
+function shortened(text: string): string {
+  const limit = 400;
+  return text.length <= limit ? text : `${text.slice(0, limit)}…`;
+}

@@ -1,0 +1,185 @@
+/**
+ * The PostgreSQL sink.
+ *
+ * X1  Rows and position are in one transaction: both are there or none.
+ * X2  A batch is written only on the position before it; otherwise it was stored already and its answer is given again,
+ *     or another owner has moved on and MR_OWNERSHIP_LOST ends this one.
+ * X3  Rows at fault are found by bisection between savepoints and refused one by one; the rest is stored with the
+ *     position, in the same transaction.
+ */
+import type pg from 'pg';
+import { MillraceError, mr } from '../../crds/errors.ts';
+import { bisect } from '../bisect.ts';
+import type {
+  BatchId,
+  ConnectorContext,
+  Refusal,
+  RowBuffer,
+  Sink,
+  SinkConnector,
+  SinkSlot,
+  SinkSlotId,
+} from '../connector.ts';
+import { copyIn } from './copy-in.ts';
+import { parseFailure, type Where } from './failures.ts';
+import { Positions, type RefusedRow } from './positions.ts';
+import { PostgresRows } from './rows.ts';
+import { Session } from './session.ts';
+import type { PostgresSinkConfig } from './spec.ts';
+import { statementsOf, type Statements } from './statements.ts';
+import { openTable, type Table } from './table.ts';
+
+export const sink: SinkConnector<PostgresSinkConfig> = {
+  async connect(config, context) {
+    const where = whereOf(config, context);
+    const session = new Session(config);
+    const positions = new Positions(config.schema);
+    try {
+      const table = await session.use(async (client) => {
+        const opened = await openTable(client, config, where);
+        await positions.ensureTable(client);
+        return opened;
+      });
+      return new PostgresSink(config, where, table, positions);
+    } catch (error) {
+      throw classified(error, where);
+    } finally {
+      await session.close();
+    }
+  },
+};
+
+class PostgresSink implements Sink {
+  readonly #config: PostgresSinkConfig;
+  readonly #where: Where;
+  readonly #table: Table;
+  readonly #positions: Positions;
+  readonly #slots = new Set<PostgresSlot>();
+
+  constructor(config: PostgresSinkConfig, where: Where, table: Table, positions: Positions) {
+    this.#config = config;
+    this.#where = where;
+    this.#table = table;
+    this.#positions = positions;
+  }
+
+  open(id: SinkSlotId): Promise<SinkSlot> {
+    const slot = new PostgresSlot(id, this.#config, this.#where, this.#table, this.#positions);
+    this.#slots.add(slot);
+    return Promise.resolve(slot);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#slots].map((slot) => slot.close()));
+  }
+}
+
+class PostgresSlot implements SinkSlot {
+  readonly positionIn = 'sink';
+  readonly #id: SinkSlotId;
+  readonly #where: Where;
+  readonly #table: Table;
+  readonly #positions: Positions;
+  readonly #session: Session;
+  readonly #statements: Statements;
+  /** The connection that has the temporary table. */
+  #prepared: pg.Client | undefined;
+
+  constructor(id: SinkSlotId, config: PostgresSinkConfig, where: Where, table: Table, positions: Positions) {
+    this.#id = id;
+    this.#where = where;
+    this.#table = table;
+    this.#positions = positions;
+    this.#session = new Session(config);
+    this.#statements = statementsOf(table, config.upsertKey);
+  }
+
+  storedPosition(signal: AbortSignal): Promise<number> {
+    return this.#attempt((client) => this.#positions.stored(client, this.#id), signal);
+  }
+
+  newRows(): RowBuffer {
+    return new PostgresRows(this.#table.columns, this.#statements.merge !== '');
+  }
+
+  async write(rows: RowBuffer, id: BatchId, signal: AbortSignal): Promise<readonly Refusal[]> {
+    if (!(rows instanceof PostgresRows)) throw new TypeError('rows were not made by newRows');
+    const refused = await this.#attempt((client) => this.#transaction(client, rows, id), signal);
+    return refused.map(({ row, problem }) => ({
+      row,
+      error: mr('MR_RECORD_REFUSED', { sink: this.#where.sink, problem }),
+    }));
+  }
+
+  async #transaction(client: pg.Client, rows: PostgresRows, id: BatchId): Promise<readonly RefusedRow[]> {
+    await this.#prepare(client);
+    // Deferred constraints would speak up at COMMIT, when no row can be blamed any more.
+    await client.query('BEGIN; SET CONSTRAINTS ALL IMMEDIATE');
+    const check = await this.#positions.check(client, this.#id, id);
+    switch (check.kind) {
+      case 'stored':
+        await client.query('ROLLBACK');
+        return check.refused;
+      case 'moved': {
+        await client.query('ROLLBACK');
+        const writer = `Slot ${this.#id.slot} of ${this.#id.stage}`;
+        throw mr('MR_OWNERSHIP_LOST', { writer, expected: id.after });
+      }
+      case 'next': {
+        const refused = rows.rows === 0 ? [] : await this.#writeRows(client, rows);
+        await this.#positions.move(client, this.#id, id, refused);
+        await client.query('COMMIT');
+        return refused;
+      }
+    }
+  }
+
+  async #prepare(client: pg.Client): Promise<void> {
+    if (this.#prepared === client || this.#statements.prepare === '') return;
+    await client.query(this.#statements.prepare);
+    this.#prepared = client;
+  }
+
+  #writeRows(client: pg.Client, rows: PostgresRows): Promise<readonly RefusedRow[]> {
+    return bisect(0, rows.rows, async (from, to) => {
+      await client.query('SAVEPOINT millrace');
+      try {
+        await copyIn(client, this.#statements.copy, rows.slice(from, to));
+        if (this.#statements.merge !== '') await client.query(this.#statements.merge);
+        await client.query('RELEASE SAVEPOINT millrace');
+        return null;
+      } catch (error) {
+        const failure = parseFailure(error, this.#where);
+        if (failure.kind === 'wait') throw failure.error;
+        await client.query('ROLLBACK TO SAVEPOINT millrace');
+        return failure.problem;
+      }
+    });
+  }
+
+  async #attempt<T>(work: (client: pg.Client) => Promise<T>, signal: AbortSignal): Promise<T> {
+    try {
+      return await this.#session.use(work, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw classified(error, this.#where);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#session.close();
+  }
+}
+
+function whereOf(config: PostgresSinkConfig, { name }: ConnectorContext): Where {
+  return { sink: name, server: `${config.host}:${config.port}`, table: `${config.schema}.${config.table}` };
+}
+
+/** Outside of a batch no row can be at fault: what looks like it is a race, or a table that is not what it should be. */
+function classified(error: unknown, where: Where): MillraceError {
+  if (error instanceof MillraceError) return error;
+  const failure = parseFailure(error, where);
+  if (failure.kind === 'wait') return failure.error;
+  const { sink, server } = where;
+  return mr('MR_SINK_BUSY', { sink, server, problem: failure.problem }, { cause: error });
+}

@@ -1,0 +1,92 @@
+/**
+ * Table `millrace_positions`: how far each slot has come, in the same transaction as its rows.
+ *
+ * P1  A slot's row is locked from the check to the commit: of two owners, one waits and then finds the position moved.
+ * P2  A batch that is stored already is recognised by its token; what was refused of it is remembered with it, so that
+ *     a repetition after an unknown end gives the same answer.
+ */
+import type pg from 'pg';
+import { z } from 'zod';
+import type { BatchId, SinkSlotId } from '../connector.ts';
+import { qualified } from './table.ts';
+
+export interface RefusedRow {
+  readonly row: number;
+  readonly problem: string;
+}
+
+export type Check =
+  | { readonly kind: 'next' }
+  | { readonly kind: 'stored'; readonly refused: readonly RefusedRow[] }
+  | { readonly kind: 'moved'; readonly position: number };
+
+const storedRow = z.object({
+  position: z.coerce.number(),
+  token: z.string(),
+  refused: z.array(z.object({ row: z.number(), problem: z.string() })),
+});
+
+export class Positions {
+  readonly #table: string;
+
+  constructor(schema: string) {
+    this.#table = qualified(schema, 'millrace_positions');
+  }
+
+  /** Made only when it is missing, so that a user without the right to create may be given the table. */
+  async ensureTable(client: pg.Client): Promise<void> {
+    const found = await client.query<pg.QueryResultRow>('SELECT to_regclass($1) IS NOT NULL AS found', [this.#table]);
+    if (found.rows[0]?.['found'] === true) return;
+    await client.query(
+      `CREATE TABLE IF NOT EXISTS ${this.#table} (
+         pipeline_uid text NOT NULL,
+         stage text NOT NULL,
+         slot int NOT NULL,
+         position bigint NOT NULL,
+         token text NOT NULL,
+         refused jsonb NOT NULL,
+         PRIMARY KEY (pipeline_uid, stage, slot))`,
+    );
+    await client.query(
+      `COMMENT ON TABLE ${this.#table} IS 'How far Millrace pipelines have written. Deleting a row repeats its records.'`,
+    );
+  }
+
+  async stored(client: pg.Client, slot: SinkSlotId): Promise<number> {
+    return (await this.#read(client, slot)).position;
+  }
+
+  /** Locks the slot's row until the transaction ends, and says what the batch is to it. */
+  async check(client: pg.Client, slot: SinkSlotId, { after, to, token }: BatchId): Promise<Check> {
+    const { position, token: last, refused } = await this.#read(client, slot);
+    if (position === after) return { kind: 'next' };
+    return position === to && last === token ? { kind: 'stored', refused } : { kind: 'moved', position };
+  }
+
+  async move(
+    client: pg.Client,
+    slot: SinkSlotId,
+    { to, token }: BatchId,
+    refused: readonly RefusedRow[],
+  ): Promise<void> {
+    await client.query(
+      `UPDATE ${this.#table} SET position = $4, token = $5, refused = $6 WHERE pipeline_uid = $1 AND stage = $2 AND slot = $3`,
+      [...keyOf(slot), to, token, JSON.stringify(refused)],
+    );
+  }
+
+  /** A slot that has no row gets one, so that there is something to lock. */
+  async #read(client: pg.Client, slot: SinkSlotId): Promise<z.infer<typeof storedRow>> {
+    const select = `SELECT position, token, refused FROM ${this.#table}
+      WHERE pipeline_uid = $1 AND stage = $2 AND slot = $3 FOR UPDATE`;
+    const found = await client.query<pg.QueryResultRow>(select, keyOf(slot));
+    if (found.rows.length > 0) return storedRow.parse(found.rows[0]);
+    const insert = `INSERT INTO ${this.#table} VALUES ($1, $2, $3, 0, '', '[]') ON CONFLICT DO NOTHING`;
+    await client.query(insert, keyOf(slot));
+    return storedRow.parse((await client.query<pg.QueryResultRow>(select, keyOf(slot))).rows[0]);
+  }
+}
+
+function keyOf({ pipelineUid, stage, slot }: SinkSlotId): [string, string, number] {
+  return [pipelineUid, stage, slot];
+}
