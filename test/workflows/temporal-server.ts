@@ -24,7 +24,7 @@ export function temporalServer(): Promise<TemporalServer> {
 }
 
 async function start() {
-  Runtime.install({ logger: new DefaultLogger('WARN') });
+  Runtime.install({ logger: new DefaultLogger('ERROR') });
   const dir = await mkdtemp(join(tmpdir(), 'millrace-temporal-'));
   const server = await startTemporal({ dir, port: await freePort(), uiPort: await freePort() });
   const connection = await Connection.connect({ address: server.address });

@@ -1,0 +1,183 @@
+/**
+ * The lifecycle worker: Temporal's workflows and activities of all pipelines, in one process.
+ *
+ * R1  It waits for Temporal, Kubernetes and NATS for as long as it takes, visibly, and never ends because one is down.
+ * R2  On SIGTERM it takes no new task, lets activities end within the grace time, and exits 0.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { Connection } from '@temporalio/client';
+import { DefaultLogger, NativeConnection, Runtime, Worker, type LogEntry } from '@temporalio/worker';
+import { pino, type Logger } from 'pino';
+import { Registry } from 'prom-client';
+import { createActivities } from '../../activities/index.ts';
+import { connectKube, type Kube } from '../../activities/kubernetes/kube.ts';
+import { mr } from '../../crds/errors.ts';
+import { connectStreams, type Streams } from '../../stream/connection.ts';
+import { ensureSharedStreams } from '../../stream/streams.ts';
+import { startHealth } from '../controller/health.ts';
+import { untilUp } from '../controller/until-up.ts';
+import { workflowBundle } from './bundle.ts';
+import { parseLifecycleConfig, type LifecycleConfig } from './config.ts';
+import { ensureSearchAttributes } from './search-attributes.ts';
+
+export const taskQueue = 'pipelines';
+
+const activitySlots = 50;
+const workflowTaskSlots = 20;
+/** Idle entities are replayed from four events, so a small cache costs little. */
+const cachedWorkflows = 200;
+
+/** Resolves with the exit code after SIGTERM or SIGINT. */
+export async function runLifecycle(env: NodeJS.ProcessEnv): Promise<number> {
+  const config = parseLifecycleConfig(env);
+  const log = pino({ name: 'lifecycle', level: config.logLevel });
+  const stop = new AbortController();
+  const onSignal = () => stop.abort(new Error('the process was asked to stop'));
+  process.once('SIGTERM', onSignal);
+  process.once('SIGINT', onSignal);
+  try {
+    await serve(config, log, stop.signal);
+    return 0;
+  } catch (error) {
+    if (stop.signal.aborted) return 0;
+    log.fatal({ err: error }, 'the lifecycle worker failed');
+    return 1;
+  } finally {
+    process.off('SIGTERM', onSignal);
+    process.off('SIGINT', onSignal);
+  }
+}
+
+async function serve(config: LifecycleConfig, log: Logger, signal: AbortSignal): Promise<void> {
+  installRuntime(log);
+  const status = { waitingFor: 'Temporal' as string | undefined };
+  const health =
+    config.healthListen === undefined
+      ? undefined
+      : await startHealth({ listen: config.healthListen, waitingFor: () => status.waitingFor, metrics: new Registry() });
+  const { kubeconfig } = config;
+  const kube = await untilUp({ part: 'the kubeconfig', log, signal }, () => Promise.resolve().then(() => connectKube(kubeconfig)));
+  const streams = keepStreams(config, log);
+  try {
+    await prepareTemporal(config, log, signal);
+    const worker = await createWorker(config, log, signal, kube, streams.current);
+    status.waitingFor = undefined;
+    log.info({ taskQueue, temporal: config.temporal.address }, 'the lifecycle worker is ready');
+    await worker.runUntil(aborted(signal));
+  } finally {
+    await streams.close();
+    kube.close();
+    await health?.close();
+  }
+}
+
+async function prepareTemporal({ temporal }: LifecycleConfig, log: Logger, signal: AbortSignal): Promise<void> {
+  const part = `Temporal at ${temporal.address}`;
+  await untilUp({ part, log, signal }, async () => {
+    const connection = await Connection.connect({ address: temporal.address, connectTimeout: '2s' });
+    try {
+      await ensureSearchAttributes(connection, { namespace: temporal.namespace, sleep: (ms) => delay(ms, undefined, { signal }) });
+    } finally {
+      await connection.close();
+    }
+  });
+}
+
+async function createWorker(
+  config: LifecycleConfig,
+  log: Logger,
+  signal: AbortSignal,
+  kube: Kube,
+  streams: () => Streams,
+): Promise<Worker> {
+  const { address, namespace, uiUrl } = config.temporal;
+  const connection = await untilUp({ part: `Temporal at ${address}`, log, signal }, () => NativeConnection.connect({ address }));
+  const codePath = config.bundlePath ?? (await workflowBundle(new DefaultLogger('WARN')));
+  return Worker.create({
+    connection,
+    namespace,
+    taskQueue,
+    workflowBundle: { codePath },
+    activities: {
+      ...createActivities({
+        kube,
+        streams,
+        clock: { now: () => Date.now(), sleep: (ms, sleepSignal) => delay(ms, undefined, { signal: sleepSignal }) },
+        log,
+        image: config.image,
+        natsUrl: config.podNatsUrl,
+        streamReplicas: config.streamReplicas,
+        pollMs: 500,
+        workflowUrl:
+          uiUrl === undefined
+            ? undefined
+            : (id, runId) => `${uiUrl}/namespaces/${namespace}/workflows/${encodeURIComponent(id)}/${runId}`,
+      }),
+    },
+    maxCachedWorkflows: cachedWorkflows,
+    maxConcurrentActivityTaskExecutions: activitySlots,
+    maxConcurrentWorkflowTaskExecutions: workflowTaskSlots,
+    shutdownGraceTime: '10s',
+    shutdownForceTime: '20s',
+    ...(config.buildId === undefined
+      ? {}
+      : {
+          workerDeploymentOptions: {
+            version: { deploymentName: 'millrace-lifecycle', buildId: config.buildId },
+            useWorkerVersioning: true,
+            defaultVersioningBehavior: 'PINNED' as const,
+          },
+        }),
+  });
+}
+
+/** NATS is needed by some steps only: they fail, visibly, while there is no connection. */
+function keepStreams({ natsUrl }: LifecycleConfig, log: Logger): { current: () => Streams; close: () => Promise<void> } {
+  let streams: Streams | undefined;
+  let closed = false;
+  connectStreams({ url: natsUrl, name: 'millrace lifecycle' }).then(
+    async (connected) => {
+      if (closed) return connected.nc.close();
+      streams = connected;
+      await ensureSharedStreams(connected.jsm).catch((error: unknown) => {
+        // Every provisioning makes them again.
+        log.warn({ err: error }, 'the shared streams could not be made');
+      });
+    },
+    (error: unknown) => log.error({ err: error }, 'NATS cannot be connected'),
+  );
+  return {
+    current: () => {
+      if (streams === undefined) throw mr('MR_STREAM_UNAVAILABLE', { server: natsUrl, problem: 'there is no connection yet' });
+      return streams;
+    },
+    close: async () => {
+      closed = true;
+      await streams?.nc.close();
+    },
+  };
+}
+
+let isRuntimeInstalled = false;
+
+/** Once a process, before anything of the SDK is used: its log goes where ours goes. */
+function installRuntime(log: Logger): void {
+  if (isRuntimeInstalled) return;
+  isRuntimeInstalled = true;
+  Runtime.install({
+    logger: new DefaultLogger('WARN', ({ level, message, meta }: LogEntry) => {
+      const { error: err, ...rest } = { error: undefined, ...meta };
+      const fields = { ...rest, ...(err === undefined ? {} : { err }) };
+      if (level === 'ERROR') log.error(fields, message);
+      else log.warn(fields, message);
+    }),
+    shutdownSignals: [],
+  });
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
