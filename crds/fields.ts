@@ -33,7 +33,7 @@ export const bytesField = (description: string) =>
   z
     .string()
     .max(16)
-    .regex(/^[0-9]+(Ki|Mi|Gi|Ti)?$/)
+    .regex(/^[1-9][0-9]*(Ki|Mi|Gi|Ti)?$/)
     .describe(`${description} A quantity such as 512Ki, 16Mi or 1Gi.`);
 
 /** A field whose change would give stored positions another meaning: the API server refuses to change it. */

@@ -7,6 +7,7 @@
  * R4  `otherwise` is on the last sink only, without `when`.
  * R5  Every expression compiles; a condition gives a bool.
  * R6  Every `$(…)` that begins like a reference is one.
+ * R7  Sizes, waits and resources are within bounds (`./limits.ts`).
  *
  * R1–R4 are CEL rules in the CRD, too (`./crd-rules.ts`), for those who do not come through lint.
  */
@@ -18,6 +19,7 @@ import { mr } from './errors.ts';
 import { displayPath, type Issue, type IssuePath } from './issue.ts';
 import { toJson } from './json.ts';
 import { knownFields } from './known-fields.ts';
+import { batchIssues, limitIssues } from './limits.ts';
 import type { SinkSpec, SourceSpec, StepSpec } from './pipeline.ts';
 import type { SpecParts } from './spec-parts.ts';
 import { membersOf, sinkKinds, sourceKinds, stepKinds } from './unions.ts';
@@ -33,6 +35,7 @@ export function ruleIssues(spec: SpecParts): readonly Issue[] {
     ...duplicates(spec.sinks, 'sinks'),
     ...routeIssues(spec.sinks),
     ...expressionIssues(spec),
+    ...limitIssues(spec),
   ];
 }
 
@@ -45,7 +48,11 @@ function sourceIssues(source: SourceSpec, path: IssuePath): readonly Issue[] {
 }
 
 function sinkIssues(sink: SinkSpec, path: IssuePath, shards: number): readonly Issue[] {
-  const issues = [...oneMember(sink, path, sinkKinds), ...referenceIssues(sink, path, sinkKinds)];
+  const issues = [
+    ...oneMember(sink, path, sinkKinds),
+    ...referenceIssues(sink, path, sinkKinds),
+    ...batchIssues(sink, path),
+  ];
   if (sink.replicas > shards) {
     issues.push(
       invalid([...path, 'replicas'], `must be at most spec.buffer.shards (${shards}), but is ${sink.replicas}`),

@@ -5,6 +5,7 @@ import {
   sourceSpec,
   specSchema,
   stepSpec,
+  type PipelineSpec,
   type SinkSpec,
   type SourceSpec,
   type StepSpec,
@@ -15,17 +16,23 @@ export interface SpecParts {
   readonly sources: readonly (SourceSpec | undefined)[];
   readonly steps: readonly (StepSpec | undefined)[];
   readonly sinks: readonly (SinkSpec | undefined)[];
-  readonly buffer: { readonly shards: number };
+  readonly buffer: PipelineSpec['buffer'];
+  readonly frame: PipelineSpec['frame'];
+  readonly resources: PipelineSpec['resources'];
 }
 
-const { buffer } = specSchema.shape;
+const { buffer, frame, resources } = specSchema.shape;
+/** So large that no rule about a buffer speaks when the buffer itself is wrong. */
+const unbounded = { shards: Number.MAX_SAFE_INTEGER, maxBytes: '1024Ti' };
 const list = z.array(z.unknown());
 const loose = z.object({
   spec: z.object({
     sources: list.catch([]),
     steps: list.catch([]),
     sinks: list.catch([]),
-    buffer: z.unknown().optional(),
+    buffer: buffer.catch(unbounded),
+    frame: frame.catch(frame.parse(undefined)),
+    resources: resources.catch(resources.parse(undefined)),
   }),
 });
 
@@ -33,12 +40,11 @@ const loose = z.object({
 export function partsOf(value: unknown): SpecParts | undefined {
   const found = loose.safeParse(value);
   if (!found.success) return undefined;
-  const { sources, steps, sinks } = found.data.spec;
-  const buffered = buffer.safeParse(found.data.spec.buffer);
+  const { sources, steps, sinks, ...rest } = found.data.spec;
   return {
     sources: sources.map((item) => sourceSpec.safeParse(item).data),
     steps: steps.map((item) => stepSpec.safeParse(item).data),
     sinks: sinks.map((item) => sinkSpec.safeParse(item).data),
-    buffer: buffered.success ? buffered.data : { shards: Number.MAX_SAFE_INTEGER },
+    ...rest,
   };
 }

@@ -165,6 +165,27 @@ describe('lint', () => {
 
   const refused: readonly [string, Partial<PipelineInput['spec']>, RegExp][] = [
     [
+      'a frame that no message can hold',
+      { frame: { maxBytes: '8Mi' } },
+      /frame\.maxBytes: must be at most 4Mi, but is 8Mi/,
+    ],
+    [
+      'a buffer that holds no two frames',
+      { buffer: { maxBytes: '300Ki' } },
+      /must be at least twice spec\.frame\.maxBytes \(256Ki\)/,
+    ],
+    ['a batch of no bytes', { sinks: [{ ...sink!, batch: { maxBytes: '0' } }] }, /batch\.maxBytes: must match/],
+    [
+      'a batch that waits for hours',
+      { sinks: [{ ...sink!, batch: { maxDelay: '2h' } }] },
+      /batch\.maxDelay: must be at most 10m, but is 2h/,
+    ],
+    [
+      'a request above its limit',
+      { resources: { requests: { memory: '1Gi' } } },
+      /must be at most spec\.resources\.limits\.memory \(512Mi\), but is 1Gi/,
+    ],
+    [
       'more replicas than slots',
       { sources: [{ ...source!, replicas: 5 }] },
       /sources\[0\]\.replicas: must be at most slots \(4\), but is 5/,

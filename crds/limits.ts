@@ -1,0 +1,59 @@
+/**
+ * Bounds of what is written as text with a unit, which a schema cannot bound, and of pairs of such.
+ *
+ * Q1  A frame fits into one message of NATS, and the buffer holds more than one frame; else nothing could move.
+ * Q2  Records wait for minutes at most, because who looks at the sink takes a longer wait for a fault.
+ * Q3  A pod may use at least what it asks for, as Kubernetes wants.
+ */
+import { mr } from './errors.ts';
+import { bytes, milliseconds } from './fields.ts';
+import { displayPath, type Issue, type IssuePath } from './issue.ts';
+import type { PipelineSpec, SinkSpec } from './pipeline.ts';
+import { quantityOf } from './quantities.ts';
+
+export function limitIssues({
+  buffer,
+  frame,
+  resources,
+}: Pick<PipelineSpec, 'buffer' | 'frame' | 'resources'>): readonly Issue[] {
+  const { requests, limits } = resources;
+  return [
+    ...atMost(['spec', 'frame', 'maxBytes'], bytes(frame.maxBytes), 4 * 2 ** 20, '4Mi', frame.maxBytes),
+    ...atMost(['spec', 'frame', 'linger'], milliseconds(frame.linger), 60_000, '60s', frame.linger),
+    ...bufferIssues(buffer.maxBytes, frame.maxBytes),
+    ...requestIssues('memory', requests.memory, limits.memory),
+    ...(limits.cpu === undefined ? [] : requestIssues('cpu', requests.cpu, limits.cpu)),
+  ];
+}
+
+export function batchIssues({ batch }: SinkSpec, path: IssuePath): readonly Issue[] {
+  return [
+    ...atMost([...path, 'batch', 'maxBytes'], bytes(batch.maxBytes), 256 * 2 ** 20, '256Mi', batch.maxBytes),
+    ...atMost([...path, 'batch', 'maxDelay'], milliseconds(batch.maxDelay), 600_000, '10m', batch.maxDelay),
+  ];
+}
+
+function atMost(path: IssuePath, value: number, most: number, shown: string, written: string): readonly Issue[] {
+  return value <= most ? [] : [invalid(path, `must be at most ${shown}, but is ${written}`)];
+}
+
+function bufferIssues(buffer: string, frame: string): readonly Issue[] {
+  if (bytes(buffer) >= 2 * bytes(frame)) return [];
+  return [
+    invalid(['spec', 'buffer', 'maxBytes'], `must be at least twice spec.frame.maxBytes (${frame}), but is ${buffer}`),
+  ];
+}
+
+function requestIssues(resource: string, request: string, limit: string): readonly Issue[] {
+  if (quantityOf(request) <= quantityOf(limit)) return [];
+  return [
+    invalid(
+      ['spec', 'resources', 'requests', resource],
+      `must be at most spec.resources.limits.${resource} (${limit}), but is ${request}`,
+    ),
+  ];
+}
+
+function invalid(path: IssuePath, problem: string): Issue {
+  return { severity: 'error', path, error: mr('MR_SPEC_INVALID', { path: displayPath(path), problem }) };
+}
