@@ -4,7 +4,7 @@
  * The workflow goes on when this process ends, and its result says when the pipeline is ready or gone.
  */
 import { Client, Connection } from '@temporalio/client';
-import type { AppliedPipeline, ApplyPipelineInput, PipelineRef } from '../crds/lifecycle.ts';
+import type { AppliedPipeline, ApplyPipelineInput } from '../crds/lifecycle.ts';
 import type { PipelineDefinition } from './define.ts';
 
 export interface TemporalOptions {
@@ -31,7 +31,7 @@ export interface PipelineWorkflows {
 const taskQueue = 'pipelines';
 
 type ApplyPipeline = (input: ApplyPipelineInput) => Promise<AppliedPipeline>;
-type DeletePipeline = (input: { namespace: string; name: string }) => Promise<PipelineRef | null>;
+type DeletePipeline = (input: { namespace: string; name: string }) => Promise<void>;
 
 export async function connectWorkflows({
   address,

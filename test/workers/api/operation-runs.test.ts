@@ -1,37 +1,22 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { Client, Connection } from '@temporalio/client';
 import { freePort } from '../../../deploy/local/ports.ts';
-import { startTemporal, type Temporal } from '../../../deploy/local/parts/temporal.ts';
 import { temporalRuns, type OperationRuns } from '../../../workers/api/operation-runs.ts';
+import { temporalServer, type TemporalServer } from '../../workflows/temporal-server.ts';
 
 describe("what Temporal knows of an operation's workflow", function () {
   this.timeout(60_000);
-  let dir: string;
-  let temporal: Temporal;
-  let connection: Connection;
-  let client: Client;
+  let temporal: TemporalServer;
   let runs: OperationRuns;
 
   before(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'millrace-runs-'));
-    temporal = await startTemporal({ dir, port: await freePort(), uiPort: await freePort() });
-    connection = await Connection.connect({ address: temporal.address });
-    client = new Client({ connection });
-    runs = temporalRuns({ address: temporal.address, namespace: 'default', uiUrl: temporal.uiUrl });
+    temporal = await temporalServer();
+    runs = temporalRuns({ address: temporal.address, namespace: 'default', uiUrl: temporal.server.uiUrl });
   });
-  after(async () => {
-    await runs.close();
-    await connection.close();
-    await temporal.stop();
-    await rm(dir, { recursive: true, force: true });
-  });
+  after(() => runs.close());
 
   /** No worker takes it: it stays as the test leaves it. */
   const start = (workflowId: string, timeout = '1h' as const) =>
-    client.workflow.start('provision', { workflowId, taskQueue: 'nobody', workflowExecutionTimeout: timeout });
+    temporal.client.workflow.start('provision', { workflowId, taskQueue: 'nobody', workflowExecutionTimeout: timeout });
 
   it('Running, with a link to Temporal UI', async () => {
     const id = 'pipeline/shop/orders/6f1c/op/1-provision-g1';
@@ -41,7 +26,7 @@ describe("what Temporal knows of an operation's workflow", function () {
     assert.ok(run.startedAt);
     assert.equal(
       run.url,
-      `${temporal.uiUrl}/namespaces/default/workflows/${encodeURIComponent(id)}/${firstExecutionRunId}`,
+      `${temporal.server.uiUrl}/namespaces/default/workflows/${encodeURIComponent(id)}/${firstExecutionRunId}`,
     );
   });
 
