@@ -136,7 +136,7 @@ export class SinkLoop<Rows extends RowBufferPort> {
       if (frame !== undefined) {
         batch.add(frame);
         closesAt ??= clock.monotonic() + maxDelayMs;
-        if (batch.rows.rows >= maxRecords || batch.rows.bytes >= maxBytes || batch.recordBytes >= 4 * maxBytes)
+        if (batch.rows.rows >= maxRecords || batch.rows.bytes >= maxBytes || batch.recordBytes >= maxBytes)
           return batch;
         // A frame is some milliseconds of work: leases, health and the write beside it must get their turn.
         await yieldToEvents();
