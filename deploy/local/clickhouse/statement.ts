@@ -100,7 +100,7 @@ export function columnNames(list: string): string[] | null {
   for (const token of tokensOf(list)) {
     const text = textOf(list, token);
     if (token.kind === 'word') names.push(text);
-    else if (token.kind === 'quoted') names.push(text.slice(1, -1).replaceAll(/\\(.)/g, '$1'));
+    else if (token.kind === 'quoted') names.push(text.slice(1, -1).replaceAll(/\\(.)|(`)`|(")"/g, '$1$2$3'));
     else if (text !== ',') return null;
   }
   return names;
@@ -150,8 +150,10 @@ function endAfter(text: string, end: string, from: number): number {
 
 function closing(text: string, from: number, quote: string): number {
   for (let at = from + 1; at < text.length; at++) {
-    if (text.charAt(at) === '\\') at++;
-    else if (text.charAt(at) === quote) return at + 1;
+    const char = text.charAt(at);
+    const isEscaped = char === '\\' || (char === quote && text.charAt(at + 1) === quote);
+    if (isEscaped) at++;
+    else if (char === quote) return at + 1;
   }
   return text.length;
 }
