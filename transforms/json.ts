@@ -84,10 +84,15 @@ function keepDigits(_key: string, value: unknown, context: { readonly source?: s
   return isSameNumber(context.source, value) ? value : new ExactNumber(context.source);
 }
 
-/** True when the shortest text of the double means the same number as what was written. */
+/**
+ * True when the double means the number that was written, however it is used: as its shortest text (a sink that writes
+ * text) and, for an integer, as its exact value (a sink that takes it as an integer; 1e30 is not 10^30 there).
+ */
 function isSameNumber(written: string, value: number): boolean {
   if (!Number.isFinite(value)) return false;
-  return normalized(written) === normalized(String(value));
+  const wanted = normalized(written);
+  if (wanted !== normalized(String(value))) return false;
+  return !Number.isInteger(value) || Number.isSafeInteger(value) || wanted === normalized(String(BigInt(value)));
 }
 
 /** Sign, digits without zeros around them, and the power of ten of the last digit. */

@@ -88,7 +88,7 @@ describe('map', () => {
 
   it('keeps the digits of fields that it does not compute on', () => {
     fc.assert(
-      fc.property(fc.bigInt({ min: 2n ** 53n, max: 10n ** 30n }), (big) => {
+      fc.property(fc.bigInt({ min: 2n ** 53n, max: 10n ** 20n }), (big) => {
         equal(run({ steps: [map({ set: { b: 'record.a' } })] }, `{"a":${big}}`), `{"a":${big},"b":${big}}`);
       }),
     );

@@ -58,6 +58,11 @@ describe('decoding and encoding records', () => {
     equal(encodeJson(decode('{"a":12345678901234567.890}')), '{"a":12345678901234567.890}');
   });
 
+  it('J1: makes an exact number of an integer whose double prints right but is another integer', () => {
+    deepEqual(decode(`{"a":1${'0'.repeat(30)}}`)['a'], new ExactNumber(`1${'0'.repeat(30)}`));
+    equal(decode(`{"a":1${'0'.repeat(22)}}`)['a'], 1e22);
+  });
+
   it('gives back every JSON object, wherever it stands in the buffer', () => {
     fc.assert(
       fc.property(fc.dictionary(fc.string(), fc.jsonValue()), fc.nat(20), (value, before) => {
