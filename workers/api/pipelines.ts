@@ -11,7 +11,7 @@
 import { z } from 'zod';
 import { storedPipeline, type StoredPipeline } from '../../client/wire.ts';
 import { mr, type MillraceError } from '../../crds/errors.ts';
-import { apiVersion, kind, namespaceOf, pidOf } from '../../crds/names.ts';
+import { apiVersion, kind, namespaceOf, pidOf, plural } from '../../crds/names.ts';
 import type { DesiredState } from '../../crds/plan.ts';
 import type { PipelineInput } from '../../crds/pipeline.ts';
 import { KubeError } from '../../activities/kubernetes/kube-error.ts';
@@ -53,9 +53,13 @@ const page = z.looseObject({
 export function pipelineDoor(kube: Kube, fieldManager: string): PipelineDoor {
   const door: PipelineDoor = {
     async get(namespace, name) {
-      const found = await speaking(() => kube.get(kind, name, namespace), { namespace, name });
-      if (!found) throw mr('MR_PIPELINE_NOT_FOUND', { namespace, name });
-      return readPipeline(found);
+      const request = {
+        method: 'GET',
+        path: pathOf(kind, { namespace, name }),
+        what: `get ${kind} ${namespace}/${name}`,
+      } as const;
+      const found = await speaking(() => kube.transport.send(request), { namespace, name });
+      return readPipeline(z.looseObject({}).parse(found));
     },
 
     async list({ namespace, limit, continue: next, labelSelector }) {
@@ -168,14 +172,29 @@ export function told(error: KubeError, at?: At): MillraceError {
   const problem = error.message;
   const options = { cause: error };
   if (status === 401 || status === 403) return mr('MR_NOT_ALLOWED', { action: request, problem }, options);
-  if (status === 404 && at) return mr('MR_PIPELINE_NOT_FOUND', { ...at }, options);
-  if (status === 404) {
-    return mr('MR_KUBERNETES_REFUSED', { object: request, problem: `${problem}; is the CRD installed?` }, options);
+  if (status === 404) return missing(error, at);
+  if (at && isAnotherObject(error)) {
+    return mr('MR_PIPELINE_CONFLICT', { ...at, problem: 'it was deleted, or another has its name now' }, options);
   }
   if (status === 409 && at) return mr('MR_PIPELINE_CONFLICT', { ...at, problem }, options);
   if (status === 'network' || status === 429 || status >= 500) {
     return mr('MR_KUBERNETES_UNAVAILABLE', { server, problem }, options);
   }
+  return mr('MR_KUBERNETES_REFUSED', { object: request, problem }, options);
+}
+
+/** The UID that was read does not fit: `field is immutable` when another object is there, `uid mismatch` when none is. */
+function isAnotherObject({ message }: KubeError): boolean {
+  return /metadata\.uid: Invalid value|uid mismatch/.test(message);
+}
+
+/** 404 is said of the pipeline, of its namespace (`namespaces "shop" not found`), and of the resource when there is no CRD. */
+function missing(error: KubeError, at: At | undefined): MillraceError {
+  const { request } = error.failure;
+  const options = { cause: error };
+  if (at && error.message.startsWith(`${plural}.`)) return mr('MR_PIPELINE_NOT_FOUND', { ...at }, options);
+  const hasNoCrd = /could not find the requested resource|page not found/.test(error.message);
+  const problem = hasNoCrd ? 'the CRD of Pipeline is not installed' : error.message;
   return mr('MR_KUBERNETES_REFUSED', { object: request, problem }, options);
 }
 

@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connectKube } from '../../../activities/kubernetes/kube.ts';
+import { KubeError } from '../../../activities/kubernetes/kube-error.ts';
+import { apiVersion, fieldManagers, kind } from '../../../crds/names.ts';
+import { startKubernetes } from '../../../deploy/local/parts/kubernetes.ts';
+import { conflictingManagers, pipelineDoor } from '../../../workers/api/pipelines.ts';
+import { spec, useCluster } from './cluster.ts';
+
+describe('the door to pipelines', () => {
+  const cluster = useCluster();
+  const door = (manager: string = fieldManagers.cli) => pipelineDoor(cluster().kube, manager);
+  const manifest = (namespace: string, more: object = {}) =>
+    ({ apiVersion, kind, metadata: { name: 'orders', namespace }, spec: { ...spec, ...more } }) as const;
+
+  it('D1: what another door applied stays, unless it is said otherwise', async () => {
+    const namespace = await cluster().namespace();
+    await door(fieldManagers.api).apply(manifest(namespace, { buffer: { maxBytes: '3Gi' } }));
+    const stored = await door(fieldManagers.cli).apply(manifest(namespace));
+    assert.equal(stored.spec.buffer.maxBytes, '3Gi');
+  });
+
+  it('D2: between the doors of Millrace the last one wins', async () => {
+    const namespace = await cluster().namespace();
+    await door(fieldManagers.api).apply(manifest(namespace, { buffer: { maxBytes: '3Gi' } }));
+    const stored = await door(fieldManagers.cli).apply(manifest(namespace, { buffer: { maxBytes: '1Gi' } }));
+    assert.equal(stored.spec.buffer.maxBytes, '1Gi');
+  });
+
+  it('D4: a pipeline that was deleted and made again is not the one that is paused or deleted', async () => {
+    const namespace = await cluster().namespace();
+    const first = await door().apply(manifest(namespace));
+    await door().remove(first);
+    const second = await door().apply(manifest(namespace));
+    await assert.rejects(door().setDesiredState(first, 'Paused'), /MR_PIPELINE_CONFLICT/);
+    await door().remove(first);
+    const { metadata, spec: kept } = await door().get(namespace, 'orders');
+    assert.deepEqual([metadata.uid, kept.desiredState], [second.metadata.uid, 'Running']);
+  });
+
+  it('a pipeline that is gone is not made again by pausing it', async () => {
+    const namespace = await cluster().namespace();
+    const stored = await door().apply(manifest(namespace));
+    await door().remove(stored);
+    await assert.rejects(door().setDesiredState(stored, 'Paused'), /it was deleted, or another has its name now/);
+    await assert.rejects(door().get(namespace, 'orders'), /MR_PIPELINE_NOT_FOUND/);
+  });
+
+  it('says that a namespace is missing, not the pipeline', async () => {
+    await assert.rejects(door().apply(manifest('nowhere')), /MR_KUBERNETES_REFUSED: .*namespaces "nowhere" not found/);
+  });
+
+  it('reads the owners of fields from a conflict of one and of several managers', () => {
+    const failure = { status: 409, reason: 'Conflict', causes: ['FieldManagerConflict'], request: 'x', server: 'y' };
+    const of = (message: string) => conflictingManagers(new KubeError(message, failure));
+    assert.deepEqual(of('Apply failed with 1 conflict: conflict with "argocd" using v1: .spec.x'), ['argocd']);
+    assert.deepEqual(
+      of('Apply failed with 2 conflicts: conflicts with "a":\n- .x\n- .y\nconflicts with "b" using v1:\n- .z'),
+      ['a', 'b'],
+    );
+  });
+
+  it('says that the CRD is missing', async function () {
+    this.timeout(60_000);
+    const dir = await mkdtemp(join(tmpdir(), 'millrace-no-crd-'));
+    const kubernetes = await startKubernetes({ dir, controllers: false, unsafeNoFsync: true });
+    const kube = connectKube(kubernetes.kubeconfigPath);
+    try {
+      const bare = pipelineDoor(kube, fieldManagers.cli);
+      await assert.rejects(bare.get('default', 'orders'), /the CRD of Pipeline is not installed/);
+      await assert.rejects(bare.list({ namespace: null }), /the CRD of Pipeline is not installed/);
+      await assert.rejects(bare.apply(manifest('default')), /the CRD of Pipeline is not installed/);
+    } finally {
+      kube.close();
+      await kubernetes.stop();
+      await rm(dir, { recursive: true, force: true });
+    }
+  });
+});
