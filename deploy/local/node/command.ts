@@ -36,6 +36,10 @@ export class StartError extends Error {
 /** The container's own command. C1, C2. */
 export async function containerCommand(context: CommandContext): Promise<Command> {
   const { container } = context;
+  if (container.restartPolicy !== undefined) {
+    const problem = `init container "${container.name}": the local node has no sidecars (restartPolicy of an init container)`;
+    throw new ContainerFault('UnsupportedField', problem);
+  }
   if (container.command.length === 0) {
     throw new ContainerFault(
       'NoCommand',

@@ -68,7 +68,10 @@ export class Instance {
   readonly #createdAt: number;
   /** Made by a node before this one, whose shim may never have been started. */
   readonly #isFound: boolean;
+  readonly #identities = new Map<'shim' | 'main', ProcessIdentity>();
+  #running: Extract<Run, { state: 'running' }> | undefined;
   #ended: Ended | undefined;
+  #isChild = false;
 
   private constructor(dir: string, number: number, run: z.infer<typeof runFile>, isFound: boolean) {
     this.dir = dir;
@@ -77,6 +80,11 @@ export class Instance {
     this.#boot = run.boot;
     this.#createdAt = run.createdAt;
     this.#isFound = isFound;
+  }
+
+  /** Started by this process, which therefore hears of its end at once. */
+  get isChild(): boolean {
+    return this.#isChild;
   }
 
   get logFile(): string {
@@ -113,6 +121,7 @@ export class Instance {
         child.once('error', reject);
       });
       child.unref();
+      this.#isChild = true;
     } finally {
       await closeFd(log);
     }
@@ -151,17 +160,12 @@ export class Instance {
   async #look(nowMs: number): Promise<Run> {
     const recorded = await readFile(join(this.dir, 'end.json'), 'utf8').catch(() => undefined);
     if (recorded !== undefined) return await this.#endedFrom(endFile.parse(JSON.parse(recorded)));
-    const exited = await this.#exit();
-    if (exited) return exited;
     const shim = await this.#identity('shim');
     if (!shim) return await this.#unclaimed(nowMs);
-    const main = await this.#identity('main');
-    if (await isSameProcess(shim)) {
-      return main ? { state: 'running', startedAt: await this.#time('main', nowMs), main } : { state: 'starting' };
-    }
-    // The shim may have written the code between the two looks.
-    const late = await this.#exit();
-    if (late) return late;
+    // H3: the shim ends when the exit code is written, so as long as it lives there is nothing else to look for.
+    if (await isSameProcess(shim)) return await this.#alive(nowMs);
+    const exited = await this.#exit();
+    if (exited) return exited;
     await this.#killAll();
     return await this.#end({
       startedAt: await this.#time('main', this.#createdAt),
@@ -170,6 +174,14 @@ export class Instance {
       reason: 'ContainerStatusUnknown',
       message: 'The process and the shim that waits for it are gone; the exit code is not known.',
     });
+  }
+
+  async #alive(nowMs: number): Promise<Run> {
+    if (this.#running) return this.#running;
+    const main = await this.#identity('main');
+    if (!main) return { state: 'starting' };
+    this.#running = { state: 'running', startedAt: await this.#time('main', nowMs), main };
+    return this.#running;
   }
 
   /** H1: with the claim in our hands, no shim will ever start this run. */
@@ -221,8 +233,12 @@ export class Instance {
   }
 
   async #identity(file: 'shim' | 'main'): Promise<ProcessIdentity | undefined> {
+    const known = this.#identities.get(file);
+    if (known) return known;
     const line = await this.#line(file);
-    return line === undefined ? undefined : parseIdentity(line, this.#boot);
+    const identity = line === undefined ? undefined : parseIdentity(line, this.#boot);
+    if (identity) this.#identities.set(file, identity);
+    return identity;
   }
 
   /** A line counts once its end is written. */

@@ -1,13 +1,8 @@
-/**
- * The Kubernetes API as plain JSON over HTTPS.
- *
- * Addresses and credentials come from a kubeconfig, read by @kubernetes/client-node. Its typed requests drop fields they
- * do not know and its watch has no retry after errors, so requests and watches are made here.
- */
-import { KubeConfig } from '@kubernetes/client-node';
-import { Agent, request, type RequestOptions } from 'node:https';
+/** The Kubernetes API as plain JSON over HTTPS: nothing is dropped that a typed client does not know. */
+import { Agent, request } from 'node:https';
 import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
+import { readKubeconfig } from './kubeconfig.ts';
 
 export interface KubeRequest {
   readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -45,33 +40,20 @@ const timeoutMs = 15_000;
 const failure = z.object({ message: z.string() });
 
 export async function openKube(kubeconfigPath: string): Promise<Kube> {
-  const config = new KubeConfig();
-  config.loadFromFile(kubeconfigPath);
-  const cluster = config.getCurrentCluster();
-  if (!cluster) throw new TypeError(`${kubeconfigPath} has no current cluster`);
-  const options: RequestOptions = {};
-  await config.applyToHTTPSOptions(options);
-  const { ca, cert, key, headers, auth, rejectUnauthorized } = options;
-  const agent = new Agent({
-    keepAlive: true,
-    ...(ca === undefined ? {} : { ca }),
-    ...(cert === undefined ? {} : { cert }),
-    ...(key === undefined ? {} : { key }),
-    ...(rejectUnauthorized === undefined ? {} : { rejectUnauthorized }),
-  });
+  const access = await readKubeconfig(kubeconfigPath);
+  const agent = new Agent({ keepAlive: true, ...access.tls });
 
   const open = (of: KubeRequest): Promise<IncomingMessage> =>
     new Promise((resolve, reject) => {
       const text = of.body === undefined ? undefined : JSON.stringify(of.body);
       const sent = request(
-        `${cluster.server}${of.path}`,
+        `${access.server}${of.path}`,
         {
           agent,
           method: of.method ?? 'GET',
-          ...(auth === undefined || auth === null ? {} : { auth }),
           ...(of.signal ? { signal: of.signal } : {}),
           headers: {
-            ...plainHeaders(headers),
+            ...(access.token === undefined ? {} : { authorization: `Bearer ${access.token}` }),
             accept: of.accept ?? 'application/json',
             ...(text === undefined
               ? {}
@@ -121,9 +103,4 @@ function messageOf(body: string, status: number): string {
     // A proxy or a starting API server answers with plain text.
     return body.trim() || `status ${status}`;
   }
-}
-
-function plainHeaders(headers: RequestOptions['headers']): Record<string, string> {
-  if (headers === undefined || Array.isArray(headers)) return {};
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]));
 }

@@ -6,7 +6,7 @@
  *     supervising. None is doubled, none is forgotten, also when pods were deleted meanwhile.
  * G3  `stop` ends all processes and leaves the pods in the API: they start again with the next node.
  */
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -207,6 +207,8 @@ async function podsOnDisk(podsDir: string): Promise<Pod[]> {
   for (const uid of await readdir(podsDir)) {
     const text = await readFile(join(podsDir, uid, 'pod.json'), 'utf8').catch(() => undefined);
     if (text !== undefined) found.push(podSchema.parse(JSON.parse(text)));
+    // It is written before anything is started: a directory without it is a pod that never began.
+    else await rm(join(podsDir, uid), { recursive: true, force: true });
   }
   return found;
 }

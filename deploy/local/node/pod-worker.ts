@@ -23,7 +23,7 @@ import { StatusWriter } from './status-writer.ts';
 import { Surroundings } from './surroundings.ts';
 import { Waker } from './waker.ts';
 
-/** How often a running container is looked at. Ends of processes that this node started are seen at once. */
+/** While a pod ends. */
 const lookEveryMs = 200;
 const idleMs = 60_000;
 /** While a last status is under way. */
@@ -172,9 +172,10 @@ export class PodWorker {
   }
 
   #nextLook(now: number, times: readonly (number | undefined)[]): number {
-    const active = this.#runners.some((runner) => runner.isActive) ? now + lookEveryMs : undefined;
-    const due = [...times, active].filter((time) => time !== undefined && time > now);
-    return Math.max(10, Math.min(idleMs, ...due.map((time) => (time ?? 0) - now)));
+    const looks = this.#runners.map((runner) => runner.lookAgainMs);
+    const waits = times.map((time) => (time === undefined ? undefined : time - now));
+    const due = [...looks, ...waits].filter((wait) => wait !== undefined).filter((wait) => wait > 0);
+    return Math.max(10, Math.min(idleMs, ...due));
   }
 
   #views() {

@@ -54,6 +54,9 @@ interface Held {
   readonly log: ContainerLog;
 }
 
+/** The end of a child is an event; that of a run that was found again is only seen by looking. */
+const lookMs = { starting: 25, child: 500, found: 200 } as const;
+
 export class ContainerRunner {
   readonly options: RunnerOptions;
   #current: Held | undefined;
@@ -99,6 +102,13 @@ export class ContainerRunner {
 
   get isActive(): boolean {
     return this.#run?.state === 'running' || this.#run?.state === 'starting';
+  }
+
+  /** How soon it should be looked at again; undefined when it does not run. */
+  get lookAgainMs(): number | undefined {
+    if (!this.isActive) return undefined;
+    if (this.#run?.state === 'starting') return lookMs.starting;
+    return this.#current?.instance.isChild ? lookMs.child : lookMs.found;
   }
 
   get restarts(): number {

@@ -53,6 +53,7 @@ describe('run of a container', () => {
 
   it('H3: keeps the exit code for a node that comes later', async () => {
     await (await create()).start(shell('exit 42'), () => undefined);
+    await eventually(() => existsSync(join(dir, '0', 'exit')));
     const ended = await endOf(await find());
     strictEqual(ended.exitCode, 42);
     strictEqual(ended.reason, 'Error');
