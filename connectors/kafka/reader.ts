@@ -40,6 +40,7 @@ const pauseMs = 100;
 const passingFailures = 2;
 
 const offsetOutOfRange = 1;
+const leaderNotAvailable = 5;
 /** Unknown partition, no leader, not the leader, no replica, fenced or unknown epoch: the metadata is old. */
 const staleMetadata: ReadonlySet<number> = new Set([3, 5, 6, 9, 74, 75, 76]);
 
@@ -51,6 +52,8 @@ export class KafkaReader implements SourceReader, LeaderEvents {
   private readonly leaders = new Map<number, Leader>();
   private readonly failures = new Map<number, { count: number; error: unknown }>();
   private readonly stopListening: () => void;
+  private readonly closed = new AbortController();
+  private settling: Promise<void> | undefined;
   private turn = 0;
   private mustAdopt = true;
   private mustLook = false;
@@ -93,6 +96,7 @@ export class KafkaReader implements SourceReader, LeaderEvents {
 
   async close(): Promise<void> {
     this.stopListening();
+    this.closed.abort();
     this.options.onClose(this);
     for (const leader of this.leaders.values()) leader.close();
     await this.options.commits.flush();
@@ -167,21 +171,31 @@ export class KafkaReader implements SourceReader, LeaderEvents {
     return this.mustAdopt || this.mustLook || !this.slot.isSettled;
   }
 
-  /** Everything that needs an answer of the cluster before fetches can go on. Throws what the stage should show. */
-  private async settle(signal: AbortSignal): Promise<void> {
+  /**
+   * Everything that needs an answer of the cluster before fetches can go on; rejects with what the stage should show.
+   * A read that is told to end leaves it running, and the next read waits for the same one: two at once would move
+   * partitions that are already being read.
+   */
+  private settle(signal: AbortSignal): Promise<void> {
+    this.settling ??= this.settleOnce().finally(() => {
+      this.settling = undefined;
+    });
+    return abortable(this.settling, signal);
+  }
+
+  private async settleOnce(): Promise<void> {
     try {
-      if (this.mustPause) await this.options.clock.sleep(pauseMs, signal);
+      if (this.mustPause) await this.options.clock.sleep(pauseMs, this.closed.signal);
       this.mustPause = false;
-      if (this.mustLook) await abortable(this.options.topic.refresh(), signal);
+      if (this.mustLook) await this.options.topic.refresh();
       this.mustLook = false;
       this.mustAdopt = false;
       this.adoptLeaders();
       this.throwLastingFailure();
-      if (await abortable(this.slot.findStarts(), signal)) this.mustAnnounce = true;
-      await abortable(this.slot.settleLost(), signal);
+      if (await this.slot.findStarts()) this.mustAnnounce = true;
+      await this.slot.settleLost();
     } catch (error) {
-      signal.throwIfAborted();
-      this.mustLook = true;
+      this.lookSoon();
       throw parseFailure(error, this.options.failure);
     }
   }
@@ -198,7 +212,7 @@ export class KafkaReader implements SourceReader, LeaderEvents {
       this.leaders.delete(node);
       this.failures.delete(node);
     }
-    if (leading.has(undefined)) this.lookSoon();
+    if (this.slot.isLeaderless) throw brokerError(leaderNotAvailable);
   }
 
   private throwLastingFailure(): void {

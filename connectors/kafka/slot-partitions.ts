@@ -44,8 +44,14 @@ export class SlotPartitions {
     return [...this.byId.values()];
   }
 
+  /** Nothing needs an answer of the cluster. A partition without leader holds up no other. */
   get isSettled(): boolean {
-    return this.all.every((each) => each.leader !== undefined && each.fetchAt !== undefined && !each.isOutOfRange);
+    return this.all.every((each) => each.leader === undefined || (each.fetchAt !== undefined && !each.isOutOfRange));
+  }
+
+  /** There are partitions and none of them can be read. */
+  get isLeaderless(): boolean {
+    return this.byId.size > 0 && this.all.every((each) => each.leader === undefined);
   }
 
   get positions(): Offsets {
@@ -71,6 +77,8 @@ export class SlotPartitions {
       if (partition.leader === leader) continue;
       if (partition.leader !== undefined) moved.push(partition);
       partition.leader = leader;
+      if (leader === undefined)
+        this.log.warn({ partition: id }, 'partition has no leader, the others are read meanwhile');
     }
     this.hasStarted = true;
     return moved;

@@ -8,6 +8,8 @@ import type { Clock } from '../connector.ts';
 import { brokerError, type Cluster } from './cluster.ts';
 
 export const watchMs = 10_000;
+/** While a partition has no leader: elections take a second or two. */
+const electionMs = 1_000;
 
 /** Partition → node id of its leader; undefined while one is being elected. */
 export type Leaders = ReadonlyMap<number, number | undefined>;
@@ -30,6 +32,10 @@ export class Topic {
     return this.leaders;
   }
 
+  private get isElecting(): boolean {
+    return [...this.leaders.values()].includes(undefined);
+  }
+
   /** Asks the cluster. Throws its error when the topic as a whole is missing or closed to us. */
   refresh(): Promise<Leaders> {
     this.asking ??= this.ask().finally(() => {
@@ -48,7 +54,7 @@ export class Topic {
   async watch(clock: Clock, signal: AbortSignal, failed: (error: unknown) => void): Promise<void> {
     for (;;) {
       try {
-        await clock.sleep(watchMs, signal);
+        await clock.sleep(this.isElecting ? electionMs : watchMs, signal);
         await this.refresh();
       } catch (error) {
         if (signal.aborted) return;

@@ -10,7 +10,7 @@ import { startProcess, type RunningProcess } from '../../../deploy/local/process
 
 const run = promisify(execFile);
 
-/** `dir` is that of the first node, whose controller listens on `controllerPort`. The broker's node id is 2. */
+/** `dir` is that of the first node, whose controller listens on `controllerPort`. The broker's node id is 2. Started again, it is the same. */
 export async function startSecondBroker(dir: string, controllerPort: number): Promise<RunningProcess> {
   const jars = await resolveKafkaJars();
   const port = await freePort();
@@ -32,7 +32,15 @@ export async function startSecondBroker(dir: string, controllerPort: number): Pr
   const meta = await readFile(join(dir, 'logs', 'meta.properties'), 'utf8');
   const clusterId = /^cluster\.id=(.+)$/m.exec(meta)?.[1] ?? '';
   const classPath = ['-cp', join(jars, '*')];
-  const format = ['kafka.tools.StorageTool', 'format', '--cluster-id', clusterId, '--config', config];
+  const format = [
+    'kafka.tools.StorageTool',
+    'format',
+    '--ignore-formatted',
+    '--cluster-id',
+    clusterId,
+    '--config',
+    config,
+  ];
   await run('java', [...classPath, ...format]);
   return startProcess({
     name: 'second Kafka broker',
