@@ -11,6 +11,7 @@ import { checkExpression, parseTree } from './check.ts';
 import { compileNode, type Closure } from './compile.ts';
 import { computable } from './delegate.ts';
 import { recordEnvironment } from './environment.ts';
+import { assertSmallLists, macroDepth } from './guards.ts';
 import { EvaluationProblem, summaryOf } from './problem.ts';
 import { toRecordValue } from './result.ts';
 import { metaValue } from './variables.ts';
@@ -61,7 +62,15 @@ function compileSource(source: string, where: string, isCondition: boolean): Clo
     throw mr('MR_SPEC_EXPRESSION', { path: where, problem: problem.message, hint });
   }
   const tree = parseTree(source);
-  return ('op' in tree ? compileNode(tree) : undefined) ?? interpret(source);
+  if (!('op' in tree)) return interpret(source);
+  return compileNode(tree) ?? (macroDepth(tree) > 1 ? onSmallLists(interpret(source)) : interpret(source));
+}
+
+function onSmallLists(closure: Closure): Closure {
+  return (record, meta, nowMs) => {
+    assertSmallLists(record);
+    return closure(record, meta, nowMs);
+  };
 }
 
 const shownLength = 120;

@@ -1,13 +1,14 @@
 /**
  * Bounds that keep one record from stopping a pipeline.
  *
- * G1  Macros over lists nest at most two deep.
+ * G1  Macros over lists nest at most two deep, and two deep only on records whose lists have at most 1,000 elements: the
+ *     work of one record is then at most a million rounds.
  * G2  A pattern for `matches` is a constant, without look-around and back-references, and no repetition is repeated, so
  *     a match takes time in proportion to the text.
  */
 import type { ASTNode } from '@marcbachmann/cel-js';
 import { problemOf } from '../../crds/errors.ts';
-import type { ExpressionProblem } from './problem.ts';
+import { EvaluationProblem, type ExpressionProblem } from './problem.ts';
 import { childrenOf } from './tree.ts';
 
 const listMacros = new Set(['all', 'exists', 'exists_one', 'map', 'filter']);
@@ -30,6 +31,26 @@ export function boundProblem(node: ASTNode, depth = 0): ExpressionProblem | unde
     if (problem !== undefined) return problem;
   }
   return undefined;
+}
+
+/** How deep macros over lists nest in the tree. */
+export function macroDepth(node: ASTNode): number {
+  const isMacro = node.op === 'rcall' && listMacros.has(node.args[0]) && node.args[2].length >= 2;
+  return (isMacro ? 1 : 0) + Math.max(0, ...childrenOf(node).map(macroDepth));
+}
+
+const maxNestedElements = 1_000;
+
+/** Throws for a record that is too large for nested macros. */
+export function assertSmallLists(value: unknown): void {
+  if (typeof value !== 'object' || value === null) return;
+  const members: unknown[] = Array.isArray(value) ? value : Object.values(value);
+  if (members.length > maxNestedElements) {
+    throw new EvaluationProblem(
+      `nested macros take lists of at most ${maxNestedElements} elements, not ${members.length}`,
+    );
+  }
+  members.forEach(assertSmallLists);
 }
 
 function bound(node: ASTNode, message: string): ExpressionProblem {

@@ -90,6 +90,19 @@ describe('expressions', () => {
     match(failure(() => condition(decode('{"a": "yes"}'), meta, nowMs)).message, /must be a bool, but is string/);
   });
 
+  it('G1: fail for a record whose lists are too long for nested macros', () => {
+    const source = 'record.l.exists(a, record.l.exists(b, a == -b))';
+    equal(evaluate(source, '{"l": [1, 2, -1]}'), true);
+    const long = JSON.stringify({ l: Array.from({ length: 2_000 }, (_, i) => i + 1) });
+    match(failure(() => evaluate(source, long)).message, /lists of at most 1000 elements, not 2000/);
+    equal(evaluate('record.l.exists(a, a == 1999)', long), true);
+  });
+
+  it('know the names of types', () => {
+    equal(evaluate('type(record.a) == string ? record.a : "no text"', '{"a": 1}'), 'no text');
+    equal(evaluate('type(record.a) == string ? record.a : "no text"', '{"a": "x"}'), 'x');
+  });
+
   it('do not reach anything but own fields', () => {
     for (const source of [
       'record.constructor',
