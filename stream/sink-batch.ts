@@ -1,7 +1,9 @@
 /**
  * Whole frames on their way to becoming one write: rows, the records that failed, and where each row came from.
  *
- * A batch is refilled for ever (two of them take turns), so its tables and the sink's buffer are reused.
+ * A batch is refilled for ever (two of them take turns), so its tables and the sink's buffer are reused. It does not keep
+ * the frames: until the batch is committed they are in the stream, and the few that hold a refused row are read again.
+ * Kept, they were most of a pod's memory, and lived just long enough to leave the collector's cheap generation.
  */
 import { MillraceError, mr, problemOf } from '../crds/errors.ts';
 import { copyOf, type DeadLetter } from './dead-letter.ts';
@@ -17,13 +19,16 @@ export interface BatchContext {
   /** Topic of each source that writes to the edge. */
   readonly topics: ReadonlyMap<string, string | null>;
   readonly program: SinkProgram;
+  /** A frame that was read before and is not committed. */
+  readonly fetchFrame: (sequence: number) => Promise<Uint8Array>;
 }
 
 export class SinkBatch<Rows extends RowBufferPort> {
   readonly rows: Rows;
   readonly #context: BatchContext;
   readonly #failures: DeadLetter[] = [];
-  readonly #frames: StoredFrame[] = [];
+  readonly #sequences: number[] = [];
+  readonly #subjects: string[] = [];
   #rowFrame = new Int32Array(1024);
   #rowRecord = new Int32Array(1024);
   records = 0;
@@ -36,16 +41,16 @@ export class SinkBatch<Rows extends RowBufferPort> {
   }
 
   get frames(): number {
-    return this.#frames.length;
+    return this.#sequences.length;
   }
 
   /** Stream sequence of the first frame; 0 when there is none. */
   get from(): number {
-    return this.#frames[0]?.sequence ?? 0;
+    return this.#sequences[0] ?? 0;
   }
 
   get to(): number {
-    return this.#frames.at(-1)?.sequence ?? 0;
+    return this.#sequences.at(-1) ?? 0;
   }
 
   get hasFailures(): boolean {
@@ -57,7 +62,8 @@ export class SinkBatch<Rows extends RowBufferPort> {
     const { program, stream } = this.#context;
     const frame = decodeFrame(stored.data, { stream, sequence: stored.sequence });
     const meta = this.#metaOf(frame, stored.subject);
-    const frameIndex = this.#frames.push(stored) - 1;
+    const frameIndex = this.#sequences.push(stored.sequence) - 1;
+    this.#subjects.push(stored.subject);
     const { bytes, valueStart, valueEnd, ingestMax } = frame;
     for (let index = 0; index < frame.count; index++) {
       try {
@@ -80,20 +86,30 @@ export class SinkBatch<Rows extends RowBufferPort> {
   }
 
   /** What the steps and the sink did not take, in the order of the records. */
-  deadLetters(refusals: readonly RefusedRow[]): DeadLetter[] {
-    const refused = refusals.map(({ row, error }) => {
-      const stored = this.#frames[this.#rowFrame[row]!];
-      if (stored === undefined) throw new RangeError(`the sink refused row ${row}, which is not there`);
-      const frame = decodeFrame(stored.data, { stream: this.#context.stream, sequence: stored.sequence });
-      return this.#letterOf(frame, this.#metaOf(frame, stored.subject), stored.sequence, this.#rowRecord[row]!, error);
-    });
-    return [...this.#failures, ...refused].sort((a, b) => (a.sequence ?? 0) - (b.sequence ?? 0) || a.index - b.index);
+  async deadLetters(refusals: readonly RefusedRow[]): Promise<DeadLetter[]> {
+    const { stream, fetchFrame } = this.#context;
+    const letters = [...this.#failures];
+    let frameIndex = -1;
+    let frame: Frame | undefined;
+    for (const { row, error } of [...refusals].sort((a, b) => a.row - b.row)) {
+      const sequence = this.#sequences[this.#rowFrame[row]!];
+      if (sequence === undefined) throw new RangeError(`the sink refused row ${row}, which is not there`);
+      if (frame === undefined || frameIndex !== this.#rowFrame[row]) {
+        frameIndex = this.#rowFrame[row]!;
+        // One after the other: rows of a frame follow each other, so each frame is fetched once and one is held.
+        frame = decodeFrame(await fetchFrame(sequence), { stream, sequence });
+      }
+      const meta = this.#metaOf(frame, this.#subjects[frameIndex]!);
+      letters.push(this.#letterOf(frame, meta, sequence, this.#rowRecord[row]!, error));
+    }
+    return letters.sort((a, b) => (a.sequence ?? 0) - (b.sequence ?? 0) || a.index - b.index);
   }
 
   clear(): void {
     this.rows.clear();
     this.#failures.length = 0;
-    this.#frames.length = 0;
+    this.#sequences.length = 0;
+    this.#subjects.length = 0;
     this.records = 0;
     this.recordBytes = 0;
     this.dropped = 0;

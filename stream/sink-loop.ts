@@ -136,7 +136,7 @@ export class SinkLoop<Rows extends RowBufferPort> {
       if (frame !== undefined) {
         batch.add(frame);
         closesAt ??= clock.monotonic() + maxDelayMs;
-        if (batch.rows.rows >= maxRecords || batch.rows.bytes >= maxBytes || batch.recordBytes >= maxBytes)
+        if (batch.rows.rows >= maxRecords || batch.rows.bytes >= maxBytes || batch.recordBytes >= 4 * maxBytes)
           return batch;
         // A frame is some milliseconds of work: leases, health and the write beside it must get their turn.
         await yieldToEvents();
@@ -173,7 +173,7 @@ export class SinkLoop<Rows extends RowBufferPort> {
     const refusals =
       batch.rows.rows > 0 || this.#options.sinkSlot.positionIn === 'sink' ? await this.#write(batch, id) : [];
     observer.batch(batch.rows.rows, clock.monotonic() - began);
-    const letters = batch.deadLetters(refusals);
+    const letters = await batch.deadLetters(refusals);
     const covered = typeof deadLetters.covers === 'number' ? deadLetters.covers : 0;
     if (letters.length > 0 && covered < id.to) {
       await deadLetters.append(letters, id.to, signals.abort);

@@ -71,6 +71,7 @@ async function work<Rows extends RowBufferPort>(options: SinkSlotOptions<Rows>):
       batch: stage.batch,
       topics: new Map(Object.entries(stage.sources).map(([source, shape]) => [source, shape.topic])),
       program: options.program,
+      fetchFrame: (sequence) => fetchFrame(stream, sequence, options),
       tokenPrefix: `${uid}:${epoch}`,
       sinkSlot,
       log,
@@ -116,6 +117,31 @@ async function epochOf<Rows extends RowBufferPort>(stream: string, options: Sink
       await options.clock.sleep(backoffMs(natsBackoff, attempt, options.random), options.signals.stop);
     }
   }
+}
+
+/** From the stream's leader; waits for nats-server as everything here does. */
+async function fetchFrame<Rows extends RowBufferPort>(
+  stream: string,
+  sequence: number,
+  options: SinkSlotOptions<Rows>,
+): Promise<Uint8Array> {
+  for (let attempt = 0; ; attempt++) {
+    const found = await options.streams.jsm.streams.getMessage(stream, { seq: sequence }).catch((error: unknown) => {
+      options.observer.waiting('stream', unavailable(error, options));
+      return undefined;
+    });
+    if (found === null)
+      throw mr('MR_FRAME_CORRUPT', { stream, sequence, problem: 'it is gone before it was committed' });
+    if (found !== undefined) {
+      if (attempt > 0) options.observer.waiting('stream', undefined);
+      return found.data;
+    }
+    await options.clock.sleep(backoffMs(natsBackoff, attempt, options.random), options.signals.abort);
+  }
+}
+
+function unavailable<Rows extends RowBufferPort>(error: unknown, { streams }: SinkSlotOptions<Rows>): MillraceError {
+  return mr('MR_STREAM_UNAVAILABLE', { server: streams.nc.getServer(), problem: problemOf(error) }, { cause: error });
 }
 
 async function openSlot<Rows extends RowBufferPort>(options: SinkSlotOptions<Rows>): Promise<SinkSlotPort<Rows>> {

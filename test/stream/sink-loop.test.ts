@@ -73,7 +73,8 @@ describe('sink loop', () => {
       // Every third step is allowed to happen before its answer is lost; the steps are publishes and writes.
       for (let step = 0; step < 200; step++) {
         const crash = crashing(streams, step % 5, step % 2 === 0 ? 'before' : 'after', table);
-        const slot = drain(crash.streams, plan, table, { positionIn, stage: 'sink-warehouse' });
+        // Each life would cut its batches elsewhere: only the intent tells where the one before cut them.
+        const slot = drain(crash.streams, cutting(plan, [7, 400, 1, 20][step % 4]!), table, { positionIn });
         await Promise.race([
           crash.crashed,
           eventually(async () => (await isDrained(streams.jsm, plan)).drained, { intervalMs: 5 }),
@@ -266,6 +267,14 @@ describe('sink loop', () => {
     return (await readDeadLetters(streams.jsm, plan.pipeline.pid, { limit: 10_000 })).letters;
   }
 });
+
+/** The same pipeline with batches of another size. */
+function cutting(plan: Plan, maxRecords: number): Plan {
+  const stages = plan.stages.map((stage) =>
+    stage.kind === 'sink' ? { ...stage, batch: { ...stage.batch, maxRecords } } : stage,
+  );
+  return { ...plan, stages };
+}
 
 const numbers = (count: number) => Array.from({ length: count }, (_, n) => n);
 const ids = (table: MemoryTable) => table.rows.map(({ value }) => value['n']);
