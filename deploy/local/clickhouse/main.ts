@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { openEngine, rowsOf } from './engine.ts';
 import { inserter } from './insert.ts';
+import { forgetLostInserts } from './lost-inserts.ts';
 import { clickhouseServer } from './server.ts';
 import { openSpool } from './spool.ts';
 
@@ -29,6 +30,8 @@ const password = passwordFile === undefined ? '' : (await readFile(passwordFile,
 
 const data = join(dir, 'data');
 await mkdir(data, { recursive: true });
+const forgotten = await forgetLostInserts(data);
+if (forgotten > 0) process.stdout.write(`Forgot the tokens of ${forgotten} inserts that were not stored\n`);
 const engine = openEngine(data);
 const spool = await openSpool(data);
 const about = z

@@ -1,14 +1,16 @@
 import { deepEqual, equal, match, ok, rejects, throws } from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { connect as dial, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createServer as createTlsServer } from 'node:tls';
 import { createClient, type ClickHouseClient } from '@clickhouse/client';
 import { sink } from '../../../connectors/clickhouse/index.ts';
 import { clickhouseSinkSpec } from '../../../connectors/clickhouse/spec.ts';
 import type { Sink, SinkSlot } from '../../../connectors/connector.ts';
 import { MillraceError } from '../../../crds/errors.ts';
 import { startClickHouse, type ClickHouse } from '../../../deploy/local/clickhouse/clickhouse.ts';
+import { ensureKeystore } from '../../../deploy/local/kafka/keystore.ts';
 import { freePort } from '../../../deploy/local/ports.ts';
 import { batch, meta, noSignal, rowsOf, sinkContext, slotId } from '../sink-context.ts';
 
@@ -251,6 +253,27 @@ describe('ClickHouse sink', function () {
         connect({ table: 'once', url: `http://127.0.0.1:${await freePort()}` }),
         isCode('MR_SINK_UNREACHABLE'),
       );
+    });
+
+    it('by TLS is open to a known authority, or to anybody when the spec says so', async () => {
+      const { caPem, file, password } = await ensureKeystore(dir);
+      const { hostname, port } = new URL(clickhouse.url);
+      const server = createTlsServer({ pfx: await readFile(file), passphrase: password }, (socket) => {
+        const upstream = dial(Number(port), hostname);
+        socket.pipe(upstream).pipe(socket);
+        for (const end of [socket, upstream]) end.on('error', () => socket.destroy());
+      });
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      const address = server.address();
+      const url = `https://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`;
+      await run(`CREATE TABLE secure (id UInt64) ${windowed}`);
+      const slot = await openSlot({ table: 'secure', url, tls: { ca: caPem } });
+      await slot.write(rowsOf(slot, [{ id: 1 }]), batch(0, 1), noSignal);
+      await openSlot({ table: 'secure', url, tls: { insecureSkipVerify: true } });
+      await rejects(connect({ table: 'secure', url }), /MR_SINK_UNREACHABLE.*self-signed certificate/);
+      await Promise.all(opened.splice(0).map((one) => one.close()));
+      await new Promise((resolve) => server.close(resolve));
+      deepEqual(await rows('SELECT id FROM secure'), [{ id: 1 }]);
     });
 
     it('X2: a batch whose answer was cut off is stored once when it is written again', async () => {
