@@ -9,3 +9,6 @@ export function entityWorkflowId(namespace: string, name: string, uid: string): 
 export function operationWorkflowId(entityId: string, seq: number, operation: string, generation: number): string {
   return `${entityId}/op/${seq}-${operation}-g${generation}`;
 }
+
+/** Task queue of all workflows and activities of the lifecycle; programs start `applyPipeline` on it. */
+export const lifecycleTaskQueue = 'pipelines';

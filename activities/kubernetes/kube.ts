@@ -19,6 +19,13 @@ export interface ApplyOptions {
 export interface ListOptions {
   readonly namespace?: string | undefined;
   readonly labels?: Readonly<Record<string, string>>;
+  /** Only metadata is sent: for following Secrets without ever seeing a value. */
+  readonly metadataOnly?: boolean;
+}
+
+/** The Accept header for whole objects or their metadata. */
+export function acceptOf({ metadataOnly }: ListOptions, form: 'PartialObjectMetadata' | 'PartialObjectMetadataList') {
+  return metadataOnly === true ? `application/json;as=${form};g=meta.k8s.io;v=v1` : undefined;
 }
 
 export interface JsonPatchOperation {
@@ -86,6 +93,7 @@ export function createKube(transport: KubeTransport): Kube {
             method: 'GET',
             path: pathOf(kind, { namespace: options.namespace }),
             query: { limit: pageSize, labelSelector: selectorOf(options.labels), continue: next },
+            accept: acceptOf(options, 'PartialObjectMetadataList'),
             what: `list ${kind}`,
           }),
         );

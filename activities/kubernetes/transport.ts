@@ -14,6 +14,8 @@ export interface KubeRequest {
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
   readonly body?: unknown;
   readonly contentType?: string;
+  /** Default `application/json`. */
+  readonly accept?: string | undefined;
   /** What a person calls it, for messages. */
   readonly what: string;
   readonly signal?: AbortSignal | undefined;
@@ -52,7 +54,7 @@ export function createTransport(config: KubeConfig): KubeTransport {
     const payload = request.body === undefined ? undefined : JSON.stringify(request.body);
     const headers = {
       ...toHeaders(options.headers),
-      accept: 'application/json',
+      accept: request.accept ?? 'application/json',
       ...(payload === undefined
         ? {}
         : { 'content-type': request.contentType ?? 'application/json', 'content-length': Buffer.byteLength(payload) }),

@@ -10,7 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { problemOf } from '../../crds/errors.ts';
 import { KubeError, parseAnswer } from './kube-error.ts';
-import { selectorOf, type Kube, type ListOptions } from './kube.ts';
+import { acceptOf, selectorOf, type Kube, type ListOptions } from './kube.ts';
 import { objectSchema, pathOf, type KindName, type KubeObject } from './objects.ts';
 
 export interface WatchOptions extends ListOptions {
@@ -83,6 +83,7 @@ async function follow(kube: Kube, options: WatchOptions, from: string, forMs: nu
         timeoutSeconds: Math.max(1, Math.ceil(forMs / 1_000)),
         labelSelector: selectorOf(options.labels),
       },
+      accept: acceptOf(options, 'PartialObjectMetadata'),
       what: `watch ${options.kind}`,
       signal,
     });

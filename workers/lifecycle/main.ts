@@ -12,6 +12,7 @@ import { Registry } from 'prom-client';
 import { createActivities } from '../../activities/index.ts';
 import { connectKube, type Kube } from '../../activities/kubernetes/kube.ts';
 import { mr } from '../../crds/errors.ts';
+import { lifecycleTaskQueue as taskQueue } from '../../crds/workflow-ids.ts';
 import { connectStreams, type Streams } from '../../stream/connection.ts';
 import { ensureSharedStreams } from '../../stream/streams.ts';
 import { startHealth } from '../controller/health.ts';
@@ -19,8 +20,6 @@ import { untilUp } from '../controller/until-up.ts';
 import { workflowBundle } from './bundle.ts';
 import { parseLifecycleConfig, type LifecycleConfig } from './config.ts';
 import { ensureSearchAttributes } from './search-attributes.ts';
-
-export const taskQueue = 'pipelines';
 
 const activitySlots = 50;
 const workflowTaskSlots = 20;
@@ -36,7 +35,7 @@ export async function runLifecycle(env: NodeJS.ProcessEnv): Promise<number> {
   process.once('SIGTERM', onSignal);
   process.once('SIGINT', onSignal);
   try {
-    await serve(config, log, stop.signal);
+    await serveLifecycle(config, log, stop.signal);
     return 0;
   } catch (error) {
     if (stop.signal.aborted) return 0;
@@ -48,7 +47,8 @@ export async function runLifecycle(env: NodeJS.ProcessEnv): Promise<number> {
   }
 }
 
-async function serve(config: LifecycleConfig, log: Logger, signal: AbortSignal): Promise<void> {
+/** Resolves when `signal` is aborted and the worker has stopped. */
+export async function serveLifecycle(config: LifecycleConfig, log: Logger, signal: AbortSignal): Promise<void> {
   installRuntime(log);
   const status = { waitingFor: 'Temporal' as string | undefined };
   const health =
@@ -166,8 +166,9 @@ function installRuntime(log: Logger): void {
   isRuntimeInstalled = true;
   Runtime.install({
     logger: new DefaultLogger('WARN', ({ level, message, meta }: LogEntry) => {
-      const { error: err, ...rest } = { error: undefined, ...meta };
-      const fields = { ...rest, ...(err === undefined ? {} : { err }) };
+      const fields: Record<string, unknown> = { ...meta };
+      fields['err'] = fields['error'];
+      delete fields['error'];
       if (level === 'ERROR') log.error(fields, message);
       else log.warn(fields, message);
     }),

@@ -1,0 +1,52 @@
+/**
+ * Writes the controller's part of a status: data conditions, Ready, dead letters.
+ *
+ * A change of a status or reason is written at once; a change of words or numbers waits until ten seconds have passed
+ * since the last write.
+ */
+import { apiVersion, fieldManagers, kind } from '../../crds/names.ts';
+import type { Condition, PipelineStatus } from '../../crds/status.ts';
+import type { Kube } from '../../activities/kubernetes/kube.ts';
+import type { KubeObject } from '../../activities/kubernetes/objects.ts';
+import type { Claim } from './conditions.ts';
+
+export const minWriteMs = 10_000;
+
+export type Urgency = 'none' | 'later' | 'now';
+
+/** How the claims differ from what the resource says. Pure. */
+export function urgencyOf(claims: readonly Claim[], deadLetters: number, status: PipelineStatus): Urgency {
+  const observedGeneration = status.observedGeneration ?? 0;
+  let urgency: Urgency = status.deadLetters?.records === deadLetters ? 'none' : 'later';
+  for (const claim of claims) {
+    const old = status.conditions?.find(({ type }) => type === claim.type);
+    const isSame = old?.status === claim.status && old.reason === claim.reason;
+    if (!isSame || (old.observedGeneration ?? 0) !== observedGeneration) return 'now';
+    if (old.message !== claim.message) urgency = 'later';
+  }
+  return urgency;
+}
+
+export async function writeDataStatus(
+  kube: Kube,
+  resource: KubeObject,
+  status: PipelineStatus,
+  claims: readonly Claim[],
+  deadLetters: number,
+  now: number,
+): Promise<void> {
+  const { name, namespace = '', uid } = resource.metadata;
+  const at = new Date(now).toISOString();
+  const conditions = claims.map((claim): Condition => {
+    const old = status.conditions?.find(({ type }) => type === claim.type);
+    return {
+      ...claim,
+      observedGeneration: status.observedGeneration ?? 0,
+      lastTransitionTime: old?.status === claim.status ? old.lastTransitionTime : at,
+    };
+  });
+  await kube.apply(
+    { apiVersion, kind, metadata: { name, namespace, uid }, status: { conditions, deadLetters: { records: deadLetters } } },
+    { fieldManager: fieldManagers.controller, force: true, subresource: 'status' },
+  );
+}

@@ -1,0 +1,71 @@
+/** Temporal as the controller uses it: tell an entity, and list those that are open. Connects at the first need. */
+import { Client, Connection, ServiceError, WorkflowIdConflictPolicy, WorkflowIdReusePolicy } from '@temporalio/client';
+import { mr } from '../../crds/errors.ts';
+import type { PipelineRef } from '../../crds/lifecycle.ts';
+import { entityWorkflowId, lifecycleTaskQueue as taskQueue } from '../../crds/workflow-ids.ts';
+import type { Told } from './level.ts';
+
+export interface Engine {
+  /** Starts the entity if there is none. Throws MR_ENGINE_UNAVAILABLE. */
+  tell(pipeline: PipelineRef, what: Told): Promise<void>;
+  tellCredentialsChanged(pipeline: PipelineRef): Promise<void>;
+  /** Workflow ids of all open entities. */
+  openEntities(): Promise<Set<string>>;
+  close(): Promise<void>;
+}
+
+const requestTimeoutMs = 10_000;
+
+export function temporalEngine(options: { address: string; namespace: string }): Engine {
+  const { address, namespace } = options;
+  const connection = Connection.lazy({ address, connectTimeout: '2s' });
+  const client = new Client({ connection, namespace });
+
+  async function asking<T>(ask: () => Promise<T>): Promise<T> {
+    try {
+      return await connection.withDeadline(Date.now() + requestTimeoutMs, ask);
+    } catch (error) {
+      if (error instanceof ServiceError || isUnreachable(error)) throw mr('MR_ENGINE_UNAVAILABLE', { address }, { cause: error });
+      throw error;
+    }
+  }
+
+  const start = (pipeline: PipelineRef) => ({
+    taskQueue,
+    workflowId: entityWorkflowId(pipeline.namespace, pipeline.name, pipeline.uid),
+    args: [{ pipeline }],
+    workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
+    workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
+    memo: { pipeline: `${pipeline.namespace}/${pipeline.name}` },
+    staticSummary: `pipeline ${pipeline.namespace}/${pipeline.name}`,
+  });
+
+  return {
+    async tell(pipeline, what) {
+      await asking(() =>
+        client.workflow.signalWithStart('pipelineLifecycle', { ...start(pipeline), signal: 'specChanged', signalArgs: [what] }),
+      );
+    },
+
+    async tellCredentialsChanged(pipeline) {
+      await asking(() =>
+        client.workflow.signalWithStart('pipelineLifecycle', { ...start(pipeline), signal: 'credentialsChanged' }),
+      );
+    },
+
+    openEntities: () =>
+      asking(async () => {
+        const open = new Set<string>();
+        const query = `WorkflowType = 'pipelineLifecycle' AND ExecutionStatus = 'Running'`;
+        for await (const { workflowId } of client.workflow.list({ query })) open.add(workflowId);
+        return open;
+      }),
+
+    close: () => connection.close(),
+  };
+}
+
+/** The lazy connection fails with a plain Error when it cannot be made in time. */
+function isUnreachable(error: unknown): boolean {
+  return error instanceof Error && /connect|UNAVAILABLE|DEADLINE/i.test(error.message);
+}

@@ -1,0 +1,95 @@
+/**
+ * Keys that want work.
+ *
+ * Q1  A key is in at most one worker; added again meanwhile, it runs once more afterwards.
+ * Q2  A failed key comes again after a pause that doubles, with jitter; success resets it.
+ * Q3  The key is all that is kept: whoever works reads the newest state.
+ */
+export interface KeyedQueueOptions {
+  readonly work: (key: string) => Promise<void>;
+  readonly onError: (key: string, error: unknown, retryInMs: number) => void;
+  /** Keys worked on at once. Default 8. */
+  readonly concurrency?: number;
+  /** Pause after the first failure. Default 1 s. */
+  readonly minRetryMs?: number;
+  /** Default 5 min. */
+  readonly maxRetryMs?: number;
+  /** Between 0 and 1. */
+  readonly random?: () => number;
+}
+
+export class KeyedQueue {
+  readonly #options: Required<KeyedQueueOptions>;
+  readonly #waiting = new Set<string>();
+  readonly #running = new Map<string, Promise<void>>();
+  readonly #again = new Set<string>();
+  readonly #failures = new Map<string, number>();
+  readonly #timers = new Map<string, NodeJS.Timeout>();
+  #closed = false;
+
+  constructor(options: KeyedQueueOptions) {
+    this.#options = { concurrency: 8, minRetryMs: 1_000, maxRetryMs: 300_000, random: Math.random, ...options };
+  }
+
+  get depth(): number {
+    return this.#waiting.size + this.#running.size;
+  }
+
+  add(key: string): void {
+    if (this.#closed) return;
+    if (this.#running.has(key)) this.#again.add(key);
+    else this.#waiting.add(key);
+    this.#pump();
+  }
+
+  /** Forgets the failures of a key that is no more. */
+  forget(key: string): void {
+    this.#failures.delete(key);
+    clearTimeout(this.#timers.get(key));
+    this.#timers.delete(key);
+  }
+
+  /** Starts nothing more; resolves when what runs has ended. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const timer of this.#timers.values()) clearTimeout(timer);
+    this.#timers.clear();
+    this.#waiting.clear();
+    await Promise.all(this.#running.values());
+  }
+
+  #pump(): void {
+    for (const key of this.#waiting) {
+      if (this.#running.size >= this.#options.concurrency) return;
+      this.#waiting.delete(key);
+      clearTimeout(this.#timers.get(key));
+      this.#timers.delete(key);
+      this.#running.set(key, this.#run(key));
+    }
+  }
+
+  async #run(key: string): Promise<void> {
+    try {
+      await this.#options.work(key);
+      this.#failures.delete(key);
+    } catch (error) {
+      this.#retryLater(key, error);
+    }
+    this.#running.delete(key);
+    if (this.#again.delete(key)) this.add(key);
+    this.#pump();
+  }
+
+  #retryLater(key: string, error: unknown): void {
+    const failures = (this.#failures.get(key) ?? 0) + 1;
+    this.#failures.set(key, failures);
+    const { minRetryMs, maxRetryMs, random, onError } = this.#options;
+    const pause = Math.min(minRetryMs * 2 ** (failures - 1), maxRetryMs) * (0.75 + random() / 2);
+    onError(key, error, pause);
+    if (this.#closed) return;
+    this.#timers.set(
+      key,
+      setTimeout(() => this.add(key), pause),
+    );
+  }
+}

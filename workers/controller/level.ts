@@ -1,0 +1,31 @@
+/**
+ * Compares what a pipeline's resource says with what was carried out and what was said already. Pure.
+ *
+ * E1  Something is sent only when the level differs and that was not sent before: equal generations cost nothing.
+ * E2  The finalizer is there before anything is started: what is started can be taken down.
+ */
+import { finalizer } from '../../crds/names.ts';
+import type { PipelineStatus } from '../../crds/status.ts';
+import type { KubeObject } from '../../activities/kubernetes/objects.ts';
+
+/** What the entity was told last; kept in memory, so a restart costs at most one needless signal a pipeline. */
+export interface Told {
+  readonly generation: number;
+  readonly deleting: boolean;
+}
+
+export type Need =
+  | { readonly do: 'nothing' }
+  | { readonly do: 'addFinalizer' }
+  | { readonly do: 'tell'; readonly what: Told };
+
+export function needOf(resource: KubeObject, status: PipelineStatus, told: Told | undefined, isEntityMissing: boolean): Need {
+  const { generation = 0, deletionTimestamp, finalizers = [] } = resource.metadata;
+  const deleting = deletionTimestamp != null;
+  const isOurs = finalizers.includes(finalizer);
+  if (!isOurs) return deleting ? { do: 'nothing' } : { do: 'addFinalizer' };
+  const isSettled = !deleting && status.observedGeneration === generation;
+  const isTold = told?.generation === generation && told.deleting === deleting;
+  if (!isEntityMissing && (isSettled || isTold)) return { do: 'nothing' };
+  return { do: 'tell', what: { generation, deleting } };
+}

@@ -1,0 +1,88 @@
+/**
+ * The controller's process.
+ *
+ * R1  Kubernetes, NATS or Temporal may be down at any time: it waits, says so, and goes on by itself.
+ * R2  On SIGTERM it ends its watches, lets what was begun end, and exits 0.
+ */
+import { pino, type Logger } from 'pino';
+import { Gauge, Registry } from 'prom-client';
+import { connectKube } from '../../activities/kubernetes/kube.ts';
+import { connectStreams, type Streams } from '../../stream/connection.ts';
+import { parseControllerConfig, type ControllerConfig } from './config.ts';
+import { Controller } from './controller.ts';
+import { temporalEngine } from './engine.ts';
+import { startHealth } from './health.ts';
+import { untilUp } from './until-up.ts';
+
+/** Resolves with the exit code after SIGTERM or SIGINT. */
+export async function runController(env: NodeJS.ProcessEnv): Promise<number> {
+  const config = parseControllerConfig(env);
+  const log = pino({ name: 'controller', level: config.logLevel });
+  const stop = new AbortController();
+  const onSignal = () => stop.abort(new Error('the process was asked to stop'));
+  process.once('SIGTERM', onSignal);
+  process.once('SIGINT', onSignal);
+  try {
+    await serveController(config, log, stop.signal);
+    return 0;
+  } catch (error) {
+    if (stop.signal.aborted) return 0;
+    log.fatal({ err: error }, 'the controller failed');
+    return 1;
+  } finally {
+    process.off('SIGTERM', onSignal);
+    process.off('SIGINT', onSignal);
+  }
+}
+
+/** Resolves when `signal` is aborted. */
+export async function serveController(config: ControllerConfig, log: Logger, signal: AbortSignal): Promise<void> {
+  const { kubeconfig } = config;
+  const kube = await untilUp({ part: 'the kubeconfig', log, signal }, () => Promise.resolve().then(() => connectKube(kubeconfig)));
+  const engine = temporalEngine(config.temporal);
+  const controller = new Controller({ kube, engine, log, sweepMs: config.sweepMs });
+  const health =
+    config.healthListen === undefined
+      ? undefined
+      : await startHealth({
+          listen: config.healthListen,
+          waitingFor: () => (controller.isSynced ? undefined : 'the first list of pipelines'),
+          metrics: metricsOf(controller),
+        });
+  let streams: Streams | undefined;
+  connectStreams({ url: config.natsUrl, name: 'millrace controller' }).then(
+    (connected) => {
+      if (signal.aborted) return connected.nc.close();
+      streams = connected;
+      controller.useStreams(connected);
+      return undefined;
+    },
+    (error: unknown) => log.error({ err: error }, 'NATS cannot be connected'),
+  );
+  log.info({ kubernetes: kube.server, temporal: config.temporal.address }, 'the controller is watching');
+  try {
+    await controller.run(signal);
+  } finally {
+    await streams?.nc.close();
+    await engine.close();
+    kube.close();
+    await health?.close();
+  }
+}
+
+function metricsOf(controller: Controller): Registry {
+  const registry = new Registry();
+  const gauge = (name: string, help: string, read: () => number) =>
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(read());
+      },
+    });
+  gauge('millrace_controller_signals', 'Signals sent to entities since the start.', () => controller.signals);
+  gauge('millrace_controller_queue_depth', 'Pipelines that wait to be looked at.', () => controller.queueDepth);
+  gauge('millrace_controller_relists', 'Full lists of pipelines since the start.', () => controller.relists);
+  return registry;
+}
