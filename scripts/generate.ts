@@ -5,12 +5,14 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { pipelineCrdYaml } from '../crds/crd.ts';
-import { errorsPage, pipelinePage } from '../crds/reference.ts';
+import { errorsPage, generated, pipelinePage } from '../crds/reference.ts';
+import { expressionsPage } from '../crds/reference-expressions.ts';
 
 const files: Readonly<Record<string, () => string>> = {
   'crds/millrace.io_pipelines.yaml': pipelineCrdYaml,
   'docs/reference/pipeline.md': pipelinePage,
   'docs/reference/errors.md': errorsPage,
+  'docs/reference/expressions.md': () => expressionsPage(generated),
 };
 
 const isCheck = process.argv.includes('--check');
