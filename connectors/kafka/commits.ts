@@ -2,7 +2,7 @@
  * Commits what is stored to a group without members, so that the usual tools show how far the pipeline is.
  *
  * G1  For show only: Millrace never reads it, and no failure here stops a record.
- * G2  At most one commit a second, and one when the source closes.
+ * G2  At most one commit a second, tried again until it is taken, and one when the source closes.
  */
 import type { Logger } from 'pino';
 import type { Clock } from '../connector.ts';
@@ -42,7 +42,7 @@ export class GroupCommits {
   note(offsets: ReadonlyMap<number, number>): void {
     advance(this.noted, offsets);
     this.isDirty = true;
-    if (!this.ended.signal.aborted) this.scheduled ??= this.commitLater();
+    this.schedule();
   }
 
   /** Commits now what was noted. Waits no longer than {@link lastCommitMs}. */
@@ -57,6 +57,10 @@ export class GroupCommits {
   async close(): Promise<void> {
     this.ended.abort();
     await this.flush();
+  }
+
+  private schedule(): void {
+    if (!this.ended.signal.aborted) this.scheduled ??= this.commitLater();
   }
 
   private async commitLater(): Promise<void> {
@@ -84,6 +88,7 @@ export class GroupCommits {
     } catch (error) {
       this.isDirty = true;
       this.warn(error);
+      this.schedule();
     }
   }
 
