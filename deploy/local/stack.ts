@@ -19,7 +19,7 @@ import { layoutOf, repository, type DataLayout } from './stack/layout.ts';
 import { endLeftoverPods } from './stack/leftover-pods.ts';
 import { endLeftovers } from './stack/leftovers.ts';
 import { definitionOf, partNames, type PartContext, type PartName } from './stack/parts.ts';
-import { planPorts, type PortName, type Ports } from './stack/port-plan.ts';
+import { planPorts, refusePortsInUse, type PortName, type Ports } from './stack/port-plan.ts';
 import {
   readStackRecord,
   removeStackRecord,
@@ -266,7 +266,11 @@ class RunningStack implements Stack {
   #supervise(name: PartName): SupervisedPart {
     const definition = definitionOf(name);
     const logFile = join(this.#layout.logs, `${name}.log`);
-    const launch = (onSpawn: (pid: number) => void) => definition.launch(this.#context, onSpawn, logFile);
+    const launch = async (onSpawn: (pid: number) => void) => {
+      // Else what took the port since it was chosen would answer in the part's place, and seem ready.
+      await refusePortsInUse(definition.ports, this.#context.ports);
+      return definition.launch(this.#context, onSpawn, logFile);
+    };
     return new SupervisedPart({ name, address: definition.address(this.#context), logFile, launch }, () =>
       this.#write(),
     );

@@ -4,6 +4,7 @@
  * R1  A port that was asked for is taken or refused (MR_PORT_IN_USE names its owner); it is never moved.
  * R2  A default port in use is moved to a free one, and the move is said with the owner.
  * R3  Ports are remembered in the data directory, so that the next start has the same.
+ * R4  A part is not started on a port that was taken after it was chosen.
  */
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -77,8 +78,8 @@ async function choose(
 ): Promise<number> {
   const asked = wishes.asked[name];
   if (asked !== undefined) {
-    if (await isPortFree(asked)) return asked;
-    throw mr('MR_PORT_IN_USE', { port: asked, part: name, owner: await portOwner(asked), flag: `--port ${name}=N` });
+    await refuseInUse(name, asked);
+    return asked;
   }
   const usual = known ?? (wishes.otherwise === 'free' ? 0 : defaultPorts[name]);
   if (usual === 0) return unlessGiven(given);
@@ -87,6 +88,16 @@ async function choose(
   const owner = given.has(usual) ? 'another part' : await portOwner(usual);
   wishes.say(`port ${usual} for ${name} is in use by ${owner}; ${name} gets ${moved}`);
   return moved;
+}
+
+/** R4. */
+export async function refusePortsInUse(names: readonly PortName[], ports: Ports): Promise<void> {
+  for (const name of names) await refuseInUse(name, ports[name]);
+}
+
+async function refuseInUse(name: PortName, port: number): Promise<void> {
+  if (await isPortFree(port)) return;
+  throw mr('MR_PORT_IN_USE', { port, part: name, owner: await portOwner(port), flag: `--port ${name}=N` });
 }
 
 async function unlessGiven(given: ReadonlySet<number>): Promise<number> {

@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../../../../deploy/local/ports.ts';
-import { planPorts, type PortWishes } from '../../../../deploy/local/stack/port-plan.ts';
+import { planPorts, refusePortsInUse, type PortWishes } from '../../../../deploy/local/stack/port-plan.ts';
 
 describe('the ports of the stack', () => {
   let dir: string;
@@ -72,6 +72,13 @@ describe('the ports of the stack', () => {
     const before = await planPorts(wishes({ wanted: ['nats', 'kafka'] }));
     await planPorts(wishes());
     strictEqual((await planPorts(wishes({ wanted: ['nats', 'kafka'] }))).kafka, before.kafka);
+  });
+
+  it('R4: refuses to start on a port that was taken after it was chosen', async () => {
+    const ports = await planPorts(wishes());
+    await refusePortsInUse(['nats'], ports);
+    await occupy(ports.nats);
+    await rejects(refusePortsInUse(['nats'], ports), /MR_PORT_IN_USE/);
   });
 
   it('gives no port twice', async () => {
