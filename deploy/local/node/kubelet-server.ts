@@ -7,7 +7,7 @@
  */
 import { createServer, type Server } from 'node:https';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { problemOf } from '../../../crds/errors.ts';
+import { mr, problemOf } from '../../../crds/errors.ts';
 import { makeAuthority, makeLeaf } from '../parts/kubernetes/certificate.ts';
 import { logStream, type LogQuery, type LogSource } from './log-stream.ts';
 
@@ -150,8 +150,14 @@ function refuse(response: ServerResponse, status: number, problem: string): void
 }
 
 async function listen(server: Server, port: number): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, '127.0.0.1', resolve);
-  });
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(port, '127.0.0.1', resolve);
+    });
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')) throw error;
+    const params = { port, part: 'the local node', owner: 'another process', flag: '--kubelet-port' };
+    throw mr('MR_PORT_IN_USE', params, { cause: error });
+  }
 }

@@ -23,6 +23,8 @@ interface Written {
 }
 
 const maxRemembered = 1000;
+/** While the API does not answer; further events are dropped. */
+const maxWaiting = 200;
 
 export function eventRecorder(kube: Kube, node: string, onTrouble: (error: unknown) => void): RecordEvent {
   const written = new Map<string, Written>();
@@ -59,7 +61,13 @@ export function eventRecorder(kube: Kube, node: string, onTrouble: (error: unkno
     await kube.json({ method: 'POST', path, body });
   };
 
+  let waiting = 0;
   return (pod, event) => {
-    queue = queue.then(() => write(pod, event)).catch(onTrouble);
+    if (waiting >= maxWaiting) return;
+    waiting++;
+    queue = queue
+      .then(() => write(pod, event))
+      .catch(onTrouble)
+      .finally(() => waiting--);
   };
 }

@@ -51,19 +51,23 @@ export async function heartbeat(
   signal: AbortSignal,
   onTrouble: (error: unknown) => void,
 ): Promise<void> {
+  const isOver = () => signal.aborted;
+  // A node that ends must not wait for an API server that hangs.
+  const bound: Kube = { ...kube, json: (request) => kube.json({ ...request, signal }) };
   let statusDue = Date.now() + statusEveryMs;
   for (;;) {
     await delay(leaseEveryMs, undefined, { signal }).catch(() => undefined);
-    if (signal.aborted) return;
+    if (isOver()) return;
     try {
-      await renewLease(kube, identity);
+      await renewLease(bound, identity);
       if (Date.now() >= statusDue) {
-        await postStatus(kube, identity, since);
+        await postStatus(bound, identity, since);
         statusDue = Date.now() + statusEveryMs;
       }
     } catch (error) {
+      if (isOver()) return;
       onTrouble(error);
-      if (isNotFound(error)) await register(kube, identity, since).catch(onTrouble);
+      if (isNotFound(error)) await register(bound, identity, since).catch(onTrouble);
     }
   }
 }

@@ -1,6 +1,7 @@
-import { deepStrictEqual, ok, strictEqual } from 'node:assert/strict';
+import { deepStrictEqual, ok, rejects, strictEqual } from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { startNode } from '../../../../deploy/local/node/node.ts';
 import { eventually } from '../../../support/eventually.ts';
 import {
   areGone,
@@ -181,8 +182,36 @@ describe('local node that dies and returns', function () {
     await podBecomes(cluster.kube, 'outage', (seen) => mainStatus(seen)?.restartCount === 1 && isReady(seen));
   });
 
+  it('G3: on SIGTERM ends all processes though the API server hangs', async () => {
+    await createPod(cluster.kube, { name: 'hung' });
+    const processes = await processesOf(await podBecomes(cluster.kube, 'hung', isReady));
+    const apiserver = cluster.kubernetes.processes.find(({ name }) => name === 'kube-apiserver');
+    apiserver?.kill('SIGSTOP');
+    try {
+      const asked = Date.now();
+      await end(cluster.node, 'SIGTERM');
+      ok(Date.now() - asked < 8_000);
+      ok(await areGone(processes));
+    } finally {
+      apiserver?.kill('SIGCONT');
+    }
+    await cluster.startNode();
+    await podBecomes(cluster.kube, 'hung', (pod) => mainStatus(pod)?.restartCount === 1 && isReady(pod));
+  });
+
+  it('refuses a kubelet port that is in use, by name of the flag', async () => {
+    await rejects(
+      startNode({
+        kubeconfig: cluster.kubernetes.kubeconfigPath,
+        dataDir: join(cluster.dir, 'second'),
+        kubeletPort: Number(new URL(cluster.kubernetes.url).port),
+      }),
+      { code: 'MR_PORT_IN_USE', message: /Port \d+ for the local node is in use/ },
+    );
+  });
+
   it('keeps nothing of deleted pods in its data directory', async () => {
-    const pods = ['adopted', 'ended-meanwhile', 'shimless', 'resumes', 'never', 'outage'];
+    const pods = ['adopted', 'ended-meanwhile', 'shimless', 'resumes', 'never', 'outage', 'hung'];
     for (const name of pods) await deletePod(cluster.kube, name);
     for (const name of pods) await podIsGone(cluster.kube, name);
     await eventually(async () => deepStrictEqual(await readdir(join(cluster.dataDir, 'pods')), []), {
