@@ -52,9 +52,11 @@ export async function followExample(
     readonly until: (pipeline: StoredPipeline | undefined) => boolean | Promise<boolean>;
     readonly say: (line: string) => void;
     readonly signal: AbortSignal;
+    /** What was said already. */
+    readonly since?: StoredPipeline['status'];
   },
 ): Promise<void> {
-  let before: StoredPipeline['status'];
+  let before = options.since;
   for (;;) {
     const pipeline = await readExample(access, name);
     if (pipeline) for (const line of changes(before, pipeline.status)) options.say(`  ${line}`);

@@ -117,9 +117,13 @@ async function untilRows(access: ApiAccess, example: Example, signal: AbortSigna
 }
 
 async function takeDown(access: ApiAccess, example: Example, signal: AbortSignal): Promise<void> {
+  const since = (await readExample(access, example.name))?.status;
   if (!(await deleteExample(access, example.name))) return;
-  await follow(access, example, signal, goneTimeoutMs, 'the pipeline to be gone', (pipeline) => pipeline === undefined);
+  const isGone = (pipeline: unknown) => pipeline === undefined;
+  await follow(access, example, signal, goneTimeoutMs, 'the pipeline to be gone', isGone, since);
 }
+
+type Follow = Parameters<typeof followExample>[2];
 
 async function follow(
   access: ApiAccess,
@@ -127,11 +131,13 @@ async function follow(
   signal: AbortSignal,
   timeoutMs: number,
   what: string,
-  until: Parameters<typeof followExample>[2]['until'],
+  until: Follow['until'],
+  since?: Follow['since'],
 ): Promise<void> {
   const timeout = AbortSignal.timeout(timeoutMs);
   try {
-    await followExample(access, name, { until, say: progress.say, signal: AbortSignal.any([signal, timeout]) });
+    const both = AbortSignal.any([signal, timeout]);
+    await followExample(access, name, { until, say: progress.say, signal: both, ...(since ? { since } : {}) });
   } catch (error) {
     if (!timeout.aborted) throw error;
     const conditions = (await readExample(access, name))?.status?.conditions ?? [];
