@@ -11,20 +11,13 @@
  * refills on arrival, not on use.
  */
 import { AckPolicy, DeliverPolicy, type JetStreamManager } from '@nats-io/jetstream';
-import { createInbox, nanos, type Msg, type NatsConnection, type Subscription } from '@nats-io/transport-node';
+import { nanos } from '@nats-io/transport-node';
 import { mr, problemOf, type MillraceError } from '../crds/errors.ts';
 import { backoffMs, natsBackoff } from './backoff.ts';
 import type { Clock } from './clock.ts';
 import type { Streams } from './connection.ts';
 import { isConnectionClosed, isStreamNotFound } from './jetstream-errors.ts';
-
-export interface StoredFrame {
-  readonly sequence: number;
-  readonly subject: string;
-  readonly data: Uint8Array;
-  /** Messages of the shard after this one, when it was delivered. */
-  readonly pending: number;
-}
+import { ShardPull, type StoredFrame } from './shard-pull.ts';
 
 export interface ShardReaderOptions {
   readonly streams: Pick<Streams, 'nc' | 'jsm' | 'link'>;
@@ -39,10 +32,6 @@ export interface ShardReaderOptions {
   readonly onWaiting?: (reason: MillraceError | undefined) => void;
 }
 
-const expiresMs = 60_000;
-const heartbeatMs = 2_000;
-const missedHeartbeats = 3;
-const batchMessages = 512;
 const inactiveThresholdMs = 120_000;
 
 export class ShardReader {
@@ -53,7 +42,7 @@ export class ShardReader {
   #queuedBytes = 0;
   #pending = 0;
   #next: number;
-  #connection: Connection | undefined;
+  #connection: ShardPull | undefined;
   #wake: (() => void) | undefined;
   #failure: Error | undefined;
   #connecting: Promise<void> | undefined;
@@ -130,7 +119,7 @@ export class ShardReader {
       try {
         const name = await createConsumer(streams.jsm, this.#options, this.#next);
         if (attempt > 0) onWaiting?.(undefined);
-        this.#connection = new Connection(streams, stream, name, {
+        this.#connection = new ShardPull(streams, stream, name, {
           frame: (frame) => this.#push(frame),
           lost: (connection) => this.#lost(connection),
           done: () => this.#pullIfRoom(),
@@ -169,7 +158,7 @@ export class ShardReader {
     connection.pull(this.#maxBytes / 2);
   }
 
-  #lost(connection: Connection): void {
+  #lost(connection: ShardPull): void {
     if (this.#connection !== connection) return;
     connection.close();
     this.#connection = undefined;
@@ -192,135 +181,4 @@ async function createConsumer(
     num_replicas: 1,
   });
   return info.name;
-}
-
-interface ConnectionEvents {
-  readonly frame: (frame: StoredFrame) => void;
-  /** The consumer is gone or skipped something. */
-  readonly lost: (connection: Connection) => void;
-  /** The open pull request has ended. */
-  readonly done: () => void;
-}
-
-/** One ephemeral consumer and its one open pull request. */
-class Connection {
-  readonly #nc: NatsConnection;
-  readonly #pullSubject: string;
-  readonly #events: ConnectionEvents;
-  readonly #inbox = createInbox();
-  readonly #subscription: Subscription;
-  readonly #watchdog: NodeJS.Timeout;
-  readonly #unwatch: () => void;
-  #delivered = 0;
-  #messagesLeft = 0;
-  #bytesLeft = 0;
-  #messagesOfPull = 0;
-  #alone = false;
-  #heard = performance.now();
-  #closed = false;
-  isPulling = false;
-
-  constructor({ nc, link }: Pick<Streams, 'nc' | 'link'>, stream: string, consumer: string, events: ConnectionEvents) {
-    this.#nc = nc;
-    this.#pullSubject = `$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`;
-    this.#events = events;
-    this.#subscription = nc.subscribe(this.#inbox, {
-      callback: (error, message) => (error === null ? this.#receive(message) : this.#lose()),
-    });
-    this.#watchdog = setInterval(() => this.#check(), heartbeatMs);
-    // A consumer in memory does not outlive its server, and what was under way is gone: begin again at once.
-    this.#unwatch = link.onReconnect(() => this.#lose());
-  }
-
-  pull(maxBytes: number): void {
-    this.isPulling = true;
-    this.#messagesOfPull = 0;
-    this.#messagesLeft = this.#alone ? 1 : batchMessages;
-    // A frame larger than the window is asked for alone and without a bound, else it would never come.
-    this.#bytesLeft = this.#alone ? Infinity : Math.floor(maxBytes);
-    this.#heard = performance.now();
-    const request = {
-      batch: this.#messagesLeft,
-      ...(this.#alone ? {} : { max_bytes: this.#bytesLeft }),
-      expires: nanos(expiresMs),
-      idle_heartbeat: nanos(heartbeatMs),
-    };
-    this.#alone = false;
-    this.#nc.publish(this.#pullSubject, JSON.stringify(request), { reply: this.#inbox });
-  }
-
-  close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    clearInterval(this.#watchdog);
-    this.#unwatch();
-    if (!this.#nc.isClosed()) this.#subscription.unsubscribe();
-  }
-
-  #receive(message: Msg): void {
-    if (this.#closed) return;
-    this.#heard = performance.now();
-    const code = message.headers?.code ?? 0;
-    if (code > 0) this.#receiveStatus(code, message.headers?.description ?? '');
-    else this.#receiveFrame(message);
-  }
-
-  #receiveFrame(message: Msg): void {
-    const info = deliveryOf(message.reply ?? '');
-    if (info.delivered !== this.#delivered + 1) {
-      this.#lose();
-      return;
-    }
-    this.#delivered = info.delivered;
-    this.#messagesOfPull++;
-    this.#messagesLeft--;
-    // What the server counts, less the headers: short by so little that only an exact fit would wait for the watchdog.
-    this.#bytesLeft -= message.data.length + message.subject.length + (message.reply?.length ?? 0);
-    this.#events.frame({
-      sequence: info.sequence,
-      subject: message.subject,
-      data: message.data,
-      pending: info.pending,
-    });
-    if (this.#messagesLeft <= 0 || this.#bytesLeft <= 0) this.#end();
-  }
-
-  #receiveStatus(code: number, description: string): void {
-    const text = description.toLowerCase();
-    if (code === 100) return;
-    if (code === 409 && text.includes('exceeds maxbytes')) {
-      this.#alone = this.#messagesOfPull === 0;
-      this.#end();
-    } else if (code === 408 || code === 404) {
-      this.#end();
-    } else {
-      // Consumer deleted, leadership change, no responders, server shutdown: begin again.
-      this.#lose();
-    }
-  }
-
-  #end(): void {
-    this.isPulling = false;
-    this.#events.done();
-  }
-
-  #check(): void {
-    if (this.isPulling && performance.now() - this.#heard > heartbeatMs * missedHeartbeats) this.#lose();
-  }
-
-  #lose(): void {
-    if (this.#closed) return;
-    this.#events.lost(this);
-  }
-}
-
-/** `$JS.ACK.<stream>.<consumer>.<tries>.<sequence>.<delivered>.<time>.<pending>`, or with domain and account before, and a token after. */
-function deliveryOf(reply: string): { sequence: number; delivered: number; pending: number } {
-  const tokens = reply.split('.');
-  const first = tokens.length === 9 ? 4 : 6;
-  return {
-    sequence: Number(tokens[first + 1]),
-    delivered: Number(tokens[first + 2]),
-    pending: Number(tokens[first + 4]),
-  };
 }

@@ -8,7 +8,7 @@
 import { MillraceError, mr, problemOf } from '../crds/errors.ts';
 import { copyOf, type DeadLetter } from './dead-letter.ts';
 import { decodeFrame, FrameMeta, type Frame } from './frame-reader.ts';
-import type { StoredFrame } from './shard-reader.ts';
+import type { StoredFrame } from './shard-pull.ts';
 import type { RefusedRow, RowBufferPort, SinkProgram } from './sink-port.ts';
 
 export interface BatchContext {
