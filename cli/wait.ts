@@ -25,6 +25,8 @@ export interface WaitOptions {
   readonly wanted: string;
   /** `5m`. */
   readonly timeout: string;
+  /** The status before the change: what it says already is not printed again. */
+  readonly known?: PipelineStatus | undefined;
   readonly judge: (look: Look) => Verdict;
   readonly say: (line: string) => void;
 }
@@ -34,7 +36,7 @@ export async function waitFor({ kube }: Cluster, options: WaitOptions): Promise<
   const { namespace, name, wanted, timeout, judge, say } = options;
   const stop = new AbortController();
   const timer = setTimeout(() => stop.abort(), milliseconds(timeout));
-  let before: PipelineStatus | undefined;
+  let before = options.known;
   let state = 'nothing was heard of it';
   try {
     for await (const look of follow(kube, { namespace, name, signal: stop.signal, onError: lostConnection(say) })) {

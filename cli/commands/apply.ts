@@ -51,7 +51,7 @@ async function applyOne(cluster: Cluster, wanted: PipelineInput, options: Option
   const { timeout } = options;
   const wantedState = stored.spec.desiredState;
   const judge = untilSettled(stored);
-  await waitFor(cluster, { namespace, name, wanted: wantedState, timeout, judge, say });
+  await waitFor(cluster, { namespace, name, wanted: wantedState, timeout, known: before?.status, judge, say });
   print(`pipeline/${name} ready\n`);
 }
 

@@ -31,7 +31,15 @@ export function deleteCommand(): Command {
           return;
         }
         const { timeout } = options;
-        await waitFor(cluster, { namespace, name, wanted: 'gone', timeout, judge: untilGone(found), say });
+        await waitFor(cluster, {
+          namespace,
+          name,
+          wanted: 'gone',
+          timeout,
+          known: found.status,
+          judge: untilGone(found),
+          say,
+        });
         print(`pipeline/${name} deleted\n`);
       });
     });

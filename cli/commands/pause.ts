@@ -26,14 +26,16 @@ function stateCommand(verb: string, state: DesiredState, description: string): C
     .action(async (name: string, options: Options) => {
       await withCluster(options, async (cluster) => {
         const { pipelines, namespace } = cluster;
-        const stored = await pipelines.setDesiredState(await pipelines.get(namespace, name), state);
+        const found = await pipelines.get(namespace, name);
+        const stored = await pipelines.setDesiredState(found, state);
         if (!options.wait) {
           print(`pipeline/${name} ${verb} asked for\n`);
           return;
         }
         const { timeout } = options;
         const judge = untilSettled(stored);
-        const reason = await waitFor(cluster, { namespace, name, wanted: state, timeout, judge, say });
+        const known = found.status;
+        const reason = await waitFor(cluster, { namespace, name, wanted: state, timeout, known, judge, say });
         print(`pipeline/${name} ${reason.toLowerCase()}\n`);
       });
     });
