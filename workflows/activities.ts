@@ -5,11 +5,13 @@
  * Everything that can be repaired outside the spec is retried for ever at a bounded pace; the activity shows why in the
  * pipeline's status meanwhile. A newer generation, a pause or a deletion ends the waiting.
  */
-import { scheduleActivity, type ActivityOptions } from '@temporalio/workflow';
+import { ActivityCancellationType, scheduleActivity, type ActivityOptions } from '@temporalio/workflow';
 import type { LifecycleActivities } from '../crds/lifecycle.ts';
 
 /** Requests that answer at once. */
 const call: ActivityOptions = {
+  // An operation that is preempted ends when its activities have ended: the next one must not meet a late write.
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
   startToCloseTimeout: '30s',
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' },
 };
@@ -22,6 +24,7 @@ const prompt: ActivityOptions = {
 
 /** Waits inside one activity; a heartbeat tells how far it is, and brings cancellation. */
 const wait: ActivityOptions = {
+  ...call,
   startToCloseTimeout: '1h',
   heartbeatTimeout: '30s',
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '10s' },

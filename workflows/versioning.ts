@@ -11,7 +11,8 @@ export function goesOn(behavior: 'AUTO_UPGRADE' | 'PINNED', ...workflows: readon
   for (const workflow of workflows) {
     setWorkflowOptions(
       // An unversioned worker has a build id but no deployment.
-      () => ((workflowInfo().currentDeploymentVersion?.deploymentName ?? '') === '' ? {} : { versioningBehavior: behavior }),
+      () =>
+        (workflowInfo().currentDeploymentVersion?.deploymentName ?? '') === '' ? {} : { versioningBehavior: behavior },
       workflow,
     );
   }

@@ -30,13 +30,20 @@ export class EntityRun {
       workflowBundle: { codePath: await workflowBundle(new DefaultLogger('ERROR')) },
       activities: { ...world.activities() },
       maxCachedWorkflows: 20,
+      maxHeartbeatThrottleInterval: '50ms',
       shutdownGraceTime: '1s',
       shutdownForceTime: '3s',
     });
     return new EntityRun(temporal, world, pipeline, taskQueue, worker);
   }
 
-  private constructor(temporal: TemporalServer, world: FakeWorld, pipeline: PipelineRef, taskQueue: string, worker: Worker) {
+  private constructor(
+    temporal: TemporalServer,
+    world: FakeWorld,
+    pipeline: PipelineRef,
+    taskQueue: string,
+    worker: Worker,
+  ) {
     this.temporal = temporal;
     this.world = world;
     this.pipeline = pipeline;
@@ -82,7 +89,8 @@ export class EntityRun {
   async untilReached(is: PipelineState['actual']['is']): Promise<PipelineState> {
     const generation = this.world.resource?.generation ?? 0;
     return this.until(
-      ({ actual, running }) => running === null && actual.is === is && 'generation' in actual && actual.generation === generation,
+      ({ actual, running }) =>
+        running === null && actual.is === is && 'generation' in actual && actual.generation === generation,
     );
   }
 

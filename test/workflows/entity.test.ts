@@ -94,7 +94,12 @@ describe('entity workflow', function () {
   it('O2: a removed stage is drained with the old plan before the new one is applied', async () => {
     await run.provision();
     run.world.steps.length = 0;
-    run.world.edit({ stages: [{ name: 'ingestor-orders', kind: 'ingestor', replicas: 1 }, { name: 'sink-other', kind: 'sink', replicas: 1 }] });
+    run.world.edit({
+      stages: [
+        { name: 'ingestor-orders', kind: 'ingestor', replicas: 1 },
+        { name: 'sink-other', kind: 'sink', replicas: 1 },
+      ],
+    });
     await run.signal();
     await run.untilReached('Running');
     const { steps } = run.world;
@@ -200,7 +205,10 @@ describe('entity workflow', function () {
 
   it('retryNow is refused when nothing has failed', async () => {
     await run.provision();
-    await assert.rejects(run.handle.executeUpdate('retryNow', { args: [{ requestId: 'r1' }] }), WorkflowUpdateFailedError);
+    await assert.rejects(
+      run.handle.executeUpdate('retryNow', { args: [{ requestId: 'r1' }] }),
+      WorkflowUpdateFailedError,
+    );
   });
 
   it('converges again when credentials have changed', async () => {

@@ -39,15 +39,22 @@ function ready(input: ConditionsInput, source: Claim, sink: Claim): Claim {
   if (isChanging) return not(reconciling.reason, reconciling.message);
   if (isBehind) {
     const message = `Generation ${generation} waits to be carried out.`;
-    return status.observedGeneration === undefined ? { ...not('Pending', message), status: 'Unknown' } : not('Pending', message);
+    return status.observedGeneration === undefined
+      ? { ...not('Pending', message), status: 'Unknown' }
+      : not('Pending', message);
   }
-  for (const [type, healthy] of [['Stalled', 'False'], ['Accepted', 'True'], ['Provisioned', 'True']] as const) {
+  for (const [type, healthy] of [
+    ['Stalled', 'False'],
+    ['Accepted', 'True'],
+    ['Provisioned', 'True'],
+  ] as const) {
     const condition = conditionOf(status, type);
     if (condition === undefined) return not('Pending', 'The pipeline was not looked at yet.');
     if (condition.status !== healthy) return not(condition.reason, condition.message);
   }
   const still = standsStill(status);
-  if (still !== undefined) return { type: 'Ready', status: 'True', reason: still, message: `The pipeline is ${still}, as wished.` };
+  if (still !== undefined)
+    return { type: 'Ready', status: 'True', reason: still, message: `The pipeline is ${still}, as wished.` };
   const trouble = [sink, source].find((claim) => claim.status !== 'True');
   if (trouble !== undefined) return not(trouble.reason, trouble.message);
   return { type: 'Ready', status: 'True', reason: 'Running', message: 'Every stage runs and is connected.' };
@@ -55,11 +62,18 @@ function ready(input: ConditionsInput, source: Claim, sink: Claim): Claim {
 
 function connected(input: ConditionsInput, kind: PodReport['kind']): Claim {
   const type = kind === 'ingestor' ? 'SourceConnected' : 'SinkConnected';
-  const claim = (status: Claim['status'], reason: string, message: string): Claim => ({ type, status, reason, message });
+  const claim = (status: Claim['status'], reason: string, message: string): Claim => ({
+    type,
+    status,
+    reason,
+    message,
+  });
   const still = standsStill(input.status);
   if (still !== undefined) return claim('Unknown', still, 'No pod runs that could be connected.');
   const stages = (input.status.stages ?? []).filter(({ name }) => name.startsWith(`${kind}-`));
-  const reports = input.reports.filter((report) => report.kind === kind && stages.some(({ name }) => name === report.stage));
+  const reports = input.reports.filter(
+    (report) => report.kind === kind && stages.some(({ name }) => name === report.stage),
+  );
   const silent = stages.find(({ name }) => !reports.some((report) => report.stage === name));
   const broken = reports.find(({ connection }) => connection.state === 'Disconnected');
   if (broken !== undefined) {
@@ -67,20 +81,30 @@ function connected(input: ConditionsInput, kind: PodReport['kind']): Claim {
     return claim('False', reasonOf(code, 'Disconnected'), message ?? `Pod ${broken.pod} is not connected.`);
   }
   if (stages.length === 0) return claim('Unknown', 'Pending', 'No stage was deployed yet.');
-  if (silent !== undefined) return claim('Unknown', 'NotReported', `No pod of ${silent.name} has reported within the last 30 s.`);
+  if (silent !== undefined)
+    return claim('Unknown', 'NotReported', `No pod of ${silent.name} has reported within the last 30 s.`);
   const connecting = reports.find(({ connection }) => connection.state === 'Connecting');
   if (connecting !== undefined) return claim('Unknown', 'Connecting', `Pod ${connecting.pod} is connecting.`);
   return claim('True', 'Connected', `${reports.length} ${reports.length === 1 ? 'pod is' : 'pods are'} connected.`);
 }
 
 function flowing({ status, reports }: ConditionsInput): Claim {
-  const claim = (value: Claim['status'], reason: string, message: string): Claim => ({ type: 'Flowing', status: value, reason, message });
+  const claim = (value: Claim['status'], reason: string, message: string): Claim => ({
+    type: 'Flowing',
+    status: value,
+    reason,
+    message,
+  });
   const still = standsStill(status);
   if (still !== undefined) return claim('False', still, 'No record moves.');
   const waiting = reports.find(({ flow }) => flow.state === 'Waiting');
   if (waiting !== undefined) {
     const { code, message, waitingOn } = waiting.flow;
-    return claim('False', reasonOf(code, 'Waiting'), message ?? `Pod ${waiting.pod} waits for ${waitingOn ?? 'something'}.`);
+    return claim(
+      'False',
+      reasonOf(code, 'Waiting'),
+      message ?? `Pod ${waiting.pod} waits for ${waitingOn ?? 'something'}.`,
+    );
   }
   if (reports.some(({ flow }) => flow.state === 'Flowing')) return claim('True', 'Flowing', 'Records move.');
   if (reports.some(({ flow }) => flow.state === 'Idle')) return claim('False', 'Idle', 'There is nothing to read.');

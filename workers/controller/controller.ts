@@ -59,10 +59,14 @@ export class Controller {
       log.warn({ pipeline: key, problem: problemOf(error), retryInMs: Math.round(retryInMs) }, what);
       this.#writings.add(key);
     };
-    this.#tellings = new KeyedQueue({ work: (key) => this.#tellAndWrite(key), onError: onError('Temporal could not be told') });
+    this.#tellings = new KeyedQueue({
+      work: (key) => this.#tellAndWrite(key),
+      onError: onError('Temporal could not be told'),
+    });
     this.#writings = new KeyedQueue({
       work: (key) => this.#writer.work(key),
-      onError: (key, error) => log.warn({ pipeline: key, problem: problemOf(error) }, 'conditions could not be written'),
+      onError: (key, error) =>
+        log.warn({ pipeline: key, problem: problemOf(error) }, 'conditions could not be written'),
     });
   }
 

@@ -46,7 +46,12 @@ export async function writeDataStatus(
     };
   });
   await kube.apply(
-    { apiVersion, kind, metadata: { name, namespace, uid }, status: { conditions, deadLetters: { records: deadLetters } } },
+    {
+      apiVersion,
+      kind,
+      metadata: { name, namespace, uid },
+      status: { conditions, deadLetters: { records: deadLetters } },
+    },
     { fieldManager: fieldManagers.controller, force: true, subresource: 'status' },
   );
 }

@@ -25,7 +25,8 @@ export function temporalEngine(options: { address: string; namespace: string }):
     try {
       return await connection.withDeadline(Date.now() + requestTimeoutMs, ask);
     } catch (error) {
-      if (error instanceof ServiceError || isUnreachable(error)) throw mr('MR_ENGINE_UNAVAILABLE', { address }, { cause: error });
+      if (error instanceof ServiceError || isUnreachable(error))
+        throw mr('MR_ENGINE_UNAVAILABLE', { address }, { cause: error });
       throw error;
     }
   }
@@ -43,7 +44,11 @@ export function temporalEngine(options: { address: string; namespace: string }):
   return {
     async tell(pipeline, what) {
       await asking(() =>
-        client.workflow.signalWithStart('pipelineLifecycle', { ...start(pipeline), signal: 'specChanged', signalArgs: [what] }),
+        client.workflow.signalWithStart('pipelineLifecycle', {
+          ...start(pipeline),
+          signal: 'specChanged',
+          signalArgs: [what],
+        }),
       );
     },
 

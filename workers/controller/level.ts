@@ -15,11 +15,14 @@ export interface Told {
 }
 
 export type Need =
-  | { readonly do: 'nothing' }
-  | { readonly do: 'addFinalizer' }
-  | { readonly do: 'tell'; readonly what: Told };
+  { readonly do: 'nothing' } | { readonly do: 'addFinalizer' } | { readonly do: 'tell'; readonly what: Told };
 
-export function needOf(resource: KubeObject, status: PipelineStatus, told: Told | undefined, isEntityMissing: boolean): Need {
+export function needOf(
+  resource: KubeObject,
+  status: PipelineStatus,
+  told: Told | undefined,
+  isEntityMissing: boolean,
+): Need {
   const { generation = 0, deletionTimestamp, finalizers = [] } = resource.metadata;
   const deleting = deletionTimestamp != null;
   const isOurs = finalizers.includes(finalizer);

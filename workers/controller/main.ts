@@ -38,7 +38,9 @@ export async function runController(env: NodeJS.ProcessEnv): Promise<number> {
 /** Resolves when `signal` is aborted. */
 export async function serveController(config: ControllerConfig, log: Logger, signal: AbortSignal): Promise<void> {
   const { kubeconfig } = config;
-  const kube = await untilUp({ part: 'the kubeconfig', log, signal }, () => Promise.resolve().then(() => connectKube(kubeconfig)));
+  const kube = await untilUp({ part: 'the kubeconfig', log, signal }, () =>
+    Promise.resolve().then(() => connectKube(kubeconfig)),
+  );
   const engine = temporalEngine(config.temporal);
   const controller = new Controller({ kube, engine, log, sweepMs: config.sweepMs });
   const health =

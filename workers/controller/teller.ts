@@ -46,7 +46,8 @@ export class Teller {
       await this.#tell(cached, memory);
       memory.engineUnavailable = undefined;
     } catch (error) {
-      if (error instanceof MillraceError && error.code === 'MR_ENGINE_UNAVAILABLE') await this.#noteOutage(cached, memory, error);
+      if (error instanceof MillraceError && error.code === 'MR_ENGINE_UNAVAILABLE')
+        await this.#noteOutage(cached, memory, error);
       throw error;
     }
   }

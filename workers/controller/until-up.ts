@@ -16,7 +16,10 @@ const maxRetryMs = 5_000;
 const repeatLogMs = 15_000;
 
 /** The value of `connect`, tried until it succeeds. Rejects when `signal` is aborted. */
-export async function untilUp<T>({ part, log, signal, retryMs = 250 }: UntilUpOptions, connect: () => Promise<T>): Promise<T> {
+export async function untilUp<T>(
+  { part, log, signal, retryMs = 250 }: UntilUpOptions,
+  connect: () => Promise<T>,
+): Promise<T> {
   let saidAt = -Infinity;
   for (let pauseMs = retryMs; ; pauseMs = Math.min(pauseMs * 2, maxRetryMs)) {
     signal.throwIfAborted();

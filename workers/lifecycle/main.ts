@@ -54,9 +54,15 @@ export async function serveLifecycle(config: LifecycleConfig, log: Logger, signa
   const health =
     config.healthListen === undefined
       ? undefined
-      : await startHealth({ listen: config.healthListen, waitingFor: () => status.waitingFor, metrics: new Registry() });
+      : await startHealth({
+          listen: config.healthListen,
+          waitingFor: () => status.waitingFor,
+          metrics: new Registry(),
+        });
   const { kubeconfig } = config;
-  const kube = await untilUp({ part: 'the kubeconfig', log, signal }, () => Promise.resolve().then(() => connectKube(kubeconfig)));
+  const kube = await untilUp({ part: 'the kubeconfig', log, signal }, () =>
+    Promise.resolve().then(() => connectKube(kubeconfig)),
+  );
   const streams = keepStreams(config, log);
   try {
     await prepareTemporal(config, log, signal);
@@ -76,7 +82,10 @@ async function prepareTemporal({ temporal }: LifecycleConfig, log: Logger, signa
   await untilUp({ part, log, signal }, async () => {
     const connection = await Connection.connect({ address: temporal.address, connectTimeout: '2s' });
     try {
-      await ensureSearchAttributes(connection, { namespace: temporal.namespace, sleep: (ms) => delay(ms, undefined, { signal }) });
+      await ensureSearchAttributes(connection, {
+        namespace: temporal.namespace,
+        sleep: (ms) => delay(ms, undefined, { signal }),
+      });
     } finally {
       await connection.close();
     }
@@ -91,7 +100,9 @@ async function createWorker(
   streams: () => Streams,
 ): Promise<Worker> {
   const { address, namespace, uiUrl } = config.temporal;
-  const connection = await untilUp({ part: `Temporal at ${address}`, log, signal }, () => NativeConnection.connect({ address }));
+  const connection = await untilUp({ part: `Temporal at ${address}`, log, signal }, () =>
+    NativeConnection.connect({ address }),
+  );
   const codePath = config.bundlePath ?? (await workflowBundle(new DefaultLogger('WARN')));
   return Worker.create({
     connection,
@@ -117,6 +128,8 @@ async function createWorker(
     maxCachedWorkflows: cachedWorkflows,
     maxConcurrentActivityTaskExecutions: activitySlots,
     maxConcurrentWorkflowTaskExecutions: workflowTaskSlots,
+    // Cancellation reaches an activity with the answer to a heartbeat: this bounds how long a deletion waits for one.
+    maxHeartbeatThrottleInterval: '1s',
     shutdownGraceTime: '10s',
     shutdownForceTime: '20s',
     ...(config.buildId === undefined
@@ -132,7 +145,10 @@ async function createWorker(
 }
 
 /** NATS is needed by some steps only: they fail, visibly, while there is no connection. */
-function keepStreams({ natsUrl }: LifecycleConfig, log: Logger): { current: () => Streams; close: () => Promise<void> } {
+function keepStreams(
+  { natsUrl }: LifecycleConfig,
+  log: Logger,
+): { current: () => Streams; close: () => Promise<void> } {
   let streams: Streams | undefined;
   let closed = false;
   connectStreams({ url: natsUrl, name: 'millrace lifecycle' }).then(
@@ -148,7 +164,8 @@ function keepStreams({ natsUrl }: LifecycleConfig, log: Logger): { current: () =
   );
   return {
     current: () => {
-      if (streams === undefined) throw mr('MR_STREAM_UNAVAILABLE', { server: natsUrl, problem: 'there is no connection yet' });
+      if (streams === undefined)
+        throw mr('MR_STREAM_UNAVAILABLE', { server: natsUrl, problem: 'there is no connection yet' });
       return streams;
     },
     close: async () => {

@@ -21,7 +21,9 @@ export async function ensureSearchAttributes(connection: Connection, options: Re
   if (missing.length > 0) {
     await connection.operatorService.addSearchAttributes({
       namespace,
-      searchAttributes: Object.fromEntries(missing.map(({ name, type }) => [name, encodeSearchAttributeIndexedValueType(type) ?? 0])),
+      searchAttributes: Object.fromEntries(
+        missing.map(({ name, type }) => [name, encodeSearchAttributeIndexedValueType(type) ?? 0]),
+      ),
     });
   }
   for (let waited = 0; !(await areUsable(connection, namespace)); waited += pollMs) {

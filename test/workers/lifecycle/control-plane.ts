@@ -134,7 +134,17 @@ export class PodFaker {
     const stage = labels['millrace.io/stage'] ?? '';
     const pid = (namespace ?? '').replace(/^pipeline-/, '');
     const report = {
-      ...{ pid, stage, pod: name, generation: 1, at: Date.now(), recordsIn: 0, recordsOut: 0, deadLetters: 0, slots: [] },
+      ...{
+        pid,
+        stage,
+        pod: name,
+        generation: 1,
+        at: Date.now(),
+        recordsIn: 0,
+        recordsOut: 0,
+        deadLetters: 0,
+        slots: [],
+      },
       kind: stage.startsWith('ingestor-') ? 'ingestor' : 'sink',
       connection: { state: 'Connected', since: Date.now() },
       flow: { state: 'Flowing' },
@@ -159,7 +169,13 @@ export function pipelineManifest(name: string, spec: Partial<PipelineInput['spec
 }
 
 const generator = { fields: [{ name: 'id', kind: 'Sequence' }] };
-const clickhouse = { url: 'http://127.0.0.1:1', database: 'shop', table: 'orders', username: 'app', password: '$(secret:ch/password)' };
+const clickhouse = {
+  url: 'http://127.0.0.1:1',
+  database: 'shop',
+  table: 'orders',
+  username: 'app',
+  password: '$(secret:ch/password)',
+};
 
 export async function statusOf(kube: Kube, name: string): Promise<PipelineStatus & { generation: number }> {
   const resource = await kube.get(kind, name, 'default');

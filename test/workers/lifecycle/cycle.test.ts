@@ -14,8 +14,15 @@ describe('lifecycle on a real control plane', function () {
   after(() => plane.stop());
 
   async function putSecret(name: string, data: Record<string, string>): Promise<void> {
-    const encoded = Object.fromEntries(Object.entries(data).map(([key, value]) => [key, Buffer.from(value).toString('base64')]));
-    const manifest = { apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace: 'default' }, data: encoded } as const;
+    const encoded = Object.fromEntries(
+      Object.entries(data).map(([key, value]) => [key, Buffer.from(value).toString('base64')]),
+    );
+    const manifest = {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name, namespace: 'default' },
+      data: encoded,
+    } as const;
     await plane.kube.apply(manifest, { fieldManager: 'person', force: true });
   }
 
@@ -41,8 +48,20 @@ describe('lifecycle on a real control plane', function () {
   }
 
   async function leftovers(uid: string): Promise<string[]> {
-    const owned: KindName[] = ['Namespace', 'Deployment', 'Pod', 'ConfigMap', 'Secret', 'Service', 'NetworkPolicy', 'PodDisruptionBudget', 'ServiceAccount'];
-    const found = await Promise.all(owned.map((each) => plane.kube.list(each, { labels: { [labels.pipelineUid]: uid } })));
+    const owned: KindName[] = [
+      'Namespace',
+      'Deployment',
+      'Pod',
+      'ConfigMap',
+      'Secret',
+      'Service',
+      'NetworkPolicy',
+      'PodDisruptionBudget',
+      'ServiceAccount',
+    ];
+    const found = await Promise.all(
+      owned.map((each) => plane.kube.list(each, { labels: { [labels.pipelineUid]: uid } })),
+    );
     return found.flatMap(({ items }, i) => items.map(({ metadata }) => `${owned[i] ?? ''} ${metadata.name}`));
   }
 
@@ -52,7 +71,13 @@ describe('lifecycle on a real control plane', function () {
     const pid = pidOf('orders', uid);
     const namespace = namespaceOf(pid);
     const provisioned = await untilReady('orders', 'Running');
-    assert.deepEqual(provisioned.stages?.map(({ name, ready }) => [name, ready]), [['ingestor-numbers', 1], ['sink-warehouse', 1]]);
+    assert.deepEqual(
+      provisioned.stages?.map(({ name, ready }) => [name, ready]),
+      [
+        ['ingestor-numbers', 1],
+        ['sink-warehouse', 1],
+      ],
+    );
     assert.ok(provisioned.workflow?.url?.includes('/workflows/'));
     assert.equal(provisioned.operation, undefined);
 
@@ -92,7 +117,20 @@ describe('lifecycle on a real control plane', function () {
   });
 
   it('waits for a missing Secret, says so, and goes on by itself', async () => {
-    await apply('waits', { sinks: [{ name: 'warehouse', clickhouse: { url: 'http://127.0.0.1:1', database: 'a', table: 'b', username: 'c', password: '$(secret:late/password)' } }] });
+    await apply('waits', {
+      sinks: [
+        {
+          name: 'warehouse',
+          clickhouse: {
+            url: 'http://127.0.0.1:1',
+            database: 'a',
+            table: 'b',
+            username: 'c',
+            password: '$(secret:late/password)',
+          },
+        },
+      ],
+    });
     await eventually(async () => {
       const status = await statusOf(plane.kube, 'waits');
       assert.match(status.operation?.lastError ?? '', /Secret "late".*must have key "password"/);
@@ -120,7 +158,10 @@ describe('lifecycle on a real control plane', function () {
   it('deletes while it provisions, and a pod that never becomes ready does not hold that up', async () => {
     plane.pods.isHeld = true;
     const { uid = '' } = (await apply('early')).metadata;
-    await eventually(async () => assert.equal((await statusOf(plane.kube, 'early')).operation?.step, 'wait for sink/warehouse'), patient);
+    await eventually(
+      async () => assert.equal((await statusOf(plane.kube, 'early')).operation?.step, 'wait for sink/warehouse'),
+      patient,
+    );
     await plane.kube.delete(kind, 'early', 'default');
     await eventually(async () => (await plane.kube.get(kind, 'early', 'default')) === undefined, patient);
     assert.deepEqual(await leftovers(uid), []);
@@ -153,7 +194,11 @@ describe('lifecycle on a real control plane', function () {
     assert.equal((await entity.describe()).status.name, 'RUNNING');
     const resource = await plane.kube.get(kind, 'program', 'default');
     assert.ok(resource?.metadata.finalizers?.includes(finalizer));
-    await plane.client.workflow.execute('deletePipeline', { taskQueue: lifecycleTaskQueue, workflowId: 'delete-program', args: [at] });
+    await plane.client.workflow.execute('deletePipeline', {
+      taskQueue: lifecycleTaskQueue,
+      workflowId: 'delete-program',
+      args: [at],
+    });
     assert.equal(await plane.kube.get(kind, 'program', 'default'), undefined);
     await entity.result();
   });

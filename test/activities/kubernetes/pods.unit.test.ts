@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { parseAnswer, toMillraceError } from '../../../activities/kubernetes/kube-error.ts';
+import { podReason } from '../../../activities/kubernetes/pods.ts';
+import { mergeStatus } from '../../../activities/status/merge.ts';
+
+const pod = (status: object) => ({ metadata: { name: 'sink-1' }, status });
+
+describe('why pods are not ready', () => {
+  it('says nothing of pods that are on their way', () => {
+    assert.equal(
+      podReason([pod({ containerStatuses: [{ state: { waiting: { reason: 'ContainerCreating' } } }] })]),
+      undefined,
+    );
+  });
+  it('names a crash loop with the exit code and what the container said', () => {
+    const state = { waiting: { reason: 'CrashLoopBackOff' } };
+    const lastState = { terminated: { exitCode: 1, message: 'no route' } };
+    const reason = podReason([pod({ containerStatuses: [{ restartCount: 3, state, lastState }] })]);
+    assert.equal(reason, 'pod sink-1 is in CrashLoopBackOff, restarted 3 times (exit code 1, no route)');
+  });
+  it('names what the scheduler misses', () => {
+    const conditions = [{ type: 'PodScheduled', status: 'False', message: '0/1 nodes are available' }];
+    assert.equal(podReason([pod({ conditions })]), 'pod sink-1 is not scheduled: 0/1 nodes are available');
+  });
+});
+
+describe('errors of the Kubernetes API', () => {
+  const codeFor = (status: number, body: object = {}) =>
+    toMillraceError(parseAnswer({ status, body: JSON.stringify(body) }, 'apply Deployment a/b', 'server')).code;
+  it('what may pass is retried, what the spec must repair is not', () => {
+    assert.equal(codeFor(503), 'MR_KUBERNETES_UNAVAILABLE');
+    assert.equal(codeFor(429), 'MR_KUBERNETES_UNAVAILABLE');
+    assert.equal(codeFor(403), 'MR_KUBERNETES_FORBIDDEN');
+    assert.equal(codeFor(422), 'MR_KUBERNETES_REFUSED');
+    assert.equal(codeFor(409), 'MR_KUBERNETES_UNAVAILABLE');
+    assert.equal(codeFor(409, { details: { causes: [{ reason: 'FieldManagerConflict' }] } }), 'MR_KUBERNETES_REFUSED');
+  });
+  it('K2: Retry-After is kept', () => {
+    assert.equal(parseAnswer({ status: 429, body: '', retryAfter: '3' }, 'x', 'y').failure.retryAfterMs, 3_000);
+  });
+});
+
+describe('status of the lifecycle', () => {
+  const input = { opSeq: 2, generation: 1, now: '2026-01-02T00:00:00Z' };
+  const stalled = { type: 'Stalled', status: 'False', reason: 'Settled', message: '' } as const;
+  it('M2: a condition keeps the time of its last change of status', () => {
+    const first = mergeStatus({}, { conditions: [stalled] }, input);
+    assert.ok(first);
+    const second = mergeStatus(
+      first,
+      { conditions: [{ ...stalled, reason: 'Other' }] },
+      { ...input, now: '2026-01-03T00:00:00Z' },
+    );
+    assert.equal(second?.conditions?.[0]?.lastTransitionTime, input.now);
+  });
+  it('M3: an older operation writes nothing', () => {
+    assert.equal(mergeStatus({ opSeq: 3 }, { phase: 'Running' }, input), undefined);
+  });
+  it('writes nothing when nothing changes', () => {
+    const first = mergeStatus({}, { phase: 'Running', conditions: [stalled] }, input);
+    assert.ok(first);
+    assert.equal(
+      mergeStatus(first, { phase: 'Running', conditions: [stalled] }, { ...input, now: 'later' }),
+      undefined,
+    );
+  });
+});
