@@ -107,10 +107,12 @@ async function once(access: ApiAccess, endpoints: StackEndpoints, { signal }: In
 }
 
 async function untilRows(access: ApiAccess, example: Example, signal: AbortSignal): Promise<RowSummary> {
+  // Rows of an earlier run say nothing about this one.
+  const before = (await summarise(example.clickhouseUrl, example.table))?.rows ?? 0;
   let found: RowSummary | undefined;
-  await follow(access, example, signal, rowsTimeoutMs, `${enoughRows} rows in ClickHouse`, async () => {
+  await follow(access, example, signal, rowsTimeoutMs, 'new rows in ClickHouse', async () => {
     found = await summarise(example.clickhouseUrl, example.table);
-    return (found?.rows ?? 0) >= enoughRows;
+    return found !== undefined && found.rows >= enoughRows && found.rows > before;
   });
   if (!found) throw new TypeError('rows were found');
   return found;
