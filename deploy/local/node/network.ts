@@ -9,7 +9,7 @@
  */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { open, readFile, rm, writeFile } from 'node:fs/promises';
+import { open, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { mr } from '../../../crds/errors.ts';
@@ -17,6 +17,7 @@ import { identify, isSameProcess, processIdentitySchema } from '../process-ident
 
 const first = 32;
 const count = 200;
+const writingTakesAtMostMs = 10_000;
 const claim = z.object({ dataDir: z.string(), owner: processIdentitySchema });
 type Claim = z.infer<typeof claim>;
 
@@ -70,8 +71,9 @@ async function readClaim(file: string): Promise<Claim | undefined> {
   try {
     return claim.parse(JSON.parse(text));
   } catch {
-    // Being written now, or damaged: nobody's, and kept until its owner says more.
-    return { dataDir: '/', owner: { pid: 1, startedAt: '' } };
+    // Being written now; or, when it is older, damaged, and then nobody's.
+    const ageMs = Date.now() - ((await stat(file).catch(() => undefined))?.mtimeMs ?? 0);
+    return { dataDir: ageMs < writingTakesAtMostMs ? '/' : '', owner: { pid: 1, startedAt: '' } };
   }
 }
 

@@ -1,5 +1,5 @@
 import { notStrictEqual, rejects, strictEqual, throws } from 'node:assert/strict';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openAddressBook, parseNetwork } from '../../../../deploy/local/node/addresses.ts';
@@ -69,6 +69,20 @@ describe('pod addresses', () => {
     const [, second] = '127.40.0.0/16'.split('.');
     const held = { dataDir: join(dir, 'gone'), owner: { pid: 1, startedAt: 'before' } };
     await writeFile(join(locks, `millrace-network-127.${second ?? ''}.lock`), JSON.stringify(held));
+    await writeFile(join(dir, 'b', 'pod-network'), '127.40.0.0/16');
+    strictEqual((await claimNetwork(join(dir, 'b'), locks)).cidr, '127.40.0.0/16');
+  });
+
+  it("W1: a damaged claim is nobody's, once it is too old to be under way", async () => {
+    const locks = join(dir, 'locks');
+    await mkdir(locks);
+    await mkdir(join(dir, 'b'));
+    const lock = join(locks, 'millrace-network-127.40.lock');
+    await writeFile(lock, '{"dataDir":');
+    await writeFile(join(dir, 'b', 'pod-network'), '127.40.0.0/16');
+    strictEqual((await claimNetwork(join(dir, 'b'), locks)).cidr, '127.41.0.0/16');
+    const old = new Date(Date.now() - 60_000);
+    await utimes(lock, old, old);
     await writeFile(join(dir, 'b', 'pod-network'), '127.40.0.0/16');
     strictEqual((await claimNetwork(join(dir, 'b'), locks)).cidr, '127.40.0.0/16');
   });
