@@ -53,7 +53,7 @@ export async function waitFor({ kube }: Cluster, options: WaitOptions): Promise<
       }
       state = verdict.message;
     }
-    throw mr('MR_WAIT_TIMEOUT', { name, wanted, timeout, state });
+    throw mr('MR_WAIT_TIMEOUT', { name, wanted, timeout, state: state.replace(/\.$/, '') });
   } finally {
     clearTimeout(timer);
     stop.abort();
