@@ -66,8 +66,8 @@ describe('replay of recorded histories', function () {
   });
 
   it('a cycle costs the entity and its operations a bounded number of events', () => {
-    const events = Object.fromEntries(
-      whole.map(({ id, history }) => [id.split('/').at(-1), history.events?.length ?? 0]),
+    const events: Record<string, number> = Object.fromEntries(
+      whole.map(({ id, history }) => [id.split('/').at(-1) ?? '', history.events?.length ?? 0] as const),
     );
     const entity = whole[0]?.history.events?.length ?? 0;
     assert.ok(entity < 125, JSON.stringify(events));

@@ -2,8 +2,7 @@
  * The control plane on real parts: etcd, kube-apiserver, kube-controller-manager, Temporal, nats-server, and Millrace's
  * controller and lifecycle worker in this process. No node: `PodFaker` says of every pod that it is ready.
  */
-import { readFile } from 'node:fs/promises';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';

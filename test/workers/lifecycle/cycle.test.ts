@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { KindName } from '../../../activities/kubernetes/objects.ts';
+import type { AppliedPipeline, ApplyPipelineInput } from '../../../crds/lifecycle.ts';
 import { finalizer, kind, labels, namespaceOf, pidOf } from '../../../crds/names.ts';
 import { entityWorkflowId, lifecycleTaskQueue } from '../../../crds/workflow-ids.ts';
 import { eventually } from '../../support/eventually.ts';
@@ -184,12 +185,15 @@ describe('lifecycle on a real control plane', function () {
   it('lands on the same entity when a program starts applyPipeline and deletePipeline', async () => {
     const { spec } = pipelineManifest('program');
     const at = { namespace: 'default', name: 'program' };
-    const applied = await plane.client.workflow.execute('applyPipeline', {
-      taskQueue: lifecycleTaskQueue,
-      workflowId: 'apply-program',
-      args: [{ ...at, spec }],
-    });
-    assert.equal(applied.status.conditions.find(({ type }: { type: string }) => type === 'Ready').status, 'True');
+    const applied = await plane.client.workflow.execute<(input: ApplyPipelineInput) => Promise<AppliedPipeline>>(
+      'applyPipeline',
+      {
+        taskQueue: lifecycleTaskQueue,
+        workflowId: 'apply-program',
+        args: [{ ...at, spec }],
+      },
+    );
+    assert.equal(applied.status.conditions?.find(({ type }) => type === 'Ready')?.status, 'True');
     const entity = plane.client.workflow.getHandle(entityWorkflowId('default', 'program', applied.pipeline.uid));
     assert.equal((await entity.describe()).status.name, 'RUNNING');
     const resource = await plane.kube.get(kind, 'program', 'default');
