@@ -65,7 +65,6 @@ export function statusOf(report: PodReport, before: readonly Condition[], now: n
       : {}),
     ...(init.length > 0 ? { initContainerStatuses: init.map((container) => containerStatus(container, report)) } : {}),
     containerStatuses: main.map((container) => containerStatus(container, report)),
-    qosClass: 'BestEffort',
   };
 }
 
