@@ -59,6 +59,8 @@ export async function startRig(): Promise<Rig> {
           command: process.execPath,
           args: [cli, 'worker', role],
           logFile: join(home, `${role}.log`),
+          // Loading code is not moving records: measurement begins after it.
+          ready: async () => (await fetch(`http://${ip}:8080/health/ready`)).ok,
           env: {
             MILLRACE_STAGE: stage,
             MILLRACE_PLAN_FILE: join(home, 'plan.json'),

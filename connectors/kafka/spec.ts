@@ -1,6 +1,6 @@
 /** What a person may say about a Kafka source. Becomes a part of the CRD, of lint and of the reference. */
 import { z } from 'zod';
-import { bytesField, durationField, referenceText } from '../../crds/fields.ts';
+import { bytesField, durationField, immutable, referenceText } from '../../crds/fields.ts';
 
 /** Certificates and keys are longer than other texts once their reference is resolved. */
 const pemText = (description: string) =>
@@ -53,12 +53,15 @@ export const kafkaSourceSpec = z
       .min(1)
       .max(32)
       .describe('Some brokers of the cluster, to begin with; the others are found.'),
-    topic: z
-      .string()
-      .min(1)
-      .max(249)
-      .regex(/^[a-zA-Z0-9._-]+$/)
-      .describe('The topic to read. It must exist: Millrace never creates it.'),
+    topic: immutable(
+      z
+        .string()
+        .min(1)
+        .max(249)
+        .regex(/^[a-zA-Z0-9._-]+$/)
+        .describe('The topic to read. It must exist: Millrace never creates it. Immutable: positions belong to it.'),
+      'kafka.topic',
+    ),
     startFrom: z
       .enum(['Earliest', 'Latest'])
       .default('Earliest')

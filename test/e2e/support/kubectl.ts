@@ -28,6 +28,8 @@ export class Kubectl {
           else resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr });
         },
       );
+      // A kubectl that fails before it reads says why on standard error; the broken pipe says nothing more.
+      child.stdin?.on('error', () => undefined);
       child.stdin?.end(stdin ?? '');
     });
   }
