@@ -16,7 +16,13 @@ import { startRig } from './rig.ts';
 
 const baselineFile = join(import.meta.dirname, 'baseline.json');
 
-const cpu = z.object({ ingestor: z.number(), nats: z.number(), sink: z.number(), clickhouse: z.number(), kafka: z.number() });
+const cpu = z.object({
+  ingestor: z.number(),
+  nats: z.number(),
+  sink: z.number(),
+  clickhouse: z.number(),
+  kafka: z.number(),
+});
 const baselineSchema = z.array(
   z.object({
     name: z.string(),

@@ -36,7 +36,10 @@ describe('bad input', function () {
     const pipeline = ordersPipeline({ ...options(name), clickhouseUrl: endpoint.url });
     const [sink] = pipeline.spec.sinks;
     assert.ok(sink?.clickhouse);
-    return { ...pipeline, spec: { ...pipeline.spec, sinks: [{ ...sink, clickhouse: { ...sink.clickhouse, password } }] } };
+    return {
+      ...pipeline,
+      spec: { ...pipeline.spec, sinks: [{ ...sink, clickhouse: { ...sink.clickhouse, password } }] },
+    };
   }
 
   const options = (name: string) => ({
@@ -62,7 +65,17 @@ describe('bad input', function () {
 
   async function remove(name: string): Promise<void> {
     const { kubectl } = stack();
-    await kubectl.run(['patch', 'pipeline', name, '-n', 'default', '--type', 'merge', '-p', '{"spec":{"deletionPolicy":"Immediate"}}']);
+    await kubectl.run([
+      'patch',
+      'pipeline',
+      name,
+      '-n',
+      'default',
+      '--type',
+      'merge',
+      '-p',
+      '{"spec":{"deletionPolicy":"Immediate"}}',
+    ]);
     await kubectl.run(['delete', 'pipeline', name, '-n', 'default', '--wait=false']);
     await untilGone(kubectl, name);
   }
@@ -127,7 +140,10 @@ describe('bad input', function () {
     await topicOfOrders('unreachable');
     const port = await freePort();
     await kubectl.apply(ordersPipeline({ ...options('unreachable'), brokers: [`127.0.0.1:${port}`] }));
-    const refused = await untilCondition(kubectl, 'unreachable', 'SourceConnected', { status: 'False', reason: 'SourceUnreachable' });
+    const refused = await untilCondition(kubectl, 'unreachable', 'SourceConnected', {
+      status: 'False',
+      reason: 'SourceUnreachable',
+    });
     assert.match(condition(refused, 'SourceConnected')?.message ?? '', new RegExp(`127\\.0\\.0\\.1:${port}`));
     const forwarder = await startForwarder(port);
     try {
@@ -150,7 +166,10 @@ describe('bad input', function () {
     });
     await kubectl.apply(secret('not the password'));
     await kubectl.apply(guardedPipeline('wrong-password', '$(secret:rotated-login/password)'));
-    const rejected = await untilCondition(kubectl, 'wrong-password', 'SinkConnected', { status: 'False', reason: 'SinkAuthRejected' });
+    const rejected = await untilCondition(kubectl, 'wrong-password', 'SinkConnected', {
+      status: 'False',
+      reason: 'SinkAuthRejected',
+    });
     assert.doesNotMatch(JSON.stringify(rejected), /not the password/, 'the secret is in no status');
     await kubectl.apply(secret(guardedPassword));
     await untilCondition(kubectl, 'wrong-password', 'SinkConnected', { status: 'True' }, 120_000);
@@ -162,7 +181,10 @@ describe('bad input', function () {
     const { kubectl, warehouse } = stack();
     await topicOfOrders('no-table');
     await kubectl.apply(ordersPipeline({ ...options('no-table'), createTable: false }));
-    const missing = await untilCondition(kubectl, 'no-table', 'SinkConnected', { status: 'False', reason: 'SinkTableMissing' });
+    const missing = await untilCondition(kubectl, 'no-table', 'SinkConnected', {
+      status: 'False',
+      reason: 'SinkTableMissing',
+    });
     assert.match(condition(missing, 'SinkConnected')?.message ?? '', /no_table/);
     const columns = ordersColumns.map(({ name, type }) => `${name} ${type}`).join(', ');
     await warehouse.command(

@@ -98,12 +98,16 @@ describe('three doors, one path', function () {
       const client = new Client({ connection });
       await eventually(
         async () => {
-          const { count } = await client.workflow.count(`PipelineName = '${name}' AND WorkflowType = 'pipelineLifecycle'`);
+          const { count } = await client.workflow.count(
+            `PipelineName = '${name}' AND WorkflowType = 'pipelineLifecycle'`,
+          );
           assert.equal(count, 1, 'one entity workflow');
         },
         { timeoutMs: 20_000 },
       );
-      const entity = await client.workflow.getHandle(`pipeline/default/${name}/${pipeline.metadata.uid ?? ''}`).describe();
+      const entity = await client.workflow
+        .getHandle(`pipeline/default/${name}/${pipeline.metadata.uid ?? ''}`)
+        .describe();
       assert.equal(entity.status.name, 'RUNNING');
     } finally {
       await connection.close();

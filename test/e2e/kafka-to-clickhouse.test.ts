@@ -53,7 +53,11 @@ describe('a million records from Kafka to ClickHouse', function () {
       const producing = topic.produceOrders(produced, produced + share);
       const before = await warehouse.count('besieged');
       await eventually(
-        async () => assert.ok((await warehouse.count('besieged')) > before, `rows arrive before ${JSON.stringify(victim)} is killed`),
+        async () =>
+          assert.ok(
+            (await warehouse.count('besieged')) > before,
+            `rows arrive before ${JSON.stringify(victim)} is killed`,
+          ),
         { timeoutMs: 60_000 },
       );
       if ('stage' in victim) await killPod('besieged', victim.stage);
@@ -73,7 +77,8 @@ describe('a million records from Kafka to ClickHouse', function () {
     const { warehouse } = stack();
     const expected = expectedOrders(from, to);
     await eventually(
-      async () => assert.ok((await warehouse.count(table)) >= expected.rows, `all ${expected.rows} rows are in ${table}`),
+      async () =>
+        assert.ok((await warehouse.count(table)) >= expected.rows, `all ${expected.rows} rows are in ${table}`),
       { timeoutMs: 180_000 },
     );
     assert.deepEqual(await warehouse.totals(table), {

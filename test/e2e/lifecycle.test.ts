@@ -29,7 +29,9 @@ describe('the life of a pipeline', function () {
     await untilCondition(kubectl, 'paused', 'Ready', { status: 'True', reason: 'Running' });
 
     const producing = topic.produceOrders(0, records);
-    await eventually(async () => assert.ok((await warehouse.count('paused')) > 0, 'rows arrive'), { timeoutMs: 60_000 });
+    await eventually(async () => assert.ok((await warehouse.count('paused')) > 0, 'rows arrive'), {
+      timeoutMs: 60_000,
+    });
     await setDesiredState(kubectl, 'paused', 'Paused');
     await untilPhase(kubectl, 'paused', 'Paused');
     await untilCondition(kubectl, 'paused', 'Ready', { status: 'True', reason: 'Paused' });
@@ -43,7 +45,11 @@ describe('the life of a pipeline', function () {
     await setDesiredState(kubectl, 'paused', 'Running');
     const expected = expectedOrders(0, records);
     await eventually(async () => assert.equal(await warehouse.count('paused'), expected.rows), { timeoutMs: 120_000 });
-    assert.deepEqual(await warehouse.totals('paused'), { rows: expected.rows, ids: expected.rows, total: expected.total });
+    assert.deepEqual(await warehouse.totals('paused'), {
+      rows: expected.rows,
+      ids: expected.rows,
+      total: expected.total,
+    });
     assert.equal(await warehouse.outOfOrder('paused'), 0);
     await kubectl.run(['delete', 'pipeline', 'paused', '-n', 'default', '--wait=false']);
     await untilGone(kubectl, 'paused');
@@ -58,7 +64,9 @@ describe('the life of a pipeline', function () {
     await untilCondition(kubectl, 'edited', 'Ready', { status: 'True', reason: 'Running' });
 
     const producing = topic.produceOrders(0, records);
-    await eventually(async () => assert.ok((await warehouse.count('edited')) > 0, 'rows arrive'), { timeoutMs: 60_000 });
+    await eventually(async () => assert.ok((await warehouse.count('edited')) > 0, 'rows arrive'), {
+      timeoutMs: 60_000,
+    });
     await kubectl.apply(ordersPipeline({ ...options, where: "record.status == 'open'" }));
     await untilPhase(kubectl, 'edited', 'Running');
     await producing;
@@ -73,7 +81,10 @@ describe('the life of a pipeline', function () {
           ),
         );
         const ends = Array.from({ length: partitions }, (_, partition) => lastOpen(partition, records + 10_000));
-        assert.deepEqual(newest.map((row) => row.newest), ends);
+        assert.deepEqual(
+          newest.map((row) => row.newest),
+          ends,
+        );
       },
       { timeoutMs: 120_000 },
     );
@@ -81,11 +92,11 @@ describe('the life of a pipeline', function () {
       const rows = statuses.parse(
         await warehouse.rows(`SELECT offset, status FROM edited WHERE partition = ${partition} ORDER BY offset`),
       );
-      const changeOffset = rows.find(({ status }) => status === 'open')?.offset ?? -1;
+      const border = borderOf(rows, partition);
       const expected: { offset: number; status: string }[] = [];
       for (let offset = 0; offset < (records + 10_000) / partitions; offset++) {
         const { status } = order(offset * partitions + partition);
-        if (offset < changeOffset ? status === 'paid' : status === 'open') expected.push({ offset, status });
+        if (status === (offset < border ? 'paid' : 'open')) expected.push({ offset, status });
       }
       assert.deepEqual(rows, expected, `partition ${partition}`);
     }
@@ -102,7 +113,9 @@ describe('the life of a pipeline', function () {
     );
     await untilCondition(kubectl, 'deleted', 'Ready', { status: 'True', reason: 'Running' });
     const producing = topic.produceOrders(0, records);
-    await eventually(async () => assert.ok((await warehouse.count('deleted')) > 0, 'rows arrive'), { timeoutMs: 60_000 });
+    await eventually(async () => assert.ok((await warehouse.count('deleted')) > 0, 'rows arrive'), {
+      timeoutMs: 60_000,
+    });
     const uid = (await getPipeline(kubectl, 'deleted'))?.metadata.uid;
     assert.ok(uid);
 
@@ -110,11 +123,22 @@ describe('the life of a pipeline', function () {
     await producing;
     await untilGone(kubectl, 'deleted');
 
-    for (const kind of ['namespaces', 'deployments', 'pods', 'configmaps', 'secrets', 'networkpolicies', 'controllerrevisions']) {
+    for (const kind of [
+      'namespaces',
+      'deployments',
+      'pods',
+      'configmaps',
+      'secrets',
+      'networkpolicies',
+      'controllerrevisions',
+    ]) {
       const left = await kubectl.run(['get', kind, '-A', '-l', `${labels.pipelineUid}=${uid}`, '-o', 'name']);
       assert.equal(left, '', `no ${kind} carry the pipeline's label`);
     }
-    assert.deepEqual((await streamNames()).filter((name) => name.startsWith('mr-deleted-')), []);
+    assert.deepEqual(
+      (await streamNames()).filter((name) => name.startsWith('mr-deleted-')),
+      [],
+    );
     const connection = await Connection.connect({ address: temporalAddress });
     try {
       const client = new Client({ connection });
@@ -137,4 +161,17 @@ function lastOpen(partition: number, end: number): number {
     if (order(offset * partitions + partition).status === 'open') return offset;
   }
   return -1;
+}
+
+/**
+ * The offset from which on the new filter holds. It stands between the last paid and the first open row; of the orders
+ * between them the old filter dropped the open ones and the new one the paid ones, so the first paid one begins it.
+ */
+function borderOf(rows: readonly { offset: number; status: string }[], partition: number): number {
+  const firstOpen = rows.find(({ status }) => status === 'open')?.offset ?? -1;
+  const lastPaid = rows.findLast(({ status }) => status === 'paid')?.offset ?? -1;
+  for (let offset = lastPaid + 1; offset < firstOpen; offset++) {
+    if (order(offset * partitions + partition).status === 'paid') return offset;
+  }
+  return firstOpen;
 }

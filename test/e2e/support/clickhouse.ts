@@ -22,18 +22,20 @@ export class Warehouse {
 
   /** Rows of a table; 0 while it does not exist. */
   async count(table: string): Promise<number> {
-    const [{ exists }] = z.tuple([z.object({ exists: z.coerce.number() })]).parse(
-      await this.rows(`SELECT count() AS exists FROM system.tables WHERE database = 'default' AND name = '${table}'`),
-    );
+    const [{ exists }] = z
+      .tuple([z.object({ exists: z.coerce.number() })])
+      .parse(
+        await this.rows(`SELECT count() AS exists FROM system.tables WHERE database = 'default' AND name = '${table}'`),
+      );
     if (exists === 0) return 0;
     const [row] = z.tuple([count]).parse(await this.rows(`SELECT count() AS count FROM ${table}`));
     return row.count;
   }
 
   async totals(table: string): Promise<z.infer<typeof totals>> {
-    const [row] = z.tuple([totals]).parse(
-      await this.rows(`SELECT count() AS rows, uniqExact(id) AS ids, sum(total) AS total FROM ${table}`),
-    );
+    const [row] = z
+      .tuple([totals])
+      .parse(await this.rows(`SELECT count() AS rows, uniqExact(id) AS ids, sum(total) AS total FROM ${table}`));
     return row;
   }
 

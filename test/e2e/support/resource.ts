@@ -3,7 +3,11 @@ import { pipelineSchema, type Pipeline } from '../../../crds/pipeline.ts';
 import { eventually } from '../../support/eventually.ts';
 import type { Kubectl } from './kubectl.ts';
 
-export async function getPipeline(kubectl: Kubectl, name: string, namespace = 'default'): Promise<Pipeline | undefined> {
+export async function getPipeline(
+  kubectl: Kubectl,
+  name: string,
+  namespace = 'default',
+): Promise<Pipeline | undefined> {
   const object = await kubectl.get('pipeline', name, namespace);
   return object === undefined ? undefined : pipelineSchema.parse(object);
 }
@@ -51,7 +55,15 @@ export async function untilPhase(kubectl: Kubectl, name: string, phase: string, 
 
 export async function setDesiredState(kubectl: Kubectl, name: string, desiredState: string): Promise<void> {
   await kubectl.run([
-    'patch', 'pipeline', name, '-n', 'default', '--type', 'merge', '-p', JSON.stringify({ spec: { desiredState } }),
+    'patch',
+    'pipeline',
+    name,
+    '-n',
+    'default',
+    '--type',
+    'merge',
+    '-p',
+    JSON.stringify({ spec: { desiredState } }),
   ]);
 }
 

@@ -60,7 +60,12 @@ after(async function () {
 
 async function start() {
   const dir = await mkdtemp(join(tmpdir(), 'millrace-e2e-'));
-  const stack = await startStack({ dataDir: dir, with: ['kafka', 'postgres'], otherPorts: 'free', unsafeNoFsync: true });
+  const stack = await startStack({
+    dataDir: dir,
+    with: ['kafka', 'postgres'],
+    otherPorts: 'free',
+    unsafeNoFsync: true,
+  });
   const { endpoints } = stack;
   assert.ok(endpoints.kafka);
   assert.ok(endpoints.postgres);
