@@ -2,6 +2,7 @@
 import { compile } from '../crds/compile.ts';
 import { mr } from '../crds/errors.ts';
 import type { LifecycleActivities, Location, PipelineRef, SpecSummary } from '../crds/lifecycle.ts';
+import { firstError } from '../crds/lint.ts';
 import { kind, labels, namespaceOf, pidOf } from '../crds/names.ts';
 import { pipelineSchema, type Pipeline } from '../crds/pipeline.ts';
 import type { Plan } from '../crds/plan.ts';
@@ -39,16 +40,12 @@ export async function readResource(kube: Kube, pipeline: PipelineRef): Promise<K
   return resource;
 }
 
-/** The resource as a typed pipeline. Throws MR_SPEC_INVALID with the first thing that is wrong. */
+/** The resource as a typed pipeline. Throws the first error of lint, so that the words are the same everywhere. */
 export function parsePipeline(resource: KubeObject): Pipeline {
   const { status: _, ...written } = resource;
   const parsed = pipelineSchema.safeParse(written);
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw mr('MR_SPEC_INVALID', {
-    path: `/${(issue?.path ?? []).map(String).join('/')}`,
-    problem: issue?.message ?? 'invalid',
-  });
+  throw firstError(written) ?? mr('MR_SPEC_INVALID', { path: 'the document', problem: 'is not a pipeline' });
 }
 
 function summaryOf(plan: Plan, resource: KubeObject): SpecSummary {

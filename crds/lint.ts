@@ -6,7 +6,7 @@
  * N3  Pure: no cluster, no network, no file.
  */
 import { pipelineObjectSchema } from './crd.ts';
-import { mr, type ErrorCode } from './errors.ts';
+import { mr, type ErrorCode, type MillraceError } from './errors.ts';
 import { jsonPointer, type Issue, type IssuePath } from './issue.ts';
 import { adviceFor } from './advice.ts';
 import { pipelineSchema } from './pipeline.ts';
@@ -34,6 +34,11 @@ export interface LintIssue {
 /** Issues of a pipeline that was parsed already. */
 export function lint(value: unknown): LintIssue[] {
   return findIssues(value).map((issue) => published(issue));
+}
+
+/** What the value would be refused with first. */
+export function firstError(value: unknown): MillraceError | undefined {
+  return findIssues(value).find(({ severity }) => severity === 'error')?.error;
 }
 
 /** Issues of a text with one or more pipelines, YAML or JSON. `file` is its name, for messages about the whole text. */

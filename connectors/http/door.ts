@@ -9,6 +9,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { MillraceError, mr, problemOf } from '../../crds/errors.ts';
+import { problemAnswer, problemMediaType } from '../../crds/problem.ts';
 import type { Clock } from '../connector.ts';
 import { JsonProblem } from './json-scan.ts';
 import { bodyForm, splitRecords, type Ranges } from './split.ts';
@@ -28,6 +29,8 @@ export interface DoorOptions {
   readonly maxBodyBytes: number;
   readonly token: string | undefined;
   readonly clock: Clock;
+  /** Names the request in its problem. */
+  readonly newRequestId: () => string;
 }
 
 interface Request {
@@ -199,7 +202,7 @@ export class Door {
     if (error.handling === 'retry') response.setHeader('Retry-After', retryAfterSeconds);
     // What is left of a refused body is not worth reading.
     if (!request.complete || this.isClosing) response.setHeader('Connection', 'close');
-    answer(response, error.http, problem(error), 'application/problem+json');
+    answer(response, error.http, problemAnswer(error, this.options.newRequestId()), problemMediaType);
   }
 }
 
@@ -209,18 +212,6 @@ function asRefusal(error: unknown): MillraceError {
   if (error instanceof JsonProblem) return mr('MR_RECORDS_INVALID', { problem: error.message });
   if (error instanceof MillraceError) return error;
   return mr('MR_INTERNAL', { problem: problemOf(error) }, { cause: error });
-}
-
-/** RFC 9457. */
-function problem(error: MillraceError): object {
-  return {
-    type: `/errors/${error.code}`,
-    title: error.reason,
-    status: error.http,
-    detail: error.sentence,
-    code: error.code,
-    retryable: error.handling === 'retry',
-  };
 }
 
 function answer(response: ServerResponse, status: number, body: object, type = 'application/json'): void {

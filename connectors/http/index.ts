@@ -4,6 +4,7 @@
  * A request is answered with 202 and the ids of its records once JetStream has stored them; see `door.ts` (H3–H5) and
  * `reader.ts` (H1, H2).
  */
+import { randomUUID } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import { bytes } from '../../crds/fields.ts';
 import { mr, problemOf } from '../../crds/errors.ts';
@@ -35,6 +36,7 @@ export function httpSource(port: number): SourceConnector<HttpSourceConfig> {
         maxBodyBytes: bytes(config.maxBodyBytes),
         token: config.auth?.token,
         clock: context.clock,
+        newRequestId: randomUUID,
       });
       return new HttpSource(await listen(door, port, context), door, context);
     },

@@ -6,9 +6,8 @@
  */
 import { z } from 'zod';
 import type { Issue, Problem } from '../../client/wire.ts';
-import { MillraceError, mr, type ErrorCode } from '../../crds/errors.ts';
-
-export const problemType = 'application/problem+json';
+import { MillraceError, mr } from '../../crds/errors.ts';
+import { problemAnswer } from '../../crds/problem.ts';
 
 /** A refusal that names several places. */
 export class Refused extends Error {
@@ -24,35 +23,13 @@ export class Refused extends Error {
 }
 
 export function problemOfError(thrown: unknown, requestId: string): Problem {
-  if (thrown instanceof Refused) return { ...problemFor(thrown.error, requestId), errors: [...thrown.issues] };
-  if (thrown instanceof MillraceError) return problemFor(thrown, requestId);
-  return problemFor(
+  if (thrown instanceof Refused) return { ...problemAnswer(thrown.error, requestId), errors: [...thrown.issues] };
+  if (thrown instanceof MillraceError) return problemAnswer(thrown, requestId);
+  return problemAnswer(
     fromFastify(thrown) ?? mr('MR_INTERNAL', { problem: 'an error that it does not know' }),
     requestId,
     statusOf(thrown),
   );
-}
-
-function problemFor(error: MillraceError, requestId: string, status: number = error.http): Problem {
-  return {
-    type: typeOf(error.code),
-    title: titleOf(error.code),
-    status,
-    detail: error.sentence,
-    instance: `urn:millrace:request:${requestId}`,
-    code: error.code,
-    retryable: error.handling === 'retry',
-  };
-}
-
-function typeOf(code: ErrorCode): string {
-  return `/errors/${code}`;
-}
-
-/** `MR_PIPELINE_NOT_FOUND` → `Pipeline not found`. */
-function titleOf(code: ErrorCode): string {
-  const words = code.slice(3).replaceAll('_', ' ').toLowerCase();
-  return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
 /** Fastify refuses some requests itself: a body too large, a media type that no parser takes, a bad parameter. */

@@ -14,13 +14,14 @@ import {
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod';
 import { mr } from '../../crds/errors.ts';
+import { problemMediaType } from '../../crds/problem.ts';
 import type { Kube } from '../../activities/kubernetes/kube.ts';
 import { Changes } from './changes.ts';
 import { apiMetrics } from './metrics.ts';
 import { openApiOptions } from './openapi.ts';
 import type { OperationRuns } from './operation-runs.ts';
 import type { PipelineDoor } from './pipelines.ts';
-import { problemOfError, problemType, Refused } from './problem.ts';
+import { problemOfError, Refused } from './problem.ts';
 import { lintRoutes } from './routes/lint.ts';
 import { metaRoutes } from './routes/meta.ts';
 import { operationRoutes } from './routes/operations.ts';
@@ -69,12 +70,12 @@ function answerProblems(server: Api): void {
   server.setErrorHandler((error, request, reply) => {
     const problem = problemOfError(asRefusal(error), request.id);
     if (problem.status >= 500) request.log.error({ err: error, code: problem.code }, problem.title);
-    return reply.code(problem.status).type(problemType).send(JSON.stringify(problem));
+    return reply.code(problem.status).type(problemMediaType).send(JSON.stringify(problem));
   });
   server.setNotFoundHandler((request, reply) => {
     const [path = ''] = request.url.split('?');
     const problem = problemOfError(mr('MR_ROUTE_NOT_FOUND', { method: request.method, path }), request.id);
-    return reply.code(problem.status).type(problemType).send(JSON.stringify(problem));
+    return reply.code(problem.status).type(problemMediaType).send(JSON.stringify(problem));
   });
 }
 

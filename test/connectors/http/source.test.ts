@@ -16,7 +16,9 @@ const answerShape = z.looseObject({
   duplicate: z.boolean().optional(),
   code: z.string().optional(),
   status: z.number().optional(),
+  title: z.string().optional(),
   detail: z.string().optional(),
+  instance: z.string().optional(),
 });
 
 interface Answer extends z.infer<typeof answerShape> {
@@ -199,6 +201,14 @@ describe('http source', () => {
     assert.deepEqual({ http, type, code }, { http: 400, type: 'application/problem+json', code: 'MR_RECORDS_INVALID' });
     assert.match(detail ?? '', /byte 14/);
     assert.equal(reader.lag(), 0);
+  });
+
+  it('refuses with a problem of the same form as the API', async () => {
+    await start({ auth: { token: 's3cret' } });
+    await source.open(0, undefined);
+    const { title, instance } = await post('{}');
+    assert.equal(title, 'Records unauthorized');
+    assert.match(instance ?? '', /^urn:millrace:request:[0-9a-f-]{36}$/);
   });
 
   it('answers 413 to a body above the limit, with and without a length, and above one frame with a key', async () => {
