@@ -1,25 +1,27 @@
 /**
- * Writes what is made of the schema and the error table: the CRD and the reference pages. With `--check` it writes nothing
- * and fails when a file is not what it would write.
+ * Writes what is made of the schemas and the error table: the CRD, the reference pages and the API's OpenAPI document.
+ * With `--check` it writes nothing and fails when a file is not what it would write.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { pipelineCrdYaml } from '../crds/crd.ts';
 import { errorsPage, generated, pipelinePage } from '../crds/reference.ts';
 import { expressionsPage } from '../crds/reference-expressions.ts';
+import { openApiText } from '../workers/api/openapi.ts';
 
-const files: Readonly<Record<string, () => string>> = {
+const files: Readonly<Record<string, () => string | Promise<string>>> = {
   'crds/millrace.io_pipelines.yaml': pipelineCrdYaml,
   'docs/reference/pipeline.md': pipelinePage,
   'docs/reference/errors.md': errorsPage,
   'docs/reference/expressions.md': () => expressionsPage(generated),
+  'docs/reference/openapi.json': openApiText,
 };
 
 const isCheck = process.argv.includes('--check');
 let stale = 0;
 for (const [name, render] of Object.entries(files)) {
   const path = fileURLToPath(new URL(`../${name}`, import.meta.url));
-  const wanted = render();
+  const wanted = await render();
   if ((await readFile(path, 'utf8').catch(() => undefined)) === wanted) continue;
   if (isCheck) {
     stale++;
