@@ -19,7 +19,12 @@ const boundary = (folder, forbidden) => ({
   rules: {
     'no-restricted-imports': [
       'error',
-      { patterns: forbidden.map((other) => ({ regex: `^(\\.\\./)+${other}/`, message: `${folder}/ must not import ${other}/` })) },
+      {
+        patterns: forbidden.map((other) => ({
+          regex: `^(\\.\\./)+${other}/`,
+          message: `${folder}/ must not import ${other}/`,
+        })),
+      },
     ],
   },
 });

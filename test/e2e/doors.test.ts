@@ -65,7 +65,7 @@ describe('three doors, one path', function () {
     const connection = await Connection.connect({ address: stack().temporalAddress });
     try {
       const client = new Client({ connection });
-      const result = await client.workflow.execute('applyPipeline', {
+      const result: unknown = await client.workflow.execute('applyPipeline', {
         taskQueue: 'pipelines',
         workflowId: 'apply-by-temporal',
         args: [{ name: 'by-temporal', namespace: 'default', spec: ordersSpec(options('by-temporal')) }],
@@ -121,7 +121,8 @@ describe('three doors, one path', function () {
         [join(import.meta.dirname, '../../cli/millrace.ts'), ...args],
         { env: { ...process.env, KUBECONFIG: stack().kubeconfig } },
         (error, stdout, stderr) => {
-          if (error !== null && typeof error.code !== 'number') reject(error);
+          if (error !== null && typeof error.code !== 'number')
+            reject(new Error('millrace did not run', { cause: error }));
           else resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr });
         },
       );

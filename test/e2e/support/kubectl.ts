@@ -24,7 +24,8 @@ export class Kubectl {
         ['--kubeconfig', this.#kubeconfig, ...args],
         { maxBuffer: 64 * 2 ** 20 },
         (error, stdout, stderr) => {
-          if (error !== null && typeof error.code !== 'number') reject(error);
+          if (error !== null && typeof error.code !== 'number')
+            reject(new Error('kubectl did not run', { cause: error }));
           else resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr });
         },
       );
