@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { connect as connectSocket, createServer } from 'node:net';
+import { connect as connectSocket, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { jetstreamManager } from '@nats-io/jetstream';
@@ -102,8 +102,13 @@ async function streamNames(natsUrl: string): Promise<string[]> {
 
 async function startForwarder(port: number, brokers: readonly string[]): Promise<{ close(): Promise<void> }> {
   const [host, brokerPort] = (brokers[0] ?? '').split(':');
+  const sockets = new Set<Socket>();
   const server = createServer((inbound) => {
     const outbound = connectSocket(Number(brokerPort), host);
+    for (const socket of [inbound, outbound]) {
+      sockets.add(socket);
+      socket.once('close', () => sockets.delete(socket));
+    }
     inbound.pipe(outbound).pipe(inbound);
     inbound.on('error', () => outbound.destroy());
     outbound.on('error', () => inbound.destroy());
@@ -116,6 +121,7 @@ async function startForwarder(port: number, brokers: readonly string[]): Promise
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
+        for (const socket of sockets) socket.destroy();
       }),
   };
 }
