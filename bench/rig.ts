@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
+import { nodeOptions } from '../activities/kubernetes/render/node-options.ts';
 import { compile } from '../crds/compile.ts';
 import { apiVersion, kind } from '../crds/names.ts';
 import { pipelineSchema } from '../crds/pipeline.ts';
@@ -62,6 +63,7 @@ export async function startRig(): Promise<Rig> {
           // Loading code is not moving records: measurement begins after it.
           ready: async () => (await fetch(`http://${ip}:8080/health/ready`)).ok,
           env: {
+            NODE_OPTIONS: nodeOptions(role),
             MILLRACE_STAGE: stage,
             MILLRACE_PLAN_FILE: join(home, 'plan.json'),
             MILLRACE_CREDENTIALS_DIR: join(home, 'credentials'),

@@ -9,6 +9,7 @@ import { annotations } from '../../../crds/names.ts';
 import type { Stage } from '../../../crds/plan.ts';
 import type { Manifest } from '../objects.ts';
 import { commonLabels, metadata, objectNames, stageSelector, type RenderContext } from './context.ts';
+import { nodeOptions } from './node-options.ts';
 
 export const httpPort = 8080;
 export const recordsPort = 8081;
@@ -87,6 +88,7 @@ function container(context: RenderContext, stage: Stage) {
     imagePullPolicy: 'IfNotPresent',
     command: ['millrace', 'worker', stage.kind],
     env: [
+      { name: 'NODE_OPTIONS', value: nodeOptions(stage.kind) },
       { name: 'MILLRACE_STAGE', value: stage.name },
       { name: 'MILLRACE_PLAN_FILE', value: `${planDir}/plan.json` },
       { name: 'MILLRACE_CREDENTIALS_DIR', value: credentialsDir },
