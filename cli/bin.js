@@ -1,14 +1,17 @@
 #!/usr/bin/env node
 /**
  * The `millrace` bin. Plain JavaScript, because the Node that starts it may be as old as 20: it only looks for a
- * Node 24 (this one, else the `node` package among the dependencies) and hands over to millrace.ts.
+ * Node 24 (this one, else the `node` package among the dependencies) and hands over to millrace.ts, or to what was
+ * built from it: a package has no TypeScript, the repository's is never older than what was built.
  */
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const program = new URL('./millrace.ts', import.meta.url);
+const source = new URL('./millrace.ts', import.meta.url);
+const program = existsSync(source) ? source : new URL('../dist/cli/millrace.js', import.meta.url);
 
 if (Number.parseInt(process.versions.node, 10) >= 24) {
   const { main } = await import(program.href);
@@ -22,7 +25,7 @@ function node24() {
     return join(dirname(createRequire(import.meta.url).resolve('node/package.json')), 'bin', 'node');
   } catch {
     process.stderr.write(
-      `millrace needs Node 24 or newer; this is ${process.versions.node}. Install it, or run \`npm ci\`.\n`,
+      `millrace needs Node 24 or newer; this is ${process.versions.node}. Install it, or run \`npm install node@24\` beside millrace.\n`,
     );
     process.exit(1);
   }

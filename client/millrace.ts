@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** The door for programs. */
 import { askApi } from './http.ts';
 import { Pipelines } from './pipelines.ts';

@@ -15,7 +15,8 @@ import { ensurePki } from './parts/kubernetes/pki.ts';
 import { identify } from './process-identity.ts';
 import { silent, type Progress } from './progress.ts';
 import { applyDefinitions } from './stack/definitions.ts';
-import { layoutOf, repository, type DataLayout } from './stack/layout.ts';
+import { root } from './programs.ts';
+import { layoutOf, type DataLayout } from './stack/layout.ts';
 import { endLeftoverPods } from './stack/leftover-pods.ts';
 import { endLeftovers } from './stack/leftovers.ts';
 import { definitionOf, partNames, type PartContext, type PartName } from './stack/parts.ts';
@@ -241,7 +242,7 @@ class RunningStack implements Stack {
     await when('kube-apiserver');
     const { pki } = this.#context.plane;
     const access = { url: this.#endpoints.kubernetesUrl, ca: pki.ca, user: pki.admin };
-    await applyDefinitions(access, join(repository, 'crds'));
+    await applyDefinitions(access, join(root, 'crds'));
   }
 
   /** Against the order of needs: nothing stops before what needs it has stopped. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { definePipeline, Millrace, MillraceProblem, NotSettled, type PipelineDefinition } from 'millrace';
+import { definePipeline, Millrace, MillraceProblem, NotSettled, type PipelineDefinition } from '../../client/index.ts';
 import { freePort } from '../../deploy/local/ports.ts';
 import type { Api } from '../../workers/api/server.ts';
 import { eventually } from '../support/eventually.ts';

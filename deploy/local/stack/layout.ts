@@ -1,9 +1,5 @@
-/** Where the local stack keeps things, and which programs of this repository it runs. */
-import { existsSync } from 'node:fs';
+/** Where the local stack keeps things. */
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-
-export const repository = fileURLToPath(new URL('../../../', import.meta.url));
 
 export interface DataLayout {
   readonly dir: string;
@@ -31,9 +27,3 @@ export const dataEntries = [
   ...['nats', 'temporal', 'kubernetes', 'clickhouse', 'node', 'kafka', 'postgres'],
   ...['logs', 'kubeconfig', 'ports.json', 'stack.json'],
 ] as const;
-
-/** A Node that runs this repository's TypeScript: the one among its dependencies, else the one that runs now. */
-export function nodeCommand(): string {
-  const own = join(repository, 'node_modules', 'node', 'bin', 'node');
-  return existsSync(own) ? own : process.execPath;
-}

@@ -4,7 +4,6 @@
  * Order is not written anywhere else: a part starts when its needs are ready, and stops before them.
  */
 import { get } from 'node:https';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { identify, isSameProcess } from '../process-identity.ts';
@@ -21,9 +20,11 @@ import { requestApi } from '../parts/kubernetes/request.ts';
 import { startNats } from '../parts/nats.ts';
 import { startTemporal } from '../parts/temporal.ts';
 import { startPostgres } from '../postgres/postgres.ts';
+import { requireEngine } from '../clickhouse/installed.ts';
 import type { BinaryName } from '../binaries/resolve.ts';
 import { startProcess } from '../process.ts';
-import { nodeCommand, repository, type DataLayout } from './layout.ts';
+import { nodeCommand, program } from '../programs.ts';
+import type { DataLayout } from './layout.ts';
 import type { PortName, Ports } from './port-plan.ts';
 import type { StackEndpoints } from './record.ts';
 import type { PartProcess } from './supervised-part.ts';
@@ -110,19 +111,21 @@ export const partDefinitions = {
     ports: ['clickhouse'],
     binaries: [],
     address: ({ endpoints }) => endpoints.clickhouseUrl,
-    launch: ({ layout, ports, endpoints }, onSpawn, logFile) =>
-      startProcess({
+    async launch({ layout, ports, endpoints }, onSpawn, logFile) {
+      requireEngine();
+      return startProcess({
         name: 'clickhouse',
         command: nodeCommand(),
         args: [
-          join(repository, 'deploy/local/clickhouse/main.ts'),
+          program('deploy/local/clickhouse/main'),
           ...['--dir', layout.of('clickhouse'), '--port', String(ports.clickhouse)],
         ],
         logFile,
         onSpawn,
         graceMs: 15_000,
         ready: () => answersOk(`${endpoints.clickhouseUrl}/ping`),
-      }),
+      });
+    },
   },
   kafka: {
     needs: [],
@@ -167,7 +170,7 @@ export const partDefinitions = {
         name: 'node',
         command: nodeCommand(),
         args: [
-          join(repository, 'deploy/local/node/main.ts'),
+          program('deploy/local/node/main'),
           ...['--kubeconfig', endpoints.kubeconfig, '--data-dir', layout.of('node')],
           ...['--kubelet-port', String(ports.kubelet), '--name', 'local'],
         ],
@@ -221,7 +224,7 @@ function startOwn(
   return startProcess({
     name,
     command: nodeCommand(),
-    args: [join(repository, 'cli/millrace.ts'), name],
+    args: [program('cli/millrace'), name],
     env: {
       KUBECONFIG: endpoints.kubeconfig,
       MILLRACE_NATS_URL: endpoints.natsUrl,
