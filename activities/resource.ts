@@ -6,6 +6,7 @@ import { mr } from '../crds/errors.ts';
 import type { LifecycleActivities, PipelineRef } from '../crds/lifecycle.ts';
 import { apiVersion, fieldManagers, kind } from '../crds/names.ts';
 import { statusSchema, type PipelineStatus } from '../crds/status.ts';
+import { beatWith } from './beat.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { isCancellation, toFailure } from './failures.ts';
 import type { KubeObject } from './kubernetes/objects.ts';
@@ -75,9 +76,8 @@ async function pause(
   { clock, pollMs }: ActivityDependencies,
   progress: { phase: string; step: string | null },
 ): Promise<void> {
-  const context = Context.current();
-  context.heartbeat(progress);
-  await clock.sleep(pollMs, context.cancellationSignal);
+  beatWith(progress);
+  await clock.sleep(pollMs, Context.current().cancellationSignal);
 }
 
 function statusOf(resource: KubeObject): PipelineStatus {

@@ -8,6 +8,7 @@ import { Context } from '@temporalio/activity';
 import { assertNever, problemOf, type MillraceError } from '../crds/errors.ts';
 import type { OperationRef, StatusPatch, StepInput } from '../crds/lifecycle.ts';
 import type { Json } from '../crds/value.ts';
+import { beatWith } from './beat.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { classify, isCancellation, isRetried, toFailure } from './failures.ts';
 import { updateStatus } from './status/write.ts';
@@ -96,7 +97,7 @@ function contextOf() {
   return {
     info: context.info,
     cancellationSignal: context.cancellationSignal,
-    heartbeat: (progress: Json) => context.heartbeat(progress),
+    heartbeat: beatWith,
   };
 }
 

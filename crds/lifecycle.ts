@@ -14,7 +14,7 @@ export interface PipelineRef {
   readonly uid: string;
 }
 
-export type OperationKind = 'provision' | 'reconfigure' | 'resume' | 'pause' | 'stop' | 'teardown';
+export type OperationKind = 'provision' | 'reconfigure' | 'repair' | 'resume' | 'pause' | 'stop' | 'teardown';
 
 /** Which operation acts. `seq` is stamped on every object it writes; an operation with a lower one is refused. */
 export interface OperationRef {
@@ -101,7 +101,8 @@ export interface StatusPatch {
   readonly observedGeneration?: number;
   readonly acceptedGeneration?: number;
   readonly revision?: string;
-  readonly stages?: NonNullable<PipelineStatus['stages']>;
+  /** Without `ready`: the controller keeps that. */
+  readonly stages?: readonly { readonly name: string; readonly replicas: number }[];
   readonly operation?: NonNullable<PipelineStatus['operation']> | null;
   readonly workflow?: NonNullable<PipelineStatus['workflow']>;
   readonly conditions?: readonly LifecycleCondition[];

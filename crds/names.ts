@@ -20,7 +20,7 @@ export const fieldManagers = {
   lifecycle: 'millrace-lifecycle',
   /** status: everything but what the controller owns. */
   status: 'millrace-status',
-  /** status.conditions Ready, SourceConnected, SinkConnected, Flowing, DeadLettersEmpty, and status.deadLetters. */
+  /** status.conditions Ready, SourceConnected, SinkConnected, Flowing, DeadLettersEmpty, status.deadLetters, stages[].ready. */
   controller: 'millrace-controller',
   api: 'millrace-api',
   cli: 'millrace-cli',
@@ -40,6 +40,10 @@ export const annotations = {
   opSeq: `${group}/op-seq`,
   generation: `${group}/generation`,
   specHash: `${group}/spec-hash`,
+  /** Hash of a workload's spec as the lifecycle left it: another hash means that somebody else has changed it. */
+  appliedHash: `${group}/applied-hash`,
+  /** On the copied credentials: versions of the objects that they were copied from. */
+  copiedFrom: `${group}/copied-from`,
 } as const;
 
 export function pidOf(name: string, uid: string): string {

@@ -1,8 +1,8 @@
 /**
  * The status of a Pipeline: what is, as opposed to what is wanted.
  *
- * Two writers own disjoint parts by server-side apply (`./names.ts`, fieldManagers): the lifecycle writes everything but
- * `deadLetters` and the data conditions, the controller writes those.
+ * Two writers own disjoint parts by server-side apply (`./names.ts`, fieldManagers): the controller writes `deadLetters`,
+ * the data conditions and `ready` of each stage; the lifecycle writes everything else.
  */
 import { z } from 'zod';
 
@@ -46,6 +46,7 @@ export const phases = [
   'Stopped',
   'Reconfiguring',
   'Resuming',
+  'Repairing',
   'Failed',
   'Deleting',
 ] as const;
@@ -53,15 +54,16 @@ export const phases = [
 const stageStatus = z
   .object({
     name: text(64, 'Name of the stage, such as ingestor-orders.').min(1),
-    replicas: count('Pods that are wanted.'),
-    ready: count('Pods that are ready.'),
+    // Defaults, because the two numbers have different writers and either may come first.
+    replicas: count('Pods that are wanted.').default(0),
+    ready: count('Pods that are ready now.').default(0),
   })
   .describe('One stage of the plan.');
 
 const operationStatus = z
   .object({
     id: text(1024, 'Temporal workflow id of the operation.'),
-    type: text(64, 'What it does: provision, reconfigure, pause, resume, teardown.'),
+    type: text(64, 'What it does: provision, reconfigure, repair, pause, stop, resume or teardown.'),
     step: text(256, 'The step it is at.'),
     startedAt: moment('When it began.'),
     attempt: count('Attempt of the current step, when it is being retried.').optional(),

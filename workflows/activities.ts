@@ -13,6 +13,8 @@ const call: ActivityOptions = {
   // An operation that is preempted ends when its activities have ended: the next one must not meet a late write.
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
   startToCloseTimeout: '30s',
+  // The worker beats for every activity: one that was killed is missed after this time.
+  heartbeatTimeout: '10s',
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' },
 };
 
@@ -22,11 +24,10 @@ const prompt: ActivityOptions = {
   retry: { initialInterval: '1s', backoffCoefficient: 1.5, maximumInterval: '5s' },
 };
 
-/** Waits inside one activity; a heartbeat tells how far it is, and brings cancellation. */
+/** Waits inside one activity; its heartbeat tells how far it is, and brings cancellation. */
 const wait: ActivityOptions = {
   ...call,
   startToCloseTimeout: '1h',
-  heartbeatTimeout: '30s',
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '10s' },
 };
 

@@ -1,5 +1,5 @@
 /**
- * Makes the cluster what the plan of one generation says: the body of provision, reconfigure and resume.
+ * Makes the cluster what the plan of one generation says: the body of provision, reconfigure, repair and resume.
  *
  * O1  Sinks are ready before ingestors start; nothing is read that nobody could write.
  * O2  Before stages are removed, intake stops and what was read is written, while the old plan still holds; with
@@ -82,8 +82,8 @@ async function roll(input: OperationInput, spec: SpecSummary, stages: readonly S
       const apply = `apply ${readable(name)}`;
       await run('applyStage', say(apply), { ...step(apply), stage: name, replicas });
       const wait = `wait for ${readable(name)}`;
-      const { ready } = await run('waitStage', say(wait), { ...step(wait), stage: name });
-      return { name, replicas, ready };
+      await run('waitStage', say(wait), { ...step(wait), stage: name });
+      return { name, replicas };
     }),
   );
 }

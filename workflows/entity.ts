@@ -13,6 +13,7 @@ import {
   condition,
   continueAsNew,
   isCancellation,
+  metricMeter,
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
@@ -21,6 +22,7 @@ import { run } from './activities.ts';
 import { failureOf } from './failure.ts';
 import {
   credentialsChanged,
+  driftDetected,
   forceContinueAsNew,
   operationsQuery,
   planQuery,
@@ -36,8 +38,10 @@ import {
   finish,
   migrate,
   newState,
+  noteDrift,
   preempt,
   refuse,
+  request,
   see,
   want,
   wantAgain,
@@ -56,6 +60,9 @@ export interface EntityInput {
 /** Roll over well before Temporal suggests it: the history of an entity should be short enough to read. */
 const rollOverAtEvents = 500;
 
+/** Not counted again on replay. */
+const operations = metricMeter.createCounter('millrace_operations', '1', 'Ended operations by type and outcome.');
+
 export async function pipelineLifecycle(input: EntityInput): Promise<void> {
   const entity = new Entity(input.state === undefined ? newState(input.pipeline) : migrate(input.state));
   entity.listen();
@@ -65,7 +72,6 @@ export async function pipelineLifecycle(input: EntityInput): Promise<void> {
 class Entity {
   #state: PipelineState;
   #rollOverAsked = false;
-  readonly #requests = new Set<string>();
 
   constructor(state: PipelineState) {
     this.#state = state;
@@ -79,14 +85,16 @@ class Entity {
     setHandler(credentialsChanged, () => void (this.#state = wantAgain(this.#state)), {
       description: 'A Secret or ConfigMap that the spec refers to changed; converge once more.',
     });
+    setHandler(driftDetected, ({ what }) => void (this.#state = noteDrift(this.#state, what)), {
+      description: 'Somebody else has changed what the lifecycle made; restore it.',
+    });
     setHandler(forceContinueAsNew, () => void (this.#rollOverAsked = true), {
       description: 'Start the next run as soon as the pipeline is idle.',
     });
     setHandler(
       retryNow,
       ({ requestId }) => {
-        if (!this.#requests.has(requestId)) this.#state = wantAgain(this.#state);
-        this.#requests.add(requestId);
+        this.#state = request(this.#state, requestId);
         return { accepted: true };
       },
       {
@@ -122,7 +130,7 @@ class Entity {
   }
 
   #checkRetry(requestId: string): void {
-    if (this.#requests.has(requestId)) return;
+    if (this.#state.requests.includes(requestId)) return;
     if (requestId === '') throw ApplicationFailure.nonRetryable('requestId must not be empty', 'RequestIdMissing');
     if (this.#state.running !== null) {
       throw ApplicationFailure.nonRetryable(
@@ -163,6 +171,7 @@ class Entity {
       .then((outcome) => {
         child.isOpen = false;
         this.#state = finish(this.#state, outcome, new Date().toISOString());
+        operations.add(1, { type: operation.kind, outcome: outcome.is });
       });
     await this.#watch(scope, child);
     await ended;

@@ -1,5 +1,5 @@
 /**
- * Pause and stop.
+ * Pause and stop, and the repair of a pipeline that should stand still.
  *
  * Paused: everything stops at once; when the operation is done no pod is left that could write a row.
  * Stopped: sources stop, the sinks write what was read, then the sinks stop.
@@ -31,6 +31,6 @@ export async function haltPipeline(input: OperationInput): Promise<OperationResu
     sentence('record the revision', generation),
     step('record the revision'),
   );
-  await succeed(input, { revision, stages: live.map(({ name }) => ({ name, replicas: 0, ready: 0 })) });
+  await succeed(input, { revision, stages: live.map(({ name }) => ({ name, replicas: 0 })) });
   return { is: 'done', generation };
 }

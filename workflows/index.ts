@@ -1,4 +1,4 @@
 /** Everything that the lifecycle worker runs: the workflow types by their names. */
 export { pipelineLifecycle } from './entity.ts';
-export { pause, provision, reconfigure, resume, stop, teardown } from './operations.ts';
+export { pause, provision, reconfigure, repair, resume, stop, teardown } from './operations.ts';
 export { applyPipeline, deletePipeline } from './programmatic.ts';

@@ -9,6 +9,9 @@ export const specChanged = defineSignal<[{ readonly generation: number; readonly
 /** A Secret or ConfigMap that the spec refers to changed: converge once more. */
 export const credentialsChanged = defineSignal('credentialsChanged');
 
+/** Somebody else has changed or deleted what the lifecycle made; `what` is a sentence. */
+export const driftDetected = defineSignal<[{ readonly what: string }]>('driftDetected');
+
 /** Start the next run of the entity as soon as it is idle, with the same state. */
 export const forceContinueAsNew = defineSignal('forceContinueAsNew');
 

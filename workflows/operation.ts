@@ -10,6 +10,7 @@ import type {
   PipelineRef,
   PlanRef,
   SpecSummary,
+  StatusPatch,
 } from '../crds/lifecycle.ts';
 import type { DesiredState } from '../crds/plan.ts';
 import type { Phase } from '../crds/status.ts';
@@ -22,6 +23,8 @@ export interface OperationInput {
   readonly generation: number;
   readonly desired: DesiredState;
   readonly startedAt: string;
+  /** What made it necessary, where that is not the spec. */
+  readonly because?: string;
   readonly entity: { readonly id: string; readonly runId: string };
 }
 
@@ -50,6 +53,12 @@ export const words: Readonly<Record<OperationKind, Words>> = {
     reason: 'Reconfiguring',
     doing: 'The change is being carried out.',
     doneReason: 'Reconfigured',
+  },
+  repair: {
+    phase: 'Repairing',
+    reason: 'Repairing',
+    doing: 'What was changed by somebody else is being restored.',
+    doneReason: 'Repaired',
   },
   resume: {
     phase: 'Resuming',
@@ -101,7 +110,8 @@ export function stepOf(input: OperationInput, at: Pick<SpecSummary | Location, '
 }
 
 export async function begin(input: OperationInput): Promise<void> {
-  const { phase, reason, doing } = words[input.kind];
+  const { phase, reason } = words[input.kind];
+  const doing = [words[input.kind].doing, ...(input.because === undefined ? [] : [input.because])].join(' ');
   const op = refOf(input);
   log.info(`${input.kind} begins`, { generation: input.generation });
   await run('writeStatus', sentence(`say that the pipeline is ${phase}`, input.generation), {
@@ -150,7 +160,7 @@ const reached: Readonly<Record<DesiredState, { readonly phase: Phase; readonly m
 
 export async function succeed(
   input: OperationInput,
-  result: { readonly stages?: { name: string; replicas: number; ready: number }[]; readonly revision?: string },
+  result: Pick<StatusPatch, 'stages' | 'revision'>,
 ): Promise<void> {
   const { phase, message } = reached[input.desired];
   const { generation } = input;

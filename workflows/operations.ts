@@ -16,6 +16,11 @@ export function reconfigure(input: OperationInput): Promise<OperationResult> {
   return converge(input);
 }
 
+/** Restores what somebody else has changed; of a pipeline that is paused, that it stands still. */
+export function repair(input: OperationInput): Promise<OperationResult> {
+  return input.desired === 'Running' ? converge(input) : haltPipeline(input);
+}
+
 export function resume(input: OperationInput): Promise<OperationResult> {
   return converge(input);
 }
@@ -32,4 +37,4 @@ export function teardown(input: OperationInput): Promise<OperationResult> {
   return tearDown(input);
 }
 
-goesOn('PINNED', provision, reconfigure, resume, pause, stop, teardown);
+goesOn('PINNED', provision, reconfigure, repair, resume, pause, stop, teardown);

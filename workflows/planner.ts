@@ -6,6 +6,7 @@
  * N3  Delete preempts all; pause and stop preempt all but teardown; nothing preempts teardown ({@link mustPreempt}).
  * N4  After a failure nothing starts until a newer generation, a deletion, or someone asks again.
  * N5  With nothing new the answer is rest: an idle pipeline costs nothing.
+ * N6  What somebody else has changed is repaired when nothing else is to be done: every other operation repairs it, too.
  */
 import { assertNever } from '../crds/errors.ts';
 import type { DesiredState } from '../crds/plan.ts';
@@ -29,6 +30,7 @@ type Table = Readonly<Record<OperationKind, Readonly<Record<Intent, boolean>>>>;
 const preemption: Table = {
   provision: { delete: true, Paused: true, Stopped: true, Running: true },
   reconfigure: { delete: true, Paused: true, Stopped: true, Running: true },
+  repair: { delete: true, Paused: true, Stopped: true, Running: true },
   resume: { delete: true, Paused: true, Stopped: true, Running: true },
   pause: { delete: true, Paused: false, Stopped: true, Running: true },
   stop: { delete: true, Paused: true, Stopped: false, Running: true },
@@ -87,7 +89,8 @@ function operationFor(state: PipelineState, desired: DesiredState, generation: n
     case 'Paused':
     case 'Stopped': {
       if (actual.is !== desired) return desired === 'Running' ? 'resume' : towards(desired);
-      return actual.generation < generation || state.wanted.again ? 'reconfigure' : undefined;
+      if (actual.generation < generation || state.wanted.again) return 'reconfigure';
+      return state.wanted.drift === null ? undefined : 'repair';
     }
     case 'gone':
       return undefined;
@@ -102,5 +105,7 @@ function towards(desired: DesiredState): OperationKind {
 
 function start(state: PipelineState, kind: OperationKind, desired: DesiredState): NextStep {
   const generation = Math.max(state.seen?.generation ?? 0, kind === 'teardown' ? state.wanted.generation : 0);
-  return { do: 'start', operation: { seq: state.lastSeq + 1, kind, generation, desired } };
+  const { drift } = state.wanted;
+  const because = kind === 'repair' && drift !== null ? { because: drift } : {};
+  return { do: 'start', operation: { seq: state.lastSeq + 1, kind, generation, desired, ...because } };
 }

@@ -11,12 +11,14 @@ import { failureOf } from './failure.ts';
 import type { OperationInput, OperationResult } from './operation.ts';
 import type { Operation, Outcome, PipelineState } from './state.ts';
 
+/** Temporal takes 400 bytes. */
+const maxSummary = 300;
 const highest = 1;
 const interactive = 2;
 
 export async function runChild(state: PipelineState, operation: Operation): Promise<Outcome> {
   const { workflowId, runId } = workflowInfo();
-  const { kind, seq, generation, desired } = operation;
+  const { kind, seq, generation, desired, because } = operation;
   const input: OperationInput = {
     pipeline: state.pipeline,
     kind,
@@ -24,6 +26,7 @@ export async function runChild(state: PipelineState, operation: Operation): Prom
     generation,
     desired,
     startedAt: state.running?.startedAt ?? '',
+    ...(because === undefined ? {} : { because }),
     entity: { id: workflowId, runId },
   };
   try {
@@ -32,7 +35,10 @@ export async function runChild(state: PipelineState, operation: Operation): Prom
       args: [input],
       cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
       parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
-      staticSummary: `${kind} ${state.pipeline.namespace}/${state.pipeline.name} (g${generation})`,
+      staticSummary: `${kind} ${state.pipeline.namespace}/${state.pipeline.name} (g${generation})${because === undefined ? '' : `: ${because}`}`.slice(
+        0,
+        maxSummary,
+      ),
       memo: {
         pipeline: `${state.pipeline.namespace}/${state.pipeline.name}`,
         description: state.seen?.description ?? '',

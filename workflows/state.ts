@@ -36,6 +36,8 @@ export interface Operation {
   readonly kind: OperationKind;
   readonly generation: number;
   readonly desired: DesiredState;
+  /** What made it necessary, where that is not the spec. */
+  readonly because?: string;
 }
 
 export interface RunningOperation extends Operation {
@@ -64,6 +66,8 @@ export interface PipelineState {
     readonly deleting: boolean;
     /** Something a spec refers to has changed, or a person asked to try again: look and converge once more. */
     readonly again: boolean;
+    /** What somebody else has changed in the cluster; null when nothing is known of. */
+    readonly drift: string | null;
   };
   readonly seen: Seen | null;
   readonly actual: Actual;
@@ -71,27 +75,38 @@ export interface PipelineState {
   readonly failure: Failure | null;
   readonly lastSeq: number;
   readonly history: readonly FinishedOperation[];
+  /** Ids of the last requests, so that one that is sent twice counts once, in later runs, too. */
+  readonly requests: readonly string[];
 }
 
 const keptOperations = 20;
+const keptRequests = 20;
 
 export function newState(pipeline: PipelineRef): PipelineState {
   return {
     version: stateVersion,
     pipeline,
-    wanted: { generation: 0, deleting: false, again: false },
+    wanted: { generation: 0, deleting: false, again: false, drift: null },
     seen: null,
     actual: { is: 'absent' },
     running: null,
     failure: null,
     lastSeq: 0,
     history: [],
+    requests: [],
   };
 }
 
+/** What runs of earlier builds may not have: it was added with a neutral value, so the version stayed. */
+type EarlierState = Omit<PipelineState, 'wanted' | 'requests'> & {
+  readonly wanted: Omit<PipelineState['wanted'], 'drift'> & { readonly drift?: string | null };
+  readonly requests?: readonly string[];
+};
+
 /** The state of an earlier run, in today's shape. */
-export function migrate(state: PipelineState): PipelineState {
-  return state;
+export function migrate(state: EarlierState): PipelineState {
+  const { wanted, requests = [] } = state;
+  return { ...state, wanted: { ...wanted, drift: wanted.drift ?? null }, requests };
 }
 
 /** A signal arrived (L1). */
@@ -109,6 +124,17 @@ export function want(state: PipelineState, change: { generation: number; deletin
 
 export function wantAgain(state: PipelineState): PipelineState {
   return { ...state, wanted: { ...state.wanted, again: true } };
+}
+
+/** Somebody else has changed what the lifecycle made. */
+export function noteDrift(state: PipelineState, what: string): PipelineState {
+  return { ...state, wanted: { ...state.wanted, drift: what } };
+}
+
+/** Somebody asked to try again; the same request twice is one. */
+export function request(state: PipelineState, id: string): PipelineState {
+  if (state.requests.includes(id)) return state;
+  return { ...wantAgain(state), requests: [...state.requests, id].slice(-keptRequests) };
 }
 
 /** The resource was read. A new entity of an old pipeline goes on counting where the status says. */
@@ -136,7 +162,7 @@ export function refuse(state: PipelineState, failure: Failure): PipelineState {
 export function begin(state: PipelineState, operation: Operation, startedAt: string): PipelineState {
   return {
     ...state,
-    wanted: { ...state.wanted, again: false },
+    wanted: { ...state.wanted, again: false, drift: null },
     failure: null,
     running: { ...operation, startedAt, cancelling: false },
     lastSeq: operation.seq,

@@ -3,6 +3,8 @@
  *
  * C1  Values go from Secret to Secret. They are in no answer, log line or error.
  * C2  A key that is not there is MR_SECRET_MISSING, which is retried: making it is all that a person has to do.
+ * C3  With the values comes the version of each object that they were read from (`sources`): whoever compares them with the
+ *     objects as they are knows of a change without reading a value, whenever it happened.
  */
 import { z } from 'zod';
 import { mr } from '../../crds/errors.ts';
@@ -15,15 +17,32 @@ import { credentialsAnnotation } from './render/deployment.ts';
 
 const dataSchema = z.record(z.string(), z.string()).nullish();
 
-/** base64 by key of the pipeline's own Secret. */
+export interface Credentials {
+  /** base64 by key of the pipeline's own Secret. */
+  readonly data: Readonly<Record<string, string>>;
+  /** resourceVersion by `Secret/<name>` or `ConfigMap/<name>`. */
+  readonly sources: Readonly<Record<string, string>>;
+}
+
 export async function readCredentials(
   kube: Kube,
   namespace: string,
   refs: readonly CredentialRef[],
-): Promise<Record<string, string>> {
-  const copied: Record<string, string> = {};
-  for (const ref of refs) copied[credentialKey(ref)] = await readOne(kube, namespace, ref);
-  return copied;
+): Promise<Credentials> {
+  const data: Record<string, string> = {};
+  const sources: Record<string, string> = {};
+  for (const ref of refs) {
+    const { value, version } = await readOne(kube, namespace, ref);
+    data[credentialKey(ref)] = value;
+    // Of two reads of one object the earlier version counts: at worst it is copied once more.
+    sources[sourceOf(ref)] ??= version;
+  }
+  return { data, sources };
+}
+
+/** `Secret/ch`. */
+export function sourceOf({ kind, name }: Pick<CredentialRef, 'kind' | 'name'>): string {
+  return `${kind === 'secret' ? 'Secret' : 'ConfigMap'}/${name}`;
 }
 
 /** The version of the copy as it is when it holds the same; a new one else. */
@@ -39,19 +58,24 @@ export async function credentialsVersion(
   return isSame && version !== undefined ? version : String(seq);
 }
 
-async function readOne(kube: Kube, namespace: string, ref: CredentialRef): Promise<string> {
+async function readOne(
+  kube: Kube,
+  namespace: string,
+  ref: CredentialRef,
+): Promise<{ value: string; version: string }> {
   const kind = ref.kind === 'secret' ? 'Secret' : 'ConfigMap';
   const object = await kube.get(kind, ref.name, namespace);
   const missing = (problem: string) =>
     mr('MR_SECRET_MISSING', { kind, name: ref.name, namespace, key: ref.key, problem });
   if (object === undefined) throw missing(`there is no such ${kind}`);
+  const version = object.metadata.resourceVersion ?? '';
   const text = dataSchema.parse(object['data'])?.[ref.key];
   if (kind === 'Secret') {
     if (text === undefined) throw missing('it has no such key');
-    return text;
+    return { value: text, version };
   }
   const binary = dataSchema.parse(object['binaryData'])?.[ref.key];
-  if (binary !== undefined) return binary;
+  if (binary !== undefined) return { value: binary, version };
   if (text === undefined) throw missing('it has no such key');
-  return Buffer.from(text).toString('base64');
+  return { value: Buffer.from(text).toString('base64'), version };
 }

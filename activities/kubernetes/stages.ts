@@ -3,6 +3,7 @@
  *
  * G1  A stage whose content is as before keeps its pods and the plan that they were started with.
  * G2  A stage counts as gone when its pods are gone, not when that was asked for.
+ * G3  Every write notes the hash of what it left (`./applied.ts`).
  */
 import { z } from 'zod';
 import { mr } from '../../crds/errors.ts';
@@ -12,6 +13,7 @@ import { findReferences } from '../../crds/credentials.ts';
 import type { Plan, Stage } from '../../crds/plan.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { asStep, waitFor, type Look } from '../step.ts';
+import { noteApplied } from './applied.ts';
 import { applyFenced, checkFence, untilNoConflict } from './fenced.ts';
 import type { Kube } from './kube.ts';
 import type { KubeObject } from './objects.ts';
@@ -68,6 +70,7 @@ export function stageActivities(deps: ActivityDependencies): Stages {
       const before = await kube.get('Deployment', stage.workload, plan.workloadNamespace);
       const pods = await podsOf(kube, plan, stage, input.replicas, before);
       const after = await applyFenced(kube, renderDeployment(context, pods), fence);
+      await noteApplied(kube, after);
       await applyFenced(kube, renderDisruptionBudget(context, stage), fence);
       if (listensForRecords(stage)) await applyFenced(kube, renderService(context, stage), fence);
       return { changed: before?.metadata.generation !== after.metadata.generation };
@@ -206,11 +209,11 @@ async function scale(
   { op, replicas }: StageInput & { replicas: number },
 ): Promise<void> {
   const { name, namespace = '' } = deployment.metadata;
-  await untilNoConflict(async () => {
+  const written = await untilNoConflict(async () => {
     const live = await kube.get('Deployment', name, namespace);
-    if (live === undefined) return;
+    if (live === undefined) return undefined;
     checkFence('Deployment', live, { uid: op.pipeline.uid, seq: op.seq });
-    await kube.patchMerge('Deployment', name, namespace, {
+    return kube.patchMerge('Deployment', name, namespace, {
       metadata: {
         resourceVersion: live.metadata.resourceVersion,
         annotations: { [annotations.opSeq]: String(op.seq) },
@@ -218,4 +221,5 @@ async function scale(
       spec: { replicas },
     });
   });
+  if (written !== undefined) await noteApplied(kube, written);
 }

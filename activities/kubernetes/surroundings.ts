@@ -31,9 +31,9 @@ export function surroundingsActivities(deps: ActivityDependencies): Surroundings
 
     copyCredentials: asStep(deps, async (input) => {
       const plan = await currentPlan(deps, input);
-      const data = await readCredentials(kube, plan.pipeline.namespace, plan.credentials);
+      const { data, sources } = await readCredentials(kube, plan.pipeline.namespace, plan.credentials);
       const version = await credentialsVersion(kube, plan, data, input.op.seq);
-      await apply(renderCredentials(renderContext(deps, input, plan), data, version), input);
+      await apply(renderCredentials(renderContext(deps, input, plan), { data, sources, version }), input);
       return { keys: plan.credentials.length };
     }),
 

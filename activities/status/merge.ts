@@ -4,6 +4,7 @@
  * M1  Only fields of the lifecycle are kept: the controller's conditions and counters are never written from here.
  * M2  A condition's lastTransitionTime moves only when its status does.
  * M3  `opSeq` never falls: a status that a newer operation wrote is left as it is.
+ * M4  `ready` of a stage is the controller's, too.
  */
 import type { StatusPatch } from '../../crds/lifecycle.ts';
 import { statusSchema, type Condition, type PipelineStatus } from '../../crds/status.ts';
@@ -11,14 +12,18 @@ import type { KubeObject } from '../kubernetes/objects.ts';
 
 export const lifecycleConditions: readonly string[] = ['Reconciling', 'Stalled', 'Accepted', 'Provisioned'];
 
-export type OwnStatus = Omit<PipelineStatus, 'deadLetters'>;
+export type OwnStatus = Omit<PipelineStatus, 'deadLetters' | 'stages'> & Pick<StatusPatch, 'stages'>;
 
 /** What the lifecycle wrote before. A status that does not parse counts as none: it is written anew. */
 export function ownStatus(resource: KubeObject): OwnStatus {
   const parsed = statusSchema.safeParse(resource['status'] ?? {});
   if (!parsed.success) return {};
-  const { deadLetters: _, conditions, ...own } = parsed.data;
-  return { ...own, conditions: (conditions ?? []).filter(({ type }) => lifecycleConditions.includes(type)) };
+  const { deadLetters: _, conditions, stages, ...own } = parsed.data;
+  return {
+    ...own,
+    ...(stages === undefined ? {} : { stages: stages.map(({ name, replicas }) => ({ name, replicas })) }),
+    conditions: (conditions ?? []).filter(({ type }) => lifecycleConditions.includes(type)),
+  };
 }
 
 export interface MergeInput {

@@ -5,11 +5,22 @@
  * F2  Ready is True only when nothing is being changed and every stage that should run reports that it is connected; a
  *     pipeline that is paused as wished is ready, too.
  * F3  When Ready is not True it has the most telling reason there is.
+ * F4  A pipeline that should run has a ready pod in every stage, or is not ready: pods that died may have reported a
+ *     moment ago that all is well.
  */
+import { mr } from '../../crds/errors.ts';
 import type { Condition, PipelineStatus } from '../../crds/status.ts';
 import type { PodReport } from '../../stream/pod-report.ts';
 
 export type Claim = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
+
+export interface StageFact {
+  readonly name: string;
+  readonly wanted: number;
+  readonly ready: number;
+  /** What its pods say about why they are not ready. */
+  readonly why: string | undefined;
+}
 
 export interface ConditionsInput {
   readonly generation: number;
@@ -17,6 +28,8 @@ export interface ConditionsInput {
   readonly status: PipelineStatus;
   /** Live reports of the pipeline's pods. */
   readonly reports: readonly PodReport[];
+  /** Stages as their workloads are now. */
+  readonly stages: readonly StageFact[];
   readonly deadLetters: number;
   /** Temporal does not answer although there is something to tell it. */
   readonly engineUnavailable: string | undefined;
@@ -55,6 +68,12 @@ function ready(input: ConditionsInput, source: Claim, sink: Claim): Claim {
   const still = standsStill(status);
   if (still !== undefined)
     return { type: 'Ready', status: 'True', reason: still, message: `The pipeline is ${still}, as wished.` };
+  const dead = input.stages.find(({ wanted, ready: count }) => wanted > 0 && count === 0);
+  if (dead !== undefined) {
+    const why = dead.why ?? 'its pods have not become ready yet';
+    const error = mr('MR_WORKLOAD_NOT_READY', { stage: dead.name, ready: 0, wanted: dead.wanted, why });
+    return not(error.reason, error.sentence);
+  }
   const trouble = [sink, source].find((claim) => claim.status !== 'True');
   if (trouble !== undefined) return not(trouble.reason, trouble.message);
   return { type: 'Ready', status: 'True', reason: 'Running', message: 'Every stage runs and is connected.' };

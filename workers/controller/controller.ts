@@ -4,21 +4,21 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { findReferences } from '../../crds/credentials.ts';
 import { problemOf } from '../../crds/errors.ts';
-import { toJson } from '../../crds/json.ts';
-import { finalizer, kind } from '../../crds/names.ts';
-import type { CredentialRef } from '../../crds/plan.ts';
+import { finalizer, kind, labels } from '../../crds/names.ts';
 import type { Streams } from '../../stream/connection.ts';
 import type { Kube } from '../../activities/kubernetes/kube.ts';
-import type { KubeObject } from '../../activities/kubernetes/objects.ts';
 import { watchObjects } from '../../activities/kubernetes/watch.ts';
 import { ClaimsWriter } from './claims-writer.ts';
+import { Copies, type ReferencedKind } from './copies.ts';
+import { deviationOf } from './deviation.ts';
+import { Deviations } from './deviations.ts';
 import type { Engine } from './engine.ts';
 import { KeyedQueue } from './keyed-queue.ts';
 import { PipelineCache, type CachedPipeline } from './pipeline-cache.ts';
 import { Reports } from './reports.ts';
 import { Teller } from './teller.ts';
+import { Workloads, type Workload } from './workloads.ts';
 
 export interface ControllerParts {
   readonly kube: Kube;
@@ -40,7 +40,9 @@ export class Controller {
   readonly #writer: ClaimsWriter;
   readonly #tellings: KeyedQueue;
   readonly #writings: KeyedQueue;
-  readonly #versions = new Map<string, string>();
+  readonly #workloads = new Workloads();
+  readonly #copies = new Copies();
+  readonly #deviations = new Deviations(() => Date.now());
   #streams: Streams | undefined;
   #synced = false;
   relists = 0;
@@ -52,7 +54,7 @@ export class Controller {
     const cache = this.#cache;
     this.#teller = new Teller({ kube, engine, cache, now });
     this.#writer = new ClaimsWriter({
-      ...{ kube, cache, now, reports: this.#reports, teller: this.#teller },
+      ...{ kube, cache, now, reports: this.#reports, workloads: this.#workloads, teller: this.#teller },
       streams: () => this.#streams,
     });
     const onError = (what: string) => (key: string, error: unknown, retryInMs: number) => {
@@ -78,8 +80,17 @@ export class Controller {
     return this.#teller.signals;
   }
 
+  /** Times that an entity was not told because it knew. */
+  get suppressed(): number {
+    return this.#teller.suppressed;
+  }
+
   get queueDepth(): number {
     return this.#tellings.depth;
+  }
+
+  get oldestKeyAgeMs(): number {
+    return this.#tellings.oldestAgeMs;
   }
 
   /** Reports count from now on; until then the data conditions are Unknown. */
@@ -98,6 +109,7 @@ export class Controller {
       this.#watchPipelines(signal),
       this.#watchReferenced('Secret', signal),
       this.#watchReferenced('ConfigMap', signal),
+      this.#watchWorkloads(signal),
       this.#every(this.#parts.tickMs ?? 2_000, signal, () => this.#tick()),
       this.#every(this.#parts.sweepMs, signal, () => this.#sweep()),
     ]);
@@ -116,14 +128,17 @@ export class Controller {
       signal,
       onList: (resources) => {
         const known = new Map(this.#cache.all().map(({ key, pid }) => [key, pid]));
-        for (const key of this.#cache.replaceAll(resources)) this.#gone(key, known.get(key));
+        for (const gone of this.#cache.replaceAll(resources)) this.#gone(gone);
         for (const cached of this.#cache.all()) this.#seen(cached, known.get(cached.key));
         this.#synced = true;
         this.relists += 1;
       },
       onChange: (change, resource) => {
         const key = `${resource.metadata.namespace ?? ''}/${resource.metadata.name}`;
-        if (change === 'deleted') return this.#gone(key, this.#cache.remove(key)?.pid);
+        if (change === 'deleted') {
+          const gone = this.#cache.remove(key);
+          return gone === undefined ? undefined : this.#gone(gone);
+        }
         const before = this.#cache.get(key)?.pid;
         this.#seen(this.#cache.put(resource), before);
       },
@@ -136,10 +151,10 @@ export class Controller {
     if (pidBefore !== cached.pid) this.#readStored(cached.pid);
   }
 
-  #gone(key: string, pid: string | undefined): void {
+  #gone({ key, pid, ref }: CachedPipeline): void {
     this.#tellings.forget(key);
     this.#tellings.add(key);
-    if (pid === undefined) return;
+    this.#deviations.forget(ref.uid);
     this.#reports.forget(pid);
     this.#writer.forget(pid);
   }
@@ -153,44 +168,57 @@ export class Controller {
   }
 
   /** Only metadata: a value is read by nobody but the activity that copies the named keys. */
-  #watchReferenced(referenced: 'Secret' | 'ConfigMap', signal: AbortSignal): Promise<void> {
-    const note = (object: KubeObject, isFirstList: boolean) => {
-      const { namespace = '', name, resourceVersion = '' } = object.metadata;
-      const key = `${referenced}/${namespace}/${name}`;
-      const before = this.#versions.get(key);
-      this.#versions.set(key, resourceVersion);
-      if (!isFirstList && before !== resourceVersion) this.#credentialChanged(referenced, namespace, name);
-    };
-    let isFirstList = true;
+  #watchReferenced(referenced: ReferencedKind, signal: AbortSignal): Promise<void> {
     return watchObjects(this.#parts.kube, {
       kind: referenced,
       metadataOnly: true,
       signal,
-      onList: (objects) => {
-        for (const object of objects) note(object, isFirstList);
-        isFirstList = false;
-      },
-      onChange: (change, object) => {
-        if (change === 'changed') note(object, false);
-      },
+      onList: (objects) => this.#copies.replaceAll(referenced, objects),
+      onChange: (change, object) =>
+        change === 'deleted' ? this.#copies.remove(referenced, object) : this.#copies.put(referenced, object),
       onError: (problem) => this.#parts.log.warn({ problem }, `${referenced}s are not watched for now`),
     });
   }
 
-  #credentialChanged(referenced: 'Secret' | 'ConfigMap', namespace: string, name: string): void {
-    const wanted: CredentialRef['kind'] = referenced === 'Secret' ? 'secret' : 'configMap';
+  #watchWorkloads(signal: AbortSignal): Promise<void> {
+    const note = (workload: Workload | undefined) => {
+      const cached = workload === undefined ? undefined : this.#cache.get(workload.pipeline);
+      if (cached !== undefined && this.#writer.isDue(cached)) this.#writings.add(cached.key);
+    };
+    return watchObjects(this.#parts.kube, {
+      kind: 'Deployment',
+      labels: { [labels.managedBy]: 'millrace' },
+      signal,
+      onList: (deployments) => this.#workloads.replaceAll(deployments),
+      onChange: (change, deployment) =>
+        note(change === 'deleted' ? this.#workloads.remove(deployment) : this.#workloads.put(deployment)),
+      onError: (problem) => this.#parts.log.warn({ problem }, 'Deployments are not watched for now'),
+    });
+  }
+
+  /** Reports expire, and deviations last, without anybody saying so. */
+  #tick(): void {
     for (const cached of this.#cache.all()) {
-      if (cached.ref.namespace !== namespace) continue;
-      const { refs } = findReferences(toJson(cached.resource['spec'] ?? null));
-      if (!refs.some((ref) => ref.kind === wanted && ref.name === name)) continue;
-      this.#teller.noteCredentialsChanged(cached);
-      this.#tellings.add(cached.key);
+      if (this.#writer.isDue(cached)) this.#writings.add(cached.key);
+      this.#lookForDeviation(cached);
     }
   }
 
-  /** Reports expire without anybody saying so. */
-  #tick(): void {
-    for (const cached of this.#cache.all()) if (this.#writer.isDue(cached)) this.#writings.add(cached.key);
+  #lookForDeviation(cached: CachedPipeline): void {
+    if (!this.#workloads.isSynced || !this.#copies.isSynced) return;
+    const { ref, resource, status } = cached;
+    const { generation = 0, deletionTimestamp } = resource.metadata;
+    const deviation = deviationOf({
+      generation,
+      deleting: deletionTimestamp != null,
+      status,
+      workloads: this.#workloads.of(ref.uid),
+      stale: this.#copies.staleOf(cached),
+    });
+    if (!this.#deviations.isDue(ref.uid, deviation, status.opSeq ?? 0) || deviation === undefined) return;
+    this.#parts.log.info({ pipeline: cached.key, ...deviation }, 'the cluster is not as it was left');
+    this.#teller.noteDeviation(cached, deviation);
+    this.#tellings.add(cached.key);
   }
 
   /** Entities that were ended by hand, or lost: their pipelines are told again. */

@@ -1,8 +1,8 @@
 /**
- * Writes the controller's part of a status: data conditions, Ready, dead letters.
+ * Writes the controller's part of a status: data conditions, Ready, dead letters, ready pods of each stage.
  *
- * A change of a status or reason is written at once; a change of words or numbers waits until ten seconds have passed
- * since the last write.
+ * A change of a status, a reason or a number of ready pods is written at once; a change of words or of the number of dead
+ * letters waits until ten seconds have passed since the last write.
  */
 import { apiVersion, fieldManagers, kind } from '../../crds/names.ts';
 import type { Condition, PipelineStatus } from '../../crds/status.ts';
@@ -14,9 +14,19 @@ export const minWriteMs = 10_000;
 
 export type Urgency = 'none' | 'later' | 'now';
 
-/** How the claims differ from what the resource says. Pure. */
-export function urgencyOf(claims: readonly Claim[], deadLetters: number, status: PipelineStatus): Urgency {
+/** What the controller says of a pipeline. */
+export interface Said {
+  readonly claims: readonly Claim[];
+  readonly deadLetters: number;
+  /** Of the stages that have a workload, ready pods. */
+  readonly stages: readonly { readonly name: string; readonly ready: number }[];
+}
+
+/** How that differs from what the resource says. Pure. */
+export function urgencyOf({ claims, deadLetters, stages }: Said, status: PipelineStatus): Urgency {
   const observedGeneration = status.observedGeneration ?? 0;
+  const readyOf = (name: string) => stages.find((stage) => stage.name === name)?.ready ?? 0;
+  if ((status.stages ?? []).some(({ name, ready }) => ready !== readyOf(name))) return 'now';
   let urgency: Urgency = status.deadLetters?.records === deadLetters ? 'none' : 'later';
   for (const claim of claims) {
     const old = status.conditions?.find(({ type }) => type === claim.type);
@@ -31,8 +41,7 @@ export async function writeDataStatus(
   kube: Kube,
   resource: KubeObject,
   status: PipelineStatus,
-  claims: readonly Claim[],
-  deadLetters: number,
+  { claims, deadLetters, stages }: Said,
   now: number,
 ): Promise<void> {
   const { name, namespace = '', uid } = resource.metadata;
@@ -50,7 +59,7 @@ export async function writeDataStatus(
       apiVersion,
       kind,
       metadata: { name, namespace, uid },
-      status: { conditions, deadLetters: { records: deadLetters } },
+      status: { conditions, stages, deadLetters: { records: deadLetters } },
     },
     { fieldManager: fieldManagers.controller, force: true, subresource: 'status' },
   );

@@ -9,6 +9,8 @@ export interface Engine {
   /** Starts the entity if there is none. Throws MR_ENGINE_UNAVAILABLE. */
   tell(pipeline: PipelineRef, what: Told): Promise<void>;
   tellCredentialsChanged(pipeline: PipelineRef): Promise<void>;
+  /** `what`: a sentence for people. */
+  tellDrift(pipeline: PipelineRef, what: string): Promise<void>;
   /** Workflow ids of all open entities. */
   openEntities(): Promise<Set<string>>;
   close(): Promise<void>;
@@ -55,6 +57,16 @@ export function temporalEngine(options: { address: string; namespace: string }):
     async tellCredentialsChanged(pipeline) {
       await asking(() =>
         client.workflow.signalWithStart('pipelineLifecycle', { ...start(pipeline), signal: 'credentialsChanged' }),
+      );
+    },
+
+    async tellDrift(pipeline, what) {
+      await asking(() =>
+        client.workflow.signalWithStart('pipelineLifecycle', {
+          ...start(pipeline),
+          signal: 'driftDetected',
+          signalArgs: [{ what }],
+        }),
       );
     },
 

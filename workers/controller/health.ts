@@ -1,14 +1,14 @@
 /** /health/alive, /health/ready and /metrics of a control-plane process. */
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Registry } from 'prom-client';
 
 export interface HealthOptions {
   /** `host:port`; port 0 takes a free one. */
   readonly listen: string;
   /** undefined: ready; else what is waited for. */
   readonly waitingFor: () => string | undefined;
-  readonly metrics: Registry;
+  /** A prom-client registry, or what answers like one. */
+  readonly metrics: { readonly contentType: string; metrics(): Promise<string> };
 }
 
 export interface HealthServer {

@@ -16,6 +16,8 @@ export interface KeyedQueueOptions {
   readonly maxRetryMs?: number;
   /** Between 0 and 1. */
   readonly random?: () => number;
+  /** Milliseconds; for ages only. */
+  readonly now?: () => number;
 }
 
 export class KeyedQueue {
@@ -24,19 +26,29 @@ export class KeyedQueue {
   readonly #running = new Map<string, Promise<void>>();
   readonly #again = new Set<string>();
   readonly #failures = new Map<string, number>();
+  /** Since when a key is wanted, retries included. */
+  readonly #since = new Map<string, number>();
   readonly #timers = new Map<string, NodeJS.Timeout>();
   #closed = false;
 
   constructor(options: KeyedQueueOptions) {
-    this.#options = { concurrency: 8, minRetryMs: 1_000, maxRetryMs: 300_000, random: Math.random, ...options };
+    this.#options = { concurrency: 8, minRetryMs: 1_000, maxRetryMs: 300_000, random: Math.random, now: Date.now, ...options };
   }
 
   get depth(): number {
     return this.#waiting.size + this.#running.size;
   }
 
+  /** How long the key that waits longest, retries included, has not been dealt with. */
+  get oldestAgeMs(): number {
+    // A Map keeps the order in which keys came.
+    const [oldest] = this.#since.values();
+    return oldest === undefined ? 0 : this.#options.now() - oldest;
+  }
+
   add(key: string): void {
     if (this.#closed) return;
+    if (!this.#since.has(key)) this.#since.set(key, this.#options.now());
     if (this.#running.has(key)) this.#again.add(key);
     else this.#waiting.add(key);
     this.#pump();
@@ -45,6 +57,7 @@ export class KeyedQueue {
   /** Forgets the failures of a key that is no more. */
   forget(key: string): void {
     this.#failures.delete(key);
+    this.#since.delete(key);
     clearTimeout(this.#timers.get(key));
     this.#timers.delete(key);
   }
@@ -72,6 +85,7 @@ export class KeyedQueue {
     try {
       await this.#options.work(key);
       this.#failures.delete(key);
+      this.#since.delete(key);
     } catch (error) {
       this.#retryLater(key, error);
     }

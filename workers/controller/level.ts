@@ -15,7 +15,9 @@ export interface Told {
 }
 
 export type Need =
-  { readonly do: 'nothing' } | { readonly do: 'addFinalizer' } | { readonly do: 'tell'; readonly what: Told };
+  | { readonly do: 'nothing'; readonly because: 'notOurs' | 'settled' | 'told' }
+  | { readonly do: 'addFinalizer' }
+  | { readonly do: 'tell'; readonly what: Told };
 
 export function needOf(
   resource: KubeObject,
@@ -26,9 +28,10 @@ export function needOf(
   const { generation = 0, deletionTimestamp, finalizers = [] } = resource.metadata;
   const deleting = deletionTimestamp != null;
   const isOurs = finalizers.includes(finalizer);
-  if (!isOurs) return deleting ? { do: 'nothing' } : { do: 'addFinalizer' };
+  if (!isOurs) return deleting ? { do: 'nothing', because: 'notOurs' } : { do: 'addFinalizer' };
   const isSettled = !deleting && status.observedGeneration === generation;
   const isTold = told?.generation === generation && told.deleting === deleting;
-  if (!isEntityMissing && (isSettled || isTold)) return { do: 'nothing' };
+  if (!isEntityMissing && isSettled) return { do: 'nothing', because: 'settled' };
+  if (!isEntityMissing && isTold) return { do: 'nothing', because: 'told' };
   return { do: 'tell', what: { generation, deleting } };
 }

@@ -85,6 +85,16 @@ function metricsOf(controller: Controller): Registry {
     });
   gauge('millrace_controller_signals', 'Signals sent to entities since the start.', () => controller.signals);
   gauge('millrace_controller_queue_depth', 'Pipelines that wait to be looked at.', () => controller.queueDepth);
+  gauge(
+    'millrace_controller_signals_suppressed',
+    'Looks at which an entity was not told because it knew.',
+    () => controller.suppressed,
+  );
+  gauge(
+    'millrace_controller_oldest_key_seconds',
+    'How long the pipeline that waits longest has not been dealt with, retries included.',
+    () => controller.oldestKeyAgeMs / 1_000,
+  );
   gauge('millrace_controller_relists', 'Full lists of pipelines since the start.', () => controller.relists);
   return registry;
 }

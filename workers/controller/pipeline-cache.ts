@@ -50,11 +50,11 @@ export class PipelineCache {
     return cached;
   }
 
-  /** The list is the truth: returns keys that are no more. */
-  replaceAll(resources: readonly KubeObject[]): readonly string[] {
+  /** The list is the truth: returns what is no more. */
+  replaceAll(resources: readonly KubeObject[]): readonly CachedPipeline[] {
     const present = new Set(resources.map((resource) => this.put(resource).key));
-    const gone = [...this.#byKey.keys()].filter((key) => !present.has(key));
-    for (const key of gone) this.remove(key);
+    const gone = this.all().filter(({ key }) => !present.has(key));
+    for (const { key } of gone) this.remove(key);
     return gone;
   }
 }

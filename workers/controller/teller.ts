@@ -10,6 +10,7 @@ import { emitEvent } from '../../activities/status/event.ts';
 import { untilNoConflict } from '../../activities/kubernetes/fenced.ts';
 import type { Kube } from '../../activities/kubernetes/kube.ts';
 import type { Engine } from './engine.ts';
+import type { Deviation } from './deviation.ts';
 import { needOf, type Told } from './level.ts';
 import type { CachedPipeline, PipelineCache } from './pipeline-cache.ts';
 
@@ -25,7 +26,7 @@ interface Memory {
   told?: Told;
   toldAt: number;
   isMissing: boolean;
-  credentialsChanged: boolean;
+  deviation: Deviation | undefined;
   engineUnavailable: string | undefined;
 }
 
@@ -33,6 +34,8 @@ export class Teller {
   readonly #parts: TellerParts;
   readonly #memory = new Map<string, Memory>();
   signals = 0;
+  /** Times that an entity was not told because it knew. */
+  suppressed = 0;
 
   constructor(parts: TellerParts) {
     this.#parts = parts;
@@ -56,8 +59,9 @@ export class Teller {
     return this.#of(cached).engineUnavailable;
   }
 
-  noteCredentialsChanged(cached: CachedPipeline): void {
-    this.#of(cached).credentialsChanged = true;
+  /** Told with the next work on the pipeline. */
+  noteDeviation(cached: CachedPipeline, deviation: Deviation): void {
+    this.#of(cached).deviation = deviation;
   }
 
   /** True when the entity must be started again; one that was told a moment ago may not be listed yet. */
@@ -76,16 +80,22 @@ export class Teller {
       ({ resource, status } = cache.put(await this.#addFinalizer(cached)));
       need = needOf(resource, status, memory.told, memory.isMissing);
     }
+    if (need.do === 'nothing' && need.because === 'told') this.suppressed += 1;
     if (need.do === 'tell') {
       await engine.tell(cached.ref, need.what);
       this.signals += 1;
       Object.assign(memory, { told: need.what, toldAt: now(), isMissing: false });
     }
-    if (memory.credentialsChanged && resource.metadata.deletionTimestamp == null) {
-      await engine.tellCredentialsChanged(cached.ref);
+    const { deviation } = memory;
+    if (deviation === undefined) return;
+    if (resource.metadata.deletionTimestamp == null) {
+      await (deviation.is === 'drift'
+        ? engine.tellDrift(cached.ref, deviation.what)
+        : engine.tellCredentialsChanged(cached.ref));
       this.signals += 1;
-      memory.credentialsChanged = false;
     }
+    // Another may have been noted while this one was told.
+    if (memory.deviation === deviation) memory.deviation = undefined;
   }
 
   /** E2: there before anything is started. */
@@ -120,7 +130,7 @@ export class Teller {
       uid: ref.uid,
       toldAt: 0,
       isMissing: false,
-      credentialsChanged: false,
+      deviation: undefined,
       engineUnavailable: undefined,
     };
     this.#memory.set(key, fresh);

@@ -3,12 +3,21 @@
  *
  * R1  It waits for Temporal, Kubernetes and NATS for as long as it takes, visibly, and never ends because one is down.
  * R2  On SIGTERM it takes no new task, lets activities end within the grace time, and exits 0.
+ * R3  Every activity has a heartbeat: what a killed worker has begun is taken up by another one within seconds.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
-import { DefaultLogger, NativeConnection, Runtime, Worker, type LogEntry } from '@temporalio/worker';
+import {
+  DefaultLogger,
+  MetricsBuffer,
+  NativeConnection,
+  Runtime,
+  Worker,
+  type ActivityInterceptorsFactory,
+  type LogEntry,
+} from '@temporalio/worker';
 import { pino, type Logger } from 'pino';
-import { Registry } from 'prom-client';
+import { beating } from '../../activities/beat.ts';
 import { createActivities } from '../../activities/index.ts';
 import { connectKube, type Kube } from '../../activities/kubernetes/kube.ts';
 import { mr } from '../../crds/errors.ts';
@@ -20,6 +29,7 @@ import { untilUp } from '../controller/until-up.ts';
 import { workflowBundle } from './bundle.ts';
 import { parseLifecycleConfig, type LifecycleConfig } from './config.ts';
 import { ensureSearchAttributes } from './search-attributes.ts';
+import { SdkMetrics } from './sdk-metrics.ts';
 
 const activitySlots = 50;
 const workflowTaskSlots = 20;
@@ -49,7 +59,7 @@ export async function runLifecycle(env: NodeJS.ProcessEnv): Promise<number> {
 
 /** Resolves when `signal` is aborted and the worker has stopped. */
 export async function serveLifecycle(config: LifecycleConfig, log: Logger, signal: AbortSignal): Promise<void> {
-  installRuntime(log);
+  const metrics = installRuntime(log);
   const status = { waitingFor: 'Temporal' as string | undefined };
   const health =
     config.healthListen === undefined
@@ -57,7 +67,7 @@ export async function serveLifecycle(config: LifecycleConfig, log: Logger, signa
       : await startHealth({
           listen: config.healthListen,
           waitingFor: () => status.waitingFor,
-          metrics: new Registry(),
+          metrics,
         });
   const { kubeconfig } = config;
   const kube = await untilUp({ part: 'the kubeconfig', log, signal }, () =>
@@ -125,6 +135,7 @@ async function createWorker(
             : (id, runId) => `${uiUrl}/namespaces/${namespace}/workflows/${encodeURIComponent(id)}/${runId}`,
       }),
     },
+    interceptors: { activity: [beat] },
     maxCachedWorkflows: cachedWorkflows,
     maxConcurrentActivityTaskExecutions: activitySlots,
     maxConcurrentWorkflowTaskExecutions: workflowTaskSlots,
@@ -143,6 +154,11 @@ async function createWorker(
         }),
   });
 }
+
+/** R3. */
+const beat: ActivityInterceptorsFactory = () => ({
+  inbound: { execute: (input, next) => beating(() => next(input)) },
+});
 
 /** NATS is needed by some steps only: they fail, visibly, while there is no connection. */
 function keepStreams(
@@ -175,12 +191,12 @@ function keepStreams(
   };
 }
 
-let isRuntimeInstalled = false;
+let installed: SdkMetrics | undefined;
 
-/** Once a process, before anything of the SDK is used: its log goes where ours goes. */
-function installRuntime(log: Logger): void {
-  if (isRuntimeInstalled) return;
-  isRuntimeInstalled = true;
+/** Once a process, before anything of the SDK is used: its log and its metrics go where ours go. */
+function installRuntime(log: Logger): SdkMetrics {
+  if (installed !== undefined) return installed;
+  const buffer = new MetricsBuffer({ useSecondsForDurations: true });
   Runtime.install({
     logger: new DefaultLogger('WARN', ({ level, message, meta }: LogEntry) => {
       const fields: Record<string, unknown> = { ...meta };
@@ -190,7 +206,9 @@ function installRuntime(log: Logger): void {
       else log.warn(fields, message);
     }),
     shutdownSignals: [],
+    telemetryOptions: { metrics: { buffer } },
   });
+  return (installed = new SdkMetrics(buffer));
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

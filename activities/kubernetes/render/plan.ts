@@ -1,5 +1,7 @@
 /** The plan of one generation, for pods and for later steps of the same operation; and the copied credentials. */
+import { annotations } from '../../../crds/names.ts';
 import type { Plan } from '../../../crds/plan.ts';
+import type { Credentials } from '../credentials.ts';
 import type { Manifest } from '../objects.ts';
 import { credentialsAnnotation } from './deployment.ts';
 import { metadata, objectNames, type RenderContext } from './context.ts';
@@ -23,18 +25,25 @@ export function planText(plan: Plan): string {
 
 /**
  * `data`: base64 by key. Always made, even when empty, so that pods of every pipeline mount the same things. `version`
- * changes with the data: it is not a hash, which could be guessed from.
+ * changes with the data: it is not a hash, which could be guessed from. `sources`: what it was copied from, for whoever
+ * looks whether that has changed since.
  */
 export function renderCredentials(
   context: RenderContext,
-  data: Readonly<Record<string, string>>,
-  version: string,
+  { data, sources, version }: Credentials & { readonly version: string },
 ): Manifest {
-  const { annotations, ...rest } = metadata(context, objectNames(context.plan).credentials);
+  const { annotations: stamped, ...rest } = metadata(context, objectNames(context.plan).credentials);
   return {
     apiVersion: 'v1',
     kind: 'Secret',
-    metadata: { ...rest, annotations: { ...annotations, [credentialsAnnotation]: version } },
+    metadata: {
+      ...rest,
+      annotations: {
+        ...stamped,
+        [credentialsAnnotation]: version,
+        [annotations.copiedFrom]: JSON.stringify(sources),
+      },
+    },
     type: 'Opaque',
     data,
   };

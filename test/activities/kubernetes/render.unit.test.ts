@@ -67,7 +67,11 @@ describe('manifests', () => {
   it('plan and credentials', () =>
     matchesSnapshot('plan-and-credentials', [
       renderPlan(context),
-      renderCredentials(context, { 'secret.ch.password': 'eA==' }, '3'),
+      renderCredentials(context, {
+        data: { 'secret.ch.password': 'eA==' },
+        sources: { 'Secret/ch': '7' },
+        version: '3',
+      }),
     ]));
   it('an ingestor that listens', () => {
     const pods = { stage: ingestor, replicas: 2, specHash: stageHash(plan, ingestor), planName: 'plan-g7' };

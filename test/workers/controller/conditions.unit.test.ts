@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { PipelineStatus } from '../../../crds/status.ts';
 import type { PodReport } from '../../../stream/pod-report.ts';
-import { claimsOf, type ConditionsInput } from '../../../workers/controller/conditions.ts';
+import { claimsOf, type ConditionsInput, type StageFact } from '../../../workers/controller/conditions.ts';
 import { urgencyOf } from '../../../workers/controller/data-status.ts';
 
 const at = '2026-01-01T00:00:00Z';
@@ -46,10 +46,15 @@ function input(some: Partial<ConditionsInput> = {}): ConditionsInput {
     deleting: false,
     status: status(),
     reports,
+    stages: [fact('ingestor-orders', 1), fact('sink-warehouse', 1)],
     deadLetters: 0,
     engineUnavailable: undefined,
     ...some,
   };
+}
+
+function fact(name: string, ready: number, why?: string): StageFact {
+  return { name, wanted: 1, ready, why };
 }
 
 function shown(some: Partial<ConditionsInput>, type: string): string {
@@ -80,6 +85,21 @@ describe('conditions of the controller', () => {
     ['stopped as wished is ready', { status: status({ phase: 'Stopped' }), reports: [] }, 'True Stopped'],
     ['F1: pods that do not report are not connected', { reports: [report('ingestor')] }, 'False NotReported'],
     ['F3: a broken sink gives its reason', { reports: [report('ingestor'), broken] }, 'False SinkAuthRejected'],
+    [
+      'F4: a stage without a ready pod beats reports that all is well',
+      { stages: [fact('ingestor-orders', 1), fact('sink-warehouse', 0)] },
+      'False WorkloadNotReady',
+    ],
+    [
+      'F4: a paused pipeline needs no ready pod',
+      { status: status({ phase: 'Paused' }), stages: [{ ...fact('sink-warehouse', 0), wanted: 0 }] },
+      'True Paused',
+    ],
+    [
+      'an operation in progress says more than that its pods are not ready',
+      { status: status({}, { Reconciling: ['True', 'Repairing'] }), stages: [fact('sink-warehouse', 0)] },
+      'False Repairing',
+    ],
     ['being deleted is not ready', { deleting: true }, 'False Deleting'],
     [
       'Temporal down is said where something waits for it',
@@ -107,14 +127,26 @@ describe('conditions of the controller', () => {
     assert.equal(shown({ reports: [report('ingestor'), report('sink'), old] }, 'SinkConnected'), 'True Connected');
   });
 
-  it('is urgent when a status or reason differs, not when only words do', () => {
+  it('F4: says of a crash-looping pod what it died of', () => {
+    const why = 'pod sink-warehouse-1 is in CrashLoopBackOff, restarted 3 times (exit code 1, no such table)';
+    const ready = claimsOf(input({ stages: [fact('sink-warehouse', 0, why)] })).find(({ type }) => type === 'Ready');
+    assert.match(ready?.message ?? '', /sink-warehouse has 0 of 1 pods ready: pod .* CrashLoopBackOff.*no such table/);
+  });
+
+  it('is urgent when a status, reason or number of ready pods differs, not when only words do', () => {
     const claims = claimsOf(input());
     const written = { ...status(), deadLetters: { records: 0 } };
-    assert.equal(urgencyOf(claims, 0, written), 'now');
+    const stages = [
+      { name: 'ingestor-orders', ready: 1 },
+      { name: 'sink-warehouse', ready: 1 },
+    ];
+    const said = { claims, deadLetters: 0, stages };
+    assert.equal(urgencyOf(said, written), 'now');
     const conditions = claims.map((claim) => ({ ...claim, observedGeneration: 1, lastTransitionTime: at }));
-    assert.equal(urgencyOf(claims, 0, { ...written, conditions }), 'none');
-    assert.equal(urgencyOf(claims, 3, { ...written, conditions }), 'later');
+    assert.equal(urgencyOf(said, { ...written, conditions }), 'none');
+    assert.equal(urgencyOf({ ...said, deadLetters: 3 }, { ...written, conditions }), 'later');
+    assert.equal(urgencyOf({ ...said, stages: stages.slice(1) }, { ...written, conditions }), 'now');
     const reworded = conditions.map((condition) => ({ ...condition, message: 'other words' }));
-    assert.equal(urgencyOf(claims, 0, { ...written, conditions: reworded }), 'later');
+    assert.equal(urgencyOf(said, { ...written, conditions: reworded }), 'later');
   });
 });

@@ -3,6 +3,7 @@ import type { KindName } from '../../../activities/kubernetes/objects.ts';
 import type { AppliedPipeline, ApplyPipelineInput } from '../../../crds/lifecycle.ts';
 import { finalizer, kind, labels, namespaceOf, pidOf } from '../../../crds/names.ts';
 import { entityWorkflowId, lifecycleTaskQueue } from '../../../crds/workflow-ids.ts';
+import type { PipelineState } from '../../../workflows/state.ts';
 import { eventually } from '../../support/eventually.ts';
 import { pipelineManifest, startControlPlane, statusOf, type ControlPlane } from './control-plane.ts';
 
@@ -41,6 +42,10 @@ describe('lifecycle on a real control plane', function () {
       assert.deepEqual([ready.status, ready.observedGeneration], ['True', status.generation]);
       return status;
     }, patient);
+  }
+
+  async function readyOf(name: string) {
+    return (await statusOf(plane.kube, name)).conditions?.find(({ type }) => type === 'Ready');
   }
 
   async function podsOf(uid: string, namespace: string): Promise<string[]> {
@@ -180,6 +185,65 @@ describe('lifecycle on a real control plane', function () {
       return now.runId !== runId && now.status.name === 'RUNNING';
     }, patient);
     await untilReady('ended', 'Running');
+  });
+
+  async function operationsOf(name: string, uid: string): Promise<string[]> {
+    const entity = plane.client.workflow.getHandle(entityWorkflowId('default', name, uid));
+    return (await entity.query<PipelineState>('state')).history.map(({ kind: each, because = '' }) =>
+      `${each} ${because}`.trim(),
+    );
+  }
+
+  it('brings a deleted Deployment back by a repair, and says so', async () => {
+    const { uid = '' } = (await apply('drift')).metadata;
+    await untilReady('drift', 'Running');
+    const namespace = namespaceOf(pidOf('drift', uid));
+    await plane.kube.delete('Deployment', 'sink-warehouse', namespace);
+    await eventually(async () => assert.notEqual((await readyOf('drift'))?.status, 'True'), patient);
+    await eventually(async () => {
+      assert.deepEqual(await operationsOf('drift', uid), [
+        'provision',
+        'repair The Deployment of sink-warehouse was deleted.',
+      ]);
+    }, patient);
+    const status = await untilReady('drift', 'Running');
+    assert.equal(status.stages?.find(({ name }) => name === 'sink-warehouse')?.ready, 1);
+  });
+
+  it('restores a Deployment that was scaled or edited by hand', async () => {
+    const { uid = '' } = (await apply('scaled')).metadata;
+    await untilReady('scaled', 'Running');
+    const namespace = namespaceOf(pidOf('scaled', uid));
+    const change = (spec: object) => plane.kube.patchMerge('Deployment', 'ingestor-numbers', namespace, { spec });
+    await change({ replicas: 0 });
+    await eventually(async () => {
+      const status = await statusOf(plane.kube, 'scaled');
+      assert.equal(status.stages?.find(({ name }) => name === 'ingestor-numbers')?.ready, 0);
+    }, patient);
+    await eventually(async () => {
+      const [, repair] = await operationsOf('scaled', uid);
+      assert.match(repair ?? '', /^repair Deployment .*ingestor-numbers was scaled from 1 to 0\.$/);
+    }, patient);
+    await untilReady('scaled', 'Running');
+    await change({ template: { spec: { terminationGracePeriodSeconds: 1 } } });
+    await eventually(async () => {
+      const deployment = await plane.kube.get('Deployment', 'ingestor-numbers', namespace);
+      assert.ok(JSON.stringify(deployment?.['spec']).includes('"terminationGracePeriodSeconds":30'));
+      assert.equal((await operationsOf('scaled', uid)).length, 3);
+    }, patient);
+    await untilReady('scaled', 'Running');
+  });
+
+  it('I12: pods that somebody started while the pipeline is paused are stopped again', async () => {
+    const { uid = '' } = (await apply('asleep')).metadata;
+    await untilReady('asleep', 'Running');
+    await apply('asleep', { desiredState: 'Paused' });
+    await untilReady('asleep', 'Paused');
+    const namespace = namespaceOf(pidOf('asleep', uid));
+    await plane.kube.patchMerge('Deployment', 'sink-warehouse', namespace, { spec: { replicas: 2 } });
+    await eventually(async () => assert.equal((await operationsOf('asleep', uid)).length, 3), patient);
+    await untilReady('asleep', 'Paused');
+    assert.deepEqual(await podsOf(uid, namespace), []);
   });
 
   it('lands on the same entity when a program starts applyPipeline and deletePipeline', async () => {

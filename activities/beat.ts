@@ -1,0 +1,27 @@
+/**
+ * A heartbeat for every activity, however short: when its worker is killed, Temporal gives the step to another one after
+ * the heartbeat time-out and not after the time that a slow answer may take. It brings cancellation, too.
+ */
+import { Context } from '@temporalio/activity';
+import type { Json } from '../crds/value.ts';
+
+const everyMs = 1_000;
+const told = new WeakMap<Context, Json>();
+
+/** Runs the body of the current activity with a beat. What `beatWith` told last is repeated. */
+export async function beating<R>(act: () => Promise<R>): Promise<R> {
+  const context = Context.current();
+  const timer = setInterval(() => context.heartbeat(told.get(context) ?? null), everyMs);
+  try {
+    return await act();
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+/** Tells how far the current activity is. */
+export function beatWith(progress: Json): void {
+  const context = Context.current();
+  told.set(context, progress);
+  context.heartbeat(progress);
+}

@@ -1,0 +1,32 @@
+/**
+ * How it is known that somebody else has changed a workload.
+ *
+ * A1  After every write of the lifecycle the workload carries the hash of its whole spec as the API server returned it,
+ *     defaults included: nothing has to be guessed about what the server makes of a manifest.
+ * A2  A crash between the two writes leaves the step undone, and it is done again.
+ * A3  A workload without the annotation was never finished by a step and counts as unchanged.
+ */
+import { hashOf } from '../../crds/json.ts';
+import { annotations } from '../../crds/names.ts';
+import type { Kube } from './kube.ts';
+import type { KubeObject } from './objects.ts';
+
+/** `written` is the answer to the write. What somebody changed after it must not be taken for ours, so it is not read again. */
+export async function noteApplied(kube: Kube, written: KubeObject): Promise<void> {
+  const { name, namespace } = written.metadata;
+  const hash = appliedHash(written);
+  if (written.metadata.annotations?.[annotations.appliedHash] === hash) return;
+  await kube.patchMerge('Deployment', name, namespace, {
+    metadata: { uid: written.metadata.uid, annotations: { [annotations.appliedHash]: hash } },
+  });
+}
+
+/** Whether the workload's spec is not as the lifecycle left it. */
+export function isChangedByOthers(workload: KubeObject): boolean {
+  const noted = workload.metadata.annotations?.[annotations.appliedHash];
+  return noted !== undefined && noted !== appliedHash(workload);
+}
+
+function appliedHash(workload: KubeObject): string {
+  return hashOf(workload['spec'] ?? null).slice(0, 16);
+}

@@ -1,0 +1,78 @@
+/** The Deployments of all pipelines as they were seen last: enough to know who is ready and who was changed. */
+import { z } from 'zod';
+import { isChangedByOthers } from '../../activities/kubernetes/applied.ts';
+import type { KubeObject } from '../../activities/kubernetes/objects.ts';
+import { labels } from '../../crds/names.ts';
+
+export interface Workload {
+  /** `pipeline-orders-abc123/sink-warehouse`. */
+  readonly name: string;
+  readonly namespace: string;
+  /** `namespace/name` of the pipeline. */
+  readonly pipeline: string;
+  readonly pipelineUid: string;
+  readonly stage: string;
+  readonly wanted: number;
+  readonly ready: number;
+  readonly isChangedByOthers: boolean;
+}
+
+const deploymentSchema = z.looseObject({
+  spec: z.looseObject({ replicas: z.number().default(1) }),
+  status: z.looseObject({ readyReplicas: z.number().default(0) }).default({ readyReplicas: 0 }),
+});
+
+export class Workloads {
+  readonly #byUid = new Map<string, Map<string, Workload>>();
+  #isSynced = false;
+
+  /** False: nothing may be concluded from what is not here. */
+  get isSynced(): boolean {
+    return this.#isSynced;
+  }
+
+  of(pipelineUid: string): readonly Workload[] {
+    return [...(this.#byUid.get(pipelineUid)?.values() ?? [])];
+  }
+
+  put(deployment: KubeObject): Workload | undefined {
+    const workload = workloadOf(deployment);
+    if (workload === undefined) return undefined;
+    const ofPipeline = this.#byUid.get(workload.pipelineUid) ?? new Map<string, Workload>();
+    this.#byUid.set(workload.pipelineUid, ofPipeline.set(workload.name, workload));
+    return workload;
+  }
+
+  remove(deployment: KubeObject): Workload | undefined {
+    const workload = workloadOf(deployment);
+    if (workload === undefined) return undefined;
+    const ofPipeline = this.#byUid.get(workload.pipelineUid);
+    ofPipeline?.delete(workload.name);
+    if (ofPipeline?.size === 0) this.#byUid.delete(workload.pipelineUid);
+    return workload;
+  }
+
+  replaceAll(deployments: readonly KubeObject[]): void {
+    this.#byUid.clear();
+    for (const deployment of deployments) this.put(deployment);
+    this.#isSynced = true;
+  }
+}
+
+function workloadOf(deployment: KubeObject): Workload | undefined {
+  const { name, namespace = '', labels: labelled = {} } = deployment.metadata;
+  const stage = labelled[labels.stage];
+  const pipelineUid = labelled[labels.pipelineUid];
+  const parsed = deploymentSchema.safeParse(deployment);
+  if (stage === undefined || pipelineUid === undefined || !parsed.success) return undefined;
+  return {
+    name: `${namespace}/${name}`,
+    namespace,
+    pipeline: `${labelled[labels.pipelineNamespace] ?? ''}/${labelled[labels.pipeline] ?? ''}`,
+    pipelineUid,
+    stage,
+    wanted: parsed.data.spec.replicas,
+    ready: parsed.data.status.readyReplicas,
+    isChangedByOthers: isChangedByOthers(deployment),
+  };
+}
