@@ -1,6 +1,6 @@
 /**
  * What a worker pod says about itself, on every change of state and every 10 s: a last-value stream in memory that the
- * controller folds into conditions. Not on the record path: a report that cannot be sent is dropped, the next one says
+ * controller folds into conditions; an empty message is a farewell. Not on the record path: a report that cannot be sent is dropped, the next one says
  * more.
  */
 import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
@@ -46,6 +46,7 @@ export type PodReport = z.infer<typeof podReportSchema>;
 export async function readPodReports(jsm: JetStreamManager, pid: string): Promise<PodReport[]> {
   const messages = await readLastOfEach(jsm, reportStream, reportSubject(pid, '*', '*'));
   return messages.flatMap((message) => {
+    if (isFarewell(message.data)) return [];
     const report = podReportSchema.safeParse(message.json());
     return report.success ? [report.data] : [];
   });
@@ -65,4 +66,17 @@ export async function publishPodReport(
     await ensureSharedStreams(streams.jsm);
     await streams.js.publish(subject, text);
   }
+}
+
+/** The last word of a pod that ends in order: its report counts no longer. A pod that is killed falls silent instead. */
+export async function withdrawPodReport(
+  { js }: { readonly js: JetStreamClient },
+  { pid, stage, pod }: Pick<PodReport, 'pid' | 'stage' | 'pod'>,
+): Promise<void> {
+  await js.publish(reportSubject(pid, stage, pod), new Uint8Array());
+}
+
+/** An empty message in a report's place. */
+export function isFarewell(data: Uint8Array): boolean {
+  return data.length === 0;
 }

@@ -4,7 +4,7 @@
  * Reports come by a plain subscription; the stream is read once a pipeline, for those that were sent before.
  */
 import type { Subscription } from '@nats-io/transport-node';
-import { podReportSchema, readPodReports, type PodReport } from '../../stream/pod-report.ts';
+import { isFarewell, podReportSchema, readPodReports, type PodReport } from '../../stream/pod-report.ts';
 import type { Streams } from '../../stream/connection.ts';
 
 /** A pod reports every 10 s: after three silences it counts as gone. */
@@ -28,6 +28,12 @@ export class Reports {
   follow({ nc }: Streams, onReport: (pid: string) => void): void {
     this.#subscription = nc.subscribe('mr-report.>', {
       callback: (_error, message) => {
+        const [, pid = '', , pod = ''] = message.subject.split('.');
+        if (isFarewell(message.data)) {
+          this.#byPipeline.get(pid)?.delete(pod);
+          onReport(pid);
+          return;
+        }
         const parsed = podReportSchema.safeParse(parseJson(message.string()));
         if (!parsed.success) return;
         this.#keep(parsed.data, this.#now());

@@ -1,9 +1,10 @@
 /**
  * Publishes the pod's report: soon after its state changed, and every 10 s. Changes that come together make one report.
+ * When the pod ends in order, its report is withdrawn.
  */
 import type { Logger } from 'pino';
 import type { Streams } from '../../stream/connection.ts';
-import { publishPodReport, type PodReport } from '../../stream/pod-report.ts';
+import { publishPodReport, withdrawPodReport, type PodReport } from '../../stream/pod-report.ts';
 
 const settleMs = 100;
 const everyMs = 10_000;
@@ -36,6 +37,9 @@ export class Reporter {
     this.#stopped = true;
     clearTimeout(this.#timer);
     await this.#sending;
+    await withdrawPodReport(this.#streams, this.#report()).catch((error: unknown) => {
+      this.#log.debug({ err: error }, 'report not withdrawn');
+    });
   }
 
   #plan(ms: number): void {
