@@ -93,6 +93,12 @@ export const errorTable = {
     'Temporal at {address} does not answer.',
     'Running pipelines go on moving records; changes wait until Temporal is back.',
   ),
+  MR_KUBECONFIG_MISSING: row(
+    'refuse',
+    500,
+    'A kubeconfig must say where Kubernetes is, but neither KUBECONFIG nor ~/.kube/config does.',
+    'Set KUBECONFIG or pass --kubeconfig; `millrace dev status` prints the path of the local one.',
+  ),
   MR_KUBERNETES_REFUSED: row(
     'refuse',
     422,

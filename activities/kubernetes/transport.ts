@@ -6,6 +6,7 @@
 import http, { type ClientRequest, type IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { KubeConfig } from '@kubernetes/client-node';
+import { mr } from '../../crds/errors.ts';
 import { networkError, parseAnswer } from './kube-error.ts';
 
 export interface KubeRequest {
@@ -31,12 +32,18 @@ export interface KubeTransport {
 }
 
 const requestTimeoutMs = 30_000;
+const libraryFallback = 'loaded-context';
 
 /** The kubeconfig of `KUBECONFIG`, `~/.kube/config` or the pod's service account, as kubectl finds it. */
 export function loadKubeConfig(path: string | undefined): KubeConfig {
   const config = new KubeConfig();
-  if (path === undefined) config.loadFromDefault();
-  else config.loadFromFile(path);
+  if (path !== undefined) {
+    config.loadFromFile(path);
+    return config;
+  }
+  config.loadFromDefault();
+  // Where nothing is configured the library falls back to plain HTTP on localhost, which no cluster serves today.
+  if (config.getCurrentContext() === libraryFallback) throw mr('MR_KUBECONFIG_MISSING', {});
   return config;
 }
 

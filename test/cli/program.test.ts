@@ -48,6 +48,12 @@ describe('the millrace command', () => {
     });
   }
 
+  it('says what is missing where no kubeconfig names a cluster', async () => {
+    const { code, stderr } = await millrace(['get'], { env: { KUBECONFIG: '', HOME: '/nonexistent' } });
+    assert.equal(code, 1);
+    assert.match(stderr, /MR_KUBECONFIG_MISSING.*Set KUBECONFIG/s);
+  });
+
   it('does not load the Kubernetes client for help or a usage error', async () => {
     for (const args of [['apply', '--help'], ['apply']]) {
       const { stderr } = await millrace(args, { env: { NODE_OPTIONS: `--import=data:text/javascript,${refuse}` } });
