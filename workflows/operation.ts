@@ -158,10 +158,7 @@ const reached: Readonly<Record<DesiredState, { readonly phase: Phase; readonly m
   Stopped: { phase: 'Stopped', message: 'What was read is written, and no pod runs.' },
 };
 
-export async function succeed(
-  input: OperationInput,
-  result: Pick<StatusPatch, 'stages' | 'revision'>,
-): Promise<void> {
+export async function succeed(input: OperationInput, result: Pick<StatusPatch, 'stages' | 'revision'>): Promise<void> {
   const { phase, message } = reached[input.desired];
   const { generation } = input;
   const { doneReason } = words[input.kind];

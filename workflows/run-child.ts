@@ -35,10 +35,11 @@ export async function runChild(state: PipelineState, operation: Operation): Prom
       args: [input],
       cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
       parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
-      staticSummary: `${kind} ${state.pipeline.namespace}/${state.pipeline.name} (g${generation})${because === undefined ? '' : `: ${because}`}`.slice(
-        0,
-        maxSummary,
-      ),
+      staticSummary:
+        `${kind} ${state.pipeline.namespace}/${state.pipeline.name} (g${generation})${because === undefined ? '' : `: ${because}`}`.slice(
+          0,
+          maxSummary,
+        ),
       memo: {
         pipeline: `${state.pipeline.namespace}/${state.pipeline.name}`,
         description: state.seen?.description ?? '',

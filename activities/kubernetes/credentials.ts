@@ -58,11 +58,7 @@ export async function credentialsVersion(
   return isSame && version !== undefined ? version : String(seq);
 }
 
-async function readOne(
-  kube: Kube,
-  namespace: string,
-  ref: CredentialRef,
-): Promise<{ value: string; version: string }> {
+async function readOne(kube: Kube, namespace: string, ref: CredentialRef): Promise<{ value: string; version: string }> {
   const kind = ref.kind === 'secret' ? 'Secret' : 'ConfigMap';
   const object = await kube.get(kind, ref.name, namespace);
   const missing = (problem: string) =>

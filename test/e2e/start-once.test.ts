@@ -16,7 +16,13 @@ describe('npm start -- --once', function () {
   after(() => rm(directory, { recursive: true, force: true }));
 
   it('starts the stack, sees the rows of the first pipeline, takes all down, exits 0, and leaves no process', async () => {
-    const { code, output } = await run(['scripts/bootstrap.mjs', 'scripts/start.ts', '--once', '--data-dir', directory]);
+    const { code, output } = await run([
+      'scripts/bootstrap.mjs',
+      'scripts/start.ts',
+      '--once',
+      '--data-dir',
+      directory,
+    ]);
     assert.equal(code, 0, output);
     assert.deepEqual(await processesNaming(directory), [], 'no process of the stack or its pods is left');
   });

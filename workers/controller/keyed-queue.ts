@@ -32,7 +32,14 @@ export class KeyedQueue {
   #closed = false;
 
   constructor(options: KeyedQueueOptions) {
-    this.#options = { concurrency: 8, minRetryMs: 1_000, maxRetryMs: 300_000, random: Math.random, now: Date.now, ...options };
+    this.#options = {
+      concurrency: 8,
+      minRetryMs: 1_000,
+      maxRetryMs: 300_000,
+      random: Math.random,
+      now: Date.now,
+      ...options,
+    };
   }
 
   get depth(): number {

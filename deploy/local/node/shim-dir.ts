@@ -7,7 +7,11 @@ import { writeFileAtomic } from './atomic-file.ts';
 export async function writeShimDir(dir: string): Promise<void> {
   await mkdir(dir, { recursive: true });
   const file = join(dir, 'millrace');
-  await writeFileAtomic(file, `#!/bin/sh\nexec ${quoted(process.execPath)} ${quoted(program('cli/millrace'))} "$@"\n`, 0o755);
+  await writeFileAtomic(
+    file,
+    `#!/bin/sh\nexec ${quoted(process.execPath)} ${quoted(program('cli/millrace'))} "$@"\n`,
+    0o755,
+  );
   await chmod(file, 0o755);
 }
 
