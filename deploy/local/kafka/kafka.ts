@@ -37,6 +37,8 @@ export interface KafkaOptions {
   readonly maxHeapMb?: number;
   readonly logFile?: string;
   readonly progress?: (message: string) => void;
+  /** Called with the pid as soon as the process exists, before it is ready. */
+  readonly onSpawn?: (pid: number) => void;
 }
 
 export interface Kafka {
@@ -154,6 +156,7 @@ function startBroker(options: KafkaOptions, jars: string, config: string, logFil
       config,
     ],
     logFile,
+    ...(options.onSpawn === undefined ? {} : { onSpawn: options.onSpawn }),
     ready: () => answersApiVersions(options.port),
     readyTimeoutMs: 90_000,
     graceMs: 20_000,

@@ -31,6 +31,8 @@ export interface PostgresOptions {
   /** More settings of the server, by name: `{ wal_level: 'logical' }`. */
   readonly settings?: Readonly<Record<string, string>>;
   readonly logFile?: string;
+  /** Called with the pid as soon as the process exists, before it is ready. */
+  readonly onSpawn?: (pid: number) => void;
 }
 
 export interface Postgres {
@@ -121,6 +123,7 @@ async function startServer(
     name: 'PostgreSQL',
     ...(await unprivileged(program, ['-D', data, ...flags], [program, data])),
     logFile,
+    ...(options.onSpawn === undefined ? {} : { onSpawn: options.onSpawn }),
     ready: () => answers(url),
   });
 }

@@ -120,6 +120,8 @@ export const partDefinitions = {
           program('deploy/local/clickhouse/main'),
           ...['--dir', layout.of('clickhouse'), '--port', String(ports.clickhouse)],
         ],
+        // Each query that runs holds a thread of the pool; file access needs some too.
+        env: { UV_THREADPOOL_SIZE: '16' },
         logFile,
         onSpawn,
         graceMs: 15_000,
@@ -134,7 +136,7 @@ export const partDefinitions = {
     optional: true,
     address: ({ ports }) => `127.0.0.1:${ports.kafka}`,
     graceMs: 30_000,
-    async launch({ layout, ports, say, publish }, _onSpawn, logFile) {
+    async launch({ layout, ports, say, publish }, onSpawn, logFile) {
       const kafka = await startKafka({
         dir: layout.of('kafka'),
         port: ports.kafka,
@@ -142,6 +144,7 @@ export const partDefinitions = {
         autoCreateTopics: true,
         logFile,
         progress: say,
+        onSpawn,
       });
       publish({ kafka: kafka.brokers.join(',') });
       return asPartProcess(kafka);
@@ -153,8 +156,8 @@ export const partDefinitions = {
     binaries: [],
     optional: true,
     address: ({ ports }) => `127.0.0.1:${ports.postgres}`,
-    async launch({ layout, ports, publish }, _onSpawn, logFile) {
-      const postgres = await startPostgres({ dir: layout.of('postgres'), port: ports.postgres, logFile });
+    async launch({ layout, ports, publish }, onSpawn, logFile) {
+      const postgres = await startPostgres({ dir: layout.of('postgres'), port: ports.postgres, logFile, onSpawn });
       publish({ postgres: postgres.url });
       return asPartProcess(postgres);
     },
