@@ -135,6 +135,7 @@ class RunningStack implements Stack {
     const ended = await cleanUp(layout.dir);
     if (ended.length > 0) progress.say(`ended what a crashed stack had left running: ${ended.join(', ')}`);
     const names = selected(options);
+    for (const name of names) definitionOf(name).requires?.();
     await resolveBinaries([...new Set(names.flatMap((name) => definitionOf(name).binaries))], { progress });
     const ports = await planPorts({
       asked: options.ports ?? {},

@@ -43,6 +43,8 @@ interface PartDefinition {
   readonly needs: readonly string[];
   readonly ports: readonly PortName[];
   readonly binaries: readonly BinaryName[];
+  /** Throws what to install, before anything is made or started. */
+  readonly requires?: () => void;
   /** Only with `--with`. */
   readonly optional?: true;
   readonly address: (context: PartContext) => string;
@@ -111,9 +113,9 @@ export const partDefinitions = {
     ports: ['clickhouse'],
     binaries: [],
     address: ({ endpoints }) => endpoints.clickhouseUrl,
-    async launch({ layout, ports, endpoints }, onSpawn, logFile) {
-      requireEngine();
-      return startProcess({
+    requires: requireEngine,
+    launch: ({ layout, ports, endpoints }, onSpawn, logFile) =>
+      startProcess({
         name: 'clickhouse',
         command: nodeCommand(),
         args: [
@@ -126,8 +128,7 @@ export const partDefinitions = {
         onSpawn,
         graceMs: 15_000,
         ready: () => answersOk(`${endpoints.clickhouseUrl}/ping`),
-      });
-    },
+      }),
   },
   kafka: {
     needs: [],
