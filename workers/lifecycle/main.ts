@@ -57,8 +57,13 @@ export async function runLifecycle(env: NodeJS.ProcessEnv): Promise<number> {
   }
 }
 
-/** Resolves when `signal` is aborted and the worker has stopped. */
-export async function serveLifecycle(config: LifecycleConfig, log: Logger, signal: AbortSignal): Promise<void> {
+/** Resolves when `signal` is aborted and the worker has stopped. `around`: runs around every activity, outermost first. */
+export async function serveLifecycle(
+  config: LifecycleConfig,
+  log: Logger,
+  signal: AbortSignal,
+  around: readonly ActivityInterceptorsFactory[] = [],
+): Promise<void> {
   const metrics = installRuntime(log);
   const status = { waitingFor: 'Temporal' as string | undefined };
   const health =
@@ -76,7 +81,7 @@ export async function serveLifecycle(config: LifecycleConfig, log: Logger, signa
   const streams = keepStreams(config, log);
   try {
     await prepareTemporal(config, log, signal);
-    const worker = await createWorker(config, log, signal, kube, streams.current);
+    const worker = await createWorker(config, log, signal, kube, streams.current, around);
     status.waitingFor = undefined;
     log.info({ taskQueue, temporal: config.temporal.address }, 'the lifecycle worker is ready');
     await worker.runUntil(aborted(signal));
@@ -108,6 +113,7 @@ async function createWorker(
   signal: AbortSignal,
   kube: Kube,
   streams: () => Streams,
+  around: readonly ActivityInterceptorsFactory[],
 ): Promise<Worker> {
   const { address, namespace, uiUrl } = config.temporal;
   const connection = await untilUp({ part: `Temporal at ${address}`, log, signal }, () =>
@@ -135,7 +141,7 @@ async function createWorker(
             : (id, runId) => `${uiUrl}/namespaces/${namespace}/workflows/${encodeURIComponent(id)}/${runId}`,
       }),
     },
-    interceptors: { activity: [beat] },
+    interceptors: { activity: [...around, beat] },
     maxCachedWorkflows: cachedWorkflows,
     maxConcurrentActivityTaskExecutions: activitySlots,
     maxConcurrentWorkflowTaskExecutions: workflowTaskSlots,

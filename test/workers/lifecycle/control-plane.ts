@@ -12,7 +12,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { connectKube, type Kube } from '../../../activities/kubernetes/kube.ts';
 import { pathOf, type KubeObject, type Manifest } from '../../../activities/kubernetes/objects.ts';
-import { apiVersion, kind } from '../../../crds/names.ts';
+import { apiVersion, kind, pidOf } from '../../../crds/names.ts';
 import type { PipelineInput } from '../../../crds/pipeline.ts';
 import { statusSchema, type PipelineStatus } from '../../../crds/status.ts';
 import { startKubernetes } from '../../../deploy/local/parts/kubernetes.ts';
@@ -26,48 +26,60 @@ import { parseLifecycleConfig } from '../../../workers/lifecycle/config.ts';
 import { serveLifecycle } from '../../../workers/lifecycle/main.ts';
 import { eventually } from '../../support/eventually.ts';
 
+/** What a test may take away for a while, and give back. */
+export interface Part {
+  stop(): Promise<void>;
+  start(): Promise<void>;
+}
+
 export interface ControlPlane {
   readonly kube: Kube;
   readonly client: Client;
   readonly streams: Streams;
   readonly pods: PodFaker;
+  readonly controller: Part;
+  readonly lifecycle: Part;
+  readonly temporal: Part;
+  readonly nats: Part;
+  /** For another process of the control plane. */
+  readonly env: Readonly<Record<string, string>>;
+  /** A directory that ends with the control plane. */
+  readonly dir: string;
   stop(): Promise<void>;
 }
 
 export async function startControlPlane(): Promise<ControlPlane> {
   const dir = await mkdtemp(join(tmpdir(), 'millrace-cycle-'));
-  const [kubernetes, temporal, nats] = await Promise.all([
-    startKubernetes({ dir: join(dir, 'kubernetes'), unsafeNoFsync: true, scheduler: false }),
-    startTemporal({ dir: join(dir, 'temporal'), port: await freePort(), uiPort: await freePort() }),
-    startNats({ dir: join(dir, 'nats'), port: await freePort(), monitorPort: await freePort() }),
-  ]);
+  const temporalAt = { dir: join(dir, 'temporal'), port: await freePort(), uiPort: await freePort() };
+  const natsAt = { dir: join(dir, 'nats'), port: await freePort(), monitorPort: await freePort() };
+  const kubernetes = await startKubernetes({ dir: join(dir, 'kubernetes'), unsafeNoFsync: true, scheduler: false });
+  const temporal = part(() => startTemporal(temporalAt));
+  const nats = part(() => startNats(natsAt));
+  await Promise.all([temporal.start(), nats.start()]);
   const kube = connectKube(kubernetes.kubeconfigPath);
   await installCrd(kube);
-  const streams = await connectStreams({ url: nats.url, name: 'test' });
-  const connection = await Connection.connect({ address: temporal.address });
+  const natsUrl = `nats://127.0.0.1:${natsAt.port}`;
+  const address = `127.0.0.1:${temporalAt.port}`;
+  const streams = await connectStreams({ url: natsUrl, name: 'test' });
+  const connection = await Connection.connect({ address });
   const env = {
     KUBECONFIG: kubernetes.kubeconfigPath,
-    MILLRACE_NATS_URL: nats.url,
-    MILLRACE_TEMPORAL_ADDRESS: temporal.address,
-    MILLRACE_TEMPORAL_UI_URL: temporal.uiUrl,
+    MILLRACE_NATS_URL: natsUrl,
+    MILLRACE_TEMPORAL_ADDRESS: address,
+    MILLRACE_TEMPORAL_UI_URL: `http://127.0.0.1:${temporalAt.uiPort}`,
     MILLRACE_SWEEP_SECONDS: '2',
   };
   const log = pino({ level: process.env['MILLRACE_TEST_LOG'] ?? 'silent' });
-  const stopped = new AbortController();
   const pods = new PodFaker(kube, streams);
-  const running = Promise.all([
-    serveController(parseControllerConfig(env), log, stopped.signal),
-    serveLifecycle(parseLifecycleConfig(env), log, stopped.signal),
-    pods.run(stopped.signal),
-  ]);
+  const controller = inProcess((signal) => serveController(parseControllerConfig(env), log, signal));
+  const lifecycle = inProcess((signal) => serveLifecycle(parseLifecycleConfig(env), log, signal));
+  const faker = inProcess((signal) => pods.run(signal));
+  await Promise.all([controller.start(), lifecycle.start(), faker.start()]);
   return {
-    kube,
-    streams,
-    pods,
+    ...{ kube, streams, pods, controller, lifecycle, temporal, nats, env, dir },
     client: new Client({ connection }),
     async stop() {
-      stopped.abort();
-      await running;
+      await Promise.all([controller.stop(), lifecycle.stop(), faker.stop()]);
       await connection.close();
       await streams.nc.close();
       kube.close();
@@ -75,6 +87,34 @@ export async function startControlPlane(): Promise<ControlPlane> {
       await rm(dir, { recursive: true, force: true });
     },
   };
+}
+
+function part(start: () => Promise<{ stop(): Promise<void> }>): Part {
+  let running: { stop(): Promise<void> } | undefined;
+  return {
+    async start() {
+      running ??= await start();
+    },
+    async stop() {
+      await running?.stop();
+      running = undefined;
+    },
+  };
+}
+
+function inProcess(serve: (signal: AbortSignal) => Promise<void>): Part {
+  return part(() => {
+    const stopped = new AbortController();
+    const ended = serve(stopped.signal);
+    return Promise.resolve({
+      stop: () => {
+        stopped.abort();
+        return ended.catch((error: unknown) => {
+          if (!stopped.signal.aborted) throw error;
+        });
+      },
+    });
+  });
 }
 
 async function installCrd(kube: Kube): Promise<void> {
@@ -131,7 +171,7 @@ export class PodFaker {
         .catch(() => undefined);
     }
     const stage = labels['millrace.io/stage'] ?? '';
-    const pid = (namespace ?? '').replace(/^pipeline-/, '');
+    const pid = pidOf(labels['millrace.io/pipeline'] ?? '', labels['millrace.io/pipeline-uid'] ?? '');
     const report = {
       ...{
         pid,

@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import { namespaceOf, pidOf } from '../../../crds/names.ts';
+import { eventually } from '../../support/eventually.ts';
+import { startControlPlane, statusOf, type ControlPlane } from './control-plane.ts';
+import { patient, Person } from './person.ts';
+
+describe('what others change, on a real control plane', function () {
+  this.timeout(180_000);
+  let plane: ControlPlane;
+  let person: Person;
+  before(async () => {
+    plane = await startControlPlane();
+    person = new Person(plane);
+    await person.putSecret('ch', { password: 'first' });
+  });
+  after(() => plane.stop());
+
+  it('brings a deleted Deployment back by a repair, and says so', async () => {
+    const { uid = '' } = (await person.apply('drift')).metadata;
+    await person.untilReady('drift', 'Running');
+    const namespace = namespaceOf(pidOf('drift', uid));
+    await plane.kube.delete('Deployment', 'sink-warehouse', namespace);
+    await eventually(async () => assert.notEqual((await person.readyOf('drift'))?.status, 'True'), patient);
+    const repair = 'repair The Deployment of sink-warehouse was deleted.';
+    await person.untilOperations('drift', uid, ['provision', repair]);
+    const status = await person.untilReady('drift', 'Running');
+    assert.equal(status.stages?.find(({ name }) => name === 'sink-warehouse')?.ready, 1);
+  });
+
+  it('restores a Deployment that was scaled or edited by hand', async () => {
+    const { uid = '' } = (await person.apply('scaled')).metadata;
+    await person.untilReady('scaled', 'Running');
+    const namespace = namespaceOf(pidOf('scaled', uid));
+    const change = (spec: object) => plane.kube.patchMerge('Deployment', 'ingestor-numbers', namespace, { spec });
+    await change({ replicas: 0 });
+    await eventually(async () => {
+      const status = await statusOf(plane.kube, 'scaled');
+      assert.equal(status.stages?.find(({ name }) => name === 'ingestor-numbers')?.ready, 0);
+    }, patient);
+    await eventually(async () => {
+      const [, repair] = await person.operationsOf('scaled', uid);
+      assert.match(repair ?? '', /^repair Deployment .*ingestor-numbers was scaled from 1 to 0\.$/);
+    }, patient);
+    await person.untilReady('scaled', 'Running');
+    await change({ template: { spec: { terminationGracePeriodSeconds: 1 } } });
+    await eventually(async () => {
+      const deployment = await plane.kube.get('Deployment', 'ingestor-numbers', namespace);
+      assert.ok(JSON.stringify(deployment?.['spec']).includes('"terminationGracePeriodSeconds":30'));
+      assert.equal((await person.operationsOf('scaled', uid)).length, 3);
+    }, patient);
+    await person.untilReady('scaled', 'Running');
+  });
+
+  it('I12: pods that somebody started while the pipeline is paused are stopped again', async () => {
+    const { uid = '' } = (await person.apply('asleep')).metadata;
+    await person.untilReady('asleep', 'Running');
+    await person.apply('asleep', { desiredState: 'Paused' });
+    await person.untilReady('asleep', 'Paused');
+    const namespace = namespaceOf(pidOf('asleep', uid));
+    await plane.kube.patchMerge('Deployment', 'sink-warehouse', namespace, { spec: { replicas: 2 } });
+    await eventually(async () => assert.equal((await person.operationsOf('asleep', uid)).length, 3), patient);
+    await person.untilReady('asleep', 'Paused');
+    assert.deepEqual(await person.podsOf(uid, namespace), []);
+  });
+
+  it('K2: a Secret that changed while the controller was down is copied when it is back, once', async () => {
+    const { uid = '' } = (await person.apply('rotated')).metadata;
+    await person.untilReady('rotated', 'Running');
+    const namespace = namespaceOf(pidOf('rotated', uid));
+    await plane.controller.stop();
+    await person.putSecret('ch', { password: 'second' });
+    await plane.controller.start();
+    await eventually(async () => {
+      const secret = await plane.kube.get('Secret', 'credentials', namespace);
+      assert.deepEqual(secret?.['data'], { 'secret.ch.password': Buffer.from('second').toString('base64') });
+    }, patient);
+    await person.untilReady('rotated', 'Running');
+    await person.apply('rotated', { desiredState: 'Paused' });
+    await person.untilReady('rotated', 'Paused');
+    await person.untilOperations('rotated', uid, ['provision', 'reconfigure', 'pause']);
+  });
+
+  it('D3: a Secret that changes while the pipeline is paused waits for the resume', async () => {
+    const { uid = '' } = (await person.apply('paused')).metadata;
+    await person.untilReady('paused', 'Running');
+    await person.apply('paused', { desiredState: 'Paused' });
+    await person.untilReady('paused', 'Paused');
+    await person.putSecret('ch', { password: 'third' });
+    await person.apply('paused');
+    await person.untilReady('paused', 'Running');
+    await person.apply('paused', { desiredState: 'Paused' });
+    await person.untilReady('paused', 'Paused');
+    await person.untilOperations('paused', uid, ['provision', 'pause', 'resume', 'pause']);
+  });
+});
