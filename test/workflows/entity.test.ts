@@ -203,6 +203,48 @@ describe('entity workflow', function () {
     await run.untilReached('Running');
   });
 
+  it('retryNow: a request that is sent again after the entity continued as new is still one request', async () => {
+    run.world.failWith('ensureNamespace', 'MR_KUBERNETES_REFUSED', true);
+    await run.signal();
+    const failed = () => run.until(({ failure, running }) => failure !== null && running === null);
+    await failed();
+    await run.handle.executeUpdate('retryNow', { args: [{ requestId: 'r1' }] });
+    await run.until(({ history }) => history.length === 2);
+    await failed();
+    const { runId } = await run.handle.describe();
+    await run.handle.signal('forceContinueAsNew');
+    await eventually(async () => (await run.handle.describe()).runId !== runId);
+    await run.handle.executeUpdate('retryNow', { args: [{ requestId: 'r1' }] });
+    assert.equal((await run.state()).history.length, 2);
+    await run.handle.executeUpdate('retryNow', { args: [{ requestId: 'r2' }] });
+    await run.until(({ history }) => history.length === 3);
+  });
+
+  it('N6: repairs what others changed, with the reason in lists and events', async () => {
+    await run.provision();
+    await run.handle.signal('driftDetected', { what: 'The Deployment of sink-warehouse was deleted.' });
+    await run.until(({ history }) => history.length === 2);
+    assert.deepEqual(await run.operations(), ['provision done', 'repair done']);
+    const child = await run.temporal.client.workflow.getHandle(`${run.id}/op/2-repair-g1`).describe();
+    assert.equal(await child.staticSummary(), 'repair shop/orders (g1): The Deployment of sink-warehouse was deleted.');
+    const begun = run.world.statuses.findLast(({ event }) => event?.reason === 'Repairing');
+    assert.equal(begun?.patch.phase, 'Repairing');
+    assert.match(begun.event?.note ?? '', /sink-warehouse was deleted/);
+  });
+
+  it('N6: the repair of a paused pipeline stops what was started, and applies nothing', async () => {
+    await run.provision();
+    run.world.edit({ desiredState: 'Paused' });
+    await run.signal();
+    await run.untilReached('Paused');
+    run.world.steps.length = 0;
+    run.world.stages.set('sink-warehouse', 2);
+    await run.handle.signal('driftDetected', { what: 'Deployment sink-warehouse was scaled to 2.' });
+    await run.until(({ history }) => history.length === 3);
+    assert.deepEqual([...run.world.stages.values()], [0, 0]);
+    assert.ok(!run.world.steps.some((step) => step.startsWith('apply')));
+  });
+
   it('retryNow is refused when nothing has failed', async () => {
     await run.provision();
     await assert.rejects(

@@ -6,9 +6,12 @@ import { mustPreempt, planNext, type Intent } from '../../workflows/planner.ts';
 import {
   begin,
   finish,
+  migrate,
   newState,
+  noteDrift,
   preempt,
   refuse,
+  request,
   see,
   want,
   wantAgain,
@@ -40,6 +43,11 @@ describe('planner: what happens next', () => {
     ['tears down without having read the resource', deleted(newState(pipeline)), 'teardown'],
     ['ends when gone', { ...newState(pipeline), actual: { is: 'gone' } }, 'end'],
     ['converges again when asked', wantAgain(seen({ is: 'Running', generation: 1 }, 'Running', 1)), 'reconfigure'],
+    ['N6: repairs what others changed', drifted(seen({ is: 'Running', generation: 1 }, 'Running', 1)), 'repair'],
+    ['N6: repairs a pipeline that stands still', drifted(seen({ is: 'Paused', generation: 1 }, 'Paused', 1)), 'repair'],
+    ['N6: an edit repairs, too', drifted(seen({ is: 'Running', generation: 1 }, 'Running', 2)), 'reconfigure'],
+    ['N6: a pause comes first', drifted(seen({ is: 'Running', generation: 1 }, 'Paused', 2)), 'pause'],
+    ['N6: what is deleted is not repaired', drifted(deleted(seen({ is: 'Running', generation: 1 }, 'Running', 1))), 'teardown'],
     ['rests after a refused spec', refuse(newState(pipeline), failure('read', 1)), 'rest'],
     ['looks again at a refused spec when asked', wantAgain(refuse(newState(pipeline), failure('read', 1))), 'look'],
   ];
@@ -60,6 +68,33 @@ describe('planner: what happens next', () => {
       'provision',
     );
     assert.equal(described(deleted(failed)), 'teardown');
+  });
+
+  it('N6: a repair answers what was known when it began, and says what it was', () => {
+    const state = drifted(seen({ is: 'Running', generation: 1 }, 'Running', 1));
+    const next = planNext(state);
+    assert.ok(next.do === 'start');
+    assert.equal(next.operation.because, 'sink was deleted');
+    const repaired = finish(begin(state, next.operation, at), { is: 'done', generation: 1 }, at);
+    assert.equal(described(repaired), 'rest');
+    const meanwhile = noteDrift(begin(state, next.operation, at), 'again');
+    assert.equal(described(meanwhile), 'rest');
+    assert.equal(described(finish(meanwhile, { is: 'done', generation: 1 }, at)), 'repair');
+  });
+
+  it('a state of an earlier build, without drift and requests, is taken over', () => {
+    const { requests: _, wanted, ...rest } = seen({ is: 'Running', generation: 1 }, 'Running', 1);
+    const { drift: __, ...earlier } = wanted;
+    assert.equal(described(migrate({ ...rest, wanted: earlier })), 'rest');
+  });
+
+  it('remembers the last twenty requests, and each counts once', () => {
+    let state = newState(pipeline);
+    for (let i = 0; i < 30; i += 1) state = request(state, `r${i}`);
+    assert.equal(state.requests.length, 20);
+    const calm = { ...state, wanted: { ...state.wanted, again: false } };
+    assert.equal(request(calm, 'r29').wanted.again, false);
+    assert.equal(request(calm, 'r30').wanted.again, true);
   });
 
   it('N4: a failed teardown waits for a person', () => {
@@ -93,7 +128,7 @@ describe('planner: what happens next', () => {
 });
 
 describe('planner: preemption', () => {
-  const kinds: OperationKind[] = ['provision', 'reconfigure', 'resume', 'pause', 'stop', 'teardown'];
+  const kinds: OperationKind[] = ['provision', 'reconfigure', 'repair', 'resume', 'pause', 'stop', 'teardown'];
   const intents: Intent[] = ['delete', 'Paused', 'Stopped', 'Running'];
   it('N3: nothing preempts teardown', () => {
     for (const intent of intents) assert.equal(mustPreempt('teardown', intent), false);
@@ -103,7 +138,7 @@ describe('planner: preemption', () => {
   });
   it('N3: pause preempts everything but teardown and itself', () => {
     const preempted = kinds.filter((kind) => mustPreempt(kind, 'Paused'));
-    assert.deepEqual(preempted, ['provision', 'reconfigure', 'resume', 'stop']);
+    assert.deepEqual(preempted, ['provision', 'reconfigure', 'repair', 'resume', 'stop']);
   });
 });
 
@@ -112,6 +147,7 @@ describe('planner: properties', () => {
     | { do: 'edit'; desired: DesiredState }
     | { do: 'delete' }
     | { do: 'again' }
+    | { do: 'drift' }
     | { do: 'repeat' }
     | { do: 'end'; outcome: 'done' | 'failed' };
   const event: fc.Arbitrary<Event> = fc.oneof(
@@ -121,6 +157,7 @@ describe('planner: properties', () => {
     }),
     fc.constant<Event>({ do: 'delete' }),
     fc.constant<Event>({ do: 'again' }),
+    fc.constant<Event>({ do: 'drift' }),
     fc.constant<Event>({ do: 'repeat' }),
     fc.record({ do: fc.constant('end' as const), outcome: fc.constantFrom('done' as const, 'failed' as const) }),
   );
@@ -165,6 +202,7 @@ describe('planner: properties', () => {
       if (event.do === 'delete' && !resource.deleting) {
         this.resource = { ...resource, generation: resource.generation + 1, deleting: true };
       }
+      if (event.do === 'drift') this.state = noteDrift(this.state, 'sink was deleted');
       if (event.do === 'again') this.state = wantAgain(this.state);
       if (event.do === 'end' && this.state.running !== null) this.end(event.outcome);
       const { generation, deleting } = this.resource;
@@ -211,6 +249,10 @@ function seen(actual: Actual, desiredState: DesiredState, generation: number): P
     ...see(want(newState(pipeline), { generation, deleting: false }), spec({ generation, desiredState })),
     actual,
   };
+}
+
+function drifted(state: PipelineState): PipelineState {
+  return noteDrift(state, 'sink was deleted');
 }
 
 function deleted(state: PipelineState): PipelineState {

@@ -212,7 +212,11 @@ function installRuntime(log: Logger): SdkMetrics {
       else log.warn(fields, message);
     }),
     shutdownSignals: [],
-    telemetryOptions: { metrics: { buffer } },
+    telemetryOptions: {
+      metrics: { buffer },
+      // While Temporal is away its client tells of every attempt of every poller; readiness and the controller say it once.
+      logging: { forward: {}, filter: 'error,temporalio_sdk_core=warn' },
+    },
   });
   return (installed = new SdkMetrics(buffer));
 }

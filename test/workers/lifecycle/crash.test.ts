@@ -59,7 +59,7 @@ describe('a lifecycle worker that dies, on a real control plane', function () {
   });
 
   it('a worker that is killed between an effect and its answer is replaced, and the next one goes on', async () => {
-    const at = ['copyCredentials', 'applyStage', 'waitStage', 'writeStatus', 'deleteNamespace', 'removeFinalizer'];
+    const at = ['copyCredentials', 'waitStage', 'deleteNamespace', 'removeFinalizer'];
     const deaths = join(plane.dir, 'deaths');
     await writeFile(deaths, '');
     const stop = new AbortController();

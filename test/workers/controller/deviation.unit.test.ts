@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import type { PipelineStatus } from '../../../crds/status.ts';
+import { deviationOf, type Observed } from '../../../workers/controller/deviation.ts';
+import { Deviations } from '../../../workers/controller/deviations.ts';
+import type { Workload } from '../../../workers/controller/workloads.ts';
+
+function workload(some: Partial<Workload> = {}): Workload {
+  return {
+    ...{ name: 'ns/sink-warehouse', namespace: 'ns', pipeline: 'shop/orders', pipelineUid: 'u', stage: 'sink-warehouse' },
+    ...{ wanted: 1, ready: 1, isChangedByOthers: false },
+    ...some,
+  };
+}
+
+function observed(status: Partial<PipelineStatus> = {}, some: Partial<Observed> = {}): Observed {
+  const stages = [{ name: 'sink-warehouse', replicas: 1, ready: 1 }];
+  return {
+    ...{ generation: 1, deleting: false, stale: [], workloads: [workload()] },
+    status: { observedGeneration: 1, phase: 'Running', stages, ...status },
+    ...some,
+  };
+}
+
+const busy = { operation: { id: 'x', type: 'provision', step: 'begin', startedAt: '2026-01-01T00:00:00Z' } };
+const gone = { workloads: [] };
+const changed = { workloads: [workload({ isChangedByOthers: true })] };
+
+describe('deviation: how the cluster differs from what was left', () => {
+  const rows: [title: string, Observed, expected: string | undefined][] = [
+    ['nothing differs', observed(), undefined],
+    ['D2: a workload is gone', observed({}, gone), 'drift The Deployment of sink-warehouse was deleted.'],
+    ['D2: a workload was changed', observed({}, changed), 'drift Deployment ns/sink-warehouse was changed.'],
+    [
+      'D2: a workload was scaled',
+      observed({}, { workloads: [workload({ isChangedByOthers: true, wanted: 0 })] }),
+      'drift Deployment ns/sink-warehouse was scaled from 1 to 0.',
+    ],
+    ['D1: not while an operation runs', observed(busy, gone), undefined],
+    ['D1: not while a newer generation waits', observed({}, { ...gone, generation: 2 }), undefined],
+    ['D1: not while it is deleted', observed({}, { ...gone, deleting: true }), undefined],
+    ['D1: not after a failure', observed({ phase: 'Failed' }, gone), undefined],
+    ['D2: a paused pipeline needs no workload', observed({ phase: 'Paused' }, gone), undefined],
+    [
+      'D2: a paused pipeline has no pods',
+      observed({ phase: 'Paused' }, { workloads: [workload({ wanted: 2 })] }),
+      'drift Deployment ns/sink-warehouse was scaled to 2.',
+    ],
+    ['D3: credentials changed', observed({}, { stale: ['Secret/ch'] }), 'credentials Secret/ch'],
+    ['D3: not while it is paused', observed({ phase: 'Paused' }, { ...gone, stale: ['Secret/ch'] }), undefined],
+  ];
+  for (const [title, input, expected] of rows) {
+    it(title, () => {
+      const deviation = deviationOf(input);
+      assert.equal(deviation === undefined ? undefined : `${deviation.is} ${deviation.what}`, expected);
+    });
+  }
+});
+
+describe('deviations: when one is told', () => {
+  const drift = { is: 'drift', what: 'gone' } as const;
+
+  function told() {
+    const clock = { now: 0 };
+    const deviations = new Deviations(() => clock.now);
+    return (at: number, deviation: typeof drift | undefined, opSeq: number) => {
+      clock.now = at;
+      return deviations.isDue('u', deviation, opSeq);
+    };
+  }
+
+  it('P1: only one that has lasted two seconds', () => {
+    const isDue = told();
+    assert.deepEqual([isDue(0, drift, 1), isDue(1_999, drift, 1), isDue(2_000, drift, 1)], [false, false, true]);
+  });
+
+  it('P1: one that ends in between begins anew', () => {
+    const isDue = told();
+    isDue(0, drift, 1);
+    isDue(1_000, undefined, 1);
+    assert.equal(isDue(2_000, drift, 1), false);
+  });
+
+  it('P2: once, and again when an operation has not ended it', () => {
+    const isDue = told();
+    isDue(0, drift, 1);
+    assert.equal(isDue(2_000, drift, 1), true);
+    assert.equal(isDue(100_000, drift, 1), false);
+    isDue(100_000, drift, 2);
+    assert.equal(isDue(104_000, drift, 2), true);
+  });
+
+  it('P3: one that comes back again and again is borne longer each time, and patience returns with calm', () => {
+    const isDue = told();
+    const waits: number[] = [];
+    let now = 0;
+    for (let opSeq = 1; opSeq <= 5; opSeq += 1) {
+      const since = now;
+      while (!isDue(now, drift, opSeq)) now += 1_000;
+      waits.push((now - since) / 1_000);
+    }
+    assert.deepEqual(waits, [2, 4, 8, 16, 32]);
+    isDue(now + 700_000, drift, 6);
+    assert.equal(isDue(now + 702_000, drift, 6), true);
+  });
+});
