@@ -47,7 +47,11 @@ describe('planner: what happens next', () => {
     ['N6: repairs a pipeline that stands still', drifted(seen({ is: 'Paused', generation: 1 }, 'Paused', 1)), 'repair'],
     ['N6: an edit repairs, too', drifted(seen({ is: 'Running', generation: 1 }, 'Running', 2)), 'reconfigure'],
     ['N6: a pause comes first', drifted(seen({ is: 'Running', generation: 1 }, 'Paused', 2)), 'pause'],
-    ['N6: what is deleted is not repaired', drifted(deleted(seen({ is: 'Running', generation: 1 }, 'Running', 1))), 'teardown'],
+    [
+      'N6: what is deleted is not repaired',
+      drifted(deleted(seen({ is: 'Running', generation: 1 }, 'Running', 1))),
+      'teardown',
+    ],
     ['rests after a refused spec', refuse(newState(pipeline), failure('read', 1)), 'rest'],
     ['looks again at a refused spec when asked', wantAgain(refuse(newState(pipeline), failure('read', 1))), 'look'],
   ];

@@ -11,7 +11,11 @@ function secret(name: string, resourceVersion: string, namespace = 'shop'): Kube
 function copy(sources: string): KubeObject {
   const metadata = { name: 'credentials', namespace: 'pipeline-x', resourceVersion: '9' };
   return {
-    metadata: { ...metadata, labels: { [labels.pipelineUid]: 'u' }, annotations: { [annotations.copiedFrom]: sources } },
+    metadata: {
+      ...metadata,
+      labels: { [labels.pipelineUid]: 'u' },
+      annotations: { [annotations.copiedFrom]: sources },
+    },
   };
 }
 

@@ -6,7 +6,13 @@ import type { Workload } from '../../../workers/controller/workloads.ts';
 
 function workload(some: Partial<Workload> = {}): Workload {
   return {
-    ...{ name: 'ns/sink-warehouse', namespace: 'ns', pipeline: 'shop/orders', pipelineUid: 'u', stage: 'sink-warehouse' },
+    ...{
+      name: 'ns/sink-warehouse',
+      namespace: 'ns',
+      pipeline: 'shop/orders',
+      pipelineUid: 'u',
+      stage: 'sink-warehouse',
+    },
     ...{ wanted: 1, ready: 1, isChangedByOthers: false },
     ...some,
   };

@@ -130,6 +130,19 @@ describe('lifecycle on a real control plane', function () {
     await person.untilReady('ended', 'Running');
   });
 
+  it('counts operations by type and outcome, what the Temporal SDK does, and what the controller tells', async () => {
+    await eventually(async () => {
+      const lifecycle = await plane.metricsOf('lifecycle');
+      assert.match(lifecycle, /millrace_operations\{.*outcome="done".*type="provision".*\} [1-9]/);
+      assert.match(lifecycle, /temporal_activity_execution_latency\w*_count\{.*activity_type="applyStage"/);
+      assert.match(lifecycle, /temporal_worker_task_slots_available/);
+      const controller = await plane.metricsOf('controller');
+      assert.match(controller, /millrace_controller_signals [1-9]/);
+      for (const name of ['relists', 'queue_depth', 'oldest_key_seconds', 'signals_suppressed'])
+        assert.ok(controller.includes(`millrace_controller_${name} `), name);
+    }, patient);
+  });
+
   it('lands on the same entity when a program starts applyPipeline and deletePipeline', async () => {
     const { spec } = pipelineManifest('program');
     const at = { namespace: 'default', name: 'program' };
