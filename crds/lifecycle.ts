@@ -152,7 +152,7 @@ export interface LifecycleActivities {
   applyPlan(input: PlanRef): Promise<{ readonly stages: readonly StageSummary[] }>;
   ensureStreams(input: PlanRef): Promise<void>;
   applyStage(input: StageInput & { readonly replicas: number }): Promise<{ readonly changed: boolean }>;
-  waitStage(input: StageInput): Promise<{ readonly ready: number }>;
+  waitStage(input: StageInput & { readonly replicas: number }): Promise<{ readonly ready: number }>;
   recordRevision(input: PlanRef): Promise<{ readonly revision: string }>;
 
   listStages(input: PlanRef): Promise<readonly LiveStage[]>;

@@ -82,7 +82,7 @@ async function roll(input: OperationInput, spec: SpecSummary, stages: readonly S
       const apply = `apply ${readable(name)}`;
       await run('applyStage', say(apply), { ...step(apply), stage: name, replicas });
       const wait = `wait for ${readable(name)}`;
-      await run('waitStage', say(wait), { ...step(wait), stage: name });
+      await run('waitStage', say(wait), { ...step(wait), stage: name, replicas });
       return { name, replicas };
     }),
   );

@@ -4,6 +4,8 @@
  * G1  A stage whose content is as before keeps its pods and the plan that they were started with.
  * G2  A stage counts as gone when its pods are gone, not when that was asked for.
  * G3  Every write notes the hash of what it left (`./applied.ts`).
+ * G4  While the pods of a stage are awaited, a workload that somebody deletes or changes is applied again: nobody else
+ *     looks at it as long as an operation runs.
  */
 import { z } from 'zod';
 import { mr } from '../../crds/errors.ts';
@@ -13,7 +15,7 @@ import { findReferences } from '../../crds/credentials.ts';
 import type { Plan, Stage } from '../../crds/plan.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { asStep, waitFor, type Look } from '../step.ts';
-import { noteApplied } from './applied.ts';
+import { isChangedByOthers, noteApplied } from './applied.ts';
 import { applyFenced, checkFence, untilNoConflict } from './fenced.ts';
 import type { Kube } from './kube.ts';
 import type { KubeObject } from './objects.ts';
@@ -33,6 +35,8 @@ import { readPlan } from './stored-plan.ts';
 import { renderContext } from './surroundings.ts';
 
 type Stages = Pick<LifecycleActivities, 'applyStage' | 'waitStage' | 'listStages' | 'scaleStage' | 'waitStageGone'>;
+
+const restoreMs = 5_000;
 
 const deploymentSchema = z.looseObject({
   metadata: z.looseObject({ generation: z.number().default(0) }),
@@ -62,24 +66,23 @@ const deploymentSchema = z.looseObject({
 export function stageActivities(deps: ActivityDependencies): Stages {
   const { kube } = deps;
   return {
-    applyStage: asStep(deps, async (input) => {
-      const plan = await readPlan(kube, input);
-      const stage = stageOf(plan, input);
-      const context = renderContext(deps, input, plan);
-      const fence = { uid: plan.pipeline.uid, seq: input.op.seq };
-      const before = await kube.get('Deployment', stage.workload, plan.workloadNamespace);
-      const pods = await podsOf(kube, plan, stage, input.replicas, before);
-      const after = await applyFenced(kube, renderDeployment(context, pods), fence);
-      await noteApplied(kube, after);
-      await applyFenced(kube, renderDisruptionBudget(context, stage), fence);
-      if (listensForRecords(stage)) await applyFenced(kube, renderService(context, stage), fence);
-      return { changed: before?.metadata.generation !== after.metadata.generation };
-    }),
+    applyStage: asStep(deps, (input) => apply(deps, input)),
 
     waitStage: asStep(deps, async (input, context) => {
       const plan = await readPlan(kube, input);
       const stage = stageOf(plan, input);
-      return waitFor(deps, input, context, () => lookAtStage(kube, plan, stage));
+      let restoredAt = -Infinity;
+      return waitFor(deps, input, context, async () => {
+        const found = await kube.get('Deployment', stage.workload, plan.workloadNamespace);
+        const isOurs = found !== undefined && !isChangedByOthers(found);
+        if (isOurs) return lookAtStage(kube, plan, stage, found);
+        // Two who disagree must not write without a pause.
+        if (deps.clock.now() - restoredAt >= restoreMs) {
+          await apply(deps, input);
+          restoredAt = deps.clock.now();
+        }
+        return { is: 'waiting', progress: { stage: stage.name, restored: true } };
+      });
     }),
 
     listStages: asStep(deps, (input) => liveStages(kube, input)),
@@ -104,6 +107,21 @@ export function stageActivities(deps: ActivityDependencies): Stages {
       });
     }),
   };
+}
+
+async function apply(deps: ActivityDependencies, input: StageInput & { readonly replicas: number }) {
+  const { kube } = deps;
+  const plan = await readPlan(kube, input);
+  const stage = stageOf(plan, input);
+  const context = renderContext(deps, input, plan);
+  const fence = { uid: plan.pipeline.uid, seq: input.op.seq };
+  const before = await kube.get('Deployment', stage.workload, plan.workloadNamespace);
+  const pods = await podsOf(kube, plan, stage, input.replicas, before);
+  const after = await applyFenced(kube, renderDeployment(context, pods), fence);
+  await noteApplied(kube, after);
+  await applyFenced(kube, renderDisruptionBudget(context, stage), fence);
+  if (listensForRecords(stage)) await applyFenced(kube, renderService(context, stage), fence);
+  return { changed: before?.metadata.generation !== after.metadata.generation };
 }
 
 /** Deployments of the pipeline, whatever any plan says. */
@@ -178,12 +196,7 @@ function planNameOf(deployment: KubeObject): string | undefined {
   return volumes?.find(({ name }) => name === planVolume)?.configMap?.name;
 }
 
-async function lookAtStage(kube: Kube, plan: Plan, stage: Stage): Promise<Look<{ ready: number }>> {
-  const found = await kube.get('Deployment', stage.workload, plan.workloadNamespace);
-  if (found === undefined) {
-    const object = `Deployment ${plan.workloadNamespace}/${stage.workload}`;
-    throw mr('MR_KUBERNETES_REFUSED', { object, problem: 'it was deleted while its pods were awaited' });
-  }
+async function lookAtStage(kube: Kube, plan: Plan, stage: Stage, found: KubeObject): Promise<Look<{ ready: number }>> {
   const { metadata, spec, status } = deploymentSchema.parse(found);
   const isCurrent = status.observedGeneration >= metadata.generation;
   const ready = isCurrent ? Math.min(status.updatedReplicas, status.availableReplicas) : 0;

@@ -4,9 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
-import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
+import { NativeConnection } from '@temporalio/worker';
+import { pino } from 'pino';
 import { startTemporal, type Temporal } from '../../deploy/local/parts/temporal.ts';
 import { freePort } from '../../deploy/local/ports.ts';
+import { installRuntime } from '../../workers/lifecycle/runtime.ts';
 import { ensureSearchAttributes } from '../../workers/lifecycle/search-attributes.ts';
 
 export interface TemporalServer {
@@ -24,7 +26,7 @@ export function temporalServer(): Promise<TemporalServer> {
 }
 
 async function start() {
-  Runtime.install({ logger: new DefaultLogger('ERROR') });
+  installRuntime(pino({ level: 'error' }));
   const dir = await mkdtemp(join(tmpdir(), 'millrace-temporal-'));
   const server = await startTemporal({ dir, port: await freePort(), uiPort: await freePort() });
   const connection = await Connection.connect({ address: server.address });

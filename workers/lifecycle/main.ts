@@ -7,15 +7,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
-import {
-  DefaultLogger,
-  MetricsBuffer,
-  NativeConnection,
-  Runtime,
-  Worker,
-  type ActivityInterceptorsFactory,
-  type LogEntry,
-} from '@temporalio/worker';
+import { DefaultLogger, NativeConnection, Worker, type ActivityInterceptorsFactory } from '@temporalio/worker';
 import { pino, type Logger } from 'pino';
 import { beating } from '../../activities/beat.ts';
 import { createActivities } from '../../activities/index.ts';
@@ -28,8 +20,8 @@ import { startHealth } from '../controller/health.ts';
 import { untilUp } from '../controller/until-up.ts';
 import { workflowBundle } from './bundle.ts';
 import { parseLifecycleConfig, type LifecycleConfig } from './config.ts';
+import { installRuntime } from './runtime.ts';
 import { ensureSearchAttributes } from './search-attributes.ts';
-import { SdkMetrics } from './sdk-metrics.ts';
 
 const activitySlots = 50;
 const workflowTaskSlots = 20;
@@ -195,30 +187,6 @@ function keepStreams(
       await streams?.nc.close();
     },
   };
-}
-
-let installed: SdkMetrics | undefined;
-
-/** Once a process, before anything of the SDK is used: its log and its metrics go where ours go. */
-function installRuntime(log: Logger): SdkMetrics {
-  if (installed !== undefined) return installed;
-  const buffer = new MetricsBuffer({ useSecondsForDurations: true });
-  Runtime.install({
-    logger: new DefaultLogger('WARN', ({ level, message, meta }: LogEntry) => {
-      const fields: Record<string, unknown> = { ...meta };
-      fields['err'] = fields['error'];
-      delete fields['error'];
-      if (level === 'ERROR') log.error(fields, message);
-      else log.warn(fields, message);
-    }),
-    shutdownSignals: [],
-    telemetryOptions: {
-      metrics: { buffer },
-      // While Temporal is away its client tells of every attempt of every poller; readiness and the controller say it once.
-      logging: { forward: {}, filter: 'error,temporalio_sdk_core=warn' },
-    },
-  });
-  return (installed = new SdkMetrics(buffer));
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

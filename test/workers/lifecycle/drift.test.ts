@@ -27,6 +27,21 @@ describe('what others change, on a real control plane', function () {
     assert.equal(status.stages?.find(({ name }) => name === 'sink-warehouse')?.ready, 1);
   });
 
+  it('G4: a Deployment that is deleted while its pods are awaited is applied again', async () => {
+    plane.pods.isHeld = true;
+    const { uid = '' } = (await person.apply('awaited')).metadata;
+    const namespace = namespaceOf(pidOf('awaited', uid));
+    await eventually(async () => {
+      const { operation } = await statusOf(plane.kube, 'awaited');
+      assert.equal(operation?.step, 'wait for sink/warehouse');
+    }, patient);
+    await plane.kube.delete('Deployment', 'sink-warehouse', namespace);
+    plane.pods.isHeld = false;
+    await person.untilReady('awaited', 'Running');
+    assert.ok(await plane.kube.get('Deployment', 'sink-warehouse', namespace));
+    await person.untilOperations('awaited', uid, ['provision']);
+  });
+
   it('restores a Deployment that was scaled or edited by hand', async () => {
     const { uid = '' } = (await person.apply('scaled')).metadata;
     await person.untilReady('scaled', 'Running');
