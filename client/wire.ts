@@ -41,7 +41,7 @@ export const operationSchema = z
     kind: z
       .string()
       .nullable()
-      .describe('provision, reconfigure, pause, stop, resume or teardown; null until it is planned.'),
+      .describe('provision, reconfigure, repair, pause, stop, resume or teardown; null until it is planned.'),
     state: z
       .enum(operationStates)
       .describe('Accepted: stored, not planned yet. Then Running, and in the end Succeeded, Failed or Cancelled.'),
