@@ -1,11 +1,9 @@
 import { match, ok, rejects, strictEqual } from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { resolveBinary } from '../../../../deploy/local/binaries/resolve.ts';
 import { eventually } from '../../../support/eventually.ts';
 import {
   createPod,
   deletePod,
+  followLogs,
   isReady,
   kubectl,
   mainStatus,
@@ -55,15 +53,11 @@ describe('logs of the local node', function () {
       },
     });
     await podBecomes(cluster.kube, 'followed', isReady);
-    const kubeconfig = `--kubeconfig=${cluster.kubernetes.kubeconfigPath}`;
-    const follower = spawn(await resolveBinary('kubectl'), [kubeconfig, 'logs', '-f', 'followed']);
-    let text = '';
-    follower.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
-    const ended = once(follower, 'exit');
-    await eventually(() => match(text, /^20$/m));
+    const followed = await followLogs(cluster, 'followed');
+    await eventually(() => match(followed.text(), /^20$/m));
     await deletePod(cluster.kube, 'followed');
-    await ended;
-    const lines = text.trim().split('\n');
+    await followed.ended;
+    const lines = followed.text().trim().split('\n');
     strictEqual(lines.at(-1), 'bye');
     strictEqual(
       lines.slice(0, -1).join(),

@@ -5,6 +5,7 @@ import {
   createObject,
   createPod,
   deletePod,
+  followLogs,
   getPod,
   isReady,
   kubectl,
@@ -112,10 +113,11 @@ describe('probes and hooks of the local node', function () {
       spec: { volumes: [{ name: 'share', emptyDir: {} }], terminationGracePeriodSeconds: 10 },
     });
     await podBecomes(cluster.kube, 'hooked', isReady);
-    await eventually(async () => strictEqual(await kubectl(cluster, 'logs', 'hooked'), 'up\n'));
-    const followed = kubectl(cluster, 'logs', '-f', 'hooked');
+    const followed = await followLogs(cluster, 'hooked');
+    await eventually(() => strictEqual(followed.text(), 'up\n'));
     await deletePod(cluster.kube, 'hooked');
-    strictEqual(await followed, 'up\nhook\n');
+    await followed.ended;
+    strictEqual(followed.text(), 'up\nhook\n');
     await podIsGone(cluster.kube, 'hooked', 5_000);
   });
 

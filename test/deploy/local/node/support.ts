@@ -1,5 +1,6 @@
 /** A Kubernetes API with one local node, and the few verbs the node's tests need. */
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -225,4 +226,16 @@ export async function kubectl(cluster: Cluster, ...args: readonly string[]): Pro
     ...args,
   ]);
   return stdout;
+}
+
+/** What `kubectl logs -f` of a pod has printed so far, and a promise of its end. */
+export async function followLogs(
+  cluster: Cluster,
+  pod: string,
+): Promise<{ readonly text: () => string; readonly ended: Promise<unknown> }> {
+  const kubeconfig = `--kubeconfig=${cluster.kubernetes.kubeconfigPath}`;
+  const follower = spawn(await resolveBinary('kubectl'), [kubeconfig, 'logs', '-f', pod]);
+  let text = '';
+  follower.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  return { text: () => text, ended: once(follower, 'close') };
 }
