@@ -158,6 +158,22 @@ export class PodFaker {
     }
   }
 
+  /** The container of a pod has died again, and its pod still has reported a moment ago that all is well. */
+  async crash(name: string, namespace: string): Promise<void> {
+    const state = { waiting: { reason: 'CrashLoopBackOff' } };
+    const lastState = { terminated: { exitCode: 1, message: 'no such table' } };
+    const container = { name: 'worker', image: 'x', imageID: 'x', ready: false, restartCount: 3, state, lastState };
+    const at = new Date().toISOString();
+    const conditions = [{ type: 'Ready', status: 'False', lastTransitionTime: at }];
+    await this.#kube.transport.send({
+      method: 'PATCH',
+      path: pathOf('Pod', { name, namespace, subresource: 'status' }),
+      contentType: 'application/merge-patch+json',
+      body: { status: { phase: 'Running', conditions, containerStatuses: [container] } },
+      what: 'make a pod crash',
+    });
+  }
+
   async #attend(pod: KubeObject): Promise<void> {
     const { name, namespace, labels = {} } = pod.metadata;
     const { success: isReady } = readyPod.safeParse(pod);

@@ -42,6 +42,22 @@ describe('what others change, on a real control plane', function () {
     await person.untilOperations('awaited', uid, ['provision']);
   });
 
+  it('I14 F4: a pipeline whose pods crash is not ready, and says what they died of, though they reported well', async () => {
+    const { uid = '' } = (await person.apply('crashes')).metadata;
+    await person.untilReady('crashes', 'Running');
+    const namespace = namespaceOf(pidOf('crashes', uid));
+    const pods = await person.podsOf(uid, namespace);
+    await plane.pods.crash(pods.find((name) => name.startsWith('sink-warehouse')) ?? '', namespace);
+    await eventually(async () => {
+      const status = await statusOf(plane.kube, 'crashes');
+      const ready = status.conditions?.find(({ type }) => type === 'Ready');
+      assert.deepEqual([ready?.status, ready?.reason], ['False', 'WorkloadNotReady']);
+      assert.match(ready?.message ?? '', /0 of 1 pods ready: pod .* CrashLoopBackOff.*no such table/);
+      assert.equal(status.stages?.find(({ name }) => name === 'sink-warehouse')?.ready, 0);
+    }, patient);
+    await person.untilOperations('crashes', uid, ['provision']);
+  });
+
   it('restores a Deployment that was scaled or edited by hand', async () => {
     const { uid = '' } = (await person.apply('scaled')).metadata;
     await person.untilReady('scaled', 'Running');
