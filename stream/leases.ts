@@ -5,7 +5,8 @@
  *     this process's own monotonic clock. After a pause (SIGSTOP, long collection) it is lost before it is renewed.
  * L3  A slot that nobody renews is free after `ttlMs`, and is taken within about `renewMs` more.
  * L4  A pod that holds more than its share gives slots back one by one: `onLose`, then the caller's `release`.
- * L5  A lease that an earlier run of this pod left behind is taken at once: that process is gone.
+ * L5  A lease that an earlier run of this pod left behind is taken at once: that process is gone. A later run's is not:
+ *     should the earlier process wake after all, it is the one that gives way.
  *
  * A lease is one message per subject with a message TTL; taking and renewing expect the last sequence of the subject.
  * An expired one leaves a marker, whose sequence the next owner expects. (The KV client's update loses the TTL.)
@@ -32,7 +33,7 @@ export interface LeasesOptions {
   readonly pid: string;
   readonly stage: string;
   readonly pod: string;
-  /** Different for each start of the pod's process. */
+  /** Different for each start of the pod's process; as text, that of a later start sorts after those before it. */
   readonly run: string;
   readonly slots: number;
   readonly clock: Clock;
@@ -186,7 +187,7 @@ export class Leases {
       const holder = holderOf(last);
       if (holder === undefined) continue;
       pods.add(holder.pod);
-      const earlierRun = holder.pod === this.#options.pod && holder.run !== this.#options.run;
+      const earlierRun = holder.pod === this.#options.pod && holder.run < this.#options.run;
       const token = subject.slice(this.#prefix.length);
       if (!token.startsWith(`${podsToken}.`) && !earlierRun) holders.set(Number(token), holder.pod);
     }

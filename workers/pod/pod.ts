@@ -158,7 +158,7 @@ class Pod<Outside> {
       pid: this.#plan.pipeline.pid,
       stage: this.#stage.name,
       pod: this.#config.podName,
-      run: randomUUID(),
+      run: `${String(systemClock.now()).padStart(15, '0')}-${randomUUID()}`,
       slots: this.#stage.slots,
       clock: systemClock,
       random: Math.random,
