@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { setTimeout as delay } from 'node:timers/promises';
 import { Connection, Client } from '@temporalio/client';
 import { z } from 'zod';
 import { labels } from '../../crds/names.ts';
@@ -28,7 +27,8 @@ describe('the life of a pipeline', function () {
     );
     await untilCondition(kubectl, 'paused', 'Ready', { status: 'True', reason: 'Running' });
 
-    const producing = topic.produceOrders(0, records);
+    const isPaused = new AbortController();
+    const producing = topic.produceUntil(isPaused.signal);
     await eventually(async () => assert.ok((await warehouse.count('paused')) > 0, 'rows arrive'), {
       timeoutMs: 60_000,
     });
@@ -36,14 +36,17 @@ describe('the life of a pipeline', function () {
     await untilPhase(kubectl, 'paused', 'Paused');
     await untilCondition(kubectl, 'paused', 'Ready', { status: 'True', reason: 'Paused' });
     const atPause = await warehouse.count('paused');
-    await producing;
-    // Absence has no event to wait for: three seconds are three times the longest batch delay.
-    await delay(3_000);
+    isPaused.abort();
+    const produced = await producing;
+    const all = produced + 20_000;
+    await topic.produceOrders(produced, all);
     assert.equal(await warehouse.count('paused'), atPause, 'no row arrives while paused');
-    assert.ok(atPause < expectedOrders(0, records).rows, 'the pause came in the middle');
+    assert.ok(atPause < expectedOrders(0, produced).rows, 'the pause came in the middle');
+    const pods = await kubectl.run(['get', 'pods', '-A', '-l', `${labels.pipeline}=paused`, '-o', 'name']);
+    assert.equal(pods, '', 'nobody is left who could write a row');
 
     await setDesiredState(kubectl, 'paused', 'Running');
-    const expected = expectedOrders(0, records);
+    const expected = expectedOrders(0, all);
     await eventually(async () => assert.equal(await warehouse.count('paused'), expected.rows), { timeoutMs: 120_000 });
     assert.deepEqual(await warehouse.totals('paused'), {
       rows: expected.rows,

@@ -64,6 +64,16 @@ export class Topic {
     });
   }
 
+  /** Orders from 0 on, until the signal; how many there are then. */
+  async produceUntil(signal: AbortSignal): Promise<number> {
+    let next = 0;
+    do {
+      await this.produceOrders(next, next + batchSize);
+      next += batchSize;
+    } while (!signal.aborted);
+    return next;
+  }
+
   async produceRaw(values: readonly string[]): Promise<void> {
     await this.#produce(function* () {
       for (const [id, value] of values.entries()) yield { id, value };
