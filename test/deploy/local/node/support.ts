@@ -2,6 +2,7 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import https from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -92,6 +93,8 @@ export async function startCluster(...flags: readonly string[]): Promise<Cluster
     node: launch(),
     async startNode() {
       cluster.node = launch();
+      // The API may still show what the node before has written: this one is up when it answers itself.
+      await eventually(() => answersHealth(port), { timeoutMs: 30_000 });
       await nodeIsReady(kube);
     },
     async stop() {
@@ -110,6 +113,16 @@ export async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<
   const ended = new Promise((resolve) => child.once('exit', resolve));
   child.kill(signal);
   await ended;
+}
+
+async function answersHealth(port: number): Promise<boolean> {
+  return await new Promise((resolve) => {
+    const request = https.get({ host: '127.0.0.1', port, path: '/healthz', rejectUnauthorized: false }, (answer) => {
+      answer.resume();
+      resolve(answer.statusCode === 200);
+    });
+    request.once('error', () => resolve(false));
+  });
 }
 
 async function nodeIsReady(kube: Kube): Promise<void> {
