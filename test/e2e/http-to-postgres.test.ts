@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict';
+import pg from 'pg';
+import { z } from 'zod';
+import { apiVersion, kind } from '../../crds/names.ts';
+import type { PipelineInput } from '../../crds/pipeline.ts';
+import { eventually } from '../support/eventually.ts';
+import { killPod } from './support/pods.ts';
+import { untilCondition, untilGone } from './support/resource.ts';
+import { useStack } from './support/stack.ts';
+
+const requests = 60;
+const eventsOfRequest = 50;
+
+const accepted = z.object({ accepted: z.number(), duplicate: z.boolean().optional() });
+const counted = z.tuple([z.object({ rows: z.coerce.number(), ids: z.coerce.number() })]);
+
+describe('events by HTTP into PostgreSQL', function () {
+  this.timeout(180_000);
+  const stack = useStack();
+  let postgres: pg.Client;
+
+  before(async () => {
+    postgres = new pg.Client({ connectionString: stack().postgresUrl });
+    await postgres.connect();
+  });
+  after(() => postgres.end());
+
+  it('each is a row once, though requests are repeated under their key and both pods are killed meanwhile', async () => {
+    const { kubectl } = stack();
+    await kubectl.apply({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 'events', namespace: 'default' },
+      stringData: { password: decodeURIComponent(new URL(stack().postgresUrl).password) },
+    });
+    await kubectl.apply(eventsPipeline(new URL(stack().postgresUrl)));
+    await untilCondition(kubectl, 'events', 'Ready', { status: 'True', reason: 'Running' });
+
+    for (let request = 0; request < requests; request++) {
+      await untilAccepted(request);
+      if (request % 10 === 0) await untilAccepted(request);
+      if (request === 20) await killPod(kubectl, 'events', 'ingestor-web');
+      if (request === 40) await killPod(kubectl, 'events', 'sink-store');
+    }
+
+    const all = requests * eventsOfRequest;
+    await eventually(async () => assert.ok((await count()).rows >= all, `${all} rows`), { timeoutMs: 60_000 });
+    assert.deepEqual(await count(), { rows: all, ids: all });
+  });
+
+  it('an event that does not fit the schema becomes a dead letter; the others of its request arrive', async () => {
+    const before = await count();
+    await untilPosted('misfit', [
+      { id: 1_000_000, kind: 'login' },
+      { id: 'not a number', kind: 'login' },
+    ]);
+    await eventually(async () => assert.equal((await count()).rows, before.rows + 1), { timeoutMs: 30_000 });
+    const pipeline = await untilCondition(stack().kubectl, 'events', 'DeadLettersEmpty', { status: 'False' });
+    assert.equal(pipeline.status?.deadLetters?.records, 1);
+    await stack().kubectl.run(['delete', 'pipeline', 'events', '-n', 'default', '--wait=false']);
+    await untilGone(stack().kubectl, 'events');
+  });
+
+  async function untilAccepted(request: number): Promise<void> {
+    const events = Array.from({ length: eventsOfRequest }, (_, index) => ({
+      id: request * eventsOfRequest + index,
+      kind: 'login',
+    }));
+    await untilPosted(`request-${request}`, events);
+  }
+
+  /** As a careful client does: the same request under the same key until it is accepted. */
+  async function untilPosted(key: string, events: readonly object[]): Promise<void> {
+    await eventually(
+      async () => {
+        const answer = await fetch(`${stack().apiUrl}/v1/namespaces/default/pipelines/events/records`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json', 'idempotency-key': key },
+          body: JSON.stringify(events),
+        });
+        const text = await answer.text();
+        assert.equal(answer.status, 202, text);
+        assert.equal(accepted.parse(JSON.parse(text)).accepted, events.length);
+      },
+      { timeoutMs: 30_000 },
+    );
+  }
+
+  async function count(): Promise<{ rows: number; ids: number }> {
+    const [row] = counted.parse(
+      (await postgres.query('SELECT count(*) AS rows, count(DISTINCT id) AS ids FROM events')).rows,
+    );
+    return row;
+  }
+});
+
+function eventsPipeline(url: URL): PipelineInput {
+  return {
+    apiVersion,
+    kind,
+    metadata: { name: 'events', namespace: 'default' },
+    spec: {
+      sources: [
+        {
+          name: 'web',
+          http: {},
+          schema: [
+            { name: 'id', type: 'int64' },
+            { name: 'kind', type: 'string' },
+          ],
+        },
+      ],
+      sinks: [
+        {
+          name: 'store',
+          postgres: {
+            host: url.hostname,
+            port: Number(url.port),
+            database: url.pathname.slice(1),
+            username: url.username,
+            password: '$(secret:events/password)',
+            table: 'events',
+            createTable: {
+              columns: [
+                { name: 'id', type: 'bigint' },
+                { name: 'kind', type: 'text' },
+              ],
+            },
+          },
+          batch: { maxDelay: '200ms' },
+        },
+      ],
+    },
+  };
+}
