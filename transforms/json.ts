@@ -11,7 +11,7 @@
  */
 import { Buffer } from 'node:buffer';
 import { mr, problemOf } from '../crds/errors.ts';
-import { ExactNumber, type RecordObject, type RecordValue } from '../crds/value.ts';
+import { ExactNumber, type RecordObject } from '../crds/value.ts';
 
 /** Node's own slice, on any Uint8Array: a third of the time of `Buffer.from(…).toString()`, and no object is made. */
 const { utf8Slice } = Buffer.prototype as Buffer & {
@@ -27,18 +27,6 @@ export function decodeRecord(bytes: Uint8Array, start: number, end: number): Rec
     throw mr('MR_RECORD_NOT_JSON', { problem: `it is ${jsonTypeOf(value)}` });
   }
   return value as RecordObject;
-}
-
-/** JSON text of a value, with exact numbers as they were written. */
-export function encodeJson(value: RecordValue): string {
-  try {
-    return JSON.stringify(value);
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
-    return JSON.stringify(value, (_, member: unknown) =>
-      typeof member === 'bigint' ? JSON.rawJSON(String(member)) : member,
-    );
-  }
 }
 
 function parse(text: string, isExact: boolean): unknown {

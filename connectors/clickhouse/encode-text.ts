@@ -1,8 +1,8 @@
 /** Texts, and types that are written as text, in RowBinary. */
 import { isIP, SocketAddress } from 'node:net';
+import { encodeJson } from '../../crds/value.ts';
 import type { ByteWriter } from './byte-writer.ts';
 import type { Encoder } from './encoders.ts';
-import { jsonText } from './json-text.ts';
 import { Misfit } from './misfit.ts';
 
 /** Anything but null: numbers, true, false, arrays and objects as their JSON. */
@@ -11,7 +11,7 @@ export function stringEncoder(): Encoder {
     write(value, to) {
       if (typeof value === 'string') return to.text(value);
       if (value === null) throw new Misfit('a text (String)', value);
-      to.text(jsonText(value));
+      to.text(encodeJson(value));
     },
     missing: (to) => to.u8(0),
   };
@@ -33,7 +33,7 @@ export function jsonEncoder(): Encoder {
     write(value, to) {
       if (value === null || typeof value !== 'object' || Array.isArray(value))
         throw new Misfit('an object (JSON)', value);
-      to.text(jsonText(value));
+      to.text(encodeJson(value));
     },
     missing: (to) => to.text('{}'),
   };

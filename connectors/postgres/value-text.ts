@@ -4,7 +4,7 @@
  * T1  No digit is lost: integers and numerics travel as the digits they came with.
  * T2  What cannot be right is refused here; what only the server can judge (a date, an enum, an address) is left to it.
  */
-import { ExactNumber, type RecordObject, type RecordValue } from '../../crds/value.ts';
+import { encodeJson, ExactNumber, type RecordValue } from '../../crds/value.ts';
 
 /** What a column takes, from its type's name and category. */
 export type ColumnKind =
@@ -69,9 +69,9 @@ export function valueText(value: RecordValue, column: ColumnKind): string {
       if (typeof value === 'number') return millisecondsText(value);
       return withoutNul(value, 'a time like 2026-01-31T12:34:56Z, or milliseconds since 1970');
     case 'json':
-      return jsonText(value);
+      return encodeJson(value);
     case 'text':
-      return withoutNul(typeof value === 'string' ? value : jsonText(value), 'a text without the character NUL');
+      return withoutNul(typeof value === 'string' ? value : encodeJson(value), 'a text without the character NUL');
     case 'other':
       if (isNumber(value)) return String(value);
       return withoutNul(value, `a text (${column.type})`);
@@ -117,22 +117,6 @@ function arrayText(value: RecordValue, of: ColumnKind): string {
     return `"${valueText(item, of).replaceAll(/["\\]/g, '\\$&')}"`;
   });
   return `{${items.join(',')}}`;
-}
-
-/** JSON with the digits of its numbers. */
-function jsonText(value: RecordValue): string {
-  if (typeof value === 'bigint' || value instanceof ExactNumber) return value.toString();
-  if (value === null || typeof value !== 'object') return JSON.stringify(value);
-  if (isList(value)) return `[${value.map(jsonText).join(',')}]`;
-  return objectText(value);
-}
-
-function objectText(value: RecordObject): string {
-  const fields = Object.keys(value).flatMap((name) => {
-    const field = value[name];
-    return field === undefined ? [] : [`${JSON.stringify(name)}:${jsonText(field)}`];
-  });
-  return `{${fields.join(',')}}`;
 }
 
 function isList(value: RecordValue): value is readonly RecordValue[] {

@@ -1,8 +1,7 @@
 import { deepEqual, equal, throws } from 'node:assert/strict';
 import fc from 'fast-check';
-import type { Json } from '../../crds/value.ts';
+import { encodeJson, type Json } from '../../crds/value.ts';
 import { compileStages } from '../../transforms/chain.ts';
-import { encodeJson } from '../../transforms/json.ts';
 import { decode, meta } from './support/records.ts';
 
 interface Chain {

@@ -1,7 +1,7 @@
 import { deepEqual, equal, match, throws } from 'node:assert/strict';
 import fc from 'fast-check';
-import { ExactNumber, type RecordObject } from '../../crds/value.ts';
-import { decodeRecord, encodeJson } from '../../transforms/json.ts';
+import { encodeJson, ExactNumber, type RecordObject } from '../../crds/value.ts';
+import { decodeRecord } from '../../transforms/json.ts';
 import { decode } from './support/records.ts';
 
 /** A decimal number as people write it, of any length. */

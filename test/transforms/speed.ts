@@ -1,8 +1,8 @@
 /** Prints what the record path costs: `node test/transforms/speed.ts`. Not a test, because a machine may be busy. */
-import type { Json, RecordObject } from '../../crds/value.ts';
+import { encodeJson, type Json, type RecordObject } from '../../crds/value.ts';
 import { compileStages } from '../../transforms/chain.ts';
 import { compileExpression, interpret } from '../../transforms/expression/expression.ts';
-import { decodeRecord, encodeJson } from '../../transforms/json.ts';
+import { decodeRecord } from '../../transforms/json.ts';
 import { meta } from './support/records.ts';
 
 const records = 1_000;
