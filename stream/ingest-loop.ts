@@ -10,13 +10,14 @@
  * G6  A batch with a message id travels in frames of its own under ids made of it, cut at the same places each time.
  * E7  A source that fails is asked again, for ever; the observer knows why.
  */
-import { MillraceError, mr, problemOf } from '../crds/errors.ts';
+import { mr, type MillraceError } from '../crds/errors.ts';
 import { backoffMs, outsideBackoff } from './backoff.ts';
 import type { Clock } from './clock.ts';
 import type { DeadLetter } from './dead-letter.ts';
 import type { DeadLetterWriter } from './dead-letters.ts';
 import { FrameBuilder } from './frame-builder.ts';
 import type { IngestOutlet } from './ingest-outlet.ts';
+import { asSourceError } from './outside-errors.ts';
 import type { Position, RecordBatch } from './record-batch.ts';
 import type { SlotEnd, SlotObserver, SlotSignals } from './slot-observer.ts';
 import type { SourceReaderPort } from './source-port.ts';
@@ -156,13 +157,7 @@ export class IngestLoop {
       return batch === undefined ? { kind: 'ended' } : { kind: 'batch', batch };
     } catch (error) {
       if (isStopped(signals)) return { kind: 'stopped' };
-      const known = error instanceof MillraceError;
-      return {
-        kind: 'failed',
-        error: known
-          ? error
-          : mr('MR_SOURCE_UNREACHABLE', { source, server: 'the source', problem: problemOf(error) }, { cause: error }),
-      };
+      return { kind: 'failed', error: asSourceError(source, error) };
     } finally {
       calm.abort();
     }

@@ -1,10 +1,9 @@
 /**
  * One source slot from takeover to hand-over: opens the edge's tail, the dead letters and the source, and runs the loop.
  */
-import { MillraceError, mr, problemOf } from '../crds/errors.ts';
+import { MillraceError } from '../crds/errors.ts';
 import { writerName } from '../crds/names.ts';
 import type { IngestorStage, Plan } from '../crds/plan.ts';
-import { backoffMs, outsideBackoff } from './backoff.ts';
 import type { Clock } from './clock.ts';
 import type { Streams } from './connection.ts';
 import { DeadLetterWriter } from './dead-letters.ts';
@@ -12,10 +11,12 @@ import { EdgeWriter } from './edge-writer.ts';
 import { IngestLoop } from './ingest-loop.ts';
 import { IngestOutlet } from './ingest-outlet.ts';
 import { frameRoom } from './frame-room.ts';
+import { asSourceError } from './outside-errors.ts';
 import type { Position } from './record-batch.ts';
 import type { SlotEnd, SlotObserver, SlotSignals } from './slot-observer.ts';
 import type { SourceReaderPort } from './source-port.ts';
 import { readersOf, Sweeper } from './sweep.ts';
+import { untilOpen } from './until-open.ts';
 
 export interface IngestSlotOptions {
   readonly streams: Streams;
@@ -75,7 +76,11 @@ async function work(options: IngestSlotOptions): Promise<SlotEnd> {
   const sweeper = new Sweeper(streams.jsm, target, options.onSweepFailure);
   if (edge.sequence > 0) sweeper.wrote(edge.sequence);
   if (edge.openedAt !== undefined) observer.position(edge.openedAt);
-  const reader = await openReader(options, edge.openedAt);
+  const reader = await untilOpen(
+    () => options.openReader(edge.openedAt),
+    (error) => asSourceError(stage.source, error),
+    options,
+  );
   options.onReader(reader);
   try {
     outlet = new IngestOutlet({ writer: edge, reader, sweeper, observer, signals });
@@ -98,28 +103,5 @@ async function work(options: IngestSlotOptions): Promise<SlotEnd> {
     options.onReader(undefined);
     await sweeper.close();
     await reader.close();
-  }
-}
-
-async function openReader(options: IngestSlotOptions, position: Position | undefined): Promise<SourceReaderPort> {
-  const { observer, clock, random, signals, stage } = options;
-  for (let attempt = 0; ; attempt++) {
-    try {
-      const reader = await options.openReader(position);
-      observer.connection(undefined);
-      return reader;
-    } catch (error) {
-      const known = error instanceof MillraceError;
-      observer.connection(
-        known
-          ? error
-          : mr(
-              'MR_SOURCE_UNREACHABLE',
-              { source: stage.source, server: 'the source', problem: problemOf(error) },
-              { cause: error },
-            ),
-      );
-      await clock.sleep(backoffMs(outsideBackoff, attempt, random), signals.stop);
-    }
   }
 }

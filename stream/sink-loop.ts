@@ -13,12 +13,13 @@
  * The next batch is prepared while one is written: two row buffers take turns.
  */
 import { setImmediate as yieldToEvents } from 'node:timers/promises';
-import { MillraceError, mr, problemOf } from '../crds/errors.ts';
+import { MillraceError, mr } from '../crds/errors.ts';
 import { backoffMs, outsideBackoff } from './backoff.ts';
 import type { Clock } from './clock.ts';
 import type { Intent } from './commit-entry.ts';
 import type { CommitLog } from './commit-log.ts';
 import type { DeadLetterWriter } from './dead-letters.ts';
+import { asSinkError } from './outside-errors.ts';
 import type { ShardReader } from './shard-reader.ts';
 import { SinkBatch, type BatchContext } from './sink-batch.ts';
 import type { BatchRange, RefusedRow, RowBufferPort, SinkSlotPort } from './sink-port.ts';
@@ -210,21 +211,12 @@ export class SinkLoop<Rows extends RowBufferPort> {
       } catch (error) {
         signals.abort.throwIfAborted();
         if (error instanceof MillraceError && error.handling === 'fence') throw error;
-        observer.connection(this.#known(error));
+        observer.connection(asSinkError(this.#options.sink, error));
         await clock.sleep(
           backoffMs(outsideBackoff, this.#failures++, random),
           AbortSignal.any([signals.stop, signals.abort]),
         );
       }
     }
-  }
-
-  #known(error: unknown): MillraceError {
-    if (error instanceof MillraceError) return error;
-    return mr(
-      'MR_SINK_UNREACHABLE',
-      { sink: this.#options.sink, server: 'the sink', problem: problemOf(error) },
-      { cause: error },
-    );
   }
 }

@@ -7,16 +7,18 @@
 import { MillraceError, mr, problemOf } from '../crds/errors.ts';
 import { edgeStream, shardSubjects, writerName } from '../crds/names.ts';
 import type { Plan, SinkStage } from '../crds/plan.ts';
-import { backoffMs, natsBackoff, outsideBackoff } from './backoff.ts';
+import { backoffMs, natsBackoff } from './backoff.ts';
 import type { Clock } from './clock.ts';
 import { CommitLog } from './commit-log.ts';
 import type { Streams } from './connection.ts';
 import { DeadLetterWriter } from './dead-letters.ts';
 import { frameRoom } from './frame-room.ts';
+import { asSinkError } from './outside-errors.ts';
 import { ShardReader } from './shard-reader.ts';
 import { SinkLoop } from './sink-loop.ts';
 import type { RowBufferPort, SinkProgram, SinkSlotPort } from './sink-port.ts';
 import type { SlotEnd, SlotObserver, SlotSignals } from './slot-observer.ts';
+import { untilOpen } from './until-open.ts';
 
 export interface SinkSlotOptions<Rows extends RowBufferPort> {
   readonly streams: Streams;
@@ -61,7 +63,11 @@ async function work<Rows extends RowBufferPort>(options: SinkSlotOptions<Rows>):
     signals.stop,
   );
   const epoch = await epochOf(stream, options);
-  const sinkSlot = await openSlot(options);
+  const sinkSlot = await untilOpen(
+    () => options.openSlot(),
+    (error) => asSinkError(options.stage.sink, error),
+    options,
+  );
   try {
     const loop = new SinkLoop<Rows>({
       stage: stage.name,
@@ -142,27 +148,4 @@ async function fetchFrame<Rows extends RowBufferPort>(
 
 function unavailable<Rows extends RowBufferPort>(error: unknown, { streams }: SinkSlotOptions<Rows>): MillraceError {
   return mr('MR_STREAM_UNAVAILABLE', { server: streams.nc.getServer(), problem: problemOf(error) }, { cause: error });
-}
-
-async function openSlot<Rows extends RowBufferPort>(options: SinkSlotOptions<Rows>): Promise<SinkSlotPort<Rows>> {
-  const { observer, clock, random, signals, stage } = options;
-  for (let attempt = 0; ; attempt++) {
-    try {
-      const slot = await options.openSlot();
-      observer.connection(undefined);
-      return slot;
-    } catch (error) {
-      const known = error instanceof MillraceError;
-      observer.connection(
-        known
-          ? error
-          : mr(
-              'MR_SINK_UNREACHABLE',
-              { sink: stage.sink, server: 'the sink', problem: problemOf(error) },
-              { cause: error },
-            ),
-      );
-      await clock.sleep(backoffMs(outsideBackoff, attempt, random), signals.stop);
-    }
-  }
 }

@@ -1,0 +1,30 @@
+/** Opens what is outside (a source's reader, a sink's slot), for ever, with capped backoff; the observer knows why it waits. */
+import type { MillraceError } from '../crds/errors.ts';
+import { backoffMs, outsideBackoff } from './backoff.ts';
+import type { Clock } from './clock.ts';
+import type { SlotObserver, SlotSignals } from './slot-observer.ts';
+
+export interface Outside {
+  readonly observer: SlotObserver;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly signals: SlotSignals;
+}
+
+/** `named` makes an error of the table of any failure. Rejects with the signal's reason when asked to stop while it waits. */
+export async function untilOpen<T>(
+  open: () => Promise<T>,
+  named: (error: unknown) => MillraceError,
+  { observer, clock, random, signals }: Outside,
+): Promise<T> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      const opened = await open();
+      observer.connection(undefined);
+      return opened;
+    } catch (error) {
+      observer.connection(named(error));
+      await clock.sleep(backoffMs(outsideBackoff, attempt, random), signals.stop);
+    }
+  }
+}
