@@ -9,7 +9,7 @@ import { eventually } from '../support/eventually.ts';
 import { Warehouse } from './support/clickhouse.ts';
 import { expectedOrders, orderJson, Topic } from './support/orders.ts';
 import { ordersColumns, ordersPipeline } from './support/pipelines.ts';
-import { condition, getPipeline, untilCondition, untilGone } from './support/resource.ts';
+import { condition, deletePipeline, getPipeline, patchSpec, untilCondition, untilGone } from './support/resource.ts';
 import { useStack } from './support/stack.ts';
 
 const records = 5_000;
@@ -65,18 +65,8 @@ describe('bad input', function () {
 
   async function remove(name: string): Promise<void> {
     const { kubectl } = stack();
-    await kubectl.run([
-      'patch',
-      'pipeline',
-      name,
-      '-n',
-      'default',
-      '--type',
-      'merge',
-      '-p',
-      '{"spec":{"deletionPolicy":"Immediate"}}',
-    ]);
-    await kubectl.run(['delete', 'pipeline', name, '-n', 'default', '--wait=false']);
+    await patchSpec(kubectl, name, { deletionPolicy: 'Immediate' });
+    await deletePipeline(kubectl, name);
     await untilGone(kubectl, name);
   }
 

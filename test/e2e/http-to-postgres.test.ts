@@ -5,7 +5,7 @@ import { apiVersion, kind } from '../../crds/names.ts';
 import type { PipelineInput } from '../../crds/pipeline.ts';
 import { eventually } from '../support/eventually.ts';
 import { killPod } from './support/pods.ts';
-import { untilCondition, untilGone } from './support/resource.ts';
+import { deletePipeline, untilCondition, untilGone } from './support/resource.ts';
 import { useStack } from './support/stack.ts';
 
 const requests = 60;
@@ -57,7 +57,7 @@ describe('events by HTTP into PostgreSQL', function () {
     await eventually(async () => assert.equal((await count()).rows, before.rows + 1), { timeoutMs: 30_000 });
     const pipeline = await untilCondition(stack().kubectl, 'events', 'DeadLettersEmpty', { status: 'False' });
     assert.equal(pipeline.status?.deadLetters?.records, 1);
-    await stack().kubectl.run(['delete', 'pipeline', 'events', '-n', 'default', '--wait=false']);
+    await deletePipeline(stack().kubectl, 'events');
     await untilGone(stack().kubectl, 'events');
   });
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { eventually } from '../support/eventually.ts';
 import { expectedOrders, Topic } from './support/orders.ts';
 import { ordersPipeline } from './support/pipelines.ts';
-import { untilCondition, untilGone } from './support/resource.ts';
+import { deletePipeline, untilCondition, untilGone } from './support/resource.ts';
 import { useStack } from './support/stack.ts';
 
 const records = 1_000_000;
@@ -34,7 +34,7 @@ describe('a million records from Kafka to ClickHouse', function () {
     );
     await untilCondition(kubectl, 'million', 'Ready', { status: 'True', reason: 'Running' });
     await untilOrders('million', 0, records);
-    await kubectl.run(['delete', 'pipeline', 'million', '-n', 'default', '--wait=false']);
+    await deletePipeline(kubectl, 'million');
     await untilGone(kubectl, 'million');
   });
 
@@ -69,7 +69,7 @@ describe('a million records from Kafka to ClickHouse', function () {
 
     await untilOrders('besieged', 0, records);
     await untilCondition(kubectl, 'besieged', 'Ready', { status: 'True', reason: 'Running' });
-    await kubectl.run(['delete', 'pipeline', 'besieged', '-n', 'default', '--wait=false']);
+    await deletePipeline(kubectl, 'besieged');
     await untilGone(kubectl, 'besieged');
   });
 

@@ -5,7 +5,7 @@ import { labels } from '../../crds/names.ts';
 import { eventually } from '../support/eventually.ts';
 import { expectedOrders, order, Topic } from './support/orders.ts';
 import { ordersPipeline } from './support/pipelines.ts';
-import { getPipeline, setDesiredState, untilCondition, untilGone, untilPhase } from './support/resource.ts';
+import { deletePipeline, getPipeline, patchSpec, untilCondition, untilGone, untilPhase } from './support/resource.ts';
 import { useStack } from './support/stack.ts';
 
 const partitions = 4;
@@ -32,7 +32,7 @@ describe('the life of a pipeline', function () {
     await eventually(async () => assert.ok((await warehouse.count('paused')) > 0, 'rows arrive'), {
       timeoutMs: 60_000,
     });
-    await setDesiredState(kubectl, 'paused', 'Paused');
+    await patchSpec(kubectl, 'paused', { desiredState: 'Paused' });
     await untilPhase(kubectl, 'paused', 'Paused');
     await untilCondition(kubectl, 'paused', 'Ready', { status: 'True', reason: 'Paused' });
     const atPause = await warehouse.count('paused');
@@ -45,7 +45,7 @@ describe('the life of a pipeline', function () {
     const pods = await kubectl.run(['get', 'pods', '-A', '-l', `${labels.pipeline}=paused`, '-o', 'name']);
     assert.equal(pods, '', 'nobody is left who could write a row');
 
-    await setDesiredState(kubectl, 'paused', 'Running');
+    await patchSpec(kubectl, 'paused', { desiredState: 'Running' });
     const expected = expectedOrders(0, all);
     await eventually(async () => assert.equal(await warehouse.count('paused'), expected.rows), { timeoutMs: 120_000 });
     assert.deepEqual(await warehouse.totals('paused'), {
@@ -54,7 +54,7 @@ describe('the life of a pipeline', function () {
       total: expected.total,
     });
     assert.equal(await warehouse.outOfOrder('paused'), 0);
-    await kubectl.run(['delete', 'pipeline', 'paused', '-n', 'default', '--wait=false']);
+    await deletePipeline(kubectl, 'paused');
     await untilGone(kubectl, 'paused');
   });
 
@@ -103,7 +103,7 @@ describe('the life of a pipeline', function () {
       }
       assert.deepEqual(rows, expected, `partition ${partition}`);
     }
-    await kubectl.run(['delete', 'pipeline', 'edited', '-n', 'default', '--wait=false']);
+    await deletePipeline(kubectl, 'edited');
     await untilGone(kubectl, 'edited');
   });
 
@@ -122,7 +122,7 @@ describe('the life of a pipeline', function () {
     const uid = (await getPipeline(kubectl, 'deleted'))?.metadata.uid;
     assert.ok(uid);
 
-    await kubectl.run(['delete', 'pipeline', 'deleted', '-n', 'default', '--wait=false']);
+    await deletePipeline(kubectl, 'deleted');
     await producing;
     await untilGone(kubectl, 'deleted');
 

@@ -53,18 +53,14 @@ export async function untilPhase(kubectl: Kubectl, name: string, phase: string, 
   );
 }
 
-export async function setDesiredState(kubectl: Kubectl, name: string, desiredState: string): Promise<void> {
-  await kubectl.run([
-    'patch',
-    'pipeline',
-    name,
-    '-n',
-    'default',
-    '--type',
-    'merge',
-    '-p',
-    JSON.stringify({ spec: { desiredState } }),
-  ]);
+/** `kubectl patch --type merge` of some fields of the spec. */
+export async function patchSpec(kubectl: Kubectl, name: string, spec: object): Promise<void> {
+  await kubectl.run(['patch', 'pipeline', name, '-n', 'default', '--type', 'merge', '-p', JSON.stringify({ spec })]);
+}
+
+/** Deletes without waiting; {@link untilGone} waits. */
+export async function deletePipeline(kubectl: Kubectl, name: string): Promise<void> {
+  await kubectl.run(['delete', 'pipeline', name, '-n', 'default', '--wait=false']);
 }
 
 export async function untilGone(kubectl: Kubectl, name: string, timeoutMs = 90_000): Promise<void> {
