@@ -1,33 +1,7 @@
 import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 import importX from 'eslint-plugin-import-x';
-
-/** Who may import whom (docs/decisions/001-layout.md). Key: a folder; value: the folders it must not reach. */
-const mustNotImport = {
-  workflows: ['activities', 'workers', 'stream', 'connectors', 'transforms', 'client', 'cli', 'deploy'],
-  stream: ['workflows', 'activities', 'workers', 'connectors', 'transforms', 'client', 'cli', 'deploy'],
-  transforms: ['workflows', 'activities', 'workers', 'connectors', 'client', 'cli', 'deploy'],
-  connectors: ['workflows', 'activities', 'workers', 'transforms', 'client', 'cli', 'deploy'],
-  activities: ['workflows', 'workers', 'client', 'cli', 'deploy'],
-  client: ['activities', 'workers', 'stream', 'cli', 'deploy'],
-};
-
-const crdsMayNotImport = ['workflows', 'activities', 'workers', 'stream', 'client', 'cli', 'deploy'];
-
-const boundary = (folder, forbidden) => ({
-  files: [`${folder}/**/*.ts`],
-  rules: {
-    'no-restricted-imports': [
-      'error',
-      {
-        patterns: forbidden.map((other) => ({
-          regex: `^(\\.\\./)+${other}/`,
-          message: `${folder}/ must not import ${other}/`,
-        })),
-      },
-    ],
-  },
-});
+import { imports } from './scripts/lint/imports.js';
 
 export default tseslint.config(
   { ignores: ['node_modules', 'dist', '.millrace', '**/*.js', '**/*.mjs'] },
@@ -35,9 +9,10 @@ export default tseslint.config(
   ...tseslint.configs.strictTypeChecked,
   {
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
-    plugins: { 'import-x': importX },
+    plugins: { 'import-x': importX, house: { rules: { imports } } },
     rules: {
       'no-console': 'error',
+      'house/imports': 'error',
       'import-x/no-duplicates': 'error',
       '@typescript-eslint/consistent-type-imports': 'error',
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
@@ -49,8 +24,6 @@ export default tseslint.config(
       '@typescript-eslint/unbound-method': 'off',
     },
   },
-  boundary('crds', crdsMayNotImport),
-  ...Object.entries(mustNotImport).map(([folder, forbidden]) => boundary(folder, forbidden)),
   {
     files: ['test/**/*.ts'],
     rules: { '@typescript-eslint/no-unused-expressions': 'off', '@typescript-eslint/require-await': 'off' },

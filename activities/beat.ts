@@ -3,7 +3,7 @@
  * the heartbeat time-out and not after the time that a slow answer may take. It brings cancellation, too.
  */
 import { Context } from '@temporalio/activity';
-import type { Json } from '../crds/value.ts';
+import type { Json } from '../model/value.ts';
 
 const everyMs = 1_000;
 const told = new WeakMap<Context, Json>();

@@ -1,7 +1,7 @@
 /** What activities need from the process that runs them. */
 import type { Logger } from 'pino';
 import type { Streams } from '../stream/connection.ts';
-import type { Kube } from './kubernetes/kube.ts';
+import type { Kube } from '../kubernetes/kube.ts';
 
 export interface Clock {
   /** Milliseconds since 1970. */

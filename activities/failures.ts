@@ -6,8 +6,8 @@
  * T3  Cancellation stays cancellation.
  */
 import { ApplicationFailure, CancelledFailure, TemporalFailure } from '@temporalio/common';
-import { MillraceError, mr, problemOf } from '../crds/errors.ts';
-import { KubeError, toMillraceError } from './kubernetes/kube-error.ts';
+import { MillraceError, mr, problemOf } from '../model/errors.ts';
+import { KubeError, toMillraceError } from '../kubernetes/kube-error.ts';
 
 export function toFailure(error: unknown): TemporalFailure {
   if (error instanceof TemporalFailure) return error;

@@ -1,5 +1,5 @@
 /** All activities of the task queue `pipelines`. */
-import type { LifecycleActivities } from '../crds/lifecycle.ts';
+import type { LifecycleActivities } from '../model/lifecycle.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { revisionActivities } from './kubernetes/revision.ts';
 import { stageActivities } from './kubernetes/stages.ts';

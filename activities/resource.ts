@@ -2,14 +2,15 @@
  * The resource itself, for workflows that start pipelines: they write it like everybody else, and wait for what it says.
  */
 import { Context } from '@temporalio/activity';
-import { mr } from '../crds/errors.ts';
-import type { LifecycleActivities, PipelineRef } from '../crds/lifecycle.ts';
-import { apiVersion, fieldManagers, kind } from '../crds/names.ts';
-import { statusSchema, type PipelineStatus } from '../crds/status.ts';
+import { mr } from '../model/errors.ts';
+import type { LifecycleActivities, PipelineRef } from '../model/lifecycle.ts';
+import { apiVersion, fieldManagers, kind } from '../model/names.ts';
+import { statusSchema } from '../crds/status.ts';
+import type { PipelineStatus } from '../model/status.ts';
 import { beatWith } from './beat.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { isCancellation, toFailure } from './failures.ts';
-import type { KubeObject } from './kubernetes/objects.ts';
+import type { KubeObject } from '../kubernetes/objects.ts';
 
 type ResourceActivities = Pick<
   LifecycleActivities,

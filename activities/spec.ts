@@ -1,15 +1,15 @@
 /** Reads the resource: its spec as a plan, or the typed reason why it cannot be one. */
 import { compile } from '../crds/compile.ts';
-import { mr } from '../crds/errors.ts';
-import type { LifecycleActivities, Location, PipelineRef, SpecSummary } from '../crds/lifecycle.ts';
+import { mr } from '../model/errors.ts';
+import type { LifecycleActivities, Location, PipelineRef, SpecSummary } from '../model/lifecycle.ts';
 import { firstError } from '../crds/lint.ts';
-import { kind, labels, namespaceOf, pidOf } from '../crds/names.ts';
+import { kind, labels, namespaceOf, pidOf } from '../model/names.ts';
 import { pipelineSchema, type Pipeline } from '../crds/pipeline.ts';
-import type { Plan } from '../crds/plan.ts';
+import type { Plan } from '../model/plan.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { toFailure } from './failures.ts';
-import type { Kube } from './kubernetes/kube.ts';
-import type { KubeObject } from './kubernetes/objects.ts';
+import type { Kube } from '../kubernetes/kube.ts';
+import type { KubeObject } from '../kubernetes/objects.ts';
 import { ownStatus } from './status/merge.ts';
 import { asStep } from './step.ts';
 

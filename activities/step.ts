@@ -5,9 +5,9 @@
  * `status.operation`: the step, the attempt and the last error. That costs no event in any history.
  */
 import { Context } from '@temporalio/activity';
-import { assertNever, problemOf, type MillraceError } from '../crds/errors.ts';
-import type { OperationRef, StatusPatch, StepInput } from '../crds/lifecycle.ts';
-import type { Json } from '../crds/value.ts';
+import { assertNever, problemOf, type MillraceError } from '../model/errors.ts';
+import type { OperationRef, StatusPatch, StepInput } from '../model/lifecycle.ts';
+import type { Json } from '../model/value.ts';
 import { beatWith } from './beat.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { classify, isCancellation, isRetried, toFailure } from './failures.ts';

@@ -3,9 +3,9 @@
  * command really asks the cluster, and never for `--help` or a usage error.
  */
 import type { Command } from 'commander';
-import type { Kube } from '../activities/kubernetes/kube.ts';
-import { fieldManagers } from '../crds/names.ts';
-import { pipelineDoor, type PipelineDoor } from '../workers/api/pipelines.ts';
+import type { Kube } from '../kubernetes/kube.ts';
+import { fieldManagers } from '../model/names.ts';
+import { pipelineDoor, type PipelineDoor } from '../kubernetes/pipelines.ts';
 import { CommandFailed, exitCodes } from './exit.ts';
 
 export interface ClusterOptions {
@@ -31,8 +31,8 @@ export function withClusterOptions(command: Command): Command {
 
 /** Opens the cluster for one piece of work and closes it after. */
 export async function withCluster<T>(options: ClusterOptions, work: (cluster: Cluster) => Promise<T>): Promise<T> {
-  const { createKube } = await import('../activities/kubernetes/kube.ts');
-  const { createTransport, loadKubeConfig } = await import('../activities/kubernetes/transport.ts');
+  const { createKube } = await import('../kubernetes/kube.ts');
+  const { createTransport, loadKubeConfig } = await import('../kubernetes/transport.ts');
   const config = loadKubeConfig(options.kubeconfig);
   if (options.context !== undefined) {
     if (config.getContextObject(options.context) === null) {

@@ -6,7 +6,7 @@ import type { Condition, ConditionType } from '../crds/pipeline.ts';
 import type { StoredPipeline } from '../client/wire.ts';
 import { conditionOf } from '../client/settled.ts';
 import { membersOf, sinkKinds, sourceKinds, stepKinds } from '../crds/unions.ts';
-import { workloadNamespaceOf } from '../workers/api/pipelines.ts';
+import { workloadNamespaceOf } from '../kubernetes/pipelines.ts';
 import { age } from './age.ts';
 import { columns, fields } from './columns.ts';
 

@@ -2,7 +2,7 @@
  * Exit codes, stable for scripts, and the one place that turns an error into a code and a text on stderr.
  */
 import { CommanderError } from 'commander';
-import { MillraceError, problemOf } from '../crds/errors.ts';
+import { MillraceError, problemOf } from '../model/errors.ts';
 
 export const exitCodes = {
   ok: 0,

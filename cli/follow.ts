@@ -1,8 +1,8 @@
 /** Looks at pipelines as they change: the present state first, then every change, whatever connections are lost. */
 import type { StoredPipeline } from '../client/wire.ts';
-import { kind } from '../crds/names.ts';
-import type { Kube } from '../activities/kubernetes/kube.ts';
-import { readPipeline } from '../workers/api/pipelines.ts';
+import { kind } from '../model/names.ts';
+import type { Kube } from '../kubernetes/kube.ts';
+import { readPipeline } from '../kubernetes/pipelines.ts';
 
 export type Look =
   | { readonly is: 'there'; readonly pipeline: StoredPipeline }
@@ -22,7 +22,7 @@ export interface FollowOptions {
  * Looks that were overtaken before they were taken are yielded too, so that no step of an operation goes unseen.
  */
 export async function* follow(kube: Kube, options: FollowOptions): AsyncGenerator<Look> {
-  const { watchObjects } = await import('../activities/kubernetes/watch.ts');
+  const { watchObjects } = await import('../kubernetes/watch.ts');
   const { namespace, name, signal } = options;
   const looks: Look[] = [];
   let wake = Promise.withResolvers<undefined>();

@@ -7,7 +7,7 @@
 import { Command } from 'commander';
 import { commands, type CommandEntry } from './commands.ts';
 import { failureOf } from './exit.ts';
-import { packageVersion } from '../workers/api/version.ts';
+import { packageVersion } from '../workers/process/version.ts';
 
 /** Runs one command line and leaves its exit code in `process.exitCode`. */
 export async function main(args: readonly string[]): Promise<void> {

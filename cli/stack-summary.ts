@@ -1,6 +1,6 @@
 /** What runs where, for `millrace dev` and `npm start`: a table, then how to talk to it. Pure. */
 import { dirname, join } from 'node:path';
-import type { PartRecord, StackEndpoints } from '../deploy/local/stack.ts';
+import type { PartRecord, StackEndpoints } from '../local/stack.ts';
 import { columns, fields } from './columns.ts';
 
 export function partsTable(parts: readonly PartRecord[]): string {

@@ -5,8 +5,8 @@
  */
 import { settledAt } from '../client/settled.ts';
 import type { StoredPipeline } from '../client/wire.ts';
-import { mr } from '../crds/errors.ts';
-import { milliseconds } from '../crds/fields.ts';
+import { mr } from '../model/errors.ts';
+import { milliseconds } from '../model/quantities.ts';
 import type { PipelineStatus } from '../crds/pipeline.ts';
 import type { Cluster } from './cluster.ts';
 import { CommandFailed, exitCodes } from './exit.ts';

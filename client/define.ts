@@ -1,5 +1,5 @@
 /** A pipeline in TypeScript: the compiler knows every field, and defaults may be left out. */
-import { apiVersion, kind } from '../crds/names.ts';
+import { apiVersion, kind } from '../model/names.ts';
 import type { PipelineInput } from '../crds/pipeline.ts';
 
 export type SpecInput = PipelineInput['spec'];

@@ -10,5 +10,5 @@ export { MillraceProblem } from './problem.ts';
 export { NotSettled, type Pipelines, type WaitOptions } from './pipelines.ts';
 export type { PipelineWorkflows, WorkflowOptions } from './workflows.ts';
 export type { Change, LintReport, Operation, Problem, StoredPipeline } from './wire.ts';
-export type { AppliedPipeline } from '../crds/lifecycle.ts';
+export type { AppliedPipeline } from '../model/lifecycle.ts';
 export type { Condition, PipelineSpec, PipelineStatus } from '../crds/pipeline.ts';

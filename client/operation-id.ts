@@ -7,7 +7,7 @@
  *
  * `<entity>` is `pipeline/<namespace>/<name>/<uid>`: it goes on meaning the same pipeline after that was deleted.
  */
-import { entityWorkflowId, operationWorkflowId } from '../crds/names.ts';
+import { entityWorkflowId, operationWorkflowId } from '../model/names.ts';
 
 export interface OperationId {
   readonly namespace: string;

@@ -3,18 +3,26 @@
  * them, and the client reads with them.
  */
 import { z } from 'zod';
-import { apiVersion, kind } from '../crds/names.ts';
-import { pipelineSchema, type PipelineSpec } from '../crds/pipeline.ts';
-import { statusSchema } from '../crds/status.ts';
+import { apiVersion, kind } from '../model/names.ts';
+import type { PipelineStatus } from '../model/status.ts';
+import type { Stored } from '../model/stored-pipeline.ts';
+import type { PipelineSpec } from '../crds/pipeline.ts';
 
 const metadata = z.looseObject({
-  ...pipelineSchema.shape.metadata.shape,
   name: z.string(),
+  namespace: z.string().optional(),
+  uid: z.string().optional(),
+  generation: z.int().optional(),
+  resourceVersion: z.string().optional(),
+  creationTimestamp: z.string().nullish(),
+  deletionTimestamp: z.string().optional(),
+  finalizers: z.array(z.string()).optional(),
   labels: z.record(z.string(), z.string()).optional(),
+  annotations: z.record(z.string(), z.string()).optional(),
 });
 
 /**
- * A pipeline as it is stored. The API server has checked the spec against the CRD, which is made of the spec's schema;
+ * A pipeline as it is stored. The API server has checked spec and status against the CRD, which is made of their schemas;
  * checking again here would make a resource unreadable whose schema is newer than this program.
  */
 export const storedPipeline = z.looseObject({
@@ -22,11 +30,11 @@ export const storedPipeline = z.looseObject({
   kind: z.literal(kind),
   metadata,
   spec: z.custom<PipelineSpec>((value) => typeof value === 'object' && value !== null),
-  status: statusSchema.optional(),
+  status: z.custom<PipelineStatus>((value) => typeof value === 'object' && value !== null).optional(),
 });
 
 /** A pipeline with its defaults and its status. */
-export type StoredPipeline = z.output<typeof storedPipeline>;
+export type StoredPipeline = Stored<PipelineSpec>;
 
 export const storedPipelines = z.object({
   items: z.array(storedPipeline),

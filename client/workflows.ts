@@ -4,7 +4,7 @@
  * The workflow goes on when this process ends, and its result says when the pipeline is ready or gone.
  */
 import { Client, Connection } from '@temporalio/client';
-import type { AppliedPipeline, ApplyPipelineInput } from '../crds/lifecycle.ts';
+import type { AppliedPipeline, ApplyPipelineInput } from '../model/lifecycle.ts';
 import type { PipelineDefinition } from './define.ts';
 
 export interface TemporalOptions {

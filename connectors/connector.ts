@@ -3,9 +3,9 @@
  * runs it. `./registry.ts` lists all of them; nothing else in Millrace knows a connector by name.
  */
 import type { Logger } from 'pino';
-import type { CredentialRef } from '../crds/plan.ts';
-import type { MillraceError } from '../crds/errors.ts';
-import type { RecordMeta, RecordObject } from '../crds/value.ts';
+import type { CredentialRef } from '../model/plan.ts';
+import type { MillraceError } from '../model/errors.ts';
+import type { RecordMeta, RecordObject } from '../model/value.ts';
 import type { Position, RecordBatch } from '../stream/record-batch.ts';
 
 export interface Clock {

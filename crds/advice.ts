@@ -1,10 +1,10 @@
 /** What is valid but probably not meant: warnings of lint. */
-import { mr } from './errors.ts';
+import { mr } from '../model/errors.ts';
 import { displayPath, type Issue, type IssuePath } from './issue.ts';
-import { toJson } from './json.ts';
+import { toJson } from '../model/json.ts';
 import type { SpecParts } from './spec-parts.ts';
 import { membersOf, sinkKinds, sourceKinds } from './unions.ts';
-import type { Json } from './value.ts';
+import type { Json } from '../model/value.ts';
 
 export function adviceFor(spec: SpecParts): readonly Issue[] {
   return [

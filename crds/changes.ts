@@ -5,8 +5,8 @@
  * H2  What positions and subjects are made of (shards, slots, connector of a source, where the workloads live) never
  *     changes in place: it is `refused`, whatever else differs.
  */
-import { canonicalJson, toJson } from './json.ts';
-import type { IngestorStage, Plan, Stage } from './plan.ts';
+import { canonicalJson, toJson } from '../model/json.ts';
+import type { IngestorStage, Plan, Stage } from '../model/plan.ts';
 
 /** From the least to the most that has to happen. */
 export type ChangeClass =

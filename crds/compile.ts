@@ -6,11 +6,11 @@
  * K3  No secret: references stay as written.
  */
 import { createHash } from 'node:crypto';
-import { findReferences } from './credentials.ts';
-import { mr } from './errors.ts';
-import { bytes, milliseconds } from './fields.ts';
-import { toJson } from './json.ts';
-import { namespaceOf, pidOf } from './names.ts';
+import { findReferences } from '../model/credentials.ts';
+import { mr } from '../model/errors.ts';
+import { bytes, milliseconds } from '../model/quantities.ts';
+import { toJson } from '../model/json.ts';
+import { namespaceOf, pidOf } from '../model/names.ts';
 import type { Pipeline, PipelineSpec, SinkSpec, SourceSpec } from './pipeline.ts';
 import type {
   CredentialRef,
@@ -21,7 +21,7 @@ import type {
   Route,
   SinkStage,
   SourceShape,
-} from './plan.ts';
+} from '../model/plan.ts';
 import { ruleIssues } from './rules.ts';
 import { membersOf, sinkKinds, sourceKinds, stepKinds } from './unions.ts';
 

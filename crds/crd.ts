@@ -2,7 +2,7 @@
 import { stringify } from 'yaml';
 import { objectRules, withRules } from './crd-rules.ts';
 import { structuralSchema, type SchemaNode } from './crd-schema.ts';
-import { apiVersion, group, kind, plural, version } from './names.ts';
+import { apiVersion, group, kind, plural, version } from '../model/names.ts';
 import { specSchema } from './pipeline.ts';
 import { statusSchema } from './status.ts';
 

@@ -1,5 +1,5 @@
 /** What is wrong with a pipeline, or odd about it, and where. */
-import type { MillraceError } from './errors.ts';
+import type { MillraceError } from '../model/errors.ts';
 
 export type IssuePath = readonly (string | number)[];
 

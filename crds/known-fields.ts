@@ -1,8 +1,8 @@
 /** What expressions may assume about records, from the schemas of the sources. */
 import type { KnownFields } from '../transforms/expression/fields.ts';
-import { assertNever } from './errors.ts';
+import { assertNever } from '../model/errors.ts';
 import type { SourceSpec } from './pipeline.ts';
-import type { FieldShape } from './plan.ts';
+import type { FieldShape } from '../model/plan.ts';
 
 /** Known when every source has a schema; a field has a type when all sources that have it agree. */
 export function knownFields(sources: readonly (SourceSpec | undefined)[]): KnownFields {

@@ -5,11 +5,10 @@
  * Q2  Records wait for minutes at most, because who looks at the sink takes a longer wait for a fault.
  * Q3  A pod may use at least what it asks for, as Kubernetes wants.
  */
-import { mr } from './errors.ts';
-import { bytes, milliseconds } from './fields.ts';
+import { mr } from '../model/errors.ts';
+import { bytes, milliseconds, quantityOf } from '../model/quantities.ts';
 import { displayPath, type Issue, type IssuePath } from './issue.ts';
 import type { PipelineSpec, SinkSpec } from './pipeline.ts';
-import { quantityOf } from './quantities.ts';
 
 export function limitIssues({
   buffer,

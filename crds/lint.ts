@@ -6,7 +6,7 @@
  * N3  Pure: no cluster, no network, no file.
  */
 import { pipelineObjectSchema } from './crd.ts';
-import { mr, type ErrorCode, type MillraceError } from './errors.ts';
+import { mr, type ErrorCode, type MillraceError } from '../model/errors.ts';
 import { jsonPointer, type Issue, type IssuePath } from './issue.ts';
 import { adviceFor } from './advice.ts';
 import { pipelineSchema } from './pipeline.ts';

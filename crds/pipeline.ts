@@ -11,13 +11,13 @@
 import { z } from 'zod';
 import { connectors } from '../connectors/registry.ts';
 import { transforms } from '../transforms/registry.ts';
-import { bytesField, durationField, expressionField, nameField } from './fields.ts';
+import { bytesField, durationField, expressionField, nameField } from '../schema/fields.ts';
 import { members } from './members.ts';
-import { apiVersion, kind } from './names.ts';
-import type { FieldType } from './plan.ts';
+import { apiVersion, kind } from '../model/names.ts';
+import type { FieldType } from '../model/plan.ts';
 import { statusSchema } from './status.ts';
 
-export type { Condition, ConditionType, Phase, PipelineStatus } from './status.ts';
+export type { Condition, ConditionType, Phase, PipelineStatus } from '../model/status.ts';
 
 /** Lists of named things: server-side apply merges them by name, and a name occurs once. */
 const byName = { 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] };

@@ -14,10 +14,10 @@
 import { checkExpression } from '../transforms/expression/check.ts';
 import type { KnownFields } from '../transforms/expression/fields.ts';
 import { transformOf } from '../transforms/registry.ts';
-import { findReferences } from './credentials.ts';
-import { mr } from './errors.ts';
+import { findReferences } from '../model/credentials.ts';
+import { mr } from '../model/errors.ts';
 import { displayPath, type Issue, type IssuePath } from './issue.ts';
-import { toJson } from './json.ts';
+import { toJson } from '../model/json.ts';
 import { knownFields } from './known-fields.ts';
 import { batchIssues, limitIssues } from './limits.ts';
 import type { SinkSpec, SourceSpec, StepSpec } from './pipeline.ts';

@@ -1,8 +1,8 @@
 /** What zod finds, in our words: what must be, what is, and what was probably meant. */
 import type { z } from 'zod';
-import { closest } from './closest.ts';
+import { closest } from '../model/closest.ts';
 import type { SchemaNode } from './crd-schema.ts';
-import { mr } from './errors.ts';
+import { mr } from '../model/errors.ts';
 import { displayPath, type Issue, type IssuePath } from './issue.ts';
 
 /** `value` is what was checked, `schema` what it was checked against. */

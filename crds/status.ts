@@ -1,27 +1,17 @@
-/**
- * The status of a Pipeline: what is, as opposed to what is wanted.
- *
- * Two writers own disjoint parts by server-side apply (`./names.ts`, fieldManagers): the controller writes `deadLetters`,
- * the data conditions and `ready` of each stage; the lifecycle writes everything else.
- */
+/** The schema of a status: it becomes the CRD's. The types are those of `model/status.ts`, and the compiler compares them. */
 import { z } from 'zod';
+import {
+  phases,
+  type Condition,
+  type OperationStatus,
+  type PipelineStatus,
+  type StageStatus,
+} from '../model/status.ts';
 
 const text = (max: number, description: string) => z.string().max(max).describe(description);
 const count = (description: string) => z.int().min(0).describe(description);
 const moment = (description: string) =>
   z.string().max(40).describe(`${description} RFC 3339.`).meta({ format: 'date-time' });
-
-export const conditionTypes = [
-  'Ready',
-  'Reconciling',
-  'Stalled',
-  'Accepted',
-  'Provisioned',
-  'SourceConnected',
-  'SinkConnected',
-  'Flowing',
-  'DeadLettersEmpty',
-] as const;
 
 export const conditionSchema = z
   .object({
@@ -35,21 +25,7 @@ export const conditionSchema = z
     message: text(32768, 'Why, as a sentence for people.'),
     lastTransitionTime: moment('When `status` changed last.'),
   })
-  .describe('One claim about the pipeline.');
-
-export const phases = [
-  'Pending',
-  'Provisioning',
-  'Running',
-  'Pausing',
-  'Paused',
-  'Stopped',
-  'Reconfiguring',
-  'Resuming',
-  'Repairing',
-  'Failed',
-  'Deleting',
-] as const;
+  .describe('One claim about the pipeline.') satisfies z.ZodType<Condition>;
 
 const stageStatus = z
   .object({
@@ -58,7 +34,7 @@ const stageStatus = z
     replicas: count('Pods that are wanted.').default(0),
     ready: count('Pods that are ready now.').default(0),
   })
-  .describe('One stage of the plan.');
+  .describe('One stage of the plan.') satisfies z.ZodType<StageStatus>;
 
 const operationStatus = z
   .object({
@@ -69,7 +45,7 @@ const operationStatus = z
     attempt: count('Attempt of the current step, when it is being retried.').optional(),
     lastError: text(4096, 'Why the last attempt of the step failed.').optional(),
   })
-  .describe('The change that is being carried out. Absent when there is none.');
+  .describe('The change that is being carried out. Absent when there is none.') satisfies z.ZodType<OperationStatus>;
 
 export const statusSchema = z
   .object({
@@ -104,9 +80,4 @@ export const statusSchema = z
       .optional(),
     opSeq: count('Sequence of the last operation.').optional(),
   })
-  .describe('What is. Written by Millrace.');
-
-export type PipelineStatus = z.output<typeof statusSchema>;
-export type Condition = z.output<typeof conditionSchema>;
-export type ConditionType = (typeof conditionTypes)[number];
-export type Phase = (typeof phases)[number];
+  .describe('What is. Written by Millrace.') satisfies z.ZodType<PipelineStatus>;

@@ -9,7 +9,7 @@ import {
   type Scalar,
   type YAMLError,
 } from 'yaml';
-import { problemOf } from './errors.ts';
+import { problemOf } from '../model/errors.ts';
 import type { Issue, IssuePath } from './issue.ts';
 
 /** Line and column from 1. */

@@ -15,7 +15,7 @@ const root = join(import.meta.dirname, '..');
 const dist = join(root, 'dist');
 
 /** Files that programs read at run time, beside the compiled ones. */
-const assets = ['crds/millrace.io_pipelines.yaml', 'deploy/local/node/shim.sh'];
+const assets = ['crds/millrace.io_pipelines.yaml', 'local/node/shim.sh'];
 
 await rm(dist, { recursive: true, force: true });
 if ((await run('tsc', ['-p', join(root, 'tsconfig.build.json')])) !== 0) process.exit(1);

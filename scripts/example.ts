@@ -5,9 +5,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseDocument } from 'yaml';
 import { storedPipeline, type StoredPipeline } from '../client/wire.ts';
 import { changes } from '../cli/progress.ts';
-import { mr } from '../crds/errors.ts';
-import { apiVersion, labels, plural } from '../crds/names.ts';
-import { requestApi, type ApiAccess } from '../deploy/local/parts/kubernetes/request.ts';
+import { mr } from '../model/errors.ts';
+import { apiVersion, labels, plural } from '../model/names.ts';
+import { requestApi, type ApiAccess } from '../local/parts/kubernetes/request.ts';
 
 export interface Example {
   readonly name: string;

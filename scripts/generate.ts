@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { pipelineCrdYaml } from '../crds/crd.ts';
 import { errorsPage, generated, pipelinePage } from '../crds/reference.ts';
 import { expressionsPage } from '../crds/reference-expressions.ts';
-import { openApiText } from '../workers/api/openapi.ts';
+import { openApiText } from '../workers/api/openapi-text.ts';
 
 const files: Readonly<Record<string, () => string | Promise<string>>> = {
   'crds/millrace.io_pipelines.yaml': pipelineCrdYaml,

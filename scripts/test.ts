@@ -4,8 +4,8 @@
  * The binaries of the local stack are made first, so that no test waits for them or times out over them. The end-to-end
  * tests run last and by themselves: they share one whole stack, which would take time from all tests after them.
  */
-import { binaryVersions, resolveBinaries, type BinaryName } from '../deploy/local/binaries/resolve.ts';
-import { progressTo } from '../deploy/local/progress.ts';
+import { binaryVersions, resolveBinaries, type BinaryName } from '../local/binaries/resolve.ts';
+import { progressTo } from '../local/progress.ts';
 import { runSteps } from './run-steps.ts';
 import { allTests, endToEndTests } from './test-files.ts';
 

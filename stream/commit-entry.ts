@@ -5,7 +5,7 @@
  * C2  `after` of an intent is the committed position until the commit replaces it.
  */
 import { z } from 'zod';
-import { mr, problemOf } from '../crds/errors.ts';
+import { mr, problemOf } from '../model/errors.ts';
 import type { FramePlace } from './frame-reader.ts';
 
 const sequence = z.number().int().nonnegative();

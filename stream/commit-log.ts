@@ -3,7 +3,7 @@
  *
  * E4 holds here too: a sink pod that lost its slot can neither announce a batch nor commit one.
  */
-import { commitsEdge, commitSubject, edgeStream } from '../crds/names.ts';
+import { commitsEdge, commitSubject, edgeStream } from '../model/names.ts';
 import { decodeCommitEntry, type CommitEntry } from './commit-entry.ts';
 import { FencedSubject, type FencedOptions } from './fenced-subject.ts';
 

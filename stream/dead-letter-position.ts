@@ -6,7 +6,7 @@
  * how many entries of the new range are stored, so that a crash between them repeats none.
  */
 import { z } from 'zod';
-import { mr, problemOf } from '../crds/errors.ts';
+import { mr, problemOf } from '../model/errors.ts';
 import { decodeFrame, type FramePlace } from './frame-reader.ts';
 import type { Position } from './record-batch.ts';
 

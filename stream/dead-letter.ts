@@ -3,7 +3,7 @@
  * dead edge: value and key are the original bytes; its first header is ours, the original headers follow.
  */
 import { z } from 'zod';
-import { mr } from '../crds/errors.ts';
+import { mr } from '../model/errors.ts';
 import { decodeFrame, type Frame, type FramePlace } from './frame-reader.ts';
 import type { Header } from './record-batch.ts';
 

@@ -6,7 +6,7 @@
  * D2  It is stored before the position of the stage passes the record: the caller appends, waits, then commits.
  */
 import type { JetStreamManager } from '@nats-io/jetstream';
-import { deadEdge, edgeStream, frameSubject } from '../crds/names.ts';
+import { deadEdge, edgeStream, frameSubject } from '../model/names.ts';
 import { headersOfDeadLetter, deadLettersOf, type DeadLetter } from './dead-letter.ts';
 import { deadLetterPosition, type DeadLetterPosition } from './dead-letter-position.ts';
 import { FencedSubject, type FencedOptions } from './fenced-subject.ts';

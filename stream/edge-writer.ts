@@ -7,7 +7,7 @@
  *
  * The writer never decides when a frame closes: that is the loop's business (`./ingest-loop.ts`).
  */
-import { edgeStream, frameSubject } from '../crds/names.ts';
+import { edgeStream, frameSubject } from '../model/names.ts';
 import { FencedSubject, type Appended, type FencedOptions } from './fenced-subject.ts';
 import { decodeFrame } from './frame-reader.ts';
 import type { Position } from './record-batch.ts';

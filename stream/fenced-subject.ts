@@ -13,7 +13,7 @@
 import { randomUUID } from 'node:crypto';
 import type { StoredMsg } from '@nats-io/jetstream';
 import { headers } from '@nats-io/transport-node';
-import { assertNever, mr, problemOf, type MillraceError } from '../crds/errors.ts';
+import { assertNever, mr, problemOf, type MillraceError } from '../model/errors.ts';
 import { backoffMs, fullBackoff, natsBackoff } from './backoff.ts';
 import type { Clock } from './clock.ts';
 import type { Streams } from './connection.ts';

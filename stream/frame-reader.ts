@@ -6,8 +6,8 @@
  */
 import { crc32, zstdDecompressSync } from 'node:zlib';
 import { z } from 'zod';
-import { mr, problemOf } from '../crds/errors.ts';
-import type { RecordMeta } from '../crds/value.ts';
+import { mr, problemOf } from '../model/errors.ts';
+import type { RecordMeta } from '../model/value.ts';
 import {
   at,
   checksumBytes,

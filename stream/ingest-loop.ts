@@ -10,7 +10,7 @@
  * G6  A batch with a message id travels in frames of its own under ids made of it, cut at the same places each time.
  * E7  A source that fails is asked again, for ever; the observer knows why.
  */
-import { mr, type MillraceError } from '../crds/errors.ts';
+import { mr, type MillraceError } from '../model/errors.ts';
 import { backoffMs, outsideBackoff } from './backoff.ts';
 import type { Clock } from './clock.ts';
 import type { DeadLetter } from './dead-letter.ts';

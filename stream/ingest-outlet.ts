@@ -5,7 +5,7 @@
  * G1  The source is acknowledged only when the frame that covers the position is stored (I1).
  * E7  While the edge is full the source is told to refuse work.
  */
-import type { MillraceError } from '../crds/errors.ts';
+import type { MillraceError } from '../model/errors.ts';
 import type { EdgeWriter } from './edge-writer.ts';
 import type { FrameBuilder } from './frame-builder.ts';
 import type { Position } from './record-batch.ts';

@@ -1,9 +1,9 @@
 /**
  * One source slot from takeover to hand-over: opens the edge's tail, the dead letters and the source, and runs the loop.
  */
-import { MillraceError } from '../crds/errors.ts';
-import { writerName } from '../crds/names.ts';
-import type { IngestorStage, Plan } from '../crds/plan.ts';
+import { MillraceError } from '../model/errors.ts';
+import { writerName } from '../model/names.ts';
+import type { IngestorStage, Plan } from '../model/plan.ts';
 import type { Clock } from './clock.ts';
 import type { Streams } from './connection.ts';
 import { DeadLetterWriter } from './dead-letters.ts';

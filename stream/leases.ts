@@ -14,7 +14,7 @@
 import { JsHeaders, type StoredMsg } from '@nats-io/jetstream';
 import type { Subscription } from '@nats-io/transport-node';
 import { z } from 'zod';
-import { leaseStream, leaseSubject } from '../crds/names.ts';
+import { leaseStream, leaseSubject } from '../model/names.ts';
 import type { Clock } from './clock.ts';
 import type { Streams } from './connection.ts';
 import { classifyPublishFailure } from './jetstream-errors.ts';

@@ -1,5 +1,5 @@
 /** Failures of what is outside: those of the error table as they are, any other as one that is waited for. */
-import { MillraceError, mr, problemOf } from '../crds/errors.ts';
+import { MillraceError, mr, problemOf } from '../model/errors.ts';
 
 export function asSourceError(source: string, error: unknown): MillraceError {
   if (error instanceof MillraceError) return error;

@@ -5,7 +5,7 @@
  */
 import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
 import { z } from 'zod';
-import { reportStream, reportSubject } from '../crds/names.ts';
+import { reportStream, reportSubject } from '../model/names.ts';
 import { readLastOfEach } from './last-messages.ts';
 import { ensureSharedStreams } from './streams.ts';
 

@@ -6,7 +6,7 @@
  * B3  `positionAfter(i)` covers records 0..i of this batch and everything before the batch.
  * B4  The buffer belongs to the batch until the batch after it is read; whoever keeps bytes longer copies them.
  */
-import type { Json } from '../crds/value.ts';
+import type { Json } from '../model/value.ts';
 
 /** A position at a source: opaque to the stream, stored in frames as JSON, small (up to some hundred bytes). */
 export type Position = Json;

@@ -12,7 +12,7 @@
  */
 import { AckPolicy, DeliverPolicy, type JetStreamManager } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
-import { mr, problemOf, type MillraceError } from '../crds/errors.ts';
+import { mr, problemOf, type MillraceError } from '../model/errors.ts';
 import { backoffMs, natsBackoff } from './backoff.ts';
 import type { Clock } from './clock.ts';
 import type { Streams } from './connection.ts';

@@ -5,7 +5,7 @@
  * the frames: until the batch is committed they are in the stream, and the few that hold a refused row are read again.
  * Kept, they were most of a pod's memory, and lived just long enough to leave the collector's cheap generation.
  */
-import { MillraceError, mr, problemOf } from '../crds/errors.ts';
+import { MillraceError, mr, problemOf } from '../model/errors.ts';
 import { copyOf, type DeadLetter } from './dead-letter.ts';
 import { decodeFrame, FrameMeta, type Frame } from './frame-reader.ts';
 import type { StoredFrame } from './shard-pull.ts';

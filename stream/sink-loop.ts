@@ -13,7 +13,7 @@
  * The next batch is prepared while one is written: two row buffers take turns.
  */
 import { setImmediate as yieldToEvents } from 'node:timers/promises';
-import { MillraceError, mr } from '../crds/errors.ts';
+import { MillraceError, mr } from '../model/errors.ts';
 import { backoffMs, outsideBackoff } from './backoff.ts';
 import type { Clock } from './clock.ts';
 import type { Intent } from './commit-entry.ts';

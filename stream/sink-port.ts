@@ -1,6 +1,6 @@
 /** What the sink loop needs of a sink: the shapes of connectors/connector.ts, which it may not import. */
-import type { MillraceError } from '../crds/errors.ts';
-import type { RecordMeta, RecordObject } from '../crds/value.ts';
+import type { MillraceError } from '../model/errors.ts';
+import type { RecordMeta, RecordObject } from '../model/value.ts';
 
 export interface BatchRange {
   readonly from: number;

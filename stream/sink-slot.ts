@@ -4,9 +4,9 @@
  * The token of a range carries when the edge's stream was made: a stream that was deleted and made again counts from 1
  * again, and its first batches must not look like those of before.
  */
-import { MillraceError, mr, problemOf } from '../crds/errors.ts';
-import { edgeStream, shardSubjects, writerName } from '../crds/names.ts';
-import type { Plan, SinkStage } from '../crds/plan.ts';
+import { MillraceError, mr, problemOf } from '../model/errors.ts';
+import { edgeStream, shardSubjects, writerName } from '../model/names.ts';
+import type { Plan, SinkStage } from '../model/plan.ts';
 import { backoffMs, natsBackoff } from './backoff.ts';
 import type { Clock } from './clock.ts';
 import { CommitLog } from './commit-log.ts';

@@ -1,5 +1,5 @@
 /** What a slot's loop tells about itself: metrics and reports are made of it (workers/pod). Calls are cheap and never throw. */
-import type { MillraceError } from '../crds/errors.ts';
+import type { MillraceError } from '../model/errors.ts';
 import type { Position } from './record-batch.ts';
 
 /** What a loop may wait for. */

@@ -26,8 +26,8 @@ import {
   leaseStream,
   reportStream,
   shardSubjects,
-} from '../crds/names.ts';
-import type { Plan } from '../crds/plan.ts';
+} from '../model/names.ts';
+import type { Plan } from '../model/plan.ts';
 import { committedPosition } from './commit-entry.ts';
 import { totalOf } from './dead-letter-position.ts';
 import { readLastOfEach } from './last-messages.ts';

@@ -8,8 +8,8 @@
  * Positions may be read from a replica that lags: it then removes less.
  */
 import type { JetStreamManager } from '@nats-io/jetstream';
-import { commitsEdge, commitSubject, edgeStream } from '../crds/names.ts';
-import type { Plan } from '../crds/plan.ts';
+import { commitsEdge, commitSubject, edgeStream } from '../model/names.ts';
+import type { Plan } from '../model/plan.ts';
 import { committedPosition } from './commit-entry.ts';
 import { readLastOfEach } from './last-messages.ts';
 

@@ -1,5 +1,5 @@
 /** Opens what is outside (a source's reader, a sink's slot), for ever, with capped backoff; the observer knows why it waits. */
-import type { MillraceError } from '../crds/errors.ts';
+import type { MillraceError } from '../model/errors.ts';
 import { backoffMs, outsideBackoff } from './backoff.ts';
 import type { Clock } from './clock.ts';
 import type { SlotObserver, SlotSignals } from './slot-observer.ts';

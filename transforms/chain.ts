@@ -7,9 +7,9 @@
  *     step fails, the stage whose own `when` fails. A failing `unless` is the `when` of an earlier sink, which reports
  *     it; here the record is dropped.
  */
-import { mr } from '../crds/errors.ts';
-import type { PlannedStep, SinkStage } from '../crds/plan.ts';
-import type { RecordMeta, RecordObject } from '../crds/value.ts';
+import { mr } from '../model/errors.ts';
+import type { PlannedStep, SinkStage } from '../model/plan.ts';
+import type { RecordMeta, RecordObject } from '../model/value.ts';
 import { compileCondition, type Condition } from './expression/expression.ts';
 import { transformOf } from './registry.ts';
 import type { StepProgram, Verdict } from './transform.ts';

@@ -1,6 +1,6 @@
 /** `filter`: records for which `where` is true go on, the others end here and are counted as dropped. */
 import { z } from 'zod';
-import { expressionField } from '../crds/fields.ts';
+import { expressionField } from '../schema/fields.ts';
 import { compileCondition } from './expression/expression.ts';
 import { defineTransform } from './transform.ts';
 

@@ -10,8 +10,8 @@
  * long numbers byte by byte would add half of that again, so `mayLoseDigits` looks at every sixteenth byte.
  */
 import { Buffer } from 'node:buffer';
-import { mr, problemOf } from '../crds/errors.ts';
-import { ExactNumber, type RecordObject } from '../crds/value.ts';
+import { mr, problemOf } from '../model/errors.ts';
+import { ExactNumber, type RecordObject } from '../model/value.ts';
 
 /** Node's own slice, on any Uint8Array: a third of the time of `Buffer.from(…).toString()`, and no object is made. */
 const { utf8Slice } = Buffer.prototype as Buffer & {

@@ -9,8 +9,8 @@
  * be absent; what is set is made.
  */
 import { z } from 'zod';
-import { expressionField } from '../crds/fields.ts';
-import type { RecordValue } from '../crds/value.ts';
+import { expressionField } from '../schema/fields.ts';
+import type { RecordValue } from '../model/value.ts';
 import { compileExpression } from './expression/expression.ts';
 import type { KnownFields } from './expression/fields.ts';
 import { parsePath, put, take } from './path.ts';

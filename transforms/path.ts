@@ -4,7 +4,7 @@
  * Objects are changed in place; a list is never entered. Own properties only, so a record with a field `__proto__` or
  * `constructor` is a record like any other.
  */
-import { ExactNumber, type RecordObject, type RecordValue } from '../crds/value.ts';
+import { ExactNumber, type RecordObject, type RecordValue } from '../model/value.ts';
 
 export type Path = readonly [string, ...string[]];
 

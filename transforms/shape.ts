@@ -3,9 +3,9 @@
  *
  * Fields that the schema does not name are let through. Nothing is converted: what fits is left as it is.
  */
-import { assertNever, mr } from '../crds/errors.ts';
-import type { FieldShape, FieldType } from '../crds/plan.ts';
-import { ExactNumber, type RecordObject, type RecordValue } from '../crds/value.ts';
+import { assertNever, mr } from '../model/errors.ts';
+import type { FieldShape, FieldType } from '../model/plan.ts';
+import { ExactNumber, type RecordObject, type RecordValue } from '../model/value.ts';
 
 /** Throws MR_RECORD_MISFIT for the first field that does not fit. */
 export function checkShape(value: RecordObject, fields: readonly FieldShape[]): void {

@@ -3,7 +3,7 @@
  * `./registry.ts` lists all of them; nothing else knows a transform by name.
  */
 import type { z } from 'zod';
-import type { RecordMeta, RecordObject } from '../crds/value.ts';
+import type { RecordMeta, RecordObject } from '../model/value.ts';
 import type { KnownFields } from './expression/fields.ts';
 
 export type Verdict = 'keep' | 'drop';

@@ -6,7 +6,7 @@
  * pipeline's status meanwhile. A newer generation, a pause or a deletion ends the waiting.
  */
 import { ActivityCancellationType, scheduleActivity, type ActivityOptions } from '@temporalio/workflow';
-import type { LifecycleActivities } from '../crds/lifecycle.ts';
+import type { LifecycleActivities } from '../model/lifecycle.ts';
 
 /** Requests that answer at once. */
 const call: ActivityOptions = {

@@ -6,7 +6,7 @@
  *     deletionPolicy Immediate it is not.
  * O3  Every step may have been done before: by an operation that was cut short, or by this one.
  */
-import type { SpecSummary, StageSummary } from '../crds/lifecycle.ts';
+import type { SpecSummary, StageSummary } from '../model/lifecycle.ts';
 import { run } from './activities.ts';
 import { begin, readable, sentence, stepOf, succeed, type OperationInput, type OperationResult } from './operation.ts';
 import { drainSinks, stopStages } from './stop-stages.ts';

@@ -17,7 +17,7 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { PipelineRef } from '../crds/lifecycle.ts';
+import type { PipelineRef } from '../model/lifecycle.ts';
 import { run } from './activities.ts';
 import { failureOf } from './failure.ts';
 import {

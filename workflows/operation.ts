@@ -11,9 +11,9 @@ import type {
   PlanRef,
   SpecSummary,
   StatusPatch,
-} from '../crds/lifecycle.ts';
-import type { DesiredState } from '../crds/plan.ts';
-import type { Phase } from '../crds/status.ts';
+} from '../model/lifecycle.ts';
+import type { DesiredState } from '../model/plan.ts';
+import type { Phase } from '../model/status.ts';
 import { run } from './activities.ts';
 
 export interface OperationInput {

@@ -8,9 +8,9 @@
  * N5  With nothing new the answer is rest: an idle pipeline costs nothing.
  * N6  What somebody else has changed is repaired when nothing else is to be done: every other operation repairs it, too.
  */
-import { assertNever } from '../crds/errors.ts';
-import type { DesiredState } from '../crds/plan.ts';
-import type { OperationKind } from '../crds/lifecycle.ts';
+import { assertNever } from '../model/errors.ts';
+import type { DesiredState } from '../model/plan.ts';
+import type { OperationKind } from '../model/lifecycle.ts';
 import type { Operation, PipelineState } from './state.ts';
 
 export type NextStep =

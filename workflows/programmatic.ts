@@ -5,7 +5,7 @@
  * pipeline that was applied here can be edited with kubectl and deleted by the API. The caller's time-outs bound the
  * waiting; ending these workflows ends the waiting, not the pipeline.
  */
-import type { AppliedPipeline, ApplyPipelineInput } from '../crds/lifecycle.ts';
+import type { AppliedPipeline, ApplyPipelineInput } from '../model/lifecycle.ts';
 import { run } from './activities.ts';
 import { goesOn } from './versioning.ts';
 

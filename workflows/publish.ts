@@ -1,6 +1,6 @@
 /** Makes the entity readable: search attributes, memo and details in Temporal UI; failures in the pipeline's status. */
 import { setCurrentDetails, upsertMemo, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
-import type { StatusPatch } from '../crds/lifecycle.ts';
+import type { StatusPatch } from '../model/lifecycle.ts';
 import { run } from './activities.ts';
 import { reasonOfCode } from './failure.ts';
 import { words } from './operation.ts';

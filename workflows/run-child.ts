@@ -6,7 +6,7 @@ import {
   ParentClosePolicy,
   workflowInfo,
 } from '@temporalio/workflow';
-import { operationWorkflowId } from '../crds/workflow-ids.ts';
+import { operationWorkflowId } from '../model/workflow-ids.ts';
 import { failureOf } from './failure.ts';
 import type { OperationInput, OperationResult } from './operation.ts';
 import type { Operation, Outcome, PipelineState } from './state.ts';

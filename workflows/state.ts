@@ -5,9 +5,9 @@
  * L2  `seen` is what the resource said when it was read last; `seen.generation` may be above `wanted.generation`.
  * L3  At most one operation runs; its `seq` is higher than that of every operation before it.
  */
-import { assertNever } from '../crds/errors.ts';
-import type { DesiredState } from '../crds/plan.ts';
-import type { OperationKind, PipelineRef, SpecSummary } from '../crds/lifecycle.ts';
+import { assertNever } from '../model/errors.ts';
+import type { DesiredState } from '../model/plan.ts';
+import type { OperationKind, PipelineRef, SpecSummary } from '../model/lifecycle.ts';
 
 /** Version of this shape: `migrate` knows all earlier ones. */
 export const stateVersion = 1;

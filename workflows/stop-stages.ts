@@ -1,5 +1,5 @@
 /** Stops stages, and lets sinks write what was read before they are stopped. */
-import type { LiveStage, Location, SpecSummary } from '../crds/lifecycle.ts';
+import type { LiveStage, Location, SpecSummary } from '../model/lifecycle.ts';
 import { run } from './activities.ts';
 import { readable, sentence, stepOf, type OperationInput } from './operation.ts';
 

@@ -6,10 +6,10 @@
  * A2  A crash between the two writes leaves the step undone, and it is done again.
  * A3  A workload without the annotation was never finished by a step and counts as unchanged.
  */
-import { hashOf } from '../../crds/json.ts';
-import { annotations } from '../../crds/names.ts';
-import type { Kube } from './kube.ts';
-import type { KubeObject } from './objects.ts';
+import { hashOf } from '../../model/json.ts';
+import { annotations } from '../../model/names.ts';
+import type { Kube } from '../../kubernetes/kube.ts';
+import type { KubeObject } from '../../kubernetes/objects.ts';
 
 /** `written` is the answer to the write. What somebody changed after it must not be taken for ours, so it is not read again. */
 export async function noteApplied(kube: Kube, written: KubeObject): Promise<void> {

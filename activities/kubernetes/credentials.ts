@@ -7,11 +7,11 @@
  *     objects as they are knows of a change without reading a value, whenever it happened.
  */
 import { z } from 'zod';
-import { mr } from '../../crds/errors.ts';
-import { credentialKey } from '../../crds/names.ts';
-import { hashOf } from '../../crds/json.ts';
-import type { CredentialRef, Plan } from '../../crds/plan.ts';
-import type { Kube } from './kube.ts';
+import { mr } from '../../model/errors.ts';
+import { credentialKey } from '../../model/names.ts';
+import { hashOf } from '../../model/json.ts';
+import type { CredentialRef, Plan } from '../../model/plan.ts';
+import type { Kube } from '../../kubernetes/kube.ts';
 import { objectNames } from './render/context.ts';
 import { credentialsAnnotation } from './render/deployment.ts';
 

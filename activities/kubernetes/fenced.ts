@@ -5,11 +5,11 @@
  * F2  An object that belongs to another pipeline, or to nobody, is never taken over.
  * F3  What was checked is what is written: the resourceVersion goes along, and a conflict starts over.
  */
-import { mr } from '../../crds/errors.ts';
-import { annotations, fieldManagers, labels } from '../../crds/names.ts';
-import { KubeError } from './kube-error.ts';
-import type { Kube } from './kube.ts';
-import type { KindName, KubeObject, Manifest } from './objects.ts';
+import { mr } from '../../model/errors.ts';
+import { annotations, fieldManagers, labels } from '../../model/names.ts';
+import { KubeError } from '../../kubernetes/kube-error.ts';
+import type { Kube } from '../../kubernetes/kube.ts';
+import type { KindName, KubeObject, Manifest } from '../../kubernetes/objects.ts';
 
 export interface Fence {
   readonly uid: string;

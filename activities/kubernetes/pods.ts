@@ -1,6 +1,6 @@
 /** What the pods of a stage say about why they are not ready. Pure. */
 import { z } from 'zod';
-import type { KubeObject } from './objects.ts';
+import type { KubeObject } from '../../kubernetes/objects.ts';
 
 const containerState = z.looseObject({
   waiting: z.looseObject({ reason: z.string().optional(), message: z.string().optional() }).optional(),

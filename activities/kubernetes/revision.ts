@@ -5,15 +5,15 @@
  * V2  The object belongs to the resource and goes with it; the last ten are kept.
  */
 import { z } from 'zod';
-import { mr } from '../../crds/errors.ts';
-import { hashOf } from '../../crds/json.ts';
-import type { LifecycleActivities, PipelineRef } from '../../crds/lifecycle.ts';
-import { apiVersion, kind, labels } from '../../crds/names.ts';
+import { mr } from '../../model/errors.ts';
+import { hashOf } from '../../model/json.ts';
+import type { LifecycleActivities, PipelineRef } from '../../model/lifecycle.ts';
+import { apiVersion, kind, labels } from '../../model/names.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { readResource } from '../spec.ts';
 import { asStep } from '../step.ts';
 import { applyFenced } from './fenced.ts';
-import type { KubeObject, Manifest } from './objects.ts';
+import type { KubeObject, Manifest } from '../../kubernetes/objects.ts';
 import { ownerLabels } from './render/context.ts';
 
 const kept = 10;

@@ -8,17 +8,17 @@
  *     looks at it as long as an operation runs.
  */
 import { z } from 'zod';
-import { mr } from '../../crds/errors.ts';
-import type { LifecycleActivities, LiveStage, PlanRef, StageInput } from '../../crds/lifecycle.ts';
-import { annotations, labels } from '../../crds/names.ts';
-import { findReferences } from '../../crds/credentials.ts';
-import type { Plan, Stage } from '../../crds/plan.ts';
+import { mr } from '../../model/errors.ts';
+import type { LifecycleActivities, LiveStage, PlanRef, StageInput } from '../../model/lifecycle.ts';
+import { annotations, labels } from '../../model/names.ts';
+import { findReferences } from '../../model/credentials.ts';
+import type { Plan, Stage } from '../../model/plan.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { asStep, waitFor, type Look } from '../step.ts';
 import { isChangedByOthers, noteApplied } from './applied.ts';
 import { applyFenced, checkFence, untilNoConflict } from './fenced.ts';
-import type { Kube } from './kube.ts';
-import type { KubeObject } from './objects.ts';
+import type { Kube } from '../../kubernetes/kube.ts';
+import type { KubeObject } from '../../kubernetes/objects.ts';
 import { podReason } from './pods.ts';
 import { objectNames, ownerLabels, stageSelector } from './render/context.ts';
 import {

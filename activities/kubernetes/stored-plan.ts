@@ -3,12 +3,12 @@
  * so that they agree even when the resource moves on meanwhile.
  */
 import { z } from 'zod';
-import { mr } from '../../crds/errors.ts';
-import type { PlanRef } from '../../crds/lifecycle.ts';
-import { labels } from '../../crds/names.ts';
-import type { Plan } from '../../crds/plan.ts';
-import type { Kube } from './kube.ts';
-import type { KubeObject } from './objects.ts';
+import { mr } from '../../model/errors.ts';
+import type { PlanRef } from '../../model/lifecycle.ts';
+import { labels } from '../../model/names.ts';
+import type { Plan } from '../../model/plan.ts';
+import type { Kube } from '../../kubernetes/kube.ts';
+import type { KubeObject } from '../../kubernetes/objects.ts';
 import { namesIn, ownerLabels } from './render/context.ts';
 import { planKey } from './render/plan.ts';
 

@@ -1,14 +1,14 @@
 /** Namespace, account, network policy, plan and credentials: what must be there before a stage. */
 import { compile } from '../../crds/compile.ts';
-import { mr } from '../../crds/errors.ts';
-import type { LifecycleActivities, PlanRef } from '../../crds/lifecycle.ts';
-import type { Plan } from '../../crds/plan.ts';
+import { mr } from '../../model/errors.ts';
+import type { LifecycleActivities, PlanRef } from '../../model/lifecycle.ts';
+import type { Plan } from '../../model/plan.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { parsePipeline, readResource } from '../spec.ts';
 import { asStep } from '../step.ts';
 import { credentialsVersion, readCredentials } from './credentials.ts';
 import { applyFenced } from './fenced.ts';
-import type { Manifest } from './objects.ts';
+import type { Manifest } from '../../kubernetes/objects.ts';
 import type { RenderContext } from './render/context.ts';
 import { planText as renderedText, renderCredentials, renderPlan } from './render/plan.ts';
 import { renderNamespace, renderNetworkPolicy, renderServiceAccount } from './render/surroundings.ts';

@@ -6,15 +6,15 @@
  * D3  The finalizer is removed with a test of what is at its place, so that no other finalizer is removed instead.
  */
 import { z } from 'zod';
-import { mr, type MillraceError } from '../../crds/errors.ts';
-import type { LifecycleActivities, PlanRef } from '../../crds/lifecycle.ts';
-import { finalizer, kind, labels } from '../../crds/names.ts';
+import { mr, type MillraceError } from '../../model/errors.ts';
+import type { LifecycleActivities, PlanRef } from '../../model/lifecycle.ts';
+import { finalizer, kind, labels } from '../../model/names.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { emitEvent, eventSource } from '../status/event.ts';
 import { asStep, waitFor } from '../step.ts';
 import { untilNoConflict } from './fenced.ts';
-import type { Kube } from './kube.ts';
-import type { KindName, KubeObject } from './objects.ts';
+import type { Kube } from '../../kubernetes/kube.ts';
+import type { KindName, KubeObject } from '../../kubernetes/objects.ts';
 import { ownerLabels } from './render/context.ts';
 import { liveStages, plansInUse } from './stages.ts';
 import { planConfigMaps } from './stored-plan.ts';

@@ -1,5 +1,5 @@
 /** The lifecycle's status and its Events, as one activity: what is written is also told. */
-import type { LifecycleActivities } from '../../crds/lifecycle.ts';
+import type { LifecycleActivities } from '../../model/lifecycle.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { toFailure } from '../failures.ts';
 import { emitEvent, eventSource } from './event.ts';

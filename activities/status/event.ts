@@ -2,11 +2,11 @@
  * Kubernetes Events of a pipeline's transitions. Named by what they tell, so that telling it twice makes one event.
  */
 import { createHash } from 'node:crypto';
-import type { PipelineRef } from '../../crds/lifecycle.ts';
-import { apiVersion, kind } from '../../crds/names.ts';
-import { KubeError } from '../kubernetes/kube-error.ts';
-import type { Kube } from '../kubernetes/kube.ts';
-import type { Manifest } from '../kubernetes/objects.ts';
+import type { PipelineRef } from '../../model/lifecycle.ts';
+import { apiVersion, kind } from '../../model/names.ts';
+import { KubeError } from '../../kubernetes/kube-error.ts';
+import type { Kube } from '../../kubernetes/kube.ts';
+import type { Manifest } from '../../kubernetes/objects.ts';
 
 export interface EventContent {
   readonly type: 'Normal' | 'Warning';

@@ -6,9 +6,10 @@
  * M3  `opSeq` never falls: a status that a newer operation wrote is left as it is.
  * M4  `ready` of a stage is the controller's, too.
  */
-import type { StatusPatch } from '../../crds/lifecycle.ts';
-import { statusSchema, type Condition, type PipelineStatus } from '../../crds/status.ts';
-import type { KubeObject } from '../kubernetes/objects.ts';
+import type { StatusPatch } from '../../model/lifecycle.ts';
+import { statusSchema } from '../../crds/status.ts';
+import type { Condition, PipelineStatus } from '../../model/status.ts';
+import type { KubeObject } from '../../kubernetes/objects.ts';
 
 export const lifecycleConditions: readonly string[] = ['Reconciling', 'Stalled', 'Accepted', 'Provisioned'];
 

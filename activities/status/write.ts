@@ -4,10 +4,10 @@
  * U1  A resource that is gone, or another one with the same name, is left alone: that is not an error.
  * U2  What was read is what is changed (resourceVersion), so that parallel steps do not undo each other.
  */
-import type { PipelineRef, StatusPatch } from '../../crds/lifecycle.ts';
-import { apiVersion, fieldManagers, kind } from '../../crds/names.ts';
+import type { PipelineRef, StatusPatch } from '../../model/lifecycle.ts';
+import { apiVersion, fieldManagers, kind } from '../../model/names.ts';
 import { untilNoConflict } from '../kubernetes/fenced.ts';
-import { unlessMissing, type Kube } from '../kubernetes/kube.ts';
+import { unlessMissing, type Kube } from '../../kubernetes/kube.ts';
 import { mergeStatus, ownStatus, type OwnStatus } from './merge.ts';
 
 export interface StatusTarget {

@@ -1,9 +1,9 @@
 /** The JetStream side of a pipeline: its streams, whether they are drained, and their end. */
-import { mr } from '../../crds/errors.ts';
-import type { LifecycleActivities } from '../../crds/lifecycle.ts';
-import { kind } from '../../crds/names.ts';
+import { mr } from '../../model/errors.ts';
+import type { LifecycleActivities } from '../../model/lifecycle.ts';
+import { kind } from '../../model/names.ts';
 import { specSchema } from '../../crds/pipeline.ts';
-import type { Plan } from '../../crds/plan.ts';
+import type { Plan } from '../../model/plan.ts';
 import {
   deletePipelineStreams,
   ensurePipelineStreams,

@@ -16,8 +16,8 @@ import { pino } from 'pino';
 import type { ConnectorContext } from '../../connectors/connector.ts';
 import { source } from '../../connectors/kafka/index.ts';
 import { kafkaSourceSpec } from '../../connectors/kafka/spec.ts';
-import { startKafka } from '../../deploy/local/kafka/kafka.ts';
-import { freePort } from '../../deploy/local/ports.ts';
+import { startKafka } from '../../local/kafka/kafka.ts';
+import { freePort } from '../../local/ports.ts';
 
 const { values: options } = parseArgs({
   options: {

@@ -7,9 +7,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startNats } from '../../deploy/local/parts/nats.ts';
-import { freePort } from '../../deploy/local/ports.ts';
-import type { Plan } from '../../crds/plan.ts';
+import { startNats } from '../../local/parts/nats.ts';
+import { freePort } from '../../local/ports.ts';
+import type { Plan } from '../../model/plan.ts';
 import { systemClock } from '../../stream/clock.ts';
 import { connectStreams, type Streams } from '../../stream/connection.ts';
 import { FrameBuilder } from '../../stream/frame-builder.ts';

@@ -5,7 +5,7 @@ import { Command, Option } from 'commander';
 import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import type { StoredPipeline } from '../../client/wire.ts';
-import { MillraceError, problemOf } from '../../crds/errors.ts';
+import { MillraceError, problemOf } from '../../model/errors.ts';
 import { lintText } from '../../crds/lint.ts';
 import type { PipelineInput } from '../../crds/pipeline.ts';
 import { withCluster, withClusterOptions, type Cluster, type ClusterOptions } from '../cluster.ts';

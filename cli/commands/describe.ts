@@ -5,7 +5,7 @@ import type { StoredPipeline } from '../../client/wire.ts';
 import { withCluster, withClusterOptions, type Cluster, type ClusterOptions } from '../cluster.ts';
 import { description, type EventLine } from '../description.ts';
 import { print, say } from '../output.ts';
-import { problemOf } from '../../crds/errors.ts';
+import { problemOf } from '../../model/errors.ts';
 
 const shownEvents = 15;
 

@@ -5,11 +5,11 @@
  * progress to stderr.
  */
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
-import { progressTo } from '../../deploy/local/progress.ts';
-import { startStack, type PartName, type PortName, type Stack } from '../../deploy/local/stack.ts';
-import { forgetStack, statusOfStack, stopStack } from '../../deploy/local/stack/control.ts';
-import { defaultPorts, portNames } from '../../deploy/local/stack/port-plan.ts';
-import { assertNever } from '../../crds/errors.ts';
+import { progressTo } from '../../local/progress.ts';
+import { startStack, type PartName, type PortName, type Stack } from '../../local/stack.ts';
+import { forgetStack, statusOfStack, stopStack } from '../../local/stack/control.ts';
+import { defaultPorts, portNames } from '../../local/stack/port-plan.ts';
+import { assertNever } from '../../model/errors.ts';
 import { howToTalk, partsTable } from '../stack-summary.ts';
 import { untilInterrupted } from '../interrupt.ts';
 

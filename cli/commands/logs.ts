@@ -3,13 +3,13 @@ import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { z } from 'zod';
-import { problemOf } from '../../crds/errors.ts';
-import { labels } from '../../crds/names.ts';
-import type { Kube } from '../../activities/kubernetes/kube.ts';
-import type { KubeObject } from '../../activities/kubernetes/objects.ts';
+import { problemOf } from '../../model/errors.ts';
+import { labels } from '../../model/names.ts';
+import type { Kube } from '../../kubernetes/kube.ts';
+import type { KubeObject } from '../../kubernetes/objects.ts';
 import { withCluster, withClusterOptions, type ClusterOptions } from '../cluster.ts';
 import { print, say } from '../output.ts';
-import { workloadNamespaceOf } from '../../workers/api/pipelines.ts';
+import { workloadNamespaceOf } from '../../kubernetes/pipelines.ts';
 
 interface Options extends ClusterOptions {
   readonly stage?: string;
@@ -57,7 +57,7 @@ async function printPods(kube: Kube, namespace: string, selected: Labels, option
 
 /** Every pod that there is, and every one that comes, until Ctrl-C. */
 async function followPods(kube: Kube, namespace: string, selected: Labels, options: Options): Promise<void> {
-  const { watchObjects } = await import('../../activities/kubernetes/watch.ts');
+  const { watchObjects } = await import('../../kubernetes/watch.ts');
   const stop = new AbortController();
   process.once('SIGINT', () => stop.abort());
   process.once('SIGTERM', () => stop.abort());

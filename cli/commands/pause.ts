@@ -1,6 +1,6 @@
 /** `millrace pause|resume NAME`: sets `spec.desiredState`, and nothing else. */
 import { Command } from 'commander';
-import type { DesiredState } from '../../crds/plan.ts';
+import type { DesiredState } from '../../model/plan.ts';
 import { withCluster, withClusterOptions, type ClusterOptions } from '../cluster.ts';
 import { durationOption } from '../durations.ts';
 import { print, say } from '../output.ts';

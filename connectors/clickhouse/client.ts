@@ -2,7 +2,7 @@
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { ClickHouseLogLevel, createClient, type ClickHouseClient } from '@clickhouse/client';
-import { milliseconds } from '../../crds/fields.ts';
+import { milliseconds } from '../../model/quantities.ts';
 import type { ClickHouseSinkConfig } from './spec.ts';
 
 /** ClickHouse closes an idle connection after 3 s (10 s in newer versions); it must be left before that. */

@@ -1,7 +1,7 @@
 /** Types made of others, and enumerations, in RowBinary. */
-import { ExactNumber, type RecordObject, type RecordValue } from '../../crds/value.ts';
+import { ExactNumber, type RecordObject, type RecordValue } from '../../model/value.ts';
 import type { TypeName } from './column-type.ts';
-import type { Encoder } from './encoders.ts';
+import type { Encoder } from './encoder.ts';
 import { Misfit } from './misfit.ts';
 
 export function nullableEncoder(inner: Encoder): Encoder {

@@ -1,6 +1,6 @@
 /** Integers, floats and decimals in RowBinary. */
-import { ExactNumber, type RecordValue } from '../../crds/value.ts';
-import type { Encoder } from './encoders.ts';
+import { ExactNumber, type RecordValue } from '../../model/value.ts';
+import type { Encoder } from './encoder.ts';
 import { integerOf, scaledDouble, scaledOf } from './exact.ts';
 import { Misfit } from './misfit.ts';
 

@@ -1,8 +1,8 @@
 /** Texts, and types that are written as text, in RowBinary. */
 import { isIP, SocketAddress } from 'node:net';
-import { encodeJson } from '../../crds/value.ts';
+import { encodeJson } from '../../model/value.ts';
 import type { ByteWriter } from './byte-writer.ts';
-import type { Encoder } from './encoders.ts';
+import type { Encoder } from './encoder.ts';
 import { Misfit } from './misfit.ts';
 
 /** Anything but null: numbers, true, false, arrays and objects as their JSON. */

@@ -2,9 +2,9 @@
  * Dates and times in RowBinary: from ISO 8601 text (UTC unless it names a zone), or from a number as ClickHouse reads it:
  * days for Date, seconds for DateTime, ticks of the column's scale for DateTime64 (milliseconds for DateTime64(3)).
  */
-import { ExactNumber, type RecordValue } from '../../crds/value.ts';
+import { ExactNumber, type RecordValue } from '../../model/value.ts';
 import { parseDay, parsed, parseTime } from './date-text.ts';
-import type { Encoder } from './encoders.ts';
+import type { Encoder } from './encoder.ts';
 import { integerOf } from './exact.ts';
 import { Misfit } from './misfit.ts';
 

@@ -6,9 +6,8 @@
  * T2  An encoder is compiled once for a column; per value it allocates nothing for numbers, times and short texts.
  * T3  `missing` writes the type's default value, as ClickHouse does for a field that is not there.
  */
-import type { RecordValue } from '../../crds/value.ts';
-import type { ByteWriter } from './byte-writer.ts';
 import { parseType, type TypeName } from './column-type.ts';
+import type { Encoder } from './encoder.ts';
 import { arrayEncoder, enumEncoder, mapEncoder, nullableEncoder, tupleEncoder } from './encode-nested.ts';
 import { dateEncoder, dateTime64Encoder, dateTimeEncoder } from './encode-time.ts';
 import { bigIntegerEncoder, decimalEncoder, floatEncoder, integerEncoder } from './encode-number.ts';
@@ -21,11 +20,6 @@ import {
   uuidEncoder,
 } from './encode-text.ts';
 import { Misfit } from './misfit.ts';
-
-export interface Encoder {
-  write(value: RecordValue, to: ByteWriter): void;
-  missing(to: ByteWriter): void;
-}
 
 /** The encoder of a type as ClickHouse writes it; null when there is none. */
 export function compileEncoder(type: string): Encoder | null {

@@ -1,5 +1,5 @@
 /** Numbers with all their digits: integers and scaled decimals as bigint, from whatever a record holds. */
-import { ExactNumber, type RecordValue } from '../../crds/value.ts';
+import { ExactNumber, type RecordValue } from '../../model/value.ts';
 
 const integerText = /^-?[0-9]{1,100}$/;
 const numberText = /^(-?)([0-9]{1,200})(?:\.([0-9]{1,200}))?(?:[eE]([+-]?[0-9]{1,3}))?$/;

@@ -1,6 +1,6 @@
 /** What ClickHouse or the way to it says when it fails, and what that means for the sink. The one place that reads it. */
 import { ClickHouseError } from '@clickhouse/client';
-import { mr, problemOf, type MillraceError } from '../../crds/errors.ts';
+import { mr, problemOf, type MillraceError } from '../../model/errors.ts';
 
 export type Failure =
   /** Thrown to the stage, which tries again and shows it. */

@@ -9,7 +9,7 @@
  */
 import { Readable } from 'node:stream';
 import type { ClickHouseClient } from '@clickhouse/client';
-import { MillraceError, mr } from '../../crds/errors.ts';
+import { MillraceError, mr } from '../../model/errors.ts';
 import { bisect } from '../bisect.ts';
 import type { BatchId, ConnectorContext, Refusal, RowBuffer, Sink, SinkConnector, SinkSlot } from '../connector.ts';
 import { connectClient } from './client.ts';

@@ -6,11 +6,11 @@
  *     nullable columns only. Fields without a column are left out.
  * R3  Row i is bytes `start(i)` to `start(i + 1)`, so that any range of rows can be sent by itself.
  */
-import { mr } from '../../crds/errors.ts';
-import type { RecordObject } from '../../crds/value.ts';
+import { mr } from '../../model/errors.ts';
+import type { RecordObject } from '../../model/value.ts';
 import type { RowBuffer } from '../connector.ts';
 import { ByteWriter } from './byte-writer.ts';
-import type { Encoder } from './encoders.ts';
+import type { Encoder } from './encoder.ts';
 import { Misfit } from './misfit.ts';
 
 export interface EncodedColumn {

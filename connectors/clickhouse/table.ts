@@ -7,7 +7,7 @@
  */
 import type { ClickHouseClient } from '@clickhouse/client';
 import { z } from 'zod';
-import { mr } from '../../crds/errors.ts';
+import { mr } from '../../model/errors.ts';
 import { compileEncoder } from './encoders.ts';
 import type { Where } from './failures.ts';
 import type { EncodedColumn } from './row-buffer.ts';

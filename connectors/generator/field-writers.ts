@@ -4,7 +4,7 @@
  * Every combination of min, max and step means something, so that no spec fails when it runs: a max below min counts as
  * min, fractions of bounds that must be whole are cut off.
  */
-import { assertNever } from '../../crds/errors.ts';
+import { assertNever } from '../../model/errors.ts';
 import { writeBytes, writeInteger, writePadded } from './digits.ts';
 import { mix, type IndexedRandom } from './random.ts';
 import type { GeneratorField } from './spec.ts';

@@ -8,8 +8,8 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { MillraceError, mr, problemOf } from '../../crds/errors.ts';
-import { problemAnswer, problemMediaType } from '../../crds/problem.ts';
+import { MillraceError, mr, problemOf } from '../../model/errors.ts';
+import { problemAnswer, problemMediaType } from '../../model/problem.ts';
 import type { Clock } from '../connector.ts';
 import { JsonProblem } from './json-scan.ts';
 import { bodyForm, splitRecords, type Ranges } from './split.ts';

@@ -6,8 +6,8 @@
  */
 import { randomUUID } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
-import { bytes } from '../../crds/fields.ts';
-import { mr, problemOf } from '../../crds/errors.ts';
+import { bytes } from '../../model/quantities.ts';
+import { mr, problemOf } from '../../model/errors.ts';
 import type { Position } from '../../stream/record-batch.ts';
 import type { ConnectorContext, Source, SourceConnector, SourceReader } from '../connector.ts';
 import { Door } from './door.ts';

@@ -1,6 +1,6 @@
 /** What a person may say about an HTTP source. Becomes a part of the CRD, of lint and of the reference. */
 import { z } from 'zod';
-import { bytesField, referenceText } from '../../crds/fields.ts';
+import { bytesField, referenceText } from '../../schema/fields.ts';
 
 export const httpSourceSpec = z
   .strictObject({

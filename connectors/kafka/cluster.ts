@@ -22,7 +22,7 @@ import encodeFetch from 'kafkajs/src/protocol/requests/fetch/v11/request.js';
 import encodeMetadata from 'kafkajs/src/protocol/requests/metadata/v6/request.js';
 import { decode as decodeMetadata, type Metadata } from 'kafkajs/src/protocol/requests/metadata/v6/response.js';
 import type { Logger } from 'pino';
-import { problemOf } from '../../crds/errors.ts';
+import { problemOf } from '../../model/errors.ts';
 import { decodeFetchResponse, type FetchResponse } from './fetch-response.ts';
 
 const connectionTimeoutMs = 5_000;

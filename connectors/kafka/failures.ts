@@ -1,6 +1,6 @@
 /** The one place where errors of Kafka and of its client become errors of Millrace. Names and types, never messages. */
 import { z } from 'zod';
-import { MillraceError, mr, problemOf } from '../../crds/errors.ts';
+import { MillraceError, mr, problemOf } from '../../model/errors.ts';
 
 export interface FailureContext {
   readonly source: string;

@@ -5,8 +5,8 @@
  * fetch connections of its own, so that one slot's waiting fetch holds up no other.
  */
 import type { ConnectionOptions } from 'node:tls';
-import { bytes, milliseconds } from '../../crds/fields.ts';
-import { problemOf } from '../../crds/errors.ts';
+import { bytes, milliseconds } from '../../model/quantities.ts';
+import { problemOf } from '../../model/errors.ts';
 import type { Position } from '../../stream/record-batch.ts';
 import type { ConnectorContext, Source, SourceConnector, SourceReader } from '../connector.ts';
 import { Cluster, type Address } from './cluster.ts';

@@ -8,7 +8,7 @@
  * R3  A failure is thrown once it is more than a passing one; what was fetched stays, and `read` goes on after it.
  */
 import type { Logger } from 'pino';
-import { mr, problemOf } from '../../crds/errors.ts';
+import { mr, problemOf } from '../../model/errors.ts';
 import type { Position, RecordBatch } from '../../stream/record-batch.ts';
 import type { Clock, SourceReader } from '../connector.ts';
 import { emptyBatch, kafkaBatch } from './batch.ts';

@@ -6,7 +6,7 @@
  * S2  An offset that the topic no longer has stops the slot (`onPositionLost: Stop`) or is replaced, with a warning.
  */
 import type { Logger } from 'pino';
-import { mr } from '../../crds/errors.ts';
+import { mr } from '../../model/errors.ts';
 import type { Position } from '../../stream/record-batch.ts';
 import type { Cluster } from './cluster.ts';
 import { Partition } from './partition.ts';

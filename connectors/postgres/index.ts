@@ -8,7 +8,7 @@
  *     position, in the same transaction.
  */
 import type pg from 'pg';
-import { MillraceError, mr } from '../../crds/errors.ts';
+import { MillraceError, mr } from '../../model/errors.ts';
 import { bisect } from '../bisect.ts';
 import type {
   BatchId,

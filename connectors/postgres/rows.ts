@@ -5,8 +5,8 @@
  * R2  A field that is missing takes the column's default, or null. Fields without a column are left out.
  * R3  Any range of rows can be sent by itself.
  */
-import { mr } from '../../crds/errors.ts';
-import { ExactNumber, type RecordObject, type RecordValue } from '../../crds/value.ts';
+import { mr } from '../../model/errors.ts';
+import { ExactNumber, type RecordObject, type RecordValue } from '../../model/value.ts';
 import type { RowBuffer } from '../connector.ts';
 import { CopyText } from './copy-text.ts';
 import type { Column } from './table.ts';

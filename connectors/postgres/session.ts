@@ -6,7 +6,7 @@
  *     not keep the next owner out.
  */
 import pg from 'pg';
-import { milliseconds } from '../../crds/fields.ts';
+import { milliseconds } from '../../model/quantities.ts';
 import type { PostgresSinkConfig } from './spec.ts';
 
 export class Session {

@@ -1,6 +1,6 @@
 /** What a person writes under `postgres:` in a sink. */
 import { z } from 'zod';
-import { durationField, referenceText } from '../../crds/fields.ts';
+import { durationField, referenceText } from '../../schema/fields.ts';
 
 const identifier = (description: string) => z.string().min(1).max(63).describe(description);
 

@@ -6,7 +6,7 @@
  */
 import pg from 'pg';
 import { z } from 'zod';
-import { mr } from '../../crds/errors.ts';
+import { mr } from '../../model/errors.ts';
 import type { Where } from './failures.ts';
 import type { CreateTable, PostgresSinkConfig } from './spec.ts';
 import { columnKind, type ColumnKind } from './value-text.ts';

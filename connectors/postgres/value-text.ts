@@ -4,7 +4,7 @@
  * T1  No digit is lost: integers and numerics travel as the digits they came with.
  * T2  What cannot be right is refused here; what only the server can judge (a date, an enum, an address) is left to it.
  */
-import { encodeJson, ExactNumber, type RecordValue } from '../../crds/value.ts';
+import { encodeJson, ExactNumber, type RecordValue } from '../../model/value.ts';
 
 /** What a column takes, from its type's name and category. */
 export type ColumnKind =

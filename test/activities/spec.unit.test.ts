@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { parsePipeline } from '../../activities/spec.ts';
-import { MillraceError } from '../../crds/errors.ts';
+import { MillraceError } from '../../model/errors.ts';
 import { lint } from '../../crds/lint.ts';
 
 describe('the spec as the lifecycle reads it', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { description } from '../../cli/description.ts';
-import { namespaceOf, pidOf } from '../../crds/names.ts';
+import { namespaceOf, pidOf } from '../../model/names.ts';
 import { before, condition, now, stored } from './stored.ts';
 
 describe('describe', () => {

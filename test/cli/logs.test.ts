@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { connectKube, type Kube } from '../../activities/kubernetes/kube.ts';
-import { apiVersion, kind, labels } from '../../crds/names.ts';
-import { isReady, podBecomes, startCluster, type Cluster } from '../deploy/local/node/support.ts';
+import { connectKube, type Kube } from '../../kubernetes/kube.ts';
+import { apiVersion, kind, labels } from '../../model/names.ts';
+import { isReady, podBecomes, startCluster, type Cluster } from '../local/node/support.ts';
 import { eventually } from '../support/eventually.ts';
 import { installCrd, spec } from '../workers/api/cluster.ts';
 import { millrace, startMillrace } from './millrace.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { commands } from '../../cli/commands.ts';
 import { codeOfStatus, failureOf } from '../../cli/exit.ts';
-import { mr } from '../../crds/errors.ts';
+import { mr } from '../../model/errors.ts';
 import { millrace } from './millrace.ts';
 
 /** A module that refuses the Kubernetes client, which takes half a second to load. */

@@ -1,6 +1,6 @@
 /** Builds stored pipelines that name only what a test is about. */
 import type { StoredPipeline } from '../../client/wire.ts';
-import { apiVersion, kind } from '../../crds/names.ts';
+import { apiVersion, kind } from '../../model/names.ts';
 import { specSchema, type Condition, type ConditionType, type PipelineStatus } from '../../crds/pipeline.ts';
 
 export const now = Date.parse('2026-05-01T12:00:00Z');

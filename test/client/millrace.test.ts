@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { definePipeline, Millrace, MillraceProblem, NotSettled, type PipelineDefinition } from '../../client/index.ts';
-import { freePort } from '../../deploy/local/ports.ts';
-import type { Api } from '../../workers/api/server.ts';
+import { freePort } from '../../local/ports.ts';
+import type { Api } from '../../workers/api/api.ts';
 import { eventually } from '../support/eventually.ts';
 import { apiOn } from '../workers/api/api.ts';
 import { condition, converged, useCluster } from '../workers/api/cluster.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { formatOperationId, parseOperationId } from '../../client/operation-id.ts';
-import { entityWorkflowId, operationWorkflowId } from '../../crds/names.ts';
+import { entityWorkflowId, operationWorkflowId } from '../../model/names.ts';
 
 describe('operation ids', () => {
   const entity = entityWorkflowId('shop', 'orders', '6f1c');

@@ -11,7 +11,7 @@ import { pino } from 'pino';
 import { stringify } from 'yaml';
 import { z } from 'zod';
 import { resourceActivities } from '../../activities/resource.ts';
-import { kind } from '../../crds/names.ts';
+import { kind } from '../../model/names.ts';
 import { workflowBundle } from '../../workers/lifecycle/bundle.ts';
 import { eventually } from '../support/eventually.ts';
 import { condition, converged, spec, useCluster } from '../workers/api/cluster.ts';

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { pino } from 'pino';
 import type { BatchId, Clock, ConnectorContext, RowBuffer, SinkSlot, SinkSlotId } from '../../connectors/connector.ts';
-import type { RecordMeta, RecordObject } from '../../crds/value.ts';
+import type { RecordMeta, RecordObject } from '../../model/value.ts';
 
 const clock: Clock = {
   now: () => Date.now(),

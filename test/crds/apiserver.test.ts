@@ -6,8 +6,8 @@ import { promisify } from 'node:util';
 import { deepEqual, equal, match } from 'node:assert/strict';
 import { pipelineCrdYaml } from '../../crds/crd.ts';
 import type { PipelineInput } from '../../crds/pipeline.ts';
-import { resolveBinary } from '../../deploy/local/binaries/resolve.ts';
-import { startKubernetes, type Kubernetes } from '../../deploy/local/parts/kubernetes.ts';
+import { resolveBinary } from '../../local/binaries/resolve.ts';
+import { startKubernetes, type Kubernetes } from '../../local/parts/kubernetes.ts';
 import { eventually } from '../support/eventually.ts';
 import { pipelineInput, smallSpec } from './support/pipelines.ts';
 

@@ -2,10 +2,10 @@ import { deepEqual, equal, ok, throws } from 'node:assert/strict';
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { compile } from '../../crds/compile.ts';
-import { canonicalJson, hashOf, toJson } from '../../crds/json.ts';
-import { pidOf } from '../../crds/names.ts';
+import { canonicalJson, hashOf, toJson } from '../../model/json.ts';
+import { pidOf } from '../../model/names.ts';
 import { pipelineSchema, type PipelineInput } from '../../crds/pipeline.ts';
-import type { SinkStage } from '../../crds/plan.ts';
+import type { SinkStage } from '../../model/plan.ts';
 import { smallSpec, storedPipeline } from './support/pipelines.ts';
 
 const [source] = smallSpec.sources;

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { z } from 'zod';
 import { pipelineCrdYaml, pipelineObjectSchema } from '../../crds/crd.ts';
-import { immutable } from '../../crds/fields.ts';
+import { immutable } from '../../schema/fields.ts';
 import { structuralSchema, type SchemaNode } from '../../crds/crd-schema.ts';
 
 const run = promisify(execFile);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import pg from 'pg';
 import { z } from 'zod';
-import { apiVersion, kind } from '../../crds/names.ts';
+import { apiVersion, kind } from '../../model/names.ts';
 import type { PipelineInput } from '../../crds/pipeline.ts';
 import { eventually } from '../support/eventually.ts';
 import { killPod } from './support/pods.ts';

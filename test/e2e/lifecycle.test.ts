@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { Connection, Client } from '@temporalio/client';
 import { z } from 'zod';
-import { labels } from '../../crds/names.ts';
+import { labels } from '../../model/names.ts';
 import { eventually } from '../support/eventually.ts';
 import { expectedOrders, order, Topic } from './support/orders.ts';
 import { ordersPipeline } from './support/pipelines.ts';

@@ -6,9 +6,9 @@ import { promisify } from 'node:util';
 import { parse } from 'yaml';
 import { lintText } from '../../crds/lint.ts';
 import { storedPipeline } from '../../client/wire.ts';
-import { fieldManagers, kind } from '../../crds/names.ts';
+import { fieldManagers, kind } from '../../model/names.ts';
 import { pipelineSchema } from '../../crds/pipeline.ts';
-import { pipelineDoor } from '../../workers/api/pipelines.ts';
+import { pipelineDoor } from '../../kubernetes/pipelines.ts';
 import { useCluster } from '../workers/api/cluster.ts';
 
 const folder = join(import.meta.dirname, '../../examples');

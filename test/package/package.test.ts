@@ -112,7 +112,7 @@ describe('the installed package', function () {
     // A directory above the project may hold the engine: it is hidden.
     const script = `import { registerHooks } from 'node:module';
       registerHooks({ resolve: (name, context, next) => next(name === 'chdb' ? 'not-installed' : name, context) });
-      const { requireEngine } = await import(${JSON.stringify(join(installed, 'dist/deploy/local/clickhouse/installed.js'))});
+      const { requireEngine } = await import(${JSON.stringify(join(installed, 'dist/local/clickhouse/installed.js'))});
       try { requireEngine(); } catch (error) { console.log(error.sentence); }`;
     const { stdout } = await node('--input-type=module', '-e', script);
     assert.match(stdout, /npm install chdb@3/);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { MillraceError } from '../../crds/errors.ts';
+import { MillraceError } from '../../model/errors.ts';
 import { systemClock } from '../../stream/clock.ts';
 import type { Streams } from '../../stream/connection.ts';
 import { deadLetterId, type DeadLetter } from '../../stream/dead-letter.ts';

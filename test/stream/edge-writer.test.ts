@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { MillraceError, reasonOf } from '../../crds/errors.ts';
-import type { Plan } from '../../crds/plan.ts';
+import { MillraceError, reasonOf } from '../../model/errors.ts';
+import type { Plan } from '../../model/plan.ts';
 import { systemClock } from '../../stream/clock.ts';
 import type { Streams } from '../../stream/connection.ts';
 import { EdgeWriter } from '../../stream/edge-writer.ts';

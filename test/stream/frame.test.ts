@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
-import { MillraceError } from '../../crds/errors.ts';
+import { MillraceError } from '../../model/errors.ts';
 import { FrameBuilder, type FrameLimits } from '../../stream/frame-builder.ts';
 import { decodeFrame, FrameMeta, type Frame } from '../../stream/frame-reader.ts';
 import type { Codec } from '../../stream/frame.ts';

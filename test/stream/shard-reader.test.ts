@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { shardSubjects } from '../../crds/names.ts';
-import type { Plan } from '../../crds/plan.ts';
+import { shardSubjects } from '../../model/names.ts';
+import type { Plan } from '../../model/plan.ts';
 import { systemClock } from '../../stream/clock.ts';
 import type { Streams } from '../../stream/connection.ts';
 import { EdgeWriter } from '../../stream/edge-writer.ts';

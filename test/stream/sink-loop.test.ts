@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { mr } from '../../crds/errors.ts';
-import type { Plan } from '../../crds/plan.ts';
+import { mr } from '../../model/errors.ts';
+import type { Plan } from '../../model/plan.ts';
 import type { Streams } from '../../stream/connection.ts';
 import { deadLetterId, type DeadLetter } from '../../stream/dead-letter.ts';
 import { readDeadLetters } from '../../stream/dead-letters.ts';

@@ -1,6 +1,6 @@
 import { deepEqual, equal, throws } from 'node:assert/strict';
 import fc from 'fast-check';
-import { encodeJson, type Json } from '../../crds/value.ts';
+import { encodeJson, type Json } from '../../model/value.ts';
 import { compileStages } from '../../transforms/chain.ts';
 import { decode, meta } from './support/records.ts';
 

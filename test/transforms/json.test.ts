@@ -1,6 +1,6 @@
 import { deepEqual, equal, match, throws } from 'node:assert/strict';
 import fc from 'fast-check';
-import { encodeJson, ExactNumber, type RecordObject } from '../../crds/value.ts';
+import { encodeJson, ExactNumber, type RecordObject } from '../../model/value.ts';
 import { decodeRecord } from '../../transforms/json.ts';
 import { decode } from './support/records.ts';
 

@@ -1,5 +1,5 @@
 import { doesNotThrow, throws } from 'node:assert/strict';
-import type { FieldType } from '../../crds/plan.ts';
+import type { FieldType } from '../../model/plan.ts';
 import { checkShape } from '../../transforms/shape.ts';
 import { decode } from './support/records.ts';
 

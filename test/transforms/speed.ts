@@ -1,5 +1,5 @@
 /** Prints what the record path costs: `node test/transforms/speed.ts`. Not a test, because a machine may be busy. */
-import { encodeJson, type Json, type RecordObject } from '../../crds/value.ts';
+import { encodeJson, type Json, type RecordObject } from '../../model/value.ts';
 import { compileStages } from '../../transforms/chain.ts';
 import { compileExpression, interpret } from '../../transforms/expression/expression.ts';
 import { decodeRecord } from '../../transforms/json.ts';

@@ -1,5 +1,5 @@
 /** Small parts for tests of the lifecycle: each names only what matters. */
-import type { PipelineRef, SpecSummary } from '../../crds/lifecycle.ts';
+import type { PipelineRef, SpecSummary } from '../../model/lifecycle.ts';
 import type { Failure } from '../../workflows/state.ts';
 
 export const pipeline: PipelineRef = { namespace: 'shop', name: 'orders', uid: '7b1c2d3e-0000-4000-8000-000000000001' };

@@ -2,8 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import { WorkflowIdConflictPolicy, type WorkflowHandle } from '@temporalio/client';
 import { DefaultLogger, Worker } from '@temporalio/worker';
-import type { PipelineRef } from '../../crds/lifecycle.ts';
-import { entityWorkflowId } from '../../crds/workflow-ids.ts';
+import type { PipelineRef } from '../../model/lifecycle.ts';
+import { entityWorkflowId } from '../../model/workflow-ids.ts';
 import { workflowBundle } from '../../workers/lifecycle/bundle.ts';
 import type { PipelineState } from '../../workflows/state.ts';
 import { eventually } from '../support/eventually.ts';

@@ -1,7 +1,7 @@
 /** Activities on a world in memory: a resource, stages with pods, streams. Each can be held or made to fail. */
 import { ApplicationFailure } from '@temporalio/common';
 import { Context } from '@temporalio/activity';
-import type { LifecycleActivities, PipelineRef, SpecSummary, StatusInput } from '../../crds/lifecycle.ts';
+import type { LifecycleActivities, PipelineRef, SpecSummary, StatusInput } from '../../model/lifecycle.ts';
 import { spec } from './builders.ts';
 
 type Name = keyof LifecycleActivities;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import type { OperationKind } from '../../crds/lifecycle.ts';
-import type { DesiredState } from '../../crds/plan.ts';
+import type { OperationKind } from '../../model/lifecycle.ts';
+import type { DesiredState } from '../../model/plan.ts';
 import { mustPreempt, planNext, type Intent } from '../../workflows/planner.ts';
 import {
   begin,

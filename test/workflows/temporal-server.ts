@@ -6,8 +6,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { NativeConnection } from '@temporalio/worker';
 import { pino } from 'pino';
-import { startTemporal, type Temporal } from '../../deploy/local/parts/temporal.ts';
-import { freePort } from '../../deploy/local/ports.ts';
+import { startTemporal, type Temporal } from '../../local/parts/temporal.ts';
+import { freePort } from '../../local/ports.ts';
 import { installRuntime } from '../../workers/lifecycle/runtime.ts';
 import { ensureSearchAttributes } from '../../workers/lifecycle/search-attributes.ts';
 

@@ -1,6 +1,6 @@
 /** Says what is wrong with an expression before any record comes. Pure. */
 import type { ASTNode } from '@marcbachmann/cel-js';
-import { closest } from '../../crds/closest.ts';
+import { closest } from '../../model/closest.ts';
 import { environmentFor, maxSourceLength, recordEnvironment } from './environment.ts';
 import type { KnownFields } from './fields.ts';
 import { boundProblem } from './guards.ts';

@@ -8,16 +8,14 @@
  * C3  Only a value's own fields can be reached.
  */
 import type { ASTNode } from '@marcbachmann/cel-js';
-import type { RecordMeta, RecordObject } from '../../crds/value.ts';
+import type { RecordMeta, RecordObject } from '../../model/value.ts';
+import type { Closure } from './closure.ts';
 import { index, maxDelegatedArguments, unary } from './delegate.ts';
 import { functionFor, methodFor } from './functions.ts';
 import { compileLogic } from './logic.ts';
 import * as operators from './operators.ts';
 import { noSuchKey, ownField, type BinaryOperation } from './operators.ts';
 import { metaFields } from './variables.ts';
-
-/** Evaluates one node for one record. */
-export type Closure = (record: RecordObject, meta: RecordMeta, nowMs: number) => unknown;
 
 const binaryOperations: Readonly<Record<string, BinaryOperation>> = {
   '+': operators.add,

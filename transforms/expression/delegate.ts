@@ -2,7 +2,7 @@
  * One operator or function of CEL on values, done by cel-js. The compiled form (`./compile.ts`) comes here for every
  * combination of types that it does not do itself, so both have the same meaning and the same errors.
  */
-import { ExactNumber } from '../../crds/value.ts';
+import { ExactNumber } from '../../model/value.ts';
 import { valueEnvironment } from './environment.ts';
 
 type Program = (values: Record<string, unknown>) => unknown;

@@ -4,11 +4,12 @@
  * Behind it is CEL, compiled to closures where that is possible (`./compile.ts`) and walked by cel-js where not. Another
  * implementation of CEL has to pass test/transforms/expression.
  */
-import { mr } from '../../crds/errors.ts';
-import type { RecordMeta, RecordObject, RecordValue } from '../../crds/value.ts';
+import { mr } from '../../model/errors.ts';
+import type { RecordMeta, RecordObject, RecordValue } from '../../model/value.ts';
 import { celTypeOf } from './cel-type.ts';
 import { checkExpression, parseTree } from './check.ts';
-import { compileNode, type Closure } from './compile.ts';
+import type { Closure } from './closure.ts';
+import { compileNode } from './compile.ts';
 import { computable } from './delegate.ts';
 import { recordEnvironment } from './environment.ts';
 import { assertSmallLists, macroDepth } from './guards.ts';

@@ -7,7 +7,7 @@
  *     a match takes time in proportion to the text.
  */
 import type { ASTNode } from '@marcbachmann/cel-js';
-import { problemOf } from '../../crds/errors.ts';
+import { problemOf } from '../../model/errors.ts';
 import { EvaluationProblem, type ExpressionProblem } from './problem.ts';
 import { childrenOf } from './tree.ts';
 

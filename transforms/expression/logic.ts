@@ -4,7 +4,7 @@
  * L1  `&&` and `||` absorb errors on either side when the other side decides: `record.missing || true` is true.
  */
 import type { ASTNode } from '@marcbachmann/cel-js';
-import type { Closure } from './compile.ts';
+import type { Closure } from './closure.ts';
 import { celTypeOf } from './cel-type.ts';
 import { EvaluationProblem } from './problem.ts';
 

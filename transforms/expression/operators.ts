@@ -3,7 +3,7 @@
  *
  * Called for every record: no object is made, and the first test is for the types that records have most.
  */
-import { ExactNumber } from '../../crds/value.ts';
+import { ExactNumber } from '../../model/value.ts';
 import { binary, computableNumber } from './delegate.ts';
 import { EvaluationProblem } from './problem.ts';
 

@@ -1,6 +1,6 @@
 /** What is wrong with an expression, and where in it. */
 import { EvaluationError, ParseError, TypeError as CelTypeError } from '@marcbachmann/cel-js';
-import { problemOf } from '../../crds/errors.ts';
+import { problemOf } from '../../model/errors.ts';
 
 export interface ExpressionProblem {
   /** `unknownField`: a field that the schema does not name; it may be there all the same. */

@@ -1,5 +1,5 @@
 /** What an expression gave, as a value of a record. */
-import { ExactNumber, type RecordValue } from '../../crds/value.ts';
+import { ExactNumber, type RecordValue } from '../../model/value.ts';
 import { celTypeOf } from './cel-type.ts';
 import { isPlainObject } from './operators.ts';
 import { EvaluationProblem } from './problem.ts';

@@ -1,5 +1,5 @@
 /** What expressions can see besides the record: the fields of `meta`, as CEL values. */
-import type { RecordMeta } from '../../crds/value.ts';
+import type { RecordMeta } from '../../model/value.ts';
 
 export const metaFields: ReadonlyMap<string, (meta: RecordMeta) => unknown> = new Map<
   string,

@@ -2,9 +2,9 @@
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import type { Issue } from '../../client/wire.ts';
-import { mr } from '../../crds/errors.ts';
+import { mr } from '../../model/errors.ts';
 import { lint, type LintIssue } from '../../crds/lint.ts';
-import { apiVersion, kind } from '../../crds/names.ts';
+import { apiVersion, kind } from '../../model/names.ts';
 import type { PipelineInput } from '../../crds/pipeline.ts';
 import { Refused } from './problem.ts';
 

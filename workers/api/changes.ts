@@ -10,8 +10,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { formatOperationId, parseOperationId, type OperationId } from '../../client/operation-id.ts';
 import { settledAt } from '../../client/settled.ts';
 import type { Change, Operation, StoredPipeline } from '../../client/wire.ts';
-import { assertNever, mr, MillraceError } from '../../crds/errors.ts';
-import type { PipelineDoor } from './pipelines.ts';
+import { assertNever, mr, MillraceError } from '../../model/errors.ts';
+import type { PipelineDoor } from '../../kubernetes/pipelines.ts';
 import type { OperationRuns } from './operation-runs.ts';
 
 /** The controller and the entity need some tens of milliseconds. */

@@ -1,7 +1,7 @@
 /** What the API's process is told by its environment. */
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { mr } from '../../crds/errors.ts';
+import { mr } from '../../model/errors.ts';
 
 const environment = z.object({
   KUBECONFIG: z.string().optional(),

@@ -7,7 +7,7 @@
  */
 import { Agent, request, type ClientRequest, type IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
-import { mr, problemOf } from '../../crds/errors.ts';
+import { mr, problemOf } from '../../model/errors.ts';
 
 export interface Target {
   readonly host: string;

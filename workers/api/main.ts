@@ -1,11 +1,11 @@
 /** The API's process: reads its environment, listens, and ends in order on SIGTERM or SIGINT. */
-import { connectKube } from '../../activities/kubernetes/kube.ts';
-import { fieldManagers } from '../../crds/names.ts';
+import { connectKube } from '../../kubernetes/kube.ts';
+import { fieldManagers } from '../../model/names.ts';
 import { readConfig } from './config.ts';
 import { temporalRuns } from './operation-runs.ts';
-import { pipelineDoor } from './pipelines.ts';
+import { pipelineDoor } from '../../kubernetes/pipelines.ts';
 import { buildServer } from './server.ts';
-import { packageVersion } from './version.ts';
+import { packageVersion } from '../process/version.ts';
 
 /** Resolves with the exit code. */
 export async function runApi(env: NodeJS.ProcessEnv): Promise<number> {

@@ -1,6 +1,6 @@
 /** Metrics of the API: requests by route, and of the process. */
 import { collectDefaultMetrics, Histogram, Registry } from 'prom-client';
-import type { Api } from './server.ts';
+import type { Api } from './api.ts';
 
 export function apiMetrics(server: Api): Registry {
   const registry = new Registry();

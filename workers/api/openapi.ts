@@ -2,13 +2,8 @@
 import type { FastifyDynamicSwaggerOptions } from '@fastify/swagger';
 import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import type { Kube } from '../../activities/kubernetes/kube.ts';
-import { fieldManagers, version as resourceVersion } from '../../crds/names.ts';
-import type { OperationRuns } from './operation-runs.ts';
-import { pipelineDoor } from './pipelines.ts';
+import { version as resourceVersion } from '../../model/names.ts';
 import { components } from './schemas.ts';
-import { buildServer } from './server.ts';
-import { packageVersion } from './version.ts';
 
 const description = `Pipelines (${resourceVersion}) by REST.
 
@@ -59,35 +54,3 @@ function withoutUnused<T extends object>(document: T): T {
 }
 
 const named = z.looseObject({ components: z.looseObject({ schemas: z.record(z.string(), z.unknown()) }) });
-
-/** The document as text, made without a cluster. */
-export async function openApiText(): Promise<string> {
-  const server = await buildServer({
-    kube: noKube,
-    runs: noRuns,
-    pipelines: pipelineDoor(noKube, fieldManagers.api),
-    version: packageVersion(),
-    logLevel: 'silent',
-  });
-  try {
-    await server.ready();
-    return `${JSON.stringify(server.swagger(), undefined, 2)}\n`;
-  } finally {
-    await server.close();
-  }
-}
-
-const refuse = (): Promise<never> => Promise.reject(new TypeError('the document is made without a cluster'));
-const noRuns: OperationRuns = { describe: refuse, isReachable: refuse, close: () => Promise.resolve() };
-const noKube: Kube = {
-  server: 'none',
-  transport: { server: 'none', send: refuse, open: refuse, close: () => undefined },
-  get: refuse,
-  list: refuse,
-  apply: refuse,
-  create: refuse,
-  patchJson: refuse,
-  patchMerge: refuse,
-  delete: refuse,
-  close: () => undefined,
-};

@@ -1,7 +1,7 @@
 /** What Temporal knows of an operation's workflow. */
 import { Client, Connection, ServiceError, WorkflowFailedError, WorkflowNotFoundError } from '@temporalio/client';
 import type { Operation } from '../../client/wire.ts';
-import { assertNever, mr, problemOf } from '../../crds/errors.ts';
+import { assertNever, mr, problemOf } from '../../model/errors.ts';
 import type { TemporalConfig } from './config.ts';
 
 export type OperationRun = Pick<Operation, 'state' | 'attempt' | 'message' | 'startedAt' | 'finishedAt' | 'url'>;

@@ -6,8 +6,8 @@
  */
 import { z } from 'zod';
 import type { Issue, Problem } from '../../client/wire.ts';
-import { MillraceError, mr } from '../../crds/errors.ts';
-import { problemAnswer } from '../../crds/problem.ts';
+import { MillraceError, mr } from '../../model/errors.ts';
+import { problemAnswer } from '../../model/problem.ts';
 
 /** A refusal that names several places. */
 export class Refused extends Error {

@@ -5,12 +5,12 @@
  * Kubernetes API; a pod that failed is asked for again at once.
  */
 import { z } from 'zod';
-import { labels } from '../../crds/names.ts';
-import { mr } from '../../crds/errors.ts';
+import { labels } from '../../model/names.ts';
+import { mr } from '../../model/errors.ts';
 import type { StoredPipeline } from '../../client/wire.ts';
-import type { Kube } from '../../activities/kubernetes/kube.ts';
+import type { Kube } from '../../kubernetes/kube.ts';
 import type { Target } from './forward.ts';
-import { workloadNamespaceOf, type PipelineDoor } from './pipelines.ts';
+import { workloadNamespaceOf, type PipelineDoor } from '../../kubernetes/pipelines.ts';
 
 /** The port of an ingestor that takes records; its health port is another one. */
 const recordsPort = 8081;

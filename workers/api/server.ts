@@ -5,22 +5,22 @@
  * A2  OpenAPI is made from the schemas that check the requests.
  * A3  The log has the request's id, never a body and never a header that may hold a secret.
  */
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import swagger from '@fastify/swagger';
-import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import Fastify from 'fastify';
 import {
   hasZodFastifySchemaValidationErrors,
   validatorCompiler,
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod';
-import { mr } from '../../crds/errors.ts';
-import { problemMediaType } from '../../crds/problem.ts';
-import type { Kube } from '../../activities/kubernetes/kube.ts';
+import { mr } from '../../model/errors.ts';
+import { problemMediaType } from '../../model/problem.ts';
+import type { Kube } from '../../kubernetes/kube.ts';
+import type { Api } from './api.ts';
 import { Changes } from './changes.ts';
 import { apiMetrics } from './metrics.ts';
 import { openApiOptions } from './openapi.ts';
 import type { OperationRuns } from './operation-runs.ts';
-import type { PipelineDoor } from './pipelines.ts';
+import type { PipelineDoor } from '../../kubernetes/pipelines.ts';
 import { problemOfError, Refused } from './problem.ts';
 import { lintRoutes } from './routes/lint.ts';
 import { metaRoutes } from './routes/meta.ts';
@@ -37,8 +37,6 @@ export interface ApiParts {
   /** How long an answer to a change waits until its operation is planned. Default 2,000 ms. */
   readonly planWaitMs?: number;
 }
-
-export type Api = FastifyInstance<Server, IncomingMessage, ServerResponse, FastifyBaseLogger, ZodTypeProvider>;
 
 const maxBodyBytes = 1024 * 1024;
 

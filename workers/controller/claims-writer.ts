@@ -2,8 +2,8 @@
 import { countDeadLetters } from '../../stream/streams.ts';
 import type { Streams } from '../../stream/connection.ts';
 import type { PodReport } from '../../stream/pod-report.ts';
-import { KubeError } from '../../activities/kubernetes/kube-error.ts';
-import type { Kube } from '../../activities/kubernetes/kube.ts';
+import { KubeError } from '../../kubernetes/kube-error.ts';
+import type { Kube } from '../../kubernetes/kube.ts';
 import { claimsOf, type StageFact } from './conditions.ts';
 import { minWriteMs, urgencyOf, writeDataStatus, type Said } from './data-status.ts';
 import type { CachedPipeline, PipelineCache } from './pipeline-cache.ts';

@@ -8,8 +8,8 @@
  * F4  A pipeline that should run has a ready pod in every stage, or is not ready: pods that died may have reported a
  *     moment ago that all is well.
  */
-import { mr } from '../../crds/errors.ts';
-import type { Condition, PipelineStatus } from '../../crds/status.ts';
+import { mr } from '../../model/errors.ts';
+import type { Condition, PipelineStatus } from '../../model/status.ts';
 import type { PodReport } from '../../stream/pod-report.ts';
 
 export type Claim = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;

@@ -4,11 +4,11 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { problemOf } from '../../crds/errors.ts';
-import { finalizer, kind, labels } from '../../crds/names.ts';
+import { problemOf } from '../../model/errors.ts';
+import { finalizer, kind, labels } from '../../model/names.ts';
 import type { Streams } from '../../stream/connection.ts';
-import type { Kube } from '../../activities/kubernetes/kube.ts';
-import { watchObjects } from '../../activities/kubernetes/watch.ts';
+import type { Kube } from '../../kubernetes/kube.ts';
+import { watchObjects } from '../../kubernetes/watch.ts';
 import { ClaimsWriter } from './claims-writer.ts';
 import { Copies, type ReferencedKind } from './copies.ts';
 import { deviationOf } from './deviation.ts';

@@ -7,10 +7,10 @@
  */
 import { z } from 'zod';
 import { sourceOf } from '../../activities/kubernetes/credentials.ts';
-import type { KubeObject } from '../../activities/kubernetes/objects.ts';
-import { findReferences } from '../../crds/credentials.ts';
-import { toJson } from '../../crds/json.ts';
-import { annotations, labels } from '../../crds/names.ts';
+import type { KubeObject } from '../../kubernetes/objects.ts';
+import { findReferences } from '../../model/credentials.ts';
+import { toJson } from '../../model/json.ts';
+import { annotations, labels } from '../../model/names.ts';
 import type { CachedPipeline } from './pipeline-cache.ts';
 
 export type ReferencedKind = 'Secret' | 'ConfigMap';

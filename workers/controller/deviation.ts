@@ -6,7 +6,7 @@
  *     workload has pods. What else was changed of it is put right when it runs again.
  * D3  Credentials count while the pipeline runs: nobody reads them else.
  */
-import type { PipelineStatus } from '../../crds/status.ts';
+import type { PipelineStatus } from '../../model/status.ts';
 import type { Workload } from './workloads.ts';
 
 export type Deviation =

@@ -1,8 +1,8 @@
 /** Temporal as the controller uses it: tell an entity, and list those that are open. Connects at the first need. */
 import { Client, Connection, ServiceError, WorkflowIdConflictPolicy, WorkflowIdReusePolicy } from '@temporalio/client';
-import { mr } from '../../crds/errors.ts';
-import type { PipelineRef } from '../../crds/lifecycle.ts';
-import { entityWorkflowId, lifecycleTaskQueue as taskQueue } from '../../crds/workflow-ids.ts';
+import { mr } from '../../model/errors.ts';
+import type { PipelineRef } from '../../model/lifecycle.ts';
+import { entityWorkflowId, lifecycleTaskQueue as taskQueue } from '../../model/workflow-ids.ts';
 import type { Told } from './level.ts';
 
 export interface Engine {

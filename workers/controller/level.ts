@@ -4,9 +4,9 @@
  * E1  Something is sent only when the level differs and that was not sent before: equal generations cost nothing.
  * E2  The finalizer is there before anything is started: what is started can be taken down.
  */
-import { finalizer } from '../../crds/names.ts';
-import type { PipelineStatus } from '../../crds/status.ts';
-import type { KubeObject } from '../../activities/kubernetes/objects.ts';
+import { finalizer } from '../../model/names.ts';
+import type { PipelineStatus } from '../../model/status.ts';
+import type { KubeObject } from '../../kubernetes/objects.ts';
 
 /** What the entity was told last; kept in memory, so a restart costs at most one needless signal a pipeline. */
 export interface Told {

@@ -6,13 +6,13 @@
  */
 import { pino, type Logger } from 'pino';
 import { Gauge, Registry } from 'prom-client';
-import { connectKube } from '../../activities/kubernetes/kube.ts';
+import { connectKube } from '../../kubernetes/kube.ts';
 import { connectStreams, type Streams } from '../../stream/connection.ts';
 import { parseControllerConfig, type ControllerConfig } from './config.ts';
 import { Controller } from './controller.ts';
 import { temporalEngine } from './engine.ts';
-import { startHealth } from './health.ts';
-import { untilUp } from './until-up.ts';
+import { startHealth } from '../process/health.ts';
+import { untilUp } from '../process/until-up.ts';
 
 /** Resolves with the exit code after SIGTERM or SIGINT. */
 export async function runController(env: NodeJS.ProcessEnv): Promise<number> {

@@ -1,8 +1,9 @@
 /** Pipelines as they were seen last, by `namespace/name`; whoever works on one reads it here. */
-import { pidOf } from '../../crds/names.ts';
-import type { PipelineRef } from '../../crds/lifecycle.ts';
-import { statusSchema, type PipelineStatus } from '../../crds/status.ts';
-import type { KubeObject } from '../../activities/kubernetes/objects.ts';
+import { pidOf } from '../../model/names.ts';
+import type { PipelineRef } from '../../model/lifecycle.ts';
+import { statusSchema } from '../../crds/status.ts';
+import type { PipelineStatus } from '../../model/status.ts';
+import type { KubeObject } from '../../kubernetes/objects.ts';
 
 export interface CachedPipeline {
   readonly key: string;

@@ -1,5 +1,5 @@
 /** Why stages have no ready pod, as their pods tell: asked of the API server only while a stage has none. */
-import type { Kube } from '../../activities/kubernetes/kube.ts';
+import type { Kube } from '../../kubernetes/kube.ts';
 import { podReason } from '../../activities/kubernetes/pods.ts';
 import { stageSelector } from '../../activities/kubernetes/render/context.ts';
 import type { Workload } from './workloads.ts';

@@ -4,11 +4,11 @@
  * A failure leaves the key in the queue, with a growing pause; while Temporal is down the pipelines that wait for it say
  * so, and the others go on.
  */
-import { finalizer, kind } from '../../crds/names.ts';
-import { MillraceError, problemOf } from '../../crds/errors.ts';
+import { finalizer, kind } from '../../model/names.ts';
+import { MillraceError, problemOf } from '../../model/errors.ts';
 import { emitEvent } from '../../activities/status/event.ts';
 import { untilNoConflict } from '../../activities/kubernetes/fenced.ts';
-import type { Kube } from '../../activities/kubernetes/kube.ts';
+import type { Kube } from '../../kubernetes/kube.ts';
 import type { Engine } from './engine.ts';
 import type { Deviation } from './deviation.ts';
 import { needOf, type Told } from './level.ts';

@@ -1,8 +1,8 @@
 /** The Deployments of all pipelines as they were seen last: enough to know who is ready and who was changed. */
 import { z } from 'zod';
 import { isChangedByOthers } from '../../activities/kubernetes/applied.ts';
-import type { KubeObject } from '../../activities/kubernetes/objects.ts';
-import { labels } from '../../crds/names.ts';
+import type { KubeObject } from '../../kubernetes/objects.ts';
+import { labels } from '../../model/names.ts';
 
 export interface Workload {
   /** `pipeline-orders-abc123/sink-warehouse`. */

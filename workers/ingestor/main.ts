@@ -1,8 +1,8 @@
 /** The ingestor's process: a source's slots into frames of the edge. */
 import { connectors, type ConnectorEntry } from '../../connectors/registry.ts';
 import type { Source, SourceConnector } from '../../connectors/connector.ts';
-import { mr } from '../../crds/errors.ts';
-import type { IngestorStage } from '../../crds/plan.ts';
+import { mr } from '../../model/errors.ts';
+import type { IngestorStage } from '../../model/plan.ts';
 import { systemClock } from '../../stream/clock.ts';
 import { runIngestSlot } from '../../stream/ingest-slot.ts';
 import { resolveConfig } from '../pod/credentials.ts';

@@ -14,7 +14,7 @@ import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode, type Logger } from '@temporalio/worker';
 
 const workflowsDir = fileURLToPath(new URL('../../workflows/', import.meta.url));
-const crdsDir = fileURLToPath(new URL('../../crds/', import.meta.url));
+const modelDir = fileURLToPath(new URL('../../model/', import.meta.url));
 /** Beside the folders of a built package (scripts/build.ts); the repository has none. */
 const builtBundle = fileURLToPath(new URL('../../workflow-bundle.js', import.meta.url));
 const workerVersion = createRequire(import.meta.url)('@temporalio/worker/package.json') as { version: string };
@@ -42,7 +42,7 @@ export function makeBundle(logger: Logger): Promise<{ code: string }> {
 
 async function sourceHash(): Promise<string> {
   const hash = createHash('sha256').update(workerVersion.version);
-  for (const dir of [workflowsDir, crdsDir]) {
+  for (const dir of [workflowsDir, modelDir]) {
     const files = (await readdir(dir)).filter((name) => name.endsWith('.ts')).sort();
     for (const name of files) hash.update(name).update(await readFile(join(dir, name)));
   }

@@ -11,13 +11,13 @@ import { DefaultLogger, NativeConnection, Worker, type ActivityInterceptorsFacto
 import { pino, type Logger } from 'pino';
 import { beating } from '../../activities/beat.ts';
 import { createActivities } from '../../activities/index.ts';
-import { connectKube, type Kube } from '../../activities/kubernetes/kube.ts';
-import { mr } from '../../crds/errors.ts';
-import { lifecycleTaskQueue as taskQueue } from '../../crds/workflow-ids.ts';
+import { connectKube, type Kube } from '../../kubernetes/kube.ts';
+import { mr } from '../../model/errors.ts';
+import { lifecycleTaskQueue as taskQueue } from '../../model/workflow-ids.ts';
 import { connectStreams, type Streams } from '../../stream/connection.ts';
 import { ensureSharedStreams } from '../../stream/streams.ts';
-import { startHealth } from '../controller/health.ts';
-import { untilUp } from '../controller/until-up.ts';
+import { startHealth } from '../process/health.ts';
+import { untilUp } from '../process/until-up.ts';
 import { workflowBundle } from './bundle.ts';
 import { parseLifecycleConfig, type LifecycleConfig } from './config.ts';
 import { installRuntime } from './runtime.ts';

@@ -1,6 +1,6 @@
 /** What a worker pod is told by its environment: the pod contract between the lifecycle, which renders it, and us. */
 import { z } from 'zod';
-import { mr } from '../../crds/errors.ts';
+import { mr } from '../../model/errors.ts';
 
 const environment = z.object({
   MILLRACE_STAGE: z.string().min(1),

@@ -4,11 +4,11 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { resolveReferences } from '../../crds/credentials.ts';
-import { mr } from '../../crds/errors.ts';
-import { credentialKey } from '../../crds/names.ts';
-import type { CredentialRef } from '../../crds/plan.ts';
-import type { Json } from '../../crds/value.ts';
+import { resolveReferences } from '../../model/credentials.ts';
+import { mr } from '../../model/errors.ts';
+import { credentialKey } from '../../model/names.ts';
+import type { CredentialRef } from '../../model/plan.ts';
+import type { Json } from '../../model/value.ts';
 
 /** Reads the files at each call, so that a retry after a repaired Secret sees the new content. */
 export function resolveConfig(config: Json, directory: string, namespace: string): Json {

@@ -1,6 +1,6 @@
 /** JSON lines on stdout, each with pipeline, stage and pod. */
 import { pino, type Logger } from 'pino';
-import type { Plan } from '../../crds/plan.ts';
+import type { Plan } from '../../model/plan.ts';
 import type { PodConfig } from './config.ts';
 
 /** Fields that a connector's options may carry: never written, whoever logs an options object by mistake. */

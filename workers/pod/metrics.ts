@@ -1,6 +1,6 @@
 /** What /metrics shows. Prometheus names; every series carries pipeline, namespace, stage and pod. */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { Plan } from '../../crds/plan.ts';
+import type { Plan } from '../../model/plan.ts';
 import type { PodConfig } from './config.ts';
 
 export class PodMetrics {

@@ -1,8 +1,8 @@
 /** The plan that the lifecycle mounted, and this pod's stage in it. */
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
-import { mr, problemOf } from '../../crds/errors.ts';
-import type { Plan, Stage } from '../../crds/plan.ts';
+import { mr, problemOf } from '../../model/errors.ts';
+import type { Plan, Stage } from '../../model/plan.ts';
 
 /** Written by Millrace of the same version range: what is checked is that this is a plan, and of a version we know. */
 const plan = z.custom<Plan>((value) => outline.safeParse(value).success, 'it is no plan of version 1');

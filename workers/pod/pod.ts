@@ -7,8 +7,8 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
-import { MillraceError, mr, problemOf } from '../../crds/errors.ts';
-import type { Plan, Stage } from '../../crds/plan.ts';
+import { MillraceError, mr, problemOf } from '../../model/errors.ts';
+import type { Plan, Stage } from '../../model/plan.ts';
 import type { ConnectorContext } from '../../connectors/connector.ts';
 import { backoffMs, outsideBackoff } from '../../stream/backoff.ts';
 import { systemClock } from '../../stream/clock.ts';

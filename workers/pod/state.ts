@@ -4,7 +4,7 @@
  * I14  One slot that is disconnected or waits makes the pod disconnected or waiting: it never says more than all of its
  *      slots can say.
  */
-import type { MillraceError } from '../../crds/errors.ts';
+import type { MillraceError } from '../../model/errors.ts';
 import type { Position } from '../../stream/record-batch.ts';
 import type { PodReport } from '../../stream/pod-report.ts';
 import type { SlotObserver, WaitsFor } from '../../stream/slot-observer.ts';

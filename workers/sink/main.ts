@@ -1,8 +1,8 @@
 /** The sink's process: frames of the edge through the steps into rows. */
 import { connectors, type ConnectorEntry } from '../../connectors/registry.ts';
 import type { Sink, SinkConnector } from '../../connectors/connector.ts';
-import { mr } from '../../crds/errors.ts';
-import type { SinkStage } from '../../crds/plan.ts';
+import { mr } from '../../model/errors.ts';
+import type { SinkStage } from '../../model/plan.ts';
 import { systemClock } from '../../stream/clock.ts';
 import { runSinkSlot } from '../../stream/sink-slot.ts';
 import { resolveConfig } from '../pod/credentials.ts';

@@ -4,9 +4,9 @@
  * Stages that share their steps each run them; only the owner of step failures reports records that do not decode, do
  * not fit or fail, so that each becomes one dead letter. For the others such a record is dropped.
  */
-import { mr } from '../../crds/errors.ts';
-import type { FieldShape, SinkStage } from '../../crds/plan.ts';
-import type { RecordObject } from '../../crds/value.ts';
+import { mr } from '../../model/errors.ts';
+import type { FieldShape, SinkStage } from '../../model/plan.ts';
+import type { RecordObject } from '../../model/value.ts';
 import type { SinkProgram } from '../../stream/sink-port.ts';
 import { compileStages } from '../../transforms/chain.ts';
 import { decodeRecord } from '../../transforms/json.ts';

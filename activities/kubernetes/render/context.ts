@@ -1,6 +1,6 @@
 /** What every manifest of a pipeline has in common: names, labels, the stamp of the operation that writes it. */
-import { annotations, credentialsSecret, labels, planConfigMap } from '../../../crds/names.ts';
-import type { Plan, Stage } from '../../../crds/plan.ts';
+import { annotations, credentialsSecret, labels, planConfigMap } from '../../../model/names.ts';
+import type { Plan, Stage } from '../../../model/plan.ts';
 
 export interface RenderContext {
   readonly plan: Plan;

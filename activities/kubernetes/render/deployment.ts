@@ -5,9 +5,9 @@
  * P2  Pods satisfy Pod Security `restricted` and have no API token.
  * P3  The template changes only when what the stage is told changes (`./stage-hash.ts`): `planName` stays until then.
  */
-import { annotations } from '../../../crds/names.ts';
-import type { Stage } from '../../../crds/plan.ts';
-import type { Manifest } from '../objects.ts';
+import { annotations } from '../../../model/names.ts';
+import type { Stage } from '../../../model/plan.ts';
+import type { Manifest } from '../../../kubernetes/objects.ts';
 import { commonLabels, metadata, objectNames, stageSelector, type RenderContext } from './context.ts';
 import { nodeOptions } from './node-options.ts';
 

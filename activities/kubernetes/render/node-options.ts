@@ -6,7 +6,7 @@
  * a larger young generation they are dead before anything has to be copied. Measured with bench/run.ts;
  * docs/benchmarks.md has the figures.
  */
-import type { Stage } from '../../../crds/plan.ts';
+import type { Stage } from '../../../model/plan.ts';
 
 /** In MiB, for each kind of stage. */
 const semiSpace: Readonly<Record<Stage['kind'], number>> = { ingestor: 1, sink: 32 };

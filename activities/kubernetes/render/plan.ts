@@ -1,8 +1,8 @@
 /** The plan of one generation, for pods and for later steps of the same operation; and the copied credentials. */
-import { annotations } from '../../../crds/names.ts';
-import type { Plan } from '../../../crds/plan.ts';
+import { annotations } from '../../../model/names.ts';
+import type { Plan } from '../../../model/plan.ts';
 import type { Credentials } from '../credentials.ts';
-import type { Manifest } from '../objects.ts';
+import type { Manifest } from '../../../kubernetes/objects.ts';
 import { credentialsAnnotation } from './deployment.ts';
 import { metadata, objectNames, type RenderContext } from './context.ts';
 

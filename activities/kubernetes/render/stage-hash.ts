@@ -4,8 +4,8 @@
  * H1  Replicas, the generation and other stages' settings are not in it: scaling or editing a sink leaves the rest alone.
  * H2  What a stage must know of others is in it: its edge, and who reads the edge that it writes.
  */
-import { hashOf } from '../../../crds/json.ts';
-import type { Plan, Stage } from '../../../crds/plan.ts';
+import { hashOf } from '../../../model/json.ts';
+import type { Plan, Stage } from '../../../model/plan.ts';
 
 export function stageHash(plan: Plan, stage: Stage): string {
   const { name, namespace, uid, pid } = plan.pipeline;

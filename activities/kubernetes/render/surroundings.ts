@@ -4,7 +4,7 @@
  * Egress stays open: endpoints are host names, which a NetworkPolicy cannot name, and a list of addresses would break
  * whenever DNS changes. Ingress is closed but for metrics and, where a source listens, its records.
  */
-import type { Manifest } from '../objects.ts';
+import type { Manifest } from '../../../kubernetes/objects.ts';
 import { commonLabels, metadata, objectNames, ownerLabels, stamp, type RenderContext } from './context.ts';
 import { httpPort, listensForRecords, recordsPort } from './deployment.ts';
 

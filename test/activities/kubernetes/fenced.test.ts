@@ -3,13 +3,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { applyFenced } from '../../../activities/kubernetes/fenced.ts';
-import { KubeError } from '../../../activities/kubernetes/kube-error.ts';
-import { connectKube, type Kube } from '../../../activities/kubernetes/kube.ts';
-import type { KubeObject, Manifest } from '../../../activities/kubernetes/objects.ts';
-import { watchObjects } from '../../../activities/kubernetes/watch.ts';
-import { annotations, labels } from '../../../crds/names.ts';
-import { MillraceError } from '../../../crds/errors.ts';
-import { startKubernetes, type Kubernetes } from '../../../deploy/local/parts/kubernetes.ts';
+import { KubeError } from '../../../kubernetes/kube-error.ts';
+import { connectKube, type Kube } from '../../../kubernetes/kube.ts';
+import type { KubeObject, Manifest } from '../../../kubernetes/objects.ts';
+import { watchObjects } from '../../../kubernetes/watch.ts';
+import { annotations, labels } from '../../../model/names.ts';
+import { MillraceError } from '../../../model/errors.ts';
+import { startKubernetes, type Kubernetes } from '../../../local/parts/kubernetes.ts';
 import { eventually } from '../../support/eventually.ts';
 
 describe('the Kubernetes client on a real API server', function () {

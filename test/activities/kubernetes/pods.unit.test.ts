@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { parseAnswer, toMillraceError } from '../../../activities/kubernetes/kube-error.ts';
+import { parseAnswer, toMillraceError } from '../../../kubernetes/kube-error.ts';
 import { podReason } from '../../../activities/kubernetes/pods.ts';
 import { mergeStatus } from '../../../activities/status/merge.ts';
 

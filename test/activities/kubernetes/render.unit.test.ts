@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { IngestorStage, Plan, SinkStage } from '../../../crds/plan.ts';
+import type { IngestorStage, Plan, SinkStage } from '../../../model/plan.ts';
 import { namesIn } from '../../../activities/kubernetes/render/context.ts';
 import {
   renderDeployment,

@@ -8,10 +8,10 @@ import { createClient, type ClickHouseClient } from '@clickhouse/client';
 import { sink } from '../../../connectors/clickhouse/index.ts';
 import { clickhouseSinkSpec } from '../../../connectors/clickhouse/spec.ts';
 import type { Sink, SinkSlot } from '../../../connectors/connector.ts';
-import { MillraceError } from '../../../crds/errors.ts';
-import { startClickHouse, type ClickHouse } from '../../../deploy/local/clickhouse/clickhouse.ts';
-import { ensureKeystore } from '../../../deploy/local/kafka/keystore.ts';
-import { freePort } from '../../../deploy/local/ports.ts';
+import { MillraceError } from '../../../model/errors.ts';
+import { startClickHouse, type ClickHouse } from '../../../local/clickhouse/clickhouse.ts';
+import { ensureKeystore } from '../../../local/kafka/keystore.ts';
+import { freePort } from '../../../local/ports.ts';
 import { batch, meta, noSignal, rowsOf, sinkContext, slotId } from '../sink-context.ts';
 
 describe('ClickHouse sink', function () {

@@ -6,9 +6,9 @@ import { createClient, type ClickHouseClient } from '@clickhouse/client';
 import fc from 'fast-check';
 import { sink } from '../../../connectors/clickhouse/index.ts';
 import { clickhouseSinkSpec } from '../../../connectors/clickhouse/spec.ts';
-import { ExactNumber, type RecordObject, type RecordValue } from '../../../crds/value.ts';
-import { startClickHouse, type ClickHouse } from '../../../deploy/local/clickhouse/clickhouse.ts';
-import { freePort } from '../../../deploy/local/ports.ts';
+import { ExactNumber, type RecordObject, type RecordValue } from '../../../model/value.ts';
+import { startClickHouse, type ClickHouse } from '../../../local/clickhouse/clickhouse.ts';
+import { freePort } from '../../../local/ports.ts';
 import { batch, meta, noSignal, rowsOf, sinkContext, slotId } from '../sink-context.ts';
 
 describe('ClickHouse types', function () {

@@ -5,7 +5,7 @@ import type { Source, SourceReader } from '../../../connectors/connector.ts';
 import { httpSource } from '../../../connectors/http/index.ts';
 import { idempotentMaxBytes } from '../../../connectors/http/door.ts';
 import { httpSourceSpec } from '../../../connectors/http/spec.ts';
-import { freePort } from '../../../deploy/local/ports.ts';
+import { freePort } from '../../../local/ports.ts';
 import type { RecordBatch } from '../../../stream/record-batch.ts';
 import { eventually } from '../../support/eventually.ts';
 import { sourceContext } from '../source-context.ts';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { MillraceError } from '../../../crds/errors.ts';
+import { MillraceError } from '../../../model/errors.ts';
 import type { SourceReader } from '../../../connectors/connector.ts';
 import { eventually } from '../../support/eventually.ts';
-import { freePort } from '../../../deploy/local/ports.ts';
+import { freePort } from '../../../local/ports.ts';
 import { KafkaForTests, numbered, recordsOf, take } from './harness.ts';
 
 describe('kafka source when things fail', function () {

@@ -7,8 +7,8 @@ import type { Source, SourceReader } from '../../../connectors/connector.ts';
 import { source } from '../../../connectors/kafka/index.ts';
 import { kafkaSourceSpec } from '../../../connectors/kafka/spec.ts';
 import type { Position, RecordBatch } from '../../../stream/record-batch.ts';
-import { startKafka, type Kafka, type KafkaOptions } from '../../../deploy/local/kafka/kafka.ts';
-import { freePort } from '../../../deploy/local/ports.ts';
+import { startKafka, type Kafka, type KafkaOptions } from '../../../local/kafka/kafka.ts';
+import { freePort } from '../../../local/ports.ts';
 import { sourceContext, type TestContext } from '../source-context.ts';
 
 export class KafkaForTests {

@@ -3,10 +3,10 @@ import { execFile } from 'node:child_process';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { resolveKafkaJars } from '../../../deploy/local/kafka/jars.ts';
-import { answersApiVersions } from '../../../deploy/local/kafka/probe.ts';
-import { freePort } from '../../../deploy/local/ports.ts';
-import { startProcess, type RunningProcess } from '../../../deploy/local/process.ts';
+import { resolveKafkaJars } from '../../../local/kafka/jars.ts';
+import { answersApiVersions } from '../../../local/kafka/probe.ts';
+import { freePort } from '../../../local/ports.ts';
+import { startProcess, type RunningProcess } from '../../../local/process.ts';
 
 const run = promisify(execFile);
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
-import { MillraceError } from '../../../crds/errors.ts';
+import { MillraceError } from '../../../model/errors.ts';
 import { sourceContext } from '../source-context.ts';
 import { source } from '../../../connectors/kafka/index.ts';
 import { kafkaSourceSpec } from '../../../connectors/kafka/spec.ts';

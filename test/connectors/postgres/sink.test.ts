@@ -7,10 +7,10 @@ import pg from 'pg';
 import type { Sink, SinkSlot } from '../../../connectors/connector.ts';
 import { sink } from '../../../connectors/postgres/index.ts';
 import { postgresSinkSpec } from '../../../connectors/postgres/spec.ts';
-import { MillraceError } from '../../../crds/errors.ts';
-import { ExactNumber, type RecordObject } from '../../../crds/value.ts';
-import { freePort } from '../../../deploy/local/ports.ts';
-import { startPostgres, type Postgres } from '../../../deploy/local/postgres/postgres.ts';
+import { MillraceError } from '../../../model/errors.ts';
+import { ExactNumber, type RecordObject } from '../../../model/value.ts';
+import { freePort } from '../../../local/ports.ts';
+import { startPostgres, type Postgres } from '../../../local/postgres/postgres.ts';
 import { batch, meta, noSignal, rowsOf, sinkContext, slotId } from '../sink-context.ts';
 
 describe('PostgreSQL sink', function () {

@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { sink } from '../../../connectors/postgres/index.ts';
 import { postgresSinkSpec } from '../../../connectors/postgres/spec.ts';
-import { freePort } from '../../../deploy/local/ports.ts';
-import { startPostgres, type Postgres } from '../../../deploy/local/postgres/postgres.ts';
-import { dataOwner } from '../../../deploy/local/postgres/unprivileged.ts';
+import { freePort } from '../../../local/ports.ts';
+import { startPostgres, type Postgres } from '../../../local/postgres/postgres.ts';
+import { dataOwner } from '../../../local/postgres/unprivileged.ts';
 import { sinkContext } from '../sink-context.ts';
 
 describe('PostgreSQL sink by TLS', function () {

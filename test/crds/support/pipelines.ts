@@ -1,5 +1,5 @@
 /** Pipelines for tests: the smallest valid one, and what a test changes in it. */
-import { apiVersion, kind } from '../../../crds/names.ts';
+import { apiVersion, kind } from '../../../model/names.ts';
 import { pipelineSchema, type Pipeline, type PipelineInput } from '../../../crds/pipeline.ts';
 
 type SpecInput = PipelineInput['spec'];

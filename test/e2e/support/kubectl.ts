@@ -1,6 +1,6 @@
 /** The real kubectl against the stack's API server, as a user runs it. */
 import { execFile } from 'node:child_process';
-import { resolveBinary } from '../../../deploy/local/binaries/resolve.ts';
+import { resolveBinary } from '../../../local/binaries/resolve.ts';
 
 export interface Output {
   readonly code: number;

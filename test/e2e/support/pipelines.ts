@@ -1,5 +1,5 @@
 /** Pipelines of the end-to-end tests, as a user would write them. */
-import { apiVersion, kind } from '../../../crds/names.ts';
+import { apiVersion, kind } from '../../../model/names.ts';
 import type { PipelineInput } from '../../../crds/pipeline.ts';
 
 export interface OrdersPipeline {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
 import { z } from 'zod';
-import { labels } from '../../../crds/names.ts';
+import { labels } from '../../../model/names.ts';
 import type { Kubectl } from './kubectl.ts';
 
 const podList = z.object({ items: z.array(z.object({ metadata: z.object({ name: z.string() }) })) });

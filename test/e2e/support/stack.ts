@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
-import { startStack, type PartName, type Stack } from '../../../deploy/local/stack.ts';
+import { startStack, type PartName, type Stack } from '../../../local/stack.ts';
 import { Warehouse } from './clickhouse.ts';
 import { Kubectl } from './kubectl.ts';
 import { killPod } from './pods.ts';

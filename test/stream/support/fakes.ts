@@ -1,7 +1,7 @@
 /** A source and a sink in memory, which behave as the contracts in connectors/connector.ts ask. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { mr, type MillraceError } from '../../../crds/errors.ts';
-import type { RecordMeta, RecordObject } from '../../../crds/value.ts';
+import { mr, type MillraceError } from '../../../model/errors.ts';
+import type { RecordMeta, RecordObject } from '../../../model/value.ts';
 import type { Position, RecordBatch } from '../../../stream/record-batch.ts';
 import type { BatchRange, RefusedRow, RowBufferPort, SinkProgram, SinkSlotPort } from '../../../stream/sink-port.ts';
 import type { SlotObserver, WaitsFor } from '../../../stream/slot-observer.ts';

@@ -2,9 +2,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Plan } from '../../../crds/plan.ts';
-import { startNats, type Nats } from '../../../deploy/local/parts/nats.ts';
-import { freePort } from '../../../deploy/local/ports.ts';
+import type { Plan } from '../../../model/plan.ts';
+import { startNats, type Nats } from '../../../local/parts/nats.ts';
+import { freePort } from '../../../local/ports.ts';
 import { connectStreams, type Streams } from '../../../stream/connection.ts';
 
 export interface TestServer {

@@ -1,5 +1,5 @@
 /** Slots at work over fakes, with everything a test does not name filled in. */
-import type { IngestorStage, Plan, SinkStage } from '../../../crds/plan.ts';
+import type { IngestorStage, Plan, SinkStage } from '../../../model/plan.ts';
 import { systemClock, type Clock } from '../../../stream/clock.ts';
 import type { Streams } from '../../../stream/connection.ts';
 import { decodeFrame } from '../../../stream/frame-reader.ts';

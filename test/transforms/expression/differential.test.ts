@@ -6,7 +6,7 @@ import { computable } from '../../../transforms/expression/delegate.ts';
 import { interpret } from '../../../transforms/expression/expression.ts';
 import { summaryOf } from '../../../transforms/expression/problem.ts';
 import { toRecordValue } from '../../../transforms/expression/result.ts';
-import { ExactNumber, type RecordObject } from '../../../crds/value.ts';
+import { ExactNumber, type RecordObject } from '../../../model/value.ts';
 
 import { decode, meta } from '../support/records.ts';
 

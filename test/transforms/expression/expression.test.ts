@@ -1,6 +1,6 @@
 import { deepEqual, equal, match, ok, throws } from 'node:assert/strict';
-import { MillraceError } from '../../../crds/errors.ts';
-import { ExactNumber, type RecordValue } from '../../../crds/value.ts';
+import { MillraceError } from '../../../model/errors.ts';
+import { ExactNumber, type RecordValue } from '../../../model/value.ts';
 import { checkExpression } from '../../../transforms/expression/check.ts';
 import { compileCondition, compileExpression } from '../../../transforms/expression/expression.ts';
 import { compilePattern } from '../../../transforms/expression/pattern.ts';

@@ -1,5 +1,5 @@
 /** What tests of transforms share. */
-import type { RecordMeta, RecordObject } from '../../../crds/value.ts';
+import type { RecordMeta, RecordObject } from '../../../model/value.ts';
 import { decodeRecord } from '../../../transforms/json.ts';
 
 export const meta: RecordMeta = {

@@ -1,9 +1,10 @@
 /** The API on a cluster of the tests, without a socket unless a test asks for one. */
-import { pipelineDoor } from '../../../workers/api/pipelines.ts';
-import { buildServer, type Api } from '../../../workers/api/server.ts';
+import { pipelineDoor } from '../../../kubernetes/pipelines.ts';
+import type { Api } from '../../../workers/api/api.ts';
+import { buildServer } from '../../../workers/api/server.ts';
 import type { OperationRun, OperationRuns } from '../../../workers/api/operation-runs.ts';
-import { fieldManagers } from '../../../crds/names.ts';
-import type { Kube } from '../../../activities/kubernetes/kube.ts';
+import { fieldManagers } from '../../../model/names.ts';
+import type { Kube } from '../../../kubernetes/kube.ts';
 
 /** What Temporal would say; the real thing is tested in operation-runs.test.ts. */
 export function runsOf(known: Readonly<Record<string, OperationRun>> = {}): OperationRuns {

@@ -8,10 +8,10 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'yaml';
-import { connectKube, type Kube } from '../../../activities/kubernetes/kube.ts';
-import { apiVersion, fieldManagers, kind } from '../../../crds/names.ts';
+import { connectKube, type Kube } from '../../../kubernetes/kube.ts';
+import { apiVersion, fieldManagers, kind } from '../../../model/names.ts';
 import type { Condition, ConditionType, PipelineStatus } from '../../../crds/pipeline.ts';
-import { startKubernetes, type Kubernetes } from '../../../deploy/local/parts/kubernetes.ts';
+import { startKubernetes, type Kubernetes } from '../../../local/parts/kubernetes.ts';
 import { eventually } from '../../support/eventually.ts';
 
 export interface Cluster {

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connectKube } from '../../../activities/kubernetes/kube.ts';
-import { KubeError } from '../../../activities/kubernetes/kube-error.ts';
-import { apiVersion, fieldManagers, kind } from '../../../crds/names.ts';
-import { startKubernetes } from '../../../deploy/local/parts/kubernetes.ts';
-import { conflictingManagers, pipelineDoor } from '../../../workers/api/pipelines.ts';
+import { connectKube } from '../../../kubernetes/kube.ts';
+import { KubeError } from '../../../kubernetes/kube-error.ts';
+import { apiVersion, fieldManagers, kind } from '../../../model/names.ts';
+import { startKubernetes } from '../../../local/parts/kubernetes.ts';
+import { conflictingManagers, pipelineDoor } from '../../../kubernetes/pipelines.ts';
 import { spec, useCluster } from './cluster.ts';
 
 describe('the door to pipelines', () => {

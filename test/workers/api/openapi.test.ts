@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { z } from 'zod';
-import { openApiText } from '../../../workers/api/openapi.ts';
+import { openApiText } from '../../../workers/api/openapi-text.ts';
 
 const operation = z.looseObject({
   operationId: z.string(),

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { freePort } from '../../../deploy/local/ports.ts';
+import { freePort } from '../../../local/ports.ts';
 import { temporalRuns, type OperationRuns } from '../../../workers/api/operation-runs.ts';
 import { temporalServer, type TemporalServer } from '../../workflows/temporal-server.ts';
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import type { InjectOptions } from 'fastify';
 import { stringify } from 'yaml';
 import { changeSchema, operationSchema, storedPipeline, storedPipelines, type Change } from '../../../client/wire.ts';
-import { apiVersion, kind } from '../../../crds/names.ts';
-import type { Api } from '../../../workers/api/server.ts';
+import { apiVersion, kind } from '../../../model/names.ts';
+import type { Api } from '../../../workers/api/api.ts';
 import { apiOn, runsOf } from './api.ts';
 import { condition, converged, spec, useCluster } from './cluster.ts';
 

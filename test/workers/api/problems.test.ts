@@ -5,8 +5,8 @@ import { problemSchema, type Problem } from '../../../client/wire.ts';
 import { spec } from './cluster.ts';
 import { apiOn } from './api.ts';
 import { unreachableKube } from './unreachable.ts';
-import type { Api } from '../../../workers/api/server.ts';
-import type { Kube } from '../../../activities/kubernetes/kube.ts';
+import type { Api } from '../../../workers/api/api.ts';
+import type { Kube } from '../../../kubernetes/kube.ts';
 
 const url = '/v1/namespaces/shop/pipelines/orders';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { z } from 'zod';
-import { freePort } from '../../../deploy/local/ports.ts';
+import { freePort } from '../../../local/ports.ts';
 import { millrace, startMillrace } from '../../cli/millrace.ts';
 import { eventually } from '../../support/eventually.ts';
 import { useCluster } from './cluster.ts';

@@ -3,9 +3,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { randomInt } from 'node:crypto';
 import { text } from 'node:stream/consumers';
 import { problemSchema } from '../../../client/wire.ts';
-import { labels } from '../../../crds/names.ts';
-import { readPipeline, workloadNamespaceOf } from '../../../workers/api/pipelines.ts';
-import type { Api } from '../../../workers/api/server.ts';
+import { labels } from '../../../model/names.ts';
+import { readPipeline, workloadNamespaceOf } from '../../../kubernetes/pipelines.ts';
+import type { Api } from '../../../workers/api/api.ts';
 import { apiOn } from './api.ts';
 import { spec, useCluster } from './cluster.ts';
 

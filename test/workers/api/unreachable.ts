@@ -1,8 +1,8 @@
 /** A Kubernetes API that does not answer: a port on which nothing listens. */
 import { KubeConfig } from '@kubernetes/client-node';
-import { createKube, type Kube } from '../../../activities/kubernetes/kube.ts';
-import { createTransport } from '../../../activities/kubernetes/transport.ts';
-import { freePort } from '../../../deploy/local/ports.ts';
+import { createKube, type Kube } from '../../../kubernetes/kube.ts';
+import { createTransport } from '../../../kubernetes/transport.ts';
+import { freePort } from '../../../local/ports.ts';
 
 export async function unreachableKube(): Promise<Kube> {
   const config = new KubeConfig();

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { PipelineStatus } from '../../../crds/status.ts';
+import type { PipelineStatus } from '../../../model/status.ts';
 import type { PodReport } from '../../../stream/pod-report.ts';
 import { claimsOf, type ConditionsInput, type StageFact } from '../../../workers/controller/conditions.ts';
 import { urgencyOf } from '../../../workers/controller/data-status.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import type { KubeObject } from '../../../activities/kubernetes/objects.ts';
-import { annotations, labels } from '../../../crds/names.ts';
+import type { KubeObject } from '../../../kubernetes/objects.ts';
+import { annotations, labels } from '../../../model/names.ts';
 import { Copies } from '../../../workers/controller/copies.ts';
 import { PipelineCache } from '../../../workers/controller/pipeline-cache.ts';
 

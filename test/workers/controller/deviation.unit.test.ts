@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { PipelineStatus } from '../../../crds/status.ts';
+import type { PipelineStatus } from '../../../model/status.ts';
 import { deviationOf, type Observed } from '../../../workers/controller/deviation.ts';
 import { Deviations } from '../../../workers/controller/deviations.ts';
 import type { Workload } from '../../../workers/controller/workloads.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { KeyedQueue } from '../../../workers/controller/keyed-queue.ts';
 import { needOf } from '../../../workers/controller/level.ts';
-import { finalizer } from '../../../crds/names.ts';
+import { finalizer } from '../../../model/names.ts';
 import { eventually } from '../../support/eventually.ts';
 
 describe('keyed queue', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import type { AppliedPipeline, ApplyPipelineInput } from '../../../crds/lifecycle.ts';
-import { finalizer, kind, namespaceOf, pidOf } from '../../../crds/names.ts';
-import { entityWorkflowId, lifecycleTaskQueue } from '../../../crds/workflow-ids.ts';
+import type { AppliedPipeline, ApplyPipelineInput } from '../../../model/lifecycle.ts';
+import { finalizer, kind, namespaceOf, pidOf } from '../../../model/names.ts';
+import { entityWorkflowId, lifecycleTaskQueue } from '../../../model/workflow-ids.ts';
 import { eventually } from '../../support/eventually.ts';
 import { pipelineManifest, startControlPlane, statusOf, type ControlPlane } from './control-plane.ts';
 import { patient, Person } from './person.ts';

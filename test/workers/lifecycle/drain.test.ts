@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { annotations, commitSubject, frameSubject, kind, labels, namespaceOf, pidOf } from '../../../crds/names.ts';
+import { annotations, commitSubject, frameSubject, kind, labels, namespaceOf, pidOf } from '../../../model/names.ts';
 import { recordsEdge } from '../../../crds/compile.ts';
 import { eventually } from '../../support/eventually.ts';
 import { startControlPlane, statusOf, type ControlPlane } from './control-plane.ts';

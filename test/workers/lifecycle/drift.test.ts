@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { namespaceOf, pidOf } from '../../../crds/names.ts';
+import { namespaceOf, pidOf } from '../../../model/names.ts';
 import { eventually } from '../../support/eventually.ts';
 import { startControlPlane, statusOf, type ControlPlane } from './control-plane.ts';
 import { patient, Person } from './person.ts';

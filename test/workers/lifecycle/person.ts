@@ -1,8 +1,8 @@
 /** What a person does with pipelines of the namespace `default`, and looks at, in the tests of the control plane. */
 import assert from 'node:assert/strict';
-import type { KindName } from '../../../activities/kubernetes/objects.ts';
-import { kind, labels } from '../../../crds/names.ts';
-import { entityWorkflowId } from '../../../crds/workflow-ids.ts';
+import type { KindName } from '../../../kubernetes/objects.ts';
+import { kind, labels } from '../../../model/names.ts';
+import { entityWorkflowId } from '../../../model/workflow-ids.ts';
 import type { PipelineState } from '../../../workflows/state.ts';
 import { eventually } from '../../support/eventually.ts';
 import { pipelineManifest, statusOf, type ControlPlane } from './control-plane.ts';

@@ -5,8 +5,8 @@
 import { access, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RowBuffer, Sink, SinkConnector } from '../../../connectors/connector.ts';
-import { mr } from '../../../crds/errors.ts';
-import type { RecordObject } from '../../../crds/value.ts';
+import { mr } from '../../../model/errors.ts';
+import type { RecordObject } from '../../../model/value.ts';
 
 export interface FileSinkConfig {
   readonly directory: string;

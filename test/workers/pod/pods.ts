@@ -3,9 +3,9 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Plan } from '../../../crds/plan.ts';
-import { freePort } from '../../../deploy/local/ports.ts';
-import { startProcess, type RunningProcess } from '../../../deploy/local/process.ts';
+import type { Plan } from '../../../model/plan.ts';
+import { freePort } from '../../../local/ports.ts';
+import { startProcess, type RunningProcess } from '../../../local/process.ts';
 import { testPlan, type TestPlanOptions } from '../../stream/support/server.ts';
 
 export interface PodBench {

@@ -2,9 +2,9 @@
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod';
 import type { Registry } from 'prom-client';
 import { z } from 'zod';
-import { errorTable, mr, problemOf, type ErrorCode } from '../../../crds/errors.ts';
-import { apiVersion } from '../../../crds/names.ts';
-import type { Kube } from '../../../activities/kubernetes/kube.ts';
+import { errorTable, mr, problemOf, type ErrorCode } from '../../../model/errors.ts';
+import { apiVersion } from '../../../model/names.ts';
+import type { Kube } from '../../../kubernetes/kube.ts';
 import type { OperationRuns } from '../operation-runs.ts';
 import { errorEntry, health, problems, versionInfo } from '../schemas.ts';
 

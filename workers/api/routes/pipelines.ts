@@ -3,11 +3,11 @@ import { validatorCompiler, type FastifyPluginCallbackZod } from 'fastify-type-p
 import type { z } from 'zod';
 import type { $ZodType } from 'zod/v4/core';
 import { changeSchema, type Change, type StoredPipeline } from '../../../client/wire.ts';
-import { MillraceError } from '../../../crds/errors.ts';
-import type { DesiredState } from '../../../crds/plan.ts';
+import { MillraceError } from '../../../model/errors.ts';
+import type { DesiredState } from '../../../model/plan.ts';
 import { parseText, readPipelineBody, textTypes } from '../body.ts';
 import type { Changes } from '../changes.ts';
-import type { PipelineDoor } from '../pipelines.ts';
+import type { PipelineDoor } from '../../../kubernetes/pipelines.ts';
 import {
   deleteQuery,
   listQuery,

@@ -2,9 +2,9 @@
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod';
 import { Readable } from 'node:stream';
 import { z } from 'zod';
-import type { Kube } from '../../../activities/kubernetes/kube.ts';
+import type { Kube } from '../../../kubernetes/kube.ts';
 import { forward, forwardedHeaders, returnedHeaders } from '../forward.ts';
-import type { PipelineDoor } from '../pipelines.ts';
+import type { PipelineDoor } from '../../../kubernetes/pipelines.ts';
 import { recordTargets } from '../record-targets.ts';
 import { pipelineParams, problems, recordsParams } from '../schemas.ts';
 

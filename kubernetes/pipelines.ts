@@ -1,0 +1,220 @@
+/**
+ * The pipelines of a cluster, as a person or a program outside sees them. The API and the CLI both go through here.
+ *
+ * D1  Whatever is written is a server-side apply under the field manager of the door, so that other tools keep theirs.
+ * D2  A field that another tool owns is never taken: MR_PIPELINE_CONFLICT names the owner. Between Millrace's own doors
+ *     the last one wins.
+ * D3  Pause and resume own one field, under a manager of their own: applying under the door's manager would drop every
+ *     field that the door has applied before.
+ * D4  What is changed or deleted is the object that was read (by UID), never a new one with the same name.
+ */
+import { z } from 'zod';
+import { mr, type MillraceError } from '../model/errors.ts';
+import { apiVersion, kind, namespaceOf, pidOf, plural } from '../model/names.ts';
+import type { DesiredState } from '../model/plan.ts';
+import type { PipelineStatus } from '../model/status.ts';
+import type { Stored } from '../model/stored-pipeline.ts';
+import type { PipelineInput, PipelineSpec } from '../crds/pipeline.ts';
+import { KubeError } from './kube-error.ts';
+import type { Kube } from './kube.ts';
+import { objectSchema, pathOf } from './objects.ts';
+
+/** A pipeline with its defaults and its status. */
+export type StoredPipeline = Stored<PipelineSpec>;
+
+export interface ListQuery {
+  /** Null: all namespaces. */
+  readonly namespace: string | null;
+  readonly limit?: number;
+  readonly continue?: string | undefined;
+  readonly labelSelector?: string | undefined;
+}
+
+export interface PipelinePage {
+  readonly items: readonly StoredPipeline[];
+  readonly continue?: string;
+  readonly resourceVersion: string;
+}
+
+export interface PipelineDoor {
+  /** Throws MR_PIPELINE_NOT_FOUND. */
+  get(namespace: string, name: string): Promise<StoredPipeline>;
+  /** One page. */
+  list(query: ListQuery): Promise<PipelinePage>;
+  apply(pipeline: PipelineInput, options?: { dryRun?: boolean }): Promise<StoredPipeline>;
+  setDesiredState(pipeline: StoredPipeline, state: DesiredState): Promise<StoredPipeline>;
+  /** So that deletion waits for nothing. */
+  orphan(pipeline: StoredPipeline): Promise<StoredPipeline>;
+  /** Null when it is gone at once. */
+  remove(pipeline: StoredPipeline): Promise<StoredPipeline | null>;
+}
+
+/** The API server has checked spec and status against the CRD: checked again, a newer schema would be unreadable. */
+const storedPipeline = objectSchema.extend({
+  apiVersion: z.literal(apiVersion),
+  kind: z.literal(kind),
+  spec: z.custom<PipelineSpec>((value) => typeof value === 'object' && value !== null),
+  status: z.custom<PipelineStatus>((value) => typeof value === 'object' && value !== null).optional(),
+});
+
+const page = z.looseObject({
+  metadata: z.looseObject({ continue: z.string().optional(), resourceVersion: z.string().default('') }),
+  items: z.array(z.looseObject({})).nullable(),
+});
+
+export function pipelineDoor(kube: Kube, fieldManager: string): PipelineDoor {
+  const door: PipelineDoor = {
+    async get(namespace, name) {
+      const request = {
+        method: 'GET',
+        path: pathOf(kind, { namespace, name }),
+        what: `get ${kind} ${namespace}/${name}`,
+      } as const;
+      const found = await speaking(() => kube.transport.send(request), { namespace, name });
+      return readPipeline(z.looseObject({}).parse(found));
+    },
+
+    async list({ namespace, limit, continue: next, labelSelector }) {
+      const path = pathOf(kind, { namespace: namespace ?? undefined });
+      const query = { limit, continue: next, labelSelector };
+      const what = 'list pipelines';
+      const answer = page.parse(await speaking(() => kube.transport.send({ method: 'GET', path, query, what })));
+      const more = answer.metadata.continue;
+      return {
+        items: (answer.items ?? []).map((item) => readPipeline(item)),
+        resourceVersion: answer.metadata.resourceVersion,
+        ...(more === undefined || more === '' ? {} : { continue: more }),
+      };
+    },
+
+    async apply({ metadata, spec }, { dryRun = false } = {}) {
+      const { name, namespace = 'default', labels, annotations } = metadata;
+      const manifest = {
+        apiVersion,
+        kind,
+        metadata: { name, namespace, ...(labels ? { labels } : {}), ...(annotations ? { annotations } : {}) },
+        spec,
+      };
+      return write({ manifest, manager: fieldManager, force: false, dryRun });
+    },
+
+    setDesiredState: (pipeline, desiredState) => setField(pipeline, { desiredState }),
+    orphan: (pipeline) => setField(pipeline, { deletionPolicy: 'Orphan' }),
+
+    async remove({ metadata }) {
+      const { name, namespace = 'default', uid } = metadata;
+      await speaking(() => kube.delete(kind, name, namespace, { uid }), { namespace, name });
+      const left = await speaking(() => kube.get(kind, name, namespace), { namespace, name });
+      return left?.metadata.uid === uid && left ? readPipeline(left) : null;
+    },
+  };
+  return door;
+
+  function setField({ metadata }: StoredPipeline, field: Readonly<Record<string, string>>): Promise<StoredPipeline> {
+    const { name, namespace = 'default', uid } = metadata;
+    const [path] = Object.keys(field);
+    const manager = `${fieldManager}-${path ?? 'field'}`;
+    const manifest = { apiVersion, kind, metadata: { name, namespace, uid }, spec: field };
+    return write({ manifest, manager, force: true, dryRun: false });
+  }
+
+  async function write(apply: Write): Promise<StoredPipeline> {
+    const at = apply.manifest.metadata;
+    try {
+      return readPipeline(await send(apply));
+    } catch (error) {
+      if (!(error instanceof KubeError)) throw error;
+      const owners = conflictingManagers(error);
+      const isOurs = owners.length > 0 && owners.every((owner) => owner.startsWith('millrace-'));
+      if (!isOurs || apply.force) throw told(error, at);
+    }
+    return readPipeline(await speaking(() => send({ ...apply, force: true }), at));
+  }
+
+  async function send({ manifest, manager, force, dryRun }: Write): Promise<object> {
+    const { name, namespace } = manifest.metadata;
+    const answer = await kube.transport.send({
+      method: 'PATCH',
+      path: pathOf(kind, { namespace, name }),
+      query: { fieldManager: manager, force, fieldValidation: 'Strict', dryRun: dryRun ? 'All' : undefined },
+      contentType: 'application/apply-patch+yaml',
+      body: manifest,
+      what: `apply ${kind} ${namespace}/${name}`,
+    });
+    return z.looseObject({}).parse(answer);
+  }
+}
+
+interface Write {
+  readonly manifest: { readonly metadata: At; readonly spec: unknown; readonly [field: string]: unknown };
+  readonly manager: string;
+  readonly force: boolean;
+  readonly dryRun: boolean;
+}
+
+interface At {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** Without the bookkeeping of server-side apply, which is longer than the rest and tells a reader nothing. */
+export function readPipeline(object: object): StoredPipeline {
+  const { metadata, ...rest } = storedPipeline.parse({ apiVersion, kind, ...object });
+  const { managedFields: _, ...kept } = metadata;
+  return { ...rest, metadata: kept };
+}
+
+async function speaking<T>(ask: () => Promise<T>, at?: At): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    throw error instanceof KubeError ? told(error, at) : error;
+  }
+}
+
+/** Where the pods of a pipeline run. */
+export function workloadNamespaceOf({ metadata, spec }: StoredPipeline): string {
+  const { name, namespace = 'default', uid } = metadata;
+  return spec.isolation === 'Namespace' && uid !== undefined ? namespaceOf(pidOf(name, uid)) : namespace;
+}
+
+/** A failure of the Kubernetes API in the words of one who applies and reads pipelines. */
+export function told(error: KubeError, at?: At): MillraceError {
+  const { status, request, server } = error.failure;
+  const problem = error.message;
+  const options = { cause: error };
+  if (status === 401 || status === 403) return mr('MR_NOT_ALLOWED', { action: request, problem }, options);
+  if (status === 404) return missing(error, at);
+  if (at && isAnotherObject(error)) {
+    return mr('MR_PIPELINE_CONFLICT', { ...at, problem: 'it was deleted, or another has its name now' }, options);
+  }
+  if (status === 409 && at) return mr('MR_PIPELINE_CONFLICT', { ...at, problem }, options);
+  if (status === 'network' || status === 429 || status >= 500) {
+    return mr('MR_KUBERNETES_UNAVAILABLE', { server, problem }, options);
+  }
+  return mr('MR_KUBERNETES_REFUSED', { object: request, problem }, options);
+}
+
+/** The UID that was read does not fit: `field is immutable` when another object is there, `uid mismatch` when none is. */
+function isAnotherObject({ message }: KubeError): boolean {
+  return /metadata\.uid: Invalid value|uid mismatch/.test(message);
+}
+
+/** 404 is said of the pipeline, of its namespace (`namespaces "shop" not found`), and of the resource when there is no CRD. */
+function missing(error: KubeError, at: At | undefined): MillraceError {
+  const { request } = error.failure;
+  const options = { cause: error };
+  if (at && error.message.startsWith(`${plural}.`)) return mr('MR_PIPELINE_NOT_FOUND', { ...at }, options);
+  const hasNoCrd = /could not find the requested resource|page not found/.test(error.message);
+  const problem = hasNoCrd ? 'the CRD of Pipeline is not installed' : error.message;
+  return mr('MR_KUBERNETES_REFUSED', { object: request, problem }, options);
+}
+
+/**
+ * Who owns the fields of a refused apply. The answer's causes have the fields, but the owners only as text:
+ * `conflict with "argocd-controller" using millrace.io/v1alpha1`.
+ */
+export function conflictingManagers(error: KubeError): string[] {
+  if (!error.failure.causes.includes('FieldManagerConflict')) return [];
+  return [...error.message.matchAll(/conflicts? with "([^"]+)"/g)].flatMap(([, manager]) => manager ?? []);
+}

@@ -1,0 +1,127 @@
+/**
+ * Requests to the API server of a kubeconfig, with its authentication (certificates, tokens, exec plugins, proxies).
+ *
+ * Connections are kept open: the client library makes an agent without keep-alive, which costs a TLS handshake a request.
+ */
+import http, { type ClientRequest, type IncomingMessage } from 'node:http';
+import https from 'node:https';
+import { KubeConfig } from '@kubernetes/client-node';
+import { mr } from '../model/errors.ts';
+import { networkError, parseAnswer } from './kube-error.ts';
+
+export interface KubeRequest {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
+  readonly body?: unknown;
+  readonly contentType?: string;
+  /** Default `application/json`. */
+  readonly accept?: string | undefined;
+  /** What a person calls it, for messages. */
+  readonly what: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface KubeTransport {
+  readonly server: string;
+  /** The parsed answer. Throws KubeError. */
+  send(request: KubeRequest): Promise<unknown>;
+  /** The body of a long answer, as it arrives. Throws KubeError. */
+  open(request: KubeRequest): Promise<IncomingMessage>;
+  close(): void;
+}
+
+const requestTimeoutMs = 30_000;
+const libraryFallback = 'loaded-context';
+
+/** The kubeconfig of `KUBECONFIG`, `~/.kube/config` or the pod's service account, as kubectl finds it. */
+export function loadKubeConfig(path: string | undefined): KubeConfig {
+  const config = new KubeConfig();
+  if (path !== undefined) {
+    config.loadFromFile(path);
+    return config;
+  }
+  config.loadFromDefault();
+  // Where nothing is configured the library falls back to plain HTTP on localhost, which no cluster serves today.
+  if (config.getCurrentContext() === libraryFallback) throw mr('MR_KUBECONFIG_MISSING', {});
+  return config;
+}
+
+export function createTransport(config: KubeConfig): KubeTransport {
+  const cluster = config.getCurrentCluster();
+  if (cluster === null) throw new TypeError('the kubeconfig has no current cluster');
+  const base = new URL(cluster.server);
+  const module = base.protocol === 'http:' ? http : https;
+  const agent = new module.Agent({ keepAlive: true, maxSockets: 64 });
+
+  async function start(request: KubeRequest): Promise<IncomingMessage> {
+    const options: https.RequestOptions = {};
+    await config.applyToHTTPSOptions(options);
+    if (cluster?.proxyUrl === undefined) options.agent = agent;
+    const payload = request.body === undefined ? undefined : JSON.stringify(request.body);
+    const headers = {
+      ...toHeaders(options.headers),
+      accept: request.accept ?? 'application/json',
+      ...(payload === undefined
+        ? {}
+        : { 'content-type': request.contentType ?? 'application/json', 'content-length': Buffer.byteLength(payload) }),
+    };
+    const url = urlOf(base, request);
+    return new Promise((resolve, reject) => {
+      const outgoing: ClientRequest = module.request(url, {
+        ...options,
+        method: request.method,
+        headers,
+        ...(request.signal === undefined ? {} : { signal: request.signal }),
+      });
+      outgoing.once('response', resolve);
+      outgoing.once('error', (error) => reject(networkError(error, request.what, base.host)));
+      outgoing.end(payload);
+    });
+  }
+
+  async function open(request: KubeRequest): Promise<IncomingMessage> {
+    const response = await start(request);
+    const status = response.statusCode ?? 0;
+    if (status < 400) return response;
+    const body = await textOf(response, request, base.host);
+    throw parseAnswer({ status, body, retryAfter: response.headers['retry-after'] }, request.what, base.host);
+  }
+
+  return {
+    server: base.host,
+    open,
+    async send(request) {
+      const timeout = AbortSignal.timeout(requestTimeoutMs);
+      const signal = request.signal === undefined ? timeout : AbortSignal.any([request.signal, timeout]);
+      const text = await textOf(await open({ ...request, signal }), request, base.host);
+      const answer: unknown = text === '' ? undefined : JSON.parse(text);
+      return answer;
+    },
+    close: () => agent.destroy(),
+  };
+}
+
+function urlOf(base: URL, request: KubeRequest): URL {
+  const url = new URL(base.pathname.replace(/\/$/, '') + request.path, base);
+  for (const [name, value] of Object.entries(request.query ?? {})) {
+    if (value !== undefined) url.searchParams.set(name, String(value));
+  }
+  return url;
+}
+
+/** The library always makes an object of headers; its type also allows Node's list of names and values. */
+function toHeaders(headers: https.RequestOptions['headers']): http.OutgoingHttpHeaders {
+  return headers !== undefined && !('length' in headers) ? headers : {};
+}
+
+async function textOf(response: IncomingMessage, request: KubeRequest, server: string): Promise<string> {
+  response.setEncoding('utf8');
+  let text = '';
+  try {
+    for await (const chunk of response) text += String(chunk);
+  } catch (error) {
+    throw networkError(error instanceof Error ? error : new Error(String(error)), request.what, server);
+  }
+  return text;
+}

@@ -1,0 +1,156 @@
+/**
+ * A host process of the local stack: started with its own log file, watched until ready, stopped for certain.
+ *
+ * P1  The child is the leader of its own process group; `stop` ends the whole group, also what outlived the leader.
+ * P2  `stop` sends SIGTERM, then SIGKILL after the grace period, and resolves when the process is gone.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { openSync, closeSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { mr, problemOf } from '../model/errors.ts';
+import { lastLine, rotateLog } from './log-file.ts';
+
+export interface ProcessOptions {
+  /** What a person calls it: `nats-server`. */
+  readonly name: string;
+  readonly command: string;
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  /** stdout and stderr are appended here. */
+  readonly logFile: string;
+  /** Polled until it resolves true; throwing counts as false. */
+  readonly ready?: () => Promise<boolean>;
+  /** Default 30,000 ms. */
+  readonly readyTimeoutMs?: number;
+  /** Between SIGTERM and SIGKILL. Default 5,000 ms. */
+  readonly graceMs?: number;
+  readonly uid?: number;
+  readonly gid?: number;
+  /** Called at once when the process exists, before it is ready: whoever must clean up after a crash notes the pid. */
+  readonly onSpawn?: (pid: number) => void;
+}
+
+export interface RunningProcess {
+  readonly name: string;
+  readonly pid: number;
+  readonly logFile: string;
+  /** Resolves with the exit code or signal, whenever and however the process ends. */
+  readonly exited: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
+  readonly isRunning: () => boolean;
+  stop(): Promise<void>;
+  kill(signal: NodeJS.Signals): void;
+}
+
+const pollMs = 50;
+
+/** Starts a process and waits until it is ready. Throws MR_PART_FAILED when it exits before or takes too long. */
+export async function startProcess(options: ProcessOptions): Promise<RunningProcess> {
+  const child = await spawnLogged(options);
+  const running = watch(child, options);
+  options.onSpawn?.(running.pid);
+  if (options.ready) await untilReady(running, options, options.ready);
+  return running;
+}
+
+async function spawnLogged(options: ProcessOptions): Promise<ChildProcess> {
+  await mkdir(dirname(options.logFile), { recursive: true });
+  await rotateLog(options.logFile);
+  const log = openSync(options.logFile, 'a');
+  try {
+    const child = spawn(options.command, options.args ?? [], {
+      stdio: ['ignore', log, log],
+      detached: true,
+      env: { ...process.env, ...options.env },
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+      ...(options.uid === undefined ? {} : { uid: options.uid }),
+      ...(options.gid === undefined ? {} : { gid: options.gid }),
+    });
+    await new Promise<void>((resolve, reject) => {
+      child.once('spawn', resolve);
+      child.once('error', reject);
+    });
+    return child;
+  } catch (error) {
+    throw mr(
+      'MR_PART_FAILED',
+      { part: options.name, problem: problemOf(error), log: options.logFile },
+      { cause: error },
+    );
+  } finally {
+    closeSync(log);
+  }
+}
+
+function watch(child: ChildProcess, options: ProcessOptions): RunningProcess {
+  const pid = child.pid;
+  if (pid === undefined) throw new TypeError('a spawned process has a pid');
+  const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
+    child.once('exit', (code, signal) => resolve({ code, signal }));
+  });
+  const isRunning = () => child.exitCode === null && child.signalCode === null;
+  const kill = (signal: NodeJS.Signals) => {
+    if (isRunning()) process.kill(-pid, signal);
+  };
+  return {
+    name: options.name,
+    pid,
+    logFile: options.logFile,
+    exited,
+    isRunning,
+    kill,
+    async stop() {
+      if (!isRunning()) return killGroup(pid);
+      kill('SIGTERM');
+      const grace = new AbortController();
+      const timer = delay(options.graceMs ?? 5_000, undefined, { signal: grace.signal }).then(
+        () => kill('SIGKILL'),
+        () => undefined,
+      );
+      await exited;
+      grace.abort();
+      await timer;
+      killGroup(pid);
+    },
+  };
+}
+
+function killGroup(leader: number): void {
+  try {
+    process.kill(-leader, 'SIGKILL');
+  } catch (error) {
+    // Nobody of the group is left.
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
+}
+
+async function untilReady(
+  running: RunningProcess,
+  options: ProcessOptions,
+  ready: () => Promise<boolean>,
+): Promise<void> {
+  const deadline = Date.now() + (options.readyTimeoutMs ?? 30_000);
+  let last = 'it did not answer';
+  while (Date.now() < deadline) {
+    if (!running.isRunning()) {
+      const { code, signal } = await running.exited;
+      const said = await lastLine(options.logFile);
+      throw mr('MR_PART_FAILED', {
+        part: options.name,
+        problem: `it exited with ${signal ?? `code ${String(code)}`}${said === undefined ? '' : ` after "${said}"`}`,
+        log: options.logFile,
+      });
+    }
+    try {
+      if (await ready()) return;
+      last = 'it answers, but is not ready';
+    } catch (error) {
+      last = problemOf(error);
+    }
+    await delay(pollMs);
+  }
+  await running.stop();
+  throw mr('MR_PART_FAILED', { part: options.name, problem: last, log: options.logFile });
+}

@@ -1,0 +1,354 @@
+/**
+ * The whole local stack: real parts, supervised by the process that calls {@link startStack}.
+ *
+ * T1  One stack a data directory: a second start says that it runs already, and where.
+ * T2  What a crashed stack left running is ended before anything is started.
+ * T3  After `stop` no process and no lock is left; data and ports are, for the next start.
+ */
+import { mkdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { mr, problemOf } from '../model/errors.ts';
+import { resolveBinaries } from './binaries/resolve.ts';
+import { tryLock, type Lock } from './lock.ts';
+import { writeAdminKubeconfig } from './parts/kubernetes.ts';
+import { ensurePki } from './parts/kubernetes/pki.ts';
+import { identify } from './process-identity.ts';
+import { silent, type Progress } from './progress.ts';
+import { applyDefinitions } from './stack/definitions.ts';
+import { root } from './programs.ts';
+import { layoutOf, type DataLayout } from './stack/layout.ts';
+import { endLeftoverPods } from './stack/leftover-pods.ts';
+import { endLeftovers } from './stack/leftovers.ts';
+import { definitionOf, partNames, type PartContext, type PartName } from './stack/parts.ts';
+import { planPorts, refusePortsInUse, type PortName, type Ports } from './stack/port-plan.ts';
+import {
+  readStackRecord,
+  removeStackRecord,
+  writeStackRecord,
+  type PartRecord,
+  type StackEndpoints,
+} from './stack/record.ts';
+import { SupervisedPart } from './stack/supervised-part.ts';
+
+export type { PartName } from './stack/parts.ts';
+export type { PortName } from './stack/port-plan.ts';
+export type { PartRecord, StackEndpoints } from './stack/record.ts';
+
+export interface StackOptions {
+  readonly dataDir: string;
+  /** Optional parts to start too. */
+  readonly with?: readonly PartName[];
+  /** Only these parts and what they need, for tests. Default: all that are not optional. */
+  readonly only?: readonly PartName[];
+  readonly ports?: Readonly<Partial<Record<PortName, number>>>;
+  /** Where no port is asked for. Default `default`; tests take `free`. */
+  readonly otherPorts?: 'default' | 'free';
+  /** For tests: etcd does not wait for the disk. */
+  readonly unsafeNoFsync?: boolean;
+  readonly progress?: Progress;
+  /** Aborting ends a start that is under way. */
+  readonly signal?: AbortSignal;
+}
+
+export interface StackPart {
+  readonly name: PartName;
+  /** Of the process that runs now; undefined while there is none. */
+  readonly pid: number | undefined;
+  readonly record: PartRecord;
+  /** Sends a signal to its process group; the part comes back by itself. */
+  kill(signal: NodeJS.Signals): void;
+  /** Ends it and keeps it ended until `start`. */
+  stop(): Promise<void>;
+  start(): Promise<void>;
+}
+
+export interface Stack extends AsyncDisposable {
+  readonly dataDir: string;
+  readonly endpoints: StackEndpoints;
+  readonly parts: readonly StackPart[];
+  part(name: PartName): StackPart;
+  stop(): Promise<void>;
+}
+
+/** Starts the stack and resolves when every part is ready. */
+export async function startStack(options: StackOptions): Promise<Stack> {
+  const layout = layoutOf(resolve(options.dataDir));
+  const lock = await claim(layout);
+  let stack: RunningStack | undefined;
+  try {
+    stack = await RunningStack.prepare(layout, lock, options);
+    await stack.start();
+    return stack;
+  } catch (error) {
+    if (stack) await stack.stop();
+    else await lock.release();
+    throw error;
+  }
+}
+
+/** Takes the data directory, or says who has it. */
+async function claim(layout: DataLayout): Promise<Lock> {
+  const lock = await tryLock(layout.lock);
+  if ('release' in lock) return lock;
+  const running = await readStackRecord(layout.dir);
+  throw mr('MR_STACK_RUNNING', {
+    dir: layout.dir,
+    pid: lock.heldBy.pid,
+    where: running
+      ? `Kubernetes at ${running.endpoints.kubernetesUrl}, API at ${running.endpoints.apiUrl}`
+      : 'starting',
+  });
+}
+
+/** Ends what a crashed stack left in a data directory that no stack holds. Names of what was ended. */
+export async function cleanUp(dataDir: string): Promise<readonly string[]> {
+  const left = await readStackRecord(dataDir);
+  if (!left) return [];
+  const ended = await endLeftovers(left, (part) => (isPartName(part) ? graceOf(part) : defaultGraceMs));
+  const pods = await endLeftoverPods(layoutOf(dataDir).of('node'));
+  await removeStackRecord(dataDir);
+  return pods === 0 ? ended : [...ended, `${pods} processes of pods`];
+}
+
+const defaultGraceMs = 10_000;
+const graceOf = (name: PartName) => definitionOf(name).graceMs ?? defaultGraceMs;
+const isPartName = (name: string): name is PartName => partNames.some((known) => known === name);
+
+class RunningStack implements Stack {
+  readonly dataDir: string;
+  readonly parts: readonly StackPart[];
+  readonly #layout: DataLayout;
+  readonly #lock: Lock;
+  readonly #options: StackOptions;
+  readonly #context: PartContext;
+  readonly #supervised = new Map<PartName, SupervisedPart>();
+  readonly #since = new Date().toISOString();
+  #endpoints: StackEndpoints;
+  #isReady = false;
+  #isClosed = false;
+  #writing: Promise<void> = Promise.resolve();
+  #stopping: Promise<void> | undefined;
+
+  static async prepare(layout: DataLayout, lock: Lock, options: StackOptions): Promise<RunningStack> {
+    const progress = options.progress ?? silent;
+    await mkdir(layout.logs, { recursive: true });
+    const ended = await cleanUp(layout.dir);
+    if (ended.length > 0) progress.say(`ended what a crashed stack had left running: ${ended.join(', ')}`);
+    const names = selected(options);
+    for (const name of names) definitionOf(name).requires?.();
+    await resolveBinaries([...new Set(names.flatMap((name) => definitionOf(name).binaries))], { progress });
+    const ports = await planPorts({
+      asked: options.ports ?? {},
+      otherwise: options.otherPorts ?? 'default',
+      file: layout.ports,
+      wanted: names.flatMap((name) => definitionOf(name).ports),
+      say: progress.say,
+    });
+    const dir = layout.of('kubernetes');
+    const pki = await ensurePki(join(dir, 'pki'), new Date());
+    const plane = { dir, logDir: layout.logs, pki, ports, unsafeNoFsync: options.unsafeNoFsync ?? false };
+    await writeAdminKubeconfig(plane, layout.kubeconfig);
+    return new RunningStack(layout, lock, options, names, ports, plane);
+  }
+
+  private constructor(
+    layout: DataLayout,
+    lock: Lock,
+    options: StackOptions,
+    names: readonly PartName[],
+    ports: Ports,
+    plane: PartContext['plane'],
+  ) {
+    this.dataDir = layout.dir;
+    this.#layout = layout;
+    this.#lock = lock;
+    this.#options = options;
+    this.#endpoints = endpointsOf(layout, ports);
+    const say = (options.progress ?? silent).say;
+    const publish = (more: Partial<StackEndpoints>) => {
+      this.#endpoints = { ...this.#endpoints, ...more };
+    };
+    this.#context = { layout, ports, plane, endpoints: this.#endpoints, say, publish };
+    for (const name of names) this.#supervised.set(name, this.#supervise(name));
+    this.parts = names.map((name) => this.#view(name));
+  }
+
+  get endpoints(): StackEndpoints {
+    return this.#endpoints;
+  }
+
+  part(name: PartName): StackPart {
+    const part = this.parts.find((candidate) => candidate.name === name);
+    if (!part) throw new RangeError(`this stack runs no ${name}`);
+    return part;
+  }
+
+  /** Every part as soon as its needs are ready. */
+  async start(): Promise<void> {
+    const { signal } = this.#options;
+    const ready = new Map<string, Promise<void>>();
+    const when = (name: string): Promise<void> => {
+      const known = ready.get(name);
+      if (known) return known;
+      const start = name === 'definitions' ? this.#applyDefinitions(when) : this.#startPart(name, when);
+      ready.set(name, start);
+      return start;
+    };
+    const onAbort = () => void this.stop();
+    signal?.addEventListener('abort', onAbort, { once: true });
+    try {
+      signal?.throwIfAborted();
+      await Promise.all([...this.#supervised.keys()].map(when));
+      signal?.throwIfAborted();
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+      // The first failure is thrown; the others must not end the process as unhandled.
+      if (this.#isStopping()) await Promise.allSettled(ready.values());
+    }
+    this.#isReady = true;
+    this.#write();
+    await this.#writing;
+  }
+
+  #isStopping(): boolean {
+    return this.#stopping !== undefined;
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stopAll();
+    return this.#stopping;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  async #startPart(name: string, when: (name: string) => Promise<void>): Promise<void> {
+    const part = isPartName(name) ? this.#supervised.get(name) : undefined;
+    if (!part || !isPartName(name)) return;
+    await Promise.all(definitionOf(name).needs.map(when));
+    if (this.#isStopping()) return;
+    const step = (this.#options.progress ?? silent).begin(name);
+    try {
+      await part.start();
+      step.done('ready');
+    } catch (error) {
+      step.failed(this.#isStopping() ? 'stopped' : 'failed');
+      throw error;
+    }
+  }
+
+  async #applyDefinitions(when: (name: string) => Promise<void>): Promise<void> {
+    if (!this.#supervised.has('kube-apiserver')) return;
+    await when('kube-apiserver');
+    const { pki } = this.#context.plane;
+    const access = { url: this.#endpoints.kubernetesUrl, ca: pki.ca, user: pki.admin };
+    await applyDefinitions(access, join(root, 'crds'));
+  }
+
+  /** Against the order of needs: nothing stops before what needs it has stopped. */
+  async #stopAll(): Promise<void> {
+    const gone = new Map<PartName, Promise<void>>();
+    const stop = (name: PartName): Promise<void> => {
+      const known = gone.get(name);
+      if (known) return known;
+      const dependants = [...this.#supervised.keys()].filter((other) => needsOf(other).includes(name));
+      const stopped = Promise.all(dependants.map(stop)).then(() => this.#supervised.get(name)?.stop());
+      gone.set(name, stopped);
+      return stopped;
+    };
+    await Promise.all([...this.#supervised.keys()].map(stop));
+    if (this.#supervised.has('node')) await endLeftoverPods(this.#layout.of('node'));
+    this.#isClosed = true;
+    await this.#writing;
+    await removeStackRecord(this.dataDir);
+    await this.#lock.release();
+  }
+
+  #supervise(name: PartName): SupervisedPart {
+    const definition = definitionOf(name);
+    const logFile = join(this.#layout.logs, `${name}.log`);
+    const launch = async (onSpawn: (pid: number) => void) => {
+      // Else what took the port since it was chosen would answer in the part's place, and seem ready.
+      await refusePortsInUse(definition.ports, this.#context.ports);
+      return definition.launch(this.#context, onSpawn, logFile);
+    };
+    return new SupervisedPart({ name, address: definition.address(this.#context), logFile, launch }, () =>
+      this.#write(),
+    );
+  }
+
+  #view(name: PartName): StackPart {
+    const part = this.#supervised.get(name);
+    if (!part) throw new RangeError(`this stack runs no ${name}`);
+    return {
+      name,
+      get pid() {
+        return part.pid;
+      },
+      get record() {
+        return part.record;
+      },
+      kill: (signal) => part.kill(signal),
+      stop: () => part.stop(),
+      start: () => part.start(),
+    };
+  }
+
+  /** One write at a time, each with what is true when it begins. */
+  #write(): void {
+    if (this.#isClosed) return;
+    this.#writing = this.#writing
+      .then(async () => {
+        const supervisor = await identify(process.pid);
+        if (!supervisor) throw new TypeError('this process runs');
+        await writeStackRecord(this.dataDir, {
+          version: 1,
+          supervisor,
+          since: this.#since,
+          ready: this.#isReady,
+          endpoints: this.#endpoints,
+          parts: [...this.#supervised.values()].map((part) => part.record),
+        });
+      })
+      .catch((error: unknown) => {
+        // A full disk must not end the stack; only `status` and the next clean-up know less.
+        this.#context.say(`the record of the stack could not be written: ${problemOf(error)}`);
+      });
+  }
+}
+
+/** Needs, with `definitions` seen as what it stands on. Workloads stop before what they connect to. */
+function needsOf(name: PartName): readonly PartName[] {
+  const needs = definitionOf(name).needs.flatMap((need) => (need === 'definitions' ? ['kube-apiserver'] : [need]));
+  const connectsTo: readonly PartName[] = name === 'node' ? ['nats', 'clickhouse', 'kafka', 'postgres'] : [];
+  return [...needs.filter(isPartName), ...connectsTo];
+}
+
+/** The asked parts with all that they need, in the order of the table. */
+function selected(options: StackOptions): readonly PartName[] {
+  const asked = options.only ?? partNames.filter((name) => !definitionOf(name).optional);
+  const names = new Set<PartName>();
+  const add = (name: PartName) => {
+    if (names.has(name)) return;
+    for (const need of definitionOf(name).needs) {
+      if (need === 'definitions') add('kube-apiserver');
+      else if (isPartName(need)) add(need);
+    }
+    names.add(name);
+  };
+  for (const name of [...asked, ...(options.with ?? [])]) add(name);
+  return partNames.filter((name) => names.has(name));
+}
+
+function endpointsOf(layout: DataLayout, ports: Ports): StackEndpoints {
+  return {
+    kubeconfig: layout.kubeconfig,
+    kubernetesUrl: `https://127.0.0.1:${ports.apiserver}`,
+    natsUrl: `nats://127.0.0.1:${ports.nats}`,
+    temporalAddress: `127.0.0.1:${ports.temporal}`,
+    temporalUiUrl: `http://127.0.0.1:${ports['temporal-ui']}`,
+    clickhouseUrl: `http://127.0.0.1:${ports.clickhouse}`,
+    apiUrl: `http://127.0.0.1:${ports.api}`,
+  };
+}

@@ -1,0 +1,177 @@
+/**
+ * What the workflows ask of the activities: names, inputs and answers, as types only.
+ *
+ * `workflows/` and `activities/` may not import each other, so the contract between them is here. Every input is small,
+ * plain JSON and free of secrets and specs: the activities read the resource and the stored plan themselves.
+ */
+import type { Phase, PipelineStatus } from '../model/status.ts';
+import type { DesiredState } from './plan.ts';
+
+/** Which pipeline: a resource that was deleted and made again is another one. */
+export interface PipelineRef {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+}
+
+export type OperationKind = 'provision' | 'reconfigure' | 'repair' | 'resume' | 'pause' | 'stop' | 'teardown';
+
+/** Which operation acts. `seq` is stamped on every object it writes; an operation with a lower one is refused. */
+export interface OperationRef {
+  readonly pipeline: PipelineRef;
+  /** Workflow id of the operation. */
+  readonly id: string;
+  readonly kind: OperationKind;
+  readonly seq: number;
+  readonly generation: number;
+  readonly startedAt: string;
+}
+
+/** What an activity is called in Temporal UI and in `status.operation.step`. */
+export interface StepInput {
+  readonly op: OperationRef;
+  readonly step: string;
+}
+
+export interface StageSummary {
+  readonly name: string;
+  readonly kind: 'ingestor' | 'sink';
+  readonly replicas: number;
+}
+
+/** What the lifecycle needs to know of a spec: not the spec. */
+export interface SpecSummary {
+  readonly generation: number;
+  readonly deleting: boolean;
+  readonly desiredState: DesiredState;
+  readonly deletionPolicy: 'Drain' | 'Immediate' | 'Orphan';
+  readonly isolation: 'Namespace' | 'Shared';
+  readonly workloadNamespace: string;
+  readonly pid: string;
+  /** Sorted names of the connectors in use. */
+  readonly kinds: readonly string[];
+  /** `kafka → clickhouse`. */
+  readonly description: string;
+  readonly stages: readonly StageSummary[];
+  /** Sequence of the last operation that wrote the status: where a new entity goes on counting. */
+  readonly opSeq: number;
+}
+
+/** Where a pipeline's objects are, known even when its spec is invalid or the resource is gone. */
+export interface Location {
+  /** False: the resource is gone, or another one has its name. */
+  readonly exists: boolean;
+  readonly generation: number;
+  readonly pid: string;
+  readonly isolation: 'Namespace' | 'Shared';
+  readonly workloadNamespace: string;
+  readonly deletionPolicy: 'Drain' | 'Immediate' | 'Orphan';
+}
+
+export interface PlanRef {
+  readonly op: OperationRef;
+  readonly step: string;
+  readonly workloadNamespace: string;
+  readonly isolation: 'Namespace' | 'Shared';
+  readonly generation: number;
+}
+
+export interface StageInput extends PlanRef {
+  readonly stage: string;
+}
+
+/** Workloads that exist now, whatever any plan says. */
+export interface LiveStage {
+  readonly name: string;
+  readonly kind: 'ingestor' | 'sink';
+  readonly wanted: number;
+}
+
+/** The lifecycle's conditions; the controller owns the rest. */
+export interface LifecycleCondition {
+  readonly type: 'Reconciling' | 'Stalled' | 'Accepted' | 'Provisioned';
+  readonly status: 'True' | 'False' | 'Unknown';
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** Changes to the lifecycle's part of the status. What is left out stays; `operation: null` ends it. */
+export interface StatusPatch {
+  readonly phase?: Phase;
+  readonly observedGeneration?: number;
+  readonly acceptedGeneration?: number;
+  readonly revision?: string;
+  /** Without `ready`: the controller keeps that. */
+  readonly stages?: readonly { readonly name: string; readonly replicas: number }[];
+  readonly operation?: NonNullable<PipelineStatus['operation']> | null;
+  readonly workflow?: NonNullable<PipelineStatus['workflow']>;
+  readonly conditions?: readonly LifecycleCondition[];
+}
+
+export interface StatusInput {
+  readonly pipeline: PipelineRef;
+  readonly opSeq: number;
+  /** Generation that the conditions speak about. */
+  readonly generation: number;
+  readonly patch: StatusPatch;
+  /** Also told as a Kubernetes Event. */
+  readonly event?: {
+    readonly type: 'Normal' | 'Warning';
+    readonly reason: string;
+    readonly action: string;
+    readonly note: string;
+  };
+}
+
+export interface ApplyPipelineInput {
+  readonly namespace: string;
+  readonly name: string;
+  /** The spec as a person writes it. It may hold `$(secret:…)` references, never secrets. */
+  readonly spec: unknown;
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+export interface WrittenPipeline {
+  readonly pipeline: PipelineRef;
+  readonly generation: number;
+}
+
+/** Answer of the workflow `applyPipeline`. */
+export interface AppliedPipeline extends WrittenPipeline {
+  readonly status: PipelineStatus;
+}
+
+/** Every activity of the task queue `pipelines`. Each may run twice with the effect of once. */
+export interface LifecycleActivities {
+  fetchSpec(input: { readonly pipeline: PipelineRef }): Promise<SpecSummary>;
+  locatePipeline(input: StepInput): Promise<Location>;
+  writeStatus(input: StatusInput): Promise<void>;
+
+  ensureNamespace(input: PlanRef): Promise<void>;
+  copyCredentials(input: PlanRef): Promise<{ readonly keys: number }>;
+  applyPlan(input: PlanRef): Promise<{ readonly stages: readonly StageSummary[] }>;
+  ensureStreams(input: PlanRef): Promise<void>;
+  applyStage(input: StageInput & { readonly replicas: number }): Promise<{ readonly changed: boolean }>;
+  waitStage(input: StageInput & { readonly replicas: number }): Promise<{ readonly ready: number }>;
+  recordRevision(input: PlanRef): Promise<{ readonly revision: string }>;
+
+  listStages(input: PlanRef): Promise<readonly LiveStage[]>;
+  scaleStage(input: StageInput & { readonly replicas: number }): Promise<void>;
+  waitStageGone(input: StageInput): Promise<void>;
+  /** Until every sink that exists has written what is in the edges, or the deletion policy becomes Immediate. */
+  waitDrained(
+    input: PlanRef & { readonly until: 'drained' | 'drainedOrImmediate' },
+  ): Promise<{ readonly drained: boolean }>;
+  pruneStages(input: PlanRef & { readonly keep: readonly string[] }): Promise<{ readonly removed: readonly string[] }>;
+
+  deleteStreams(input: PlanRef & { readonly pid: string }): Promise<void>;
+  forgetLeases(input: PlanRef & { readonly pid: string }): Promise<void>;
+  deleteNamespace(input: PlanRef): Promise<void>;
+  waitNamespaceGone(input: PlanRef): Promise<void>;
+  removeFinalizer(input: StepInput): Promise<void>;
+
+  writePipeline(input: ApplyPipelineInput): Promise<WrittenPipeline>;
+  waitPipelineReady(input: WrittenPipeline): Promise<AppliedPipeline>;
+  removePipeline(input: { readonly namespace: string; readonly name: string }): Promise<PipelineRef | null>;
+  waitPipelineGone(input: PipelineRef): Promise<void>;
+}

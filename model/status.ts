@@ -1,0 +1,89 @@
+/**
+ * The status of a Pipeline: what is, as opposed to what is wanted. Types only; `crds/status.ts` is their schema.
+ *
+ * Two writers own disjoint parts by server-side apply (`./names.ts`, fieldManagers): the controller writes `deadLetters`,
+ * the data conditions and `ready` of each stage; the lifecycle writes everything else.
+ */
+
+export const conditionTypes = [
+  'Ready',
+  'Reconciling',
+  'Stalled',
+  'Accepted',
+  'Provisioned',
+  'SourceConnected',
+  'SinkConnected',
+  'Flowing',
+  'DeadLettersEmpty',
+] as const;
+
+export const phases = [
+  'Pending',
+  'Provisioning',
+  'Running',
+  'Pausing',
+  'Paused',
+  'Stopped',
+  'Reconfiguring',
+  'Resuming',
+  'Repairing',
+  'Failed',
+  'Deleting',
+] as const;
+
+export type ConditionType = (typeof conditionTypes)[number];
+export type Phase = (typeof phases)[number];
+
+/** One claim about the pipeline. */
+export interface Condition {
+  /** A {@link ConditionType}; a later version may know more. */
+  type: string;
+  status: 'True' | 'False' | 'Unknown';
+  /** Generation of the spec that this condition speaks about. */
+  observedGeneration?: number | undefined;
+  /** Why, as one word for programs. */
+  reason: string;
+  /** Why, as a sentence for people. */
+  message: string;
+  /** RFC 3339: when `status` changed last. */
+  lastTransitionTime: string;
+}
+
+/** One stage of the plan. */
+export interface StageStatus {
+  name: string;
+  /** Pods that are wanted. */
+  replicas: number;
+  /** Pods that are ready now. */
+  ready: number;
+}
+
+/** The change that is being carried out. */
+export interface OperationStatus {
+  /** Temporal workflow id of the operation. */
+  id: string;
+  type: string;
+  step: string;
+  startedAt: string;
+  /** Attempt of the current step, when it is being retried. */
+  attempt?: number | undefined;
+  lastError?: string | undefined;
+}
+
+export interface PipelineStatus {
+  /** Last generation of the spec that was carried out or refused. */
+  observedGeneration?: number | undefined;
+  /** Last generation of the spec that was found valid. */
+  acceptedGeneration?: number | undefined;
+  phase?: Phase | undefined;
+  /** Name of the ControllerRevision that holds the spec in force. */
+  revision?: string | undefined;
+  conditions?: Condition[] | undefined;
+  stages?: StageStatus[] | undefined;
+  operation?: OperationStatus | undefined;
+  deadLetters?: { records: number } | undefined;
+  /** The Temporal workflow that looks after the pipeline. */
+  workflow?: { id: string; runId?: string | undefined; url?: string | undefined } | undefined;
+  /** Sequence of the last operation. */
+  opSeq?: number | undefined;
+}

@@ -1,0 +1,40 @@
+/**
+ * Building blocks of spec schemas. Every field carries a description, a bound and, where there is one, a default:
+ * `kubectl explain` and docs/reference are made of them.
+ */
+import { z } from 'zod';
+import { bytePattern, durationPattern } from '../model/quantities.ts';
+
+/** A name that may stand in subjects, labels and object names: lower-case letters, digits, `-`; at most 40 characters. */
+export const nameField = (what: string) =>
+  z
+    .string()
+    .min(1)
+    .max(40)
+    .regex(/^[a-z]([-a-z0-9]*[a-z0-9])?$/)
+    .describe(`${what}: lower-case letters, digits and "-", at most 40 characters.`);
+
+/** Text that may hold `$(secret:NAME/KEY)` and `$(configMap:NAME/KEY)`; resolved inside the pod only. */
+export const referenceText = (description: string) =>
+  z.string().min(1).max(4096).describe(`${description} May contain $(secret:NAME/KEY) or $(configMap:NAME/KEY).`);
+
+/** A CEL expression. */
+export const expressionField = (description: string) => z.string().min(1).max(4096).describe(`${description} CEL.`);
+
+/** `500ms`, `10s`, `5m`, `1h`. */
+export const durationField = (description: string) =>
+  z.string().max(16).regex(durationPattern).describe(`${description} A whole number with unit ms, s, m or h.`);
+
+/** Kubernetes quantity of bytes: `512Ki`, `16Mi`, `1Gi`, or a plain number. */
+export const bytesField = (description: string) =>
+  z.string().max(16).regex(bytePattern).describe(`${description} A quantity such as 512Ki, 16Mi or 1Gi.`);
+
+/** A field whose change would give stored positions another meaning: the API server refuses to change it. */
+export function immutable<S extends z.ZodType>(schema: S, what: string): S {
+  return schema.meta({
+    ...schema.meta(),
+    'x-kubernetes-validations': [
+      { rule: 'self == oldSelf', message: `${what} must not change; give a source of another name` },
+    ],
+  });
+}

@@ -1,0 +1,18 @@
+import { match, ok, strictEqual } from 'node:assert/strict';
+import { createServer } from 'node:net';
+import { freePort, isPortFree, portOwner } from '../../local/ports.ts';
+
+describe('ports on loopback', () => {
+  it('gives a port that nothing listens on', async () => {
+    ok(await isPortFree(await freePort()));
+  });
+
+  it('names the process that listens on a port', async () => {
+    const port = await freePort();
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+    strictEqual(await isPortFree(port), false);
+    match(await portOwner(port), new RegExp(`^process ${process.pid} \\(.+\\)$`));
+    await new Promise((resolve) => server.close(resolve));
+  });
+});
