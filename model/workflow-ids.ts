@@ -10,5 +10,14 @@ export function operationWorkflowId(entityId: string, seq: number, operation: st
   return `${entityId}/op/${seq}-${operation}-g${generation}`;
 }
 
+/** Where Temporal UI shows a run. */
+export function workflowUrl(
+  { uiUrl, namespace }: { readonly uiUrl: string; readonly namespace: string },
+  workflowId: string,
+  runId: string,
+): string {
+  return `${uiUrl.replace(/\/$/, '')}/namespaces/${namespace}/workflows/${encodeURIComponent(workflowId)}/${runId}`;
+}
+
 /** Task queue of all workflows and activities of the lifecycle; programs start `applyPipeline` on it. */
 export const lifecycleTaskQueue = 'pipelines';

@@ -1,10 +1,11 @@
-/** The API's process: reads its environment, listens, and ends in order on SIGTERM or SIGINT. */
+/** The API's process. */
 import { connectKube } from '../../kubernetes/kube.ts';
 import { fieldManagers } from '../../model/names.ts';
 import { readConfig } from './config.ts';
 import { temporalRuns } from './operation-runs.ts';
 import { pipelineDoor } from '../../kubernetes/pipelines.ts';
 import { buildServer } from './server.ts';
+import { aborted, untilAskedToStop } from '../process/run.ts';
 import { packageVersion } from '../process/version.ts';
 
 /** Resolves with the exit code. */
@@ -19,21 +20,14 @@ export async function runApi(env: NodeJS.ProcessEnv): Promise<number> {
     version: packageVersion(),
     logLevel: config.logLevel,
   });
-  const stopped = untilSignal();
-  try {
-    await server.listen({ host: config.host, port: config.port });
-    await stopped;
-  } finally {
-    await server.close();
-    await runs.close();
-    kube.close();
-  }
-  return 0;
-}
-
-function untilSignal(): Promise<void> {
-  return new Promise((resolve) => {
-    process.once('SIGTERM', () => resolve());
-    process.once('SIGINT', () => resolve());
+  return untilAskedToStop(server.log, async (stop) => {
+    try {
+      await server.listen({ host: config.host, port: config.port });
+      await aborted(stop);
+    } finally {
+      await server.close();
+      await runs.close();
+      kube.close();
+    }
   });
 }

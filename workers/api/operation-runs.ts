@@ -2,6 +2,7 @@
 import { Client, Connection, ServiceError, WorkflowFailedError, WorkflowNotFoundError } from '@temporalio/client';
 import type { Operation } from '../../client/wire.ts';
 import { assertNever, mr, problemOf } from '../../model/errors.ts';
+import { workflowUrl } from '../../model/workflow-ids.ts';
 import type { TemporalConfig } from './config.ts';
 
 export type OperationRun = Pick<Operation, 'state' | 'attempt' | 'message' | 'startedAt' | 'finishedAt' | 'url'>;
@@ -47,7 +48,9 @@ async function describeRun(client: Client, config: TemporalConfig, workflowId: s
   const common = {
     startedAt: run.startTime.toISOString(),
     ...(run.closeTime ? { finishedAt: run.closeTime.toISOString() } : {}),
-    ...(config.uiUrl === undefined ? {} : { url: uiLink(config, config.uiUrl, workflowId, run.runId) }),
+    ...(config.uiUrl === undefined
+      ? {}
+      : { url: workflowUrl({ ...config, uiUrl: config.uiUrl }, workflowId, run.runId) }),
   };
   switch (run.status.name) {
     case 'RUNNING':
@@ -96,8 +99,4 @@ async function failureOf(result: Promise<unknown>): Promise<string> {
     while (cause instanceof Error && cause.cause instanceof Error) cause = cause.cause;
     return problemOf(cause);
   }
-}
-
-function uiLink(config: TemporalConfig, uiUrl: string, workflowId: string, runId: string): string {
-  return `${uiUrl}/namespaces/${config.namespace}/workflows/${encodeURIComponent(workflowId)}/${runId}`;
 }

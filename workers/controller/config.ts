@@ -1,13 +1,12 @@
 /** The controller's environment, parsed once. */
 import { z } from 'zod';
+import { controlPlane, natsUrl, readEnvironment } from '../process/environment.ts';
+import { listenAddress, type ListenAddress } from '../process/listen.ts';
 
-const envSchema = z.object({
-  KUBECONFIG: z.string().optional(),
-  MILLRACE_NATS_URL: z.string().default('nats://127.0.0.1:4222'),
-  MILLRACE_TEMPORAL_ADDRESS: z.string().default('127.0.0.1:7233'),
-  MILLRACE_TEMPORAL_NAMESPACE: z.string().default('default'),
-  MILLRACE_HEALTH_LISTEN: z.string().optional(),
-  MILLRACE_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
+const environment = z.object({
+  ...controlPlane,
+  MILLRACE_NATS_URL: natsUrl,
+  MILLRACE_HEALTH_LISTEN: listenAddress.optional(),
   /** How often pipelines without an open entity are looked for. */
   MILLRACE_SWEEP_SECONDS: z.coerce.number().int().min(1).default(60),
 });
@@ -16,13 +15,13 @@ export interface ControllerConfig {
   readonly kubeconfig: string | undefined;
   readonly natsUrl: string;
   readonly temporal: { readonly address: string; readonly namespace: string };
-  readonly healthListen: string | undefined;
+  readonly healthListen: ListenAddress | undefined;
   readonly logLevel: string;
   readonly sweepMs: number;
 }
 
 export function parseControllerConfig(env: NodeJS.ProcessEnv): ControllerConfig {
-  const parsed = envSchema.parse(env);
+  const parsed = readEnvironment(environment, env);
   return {
     kubeconfig: parsed.KUBECONFIG,
     natsUrl: parsed.MILLRACE_NATS_URL,

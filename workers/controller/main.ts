@@ -11,28 +11,15 @@ import { connectStreams, type Streams } from '../../stream/connection.ts';
 import { parseControllerConfig, type ControllerConfig } from './config.ts';
 import { Controller } from './controller.ts';
 import { temporalEngine } from './engine.ts';
-import { startHealth } from '../process/health.ts';
+import { serveHealth } from '../process/health.ts';
+import { untilAskedToStop } from '../process/run.ts';
 import { untilUp } from '../process/until-up.ts';
 
 /** Resolves with the exit code after SIGTERM or SIGINT. */
-export async function runController(env: NodeJS.ProcessEnv): Promise<number> {
+export function runController(env: NodeJS.ProcessEnv): Promise<number> {
   const config = parseControllerConfig(env);
   const log = pino({ name: 'controller', level: config.logLevel });
-  const stop = new AbortController();
-  const onSignal = () => stop.abort(new Error('the process was asked to stop'));
-  process.once('SIGTERM', onSignal);
-  process.once('SIGINT', onSignal);
-  try {
-    await serveController(config, log, stop.signal);
-    return 0;
-  } catch (error) {
-    if (stop.signal.aborted) return 0;
-    log.fatal({ err: error }, 'the controller failed');
-    return 1;
-  } finally {
-    process.off('SIGTERM', onSignal);
-    process.off('SIGINT', onSignal);
-  }
+  return untilAskedToStop(log, (stop) => serveController(config, log, stop));
 }
 
 /** Resolves when `signal` is aborted. */
@@ -46,9 +33,9 @@ export async function serveController(config: ControllerConfig, log: Logger, sig
   const health =
     config.healthListen === undefined
       ? undefined
-      : await startHealth({
+      : await serveHealth({
           listen: config.healthListen,
-          waitingFor: () => (controller.isSynced ? undefined : 'the first list of pipelines'),
+          notReady: () => (controller.isSynced ? undefined : 'the first list of pipelines'),
           metrics: metricsOf(controller),
         });
   let streams: Streams | undefined;

@@ -1,21 +1,20 @@
 /** The lifecycle worker's environment, parsed once. */
 import { z } from 'zod';
+import { controlPlane, natsUrl, readEnvironment } from '../process/environment.ts';
+import { listenAddress, type ListenAddress } from '../process/listen.ts';
 
-const envSchema = z.object({
-  KUBECONFIG: z.string().optional(),
-  MILLRACE_NATS_URL: z.string().default('nats://127.0.0.1:4222'),
+const environment = z.object({
+  ...controlPlane,
+  MILLRACE_NATS_URL: natsUrl,
   /** NATS as pods reach it, when that differs. */
   MILLRACE_POD_NATS_URL: z.string().optional(),
-  MILLRACE_TEMPORAL_ADDRESS: z.string().default('127.0.0.1:7233'),
-  MILLRACE_TEMPORAL_NAMESPACE: z.string().default('default'),
   MILLRACE_TEMPORAL_UI_URL: z.url().optional(),
   MILLRACE_IMAGE: z.string().default('millrace/millrace:dev'),
   MILLRACE_STREAM_REPLICAS: z.coerce.number().int().min(1).max(5).default(1),
-  MILLRACE_HEALTH_LISTEN: z.string().optional(),
+  MILLRACE_HEALTH_LISTEN: listenAddress.optional(),
   /** Set by a deployment with worker versioning: the build that this process is. */
   MILLRACE_BUILD_ID: z.string().optional(),
   MILLRACE_WORKFLOW_BUNDLE: z.string().optional(),
-  MILLRACE_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
 });
 
 export interface LifecycleConfig {
@@ -25,7 +24,7 @@ export interface LifecycleConfig {
   readonly temporal: { readonly address: string; readonly namespace: string; readonly uiUrl: string | undefined };
   readonly image: string;
   readonly streamReplicas: number;
-  readonly healthListen: string | undefined;
+  readonly healthListen: ListenAddress | undefined;
   readonly buildId: string | undefined;
   /** A bundle made at image build; else one is made, and kept for the next start. */
   readonly bundlePath: string | undefined;
@@ -33,7 +32,7 @@ export interface LifecycleConfig {
 }
 
 export function parseLifecycleConfig(env: NodeJS.ProcessEnv): LifecycleConfig {
-  const parsed = envSchema.parse(env);
+  const parsed = readEnvironment(environment, env);
   return {
     kubeconfig: parsed.KUBECONFIG,
     natsUrl: parsed.MILLRACE_NATS_URL,

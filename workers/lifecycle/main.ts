@@ -13,10 +13,11 @@ import { beating } from '../../activities/beat.ts';
 import { createActivities } from '../../activities/index.ts';
 import { connectKube, type Kube } from '../../kubernetes/kube.ts';
 import { mr } from '../../model/errors.ts';
-import { lifecycleTaskQueue as taskQueue } from '../../model/workflow-ids.ts';
+import { lifecycleTaskQueue as taskQueue, workflowUrl } from '../../model/workflow-ids.ts';
 import { connectStreams, type Streams } from '../../stream/connection.ts';
 import { ensureSharedStreams } from '../../stream/streams.ts';
-import { startHealth } from '../process/health.ts';
+import { serveHealth } from '../process/health.ts';
+import { aborted, untilAskedToStop } from '../process/run.ts';
 import { untilUp } from '../process/until-up.ts';
 import { workflowBundle } from './bundle.ts';
 import { parseLifecycleConfig, type LifecycleConfig } from './config.ts';
@@ -29,24 +30,10 @@ const workflowTaskSlots = 20;
 const cachedWorkflows = 200;
 
 /** Resolves with the exit code after SIGTERM or SIGINT. */
-export async function runLifecycle(env: NodeJS.ProcessEnv): Promise<number> {
+export function runLifecycle(env: NodeJS.ProcessEnv): Promise<number> {
   const config = parseLifecycleConfig(env);
   const log = pino({ name: 'lifecycle', level: config.logLevel });
-  const stop = new AbortController();
-  const onSignal = () => stop.abort(new Error('the process was asked to stop'));
-  process.once('SIGTERM', onSignal);
-  process.once('SIGINT', onSignal);
-  try {
-    await serveLifecycle(config, log, stop.signal);
-    return 0;
-  } catch (error) {
-    if (stop.signal.aborted) return 0;
-    log.fatal({ err: error }, 'the lifecycle worker failed');
-    return 1;
-  } finally {
-    process.off('SIGTERM', onSignal);
-    process.off('SIGINT', onSignal);
-  }
+  return untilAskedToStop(log, (stop) => serveLifecycle(config, log, stop));
 }
 
 /** Resolves when `signal` is aborted and the worker has stopped. `around`: runs around every activity, outermost first. */
@@ -61,9 +48,9 @@ export async function serveLifecycle(
   const health =
     config.healthListen === undefined
       ? undefined
-      : await startHealth({
+      : await serveHealth({
           listen: config.healthListen,
-          waitingFor: () => status.waitingFor,
+          notReady: () => status.waitingFor,
           metrics,
         });
   const { kubeconfig } = config;
@@ -127,10 +114,7 @@ async function createWorker(
         natsUrl: config.podNatsUrl,
         streamReplicas: config.streamReplicas,
         pollMs: 500,
-        workflowUrl:
-          uiUrl === undefined
-            ? undefined
-            : (id, runId) => `${uiUrl}/namespaces/${namespace}/workflows/${encodeURIComponent(id)}/${runId}`,
+        workflowUrl: uiUrl === undefined ? undefined : (id, runId) => workflowUrl({ uiUrl, namespace }, id, runId),
       }),
     },
     interceptors: { activity: [...around, beat] },
@@ -187,11 +171,4 @@ function keepStreams(
       await streams?.nc.close();
     },
   };
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

@@ -1,6 +1,6 @@
 /** What a worker pod is told by its environment: the pod contract between the lifecycle, which renders it, and us. */
 import { z } from 'zod';
-import { mr } from '../../model/errors.ts';
+import { logLevel, readEnvironment } from '../process/environment.ts';
 
 const environment = z.object({
   MILLRACE_STAGE: z.string().min(1),
@@ -11,7 +11,7 @@ const environment = z.object({
   MILLRACE_POD_IP: z.string().min(1),
   /** The port named `http`. */
   MILLRACE_HTTP_PORT: z.coerce.number().int().min(0).max(65_535).default(8080),
-  MILLRACE_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  MILLRACE_LOG_LEVEL: logLevel,
   /** Below the pod's terminationGracePeriodSeconds, so that leases are released before SIGKILL. */
   MILLRACE_STOP_GRACE_MS: z.coerce.number().int().min(0).default(20_000),
 });
@@ -29,9 +29,7 @@ export interface PodConfig {
 }
 
 export function readPodConfig(env: NodeJS.ProcessEnv): PodConfig {
-  const parsed = environment.safeParse(env);
-  if (!parsed.success) throw mr('MR_SPEC_INVALID', { path: 'environment', problem: z.prettifyError(parsed.error) });
-  const { data } = parsed;
+  const data = readEnvironment(environment, env);
   return {
     stage: data.MILLRACE_STAGE,
     planFile: data.MILLRACE_PLAN_FILE,

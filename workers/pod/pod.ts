@@ -21,8 +21,9 @@ import { PodMetrics } from './metrics.ts';
 import { OnceConnected } from './once-connected.ts';
 import { readPlan, stageOf } from './plan-file.ts';
 import { Reporter } from './reporter.ts';
-import { servePod } from './server.ts';
 import { PodState } from './state.ts';
+import { serveHealth } from '../process/health.ts';
+import { aborted, untilAskedToStop } from '../process/run.ts';
 
 export interface SlotWork<Outside> {
   readonly streams: Streams;
@@ -62,15 +63,7 @@ export async function runPod<Kind extends Stage['kind'], Outside>(
   const plan = await readPlan(config.planFile);
   const stage = stageOf(plan, kind, config.stage);
   const pod = new Pod(config, plan, stage, programOf({ config, plan, stage }));
-  const stop = new AbortController();
-  const onSignal = () => stop.abort(new Error('the pod stops'));
-  process.once('SIGTERM', onSignal).once('SIGINT', onSignal);
-  try {
-    await pod.run(stop.signal);
-    return 0;
-  } finally {
-    process.off('SIGTERM', onSignal).off('SIGINT', onSignal);
-  }
+  return untilAskedToStop(pod.log, (stop) => pod.run(stop));
 }
 
 class Pod<Outside> {
@@ -78,7 +71,7 @@ class Pod<Outside> {
   readonly #plan: Plan;
   readonly #stage: Stage;
   readonly #program: PodProgram<Outside>;
-  readonly #log: Logger;
+  readonly log: Logger;
   readonly #metrics: PodMetrics;
   readonly #state: PodState;
   #streams: Streams | undefined;
@@ -90,7 +83,7 @@ class Pod<Outside> {
     this.#plan = plan;
     this.#stage = stage;
     this.#program = program;
-    this.#log = podLog(config, plan);
+    this.log = podLog(config, plan);
     this.#metrics = new PodMetrics(config, plan);
     const { pid, generation } = plan.pipeline;
     this.#state = new PodState(
@@ -110,18 +103,19 @@ class Pod<Outside> {
   }
 
   async run(stop: AbortSignal): Promise<void> {
-    const server = await servePod(this.#config.podIp, this.#config.httpPort, {
-      registry: this.#metrics.registry,
+    const server = await serveHealth({
+      listen: { host: this.#config.podIp, port: this.#config.httpPort },
+      metrics: this.#metrics.registry,
       notAlive: () => this.#notAlive(),
       notReady: () => this.#notReady(),
-      positions: () => ({ stage: this.#stage.name, slots: this.#state.positions() }),
+      json: { '/positions': () => ({ stage: this.#stage.name, slots: this.#state.positions() }) },
     });
-    this.#log.info({ port: server.port }, 'started');
+    this.log.info({ port: server.port }, 'started');
     try {
       await this.#serve(stop);
     } finally {
       await server.close();
-      this.#log.info('stopped');
+      this.log.info('stopped');
     }
   }
 
@@ -138,13 +132,13 @@ class Pod<Outside> {
     }
     this.#streams = streams;
     const outside = new OnceConnected(() => this.#program.connect(this.#context(stop)));
-    const reporter = (this.#reporter = new Reporter(streams, () => this.#state.report(), this.#log));
+    const reporter = (this.#reporter = new Reporter(streams, () => this.#state.report(), this.log));
     const runner = (this.#runner = this.#newRunner(streams, outside));
     runner.start();
     this.#state.started();
     const connected = this.#keepConnecting(outside, stop);
     await aborted(stop);
-    this.#log.info('stopping');
+    this.log.info('stopping');
     await runner.stop(this.#config.stopGraceMs);
     await connected;
     await outside.close();
@@ -163,13 +157,13 @@ class Pod<Outside> {
       clock: systemClock,
       random: Math.random,
       onOwned: (slot, owned) => {
-        this.#log.info({ slot }, owned ? 'slot acquired' : 'slot given up');
+        this.log.info({ slot }, owned ? 'slot acquired' : 'slot given up');
         if (owned) this.#state.own(slot);
         else this.#state.disown(slot);
       },
       onFailure: (slot, error) => this.#failed(slot, error),
       work: async (slot, signals) => {
-        const log = this.#log.child({ slot });
+        const log = this.log.child({ slot });
         this.#state.failed(slot, undefined);
         const end = await this.#program.work({
           streams,
@@ -188,14 +182,14 @@ class Pod<Outside> {
 
   #failed(slot: number | undefined, error: unknown): void {
     if (slot === undefined) {
-      this.#log.debug({ err: error }, 'leases not renewed');
+      this.log.debug({ err: error }, 'leases not renewed');
       return;
     }
     const known =
       error instanceof MillraceError
         ? error
         : mr('MR_STREAM_UNAVAILABLE', { server: this.#config.natsUrl, problem: problemOf(error) });
-    this.#log.error({ slot, err: error }, 'slot failed');
+    this.log.error({ slot, err: error }, 'slot failed');
     this.#state.failed(slot, known);
   }
 
@@ -211,7 +205,7 @@ class Pod<Outside> {
         this.#state.connection(
           known ? error : mr('MR_STREAM_UNAVAILABLE', { server: this.#program.outside, problem: problemOf(error) }),
         );
-        if (!known) this.#log.error({ err: error }, 'connecting failed');
+        if (!known) this.log.error({ err: error }, 'connecting failed');
         await systemClock.sleep(backoffMs(outsideBackoff, attempt, Math.random), stop).catch(() => undefined);
       }
     }
@@ -222,28 +216,26 @@ class Pod<Outside> {
     return {
       name: this.#stage.kind === 'ingestor' ? this.#stage.source : this.#stage.sink,
       pipeline: { name, namespace, uid, pid },
-      log: this.#log,
+      log: this.log,
       clock: systemClock,
       bindAddress: this.#config.podIp,
       signal: stop,
     };
   }
 
+  /** Not while the event loop stands still, which answers nobody, nor while leases are not looked after. */
   #notAlive(): string | undefined {
     const silentMs = this.#runner?.silentMs ?? 0;
     return silentMs > wedgedMs ? `leases were not looked after for ${Math.round(silentMs / 1_000)} s` : undefined;
   }
 
+  /**
+   * Once the stage has started and while nats-server is connected. Not whether the source or sink answers: an outage
+   * outside must not restart or unready pods; conditions tell of it.
+   */
   #notReady(): string | undefined {
     const isConnected = this.#streams?.link.connected ?? false;
     this.#metrics.natsConnected.set(isConnected ? 1 : 0);
     return isConnected && this.#runner !== undefined ? undefined : 'nats-server is not connected';
   }
-}
-
-function aborted(signal: AbortSignal): Promise<undefined> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve(undefined);
-    else signal.addEventListener('abort', () => resolve(undefined), { once: true });
-  });
 }

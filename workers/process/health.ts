@@ -1,65 +1,72 @@
-/** /health/alive, /health/ready and /metrics of a control-plane process. */
+/**
+ * The port on which a process tells how it is, and what it counts.
+ *
+ *   /health/alive   200 while the process works; Kubernetes restarts it when it does not
+ *   /health/ready   200, or 503 with what is waited for
+ *   /metrics        Prometheus
+ *
+ * H1  Paths that a process adds are answered like these; everything else is a 404 that names what there is.
+ */
 import { createServer, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { listenOn, type ListenAddress, type Listening } from './listen.ts';
 
 export interface HealthOptions {
-  /** `host:port`; port 0 takes a free one. */
-  readonly listen: string;
+  readonly listen: ListenAddress;
+  /** undefined: alive; else why not. Default: a process that answers is alive. */
+  readonly notAlive?: () => string | undefined;
   /** undefined: ready; else what is waited for. */
-  readonly waitingFor: () => string | undefined;
+  readonly notReady: () => string | undefined;
   /** A prom-client registry, or what answers like one. */
   readonly metrics: { readonly contentType: string; metrics(): Promise<string> };
+  /** Further paths, each with the JSON that it answers. */
+  readonly json?: Readonly<Record<string, () => unknown>>;
 }
 
-export interface HealthServer {
-  readonly port: number;
-  close(): Promise<void>;
+type Route = () => Answer | Promise<Answer>;
+
+interface Answer {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string;
 }
 
-export async function startHealth(options: HealthOptions): Promise<HealthServer> {
+const text = 'text/plain; charset=utf-8';
+
+export function serveHealth(options: HealthOptions): Promise<Listening> {
+  const routes = routesOf(options);
+  const nothing = { status: 404, type: text, body: `there is ${[...routes.keys()].join(', ')}\n` };
   const server = createServer((request, response) => {
-    switch (request.url) {
-      case '/health/alive':
-        return answer(response, 200, 'alive');
-      case '/health/ready': {
-        const waitingFor = options.waitingFor();
-        return answer(response, waitingFor === undefined ? 200 : 503, waitingFor ?? 'ready');
-      }
-      case '/metrics':
-        options.metrics.metrics().then(
-          (text) => answer(response, 200, text, options.metrics.contentType),
-          (error: unknown) => answer(response, 500, String(error)),
-        );
-        return;
-      default:
-        return answer(response, 404, 'there is /health/alive, /health/ready and /metrics');
-    }
+    const [path = ''] = (request.url ?? '').split('?');
+    answerOf(routes.get(path) ?? (() => nothing)).then(
+      (answer) => send(response, answer),
+      (error: unknown) => send(response, { status: 500, type: text, body: `${String(error)}\n` }),
+    );
   });
-  const [host, port] = splitListen(options.listen);
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, resolve);
-  });
-  return {
-    port: portOf(server.address()),
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
+  return listenOn(server, options.listen);
 }
 
-function answer(response: ServerResponse, status: number, text: string, type = 'text/plain; charset=utf-8'): void {
-  response.writeHead(status, { 'content-type': type }).end(text);
+function routesOf(options: HealthOptions): ReadonlyMap<string, Route> {
+  const { notAlive = () => undefined, notReady, metrics, json = {} } = options;
+  return new Map<string, Route>([
+    ['/health/alive', () => verdict('alive', notAlive())],
+    ['/health/ready', () => verdict('ready', notReady())],
+    ['/metrics', async () => ({ status: 200, type: metrics.contentType, body: await metrics.metrics() })],
+    ...Object.entries(json).map(
+      ([path, read]) =>
+        [path, () => ({ status: 200, type: 'application/json', body: JSON.stringify(read()) })] as const,
+    ),
+  ]);
 }
 
-function splitListen(listen: string): [host: string, port: number] {
-  const at = listen.lastIndexOf(':');
-  return [listen.slice(0, at), Number(listen.slice(at + 1))];
+/** async, so that a route which throws becomes a rejection like one that rejects. */
+async function answerOf(route: Route): Promise<Answer> {
+  return route();
 }
 
-function portOf(address: AddressInfo | string | null): number {
-  if (address === null || typeof address === 'string') throw new TypeError('a TCP server has a port');
-  return address.port;
+function verdict(well: string, problem: string | undefined): Answer {
+  return { status: problem === undefined ? 200 : 503, type: text, body: `${problem ?? well}\n` };
+}
+
+function send(response: ServerResponse, { status, type, body }: Answer): void {
+  response.writeHead(status, { 'content-type': type }).end(body);
 }

@@ -1,0 +1,25 @@
+/** What a process is told by its environment: parsed once, and refused by the name of the variable. */
+import { z } from 'zod';
+import { mr } from '../../model/errors.ts';
+
+/** Levels that a log can have. */
+export const logLevel = z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info');
+
+/** What every process of the control plane is told. */
+export const controlPlane = {
+  KUBECONFIG: z.string().optional(),
+  MILLRACE_TEMPORAL_ADDRESS: z.string().default('127.0.0.1:7233'),
+  MILLRACE_TEMPORAL_NAMESPACE: z.string().default('default'),
+  MILLRACE_LOG_LEVEL: logLevel,
+};
+
+export const natsUrl = z.string().default('nats://127.0.0.1:4222');
+
+/** Throws MR_ENVIRONMENT_INVALID. The value is not repeated: a variable may hold a secret. */
+export function readEnvironment<Schema extends z.ZodType>(schema: Schema, env: NodeJS.ProcessEnv): z.output<Schema> {
+  const parsed = schema.safeParse(env);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const variable = issue?.path.join('.') ?? 'the environment';
+  throw mr('MR_ENVIRONMENT_INVALID', { variable, problem: issue?.message ?? 'it does not parse' });
+}
