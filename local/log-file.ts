@@ -25,7 +25,8 @@ export async function lastLine(file: string): Promise<string | undefined> {
   }
 }
 
-async function sizeOf(file: string): Promise<number> {
+/** 0 when there is no such file. */
+export async function sizeOf(file: string): Promise<number> {
   try {
     return (await stat(file)).size;
   } catch (error) {

@@ -3,14 +3,16 @@
  *
  * P1  The child is the leader of its own process group; `stop` ends the whole group, also what outlived the leader.
  * P2  `stop` sends SIGTERM, then SIGKILL after the grace period, and resolves when the process is gone.
+ * P3  A start is given up when the process does nothing (`./vitals.ts`), never because it is slow.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { openSync, closeSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { mr, problemOf } from '../model/errors.ts';
+import { mr, problemOf, type MillraceError } from '../model/errors.ts';
 import { lastLine, rotateLog } from './log-file.ts';
+import { hasWorked, vitalsOf } from './vitals.ts';
 
 export interface ProcessOptions {
   /** What a person calls it: `nats-server`. */
@@ -23,8 +25,8 @@ export interface ProcessOptions {
   readonly logFile: string;
   /** Polled until it resolves true; throwing counts as false. */
   readonly ready?: () => Promise<boolean>;
-  /** Default 30,000 ms. */
-  readonly readyTimeoutMs?: number;
+  /** A process that is not ready and did no work for so long is given up. Default 60,000 ms. */
+  readonly idleMs?: number;
   /** Between SIGTERM and SIGKILL. Default 5,000 ms. */
   readonly graceMs?: number;
   readonly uid?: number;
@@ -44,9 +46,11 @@ export interface RunningProcess {
   kill(signal: NodeJS.Signals): void;
 }
 
-const pollMs = 50;
+const firstPollMs = 50;
+const maxPollMs = 500;
+const defaultIdleMs = 60_000;
 
-/** Starts a process and waits until it is ready. Throws MR_PART_FAILED when it exits before or takes too long. */
+/** Starts a process and waits until it is ready. Throws MR_PART_FAILED when it exits before or hangs. */
 export async function startProcess(options: ProcessOptions): Promise<RunningProcess> {
   const child = await spawnLogged(options);
   const running = watch(child, options);
@@ -131,26 +135,36 @@ async function untilReady(
   options: ProcessOptions,
   ready: () => Promise<boolean>,
 ): Promise<void> {
-  const deadline = Date.now() + (options.readyTimeoutMs ?? 30_000);
-  let last = 'it did not answer';
-  while (Date.now() < deadline) {
-    if (!running.isRunning()) {
-      const { code, signal } = await running.exited;
-      const said = await lastLine(options.logFile);
-      throw mr('MR_PART_FAILED', {
-        part: options.name,
-        problem: `it exited with ${signal ?? `code ${String(code)}`}${said === undefined ? '' : ` after "${said}"`}`,
-        log: options.logFile,
-      });
-    }
+  const { logFile, idleMs = defaultIdleMs } = options;
+  let vitals = await vitalsOf(running.pid, logFile);
+  let workedAt = performance.now();
+  let why = 'it did not answer';
+  for (let pauseMs = firstPollMs; ; pauseMs = Math.min(pauseMs * 1.2, maxPollMs)) {
+    if (!running.isRunning()) throw await exitedEarly(running, options);
     try {
       if (await ready()) return;
-      last = 'it answers, but is not ready';
+      why = 'it answers, but is not ready';
     } catch (error) {
-      last = problemOf(error);
+      why = problemOf(error);
     }
-    await delay(pollMs);
+    const now = performance.now();
+    const latest = await vitalsOf(running.pid, logFile);
+    if (hasWorked(vitals, latest)) workedAt = now;
+    vitals = latest;
+    if (now - workedAt > idleMs) break;
+    await delay(pauseMs);
   }
   await running.stop();
-  throw mr('MR_PART_FAILED', { part: options.name, problem: last, log: options.logFile });
+  const problem = `${why}, and it did nothing for ${Math.round(idleMs / 1_000)} s`;
+  throw mr('MR_PART_FAILED', { part: options.name, problem, log: logFile });
+}
+
+async function exitedEarly(running: RunningProcess, { name, logFile }: ProcessOptions): Promise<MillraceError> {
+  const { code, signal } = await running.exited;
+  const said = await lastLine(logFile);
+  return mr('MR_PART_FAILED', {
+    part: name,
+    problem: `it exited with ${signal ?? `code ${String(code)}`}${said === undefined ? '' : ` after "${said}"`}`,
+    log: logFile,
+  });
 }

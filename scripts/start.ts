@@ -19,8 +19,9 @@ import { applyExample, deleteExample, followExample, leftOf, readExample, type E
 import { complaints, query, summarise, type RowSummary } from './rows.ts';
 
 const enoughRows = 1_000;
-const rowsTimeoutMs = 120_000;
-const goneTimeoutMs = 120_000;
+/** Each step is shown as it is taken, so a person sees what it waits for; a busy machine may need minutes. */
+const rowsTimeoutMs = 900_000;
+const goneTimeoutMs = 900_000;
 
 const { values: options } = parseArgs({
   options: { once: { type: 'boolean', default: false }, 'data-dir': { type: 'string', default: '.millrace' } },

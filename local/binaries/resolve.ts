@@ -36,7 +36,7 @@ export interface ResolveOptions {
 }
 
 const run = promisify(execFile);
-const versionTimeoutMs = 15_000;
+const versionTimeoutMs = 60_000;
 
 export function binaryCache(env: Readonly<Record<string, string | undefined>> = process.env): string {
   return (

@@ -158,7 +158,6 @@ function startBroker(options: KafkaOptions, jars: string, config: string, logFil
     logFile,
     ...(options.onSpawn === undefined ? {} : { onSpawn: options.onSpawn }),
     ready: () => answersApiVersions(options.port),
-    readyTimeoutMs: 90_000,
     graceMs: 20_000,
   });
 }

@@ -20,7 +20,7 @@ import { dataOwner, unprivileged } from './unprivileged.ts';
 const run = promisify(execFile);
 const user = 'postgres';
 const fastShutdownMs = 10_000;
-const restartMs = 30_000;
+const restartMs = 300_000;
 
 export interface PostgresOptions {
   /** Data, password and log live here. */
@@ -129,7 +129,7 @@ async function startServer(
 }
 
 async function answers(url: string): Promise<boolean> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2_000 });
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 20_000 });
   client.on('error', () => undefined); // A connection that breaks during the probe is what `connect` reports below.
   await client.connect();
   await client.end();

@@ -15,8 +15,8 @@ import { dataEntries, layoutOf } from './layout.ts';
 import { readStackRecord, type StackRecord } from './record.ts';
 
 const pollMs = 100;
-/** The longest grace of a part, and some. */
-const stopTimeoutMs = 90_000;
+/** Parts stop one after the other, each with its grace, and all of them slowly on a busy machine. */
+const stopTimeoutMs = 600_000;
 
 /** The record of the running stack; throws MR_STACK_NOT_RUNNING when its supervisor does not live. */
 export async function statusOfStack(dataDir: string): Promise<StackRecord> {

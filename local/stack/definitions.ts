@@ -25,7 +25,8 @@ const definition = z.looseObject({
 type Definition = z.infer<typeof definition>;
 
 const path = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
-const timeoutMs = 20_000;
+/** Only a server that is broken takes so long: a busy machine alone has needed two minutes. */
+const timeoutMs = 900_000;
 const pollMs = 50;
 
 /** The names of what was applied. */

@@ -250,8 +250,11 @@ function healthUrl({ ports }: PartContext, name: 'controller' | 'lifecycle'): st
   return `http://127.0.0.1:${ports[`${name}-health`]}`;
 }
 
+/** A part on a busy machine answers late; one that hangs is found by its lack of work. */
+const answerMs = 20_000;
+
 async function answersOk(url: string): Promise<boolean> {
-  const answer = await fetch(url, { signal: AbortSignal.timeout(2_000) });
+  const answer = await fetch(url, { signal: AbortSignal.timeout(answerMs) });
   if (answer.ok) return true;
   throw new Error(`${url} answers ${answer.status}: ${(await answer.text()).slice(0, 500)}`);
 }
@@ -260,7 +263,7 @@ async function answersOk(url: string): Promise<boolean> {
 function kubeletAnswers(port: number): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const url = `https://127.0.0.1:${port}/healthz`;
-    get(url, { rejectUnauthorized: false, agent: false, timeout: 2_000 }, (answer) => {
+    get(url, { rejectUnauthorized: false, agent: false, timeout: answerMs }, (answer) => {
       answer.resume();
       resolve(answer.statusCode === 200);
     }).on('error', reject);

@@ -60,19 +60,31 @@ describe('a host process of the local stack', () => {
     match(await readFile(join(dir, 'part.log'), 'utf8'), /no room/);
   });
 
-  it('a process that does not become ready in time is stopped, and the last problem is said', async () => {
+  it('P3: a process that is not ready and does nothing is stopped, and the last problem is said', async () => {
     let pid = 0;
     await rejects(
       startProcess({
         ...sh('sleep 600'),
         onSpawn: (spawned) => (pid = spawned),
         ready: () => Promise.reject(new Error('not listening')),
-        readyTimeoutMs: 100,
+        idleMs: 100,
       }),
       /not listening/,
     );
     ok(pid > 0);
     strictEqual(await identify(pid), undefined);
+  });
+
+  it('P3: a process that works is waited for, however long it takes', async () => {
+    const work = 'i=0; while [ $i -lt 60000 ]; do i=$((i+1)); done;';
+    let looks = 0;
+    const running = await startProcess({
+      ...sh(`while :; do ${work} done`),
+      ready: () => Promise.resolve(++looks > 20),
+      idleMs: 400,
+    });
+    ok(looks > 20);
+    await running.stop();
   });
 
   it('a command that is not there is MR_PART_FAILED', async () => {

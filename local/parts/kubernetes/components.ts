@@ -75,7 +75,6 @@ export async function startApiserver(plane: ControlPlane): Promise<RunningProces
       '--shutdown-delay-duration=0s',
     ],
     ready: async () => (await requestApi(access, 'GET', '/readyz')).status === 200,
-    readyTimeoutMs: 60_000,
   });
 }
 
@@ -113,7 +112,7 @@ type ComponentName = 'etcd' | 'kube-apiserver' | 'kube-controller-manager' | 'ku
 async function start(
   plane: ControlPlane,
   name: ComponentName,
-  options: Pick<ProcessOptions, 'args' | 'ready' | 'readyTimeoutMs'>,
+  options: Pick<ProcessOptions, 'args' | 'ready'>,
 ): Promise<RunningProcess> {
   return startProcess({
     name,

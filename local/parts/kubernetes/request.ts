@@ -13,7 +13,8 @@ export interface ApiAnswer {
   readonly body: string;
 }
 
-const timeoutMs = 10_000;
+/** Long, because a busy machine is slow; a dead server refuses at once. */
+const timeoutMs = 60_000;
 
 export function requestApi(
   access: ApiAccess,

@@ -48,7 +48,6 @@ export async function startSecondBroker(dir: string, controllerPort: number): Pr
     args: ['-Xmx256m', ...classPath, 'kafka.Kafka', config],
     logFile: join(own, 'kafka.log'),
     ready: () => answersApiVersions(port),
-    readyTimeoutMs: 60_000,
     graceMs: 20_000,
   });
 }

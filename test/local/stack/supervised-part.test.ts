@@ -68,7 +68,7 @@ describe('a supervised part', () => {
     let isBroken = false;
     const running = supervise('exec sleep 600', {
       ready: () => (isBroken ? Promise.reject(new Error('no room')) : Promise.resolve(true)),
-      readyTimeoutMs: 60,
+      idleMs: 60,
     });
     await running.start();
     isBroken = true;
