@@ -138,25 +138,30 @@ async function untilReady(
   const { logFile, idleMs = defaultIdleMs } = options;
   let vitals = await vitalsOf(running.pid, logFile);
   let workedAt = performance.now();
-  let why = 'it did not answer';
   for (let pauseMs = firstPollMs; ; pauseMs = Math.min(pauseMs * 1.2, maxPollMs)) {
     if (!running.isRunning()) throw await exitedEarly(running, options);
-    try {
-      if (await ready()) return;
-      why = 'it answers, but is not ready';
-    } catch (error) {
-      why = problemOf(error);
-    }
+    const why = await reasonAgainst(ready);
+    if (why === undefined) return;
     const now = performance.now();
     const latest = await vitalsOf(running.pid, logFile);
     if (hasWorked(vitals, latest)) workedAt = now;
     vitals = latest;
-    if (now - workedAt > idleMs) break;
+    if (now - workedAt > idleMs) {
+      await running.stop();
+      const problem = `${why}, and it did nothing for ${Math.round(idleMs / 1_000)} s`;
+      throw mr('MR_PART_FAILED', { part: options.name, problem, log: logFile });
+    }
     await delay(pauseMs);
   }
-  await running.stop();
-  const problem = `${why}, and it did nothing for ${Math.round(idleMs / 1_000)} s`;
-  throw mr('MR_PART_FAILED', { part: options.name, problem, log: logFile });
+}
+
+/** Why it is not ready; undefined when it is. */
+async function reasonAgainst(ready: () => Promise<boolean>): Promise<string | undefined> {
+  try {
+    return (await ready()) ? undefined : 'it answers, but is not ready';
+  } catch (error) {
+    return problemOf(error);
+  }
 }
 
 async function exitedEarly(running: RunningProcess, { name, logFile }: ProcessOptions): Promise<MillraceError> {
