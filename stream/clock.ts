@@ -1,5 +1,9 @@
-/** Time, injected: what waits or measures takes a clock, so that a test decides what time it is. */
-import { setTimeout as delay } from 'node:timers/promises';
+/**
+ * Time, injected: what waits or measures takes a clock, so that a test decides what time it is, and the simulation runs
+ * hours in milliseconds. Nothing else in this folder may ask for time, set a timer or draw a random number
+ * (test/house/one-clock.unit.test.ts).
+ */
+import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises';
 
 export interface Clock {
   /** Milliseconds since 1970. */
@@ -8,6 +12,10 @@ export interface Clock {
   monotonic(): number;
   /** Resolves after `ms`, or rejects with the signal's reason. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Calls `act` once after `ms`, unless the returned function is called before. */
+  after(ms: number, act: () => void): () => void;
+  /** Resolves when everything else that is ready has had its turn. */
+  turn(): Promise<void>;
 }
 
 export const systemClock: Clock = {
@@ -20,4 +28,9 @@ export const systemClock: Clock = {
       throw signal?.aborted === true ? signal.reason : error;
     }
   },
+  after(ms, act) {
+    const timer = setTimeout(act, ms);
+    return () => clearTimeout(timer);
+  },
+  turn: () => turn(),
 };

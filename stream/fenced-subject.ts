@@ -10,7 +10,6 @@
  *
  * A resent message cannot be stored twice: both copies expect the same sequence, and the first to arrive moves it.
  */
-import { randomUUID } from 'node:crypto';
 import type { StoredMsg } from '@nats-io/jetstream';
 import { headers } from '@nats-io/transport-node';
 import { assertNever, mr, problemOf, type MillraceError } from '../model/errors.ts';
@@ -18,6 +17,7 @@ import { backoffMs, fullBackoff, natsBackoff } from './backoff.ts';
 import type { Clock } from './clock.ts';
 import type { Streams } from './connection.ts';
 import { classifyPublishFailure, isConnectionClosed, isStreamNotFound } from './jetstream-errors.ts';
+import { uniqueId } from './unique-id.ts';
 
 export interface FencedOptions {
   readonly streams: Pick<Streams, 'js' | 'jsm' | 'nc'>;
@@ -45,7 +45,7 @@ const idHeader = 'Millrace-Append';
 
 export class FencedSubject {
   readonly #options: FencedOptions;
-  readonly #owner = randomUUID();
+  readonly #owner: string;
   #appends = 0;
   #sequence: number;
   #lost: MillraceError | undefined;
@@ -54,6 +54,7 @@ export class FencedSubject {
 
   private constructor(options: FencedOptions, sequence: number) {
     this.#options = options;
+    this.#owner = uniqueId(options.random);
     this.#sequence = sequence;
   }
 

@@ -121,12 +121,12 @@ export class IngestLoop {
 
   /** A promise of its own for each wait: racing against one that lives long would leave something behind every time. */
   async #arrival(waitMs: number | undefined): Promise<Turn | undefined> {
-    let timer: NodeJS.Timeout | undefined;
+    let cancel: (() => void) | undefined;
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
-      if (waitMs !== undefined) timer = setTimeout(resolve, waitMs);
+      if (waitMs !== undefined) cancel = this.#options.clock.after(waitMs, resolve);
     });
-    clearTimeout(timer);
+    cancel?.();
     return this.#arrived;
   }
 

@@ -73,7 +73,7 @@ async function work(options: IngestSlotOptions): Promise<SlotEnd> {
     signals.stop,
   );
   const target = { pid, stream: edge.stream, subject: edge.subject, shard, readers: readersOf(plan, stage.writes) };
-  const sweeper = new Sweeper(streams.jsm, target, options.onSweepFailure);
+  const sweeper = new Sweeper(streams.jsm, target, clock, options.onSweepFailure);
   if (edge.sequence > 0) sweeper.wrote(edge.sequence);
   if (edge.openedAt !== undefined) observer.position(edge.openedAt);
   const reader = await untilOpen(

@@ -5,6 +5,7 @@
  * away, the server says something it does not know, or the connection was made anew. It is then of no more use.
  */
 import { createInbox, nanos, type Msg, type NatsConnection, type Subscription } from '@nats-io/transport-node';
+import type { Clock } from './clock.ts';
 import type { Streams } from './connection.ts';
 
 export interface StoredFrame {
@@ -30,29 +31,38 @@ export interface PullEvents {
 
 export class ShardPull {
   readonly #nc: NatsConnection;
+  readonly #clock: Clock;
   readonly #pullSubject: string;
   readonly #events: PullEvents;
   readonly #inbox = createInbox();
   readonly #subscription: Subscription;
-  readonly #watchdog: NodeJS.Timeout;
   readonly #unwatch: () => void;
   #delivered = 0;
   #messagesLeft = 0;
   #bytesLeft = 0;
   #messagesOfPull = 0;
   #alone = false;
-  #heard = performance.now();
+  #heard: number;
+  #cancelWatchdog: () => void = () => undefined;
   #closed = false;
   isPulling = false;
 
-  constructor({ nc, link }: Pick<Streams, 'nc' | 'link'>, stream: string, consumer: string, events: PullEvents) {
+  constructor(
+    { nc, link }: Pick<Streams, 'nc' | 'link'>,
+    clock: Clock,
+    stream: string,
+    consumer: string,
+    events: PullEvents,
+  ) {
     this.#nc = nc;
+    this.#clock = clock;
+    this.#heard = clock.monotonic();
     this.#pullSubject = `$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`;
     this.#events = events;
     this.#subscription = nc.subscribe(this.#inbox, {
       callback: (error, message) => (error === null ? this.#receive(message) : this.#lose()),
     });
-    this.#watchdog = setInterval(() => this.#check(), heartbeatMs);
+    this.#watch();
     // A consumer in memory does not outlive its server, and what was under way is gone: begin again at once.
     this.#unwatch = link.onReconnect(() => this.#lose());
   }
@@ -63,7 +73,7 @@ export class ShardPull {
     this.#messagesLeft = this.#alone ? 1 : batchMessages;
     // A frame larger than the window is asked for alone and without a bound, else it would never come.
     this.#bytesLeft = this.#alone ? Infinity : Math.floor(maxBytes);
-    this.#heard = performance.now();
+    this.#heard = this.#clock.monotonic();
     const request = {
       batch: this.#messagesLeft,
       ...(this.#alone ? {} : { max_bytes: this.#bytesLeft }),
@@ -77,14 +87,14 @@ export class ShardPull {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    clearInterval(this.#watchdog);
+    this.#cancelWatchdog();
     this.#unwatch();
     if (!this.#nc.isClosed()) this.#subscription.unsubscribe();
   }
 
   #receive(message: Msg): void {
     if (this.#closed) return;
-    this.#heard = performance.now();
+    this.#heard = this.#clock.monotonic();
     const code = message.headers?.code ?? 0;
     if (code > 0) this.#receiveStatus(code, message.headers?.description ?? '');
     else this.#receiveFrame(message);
@@ -129,8 +139,11 @@ export class ShardPull {
     this.#events.done();
   }
 
-  #check(): void {
-    if (this.isPulling && performance.now() - this.#heard > heartbeatMs * missedHeartbeats) this.#lose();
+  #watch(): void {
+    this.#cancelWatchdog = this.#clock.after(heartbeatMs, () => {
+      this.#watch();
+      if (this.isPulling && this.#clock.monotonic() - this.#heard > heartbeatMs * missedHeartbeats) this.#lose();
+    });
   }
 
   #lose(): void {

@@ -67,11 +67,12 @@ export class ShardReader {
     this.#throwFailure();
     if (this.#queue.length > 0 || signal.aborted) return;
     this.#ensureConnected();
+    const { clock } = this.#options;
     await new Promise<void>((resolve) => {
-      const timer = ms === undefined ? undefined : setTimeout(done, ms);
+      const cancel = ms === undefined ? undefined : clock.after(ms, done);
       const wake = done;
       function done() {
-        clearTimeout(timer);
+        cancel?.();
         signal.removeEventListener('abort', wake);
         resolve();
       }
@@ -119,7 +120,7 @@ export class ShardReader {
       try {
         const name = await createConsumer(streams.jsm, this.#options, this.#next);
         if (attempt > 0) onWaiting?.(undefined);
-        this.#connection = new ShardPull(streams, stream, name, {
+        this.#connection = new ShardPull(streams, clock, stream, name, {
           frame: (frame) => this.#push(frame),
           lost: (connection) => this.#lost(connection),
           done: () => this.#pullIfRoom(),

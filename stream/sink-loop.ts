@@ -12,7 +12,6 @@
  *
  * The next batch is prepared while one is written: two row buffers take turns.
  */
-import { setImmediate as yieldToEvents } from 'node:timers/promises';
 import { MillraceError, mr } from '../model/errors.ts';
 import { backoffMs, outsideBackoff } from './backoff.ts';
 import type { Clock } from './clock.ts';
@@ -140,7 +139,7 @@ export class SinkLoop<Rows extends RowBufferPort> {
         if (batch.rows.rows >= maxRecords || batch.rows.bytes >= maxBytes || batch.recordBytes >= 4 * maxBytes)
           return batch;
         // A frame is some milliseconds of work: leases, health and the write beside it must get their turn.
-        await yieldToEvents();
+        await clock.turn();
         if (clock.monotonic() < closesAt) continue;
         return batch;
       }

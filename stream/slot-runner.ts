@@ -54,12 +54,11 @@ export class SlotRunner {
   async stop(graceMs: number): Promise<void> {
     const running = [...this.#running.values()];
     for (const { stop } of running) stop.abort(new Error('the pod stops'));
-    const timer = setTimeout(
-      () => running.forEach(({ abort }) => abort.abort(new Error('the time to stop is over'))),
-      graceMs,
+    const cancel = this.#options.clock.after(graceMs, () =>
+      running.forEach(({ abort }) => abort.abort(new Error('the time to stop is over'))),
     );
     await Promise.all([...running.map(({ done }) => done), ...this.#ending.values()]);
-    clearTimeout(timer);
+    cancel();
     await this.#leases.stop();
   }
 

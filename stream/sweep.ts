@@ -10,6 +10,7 @@
 import type { JetStreamManager } from '@nats-io/jetstream';
 import { commitsEdge, commitSubject, edgeStream } from '../model/names.ts';
 import type { Plan } from '../model/plan.ts';
+import type { Clock } from './clock.ts';
 import { committedPosition } from './commit-entry.ts';
 import { readLastOfEach } from './last-messages.ts';
 
@@ -55,16 +56,24 @@ export async function sweep(jsm: JetStreamManager, target: SweepTarget, lastSequ
 export class Sweeper {
   readonly #jsm: JetStreamManager;
   readonly #target: SweepTarget;
+  readonly #clock: Clock;
   readonly #everyMs: number;
   readonly #onFailure: (error: unknown) => void;
   #lastSequence = 0;
-  #timer: NodeJS.Timeout | undefined;
+  #cancel: (() => void) | undefined;
   #running: Promise<void> | undefined;
   #closed = false;
 
-  constructor(jsm: JetStreamManager, target: SweepTarget, onFailure: (error: unknown) => void, everyMs = 2_000) {
+  constructor(
+    jsm: JetStreamManager,
+    target: SweepTarget,
+    clock: Clock,
+    onFailure: (error: unknown) => void,
+    everyMs = 2_000,
+  ) {
     this.#jsm = jsm;
     this.#target = target;
+    this.#clock = clock;
     this.#onFailure = onFailure;
     this.#everyMs = everyMs;
   }
@@ -73,13 +82,13 @@ export class Sweeper {
   wrote(lastSequence: number): void {
     this.#lastSequence = lastSequence;
     if (this.#closed) return;
-    this.#timer ??= setTimeout(() => this.now(), this.#everyMs);
+    this.#cancel ??= this.#clock.after(this.#everyMs, () => this.now());
   }
 
   /** At once, unless one is running: the edge is full. */
   now(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#cancel?.();
+    this.#cancel = undefined;
     this.#running ??= this.#sweep().finally(() => {
       this.#running = undefined;
     });
@@ -87,7 +96,7 @@ export class Sweeper {
 
   async close(): Promise<void> {
     this.#closed = true;
-    clearTimeout(this.#timer);
+    this.#cancel?.();
     await this.#running;
   }
 

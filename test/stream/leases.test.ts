@@ -181,6 +181,8 @@ class FreezableClock implements Clock {
 
   now = () => systemClock.now();
   monotonic = () => systemClock.monotonic();
+  after = systemClock.after;
+  turn = systemClock.turn;
 
   async sleep(ms: number, signal?: AbortSignal): Promise<void> {
     this.#begun.push(ms);

@@ -133,7 +133,7 @@ describe('shard reader', () => {
     assert.equal((await streams.jsm.streams.info(one.stream)).state.first_seq, 5);
     await commit('sink-warehouse', 10);
     await commit('sink-archive', 10);
-    const sweeper = new Sweeper(streams.jsm, target, (error) => assert.fail(String(error)));
+    const sweeper = new Sweeper(streams.jsm, target, systemClock, (error) => assert.fail(String(error)));
     sweeper.wrote(one.sequence);
     sweeper.now();
     await sweeper.close();
