@@ -2,7 +2,7 @@
  * The text of `millrace describe`: what it is, what it does now, why it does not, where to look next; in the order in
  * which a person on call asks. Pure: the resource and its events in, text out.
  */
-import type { Condition, ConditionType } from '../crds/pipeline.ts';
+import { conditionTypes, isWell } from '../model/conditions.ts';
 import type { StoredPipeline } from '../client/wire.ts';
 import { conditionOf } from '../client/settled.ts';
 import { membersOf, sinkKinds, sourceKinds, stepKinds } from '../crds/unions.ts';
@@ -85,24 +85,12 @@ function operation({ status }: StoredPipeline, nowMs: number): string {
   return `Operation:\n${fields(pairs, '  ')}`;
 }
 
-/** In the order in which to read them: the first that is not as it should be names the cause. */
-const readingOrder: readonly ConditionType[] = [
-  'Ready',
-  'Accepted',
-  'Stalled',
-  'Reconciling',
-  'Provisioned',
-  'SourceConnected',
-  'SinkConnected',
-  'Flowing',
-  'DeadLettersEmpty',
-];
-
+/** In the order of the table: the first that is not as it should be names the cause. */
 function conditions({ status }: StoredPipeline, nowMs: number): string {
-  const known = readingOrder.flatMap((type) => conditionOf(status, type) ?? []);
+  const known = conditionTypes.flatMap((type) => conditionOf(status, type) ?? []);
   const others = (status?.conditions ?? []).filter((condition) => !known.includes(condition));
   const rows = [...known, ...others].map((condition) => [
-    isAsItShouldBe(condition) ? '' : '!',
+    isWell(condition) ? '' : '!',
     condition.type,
     condition.status,
     age(condition.lastTransitionTime, nowMs),
@@ -113,16 +101,6 @@ function conditions({ status }: StoredPipeline, nowMs: number): string {
   return `Conditions (! = not as it should be; the first names the cause):\n${indent(
     columns(['', 'TYPE', 'STATUS', 'SINCE', 'REASON', 'MESSAGE'], rows),
   )}`;
-}
-
-const restReasons = ['Idle', 'Paused', 'Stopped'];
-
-function isAsItShouldBe({ type, status, reason }: Condition): boolean {
-  if (type === 'Stalled' || type === 'Reconciling') return status !== 'True';
-  if (type === 'Flowing' || type === 'SourceConnected' || type === 'SinkConnected') {
-    return status === 'True' || restReasons.includes(reason);
-  }
-  return status === 'True';
 }
 
 function stages({ status }: StoredPipeline): string {

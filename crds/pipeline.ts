@@ -17,7 +17,8 @@ import { apiVersion, kind } from '../model/names.ts';
 import type { FieldType } from '../model/plan.ts';
 import { statusSchema } from './status.ts';
 
-export type { Condition, ConditionType, Phase, PipelineStatus } from '../model/status.ts';
+export type { ConditionType } from '../model/conditions.ts';
+export type { Condition, Phase, PipelineStatus } from '../model/status.ts';
 
 /** Lists of named things: server-side apply merges them by name, and a name occurs once. */
 const byName = { 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] };

@@ -1,6 +1,7 @@
-/** The reference pages of docs/reference, made of the schema and the error table. */
+/** The reference pages of docs/reference, made of the schema and of the tables of errors and conditions. */
 import { pipelineObjectSchema, shortName } from './crd.ts';
 import type { SchemaNode } from './crd-schema.ts';
+import { conditionTable, conditionTypes, isWell, reasonsOf } from '../model/conditions.ts';
 import { errorTable, reasonOf, type ErrorCode, type Handling } from '../model/errors.ts';
 import { apiVersion } from '../model/names.ts';
 
@@ -114,6 +115,33 @@ One code for each; it is the type of an API problem and of a Temporal failure, a
 reason of a condition. Words in braces are filled in.
 
 ${meaning.join('\n')}
+
+${sections.join('\n')}`;
+}
+
+export function conditionsPage(): string {
+  const rows = conditionTypes.map((type) => {
+    const { healthy, says, otherwise, writer } = conditionTable[type];
+    return `| [\`${type}\`](#${type.toLowerCase()}) | ${healthy} | ${cell(says)} | ${cell(otherwise)} | ${writer} |`;
+  });
+  const sections = conditionTypes.map((type) => {
+    const reasons = Object.entries(reasonsOf(type)).map(
+      ([reason, { status, message }]) =>
+        `| \`${reason}\` | ${status} | ${isWell({ type, status, reason }) ? '' : 'yes'} | ${cell(message)} |`,
+    );
+    const head = ['| reason | status | look at it | message |', '| --- | --- | --- | --- |'];
+    return [`## ${type}`, '', conditionTable[type].says, '', ...head, ...reasons, ''].join('\n');
+  });
+  return `${generated}
+# Conditions
+
+Of \`status.conditions\`, in the order in which to read them: the first that is not as it should be names the cause.
+Besides the reasons below, a condition may have the reason of an [error](errors.md); \`Ready\`, when it is not True, repeats
+the reason and the message of the condition that explains it best. Words in braces are filled in.
+
+| condition | should be | says | when not | writer |
+| --- | --- | --- | --- | --- |
+${rows.join('\n')}
 
 ${sections.join('\n')}`;
 }

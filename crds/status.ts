@@ -1,5 +1,6 @@
 /** The schema of a status: it becomes the CRD's. The types are those of `model/status.ts`, and the compiler compares them. */
 import { z } from 'zod';
+import { conditionTypes } from '../model/conditions.ts';
 import {
   phases,
   type Condition,
@@ -15,10 +16,7 @@ const moment = (description: string) =>
 
 export const conditionSchema = z
   .object({
-    type: text(
-      64,
-      'What the condition is about: Ready, Reconciling, Stalled, Accepted, Provisioned, SourceConnected, SinkConnected, Flowing or DeadLettersEmpty.',
-    ).min(1),
+    type: text(64, `What the condition is about: ${conditionTypes.join(', ')}.`).min(1),
     status: z.enum(['True', 'False', 'Unknown']).describe('Whether it holds.'),
     observedGeneration: count('Generation of the spec that this condition speaks about.').optional(),
     reason: text(128, 'Why, as one word for programs.').min(1),

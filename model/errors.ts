@@ -11,6 +11,8 @@
  * - `deadLetter`  one record is at fault; it becomes a dead letter and the rest goes on
  * - `fence`       the caller is no longer the owner and must stop
  */
+import { fill, type TemplateParams } from './template.ts';
+
 export const errorTable = {
   // -- spec and lint ---------------------------------------------------------------------------------------------
   MR_SPEC_INVALID: row('refuse', 422, '{path}: {problem}.', 'Correct the field and apply again.'),
@@ -367,11 +369,7 @@ export interface ErrorRow {
 
 export type ErrorCode = keyof typeof errorTable;
 
-type ParamNames<T extends string> = T extends `${string}{${infer P}}${infer Rest}` ? P | ParamNames<Rest> : never;
-type Params<C extends ErrorCode> = Record<
-  ParamNames<(typeof errorTable)[C]['message']> | ParamNames<(typeof errorTable)[C]['fix']>,
-  string | number
->;
+type Params<C extends ErrorCode> = TemplateParams<(typeof errorTable)[C]['message'] | (typeof errorTable)[C]['fix']>;
 
 /** An error from the table. `message` begins with the code; `fix` is what a person should do. */
 export class MillraceError extends Error {
@@ -411,10 +409,10 @@ export function mr<C extends ErrorCode>(code: C, params: Params<C>, options?: Er
   return new MillraceError(code, params, options);
 }
 
-/** `MR_SINK_AUTH_REJECTED` → `SinkAuthRejected`. */
-export function reasonOf(code: ErrorCode): string {
+/** `MR_SINK_AUTH_REJECTED` → `SinkAuthRejected`. The code may be one that only another version knows. */
+export function reasonOf(code: string): string {
   return code
-    .slice(3)
+    .replace(/^MR_/, '')
     .split('_')
     .map((word) => word.charAt(0) + word.slice(1).toLowerCase())
     .join('');
@@ -432,8 +430,4 @@ export function assertNever(value: never): never {
 
 function row<const M extends string, const F extends string>(handling: Handling, http: number, message: M, fix: F) {
   return { handling, http, message, fix } as const;
-}
-
-function fill(template: string, params: Readonly<Record<string, string | number>>): string {
-  return template.replaceAll(/\{(\w+)\}/g, (_, name: string) => String(params[name] ?? `{${name}}`));
 }

@@ -4,7 +4,8 @@
  * `workflows/` and `activities/` may not import each other, so the contract between them is here. Every input is small,
  * plain JSON and free of secrets and specs: the activities read the resource and the stored plan themselves.
  */
-import type { Phase, PipelineStatus } from '../model/status.ts';
+import type { Claim, ConditionOf } from './conditions.ts';
+import type { Phase, PipelineStatus } from './status.ts';
 import type { DesiredState } from './plan.ts';
 
 /** Which pipeline: a resource that was deleted and made again is another one. */
@@ -88,12 +89,7 @@ export interface LiveStage {
 }
 
 /** The lifecycle's conditions; the controller owns the rest. */
-export interface LifecycleCondition {
-  readonly type: 'Reconciling' | 'Stalled' | 'Accepted' | 'Provisioned';
-  readonly status: 'True' | 'False' | 'Unknown';
-  readonly reason: string;
-  readonly message: string;
-}
+export type LifecycleCondition = Claim<ConditionOf<'lifecycle'>>;
 
 /** Changes to the lifecycle's part of the status. What is left out stays; `operation: null` ends it. */
 export interface StatusPatch {

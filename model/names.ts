@@ -20,7 +20,7 @@ export const fieldManagers = {
   lifecycle: 'millrace-lifecycle',
   /** status: everything but what the controller owns. */
   status: 'millrace-status',
-  /** status.conditions Ready, SourceConnected, SinkConnected, Flowing, DeadLettersEmpty, status.deadLetters, stages[].ready. */
+  /** status: its conditions (`./conditions.ts`), deadLetters, ready of each stage. */
   controller: 'millrace-controller',
   api: 'millrace-api',
   cli: 'millrace-cli',

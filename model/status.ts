@@ -2,20 +2,9 @@
  * The status of a Pipeline: what is, as opposed to what is wanted. Types only; `crds/status.ts` is their schema.
  *
  * Two writers own disjoint parts by server-side apply (`./names.ts`, fieldManagers): the controller writes `deadLetters`,
- * the data conditions and `ready` of each stage; the lifecycle writes everything else.
+ * its conditions (`./conditions.ts`) and `ready` of each stage; the lifecycle writes everything else.
  */
-
-export const conditionTypes = [
-  'Ready',
-  'Reconciling',
-  'Stalled',
-  'Accepted',
-  'Provisioned',
-  'SourceConnected',
-  'SinkConnected',
-  'Flowing',
-  'DeadLettersEmpty',
-] as const;
+import type { ConditionValue } from './conditions.ts';
 
 export const phases = [
   'Pending',
@@ -31,14 +20,13 @@ export const phases = [
   'Deleting',
 ] as const;
 
-export type ConditionType = (typeof conditionTypes)[number];
 export type Phase = (typeof phases)[number];
 
 /** One claim about the pipeline. */
 export interface Condition {
-  /** A {@link ConditionType}; a later version may know more. */
+  /** One of `conditionTypes`; a later version may know more. */
   type: string;
-  status: 'True' | 'False' | 'Unknown';
+  status: ConditionValue;
   /** Generation of the spec that this condition speaks about. */
   observedGeneration?: number | undefined;
   /** Why, as one word for programs. */

@@ -1,11 +1,11 @@
 /**
- * Writes what is made of the schemas and the error table: the CRD, the reference pages and the API's OpenAPI document.
+ * Writes what is made of the schemas and of the tables of errors and conditions: the CRD, the reference pages and the API's OpenAPI document.
  * With `--check` it writes nothing and fails when a file is not what it would write.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { pipelineCrdYaml } from '../crds/crd.ts';
-import { errorsPage, generated, pipelinePage } from '../crds/reference.ts';
+import { conditionsPage, errorsPage, generated, pipelinePage } from '../crds/reference.ts';
 import { expressionsPage } from '../crds/reference-expressions.ts';
 import { openApiText } from '../workers/api/openapi-text.ts';
 
@@ -13,6 +13,7 @@ const files: Readonly<Record<string, () => string | Promise<string>>> = {
   'crds/millrace.io_pipelines.yaml': pipelineCrdYaml,
   'docs/reference/pipeline.md': pipelinePage,
   'docs/reference/errors.md': errorsPage,
+  'docs/reference/conditions.md': conditionsPage,
   'docs/reference/expressions.md': () => expressionsPage(generated),
   'docs/reference/openapi.json': openApiText,
 };

@@ -14,9 +14,3 @@ export function failureOf(error: unknown): TypedFailure {
   if (error instanceof ApplicationFailure) return { code: error.type ?? 'MR_INTERNAL', message: error.message };
   return { code: 'MR_INTERNAL', message: error instanceof Error ? error.message : String(error) };
 }
-
-/** `MR_SINK_AUTH_REJECTED` → `SinkAuthRejected`: the reason of a condition. */
-export function reasonOfCode(code: string): string {
-  const words = code.replace(/^MR_/, '').split('_');
-  return words.map((word) => word.charAt(0) + word.slice(1).toLowerCase()).join('');
-}

@@ -2,8 +2,8 @@
  * What all operations have in common: who they are, how their steps read, how they begin and end in the status.
  */
 import { log, workflowInfo } from '@temporalio/workflow';
+import { claim, type ReasonOf } from '../model/conditions.ts';
 import type {
-  LifecycleCondition,
   Location,
   OperationKind,
   OperationRef,
@@ -34,51 +34,21 @@ export type OperationResult =
 interface Words {
   /** While it runs. */
   readonly phase: Phase;
-  readonly reason: string;
-  readonly doing: string;
+  /** Of Reconciling: what the table of conditions says of it is what it does. */
+  readonly reason: Exclude<ReasonOf<'Reconciling'>, 'Settled'>;
   /** When it is done. */
   readonly doneReason: string;
 }
 
 /** How each operation reads in status and events. */
 export const words: Readonly<Record<OperationKind, Words>> = {
-  provision: {
-    phase: 'Provisioning',
-    reason: 'Provisioning',
-    doing: 'The pipeline is being set up.',
-    doneReason: 'Provisioned',
-  },
-  reconfigure: {
-    phase: 'Reconfiguring',
-    reason: 'Reconfiguring',
-    doing: 'The change is being carried out.',
-    doneReason: 'Reconfigured',
-  },
-  repair: {
-    phase: 'Repairing',
-    reason: 'Repairing',
-    doing: 'What was changed by somebody else is being restored.',
-    doneReason: 'Repaired',
-  },
-  resume: {
-    phase: 'Resuming',
-    reason: 'Resuming',
-    doing: 'The pipeline is being started again.',
-    doneReason: 'Resumed',
-  },
-  pause: { phase: 'Pausing', reason: 'Pausing', doing: 'All pods are being stopped.', doneReason: 'Paused' },
-  stop: {
-    phase: 'Pausing',
-    reason: 'Stopping',
-    doing: 'Sources are being stopped and what was read is written.',
-    doneReason: 'Stopped',
-  },
-  teardown: {
-    phase: 'Deleting',
-    reason: 'Deleting',
-    doing: 'The pipeline is being taken down.',
-    doneReason: 'Deleted',
-  },
+  provision: { phase: 'Provisioning', reason: 'Provisioning', doneReason: 'Provisioned' },
+  reconfigure: { phase: 'Reconfiguring', reason: 'Reconfiguring', doneReason: 'Reconfigured' },
+  repair: { phase: 'Repairing', reason: 'Repairing', doneReason: 'Repaired' },
+  resume: { phase: 'Resuming', reason: 'Resuming', doneReason: 'Resumed' },
+  pause: { phase: 'Pausing', reason: 'Pausing', doneReason: 'Paused' },
+  stop: { phase: 'Pausing', reason: 'Stopping', doneReason: 'Stopped' },
+  teardown: { phase: 'Deleting', reason: 'Deleting', doneReason: 'Deleted' },
 };
 
 export function refOf(input: OperationInput): OperationRef {
@@ -111,7 +81,8 @@ export function stepOf(input: OperationInput, at: Pick<SpecSummary | Location, '
 
 export async function begin(input: OperationInput): Promise<void> {
   const { phase, reason } = words[input.kind];
-  const doing = [words[input.kind].doing, ...(input.because === undefined ? [] : [input.because])].join(' ');
+  const reconciling = claim('Reconciling', reason);
+  const doing = [reconciling.message, ...(input.because === undefined ? [] : [input.because])].join(' ');
   const op = refOf(input);
   log.info(`${input.kind} begins`, { generation: input.generation });
   await run('writeStatus', sentence(`say that the pipeline is ${phase}`, input.generation), {
@@ -123,43 +94,20 @@ export async function begin(input: OperationInput): Promise<void> {
       workflow: input.entity,
       operation: { id: op.id, type: input.kind, step: 'begin', startedAt: input.startedAt },
       conditions: [
-        { type: 'Reconciling', status: 'True', reason, message: doing },
-        {
-          type: 'Stalled',
-          status: 'False',
-          reason: 'Progressing',
-          message: 'Nothing keeps the operation from going on.',
-        },
-        ...(input.kind === 'teardown' ? [] : [accepted]),
-        ...beginsAt(input.kind),
+        { ...reconciling, message: doing },
+        claim('Stalled', 'Progressing'),
+        ...(input.kind === 'teardown' ? [] : [claim('Accepted', 'Valid')]),
+        ...(input.kind === 'provision' ? [claim('Provisioned', 'Provisioning')] : []),
+        ...(input.kind === 'teardown' ? [claim('Provisioned', 'Deleting')] : []),
       ],
     },
     event: { type: 'Normal', reason, action: input.kind, note: `${doing} Generation ${input.generation}.` },
   });
 }
 
-const accepted: LifecycleCondition = {
-  type: 'Accepted',
-  status: 'True',
-  reason: 'Valid',
-  message: 'The spec is valid.',
-};
-
-function beginsAt(kind: OperationKind): readonly LifecycleCondition[] {
-  const { reason, doing } = words[kind];
-  return kind === 'provision' || kind === 'teardown'
-    ? [{ type: 'Provisioned', status: 'False', reason, message: doing }]
-    : [];
-}
-
-const reached: Readonly<Record<DesiredState, { readonly phase: Phase; readonly message: string }>> = {
-  Running: { phase: 'Running', message: 'Every stage has the pods that it should have.' },
-  Paused: { phase: 'Paused', message: 'No pod runs; streams and positions are kept.' },
-  Stopped: { phase: 'Stopped', message: 'What was read is written, and no pod runs.' },
-};
-
 export async function succeed(input: OperationInput, result: Pick<StatusPatch, 'stages' | 'revision'>): Promise<void> {
-  const { phase, message } = reached[input.desired];
+  const provisioned = claim('Provisioned', input.desired);
+  const phase = input.desired;
   const { generation } = input;
   const { doneReason } = words[input.kind];
   await run('writeStatus', sentence(`say that the pipeline is ${phase}`, generation), {
@@ -173,12 +121,17 @@ export async function succeed(input: OperationInput, result: Pick<StatusPatch, '
       acceptedGeneration: generation,
       operation: null,
       conditions: [
-        { type: 'Reconciling', status: 'False', reason: 'Settled', message: 'Nothing is being changed.' },
-        { type: 'Stalled', status: 'False', reason: 'Settled', message: 'Nothing is being changed.' },
-        accepted,
-        { type: 'Provisioned', status: 'True', reason: phase, message },
+        claim('Reconciling', 'Settled'),
+        claim('Stalled', 'Settled'),
+        claim('Accepted', 'Valid'),
+        provisioned,
       ],
     },
-    event: { type: 'Normal', reason: doneReason, action: input.kind, note: `${message} Generation ${generation}.` },
+    event: {
+      type: 'Normal',
+      reason: doneReason,
+      action: input.kind,
+      note: `${provisioned.message} Generation ${generation}.`,
+    },
   });
 }

@@ -1,8 +1,8 @@
 /** Makes the entity readable: search attributes, memo and details in Temporal UI; failures in the pipeline's status. */
 import { setCurrentDetails, upsertMemo, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
+import { reasonOf } from '../model/errors.ts';
 import type { StatusPatch } from '../model/lifecycle.ts';
 import { run } from './activities.ts';
-import { reasonOfCode } from './failure.ts';
 import { words } from './operation.ts';
 import { searchAttributesOf } from './search-attributes.ts';
 import type { Failure, PipelineState } from './state.ts';
@@ -66,13 +66,13 @@ export async function sayRefused(state: PipelineState): Promise<void> {
     observedGeneration: failure.generation,
     conditions: [
       ...stalled(failure),
-      { type: 'Accepted', status: 'False', reason: reasonOfCode(failure.code), message: failure.message },
+      { type: 'Accepted', status: 'False', reason: reasonOf(failure.code), message: failure.message },
       ...(neverRan
         ? [
             {
               type: 'Provisioned',
               status: 'False',
-              reason: reasonOfCode(failure.code),
+              reason: reasonOf(failure.code),
               message: failure.message,
             } as const,
           ]
@@ -90,13 +90,13 @@ export async function sayFailed(state: PipelineState, failure: Failure): Promise
     operation: null,
     conditions: [
       ...stalled(failure),
-      { type: 'Provisioned', status: 'False', reason: reasonOfCode(failure.code), message: failure.message },
+      { type: 'Provisioned', status: 'False', reason: reasonOf(failure.code), message: failure.message },
     ],
   });
 }
 
 function stalled(failure: Failure) {
-  const reason = reasonOfCode(failure.code);
+  const reason = reasonOf(failure.code);
   return [
     { type: 'Reconciling', status: 'False', reason, message: failure.message },
     { type: 'Stalled', status: 'True', reason, message: failure.message },
@@ -110,6 +110,6 @@ async function say(state: PipelineState, failure: Failure, summary: string, patc
     opSeq: state.lastSeq,
     generation: failure.generation,
     patch: { ...patch, workflow: { id: workflowId, runId } },
-    event: { type: 'Warning', reason: reasonOfCode(failure.code), action: failure.operation, note: failure.message },
+    event: { type: 'Warning', reason: reasonOf(failure.code), action: failure.operation, note: failure.message },
   });
 }

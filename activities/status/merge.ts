@@ -6,12 +6,13 @@
  * M3  `opSeq` never falls: a status that a newer operation wrote is left as it is.
  * M4  `ready` of a stage is the controller's, too.
  */
+import { conditionsOf } from '../../model/conditions.ts';
 import type { StatusPatch } from '../../model/lifecycle.ts';
 import { statusSchema } from '../../crds/status.ts';
 import type { Condition, PipelineStatus } from '../../model/status.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 
-export const lifecycleConditions: readonly string[] = ['Reconciling', 'Stalled', 'Accepted', 'Provisioned'];
+const lifecycleConditions: readonly string[] = conditionsOf('lifecycle');
 
 export type OwnStatus = Omit<PipelineStatus, 'deadLetters' | 'stages'> & Pick<StatusPatch, 'stages'>;
 

@@ -3,16 +3,18 @@
  *
  * F1  Only live reports count: a pod that died silently is not connected.
  * F2  Ready is True only when nothing is being changed and every stage that should run reports that it is connected; a
- *     pipeline that is paused as wished is ready, too.
+ *     pipeline that is paused as requested is ready, too.
  * F3  When Ready is not True it has the most telling reason there is.
  * F4  A pipeline that should run has a ready pod in every stage, or is not ready: pods that died may have reported a
  *     moment ago that all is well.
  */
-import { mr } from '../../model/errors.ts';
+import { claim, claimBecause, conditionsOf, isWell, type Claim, type ConditionOf } from '../../model/conditions.ts';
+import { mr, reasonOf } from '../../model/errors.ts';
 import type { Condition, PipelineStatus } from '../../model/status.ts';
 import type { PodReport } from '../../stream/pod-report.ts';
 
-export type Claim = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
+/** One claim for each condition of the controller: a new row of the table does not compile without one. */
+type Claims = { readonly [T in ConditionOf<'controller'>]: Claim<T> };
 
 export interface StageFact {
   readonly name: string;
@@ -36,109 +38,96 @@ export interface ConditionsInput {
 }
 
 export function claimsOf(input: ConditionsInput): readonly Claim[] {
-  const source = connected(input, 'ingestor');
-  const sink = connected(input, 'sink');
-  return [ready(input, source, sink), source, sink, flowing(input), deadLettersEmpty(input.deadLetters)];
+  const SourceConnected = { ...connected(input, 'ingestor'), type: 'SourceConnected' } as const;
+  const SinkConnected = { ...connected(input, 'sink'), type: 'SinkConnected' } as const;
+  const claims: Claims = {
+    Ready: ready(input, SourceConnected, SinkConnected),
+    SourceConnected,
+    SinkConnected,
+    Flowing: flowing(input),
+    DeadLettersEmpty: deadLettersEmpty(input.deadLetters),
+  };
+  return conditionsOf('controller').map((type) => claims[type]);
 }
 
-function ready(input: ConditionsInput, source: Claim, sink: Claim): Claim {
+function ready(input: ConditionsInput, source: Claim, sink: Claim): Claim<'Ready'> {
   const { status, generation, deleting, engineUnavailable } = input;
-  const not = (reason: string, message: string): Claim => ({ type: 'Ready', status: 'False', reason, message });
+  const not = (reason: string, message: string) => claimBecause('Ready', 'False', { reason, message });
   const reconciling = conditionOf(status, 'Reconciling');
   const isChanging = reconciling?.status === 'True';
-  const isBehind = (status.observedGeneration ?? 0) < generation;
   if (engineUnavailable !== undefined) return not('EngineUnavailable', engineUnavailable);
-  if (deleting) return not('Deleting', isChanging ? reconciling.message : 'The pipeline is being taken down.');
-  if (isChanging) return not(reconciling.reason, reconciling.message);
-  if (isBehind) {
-    const message = `Generation ${generation} waits to be carried out.`;
-    return status.observedGeneration === undefined
-      ? { ...not('Pending', message), status: 'Unknown' }
-      : not('Pending', message);
+  if (deleting) {
+    const deletion = claim('Ready', 'Deleting');
+    return isChanging ? { ...deletion, message: reconciling.message } : deletion;
   }
-  for (const [type, healthy] of [
-    ['Stalled', 'False'],
-    ['Accepted', 'True'],
-    ['Provisioned', 'True'],
-  ] as const) {
+  if (isChanging) return not(reconciling.reason, reconciling.message);
+  const pending = claim('Ready', 'Pending', { generation });
+  if (status.observedGeneration === undefined) return { ...pending, status: 'Unknown' };
+  if (status.observedGeneration < generation) return pending;
+  for (const type of ['Stalled', 'Accepted', 'Provisioned'] as const) {
     const condition = conditionOf(status, type);
-    if (condition === undefined) return not('Pending', 'The pipeline was not looked at yet.');
-    if (condition.status !== healthy) return not(condition.reason, condition.message);
+    if (condition === undefined) return pending;
+    if (!isWell(condition)) return not(condition.reason, condition.message);
   }
   const still = standsStill(status);
-  if (still !== undefined)
-    return { type: 'Ready', status: 'True', reason: still, message: `The pipeline is ${still}, as wished.` };
+  if (still !== undefined) return claim('Ready', still);
   const dead = input.stages.find(({ wanted, ready: count }) => wanted > 0 && count === 0);
   if (dead !== undefined) {
     const why = dead.why ?? 'its pods have not become ready yet';
     const error = mr('MR_WORKLOAD_NOT_READY', { stage: dead.name, ready: 0, wanted: dead.wanted, why });
     return not(error.reason, error.sentence);
   }
-  const trouble = [sink, source].find((claim) => claim.status !== 'True');
-  if (trouble !== undefined) return not(trouble.reason, trouble.message);
-  return { type: 'Ready', status: 'True', reason: 'Running', message: 'Every stage runs and is connected.' };
+  const trouble = [sink, source].find((each) => !isWell(each));
+  return trouble === undefined ? claim('Ready', 'Running') : not(trouble.reason, trouble.message);
 }
 
+/** The same for both ends. */
 function connected(input: ConditionsInput, kind: PodReport['kind']): Claim {
-  const type = kind === 'ingestor' ? 'SourceConnected' : 'SinkConnected';
-  const claim = (status: Claim['status'], reason: string, message: string): Claim => ({
-    type,
-    status,
-    reason,
-    message,
-  });
+  const type: 'SourceConnected' | 'SinkConnected' = kind === 'ingestor' ? 'SourceConnected' : 'SinkConnected';
   const still = standsStill(input.status);
-  if (still !== undefined) return claim('Unknown', still, 'No pod runs that could be connected.');
+  if (still !== undefined) return claim(type, still);
   const stages = (input.status.stages ?? []).filter(({ name }) => name.startsWith(`${kind}-`));
   const reports = input.reports.filter(
     (report) => report.kind === kind && stages.some(({ name }) => name === report.stage),
   );
   const silent = stages.find(({ name }) => !reports.some((report) => report.stage === name));
   const broken = reports.find(({ connection }) => connection.state === 'Disconnected');
-  if (broken !== undefined) {
-    const { code, message } = broken.connection;
-    return claim('False', reasonOf(code, 'Disconnected'), message ?? `Pod ${broken.pod} is not connected.`);
-  }
-  if (stages.length === 0) return claim('Unknown', 'Pending', 'No stage was deployed yet.');
-  if (silent !== undefined)
-    return claim('Unknown', 'NotReported', `No pod of ${silent.name} has reported within the last 30 s.`);
+  if (broken !== undefined) return asReported(claim(type, 'Disconnected', { pod: broken.pod }), broken.connection);
+  if (stages.length === 0) return claim(type, 'Pending');
+  if (silent !== undefined) return claim(type, 'NotReported', { stage: silent.name });
   const connecting = reports.find(({ connection }) => connection.state === 'Connecting');
-  if (connecting !== undefined) return claim('Unknown', 'Connecting', `Pod ${connecting.pod} is connecting.`);
-  return claim('True', 'Connected', `${reports.length} ${reports.length === 1 ? 'pod is' : 'pods are'} connected.`);
+  if (connecting !== undefined) return claim(type, 'Connecting', { pod: connecting.pod });
+  return claim(type, 'Connected', { pods: reports.length === 1 ? '1 pod is' : `${reports.length} pods are` });
 }
 
-function flowing({ status, reports }: ConditionsInput): Claim {
-  const claim = (value: Claim['status'], reason: string, message: string): Claim => ({
-    type: 'Flowing',
-    status: value,
-    reason,
-    message,
-  });
+function flowing({ status, reports }: ConditionsInput): Claim<'Flowing'> {
   const still = standsStill(status);
-  if (still !== undefined) return claim('False', still, 'No record moves.');
+  if (still !== undefined) return claim('Flowing', still);
   const waiting = reports.find(({ flow }) => flow.state === 'Waiting');
   if (waiting !== undefined) {
-    const { code, message, waitingOn } = waiting.flow;
-    return claim(
-      'False',
-      reasonOf(code, 'Waiting'),
-      message ?? `Pod ${waiting.pod} waits for ${waitingOn ?? 'something'}.`,
-    );
+    const { pod, flow } = waiting;
+    return asReported(claim('Flowing', 'Waiting', { pod, what: flow.waitingOn ?? 'something' }), flow);
   }
-  if (reports.some(({ flow }) => flow.state === 'Flowing')) return claim('True', 'Flowing', 'Records move.');
-  if (reports.some(({ flow }) => flow.state === 'Idle')) return claim('False', 'Idle', 'There is nothing to read.');
-  return claim('Unknown', 'Starting', 'No pod has read anything yet.');
+  if (reports.some(({ flow }) => flow.state === 'Flowing')) return claim('Flowing', 'Flowing');
+  if (reports.some(({ flow }) => flow.state === 'Idle')) return claim('Flowing', 'Idle');
+  return claim('Flowing', 'Starting');
 }
 
-function deadLettersEmpty(records: number): Claim {
-  return records === 0
-    ? { type: 'DeadLettersEmpty', status: 'True', reason: 'Empty', message: 'No record had to be put aside.' }
-    : {
-        type: 'DeadLettersEmpty',
-        status: 'False',
-        reason: 'DeadLetters',
-        message: `${records} ${records === 1 ? 'record' : 'records'} could not be processed and wait to be looked at.`,
-      };
+function deadLettersEmpty(records: number): Claim<'DeadLettersEmpty'> {
+  if (records === 0) return claim('DeadLettersEmpty', 'Empty');
+  return claim('DeadLettersEmpty', 'DeadLetters', { records: records === 1 ? '1 record' : `${records} records` });
+}
+
+/** With the code and the words of the pod, where it gave any. */
+function asReported<T extends ConditionOf<'controller'>>(
+  base: Claim<T>,
+  { code, message }: { readonly code?: string | undefined; readonly message?: string | undefined },
+): Claim<T> {
+  return {
+    ...base,
+    ...(code === undefined ? {} : { reason: reasonOf(code) }),
+    ...(message === undefined ? {} : { message }),
+  };
 }
 
 function standsStill({ phase }: PipelineStatus): 'Paused' | 'Stopped' | undefined {
@@ -147,11 +136,4 @@ function standsStill({ phase }: PipelineStatus): 'Paused' | 'Stopped' | undefine
 
 function conditionOf(status: PipelineStatus, type: string): Condition | undefined {
   return status.conditions?.find((condition) => condition.type === type);
-}
-
-/** `MR_SINK_AUTH_REJECTED` → `SinkAuthRejected`. A report may carry a code that this version does not know. */
-function reasonOf(code: string | undefined, otherwise: string): string {
-  if (code === undefined) return otherwise;
-  const words = code.replace(/^MR_/, '').split('_');
-  return words.map((word) => word.charAt(0) + word.slice(1).toLowerCase()).join('');
 }

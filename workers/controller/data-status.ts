@@ -4,11 +4,11 @@
  * A change of a status, a reason or a number of ready pods is written at once; a change of words or of the number of dead
  * letters waits until ten seconds have passed since the last write.
  */
+import type { Claim } from '../../model/conditions.ts';
 import { apiVersion, fieldManagers, kind } from '../../model/names.ts';
 import type { Condition, PipelineStatus } from '../../model/status.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
-import type { Claim } from './conditions.ts';
 
 export const minWriteMs = 10_000;
 

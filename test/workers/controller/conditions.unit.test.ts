@@ -81,8 +81,8 @@ describe('conditions of the controller', () => {
       { status: status({}, { Stalled: ['True', 'SpecExpression'], Accepted: ['False', 'SpecExpression'] }) },
       'False SpecExpression',
     ],
-    ['paused as wished is ready', { status: status({ phase: 'Paused' }), reports: [] }, 'True Paused'],
-    ['stopped as wished is ready', { status: status({ phase: 'Stopped' }), reports: [] }, 'True Stopped'],
+    ['paused as requested is ready', { status: status({ phase: 'Paused' }), reports: [] }, 'True Paused'],
+    ['stopped as requested is ready', { status: status({ phase: 'Stopped' }), reports: [] }, 'True Stopped'],
     ['F1: pods that do not report are not connected', { reports: [report('ingestor')] }, 'False NotReported'],
     ['F3: a broken sink gives its reason', { reports: [report('ingestor'), broken] }, 'False SinkAuthRejected'],
     [

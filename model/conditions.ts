@@ -1,0 +1,232 @@
+/**
+ * Every condition of a Pipeline: one row each, in the order in which to read them.
+ *
+ * C1  A condition has one writer. The writer's type names exactly its own conditions: one that is forgotten, or written
+ *     by the other side, does not compile.
+ * C2  Every claim comes from here: a reason of a row with its status and its sentence ({@link claim}), or the reason and
+ *     the sentence of an error, or of the condition that is the cause ({@link claimBecause}).
+ * C3  Whether a condition is as it should be is decided here and nowhere else ({@link isWell}).
+ *
+ * The CRD, the controller, the lifecycle's merge, `millrace describe` and docs/reference/conditions.md are made of these
+ * rows. A new condition is a new row, and a claim where its writer makes them.
+ */
+import { fill, type TemplateParams } from './template.ts';
+
+export type ConditionValue = 'True' | 'False' | 'Unknown';
+
+/** Who writes a condition: `lifecycle` says what was done to the cluster, `controller` what the pods report. */
+export type Writer = 'lifecycle' | 'controller';
+
+interface Reason {
+  readonly status: ConditionValue;
+  readonly message: string;
+  /** Nothing needs to be looked at, although the status is not the row's `healthy`. */
+  readonly isWell?: boolean;
+}
+
+interface ConditionRow {
+  readonly writer: Writer;
+  readonly healthy: ConditionValue;
+  /** What it claims. */
+  readonly says: string;
+  /** Where to look when it is not as it should be. */
+  readonly otherwise: string;
+  /** Reasons that are not those of an error. `{name}` in a message is a parameter. */
+  readonly reasons: Readonly<Record<string, Reason>>;
+}
+
+const yes = <const M extends string>(message: M) => ({ status: 'True', message }) as const;
+const no = <const M extends string>(message: M) => ({ status: 'False', message }) as const;
+const unknown = <const M extends string>(message: M) => ({ status: 'Unknown', message }) as const;
+const fine = <const R extends Reason>(reason: R) => ({ ...reason, isWell: true }) as const;
+
+/** What is said of pods whose reports are missing, in every condition that needs their reports. */
+const silence = {
+  Listening: unknown('No pod of {stage} has reported yet.'),
+  NotReported: unknown('No pod of {stage} has reported within the last 30 s.'),
+  NotHeard: unknown('The controller does not hear the pods, because it is not connected to NATS.'),
+} as const;
+
+const connection = {
+  Connected: yes('{pods} connected.'),
+  Connecting: unknown('Pod {pod} is connecting.'),
+  Disconnected: no('Pod {pod} is not connected.'),
+  Pending: unknown('No stage has been deployed yet.'),
+  Paused: fine(unknown('The pipeline is paused: no pod runs that could be connected.')),
+  Stopped: fine(unknown('The pipeline is stopped: no pod runs that could be connected.')),
+  ...silence,
+} as const;
+
+export const conditionTable = {
+  Ready: {
+    writer: 'controller',
+    healthy: 'True',
+    says: 'The pipeline does what its spec asks for.',
+    otherwise: 'The reason is that of the condition below that explains it best.',
+    reasons: {
+      Running: yes('Every stage runs and is connected.'),
+      Paused: yes('The pipeline is paused, as requested.'),
+      Stopped: yes('The pipeline is stopped, as requested.'),
+      Pending: no('Generation {generation} waits to be carried out.'),
+      Deleting: no('The pipeline is being taken down.'),
+    },
+  },
+  Accepted: {
+    writer: 'lifecycle',
+    healthy: 'True',
+    says: 'The spec is valid.',
+    otherwise: 'The spec is refused; the message names the field.',
+    reasons: { Valid: yes('The spec is valid.') },
+  },
+  Stalled: {
+    writer: 'lifecycle',
+    healthy: 'False',
+    says: 'An operation has given up.',
+    otherwise: 'The message says why. It is tried again when the spec changes, or by `retryNow`.',
+    reasons: {
+      Settled: no('Nothing is being changed.'),
+      Progressing: no('Nothing keeps the operation from going on.'),
+    },
+  },
+  Reconciling: {
+    writer: 'lifecycle',
+    healthy: 'False',
+    says: 'An operation is running.',
+    otherwise: '`status.operation` has its step, its attempt and its last error.',
+    reasons: {
+      Settled: no('Nothing is being changed.'),
+      Provisioning: yes('The pipeline is being set up.'),
+      Reconfiguring: yes('The change is being carried out.'),
+      Repairing: yes('What was changed by somebody else is being restored.'),
+      Resuming: yes('The pipeline is being started again.'),
+      Pausing: yes('All pods are being stopped.'),
+      Stopping: yes('Sources are being stopped and what was read is written.'),
+      Deleting: yes('The pipeline is being taken down.'),
+    },
+  },
+  Provisioned: {
+    writer: 'lifecycle',
+    healthy: 'True',
+    says: 'Streams and workloads are as the spec wants them.',
+    otherwise: 'Streams or workloads are missing or not ready.',
+    reasons: {
+      Running: yes('Every stage has the pods that it should have.'),
+      Paused: yes('No pod runs; streams and positions are kept.'),
+      Stopped: yes('What was read is written, and no pod runs.'),
+      Provisioning: no('The pipeline is being set up.'),
+      Deleting: no('The pipeline is being taken down.'),
+    },
+  },
+  SourceConnected: {
+    writer: 'controller',
+    healthy: 'True',
+    says: 'The ingestors are connected to the sources.',
+    otherwise: 'Check address, credentials, topic: the message has the answer of the source.',
+    reasons: connection,
+  },
+  SinkConnected: {
+    writer: 'controller',
+    healthy: 'True',
+    says: 'The sink pods are connected to the sinks.',
+    otherwise: 'Check address, credentials, table: the message has the answer of the sink.',
+    reasons: connection,
+  },
+  Flowing: {
+    writer: 'controller',
+    healthy: 'True',
+    says: 'Records move from the sources to the sinks.',
+    otherwise: 'The message says what is waited for.',
+    reasons: {
+      Flowing: yes('Records move.'),
+      Idle: fine(no('There is nothing to read.')),
+      Paused: fine(no('The pipeline is paused: no record moves.')),
+      Stopped: fine(no('The pipeline is stopped: no record moves.')),
+      Waiting: no('Pod {pod} waits for {what}.'),
+      Starting: unknown('No pod has read anything yet.'),
+      ...silence,
+    },
+  },
+  DeadLettersEmpty: {
+    writer: 'controller',
+    healthy: 'True',
+    says: 'No record had to be put aside.',
+    otherwise: 'Records were refused; the message has their number.',
+    reasons: {
+      Empty: yes('No record had to be put aside.'),
+      DeadLetters: no('{records} could not be processed and wait to be looked at.'),
+    },
+  },
+} as const satisfies Record<string, ConditionRow>;
+
+type Table = typeof conditionTable;
+
+export type ConditionType = keyof Table;
+
+/** The conditions of one writer. */
+export type ConditionOf<W extends Writer> = {
+  [T in ConditionType]: Table[T]['writer'] extends W ? T : never;
+}[ConditionType];
+
+export type ReasonOf<T extends ConditionType> = keyof Table[T]['reasons'] & string;
+
+type MessageOf<T extends ConditionType, R extends ReasonOf<T>> = Table[T]['reasons'][R] extends {
+  readonly message: infer M extends string;
+}
+  ? M
+  : never;
+
+/** Nothing, where the sentence needs nothing. */
+type ParamsOf<M extends string> = keyof TemplateParams<M> extends never ? [] : [params: TemplateParams<M>];
+
+/** A condition as its writer states it: without generation and times. */
+export interface Claim<T extends ConditionType = ConditionType> {
+  readonly type: T;
+  readonly status: ConditionValue;
+  /** Why, as one word for programs. */
+  readonly reason: string;
+  /** Why, as a sentence for people. */
+  readonly message: string;
+}
+
+export const conditionTypes = Object.keys(conditionTable).filter(isConditionType);
+
+/** Types of one writer's conditions, in the order of the table. */
+export function conditionsOf<W extends Writer>(writer: W): readonly ConditionOf<W>[] {
+  const isOwn = (type: ConditionType): type is ConditionOf<W> => conditionTable[type].writer === writer;
+  return conditionTypes.filter(isOwn);
+}
+
+/** The reasons of a row, for whoever lists them. */
+export function reasonsOf(type: ConditionType): Readonly<Record<string, Reason>> {
+  return conditionTable[type].reasons;
+}
+
+/** C2: what the table says for this reason. */
+export function claim<T extends ConditionType, R extends ReasonOf<T>>(
+  type: T,
+  reason: R,
+  ...[params]: ParamsOf<MessageOf<T, R>>
+): Claim<T> {
+  const row = reasonsOf(type)[reason];
+  if (row === undefined) throw new TypeError(`condition ${type} has no reason ${reason}`);
+  return { type, status: row.status, reason, message: fill(row.message, params ?? {}) };
+}
+
+/** C2: what an error, or the condition that is the cause, says. */
+export function claimBecause<T extends ConditionType>(
+  type: T,
+  status: ConditionValue,
+  { reason, message }: { readonly reason: string; readonly message: string },
+): Claim<T> {
+  return { type, status, reason, message };
+}
+
+/** C3. A condition that only a later version knows should be True. */
+export function isWell({ type, status, reason }: { readonly type: string; status: ConditionValue; reason: string }) {
+  if (!isConditionType(type)) return status === 'True';
+  return status === conditionTable[type].healthy || reasonsOf(type)[reason]?.isWell === true;
+}
+
+export function isConditionType(type: string): type is ConditionType {
+  return Object.hasOwn(conditionTable, type);
+}
