@@ -1,6 +1,6 @@
 /** What activities need from the process that runs them. */
 import type { Logger } from 'pino';
-import type { Streams } from '../stream/connection.ts';
+import type { JetStreamPort } from '../stream/jetstream-port.ts';
 import type { Kube } from '../kubernetes/kube.ts';
 
 export interface Clock {
@@ -13,7 +13,7 @@ export interface Clock {
 export interface ActivityDependencies {
   readonly kube: Kube;
   /** Throws MR_STREAM_UNAVAILABLE while there is no connection. */
-  readonly streams: () => Streams;
+  readonly streams: () => JetStreamPort;
   readonly clock: Clock;
   readonly log: Logger;
   /** Image of worker pods. */

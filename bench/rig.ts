@@ -5,8 +5,6 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { jetstreamManager } from '@nats-io/jetstream';
-import { connect } from '@nats-io/transport-node';
 import { nodeOptions } from '../activities/kubernetes/render/node-options.ts';
 import { compile } from '../crds/compile.ts';
 import { apiVersion, kind } from '../model/names.ts';
@@ -17,6 +15,7 @@ import { startKafka, type Kafka } from '../local/kafka/kafka.ts';
 import { startNats, type Nats } from '../local/parts/nats.ts';
 import { freePort } from '../local/ports.ts';
 import { startProcess, type RunningProcess } from '../local/process.ts';
+import { connectStreams } from '../stream/connection.ts';
 import { ensurePipelineStreams, ensureSharedStreams } from '../stream/streams.ts';
 import type { BenchCase } from './cases.ts';
 
@@ -120,12 +119,11 @@ function planOf(
 }
 
 async function makeStreams(url: string, plan: Plan): Promise<void> {
-  const connection = await connect({ servers: url });
+  const streams = await connectStreams({ url, name: 'bench' });
   try {
-    const manager = await jetstreamManager(connection);
-    await ensureSharedStreams(manager);
-    await ensurePipelineStreams(manager, plan);
+    await ensureSharedStreams(streams);
+    await ensurePipelineStreams(streams, plan);
   } finally {
-    await connection.drain();
+    await streams.nc.drain();
   }
 }

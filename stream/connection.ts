@@ -5,19 +5,14 @@
 import { connect } from '@nats-io/transport-node';
 import { jetstream, jetstreamManager, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
+import type { JetStreamPort, Link } from './jetstream-port.ts';
+import { natsPort } from './nats-port.ts';
 
-export interface Streams {
+/** The port, and the client under it for who owns the connection. */
+export interface Streams extends JetStreamPort {
   readonly nc: NatsConnection;
   readonly js: JetStreamClient;
   readonly jsm: JetStreamManager;
-  readonly link: Link;
-}
-
-/** Whether nats-server is there, and word of its return. */
-export interface Link {
-  readonly connected: boolean;
-  /** Calls `listener` after each reconnect, until the returned function is called. */
-  onReconnect(listener: () => void): () => void;
 }
 
 export interface ConnectOptions {
@@ -43,13 +38,10 @@ export async function connectStreams(options: ConnectOptions): Promise<Streams> 
     maxPingOut: 2,
   });
   const timeout = options.requestTimeoutMs ?? 3_000;
-  return {
-    nc,
-    js: jetstream(nc, { timeout }),
-    // Not asked whether JetStream is on: a server that is starting would refuse, and every caller retries anyway.
-    jsm: await jetstreamManager(nc, { timeout, checkAPI: false }),
-    link: watchLink(nc),
-  };
+  const js = jetstream(nc, { timeout });
+  // Not asked whether JetStream is on: a server that is starting would refuse, and every caller retries anyway.
+  const jsm = await jetstreamManager(nc, { timeout, checkAPI: false });
+  return Object.assign(natsPort(nc, js, jsm, watchLink(nc)), { nc, js, jsm });
 }
 
 function watchLink(nc: NatsConnection): Link {

@@ -5,12 +5,12 @@
  *     covers, and a range that is covered already is not written.
  * D2  It is stored before the position of the stage passes the record: the caller appends, waits, then commits.
  */
-import type { JetStreamManager } from '@nats-io/jetstream';
 import { deadEdge, edgeStream, frameSubject } from '../model/names.ts';
 import { headersOfDeadLetter, deadLettersOf, type DeadLetter } from './dead-letter.ts';
 import { deadLetterPosition, type DeadLetterPosition } from './dead-letter-position.ts';
 import { FencedSubject, type FencedOptions } from './fenced-subject.ts';
 import { FrameBuilder } from './frame-builder.ts';
+import type { JetStreamPort } from './jetstream-port.ts';
 import type { Position, RecordBatch } from './record-batch.ts';
 
 export interface DeadLetterWriterOptions extends Omit<FencedOptions, 'stream' | 'subject'> {
@@ -94,7 +94,7 @@ export class DeadLetterWriter {
 
 /** Dead letters from a stream sequence on, oldest first, whole frames, until at least `limit` are there. */
 export async function readDeadLetters(
-  jsm: JetStreamManager,
+  streams: JetStreamPort,
   pid: string,
   options: { readonly fromSequence?: number; readonly limit?: number } = {},
 ): Promise<{ readonly letters: readonly DeadLetter[]; readonly nextSequence: number }> {
@@ -102,7 +102,7 @@ export async function readDeadLetters(
   const letters: DeadLetter[] = [];
   let nextSequence = options.fromSequence ?? 1;
   while (letters.length < (options.limit ?? 100)) {
-    const message = await jsm.direct.getMessage(stream, { seq: nextSequence, next_by_subj: `mr.${pid}.${deadEdge}.>` });
+    const message = await streams.directGet(stream, { seq: nextSequence, next_by_subj: `mr.${pid}.${deadEdge}.>` });
     if (message === null) break;
     letters.push(...deadLettersOf(message.data, { stream, sequence: message.seq }));
     nextSequence = message.seq + 1;

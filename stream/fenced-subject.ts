@@ -10,17 +10,15 @@
  *
  * A resent message cannot be stored twice: both copies expect the same sequence, and the first to arrive moves it.
  */
-import type { StoredMsg } from '@nats-io/jetstream';
-import { headers } from '@nats-io/transport-node';
 import { assertNever, mr, problemOf, type MillraceError } from '../model/errors.ts';
 import { backoffMs, fullBackoff, natsBackoff } from './backoff.ts';
 import type { Clock } from './clock.ts';
-import type { Streams } from './connection.ts';
 import { classifyPublishFailure, isConnectionClosed, isStreamNotFound } from './jetstream-errors.ts';
+import type { JetStreamPort, StoredMessage } from './jetstream-port.ts';
 import { uniqueId } from './unique-id.ts';
 
 export interface FencedOptions {
-  readonly streams: Pick<Streams, 'js' | 'jsm' | 'nc'>;
+  readonly streams: JetStreamPort;
   readonly stream: string;
   readonly subject: string;
   readonly clock: Clock;
@@ -95,13 +93,11 @@ export class FencedSubject {
   }
 
   async #publish(data: Uint8Array, id: string, messageId: string | undefined): Promise<Answer> {
-    const own = headers();
-    own.set(idHeader, id);
     try {
-      const ack = await this.#options.streams.js.publish(this.#options.subject, data, {
-        headers: own,
-        expect: { lastSubjectSequence: this.#sequence },
-        ...(messageId === undefined ? {} : { msgID: messageId }),
+      const ack = await this.#options.streams.publish(this.#options.subject, data, {
+        headers: { [idHeader]: id },
+        expectLast: this.#sequence,
+        ...(messageId === undefined ? {} : { messageId }),
       });
       return { kind: ack.duplicate ? 'duplicate' : 'stored', sequence: ack.seq };
     } catch (error) {
@@ -147,7 +143,7 @@ export class FencedSubject {
     return last?.header.get(idHeader) === id ? this.#own(last) : undefined;
   }
 
-  #own(last: StoredMsg): Appended {
+  #own(last: StoredMessage): Appended {
     this.#sequence = last.seq;
     return { outcome: 'stored', sequence: last.seq, clean: false };
   }
@@ -160,7 +156,7 @@ export class FencedSubject {
   async #fullness(): Promise<MillraceError> {
     const { streams, stream } = this.#options;
     try {
-      const { config } = await streams.jsm.streams.info(stream);
+      const { config } = await streams.streamInfo(stream);
       return mr('MR_EDGE_FULL', { edge: stream, bytes: config.max_bytes });
     } catch (error) {
       return unavailable(this.#options, error);
@@ -181,10 +177,10 @@ type Answer =
 /**
  * The last message of the subject, as the stream's leader has it: a direct get may be answered by a replica that lags.
  */
-async function readTail(options: FencedOptions, signal: AbortSignal): Promise<StoredMsg | null> {
+async function readTail(options: FencedOptions, signal: AbortSignal): Promise<StoredMessage | null> {
   for (let attempt = 0; ; attempt++) {
     try {
-      const last = await options.streams.jsm.streams.getMessage(options.stream, { last_by_subj: options.subject });
+      const last = await options.streams.getMessage(options.stream, { last_by_subj: options.subject });
       if (attempt > 0) options.onWaiting?.(undefined);
       return last;
     } catch (error) {
@@ -199,9 +195,5 @@ async function readTail(options: FencedOptions, signal: AbortSignal): Promise<St
 }
 
 function unavailable(options: FencedOptions, error: unknown): MillraceError {
-  return mr(
-    'MR_STREAM_UNAVAILABLE',
-    { server: options.streams.nc.getServer(), problem: problemOf(error) },
-    { cause: error },
-  );
+  return mr('MR_STREAM_UNAVAILABLE', { server: options.streams.server, problem: problemOf(error) }, { cause: error });
 }

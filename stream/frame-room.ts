@@ -1,5 +1,5 @@
 /** How large things may be, so that what carries them stays under the server's `max_payload`. */
-import type { NatsConnection } from '@nats-io/transport-node';
+import type { JetStreamPort } from './jetstream-port.ts';
 
 export interface FrameRoom {
   /** A record above this is for the dead letters. */
@@ -12,7 +12,7 @@ const defaultMaxPayload = 2 ** 20;
 const tablesAndHeaders = 64 * 1024;
 const reasons = 32 * 1024;
 
-export function frameRoom(nc: NatsConnection): FrameRoom {
-  const maxPayload = nc.info?.max_payload ?? defaultMaxPayload;
+export function frameRoom(streams: JetStreamPort): FrameRoom {
+  const maxPayload = streams.maxPayload ?? defaultMaxPayload;
   return { recordBytes: maxPayload - tablesAndHeaders, deadLetterBytes: maxPayload - tablesAndHeaders + reasons };
 }

@@ -5,12 +5,12 @@ import { MillraceError } from '../model/errors.ts';
 import { writerName } from '../model/names.ts';
 import type { IngestorStage, Plan } from '../model/plan.ts';
 import type { Clock } from './clock.ts';
-import type { Streams } from './connection.ts';
 import { DeadLetterWriter } from './dead-letters.ts';
 import { EdgeWriter } from './edge-writer.ts';
 import { IngestLoop } from './ingest-loop.ts';
 import { IngestOutlet } from './ingest-outlet.ts';
 import { frameRoom } from './frame-room.ts';
+import type { JetStreamPort } from './jetstream-port.ts';
 import { asSourceError } from './outside-errors.ts';
 import type { Position } from './record-batch.ts';
 import type { SlotEnd, SlotObserver, SlotSignals } from './slot-observer.ts';
@@ -19,7 +19,7 @@ import { readersOf, Sweeper } from './sweep.ts';
 import { untilOpen } from './until-open.ts';
 
 export interface IngestSlotOptions {
-  readonly streams: Streams;
+  readonly streams: JetStreamPort;
   readonly plan: Plan;
   readonly stage: IngestorStage;
   readonly slot: number;
@@ -49,7 +49,7 @@ async function work(options: IngestSlotOptions): Promise<SlotEnd> {
   const shards = plan.edges.find((edge) => edge.name === stage.writes)?.shards ?? 1;
   const writer = writerName(stage.source, slot);
   const shard = slot % shards;
-  const room = frameRoom(streams.nc);
+  const room = frameRoom(streams);
   const base = { streams, pid, clock, random };
   let outlet: IngestOutlet | undefined;
 
@@ -73,7 +73,7 @@ async function work(options: IngestSlotOptions): Promise<SlotEnd> {
     signals.stop,
   );
   const target = { pid, stream: edge.stream, subject: edge.subject, shard, readers: readersOf(plan, stage.writes) };
-  const sweeper = new Sweeper(streams.jsm, target, clock, options.onSweepFailure);
+  const sweeper = new Sweeper(streams, target, clock, options.onSweepFailure);
   if (edge.sequence > 0) sweeper.wrote(edge.sequence);
   if (edge.openedAt !== undefined) observer.position(edge.openedAt);
   const reader = await untilOpen(

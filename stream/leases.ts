@@ -11,14 +11,11 @@
  * A lease is one message per subject with a message TTL; taking and renewing expect the last sequence of the subject.
  * An expired one leaves a marker, whose sequence the next owner expects. (The KV client's update loses the TTL.)
  */
-import { JsHeaders, type StoredMsg } from '@nats-io/jetstream';
-import type { Subscription } from '@nats-io/transport-node';
 import { z } from 'zod';
 import { leaseStream, leaseSubject } from '../model/names.ts';
 import type { Clock } from './clock.ts';
-import type { Streams } from './connection.ts';
 import { classifyPublishFailure } from './jetstream-errors.ts';
-import { readLastOfEach } from './last-messages.ts';
+import type { JetStreamPort, StoredMessage } from './jetstream-port.ts';
 import { planLeases } from './lease-plan.ts';
 import { ensureSharedStreams } from './streams.ts';
 
@@ -29,7 +26,7 @@ export type LossReason =
   | 'rebalance';
 
 export interface LeasesOptions {
-  readonly streams: Pick<Streams, 'nc' | 'js' | 'jsm'>;
+  readonly streams: JetStreamPort;
   readonly pid: string;
   readonly stage: string;
   readonly pod: string;
@@ -57,6 +54,8 @@ type Holder = z.infer<typeof holderSchema>;
 const podsToken = 'pods';
 /** Told by nats-server on the message that an expired lease leaves behind. */
 const markerReason = 'Nats-Marker-Reason';
+/** On a message that took the place of those before it: a purge that left a marker. */
+const rollup = 'Nats-Rollup';
 
 export class Leases {
   readonly #options: LeasesOptions;
@@ -66,7 +65,7 @@ export class Leases {
   readonly #stop = new AbortController();
   readonly #prefix: string;
   #nudge = new AbortController();
-  #subscription: Subscription | undefined;
+  #unsubscribe: () => void = () => undefined;
   #turnedAt: number;
   #loops: Promise<void>[] = [];
 
@@ -88,10 +87,8 @@ export class Leases {
   }
 
   start(): void {
-    this.#subscription = this.#options.streams.nc.subscribe(`${this.#prefix}>`, {
-      callback: (_error, message) => {
-        if (isFree(message.data)) this.#nudge.abort();
-      },
+    this.#unsubscribe = this.#options.streams.subscribe(`${this.#prefix}>`, ({ data }) => {
+      if (isFree(data)) this.#nudge.abort();
     });
     this.#loops = [this.#renewLoop(), this.#expiryLoop()];
   }
@@ -108,7 +105,7 @@ export class Leases {
   async stop(): Promise<void> {
     this.#stop.abort();
     this.#nudge.abort();
-    this.#subscription?.unsubscribe();
+    this.#unsubscribe();
     await Promise.all(this.#loops);
     await Promise.all(this.held.map((slot) => this.release(slot)));
     await this.#publish(this.#presenceSubject(), undefined, true).catch(this.#options.onFailure);
@@ -123,7 +120,7 @@ export class Leases {
       } catch (error) {
         this.#options.onFailure(error);
         // The stream is in memory: a restarted nats-server has lost it.
-        await ensureSharedStreams(this.#options.streams.jsm).catch(this.#options.onFailure);
+        await ensureSharedStreams(this.#options.streams).catch(this.#options.onFailure);
       }
       await this.#rest(this.#renewMs);
     }
@@ -147,7 +144,7 @@ export class Leases {
     this.#expire();
     await this.#publish(this.#presenceSubject(), undefined, false);
     await Promise.all([...this.#held].map(([slot, held]) => this.#renew(slot, held)));
-    const lasts = await readLastOfEach(this.#options.streams.jsm, leaseStream, `${this.#prefix}>`);
+    const lasts = await this.#options.streams.lastOfEach(leaseStream, `${this.#prefix}>`);
     await this.#move(new Map(lasts.map((last) => [last.subject, last])));
   }
 
@@ -164,7 +161,7 @@ export class Leases {
 
   /** The sequence is another one: by an earlier renewal whose answer was lost, a restarted server, or another owner. */
   async #reclaim(slot: number, held: Held): Promise<void> {
-    const [last] = await readLastOfEach(this.#options.streams.jsm, leaseStream, this.#subject(slot));
+    const [last] = await this.#options.streams.lastOfEach(leaseStream, this.#subject(slot));
     const holder = last === undefined ? undefined : holderOf(last);
     if (holder !== undefined && holder.run !== this.#options.run) {
       this.#lose(slot, 'expired');
@@ -180,7 +177,7 @@ export class Leases {
     }
   }
 
-  async #move(lasts: ReadonlyMap<string, StoredMsg>): Promise<void> {
+  async #move(lasts: ReadonlyMap<string, StoredMessage>): Promise<void> {
     const pods = new Set<string>();
     const holders = new Map<number, string>();
     for (const [subject, last] of lasts) {
@@ -236,10 +233,10 @@ export class Leases {
   async #publish(subject: string, expected: number | undefined, free: boolean): Promise<number> {
     const { pod, run, streams } = this.#options;
     const holder: Holder = { pod, run, ...(free ? { free } : {}) };
-    const ack = await streams.js.publish(subject, JSON.stringify(holder), {
-      ttl: `${Math.max(1, Math.ceil(this.#ttlMs / 1_000))}s`,
-      timeout: this.#ttlMs / 3,
-      ...(expected === undefined ? {} : { expect: { lastSubjectSequence: expected } }),
+    const ack = await streams.publish(subject, JSON.stringify(holder), {
+      ttlSeconds: Math.max(1, Math.ceil(this.#ttlMs / 1_000)),
+      timeoutMs: this.#ttlMs / 3,
+      ...(expected === undefined ? {} : { expectLast: expected }),
     });
     return ack.seq;
   }
@@ -253,8 +250,8 @@ export class Leases {
   }
 }
 
-function holderOf(message: StoredMsg): Holder | undefined {
-  if (message.header.has(markerReason) || message.header.has(JsHeaders.RollupHdr)) return undefined;
+function holderOf(message: StoredMessage): Holder | undefined {
+  if (message.header.has(markerReason) || message.header.has(rollup)) return undefined;
   const holder = holderSchema.safeParse(JSON.parse(Buffer.from(message.data).toString('utf8')));
   return holder.success && holder.data.free !== true ? holder.data : undefined;
 }

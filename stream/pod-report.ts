@@ -3,10 +3,9 @@
  * controller folds into conditions; an empty message is a farewell. Not on the record path: a report that cannot be sent is dropped, the next one says
  * more.
  */
-import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
 import { z } from 'zod';
 import { reportStream, reportSubject } from '../model/names.ts';
-import { readLastOfEach } from './last-messages.ts';
+import type { JetStreamPort } from './jetstream-port.ts';
 import { ensureSharedStreams } from './streams.ts';
 
 const count = z.number().int().nonnegative();
@@ -43,37 +42,34 @@ export const podReportSchema = z.object({
 export type PodReport = z.infer<typeof podReportSchema>;
 
 /** The last report of every pod of a pipeline that spoke within the last minute. Reports of another version are left out. */
-export async function readPodReports(jsm: JetStreamManager, pid: string): Promise<PodReport[]> {
-  const messages = await readLastOfEach(jsm, reportStream, reportSubject(pid, '*', '*'));
+export async function readPodReports(streams: JetStreamPort, pid: string): Promise<PodReport[]> {
+  const messages = await streams.lastOfEach(reportStream, reportSubject(pid, '*', '*'));
   return messages.flatMap((message) => {
     if (isFarewell(message.data)) return [];
-    const report = podReportSchema.safeParse(message.json());
+    const report = podReportSchema.safeParse(JSON.parse(Buffer.from(message.data).toString('utf8')));
     return report.success ? [report.data] : [];
   });
 }
 
 /** Publishes one report; makes the stream when nats-server has lost it. */
-export async function publishPodReport(
-  streams: { js: JetStreamClient; jsm: JetStreamManager },
-  report: PodReport,
-): Promise<void> {
+export async function publishPodReport(streams: JetStreamPort, report: PodReport): Promise<void> {
   const subject = reportSubject(report.pid, report.stage, report.pod);
   const text = JSON.stringify(report);
   try {
-    await streams.js.publish(subject, text);
+    await streams.publish(subject, text);
   } catch {
     // Most likely the stream went with the memory of a restarted server. Whatever else it is, the second try tells.
-    await ensureSharedStreams(streams.jsm);
-    await streams.js.publish(subject, text);
+    await ensureSharedStreams(streams);
+    await streams.publish(subject, text);
   }
 }
 
 /** The last word of a pod that ends in order: its report counts no longer. A pod that is killed falls silent instead. */
 export async function withdrawPodReport(
-  { js }: { readonly js: JetStreamClient },
+  streams: JetStreamPort,
   { pid, stage, pod }: Pick<PodReport, 'pid' | 'stage' | 'pod'>,
 ): Promise<void> {
-  await js.publish(reportSubject(pid, stage, pod), new Uint8Array());
+  await streams.publish(reportSubject(pid, stage, pod), new Uint8Array());
 }
 
 /** An empty message in a report's place. */

@@ -4,9 +4,8 @@
  * It says `lost` once it cannot vouch that the next frame is the next: the consumer's count has a gap, heartbeats stay
  * away, the server says something it does not know, or the connection was made anew. It is then of no more use.
  */
-import { createInbox, nanos, type Msg, type NatsConnection, type Subscription } from '@nats-io/transport-node';
 import type { Clock } from './clock.ts';
-import type { Streams } from './connection.ts';
+import type { Delivered, JetStreamPort, PullChannel } from './jetstream-port.ts';
 
 export interface StoredFrame {
   readonly sequence: number;
@@ -30,12 +29,9 @@ export interface PullEvents {
 }
 
 export class ShardPull {
-  readonly #nc: NatsConnection;
   readonly #clock: Clock;
-  readonly #pullSubject: string;
   readonly #events: PullEvents;
-  readonly #inbox = createInbox();
-  readonly #subscription: Subscription;
+  readonly #channel: PullChannel;
   readonly #unwatch: () => void;
   #delivered = 0;
   #messagesLeft = 0;
@@ -47,24 +43,18 @@ export class ShardPull {
   #closed = false;
   isPulling = false;
 
-  constructor(
-    { nc, link }: Pick<Streams, 'nc' | 'link'>,
-    clock: Clock,
-    stream: string,
-    consumer: string,
-    events: PullEvents,
-  ) {
-    this.#nc = nc;
+  constructor(streams: JetStreamPort, clock: Clock, stream: string, consumer: string, events: PullEvents) {
     this.#clock = clock;
     this.#heard = clock.monotonic();
-    this.#pullSubject = `$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`;
     this.#events = events;
-    this.#subscription = nc.subscribe(this.#inbox, {
-      callback: (error, message) => (error === null ? this.#receive(message) : this.#lose()),
+    this.#channel = streams.openPull(stream, consumer, {
+      delivered: (message) => this.#receiveFrame(message),
+      status: (code, description) => this.#receiveStatus(code, description),
+      failed: () => this.#lose(),
     });
     this.#watch();
     // A consumer in memory does not outlive its server, and what was under way is gone: begin again at once.
-    this.#unwatch = link.onReconnect(() => this.#lose());
+    this.#unwatch = streams.link.onReconnect(() => this.#lose());
   }
 
   pull(maxBytes: number): void {
@@ -74,14 +64,13 @@ export class ShardPull {
     // A frame larger than the window is asked for alone and without a bound, else it would never come.
     this.#bytesLeft = this.#alone ? Infinity : Math.floor(maxBytes);
     this.#heard = this.#clock.monotonic();
-    const request = {
-      batch: this.#messagesLeft,
-      ...(this.#alone ? {} : { max_bytes: this.#bytesLeft }),
-      expires: nanos(expiresMs),
-      idle_heartbeat: nanos(heartbeatMs),
-    };
+    this.#channel.request({
+      messages: this.#messagesLeft,
+      ...(this.#alone ? {} : { maxBytes: this.#bytesLeft }),
+      expiresMs,
+      heartbeatMs,
+    });
     this.#alone = false;
-    this.#nc.publish(this.#pullSubject, JSON.stringify(request), { reply: this.#inbox });
   }
 
   close(): void {
@@ -89,38 +78,28 @@ export class ShardPull {
     this.#closed = true;
     this.#cancelWatchdog();
     this.#unwatch();
-    if (!this.#nc.isClosed()) this.#subscription.unsubscribe();
+    this.#channel.close();
   }
 
-  #receive(message: Msg): void {
+  #receiveFrame({ sequence, subject, data, delivered, pending, bytes }: Delivered): void {
     if (this.#closed) return;
     this.#heard = this.#clock.monotonic();
-    const code = message.headers?.code ?? 0;
-    if (code > 0) this.#receiveStatus(code, message.headers?.description ?? '');
-    else this.#receiveFrame(message);
-  }
-
-  #receiveFrame(message: Msg): void {
-    const info = deliveryOf(message.reply ?? '');
-    if (info.delivered !== this.#delivered + 1) {
+    if (delivered !== this.#delivered + 1) {
       this.#lose();
       return;
     }
-    this.#delivered = info.delivered;
+    this.#delivered = delivered;
     this.#messagesOfPull++;
     this.#messagesLeft--;
     // What the server counts, less the headers: short by so little that only an exact fit would wait for the watchdog.
-    this.#bytesLeft -= message.data.length + message.subject.length + (message.reply?.length ?? 0);
-    this.#events.frame({
-      sequence: info.sequence,
-      subject: message.subject,
-      data: message.data,
-      pending: info.pending,
-    });
+    this.#bytesLeft -= bytes;
+    this.#events.frame({ sequence, subject, data, pending });
     if (this.#messagesLeft <= 0 || this.#bytesLeft <= 0) this.#end();
   }
 
   #receiveStatus(code: number, description: string): void {
+    if (this.#closed) return;
+    this.#heard = this.#clock.monotonic();
     const text = description.toLowerCase();
     if (code === 100) return;
     if (code === 409 && text.includes('exceeds maxbytes')) {
@@ -150,15 +129,4 @@ export class ShardPull {
     if (this.#closed) return;
     this.#events.lost(this);
   }
-}
-
-/** `$JS.ACK.<stream>.<consumer>.<tries>.<sequence>.<delivered>.<time>.<pending>`, or with domain and account before, and a token after. */
-function deliveryOf(reply: string): { sequence: number; delivered: number; pending: number } {
-  const tokens = reply.split('.');
-  const first = tokens.length === 9 ? 4 : 6;
-  return {
-    sequence: Number(tokens[first + 1]),
-    delivered: Number(tokens[first + 2]),
-    pending: Number(tokens[first + 4]),
-  };
 }

@@ -10,17 +10,17 @@
  * Own pull requests instead of the client's `consume`: that one cannot be bounded in bytes and messages together and
  * refills on arrival, not on use.
  */
-import { AckPolicy, DeliverPolicy, type JetStreamManager } from '@nats-io/jetstream';
+import { AckPolicy, DeliverPolicy } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
 import { mr, problemOf, type MillraceError } from '../model/errors.ts';
 import { backoffMs, natsBackoff } from './backoff.ts';
 import type { Clock } from './clock.ts';
-import type { Streams } from './connection.ts';
 import { isConnectionClosed, isStreamNotFound } from './jetstream-errors.ts';
+import type { JetStreamPort } from './jetstream-port.ts';
 import { ShardPull, type StoredFrame } from './shard-pull.ts';
 
 export interface ShardReaderOptions {
-  readonly streams: Pick<Streams, 'nc' | 'jsm' | 'link'>;
+  readonly streams: JetStreamPort;
   readonly stream: string;
   /** What the shard's slot sees: `mr.<pid>.<edge>.<shard>.>`. */
   readonly subjects: string;
@@ -118,7 +118,7 @@ export class ShardReader {
     for (let attempt = 0; ; attempt++) {
       this.#stop.signal.throwIfAborted();
       try {
-        const name = await createConsumer(streams.jsm, this.#options, this.#next);
+        const name = await createConsumer(this.#options, this.#next);
         if (attempt > 0) onWaiting?.(undefined);
         this.#connection = new ShardPull(streams, clock, stream, name, {
           frame: (frame) => this.#push(frame),
@@ -132,11 +132,7 @@ export class ShardReader {
         onWaiting?.(
           isStreamNotFound(error)
             ? mr('MR_STREAM_MISSING', { stream }, { cause: error })
-            : mr(
-                'MR_STREAM_UNAVAILABLE',
-                { server: streams.nc.getServer(), problem: problemOf(error) },
-                { cause: error },
-              ),
+            : mr('MR_STREAM_UNAVAILABLE', { server: streams.server, problem: problemOf(error) }, { cause: error }),
         );
         await clock.sleep(backoffMs(natsBackoff, attempt, random), this.#stop.signal);
       }
@@ -167,12 +163,8 @@ export class ShardReader {
   }
 }
 
-async function createConsumer(
-  jsm: JetStreamManager,
-  options: ShardReaderOptions,
-  firstSequence: number,
-): Promise<string> {
-  const info = await jsm.consumers.add(options.stream, {
+async function createConsumer(options: ShardReaderOptions, firstSequence: number): Promise<string> {
+  const { name } = await options.streams.addConsumer(options.stream, {
     filter_subject: options.subjects,
     deliver_policy: DeliverPolicy.StartSequence,
     opt_start_seq: firstSequence,
@@ -181,5 +173,5 @@ async function createConsumer(
     mem_storage: true,
     num_replicas: 1,
   });
-  return info.name;
+  return name;
 }

@@ -10,9 +10,9 @@ import type { Plan, SinkStage } from '../model/plan.ts';
 import { backoffMs, natsBackoff } from './backoff.ts';
 import type { Clock } from './clock.ts';
 import { CommitLog } from './commit-log.ts';
-import type { Streams } from './connection.ts';
 import { DeadLetterWriter } from './dead-letters.ts';
 import { frameRoom } from './frame-room.ts';
+import type { JetStreamPort } from './jetstream-port.ts';
 import { asSinkError } from './outside-errors.ts';
 import { ShardReader } from './shard-reader.ts';
 import { SinkLoop } from './sink-loop.ts';
@@ -21,7 +21,7 @@ import type { SlotEnd, SlotObserver, SlotSignals } from './slot-observer.ts';
 import { untilOpen } from './until-open.ts';
 
 export interface SinkSlotOptions<Rows extends RowBufferPort> {
-  readonly streams: Streams;
+  readonly streams: JetStreamPort;
   readonly plan: Plan;
   readonly stage: SinkStage;
   readonly slot: number;
@@ -57,7 +57,7 @@ async function work<Rows extends RowBufferPort>(options: SinkSlotOptions<Rows>):
     {
       ...base,
       writer: writerName(stage.name, slot),
-      maxFrameBytes: frameRoom(streams.nc).deadLetterBytes,
+      maxFrameBytes: frameRoom(streams).deadLetterBytes,
       onWaiting: (reason) => observer.waiting('deadLetters', reason),
     },
     signals.stop,
@@ -108,17 +108,13 @@ async function work<Rows extends RowBufferPort>(options: SinkSlotOptions<Rows>):
 async function epochOf<Rows extends RowBufferPort>(stream: string, options: SinkSlotOptions<Rows>): Promise<string> {
   for (let attempt = 0; ; attempt++) {
     try {
-      const { created } = await options.streams.jsm.streams.info(stream);
+      const { created } = await options.streams.streamInfo(stream);
       options.observer.waiting('stream', undefined);
       return Date.parse(created).toString(36);
     } catch (error) {
       options.observer.waiting(
         'stream',
-        mr(
-          'MR_STREAM_UNAVAILABLE',
-          { server: options.streams.nc.getServer(), problem: problemOf(error) },
-          { cause: error },
-        ),
+        mr('MR_STREAM_UNAVAILABLE', { server: options.streams.server, problem: problemOf(error) }, { cause: error }),
       );
       await options.clock.sleep(backoffMs(natsBackoff, attempt, options.random), options.signals.stop);
     }
@@ -132,7 +128,7 @@ async function fetchFrame<Rows extends RowBufferPort>(
   options: SinkSlotOptions<Rows>,
 ): Promise<Uint8Array> {
   for (let attempt = 0; ; attempt++) {
-    const found = await options.streams.jsm.streams.getMessage(stream, { seq: sequence }).catch((error: unknown) => {
+    const found = await options.streams.getMessage(stream, { seq: sequence }).catch((error: unknown) => {
       options.observer.waiting('stream', unavailable(error, options));
       return undefined;
     });
@@ -147,5 +143,5 @@ async function fetchFrame<Rows extends RowBufferPort>(
 }
 
 function unavailable<Rows extends RowBufferPort>(error: unknown, { streams }: SinkSlotOptions<Rows>): MillraceError {
-  return mr('MR_STREAM_UNAVAILABLE', { server: streams.nc.getServer(), problem: problemOf(error) }, { cause: error });
+  return mr('MR_STREAM_UNAVAILABLE', { server: streams.server, problem: problemOf(error) }, { cause: error });
 }

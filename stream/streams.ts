@@ -12,10 +12,6 @@ import {
   JetStreamApiError,
   RetentionPolicy,
   StorageType,
-  type JetStreamClient,
-  type JetStreamManager,
-  type StoredMsg,
-  type StreamConfig,
 } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
 import {
@@ -30,7 +26,7 @@ import {
 import type { Plan } from '../model/plan.ts';
 import { committedPosition } from './commit-entry.ts';
 import { totalOf } from './dead-letter-position.ts';
-import { readLastOfEach } from './last-messages.ts';
+import type { JetStreamPort, StreamSettings } from './jetstream-port.ts';
 
 export interface StreamOptions {
   /** Copies of each stream. Default 1; 3 in production. */
@@ -50,8 +46,6 @@ const reportMaxAgeMs = 60_000;
 const leaseMarkerMs = 60_000;
 const apiCodes = { streamNotFound: 10059, nameInUse: 10058, consumerNotFound: 10014 } as const;
 
-type Wanted = Partial<StreamConfig> & { name: string; subjects: string[] };
-
 const durable = {
   storage: StorageType.File,
   retention: RetentionPolicy.Limits,
@@ -61,8 +55,8 @@ const durable = {
 } as const;
 
 /** Leases and reports. Made by provisioning, and again by a pod that finds them gone (nats-server restarted). */
-export async function ensureSharedStreams(jsm: JetStreamManager): Promise<void> {
-  await ensure(jsm, {
+export async function ensureSharedStreams(streams: JetStreamPort): Promise<void> {
+  await ensure(streams, {
     name: leaseStream,
     subjects: ['mr-lease.>'],
     storage: StorageType.Memory,
@@ -71,7 +65,7 @@ export async function ensureSharedStreams(jsm: JetStreamManager): Promise<void> 
     subject_delete_marker_ttl: nanos(leaseMarkerMs),
     allow_direct: true,
   });
-  await ensure(jsm, {
+  await ensure(streams, {
     name: reportStream,
     subjects: ['mr-report.>'],
     storage: StorageType.Memory,
@@ -83,15 +77,15 @@ export async function ensureSharedStreams(jsm: JetStreamManager): Promise<void> 
 
 /** Edges, commits and dead letters of one pipeline. */
 export async function ensurePipelineStreams(
-  jsm: JetStreamManager,
+  streams: JetStreamPort,
   plan: Plan,
   options: StreamOptions = {},
 ): Promise<void> {
-  for (const wanted of pipelineStreams(plan, options)) await ensure(jsm, wanted);
+  for (const wanted of pipelineStreams(plan, options)) await ensure(streams, wanted);
 }
 
 /** What {@link ensurePipelineStreams} makes. Pure. */
-export function pipelineStreams(plan: Plan, options: StreamOptions = {}): Wanted[] {
+export function pipelineStreams(plan: Plan, options: StreamOptions = {}): StreamSettings[] {
   const { pid } = plan.pipeline;
   const num_replicas = options.replicas ?? 1;
   const subjects = (edge: string) => [`mr.${pid}.${edge}.>`];
@@ -123,16 +117,16 @@ export function pipelineStreams(plan: Plan, options: StreamOptions = {}): Wanted
   ];
 }
 
-export async function pipelineStreamsExist(jsm: JetStreamManager, plan: Plan): Promise<boolean> {
-  const names = new Set(await streamNames(jsm, plan.pipeline.pid));
+export async function pipelineStreamsExist(streams: JetStreamPort, plan: Plan): Promise<boolean> {
+  const names = new Set(await streams.streamNames(`mr.${plan.pipeline.pid}.>`));
   return pipelineStreams(plan).every((stream) => names.has(stream.name));
 }
 
 /** Deletes every stream of a pipeline, also those that a newer plan no longer names. */
-export async function deletePipelineStreams(jsm: JetStreamManager, pipeline: Plan | string): Promise<void> {
+export async function deletePipelineStreams(streams: JetStreamPort, pipeline: Plan | string): Promise<void> {
   const pid = typeof pipeline === 'string' ? pipeline : pipeline.pipeline.pid;
-  for (const name of await streamNames(jsm, pid)) {
-    await unless(apiCodes.streamNotFound, jsm.streams.delete(name));
+  for (const name of await streams.streamNames(`mr.${pid}.>`)) {
+    await unless(apiCodes.streamNotFound, streams.deleteStream(name));
   }
 }
 
@@ -140,13 +134,13 @@ export async function deletePipelineStreams(jsm: JetStreamManager, pipeline: Pla
  * Whether every reading stage has committed all that its edge holds. It looks at positions only, so it holds with no
  * pod running. Meaningful once nothing writes.
  */
-export async function isDrained(jsm: JetStreamManager, plan: Plan): Promise<{ drained: boolean; behind: Backlog[] }> {
+export async function isDrained(streams: JetStreamPort, plan: Plan): Promise<{ drained: boolean; behind: Backlog[] }> {
   const behind: Backlog[] = [];
   for (const stage of plan.stages) {
     if (stage.kind !== 'sink') continue;
     for (let slot = 0; slot < stage.slots; slot++) {
-      const committed = await committedOf(jsm, plan.pipeline.pid, stage.name, slot);
-      const frames = await framesAfter(jsm, plan.pipeline.pid, stage.reads, slot, committed);
+      const committed = await committedOf(streams, plan.pipeline.pid, stage.name, slot);
+      const frames = await framesAfter(streams, plan.pipeline.pid, stage.reads, slot, committed);
       if (frames > 0) behind.push({ stage: stage.name, slot, frames });
     }
   }
@@ -154,36 +148,35 @@ export async function isDrained(jsm: JetStreamManager, plan: Plan): Promise<{ dr
 }
 
 /** The stream sequence up to which a slot has committed its shard; 0 before its first commit. */
-export async function committedOf(jsm: JetStreamManager, pid: string, stage: string, slot: number): Promise<number> {
+export async function committedOf(streams: JetStreamPort, pid: string, stage: string, slot: number): Promise<number> {
   const stream = edgeStream(pid, commitsEdge);
-  const last = await jsm.direct.getMessage(stream, { last_by_subj: commitSubject(pid, stage, slot) });
+  const last = await streams.directGet(stream, { last_by_subj: commitSubject(pid, stage, slot) });
   return last === null ? 0 : committedPosition(last.data, { stream, sequence: last.seq });
 }
 
 /** Records in the dead letters of a pipeline: the sum of what each writer has counted. */
-export async function countDeadLetters(js: JetStreamClient, pid: string): Promise<number> {
+export async function countDeadLetters(streams: JetStreamPort, pid: string): Promise<number> {
   const stream = edgeStream(pid, deadEdge);
-  const jsm = await js.jetstreamManager(false);
-  const lasts = await readLastOfEach(jsm, stream, `mr.${pid}.${deadEdge}.>`);
-  return lasts.reduce((sum: number, last: StoredMsg) => sum + totalOf(last.data, { stream, sequence: last.seq }), 0);
+  const lasts = await streams.lastOfEach(stream, `mr.${pid}.${deadEdge}.>`);
+  return lasts.reduce((sum, last) => sum + totalOf(last.data, { stream, sequence: last.seq }), 0);
 }
 
 /** Drops what the shared streams hold of a pipeline. */
-export async function forgetLeasesAndReports(jsm: JetStreamManager, pid: string): Promise<void> {
-  await unless(apiCodes.streamNotFound, jsm.streams.purge(leaseStream, { filter: `mr-lease.${pid}.>` }));
-  await unless(apiCodes.streamNotFound, jsm.streams.purge(reportStream, { filter: `mr-report.${pid}.>` }));
+export async function forgetLeasesAndReports(streams: JetStreamPort, pid: string): Promise<void> {
+  await unless(apiCodes.streamNotFound, streams.purgeStream(leaseStream, { filter: `mr-lease.${pid}.>` }));
+  await unless(apiCodes.streamNotFound, streams.purgeStream(reportStream, { filter: `mr-report.${pid}.>` }));
 }
 
 /** How many frames of a shard come after `sequence`. Asked of a short-lived consumer: the one exact count there is. */
 async function framesAfter(
-  jsm: JetStreamManager,
+  streams: JetStreamPort,
   pid: string,
   edge: string,
   shard: number,
   sequence: number,
 ): Promise<number> {
   const stream = edgeStream(pid, edge);
-  const consumer = await jsm.consumers.add(stream, {
+  const consumer = await streams.addConsumer(stream, {
     filter_subject: shardSubjects(pid, edge, shard),
     deliver_policy: DeliverPolicy.StartSequence,
     opt_start_seq: sequence + 1,
@@ -192,22 +185,16 @@ async function framesAfter(
     mem_storage: true,
     num_replicas: 1,
   });
-  await unless(apiCodes.consumerNotFound, jsm.consumers.delete(stream, consumer.name));
-  return consumer.num_pending;
+  await unless(apiCodes.consumerNotFound, streams.deleteConsumer(stream, consumer.name));
+  return consumer.pending;
 }
 
-async function streamNames(jsm: JetStreamManager, pid: string): Promise<string[]> {
-  const names: string[] = [];
-  for await (const name of jsm.streams.names(`mr.${pid}.>`)) names.push(name);
-  return names;
-}
-
-async function ensure(jsm: JetStreamManager, wanted: Wanted): Promise<void> {
+async function ensure(streams: JetStreamPort, wanted: StreamSettings): Promise<void> {
   try {
-    await jsm.streams.add(wanted);
+    await streams.addStream(wanted);
   } catch (error) {
     if (!isApiError(error, apiCodes.nameInUse)) throw error;
-    await jsm.streams.update(wanted.name, wanted);
+    await streams.updateStream(wanted);
   }
 }
 

@@ -7,12 +7,11 @@
  *
  * Positions may be read from a replica that lags: it then removes less.
  */
-import type { JetStreamManager } from '@nats-io/jetstream';
 import { commitsEdge, commitSubject, edgeStream } from '../model/names.ts';
 import type { Plan } from '../model/plan.ts';
 import type { Clock } from './clock.ts';
 import { committedPosition } from './commit-entry.ts';
-import { readLastOfEach } from './last-messages.ts';
+import type { JetStreamPort } from './jetstream-port.ts';
 
 /** The stages that read an edge: what a sweep must wait for. */
 export function readersOf(plan: Plan, edge: string): string[] {
@@ -30,9 +29,9 @@ export interface SweepTarget {
 }
 
 /** The sequence up to which every reader has committed the shard; 0 when one has not begun. */
-export async function sweepableUpTo(jsm: JetStreamManager, target: SweepTarget): Promise<number> {
+export async function sweepableUpTo(streams: JetStreamPort, target: SweepTarget): Promise<number> {
   const stream = edgeStream(target.pid, commitsEdge);
-  const lasts = await readLastOfEach(jsm, stream, commitSubject(target.pid, '*', target.shard));
+  const lasts = await streams.lastOfEach(stream, commitSubject(target.pid, '*', target.shard));
   const committed = new Map(
     lasts.map((last) => [last.subject, committedPosition(last.data, { stream, sequence: last.seq })]),
   );
@@ -41,10 +40,10 @@ export async function sweepableUpTo(jsm: JetStreamManager, target: SweepTarget):
 }
 
 /** Returns the sequence up to which the subject is now empty. `lastSequence`: of the writer's last frame, which stays. */
-export async function sweep(jsm: JetStreamManager, target: SweepTarget, lastSequence: number): Promise<number> {
-  const upTo = Math.min(await sweepableUpTo(jsm, target), lastSequence - 1);
+export async function sweep(streams: JetStreamPort, target: SweepTarget, lastSequence: number): Promise<number> {
+  const upTo = Math.min(await sweepableUpTo(streams, target), lastSequence - 1);
   // `seq` names the first message to stay.
-  if (upTo > 0) await jsm.streams.purge(target.stream, { filter: target.subject, seq: upTo + 1 });
+  if (upTo > 0) await streams.purgeStream(target.stream, { filter: target.subject, seq: upTo + 1 });
   return Math.max(0, upTo);
 }
 
@@ -54,7 +53,7 @@ export async function sweep(jsm: JetStreamManager, target: SweepTarget, lastSequ
  * left to sweep costs nothing.
  */
 export class Sweeper {
-  readonly #jsm: JetStreamManager;
+  readonly #streams: JetStreamPort;
   readonly #target: SweepTarget;
   readonly #clock: Clock;
   readonly #everyMs: number;
@@ -65,13 +64,13 @@ export class Sweeper {
   #closed = false;
 
   constructor(
-    jsm: JetStreamManager,
+    streams: JetStreamPort,
     target: SweepTarget,
     clock: Clock,
     onFailure: (error: unknown) => void,
     everyMs = 2_000,
   ) {
-    this.#jsm = jsm;
+    this.#streams = streams;
     this.#target = target;
     this.#clock = clock;
     this.#onFailure = onFailure;
@@ -104,7 +103,7 @@ export class Sweeper {
     const lastSequence = this.#lastSequence;
     try {
       if (
-        (await sweep(this.#jsm, this.#target, lastSequence)) >= lastSequence - 1 &&
+        (await sweep(this.#streams, this.#target, lastSequence)) >= lastSequence - 1 &&
         this.#lastSequence === lastSequence
       )
         return;

@@ -25,9 +25,9 @@ export function streamActivities(deps: ActivityDependencies): StreamActivities {
   return {
     ensureStreams: asStep(deps, async (input) => {
       const plan = await readPlan(kube, input);
-      const { jsm } = deps.streams();
-      await ensureSharedStreams(jsm);
-      await ensurePipelineStreams(jsm, plan, { replicas: deps.streamReplicas });
+      const streams = deps.streams();
+      await ensureSharedStreams(streams);
+      await ensurePipelineStreams(streams, plan, { replicas: deps.streamReplicas });
     }),
 
     /**
@@ -44,9 +44,9 @@ export function streamActivities(deps: ActivityDependencies): StreamActivities {
         // A sink that was never deployed has no say, and cannot be waited for.
         const live = new Set((await liveStages(kube, input)).map(({ name }) => name));
         const deployed: Plan = { ...plan, stages: plan.stages.filter(({ name }) => live.has(name)) };
-        const { jsm } = deps.streams();
-        if (!(await pipelineStreamsExist(jsm, plan))) return { is: 'done', value: { drained: true } };
-        const { drained, behind } = await isDrained(jsm, deployed);
+        const streams = deps.streams();
+        if (!(await pipelineStreamsExist(streams, plan))) return { is: 'done', value: { drained: true } };
+        const { drained, behind } = await isDrained(streams, deployed);
         if (drained) return { is: 'done', value: { drained } };
         return {
           is: 'waiting',
@@ -57,11 +57,11 @@ export function streamActivities(deps: ActivityDependencies): StreamActivities {
     }),
 
     deleteStreams: asStep(deps, async ({ pid }) => {
-      await deletePipelineStreams(deps.streams().jsm, pid);
+      await deletePipelineStreams(deps.streams(), pid);
     }),
 
     forgetLeases: asStep(deps, async ({ pid }) => {
-      await forgetLeasesAndReports(deps.streams().jsm, pid);
+      await forgetLeasesAndReports(deps.streams(), pid);
     }),
   };
 }

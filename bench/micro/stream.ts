@@ -60,7 +60,7 @@ const nats = await startNats({ dir, port: await freePort(), monitorPort: await f
 const streams = await connectStreams({ url: nats.url, name: 'bench' });
 try {
   const plan = planOf(2 * records * (recordBytes + 40));
-  await ensurePipelineStreams(streams.jsm, plan);
+  await ensurePipelineStreams(streams, plan);
   await measured('ingest loop (frame + publish)', records, () => ingest(streams, plan));
   await measured('sink loop (read + commit, no decode)', records, () => drain(streams, plan));
 } finally {
@@ -142,7 +142,7 @@ async function drain(over: Streams, plan: Plan): Promise<void> {
     openSlot: () => Promise.resolve(sinkSlot),
     onLoop: () => undefined,
   });
-  if (written !== records || (await committedOf(over.jsm, plan.pipeline.pid, stage.name, 0)) === 0)
+  if (written !== records || (await committedOf(over, plan.pipeline.pid, stage.name, 0)) === 0)
     throw new Error(`${written} rows`);
 }
 

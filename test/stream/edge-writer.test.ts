@@ -116,7 +116,7 @@ describe('edge writer', () => {
     const reasons: (string | undefined)[] = [];
     const opening = open(plan, streams, (reason) => reasons.push(reason && reasonOf(reason.code)));
     await eventually(() => reasons.includes('StreamMissing'));
-    await ensurePipelineStreams(streams.jsm, plan);
+    await ensurePipelineStreams(streams, plan);
     assert.equal((await opening).openedAt, undefined);
   });
 
@@ -150,7 +150,7 @@ describe('edge writer', () => {
 
   async function pipeline(options: Parameters<typeof testPlan>[0] = {}): Promise<Plan> {
     const plan = testPlan(options);
-    await ensurePipelineStreams(streams.jsm, plan);
+    await ensurePipelineStreams(streams, plan);
     return plan;
   }
 

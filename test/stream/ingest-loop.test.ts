@@ -133,7 +133,7 @@ describe('ingest loop', () => {
     const slot = ingest(streams, plan, read);
     await eventually(() => slot.witness.waits.some(([on]) => on === 'edge'));
     await slot.stop().catch(() => 'stopped');
-    await ensurePipelineStreams(streams.jsm, { ...plan, edges: [{ name: 'main', shards: 2, maxBytes: 10 * 2 ** 20 }] });
+    await ensurePipelineStreams(streams, { ...plan, edges: [{ name: 'main', shards: 2, maxBytes: 10 * 2 ** 20 }] });
     const next = ingest(streams, plan, read);
     await eventually(() => next.witness.last === 200);
     assert.deepEqual(await stored(plan), numbers(200));
@@ -180,7 +180,7 @@ describe('ingest loop', () => {
       slot.abort();
     }
     assert.deepEqual(await stored(plan), [0, 1, 2, 5, 6, 7]);
-    const { letters } = await readDeadLetters(streams.jsm, plan.pipeline.pid);
+    const { letters } = await readDeadLetters(streams, plan.pipeline.pid);
     assert.deepEqual(
       letters.map((letter) => [letter.offset, letter.code, letter.truncatedFrom]),
       [
@@ -226,7 +226,7 @@ describe('ingest loop', () => {
 
   async function pipeline(options: Parameters<typeof testPlan>[0] = {}): Promise<Plan> {
     const plan = testPlan({ frame: { maxRecords: 100, maxBytes: 64 * 1024, lingerMs: 5 }, ...options });
-    await ensurePipelineStreams(streams.jsm, plan);
+    await ensurePipelineStreams(streams, plan);
     return plan;
   }
 
@@ -276,17 +276,14 @@ function countPublishes(streams: Streams) {
     streams(allowed: number): Streams {
       done = new Promise<void>((resolve) => (crash = resolve));
       let publishes = 0;
-      const js = new Proxy(streams.js, {
-        get(target, name) {
-          if (name !== 'publish') return Reflect.get(target, name) as unknown;
-          return (...args: Parameters<typeof target.publish>) => {
-            if (publishes++ < allowed) return target.publish(...args);
-            crash();
-            return new Promise(() => undefined);
-          };
+      return {
+        ...streams,
+        publish(...args) {
+          if (publishes++ < allowed) return streams.publish(...args);
+          crash();
+          return new Promise(() => undefined);
         },
-      });
-      return { ...streams, js };
+      };
     },
   };
 }

@@ -51,7 +51,7 @@ describe('leases', () => {
   before(async () => {
     server = await startTestServer();
     streams = await server.connect();
-    await ensureSharedStreams(streams.jsm);
+    await ensureSharedStreams(streams);
   });
   afterEach(async () => {
     await Promise.all(started.splice(0).map((pod) => pod.leases.stop()));
@@ -91,7 +91,7 @@ describe('leases', () => {
   it('L2: a pod that cannot reach nats-server loses its slots by its own clock', async () => {
     const own = await startTestServer();
     const over = await own.connect();
-    await ensureSharedStreams(over.jsm);
+    await ensureSharedStreams(over);
     const a = pod(stage(), 'a', { ttlMs: 1_500, renewMs: 300 }, over);
     await holds(a, [0, 1, 2, 3]);
     await own.crash();

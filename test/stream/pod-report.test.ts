@@ -25,7 +25,7 @@ describe('pod reports', function () {
   before(async () => {
     server = await startTestServer();
     streams = await server.connect();
-    await ensureSharedStreams(streams.jsm);
+    await ensureSharedStreams(streams);
   });
   after(async () => {
     await server.stop();
@@ -36,7 +36,7 @@ describe('pod reports', function () {
     await publishPodReport(streams, { ...report, recordsIn: 2 });
     await publishPodReport(streams, { ...report, pod: 'sink-warehouse-1' });
     assert.deepEqual(
-      (await readPodReports(streams.jsm, report.pid)).map(({ pod, recordsIn }) => [pod, recordsIn]),
+      (await readPodReports(streams, report.pid)).map(({ pod, recordsIn }) => [pod, recordsIn]),
       [
         ['sink-warehouse-0', 2],
         ['sink-warehouse-1', 1],
@@ -44,7 +44,7 @@ describe('pod reports', function () {
     );
     await withdrawPodReport(streams, report);
     assert.deepEqual(
-      (await readPodReports(streams.jsm, report.pid)).map(({ pod }) => pod),
+      (await readPodReports(streams, report.pid)).map(({ pod }) => pod),
       ['sink-warehouse-1'],
     );
   });

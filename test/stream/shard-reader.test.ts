@@ -121,19 +121,19 @@ describe('shard reader', () => {
     const one = await writer(plan, 0, 'orders-0');
     for (let n = 1; n <= 10; n++) await one.append(frameOf(['x'], n), never);
     const target = { pid, stream: one.stream, subject: one.subject, shard: 0, readers: readersOf(plan, 'main') };
-    assert.equal(await sweep(streams.jsm, target, one.sequence), 0);
+    assert.equal(await sweep(streams, target, one.sequence), 0);
     const commit = async (stage: string, to: number) => {
       const log = await CommitLog.open({ ...base, streams, pid, stage, slot: 0 }, never);
       await log.append({ kind: 'commit', to }, never);
     };
     await commit('sink-warehouse', 9);
-    assert.equal(await sweep(streams.jsm, target, one.sequence), 0);
+    assert.equal(await sweep(streams, target, one.sequence), 0);
     await commit('sink-archive', 4);
-    assert.equal(await sweep(streams.jsm, target, one.sequence), 4);
+    assert.equal(await sweep(streams, target, one.sequence), 4);
     assert.equal((await streams.jsm.streams.info(one.stream)).state.first_seq, 5);
     await commit('sink-warehouse', 10);
     await commit('sink-archive', 10);
-    const sweeper = new Sweeper(streams.jsm, target, systemClock, (error) => assert.fail(String(error)));
+    const sweeper = new Sweeper(streams, target, systemClock, (error) => assert.fail(String(error)));
     sweeper.wrote(one.sequence);
     sweeper.now();
     await sweeper.close();
@@ -148,7 +148,7 @@ describe('shard reader', () => {
     const log = await CommitLog.open({ ...base, streams, pid, stage: 'sink-warehouse', slot: 1 }, never);
     await log.append({ kind: 'commit', to: 5 }, never);
     await log.append({ kind: 'intent', from: 6, to: 9, after: 5, token: 't', rows: 3 }, never);
-    assert.equal(await committedOf(streams.jsm, pid, 'sink-warehouse', 1), 5);
+    assert.equal(await committedOf(streams, pid, 'sink-warehouse', 1), 5);
     const next = await CommitLog.open({ ...base, streams, pid, stage: 'sink-warehouse', slot: 1 }, never);
     assert.equal(next.last?.kind, 'intent');
     await next.append({ kind: 'commit', to: 9 }, never);
@@ -158,32 +158,32 @@ describe('shard reader', () => {
   it('is drained when every slot of every reader has committed the end of its shard, with no process running', async () => {
     const plan = await pipeline();
     const { pid } = plan.pipeline;
-    assert.deepEqual(await isDrained(streams.jsm, plan), { drained: true, behind: [] });
+    assert.deepEqual(await isDrained(streams, plan), { drained: true, behind: [] });
     const one = await writer(plan, 1, 'orders-1');
     for (let n = 1; n <= 3; n++) await one.append(frameOf(['x'], n), never);
-    assert.deepEqual((await isDrained(streams.jsm, plan)).behind, [{ stage: 'sink-warehouse', slot: 1, frames: 3 }]);
+    assert.deepEqual((await isDrained(streams, plan)).behind, [{ stage: 'sink-warehouse', slot: 1, frames: 3 }]);
     const log = await CommitLog.open({ ...base, streams, pid, stage: 'sink-warehouse', slot: 1 }, never);
     await log.append({ kind: 'commit', to: 3 }, never);
-    assert.equal((await isDrained(streams.jsm, plan)).drained, true);
+    assert.equal((await isDrained(streams, plan)).drained, true);
   });
 
   it('making streams twice changes nothing, a new size is taken over, and deleting removes all of one pipeline', async () => {
     const plan = await pipeline();
-    await ensurePipelineStreams(streams.jsm, plan);
+    await ensurePipelineStreams(streams, plan);
     const wider = { ...plan, edges: [{ name: 'main', shards: 2, maxBytes: 512 * 2 ** 20 }] };
-    await ensurePipelineStreams(streams.jsm, wider);
+    await ensurePipelineStreams(streams, wider);
     assert.equal((await streams.jsm.streams.info(`mr-${plan.pipeline.pid}-main`)).config.max_bytes, 512 * 2 ** 20);
     const other = await pipeline();
-    assert(await pipelineStreamsExist(streams.jsm, plan));
-    await deletePipelineStreams(streams.jsm, plan);
-    await deletePipelineStreams(streams.jsm, plan.pipeline.pid);
-    assert.equal(await pipelineStreamsExist(streams.jsm, plan), false);
-    assert(await pipelineStreamsExist(streams.jsm, other));
+    assert(await pipelineStreamsExist(streams, plan));
+    await deletePipelineStreams(streams, plan);
+    await deletePipelineStreams(streams, plan.pipeline.pid);
+    assert.equal(await pipelineStreamsExist(streams, plan), false);
+    assert(await pipelineStreamsExist(streams, other));
   });
 
   async function pipeline(sinks: readonly string[] = ['warehouse']): Promise<Plan> {
     const plan = testPlan({ sinks });
-    await ensurePipelineStreams(streams.jsm, plan);
+    await ensurePipelineStreams(streams, plan);
     return plan;
   }
 

@@ -56,7 +56,7 @@ describe('sink loop', () => {
       'MR_RECORD_REFUSED null',
     ]);
     assert.equal(Buffer.from(letters[0]?.value ?? []).toString(), 'no json');
-    assert.equal(await countDeadLetters(streams.js, plan.pipeline.pid), 40);
+    assert.equal(await countDeadLetters(streams, plan.pipeline.pid), 40);
     await slot.stop();
   });
 
@@ -77,14 +77,14 @@ describe('sink loop', () => {
         const slot = drain(crash.streams, cutting(plan, [7, 400, 1, 20][step % 4]!), table, { positionIn });
         await Promise.race([
           crash.crashed,
-          eventually(async () => (await isDrained(streams.jsm, plan)).drained, { intervalMs: 5 }),
+          eventually(async () => (await isDrained(streams, plan)).drained, { intervalMs: 5 }),
           slot.done,
         ]);
         slot.abort();
         crash.end();
-        if ((await isDrained(streams.jsm, plan)).drained) break;
+        if ((await isDrained(streams, plan)).drained) break;
       }
-      assert((await isDrained(streams.jsm, plan)).drained);
+      assert((await isDrained(streams, plan)).drained);
       const want = numbers(60);
       assert.deepEqual(
         ids(table),
@@ -164,7 +164,7 @@ describe('sink loop', () => {
     release();
     assert.equal(await stopping, 'stopped');
     assert.equal(table.writes, 1);
-    assert.equal(await committedOf(streams.jsm, plan.pipeline.pid, 'sink-warehouse', 0), slot.witness.last);
+    assert.equal(await committedOf(streams, plan.pipeline.pid, 'sink-warehouse', 0), slot.witness.last);
     table.beforeWrite = undefined;
     const next = drain(streams, plan, table);
     await drained(plan);
@@ -205,7 +205,7 @@ describe('sink loop', () => {
     const table = new MemoryTable();
     const slot = drain(streams, plan, table);
     await eventually(() => slot.witness.waits.some(([on, code]) => on === 'deadLetters' && code === 'MR_EDGE_FULL'));
-    await ensurePipelineStreams(streams.jsm, { ...plan, deadLetters: { maxBytes: 2 ** 20, whenFull: 'Block' } });
+    await ensurePipelineStreams(streams, { ...plan, deadLetters: { maxBytes: 2 ** 20, whenFull: 'Block' } });
     await drained(plan);
     assert.equal((await deadLetters(plan)).length, 20);
     await slot.stop();
@@ -229,7 +229,7 @@ describe('sink loop', () => {
       options.deadBytes === undefined
         ? base
         : { ...base, deadLetters: { maxBytes: options.deadBytes, whenFull: 'Block' as const } };
-    await ensurePipelineStreams(streams.jsm, plan);
+    await ensurePipelineStreams(streams, plan);
     return plan;
   }
 
@@ -260,11 +260,11 @@ describe('sink loop', () => {
   }
 
   function drained(plan: Plan) {
-    return eventually(async () => (await isDrained(streams.jsm, plan)).drained);
+    return eventually(async () => (await isDrained(streams, plan)).drained);
   }
 
   async function deadLetters(plan: Plan): Promise<readonly DeadLetter[]> {
-    return (await readDeadLetters(streams.jsm, plan.pipeline.pid, { limit: 10_000 })).letters;
+    return (await readDeadLetters(streams, plan.pipeline.pid, { limit: 10_000 })).letters;
   }
 });
 
@@ -291,17 +291,12 @@ function crashing(streams: Streams, nth: number, when: 'before' | 'after', table
     crash();
     return new Promise<never>(() => undefined);
   };
-  const js = new Proxy(streams.js, {
-    get(target, name) {
-      if (name !== 'publish') return Reflect.get(target, name) as unknown;
-      return async (...args: Parameters<typeof target.publish>) => {
-        const isLast = steps++ === nth;
-        if (dead || (isLast && when === 'before')) return die();
-        const ack = await target.publish(...args);
-        return isLast ? die() : ack;
-      };
-    },
-  });
+  const publish: Streams['publish'] = async (...args) => {
+    const isLast = steps++ === nth;
+    if (dead || (isLast && when === 'before')) return die();
+    const ack = await streams.publish(...args);
+    return isLast ? die() : ack;
+  };
   table.beforeWrite = async () => {
     if (dead || (steps++ === nth && when === 'before')) await die();
   };
@@ -309,7 +304,7 @@ function crashing(streams: Streams, nth: number, when: 'before' | 'after', table
     if (steps - 1 === nth && when === 'after') await die();
   };
   return {
-    streams: { ...streams, js },
+    streams: { ...streams, publish },
     crashed,
     end() {
       dead = true;

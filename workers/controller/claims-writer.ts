@@ -127,7 +127,7 @@ export class ClaimsWriter {
     if (streams === undefined) return;
     const before = this.#counted.get(pid)?.records ?? status.deadLetters?.records ?? 0;
     // While NATS is away the count stays as it was; it is taken again with the next report.
-    const records = await countDeadLetters(streams.js, pid).catch(() => before);
+    const records = await countDeadLetters(streams, pid).catch(() => before);
     this.#counted.set(pid, { records, reported: sumOf(reports), at: this.#parts.now() });
   }
 }

@@ -3,9 +3,8 @@
  *
  * Reports come by a plain subscription; the stream is read once a pipeline, for those that were sent before.
  */
-import type { Subscription } from '@nats-io/transport-node';
 import { isFarewell, podReportSchema, readPodReports, type PodReport } from '../../stream/pod-report.ts';
-import type { Streams } from '../../stream/connection.ts';
+import type { JetStreamPort } from '../../stream/jetstream-port.ts';
 
 /** A pod reports every 10 s: after three silences it counts as gone. */
 export const liveMs = 30_000;
@@ -18,32 +17,30 @@ interface Received {
 export class Reports {
   readonly #byPipeline = new Map<string, Map<string, Received>>();
   readonly #now: () => number;
-  #subscription: Subscription | undefined;
+  #unsubscribe: () => void = () => undefined;
 
   constructor(now: () => number) {
     this.#now = now;
   }
 
   /** `onReport` gets the pid. */
-  follow({ nc }: Streams, onReport: (pid: string) => void): void {
-    this.#subscription = nc.subscribe('mr-report.>', {
-      callback: (_error, message) => {
-        const [, pid = '', , pod = ''] = message.subject.split('.');
-        if (isFarewell(message.data)) {
-          this.#byPipeline.get(pid)?.delete(pod);
-          onReport(pid);
-          return;
-        }
-        const parsed = podReportSchema.safeParse(parseJson(message.string()));
-        if (!parsed.success) return;
-        this.#keep(parsed.data, this.#now());
-        onReport(parsed.data.pid);
-      },
+  follow(streams: JetStreamPort, onReport: (pid: string) => void): void {
+    this.#unsubscribe = streams.subscribe('mr-report.>', ({ subject, data }) => {
+      const [, pid = '', , pod = ''] = subject.split('.');
+      if (isFarewell(data)) {
+        this.#byPipeline.get(pid)?.delete(pod);
+        onReport(pid);
+        return;
+      }
+      const parsed = podReportSchema.safeParse(parseJson(Buffer.from(data).toString('utf8')));
+      if (!parsed.success) return;
+      this.#keep(parsed.data, this.#now());
+      onReport(parsed.data.pid);
     });
   }
 
-  async readStored({ jsm }: Streams, pid: string): Promise<void> {
-    for (const report of await readPodReports(jsm, pid)) {
+  async readStored(streams: JetStreamPort, pid: string): Promise<void> {
+    for (const report of await readPodReports(streams, pid)) {
       const known = this.#byPipeline.get(pid)?.get(report.pod);
       if (known === undefined || known.report.at < report.at) this.#keep(report, report.at);
     }
@@ -63,7 +60,7 @@ export class Reports {
   }
 
   close(): void {
-    this.#subscription?.unsubscribe();
+    this.#unsubscribe();
   }
 
   #keep(report: PodReport, at: number): void {

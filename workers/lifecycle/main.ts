@@ -153,7 +153,7 @@ function keepStreams(
     async (connected) => {
       if (closed) return connected.nc.close();
       streams = connected;
-      await ensureSharedStreams(connected.jsm).catch((error: unknown) => {
+      await ensureSharedStreams(connected).catch((error: unknown) => {
         // Every provisioning makes them again.
         log.warn({ err: error }, 'the shared streams could not be made');
       });

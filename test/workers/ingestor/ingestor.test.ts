@@ -71,10 +71,10 @@ describe('ingestor pod', function () {
     await late.start();
     await eventually(async () => (await pod.get('/health/ready')).status === 200);
     await eventually(async () => {
-      const [report] = await readPodReports(over.jsm, pods.plan.pipeline.pid);
+      const [report] = await readPodReports(over, pods.plan.pipeline.pid);
       return report?.flow.state === 'Waiting' && report.flow.code === 'MR_STREAM_MISSING';
     });
-    await ensurePipelineStreams(over.jsm, pods.plan);
+    await ensurePipelineStreams(over, pods.plan);
     await eventually(async () => (await values(pods, over)).length === 200);
     await pods.stop();
     await late.stop();
@@ -84,7 +84,7 @@ describe('ingestor pod', function () {
     const pods = await bench({ perSlot: 100, password: '$(secret:kafka/password)' });
     const pod = await pods.start('ingestor', 'ingestor-a');
     await eventually(async () => {
-      const [report] = await readPodReports(streams.jsm, pods.plan.pipeline.pid);
+      const [report] = await readPodReports(streams, pods.plan.pipeline.pid);
       assert.equal(report?.connection.code, 'MR_SECRET_MISSING');
       assert.match(report.connection.message ?? '', /Secret "kafka" in namespace "default" must have key "password"/);
     });
@@ -92,7 +92,7 @@ describe('ingestor pod', function () {
     await writeFile(join(pods.credentials, 'secret.kafka.password'), 'hunter2');
     await complete(pods, 2, 100);
     await eventually(
-      async () => (await readPodReports(streams.jsm, pods.plan.pipeline.pid))[0]?.connection.state === 'Connected',
+      async () => (await readPodReports(streams, pods.plan.pipeline.pid))[0]?.connection.state === 'Connected',
     );
     assert(!(await pod.log()).includes('hunter2'));
   });
@@ -112,7 +112,7 @@ describe('ingestor pod', function () {
     assert.match(metrics, /millrace_slot_owned\{slot="1".*\} 1/);
     await eventually(
       async () => {
-        const [report] = await readPodReports(streams.jsm, pods.plan.pipeline.pid);
+        const [report] = await readPodReports(streams, pods.plan.pipeline.pid);
         return report?.recordsOut === 1_000 && report.lag === 0 && report.connection.state === 'Connected';
       },
       { timeoutMs: 15_000 },
@@ -122,8 +122,8 @@ describe('ingestor pod', function () {
   async function bench(options: BenchOptions): Promise<PodBench> {
     const made = await podBench(server.url, options);
     benches.push(made);
-    await ensureSharedStreams(streams.jsm);
-    await ensurePipelineStreams(streams.jsm, made.plan);
+    await ensureSharedStreams(streams);
+    await ensurePipelineStreams(streams, made.plan);
     return made;
   }
 

@@ -71,7 +71,7 @@ describe('sink pod', function () {
     sink.kill('SIGTERM');
     assert.deepEqual(await sink.exited, { code: 0, signal: null });
     const rows = (await rowsIn(pods.rows)).length;
-    await eventually(async () => (await isDrained(streams.jsm, pods.plan)).behind.some(({ frames }) => frames > 20));
+    await eventually(async () => (await isDrained(streams, pods.plan)).behind.some(({ frames }) => frames > 20));
     assert.equal((await rowsIn(pods.rows)).length, rows);
     await pods.start('sink', 'sink-a');
     await complete(pods, 10_000);
@@ -81,12 +81,12 @@ describe('sink pod', function () {
     const pods = await bench({ perSlot: 1_000 });
     const sink = await pods.start('sink', 'sink-a');
     await eventually(
-      async () => (await readPodReports(streams.jsm, pods.plan.pipeline.pid))[0]?.connection.state === 'Connected',
+      async () => (await readPodReports(streams, pods.plan.pipeline.pid))[0]?.connection.state === 'Connected',
     );
     await writeFile(join(pods.rows, 'down'), '');
     await pods.start('ingestor', 'ingestor-a');
     await eventually(async () => {
-      const report = (await readPodReports(streams.jsm, pods.plan.pipeline.pid)).find(({ kind }) => kind === 'sink');
+      const report = (await readPodReports(streams, pods.plan.pipeline.pid)).find(({ kind }) => kind === 'sink');
       assert.equal(report?.connection.code, 'MR_SINK_UNREACHABLE');
       assert.equal(report.flow.waitingOn, 'sink warehouse');
     });
@@ -101,8 +101,8 @@ describe('sink pod', function () {
       ...options,
     });
     benches.push(made);
-    await ensureSharedStreams(streams.jsm);
-    await ensurePipelineStreams(streams.jsm, made.plan);
+    await ensureSharedStreams(streams);
+    await ensurePipelineStreams(streams, made.plan);
     return made;
   }
 
@@ -111,7 +111,7 @@ describe('sink pod', function () {
       timeoutMs: 60_000,
       intervalMs: 100,
     });
-    await eventually(async () => (await isDrained(streams.jsm, pods.plan)).drained);
+    await eventually(async () => (await isDrained(streams, pods.plan)).drained);
     const rows = await rowsIn(pods.rows);
     for (const slot of [0, 1]) {
       assert.deepEqual(

@@ -1,0 +1,133 @@
+/** {@link JetStreamPort} over the NATS client: each call is one of the client's, nothing is decided here. */
+import { JetStreamError, type JetStreamClient, type JetStreamManager, type StoredMsg } from '@nats-io/jetstream';
+import { createInbox, headers, nanos, type Msg, type NatsConnection } from '@nats-io/transport-node';
+import type {
+  JetStreamPort,
+  Link,
+  PublishOptions,
+  PullChannel,
+  PullChannelEvents,
+  PullRequest,
+} from './jetstream-port.ts';
+
+/** JetStream answers a filter that matches nothing with status 404. */
+const noResults = 404;
+
+export function natsPort(nc: NatsConnection, js: JetStreamClient, jsm: JetStreamManager, link: Link): JetStreamPort {
+  return {
+    link,
+    get server() {
+      return nc.getServer();
+    },
+    get maxPayload() {
+      return nc.info?.max_payload;
+    },
+    publish: (subject, data, options = {}) => js.publish(subject, data, published(options)),
+    getMessage: (stream, query) => jsm.streams.getMessage(stream, query),
+    directGet: (stream, query) => jsm.direct.getMessage(stream, query),
+    lastOfEach: (stream, filter) => lastOfEach(jsm, stream, filter),
+    streamInfo: (stream) => jsm.streams.info(stream),
+    addStream: async (config) => {
+      await jsm.streams.add(config);
+    },
+    updateStream: async (config) => {
+      await jsm.streams.update(config.name, config);
+    },
+    deleteStream: async (stream) => {
+      await jsm.streams.delete(stream);
+    },
+    async streamNames(subject) {
+      const names: string[] = [];
+      for await (const name of jsm.streams.names(subject)) names.push(name);
+      return names;
+    },
+    purgeStream: async (stream, options) => {
+      await jsm.streams.purge(stream, options);
+    },
+    async addConsumer(stream, config) {
+      const { name, num_pending } = await jsm.consumers.add(stream, config);
+      return { name, pending: num_pending };
+    },
+    deleteConsumer: async (stream, consumer) => {
+      await jsm.consumers.delete(stream, consumer);
+    },
+    openPull: (stream, consumer, events) => openPull(nc, stream, consumer, events),
+    subscribe(subject, receive) {
+      const subscription = nc.subscribe(subject, {
+        callback: (error, message) => {
+          if (error === null) receive(message);
+        },
+      });
+      return () => subscription.unsubscribe();
+    },
+  };
+}
+
+function published({ headers: own = {}, expectLast, messageId, ttlSeconds, timeoutMs }: PublishOptions) {
+  const made = headers();
+  for (const [name, value] of Object.entries(own)) made.set(name, value);
+  return {
+    headers: made,
+    ...(expectLast === undefined ? {} : { expect: { lastSubjectSequence: expectLast } }),
+    ...(messageId === undefined ? {} : { msgID: messageId }),
+    ...(ttlSeconds === undefined ? {} : { ttl: `${ttlSeconds}s` }),
+    ...(timeoutMs === undefined ? {} : { timeout: timeoutMs }),
+  };
+}
+
+async function lastOfEach(jsm: JetStreamManager, stream: string, filter: string): Promise<StoredMsg[]> {
+  const messages: StoredMsg[] = [];
+  try {
+    for await (const message of await jsm.direct.getLastMessagesFor(stream, { multi_last: [filter] }))
+      messages.push(message);
+  } catch (error) {
+    if (error instanceof JetStreamError && 'code' in error && error.code === noResults) return [];
+    throw error;
+  }
+  return messages;
+}
+
+function openPull(nc: NatsConnection, stream: string, consumer: string, events: PullChannelEvents): PullChannel {
+  const inbox = createInbox();
+  const pullSubject = `$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`;
+  const subscription = nc.subscribe(inbox, {
+    callback: (error, message) => (error === null ? receive(message, events) : events.failed()),
+  });
+  return {
+    request: (pull) => nc.publish(pullSubject, JSON.stringify(requestOf(pull)), { reply: inbox }),
+    close: () => {
+      if (!nc.isClosed()) subscription.unsubscribe();
+    },
+  };
+}
+
+function requestOf({ messages, maxBytes, expiresMs, heartbeatMs }: PullRequest) {
+  return {
+    batch: messages,
+    ...(maxBytes === undefined ? {} : { max_bytes: maxBytes }),
+    expires: nanos(expiresMs),
+    idle_heartbeat: nanos(heartbeatMs),
+  };
+}
+
+function receive(message: Msg, events: PullChannelEvents): void {
+  const code = message.headers?.code ?? 0;
+  if (code > 0) {
+    events.status(code, message.headers?.description ?? '');
+    return;
+  }
+  const reply = message.reply ?? '';
+  const { subject, data } = message;
+  events.delivered({ ...deliveryOf(reply), subject, data, bytes: data.length + subject.length + reply.length });
+}
+
+/** `$JS.ACK.<stream>.<consumer>.<tries>.<sequence>.<delivered>.<time>.<pending>`, or with domain and account before, and a token after. */
+function deliveryOf(reply: string): { sequence: number; delivered: number; pending: number } {
+  const tokens = reply.split('.');
+  const first = tokens.length === 9 ? 4 : 6;
+  return {
+    sequence: Number(tokens[first + 1]),
+    delivered: Number(tokens[first + 2]),
+    pending: Number(tokens[first + 4]),
+  };
+}
