@@ -24,6 +24,11 @@ export function toJson(value: unknown): Json {
   throw new TypeError(`not JSON: ${typeof value}`);
 }
 
+/** `JSON.parse`, which gives JSON and nothing else. */
+export function parseJson(text: string): Json {
+  return JSON.parse(text) as Json;
+}
+
 /** The one text of a value: keys in the order of their code units, no space. */
 export function canonicalJson(value: Json): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);

@@ -5,7 +5,7 @@
  * E4  Each append expects the last sequence that this owner knows. When another has appended, it throws
  *     MR_OWNERSHIP_LOST, and so does every later call.
  * E7  A full stream is waited for; so is nats-server. The caller learns why through `onWaiting`.
- * E9  After an append returns, the message is stored once, however many acknowledgements were lost on the way: each
+ * A1  After an append returns, the message is stored once, however many acknowledgements were lost on the way: each
  *     message carries an id of its own, and when an answer is missing the tail tells whether it arrived.
  *
  * A resent message cannot be stored twice: both copies expect the same sequence, and the first to arrive moves it.

@@ -15,7 +15,9 @@ import {
   frameVersion,
   headerBytes,
   runBytes,
+  unlinked,
   type Codec,
+  type FrameLink,
 } from './frame.ts';
 import type { Position, RecordBatch } from './record-batch.ts';
 
@@ -31,6 +33,7 @@ export interface FrameLimits {
 export const frameOverheadBytes = 16 * 1024;
 
 const pooledFrames = 4;
+const nothing = Buffer.alloc(0);
 
 export class FrameBuilder {
   readonly #limits: FrameLimits;
@@ -129,10 +132,13 @@ export class FrameBuilder {
     return index;
   }
 
-  /** Closes the frame and begins the next. `position` is what the writer's input is covered up to (E2). */
-  finish(position: Position, nowMs: number): Buffer {
+  /**
+   * Closes the frame and begins the next. `position` is what the writer's input is covered up to (E2); undefined: it has
+   * read nothing yet.
+   */
+  finish(position: Position | undefined, nowMs: number, link: FrameLink = unlinked): Buffer {
     if (this.#count === 0) this.#ingestMin = this.#ingestMax = nowMs;
-    const positionText = Buffer.from(JSON.stringify(position));
+    const positionText = position === undefined ? nothing : Buffer.from(JSON.stringify(position));
     const valueBytes = this.#end - headerBytes;
     this.#grow(this.#keyEnd + this.#tableBytes() + positionText.length + checksumBytes);
     const bodyEnd = this.#writeTables();
@@ -144,7 +150,7 @@ export class FrameBuilder {
       packed.copy(frame, headerBytes);
       storedEnd = headerBytes + packed.length;
     }
-    this.#writeHeader(frame, valueBytes, bodyEnd - headerBytes, storedEnd - headerBytes, positionText.length);
+    this.#writeHeader(frame, valueBytes, bodyEnd - headerBytes, storedEnd - headerBytes, positionText.length, link);
     positionText.copy(frame, storedEnd);
     const end = storedEnd + positionText.length;
     frame.writeUInt32LE(crc32(frame.subarray(0, end)), end);
@@ -233,11 +239,23 @@ export class FrameBuilder {
     return end;
   }
 
-  #writeHeader(frame: Buffer, valueBytes: number, bodyBytes: number, storedBytes: number, positionBytes: number): void {
+  #writeHeader(
+    frame: Buffer,
+    valueBytes: number,
+    bodyBytes: number,
+    storedBytes: number,
+    positionBytes: number,
+    link: FrameLink,
+  ): void {
     frame.writeUInt32LE(frameMagic, at.magic);
     frame.writeUInt8(frameVersion, at.version);
     frame.writeUInt8(codecs[this.#codec], at.codec);
-    frame.writeUInt16LE((this.#hasKeys ? flags.keys : 0) | (this.#wideTimes ? flags.wideTimes : 0), at.flags);
+    frame.writeUInt16LE(
+      (this.#hasKeys ? flags.keys : 0) |
+        (this.#wideTimes ? flags.wideTimes : 0) |
+        (positionBytes === 0 ? flags.unbegun : 0),
+      at.flags,
+    );
     frame.writeUInt32LE(this.#count, at.count);
     frame.writeUInt32LE(this.#runRecords.length, at.runs);
     frame.writeDoubleLE(this.#ingestMin, at.ingestMin);
@@ -249,6 +267,11 @@ export class FrameBuilder {
     frame.writeUInt32LE(bodyBytes, at.bodyBytes);
     frame.writeUInt32LE(storedBytes, at.storedBytes);
     frame.writeUInt32LE(positionBytes, at.positionBytes);
+    frame.writeDoubleLE(link.plan, at.plan);
+    frame.writeDoubleLE(link.predecessor, at.predecessor);
+    frame.writeUInt32LE(link.predecessorCheck, at.predecessorCheck);
+    // Room for a field of 4 bytes: the buffer is used again, and a frame must not depend on the one before it.
+    frame.writeUInt32LE(0, at.predecessorCheck + 4);
   }
 
   #reserve(valueLength: number, keyLength: number): void {

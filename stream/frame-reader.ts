@@ -7,11 +7,15 @@
 import { crc32, zstdDecompressSync } from 'node:zlib';
 import { z } from 'zod';
 import { mr, problemOf } from '../model/errors.ts';
+import { parseJson } from '../model/json.ts';
 import type { RecordMeta } from '../model/value.ts';
 import {
   at,
+  checkOf,
   checksumBytes,
   codecs,
+  firstHeaderBytes,
+  firstVersion,
   flags,
   frameMagic,
   frameVersion,
@@ -19,6 +23,7 @@ import {
   knownFlags,
   maxBodyBytes,
   runBytes,
+  type FrameLink,
 } from './frame.ts';
 import type { Header, Position } from './record-batch.ts';
 
@@ -29,11 +34,16 @@ export interface FramePlace {
 }
 
 export interface Frame {
+  /** Plan and predecessor; undefined in a frame of version 1, which names neither. */
+  readonly link: FrameLink | undefined;
+  /** By which the next frame of this writer names it. */
+  readonly check: number;
   readonly count: number;
   /** Milliseconds since 1970: when the first and the last record were taken in. */
   readonly ingestMin: number;
   readonly ingestMax: number;
-  readonly position: Position;
+  /** Undefined: the writer has read nothing yet. */
+  readonly position: Position | undefined;
   /** Values and keys; the tables point into it. */
   readonly bytes: Uint8Array;
   readonly valueStart: Int32Array;
@@ -68,28 +78,46 @@ export function decodeFrame(bytes: Uint8Array, place: FramePlace): Frame {
 }
 
 function decode(bytes: Buffer): Frame {
-  must(bytes.length >= headerBytes + checksumBytes, 'it is shorter than a header');
+  must(bytes.length >= firstHeaderBytes + checksumBytes, 'it is shorter than a header');
   must(bytes.readUInt32LE(at.magic) === frameMagic, 'it does not begin with MRF1');
-  must(bytes.readUInt8(at.version) === frameVersion, `version ${bytes.readUInt8(at.version)} is not known`);
+  const version = bytes.readUInt8(at.version);
+  must(version === frameVersion || version === firstVersion, `version ${version} is not known`);
+  const start = version === firstVersion ? firstHeaderBytes : headerBytes;
   const storedBytes = bytes.readUInt32LE(at.storedBytes);
   const positionBytes = bytes.readUInt32LE(at.positionBytes);
-  const end = headerBytes + storedBytes + positionBytes;
+  const end = start + storedBytes + positionBytes;
   must(end + checksumBytes === bytes.length, 'its length is not what its header says');
   must(crc32(bytes.subarray(0, end)) === bytes.readUInt32LE(end), 'its checksum does not match');
 
   const frameFlags = bytes.readUInt16LE(at.flags);
   must((frameFlags & ~knownFlags) === 0, 'it has flags that are not known');
-  const body = openBody(bytes, storedBytes);
+  const stored = bytes.subarray(start, start + storedBytes);
+  const body = openBody(bytes, stored);
   return {
-    position: z.json().parse(JSON.parse(bytes.toString('utf8', headerBytes + storedBytes, end))),
+    link: version === firstVersion ? undefined : linkOf(bytes),
+    check: checkOf(bytes),
+    position: positionOf(bytes.subarray(start + storedBytes, end), frameFlags),
     ...tablesOf(bytes, body, frameFlags),
   };
 }
 
-function openBody(bytes: Buffer, storedBytes: number): Buffer {
-  const bodyBytes = bytes.readUInt32LE(at.bodyBytes);
-  const stored = bytes.subarray(headerBytes, headerBytes + storedBytes);
-  const codec = bytes.readUInt8(at.codec);
+function linkOf(bytes: Buffer): FrameLink {
+  const plan = bytes.readDoubleLE(at.plan);
+  const predecessor = bytes.readDoubleLE(at.predecessor);
+  must(Number.isSafeInteger(plan) && plan >= 0, 'its plan is no generation');
+  must(Number.isSafeInteger(predecessor) && predecessor >= 0, 'its predecessor is no sequence');
+  return { plan, predecessor, predecessorCheck: bytes.readUInt32LE(at.predecessorCheck) };
+}
+
+function positionOf(text: Buffer, frameFlags: number): Position | undefined {
+  if ((frameFlags & flags.unbegun) === 0) return parseJson(text.toString('utf8'));
+  must(text.length === 0, 'it has a position although its writer has not begun');
+  return undefined;
+}
+
+function openBody(header: Buffer, stored: Buffer): Buffer {
+  const bodyBytes = header.readUInt32LE(at.bodyBytes);
+  const codec = header.readUInt8(at.codec);
   must(codec === codecs.none || codec === codecs.zstd, `codec ${codec} is not known`);
   must(bodyBytes <= maxBodyBytes, 'its body is too long');
   const body = codec === codecs.none ? stored : zstdDecompressSync(stored, { maxOutputLength: Math.max(1, bodyBytes) });
@@ -97,7 +125,9 @@ function openBody(bytes: Buffer, storedBytes: number): Buffer {
   return body;
 }
 
-function tablesOf(header: Buffer, body: Buffer, frameFlags: number): Omit<Frame, 'position'> {
+type Tables = Omit<Frame, 'position' | 'link' | 'check'>;
+
+function tablesOf(header: Buffer, body: Buffer, frameFlags: number): Tables {
   const count = header.readUInt32LE(at.count);
   const runCount = header.readUInt32LE(at.runs);
   const valueBytes = header.readUInt32LE(at.valueBytes);

@@ -78,7 +78,7 @@ describe('edge writer', () => {
     await assert.rejects(waiting, /stopping/);
   });
 
-  it('E9: a frame whose acknowledgement is lost is stored once, and the chain goes on', async () => {
+  it('A1: a frame whose acknowledgement is lost is stored once, and the chain goes on', async () => {
     const plan = await pipeline();
     const proxy = await startAckProxy(server.port);
     const behind = await server.connect('behind', proxy.url);
@@ -100,7 +100,7 @@ describe('edge writer', () => {
     await proxy.stop();
   });
 
-  it('E9: a frame that never reached the server is sent again', async () => {
+  it('A1: a frame that never reached the server is sent again', async () => {
     const plan = await pipeline();
     const writer = await open(plan);
     await writer.append(frame(['a'], 1), never);
@@ -132,7 +132,7 @@ describe('edge writer', () => {
     assert.deepEqual(await stored(plan), ['a', 'b', 'c']);
   });
 
-  it('E9: its own frame with a message id, resent, is known as stored and not as a duplicate', async () => {
+  it('A1: its own frame with a message id, resent, is known as stored and not as a duplicate', async () => {
     const plan = await pipeline();
     const proxy = await startAckProxy(server.port);
     const behind = await server.connect('behind', proxy.url);

@@ -4,7 +4,8 @@ import fc from 'fast-check';
 import { MillraceError } from '../../model/errors.ts';
 import { FrameBuilder, type FrameLimits } from '../../stream/frame-builder.ts';
 import { decodeFrame, FrameMeta, type Frame } from '../../stream/frame-reader.ts';
-import type { Codec } from '../../stream/frame.ts';
+import { checkOf, type Codec, type FrameLink } from '../../stream/frame.ts';
+import firstVersion from './frames/v1.json' with { type: 'json' };
 import { batchOf, type PlainRecord } from './support/batches.ts';
 
 const limits: FrameLimits = { maxRecords: 1_000, maxBytes: 256 * 1024, hardBytes: 1024 * 1024 };
@@ -18,13 +19,17 @@ describe('frame', () => {
         fc.json(),
         fc.constantFrom<Codec>('none', 'zstd'),
         fc.nat(9),
-        (records, position, codec, partition) => {
+        anyLink,
+        (records, position, codec, partition, link) => {
           const builder = new FrameBuilder(limits, codec);
           const batch = batchOf(records, { partition });
           assert.equal(builder.append(batch, 0, 11), records.length);
           const want: unknown = JSON.parse(position);
-          const frame = decodeFrame(builder.finish(JSON.parse(position) as null, 22), place);
+          const bytes = builder.finish(JSON.parse(position) as null, 22, link);
+          const frame = decodeFrame(bytes, place);
           assert.deepEqual(plain(frame), records.map(normal));
+          assert.deepEqual(frame.link, link);
+          assert.equal(frame.check, checkOf(bytes));
           assert.equal(JSON.stringify(frame.position), JSON.stringify(want));
           const meta = new FrameMeta(frame, 'orders', 'topic');
           records.forEach((record, index) => {
@@ -84,6 +89,37 @@ describe('frame', () => {
     assert.deepEqual(frame.position, { offset: 5 });
     assert.equal(frame.ingestMax, 1234);
   });
+
+  it('F2: a frame of a writer that has not begun has no position', () => {
+    assert.equal(decodeFrame(new FrameBuilder(limits).finish(undefined, 1), place).position, undefined);
+    assert.equal(decodeFrame(new FrameBuilder(limits).finish(null, 1), place).position, null);
+  });
+
+  it('F3: a frame depends on what it holds alone, whatever the buffer held before', () => {
+    const link = { plan: 3, predecessor: 17, predecessorCheck: 0xffff_ffff };
+    const used = new FrameBuilder(limits);
+    used.recycle(Buffer.alloc(512 * 1024, 0xff));
+    used.recycle(used.finish(null, 1));
+    const frames = [used, new FrameBuilder(limits)].map((builder) => {
+      builder.append(batchOf([{ value: 'a' }]), 0, 1);
+      return builder.finish(1, 2, link).toString('hex');
+    });
+    assert.equal(frames[0], frames[1]);
+  });
+
+  for (const [what, want] of Object.entries(firstVersion)) {
+    it(`F3: a frame of Millrace 0.1 is read and names no plan: ${what}`, () => {
+      const frame = decodeFrame(Buffer.from(want.base64, 'base64'), place);
+      assert.equal(frame.link, undefined);
+      assert.deepEqual(plain(frame), want.records);
+      assert.deepEqual(frame.position, want.position);
+      assert.deepEqual([frame.ingestMin, frame.ingestMax], want.ingest);
+      assert.deepEqual(
+        frame.runs.map((run) => [run.records, run.partition, run.firstOffset.toString()]),
+        want.runs,
+      );
+    });
+  }
 
   it('closes before the record that would pass the byte limit, and at the record limit', () => {
     const builder = new FrameBuilder({ maxRecords: 3, maxBytes: 10, hardBytes: 100 });
@@ -153,6 +189,10 @@ const anyRecord: fc.Arbitrary<PlainRecord> = fc
     offset: fc.bigInt({ min: 0n, max: 2n ** 62n }),
   })
   .map((record) => record);
+
+const anyLink: fc.Arbitrary<FrameLink> = fc
+  .tuple(fc.maxSafeNat(), fc.maxSafeNat(), fc.nat(0xffff_ffff))
+  .map(([plan, predecessor, predecessorCheck]) => ({ plan, predecessor, predecessorCheck }));
 
 function frameWith(builder: FrameBuilder, records: readonly PlainRecord[]): Buffer {
   const batch = batchOf(records);
