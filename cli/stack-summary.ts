@@ -22,7 +22,7 @@ export function howToTalk(endpoints: StackEndpoints): string {
     ['Kubernetes', `export KUBECONFIG=${endpoints.kubeconfig}`],
     ['Pipelines', 'kubectl get pipelines -A      or: npx millrace get -A'],
     ['Temporal UI', endpoints.temporalUiUrl],
-    ['REST API', endpoints.apiUrl],
+    ['REST API', `${endpoints.apiUrl}   its token is in ${join(dirname(endpoints.kubeconfig), 'api-token')}`],
     ['ClickHouse', `curl '${endpoints.clickhouseUrl}/?query=SHOW+TABLES'`],
     ['NATS', endpoints.natsUrl],
     ...(endpoints.kafka === undefined ? [] : ([['Kafka', endpoints.kafka]] as const)),

@@ -15,7 +15,7 @@ export interface ApiRequest<T> {
 
 export type Ask = <T>(request: ApiRequest<T>) => Promise<T>;
 
-export function askApi(api: string): Ask {
+export function askApi(api: string, token?: string): Ask {
   const base = api.endsWith('/') ? api.slice(0, -1) : api;
   return async ({ method, path, query, body, answer, signal }) => {
     const url = new URL(base + path);
@@ -24,7 +24,11 @@ export function askApi(api: string): Ask {
     }
     const response = await fetch(url, {
       method,
-      headers: { accept: 'application/json', ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+      headers: {
+        accept: 'application/json',
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
       ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
       ...(signal === undefined ? {} : { signal }),
     });

@@ -1,12 +1,15 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** The door for programs. */
 import { askApi } from './http.ts';
+import { tokenFor } from './token.ts';
 import { Pipelines } from './pipelines.ts';
 import { connectWorkflows, type PipelineWorkflows, type TemporalOptions } from './workflows.ts';
 
 export interface ConnectOptions {
   /** Address of the REST API, such as http://127.0.0.1:8088. */
   readonly api: string;
+  /** Of the API. Default: `MILLRACE_API_TOKEN`, `MILLRACE_API_TOKEN_FILE`, or that of `millrace dev` on this machine. */
+  readonly token?: string;
   /** For `workflows`. Without it they are not there. */
   readonly temporal?: TemporalOptions;
 }
@@ -20,8 +23,9 @@ export class Millrace implements AsyncDisposable {
     this.#workflows = workflows;
   }
 
-  static async connect({ api, temporal }: ConnectOptions): Promise<Millrace> {
-    return new Millrace(new Pipelines(askApi(api)), temporal ? await connectWorkflows(temporal) : null);
+  static async connect({ api, token, temporal }: ConnectOptions): Promise<Millrace> {
+    const ask = askApi(api, token ?? (await tokenFor(api)));
+    return new Millrace(new Pipelines(ask), temporal ? await connectWorkflows(temporal) : null);
   }
 
   /** Changes that go on when this process ends. */

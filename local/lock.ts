@@ -9,6 +9,8 @@ import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { identify, isSameProcess, processIdentitySchema, type ProcessIdentity } from './process-identity.ts';
+import { isSystemError } from '../model/system-error.ts';
+import { readFileIfThere } from './files.ts';
 
 export interface Lock {
   release(): Promise<void>;
@@ -26,7 +28,7 @@ export async function tryLock(path: string): Promise<Lock | { readonly heldBy: P
   try {
     for (;;) {
       if (await linkUnlessThere(mine, path)) return { release: () => rm(path, { force: true }) };
-      const content = await readIfThere(path);
+      const content = await readFileIfThere(path);
       if (content === undefined) continue;
       const holder = parseHolder(content);
       if (holder && (await isSameProcess(holder))) return { heldBy: holder };
@@ -65,7 +67,7 @@ async function takeAway(path: string, deadContent: string): Promise<void> {
   try {
     await rename(path, aside);
   } catch (error) {
-    if (isCode(error, 'ENOENT')) return;
+    if (isSystemError(error, 'ENOENT')) return;
     throw error;
   }
   if ((await readFile(aside, 'utf8')) !== deadContent) await linkUnlessThere(aside, path);
@@ -77,16 +79,7 @@ async function linkUnlessThere(from: string, to: string): Promise<boolean> {
     await link(from, to);
     return true;
   } catch (error) {
-    if (isCode(error, 'EEXIST')) return false;
-    throw error;
-  }
-}
-
-async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if (isCode(error, 'ENOENT')) return undefined;
+    if (isSystemError(error, 'EEXIST')) return false;
     throw error;
   }
 }
@@ -98,8 +91,4 @@ function parseHolder(content: string): ProcessIdentity | undefined {
     // Damaged by a full disk or by hand: it names nobody, so nobody holds it.
     return undefined;
   }
-}
-
-function isCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
 }

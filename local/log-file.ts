@@ -1,5 +1,6 @@
 /** Log files of the local stack: appended to over restarts, kept from growing for ever, quoted when something fails. */
 import { open, rename, stat } from 'node:fs/promises';
+import { isSystemError } from '../model/system-error.ts';
 
 const maxBytes = 64 * 2 ** 20;
 const quotedBytes = 8_192;
@@ -30,7 +31,7 @@ export async function sizeOf(file: string): Promise<number> {
   try {
     return (await stat(file)).size;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return 0;
+    if (isSystemError(error, 'ENOENT')) return 0;
     throw error;
   }
 }

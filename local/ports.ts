@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { promisify } from 'node:util';
+import { isSystemError } from '../model/system-error.ts';
 
 const run = promisify(execFile);
 
@@ -31,7 +32,7 @@ async function tryListen(port: number, host: string): Promise<number | undefined
       server.listen({ port, host, exclusive: true }, resolve);
     });
   } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'EADDRINUSE' || error.code === 'EACCES')) {
+    if (isSystemError(error, 'EADDRINUSE', 'EACCES')) {
       return undefined;
     }
     throw error;

@@ -8,6 +8,7 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { z } from 'zod';
+import { isSystemError } from '../model/system-error.ts';
 
 export const processIdentitySchema = z.object({ pid: z.number().int().positive(), startedAt: z.string() });
 export type ProcessIdentity = Readonly<z.infer<typeof processIdentitySchema>>;
@@ -35,7 +36,7 @@ export async function signalProcess(
     process.kill(target === 'group' ? -known.pid : known.pid, signal);
     return true;
   } catch (error) {
-    if (codeOf(error) === 'ESRCH') return false;
+    if (isSystemError(error, 'ESRCH')) return false;
     throw error;
   }
 }
@@ -50,8 +51,7 @@ async function startOnLinux(pid: number): Promise<string | undefined> {
     if (state === 'Z' || state === 'X' || startTicks === undefined) return undefined;
     return `${await bootId()}/${startTicks}`;
   } catch (error) {
-    const code = codeOf(error);
-    if (code === 'ENOENT' || code === 'ESRCH') return undefined;
+    if (isSystemError(error, 'ENOENT', 'ESRCH')) return undefined;
     throw error;
   }
 }
@@ -75,8 +75,4 @@ async function startByPs(pid: number): Promise<string | undefined> {
     if (error instanceof Error && 'code' in error && error.code === 1) return undefined;
     throw error;
   }
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined;
 }

@@ -8,6 +8,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { mr, problemOf } from '../model/errors.ts';
+import { ensureApiToken } from './api-token.ts';
 import { resolveBinaries } from './binaries/resolve.ts';
 import { tryLock, type Lock } from './lock.ts';
 import { writeAdminKubeconfig } from './parts/kubernetes.ts';
@@ -148,6 +149,7 @@ class RunningStack implements Stack {
     const pki = await ensurePki(join(dir, 'pki'), new Date());
     const plane = { dir, logDir: layout.logs, pki, ports, unsafeNoFsync: options.unsafeNoFsync ?? false };
     await writeAdminKubeconfig(plane, layout.kubeconfig);
+    await ensureApiToken(layout.apiToken);
     return new RunningStack(layout, lock, options, names, ports, plane);
   }
 

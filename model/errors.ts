@@ -69,6 +69,18 @@ export const errorTable = {
     '{variable} cannot be used: {problem}.',
     'Correct the environment and start again.',
   ),
+  MR_REQUEST_FOREIGN: row(
+    'refuse',
+    403,
+    '{problem}.',
+    'Ask by the address on which the server listens, from a program or from a page of its own. MILLRACE_API_HOSTS names further hosts of the API.',
+  ),
+  MR_API_TOKEN_REQUIRED: row(
+    'refuse',
+    401,
+    'The API answers only to those who have its token, and the request has {what}.',
+    'Send `Authorization: Bearer TOKEN`, or `Millrace-Token: TOKEN`. The token of `millrace dev` is in the file api-token of its data directory.',
+  ),
   MR_ROUTE_NOT_FOUND: row('refuse', 404, 'There is no {method} {path}.', '/openapi.json lists what there is.'),
   MR_NOT_ALLOWED: row(
     'refuse',

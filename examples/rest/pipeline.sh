@@ -10,12 +10,17 @@ namespace=${NAMESPACE:-default}
 name=$(sed -n '/^metadata:/,/^spec:/s/^  name: *//p' "$file")
 pipeline="$api/v1/namespaces/$namespace/pipelines/$name"
 
+# The token of `millrace dev` is beside its kubeconfig.
+token_file=${MILLRACE_API_TOKEN_FILE:-"$(dirname "${KUBECONFIG:-.millrace/kubeconfig}")/api-token"}
+token=${MILLRACE_API_TOKEN:-$(cat "$token_file" 2>/dev/null || true)}
+
 # A problem (RFC 9457) goes to stderr, and the script ends with it.
 ask() {
   method=$1
   url=$2
   shift 2
-  answer=$(curl -sS -X "$method" -w '\n%{http_code}' "$url" "$@")
+  # From standard input, because the command line of a process can be read by others.
+  answer=$(printf '%s' "${token:+Millrace-Token: $token}" | curl -sS -X "$method" -H @- -w '\n%{http_code}' "$url" "$@")
   status=$(printf '%s' "$answer" | tail -n 1)
   body=$(printf '%s' "$answer" | sed '$d')
   if [ "$status" -ge 400 ]; then

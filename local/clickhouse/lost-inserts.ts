@@ -12,6 +12,7 @@
  */
 import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isSystemError } from '../../model/system-error.ts';
 
 interface Blocks {
   readonly partition: string;
@@ -73,7 +74,7 @@ async function entriesOf(dir: string): Promise<string[]> {
   try {
     return await readdir(dir);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return [];
+    if (isSystemError(error, 'ENOENT', 'ENOTDIR')) return [];
     throw error;
   }
 }

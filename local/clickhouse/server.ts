@@ -3,10 +3,12 @@
  *
  * H1  An answer is sent when the statement has ended: status 200 means that it is done, and an insert stored.
  * H2  A failure has ClickHouse's text, its `X-ClickHouse-Exception-Code`, and the status that ClickHouse gives it.
- * H3  Nothing runs before user and password are right.
+ * H3  Nothing runs before user and password are right. No page that a browser shows may ask at all: the user of the local
+ *     stack has no password.
  */
 import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { foreignness } from '../../model/request-origin.ts';
 import { collect, decodedBody, encodedAnswer } from './body.ts';
 import type { Answer, Engine } from './engine.ts';
 import { asException, exception, httpStatusOf } from './exceptions.ts';
@@ -49,6 +51,11 @@ async function respond(options: ServerOptions, request: IncomingMessage, respons
   const method = request.method ?? 'GET';
   response.setHeader('X-ClickHouse-Server-Display-Name', 'millrace');
   response.setHeader('X-ClickHouse-Timezone', options.timezone);
+  const foreign = foreignness(request);
+  if (foreign !== undefined) {
+    response.writeHead(403, { 'Content-Type': 'text/plain; charset=UTF-8', Connection: 'close' }).end(`${foreign}\n`);
+    return;
+  }
   if (url.pathname === '/ping' || url.pathname === '/replicas_status' || (method === 'GET' && url.search === '')) {
     response.end('Ok.\n');
     return;

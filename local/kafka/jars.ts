@@ -10,6 +10,7 @@ import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { mr, problemOf } from '../../model/errors.ts';
+import { isSystemError } from '../../model/system-error.ts';
 
 export const kafkaVersion = '4.1.0';
 const scalaVersion = '2.13';
@@ -84,7 +85,7 @@ async function isComplete(dir: string): Promise<boolean> {
 }
 
 function missing(error: unknown) {
-  const noMaven = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+  const noMaven = isSystemError(error, 'ENOENT');
   return mr(
     'MR_BINARY_MISSING',
     {

@@ -17,6 +17,7 @@ import { resolveKafkaJars } from './jars.ts';
 import { ensureKeystore } from './keystore.ts';
 import { answersApiVersions } from './probe.ts';
 import { scramArguments, serverProperties, type KafkaProtocol, type KafkaUser } from './properties.ts';
+import { isSystemError } from '../../model/system-error.ts';
 
 const run = promisify(execFile);
 
@@ -135,7 +136,7 @@ function clusterId(): string {
 }
 
 function formatProblem(error: unknown): string {
-  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return 'Java 17 or later is not installed';
+  if (isSystemError(error, 'ENOENT')) return 'Java 17 or later is not installed';
   // The message of a failed command repeats its arguments, and those hold passwords.
   if (error instanceof Error && 'stderr' in error) return `the storage tool failed: ${String(error.stderr).trim()}`;
   return problemOf(error);

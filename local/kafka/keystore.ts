@@ -1,8 +1,9 @@
 /** A self-signed certificate for 127.0.0.1 and localhost, made with Java's own keytool. */
 import { execFile } from 'node:child_process';
-import { access, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { exists } from '../files.ts';
 
 const run = promisify(execFile);
 
@@ -37,13 +38,4 @@ export async function ensureKeystore(dir: string): Promise<Keystore> {
     await run('keytool', ['-exportcert', '-rfc', ...store, '-file', pem]);
   }
   return { file, password, caPem: await readFile(pem, 'utf8') };
-}
-
-async function exists(file: string): Promise<boolean> {
-  try {
-    await access(file);
-    return true;
-  } catch {
-    return false;
-  }
 }

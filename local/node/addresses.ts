@@ -7,7 +7,7 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { mr } from '../../model/errors.ts';
-import { writeFileAtomic } from './atomic-file.ts';
+import { writeFileAtomic } from '../files.ts';
 
 const stored = z.object({ next: z.number(), byPod: z.record(z.string(), z.string()) });
 

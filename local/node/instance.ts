@@ -16,9 +16,10 @@ import { promisify } from 'node:util';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { problemOf } from '../../model/errors.ts';
-import { writeFileAtomic } from './atomic-file.ts';
+import { writeFileAtomic } from '../files.ts';
 import { isSameProcess, signalProcess, type ProcessIdentity } from '../process-identity.ts';
 import { currentBoot, parseIdentity, processesWithEnv } from './identity.ts';
+import { isSystemError } from '../../model/system-error.ts';
 
 export interface Ended {
   readonly state: 'ended';
@@ -256,7 +257,7 @@ function killGroup(leader: number): void {
   try {
     process.kill(-leader, 'SIGKILL');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ESRCH') return;
+    if (isSystemError(error, 'ESRCH')) return;
     throw new Error(`cannot end process group ${leader}: ${problemOf(error)}`, { cause: error });
   }
 }

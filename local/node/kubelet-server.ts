@@ -10,6 +10,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { mr, problemOf } from '../../model/errors.ts';
 import { makeAuthority, makeLeaf } from '../parts/kubernetes/certificate.ts';
 import { logStream, type LogQuery, type LogSource } from './log-stream.ts';
+import { isSystemError } from '../../model/system-error.ts';
 
 export type FindLog = (
   namespace: string,
@@ -156,7 +157,7 @@ async function listen(server: Server, port: number): Promise<void> {
       server.listen(port, '127.0.0.1', resolve);
     });
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')) throw error;
+    if (!isSystemError(error, 'EADDRINUSE')) throw error;
     const params = { port, part: 'the local node', owner: 'another process', flag: '--kubelet-port' };
     throw mr('MR_PORT_IN_USE', params, { cause: error });
   }

@@ -9,7 +9,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { problemOf } from '../../model/errors.ts';
-import { writeFileAtomic } from './atomic-file.ts';
+import { writeFileAtomic } from '../files.ts';
 import { containerCommand } from './command.ts';
 import type { NodeContext } from './context.ts';
 import { isConflict, isNotFound } from './kube.ts';

@@ -2,7 +2,7 @@
 import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { program } from '../programs.ts';
-import { writeFileAtomic } from './atomic-file.ts';
+import { writeFileAtomic } from '../files.ts';
 
 export async function writeShimDir(dir: string): Promise<void> {
   await mkdir(dir, { recursive: true });

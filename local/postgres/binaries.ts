@@ -9,6 +9,7 @@ import { createRequire } from 'node:module';
 import { basename, dirname, join, relative } from 'node:path';
 import { z } from 'zod';
 import { mr } from '../../model/errors.ts';
+import { isSystemError } from '../../model/system-error.ts';
 
 const debianRoot = '/usr/lib/postgresql';
 
@@ -80,5 +81,5 @@ async function makeLinks(root: string): Promise<void> {
 }
 
 function isExisting(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'EEXIST';
+  return isSystemError(error, 'EEXIST');
 }

@@ -7,7 +7,7 @@
  */
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { access, chown, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chown, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -16,6 +16,7 @@ import { mr, problemOf } from '../../model/errors.ts';
 import { startProcess, type RunningProcess } from '../process.ts';
 import { resolvePostgresBin } from './binaries.ts';
 import { dataOwner, unprivileged } from './unprivileged.ts';
+import { exists } from '../files.ts';
 
 const run = promisify(execFile);
 const user = 'postgres';
@@ -161,13 +162,4 @@ async function ensureCluster(bin: string, options: PostgresOptions, logFile: str
     throw mr('MR_PART_FAILED', { part: 'PostgreSQL', problem: problemOf(error), log: logFile }, { cause: error });
   }
   return password;
-}
-
-async function exists(file: string): Promise<boolean> {
-  try {
-    await access(file);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -7,6 +7,8 @@ export interface DataLayout {
   readonly lock: string;
   readonly ports: string;
   readonly kubeconfig: string;
+  /** Beside the kubeconfig: where the one is, a program finds the other. */
+  readonly apiToken: string;
   /** Of one part. */
   readonly of: (part: string) => string;
 }
@@ -18,6 +20,7 @@ export function layoutOf(dir: string): DataLayout {
     lock: join(dir, 'stack.lock'),
     ports: join(dir, 'ports.json'),
     kubeconfig: join(dir, 'kubeconfig'),
+    apiToken: join(dir, 'api-token'),
     of: (part) => join(dir, part),
   };
 }
@@ -25,5 +28,5 @@ export function layoutOf(dir: string): DataLayout {
 /** All that a stack may have written into its data directory; `reset` removes these and nothing else. */
 export const dataEntries = [
   ...['nats', 'temporal', 'kubernetes', 'clickhouse', 'node', 'kafka', 'postgres'],
-  ...['logs', 'kubeconfig', 'ports.json', 'stack.json'],
+  ...['logs', 'kubeconfig', 'api-token', 'ports.json', 'stack.json'],
 ] as const;

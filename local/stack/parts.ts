@@ -220,7 +220,7 @@ export function definitionOf(name: PartName): PartDefinition {
 /** Millrace's own processes: the same programs as in a cluster, told by environment where the others are. */
 function startOwn(
   name: 'controller' | 'lifecycle' | 'api',
-  { endpoints, ports }: PartContext,
+  { endpoints, ports, layout }: PartContext,
   onSpawn: (pid: number) => void,
   logFile: string,
   readyUrl: string,
@@ -237,7 +237,9 @@ function startOwn(
       MILLRACE_TEMPORAL_UI_URL: endpoints.temporalUiUrl,
       MILLRACE_IMAGE: image,
       MILLRACE_API_LISTEN: `127.0.0.1:${ports.api}`,
-      ...(name === 'api' ? {} : { MILLRACE_HEALTH_LISTEN: `127.0.0.1:${ports[`${name}-health`]}` }),
+      ...(name === 'api'
+        ? { MILLRACE_API_TOKEN_FILE: layout.apiToken }
+        : { MILLRACE_HEALTH_LISTEN: `127.0.0.1:${ports[`${name}-health`]}` }),
     },
     logFile,
     onSpawn,

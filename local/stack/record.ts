@@ -3,9 +3,10 @@
  *
  * Processes are named by pid and start time, so that a stale record never leads to another process being signalled.
  */
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
+import { readFileIfThere, writeFileAtomic } from '../files.ts';
 import { processIdentitySchema } from '../process-identity.ts';
 
 export const partStates = ['waiting', 'starting', 'running', 'restarting', 'stopped'] as const;
@@ -50,22 +51,15 @@ const recordFile = (dataDir: string) => join(dataDir, 'stack.json');
 
 /** The record, or undefined when no stack was left running here. */
 export async function readStackRecord(dataDir: string): Promise<StackRecord | undefined> {
-  let text: string;
-  try {
-    text = await readFile(recordFile(dataDir), 'utf8');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw error;
-  }
-  return stackRecord.parse(JSON.parse(text));
+  const text = await readFileIfThere(recordFile(dataDir));
+  return text === undefined ? undefined : stackRecord.parse(JSON.parse(text));
 }
 
 /** Only the owner may read it: Postgres's address holds a password. */
 export async function writeStackRecord(dataDir: string, record: StackRecord): Promise<void> {
   const file = recordFile(dataDir);
   await mkdir(dirname(file), { recursive: true });
-  await writeFile(`${file}.new`, `${JSON.stringify(record, null, 2)}\n`, { mode: 0o600 });
-  await rename(`${file}.new`, file);
+  await writeFileAtomic(file, `${JSON.stringify(record, null, 2)}\n`);
 }
 
 export async function removeStackRecord(dataDir: string): Promise<void> {

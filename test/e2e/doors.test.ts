@@ -35,16 +35,16 @@ describe('three doors, one path', function () {
   });
 
   it('REST: PUT applies, answers 202 with an operation, and DELETE takes it down', async () => {
-    const { apiUrl } = stack();
+    const { apiUrl, apiToken } = stack();
     const url = `${apiUrl}/v1/namespaces/default/pipelines/by-rest`;
     const put = await fetch(url, {
       method: 'PUT',
-      headers: { 'content-type': 'application/json' },
+      headers: { 'content-type': 'application/json', ...apiToken },
       body: JSON.stringify(ordersPipeline(options('by-rest'))),
     });
     assert.equal(put.status, 202, await put.text());
     await arrivesAndIsOneEntity('by-rest');
-    const deleted = await fetch(url, { method: 'DELETE' });
+    const deleted = await fetch(url, { method: 'DELETE', headers: apiToken });
     assert.equal(deleted.status, 202);
     await untilGone(stack().kubectl, 'by-rest');
   });

@@ -75,7 +75,7 @@ describe('events by HTTP into PostgreSQL', function () {
       async () => {
         const answer = await fetch(`${stack().apiUrl}/v1/namespaces/default/pipelines/events/records`, {
           method: 'POST',
-          headers: { 'content-type': 'application/json', 'idempotency-key': key },
+          headers: { ...stack().apiToken, 'content-type': 'application/json', 'idempotency-key': key },
           body: JSON.stringify(events),
         });
         const text = await answer.text();

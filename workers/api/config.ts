@@ -1,20 +1,28 @@
 /** What the API's process is told by its environment. */
-import { isIP } from 'node:net';
 import { z } from 'zod';
 import { mr } from '../../model/errors.ts';
+import { isLoopback } from '../../model/request-origin.ts';
 import { controlPlane, readEnvironment } from '../process/environment.ts';
+import { readToken, type Access } from './guard.ts';
 import { listenAddress } from '../process/listen.ts';
 
 const environment = z.object({
   ...controlPlane,
   MILLRACE_API_LISTEN: listenAddress.prefault('127.0.0.1:8088'),
   MILLRACE_API_ALLOW_REMOTE: z.enum(['true', 'false']).default('false'),
+  MILLRACE_API_TOKEN_FILE: z.string().optional(),
+  MILLRACE_API_HOSTS: z
+    .string()
+    .regex(/^[\w.-]+(,[\w.-]+)*$/, 'must be host names without ports, separated by commas')
+    .transform((names) => names.split(','))
+    .default([]),
   MILLRACE_TEMPORAL_UI_URL: z.url().optional(),
 });
 
 export interface ApiConfig {
   readonly host: string;
   readonly port: number;
+  readonly access: Access;
   readonly kubeconfig: string | undefined;
   readonly temporal: TemporalConfig;
   readonly logLevel: string;
@@ -27,21 +35,23 @@ export interface TemporalConfig {
 }
 
 /**
- * The API asks nobody who they are: it acts with its own rights for whoever reaches it. Hence it listens on loopback,
- * and anything else must be said twice.
+ * The API acts with its own rights for whoever may ask it. Hence it listens on loopback, unless there is a token to ask
+ * with, or it is said that something in front of it asks who they are.
  */
 export function readConfig(env: NodeJS.ProcessEnv): ApiConfig {
   const parsed = readEnvironment(environment, env);
   const { host, port } = parsed.MILLRACE_API_LISTEN;
-  if (!isLoopback(host) && parsed.MILLRACE_API_ALLOW_REMOTE !== 'true') {
+  const token = parsed.MILLRACE_API_TOKEN_FILE === undefined ? undefined : readToken(parsed.MILLRACE_API_TOKEN_FILE);
+  if (!isLoopback(host) && token === undefined && parsed.MILLRACE_API_ALLOW_REMOTE !== 'true') {
     throw mr('MR_ENVIRONMENT_INVALID', {
       variable: 'MILLRACE_API_LISTEN',
-      problem: `${host} is not a loopback address and the API has no authentication; set MILLRACE_API_ALLOW_REMOTE=true if something in front of it has`,
+      problem: `${host} is not a loopback address and the API has no token to ask for; set MILLRACE_API_TOKEN_FILE, or MILLRACE_API_ALLOW_REMOTE=true if something in front of it authenticates`,
     });
   }
   return {
     host,
     port,
+    access: { token, hosts: parsed.MILLRACE_API_HOSTS },
     kubeconfig: parsed.KUBECONFIG,
     temporal: {
       address: parsed.MILLRACE_TEMPORAL_ADDRESS,
@@ -50,9 +60,4 @@ export function readConfig(env: NodeJS.ProcessEnv): ApiConfig {
     },
     logLevel: parsed.MILLRACE_LOG_LEVEL,
   };
-}
-
-function isLoopback(host: string): boolean {
-  if (host === 'localhost' || host === '::1') return true;
-  return isIP(host) === 4 && host.startsWith('127.');
 }

@@ -19,6 +19,7 @@ export async function runApi(env: NodeJS.ProcessEnv): Promise<number> {
     pipelines: pipelineDoor(kube, fieldManagers.api),
     version: packageVersion(),
     logLevel: config.logLevel,
+    access: config.access,
   });
   return untilAskedToStop(server.log, async (stop) => {
     try {

@@ -13,7 +13,9 @@ so an Idempotency-Key is accepted there and has no effect; for records it matter
 
 What cannot be done is answered with a problem (RFC 9457); \`code\` is a row of the error table and \`type\` explains it.
 
-The API asks nobody who they are: it acts with its own rights, and listens on loopback unless it is told otherwise.`;
+The API acts with its own rights for whoever may ask it. Where it has a token (\`millrace dev\` makes one, the file
+\`api-token\` beside the kubeconfig), every request but those about the API itself needs it. Web pages of other origins are
+refused.`;
 
 /** zod keeps descriptions in its global registry, and the converter looks in ours only. */
 const config: NonNullable<Parameters<typeof createJsonSchemaTransform>[0]['zodToJsonConfig']> = {
@@ -30,6 +32,18 @@ export function openApiOptions(version: string): FastifyDynamicSwaggerOptions {
     openapi: {
       openapi: '3.1.0',
       info: { title: 'Millrace', version, description, license: { name: 'Apache-2.0', identifier: 'Apache-2.0' } },
+      components: {
+        securitySchemes: {
+          bearer: { type: 'http', scheme: 'bearer', description: 'The token of the API, where it has one.' },
+          token: {
+            type: 'apiKey',
+            in: 'header',
+            name: 'Millrace-Token',
+            description: 'The same, where `Authorization` is for the source that takes the records.',
+          },
+        },
+      },
+      security: [{ bearer: [] }, { token: [] }, {}],
       tags: [
         { name: 'pipelines', description: 'Apply, read, pause, resume and delete pipelines.' },
         { name: 'operations', description: 'What a change does now.' },

@@ -3,7 +3,8 @@
  *
  * A1  Every answer that is not a success is a problem (`./problem.ts`), also for routes that do not exist.
  * A2  OpenAPI is made from the schemas that check the requests.
- * A3  The log has the request's id, never a body and never a header that may hold a secret.
+ * A3  Who may ask is decided before anything else (`./guard.ts`).
+ * A4  The log has the request's id, never a body and never a header that may hold a secret.
  */
 import swagger from '@fastify/swagger';
 import Fastify from 'fastify';
@@ -17,6 +18,7 @@ import { problemMediaType } from '../../model/problem.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { Api } from './api.ts';
 import { Changes } from './changes.ts';
+import { guard, type Access } from './guard.ts';
 import { apiMetrics } from './metrics.ts';
 import { openApiOptions } from './openapi.ts';
 import type { OperationRuns } from './operation-runs.ts';
@@ -34,6 +36,7 @@ export interface ApiParts {
   readonly runs: OperationRuns;
   readonly version: string;
   readonly logLevel: string;
+  readonly access?: Access;
   /** How long an answer to a change waits until its operation is planned. Default 2,000 ms. */
   readonly planWaitMs?: number;
 }
@@ -51,6 +54,7 @@ export async function buildServer(parts: ApiParts): Promise<Api> {
   // Answers are typed by their schemas and not checked again: what an older version stored must stay readable.
   server.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
   answerProblems(server);
+  guard(server, parts.access ?? {});
   await server.register(swagger, openApiOptions(parts.version));
 
   const changes = new Changes(parts);

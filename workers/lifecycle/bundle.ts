@@ -6,6 +6,7 @@
  * B3  A built package carries it; then nothing is made, and the sources need not be there.
  */
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -21,9 +22,9 @@ const workerVersion = createRequire(import.meta.url)('@temporalio/worker/package
 
 /** Path of the bundle of the workflows as they are now. */
 export async function workflowBundle(logger: Logger, cacheDir = join(tmpdir(), 'millrace')): Promise<string> {
-  if (await exists(builtBundle)) return builtBundle;
+  if (existsSync(builtBundle)) return builtBundle;
   const path = join(cacheDir, `workflows-${await sourceHash()}.js`);
-  if (await exists(path)) return path;
+  if (existsSync(path)) return path;
   const { code } = await makeBundle(logger);
   await mkdir(cacheDir, { recursive: true });
   // Written aside and moved: another process that starts at the same time must not read half a file.
@@ -47,13 +48,4 @@ async function sourceHash(): Promise<string> {
     for (const name of files) hash.update(name).update(await readFile(join(dir, name)));
   }
   return hash.digest('hex').slice(0, 16);
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await readFile(path, { flag: 'r' });
-    return true;
-  } catch {
-    return false;
-  }
 }

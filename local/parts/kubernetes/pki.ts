@@ -8,6 +8,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { makeAuthority, makeLeaf, type KeyAndCertificate } from './certificate.ts';
+import { isSystemError } from '../../../model/system-error.ts';
 
 export interface Pki {
   readonly dir: string;
@@ -48,7 +49,7 @@ export async function ensurePki(dir: string, now: Date): Promise<Pki> {
   try {
     return await readPki(dir);
   } catch (error) {
-    if (!isMissing(error)) throw error;
+    if (!isSystemError(error, 'ENOENT')) throw error;
   }
   // Made beside and moved, so that a crash never leaves half a PKI.
   const beside = `${dir}.new`;
@@ -99,8 +100,4 @@ async function readKeyFiles(dir: string, name: keyof typeof leaves): Promise<Key
     key: await readFile(keyFile, 'utf8'),
     certificate: await readFile(certificateFile, 'utf8'),
   };
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }

@@ -4,7 +4,7 @@
  * It is the stack of `millrace dev`, on free ports and in a directory of its own.
  */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { connect as connectSocket, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,6 +24,8 @@ export interface RunningStack {
   readonly postgresUrl: string;
   readonly temporalAddress: string;
   readonly apiUrl: string;
+  /** Headers that the API asks for. */
+  readonly apiToken: Readonly<Record<string, string>>;
   /** kill -9 of a part; the stack starts it again. */
   kill(part: PartName): void;
   /** kill -9 of the processes of a stage's pods; the node starts them again. */
@@ -80,6 +82,7 @@ async function start() {
     postgresUrl: endpoints.postgres,
     temporalAddress: endpoints.temporalAddress,
     apiUrl: endpoints.apiUrl,
+    apiToken: { 'millrace-token': (await readFile(join(dir, 'api-token'), 'utf8')).trim() },
     kill: (part) => stack.part(part).kill('SIGKILL'),
     killPod: (pipeline, stage) => killPod(kubectl, pipeline, stage),
     streamNames: () => streamNames(endpoints.natsUrl),

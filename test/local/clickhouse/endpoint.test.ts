@@ -41,6 +41,20 @@ describe('embedded ClickHouse endpoint', function () {
     return (await client.query({ query, format: 'JSONEachRow' })).json();
   }
 
+  it('H3: a web page may not ask, whatever it knows', async () => {
+    const query = { query: 'SELECT 1' };
+    for (const hostile of [
+      { origin: 'https://evil.example' },
+      { origin: 'null' },
+      { 'sec-fetch-site': 'cross-site' },
+    ]) {
+      const { status, text } = await post(query, undefined, hostile);
+      equal(status, 403);
+      match(text, /^A web page of /);
+    }
+    equal((await post(query)).status, 200);
+  });
+
   describe('with @clickhouse/client', () => {
     it('answers ping', async () => {
       equal((await client.ping()).success, true);
