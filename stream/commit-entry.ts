@@ -3,9 +3,12 @@
  *
  * C1  An intent names the range that is being written: after a crash that same range is written again.
  * C2  `after` of an intent is the committed position until the commit replaces it.
+ * C5  `chain` says which stream the positions are of, and which frames were taken up to the committed one. Entries of
+ *     v0.1 have none.
  */
 import { z } from 'zod';
 import { mr, problemOf } from '../model/errors.ts';
+import { chainSchema } from './frame-chain.ts';
 import type { FramePlace } from './frame-reader.ts';
 
 const sequence = z.number().int().nonnegative();
@@ -18,8 +21,9 @@ export const commitEntrySchema = z.discriminatedUnion('kind', [
     after: sequence,
     token: z.string(),
     rows: z.number().int().nonnegative(),
+    chain: chainSchema.optional(),
   }),
-  z.object({ kind: z.literal('commit'), to: sequence }),
+  z.object({ kind: z.literal('commit'), to: sequence, chain: chainSchema.optional() }),
 ]);
 
 export type CommitEntry = z.infer<typeof commitEntrySchema>;

@@ -1,11 +1,12 @@
 /**
- * Intents and commits of one sink slot. Entries and their labels C1, C2: `./commit-entry.ts`.
+ * Intents and commits of one sink slot. Entries and their labels: `./commit-entry.ts`.
  *
  * E4 holds here too: a sink pod that lost its slot can neither announce a batch nor commit one.
  */
 import { commitsEdge, commitSubject, edgeStream } from '../model/names.ts';
 import { decodeCommitEntry, type CommitEntry } from './commit-entry.ts';
 import { FencedSubject, type FencedOptions } from './fenced-subject.ts';
+import type { FrameChain } from './frame-chain.ts';
 
 export interface CommitLogOptions extends Omit<FencedOptions, 'stream' | 'subject'> {
   readonly pid: string;
@@ -16,6 +17,7 @@ export interface CommitLogOptions extends Omit<FencedOptions, 'stream' | 'subjec
 export class CommitLog {
   readonly #fenced: FencedSubject;
   #last: CommitEntry | undefined;
+  #chain: FrameChain | undefined;
 
   private constructor(fenced: FencedSubject, last: CommitEntry | undefined) {
     this.#fenced = fenced;
@@ -41,7 +43,14 @@ export class CommitLog {
     return this.#last.kind === 'commit' ? this.#last.to : this.#last.after;
   }
 
-  async append(entry: CommitEntry, signal: AbortSignal): Promise<void> {
+  /** From now on every entry says which frames of this chain are committed (C5). */
+  follow(chain: FrameChain): void {
+    this.#chain = chain;
+  }
+
+  async append(bare: CommitEntry, signal: AbortSignal): Promise<void> {
+    const chain = bare.kind === 'commit' ? this.#chain?.commit(bare.to) : this.#chain?.committed;
+    const entry = chain === undefined ? bare : { ...bare, chain };
     await this.#fenced.append(Buffer.from(JSON.stringify(entry)), signal);
     this.#last = entry;
   }
