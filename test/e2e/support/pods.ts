@@ -9,11 +9,16 @@ const podList = z.object({ items: z.array(z.object({ metadata: z.object({ name: 
 
 /** kill -9 of the worker process in each pod of a stage. Throws when there is none. */
 export async function killPod(kubectl: Kubectl, pipeline: string, stage: string): Promise<void> {
-  const selector = `${labels.pipeline}=${pipeline},${labels.stage}=${stage}`;
-  const { items } = podList.parse(JSON.parse(await kubectl.run(['get', 'pods', '-A', '-l', selector, '-o', 'json'])));
-  const pids = (await Promise.all(items.map(({ metadata }) => workersOf(metadata.name)))).flat();
+  const pids = await podProcesses(kubectl, pipeline, stage);
   assert.ok(pids.length > 0, `stage ${stage} of ${pipeline} has a worker process`);
   for (const pid of pids) process.kill(pid, 'SIGKILL');
+}
+
+/** The worker processes of all pods of a stage. */
+export async function podProcesses(kubectl: Kubectl, pipeline: string, stage: string): Promise<number[]> {
+  const selector = `${labels.pipeline}=${pipeline},${labels.stage}=${stage}`;
+  const { items } = podList.parse(JSON.parse(await kubectl.run(['get', 'pods', '-A', '-l', selector, '-o', 'json'])));
+  return (await Promise.all(items.map(({ metadata }) => workersOf(metadata.name)))).flat();
 }
 
 async function workersOf(pod: string): Promise<number[]> {

@@ -1,0 +1,161 @@
+/** Carries faults out on a running stack. */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Stack } from '../../local/stack.ts';
+import { apiVersion, kind, labels } from '../../model/names.ts';
+import type { Kube } from '../../kubernetes/kube.ts';
+import type { Kubectl } from '../e2e/support/kubectl.ts';
+import { podProcesses } from '../e2e/support/pods.ts';
+import type { TcpProxy } from '../support/tcp-proxy.ts';
+import { ordersPipeline, type Targets } from './pipelines.ts';
+import type { Fault, Link, StageName } from './schedule.ts';
+
+export interface Arsenal {
+  readonly stack: Stack;
+  readonly kube: Kube;
+  readonly kubectl: Kubectl;
+  readonly links: Readonly<Record<Link, TcpProxy>>;
+  readonly targets: Targets;
+}
+
+const fieldManager = 'faults';
+
+export class Armed {
+  readonly #arsenal: Arsenal;
+  #edition = 1;
+  #replicas = 1;
+  /** Faults on one link or one pod must not end each other's. */
+  readonly #turns = new Map<string, Promise<void>>();
+
+  constructor(arsenal: Arsenal) {
+    this.#arsenal = arsenal;
+  }
+
+  /** Resolves when the fault is over. */
+  carryOut(fault: Fault): Promise<void> {
+    switch (fault.kind) {
+      case 'kill':
+        this.#arsenal.stack.part(fault.part).kill('SIGKILL');
+        return Promise.resolve();
+      case 'freeze':
+        return this.#inTurn(fault.part, () => this.#freeze(() => this.#partPids(fault.part), fault.forMs));
+      case 'killPod':
+        return this.#signalPods(fault.stage, 'SIGKILL');
+      case 'freezePod':
+        return this.#inTurn(fault.stage, () => this.#freeze(() => this.#podPids(fault.stage), fault.forMs));
+      case 'deletePod':
+        return this.#deletePod(fault.stage);
+      case 'link':
+        return this.#inTurn(fault.link, async () => {
+          this.#arsenal.links[fault.link].set(fault.mode);
+          await delay(fault.forMs);
+          this.#arsenal.links[fault.link].set('pass');
+        });
+      case 'edit':
+        this.#edition += 1;
+        return this.#apply();
+      case 'scale':
+        this.#replicas = fault.replicas;
+        return this.#apply();
+      case 'pause':
+        return this.#inTurn('pause', async () => {
+          await this.#setState('Paused');
+          await delay(fault.forMs);
+          await this.#setState('Running');
+        });
+    }
+  }
+
+  /** Everything as it was: links pass, the pipeline runs. */
+  async heal(): Promise<void> {
+    await Promise.all(this.#turns.values());
+    for (const link of Object.values(this.#arsenal.links)) link.set('pass');
+    await this.#setState('Running');
+  }
+
+  #inTurn(what: string, act: () => Promise<void>): Promise<void> {
+    const turn = (this.#turns.get(what) ?? Promise.resolve()).then(act);
+    this.#turns.set(what, turn);
+    return turn;
+  }
+
+  #partPids(part: string): Promise<number[]> {
+    const pid = this.#arsenal.stack.parts.find(({ name }) => name === part)?.pid;
+    return Promise.resolve(pid === undefined ? [] : [pid]);
+  }
+
+  #podPids(stage: StageName): Promise<number[]> {
+    return podProcesses(this.#arsenal.kubectl, pipelineOf(stage), stage);
+  }
+
+  async #freeze(find: () => Promise<number[]>, forMs: number): Promise<void> {
+    const pids = await reaching(find);
+    for (const pid of pids) signal(pid, 'SIGSTOP');
+    await delay(forMs);
+    for (const pid of pids) signal(pid, 'SIGCONT');
+  }
+
+  async #signalPods(stage: StageName, name: NodeJS.Signals): Promise<void> {
+    for (const pid of await reaching(() => this.#podPids(stage))) signal(pid, name);
+  }
+
+  async #deletePod(stage: StageName): Promise<void> {
+    const selector = `${labels.pipeline}=${pipelineOf(stage)},${labels.stage}=${stage}`;
+    await untilAnswered(async () => {
+      await this.#arsenal.kubectl.run(['delete', 'pod', '-A', '-l', selector, '--wait=false']);
+    });
+  }
+
+  #apply(): Promise<void> {
+    const manifest = ordersPipeline(this.#arsenal.targets, this.#edition, this.#replicas);
+    const { name } = manifest.metadata;
+    return untilAnswered(async () => {
+      await this.#arsenal.kube.apply(
+        { ...manifest, metadata: { name, namespace: 'default' } },
+        { fieldManager, force: true },
+      );
+    });
+  }
+
+  #setState(desiredState: 'Running' | 'Paused'): Promise<void> {
+    return untilAnswered(async () => {
+      await this.#arsenal.kube.apply(
+        { apiVersion, kind, metadata: { name: 'orders', namespace: 'default' }, spec: { desiredState } },
+        { fieldManager: `${fieldManager}-state`, force: true },
+      );
+    });
+  }
+}
+
+export function pipelineOf(stage: StageName): 'orders' | 'events' {
+  return stage === 'ingestor-web' || stage === 'sink-store' ? 'events' : 'orders';
+}
+
+/** The API server is one of those that are killed: a person would try again, too. */
+async function untilAnswered(act: () => Promise<void>): Promise<void> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      await act();
+      return;
+    } catch (error) {
+      if (attempt === 120) throw error;
+      await delay(1_000);
+    }
+  }
+}
+
+/** Nothing to signal when the API does not answer, or no pod runs: the fault misses, as faults do. */
+async function reaching(find: () => Promise<number[]>): Promise<number[]> {
+  try {
+    return await find();
+  } catch {
+    return [];
+  }
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
+}

@@ -1,0 +1,226 @@
+/**
+ * One run: the whole local stack under load while faults come and go, then the checks.
+ *
+ * Pods reach NATS, ClickHouse and PostgreSQL through proxies; the checks ask them past the proxies.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { connectKube, type Kube } from '../../kubernetes/kube.ts';
+import { freePort } from '../../local/ports.ts';
+import { startStack, type Stack } from '../../local/stack.ts';
+import { kind, pidOf } from '../../model/names.ts';
+import type { Manifest } from '../../kubernetes/objects.ts';
+import { connectStreams } from '../../stream/connection.ts';
+import type { DeadLetter } from '../../stream/dead-letter.ts';
+import { readDeadLetters } from '../../stream/dead-letters.ts';
+import { Kubectl } from '../e2e/support/kubectl.ts';
+import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
+import { Armed } from './arsenal.ts';
+import { brokenEvery, Load, orderOf } from './load.ts';
+import { eventsPipeline, ordersPipeline, passwordSecret, type Targets } from './pipelines.ts';
+import { scheduleOf, sentenceOf, type FaultKind, type Link } from './schedule.ts';
+import { Sinks } from './sinks.ts';
+import { falseClaims, Truth, type FalseClaims } from './truth.ts';
+import { verifyEvents, verifyOrders, type Verdict } from './verify.ts';
+
+export interface RunOptions {
+  readonly seed: number;
+  readonly lengthMs: number;
+  readonly only?: readonly FaultKind[];
+  readonly say: (line: string) => void;
+  /** How long after the last fault everything may take to arrive. Default 10 min: it finds what is stuck, not what is slow. */
+  readonly settleMs?: number;
+}
+
+export interface Recovery {
+  readonly fault: string;
+  /** From the end of the fault until all that was acknowledged by then had arrived; undefined: not before the run ended. */
+  readonly afterMs: number | undefined;
+}
+
+export interface Outcome {
+  readonly seed: number;
+  readonly lengthMs: number;
+  readonly faults: Readonly<Partial<Record<FaultKind, number>>>;
+  readonly orders: Verdict;
+  readonly events: Verdict;
+  readonly outOfOrder: number;
+  readonly health: FalseClaims;
+  readonly recoveries: readonly Recovery[];
+  /** Undefined: it did not settle, and what is missing may only be late. */
+  readonly settledMs: number | undefined;
+  readonly refusals: ReadonlyMap<string, number>;
+  readonly restarts: Readonly<Record<string, number>>;
+}
+
+const defaultSettleMs = 600_000;
+
+export async function runFaults(options: RunOptions): Promise<Outcome> {
+  const { say, seed, lengthMs } = options;
+  const dir = await mkdtemp(join(tmpdir(), 'millrace-faults-'));
+  const natsPort = await freePort();
+  const busPort = await freePort();
+  const bus = await startTcpProxy(natsPort, busPort);
+  // Inherited by the lifecycle worker, which tells the pods.
+  process.env['MILLRACE_POD_NATS_URL'] = `nats://127.0.0.1:${busPort}`;
+  const stack = await startStack({
+    dataDir: dir,
+    with: ['kafka', 'postgres'],
+    ports: { nats: natsPort },
+    otherPorts: 'free',
+    unsafeNoFsync: true,
+  });
+  try {
+    return await underFire(options, stack, bus);
+  } finally {
+    await stack.stop();
+    await bus.close();
+    if (process.env['MILLRACE_KEEP_STACK'] === undefined) await rm(dir, { recursive: true, force: true });
+    else say(`seed ${seed}, ${lengthMs} ms: data and logs are in ${dir}`);
+  }
+}
+
+async function underFire(options: RunOptions, stack: Stack, bus: TcpProxy): Promise<Outcome> {
+  const { say, seed, lengthMs, only } = options;
+  const { endpoints } = stack;
+  if (endpoints.kafka === undefined || endpoints.postgres === undefined)
+    throw new TypeError('Kafka and PostgreSQL run');
+  const brokers = endpoints.kafka.split(',');
+  const postgresUrl = new URL(endpoints.postgres);
+  const clickhouse = await startTcpProxy(Number(new URL(endpoints.clickhouseUrl).port));
+  const postgres = await startTcpProxy(Number(postgresUrl.port));
+  const links: Record<Link, TcpProxy> = { clickhouse, postgres, bus };
+  const targets: Targets = { brokers, clickhousePort: clickhouse.port, postgresPort: postgres.port, postgresUrl };
+  const kube = connectKube(endpoints.kubeconfig);
+  const kubectl = new Kubectl(endpoints.kubeconfig);
+  const sinks = new Sinks(endpoints.clickhouseUrl, endpoints.postgres);
+  const load = new Load(brokers, endpoints.apiUrl);
+  const truth = new Truth();
+  try {
+    await load.createTopic();
+    await provision(kube, targets, say);
+    load.start();
+    truth.start(kube, load, sinks, expectedRows);
+    const armed = new Armed({ stack, kube, kubectl, links, targets });
+    const began = performance.now();
+    const schedule = scheduleOf(seed, lengthMs, only);
+    const counts: Partial<Record<FaultKind, number>> = {};
+    const ended: { fault: string; atMs: number }[] = [];
+    const underWay: Promise<void>[] = [];
+    for (const { atMs, fault } of schedule) {
+      await delay(Math.max(0, began + atMs - performance.now()));
+      const sentence = sentenceOf(fault);
+      say(`${((performance.now() - began) / 1_000).toFixed(0).padStart(5)} s  ${sentence}`);
+      counts[fault.kind] = (counts[fault.kind] ?? 0) + 1;
+      underWay.push(
+        armed.carryOut(fault).then(() => {
+          ended.push({ fault: sentence, atMs: performance.now() });
+        }),
+      );
+    }
+    await delay(Math.max(0, began + lengthMs - performance.now()));
+    await Promise.all(underWay);
+    await armed.heal();
+    // A fresh record after the last fault (I8) is part of what must arrive.
+    await delay(2_000);
+    await load.stop();
+    say('The load has ended; waiting until everything has arrived …');
+    const settledMs = await settled(load, sinks, options.settleMs ?? defaultSettleMs);
+    await truth.stop();
+    const topic = await load.topicContent();
+    const rows = await sinks.orders();
+    return {
+      seed,
+      lengthMs,
+      faults: counts,
+      orders: verifyOrders({ topic, ...rows, deadLetters: await deadLettersOf(stack, kube, 'orders') }),
+      events: verifyEvents(load.events, await sinks.events()),
+      outOfOrder: await sinks.outOfOrder(),
+      health: falseClaims(truth.samples),
+      recoveries: recoveriesOf(ended, load, truth),
+      settledMs,
+      refusals: load.refusals,
+      restarts: Object.fromEntries(stack.parts.map(({ name, record }) => [name, record.restarts])),
+    };
+  } finally {
+    await load.stop();
+    await truth.stop();
+    await sinks.close();
+    kube.close();
+    await clickhouse.close();
+    await postgres.close();
+  }
+}
+
+/** Rows that orders 0 to `acknowledged` give: those that are paid and JSON. */
+export function expectedRows(acknowledged: number): number {
+  let rows = 0;
+  for (let id = 0; id < acknowledged; id++) if (id % brokenEvery !== 0 && orderOf(id).status === 'paid') rows++;
+  return rows;
+}
+
+async function provision(kube: Kube, targets: Targets, say: (line: string) => void): Promise<void> {
+  const options = { fieldManager: 'faults', force: true };
+  await kube.apply(passwordSecret(targets) as Manifest, options);
+  const pipelines = [ordersPipeline(targets, 1, 1), eventsPipeline(targets)];
+  for (const pipeline of pipelines) {
+    const { name } = pipeline.metadata;
+    await kube.apply({ ...pipeline, metadata: { name, namespace: 'default' } }, options);
+  }
+  for (const { metadata } of pipelines) {
+    for (;;) {
+      const object = await kube.get(kind, metadata.name, 'default');
+      if (JSON.stringify(object?.['status'] ?? {}).includes('"reason":"Running"')) break;
+      await delay(500);
+    }
+    say(`Pipeline ${metadata.name} runs.`);
+  }
+}
+
+/** Milliseconds until all has arrived; undefined when it has not within `limitMs`. */
+async function settled(load: Load, sinks: Sinks, limitMs: number): Promise<number | undefined> {
+  const began = performance.now();
+  const orders = expectedRows(load.orders);
+  while (performance.now() - began < limitMs) {
+    const [arrivedOrders = 0, arrivedEvents = 0] = [await sinks.orderCount(), await sinks.eventCount()];
+    if (arrivedOrders >= orders && arrivedEvents >= load.events) return performance.now() - began;
+    await delay(500);
+  }
+  return undefined;
+}
+
+async function deadLettersOf(stack: Stack, kube: Kube, name: string): Promise<DeadLetter[]> {
+  const uid = (await kube.get(kind, name, 'default'))?.metadata.uid;
+  if (uid === undefined) throw new TypeError(`pipeline ${name} is there`);
+  const streams = await connectStreams({ url: stack.endpoints.natsUrl, name: 'faults' });
+  try {
+    const letters: DeadLetter[] = [];
+    for (let fromSequence = 1; ;) {
+      const page = await readDeadLetters(streams.jsm, pidOf(name, uid), { fromSequence, limit: 1_000 });
+      if (page.letters.length === 0) return letters;
+      letters.push(...page.letters);
+      fromSequence = page.nextSequence;
+    }
+  } finally {
+    await streams.nc.close();
+  }
+}
+
+/** For each fault: when had all that was acknowledged by its end arrived? */
+function recoveriesOf(ended: readonly { fault: string; atMs: number }[], load: Load, truth: Truth): Recovery[] {
+  return ended.map(({ fault, atMs }) => {
+    const mark = load.marks.findLast((candidate) => candidate.atMs <= atMs);
+    if (mark === undefined) return { fault, afterMs: 0 };
+    const wanted = { orders: expectedRows(mark.orders), events: mark.events };
+    const times = (['orders', 'events'] as const).map(
+      (pipeline) =>
+        truth.samples.find(
+          (sample) => sample.pipeline === pipeline && sample.atMs >= atMs && (sample.arrived ?? 0) >= wanted[pipeline],
+        )?.atMs,
+    );
+    const [first, second] = times;
+    return { fault, afterMs: first === undefined || second === undefined ? undefined : Math.max(first, second) - atMs };
+  });
+}

@@ -1,0 +1,88 @@
+/**
+ * A TCP proxy on loopback that can break the link behind it in the ways in which networks do.
+ *
+ *   pass       everything goes through
+ *   refuse     connections are reset, old and new
+ *   blackhole  connections stay open and nothing moves, in either direction: nobody is told
+ *   mute       what the client says arrives, what the server answers does not: the effect happens, the answer is lost
+ *   slow       every piece waits `delayMs`
+ */
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+
+export type LinkMode = 'pass' | 'refuse' | 'blackhole' | 'mute' | 'slow';
+
+export interface TcpProxy {
+  readonly port: number;
+  readonly mode: LinkMode;
+  /** Connections that lived in a mode that lost bytes are cut when it ends, as a network's time-outs would. */
+  set(mode: LinkMode): void;
+  close(): Promise<void>;
+}
+
+const delayMs = 150;
+
+export async function startTcpProxy(toPort: number, listenPort = 0): Promise<TcpProxy> {
+  let mode: LinkMode = 'pass';
+  const links = new Set<Socket>();
+  const server = createServer((client) => {
+    if (mode === 'refuse') {
+      client.resetAndDestroy();
+      return;
+    }
+    const upstream = connect(toPort, '127.0.0.1');
+    for (const socket of [client, upstream]) {
+      links.add(socket);
+      socket.once('close', () => links.delete(socket));
+    }
+    forward(
+      client,
+      upstream,
+      () => mode === 'blackhole',
+      () => mode,
+    );
+    forward(
+      upstream,
+      client,
+      () => mode === 'blackhole' || mode === 'mute',
+      () => mode,
+    );
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(listenPort, '127.0.0.1', resolve);
+  });
+  const cut = () => links.forEach((socket) => socket.resetAndDestroy());
+  return {
+    port: (server.address() as AddressInfo).port,
+    get mode() {
+      return mode;
+    },
+    set(next) {
+      const lost = mode === 'blackhole' || mode === 'mute';
+      mode = next;
+      if (lost || next === 'refuse') cut();
+    },
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        cut();
+      }),
+  };
+}
+
+function forward(from: Socket, to: Socket, isLost: () => boolean, mode: () => LinkMode): void {
+  let last = Promise.resolve();
+  from.on('data', (bytes) => {
+    if (isLost()) return;
+    if (mode() === 'slow') {
+      // In order: a piece waits for the one before it.
+      last = Promise.all([last, new Promise((resolve) => setTimeout(resolve, delayMs))]).then(
+        () => void to.write(bytes),
+      );
+      return;
+    }
+    void last.then(() => to.write(bytes));
+  });
+  from.on('error', () => to.destroy());
+  from.on('close', () => to.destroy());
+}
