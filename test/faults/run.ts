@@ -30,8 +30,6 @@ export interface RunOptions {
   readonly lengthMs: number;
   readonly only?: readonly FaultKind[];
   readonly say: (line: string) => void;
-  /** How long after the last fault everything may take to arrive. Default 10 min: it finds what is stuck, not what is slow. */
-  readonly settleMs?: number;
 }
 
 export interface Recovery {
@@ -55,7 +53,8 @@ export interface Outcome {
   readonly restarts: Readonly<Record<string, number>>;
 }
 
-const defaultSettleMs = 600_000;
+/** After the last fault: given up when nothing has arrived for so long. It finds what is stuck, not what is slow. */
+const stillMs = 120_000;
 
 export async function runFaults(options: RunOptions): Promise<Outcome> {
   const { say, seed, lengthMs } = options;
@@ -127,7 +126,7 @@ async function underFire(options: RunOptions, stack: Stack, bus: TcpProxy): Prom
     await delay(2_000);
     await load.stop();
     say('The load has ended; waiting until everything has arrived …');
-    const settledMs = await settled(load, sinks, options.settleMs ?? defaultSettleMs);
+    const settledMs = await settled(load, sinks);
     await truth.stop();
     const topic = await load.topicContent();
     const rows = await sinks.orders();
@@ -179,13 +178,16 @@ async function provision(kube: Kube, targets: Targets, say: (line: string) => vo
   }
 }
 
-/** Milliseconds until all has arrived; undefined when it has not within `limitMs`. */
-async function settled(load: Load, sinks: Sinks, limitMs: number): Promise<number | undefined> {
+/** Milliseconds until all has arrived; undefined when nothing more comes. */
+async function settled(load: Load, sinks: Sinks): Promise<number | undefined> {
   const began = performance.now();
   const orders = expectedRows(load.orders);
-  while (performance.now() - began < limitMs) {
+  let best = -1;
+  for (let movedAt = began; performance.now() - movedAt < stillMs;) {
     const [arrivedOrders = 0, arrivedEvents = 0] = [await sinks.orderCount(), await sinks.eventCount()];
     if (arrivedOrders >= orders && arrivedEvents >= load.events) return performance.now() - began;
+    if (arrivedOrders + arrivedEvents > best) movedAt = performance.now();
+    best = Math.max(best, arrivedOrders + arrivedEvents);
     await delay(500);
   }
   return undefined;
@@ -198,7 +200,7 @@ async function deadLettersOf(stack: Stack, kube: Kube, name: string): Promise<De
   try {
     const letters: DeadLetter[] = [];
     for (let fromSequence = 1; ;) {
-      const page = await readDeadLetters(streams.jsm, pidOf(name, uid), { fromSequence, limit: 1_000 });
+      const page = await readDeadLetters(streams, pidOf(name, uid), { fromSequence, limit: 1_000 });
       if (page.letters.length === 0) return letters;
       letters.push(...page.letters);
       fromSequence = page.nextSequence;
