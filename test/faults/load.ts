@@ -42,6 +42,7 @@ export interface Mark {
 export class Load {
   readonly #kafka: Kafka;
   readonly #recordsUrl: string;
+  readonly #token: string;
   readonly #stop = new AbortController();
   readonly marks: Mark[] = [];
   readonly refusals = new Map<string, number>();
@@ -49,8 +50,9 @@ export class Load {
   #events = 0;
   #running: Promise<unknown> = Promise.resolve();
 
-  constructor(brokers: readonly string[], apiUrl: string) {
+  constructor(brokers: readonly string[], apiUrl: string, apiToken: string) {
     this.#kafka = new Kafka({ clientId: 'faults', brokers: [...brokers], logLevel: logLevel.NOTHING });
+    this.#token = apiToken;
     this.#recordsUrl = `${apiUrl}/v1/namespaces/default/pipelines/events/records`;
   }
 
@@ -140,7 +142,11 @@ export class Load {
       try {
         const answer = await fetch(this.#recordsUrl, {
           method: 'POST',
-          headers: { 'content-type': 'application/json', 'idempotency-key': key },
+          headers: {
+            authorization: `Bearer ${this.#token}`,
+            'content-type': 'application/json',
+            'idempotency-key': key,
+          },
           body,
           signal: AbortSignal.timeout(requestTimeoutMs),
         });

@@ -3,9 +3,9 @@
  *
  * Pods reach NATS, ClickHouse and PostgreSQL through proxies; the checks ask them past the proxies.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connectKube, type Kube } from '../../kubernetes/kube.ts';
 import { freePort } from '../../local/ports.ts';
@@ -95,7 +95,8 @@ async function underFire(options: RunOptions, stack: Stack, bus: TcpProxy): Prom
   const kube = connectKube(endpoints.kubeconfig);
   const kubectl = new Kubectl(endpoints.kubeconfig);
   const sinks = new Sinks(endpoints.clickhouseUrl, endpoints.postgres);
-  const load = new Load(brokers, endpoints.apiUrl);
+  const token = await readFile(join(dirname(endpoints.kubeconfig), 'api-token'), 'utf8');
+  const load = new Load(brokers, endpoints.apiUrl, token.trim());
   const truth = new Truth();
   try {
     await load.createTopic();
