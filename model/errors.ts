@@ -319,6 +319,13 @@ export const errorTable = {
     'Correct the record or the table and replay.',
   ),
 
+  MR_RECORD_DEFECT: row(
+    'deadLetter',
+    500,
+    'Millrace failed on this record: {problem}.',
+    'Neither the record nor the sink is at fault: report it, and replay with a later version.',
+  ),
+
   // -- sinks -----------------------------------------------------------------------------------------------------
   MR_SINK_UNREACHABLE: row(
     'retry',

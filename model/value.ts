@@ -5,6 +5,9 @@
  * digits as written. A step that computes makes `number` or `bigint`; a sink accepts all three.
  */
 
+/** No record is nested deeper: a source or the decoder refuses it. */
+export const maxDepth = 256;
+
 /** A JSON number that a double cannot hold, as it was written. */
 export class ExactNumber {
   readonly text: string;

@@ -123,12 +123,10 @@ export class SinkBatch<Rows extends RowBufferPort> {
   }
 
   #letterOf(frame: Frame, meta: FrameMeta, sequence: number, index: number, error: unknown): DeadLetter {
-    const { stage, sink, slot } = this.#context;
+    const { stage, slot } = this.#context;
     // Anything else is a defect on this record: it must neither stop the rest nor get lost.
     const known =
-      error instanceof MillraceError
-        ? error
-        : mr('MR_RECORD_REFUSED', { sink, problem: problemOf(error) }, { cause: error });
+      error instanceof MillraceError ? error : mr('MR_RECORD_DEFECT', { problem: problemOf(error) }, { cause: error });
     const step = known.params['step'];
     meta.at(index);
     const valueEnd = frame.valueEnd[index]!;

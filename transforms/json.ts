@@ -1,17 +1,24 @@
 /**
  * Records as bytes and as values.
  *
- * J1  A number keeps its value: what a double cannot hold becomes an ExactNumber with the digits as written. The one
- *     exception is a short number beyond the range of a double (`1e400`), which becomes infinite, as for every parser.
+ * J1  A number keeps its value: what a double cannot hold becomes an ExactNumber with the digits as written. A double
+ *     stands for its shortest text.
  * J2  Field names are data: `__proto__` and `constructor` are fields like any other. Of two equal names the last wins.
- * J3  Bytes that are not UTF-8, not JSON or not an object are refused (MR_RECORD_NOT_JSON), never repaired.
+ * J3  Bytes that are not UTF-8, not JSON or not an object are refused (MR_RECORD_NOT_JSON), never repaired. So is half a
+ *     surrogate pair (`\ud83d`), which is no character and has no UTF-8: what a record holds, every sink can write.
+ * J4  A record that is nested deeper than {@link maxDepth} is refused, so that nothing after this place runs out of stack.
+ * J5  The work is in proportion to the bytes.
  *
- * The record path runs through `decodeRecord`. JSON.parse takes most of its time (0.35 µs for 200 bytes); looking for
- * long numbers byte by byte would add half of that again, so `mayLoseDigits` looks at every sixteenth byte.
+ * A byte order mark in front is passed over.
+ *
+ * The record path runs through `decodeRecord`. JSON.parse takes most of its time (0.35 µs for 200 bytes), and looking at
+ * each byte would add half of that again: `mayLoseDigits` looks at every sixteenth, and the searches in the text are
+ * those that the engine does many bytes at a time.
  */
 import { Buffer } from 'node:buffer';
+import { decimalOf, isSameDecimal } from '../model/decimal.ts';
 import { mr, problemOf } from '../model/errors.ts';
-import { ExactNumber, type RecordObject } from '../model/value.ts';
+import { ExactNumber, maxDepth, type RecordObject } from '../model/value.ts';
 
 /** Node's own slice, on any Uint8Array: a third of the time of `Buffer.from(…).toString()`, and no object is made. */
 const { utf8Slice } = Buffer.prototype as Buffer & {
@@ -20,12 +27,16 @@ const { utf8Slice } = Buffer.prototype as Buffer & {
 
 /** The JSON object in bytes `start` to `end`. */
 export function decodeRecord(bytes: Uint8Array, start: number, end: number): RecordObject {
-  const text = utf8Slice.call(bytes, start, end);
-  if (text.includes('\uFFFD')) assertUtf8(bytes, start, end);
-  const value = parse(text, mayLoseDigits(bytes, start, end));
+  const from = bytes[start] === 0xef && isByteOrderMark(bytes, start, end) ? start + 3 : start;
+  const text = utf8Slice.call(bytes, from, end);
+  if (text.includes('\uFFFD')) assertUtf8(bytes, from, end);
+  if (text.length > 2 * maxDepth && mayBeDeep(text)) assertShallow(text);
+  const isExact = mayLoseDigits(bytes, from, end) || mayLeaveRange(text);
+  const value = parse(text, isExact);
   if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof ExactNumber) {
     throw mr('MR_RECORD_NOT_JSON', { problem: `it is ${jsonTypeOf(value)}` });
   }
+  if (text.includes('\\u') && halfPair.test(text)) assertWellFormed(value);
   return value as RecordObject;
 }
 
@@ -38,7 +49,7 @@ function parse(text: string, isExact: boolean): unknown {
   }
 }
 
-/** V8 quotes the text around the mistake; records do not belong into messages. */
+/** V8 quotes some characters around the mistake; records do not belong into messages. */
 function withoutData(message: string): string {
   return message.replace(/,? (?:\.\.\.)?".*" is not valid JSON$/s, '').replace(/^"undefined" .*/, 'it is empty');
 }
@@ -67,42 +78,103 @@ function mayLoseDigits(bytes: Uint8Array, start: number, end: number): boolean {
   return false;
 }
 
+/** A number of at most 15 digits is beyond a double's range only with an exponent of three digits or more. */
+const longExponent = /[0-9][eE][-+]?[0-9]{3}/;
+/** Not in the middle of a text such as `5e123c`. */
+const numberWithLongExponent = /(?:^|[[:,\s])-?[0-9][0-9.]*[eE][-+]?[0-9]{3}/;
+
+function mayLeaveRange(text: string): boolean {
+  return longExponent.test(text) && numberWithLongExponent.test(text);
+}
+
 function keepDigits(_key: string, value: unknown, context: { readonly source?: string }): unknown {
   if (typeof value !== 'number' || context.source === undefined) return value;
   return isSameNumber(context.source, value) ? value : new ExactNumber(context.source);
 }
 
 /**
- * True when the double means the number that was written, however it is used: as its shortest text (a sink that writes
- * text) and, for an integer, as its exact value (a sink that takes it as an integer; 1e30 is not 10^30 there).
+ * True when the double means the number that was written, however it is used: as its shortest text and, for an integer
+ * that an expression computes with, as its exact value (a double of 1e30 is not 10^30).
  */
 function isSameNumber(written: string, value: number): boolean {
   if (!Number.isFinite(value)) return false;
-  const wanted = normalized(written);
-  if (wanted !== normalized(String(value))) return false;
-  return !Number.isInteger(value) || Number.isSafeInteger(value) || wanted === normalized(String(BigInt(value)));
-}
-
-/** Sign, digits without zeros around them, and the power of ten of the last digit. */
-function normalized(text: string): string {
-  const [, sign = '', whole = '', fraction = '', exponent = '0'] =
-    /^(-?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?$/.exec(text) ?? [];
-  const digits = (whole + fraction).replace(/^0+/, '');
-  const kept = digits.replace(/0+$/, '');
-  if (kept === '') return '0';
-  const power = BigInt(exponent) - BigInt(fraction.length) + BigInt(digits.length - kept.length);
-  return `${sign}${kept}e${power}`;
+  const wanted = decimalOf(written);
+  if (!isSameDecimal(wanted, decimalOf(String(value)))) return false;
+  if (!Number.isInteger(value) || Number.isSafeInteger(value)) return true;
+  return isSameDecimal(wanted, decimalOf(String(BigInt(value))));
 }
 
 // -- refusals ----------------------------------------------------------------------------------------------------
 
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
+function isByteOrderMark(bytes: Uint8Array, start: number, end: number): boolean {
+  return end - start >= 3 && bytes[start + 1] === 0xbb && bytes[start + 2] === 0xbf;
+}
+
 function assertUtf8(bytes: Uint8Array, start: number, end: number): void {
   try {
     strictUtf8.decode(bytes.subarray(start, end));
   } catch (error) {
-    throw mr('MR_RECORD_NOT_JSON', { problem: 'it is not UTF-8' }, { cause: error });
+    throw mr('MR_RECORD_NOT_JSON', { problem: encodingProblem(bytes[start], bytes[start + 1]) }, { cause: error });
+  }
+}
+
+function encodingProblem(first: number | undefined, second: number | undefined): string {
+  const isUtf16 = (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff);
+  return isUtf16 ? 'it is UTF-16 (it begins with a byte order mark), and must be UTF-8' : 'it is not UTF-8';
+}
+
+/** Only a text with that many brackets can be that deep; nearly no record has them. */
+function mayBeDeep(text: string): boolean {
+  let left = maxDepth;
+  for (let at = text.indexOf('{'); at >= 0; at = text.indexOf('{', at + 1)) if (left-- === 0) return true;
+  for (let at = text.indexOf('['); at >= 0; at = text.indexOf('[', at + 1)) if (left-- === 0) return true;
+  return false;
+}
+
+function assertShallow(text: string): void {
+  let depth = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === quote) at = endOfText(text, at);
+    else if (code === openBrace || code === openBracket) depth++;
+    else if (code === closeBrace || code === closeBracket) depth--;
+    if (depth > maxDepth) throw mr('MR_RECORD_NOT_JSON', { problem: `it is nested deeper than ${maxDepth} levels` });
+  }
+}
+
+const quote = 0x22;
+const openBrace = 0x7b;
+const closeBrace = 0x7d;
+const openBracket = 0x5b;
+const closeBracket = 0x5d;
+const backslash = 0x5c;
+
+function endOfText(text: string, from: number): number {
+  for (let at = from + 1; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === quote) return at;
+    if (code === backslash) at++;
+  }
+  return text.length;
+}
+
+const halfPair = /\\u[dD][89a-fA-F]/;
+
+/** Recursion ends: the value is shallow (J4). */
+function assertWellFormed(value: unknown): void {
+  if (typeof value === 'string') {
+    if (!value.isWellFormed()) {
+      throw mr('MR_RECORD_NOT_JSON', { problem: 'a text in it has half a surrogate pair, which is no character' });
+    }
+  } else if (Array.isArray(value)) {
+    value.forEach(assertWellFormed);
+  } else if (typeof value === 'object' && value !== null && !(value instanceof ExactNumber)) {
+    for (const [key, member] of Object.entries(value)) {
+      assertWellFormed(key);
+      assertWellFormed(member);
+    }
   }
 }
 

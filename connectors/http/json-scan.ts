@@ -3,8 +3,7 @@
  *
  * J1  Accepts exactly what JSON.parse accepts, on valid UTF-8, nested no deeper than {@link maxDepth}.
  */
-
-export const maxDepth = 256;
+import { maxDepth } from '../../model/value.ts';
 
 /** Says what is wrong and where. */
 export class JsonProblem extends Error {

@@ -2,6 +2,7 @@
  * The records in a request's body: ranges of its bytes, each one JSON object as it was sent.
  *
  * J2  All or nothing: a body with one bad record gives none.
+ * J3  A byte order mark in front is no part of a record.
  */
 import { isUtf8 } from 'node:buffer';
 import { JsonProblem, JsonScanner } from './json-scan.ts';
@@ -28,7 +29,7 @@ export function bodyForm(contentType: string | undefined): BodyForm | undefined 
 
 /** Throws a {@link JsonProblem}. */
 export function splitRecords(body: Uint8Array, form: BodyForm): Ranges {
-  if (!isUtf8(body)) throw new JsonProblem('it is not UTF-8');
+  if (!isUtf8(body)) throw new JsonProblem(isUtf16(body) ? 'it is UTF-16 and must be UTF-8' : 'it is not UTF-8');
   const found = new Found(body);
   if (form === 'lines') found.lines();
   else found.json();
@@ -41,7 +42,7 @@ class Found {
   private readonly scanner: JsonScanner;
 
   constructor(body: Uint8Array) {
-    this.scanner = new JsonScanner(body);
+    this.scanner = new JsonScanner(body, hasByteOrderMark(body) ? 3 : 0);
   }
 
   /** One object, or an array of objects. */
@@ -89,4 +90,12 @@ class Found {
     scanner.value();
     this.ends.push(scanner.at);
   }
+}
+
+function hasByteOrderMark(body: Uint8Array): boolean {
+  return body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf;
+}
+
+function isUtf16(body: Uint8Array): boolean {
+  return (body[0] === 0xff && body[1] === 0xfe) || (body[0] === 0xfe && body[1] === 0xff);
 }

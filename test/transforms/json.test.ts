@@ -1,6 +1,6 @@
 import { deepEqual, equal, match, throws } from 'node:assert/strict';
 import fc from 'fast-check';
-import { encodeJson, ExactNumber, type RecordObject } from '../../model/value.ts';
+import { encodeJson, ExactNumber, maxDepth, type RecordObject } from '../../model/value.ts';
 import { decodeRecord } from '../../transforms/json.ts';
 import { decode } from './support/records.ts';
 
@@ -63,6 +63,29 @@ describe('decoding and encoding records', () => {
     equal(decode(`{"a":1${'0'.repeat(22)}}`)['a'], 1e22);
   });
 
+  const tooFar = ['1e400', '-1e400', '1E+400', '123.5e306', '1e-400', '-12.5e-330', '1e999999999', '0.1e0309'];
+  for (const text of tooFar) {
+    it(`J1: keeps ${text}, which is beyond the range of a double`, () => {
+      equal(encodeJson(decode(`{"a":[${text}],"b":0}`)), `{"a":[${text}],"b":0}`);
+    });
+  }
+
+  it('J1: takes a text that looks like such a number for a text', () => {
+    deepEqual(decode('{"a":"5e123-1e400", "b":", 1e400","c":"1E400"}'), { a: '5e123-1e400', b: ', 1e400', c: '1E400' });
+  });
+
+  it('J1: a short number is the shortest text of its double, or exact', () => {
+    const short = fc
+      .tuple(fc.integer({ min: -999_999, max: 999_999 }), fc.integer({ min: -420, max: 420 }))
+      .map(([mantissa, exponent]) => `${mantissa}e${exponent}`);
+    fc.assert(
+      fc.property(short, (text) => {
+        const [, written = ''] = /\[(.*)\]/.exec(encodeJson(decode(`{"a":[${text}]}`))) ?? [];
+        equal(exactValue(written), exactValue(text));
+      }),
+    );
+  });
+
   it('gives back every JSON object, wherever it stands in the buffer', () => {
     fc.assert(
       fc.property(fc.dictionary(fc.string(), fc.jsonValue()), fc.nat(20), (value, before) => {
@@ -118,6 +141,48 @@ describe('decoding and encoding records', () => {
 
   it('J3: takes the replacement character itself', () => {
     deepEqual(decode('{"a":"\uFFFD"}'), { a: '\uFFFD' });
+  });
+
+  const halves = [String.raw`{"s":"cut \ud83d"}`, String.raw`{"\uDE00":1}`, String.raw`{"a":[{"b":["\udbff\u0041"]}]}`];
+  for (const text of halves) {
+    it(`J3: refuses half a surrogate pair: ${text}`, () => {
+      throws(() => decode(text), { code: 'MR_RECORD_NOT_JSON', message: /half a surrogate pair/ });
+    });
+  }
+
+  it('J3: takes whole pairs, and what only looks like a half', () => {
+    deepEqual(decode(String.raw`{"a":"\ud83d\uDE00","b":"\\ud83d"}`), { a: '\u{1F600}', b: String.raw`\ud83d` });
+  });
+
+  it('passes over a byte order mark, also where the record does not begin the buffer', () => {
+    const bytes = Buffer.from('xx\uFEFF{"a":1}');
+    deepEqual(decodeRecord(bytes, 2, bytes.length), { a: 1 });
+    deepEqual(decode('\uFEFF{"a":"\uFEFF"}'), { a: '\uFEFF' });
+  });
+
+  it('names UTF-16', () => {
+    const bytes = Buffer.from('\uFEFF{"a":1}', 'utf16le');
+    throws(() => decodeRecord(bytes, 0, bytes.length), { message: /UTF-16 \(it begins with a byte order mark\)/ });
+  });
+
+  const nested: readonly [string, (depth: number) => string][] = [
+    ['lists', (depth) => `{"a":${'['.repeat(depth - 1)}${']'.repeat(depth - 1)}}`],
+    ['objects', (depth) => `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`],
+    ['both, with brackets in texts', (depth) => `${'{"[{":['.repeat(depth / 2)}"]}"${']}'.repeat(depth / 2)}`],
+    ['long numbers', (depth) => `${'{"a":'.repeat(depth)}12345678901234567890${'}'.repeat(depth)}`],
+  ];
+  for (const [what, text] of nested) {
+    it(`J4: takes ${maxDepth} levels of ${what}, and says so of more`, () => {
+      equal(encodeJson(decode(text(maxDepth))), text(maxDepth));
+      for (const depth of [maxDepth + 2, 3_000, 100_000]) {
+        throws(() => decode(text(depth)), { code: 'MR_RECORD_NOT_JSON', message: /nested deeper than 256 levels/ });
+      }
+    });
+  }
+
+  it('J4: a record of many objects side by side is not deep', () => {
+    const text = JSON.stringify({ list: Array.from({ length: 2_000 }, (_, i) => ({ i, '[': ['}'] })) });
+    equal(encodeJson(decode(text)), text);
   });
 
   it('says what is wrong without quoting the record', () => {

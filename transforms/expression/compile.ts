@@ -2,7 +2,8 @@
  * Turns a CEL syntax tree into a chain of closures.
  *
  * C1  The result and the error text are those of cel-js (test/transforms/expression/differential.test.ts); only the
- *     speed differs: cel-js walks its tree and looks overloads up for each record (about 1 µs an expression).
+ *     speed differs: cel-js walks its tree and looks overloads up for each record (about 1 µs an expression). One
+ *     exception: `string()` of a number with more digits than a double has gives all of them.
  * C2  What is not handled here (macros over lists, type names) is reported as undefined, and the caller uses cel-js for
  *     the whole expression.
  * C3  Only a value's own fields can be reached.

@@ -58,8 +58,11 @@ export function computable(value: unknown): unknown {
   );
 }
 
+/** A number of more digits than any integer type has is a double like every other: it is not worth the time. */
+const integerText = /^-?[0-9]{1,80}$/;
+
 export function computableNumber({ text }: ExactNumber): number | bigint {
-  return /^-?[0-9]+$/.test(text) ? BigInt(text) : Number(text);
+  return integerText.test(text) ? BigInt(text) : Number(text);
 }
 
 function needsCopy(value: unknown): boolean {

@@ -1,5 +1,6 @@
 /** Functions and methods of CEL that records need most; all others, and all other types, go to cel-js. */
 import type { ASTNode } from '@marcbachmann/cel-js';
+import { ExactNumber } from '../../model/value.ts';
 import { call } from './delegate.ts';
 import { compilePattern } from './pattern.ts';
 
@@ -22,6 +23,7 @@ export function functionFor(name: string): FunctionOperation {
       return (values) => {
         const [value] = values;
         if (typeof value === 'string') return value;
+        if (value instanceof ExactNumber) return value.text;
         return typeof value === 'number' && Number.isFinite(value) ? String(value) : call(name, null, values);
       };
     case 'size':

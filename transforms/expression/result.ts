@@ -11,6 +11,7 @@ import { EvaluationProblem } from './problem.ts';
 export function toRecordValue(value: unknown): RecordValue {
   switch (typeof value) {
     case 'string':
+      return wellFormed(value);
     case 'boolean':
       return value;
     case 'number':
@@ -29,8 +30,16 @@ function fromObject(value: unknown): RecordValue {
   if (Array.isArray(value)) return value.map(toRecordValue);
   if (isPlainObject(value)) {
     return Object.fromEntries(
-      Object.entries(value).flatMap(([key, member]) => (member === undefined ? [] : [[key, toRecordValue(member)]])),
+      Object.entries(value).flatMap(([key, member]) =>
+        member === undefined ? [] : [[wellFormed(key), toRecordValue(member)]],
+      ),
     );
   }
   throw new EvaluationProblem(`the result is ${celTypeOf(value)}, which JSON cannot hold; use string()`);
+}
+
+/** A text that was cut within a character has no UTF-8, and no sink could write what it is. */
+function wellFormed(text: string): string {
+  if (text.isWellFormed()) return text;
+  throw new EvaluationProblem('the result has half a surrogate pair, which is no character');
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { JsonScanner, maxDepth } from '../../../connectors/http/json-scan.ts';
+import { JsonScanner } from '../../../connectors/http/json-scan.ts';
 import { bodyForm, splitRecords, type BodyForm } from '../../../connectors/http/split.ts';
+import { maxDepth } from '../../../model/value.ts';
 
 function recordsIn(text: string, form: BodyForm): string[] {
   const body = Buffer.from(text);
@@ -63,6 +64,13 @@ describe('records in a body', () => {
 
   it('takes nothing that is not UTF-8', () => {
     assert.throws(() => splitRecords(Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]), 'json'), /UTF-8/);
+  });
+
+  it('J3: passes over a byte order mark, and names UTF-16', () => {
+    assert.deepEqual(recordsIn('\uFEFF{"a":1}', 'json'), ['{"a":1}']);
+    assert.deepEqual(recordsIn('\uFEFF[{"a":1},{}]', 'json'), ['{"a":1}', '{}']);
+    assert.deepEqual(recordsIn('\uFEFF{"a":1}\n{}\n', 'lines'), ['{"a":1}', '{}']);
+    assert.throws(() => splitRecords(Buffer.from('\uFEFF{}', 'utf16le'), 'json'), /UTF-16/);
   });
 
   it('J1: accepts what JSON.stringify makes, and cuts an array where JSON.parse sees its elements', () => {
