@@ -31,6 +31,11 @@ export function findReferences(value: Json): FoundReferences {
   return { refs: [...refs.values()], malformed };
 }
 
+/** Whether a text has the beginning of a reference, well formed or not. */
+export function mayHoldReference(text: string): boolean {
+  return text.search(opening) >= 0;
+}
+
 /** A copy with every reference replaced by what `resolve` gives for it. What `resolve` gives is not looked at again. */
 export function resolveReferences(value: Json, resolve: (ref: CredentialRef) => string): Json {
   if (typeof value === 'string') {

@@ -167,6 +167,18 @@ export const errorTable = {
     '{kind} "{name}" in namespace "{namespace}" must have key "{key}", but {problem}.',
     'Create it; Millrace goes on by itself.',
   ),
+  MR_CREDENTIAL_UNUSABLE: row(
+    'retry',
+    409,
+    '{credential}, used for {field}, {problem}.',
+    'Correct the value; Millrace takes the new one by itself.',
+  ),
+  MR_WORKER_FAILED: row(
+    'retry',
+    500,
+    'Slot {slot} of {stage} has failed: {problem}.',
+    'Millrace begins again by itself; if it stays so, report it with the log of the pod.',
+  ),
   MR_WORKLOAD_NOT_READY: row(
     'retry',
     503,
@@ -338,6 +350,12 @@ export const errorTable = {
     401,
     '{server} rejected the user of sink "{sink}".',
     'Check user and Secret; Millrace retries by itself.',
+  ),
+  MR_SINK_SILENT: row(
+    'retry',
+    504,
+    'Sink "{sink}" has not answered a write since {since}.',
+    'Check that the server is alive and can be reached; Millrace waits for the answer, then retries by itself.',
   ),
   MR_SINK_TABLE_MISSING: row(
     'retry',

@@ -3,6 +3,7 @@
  * `kubectl explain` and docs/reference are made of them.
  */
 import { z } from 'zod';
+import { mayHoldReference } from '../model/credentials.ts';
 import { bytePattern, durationPattern } from '../model/quantities.ts';
 
 /** A name that may stand in subjects, labels and object names: lower-case letters, digits, `-`; at most 40 characters. */
@@ -18,6 +19,12 @@ export const nameField = (what: string) =>
 export const referenceText = (description: string) =>
   z.string().min(1).max(4096).describe(`${description} May contain $(secret:NAME/KEY) or $(configMap:NAME/KEY).`);
 
+/** An address of HTTP. Text with a reference is looked at once it is resolved, in the pod. */
+export const httpUrlText = (description: string) =>
+  referenceText(description).refine((text) => mayHoldReference(text) || isHttpUrl(text), {
+    message: 'is not a URL that begins with http:// or https://',
+  });
+
 /** A CEL expression. */
 export const expressionField = (description: string) => z.string().min(1).max(4096).describe(`${description} CEL.`);
 
@@ -28,6 +35,11 @@ export const durationField = (description: string) =>
 /** Kubernetes quantity of bytes: `512Ki`, `16Mi`, `1Gi`, or a plain number. */
 export const bytesField = (description: string) =>
   z.string().max(16).regex(bytePattern).describe(`${description} A quantity such as 512Ki, 16Mi or 1Gi.`);
+
+function isHttpUrl(text: string): boolean {
+  const url = URL.parse(text);
+  return url !== null && ['http:', 'https:'].includes(url.protocol) && url.hostname !== '';
+}
 
 /** A field whose change would give stored positions another meaning: the API server refuses to change it. */
 export function immutable<S extends z.ZodType>(schema: S, what: string): S {

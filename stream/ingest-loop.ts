@@ -250,7 +250,7 @@ export class IngestLoop {
       letter.offset === null ? batch.positionAfter(index) : { partition: batch.partition, offset: letter.offset };
     if (JSON.stringify(covers) !== JSON.stringify(deadLetters.covers)) {
       await deadLetters.append([letter], covers, signals.abort);
-      observer.deadLettered(1);
+      observer.deadLettered([letter]);
     }
     this.#position = batch.positionAfter(index);
     await this.#send(this.#builder, this.#position);

@@ -69,7 +69,7 @@ export class IngestOutlet {
   waiting(reason: MillraceError | undefined): void {
     const { observer, reader, sweeper } = this.#options;
     const full = reason?.code === 'MR_EDGE_FULL';
-    observer.waiting(full || this.#isFull ? 'edge' : 'stream', reason);
+    observer.waiting('edge', reason);
     if (full !== this.#isFull) reader.setBlocked?.(full);
     this.#isFull = full;
     if (full) sweeper.now();

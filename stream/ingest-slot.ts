@@ -59,7 +59,7 @@ async function work(options: IngestSlotOptions): Promise<SlotEnd> {
       edge: stage.writes,
       shard,
       writer,
-      onWaiting: (reason) => (outlet ? outlet.waiting(reason) : observer.waiting('stream', reason)),
+      onWaiting: (reason) => (outlet ? outlet.waiting(reason) : observer.waiting('edge', reason)),
     },
     signals.stop,
   );

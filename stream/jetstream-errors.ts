@@ -1,5 +1,5 @@
 /** What an error of the NATS client means to a writer. The one place that knows codes and classes of that client. */
-import { JetStreamApiError } from '@nats-io/jetstream';
+import { JetStreamApiError, JetStreamError } from '@nats-io/jetstream';
 import { errors } from '@nats-io/transport-node';
 
 export type PublishFailure =
@@ -36,6 +36,13 @@ function isNoResponders(error: unknown): boolean {
   if (error instanceof errors.RequestError) return error.isNoResponders();
   if (error instanceof errors.NoRespondersError) return true;
   return error instanceof Error && error.cause !== undefined && isNoResponders(error.cause);
+}
+
+/** Whether the failure is one of NATS or JetStream, and not of what was done with them. */
+export function isNatsError(error: unknown): boolean {
+  const kinds = [JetStreamError, JetStreamApiError, ...Object.values(errors)];
+  if (kinds.some((kind) => error instanceof kind)) return true;
+  return error instanceof Error && error.cause !== undefined && isNatsError(error.cause);
 }
 
 /** No attempt can succeed until somebody closes and opens the connection: only when this process is ending. */

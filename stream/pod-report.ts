@@ -15,9 +15,12 @@ export const podReportSchema = z.object({
   stage: z.string(),
   kind: z.enum(['ingestor', 'sink']),
   pod: z.string(),
+  /** Of the plan that the pod runs. */
   generation: z.number().int(),
-  /** Milliseconds since 1970. */
+  /** Milliseconds since 1970, by the pod's clock. */
   at: z.number(),
+  /** Slots of the whole stage, of which `slots` are this pod's. */
+  stageSlots: count.optional(),
   /** To the system outside: the source or the sink. */
   connection: z.object({
     state: z.enum(['Connecting', 'Connected', 'Disconnected']),
@@ -35,7 +38,10 @@ export const podReportSchema = z.object({
   recordsIn: count,
   recordsOut: count,
   deadLetters: count,
+  /** What waits before this pod's slots; absent when one of them cannot tell. */
   lag: z.number().nonnegative().optional(),
+  /** Since when something waits before one of them, and it has not moved; by the pod's clock. */
+  stillSince: z.number().optional(),
   slots: z.array(z.object({ slot: count, position: z.json(), lag: z.number().nonnegative().optional() })),
 });
 

@@ -57,9 +57,10 @@ export class SinkLoop<Rows extends RowBufferPort> {
     return this.#committed;
   }
 
-  /** Frames of the shard that are not taken into a batch yet. */
+  /** Frames of the shard that are not committed, as far as the last delivery told (I10): those in a batch, too. */
   get backlog(): number {
-    return this.#reader?.backlog ?? 0;
+    const inBatches = this.#batches.reduce((sum, { to, frames }) => sum + (to > this.#committed ? frames : 0), 0);
+    return (this.#reader?.backlog ?? 0) + inBatches;
   }
 
   /** Runs until the signals say so. Throws errors of handling `fence`, and what no retry repairs. */
@@ -177,7 +178,7 @@ export class SinkLoop<Rows extends RowBufferPort> {
     const covered = typeof deadLetters.covers === 'number' ? deadLetters.covers : 0;
     if (letters.length > 0 && covered < id.to) {
       await deadLetters.append(letters, id.to, signals.abort);
-      observer.deadLettered(letters.length);
+      observer.deadLettered(letters);
     }
     observer.handedOn(batch.rows.rows - refusals.length);
     await this.#finish(batch);

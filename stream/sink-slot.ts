@@ -50,9 +50,11 @@ async function work<Rows extends RowBufferPort>(options: SinkSlotOptions<Rows>):
   const { pid, uid } = plan.pipeline;
   const stream = edgeStream(pid, stage.reads);
   const base = { streams, pid, clock, random };
-  const waitingForStream = (reason: MillraceError | undefined) => observer.waiting('stream', reason);
 
-  const log = await CommitLog.open({ ...base, stage: stage.name, slot, onWaiting: waitingForStream }, signals.stop);
+  const log = await CommitLog.open(
+    { ...base, stage: stage.name, slot, onWaiting: (reason) => observer.waiting('commits', reason) },
+    signals.stop,
+  );
   const deadLetters = await DeadLetterWriter.open(
     {
       ...base,
@@ -94,7 +96,7 @@ async function work<Rows extends RowBufferPort>(options: SinkSlotOptions<Rows>):
           firstSequence,
           clock,
           random,
-          onWaiting: waitingForStream,
+          onWaiting: (reason) => observer.waiting('reader', reason),
         }),
     });
     options.onLoop(loop);
@@ -109,11 +111,11 @@ async function epochOf<Rows extends RowBufferPort>(stream: string, options: Sink
   for (let attempt = 0; ; attempt++) {
     try {
       const { created } = await options.streams.streamInfo(stream);
-      options.observer.waiting('stream', undefined);
+      options.observer.waiting('reader', undefined);
       return Date.parse(created).toString(36);
     } catch (error) {
       options.observer.waiting(
-        'stream',
+        'reader',
         mr('MR_STREAM_UNAVAILABLE', { server: options.streams.server, problem: problemOf(error) }, { cause: error }),
       );
       await options.clock.sleep(backoffMs(natsBackoff, attempt, options.random), options.signals.stop);
@@ -129,13 +131,13 @@ async function fetchFrame<Rows extends RowBufferPort>(
 ): Promise<Uint8Array> {
   for (let attempt = 0; ; attempt++) {
     const found = await options.streams.getMessage(stream, { seq: sequence }).catch((error: unknown) => {
-      options.observer.waiting('stream', unavailable(error, options));
+      options.observer.waiting('frames', unavailable(error, options));
       return undefined;
     });
     if (found === null)
       throw mr('MR_FRAME_CORRUPT', { stream, sequence, problem: 'it is gone before it was committed' });
     if (found !== undefined) {
-      if (attempt > 0) options.observer.waiting('stream', undefined);
+      if (attempt > 0) options.observer.waiting('frames', undefined);
       return found.data;
     }
     await options.clock.sleep(backoffMs(natsBackoff, attempt, options.random), options.signals.abort);

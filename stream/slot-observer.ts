@@ -1,21 +1,40 @@
-/** What a slot's loop tells about itself: metrics and reports are made of it (workers/pod). Calls are cheap and never throw. */
+/**
+ * What a slot's loop tells about itself: metrics and reports are made of it (workers/pod). Calls are cheap and never throw.
+ *
+ * An observer belongs to one run of a slot. What a run that has ended still says is not heard: it must not change what
+ * its successor has said (`workers/pod/state.ts`, R1).
+ */
 import type { MillraceError } from '../model/errors.ts';
 import type { Position } from './record-batch.ts';
 
-/** What a loop may wait for. */
-export type WaitsFor = 'edge' | 'sink' | 'deadLetters' | 'stream';
+/**
+ * Which part of a loop waits. Each part clears only what it has said itself, so a part that goes on cannot hide another
+ * that still waits. What is waited for is in the reason.
+ */
+export type Waiter =
+  /** Who appends to the edge. */
+  | 'edge'
+  /** Who appends intents and commits. */
+  | 'commits'
+  /** Who appends to the dead edge. */
+  | 'deadLetters'
+  /** Who reads the edge. */
+  | 'reader'
+  /** Who reads a frame of the edge once more. */
+  | 'frames';
 
 export interface SlotObserver {
   /** The system outside: undefined = connected. */
   connection(error: MillraceError | undefined): void;
   /** Undefined = it goes on. */
-  waiting(on: WaitsFor, reason: MillraceError | undefined): void;
+  waiting(waiter: Waiter, reason: MillraceError | undefined): void;
   /** Records taken in. */
   took(records: number, bytes: number): void;
   /** Records handed on for certain. */
   handedOn(records: number): void;
   dropped(records: number): void;
-  deadLettered(records: number): void;
+  /** Dead letters that are stored, by code. */
+  deadLettered(letters: readonly { readonly code: string }[]): void;
   frame(bytes: number): void;
   /** One batch of rows was written. */
   batch(rows: number, ms: number): void;

@@ -1,6 +1,6 @@
 /** What a person writes under `clickhouse:` in a sink. */
 import { z } from 'zod';
-import { durationField, referenceText } from '../../schema/fields.ts';
+import { durationField, httpUrlText, referenceText } from '../../schema/fields.ts';
 
 const identifier = (description: string) =>
   z
@@ -69,7 +69,7 @@ const tls = z
 
 export const clickhouseSinkSpec = z
   .strictObject({
-    url: referenceText('Address of the HTTP interface, for example http://clickhouse:8123 or https://ch:8443.'),
+    url: httpUrlText('Address of the HTTP interface, for example http://clickhouse:8123 or https://ch:8443.'),
     database: identifier('Database of the table.').default('default'),
     table: identifier('Table that receives the rows. Its columns are read when the sink starts.'),
     username: referenceText('User of ClickHouse.').default('default'),

@@ -4,8 +4,9 @@ import type { Source, SourceConnector } from '../../connectors/connector.ts';
 import { mr } from '../../model/errors.ts';
 import type { IngestorStage } from '../../model/plan.ts';
 import { systemClock } from '../../stream/clock.ts';
+import { asSourceError } from '../../stream/outside-errors.ts';
 import { runIngestSlot } from '../../stream/ingest-slot.ts';
-import { resolveConfig } from '../pod/credentials.ts';
+import { readConfig } from '../pod/credentials.ts';
 import { runPod, type PodPlan, type PodProgram } from '../pod/pod.ts';
 
 export type LoadSource = (
@@ -18,27 +19,29 @@ export function runIngestor(env: NodeJS.ProcessEnv, load: LoadSource = loadRegis
 }
 
 function ingestor({ config, plan, stage }: PodPlan<'ingestor'>, load: LoadSource): PodProgram<Source> {
+  const place = { config: stage.config, where: `source ${stage.source}`, namespace: plan.pipeline.namespace };
   return {
-    outside: `source ${stage.source}`,
+    name: stage.source,
     edge: stage.writes,
+    named: (error) => asSourceError(stage.source, error),
     async connect(context) {
       const { connector, parse } = await load(stage);
-      const resolved = parse(resolveConfig(stage.config, config.credentialsDir, plan.pipeline.namespace));
+      const resolved = readConfig({ ...place, directory: config.credentialsDir, parse });
       // The connector's own schema has just parsed it; the registry cannot say so in types.
       return connector.connect(resolved as never, { ...context, slots: stage.slots });
     },
-    work: ({ streams, outside, slot, signals, observer, lagIs, log }) =>
+    work: ({ streams, outside, slot, signals, run, log }) =>
       runIngestSlot({
         streams,
         plan,
         stage,
         slot,
         signals,
-        observer,
+        observer: run.observer,
         clock: systemClock,
         random: Math.random,
         openReader: async (position) => (await outside.get()).open(slot, position),
-        onReader: (reader) => lagIs(() => reader?.lag()),
+        onReader: (reader) => run.lagIs(() => reader?.lag()),
         onSweepFailure: (error) => log.debug({ err: error }, 'sweep failed'),
       }),
   };

@@ -1,29 +1,94 @@
 /**
- * Resolves `$(secret:…)` and `$(configMap:…)` of a connector's configuration from the mounted files. What comes out lives
- * in this process's memory only; it is never logged or reported.
+ * The configuration of a source or sink with its `$(secret:…)` and `$(configMap:…)` resolved from the mounted files. What
+ * comes out lives in this process's memory only; it is never logged or reported.
+ *
+ * V1  A value that the connector cannot use is the fault of the credential that it came from: the error names the
+ *     credential and the field, says what is wrong with it, and repeats nothing of it.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { resolveReferences } from '../../model/credentials.ts';
-import { mr } from '../../model/errors.ts';
+import { z } from 'zod';
+import { findReferences, resolveReferences } from '../../model/credentials.ts';
+import { mr, type MillraceError } from '../../model/errors.ts';
 import { credentialKey } from '../../model/names.ts';
 import type { CredentialRef } from '../../model/plan.ts';
 import type { Json } from '../../model/value.ts';
 
+export interface ConfigPlace {
+  /** As the plan has it: with its references. */
+  readonly config: Json;
+  /** `sink warehouse`. */
+  readonly where: string;
+  /** Of the objects that the references name. */
+  readonly namespace: string;
+  /** Where they are mounted. */
+  readonly directory: string;
+  /** The connector's own schema. */
+  readonly parse: (config: unknown) => unknown;
+}
+
 /** Reads the files at each call, so that a retry after a repaired Secret sees the new content. */
-export function resolveConfig(config: Json, directory: string, namespace: string): Json {
-  return resolveReferences(config, (ref) => readCredential(ref, directory, namespace));
+export function readConfig(place: ConfigPlace): unknown {
+  const { config, namespace, directory, parse } = place;
+  const resolved = resolveReferences(config, (ref) => readCredential(ref, directory, namespace));
+  try {
+    return parse(resolved);
+  } catch (error) {
+    throw error instanceof z.ZodError ? faultOf(error, place) : error;
+  }
 }
 
 function readCredential(ref: CredentialRef, directory: string, namespace: string): string {
   try {
     return readFileSync(join(directory, credentialKey(ref)), 'utf8');
   } catch (error) {
-    const kind = ref.kind === 'secret' ? 'Secret' : 'ConfigMap';
+    const problem = 'it is not mounted';
     throw mr(
       'MR_SECRET_MISSING',
-      { kind, name: ref.name, namespace, key: ref.key, problem: 'it is not mounted' },
+      { kind: kindOf(ref), name: ref.name, namespace, key: ref.key, problem },
       { cause: error },
     );
   }
 }
+
+/** V1. The error of the schema is not kept as the cause: it may repeat the value. */
+function faultOf({ issues }: z.ZodError, { config, where, namespace }: ConfigPlace): MillraceError {
+  const found = issues.map((issue) => ({ issue, refs: findReferences(valueAt(config, issue.path)).refs }));
+  const blamed = found.find(({ refs }) => refs.length > 0) ?? found[0];
+  const path = blamed?.issue.path.map(String).join('.') ?? '';
+  const problem = blamed === undefined ? 'does not parse' : problemOf(blamed.issue);
+  const [ref] = blamed?.refs ?? [];
+  // A spec that the lint of another version let through.
+  if (ref === undefined) return mr('MR_SPEC_INVALID', { path: `${where}: ${path}`, problem });
+  const credential = `Key "${ref.key}" of ${kindOf(ref)} "${ref.name}" in namespace "${namespace}"`;
+  return mr('MR_CREDENTIAL_UNUSABLE', { credential, field: `${path} of ${where}`, problem });
+}
+
+/** What is wrong with it, without what it is. */
+function problemOf(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case 'too_small':
+      return issue.minimum === 1 ? 'is empty' : `has fewer than ${issue.minimum} characters`;
+    case 'too_big':
+      return `has more than ${issue.maximum} characters`;
+    case 'invalid_format':
+      return `is not a valid ${issue.format}`;
+    case 'custom':
+      return issue.message;
+    default:
+      return 'is not of the form that this field must have';
+  }
+}
+
+function kindOf({ kind }: CredentialRef): 'Secret' | 'ConfigMap' {
+  return kind === 'secret' ? 'Secret' : 'ConfigMap';
+}
+
+function valueAt(value: Json, path: readonly PropertyKey[]): Json {
+  return path.reduce<Json>((at, key) => {
+    const isParent = typeof at === 'object' && at !== null;
+    return isParent ? memberOf.parse(Object.getOwnPropertyDescriptor(at, key)?.value) : null;
+  }, value);
+}
+
+const memberOf = z.json().catch(null);

@@ -12,7 +12,13 @@ export class PodMetrics {
     'Records handed on for certain: stored in the edge, or written to the sink.',
   );
   readonly recordsDropped = this.#counter('millrace_records_dropped_total', 'Records that steps or the route dropped.');
-  readonly deadLetters = this.#counter('millrace_dead_letters_total', 'Records that became dead letters.');
+  /** The codes are those of the error table: a bounded number of series. */
+  readonly deadLetters = new Counter({
+    name: 'millrace_dead_letters_total',
+    help: 'Records that became dead letters, by the code of the error.',
+    labelNames: ['code'],
+    registers: [this.registry],
+  });
   readonly frames = this.#counter('millrace_frames_total', 'Frames stored in the edge.');
   readonly frameBytes = this.#counter('millrace_frame_bytes_total', 'Bytes of the frames stored in the edge.');
   readonly batchRows = this.#counter('millrace_batch_rows_total', 'Rows given to the sink.');

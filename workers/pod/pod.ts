@@ -13,7 +13,8 @@ import type { ConnectorContext } from '../../connectors/connector.ts';
 import { backoffMs, outsideBackoff } from '../../stream/backoff.ts';
 import { systemClock } from '../../stream/clock.ts';
 import { connectStreams, type Streams } from '../../stream/connection.ts';
-import type { SlotEnd, SlotObserver, SlotSignals } from '../../stream/slot-observer.ts';
+import { isNatsError } from '../../stream/jetstream-errors.ts';
+import type { SlotEnd, SlotSignals } from '../../stream/slot-observer.ts';
 import { SlotRunner } from '../../stream/slot-runner.ts';
 import { readPodConfig, type PodConfig } from './config.ts';
 import { podLog } from './log.ts';
@@ -21,7 +22,7 @@ import { PodMetrics } from './metrics.ts';
 import { OnceConnected } from './once-connected.ts';
 import { readPlan, stageOf } from './plan-file.ts';
 import { Reporter } from './reporter.ts';
-import { PodState } from './state.ts';
+import { PodState, type SlotRun } from './state.ts';
 import { serveHealth } from '../process/health.ts';
 import { aborted, untilAskedToStop } from '../process/run.ts';
 
@@ -30,15 +31,16 @@ export interface SlotWork<Outside> {
   readonly outside: OnceConnected<Outside & { close(): Promise<void> }>;
   readonly slot: number;
   readonly signals: SlotSignals;
-  readonly observer: SlotObserver;
-  readonly lagIs: (lag: () => number | undefined) => void;
+  readonly run: SlotRun;
   readonly log: Logger;
 }
 
 export interface PodProgram<Outside> {
-  /** `source orders`. */
-  readonly outside: string;
+  /** Name of the source or sink. */
+  readonly name: string;
   readonly edge: string;
+  /** An error of the table for whatever the system outside has failed with. */
+  readonly named: (error: unknown) => MillraceError;
   /** Connects to the source or sink; throws MillraceError. Called again after a backoff when it does. */
   connect(context: ConnectorContext): Promise<Outside & { close(): Promise<void> }>;
   work(work: SlotWork<Outside>): Promise<SlotEnd>;
@@ -93,8 +95,9 @@ class Pod<Outside> {
         stage: stage.name,
         kind: stage.kind,
         pod: config.podName,
-        outside: program.outside,
+        name: program.name,
         edge: program.edge,
+        slots: stage.slots,
       },
       this.#metrics,
       () => systemClock.now(),
@@ -132,7 +135,12 @@ class Pod<Outside> {
     }
     this.#streams = streams;
     const outside = new OnceConnected(() => this.#program.connect(this.#context(stop)));
-    const reporter = (this.#reporter = new Reporter(streams, () => this.#state.report(), this.log));
+    const reporter = (this.#reporter = new Reporter({
+      streams,
+      report: () => this.#state.report(),
+      clock: systemClock,
+      log: this.log,
+    }));
     const runner = (this.#runner = this.#newRunner(streams, outside));
     runner.start();
     this.#state.started();
@@ -164,16 +172,10 @@ class Pod<Outside> {
       onFailure: (slot, error) => this.#failed(slot, error),
       work: async (slot, signals) => {
         const log = this.log.child({ slot });
-        this.#state.failed(slot, undefined);
-        const end = await this.#program.work({
-          streams,
-          outside,
-          slot,
-          signals,
-          log,
-          observer: this.#state.observer(slot),
-          lagIs: (lag) => this.#state.lagOf(slot, lag),
-        });
+        const run = this.#state.begin(slot);
+        const end = await this.#program.work({ streams, outside, slot, signals, log, run });
+        // Nothing waits before a slot whose source has no more.
+        if (end === 'ended') run.lagIs(() => 0);
         log.info({ end }, 'slot ended');
         return end;
       },
@@ -185,12 +187,18 @@ class Pod<Outside> {
       this.log.debug({ err: error }, 'leases not renewed');
       return;
     }
-    const known =
-      error instanceof MillraceError
-        ? error
-        : mr('MR_STREAM_UNAVAILABLE', { server: this.#config.natsUrl, problem: problemOf(error) });
-    this.log.error({ slot, err: error }, 'slot failed');
+    const known = this.#faultOf(slot, error);
+    this.log.error({ slot, code: known.code, err: error }, 'slot failed');
     this.#state.failed(slot, known);
+  }
+
+  /** Whose fault it is: what the table names, NATS, or Millrace itself. */
+  #faultOf(slot: number, error: unknown): MillraceError {
+    if (error instanceof MillraceError) return error;
+    const problem = problemOf(error);
+    return isNatsError(error)
+      ? mr('MR_STREAM_UNAVAILABLE', { server: this.#streams?.nc.getServer() ?? 'NATS', problem }, { cause: error })
+      : mr('MR_WORKER_FAILED', { slot, stage: this.#stage.name, problem }, { cause: error });
   }
 
   /** At once and not when the first slot comes: a pod without slots must know, too, whether it could work. */
@@ -201,11 +209,9 @@ class Pod<Outside> {
         this.#state.connection(undefined);
         return;
       } catch (error) {
-        const known = error instanceof MillraceError;
-        this.#state.connection(
-          known ? error : mr('MR_STREAM_UNAVAILABLE', { server: this.#program.outside, problem: problemOf(error) }),
-        );
-        if (!known) this.log.error({ err: error }, 'connecting failed');
+        const known = this.#program.named(error);
+        this.#state.connection(known);
+        if (known !== error) this.log.error({ code: known.code, err: error }, 'connecting failed');
         await systemClock.sleep(backoffMs(outsideBackoff, attempt, Math.random), stop).catch(() => undefined);
       }
     }
@@ -214,7 +220,7 @@ class Pod<Outside> {
   #context(stop: AbortSignal): ConnectorContext {
     const { name, namespace, uid, pid } = this.#plan.pipeline;
     return {
-      name: this.#stage.kind === 'ingestor' ? this.#stage.source : this.#stage.sink,
+      name: this.#program.name,
       pipeline: { name, namespace, uid, pid },
       log: this.log,
       clock: systemClock,

@@ -1,71 +1,115 @@
 /**
  * Publishes the pod's report: soon after its state changed, and every 10 s. Changes that come together make one report.
  * When the pod ends in order, its report is withdrawn.
+ *
+ * It looks at the state once a second by itself: what has lasted too long (a wait, a write without an answer) becomes news
+ * without anybody saying so.
  */
 import type { Logger } from 'pino';
+import type { Clock } from '../../stream/clock.ts';
 import type { Streams } from '../../stream/connection.ts';
 import { publishPodReport, withdrawPodReport, type PodReport } from '../../stream/pod-report.ts';
 
+export interface ReporterOptions {
+  readonly streams: Streams;
+  readonly report: () => PodReport;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
 const settleMs = 100;
+const lookMs = 1_000;
 const everyMs = 10_000;
 
 export class Reporter {
-  readonly #streams: Streams;
-  readonly #report: () => PodReport;
-  readonly #log: Logger;
-  #timer: NodeJS.Timeout | undefined;
-  #isSoon = false;
-  #sending: Promise<void> = Promise.resolve();
-  #lastState = '';
-  #stopped = false;
+  readonly #options: ReporterOptions;
+  readonly #stop = new AbortController();
+  readonly #ended: Promise<void>;
+  #wake: (() => void) | undefined;
+  #hasChanged = false;
+  #told = '';
+  #toldAt = -Infinity;
+  #logged = '';
 
-  constructor(streams: Streams, report: () => PodReport, log: Logger) {
-    this.#streams = streams;
-    this.#report = report;
-    this.#log = log;
-    this.#plan(0);
+  constructor(options: ReporterOptions) {
+    this.#options = options;
+    this.#ended = this.#run();
   }
 
   /** Something changed. Cheap: call it as often as it does. */
   changed(): void {
-    if (this.#isSoon) return;
-    this.#isSoon = true;
-    this.#plan(settleMs);
+    this.#hasChanged = true;
+    this.#wake?.();
   }
 
   async stop(): Promise<void> {
-    this.#stopped = true;
-    clearTimeout(this.#timer);
-    await this.#sending;
-    await withdrawPodReport(this.#streams, this.#report()).catch((error: unknown) => {
-      this.#log.debug({ err: error }, 'report not withdrawn');
+    const { streams, report, log } = this.#options;
+    this.#stop.abort();
+    this.#wake?.();
+    await this.#ended;
+    await withdrawPodReport(streams, report()).catch((error: unknown) => {
+      log.debug({ err: error }, 'report not withdrawn');
     });
   }
 
-  #plan(ms: number): void {
-    clearTimeout(this.#timer);
-    if (this.#stopped) return;
-    this.#timer = setTimeout(() => this.#send(), ms);
+  async #run(): Promise<void> {
+    const { clock } = this.#options;
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      await this.#tellNews();
+      await this.#pause();
+      // What changes together is told together.
+      await clock.sleep(settleMs, signal).catch(() => undefined);
+    }
   }
 
-  #send(): void {
-    this.#isSoon = false;
-    const report = this.#report();
+  /** Until the state may have changed. */
+  async #pause(): Promise<void> {
+    if (this.#hasChanged || this.#stop.signal.aborted) return;
+    await new Promise<void>((resolve) => {
+      const cancel = this.#options.clock.after(lookMs, resolve);
+      this.#wake = () => {
+        cancel();
+        resolve();
+      };
+    });
+    this.#wake = undefined;
+  }
+
+  async #tellNews(): Promise<void> {
+    const { streams, report: read, clock, log } = this.#options;
+    this.#hasChanged = false;
+    const report = read();
     this.#logChange(report);
-    this.#sending = publishPodReport(this.#streams, report).catch((error: unknown) => {
-      this.#log.debug({ err: error }, 'report not sent');
+    const news = newsIn(report);
+    const now = clock.monotonic();
+    if (news === this.#told && now - this.#toldAt < everyMs) return;
+    this.#told = news;
+    this.#toldAt = now;
+    await publishPodReport(streams, report).catch((error: unknown) => {
+      // It is told again at the next look: NATS may have been away.
+      this.#told = '';
+      log.debug({ err: error }, 'report not sent');
     });
-    void this.#sending.then(() => this.#plan(this.#isSoon ? settleMs : everyMs));
   }
 
   #logChange({ connection, flow }: PodReport): void {
     const state = `${connection.state} ${connection.code ?? ''} ${flow.state === 'Idle' ? 'Flowing' : flow.state} ${flow.code ?? ''}`;
-    if (state === this.#lastState) return;
-    this.#lastState = state;
+    if (state === this.#logged) return;
+    this.#logged = state;
+    const code = connection.code ?? flow.code;
     const isTrouble = connection.state === 'Disconnected' || flow.state === 'Waiting';
-    this.#log[isTrouble ? 'warn' : 'info'](
-      { connection, flow },
+    this.#options.log[isTrouble ? 'warn' : 'info'](
+      { ...(code === undefined ? {} : { code }), connection, flow },
       connection.message ?? flow.message ?? `${connection.state}, ${flow.state}`,
     );
   }
+}
+
+/** What is worth a report at once. Counters and positions wait for the next one. */
+function newsIn({ connection, flow, deadLetters, slots, lag = 0 }: PodReport): string {
+  const owned = slots.map(({ slot }) => slot);
+  // Under load something waits at one look and not at the next; that is only news of a pod that has nothing to do.
+  const isLate = flow.state === 'Idle' && lag > 0;
+  return JSON.stringify([connection, flow, deadLetters, owned, isLate]);
 }

@@ -1,14 +1,16 @@
 /**
  * What this pod knows about itself, folded from what its slots say: the content of reports, /positions and metrics.
  *
- * I14  One slot that is disconnected or waits makes the pod disconnected or waiting: it never says more than all of its
- *      slots can say.
+ * I14  One slot that is disconnected, waits or failed makes the pod so: it never says more than all of its slots can say.
+ *      `lag` is there only when every slot knows how much waits before it; without it, idle means nothing.
+ * R1   A slot's observer is heard while its run is the present one (`./slot-state.ts`).
  */
 import type { MillraceError } from '../../model/errors.ts';
-import type { Position } from '../../stream/record-batch.ts';
 import type { PodReport } from '../../stream/pod-report.ts';
-import type { SlotObserver, WaitsFor } from '../../stream/slot-observer.ts';
+import type { Position } from '../../stream/record-batch.ts';
+import type { SlotObserver, Waiter } from '../../stream/slot-observer.ts';
 import type { PodMetrics } from './metrics.ts';
+import { SlotState, type Connection, type Run } from './slot-state.ts';
 
 export interface PodIdentity {
   readonly pid: string;
@@ -16,22 +18,28 @@ export interface PodIdentity {
   readonly kind: 'ingestor' | 'sink';
   readonly pod: string;
   readonly generation: number;
-  /** `source orders`, `sink warehouse`: what the pod connects to. */
-  readonly outside: string;
-  /** `orders-edge`: the edge that it writes or reads. */
+  /** Name of the source or sink in the spec. */
+  readonly name: string;
+  /** The edge that it writes or reads. */
   readonly edge: string;
+  /** Slots of the whole stage. */
+  readonly slots: number;
 }
 
-interface SlotState {
-  position: Position;
-  connection: 'Connecting' | 'Connected' | MillraceError;
-  readonly waits: Map<WaitsFor, MillraceError>;
-  failure: MillraceError | undefined;
-  lag: () => number | undefined;
+/** What the work on a slot is given: its voice, for as long as this run lasts. */
+export interface SlotRun {
+  readonly observer: SlotObserver;
+  /** How much waits before the slot. */
+  lagIs(lag: () => number | undefined): void;
+  /** A request to the system outside is on its way; undefined: it was answered, or has failed. */
+  asking(isAsking: boolean): void;
 }
 
-/** A pod that handed records on within this time is flowing. */
-const flowingMs = 5_000;
+/** Makes a change that a run has told, when the run is the present one. */
+type Heard = (change: (state: SlotState, run: Run) => void) => void;
+
+/** A pod that handed records on within this time is flowing: one record every few seconds is a flow, too. */
+const flowingMs = 30_000;
 
 export class PodState {
   readonly #identity: PodIdentity;
@@ -39,7 +47,7 @@ export class PodState {
   readonly #now: () => number;
   readonly #onChange: () => void;
   readonly #slots = new Map<number, SlotState>();
-  #own: 'Connecting' | 'Connected' | MillraceError = 'Connecting';
+  #own: Connection = 'Connecting';
   #started = false;
   #since: { readonly state: string; readonly at: number };
   #lastRecordAt = -Infinity;
@@ -68,13 +76,7 @@ export class PodState {
   }
 
   own(slot: number): void {
-    this.#slots.set(slot, {
-      position: null,
-      connection: this.#own === 'Connected' ? 'Connected' : 'Connecting',
-      waits: new Map(),
-      failure: undefined,
-      lag: () => undefined,
-    });
+    this.#slots.set(slot, new SlotState(this.#own === 'Connected' ? 'Connected' : 'Connecting', this.#now()));
     this.#metrics.slotOwned.set({ slot }, 1);
     this.#changed();
   }
@@ -85,22 +87,73 @@ export class PodState {
     this.#changed();
   }
 
-  /** The slot's loop ended with an error; undefined when it begins again. */
-  failed(slot: number, error: MillraceError | undefined): void {
-    this.#with(slot, (state) => (state.failure = error));
-  }
-
-  lagOf(slot: number, lag: () => number | undefined): void {
+  /** R1: from now on this run is the slot's voice. */
+  begin(slot: number): SlotRun {
     const state = this.#slots.get(slot);
-    if (state !== undefined) state.lag = lag;
+    const run = state?.begin();
+    const quietly: Heard = (change) => {
+      if (state === undefined || run === undefined || this.#slots.get(slot) !== state || state.run !== run) return;
+      change(state, run);
+    };
+    const heard: Heard = (change) => {
+      quietly(change);
+      this.#changed();
+    };
+    return {
+      observer: this.#observer(heard, quietly),
+      lagIs: (lag) => quietly((_, current) => (current.lag = lag)),
+      asking: (isAsking) => quietly((_, current) => (current.askedAt = isAsking ? this.#now() : undefined)),
+    };
   }
 
-  observer(slot: number): SlotObserver {
+  /** The slot's run ended with an error; it begins again after a while. */
+  failed(slot: number, error: MillraceError): void {
+    this.#slots.get(slot)?.failed(error);
+    this.#changed();
+  }
+
+  positions(): PodReport['slots'] {
+    const now = this.#now();
+    return [...this.#slots].map(([slot, state]) => {
+      const lag = state.lagAt(now);
+      return { slot, position: plainJson(state.position), ...(lag === undefined ? {} : { lag }) };
+    });
+  }
+
+  report(): PodReport {
+    const { pid, stage, kind, pod, generation, slots: stageSlots } = this.#identity;
+    const now = this.#now();
+    const slots = this.positions();
+    const lags = slots.map((slot) => slot.lag);
+    const lag = lags.every((one) => one !== undefined) ? lags.reduce((sum, one) => sum + one, 0) : undefined;
+    if (lag !== undefined) this.#metrics.lag.set(lag);
+    const still = [...this.#slots.values()].flatMap((state) => state.stillSince(now) ?? []);
+    return {
+      pid,
+      stage,
+      kind,
+      pod,
+      generation,
+      stageSlots,
+      connection: this.#connection(now),
+      flow: this.#flow(now),
+      recordsIn: this.#recordsIn,
+      recordsOut: this.#recordsOut,
+      deadLetters: this.#deadLetters,
+      ...(lag === undefined ? {} : { lag }),
+      ...(still.length === 0 ? {} : { stillSince: Math.min(...still) }),
+      slots,
+      // Last, so that all before it is equal while nothing changes: the controller need not read it again.
+      at: now,
+    };
+  }
+
+  #observer(heard: Heard, quietly: Heard): SlotObserver {
     const metrics = this.#metrics;
     return {
-      connection: (error) => this.#with(slot, (state) => (state.connection = error ?? 'Connected')),
-      waiting: (on, reason) =>
-        this.#with(slot, (state) => (reason === undefined ? state.waits.delete(on) : state.waits.set(on, reason))),
+      connection: (error) => heard((_, run) => (run.connection = error ?? 'Connected')),
+      waiting: (waiter, reason) => heard((state) => state.waiting(waiter, reason, this.#now())),
+      // Counters count whatever was done, by whichever run.
       took: (records, bytes) => {
         this.#recordsIn += records;
         metrics.recordsIn.inc(records);
@@ -112,9 +165,9 @@ export class PodState {
         metrics.recordsOut.inc(records);
       },
       dropped: (records) => metrics.recordsDropped.inc(records),
-      deadLettered: (records) => {
-        this.#deadLetters += records;
-        metrics.deadLetters.inc(records);
+      deadLettered: (letters) => {
+        this.#deadLetters += letters.length;
+        for (const { code } of letters) metrics.deadLetters.inc({ code });
         this.#onChange();
       },
       frame: (bytes) => {
@@ -125,45 +178,14 @@ export class PodState {
         metrics.batchRows.inc(rows);
         metrics.batchSeconds.observe(ms / 1_000);
       },
-      position: (position) => {
-        const state = this.#slots.get(slot);
-        if (state !== undefined) state.position = position;
-      },
+      // Once a frame or a batch: too often for a look at whether the pod's state changed; the report's own look finds it.
+      position: (position) => quietly((state) => state.moved(position, this.#now())),
     };
   }
 
-  positions(): PodReport['slots'] {
-    return [...this.#slots].map(([slot, state]) => {
-      const lag = state.lag();
-      return { slot, position: plainJson(state.position), ...(lag === undefined ? {} : { lag }) };
-    });
-  }
-
-  report(): PodReport {
-    const { pid, stage, kind, pod, generation } = this.#identity;
-    const slots = this.positions();
-    const lags = slots.map((slot) => slot.lag);
-    const lag = lags.every((one) => one !== undefined) ? lags.reduce((sum, one) => sum + one, 0) : undefined;
-    if (lag !== undefined) this.#metrics.lag.set(lag);
-    return {
-      pid,
-      stage,
-      kind,
-      pod,
-      generation,
-      at: this.#now(),
-      connection: this.#connection(),
-      flow: this.#flow(),
-      recordsIn: this.#recordsIn,
-      recordsOut: this.#recordsOut,
-      deadLetters: this.#deadLetters,
-      ...(lag === undefined ? {} : { lag }),
-      slots,
-    };
-  }
-
-  #connection(): PodReport['connection'] {
-    const connections = [this.#own, ...[...this.#slots.values()].map((slot) => slot.connection)];
+  #connection(now: number): PodReport['connection'] {
+    const { name } = this.#identity;
+    const connections = [this.#own, ...[...this.#slots.values()].map((slot) => slot.connectionAt(now, name))];
     const error = connections.find((one) => typeof one !== 'string');
     if (error !== undefined)
       return { state: 'Disconnected', code: error.code, message: error.sentence, since: this.#since.at };
@@ -173,41 +195,40 @@ export class PodState {
     };
   }
 
-  #flow(): PodReport['flow'] {
+  #flow(now: number): PodReport['flow'] {
     if (!this.#started) return { state: 'Starting' };
-    const { outside } = this.#identity;
-    for (const slot of this.#slots.values()) {
-      const wait = [...slot.waits][0];
-      if (wait !== undefined) return waiting(this.#nameOf(wait[0]), wait[1]);
-      if (typeof slot.connection !== 'string') return waiting(outside, slot.connection);
-      if (slot.failure !== undefined) return waiting('stream', slot.failure);
+    const { kind, name } = this.#identity;
+    const outside = `${kind === 'ingestor' ? 'source' : 'sink'} ${name}`;
+    const slots = [...this.#slots.values()];
+    for (const slot of slots) {
+      const wait = slot.waitAt(now);
+      if (wait !== undefined) return waiting(this.#nameOf(wait.waiter, wait.reason), wait.reason);
+    }
+    for (const slot of slots) {
+      const connection = slot.connectionAt(now, name);
+      if (typeof connection !== 'string') return waiting(outside, connection);
+      if (slot.failure !== undefined) return waiting('its next attempt', slot.failure);
     }
     if (typeof this.#own !== 'string') return waiting(outside, this.#own);
-    return { state: this.#now() - this.#lastRecordAt < flowingMs ? 'Flowing' : 'Idle' };
+    if (now - this.#lastRecordAt < flowingMs) return { state: 'Flowing' };
+    return { state: 'Idle' };
   }
 
-  #nameOf(on: WaitsFor): string {
-    return {
-      edge: `edge ${this.#identity.edge}`,
-      sink: this.#identity.outside,
-      deadLetters: 'dead letters',
-      stream: 'nats',
-    }[on];
-  }
-
-  #with(slot: number, change: (state: SlotState) => void): void {
-    const state = this.#slots.get(slot);
-    if (state === undefined) return;
-    change(state);
-    this.#changed();
+  /** What a part of a slot waits for: room where it writes, or else NATS. */
+  #nameOf(waiter: Waiter, { code }: MillraceError): string {
+    if (code !== 'MR_EDGE_FULL') return 'nats';
+    return waiter === 'deadLetters' ? 'dead letters' : `edge ${this.#identity.edge}`;
   }
 
   #changed(): void {
-    const { state } = this.#connection();
+    const { state } = this.#connection(this.#now());
     if (state !== this.#since.state) this.#since = { state, at: this.#now() };
     this.#metrics.connected.set(state === 'Connected' ? 1 : 0);
     this.#metrics.waiting.reset();
-    for (const slot of this.#slots.values()) for (const on of slot.waits.keys()) this.#metrics.waiting.set({ on }, 1);
+    for (const slot of this.#slots.values()) {
+      for (const [waiter, { reason }] of slot.run.waits)
+        this.#metrics.waiting.set({ on: reason.code === 'MR_EDGE_FULL' ? waiter : 'stream' }, 1);
+    }
     this.#onChange();
   }
 }

@@ -4,8 +4,10 @@ import type { Sink, SinkConnector } from '../../connectors/connector.ts';
 import { mr } from '../../model/errors.ts';
 import type { SinkStage } from '../../model/plan.ts';
 import { systemClock } from '../../stream/clock.ts';
+import { asSinkError } from '../../stream/outside-errors.ts';
 import { runSinkSlot } from '../../stream/sink-slot.ts';
-import { resolveConfig } from '../pod/credentials.ts';
+import { readConfig } from '../pod/credentials.ts';
+import { listening } from './listening.ts';
 import { runPod, type PodPlan, type PodProgram } from '../pod/pod.ts';
 import { sinkProgram } from './program.ts';
 
@@ -20,16 +22,18 @@ export function runSink(env: NodeJS.ProcessEnv, load: LoadSink = loadRegistered)
 
 function sink({ config, plan, stage }: PodPlan<'sink'>, load: LoadSink): PodProgram<Sink> {
   const program = sinkProgram(stage);
+  const place = { config: stage.config, where: `sink ${stage.sink}`, namespace: plan.pipeline.namespace };
   return {
-    outside: `sink ${stage.sink}`,
+    name: stage.sink,
     edge: stage.reads,
+    named: (error) => asSinkError(stage.sink, error),
     async connect(context) {
       const { connector, parse } = await load(stage);
-      const resolved = parse(resolveConfig(stage.config, config.credentialsDir, plan.pipeline.namespace));
+      const resolved = readConfig({ ...place, directory: config.credentialsDir, parse });
       // The connector's own schema has just parsed it; the registry cannot say so in types.
       return connector.connect(resolved as never, context);
     },
-    work: ({ streams, outside, slot, signals, observer, lagIs }) =>
+    work: ({ streams, outside, slot, signals, run }) =>
       runSinkSlot({
         streams,
         plan,
@@ -37,11 +41,14 @@ function sink({ config, plan, stage }: PodPlan<'sink'>, load: LoadSink): PodProg
         slot,
         program,
         signals,
-        observer,
+        observer: run.observer,
         clock: systemClock,
         random: Math.random,
-        openSlot: async () => (await outside.get()).open({ pipelineUid: plan.pipeline.uid, stage: stage.name, slot }),
-        onLoop: (loop) => lagIs(() => loop?.backlog),
+        openSlot: async () => {
+          const sink = await outside.get();
+          return listening(await sink.open({ pipelineUid: plan.pipeline.uid, stage: stage.name, slot }), run);
+        },
+        onLoop: (loop) => run.lagIs(() => loop?.backlog),
       }),
   };
 }

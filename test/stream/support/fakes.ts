@@ -4,7 +4,7 @@ import { mr, type MillraceError } from '../../../model/errors.ts';
 import type { RecordMeta, RecordObject } from '../../../model/value.ts';
 import type { Position, RecordBatch } from '../../../stream/record-batch.ts';
 import type { BatchRange, RefusedRow, RowBufferPort, SinkProgram, SinkSlotPort } from '../../../stream/sink-port.ts';
-import type { SlotObserver, WaitsFor } from '../../../stream/slot-observer.ts';
+import type { SlotObserver, Waiter } from '../../../stream/slot-observer.ts';
 import type { SourceReaderPort } from '../../../stream/source-port.ts';
 import { batchOf, type PlainRecord } from './batches.ts';
 
@@ -155,7 +155,7 @@ export const jsonProgram: SinkProgram = {
 /** Remembers what a loop said. */
 export class Witness implements SlotObserver {
   readonly connections: (string | undefined)[] = [];
-  readonly waits: [WaitsFor, string | undefined][] = [];
+  readonly waits: [Waiter, string | undefined][] = [];
   taken = 0;
   handed = 0;
   droppedRecords = 0;
@@ -167,8 +167,8 @@ export class Witness implements SlotObserver {
   connection(error: MillraceError | undefined): void {
     this.connections.push(error?.code);
   }
-  waiting(on: WaitsFor, reason: MillraceError | undefined): void {
-    this.waits.push([on, reason?.code]);
+  waiting(waiter: Waiter, reason: MillraceError | undefined): void {
+    this.waits.push([waiter, reason?.code]);
   }
   took(records: number): void {
     this.taken += records;
@@ -179,8 +179,8 @@ export class Witness implements SlotObserver {
   dropped(records: number): void {
     this.droppedRecords += records;
   }
-  deadLettered(records: number): void {
-    this.dead += records;
+  deadLettered(letters: readonly unknown[]): void {
+    this.dead += letters.length;
   }
   frame(): void {
     this.frames++;

@@ -1,0 +1,176 @@
+import assert from 'node:assert/strict';
+import { mr } from '../../../model/errors.ts';
+import { PodMetrics } from '../../../workers/pod/metrics.ts';
+import { PodState } from '../../../workers/pod/state.ts';
+import { testPlan } from '../../stream/support/server.ts';
+
+const full = mr('MR_EDGE_FULL', { edge: 'mr-orders-edge', bytes: 1 });
+const away = mr('MR_STREAM_UNAVAILABLE', { server: 'nats', problem: 'no answer' });
+const down = mr('MR_SINK_UNREACHABLE', { sink: 'warehouse', server: 'ch', problem: 'refused' });
+
+describe('state of a pod', () => {
+  let now: number;
+  let state: PodState;
+
+  beforeEach(() => {
+    now = 1_000_000;
+    const metrics = new PodMetrics(
+      {
+        ...{ stage: 'sink-warehouse', planFile: '', credentialsDir: '', natsUrl: '', podName: 'pod', podIp: '' },
+        ...{ httpPort: 0, logLevel: 'silent', stopGraceMs: 0 },
+      },
+      testPlan(),
+    );
+    state = new PodState(
+      {
+        ...{ pid: 'orders-abc123', stage: 'sink-warehouse', kind: 'sink', pod: 'pod', generation: 1 },
+        ...{ name: 'warehouse', edge: 'orders-edge', slots: 2 },
+      },
+      metrics,
+      () => now,
+      () => undefined,
+    );
+    state.started();
+    state.connection(undefined);
+    state.own(0);
+  });
+
+  const flow = () => {
+    const { flow: told } = state.report();
+    return [told.state, told.code, told.waitingOn].filter((word) => word !== undefined).join(' ');
+  };
+  const connection = () => {
+    const { connection: told } = state.report();
+    return [told.state, told.code].filter((word) => word !== undefined).join(' ');
+  };
+
+  it('R1: an earlier run that speaks late changes nothing', () => {
+    const earlier = state.begin(0);
+    const later = state.begin(0);
+    later.lagIs(() => 0);
+    earlier.observer.waiting('reader', away);
+    earlier.observer.connection(down);
+    earlier.asking(true);
+    now += 60_000;
+    assert.equal(connection(), 'Connected');
+    assert.equal(flow(), 'Idle');
+  });
+
+  it('R1: a run whose slot was given away and came back speaks to nobody', () => {
+    const earlier = state.begin(0);
+    state.disown(0);
+    state.own(0);
+    earlier.observer.connection(down);
+    state.begin(0);
+    assert.equal(connection(), 'Connected');
+  });
+
+  it('R2: a wait that was aborted with its run is not seen in the next one', () => {
+    state.begin(0).observer.waiting('edge', away);
+    now += 60_000;
+    assert.equal(flow(), 'Waiting MR_STREAM_UNAVAILABLE nats');
+    state.begin(0);
+    assert.equal(flow(), 'Idle');
+  });
+
+  it('a part that goes on does not hide another that waits', () => {
+    const { observer } = state.begin(0);
+    observer.waiting('commits', away);
+    observer.waiting('reader', away);
+    observer.waiting('reader', undefined);
+    now += 5_000;
+    assert.equal(flow(), 'Waiting MR_STREAM_UNAVAILABLE nats');
+    observer.waiting('commits', undefined);
+    assert.equal(flow(), 'Idle');
+  });
+
+  it('an edge that was full, then away, then back is neither', () => {
+    const { observer } = state.begin(0);
+    observer.waiting('edge', full);
+    now += 5_000;
+    assert.equal(flow(), 'Waiting MR_EDGE_FULL edge orders-edge');
+    observer.waiting('edge', away);
+    now += 5_000;
+    assert.equal(flow(), 'Waiting MR_STREAM_UNAVAILABLE nats');
+    observer.waiting('edge', undefined);
+    assert.equal(flow(), 'Idle');
+  });
+
+  it('full dead letters are named as such', () => {
+    state.begin(0).observer.waiting('deadLetters', full);
+    now += 5_000;
+    assert.equal(flow(), 'Waiting MR_EDGE_FULL dead letters');
+  });
+
+  it('short waits, one after the other, are a flow', () => {
+    const { observer } = state.begin(0);
+    for (let frame = 0; frame < 20; frame++) {
+      observer.waiting('edge', full);
+      now += 500;
+      observer.waiting('edge', undefined);
+      observer.handedOn(1);
+    }
+    observer.waiting('edge', full);
+    now += 500;
+    assert.equal(flow(), 'Flowing');
+  });
+
+  it('R3: a slot that fails each time it begins is not well in between, and is well when it gets on', () => {
+    state.begin(0).observer.position(7);
+    state.failed(0, away);
+    const next = state.begin(0);
+    next.observer.connection(undefined);
+    next.observer.position(7);
+    assert.equal(flow(), 'Waiting MR_STREAM_UNAVAILABLE its next attempt');
+    next.observer.position(8);
+    assert.equal(flow(), 'Idle');
+  });
+
+  it('I14: a write without an answer is a sink that is silent, until it answers', () => {
+    const run = state.begin(0);
+    run.asking(true);
+    now += 9_000;
+    assert.equal(connection(), 'Connected');
+    now += 1_000;
+    assert.equal(connection(), 'Disconnected MR_SINK_SILENT');
+    assert.equal(flow(), 'Waiting MR_SINK_SILENT sink warehouse');
+    run.asking(false);
+    assert.equal(connection(), 'Connected');
+  });
+
+  it('I14: says since when something waits that does not move', () => {
+    const run = state.begin(0);
+    let lag = 0;
+    run.lagIs(() => lag);
+    now += 600_000;
+    assert.equal(state.report().stillSince, undefined);
+    const seen = now;
+    lag = 3;
+    now += 4_000;
+    assert.equal(state.report().stillSince, seen);
+    now += 4_000;
+    run.observer.position(1);
+    run.observer.position(2);
+    assert.equal(state.report().stillSince, now);
+    lag = 0;
+    assert.equal(state.report().stillSince, undefined);
+  });
+
+  it('I10: knows no lag when one of its slots does not', () => {
+    state.own(1);
+    state.begin(0).lagIs(() => 0);
+    assert.equal(state.report().lag, undefined);
+    state.begin(1).lagIs(() => 2);
+    assert.equal(state.report().lag, 2);
+  });
+
+  it('a report that says the same is the same, but for its time', () => {
+    state.begin(0).lagIs(() => 0);
+    const first = JSON.stringify(state.report());
+    now += 10_000;
+    const second = JSON.stringify(state.report());
+    const length = first.lastIndexOf('"at":');
+    assert.equal(first.slice(0, length), second.slice(0, length));
+    assert.match(first.slice(length), /^"at":\d+\}$/);
+  });
+});

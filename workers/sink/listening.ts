@@ -1,0 +1,25 @@
+/**
+ * A sink's slot that tells when it has asked its server and was not answered yet: a server that takes the connection and
+ * says nothing is known long before the request gives up (faults that look like silence are the common ones: a firewall
+ * that drops, a server that swaps).
+ */
+import type { SinkSlot } from '../../connectors/connector.ts';
+import type { SlotRun } from '../pod/state.ts';
+
+export function listening(slot: SinkSlot, { asking }: Pick<SlotRun, 'asking'>): SinkSlot {
+  async function answered<T>(ask: () => Promise<T>): Promise<T> {
+    asking(true);
+    try {
+      return await ask();
+    } finally {
+      asking(false);
+    }
+  }
+  return {
+    positionIn: slot.positionIn,
+    storedPosition: (signal) => answered(() => slot.storedPosition(signal)),
+    newRows: () => slot.newRows(),
+    write: (rows, id, signal) => answered(() => slot.write(rows, id, signal)),
+    close: () => slot.close(),
+  };
+}
