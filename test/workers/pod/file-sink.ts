@@ -1,9 +1,11 @@
 /**
  * A sink connector for tests: each batch is one file, named by its token, made by a rename. A batch that comes again with
- * the same token is there already; so what the directory holds is what a deduplicating table would hold.
+ * the same token is there already; so what the directory holds is what a deduplicating table would hold. While it holds a
+ * file `down` every write is refused; while it holds `silent` none is answered.
  */
 import { access, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { RowBuffer, Sink, SinkConnector } from '../../../connectors/connector.ts';
 import { mr } from '../../../model/errors.ts';
 import type { RecordObject } from '../../../model/value.ts';
@@ -40,10 +42,11 @@ export const fileSink: SinkConnector<FileSinkConfig> = {
           positionIn: 'commitLog',
           storedPosition: () => Promise.resolve(0),
           newRows: () => new Rows(),
-          async write(rows, id) {
+          async write(rows, id, signal) {
             if (!(rows instanceof Rows)) throw new TypeError('rows of this sink');
             if (await exists(join(directory, 'down')))
               throw mr('MR_SINK_UNREACHABLE', { sink: 'warehouse', server: 'files', problem: 'down' });
+            while (await exists(join(directory, 'silent'))) await delay(50, undefined, { signal });
             const file = join(directory, `${slot}_${String(id.from).padStart(9, '0')}_${encodeURIComponent(id.token)}`);
             if (await exists(file)) return [];
             await writeFile(`${file}.part`, JSON.stringify(rows.values));

@@ -95,6 +95,32 @@ describe('sink pod', function () {
     await complete(pods, 1_000);
   });
 
+  it('I14: a sink that takes a write and does not answer is told within 15 s, and its backlog is not nothing', async () => {
+    const pods = await bench({ perSlot: 1_000 });
+    await pods.start('sink', 'sink-a');
+    await eventually(
+      async () => (await readPodReports(streams, pods.plan.pipeline.pid))[0]?.connection.state === 'Connected',
+    );
+    await writeFile(join(pods.rows, 'silent'), '');
+    await pods.start('ingestor', 'ingestor-a');
+    await eventually(
+      async () => {
+        const report = (await readPodReports(streams, pods.plan.pipeline.pid)).find(({ kind }) => kind === 'sink');
+        assert.equal(report?.connection.code, 'MR_SINK_SILENT');
+        assert.equal(report.flow.code, 'MR_SINK_SILENT');
+        assert((report.lag ?? 0) > 0);
+        assert(report.stillSince !== undefined);
+      },
+      { timeoutMs: 15_000 },
+    );
+    await rm(join(pods.rows, 'silent'));
+    await complete(pods, 1_000);
+    await eventually(async () => {
+      const report = (await readPodReports(streams, pods.plan.pipeline.pid)).find(({ kind }) => kind === 'sink');
+      assert.equal(report?.connection.state, 'Connected');
+    });
+  });
+
   async function bench(options: BenchOptions): Promise<PodBench> {
     const made = await podBench(server.url, {
       batch: { maxRecords: 500, maxBytes: 2 ** 20, maxDelayMs: 20 },
