@@ -8,6 +8,7 @@ import { podProcesses } from '../e2e/support/pods.ts';
 import type { TcpProxy } from '../support/tcp-proxy.ts';
 import { ordersPipeline, type Targets } from './pipelines.ts';
 import type { Fault, Link, StageName } from './schedule.ts';
+import { fill } from './volume.ts';
 
 export interface Arsenal {
   readonly stack: Stack;
@@ -15,6 +16,8 @@ export interface Arsenal {
   readonly kubectl: Kubectl;
   readonly links: Readonly<Record<Link, TcpProxy>>;
   readonly targets: Targets;
+  /** Where NATS keeps its store. */
+  readonly volume: string;
 }
 
 const fieldManager = 'faults';
@@ -49,6 +52,14 @@ export class Armed {
           this.#arsenal.links[fault.link].set(fault.mode);
           await delay(fault.forMs);
           this.#arsenal.links[fault.link].set('pass');
+        });
+      case 'diskFull':
+        return this.#inTurn('diskFull', async () => {
+          const makeRoom = await fill(this.#arsenal.volume);
+          await delay(fault.forMs);
+          await makeRoom();
+          // A full volume leaves JetStream hanging: somebody who makes room restarts it, too.
+          this.#arsenal.stack.part('nats').kill('SIGKILL');
         });
       case 'edit':
         this.#edition += 1;

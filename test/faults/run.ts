@@ -20,9 +20,10 @@ import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 import { Armed } from './arsenal.ts';
 import { brokenEvery, Load, orderOf } from './load.ts';
 import { eventsPipeline, ordersPipeline, passwordSecret, type Targets } from './pipelines.ts';
-import { scheduleOf, sentenceOf, type FaultKind, type Link } from './schedule.ts';
+import { faultKinds, scheduleOf, sentenceOf, type FaultKind, type Link } from './schedule.ts';
 import { Sinks } from './sinks.ts';
 import { falseClaims, Truth, type FalseClaims } from './truth.ts';
+import { canMount, mountVolume, unmountVolume } from './volume.ts';
 import { verifyEvents, verifyOrders, type Verdict } from './verify.ts';
 
 export interface RunOptions {
@@ -59,6 +60,9 @@ const stillMs = 120_000;
 export async function runFaults(options: RunOptions): Promise<Outcome> {
   const { say, seed, lengthMs } = options;
   const dir = await mkdtemp(join(tmpdir(), 'millrace-faults-'));
+  const volume = join(dir, 'nats');
+  if (canMount) await mountVolume(volume);
+  else say('The volume of NATS is not filled in this run: that needs Linux and root.');
   const natsPort = await freePort();
   const busPort = await freePort();
   const bus = await startTcpProxy(natsPort, busPort);
@@ -72,17 +76,18 @@ export async function runFaults(options: RunOptions): Promise<Outcome> {
     unsafeNoFsync: true,
   });
   try {
-    return await underFire(options, stack, bus);
+    return await underFire(options, stack, bus, volume);
   } finally {
     await stack.stop();
     await bus.close();
+    if (canMount) await unmountVolume(volume);
     if (process.env['MILLRACE_KEEP_STACK'] === undefined) await rm(dir, { recursive: true, force: true });
     else say(`seed ${seed}, ${lengthMs} ms: data and logs are in ${dir}`);
   }
 }
 
-async function underFire(options: RunOptions, stack: Stack, bus: TcpProxy): Promise<Outcome> {
-  const { say, seed, lengthMs, only } = options;
+async function underFire(options: RunOptions, stack: Stack, bus: TcpProxy, volume: string): Promise<Outcome> {
+  const { say, seed, lengthMs, only = faultKinds } = options;
   const { endpoints } = stack;
   if (endpoints.kafka === undefined || endpoints.postgres === undefined)
     throw new TypeError('Kafka and PostgreSQL run');
@@ -103,9 +108,13 @@ async function underFire(options: RunOptions, stack: Stack, bus: TcpProxy): Prom
     await provision(kube, targets, say);
     load.start();
     truth.start(kube, load, sinks, expectedRows);
-    const armed = new Armed({ stack, kube, kubectl, links, targets });
+    const armed = new Armed({ stack, kube, kubectl, links, targets, volume });
     const began = performance.now();
-    const schedule = scheduleOf(seed, lengthMs, only);
+    const schedule = scheduleOf(
+      seed,
+      lengthMs,
+      only.filter((kind) => canMount || kind !== 'diskFull'),
+    );
     const counts: Partial<Record<FaultKind, number>> = {};
     const ended: { fault: string; atMs: number }[] = [];
     const underWay: Promise<void>[] = [];

@@ -18,6 +18,8 @@ export type Fault =
   | { readonly kind: 'freezePod'; readonly stage: StageName; readonly forMs: number }
   | { readonly kind: 'deletePod'; readonly stage: StageName }
   | { readonly kind: 'link'; readonly link: Link; readonly mode: Exclude<LinkMode, 'pass'>; readonly forMs: number }
+  /** The volume of NATS has no byte left. */
+  | { readonly kind: 'diskFull'; readonly forMs: number }
   | { readonly kind: 'edit' }
   | { readonly kind: 'pause'; readonly forMs: number }
   | { readonly kind: 'scale'; readonly replicas: number };
@@ -72,6 +74,7 @@ const table: Readonly<Record<FaultKind, { readonly weight: number; readonly make
       forMs: random() < 0.1 ? seconds(random, 40, 100) : seconds(random, 1, 12),
     }),
   },
+  diskFull: { weight: 1, make: (random) => ({ kind: 'diskFull', forMs: seconds(random, 3, 15) }) },
   edit: { weight: 3, make: () => ({ kind: 'edit' }) },
   pause: { weight: 1, make: (random) => ({ kind: 'pause', forMs: seconds(random, 3, 10) }) },
   scale: { weight: 1, make: (random) => ({ kind: 'scale', replicas: oneOf(random, [1, 2]) }) },
@@ -112,6 +115,8 @@ export function sentenceOf(fault: Fault): string {
       return `delete a pod of ${fault.stage}`;
     case 'link':
       return `${fault.mode} the link to ${fault.link} for ${fault.forMs / 1_000} s`;
+    case 'diskFull':
+      return `no room on the volume of NATS for ${fault.forMs / 1_000} s`;
     case 'edit':
       return 'edit steps and routes';
     case 'pause':
