@@ -16,6 +16,7 @@ export interface Streams extends JetStreamPort {
 }
 
 export interface ConnectOptions {
+  /** One address, or several of one cluster with commas between them. */
   readonly url: string;
   /** Shown by `nats server report connections`: process and pod. */
   readonly name: string;
@@ -28,7 +29,7 @@ export interface ConnectOptions {
 /** Connects, and waits for the server for as long as it takes. */
 export async function connectStreams(options: ConnectOptions): Promise<Streams> {
   const nc = await connect({
-    servers: options.url,
+    servers: options.url.split(',').map((address) => address.trim()),
     name: options.name,
     maxReconnectAttempts: -1,
     waitOnFirstConnect: true,

@@ -68,6 +68,9 @@ export class IngestLoop {
   #arrived: Turn | undefined;
   #wake: () => void = () => undefined;
   #failures = 0;
+  /** Ends a read that waits when the loop is over: it would keep the loop and its buffers. */
+  readonly #over = new AbortController();
+  readonly #reading: AbortSignal;
 
   constructor(options: IngestLoopOptions) {
     this.#options = options;
@@ -76,11 +79,20 @@ export class IngestLoop {
     this.#hasStored = options.openedAt !== undefined;
     this.#lingerMs = options.frame.lingerMs;
     options.outlet.onFailed = () => this.#wake();
-    options.signals.stop.addEventListener('abort', () => this.#wake(), { once: true });
+    this.#reading = AbortSignal.any([options.signals.stop, this.#over.signal]);
+    this.#reading.addEventListener('abort', () => this.#wake(), { once: true });
   }
 
   /** Runs until the source ends or the signals say so. Throws MR_OWNERSHIP_LOST and what no retry repairs. */
   async run(): Promise<Exclude<SlotEnd, 'fenced'>> {
+    try {
+      return await this.#work();
+    } finally {
+      this.#over.abort(new Error('the loop is over'));
+    }
+  }
+
+  async #work(): Promise<Exclude<SlotEnd, 'fenced'>> {
     for (;;) {
       const turn = await this.#next();
       switch (turn.kind) {
@@ -151,7 +163,7 @@ export class IngestLoop {
     const calm = new AbortController();
     if (this.#failures > 0) void this.#calmDown(calm.signal);
     try {
-      const batch = await reader.read(signals.stop);
+      const batch = await reader.read(this.#reading);
       if (this.#failures > 0) observer.connection(undefined);
       this.#failures = 0;
       return batch === undefined ? { kind: 'ended' } : { kind: 'batch', batch };

@@ -7,6 +7,8 @@
  * L4  A pod that holds more than its share gives slots back one by one: `onLose`, then the caller's `release`.
  * L5  A lease that an earlier run of this pod left behind is taken at once: that process is gone. A later run's is not:
  *     should the earlier process wake after all, it is the one that gives way.
+ * L6  Renewing waits for nothing else: what is held is renewed every `renewMs`, however slow announcing, reading and
+ *     taking are. After {@link Leases.takeNoMore} nothing new is taken, and the other pods count this one no longer.
  *
  * A lease is one message per subject with a message TTL; taking and renewing expect the last sequence of the subject.
  * An expired one leaves a marker, whose sequence the next owner expects. (The KV client's update loses the TTL.)
@@ -17,7 +19,7 @@ import type { Clock } from './clock.ts';
 import { classifyPublishFailure } from './jetstream-errors.ts';
 import type { JetStreamPort, StoredMessage } from './jetstream-port.ts';
 import { planLeases } from './lease-plan.ts';
-import { ensureSharedStreams } from './streams.ts';
+import { remakeSharedStreams } from './streams.ts';
 
 export type LossReason =
   /** Not renewed in time, or taken by another: stop at once. */
@@ -46,9 +48,17 @@ interface Held {
   sequence: number;
   validUntil: number;
   giving: boolean;
+  /** A renewal that is on its way; a release waits for it, because both expect the same sequence. */
+  renewing?: Promise<void>;
 }
 
-const holderSchema = z.object({ pod: z.string(), run: z.string(), free: z.boolean().optional() });
+const holderSchema = z.object({
+  pod: z.string(),
+  run: z.string(),
+  free: z.boolean().optional(),
+  /** The pod finishes what it holds and takes nothing more: it has no share. */
+  leaving: z.boolean().optional(),
+});
 type Holder = z.infer<typeof holderSchema>;
 
 const podsToken = 'pods';
@@ -66,14 +76,16 @@ export class Leases {
   readonly #prefix: string;
   #nudge = new AbortController();
   #unsubscribe: () => void = () => undefined;
-  #turnedAt: number;
+  #renewedAt: number;
+  #lookedAt: number;
+  #isTaking = true;
   #loops: Promise<void>[] = [];
 
   constructor(options: LeasesOptions) {
     this.#options = options;
     this.#ttlMs = options.ttlMs ?? 3_000;
     this.#renewMs = options.renewMs ?? 1_000;
-    this.#turnedAt = options.clock.monotonic();
+    this.#renewedAt = this.#lookedAt = options.clock.monotonic();
     this.#prefix = `mr-lease.${options.pid}.${options.stage}.`;
   }
 
@@ -83,14 +95,20 @@ export class Leases {
 
   /** Time since the leases were looked after, with or without success: large only when something hangs. */
   get silentMs(): number {
-    return this.#options.clock.monotonic() - this.#turnedAt;
+    return this.#options.clock.monotonic() - Math.min(this.#renewedAt, this.#lookedAt);
   }
 
   start(): void {
     this.#unsubscribe = this.#options.streams.subscribe(`${this.#prefix}>`, ({ data }) => {
       if (isFree(data)) this.#nudge.abort();
     });
-    this.#loops = [this.#renewLoop(), this.#expiryLoop()];
+    this.#loops = [this.#renewLoop(), this.#lookLoop(), this.#expiryLoop()];
+  }
+
+  /** Keeps what is held until it is released: the pod is about to stop. The others share its slots as they come free. */
+  takeNoMore(): void {
+    this.#isTaking = false;
+    this.#nudge.abort();
   }
 
   /** Gives a slot back, so that another pod takes it without waiting for it to expire. */
@@ -98,6 +116,7 @@ export class Leases {
     const held = this.#held.get(slot);
     if (held === undefined) return;
     this.#held.delete(slot);
+    await held.renewing;
     await this.#publish(this.#subject(slot), held.sequence, true).catch(this.#options.onFailure);
   }
 
@@ -111,18 +130,31 @@ export class Leases {
     await this.#publish(this.#presenceSubject(), undefined, true).catch(this.#options.onFailure);
   }
 
+  /** L6. */
   async #renewLoop(): Promise<void> {
+    const { clock } = this.#options;
     while (!this.#stop.signal.aborted) {
-      this.#turnedAt = this.#options.clock.monotonic();
+      this.#renewedAt = clock.monotonic();
+      this.#expire();
+      await Promise.all([...this.#held].map(([slot, held]) => (held.renewing = this.#renew(slot, held))));
+      await clock.sleep(this.#renewMs, this.#stop.signal).catch(() => undefined);
+    }
+  }
+
+  async #lookLoop(): Promise<void> {
+    const { clock, onFailure, pid, streams } = this.#options;
+    while (!this.#stop.signal.aborted) {
+      this.#lookedAt = clock.monotonic();
       this.#nudge = new AbortController();
       try {
-        await this.#turn();
+        await this.#look();
       } catch (error) {
-        this.#options.onFailure(error);
-        // The stream is in memory: a restarted nats-server has lost it.
-        await ensureSharedStreams(this.#options.streams).catch(this.#options.onFailure);
+        onFailure(error);
+        // The stream is in memory: a restarted nats-server has lost it. It does not say so, because the subscription
+        // above is one that could answer.
+        await remakeSharedStreams(streams, pid).catch(onFailure);
       }
-      await this.#rest(this.#renewMs);
+      await clock.sleep(this.#renewMs, AbortSignal.any([this.#stop.signal, this.#nudge.signal])).catch(() => undefined);
     }
   }
 
@@ -134,16 +166,9 @@ export class Leases {
     }
   }
 
-  async #rest(ms: number): Promise<void> {
-    await this.#options.clock
-      .sleep(ms, AbortSignal.any([this.#stop.signal, this.#nudge.signal]))
-      .catch(() => undefined);
-  }
-
-  async #turn(): Promise<void> {
-    this.#expire();
-    await this.#publish(this.#presenceSubject(), undefined, false);
-    await Promise.all([...this.#held].map(([slot, held]) => this.#renew(slot, held)));
+  async #look(): Promise<void> {
+    await this.#publish(this.#presenceSubject(), undefined, !this.#isTaking);
+    if (!this.#isTaking) return;
     const lasts = await this.#options.streams.lastOfEach(leaseStream, `${this.#prefix}>`);
     await this.#move(new Map(lasts.map((last) => [last.subject, last])));
   }
@@ -183,7 +208,7 @@ export class Leases {
     for (const [subject, last] of lasts) {
       const holder = holderOf(last);
       if (holder === undefined) continue;
-      pods.add(holder.pod);
+      if (holder.leaving !== true) pods.add(holder.pod);
       const earlierRun = holder.pod === this.#options.pod && holder.run < this.#options.run;
       const token = subject.slice(this.#prefix.length);
       if (!token.startsWith(`${podsToken}.`) && !earlierRun) holders.set(Number(token), holder.pod);
@@ -196,6 +221,7 @@ export class Leases {
       held.giving = true;
       this.#options.onLose(slot, 'rebalance');
     }
+    if (!this.#isTaking) return;
     await Promise.all(
       moves.take
         .filter((slot) => !this.#held.has(slot))
@@ -207,11 +233,9 @@ export class Leases {
     const sentAt = this.#options.clock.monotonic();
     try {
       const sequence = await this.#publish(this.#subject(slot), expected, false);
-      if (this.#stop.signal.aborted) {
-        this.#held.set(slot, { sequence, validUntil: 0, giving: true });
-        return;
-      }
-      this.#held.set(slot, { sequence, validUntil: sentAt + this.#ttlMs, giving: false });
+      const wanted = this.#isTaking && !this.#stop.signal.aborted;
+      this.#held.set(slot, { sequence, validUntil: sentAt + this.#ttlMs, giving: !wanted });
+      if (!wanted) return await this.release(slot);
     } catch (error) {
       if (classifyPublishFailure(error) !== 'wrongSequence') throw error;
       return;
@@ -232,7 +256,7 @@ export class Leases {
 
   async #publish(subject: string, expected: number | undefined, free: boolean): Promise<number> {
     const { pod, run, streams } = this.#options;
-    const holder: Holder = { pod, run, ...(free ? { free } : {}) };
+    const holder: Holder = { pod, run, ...(free ? { free } : this.#isTaking ? {} : { leaving: true }) };
     const ack = await streams.publish(subject, JSON.stringify(holder), {
       ttlSeconds: Math.max(1, Math.ceil(this.#ttlMs / 1_000)),
       timeoutMs: this.#ttlMs / 3,

@@ -6,7 +6,7 @@
 import { z } from 'zod';
 import { reportStream, reportSubject } from '../model/names.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
-import { ensureSharedStreams } from './streams.ts';
+import { remakeSharedStreams } from './streams.ts';
 
 const count = z.number().int().nonnegative();
 
@@ -65,7 +65,7 @@ export async function publishPodReport(streams: JetStreamPort, report: PodReport
     await streams.publish(subject, text);
   } catch {
     // Most likely the stream went with the memory of a restarted server. Whatever else it is, the second try tells.
-    await ensureSharedStreams(streams);
+    await remakeSharedStreams(streams, report.pid);
     await streams.publish(subject, text);
   }
 }

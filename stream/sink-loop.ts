@@ -42,6 +42,8 @@ export interface SinkLoopOptions<Rows extends RowBufferPort> extends BatchContex
 export class SinkLoop<Rows extends RowBufferPort> {
   readonly #options: SinkLoopOptions<Rows>;
   readonly #batches: [SinkBatch<Rows>, SinkBatch<Rows>];
+  /** The next batch is assembled beside the write of this one: it must not outlive the loop, nor keep its memory. */
+  readonly #over = new AbortController();
   #reader: ShardReader | undefined;
   #committed = 0;
   #failures = 0;
@@ -73,6 +75,7 @@ export class SinkLoop<Rows extends RowBufferPort> {
       await this.#work(this.#reader);
       return 'stopped';
     } finally {
+      this.#over.abort();
       await this.#reader?.close();
     }
   }
@@ -132,7 +135,7 @@ export class SinkLoop<Rows extends RowBufferPort> {
     const { maxRecords, maxBytes, maxDelayMs } = this.#options.batch;
     batch.clear();
     let closesAt: number | undefined;
-    while (!signals.stop.aborted) {
+    while (!signals.stop.aborted && !this.#over.signal.aborted) {
       const frame = reader.take();
       if (frame !== undefined) {
         batch.add(frame);

@@ -2,7 +2,8 @@
  * The slots that a pod owns, each with a loop at work: starts one when a lease is acquired, ends it when it is lost.
  *
  * N1  Never two loops of one slot in this process: the next begins when the one before has ended.
- * N2  A lost lease aborts the loop; a slot that is given away, and all slots at the end, get to finish what is in flight.
+ * N2  A lost lease aborts the loop; a slot that is given away, and all slots at the end, get to finish what is in flight,
+ *     within a grace. A slot that was taken while the pod was already stopping is told so, like all others.
  * N3  A loop that fails begins again after a backoff, for as long as the slot is owned; the failure is told.
  */
 import { backoffMs, outsideBackoff } from './backoff.ts';
@@ -21,16 +22,22 @@ export interface SlotRunnerOptions extends Omit<LeasesOptions, 'onAcquire' | 'on
 }
 
 interface Running {
+  readonly slot: number;
   readonly stop: AbortController;
   readonly abort: AbortController;
   readonly done: Promise<void>;
 }
 
+/** How long a slot that is given to another pod may take to finish what is in flight. */
+const handOverMs = 20_000;
+
 export class SlotRunner {
   readonly #options: SlotRunnerOptions;
   readonly #leases: Leases;
-  readonly #running = new Map<number, Running>();
-  readonly #ending = new Map<number, Promise<void>>();
+  readonly #owned = new Map<number, Running>();
+  /** Given away or lost, and not ended yet. */
+  readonly #leaving = new Set<Running>();
+  #isStopping = false;
 
   constructor(options: SlotRunnerOptions) {
     this.#options = options;
@@ -50,14 +57,14 @@ export class SlotRunner {
     this.#leases.start();
   }
 
-  /** Lets every loop finish what is in flight, for at most `graceMs`, then releases the leases. */
+  /** Lets every loop finish what is in flight, for at most `graceMs`; each slot is released when its loop has ended. */
   async stop(graceMs: number): Promise<void> {
-    const running = [...this.#running.values()];
-    for (const { stop } of running) stop.abort(new Error('the pod stops'));
-    const cancel = this.#options.clock.after(graceMs, () =>
-      running.forEach(({ abort }) => abort.abort(new Error('the time to stop is over'))),
-    );
-    await Promise.all([...running.map(({ done }) => done), ...this.#ending.values()]);
+    this.#isStopping = true;
+    this.#leases.takeNoMore();
+    const leaving = [...this.#leaving];
+    const ending = [...this.#owned.values()].map((running) => this.#giveAway(running, 'the pod stops', graceMs));
+    const cancel = this.#options.clock.after(graceMs, () => leaving.forEach(abortLate));
+    await Promise.all([...ending, ...leaving.map(({ done }) => done)]);
     cancel();
     await this.#leases.stop();
   }
@@ -65,27 +72,47 @@ export class SlotRunner {
   #begin(slot: number): void {
     const stop = new AbortController();
     const abort = new AbortController();
-    const before = this.#ending.get(slot) ?? Promise.resolve();
-    const done = before.then(() =>
+    const before = [...this.#leaving].filter((running) => running.slot === slot).map(({ done }) => done);
+    const done = Promise.all(before).then(() =>
       this.#run(slot, { stop: AbortSignal.any([stop.signal, abort.signal]), abort: abort.signal }),
     );
-    this.#running.set(slot, { stop, abort, done });
+    const running = { slot, stop, abort, done };
+    this.#owned.set(slot, running);
     this.#options.onOwned(slot, true);
+    if (this.#isStopping) void this.#giveAway(running, 'the pod stops', 0);
   }
 
   #lose(slot: number, reason: LossReason): void {
-    const running = this.#running.get(slot);
+    const running = this.#owned.get(slot);
+    if (reason === 'rebalance') {
+      if (running !== undefined) void this.#giveAway(running, 'another pod takes over', handOverMs);
+      return;
+    }
+    // One that is being given away loses its lease like any other when it is not renewed.
+    for (const one of this.#leaving) if (one.slot === slot) one.abort.abort(new Error('the lease is lost'));
     if (running === undefined) return;
-    this.#running.delete(slot);
+    running.abort.abort(new Error('the lease is lost'));
     this.#options.onOwned(slot, false);
-    if (reason === 'expired') running.abort.abort(new Error('the lease is lost'));
-    else running.stop.abort(new Error('another pod takes over'));
-    const ended = running.done
-      .then(() => (reason === 'rebalance' ? this.#leases.release(slot) : undefined))
-      .finally(() => {
-        if (this.#ending.get(slot) === ended) this.#ending.delete(slot);
-      });
-    this.#ending.set(slot, ended);
+    void this.#leave(running);
+  }
+
+  async #giveAway(running: Running, why: string, graceMs: number): Promise<void> {
+    running.stop.abort(new Error(why));
+    const cancel = this.#options.clock.after(graceMs, () => abortLate(running));
+    await this.#leave(running);
+    cancel();
+    // Lost meanwhile and taken anew: that lease is the next run's.
+    if (this.#owned.has(running.slot)) return;
+    this.#options.onOwned(running.slot, false);
+    await this.#leases.release(running.slot);
+  }
+
+  /** Awaited by the next run of the slot until it has ended. */
+  async #leave(running: Running): Promise<void> {
+    this.#owned.delete(running.slot);
+    this.#leaving.add(running);
+    await running.done;
+    this.#leaving.delete(running);
   }
 
   async #run(slot: number, signals: SlotSignals): Promise<void> {
@@ -109,4 +136,8 @@ export class SlotRunner {
 
 function isStopped(signals: SlotSignals): boolean {
   return signals.stop.aborted;
+}
+
+function abortLate({ abort }: Running): void {
+  abort.abort(new Error('the time to stop is over'));
 }

@@ -3,7 +3,8 @@
  * changes only what differs.
  *
  * S1  An edge refuses what does not fit (`discard: new`) and forgets nothing by age: only its writers sweep (E6).
- * S2  Leases and reports are in memory: losing them costs a takeover, never a record.
+ * S2  Leases and reports are in memory: losing them costs a takeover, never a record. They have as many copies as the
+ *     pipelines' streams, so that losing one nats-server costs a new leader, and not them.
  */
 import {
   AckPolicy,
@@ -54,25 +55,52 @@ const durable = {
   allow_direct: true,
 } as const;
 
-/** Leases and reports. Made by provisioning, and again by a pod that finds them gone (nats-server restarted). */
-export async function ensureSharedStreams(streams: JetStreamPort): Promise<void> {
-  await ensure(streams, {
-    name: leaseStream,
-    subjects: ['mr-lease.>'],
-    storage: StorageType.Memory,
-    max_msgs_per_subject: 1,
-    allow_msg_ttl: true,
-    subject_delete_marker_ttl: nanos(leaseMarkerMs),
-    allow_direct: true,
-  });
-  await ensure(streams, {
-    name: reportStream,
-    subjects: ['mr-report.>'],
-    storage: StorageType.Memory,
-    max_msgs_per_subject: 1,
-    max_age: nanos(reportMaxAgeMs),
-    allow_direct: true,
-  });
+/** Leases and reports, with the copies that are configured: made by the lifecycle when it starts and by provisioning. */
+export async function ensureSharedStreams(streams: JetStreamPort, options: StreamOptions = {}): Promise<void> {
+  for (const wanted of sharedStreams(options.replicas ?? 1)) await ensure(streams, wanted);
+}
+
+/**
+ * For a pod that finds leases and reports gone (nats-server restarted). It makes them with as many copies as the
+ * pipeline's own streams have, and leaves one that is there as it is: how many copies there are is the lifecycle's say.
+ */
+export async function remakeSharedStreams(streams: JetStreamPort, pid: string): Promise<void> {
+  for (const wanted of sharedStreams(await replicasOf(streams, pid)))
+    await unless(apiCodes.nameInUse, streams.addStream(wanted));
+}
+
+/** One where the pipeline has no streams yet: who makes those sees to the shared ones, too. */
+async function replicasOf(streams: JetStreamPort, pid: string): Promise<number> {
+  try {
+    return (await streams.streamInfo(edgeStream(pid, commitsEdge))).config.num_replicas;
+  } catch (error) {
+    if (isApiError(error, apiCodes.streamNotFound)) return 1;
+    throw error;
+  }
+}
+
+function sharedStreams(num_replicas: number): StreamSettings[] {
+  return [
+    {
+      name: leaseStream,
+      subjects: ['mr-lease.>'],
+      storage: StorageType.Memory,
+      num_replicas,
+      max_msgs_per_subject: 1,
+      allow_msg_ttl: true,
+      subject_delete_marker_ttl: nanos(leaseMarkerMs),
+      allow_direct: true,
+    },
+    {
+      name: reportStream,
+      subjects: ['mr-report.>'],
+      storage: StorageType.Memory,
+      num_replicas,
+      max_msgs_per_subject: 1,
+      max_age: nanos(reportMaxAgeMs),
+      allow_direct: true,
+    },
+  ];
 }
 
 /** Edges, commits and dead letters of one pipeline. */

@@ -26,7 +26,7 @@ export function streamActivities(deps: ActivityDependencies): StreamActivities {
     ensureStreams: asStep(deps, async (input) => {
       const plan = await readPlan(kube, input);
       const streams = deps.streams();
-      await ensureSharedStreams(streams);
+      await ensureSharedStreams(streams, { replicas: deps.streamReplicas });
       await ensurePipelineStreams(streams, plan, { replicas: deps.streamReplicas });
     }),
 

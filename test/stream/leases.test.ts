@@ -4,9 +4,9 @@ import { systemClock, type Clock } from '../../stream/clock.ts';
 import type { Streams } from '../../stream/connection.ts';
 import { planLeases } from '../../stream/lease-plan.ts';
 import { Leases, type LossReason } from '../../stream/leases.ts';
-import { ensureSharedStreams } from '../../stream/streams.ts';
+import { ensurePipelineStreams, ensureSharedStreams } from '../../stream/streams.ts';
 import { eventually } from '../support/eventually.ts';
-import { startTestServer, type TestServer } from './support/server.ts';
+import { startTestServer, testPlan, type TestServer } from './support/server.ts';
 
 /** A pod of these tests looks after its leases this often. */
 const renewMs = 300;
@@ -47,11 +47,16 @@ describe('leases', () => {
   let streams: Streams;
   const started: TestPod[] = [];
   let stages = 0;
+  const plan = testPlan();
+  const makeStreams = async (over: Streams) => {
+    await ensureSharedStreams(over);
+    await ensurePipelineStreams(over, plan);
+  };
 
   before(async () => {
     server = await startTestServer();
     streams = await server.connect();
-    await ensureSharedStreams(streams);
+    await makeStreams(streams);
   });
   afterEach(async () => {
     await Promise.all(started.splice(0).map((pod) => pod.leases.stop()));
@@ -91,7 +96,7 @@ describe('leases', () => {
   it('L2: a pod that cannot reach nats-server loses its slots by its own clock', async () => {
     const own = await startTestServer();
     const over = await own.connect();
-    await ensureSharedStreams(over);
+    await makeStreams(over);
     const a = pod(stage(), 'a', { ttlMs: 1_500, renewMs: 300 }, over);
     await holds(a, [0, 1, 2, 3]);
     await own.crash();
@@ -146,7 +151,7 @@ describe('leases', () => {
     const lost: [number, LossReason][] = [];
     const leases = new Leases({
       streams: over,
-      pid: 'p',
+      pid: plan.pipeline.pid,
       stage: name,
       pod: podName,
       run: options.run ?? podName,

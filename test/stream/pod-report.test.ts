@@ -1,23 +1,11 @@
 import assert from 'node:assert/strict';
-import { publishPodReport, readPodReports, withdrawPodReport, type PodReport } from '../../stream/pod-report.ts';
+import { publishPodReport, readPodReports, withdrawPodReport } from '../../stream/pod-report.ts';
 import type { Streams } from '../../stream/connection.ts';
 import { ensureSharedStreams } from '../../stream/streams.ts';
+import { podReport } from './support/reports.ts';
 import { startTestServer, type TestServer } from './support/server.ts';
 
-const report: PodReport = {
-  pid: 'orders-abc123',
-  stage: 'sink-warehouse',
-  kind: 'sink',
-  pod: 'sink-warehouse-0',
-  generation: 1,
-  at: 0,
-  connection: { state: 'Connected', since: 0 },
-  flow: { state: 'Flowing' },
-  recordsIn: 1,
-  recordsOut: 1,
-  deadLetters: 0,
-  slots: [],
-};
+const report = podReport();
 
 describe('pod reports', function () {
   let server: TestServer;

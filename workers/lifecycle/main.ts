@@ -144,7 +144,7 @@ const beat: ActivityInterceptorsFactory = () => ({
 
 /** NATS is needed by some steps only: they fail, visibly, while there is no connection. */
 function keepStreams(
-  { natsUrl }: LifecycleConfig,
+  { natsUrl, streamReplicas }: LifecycleConfig,
   log: Logger,
 ): { current: () => Streams; close: () => Promise<void> } {
   let streams: Streams | undefined;
@@ -153,7 +153,7 @@ function keepStreams(
     async (connected) => {
       if (closed) return connected.nc.close();
       streams = connected;
-      await ensureSharedStreams(connected).catch((error: unknown) => {
+      await ensureSharedStreams(connected, { replicas: streamReplicas }).catch((error: unknown) => {
         // Every provisioning makes them again.
         log.warn({ err: error }, 'the shared streams could not be made');
       });

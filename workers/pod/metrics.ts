@@ -44,7 +44,7 @@ export class PodMetrics {
     registers: [this.registry],
   });
 
-  constructor(config: PodConfig, plan: Plan) {
+  constructor(config: Pick<PodConfig, 'stage' | 'podName'>, plan: Plan) {
     const { name, namespace } = plan.pipeline;
     this.registry.setDefaultLabels({ pipeline: name, namespace, stage: config.stage, pod: config.podName });
     collectDefaultMetrics({ register: this.registry });

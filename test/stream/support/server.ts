@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Plan } from '../../../model/plan.ts';
-import { startNats, type Nats } from '../../../local/parts/nats.ts';
+import { startNats, type Nats, type NatsOptions } from '../../../local/parts/nats.ts';
 import { freePort } from '../../../local/ports.ts';
 import { connectStreams, type Streams } from '../../../stream/connection.ts';
 
@@ -13,16 +13,19 @@ export interface TestServer {
   connect(name?: string, url?: string): Promise<Streams>;
   /** kill -9, then start again on the same port and data. */
   crash(): Promise<void>;
-  start(): Promise<void>;
+  /** With other options, such as a lower limit, when given. */
+  start(options?: TestServerOptions): Promise<void>;
   stop(): Promise<void>;
 }
 
-export async function startTestServer(): Promise<TestServer> {
+export type TestServerOptions = Pick<NatsOptions, 'maxFileBytes' | 'maxPayloadBytes' | 'extra'>;
+
+export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
   const dir = await mkdtemp(join(tmpdir(), 'millrace-nats-'));
   const port = await freePort();
   const monitorPort = await freePort();
-  const start = () => startNats({ dir, port, monitorPort });
-  let nats: Nats = await start();
+  const start = (how: TestServerOptions) => startNats({ dir, port, monitorPort, ...how });
+  let nats: Nats = await start(options);
   const connections: Streams[] = [];
   return {
     url: nats.url,
@@ -36,8 +39,8 @@ export async function startTestServer(): Promise<TestServer> {
       nats.kill('SIGKILL');
       await nats.exited;
     },
-    async start() {
-      nats = await start();
+    async start(how = options) {
+      nats = await start(how);
     },
     async stop() {
       await Promise.all(connections.map(({ nc }) => nc.close()));

@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict';
+import { systemClock } from '../../stream/clock.ts';
+import type { Streams } from '../../stream/connection.ts';
+import type { SlotEnd, SlotSignals } from '../../stream/slot-observer.ts';
+import { SlotRunner } from '../../stream/slot-runner.ts';
+import { ensurePipelineStreams, ensureSharedStreams } from '../../stream/streams.ts';
+import { eventually } from '../support/eventually.ts';
+import { startTestServer, testPlan, type TestServer } from './support/server.ts';
+
+describe('slot runner', () => {
+  let server: TestServer;
+  let streams: Streams;
+  const runners: SlotRunner[] = [];
+
+  before(async () => {
+    server = await startTestServer();
+    streams = await server.connect();
+    await ensureSharedStreams(streams);
+  });
+  afterEach(async () => {
+    await Promise.all(runners.splice(0).map((runner) => runner.stop(0)));
+  });
+  after(() => server.stop());
+
+  it('N2: a slot that is acquired while the pod stops is told to stop, and its lease is free afterwards', async () => {
+    const stage = await newStage();
+    const hung = holdPublishes(streams, (subject) => /\.[0-3]$/.test(subject));
+    const stopping = runner(stage, 'a', hung.streams);
+    await eventually(() => hung.held === 4);
+    const stopped = stopping.runner.stop(1_000);
+    hung.release();
+    await stopped;
+    assert.deepEqual(stopping.atWork, new Set());
+    // Within less than the time in which a lease that nobody released would have expired.
+    const next = runner(stage, 'b');
+    await eventually(() => next.atWork.size === 4, { timeoutMs: 2_000 });
+  });
+
+  it('N2: a slot that does not finish in time when it is given away is aborted, when the pod stops and before', async () => {
+    const stage = await newStage();
+    const slow = runner(stage, 'a', streams, ({ abort }) => aborted(abort));
+    await eventually(() => slow.atWork.size === 4);
+    await slow.runner.stop(50);
+    assert.deepEqual(slow.atWork, new Set());
+  });
+
+  it('a slot is free for other pods as soon as its own loop has ended, whatever the others do', async () => {
+    const stage = await newStage();
+    const leaving = runner(stage, 'a', streams, ({ stop, abort }, slot) => aborted(slot === 0 ? abort : stop));
+    await eventually(() => leaving.atWork.size === 4);
+    const stopped = leaving.runner.stop(60_000);
+    const next = runner(stage, 'b');
+    await eventually(() => next.atWork.size === 3);
+    leaving.abort();
+    await stopped;
+    await eventually(() => next.atWork.size === 4);
+  });
+
+  async function newStage() {
+    const plan = testPlan();
+    await ensurePipelineStreams(streams, plan);
+    return { pid: plan.pipeline.pid, stage: 'sink-warehouse' };
+  }
+
+  function runner(
+    of: { readonly pid: string; readonly stage: string },
+    pod: string,
+    over = streams,
+    until: (signals: SlotSignals, slot: number) => Promise<void> = ({ stop }) => aborted(stop),
+  ) {
+    const atWork = new Set<number>();
+    const own = new AbortController();
+    const made = new SlotRunner({
+      ...of,
+      streams: over,
+      pod,
+      run: pod,
+      slots: 4,
+      clock: systemClock,
+      random: Math.random,
+      work: async (slot, signals): Promise<SlotEnd> => {
+        atWork.add(slot);
+        await Promise.race([until(signals, slot), aborted(own.signal)]);
+        atWork.delete(slot);
+        return 'stopped';
+      },
+      onOwned: () => undefined,
+      onFailure: () => undefined,
+      ttlMs: 6_000,
+      renewMs: 300,
+    });
+    made.start();
+    runners.push(made);
+    return { runner: made, atWork, abort: () => own.abort() };
+  }
+});
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
+/** Keeps publishes on these subjects back until they are released. */
+function holdPublishes(streams: Streams, on: (subject: string) => boolean) {
+  let release: () => void = () => undefined;
+  const released = new Promise<void>((resolve) => (release = resolve));
+  const state = { held: 0 };
+  const publish: Streams['publish'] = async (...args) => {
+    if (on(args[0])) {
+      state.held++;
+      await released;
+    }
+    return streams.publish(...args);
+  };
+  return {
+    streams: { ...streams, publish },
+    release: () => release(),
+    get held() {
+      return state.held;
+    },
+  };
+}
