@@ -4,9 +4,9 @@
  */
 import type { Logger } from 'pino';
 import type { CredentialRef } from '../model/plan.ts';
-import type { MillraceError } from '../model/errors.ts';
 import type { RecordMeta, RecordObject } from '../model/value.ts';
 import type { Position, RecordBatch } from '../stream/record-batch.ts';
+import type { SinkSlotPort } from '../stream/sink-port.ts';
 
 export interface Clock {
   /** Milliseconds since 1970. */
@@ -31,7 +31,7 @@ export interface ConnectorContext {
 
 export interface SourceConnector<Config> {
   /**
-   * Connects and checks what can be checked (address, credentials, topic). Throws a {@link MillraceError} whose
+   * Connects and checks what can be checked (address, credentials, topic). Throws a MillraceError whose
    * handling is `retry` for everything that a person can repair without changing the spec; the stage retries.
    */
   connect(config: Config, context: ConnectorContext & { readonly slots: number }): Promise<Source>;
@@ -64,7 +64,12 @@ export interface SourceReader {
 // -- sinks -------------------------------------------------------------------------------------------------------
 
 export interface SinkConnector<Config> {
-  connect(config: Config, context: ConnectorContext): Promise<Sink>;
+  connect(config: Config, context: SinkContext): Promise<Sink>;
+}
+
+export interface SinkContext extends ConnectorContext {
+  /** How many slots write to this sink at the same time. */
+  readonly slots: number;
 }
 
 export interface Sink {
@@ -78,39 +83,8 @@ export interface SinkSlotId {
   readonly slot: number;
 }
 
-/** A contiguous range of input frames, by stream sequence, both ends included. */
-export interface BatchId {
-  readonly from: number;
-  readonly to: number;
-  /** The slot's committed position before this batch: 0 at the start. */
-  readonly after: number;
-  /** The same for every attempt at this range; different for any other range. */
-  readonly token: string;
-}
-
-/** A row that the sink will never take, with why. `row` is an index into the {@link RowBuffer}. */
-export interface Refusal {
-  readonly row: number;
-  readonly error: MillraceError;
-}
-
-export interface SinkSlot {
-  /**
-   * Where this slot's committed position lives. `commitLog`: Millrace keeps it, and logs an intent before each write.
-   * `sink`: the sink stores it in the same transaction as the rows.
-   */
-  readonly positionIn: 'commitLog' | 'sink';
-  /** The stored position (stream sequence), 0 if there is none. Only for `positionIn: 'sink'`. */
-  storedPosition(signal: AbortSignal): Promise<number>;
-  newRows(): RowBuffer;
-  /**
-   * Writes all rows, or all but the refused ones, exactly once however often it is called with the same id and rows.
-   * May be called with zero rows (then only a stored position moves). Throws MillraceError: `retry` = the loop tries
-   * again with the same arguments; `fence` = another owner has moved the position.
-   */
-  write(rows: RowBuffer, id: BatchId, signal: AbortSignal): Promise<readonly Refusal[]>;
-  close(): Promise<void>;
-}
+/** One slot of a sink: see `stream/sink-port.ts`, which says what an attempt may answer. */
+export type SinkSlot = SinkSlotPort<RowBuffer>;
 
 export interface RowBuffer {
   readonly rows: number;

@@ -364,6 +364,30 @@ export const errorTable = {
     'Create it, or let Millrace do so with `createTable`; Millrace retries by itself.',
   ),
   MR_SINK_TABLE_UNFIT: row('retry', 409, 'Table {table} of sink "{sink}" does not fit: {problem}.', '{hint}'),
+  MR_SINK_OUTCOME_UNKNOWN: row(
+    'retry',
+    409,
+    'Whether frames {from} to {to} of sink "{sink}" ({rows} rows) are in {table} cannot be told any more: {problem}.',
+    'Look for these rows there. Then set `onUncertain` of the sink to Skip if they are, or to Repeat if they are not, apply, and set it back to Stop. {hint}',
+  ),
+  MR_SINK_VIEW_FAILED: row(
+    'retry',
+    409,
+    'Table {table} of sink "{sink}" may have taken a batch that a view of it then refused: {problem}.',
+    'Correct the view or the table that it writes to; Millrace repeats the batch by itself, and what has it already drops it.',
+  ),
+  MR_SINK_ROWS_UNKNOWN: row(
+    'retry',
+    409,
+    'Table {table} of sink "{sink}" refuses rows of a batch, and which ones cannot be found out: {problem}.',
+    '{hint}',
+  ),
+  MR_SINK_POSITION_LOST: row(
+    'retry',
+    410,
+    'Sink "{sink}" has stored slot {slot} up to frame {stored}, but the commit log says {committed}: {problem}.',
+    'Restore what the sink has lost, or set `onPositionLost` of the sink: Reread goes on from where the sink is with the frames that are still there, Continue goes on from the commit log without what is missing.',
+  ),
   MR_SINK_BUSY: row(
     'retry',
     429,

@@ -1,33 +1,52 @@
 /**
  * What the commit log of a sink slot holds: one entry, the last.
  *
- * C1  An intent names the range that is being written: after a crash that same range is written again.
- * C2  `after` of an intent is the committed position until the commit replaces it.
- * C5  `chain` says which stream the positions are of, and which frames were taken up to the committed one. Entries of
- *     v0.1 have none.
+ * C1  An intent names the range that is being written, and how much it is: after a crash that same range is written
+ *     again, and a range that has become something else is noticed. It stands from before the first attempt that may
+ *     store something until the end of that attempt is known.
+ * C2  `after` is the committed position until the commit replaces it.
+ * C3  Rows that the sink will never take are in the intent before the others are written: a repetition leaves out the
+ *     same rows.
+ * C4  `written`: the rows are in the sink for certain; what is left to do is outside of it (dead letters, commit).
+ * C5  `chain` says which stream the positions are of, and which frames were taken up to the committed one.
+ *
+ * Entries of v0.1 have neither bytes, time, mark nor chain, and no refused rows; they are read as what they are.
  */
 import { z } from 'zod';
 import { mr, problemOf } from '../model/errors.ts';
 import { chainSchema } from './frame-chain.ts';
 import type { FramePlace } from './frame-reader.ts';
+import { refusedSetSchema } from './refused-set.ts';
 
-const sequence = z.number().int().nonnegative();
+const count = z.number().int().nonnegative();
+
+const range = {
+  from: count,
+  to: count,
+  after: count,
+  token: z.string(),
+  rows: count,
+  refused: refusedSetSchema.optional(),
+  chain: chainSchema.optional(),
+};
 
 export const commitEntrySchema = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('intent'),
-    from: sequence,
-    to: sequence,
-    after: sequence,
-    token: z.string(),
-    rows: z.number().int().nonnegative(),
-    chain: chainSchema.optional(),
+    ...range,
+    bytes: count.optional(),
+    /** Milliseconds since 1970, before the first attempt. */
+    at: count.optional(),
+    /** What the sink said of itself before the first attempt (`SinkSlotPort.mark`). */
+    mark: z.number().nullable().optional(),
   }),
-  z.object({ kind: z.literal('commit'), to: sequence, chain: chainSchema.optional() }),
+  z.object({ kind: z.literal('written'), ...range }),
+  z.object({ kind: z.literal('commit'), to: count, chain: chainSchema.optional() }),
 ]);
 
 export type CommitEntry = z.infer<typeof commitEntrySchema>;
 export type Intent = Extract<CommitEntry, { kind: 'intent' }>;
+export type Written = Extract<CommitEntry, { kind: 'written' }>;
 
 export function decodeCommitEntry(bytes: Uint8Array, place: FramePlace): CommitEntry {
   try {
@@ -38,6 +57,9 @@ export function decodeCommitEntry(bytes: Uint8Array, place: FramePlace): CommitE
 }
 
 export function committedPosition(bytes: Uint8Array, place: FramePlace): number {
-  const entry = decodeCommitEntry(bytes, place);
+  return positionOf(decodeCommitEntry(bytes, place));
+}
+
+export function positionOf(entry: CommitEntry): number {
   return entry.kind === 'commit' ? entry.to : entry.after;
 }

@@ -4,7 +4,7 @@
  * E4 holds here too: a sink pod that lost its slot can neither announce a batch nor commit one.
  */
 import { commitsEdge, commitSubject, edgeStream } from '../model/names.ts';
-import { decodeCommitEntry, type CommitEntry } from './commit-entry.ts';
+import { decodeCommitEntry, positionOf, type CommitEntry } from './commit-entry.ts';
 import { FencedSubject, type FencedOptions } from './fenced-subject.ts';
 import type { FrameChain } from './frame-chain.ts';
 
@@ -39,8 +39,7 @@ export class CommitLog {
 
   /** The stream sequence up to which everything is committed; 0 before the first commit. */
   get committed(): number {
-    if (this.#last === undefined) return 0;
-    return this.#last.kind === 'commit' ? this.#last.to : this.#last.after;
+    return this.#last === undefined ? 0 : positionOf(this.#last);
   }
 
   /** From now on every entry says which frames of this chain are committed (C5). */

@@ -1,27 +1,31 @@
 /**
  * A sink slot at work: frames of its shard into batches of rows, exactly once.
  *
- *   intent {from, to} → write → dead letters of the batch → commit {to}
+ *   intent {from, to} → write (`./sink-write.ts`) → written → dead letters of the batch → commit {to}
  *
  * K1  At most one batch is announced and not committed. After a crash that same range of frames is read again and
  *     written again under the same token, so what the sink has it recognises, and what it has not it gets.
- * K2  Dead letters of a batch are stored before its commit, and once (D1).
+ * K2  Dead letters of a batch are stored before its commit, and once (D1). That it is written is logged before them, so
+ *     that however long they have to wait, the rows need not be written again.
  * K3  A retryable failure is retried for ever with the same arguments, and the observer knows why.
  * K4  Intent, dead letters and commit are fenced (E4); a sink that keeps the position itself fences the write as well.
  * K5  After `stop` the write in progress finishes and is committed; none begins after it (I12).
+ * K6  The position in the sink and the one in the log belong to the same stream, and the first is not behind the second;
+ *     otherwise a person decides (`./sink-position.ts`).
  *
  * The next batch is prepared while one is written: two row buffers take turns.
  */
-import { MillraceError, mr } from '../model/errors.ts';
-import { backoffMs, outsideBackoff } from './backoff.ts';
+import { mr } from '../model/errors.ts';
 import type { Clock } from './clock.ts';
-import type { Intent } from './commit-entry.ts';
+import type { Intent, Written } from './commit-entry.ts';
 import type { CommitLog } from './commit-log.ts';
 import type { DeadLetterWriter } from './dead-letters.ts';
-import { asSinkError } from './outside-errors.ts';
+import { decodeRefused, encodeRefused } from './refused-set.ts';
 import type { ShardReader } from './shard-reader.ts';
 import { SinkBatch, type BatchContext } from './sink-batch.ts';
 import type { BatchRange, RefusedRow, RowBufferPort, SinkSlotPort } from './sink-port.ts';
+import { recoverPosition } from './sink-position.ts';
+import { SinkWrite } from './sink-write.ts';
 import type { SlotEnd, SlotObserver, SlotSignals } from './slot-observer.ts';
 
 export interface SinkLoopOptions<Rows extends RowBufferPort> extends BatchContext {
@@ -46,7 +50,6 @@ export class SinkLoop<Rows extends RowBufferPort> {
   readonly #over = new AbortController();
   #reader: ShardReader | undefined;
   #committed = 0;
-  #failures = 0;
 
   constructor(options: SinkLoopOptions<Rows>) {
     this.#options = options;
@@ -68,10 +71,10 @@ export class SinkLoop<Rows extends RowBufferPort> {
   /** Runs until the signals say so. Throws errors of handling `fence`, and what no retry repairs. */
   async run(): Promise<Exclude<SlotEnd, 'fenced' | 'ended'>> {
     try {
-      const announced = await this.#recover();
-      this.#reader = this.#options.read((announced?.after ?? this.#committed) + 1);
+      const begun = await this.#recover();
+      this.#reader = this.#options.read((begun?.after ?? this.#committed) + 1);
       this.#options.observer.position(this.#committed);
-      if (announced !== undefined) await this.#repeat(this.#reader, announced);
+      if (begun !== undefined) await this.#finishBegun(this.#reader, begun);
       await this.#work(this.#reader);
       return 'stopped';
     } finally {
@@ -80,39 +83,41 @@ export class SinkLoop<Rows extends RowBufferPort> {
     }
   }
 
-  /** Where to go on; an intent that was not committed must be repeated first (K1). */
-  async #recover(): Promise<Intent | undefined> {
-    const { log, sinkSlot, signals } = this.#options;
+  /** Where to go on; a batch that was begun and not committed must be finished first (K1). */
+  async #recover(): Promise<Intent | Written | undefined> {
+    const { log, sinkSlot } = this.#options;
     const last = log.last;
-    this.#committed = log.committed;
-    const intent = last?.kind === 'intent' ? last : undefined;
-    if (sinkSlot.positionIn === 'commitLog') return intent;
-    const stored = await this.#untilDone(() => sinkSlot.storedPosition(signals.abort));
-    // The announced batch may or may not be in the sink; repeating it is safe either way and tells its refusals again.
-    if (intent !== undefined && (stored === intent.after || stored === intent.to)) return intent;
-    this.#committed = stored;
-    return undefined;
+    const begun = last === undefined || last.kind === 'commit' ? undefined : last;
+    if (sinkSlot.positionIn === 'commitLog') {
+      this.#committed = log.committed;
+      return begun;
+    }
+    const { committed, finish } = await recoverPosition({ ...this.#options, sinkSlot });
+    this.#committed = committed;
+    return finish;
   }
 
-  async #repeat(reader: ShardReader, intent: Intent): Promise<void> {
+  async #finishBegun(reader: ShardReader, begun: Intent | Written): Promise<void> {
     const batch = this.#batches[0];
-    while (batch.to < intent.to) {
+    while (batch.to < begun.to) {
       const frame = reader.take();
       if (frame === undefined) {
         await reader.wait(this.#options.signals.stop);
         this.#options.signals.stop.throwIfAborted();
         continue;
       }
-      if (frame.sequence > intent.to) {
+      if (frame.sequence > begun.to) {
         throw mr('MR_FRAME_CORRUPT', {
           stream: this.#options.stream,
-          sequence: intent.to,
+          sequence: begun.to,
           problem: 'the frames of a batch that was begun are gone',
         });
       }
       batch.add(frame);
     }
-    await this.#store(batch, { from: intent.from, to: intent.to, after: intent.after, token: intent.token });
+    const id = { from: begun.from, to: begun.to, after: begun.after, token: begun.token };
+    if (begun.kind === 'intent') return this.#store(batch, id, begun);
+    await this.#conclude(batch, id, begun.refused === undefined ? [] : decodeRefused(begun.refused), true);
   }
 
   async #work(reader: ShardReader): Promise<void> {
@@ -156,34 +161,44 @@ export class SinkLoop<Rows extends RowBufferPort> {
 
   /** False: asked to stop before it was announced. */
   async #commit(batch: SinkBatch<Rows>): Promise<boolean> {
-    const { log, signals, sinkSlot, stage, slot, tokenPrefix } = this.#options;
+    const { signals, sinkSlot, stage, slot, tokenPrefix } = this.#options;
     if (signals.stop.aborted) return false;
     const { from, to } = batch;
     const id: BatchRange = { from, to, after: this.#committed, token: `${tokenPrefix}:${stage}:${slot}:${from}-${to}` };
-    if (batch.rows.rows > 0 || batch.hasFailures) {
-      await log.append({ kind: 'intent', ...id, rows: batch.rows.rows }, signals.abort);
-      await this.#store(batch, id);
-    } else {
-      if (sinkSlot.positionIn === 'sink') await this.#write(batch, id);
-      await this.#finish(batch);
-    }
+    if (batch.rows.rows > 0 || sinkSlot.positionIn === 'sink') await this.#store(batch, id);
+    else await this.#conclude(batch, id, [], false);
     return true;
   }
 
-  /** Write, dead letters, commit: what follows an intent, the first time and after a crash. */
-  async #store(batch: SinkBatch<Rows>, id: BatchRange): Promise<void> {
-    const { deadLetters, signals, observer, clock } = this.#options;
+  async #store(batch: SinkBatch<Rows>, id: BatchRange, begun?: Intent): Promise<void> {
+    const { observer, clock, sinkSlot } = this.#options;
     const began = clock.monotonic();
-    const refusals =
-      batch.rows.rows > 0 || this.#options.sinkSlot.positionIn === 'sink' ? await this.#write(batch, id) : [];
+    // A batch of v0.1 that holds nothing but dead letters was announced, too; there is nothing to write of it.
+    const isEmpty = batch.rows.rows === 0 && sinkSlot.positionIn === 'commitLog';
+    const refused = isEmpty ? [] : await new SinkWrite(this.#options, batch.rows, id, begun).run();
     observer.batch(batch.rows.rows, clock.monotonic() - began);
-    const letters = await batch.deadLetters(refusals);
+    await this.#conclude(batch, id, refused, false);
+  }
+
+  /** The rows are in the sink: dead letters, commit. */
+  async #conclude(
+    batch: SinkBatch<Rows>,
+    id: BatchRange,
+    refused: readonly RefusedRow[],
+    isLogged: boolean,
+  ): Promise<void> {
+    const { deadLetters, signals, observer, log, sink } = this.#options;
+    const letters = await batch.deadLetters(refused);
     const covered = typeof deadLetters.covers === 'number' ? deadLetters.covers : 0;
     if (letters.length > 0 && covered < id.to) {
+      if (!isLogged) {
+        const rows = batch.rows.rows;
+        await log.append({ kind: 'written', ...id, rows, refused: encodeRefused(sink, refused) }, signals.abort);
+      }
       await deadLetters.append(letters, id.to, signals.abort);
       observer.deadLettered(letters);
     }
-    observer.handedOn(batch.rows.rows - refusals.length);
+    observer.handedOn(batch.rows.rows - refused.length);
     await this.#finish(batch);
   }
 
@@ -195,31 +210,5 @@ export class SinkLoop<Rows extends RowBufferPort> {
     observer.took(batch.records, batch.recordBytes);
     observer.dropped(batch.dropped);
     observer.position(to);
-  }
-
-  #write(batch: SinkBatch<Rows>, id: BatchRange): Promise<readonly RefusedRow[]> {
-    const { sinkSlot, signals } = this.#options;
-    return this.#untilDone(() => sinkSlot.write(batch.rows, id, signals.abort));
-  }
-
-  /** K3. Between attempts nothing is being written, so a stop ends it there; the next owner repeats the batch. */
-  async #untilDone<T>(attempt: () => Promise<T>): Promise<T> {
-    const { observer, clock, random, signals } = this.#options;
-    for (;;) {
-      try {
-        const done = await attempt();
-        if (this.#failures > 0) observer.connection(undefined);
-        this.#failures = 0;
-        return done;
-      } catch (error) {
-        signals.abort.throwIfAborted();
-        if (error instanceof MillraceError && error.handling === 'fence') throw error;
-        observer.connection(asSinkError(this.#options.sink, error));
-        await clock.sleep(
-          backoffMs(outsideBackoff, this.#failures++, random),
-          AbortSignal.any([signals.stop, signals.abort]),
-        );
-      }
-    }
   }
 }

@@ -1,4 +1,4 @@
-/** What the sink loop needs of a sink: the shapes of connectors/connector.ts, which it may not import. */
+/** What the sink loop needs of a sink, and what connectors implement (`SinkSlot` of connectors/connector.ts). */
 import type { MillraceError } from '../model/errors.ts';
 import type { RecordMeta, RecordObject } from '../model/value.ts';
 
@@ -21,13 +21,82 @@ export interface RowBufferPort {
   clear(): void;
 }
 
-export interface SinkSlotPort<Rows extends RowBufferPort = RowBufferPort> {
-  readonly positionIn: 'commitLog' | 'sink';
-  storedPosition(signal: AbortSignal): Promise<number>;
+/** How an attempt ended. What is thrown instead, fences aside, is an end that is unknown. */
+export type WriteEnd =
+  /** All rows are in the sink, but these. */
+  | { readonly kind: 'stored'; readonly refused: readonly RefusedRow[] }
+  /**
+   * These rows the sink will never take, and the others are to be written without them. Empty: the rows were looked at,
+   * and none is refused. `mayBeStored`: the attempt may have stored some of the others, which the token still covers.
+   */
+  | { readonly kind: 'examined'; readonly refused: readonly RefusedRow[]; readonly mayBeStored: boolean }
+  /** Certain: this attempt stored nothing and never will. */
+  | { readonly kind: 'nothing'; readonly error: MillraceError }
+  /** All, some or none of it may be there now or in a moment. */
+  | { readonly kind: 'unknown'; readonly error: MillraceError };
+
+/** What is known of a batch of which an attempt has begun. */
+export interface Begun {
+  /** What `mark` said before the first attempt; null when the sink has no mark, or the entry is of v0.1. */
+  readonly mark: number | null;
+  /** Since before the first attempt; null in an entry of v0.1. */
+  readonly ageMs: number | null;
+  readonly rows: number;
+  /** Why the rows are not those of the first attempt; undefined when they are. */
+  readonly changed: string | undefined;
+}
+
+/** What to do with a batch that may be in the sink. */
+export type Verdict =
+  /** The sink will recognise what it has. */
+  | { readonly kind: 'repeat' }
+  /** A person has said that it is there. */
+  | { readonly kind: 'stored' }
+  /** It cannot be told any more, and a person has to say. */
+  | { readonly kind: 'ask'; readonly error: MillraceError };
+
+/** How far a sink that keeps the position itself has come. */
+export interface StoredPosition {
+  readonly position: number;
+  /** Of the batch that moved it there; empty before the first. */
+  readonly token: string;
+}
+
+/** What a person wants when the stored position is not where it was left. */
+export type LostPositionPolicy =
+  | 'Stop'
+  /** Go on from the position in the sink, with what the edge still holds. */
+  | 'Reread'
+  /** Go on from the position in the commit log. */
+  | 'Continue';
+
+interface SinkSlotBase<Rows extends RowBufferPort> {
   newRows(): Rows;
-  write(rows: Rows, id: BatchRange, signal: AbortSignal): Promise<readonly RefusedRow[]>;
+  /**
+   * One attempt to write all rows, or all but `refused`, under `id.token`. `refused` is undefined while the rows have not
+   * been examined.
+   */
+  write(rows: Rows, id: BatchRange, refused: readonly RefusedRow[] | undefined, signal: AbortSignal): Promise<WriteEnd>;
   close(): Promise<void>;
 }
+
+/** A sink that recognises what it has by the token, for as long as it remembers. Millrace keeps the position. */
+export interface LoggedSinkSlot<Rows extends RowBufferPort = RowBufferPort> extends SinkSlotBase<Rows> {
+  readonly positionIn: 'commitLog';
+  /** How much the sink has taken in so far, by a count of its own that does not go back; null when it has none. */
+  mark(signal: AbortSignal): Promise<number | null>;
+  /** Asked before a batch that may be in the sink is written again. */
+  mayRepeat(id: BatchRange, begun: Begun, signal: AbortSignal): Promise<Verdict>;
+}
+
+/** A sink that stores the position in the same transaction as the rows. */
+export interface PositionedSinkSlot<Rows extends RowBufferPort = RowBufferPort> extends SinkSlotBase<Rows> {
+  readonly positionIn: 'sink';
+  readonly onPositionLost: LostPositionPolicy;
+  storedPosition(signal: AbortSignal): Promise<StoredPosition>;
+}
+
+export type SinkSlotPort<Rows extends RowBufferPort = RowBufferPort> = LoggedSinkSlot<Rows> | PositionedSinkSlot<Rows>;
 
 /**
  * Decoding, schema, steps and route of one stage. Returns the record that becomes a row, or undefined when this sink

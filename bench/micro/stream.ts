@@ -120,12 +120,13 @@ async function drain(over: Streams, plan: Plan): Promise<void> {
   let written = 0;
   const sinkSlot: SinkSlotPort<CountingRows> = {
     positionIn: 'commitLog',
-    storedPosition: () => Promise.resolve(0),
+    mark: () => Promise.resolve(null),
+    mayRepeat: () => Promise.resolve({ kind: 'repeat' }),
     newRows: () => new CountingRows(),
     write: (rows) => {
       written += rows.rows;
       if (written >= records) stop.abort(new Error('done'));
-      return Promise.resolve([]);
+      return Promise.resolve({ kind: 'stored', refused: [] });
     },
     close: () => Promise.resolve(),
   };

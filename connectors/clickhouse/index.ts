@@ -11,7 +11,8 @@ import { Readable } from 'node:stream';
 import type { ClickHouseClient } from '@clickhouse/client';
 import { MillraceError, mr } from '../../model/errors.ts';
 import { bisect } from '../bisect.ts';
-import type { BatchId, ConnectorContext, Refusal, RowBuffer, Sink, SinkConnector, SinkSlot } from '../connector.ts';
+import type { BatchRange, LoggedSinkSlot, Verdict, WriteEnd } from '../../stream/sink-port.ts';
+import type { ConnectorContext, RowBuffer, Sink, SinkConnector, SinkSlot } from '../connector.ts';
 import { connectClient } from './client.ts';
 import { parseFailure, type Where } from './failures.ts';
 import { insertStatement, insertSettings, opening } from './insert.ts';
@@ -55,7 +56,7 @@ class ClickHouseSink implements Sink {
   }
 }
 
-class ClickHouseSlot implements SinkSlot {
+class ClickHouseSlot implements LoggedSinkSlot<RowBuffer> {
   readonly positionIn = 'commitLog';
   readonly #client: ClickHouseClient;
   readonly #config: ClickHouseSinkConfig;
@@ -76,25 +77,31 @@ class ClickHouseSlot implements SinkSlot {
     this.#opening = opening(table, this.#marksDefaults);
   }
 
-  storedPosition(): Promise<number> {
-    return Promise.resolve(0);
+  mark(): Promise<null> {
+    return Promise.resolve(null);
+  }
+
+  mayRepeat(): Promise<Verdict> {
+    return Promise.resolve({ kind: 'repeat' });
   }
 
   newRows(): RowBuffer {
     return new ClickHouseRows(this.#table.columns, this.#marksDefaults);
   }
 
-  async write(rows: RowBuffer, id: BatchId, signal: AbortSignal): Promise<readonly Refusal[]> {
+  async write(rows: RowBuffer, id: BatchRange, _refused: unknown, signal: AbortSignal): Promise<WriteEnd> {
     if (!(rows instanceof ClickHouseRows)) throw new TypeError('rows were not made by newRows');
-    if (rows.rows === 0) return [];
     const refused = await bisect(0, rows.rows, async (from, to) => {
       const isWhole = from === 0 && to === rows.rows;
       return this.#insert(rows.slice(from, to), isWhole ? id.token : `${id.token}/${from}-${to}`, signal);
     });
-    return refused.map(({ row, problem }) => ({
-      row,
-      error: mr('MR_RECORD_REFUSED', { sink: this.#where.sink, problem }),
-    }));
+    return {
+      kind: 'stored',
+      refused: refused.map(({ row, problem }) => ({
+        row,
+        error: mr('MR_RECORD_REFUSED', { sink: this.#where.sink, problem }),
+      })),
+    };
   }
 
   /** Null when the rows are stored, or the problem when some of them are at fault. */

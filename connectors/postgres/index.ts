@@ -5,21 +5,16 @@
  * X2  A batch is written only on the position before it; otherwise it was stored already and its answer is given again,
  *     or another owner has moved on and MR_OWNERSHIP_LOST ends this one.
  * X3  Rows at fault are found by bisection between savepoints and refused one by one; the rest is stored with the
- *     position, in the same transaction.
+ *     position, in the same transaction. Each savepoint is released, so that none nests in another.
+ * X4  COMMIT waits until the transaction is on disk, whatever the server's default: what is committed here, Millrace
+ *     lets go of everywhere else.
+ * X5  An attempt that has not sent its COMMIT stored nothing.
  */
 import type pg from 'pg';
 import { MillraceError, mr } from '../../model/errors.ts';
+import type { BatchRange, PositionedSinkSlot, StoredPosition, WriteEnd } from '../../stream/sink-port.ts';
 import { bisect } from '../bisect.ts';
-import type {
-  BatchId,
-  ConnectorContext,
-  Refusal,
-  RowBuffer,
-  Sink,
-  SinkConnector,
-  SinkSlot,
-  SinkSlotId,
-} from '../connector.ts';
+import type { ConnectorContext, RowBuffer, Sink, SinkConnector, SinkSlot, SinkSlotId } from '../connector.ts';
 import { copyIn } from './copy-in.ts';
 import { parseFailure, type Where } from './failures.ts';
 import { Positions, type RefusedRow } from './positions.ts';
@@ -74,8 +69,9 @@ class PostgresSink implements Sink {
   }
 }
 
-class PostgresSlot implements SinkSlot {
+class PostgresSlot implements PositionedSinkSlot<RowBuffer> {
   readonly positionIn = 'sink';
+  readonly onPositionLost: PostgresSinkConfig['onPositionLost'];
   readonly #id: SinkSlotId;
   readonly #where: Where;
   readonly #table: Table;
@@ -90,11 +86,12 @@ class PostgresSlot implements SinkSlot {
     this.#where = where;
     this.#table = table;
     this.#positions = positions;
+    this.onPositionLost = config.onPositionLost;
     this.#session = new Session(config);
     this.#statements = statementsOf(table, config.upsertKey);
   }
 
-  storedPosition(signal: AbortSignal): Promise<number> {
+  storedPosition(signal: AbortSignal): Promise<StoredPosition> {
     return this.#attempt((client) => this.#positions.stored(client, this.#id), signal);
   }
 
@@ -102,19 +99,33 @@ class PostgresSlot implements SinkSlot {
     return new PostgresRows(this.#table.columns, this.#statements.merge !== '');
   }
 
-  async write(rows: RowBuffer, id: BatchId, signal: AbortSignal): Promise<readonly Refusal[]> {
+  async write(rows: RowBuffer, id: BatchRange, _refused: unknown, signal: AbortSignal): Promise<WriteEnd> {
     if (!(rows instanceof PostgresRows)) throw new TypeError('rows were not made by newRows');
-    const refused = await this.#attempt((client) => this.#transaction(client, rows, id), signal);
-    return refused.map(({ row, problem }) => ({
-      row,
-      error: mr('MR_RECORD_REFUSED', { sink: this.#where.sink, problem }),
-    }));
+    const attempt = { isCommitting: false };
+    try {
+      const refused = await this.#attempt((client) => this.#transaction(client, rows, id, attempt), signal);
+      return {
+        kind: 'stored',
+        refused: refused.map(({ row, problem }) => ({
+          row,
+          error: mr('MR_RECORD_REFUSED', { sink: this.#where.sink, problem }),
+        })),
+      };
+    } catch (error) {
+      if (!(error instanceof MillraceError) || error.handling === 'fence') throw error;
+      return { kind: attempt.isCommitting ? 'unknown' : 'nothing', error };
+    }
   }
 
-  async #transaction(client: pg.Client, rows: PostgresRows, id: BatchId): Promise<readonly RefusedRow[]> {
+  async #transaction(
+    client: pg.Client,
+    rows: PostgresRows,
+    id: BatchRange,
+    attempt: { isCommitting: boolean },
+  ): Promise<readonly RefusedRow[]> {
     await this.#prepare(client);
     // Deferred constraints would speak up at COMMIT, when no row can be blamed any more.
-    await client.query('BEGIN; SET CONSTRAINTS ALL IMMEDIATE');
+    await client.query(`BEGIN; SET CONSTRAINTS ALL IMMEDIATE; ${durableCommit}`);
     const check = await this.#positions.check(client, this.#id, id);
     switch (check.kind) {
       case 'stored':
@@ -128,6 +139,7 @@ class PostgresSlot implements SinkSlot {
       case 'next': {
         const refused = rows.rows === 0 ? [] : await this.#writeRows(client, rows);
         await this.#positions.move(client, this.#id, id, refused);
+        attempt.isCommitting = true;
         await client.query('COMMIT');
         return refused;
       }
@@ -151,7 +163,7 @@ class PostgresSlot implements SinkSlot {
       } catch (error) {
         const failure = parseFailure(error, this.#where);
         if (failure.kind === 'wait') throw failure.error;
-        await client.query('ROLLBACK TO SAVEPOINT millrace');
+        await client.query('ROLLBACK TO SAVEPOINT millrace; RELEASE SAVEPOINT millrace');
         return failure.problem;
       }
     });
@@ -170,6 +182,10 @@ class PostgresSlot implements SinkSlot {
     await this.#session.close();
   }
 }
+
+/** `remote_apply` waits for more than `on` does, and stays. */
+const durableCommit = `SELECT set_config('synchronous_commit', 'on', true)
+  WHERE current_setting('synchronous_commit') <> 'remote_apply'`;
 
 function whereOf(config: PostgresSinkConfig, { name }: ConnectorContext): Where {
   return { sink: name, server: `${config.host}:${config.port}`, table: `${config.schema}.${config.table}` };

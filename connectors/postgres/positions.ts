@@ -7,7 +7,8 @@
  */
 import type pg from 'pg';
 import { z } from 'zod';
-import type { BatchId, SinkSlotId } from '../connector.ts';
+import type { BatchRange, StoredPosition } from '../../stream/sink-port.ts';
+import type { SinkSlotId } from '../connector.ts';
 import { qualified } from './table.ts';
 
 export interface RefusedRow {
@@ -48,16 +49,17 @@ export class Positions {
          PRIMARY KEY (pipeline_uid, stage, slot))`,
     );
     await client.query(
-      `COMMENT ON TABLE ${this.#table} IS 'How far Millrace pipelines have written. Deleting a row repeats its records.'`,
+      `COMMENT ON TABLE ${this.#table} IS 'How far Millrace pipelines have written. A row that is deleted or set back stops its pipeline.'`,
     );
   }
 
-  async stored(client: pg.Client, slot: SinkSlotId): Promise<number> {
-    return (await this.#read(client, slot)).position;
+  async stored(client: pg.Client, slot: SinkSlotId): Promise<StoredPosition> {
+    const { position, token } = await this.#read(client, slot);
+    return { position, token };
   }
 
   /** Locks the slot's row until the transaction ends, and says what the batch is to it. */
-  async check(client: pg.Client, slot: SinkSlotId, { after, to, token }: BatchId): Promise<Check> {
+  async check(client: pg.Client, slot: SinkSlotId, { after, to, token }: BatchRange): Promise<Check> {
     const { position, token: last, refused } = await this.#read(client, slot);
     if (position === after) return { kind: 'next' };
     return position === to && last === token ? { kind: 'stored', refused } : { kind: 'moved', position };
@@ -66,7 +68,7 @@ export class Positions {
   async move(
     client: pg.Client,
     slot: SinkSlotId,
-    { to, token }: BatchId,
+    { to, token }: BatchRange,
     refused: readonly RefusedRow[],
   ): Promise<void> {
     await client.query(

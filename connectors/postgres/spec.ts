@@ -54,6 +54,12 @@ export const postgresSinkSpec = z
         'Columns of a unique key: a record whose key exists replaces the row. Empty: each record is a new row.',
       ),
     createTable: createTable.optional(),
+    onPositionLost: z
+      .enum(['Stop', 'Reread', 'Continue'])
+      .default('Stop')
+      .describe(
+        'When millrace_positions is behind what was committed, or of another edge (failover to a replica that lagged, restored backup): Stop and show SinkPositionLost, Reread from there what the edge still holds, or Continue without what is missing.',
+      ),
     statementTimeout: durationField('How long one transaction may take before it is tried again.').default('60s'),
   })
   .describe('Writes records as rows of a PostgreSQL table, each exactly once.');

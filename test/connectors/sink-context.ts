@@ -1,15 +1,16 @@
 /** What a stage hands to a sink, and records with nothing special about them. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { pino } from 'pino';
-import type { BatchId, Clock, ConnectorContext, RowBuffer, SinkSlot, SinkSlotId } from '../../connectors/connector.ts';
+import type { Clock, RowBuffer, SinkContext, SinkSlot, SinkSlotId } from '../../connectors/connector.ts';
 import type { RecordMeta, RecordObject } from '../../model/value.ts';
+import type { BatchRange, RefusedRow } from '../../stream/sink-port.ts';
 
 const clock: Clock = {
   now: () => Date.now(),
   sleep: (ms, signal) => delay(ms, undefined, signal ? { signal } : {}),
 };
 
-export function sinkContext(name = 'warehouse'): ConnectorContext {
+export function sinkContext(name = 'warehouse', slots = 1): SinkContext {
   return {
     name,
     pipeline: { name: 'orders', namespace: 'shop', uid: 'uid-1', pid: 'orders-abcdef' },
@@ -17,6 +18,7 @@ export function sinkContext(name = 'warehouse'): ConnectorContext {
     clock,
     bindAddress: '127.0.0.1',
     signal: new AbortController().signal,
+    slots,
   };
 }
 
@@ -33,7 +35,7 @@ export const meta: RecordMeta = {
 };
 
 /** A batch of the frames after `after` up to `to`. */
-export function batch(after: number, to: number): BatchId {
+export function batch(after: number, to: number): BatchRange {
   return { from: after + 1, to, after, token: `uid-1:sink-warehouse:0:${after + 1}-${to}` };
 }
 
@@ -44,3 +46,20 @@ export function rowsOf(slot: SinkSlot, records: readonly RecordObject[]): RowBuf
 }
 
 export const noSignal = new AbortController().signal;
+
+/** Attempts as the loop makes them, until the rows are stored; an attempt that has to be waited for throws its reason. */
+export async function write(
+  slot: SinkSlot,
+  rows: RowBuffer,
+  id: BatchRange,
+  signal = noSignal,
+): Promise<readonly RefusedRow[]> {
+  let refused: readonly RefusedRow[] | undefined;
+  for (;;) {
+    if (slot.positionIn === 'commitLog' && refused?.length === rows.rows) return refused;
+    const end = await slot.write(rows, id, refused, signal);
+    if (end.kind === 'stored') return end.refused.length > 0 ? end.refused : (refused ?? []);
+    if (end.kind !== 'examined') throw end.error;
+    refused = [...(refused ?? []), ...end.refused];
+  }
+}

@@ -211,6 +211,108 @@ describe('sink loop', () => {
     await slot.stop();
   });
 
+  it('K2: however long dead letters have to wait, the rows that are written are not written again', async () => {
+    const plan = await pipeline({ deadBytes: 20_000 });
+    const pad = 'x'.repeat(3_000);
+    await write(plan, 20, (n) => JSON.stringify({ n, pad, ...(n % 2 === 0 ? { fail: true } : {}) }), 20);
+    const table = new MemoryTable();
+    const slot = drain(streams, plan, table);
+    await eventually(() => slot.witness.waits.some(([on, code]) => on === 'deadLetters' && code === 'MR_EDGE_FULL'));
+    slot.abort();
+    // Meanwhile the table has forgotten the batch.
+    table.window = 0;
+    await ensurePipelineStreams(streams, { ...plan, deadLetters: { maxBytes: 2 ** 20, whenFull: 'Block' } });
+    const next = drain(streams, plan, table);
+    await drained(plan);
+    assert.deepEqual(
+      ids(table),
+      numbers(20).filter((n) => n % 2 === 1),
+    );
+    assert.equal((await deadLetters(plan)).length, 10);
+    await next.stop();
+  });
+
+  describe('K6: a position in the sink', () => {
+    /** 300 rows are committed; then the sink goes back to what it had after the first batch. */
+    async function wentBack() {
+      const plan = await pipeline();
+      const table = new MemoryTable();
+      const slot = drain(streams, plan, table, { positionIn: 'sink' });
+      const versions: { rows: number; position: number; positionToken: string }[] = [];
+      table.afterWrite = async () => {
+        versions.push({ rows: table.rows.length, position: table.position, positionToken: table.positionToken });
+      };
+      for (let round = 0; round < 3; round++) {
+        await write(plan, 100, undefined, 50, round * 100);
+        await drained(plan);
+      }
+      await slot.stop();
+      const { rows, position, positionToken } = versions[0]!;
+      table.rows.length = rows;
+      Object.assign(table, { position, positionToken });
+      return { plan, table, kept: rows, position };
+    }
+
+    it('that is behind the log stops the slot, which names both and writes nothing', async () => {
+      const { plan, table, kept, position } = await wentBack();
+      const slot = drain(streams, plan, table, { positionIn: 'sink' });
+      await eventually(() => slot.witness.connections.includes('MR_SINK_POSITION_LOST'));
+      await write(plan, 50, undefined, 50, 300);
+      const writes = table.writes;
+      assert.deepEqual([table.position, table.rows.length], [position, kept]);
+      await slot.stop();
+      assert.equal(table.writes, writes);
+    });
+
+    it('goes on by itself when the sink is restored', async () => {
+      const { plan, table } = await wentBack();
+      const slot = drain(streams, plan, table, { positionIn: 'sink' });
+      await eventually(() => slot.witness.connections.includes('MR_SINK_POSITION_LOST'));
+      table.position = await committedOf(streams, plan.pipeline.pid, 'sink-warehouse', 0);
+      await write(plan, 50, undefined, 50, 300);
+      await drained(plan);
+      assert.deepEqual(ids(table).slice(-50), numbers(350).slice(-50));
+      await slot.stop();
+    });
+
+    it('is gone on from when a person says Reread: what the edge still holds is written once', async () => {
+      const { plan, table } = await wentBack();
+      table.onPositionLost = 'Reread';
+      const slot = drain(streams, plan, table, { positionIn: 'sink' });
+      await write(plan, 50, undefined, 50, 300);
+      await eventually(() => table.rows.length === 350);
+      assert.deepEqual(ids(table), numbers(350));
+      await slot.stop();
+    });
+
+    it('is set to that of the log when a person says Continue: what is missing stays missing', async () => {
+      const { plan, table, kept } = await wentBack();
+      table.onPositionLost = 'Continue';
+      const slot = drain(streams, plan, table, { positionIn: 'sink' });
+      await write(plan, 50, undefined, 50, 300);
+      await drained(plan);
+      assert.deepEqual(ids(table), [...numbers(kept), ...numbers(350).slice(-50)]);
+      await slot.stop();
+    });
+
+    it('of another incarnation of the stream stops the slot', async () => {
+      const plan = await pipeline();
+      const table = new MemoryTable();
+      table.position = 4;
+      table.positionToken = `${plan.pipeline.uid}:other:sink-warehouse:0:1-4`;
+      await write(plan, 300);
+      const slot = drain(streams, plan, table, { positionIn: 'sink' });
+      await eventually(() => slot.witness.connections.includes('MR_SINK_POSITION_LOST'));
+      assert.equal(table.writes, 0);
+      table.onPositionLost = 'Reread';
+      await slot.stop();
+      const next = drain(streams, plan, table, { positionIn: 'sink' });
+      await drained(plan);
+      assert.deepEqual(ids(table), numbers(300));
+      await next.stop();
+    });
+  });
+
   it('another sink of the same edge has positions of its own', async () => {
     const plan = await pipeline({ sinks: ['warehouse', 'archive'] });
     await write(plan, 50);

@@ -15,11 +15,19 @@ export function listening(slot: SinkSlot, { asking }: Pick<SlotRun, 'asking'>): 
       asking(false);
     }
   }
-  return {
-    positionIn: slot.positionIn,
-    storedPosition: (signal) => answered(() => slot.storedPosition(signal)),
+  const shared = {
     newRows: () => slot.newRows(),
-    write: (rows, id, signal) => answered(() => slot.write(rows, id, signal)),
+    write: (...attempt: Parameters<SinkSlot['write']>) => answered(() => slot.write(...attempt)),
     close: () => slot.close(),
+  };
+  if (slot.positionIn === 'sink') {
+    const { positionIn, onPositionLost } = slot;
+    return { ...shared, positionIn, onPositionLost, storedPosition: (s) => answered(() => slot.storedPosition(s)) };
+  }
+  return {
+    ...shared,
+    positionIn: slot.positionIn,
+    mark: (signal) => answered(() => slot.mark(signal)),
+    mayRepeat: (...question) => answered(() => slot.mayRepeat(...question)),
   };
 }

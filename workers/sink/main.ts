@@ -31,7 +31,7 @@ function sink({ config, plan, stage }: PodPlan<'sink'>, load: LoadSink): PodProg
       const { connector, parse } = await load(stage);
       const resolved = readConfig({ ...place, directory: config.credentialsDir, parse });
       // The connector's own schema has just parsed it; the registry cannot say so in types.
-      return connector.connect(resolved as never, context);
+      return connector.connect(resolved as never, { ...context, slots: stage.slots });
     },
     work: ({ streams, outside, slot, signals, run }) =>
       runSinkSlot({

@@ -12,7 +12,7 @@ import { MillraceError } from '../../../model/errors.ts';
 import { startClickHouse, type ClickHouse } from '../../../local/clickhouse/clickhouse.ts';
 import { ensureKeystore } from '../../../local/kafka/keystore.ts';
 import { freePort } from '../../../local/ports.ts';
-import { batch, meta, noSignal, rowsOf, sinkContext, slotId } from '../sink-context.ts';
+import { batch, meta, noSignal, rowsOf, sinkContext, slotId, write } from '../sink-context.ts';
 
 describe('ClickHouse sink', function () {
   this.timeout(60_000);
@@ -65,8 +65,8 @@ describe('ClickHouse sink', function () {
         { id: 1, name: 'a' },
         { id: 2, name: 'b' },
       ];
-      for (let attempt = 0; attempt < 3; attempt++) await slot.write(rowsOf(slot, records), batch(0, 5), noSignal);
-      await slot.write(rowsOf(slot, records), batch(5, 9), noSignal);
+      for (let attempt = 0; attempt < 3; attempt++) await write(slot, rowsOf(slot, records), batch(0, 5), noSignal);
+      await write(slot, rowsOf(slot, records), batch(5, 9), noSignal);
       deepEqual(await rows('SELECT id, count() AS n FROM once GROUP BY id ORDER BY id'), [
         { id: 1, n: 2 },
         { id: 2, n: 2 },
@@ -77,7 +77,8 @@ describe('ClickHouse sink', function () {
       await run(`CREATE TABLE big (id UInt64) ${windowed}`);
       await run('SYSTEM STOP MERGES big');
       const slot = await openSlot({ table: 'big' });
-      await slot.write(
+      await write(
+        slot,
         rowsOf(
           slot,
           Array.from({ length: 100_000 }, (_, id) => ({ id })),
@@ -91,13 +92,13 @@ describe('ClickHouse sink', function () {
     it('does nothing for a batch without rows', async () => {
       await run(`CREATE TABLE empty (id UInt64) ${windowed}`);
       const slot = await openSlot({ table: 'empty' });
-      deepEqual(await slot.write(slot.newRows(), batch(0, 1), noSignal), []);
+      deepEqual(await write(slot, slot.newRows(), batch(0, 1), noSignal), []);
     });
 
     it('sends bodies compressed when the spec says so', async () => {
       await run(`CREATE TABLE packed (text String) ${windowed}`);
       const slot = await openSlot({ table: 'packed', compression: 'Gzip' });
-      await slot.write(rowsOf(slot, [{ text: 'x'.repeat(100_000) }]), batch(0, 1), noSignal);
+      await write(slot, rowsOf(slot, [{ text: 'x'.repeat(100_000) }]), batch(0, 1), noSignal);
       deepEqual(await rows('SELECT length(text) AS n FROM packed'), [{ n: 100_000 }]);
     });
 
@@ -106,7 +107,7 @@ describe('ClickHouse sink', function () {
         `CREATE TABLE filled (id UInt64, name String DEFAULT concat('n', toString(id)), seen Nullable(Int8)) ${windowed}`,
       );
       const slot = await openSlot({ table: 'filled' });
-      await slot.write(rowsOf(slot, [{ id: 1 }, { id: 2, name: 'b', seen: 3, other: true }]), batch(0, 1), noSignal);
+      await write(slot, rowsOf(slot, [{ id: 1 }, { id: 2, name: 'b', seen: 3, other: true }]), batch(0, 1), noSignal);
       deepEqual(await rows('SELECT * FROM filled ORDER BY id'), [
         { id: 1, name: 'n1', seen: null },
         { id: 2, name: 'b', seen: 3 },
@@ -118,7 +119,7 @@ describe('ClickHouse sink', function () {
       const slot = await openSlot({ table: 'stopped' });
       const stop = new AbortController();
       stop.abort(new Error('the pod stops'));
-      await rejects(slot.write(rowsOf(slot, [{ id: 1 }]), batch(0, 1), stop.signal), /the pod stops/);
+      await rejects(write(slot, rowsOf(slot, [{ id: 1 }]), batch(0, 1), stop.signal), /the pod stops/);
     });
   });
 
@@ -130,7 +131,7 @@ describe('ClickHouse sink', function () {
       await run(`CREATE TABLE people ${checked}`);
       const slot = await openSlot({ table: 'people' });
       for (let attempt = 0; attempt < 2; attempt++) {
-        const refused = await slot.write(rowsOf(slot, people), batch(0, 1), noSignal);
+        const refused = await write(slot, rowsOf(slot, people), batch(0, 1), noSignal);
         deepEqual(
           refused.map(({ row, error }) => [row, error.code]),
           [
@@ -147,7 +148,7 @@ describe('ClickHouse sink', function () {
       await run(`CREATE TABLE changed (id UInt64, age Int32) ${windowed}`);
       const slot = await openSlot({ table: 'changed' });
       await run('ALTER TABLE changed MODIFY COLUMN age String');
-      await rejects(slot.write(rowsOf(slot, people), batch(0, 1), noSignal), (error) => {
+      await rejects(write(slot, rowsOf(slot, people), batch(0, 1), noSignal), (error) => {
         ok(isCode('MR_SINK_TABLE_UNFIT')(error));
         match(String(error), /columns have changed/);
         return true;
@@ -168,7 +169,7 @@ describe('ClickHouse sink', function () {
       throws(() => buffer.add({ id: 2, name: null }, meta), /Field "name" must be a text \(String\), but is null\./);
       equal(buffer.bytes, bytes);
       equal(buffer.rows, 1);
-      await slot.write(buffer, batch(0, 1), noSignal);
+      await write(slot, buffer, batch(0, 1), noSignal);
       deepEqual(await rows('SELECT * FROM typed'), [{ id: 1, name: 'a' }]);
     });
   });
@@ -188,7 +189,7 @@ describe('ClickHouse sink', function () {
       });
       const january = { id: 1, at: '2026-01-31T00:00:00Z' };
       const march = { id: 2, at: '2026-03-01T00:00:00Z' };
-      for (let i = 0; i < 2; i++) await slot.write(rowsOf(slot, [january, march]), batch(0, 1), noSignal);
+      for (let i = 0; i < 2; i++) await write(slot, rowsOf(slot, [january, march]), batch(0, 1), noSignal);
       deepEqual(await rows('SELECT id FROM made ORDER BY id'), [{ id: 1 }, { id: 2 }]);
     });
 
@@ -216,7 +217,7 @@ describe('ClickHouse sink', function () {
         `CREATE TABLE computed (id UInt64, twice UInt64 MATERIALIZED id * 2, thrice UInt64 ALIAS id * 3) ${windowed}`,
       );
       const slot = await openSlot({ table: 'computed' });
-      await slot.write(rowsOf(slot, [{ id: 2, twice: 0 }]), batch(0, 1), noSignal);
+      await write(slot, rowsOf(slot, [{ id: 2, twice: 0 }]), batch(0, 1), noSignal);
       deepEqual(await rows('SELECT id, twice, thrice FROM computed'), [{ id: 2, twice: 4, thrice: 6 }]);
     });
 
@@ -232,9 +233,9 @@ describe('ClickHouse sink', function () {
       const slot = await openSlot({ table: 'gone' });
       await run('DROP TABLE gone');
       const buffer = rowsOf(slot, [{ id: 1 }]);
-      await rejects(slot.write(buffer, batch(0, 1), noSignal), isCode('MR_SINK_TABLE_MISSING'));
+      await rejects(write(slot, buffer, batch(0, 1), noSignal), isCode('MR_SINK_TABLE_MISSING'));
       await run(`CREATE TABLE gone (id UInt64) ${windowed}`);
-      await slot.write(buffer, batch(0, 1), noSignal);
+      await write(slot, buffer, batch(0, 1), noSignal);
       deepEqual(await rows('SELECT id FROM gone'), [{ id: 1 }]);
     });
   });
@@ -268,7 +269,7 @@ describe('ClickHouse sink', function () {
       const url = `https://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`;
       await run(`CREATE TABLE secure (id UInt64) ${windowed}`);
       const slot = await openSlot({ table: 'secure', url, tls: { ca: caPem } });
-      await slot.write(rowsOf(slot, [{ id: 1 }]), batch(0, 1), noSignal);
+      await write(slot, rowsOf(slot, [{ id: 1 }]), batch(0, 1), noSignal);
       await openSlot({ table: 'secure', url, tls: { insecureSkipVerify: true } });
       await rejects(connect({ table: 'secure', url }), /MR_SINK_UNREACHABLE.*self-signed certificate/);
       await Promise.all(opened.splice(0).map((one) => one.close()));
@@ -282,10 +283,10 @@ describe('ClickHouse sink', function () {
       const slot = await openSlot({ table: 'cut', url: `http://127.0.0.1:${proxy.port}` });
       const buffer = rowsOf(slot, [{ id: 1 }, { id: 2 }]);
       proxy.cutAnswers(true);
-      await rejects(slot.write(buffer, batch(0, 1), noSignal), isCode('MR_SINK_UNREACHABLE'));
+      await rejects(write(slot, buffer, batch(0, 1), noSignal), isCode('MR_SINK_UNREACHABLE'));
       deepEqual(await rows('SELECT count() AS n FROM cut'), [{ n: 2 }]);
       proxy.cutAnswers(false);
-      await slot.write(buffer, batch(0, 1), noSignal);
+      await write(slot, buffer, batch(0, 1), noSignal);
       await proxy.close();
       deepEqual(await rows('SELECT count() AS n FROM cut'), [{ n: 2 }]);
     });
@@ -298,11 +299,11 @@ describe('ClickHouse sink', function () {
       for (let round = 0; round < 5; round++) {
         // The kill comes at another moment of the insert each round.
         const kill = new Promise((resolve) => setTimeout(resolve, round * 8)).then(() => clickhouse.kill());
-        const written = slot.write(buffer, batch(round, round + 1), noSignal).catch((error: unknown) => error);
+        const written = write(slot, buffer, batch(round, round + 1), noSignal).catch((error: unknown) => error);
         await kill;
         await written;
         await clickhouse.restart();
-        await slot.write(buffer, batch(round, round + 1), noSignal);
+        await write(slot, buffer, batch(round, round + 1), noSignal);
         deepEqual(await rows('SELECT count() AS n FROM killed'), [{ n: 50_000 * (round + 1) }]);
       }
     });

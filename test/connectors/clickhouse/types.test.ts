@@ -9,7 +9,7 @@ import { clickhouseSinkSpec } from '../../../connectors/clickhouse/spec.ts';
 import { ExactNumber, type RecordObject, type RecordValue } from '../../../model/value.ts';
 import { startClickHouse, type ClickHouse } from '../../../local/clickhouse/clickhouse.ts';
 import { freePort } from '../../../local/ports.ts';
-import { batch, meta, noSignal, rowsOf, sinkContext, slotId } from '../sink-context.ts';
+import { batch, meta, noSignal, rowsOf, sinkContext, slotId, write } from '../sink-context.ts';
 
 describe('ClickHouse types', function () {
   this.timeout(120_000);
@@ -45,7 +45,7 @@ describe('ClickHouse types', function () {
     const connected = await sink.connect(clickhouseSinkSpec.parse({ url: clickhouse.url, table }), sinkContext());
     const slot = await connected.open(slotId);
     const records = values.map((v, n): RecordObject => (v === undefined ? { n } : { n, v }));
-    const refused = await slot.write(rowsOf(slot, records), batch(0, 1), noSignal);
+    const refused = await write(slot, rowsOf(slot, records), batch(0, 1), noSignal);
     await connected.close();
     deepEqual(refused, []);
     const result = await client.query({
@@ -266,7 +266,7 @@ describe('ClickHouse types', function () {
         at: at.toISOString(),
       }));
       round++;
-      deepEqual(await slot.write(rowsOf(slot, rows), batch(round, round + 1), noSignal), []);
+      deepEqual(await write(slot, rowsOf(slot, rows), batch(round, round + 1), noSignal), []);
       const query = `SELECT s, toString(i) AS i, f, toString(toInt128(d * 1000000)) AS d, toUnixTimestamp64Milli(at) AS at, l, m
         FROM anything ORDER BY n`;
       const settings = { output_format_json_quote_denormals: 1, output_format_json_quote_64bit_integers: 0 } as const;

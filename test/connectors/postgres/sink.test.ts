@@ -1,17 +1,17 @@
-import { deepEqual, equal, match, ok, rejects, throws } from 'node:assert/strict';
+import { deepEqual, match, ok, rejects, throws } from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import pg from 'pg';
-import type { Sink, SinkSlot } from '../../../connectors/connector.ts';
+import type { Sink } from '../../../connectors/connector.ts';
 import { sink } from '../../../connectors/postgres/index.ts';
 import { postgresSinkSpec } from '../../../connectors/postgres/spec.ts';
 import { MillraceError } from '../../../model/errors.ts';
 import { ExactNumber, type RecordObject } from '../../../model/value.ts';
 import { freePort } from '../../../local/ports.ts';
 import { startPostgres, type Postgres } from '../../../local/postgres/postgres.ts';
-import { batch, meta, noSignal, rowsOf, sinkContext, slotId } from '../sink-context.ts';
+import { batch, meta, noSignal, rowsOf, sinkContext, slotId, write } from '../sink-context.ts';
 
 describe('PostgreSQL sink', function () {
   this.timeout(30_000);
@@ -45,10 +45,12 @@ describe('PostgreSQL sink', function () {
 
   const connect = (more: object): Promise<Sink> => sink.connect(config(more), sinkContext());
 
-  async function openSlot(more: object, stage = `sink-${++stages}`): Promise<SinkSlot> {
+  async function openSlot(more: object, stage = `sink-${++stages}`) {
     const connected = await connect(more);
     opened.push(connected);
-    return connected.open({ ...slotId, stage });
+    const slot = await connected.open({ ...slotId, stage });
+    if (slot.positionIn !== 'sink') throw new TypeError('PostgreSQL keeps the position');
+    return slot;
   }
 
   const run = async (text: string) => (await pool.query<pg.QueryResultRow>(text)).rows as unknown[];
@@ -62,18 +64,18 @@ describe('PostgreSQL sink', function () {
     it('X1: moves with the rows, and a slot that is opened again begins there', async () => {
       await run('CREATE TABLE moved (id int, name text)');
       const slot = await openSlot({ table: 'moved' }, 'sink-moved');
-      equal(await slot.storedPosition(noSignal), 0);
-      await slot.write(rowsOf(slot, two), batch(0, 7), noSignal);
-      await slot.write(slot.newRows(), batch(7, 9), noSignal);
+      deepEqual(await slot.storedPosition(noSignal), { position: 0, token: '' });
+      await write(slot, rowsOf(slot, two), batch(0, 7), noSignal);
+      await write(slot, slot.newRows(), batch(7, 9), noSignal);
       const next = await openSlot({ table: 'moved' }, 'sink-moved');
-      equal(await next.storedPosition(noSignal), 9);
+      deepEqual(await next.storedPosition(noSignal), { position: 9, token: batch(7, 9).token });
       deepEqual(await run('SELECT * FROM moved ORDER BY id'), two);
     });
 
     it('X2: a batch is stored once, however often it is written', async () => {
       await run('CREATE TABLE once (id int, name text)');
       const slot = await openSlot({ table: 'once' });
-      for (let attempt = 0; attempt < 3; attempt++) await slot.write(rowsOf(slot, two), batch(0, 5), noSignal);
+      for (let attempt = 0; attempt < 3; attempt++) await write(slot, rowsOf(slot, two), batch(0, 5), noSignal);
       deepEqual(await run('SELECT count(*)::int AS n FROM once'), [{ n: 2 }]);
     });
 
@@ -81,9 +83,9 @@ describe('PostgreSQL sink', function () {
       await run('CREATE TABLE owned (id int, name text)');
       const stale = await openSlot({ table: 'owned' }, 'sink-owned');
       const owner = await openSlot({ table: 'owned' }, 'sink-owned');
-      await stale.write(rowsOf(stale, two), batch(0, 5), noSignal);
-      await owner.write(rowsOf(owner, two), batch(5, 6), noSignal);
-      await rejects(stale.write(rowsOf(stale, two), batch(5, 8), noSignal), isCode('MR_OWNERSHIP_LOST'));
+      await write(stale, rowsOf(stale, two), batch(0, 5), noSignal);
+      await write(owner, rowsOf(owner, two), batch(5, 6), noSignal);
+      await rejects(write(stale, rowsOf(stale, two), batch(5, 8), noSignal), isCode('MR_OWNERSHIP_LOST'));
       deepEqual(await run('SELECT count(*)::int AS n FROM owned'), [{ n: 4 }]);
     });
 
@@ -91,7 +93,7 @@ describe('PostgreSQL sink', function () {
       await run('CREATE TABLE raced (id int, name text)');
       const slots = await Promise.all([1, 2, 3].map(() => openSlot({ table: 'raced' }, 'sink-raced')));
       const id = (n: number) => ({ ...batch(0, 5), token: `other-${n}` });
-      const ends = await Promise.allSettled(slots.map((slot, n) => slot.write(rowsOf(slot, two), id(n), noSignal)));
+      const ends = await Promise.allSettled(slots.map((slot, n) => write(slot, rowsOf(slot, two), id(n), noSignal)));
       deepEqual(ends.map(({ status }) => status).sort(), ['fulfilled', 'rejected', 'rejected']);
       deepEqual(await run('SELECT count(*)::int AS n FROM raced'), [{ n: 2 }]);
     });
@@ -106,24 +108,56 @@ describe('PostgreSQL sink', function () {
       for (let round = 0; round < 4; round++) {
         // The kill comes at another moment of the transaction each round.
         const kill = new Promise((resolve) => setTimeout(resolve, round * 10)).then(() => postgres.kill());
-        const written = slot.write(buffer, batch(round, round + 1), noSignal).catch((error: unknown) => error);
+        const written = write(slot, buffer, batch(round, round + 1), noSignal).catch((error: unknown) => error);
         await kill;
         await written;
         await postgres.restart();
-        await slot.write(buffer, batch(round, round + 1), noSignal);
+        await write(slot, buffer, batch(round, round + 1), noSignal);
         deepEqual(await run('SELECT count(*)::int AS n FROM killed'), [{ n: 20_000 * (round + 1) }]);
       }
+    });
+
+    for (const [server, kept] of [
+      ['off', 'on'],
+      ['local', 'on'],
+      ['remote_write', 'on'],
+      ['on', 'on'],
+      ['remote_apply', 'remote_apply'],
+    ] as const) {
+      it(`X4: the commit is on disk before it counts, though the database says synchronous_commit = ${server}`, async () => {
+        await run(`CREATE TABLE durable_${server} (id int, mode text DEFAULT current_setting('synchronous_commit'))`);
+        await run(`ALTER DATABASE postgres SET synchronous_commit = ${server}`);
+        try {
+          const slot = await openSlot({ table: `durable_${server}` });
+          await write(slot, rowsOf(slot, [{ id: 1 }]), batch(0, 1));
+          deepEqual(await run(`SELECT mode FROM durable_${server}`), [{ mode: kept }]);
+        } finally {
+          await run('ALTER DATABASE postgres RESET synchronous_commit');
+        }
+      });
+    }
+
+    it('X5: an attempt that did not come to its COMMIT stored nothing, and says so', async () => {
+      await run('CREATE TABLE parted (id int, name text)');
+      const slot = await openSlot({ table: 'parted', statementTimeout: '300ms' });
+      const holder = await pool.connect();
+      await holder.query('BEGIN; LOCK TABLE parted IN ACCESS EXCLUSIVE MODE');
+      const end = await slot.write(rowsOf(slot, two), batch(0, 1), undefined, noSignal).finally(async () => {
+        await holder.query('ROLLBACK');
+        holder.release();
+      });
+      deepEqual(end.kind, 'nothing');
     });
 
     it('X1: nothing of a batch is there after a stop in the middle', async () => {
       await run('CREATE TABLE stopped (id int, name text, CONSTRAINT slow CHECK (pg_sleep(0.2) IS NOT NULL))');
       const slot = await openSlot({ table: 'stopped' });
       const stop = new AbortController();
-      const writing = slot.write(rowsOf(slot, two), batch(0, 5), stop.signal);
+      const writing = write(slot, rowsOf(slot, two), batch(0, 5), stop.signal);
       setTimeout(() => stop.abort(new Error('the pod stops')), 100);
       await rejects(writing, /the pod stops/);
       deepEqual(await run('SELECT count(*)::int AS n FROM stopped'), [{ n: 0 }]);
-      await slot.write(rowsOf(slot, two), batch(0, 5), noSignal);
+      await write(slot, rowsOf(slot, two), batch(0, 5), noSignal);
       deepEqual(await run('SELECT count(*)::int AS n FROM stopped'), [{ n: 2 }]);
     });
   });
@@ -137,8 +171,8 @@ describe('PostgreSQL sink', function () {
         { sku: 'b', shop: 1, amount: 2 },
         { sku: 'a', shop: 1, amount: 3 },
       ];
-      await slot.write(rowsOf(slot, first), batch(0, 1), noSignal);
-      await slot.write(rowsOf(slot, [{ sku: 'b', shop: 1, amount: 9 }]), batch(1, 2), noSignal);
+      await write(slot, rowsOf(slot, first), batch(0, 1), noSignal);
+      await write(slot, rowsOf(slot, [{ sku: 'b', shop: 1, amount: 9 }]), batch(1, 2), noSignal);
       deepEqual(await run('SELECT sku, amount::int AS amount FROM stock ORDER BY sku'), [
         { sku: 'a', amount: 3 },
         { sku: 'b', amount: 9 },
@@ -152,7 +186,7 @@ describe('PostgreSQL sink', function () {
         { k: new ExactNumber('1.0'), v: 1 },
         { k: 1, v: 2 },
       ];
-      await slot.write(rowsOf(slot, rows), batch(0, 1), noSignal);
+      await write(slot, rowsOf(slot, rows), batch(0, 1), noSignal);
       deepEqual(await run('SELECT v FROM exact'), [{ v: 2 }]);
     });
 
@@ -182,7 +216,7 @@ describe('PostgreSQL sink', function () {
         await run(`CREATE TABLE people_${name} (id int PRIMARY KEY, age int CONSTRAINT grown CHECK (age >= 18))`);
         const slot = await openSlot({ table: `people_${name}`, upsertKey: key }, `sink-people-${name}`);
         for (let attempt = 0; attempt < 2; attempt++) {
-          const refused = await slot.write(rowsOf(slot, people), batch(0, 1), noSignal);
+          const refused = await write(slot, rowsOf(slot, people), batch(0, 1), noSignal);
           deepEqual(
             refused.map(({ row, error }) => [row, error.code]),
             [
@@ -196,6 +230,16 @@ describe('PostgreSQL sink', function () {
       });
     }
 
+    it('X3: leave no savepoint behind, however many they are', async () => {
+      await run(`CREATE FUNCTION nesting() RETURNS bigint LANGUAGE sql VOLATILE AS
+        $$ SELECT count(*) FROM pg_backend_memory_contexts WHERE name = 'CurTransactionContext' $$`);
+      await run('CREATE TABLE nested (id int CHECK (id >= 300), depth bigint DEFAULT nesting())');
+      const slot = await openSlot({ table: 'nested' });
+      const records = Array.from({ length: 301 }, (_, id) => ({ id }));
+      const refused = await write(slot, rowsOf(slot, records), batch(0, 1));
+      deepEqual([refused.length, await run('SELECT depth < 5 AS flat FROM nested')], [300, [{ flat: true }]]);
+    });
+
     it('X3: are found although the constraint is deferred', async () => {
       await run('CREATE TABLE parents (id int PRIMARY KEY)');
       await run('INSERT INTO parents VALUES (1)');
@@ -205,7 +249,7 @@ describe('PostgreSQL sink', function () {
         { id: 1, parent: 1 },
         { id: 2, parent: 2 },
       ];
-      const refused = await slot.write(rowsOf(slot, rows), batch(0, 1), noSignal);
+      const refused = await write(slot, rowsOf(slot, rows), batch(0, 1), noSignal);
       deepEqual(
         refused.map(({ row }) => row),
         [1],
@@ -222,7 +266,7 @@ describe('PostgreSQL sink', function () {
       throws(() => buffer.add({ id: 1, name: null }, meta), /Field "name" must be other than null/);
       throws(() => buffer.add({ id: 1, name: 'nul\0' }, meta), /without the character NUL/);
       deepEqual([buffer.bytes, buffer.rows], [bytes, 1]);
-      await slot.write(buffer, batch(0, 1), noSignal);
+      await write(slot, buffer, batch(0, 1), noSignal);
       deepEqual(await run('SELECT * FROM typed'), [{ id: 1, name: 'a' }]);
     });
   });
@@ -240,7 +284,7 @@ describe('PostgreSQL sink', function () {
           primaryKey: ['id'],
         },
       });
-      await slot.write(rowsOf(slot, [{ id: 1 }, { id: 2, at: 0 }]), batch(0, 1), noSignal);
+      await write(slot, rowsOf(slot, [{ id: 1 }, { id: 2, at: 0 }]), batch(0, 1), noSignal);
       deepEqual(await run("SELECT id, at = 'epoch' AS epoch FROM made ORDER BY id"), [
         { id: '1', epoch: false },
         { id: '2', epoch: true },
@@ -260,7 +304,7 @@ describe('PostgreSQL sink', function () {
           { name: 'b', colour: null, seen: 1 },
           { name: 'c', colour: '\\D' },
         ];
-        await slot.write(rowsOf(slot, rows), batch(0, 1), noSignal);
+        await write(slot, rowsOf(slot, rows), batch(0, 1), noSignal);
         deepEqual(await run(`SELECT name, colour, seen, g, n > 0 AS n, i > 0 AS i FROM filled_${name} ORDER BY name`), [
           { name: 'a', colour: '\\D"x', seen: null, g: 7, n: true, i: true },
           { name: 'b', colour: null, seen: 1, g: 7, n: true, i: true },
@@ -281,7 +325,7 @@ describe('PostgreSQL sink', function () {
       await run('CREATE TABLE "odd schema"."odd "" table" ("odd \'column" int PRIMARY KEY, "Select" text)');
       const table = { schema: 'odd schema', table: 'odd " table' };
       const slot = await openSlot({ ...table, upsertKey: ["odd 'column"] });
-      await slot.write(rowsOf(slot, [{ "odd 'column": 1, Select: 'x' }]), batch(0, 1), noSignal);
+      await write(slot, rowsOf(slot, [{ "odd 'column": 1, Select: 'x' }]), batch(0, 1), noSignal);
       deepEqual(await run('SELECT "Select" FROM "odd schema"."odd "" table"'), [{ Select: 'x' }]);
     });
   });
@@ -308,12 +352,12 @@ describe('PostgreSQL sink', function () {
       const slot = await openSlot({ table: 'locked', statementTimeout: '300ms' });
       const holder = await pool.connect();
       await holder.query('BEGIN; LOCK TABLE locked IN ACCESS EXCLUSIVE MODE');
-      const writing = slot.write(rowsOf(slot, [{ id: 1 }]), batch(0, 1), noSignal);
+      const writing = write(slot, rowsOf(slot, [{ id: 1 }]), batch(0, 1), noSignal);
       await rejects(writing, isCode('MR_SINK_BUSY')).finally(async () => {
         await holder.query('ROLLBACK');
         holder.release();
       });
-      await slot.write(rowsOf(slot, [{ id: 1 }]), batch(0, 1), noSignal);
+      await write(slot, rowsOf(slot, [{ id: 1 }]), batch(0, 1), noSignal);
       deepEqual(await run('SELECT id FROM locked'), [{ id: 1 }]);
     });
   });
@@ -351,7 +395,7 @@ describe('PostgreSQL sink', function () {
         j: j as RecordObject,
       }));
       round++;
-      deepEqual(await slot.write(rowsOf(slot, rows), batch(round, round + 1), noSignal).catch(String), []);
+      deepEqual(await write(slot, rowsOf(slot, rows), batch(round, round + 1), noSignal).catch(String), []);
       const actual = await run(`SELECT s, i::text, f, (d * 10000000)::numeric(50)::text AS d, b,
         (extract(epoch from at) * 1000)::bigint::text AS at, j::text, l, m, u FROM anything ORDER BY n`);
       const expected = records.map((one) => ({
@@ -370,7 +414,7 @@ describe('PostgreSQL sink', function () {
       deepEqual(parsed, expected);
     });
     // The first batch begins at position 0.
-    await slot.write(slot.newRows(), batch(0, 1), noSignal);
+    await write(slot, slot.newRows(), batch(0, 1), noSignal);
     await fc.assert(property, { numRuns: 60 });
   });
 });

@@ -3,7 +3,17 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { mr, type MillraceError } from '../../../model/errors.ts';
 import type { RecordMeta, RecordObject } from '../../../model/value.ts';
 import type { Position, RecordBatch } from '../../../stream/record-batch.ts';
-import type { BatchRange, RefusedRow, RowBufferPort, SinkProgram, SinkSlotPort } from '../../../stream/sink-port.ts';
+import type {
+  BatchRange,
+  Begun,
+  LostPositionPolicy,
+  RefusedRow,
+  RowBufferPort,
+  SinkProgram,
+  SinkSlotPort,
+  Verdict,
+  WriteEnd,
+} from '../../../stream/sink-port.ts';
 import type { SlotObserver, Waiter } from '../../../stream/slot-observer.ts';
 import type { SourceReaderPort } from '../../../stream/source-port.ts';
 import { batchOf, type PlainRecord } from './batches.ts';
@@ -73,47 +83,98 @@ export interface StoredRow {
   readonly offset: bigint | null;
 }
 
-/** A table that drops a block whose token it has seen, as ClickHouse does; refuses rows with `refuse: true`. */
+/**
+ * A table that drops a block whose token it has among its last `window` ones, as ClickHouse does; it refuses rows with
+ * `refuse: true`, which it finds without storing anything.
+ */
 export class MemoryTable {
   readonly rows: StoredRow[] = [];
-  readonly tokens = new Set<string>();
+  /** Of every block that was stored, in order. */
+  readonly tokens: string[] = [];
+  window = Number.POSITIVE_INFINITY;
   position = 0;
+  positionToken = '';
   writes = 0;
   failWith: MillraceError | undefined;
+  /** What a failing attempt leaves open. */
+  failsAs: 'nothing' | 'unknown' = 'nothing';
+  onPositionLost: LostPositionPolicy = 'Stop';
+  onUncertain: 'Stop' | 'Repeat' | 'Skip' = 'Stop';
   /** Awaited before rows are stored. */
   beforeWrite: (() => Promise<void>) | undefined;
   /** Awaited after rows are stored, before the writer hears of it. */
   afterWrite: (() => Promise<void>) | undefined;
 
   slot(positionIn: 'commitLog' | 'sink' = 'commitLog'): SinkSlotPort<MemoryRows> {
+    const shared = { newRows: () => new MemoryRows(), close: () => Promise.resolve() };
+    if (positionIn === 'sink') {
+      return {
+        ...shared,
+        positionIn,
+        onPositionLost: this.onPositionLost,
+        storedPosition: () => Promise.resolve({ position: this.position, token: this.positionToken }),
+        write: (rows, id) => this.#attempt(() => this.#transact(rows, id)),
+      };
+    }
     return {
+      ...shared,
       positionIn,
-      storedPosition: () => Promise.resolve(this.position),
-      newRows: () => new MemoryRows(),
-      write: (rows, id) => this.#write(rows, id, positionIn),
-      close: () => Promise.resolve(),
+      mark: () => Promise.resolve(this.tokens.length),
+      mayRepeat: (id, begun) => Promise.resolve(this.#mayRepeat(id, begun)),
+      write: (rows, id, refused) => this.#attempt(() => this.#insert(rows, id, refused)),
     };
   }
 
-  async #write(rows: MemoryRows, id: BatchRange, positionIn: 'commitLog' | 'sink'): Promise<RefusedRow[]> {
+  async #attempt(write: () => WriteEnd): Promise<WriteEnd> {
     this.writes++;
     await this.beforeWrite?.();
-    if (this.failWith !== undefined) throw this.failWith;
-    const refused = rows.list.flatMap(({ value }, row) =>
-      value['refuse'] === true
-        ? [{ row, error: mr('MR_RECORD_REFUSED', { sink: 'warehouse', problem: 'it says so' }) }]
-        : [],
-    );
-    if (positionIn === 'sink' && this.position !== id.after && this.position !== id.to) {
-      throw mr('MR_OWNERSHIP_LOST', { writer: 'sink', expected: id.after });
-    }
-    const seen = positionIn === 'sink' ? this.position === id.to : this.tokens.has(id.token);
-    if (!seen) this.rows.push(...rows.list.filter(({ value }) => value['refuse'] !== true));
-    this.tokens.add(id.token);
-    this.position = id.to;
+    if (this.failWith !== undefined) return { kind: this.failsAs, error: this.failWith };
+    const end = write();
     await this.afterWrite?.();
-    return refused;
+    return end;
   }
+
+  #insert(rows: MemoryRows, { token }: BatchRange, refused: readonly RefusedRow[] | undefined): WriteEnd {
+    const found = refusedOf(rows);
+    if (refused === undefined && found.length > 0) return { kind: 'examined', refused: found, mayBeStored: false };
+    const left = new Set(refused?.map(({ row }) => row));
+    if (found.some(({ row }) => !left.has(row))) throw new TypeError('a row was left in that is refused');
+    if (this.#remembers(token)) return { kind: 'stored', refused: [] };
+    this.rows.push(...rows.list.filter((_, row) => !left.has(row)));
+    this.tokens.push(token);
+    return { kind: 'stored', refused: [] };
+  }
+
+  #remembers(token: string): boolean {
+    return this.tokens.slice(Math.max(0, this.tokens.length - this.window)).includes(token);
+  }
+
+  #mayRepeat(id: BatchRange, { mark, rows, changed }: Begun): Verdict {
+    const isPast = mark !== null && this.tokens.length - mark > this.window;
+    if (!isPast && changed === undefined) return { kind: 'repeat' };
+    if (this.onUncertain !== 'Stop') return { kind: this.onUncertain === 'Skip' ? 'stored' : 'repeat' };
+    const { from, to } = id;
+    const where = { sink: 'warehouse', table: 'rows', from, to, rows, hint: '' };
+    return { kind: 'ask', error: mr('MR_SINK_OUTCOME_UNKNOWN', { ...where, problem: changed ?? 'it forgot' }) };
+  }
+
+  #transact(rows: MemoryRows, { after, to, token }: BatchRange): WriteEnd {
+    const refused = refusedOf(rows);
+    if (this.position === to && this.positionToken === token) return { kind: 'stored', refused };
+    if (this.position !== after) throw mr('MR_OWNERSHIP_LOST', { writer: 'sink', expected: after });
+    this.rows.push(...rows.list.filter(({ value }) => value['refuse'] !== true));
+    this.position = to;
+    this.positionToken = token;
+    return { kind: 'stored', refused };
+  }
+}
+
+function refusedOf({ list }: MemoryRows): RefusedRow[] {
+  return list.flatMap(({ value }, row) =>
+    value['refuse'] === true
+      ? [{ row, error: mr('MR_RECORD_REFUSED', { sink: 'warehouse', problem: 'it says so' }) }]
+      : [],
+  );
 }
 
 export class MemoryRows implements RowBufferPort {

@@ -40,18 +40,22 @@ export const fileSink: SinkConnector<FileSinkConfig> = {
         await mkdir(directory, { recursive: true });
         return {
           positionIn: 'commitLog',
-          storedPosition: () => Promise.resolve(0),
+          mark: () => Promise.resolve(null),
+          mayRepeat: () => Promise.resolve({ kind: 'repeat' }),
           newRows: () => new Rows(),
-          async write(rows, id, signal) {
+          async write(rows, id, _refused, signal) {
             if (!(rows instanceof Rows)) throw new TypeError('rows of this sink');
             if (await exists(join(directory, 'down')))
-              throw mr('MR_SINK_UNREACHABLE', { sink: 'warehouse', server: 'files', problem: 'down' });
+              return {
+                kind: 'nothing',
+                error: mr('MR_SINK_UNREACHABLE', { sink: 'warehouse', server: 'files', problem: 'down' }),
+              };
             while (await exists(join(directory, 'silent'))) await delay(50, undefined, { signal });
             const file = join(directory, `${slot}_${String(id.from).padStart(9, '0')}_${encodeURIComponent(id.token)}`);
-            if (await exists(file)) return [];
+            if (await exists(file)) return { kind: 'stored', refused: [] };
             await writeFile(`${file}.part`, JSON.stringify(rows.values));
             await rename(`${file}.part`, file);
-            return [];
+            return { kind: 'stored', refused: [] };
           },
           close: () => Promise.resolve(),
         };

@@ -1,0 +1,204 @@
+/**
+ * One batch from its announcement until it is known to be in the sink, whatever happens on the way.
+ *
+ *   intent → attempt → stored
+ *                    → examined: the refused rows into the intent, and again without them
+ *                    → nothing:  the intent is taken back; wait, and from the start
+ *                    → unknown:  wait, and the same again, while the sink recognises it
+ *
+ * V1  Before an attempt begins that may store something, the intent is in the log; and it stays there until the end of
+ *     that attempt is known. So a log without an intent means a sink without a trace of the batch.
+ * V2  All attempts at a batch have the same token, the same rows and the same refused rows.
+ * V3  A batch that may be in the sink is repeated only when the sink says that it will recognise it. Otherwise it waits
+ *     for a person, and the observer says so.
+ * V4  Asked to stop, it ends between attempts when nothing is at stake; an open question it first tries to settle
+ *     (`./patience.ts`, I12).
+ */
+import { assertNever, MillraceError } from '../model/errors.ts';
+import { backoffMs, outsideBackoff } from './backoff.ts';
+import type { Clock } from './clock.ts';
+import type { Intent } from './commit-entry.ts';
+import type { CommitLog } from './commit-log.ts';
+import { asSinkError } from './outside-errors.ts';
+import { Patience } from './patience.ts';
+import { decodeRefused, encodeRefused } from './refused-set.ts';
+import type { BatchRange, RefusedRow, RowBufferPort, SinkSlotPort, WriteEnd } from './sink-port.ts';
+import type { SlotObserver, SlotSignals } from './slot-observer.ts';
+
+/** Long against the time from an intent to its attempt, short against any lease. */
+const staleMs = 2_000;
+
+export interface SinkWriteOptions<Rows extends RowBufferPort> {
+  readonly sink: string;
+  readonly sinkSlot: SinkSlotPort<Rows>;
+  readonly log: Pick<CommitLog, 'append'>;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly observer: SlotObserver;
+  readonly signals: SlotSignals;
+}
+
+type Step =
+  | { readonly kind: 'done' }
+  | { readonly kind: 'next' }
+  /** `isOpen`: another attempt may answer whether the batch is stored. */
+  | { readonly kind: 'wait'; readonly error: MillraceError; readonly isOpen: boolean };
+
+export class SinkWrite<Rows extends RowBufferPort> {
+  readonly #options: SinkWriteOptions<Rows>;
+  readonly #rows: Rows;
+  readonly #id: BatchRange;
+  readonly #changed: string | undefined;
+  #refused: readonly RefusedRow[] | undefined;
+  /** What stands in the log of this batch. */
+  #intent: Intent | undefined;
+  #mayBeStored = false;
+
+  /** `begun`: what an earlier owner left in the log of this very batch. */
+  constructor(options: SinkWriteOptions<Rows>, rows: Rows, id: BatchRange, begun?: Intent) {
+    this.#options = options;
+    this.#rows = rows;
+    this.#id = id;
+    this.#intent = begun;
+    if (begun === undefined) return;
+    this.#mayBeStored = true;
+    this.#changed = changeOf(begun, rows);
+    if (begun.refused !== undefined) this.#refused = decodeRefused(begun.refused);
+  }
+
+  /** Resolves when the rows are in the sink, with those that it refused. Throws errors of handling `fence`. */
+  async run(): Promise<readonly RefusedRow[]> {
+    const { clock, signals, observer, random } = this.#options;
+    const patience = new Patience(clock, signals);
+    let failures = 0;
+    try {
+      for (;;) {
+        const step = await this.#step();
+        if (step.kind === 'wait') {
+          observer.connection(step.error);
+          await patience.wait(backoffMs(outsideBackoff, failures++, random), step.isOpen);
+          continue;
+        }
+        if (failures > 0) observer.connection(undefined);
+        failures = 0;
+        if (step.kind === 'done') return this.#refused ?? [];
+      }
+    } finally {
+      patience.close();
+    }
+  }
+
+  async #step(): Promise<Step> {
+    if (this.#intent === undefined) {
+      const waits = await this.#announce();
+      if (waits !== undefined) return waits;
+    }
+    if (this.#options.sinkSlot.positionIn === 'commitLog') {
+      const asked = await this.#ask();
+      if (asked !== undefined) return asked;
+      if (this.#refused?.length === this.#rows.rows) return { kind: 'done' };
+    }
+    return this.#settle(await this.#attempt());
+  }
+
+  /** V1. A sink with a position of its own needs no count: it recognises a batch for ever. */
+  async #announce(): Promise<Step | undefined> {
+    const { sinkSlot, signals } = this.#options;
+    signals.stop.throwIfAborted();
+    let mark: number | null = null;
+    if (sinkSlot.positionIn === 'commitLog') {
+      try {
+        mark = await sinkSlot.mark(signals.abort);
+      } catch (error) {
+        return { kind: 'wait', error: this.#named(error), isOpen: false };
+      }
+    }
+    const { rows, bytes } = this.#rows;
+    await this.#log({ kind: 'intent', ...this.#id, rows, bytes, mark, at: this.#options.clock.now() });
+    return undefined;
+  }
+
+  /** V3. Undefined: it may be repeated, or is attempted for the first time. */
+  async #ask(): Promise<Step | undefined> {
+    const { sinkSlot, signals, clock } = this.#options;
+    const intent = this.#intent;
+    if (intent === undefined || sinkSlot.positionIn !== 'commitLog') return undefined;
+    const ageMs = intent.at === undefined ? null : clock.now() - intent.at;
+    // A process that was stopped since it logged its intent does not know what the next owner has written meanwhile.
+    if (ageMs !== null && ageMs > staleMs) this.#mayBeStored = true;
+    if (!this.#mayBeStored) return undefined;
+    try {
+      const begun = { mark: intent.mark ?? null, ageMs, rows: intent.rows, changed: this.#changed };
+      const verdict = await sinkSlot.mayRepeat(this.#id, begun, signals.abort);
+      if (verdict.kind === 'repeat') return undefined;
+      return verdict.kind === 'stored' ? { kind: 'done' } : { kind: 'wait', error: verdict.error, isOpen: false };
+    } catch (error) {
+      return { kind: 'wait', error: this.#named(error), isOpen: true };
+    }
+  }
+
+  async #attempt(): Promise<WriteEnd> {
+    const { sinkSlot, signals } = this.#options;
+    try {
+      signals.abort.throwIfAborted();
+      return await sinkSlot.write(this.#rows, this.#id, this.#refused, signals.abort);
+    } catch (error) {
+      return { kind: 'unknown', error: this.#named(error) };
+    }
+  }
+
+  async #settle(end: WriteEnd): Promise<Step> {
+    switch (end.kind) {
+      case 'stored':
+        if (end.refused.length > 0) this.#refused = end.refused;
+        return { kind: 'done' };
+      case 'examined':
+        if (end.mayBeStored) this.#mayBeStored = true;
+        await this.#refuse(end.refused);
+        return { kind: 'next' };
+      case 'nothing':
+        if (this.#mayBeStored) return { kind: 'wait', error: end.error, isOpen: true };
+        await this.#takeBack();
+        return { kind: 'wait', error: end.error, isOpen: false };
+      case 'unknown':
+        this.#mayBeStored = true;
+        return { kind: 'wait', error: end.error, isOpen: true };
+      default:
+        return assertNever(end);
+    }
+  }
+
+  /** V2: known before the others are written, and for every owner to come. */
+  async #refuse(found: readonly RefusedRow[]): Promise<void> {
+    if (this.#intent === undefined) throw new TypeError('V1: rows were examined without an intent');
+    this.#refused = [...(this.#refused ?? []), ...found];
+    await this.#log({ ...this.#intent, refused: encodeRefused(this.#options.sink, this.#refused) });
+  }
+
+  /** V1: nothing is there, so the next attempt may be at any range, by any owner, at any time. */
+  async #takeBack(): Promise<void> {
+    if (this.#options.sinkSlot.positionIn === 'sink') return;
+    await this.#options.log.append({ kind: 'commit', to: this.#id.after }, this.#options.signals.abort);
+    this.#intent = undefined;
+  }
+
+  async #log(intent: Intent): Promise<void> {
+    await this.#options.log.append(intent, this.#options.signals.abort);
+    this.#intent = intent;
+  }
+
+  /** What is thrown is not waited for when it says that this owner has to end. */
+  #named(error: unknown): MillraceError {
+    this.#options.signals.abort.throwIfAborted();
+    if (error instanceof MillraceError && error.handling === 'fence') throw error;
+    return asSinkError(this.#options.sink, error);
+  }
+}
+
+function changeOf(begun: Intent, { rows, bytes }: RowBufferPort): string | undefined {
+  if (begun.rows !== rows) return `it had ${begun.rows} rows when it was begun and has ${rows} now`;
+  if (begun.bytes !== undefined && begun.bytes !== bytes) {
+    return `its rows had ${begun.bytes} bytes when it was begun and have ${bytes} now`;
+  }
+  return undefined;
+}
