@@ -1,10 +1,8 @@
 /** Issues of lint as text: for people with the lines around them, for programs, for GitHub's annotations. */
-import type { LintIssue } from '../crds/lint.ts';
+import type { LintedText, LintIssue } from '../crds/lint.ts';
 
-export interface LintedFile {
+export interface LintedFile extends LintedText {
   readonly name: string;
-  readonly text: string;
-  readonly issues: readonly LintIssue[];
 }
 
 export const formats = ['pretty', 'json', 'github'] as const;
@@ -36,8 +34,8 @@ function count(number: number, what: string): string {
   return `${number} ${what}${number === 1 ? '' : 's'}`;
 }
 
-function pretty({ name, text, issues }: LintedFile): string {
-  const lines = text.split('\n');
+function pretty({ name, shown, issues }: LintedFile): string {
+  const lines = shown.split('\n');
   return issues.map((issue) => `${header(name, issue)}\n${frame(lines, issue)}\n`).join('');
 }
 

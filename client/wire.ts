@@ -80,6 +80,7 @@ const issueSchema = z
     suggestion: z.string().optional().describe('What was probably meant, or what to do.'),
     line: z.int().optional().describe('Line of the text, from 1.'),
     column: z.int().optional().describe('Column of the text, from 1.'),
+    endColumn: z.int().optional().describe('Column after the last character, when the place is within one line.'),
   })
   .describe('One thing that is wrong.');
 

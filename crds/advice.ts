@@ -2,6 +2,7 @@
 import { mr } from '../model/errors.ts';
 import { displayPath, type Issue, type IssuePath } from './issue.ts';
 import { toJson } from '../model/json.ts';
+import { isSecretName, passwordInUrl } from './secrecy.ts';
 import type { SpecParts } from './spec-parts.ts';
 import { membersOf, sinkKinds, sourceKinds } from './unions.ts';
 import type { Json } from '../model/value.ts';
@@ -14,8 +15,6 @@ export function adviceFor(spec: SpecParts): readonly Issue[] {
   ];
 }
 
-const secretField = /^(password|token|key|secret|passphrase)$/i;
-
 /** A password in the spec can be read by everyone who may read the resource. */
 function plainSecrets(value: object, path: IssuePath, kinds: readonly string[]): readonly Issue[] {
   return membersOf(value, kinds).flatMap(({ kind, config }) =>
@@ -24,7 +23,8 @@ function plainSecrets(value: object, path: IssuePath, kinds: readonly string[]):
 }
 
 function plain([path, text]: readonly [IssuePath, string]): readonly Issue[] {
-  if (!secretField.test(String(path.at(-1))) || text.includes('$(')) return [];
+  const isSecret = isSecretName(String(path.at(-1))) && !text.includes('$(');
+  if (!isSecret && passwordInUrl(text) === undefined) return [];
   return [warning(path, 'is readable in the resource; put it into a Secret and write $(secret:NAME/KEY)')];
 }
 

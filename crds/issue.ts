@@ -12,6 +12,11 @@ export interface Issue {
   readonly suggestion?: string;
   /** The issue is about the key at `path`, not about its value. */
   readonly isAboutKey?: boolean;
+  /**
+   * The value at `path` may be a secret, so the message does not repeat it and nothing else should; with `all`, neither
+   * are the names in it.
+   */
+  readonly hides?: 'value' | 'all';
   /** Characters inside the text at `path`. */
   readonly range?: { readonly start: number; readonly end: number };
 }

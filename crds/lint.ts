@@ -11,6 +11,7 @@ import { jsonPointer, type Issue, type IssuePath } from './issue.ts';
 import { adviceFor } from './advice.ts';
 import { pipelineSchema } from './pipeline.ts';
 import { ruleIssues } from './rules.ts';
+import { shownText } from './shown-text.ts';
 import { schemaIssues } from './schema-issues.ts';
 import { partsOf, type SpecParts } from './spec-parts.ts';
 import { placesIn, type Place } from './yaml-places.ts';
@@ -43,14 +44,31 @@ export function firstError(value: unknown): MillraceError | undefined {
 
 /** Issues of a text with one or more pipelines, YAML or JSON. `file` is its name, for messages about the whole text. */
 export function lintText(text: string, file: string): LintIssue[] {
+  return inspect(text, file).issues;
+}
+
+export interface LintedText {
+  /** The text, every secret in it covered (`./shown-text.ts`). Lines and columns are those of the issues. */
+  readonly shown: string;
+  readonly issues: readonly LintIssue[];
+}
+
+/** The same for who shows the text beside its issues. */
+export function lintFile(text: string, file: string): LintedText {
+  const { issues, checked, isWhole } = inspect(text, file);
+  return { shown: shownText(text, checked, isWhole), issues };
+}
+
+function inspect(text: string, file: string) {
   const { documents, broken } = placesIn(text);
-  if (documents.length === 0 && broken.length === 0) {
-    return [published(whole(`there is no pipeline in ${file}`), { line: 1, column: 1 })];
-  }
-  return [
+  const checked = documents.map((placed) => ({ ...placed, issues: findIssues(placed.value) }));
+  const isEmpty = documents.length === 0 && broken.length === 0;
+  const issues = [
+    ...(isEmpty ? [published(whole(`there is no pipeline in ${file}`), { line: 1, column: 1 })] : []),
     ...broken.map(({ problem, place }) => published(whole(problem), place)),
-    ...documents.flatMap(({ value, placeOf }) => findIssues(value).map((issue) => published(issue, placeOf(issue)))),
+    ...checked.flatMap(({ issues: of, placeOf }) => of.map((issue) => published(issue, placeOf(issue)))),
   ].sort((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
+  return { issues, checked, isWhole: broken.length === 0 };
 }
 
 function findIssues(value: unknown): readonly Issue[] {

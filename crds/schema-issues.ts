@@ -1,21 +1,28 @@
-/** What zod finds, in our words: what must be, what is, and what was probably meant. */
+/**
+ * What zod finds, in our words: what must be, what is, and what was probably meant.
+ *
+ * What is, is said by its kind alone where it may be a secret (`./secrecy.ts`): a number for a password, a password
+ * for the object around it.
+ */
 import type { z } from 'zod';
 import { closest } from '../model/closest.ts';
 import type { SchemaNode } from './crd-schema.ts';
 import { mr } from '../model/errors.ts';
 import { displayPath, type Issue, type IssuePath } from './issue.ts';
+import { mayHoldSecret, nodeAt } from './secrecy.ts';
 
 /** `value` is what was checked, `schema` what it was checked against. */
 export function schemaIssues(found: readonly z.core.$ZodIssue[], value: unknown, schema: SchemaNode): readonly Issue[] {
   return found.flatMap((issue) => {
     const path = plainPath(issue.path);
-    if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownField(path, key, schema));
+    if (issue.code === 'unrecognized_keys')
+      return issue.keys.map((key) => unknownField(path, key, schema, valueAt(value, [...path, key])));
     if (issue.code === 'invalid_key') return issue.issues.flatMap((inner) => keyIssue(inner, path));
-    return [invalid(path, issue, value)];
+    return [invalid(path, issue, valueAt(value, path), mayHoldSecret(nodeAt(schema, path)))];
   });
 }
 
-function unknownField(path: IssuePath, field: string, schema: SchemaNode): Issue {
+function unknownField(path: IssuePath, field: string, schema: SchemaNode, value: unknown): Issue {
   const known = Object.keys(nodeAt(schema, path)?.properties ?? {});
   const suggestion = closest(field, known);
   const hint =
@@ -24,22 +31,30 @@ function unknownField(path: IssuePath, field: string, schema: SchemaNode): Issue
         ? 'Remove it.'
         : `Known fields: ${known.join(', ')}.`
       : `Did you mean "${suggestion}"?`;
+  const place = displayPath(path);
+  // Where a name should stand, something else does, and it is near none: a secret without its name, maybe.
+  const isNoName = !/^[\w./-]{1,40}$/.test(field) || (suggestion === undefined && value === null);
+  if (isNoName) {
+    const error = mr('MR_SPEC_UNKNOWN_FIELD', { path: place, field: '…', hint });
+    return { severity: 'error', path, hides: 'all', error };
+  }
   return {
     severity: 'error',
     path: [...path, field],
     isAboutKey: true,
-    error: mr('MR_SPEC_UNKNOWN_FIELD', { path: displayPath(path), field, hint }),
+    hides: 'value',
+    error: mr('MR_SPEC_UNKNOWN_FIELD', { path: place, field, hint }),
     ...(suggestion === undefined ? {} : { suggestion }),
   };
 }
 
-function invalid(path: IssuePath, issue: z.core.$ZodIssue, value: unknown): Issue {
-  const actual = valueAt(value, path);
-  const problem = actual === undefined ? 'is required' : problemOf(issue, actual);
+function invalid(path: IssuePath, issue: z.core.$ZodIssue, actual: unknown, isHidden: boolean): Issue {
+  const problem = actual === undefined ? 'is required' : problemOf(issue, actual, isHidden ? kindOf : shown);
   const suggestion = suggestionFor(issue, actual);
   return {
     severity: 'error',
     path,
+    ...(isHidden ? { hides: 'value' } : {}),
     error: mr('MR_SPEC_INVALID', {
       path: displayPath(path),
       problem: suggestion === undefined ? problem : `${problem}; did you mean "${suggestion}"?`,
@@ -55,21 +70,21 @@ function keyIssue(issue: z.core.$ZodIssue, path: IssuePath): readonly Issue[] {
       severity: 'error',
       path,
       isAboutKey: true,
-      error: mr('MR_SPEC_INVALID', { path: displayPath(path), problem: `as a name, ${problemOf(issue, key)}` }),
+      error: mr('MR_SPEC_INVALID', { path: displayPath(path), problem: `as a name, ${problemOf(issue, key, shown)}` }),
     },
   ];
 }
 
-function problemOf(issue: z.core.$ZodIssue, actual: unknown): string {
+function problemOf(issue: z.core.$ZodIssue, actual: unknown, describe: (value: unknown) => string): string {
   switch (issue.code) {
     case 'invalid_type':
       return `must be ${article(issue.expected)}, but is ${describe(actual)}`;
     case 'invalid_value':
       return `must be ${oneOf(issue.values)}, but is ${describe(actual)}`;
     case 'too_small':
-      return `must ${sizeWord(issue.origin)} at least ${issue.minimum}${unitOf(issue.origin)}, but ${sizeOf(actual)}`;
+      return `must ${sizeWord(issue.origin)} at least ${issue.minimum}${unitOf(issue.origin)}, but ${sizeOf(actual, describe)}`;
     case 'too_big':
-      return `must ${sizeWord(issue.origin)} at most ${issue.maximum}${unitOf(issue.origin)}, but ${sizeOf(actual)}`;
+      return `must ${sizeWord(issue.origin)} at most ${issue.maximum}${unitOf(issue.origin)}, but ${sizeOf(actual, describe)}`;
     case 'invalid_format':
       return issue.format === 'regex' && issue.pattern !== undefined
         ? `must match ${issue.pattern}, but is ${describe(actual)}`
@@ -104,13 +119,22 @@ function article(expected: string): string {
 
 const shownLength = 60;
 
-function describe(value: unknown): string {
-  if (value === null) return 'empty';
-  if (Array.isArray(value)) return 'a list';
-  if (typeof value === 'object') return 'an object';
-  if (typeof value !== 'string')
-    return typeof value === 'number' || typeof value === 'boolean' ? `${value}` : typeof value;
+function shown(value: unknown): string {
+  if (typeof value === 'number' || typeof value === 'boolean') return `${value}`;
+  if (typeof value !== 'string') return kindOf(value);
   return `"${value.length > shownLength ? `${value.slice(0, shownLength)}…` : value}"`;
+}
+
+const kindNames: Readonly<Partial<Record<string, string>>> = {
+  string: 'text',
+  number: 'a number',
+  boolean: 'true or false',
+  object: 'an object',
+};
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'empty';
+  return Array.isArray(value) ? 'a list' : (kindNames[typeof value] ?? typeof value);
 }
 
 function sizeWord(origin: string): string {
@@ -122,7 +146,7 @@ function unitOf(origin: string): string {
   return origin === 'array' || origin === 'set' ? ' items' : origin === 'object' ? ' entries' : '';
 }
 
-function sizeOf(actual: unknown): string {
+function sizeOf(actual: unknown, describe: (value: unknown) => string): string {
   return typeof actual === 'string' || Array.isArray(actual) ? `has ${actual.length}` : `is ${describe(actual)}`;
 }
 
@@ -134,12 +158,5 @@ function valueAt(value: unknown, path: IssuePath): unknown {
   return path.reduce<unknown>(
     (at, key) => (typeof at === 'object' && at !== null ? Object.getOwnPropertyDescriptor(at, key)?.value : undefined),
     value,
-  );
-}
-
-function nodeAt(schema: SchemaNode, path: IssuePath): SchemaNode | undefined {
-  return path.reduce<SchemaNode | undefined>(
-    (node, key) => (typeof key === 'number' ? node?.items : (node?.properties?.[key] ?? node?.additionalProperties)),
-    schema,
   );
 }

@@ -10,6 +10,7 @@ import {
   type YAMLError,
 } from 'yaml';
 import { problemOf } from '../model/errors.ts';
+import { jsonFault, looksLikeJson } from './json-text.ts';
 import type { Issue, IssuePath } from './issue.ts';
 
 /** Line and column from 1. */
@@ -21,6 +22,7 @@ export interface Place {
 }
 
 export interface PlacedDocument {
+  readonly document: Document.Parsed;
   readonly value: unknown;
   placeOf(issue: Issue): Place;
 }
@@ -42,23 +44,44 @@ export function placesIn(text: string): {
   for (const document of 'empty' in parsed ? [] : parsed) {
     const at = document.range[0];
     if (document.errors.length > 0) {
-      broken.push(...document.errors.map((error) => brokenAt(error, lines)));
+      const fault = looksLikeJson(text) ? jsonFault(text) : undefined;
+      if (fault !== undefined) broken.push({ problem: fault.problem, place: placeAt(fault.at, fault.at, lines) });
+      else broken.push(...document.errors.map((error) => brokenAt(error, lines)));
       continue;
     }
     try {
       const value: unknown = document.toJS();
-      documents.push({ value, placeOf: (issue) => placeOf(issue, document, text, lines) });
+      documents.push({ document, value, placeOf: (issue) => placeOf(issue, document, text, lines) });
     } catch (error) {
-      broken.push({ problem: problemOf(error), place: placeAt(at, at, lines) });
+      // The library names the alias, which may be a secret that begins with an asterisk.
+      const problem = error instanceof ReferenceError ? unusableAlias : problemOf(error);
+      broken.push({ problem, place: placeAt(at, at, lines) });
     }
   }
   return { documents, broken };
 }
 
+export const unusableAlias = 'an alias has no anchor, or there are too many; text that begins with * needs quotes';
+
 function brokenAt(error: YAMLError, lines: LineCounter): Broken {
-  const [problem = 'is not YAML'] = error.message.split(/ at line \d+|\n/);
-  return { problem: `is not YAML: ${problem}`, place: placeAt(error.pos[0], error.pos[1], lines) };
+  return { problem: `is not YAML: ${sentenceOf(error)}`, place: placeAt(error.pos[0], error.pos[1], lines) };
 }
+
+/** What the library says, but for the sentences in which it repeats the text: that may be a secret. */
+export function sentenceOf({ code, message }: YAMLError): string {
+  const [sentence = ''] = message.split(/ at line \d+|\n/);
+  return withoutText[code] ?? sentence;
+}
+
+const withoutText: Readonly<Partial<Record<YAMLError['code'], string>>> = {
+  BAD_ALIAS: 'an alias or anchor is not well formed; text that begins with & or * needs quotes',
+  BAD_DIRECTIVE: 'a directive is not well formed; text that begins with % needs quotes',
+  BAD_DQ_ESCAPE: 'an escape sequence is not known; write the text in single quotes',
+  BAD_COLLECTION_TYPE: 'a tag does not fit what it stands before; text that begins with ! needs quotes',
+  TAG_RESOLVE_FAILED: 'a tag is not known; text that begins with ! needs quotes',
+  UNEXPECTED_TOKEN: 'something stands where nothing of its kind may stand; is a quote or a bracket missing before it?',
+  RESOURCE_EXHAUSTION: 'it is nested too deep',
+};
 
 function placeOf(issue: Issue, document: Document.Parsed, text: string, lines: LineCounter): Place {
   const { path } = issue;

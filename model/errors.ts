@@ -82,6 +82,25 @@ export const errorTable = {
     'Send `Authorization: Bearer TOKEN`, or `Millrace-Token: TOKEN`. The token of `millrace dev` is in the file api-token of its data directory.',
   ),
   MR_ROUTE_NOT_FOUND: row('refuse', 404, 'There is no {method} {path}.', '/openapi.json lists what there is.'),
+  MR_METHOD_NOT_ALLOWED: row(
+    'refuse',
+    405,
+    '{path} does not take {method}, but {allowed}.',
+    '/openapi.json lists what there is.',
+  ),
+  MR_MEDIA_TYPE: row(
+    'refuse',
+    415,
+    'The body is {actual}, but must be one of {types}.',
+    'Set Content-Type to what the body is, and send it without Content-Encoding.',
+  ),
+  MR_BODY_TOO_LARGE: row(
+    'refuse',
+    413,
+    'The body has more than {limit} bytes.',
+    'Send less at once; a pipeline is much smaller than that.',
+  ),
+  MR_ERROR_CODE_UNKNOWN: row('refuse', 404, 'There is no error code "{code}".', '{hint}'),
   MR_NOT_ALLOWED: row(
     'refuse',
     403,

@@ -6,7 +6,7 @@ import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import type { StoredPipeline } from '../../client/wire.ts';
 import { MillraceError, problemOf } from '../../model/errors.ts';
-import { lintText } from '../../crds/lint.ts';
+import { lintFile } from '../../crds/lint.ts';
 import type { PipelineInput } from '../../crds/pipeline.ts';
 import { withCluster, withClusterOptions, type Cluster, type ClusterOptions } from '../cluster.ts';
 import { durationOption } from '../durations.ts';
@@ -72,7 +72,7 @@ async function existing({ pipelines }: Cluster, namespace: string, name: string)
 /** The pipelines of a file, after lint has found no error in it. */
 async function readPipelines(path: string): Promise<PipelineInput[]> {
   const { name, text } = await readSource(path);
-  const file = { name, text, issues: lintText(text, name) };
+  const file = { name, ...lintFile(text, name) };
   const report = lintReport([file], 'pretty').trimEnd();
   if (file.issues.some((issue) => issue.severity === 'error')) {
     throw new CommandFailed(exitCodes.invalidConfig, `${report}\n${lintSummary([file])}: nothing was applied`);

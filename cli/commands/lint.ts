@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
 import { Command, Option } from 'commander';
 import { problemOf } from '../../model/errors.ts';
-import { lintText } from '../../crds/lint.ts';
+import { lintFile } from '../../crds/lint.ts';
 import { group } from '../../model/names.ts';
 import { CommandFailed, exitCodes } from '../exit.ts';
 import { formats, lintReport, lintSummary, type Format, type LintedFile } from '../lint-report.ts';
@@ -66,7 +66,7 @@ async function lintFolder(folder: string): Promise<readonly LintedFile[]> {
 const holdsPipeline = new RegExp(`["']?apiVersion["']?\\s*:\\s*["']?${group.replace('.', '\\.')}/`);
 
 function linted(name: string, text: string): LintedFile {
-  return { name, text, issues: lintText(text, name) };
+  return { name, ...lintFile(text, name) };
 }
 
 async function isFolder(path: string): Promise<boolean> {

@@ -2,7 +2,9 @@
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import type { Issue } from '../../client/wire.ts';
-import { mr } from '../../model/errors.ts';
+import { mr, type MillraceError } from '../../model/errors.ts';
+import { sentenceOf, unusableAlias } from '../../crds/yaml-places.ts';
+import { jsonFault } from '../../crds/json-text.ts';
 import { lint, type LintIssue } from '../../crds/lint.ts';
 import { apiVersion, kind } from '../../model/names.ts';
 import type { PipelineInput } from '../../crds/pipeline.ts';
@@ -32,16 +34,29 @@ export function issueOf({ path, ...issue }: LintIssue): Issue {
 /** Lint has checked it: this only tells the compiler. */
 const input = z.custom<PipelineInput>((value) => typeof value === 'object' && value !== null);
 
-/** JSON is read as the YAML that it is. */
-export function parseText(text: string): unknown {
+/**
+ * JSON is read as the YAML that it is, after it has been checked as what it says it is. No message repeats the text, which
+ * may hold a secret.
+ */
+export function parseText(text: string, mediaType: string): unknown {
+  if (mediaType === 'application/json') {
+    const fault = jsonFault(text);
+    if (fault) throw unreadable(fault.at, text, fault.problem, fault.cause);
+  }
   const document = parseDocument(text, { uniqueKeys: true });
   const [error] = document.errors;
-  if (error) {
-    const position = error.linePos?.[0];
-    const where = position ? `body:${position.line}:${position.col}` : 'body';
-    throw mr('MR_REQUEST_INVALID', { where, problem: error.message.split('\n')[0] ?? 'it does not parse' });
+  if (error) throw unreadable(error.pos[0], text, sentenceOf(error));
+  try {
+    return document.toJS();
+  } catch (aliasError) {
+    throw unreadable(0, text, unusableAlias, aliasError);
   }
-  return document.toJS();
+}
+
+function unreadable(at: number, text: string, problem: string, cause?: unknown): MillraceError {
+  const before = text.slice(0, at).split('\n');
+  const where = `body:${before.length}:${(before.at(-1) ?? '').length + 1}`;
+  return mr('MR_REQUEST_INVALID', { where, problem }, { cause });
 }
 
 /** The path names the pipeline: what the body leaves out is taken from it, what the body says must agree with it. */

@@ -32,6 +32,10 @@ export function openApiOptions(version: string): FastifyDynamicSwaggerOptions {
     openapi: {
       openapi: '3.1.0',
       info: { title: 'Millrace', version, description, license: { name: 'Apache-2.0', identifier: 'Apache-2.0' } },
+      servers: [
+        { url: '/', description: 'Where this document is served.' },
+        { url: 'http://127.0.0.1:8088', description: '`millrace dev` and `millrace api`, unless told otherwise.' },
+      ],
       components: {
         securitySchemes: {
           bearer: { type: 'http', scheme: 'bearer', description: 'The token of the API, where it has one.' },

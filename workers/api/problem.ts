@@ -4,43 +4,56 @@
  * Whatever goes wrong in a handler becomes one here; what is not from the table is MR_INTERNAL with its text in the log
  * only, because the text of a foreign error may hold what a caller must not read.
  */
+import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Issue, Problem } from '../../client/wire.ts';
 import { MillraceError, mr } from '../../model/errors.ts';
 import { problemAnswer } from '../../model/problem.ts';
 
-/** A refusal that names several places. */
+/** A refusal that names several places, or has a status of its own. */
 export class Refused extends Error {
   override readonly name = 'Refused';
   readonly error: MillraceError;
   readonly issues: readonly Issue[];
 
-  constructor(error: MillraceError, issues: readonly Issue[]) {
+  readonly status: number;
+
+  constructor(error: MillraceError, issues: readonly Issue[], status = error.http) {
     super(error.message, { cause: error });
     this.error = error;
     this.issues = issues;
+    this.status = status;
   }
 }
 
 export function problemOfError(thrown: unknown, requestId: string): Problem {
-  if (thrown instanceof Refused) return { ...problemAnswer(thrown.error, requestId), errors: [...thrown.issues] };
   if (thrown instanceof MillraceError) return problemAnswer(thrown, requestId);
-  return problemAnswer(
-    fromFastify(thrown) ?? mr('MR_INTERNAL', { problem: 'an error that it does not know' }),
-    requestId,
-    statusOf(thrown),
-  );
+  if (!(thrown instanceof Refused)) {
+    return problemAnswer(mr('MR_INTERNAL', { problem: 'an error that it does not know' }), requestId);
+  }
+  const { error, issues, status } = thrown;
+  return { ...problemAnswer(error, requestId, status), ...(issues.length === 0 ? {} : { errors: [...issues] }) };
 }
 
-/** Fastify refuses some requests itself: a body too large, a media type that no parser takes, a bad parameter. */
-const clientError = z.object({ statusCode: z.int().min(400).max(499), message: z.string() });
+/** Fastify refuses some requests itself; `statusCode` and `code` are its own. */
+const clientError = z.object({ statusCode: z.int().min(400).max(499), code: z.string(), message: z.string() });
 
-function fromFastify(thrown: unknown): MillraceError | null {
+/** undefined: it was not Fastify, or not the request's fault. */
+export function refusedByFastify(thrown: unknown, { headers, routeOptions }: FastifyRequest): Refused | undefined {
   const known = clientError.safeParse(thrown);
-  return known.success ? mr('MR_REQUEST_INVALID', { where: 'request', problem: known.data.message }) : null;
-}
-
-function statusOf(thrown: unknown): number {
-  const known = clientError.safeParse(thrown);
-  return known.success ? known.data.statusCode : 500;
+  if (!known.success || thrown instanceof MillraceError) return undefined;
+  const { code, message, statusCode } = known.data;
+  const type = headers['content-type'];
+  switch (code) {
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+    case 'FST_ERR_CTP_EMPTY_TYPE': {
+      const actual = type === undefined ? 'of no type' : JSON.stringify(type.slice(0, 100));
+      const types = routeOptions.schema?.consumes?.join(', ') ?? 'none';
+      return new Refused(mr('MR_MEDIA_TYPE', { actual, types }), []);
+    }
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return new Refused(mr('MR_BODY_TOO_LARGE', { limit: routeOptions.bodyLimit }), []);
+    default:
+      return new Refused(mr('MR_REQUEST_INVALID', { where: 'request', problem: message }), [], statusCode);
+  }
 }

@@ -20,6 +20,32 @@ export const recordsParams = pipelineParams.extend({
   source: dnsLabel.describe('Name of the http source.'),
 });
 
+const record = z.looseObject({}).describe('A record: its fields.');
+
+export const recordTypes = ['application/json', 'application/x-ndjson'];
+
+/** The pod that takes them reads the body; here it only says what it may be. */
+export const recordsBody = z
+  .union([record, z.array(record).describe('Several records.'), z.string().describe('NDJSON: one record a line.')])
+  .describe('One record or a list of records (application/json), or one record a line (application/x-ndjson).');
+
+export const recordsHeaders = z.looseObject({
+  'idempotency-key': z
+    .string()
+    .max(255)
+    .optional()
+    .describe('A request that is repeated with the same key is stored once. At most 512 KiB of body then.'),
+});
+
+/** Typed as unknown: what a pod answers goes through as a stream. */
+export const recordsTaken: z.ZodType = z
+  .object({
+    accepted: z.int().describe('How many records were stored.'),
+    ids: z.array(z.string()).describe('Id of each, in order; none for a duplicate.'),
+    duplicate: z.boolean().optional().describe('True: a request with this Idempotency-Key was stored before.'),
+  })
+  .describe('The records are stored.');
+
 export const listQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(500).default(100).describe('Most items of one answer.'),
   continue: z.string().max(4096).optional().describe('`continue` of the answer before.'),
@@ -71,6 +97,7 @@ components.add(problemSchema, { id: 'Problem' });
 components.add(pipelineBody, { id: 'PipelineBody' });
 components.add(pipelineResource, { id: 'Pipeline' });
 components.add(pipelineList, { id: 'PipelineList' });
+components.add(recordsTaken, { id: 'RecordsTaken' });
 components.add(operationSchema, { id: 'Operation' });
 components.add(changeSchema, { id: 'Change' });
 components.add(lintReportSchema, { id: 'LintReport' });

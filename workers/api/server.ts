@@ -7,7 +7,7 @@
  * A4  The log has the request's id, never a body and never a header that may hold a secret.
  */
 import swagger from '@fastify/swagger';
-import Fastify from 'fastify';
+import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
 import {
   hasZodFastifySchemaValidationErrors,
   validatorCompiler,
@@ -23,7 +23,8 @@ import { apiMetrics } from './metrics.ts';
 import { openApiOptions } from './openapi.ts';
 import type { OperationRuns } from './operation-runs.ts';
 import type { PipelineDoor } from '../../kubernetes/pipelines.ts';
-import { problemOfError, Refused } from './problem.ts';
+import { otherMethods } from './other-methods.ts';
+import { problemOfError, refusedByFastify, Refused } from './problem.ts';
 import { lintRoutes } from './routes/lint.ts';
 import { metaRoutes } from './routes/meta.ts';
 import { operationRoutes } from './routes/operations.ts';
@@ -42,6 +43,7 @@ export interface ApiParts {
 }
 
 const maxBodyBytes = 1024 * 1024;
+const retryAfterSeconds = 1;
 
 export async function buildServer(parts: ApiParts): Promise<Api> {
   const server: Api = Fastify({
@@ -49,6 +51,8 @@ export async function buildServer(parts: ApiParts): Promise<Api> {
     bodyLimit: maxBodyBytes,
     genReqId: () => crypto.randomUUID(),
     routerOptions: { maxParamLength: 1200 },
+    // A1, for addresses that cannot be one.
+    frameworkErrors: (error, request, reply) => void answerProblem(error, request, reply),
   }).withTypeProvider<ZodTypeProvider>();
   server.setValidatorCompiler(validatorCompiler);
   // Answers are typed by their schemas and not checked again: what an older version stored must stay readable.
@@ -59,26 +63,33 @@ export async function buildServer(parts: ApiParts): Promise<Api> {
 
   const changes = new Changes(parts);
   const metrics = apiMetrics(server);
+  const refuseOtherMethods = otherMethods(server);
   await server.register(pipelineRoutes, { pipelines: parts.pipelines, changes });
   await server.register(operationRoutes, { changes });
   await server.register(recordRoutes, { kube: parts.kube, pipelines: parts.pipelines });
   await server.register(lintRoutes);
   const { kube, runs, version } = parts;
   await server.register(metaRoutes, { kube, runs, version, metrics });
+  refuseOtherMethods();
   return server;
 }
 
 function answerProblems(server: Api): void {
-  server.setErrorHandler((error, request, reply) => {
-    const problem = problemOfError(asRefusal(error), request.id);
-    if (problem.status >= 500) request.log.error({ err: error, code: problem.code }, problem.title);
-    return reply.code(problem.status).type(problemMediaType).send(JSON.stringify(problem));
-  });
+  server.setErrorHandler(answerProblem);
   server.setNotFoundHandler((request, reply) => {
     const [path = ''] = request.url.split('?');
-    const problem = problemOfError(mr('MR_ROUTE_NOT_FOUND', { method: request.method, path }), request.id);
-    return reply.code(problem.status).type(problemMediaType).send(JSON.stringify(problem));
+    return answerProblem(mr('MR_ROUTE_NOT_FOUND', { method: request.method, path }), request, reply);
   });
+}
+
+function answerProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const refusal = asRefusal(error);
+  const problem = problemOfError(refusedByFastify(refusal, request) ?? refusal, request.id);
+  if (problem.status >= 500) request.log.error({ err: error, code: problem.code }, problem.title);
+  if (problem.retryable) reply.header('retry-after', retryAfterSeconds);
+  const { consumes } = request.routeOptions.schema ?? {};
+  if (problem.status === 415 && consumes) reply.header('accept', consumes.join(', '));
+  return reply.code(problem.status).type(problemMediaType).send(JSON.stringify(problem));
 }
 
 /** A parameter or query that does not fit its schema. */

@@ -2,6 +2,7 @@
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod';
 import type { Registry } from 'prom-client';
 import { z } from 'zod';
+import { closest } from '../../../model/closest.ts';
 import { errorTable, mr, problemOf, type ErrorCode } from '../../../model/errors.ts';
 import { apiVersion } from '../../../model/names.ts';
 import type { Kube } from '../../../kubernetes/kube.ts';
@@ -93,13 +94,18 @@ export const metaRoutes: FastifyPluginCallbackZod<Options> = (server, { kube, ru
     },
     ({ params }) => {
       const code = params.code;
-      if (!isCode(code)) throw mr('MR_ROUTE_NOT_FOUND', { method: 'GET', path: `/errors/${code}` });
+      if (!isCode(code)) throw mr('MR_ERROR_CODE_UNKNOWN', { code, hint: hintFor(code) });
       const { message, fix, http, handling } = errorTable[code];
       return { code, message, fix, status: http, handling };
     },
   );
   done();
 };
+
+function hintFor(code: string): string {
+  const known = closest(code, Object.keys(errorTable));
+  return known === undefined ? 'docs/reference/errors.md lists them all.' : `Did you mean ${known}?`;
+}
 
 function isCode(code: string): code is ErrorCode {
   return Object.hasOwn(errorTable, code);

@@ -1,13 +1,13 @@
 /** `/v1/namespaces/{namespace}/pipelines`: apply, read, pause, resume, delete. */
-import { validatorCompiler, type FastifyPluginCallbackZod } from 'fastify-type-provider-zod';
+import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod';
 import type { z } from 'zod';
-import type { $ZodType } from 'zod/v4/core';
 import { changeSchema, type Change, type StoredPipeline } from '../../../client/wire.ts';
 import { MillraceError } from '../../../model/errors.ts';
 import type { DesiredState } from '../../../model/plan.ts';
 import { parseText, readPipelineBody, textTypes } from '../body.ts';
 import type { Changes } from '../changes.ts';
 import type { PipelineDoor } from '../../../kubernetes/pipelines.ts';
+import { exceptBody } from '../validation.ts';
 import {
   deleteQuery,
   listQuery,
@@ -37,19 +37,18 @@ const changed = {
 
 export const pipelineRoutes: FastifyPluginCallbackZod<Options> = (server, { pipelines, changes }, done) => {
   server.removeAllContentTypeParsers();
-  server.addContentTypeParser<string>(textTypes, { parseAs: 'string' }, (_request, body, parsed) => {
+  server.addContentTypeParser<string>(textTypes, { parseAs: 'string' }, (request, body, parsed) => {
     if (body === '') return parsed(null);
     try {
-      parsed(null, parseText(body));
+      const [mediaType = ''] = (request.headers['content-type'] ?? '').split(';');
+      parsed(null, parseText(body, mediaType.trim().toLowerCase()));
     } catch (error) {
       parsed(error instanceof Error ? error : new Error(String(error)));
     }
   });
 
-  // The body is not checked by its schema: lint says more, every error at once and with suggestions.
-  server.setValidatorCompiler<$ZodType>(({ schema, method, url, httpPart }) =>
-    httpPart === 'body' ? (value: unknown) => ({ value }) : validatorCompiler({ schema, method, url }),
-  );
+  // Lint says more of a body, every error at once and with suggestions.
+  server.setValidatorCompiler(exceptBody);
 
   const listSchema = { tags, querystring: listQuery, response: { 200: pipelineList, ...problems } };
   server.get(

@@ -1,12 +1,20 @@
 /** `POST …/{name}/records[/{source}]`: records into an http source. */
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod';
 import { Readable } from 'node:stream';
-import { z } from 'zod';
 import type { Kube } from '../../../kubernetes/kube.ts';
+import { exceptBody } from '../validation.ts';
 import { forward, forwardedHeaders, returnedHeaders } from '../forward.ts';
 import type { PipelineDoor } from '../../../kubernetes/pipelines.ts';
 import { recordTargets } from '../record-targets.ts';
-import { pipelineParams, problems, recordsParams } from '../schemas.ts';
+import {
+  pipelineParams,
+  problems,
+  recordsBody,
+  recordsHeaders,
+  recordsParams,
+  recordsTaken,
+  recordTypes,
+} from '../schemas.ts';
 
 interface Options {
   readonly kube: Kube;
@@ -21,9 +29,11 @@ const schema = {
   summary: 'Send records to an http source',
   description:
     'The body goes to a ready pod of the source as it is, and the answer of the pod comes back: 202 once the records are stored, 429 with Retry-After when the source waits. With an Idempotency-Key a repeated request is stored once.',
-  consumes: ['application/json', 'application/x-ndjson'],
+  consumes: recordTypes,
+  headers: recordsHeaders,
+  body: recordsBody,
   response: {
-    202: { description: 'Stored.', content: { 'application/json': { schema: z.unknown() } } },
+    202: { description: 'Stored.', content: { 'application/json': { schema: recordsTaken } } },
     ...problems,
   },
 };
@@ -31,6 +41,7 @@ const schema = {
 export const recordRoutes: FastifyPluginCallbackZod<Options> = (server, { kube, pipelines }, done) => {
   const targets = recordTargets(kube, pipelines);
   server.removeAllContentTypeParsers();
+  server.setValidatorCompiler(exceptBody);
   server.addContentTypeParser('*', (_request, payload, parsed) => parsed(null, payload));
 
   const base = '/v1/namespaces/:namespace/pipelines/:name/records';

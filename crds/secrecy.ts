@@ -1,0 +1,65 @@
+/**
+ * Which values of a pipeline may be secrets that somebody wrote where a reference should be.
+ *
+ * S1  A text field that takes `$(secret:NAME/KEY)`, and every object and list around one. Found from the schema, so that
+ *     a connector's new field is one without being listed.
+ * S2  A field that the schema does not know: a slip of a name turns a password into one.
+ *
+ * Their values are in no message, whatever their type: messages end in logs, conditions, Temporal and CI.
+ */
+import { closest } from '../model/closest.ts';
+import type { SchemaNode } from './crd-schema.ts';
+import type { IssuePath } from './issue.ts';
+
+/** What the schema says of a path; undefined when it knows nothing of it. */
+export function nodeAt(schema: SchemaNode, path: IssuePath): SchemaNode | undefined {
+  return path.reduce<SchemaNode | undefined>(
+    (node, key) => (typeof key === 'number' ? node?.items : (node?.properties?.[key] ?? node?.additionalProperties)),
+    schema,
+  );
+}
+
+/** S1, S2. */
+export function mayHoldSecret(node: SchemaNode | undefined): boolean {
+  if (node === undefined) return true;
+  const members = [...Object.values(node.properties ?? {}), node.items, node.additionalProperties];
+  if (members.some((member) => member !== undefined && mayHoldSecret(member))) return true;
+  return node.type === 'string' && takesReference(node);
+}
+
+const reference = '$(secret:name/key)';
+
+function takesReference({ enum: words, pattern, maxLength }: SchemaNode): boolean {
+  if (words !== undefined || (maxLength ?? Infinity) < reference.length) return false;
+  return pattern === undefined || new RegExp(pattern).test(reference);
+}
+
+/** Names of fields that hold nothing but a secret. */
+const secretWords = ['password', 'passphrase', 'token', 'secret'];
+const secretNames = [...secretWords, 'apiKey', 'privateKey', 'accessKey', 'key'];
+
+export function isSecretName(name: string): boolean {
+  return secretNames.some((known) => known.toLowerCase() === name.toLowerCase());
+}
+
+/** `pasword`, `dbPassword`, `auth_token`. */
+export function looksLikeSecretName(name: string): boolean {
+  return (
+    isSecretName(name) ||
+    /(pass|passwd|password|passphrase|pwd|token|secret|credentials?)$/i.test(name) ||
+    closest(name, secretWords) !== undefined
+  );
+}
+
+/** Only references, with nothing written out between them but what joins them. */
+export function isOnlyReferences(text: string): boolean {
+  return /^(?:\$\((?:secret|configMap):[^()\s]+\)[\s:/@.,;-]*)+$/.test(text);
+}
+
+/** `https://user:password@host`: the password's place in the text. */
+export function passwordInUrl(text: string): { readonly start: number; readonly end: number } | undefined {
+  const found = /:\/\/[^/@\s:]*:(?<password>[^/@\s]+)@/d.exec(text);
+  const [start, end] = found?.indices?.groups?.['password'] ?? [];
+  if (start === undefined || end === undefined || isOnlyReferences(text.slice(start, end))) return undefined;
+  return { start, end };
+}
