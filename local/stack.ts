@@ -42,6 +42,8 @@ export interface StackOptions {
   /** Only these parts and what they need, for tests. Default: all that are not optional. */
   readonly only?: readonly PartName[];
   readonly ports?: Readonly<Partial<Record<PortName, number>>>;
+  /** A NATS that runs already: the stack then starts none. */
+  readonly natsUrl?: string;
   /** Where no port is asked for. Default `default`; tests take `free`. */
   readonly otherPorts?: 'default' | 'free';
   /** For tests: etcd does not wait for the disk. */
@@ -165,7 +167,10 @@ class RunningStack implements Stack {
     this.#layout = layout;
     this.#lock = lock;
     this.#options = options;
-    this.#endpoints = endpointsOf(layout, ports);
+    this.#endpoints = {
+      ...endpointsOf(layout, ports),
+      ...(options.natsUrl === undefined ? {} : { natsUrl: options.natsUrl }),
+    };
     const say = (options.progress ?? silent).say;
     const publish = (more: Partial<StackEndpoints>) => {
       this.#endpoints = { ...this.#endpoints, ...more };
@@ -340,6 +345,7 @@ function selected(options: StackOptions): readonly PartName[] {
     names.add(name);
   };
   for (const name of [...asked, ...(options.with ?? [])]) add(name);
+  if (options.natsUrl !== undefined) names.delete('nats');
   return partNames.filter((name) => names.has(name));
 }
 

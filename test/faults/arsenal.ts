@@ -6,6 +6,7 @@ import type { Kube } from '../../kubernetes/kube.ts';
 import type { Kubectl } from '../e2e/support/kubectl.ts';
 import { podProcesses } from '../e2e/support/pods.ts';
 import type { TcpProxy } from '../support/tcp-proxy.ts';
+import type { Bus } from './bus.ts';
 import { ordersPipeline, type Targets } from './pipelines.ts';
 import type { Fault, Link, StageName } from './schedule.ts';
 import { fill } from './volume.ts';
@@ -14,10 +15,9 @@ export interface Arsenal {
   readonly stack: Stack;
   readonly kube: Kube;
   readonly kubectl: Kubectl;
-  readonly links: Readonly<Record<Link, TcpProxy>>;
+  readonly links: Readonly<Record<Exclude<Link, 'bus'>, TcpProxy>>;
+  readonly bus: Bus;
   readonly targets: Targets;
-  /** Where NATS keeps its store. */
-  readonly volume: string;
 }
 
 const fieldManager = 'faults';
@@ -49,13 +49,28 @@ export class Armed {
         return this.#deletePod(fault.stage);
       case 'link':
         return this.#inTurn(fault.link, async () => {
-          this.#arsenal.links[fault.link].set(fault.mode);
+          const link = this.#links()[fault.link];
+          link?.set(fault.mode);
           await delay(fault.forMs);
-          this.#arsenal.links[fault.link].set('pass');
+          link?.set('pass');
+        });
+      case 'serverDown':
+        return this.#inTurn('cluster', async () => {
+          const server = this.#arsenal.bus.cluster?.servers[fault.server];
+          await server?.kill();
+          await delay(fault.forMs);
+          await server?.start();
+        });
+      case 'serverFrozen':
+        return this.#inTurn('cluster', async () => {
+          const server = this.#arsenal.bus.cluster?.servers[fault.server];
+          server?.signal('SIGSTOP');
+          await delay(fault.forMs);
+          server?.signal('SIGCONT');
         });
       case 'diskFull':
         return this.#inTurn('diskFull', async () => {
-          const makeRoom = await fill(this.#arsenal.volume);
+          const makeRoom = await fill(this.#arsenal.bus.volume);
           await delay(fault.forMs);
           await makeRoom();
           // A full volume leaves JetStream hanging: somebody who makes room restarts it, too.
@@ -79,8 +94,12 @@ export class Armed {
   /** Everything as it was: links pass, the pipeline runs. */
   async heal(): Promise<void> {
     await Promise.all(this.#turns.values());
-    for (const link of Object.values(this.#arsenal.links)) link.set('pass');
+    for (const link of Object.values(this.#links())) link?.set('pass');
     await this.#setState('Running');
+  }
+
+  #links(): Readonly<Record<Link, TcpProxy | undefined>> {
+    return { ...this.#arsenal.links, bus: this.#arsenal.bus.link };
   }
 
   #inTurn(what: string, act: () => Promise<void>): Promise<void> {

@@ -7,14 +7,14 @@ export function passed({ orders, events, outOfOrder, settledMs }: Outcome): bool
 }
 
 export function report(outcome: Outcome): string {
-  const { seed, lengthMs, faults, orders, events, outOfOrder, health, recoveries, settledMs, refusals, restarts } =
+  const { seed, lengthMs, bus, faults, orders, events, outOfOrder, health, recoveries, settledMs, refusals, restarts } =
     outcome;
   const times = recoveries.flatMap(({ afterMs }) => (afterMs === undefined ? [] : [afterMs])).sort((a, b) => a - b);
   const total = Object.values(faults).reduce((sum, count) => sum + count, 0);
   const kinds = Object.entries(faults).map(([kind, count]) => `${kind} ${count}`);
   const worst = recoveries.toSorted((a, b) => (b.afterMs ?? Infinity) - (a.afterMs ?? Infinity)).slice(0, 5);
   return [
-    `seed ${seed}, ${(lengthMs / 60_000).toFixed(1)} minutes, ${total} faults: ${kinds.join(', ')}`,
+    `seed ${seed}, NATS ${bus}, ${(lengthMs / 60_000).toFixed(1)} minutes, ${total} faults: ${kinds.join(', ')}`,
     '',
     'pipeline  input      lost  doubled  invented  wrong  out of order  edition fell  dead letters missing/doubled/wrong',
     row('orders', orders, String(outOfOrder)),

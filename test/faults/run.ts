@@ -8,7 +8,6 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connectKube, type Kube } from '../../kubernetes/kube.ts';
-import { freePort } from '../../local/ports.ts';
 import { startStack, type Stack } from '../../local/stack.ts';
 import { kind, pidOf } from '../../model/names.ts';
 import type { Manifest } from '../../kubernetes/objects.ts';
@@ -16,20 +15,23 @@ import { connectStreams } from '../../stream/connection.ts';
 import type { DeadLetter } from '../../stream/dead-letter.ts';
 import { readDeadLetters } from '../../stream/dead-letters.ts';
 import { Kubectl } from '../e2e/support/kubectl.ts';
-import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
+import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { Armed } from './arsenal.ts';
+import { startBus, type Bus } from './bus.ts';
 import { brokenEvery, Load, orderOf } from './load.ts';
 import { eventsPipeline, ordersPipeline, passwordSecret, type Targets } from './pipelines.ts';
-import { faultKinds, scheduleOf, sentenceOf, type FaultKind, type Link } from './schedule.ts';
+import { scheduleOf, sentenceOf, type Battlefield, type FaultKind } from './schedule.ts';
 import { Sinks } from './sinks.ts';
 import { falseClaims, Truth, type FalseClaims } from './truth.ts';
-import { canMount, mountVolume, unmountVolume } from './volume.ts';
+import { canMount } from './volume.ts';
 import { verifyEvents, verifyOrders, type Verdict } from './verify.ts';
 
 export interface RunOptions {
   readonly seed: number;
   readonly lengthMs: number;
   readonly only?: readonly FaultKind[];
+  /** One server of NATS, or three that keep copies. Default: one. */
+  readonly bus?: Battlefield['bus'];
   readonly say: (line: string) => void;
 }
 
@@ -42,6 +44,7 @@ export interface Recovery {
 export interface Outcome {
   readonly seed: number;
   readonly lengthMs: number;
+  readonly bus: Battlefield['bus'];
   readonly faults: Readonly<Partial<Record<FaultKind, number>>>;
   readonly orders: Verdict;
   readonly events: Verdict;
@@ -58,36 +61,30 @@ export interface Outcome {
 const stillMs = 120_000;
 
 export async function runFaults(options: RunOptions): Promise<Outcome> {
-  const { say, seed, lengthMs } = options;
+  const { say, seed, lengthMs, bus: kindOfBus = 'server' } = options;
+  const field: Battlefield = { bus: kindOfBus, canFill: canMount };
+  if (!canMount) say('The volume of NATS is not filled in this run: that needs Linux and root.');
   const dir = await mkdtemp(join(tmpdir(), 'millrace-faults-'));
-  const volume = join(dir, 'nats');
-  if (canMount) await mountVolume(volume);
-  else say('The volume of NATS is not filled in this run: that needs Linux and root.');
-  const natsPort = await freePort();
-  const busPort = await freePort();
-  const bus = await startTcpProxy(natsPort, busPort);
-  // Inherited by the lifecycle worker, which tells the pods.
-  process.env['MILLRACE_POD_NATS_URL'] = `nats://127.0.0.1:${busPort}`;
+  const bus = await startBus(field, join(dir, 'cluster'), join(dir, 'nats'));
   const stack = await startStack({
     dataDir: dir,
     with: ['kafka', 'postgres'],
-    ports: { nats: natsPort },
     otherPorts: 'free',
     unsafeNoFsync: true,
+    ...bus.stackOptions,
   });
   try {
-    return await underFire(options, stack, bus, volume);
+    return await underFire(options, field, stack, bus);
   } finally {
     await stack.stop();
     await bus.close();
-    if (canMount) await unmountVolume(volume);
     if (process.env['MILLRACE_KEEP_STACK'] === undefined) await rm(dir, { recursive: true, force: true });
     else say(`seed ${seed}, ${lengthMs} ms: data and logs are in ${dir}`);
   }
 }
 
-async function underFire(options: RunOptions, stack: Stack, bus: TcpProxy, volume: string): Promise<Outcome> {
-  const { say, seed, lengthMs, only = faultKinds } = options;
+async function underFire(options: RunOptions, field: Battlefield, stack: Stack, bus: Bus): Promise<Outcome> {
+  const { say, seed, lengthMs, only } = options;
   const { endpoints } = stack;
   if (endpoints.kafka === undefined || endpoints.postgres === undefined)
     throw new TypeError('Kafka and PostgreSQL run');
@@ -95,7 +92,6 @@ async function underFire(options: RunOptions, stack: Stack, bus: TcpProxy, volum
   const postgresUrl = new URL(endpoints.postgres);
   const clickhouse = await startTcpProxy(Number(new URL(endpoints.clickhouseUrl).port));
   const postgres = await startTcpProxy(Number(postgresUrl.port));
-  const links: Record<Link, TcpProxy> = { clickhouse, postgres, bus };
   const targets: Targets = { brokers, clickhousePort: clickhouse.port, postgresPort: postgres.port, postgresUrl };
   const kube = connectKube(endpoints.kubeconfig);
   const kubectl = new Kubectl(endpoints.kubeconfig);
@@ -108,13 +104,9 @@ async function underFire(options: RunOptions, stack: Stack, bus: TcpProxy, volum
     await provision(kube, targets, say);
     load.start();
     truth.start(kube, load, sinks, expectedRows);
-    const armed = new Armed({ stack, kube, kubectl, links, targets, volume });
+    const armed = new Armed({ stack, kube, kubectl, links: { clickhouse, postgres }, bus, targets });
     const began = performance.now();
-    const schedule = scheduleOf(
-      seed,
-      lengthMs,
-      only.filter((kind) => canMount || kind !== 'diskFull'),
-    );
+    const schedule = scheduleOf(seed, lengthMs, field, only);
     const counts: Partial<Record<FaultKind, number>> = {};
     const ended: { fault: string; atMs: number }[] = [];
     const underWay: Promise<void>[] = [];
@@ -143,6 +135,7 @@ async function underFire(options: RunOptions, stack: Stack, bus: TcpProxy, volum
     return {
       seed,
       lengthMs,
+      bus: field.bus,
       faults: counts,
       orders: verifyOrders({ topic, ...rows, deadLetters: await deadLettersOf(stack, kube, 'orders') }),
       events: verifyEvents(load.events, await sinks.events()),

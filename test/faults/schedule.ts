@@ -18,6 +18,8 @@ export type Fault =
   | { readonly kind: 'freezePod'; readonly stage: StageName; readonly forMs: number }
   | { readonly kind: 'deletePod'; readonly stage: StageName }
   | { readonly kind: 'link'; readonly link: Link; readonly mode: Exclude<LinkMode, 'pass'>; readonly forMs: number }
+  /** One of several servers of NATS. */
+  | { readonly kind: 'serverDown' | 'serverFrozen'; readonly server: number; readonly forMs: number }
   /** The volume of NATS has no byte left. */
   | { readonly kind: 'diskFull'; readonly forMs: number }
   | { readonly kind: 'edit' }
@@ -47,6 +49,8 @@ const parts = [
   'api',
 ] as const satisfies readonly PartName[];
 
+export const servers = 3;
+
 type Maker = (random: Random) => Fault;
 
 const seconds = (random: Random, from: number, to: number) => Math.round(between(random, from, to)) * 1_000;
@@ -74,6 +78,22 @@ const table: Readonly<Record<FaultKind, { readonly weight: number; readonly make
       forMs: random() < 0.1 ? seconds(random, 40, 100) : seconds(random, 1, 12),
     }),
   },
+  serverDown: {
+    weight: 5,
+    make: (random) => ({
+      kind: 'serverDown',
+      server: Math.floor(random() * servers),
+      forMs: seconds(random, 1, 25),
+    }),
+  },
+  serverFrozen: {
+    weight: 3,
+    make: (random) => ({
+      kind: 'serverFrozen',
+      server: Math.floor(random() * servers),
+      forMs: seconds(random, 2, 20),
+    }),
+  },
   diskFull: { weight: 1, make: (random) => ({ kind: 'diskFull', forMs: seconds(random, 3, 15) }) },
   edit: { weight: 3, make: () => ({ kind: 'edit' }) },
   pause: { weight: 1, make: (random) => ({ kind: 'pause', forMs: seconds(random, 3, 10) }) },
@@ -82,12 +102,31 @@ const table: Readonly<Record<FaultKind, { readonly weight: number; readonly make
 
 export const faultKinds = Object.keys(table).filter((kind): kind is FaultKind => kind in table);
 
+/** What there is to break: one server of NATS or several, and whether its volume can be filled. */
+export interface Battlefield {
+  readonly bus: 'server' | 'cluster';
+  readonly canFill: boolean;
+}
+
+const onlyOneServer: readonly FaultKind[] = ['diskFull'];
+const onlyCluster: readonly FaultKind[] = ['serverDown', 'serverFrozen'];
+
 /** Faults of `lengthMs`, each 2 to 14 s after the one before. */
-export function scheduleOf(seed: number, lengthMs: number, only: readonly FaultKind[] = faultKinds): Scheduled[] {
+export function scheduleOf(
+  seed: number,
+  lengthMs: number,
+  { bus, canFill }: Battlefield,
+  only: readonly FaultKind[] = faultKinds,
+): Scheduled[] {
+  const impossible = bus === 'cluster' ? onlyOneServer : canFill ? onlyCluster : [...onlyCluster, 'diskFull'];
+  const kinds = only.filter((kind) => !impossible.includes(kind));
   const random = randomOf(seed);
   const schedule: Scheduled[] = [];
   for (let atMs = 2_000; atMs < lengthMs; atMs += Math.round(between(random, 2_000, 14_000))) {
-    schedule.push({ atMs, fault: table[kindOf(random, only)].make(random) });
+    const fault = table[kindOf(random, kinds)].make(random);
+    // The servers of a cluster are no part of the stack.
+    if (bus === 'cluster' && 'part' in fault && fault.part === 'nats') continue;
+    schedule.push({ atMs, fault });
   }
   return schedule;
 }
@@ -115,6 +154,10 @@ export function sentenceOf(fault: Fault): string {
       return `delete a pod of ${fault.stage}`;
     case 'link':
       return `${fault.mode} the link to ${fault.link} for ${fault.forMs / 1_000} s`;
+    case 'serverDown':
+      return `kill -9 server ${fault.server} of NATS, back after ${fault.forMs / 1_000} s`;
+    case 'serverFrozen':
+      return `SIGSTOP server ${fault.server} of NATS for ${fault.forMs / 1_000} s`;
     case 'diskFull':
       return `no room on the volume of NATS for ${fault.forMs / 1_000} s`;
     case 'edit':

@@ -101,13 +101,17 @@ describe('the watch over the status (I14)', () => {
 });
 
 describe('the schedule of faults', () => {
+  const field = { bus: 'server', canFill: true } as const;
+
   it('is a function of its seed', () => {
-    deepEqual(scheduleOf(3, 600_000), scheduleOf(3, 600_000));
-    equal(JSON.stringify(scheduleOf(3, 600_000)) === JSON.stringify(scheduleOf(4, 600_000)), false);
+    deepEqual(scheduleOf(3, 600_000, field), scheduleOf(3, 600_000, field));
+    equal(JSON.stringify(scheduleOf(3, 600_000, field)) === JSON.stringify(scheduleOf(4, 600_000, field)), false);
   });
 
   it('has every kind of fault within an hour, and only those that are asked for', () => {
-    deepEqual(new Set(scheduleOf(1, 3_600_000).map(({ fault }) => fault.kind)), new Set(faultKinds));
-    ok(scheduleOf(1, 600_000, ['edit']).every(({ fault }) => fault.kind === 'edit'));
+    const cluster = { bus: 'cluster', canFill: true } as const;
+    const drawn = [...scheduleOf(1, 3_600_000, field), ...scheduleOf(1, 3_600_000, cluster)];
+    deepEqual(new Set(drawn.map(({ fault }) => fault.kind)), new Set(faultKinds));
+    ok(scheduleOf(1, 600_000, field, ['edit']).every(({ fault }) => fault.kind === 'edit'));
   });
 });
