@@ -1,0 +1,312 @@
+/**
+ * One stream of the model, as nats-server keeps it: messages, bounds, the window of message ids, expiry.
+ *
+ * It knows no network and no time: it is told what time it is. What it answers is held to nats-server by
+ * ../conformance.
+ */
+import type { StreamSettings } from '../../../stream/jetstream-port.ts';
+import { matcher } from './subjects.ts';
+
+export interface Message {
+  readonly sequence: number;
+  readonly subject: string;
+  readonly data: Uint8Array;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly storedAt: number;
+  readonly expiresAt: number | undefined;
+  readonly bytes: number;
+}
+
+export interface Incoming {
+  readonly subject: string;
+  readonly data: Uint8Array;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly expectLast: number | undefined;
+  readonly messageId: string | undefined;
+  readonly ttlMs: number | undefined;
+}
+
+export type StoreAnswer =
+  | { readonly kind: 'stored'; readonly sequence: number; readonly duplicate: boolean }
+  | { readonly kind: 'refused'; readonly code: number; readonly text: string };
+
+const markerTtlHeader = 'Nats-TTL';
+
+export class Stream {
+  config: StreamSettings;
+  /** Rises by one with each stream of the name: what tells this one from one that was made again. */
+  readonly created: number;
+  /** By sequence, rising. */
+  messages: Message[] = [];
+  lastSequence = 0;
+  bytes = 0;
+  /** The last message of each subject. */
+  readonly #last = new Map<string, Message>();
+  readonly #counts = new Map<string, number>();
+  #ids = new Map<string, { readonly sequence: number; readonly at: number }>();
+
+  constructor(config: StreamSettings, created: number) {
+    this.config = config;
+    this.created = created;
+  }
+
+  get firstSequence(): number {
+    return this.messages[0]?.sequence ?? this.lastSequence + 1;
+  }
+
+  get subjects(): number {
+    return this.#last.size;
+  }
+
+  copy(): Stream {
+    const copy = new Stream(this.config, this.created);
+    copy.restore(this.messages, this.lastSequence);
+    return copy;
+  }
+
+  /** What a server finds on its disk when it starts: ids of messages that are gone are forgotten. */
+  restore(messages: readonly Message[], lastSequence: number): void {
+    this.messages = [];
+    this.bytes = 0;
+    this.#last.clear();
+    this.#counts.clear();
+    this.#ids = new Map();
+    for (const message of messages) {
+      this.#put(message);
+      const id = message.headers[idHeader];
+      if (id !== undefined) this.#ids.set(id, { sequence: message.sequence, at: message.storedAt });
+    }
+    this.lastSequence = lastSequence;
+  }
+
+  store(incoming: Incoming, now: number): StoreAnswer {
+    this.expire(now);
+    const { subject, expectLast, messageId } = incoming;
+    const last = this.#last.get(subject);
+    if (expectLast !== undefined && expectLast !== (last?.sequence ?? 0)) {
+      return refused(10071, `wrong last sequence: ${last?.sequence ?? 0}`);
+    }
+    const known = messageId === undefined ? undefined : this.#ids.get(messageId);
+    if (known !== undefined && now - known.at < this.#windowMs) {
+      return { kind: 'stored', sequence: known.sequence, duplicate: true };
+    }
+    const message = this.#messageOf(incoming, now);
+    const { max_bytes: maxBytes = -1, discard } = this.config;
+    if (discard === 'new' && maxBytes > 0 && this.bytes + message.bytes > maxBytes) {
+      return refused(10077, 'maximum bytes exceeded');
+    }
+    this.lastSequence = message.sequence;
+    this.#put(message);
+    if (messageId !== undefined) this.#ids.set(messageId, { sequence: message.sequence, at: now });
+    this.#makeRoom(subject);
+    return { kind: 'stored', sequence: message.sequence, duplicate: false };
+  }
+
+  get(sequence: number): Message | undefined {
+    const at = this.#indexOf(sequence);
+    const message = this.messages[at];
+    return message?.sequence === sequence ? message : undefined;
+  }
+
+  lastOf(subject: string): Message | undefined {
+    if (!/[*>]/.test(subject)) return this.#last.get(subject);
+    const matches = matcher(subject);
+    let found: Message | undefined;
+    for (const message of this.#last.values()) {
+      if (matches(message.subject) && message.sequence > (found?.sequence ?? 0)) found = message;
+    }
+    return found;
+  }
+
+  /** In the order of their sequences. */
+  lastOfEach(filter: string): Message[] {
+    const matches = matcher(filter);
+    return [...this.#last.values()].filter(({ subject }) => matches(subject)).sort((a, b) => a.sequence - b.sequence);
+  }
+
+  /** The first message at or after `sequence` that the filter matches. */
+  next(sequence: number, filter: string): Message | undefined {
+    const matches = matcher(filter);
+    for (let at = this.#indexOf(sequence); at < this.messages.length; at++) {
+      const message = this.messages[at]!;
+      if (matches(message.subject)) return message;
+    }
+    return undefined;
+  }
+
+  /** How many messages from `sequence` on the filter matches. */
+  pending(sequence: number, filter: string): number {
+    const matches = matcher(filter);
+    let count = 0;
+    for (let at = this.#indexOf(sequence); at < this.messages.length; at++) {
+      if (matches(this.messages[at]!.subject)) count++;
+    }
+    return count;
+  }
+
+  /** Removes what the filter matches below `before`. */
+  purge(filter: string | undefined, before: number = Infinity): number {
+    const matches = filter === undefined ? () => true : matcher(filter);
+    return this.#removeWhere((message) => message.sequence < before && matches(message.subject));
+  }
+
+  update(config: StreamSettings): void {
+    this.config = { ...this.config, ...config };
+    this.#makeRoom(undefined);
+  }
+
+  /** When the next message expires. */
+  get nextExpiry(): number | undefined {
+    let next = Infinity;
+    const maxAge = ms(this.config.max_age);
+    for (const message of this.messages) {
+      const at = Math.min(message.expiresAt ?? Infinity, maxAge > 0 ? message.storedAt + maxAge : Infinity);
+      if (at < next) next = at;
+    }
+    return next === Infinity ? undefined : next;
+  }
+
+  /** Removes what has expired; the last message of a subject leaves a marker, where the stream is made so. */
+  expire(now: number): boolean {
+    const maxAge = ms(this.config.max_age);
+    const isOver = (message: Message) =>
+      (message.expiresAt !== undefined && message.expiresAt <= now) || (maxAge > 0 && message.storedAt + maxAge <= now);
+    if (!this.messages.some(isOver)) return false;
+    const markers = [...this.#last.values()].filter((message) => isOver(message) && !isMarker(message));
+    this.#removeWhere(isOver);
+    const ttl = ms(this.config.subject_delete_marker_ttl);
+    if (ttl <= 0) return true;
+    for (const { subject } of markers) {
+      if (!this.#last.has(subject)) this.#mark(subject, ttl, now);
+    }
+    return true;
+  }
+
+  #mark(subject: string, ttlMs: number, now: number): void {
+    const headers = {
+      [markerReason]: 'MaxAge',
+      [markerTtlHeader]: `${ttlMs / 1_000}s`,
+      'Nats-Rollup': 'sub',
+    };
+    const incoming: Incoming = {
+      subject,
+      headers,
+      data: new Uint8Array(),
+      expectLast: undefined,
+      messageId: undefined,
+      ttlMs,
+    };
+    const message = this.#messageOf(incoming, now);
+    this.lastSequence = message.sequence;
+    this.#put(message);
+  }
+
+  #messageOf({ subject, data, headers, expectLast, messageId, ttlMs }: Incoming, now: number): Message {
+    const all: Record<string, string> = {
+      ...headers,
+      ...(expectLast === undefined ? {} : { 'Nats-Expected-Last-Subject-Sequence': String(expectLast) }),
+      ...(messageId === undefined ? {} : { [idHeader]: messageId }),
+      ...(ttlMs === undefined || headers[markerTtlHeader] !== undefined
+        ? {}
+        : { [markerTtlHeader]: `${ttlMs / 1_000}s` }),
+    };
+    const mayExpire = ttlMs !== undefined && this.config.allow_msg_ttl === true;
+    return {
+      sequence: this.lastSequence + 1,
+      subject,
+      data,
+      headers: all,
+      storedAt: now,
+      expiresAt: mayExpire ? now + ttlMs : undefined,
+      bytes: this.#sizeOf(subject, data, all),
+    };
+  }
+
+  /** As the file store and the memory store count. */
+  #sizeOf(subject: string, data: Uint8Array, headers: Readonly<Record<string, string>>): number {
+    const names = Object.keys(headers);
+    let headerBytes = names.length === 0 ? 0 : 'NATS/1.0\r\n\r\n'.length;
+    for (const name of names) headerBytes += name.length + headers[name]!.length + ': \r\n'.length;
+    const payload = subject.length + data.length + headerBytes;
+    if (this.config.storage === 'memory') return payload + 16;
+    return payload + 30 + (headerBytes > 0 ? 4 : 0);
+  }
+
+  get #windowMs(): number {
+    return ms(this.config.duplicate_window) || 120_000;
+  }
+
+  #put(message: Message): void {
+    this.messages.push(message);
+    this.bytes += message.bytes;
+    this.#last.set(message.subject, message);
+    this.#counts.set(message.subject, (this.#counts.get(message.subject) ?? 0) + 1);
+  }
+
+  #makeRoom(subject: string | undefined): void {
+    const { max_msgs_per_subject: perSubject = -1, max_bytes: maxBytes = -1, discard } = this.config;
+    if (perSubject > 0 && subject !== undefined) {
+      let over = (this.#counts.get(subject) ?? 0) - perSubject;
+      if (over > 0) this.#removeWhere((message) => message.subject === subject && over-- > 0);
+    }
+    if (discard === 'new' || maxBytes <= 0) return;
+    let over = this.bytes - maxBytes;
+    if (over <= 0) return;
+    this.#removeWhere((message) => {
+      if (over <= 0) return false;
+      over -= message.bytes;
+      return true;
+    });
+  }
+
+  #removeWhere(isGone: (message: Message) => boolean): number {
+    const kept: Message[] = [];
+    const touched = new Set<string>();
+    for (const message of this.messages) {
+      if (!isGone(message)) {
+        kept.push(message);
+        continue;
+      }
+      this.bytes -= message.bytes;
+      touched.add(message.subject);
+      this.#counts.set(message.subject, (this.#counts.get(message.subject) ?? 1) - 1);
+    }
+    const removed = this.messages.length - kept.length;
+    if (removed === 0) return 0;
+    this.messages = kept;
+    for (const subject of touched) {
+      if ((this.#counts.get(subject) ?? 0) > 0) continue;
+      this.#counts.delete(subject);
+      this.#last.delete(subject);
+    }
+    return removed;
+  }
+
+  /** Of the first message whose sequence is at least this. */
+  #indexOf(sequence: number): number {
+    let low = 0;
+    let high = this.messages.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.messages[middle]!.sequence < sequence) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
+
+export const markerReason = 'Nats-Marker-Reason';
+export const idHeader = 'Nats-Msg-Id';
+
+function isMarker(message: Message): boolean {
+  return message.headers[markerReason] !== undefined;
+}
+
+function refused(code: number, text: string): StoreAnswer {
+  return { kind: 'refused', code, text };
+}
+
+/** The server's configuration counts nanoseconds. */
+export function ms(nanoseconds: number | bigint | undefined): number {
+  return nanoseconds === undefined ? 0 : Number(nanoseconds) / 1e6;
+}
