@@ -45,6 +45,15 @@ for (const rig of [realServer(), modelledServer()]) {
       },
     );
 
+    ask(
+      'without its stream, a publish that somebody else listens to is answered by nobody, and nobody says so',
+      async ({ port, other }) => {
+        other.subscribe('edge.>', () => undefined);
+        await outcome(other.streamInfo('edge'));
+        await assert.rejects(port.publish('edge.a', 'x', { timeoutMs: 200 }), { name: 'TimeoutError' });
+      },
+    );
+
     ask('what is not there is null or nothing', async ({ port }) => {
       await port.addStream(edgeSettings);
       assert.equal(await port.getMessage('edge', { last_by_subj: 'edge.a' }), null);

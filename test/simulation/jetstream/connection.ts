@@ -338,6 +338,8 @@ export class Connection {
       (answer) => {
         server.toSubscribers(subject, bytes);
         const host = server.isReady ? server.hostOfSubject(subject) : undefined;
+        // With a subscriber there is somebody who could answer: the server does not say that none will.
+        if (host === undefined && server.hasSubscriber(subject)) return;
         if (host === undefined) return answer({ is: 'error', error: failures.notEnabled(subject) });
         const copies = host.stream.config.num_replicas ?? 1;
         const at = Math.max(

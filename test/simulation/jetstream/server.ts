@@ -228,6 +228,12 @@ export class Server {
     }
   }
 
+  hasSubscriber(subject: string): boolean {
+    for (const subscription of this.subscriptions)
+      if (subscription.connection.connected && matcher(subscription.subject)(subject)) return true;
+    return false;
+  }
+
   // -- how it fails -----------------------------------------------------------------------------------------------
 
   /** The process ends. `power`: so does the machine, and what was not synced is gone. */
