@@ -305,6 +305,24 @@ export const errorTable = {
     'Edge "{edge}" is full ({bytes} bytes).',
     'The stage that reads it is slower than its source, or stopped; the source waits and nothing is lost.',
   ),
+  MR_DEAD_LETTERS_FULL: row(
+    'retry',
+    429,
+    'The dead letters are full ({bytes} bytes).',
+    'Raise deadLetters.maxBytes, or let the oldest go with `whenFull: DropOldest`; until then the pipeline waits.',
+  ),
+  MR_STORE_FULL: row(
+    'retry',
+    507,
+    'JetStream at {server} has no room for stream "{stream}": {limit}.',
+    'Raise max_file_store of NATS or the limits of the account, or lower buffer.maxBytes of other pipelines.',
+  ),
+  MR_FRAME_TOO_LARGE: row(
+    'retry',
+    413,
+    'A message of {bytes} bytes for stream "{stream}" is above what NATS takes (max_payload {limit}).',
+    'max_payload was lowered while it was made: it is made again in smaller pieces.',
+  ),
   MR_OWNERSHIP_LOST: row(
     'fence',
     409,

@@ -87,7 +87,7 @@ export class DeadLetterWriter {
     return new FrameBuilder({
       maxRecords: maxFrameRecords,
       maxBytes: Math.min(maxFrameBytes, 256 * 1024),
-      hardBytes: maxFrameBytes,
+      capBytes: maxFrameBytes,
     });
   }
 }

@@ -8,7 +8,7 @@
  * The writer never decides when a frame closes: that is the loop's business (`./ingest-loop.ts`).
  */
 import { edgeStream, frameSubject } from '../model/names.ts';
-import { FencedSubject, type Appended, type FencedOptions } from './fenced-subject.ts';
+import { FencedSubject, type AppendOptions, type Appended, type FencedOptions } from './fenced-subject.ts';
 import { decodeFrame } from './frame-reader.ts';
 import type { Position } from './record-batch.ts';
 
@@ -46,7 +46,7 @@ export class EdgeWriter {
     return this.#fenced.sequence;
   }
 
-  append(frame: Uint8Array, signal: AbortSignal, messageId?: string): Promise<Appended> {
-    return this.#fenced.append(frame, signal, messageId);
+  append(frame: Uint8Array, signal: AbortSignal, options?: AppendOptions): Promise<Appended> {
+    return this.#fenced.append(frame, signal, options);
   }
 }

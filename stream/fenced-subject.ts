@@ -4,7 +4,8 @@
  * E1  At most one message is in flight.
  * E4  Each append expects the last sequence that this owner knows. When another has appended, it throws
  *     MR_OWNERSHIP_LOST, and so does every later call.
- * E7  A full stream is waited for; so is nats-server. The caller learns why through `onWaiting`.
+ * E7  A full stream is waited for, after what makes room has done what it can; so is nats-server. The caller learns why
+ *     through `onWaiting`, and may give the message up instead, when it is certain that it is not stored.
  * A1  After an append returns, the message is stored once, however many acknowledgements were lost on the way: each
  *     message carries an id of its own, and when an answer is missing the tail tells whether it arrived.
  *
@@ -13,7 +14,12 @@
 import { assertNever, mr, problemOf, type MillraceError } from '../model/errors.ts';
 import { backoffMs, fullBackoff, natsBackoff } from './backoff.ts';
 import type { Clock } from './clock.ts';
-import { classifyPublishFailure, isConnectionClosed, isStreamNotFound } from './jetstream-errors.ts';
+import {
+  classifyPublishFailure,
+  isConnectionClosed,
+  isStreamNotFound,
+  type PublishFailure,
+} from './jetstream-errors.ts';
 import type { JetStreamPort, StoredMessage } from './jetstream-port.ts';
 import { uniqueId } from './unique-id.ts';
 
@@ -25,6 +31,21 @@ export interface FencedOptions {
   readonly random: () => number;
   /** Called with what is waited for, and with undefined when it goes on. */
   readonly onWaiting?: (reason: MillraceError | undefined) => void;
+  /** Asked when the stream has no room by its own limit. */
+  readonly room?: Room;
+}
+
+export interface Room {
+  /** For a message of so many bytes. Undefined: there may be room now; else why there is none. */
+  make(bytes: number): Promise<MillraceError | undefined>;
+}
+
+export interface AppendOptions {
+  /** The stream takes one message with this id within its window. */
+  readonly messageId?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Asked when there is no room and the message is not stored for certain: true ends the append without it. */
+  readonly mayGiveUp?: (reason: MillraceError) => boolean;
 }
 
 export interface Tail {
@@ -36,10 +57,16 @@ export interface Tail {
 export type Appended =
   /** `clean`: acknowledged at the first attempt, so nothing holds the bytes any more. */
   | { readonly outcome: 'stored'; readonly sequence: number; readonly clean: boolean }
-  /** The stream holds a message with this message id already; the tail is as it was. */
-  | { readonly outcome: 'duplicate' };
+  /** The stream holds a message with this message id already, there; the tail is as it was. */
+  | { readonly outcome: 'duplicate'; readonly sequence: number }
+  /** Not stored, because there is no room; the tail is as it was. Only when the caller gives it up. */
+  | { readonly outcome: 'full'; readonly reason: MillraceError };
 
 const idHeader = 'Millrace-Append';
+/** What the server adds to a message in its store, and room for headers. */
+const storedOverheadBytes = 1024;
+/** Attempts that follow at once when room was made; others may take it first. */
+const quickAttempts = 5;
 
 export class FencedSubject {
   readonly #options: FencedOptions;
@@ -68,23 +95,27 @@ export class FencedSubject {
     return this.#sequence;
   }
 
-  /** Appends one message. Throws MR_OWNERSHIP_LOST, or the signal's reason while it waits between attempts. */
-  async append(data: Uint8Array, signal: AbortSignal, messageId?: string): Promise<Appended> {
+  /**
+   * Appends one message. Throws MR_OWNERSHIP_LOST, MR_FRAME_TOO_LARGE, or the signal's reason while it waits between
+   * attempts.
+   */
+  async append(data: Uint8Array, signal: AbortSignal, options: AppendOptions = {}): Promise<Appended> {
     if (this.#lost !== undefined) throw this.#lost;
     if (this.#inFlight) throw new TypeError(`E1: two appends in flight on ${this.#options.subject}`);
     this.#inFlight = true;
     try {
-      return await this.#appendOnce(data, signal, messageId);
+      return await this.#appendOnce(data, signal, options);
     } finally {
       this.#inFlight = false;
     }
   }
 
-  async #appendOnce(data: Uint8Array, signal: AbortSignal, messageId: string | undefined): Promise<Appended> {
-    const id = `${this.#owner}/${this.#appends++}`;
-    for (let attempt = 0; ; attempt++) {
-      const answer = await this.#publish(data, id, messageId);
-      const settled = await this.#settle(answer, id, attempt, signal);
+  async #appendOnce(data: Uint8Array, signal: AbortSignal, options: AppendOptions): Promise<Appended> {
+    const append: Append = { id: `${this.#owner}/${this.#appends++}`, data, options, attempts: 0, isCertain: true };
+    for (;;) {
+      const answer = await this.#publish(append);
+      const settled = await this.#settle(answer, append, signal);
+      append.attempts++;
       if (settled === undefined) continue;
       if (this.#hasWaited) this.#options.onWaiting?.(undefined);
       this.#hasWaited = false;
@@ -92,55 +123,88 @@ export class FencedSubject {
     }
   }
 
-  async #publish(data: Uint8Array, id: string, messageId: string | undefined): Promise<Answer> {
+  async #publish({ id, data, options }: Append): Promise<Answer> {
+    const { messageId, headers } = options;
     try {
       const ack = await this.#options.streams.publish(this.#options.subject, data, {
-        headers: { [idHeader]: id },
+        headers: { ...headers, [idHeader]: id },
         expectLast: this.#sequence,
         ...(messageId === undefined ? {} : { messageId }),
       });
       return { kind: ack.duplicate ? 'duplicate' : 'stored', sequence: ack.seq };
     } catch (error) {
-      if (isConnectionClosed(error)) throw error;
-      return { kind: classifyPublishFailure(error), error };
+      return { ...classifyPublishFailure(error), error };
     }
   }
 
   /** The result of an append, or undefined when it must be sent again. */
-  async #settle(answer: Answer, id: string, attempt: number, signal: AbortSignal): Promise<Appended | undefined> {
+  async #settle(answer: Answer, append: Append, signal: AbortSignal): Promise<Appended | undefined> {
+    const { stream } = this.#options;
     switch (answer.kind) {
       case 'stored':
         this.#sequence = answer.sequence;
-        return { outcome: 'stored', sequence: answer.sequence, clean: attempt === 0 };
+        return { outcome: 'stored', sequence: answer.sequence, clean: append.attempts === 0 };
       case 'duplicate':
-        return (await this.#isOwn(id, signal)) ?? { outcome: 'duplicate' };
+        return (await this.#ownTail(append, signal)) ?? { outcome: 'duplicate', sequence: answer.sequence };
       case 'wrongSequence': {
         // An earlier attempt of this very message may be what moved the sequence.
-        const own = await this.#isOwn(id, signal);
-        if (own !== undefined) return own;
-        throw this.#lose();
+        const own = await this.#ownTail(append, signal, { mustBeAsKnown: true });
+        // The tail is as this owner knows it: the server that refused was behind.
+        if (own === undefined) await this.#wait(unavailable(this.#options, answer.error), natsBackoff, append, signal);
+        return own;
       }
-      case 'ambiguous': {
-        await this.#wait(unavailable(this.#options, answer.error), natsBackoff, attempt, signal);
-        const last = await readTail(this.#options, signal);
-        if (last?.header.get(idHeader) === id) return this.#own(last);
-        if ((last?.seq ?? 0) !== this.#sequence) throw this.#lose();
-        return undefined;
-      }
+      case 'inProcess':
+      case 'unknown':
+        append.isCertain = false;
+        await this.#wait(unavailable(this.#options, answer.error), natsBackoff, append, signal);
+        return await this.#ownTail(append, signal, { mustBeAsKnown: true });
       case 'full':
-        await this.#wait(await this.#fullness(), fullBackoff, attempt, signal);
-        return undefined;
+        return await this.#makeRoom(answer, append, signal);
       case 'missing':
-        await this.#wait(mr('MR_STREAM_MISSING', { stream: this.#options.stream }), natsBackoff, attempt, signal);
+        await this.#wait(mr('MR_STREAM_MISSING', { stream }), natsBackoff, append, signal);
         return undefined;
+      case 'tooLarge': {
+        const own = await this.#ownTail(append, signal);
+        if (own !== undefined) return own;
+        const limit = this.#options.streams.maxPayload ?? 'unknown';
+        throw mr('MR_FRAME_TOO_LARGE', { stream, bytes: append.data.length, limit }, { cause: answer.error });
+      }
+      case 'closed':
+        throw answer.error;
       default:
         return assertNever(answer);
     }
   }
 
-  async #isOwn(id: string, signal: AbortSignal): Promise<Appended | undefined> {
+  /**
+   * What an earlier attempt of this very message has done. Undefined: it is not the last message. With `mustBeAsKnown`
+   * that must then be the one that this owner knows: else another has appended, and this one is no owner any more.
+   */
+  async #ownTail({ id }: Append, signal: AbortSignal, { mustBeAsKnown = false } = {}): Promise<Appended | undefined> {
     const last = await readTail(this.#options, signal);
-    return last?.header.get(idHeader) === id ? this.#own(last) : undefined;
+    if (last?.header.get(idHeader) === id) return this.#own(last);
+    if (mustBeAsKnown && (last?.seq ?? 0) !== this.#sequence) throw this.#lose();
+    return undefined;
+  }
+
+  /** E7. */
+  async #makeRoom(
+    { limit, error }: Extract<Answer, { kind: 'full' }>,
+    append: Append,
+    signal: AbortSignal,
+  ): Promise<Appended | undefined> {
+    const { room, streams, stream } = this.#options;
+    const bytes = append.data.length + storedOverheadBytes;
+    const reason =
+      limit === 'stream'
+        ? await (room ?? noRoom(stream)).make(bytes)
+        : mr('MR_STORE_FULL', { server: streams.server, stream, limit: problemOf(error) }, { cause: error });
+    if (reason === undefined && append.attempts < quickAttempts) return undefined;
+    // Others took what room there was.
+    const why = reason ?? mr('MR_EDGE_FULL', { edge: stream, bytes });
+    if (append.isCertain && append.options.mayGiveUp?.(why) === true) return { outcome: 'full', reason: why };
+    await this.#wait(why, fullBackoff, append, signal);
+    return undefined;
   }
 
   #own(last: StoredMessage): Appended {
@@ -153,26 +217,24 @@ export class FencedSubject {
     return this.#lost;
   }
 
-  async #fullness(): Promise<MillraceError> {
-    const { streams, stream } = this.#options;
-    try {
-      const { config } = await streams.streamInfo(stream);
-      return mr('MR_EDGE_FULL', { edge: stream, bytes: config.max_bytes });
-    } catch (error) {
-      return unavailable(this.#options, error);
-    }
-  }
-
-  async #wait(reason: MillraceError, backoff: typeof natsBackoff, attempt: number, signal: AbortSignal): Promise<void> {
+  async #wait(reason: MillraceError, backoff: typeof natsBackoff, append: Append, signal: AbortSignal): Promise<void> {
     this.#hasWaited = true;
     this.#options.onWaiting?.(reason);
-    await this.#options.clock.sleep(backoffMs(backoff, attempt, this.#options.random), signal);
+    await this.#options.clock.sleep(backoffMs(backoff, append.attempts, this.#options.random), signal);
   }
 }
 
+interface Append {
+  readonly id: string;
+  readonly data: Uint8Array;
+  readonly options: AppendOptions;
+  attempts: number;
+  /** Every attempt so far was answered: none can still arrive. */
+  isCertain: boolean;
+}
+
 type Answer =
-  | { readonly kind: 'stored' | 'duplicate'; readonly sequence: number }
-  | { readonly kind: 'wrongSequence' | 'full' | 'missing' | 'ambiguous'; readonly error: unknown };
+  { readonly kind: 'stored' | 'duplicate'; readonly sequence: number } | (PublishFailure & { readonly error: unknown });
 
 /**
  * The last message of the subject, as the stream's leader has it: a direct get may be answered by a replica that lags.
@@ -192,6 +254,10 @@ async function readTail(options: FencedOptions, signal: AbortSignal): Promise<St
       await options.clock.sleep(backoffMs(natsBackoff, attempt, options.random), signal);
     }
   }
+}
+
+function noRoom(stream: string): Room {
+  return { make: (bytes) => Promise.resolve(mr('MR_EDGE_FULL', { edge: stream, bytes })) };
 }
 
 function unavailable(options: FencedOptions, error: unknown): MillraceError {

@@ -19,19 +19,21 @@ import {
   type Codec,
   type FrameLink,
 } from './frame.ts';
+import { largestRecord, leastPositionBytes, recordBytes, worstFrameBytes, worstRecordBytes } from './frame-size.ts';
 import type { Position, RecordBatch } from './record-batch.ts';
 
 export interface FrameLimits {
   readonly maxRecords: number;
   /** A frame closes before the record that would take it above this; one larger record travels alone. */
   readonly maxBytes: number;
-  /** No record above this fits a frame at all: what NATS accepts, less room for tables and position. */
-  readonly hardBytes: number;
+  /** No frame is larger, everything counted (`./frame-size.ts`). A record that fits none is not taken. */
+  readonly capBytes: number;
 }
 
-/** Bytes that tables and header may add to one record, its position included. */
-export const frameOverheadBytes = 16 * 1024;
-
+/** Bytes that tables and header add to a usual frame. */
+const usualOverheadBytes = 16 * 1024;
+/** What a builder begins with when its frames may be larger: most are not. */
+const firstBufferBytes = 512 * 1024;
 const pooledFrames = 4;
 const nothing = Buffer.alloc(0);
 
@@ -59,11 +61,16 @@ export class FrameBuilder {
   #headerTextBytes = 0;
   #ingestMin = 0;
   #ingestMax = 0;
+  /** Of the records in the open frame, at their worst. */
+  #worst = 0;
+  /** What is kept free for the position. */
+  #positionRoom = leastPositionBytes;
+  #measured: RecordBatch | undefined;
 
   constructor(limits: FrameLimits, codec: Codec = 'none') {
     this.#limits = limits;
     this.#codec = codec;
-    this.#buffer = this.#take(headerBytes + limits.maxBytes + frameOverheadBytes);
+    this.#buffer = this.#take(this.#usualBytes);
   }
 
   get count(): number {
@@ -79,9 +86,15 @@ export class FrameBuilder {
     return this.#count >= this.#limits.maxRecords || this.bytes >= this.#limits.maxBytes;
   }
 
-  /** Nothing of record `index` fits any frame: it is for the dead letters. */
+  /** Record `index` fits no frame: it is for the dead letters. */
   isTooLarge(batch: RecordBatch, index: number): boolean {
-    return recordBytes(batch, index) > this.#limits.hardBytes;
+    this.#makePositionRoom(batch);
+    return recordBytes(batch, index) > this.largestRecord;
+  }
+
+  /** Value, key and text of the headers of the largest record that fits. */
+  get largestRecord(): number {
+    return largestRecord(this.#limits.capBytes, this.#positionRoom);
   }
 
   /**
@@ -90,7 +103,9 @@ export class FrameBuilder {
    */
   append(batch: RecordBatch, from: number, nowMs: number): number {
     const { valueStart, valueEnd, keyStart, keyEnd, timestamps, headers } = batch;
-    const { maxRecords, maxBytes, hardBytes } = this.#limits;
+    const { maxRecords, maxBytes, capBytes } = this.#limits;
+    this.#makePositionRoom(batch);
+    const worstOfAll = capBytes - worstFrameBytes(0, this.#positionRoom);
     const source = asBuffer(batch.bytes);
     let index = from;
     for (; index < batch.count; index++) {
@@ -103,8 +118,10 @@ export class FrameBuilder {
       const valueLength = end < 0 ? 0 : end - start;
       const keyLength = keyTo < 0 ? 0 : keyTo - keyAt;
       const size = valueLength + keyLength + (pairs?.length ?? 0);
-      if (size > hardBytes) break;
+      const worst = worstRecordBytes(size, pairs !== undefined);
+      if (this.#worst + worst > worstOfAll) break;
       if (this.#count > 0 && (this.#count >= maxRecords || this.bytes + size > maxBytes)) break;
+      this.#worst += worst;
       this.#reserve(valueLength, keyLength);
       const slot = this.#count++;
       if (valueLength > 0) source.copy(this.#buffer, this.#end, start, end);
@@ -144,27 +161,47 @@ export class FrameBuilder {
     const bodyEnd = this.#writeTables();
     let frame = this.#buffer;
     let storedEnd = bodyEnd;
-    if (this.#codec === 'zstd') {
-      const packed = zstdCompressSync(frame.subarray(headerBytes, bodyEnd));
+    const packed = this.#codec === 'zstd' ? zstdCompressSync(frame.subarray(headerBytes, bodyEnd)) : undefined;
+    // What does not become smaller stays as it is: so a frame is never larger than was counted.
+    const isPacked = packed !== undefined && packed.length < bodyEnd - headerBytes;
+    if (isPacked) {
       frame = this.#take(headerBytes + packed.length + positionText.length + checksumBytes);
       packed.copy(frame, headerBytes);
       storedEnd = headerBytes + packed.length;
     }
+    frame.writeUInt8(codecs[isPacked ? this.#codec : 'none'], at.codec);
     this.#writeHeader(frame, valueBytes, bodyEnd - headerBytes, storedEnd - headerBytes, positionText.length, link);
     positionText.copy(frame, storedEnd);
     const end = storedEnd + positionText.length;
     frame.writeUInt32LE(crc32(frame.subarray(0, end)), end);
-    if (frame === this.#buffer) this.#buffer = this.#take(headerBytes + this.#limits.maxBytes + frameOverheadBytes);
+    if (frame === this.#buffer) this.#buffer = this.#take(this.#usualBytes);
     this.#reset();
     return frame.subarray(0, end + checksumBytes);
   }
 
+  /** Forgets what the open frame holds: its records are not to be stored. */
+  clear(): void {
+    this.#reset();
+  }
+
   /**
    * Gives the memory of a finished frame back. Only for a frame that was acknowledged at its first publish: after a
-   * reconnect the client may still hold the bytes of an earlier attempt.
+   * reconnect the client may still hold the bytes of an earlier attempt. One of unusual size is left to the collector.
    */
   recycle(frame: Buffer): void {
-    if (this.#pool.length < pooledFrames) this.#pool.push(Buffer.from(frame.buffer, frame.byteOffset));
+    if (this.#pool.length < pooledFrames && frame.buffer.byteLength <= 2 * this.#usualBytes)
+      this.#pool.push(Buffer.from(frame.buffer, frame.byteOffset));
+  }
+
+  get #usualBytes(): number {
+    return headerBytes + Math.min(this.#limits.maxBytes, firstBufferBytes) + usualOverheadBytes;
+  }
+
+  /** No position within a batch is longer than that after it (B3), so one look is enough for all of its frames. */
+  #makePositionRoom(batch: RecordBatch): void {
+    if (batch === this.#measured) return;
+    this.#measured = batch;
+    this.#positionRoom = Math.max(leastPositionBytes, Buffer.byteLength(JSON.stringify(batch.position)));
   }
 
   #took(batch: RecordBatch, from: number, to: number, nowMs: number): void {
@@ -249,7 +286,6 @@ export class FrameBuilder {
   ): void {
     frame.writeUInt32LE(frameMagic, at.magic);
     frame.writeUInt8(frameVersion, at.version);
-    frame.writeUInt8(codecs[this.#codec], at.codec);
     frame.writeUInt16LE(
       (this.#hasKeys ? flags.keys : 0) |
         (this.#wideTimes ? flags.wideTimes : 0) |
@@ -302,6 +338,8 @@ export class FrameBuilder {
   }
 
   #reset(): void {
+    this.#measured = undefined;
+    this.#worst = 0;
     this.#end = headerBytes;
     this.#keyEnd = 0;
     this.#count = 0;
@@ -315,13 +353,6 @@ export class FrameBuilder {
     this.#headerTexts = [];
     this.#headerTextBytes = 0;
   }
-}
-
-function recordBytes(batch: RecordBatch, index: number): number {
-  const value = batch.valueEnd[index]! < 0 ? 0 : batch.valueEnd[index]! - batch.valueStart[index]!;
-  const key = batch.keyEnd[index]! < 0 ? 0 : batch.keyEnd[index]! - batch.keyStart[index]!;
-  const headers = batch.headers?.[index];
-  return value + key + (headers === undefined || headers.length === 0 ? 0 : Buffer.byteLength(JSON.stringify(headers)));
 }
 
 function doubled(table: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {

@@ -28,8 +28,8 @@ export interface IngestLoopOptions {
   readonly source: string;
   readonly slot: number;
   readonly frame: { readonly maxRecords: number; readonly maxBytes: number; readonly lingerMs: number };
-  /** No record above this fits a frame. */
-  readonly hardBytes: number;
+  /** No frame is larger than what NATS takes. */
+  readonly capBytes: number;
   readonly codec?: Codec;
   readonly reader: SourceReaderPort;
   readonly outlet: IngestOutlet;
@@ -59,6 +59,8 @@ const keptBytes = 64 * 1024;
 export class IngestLoop {
   readonly #options: IngestLoopOptions;
   readonly #builder: FrameBuilder;
+  /** For batches with a message id, made when the first one comes. */
+  #whole: FrameBuilder | undefined;
   #position: Position;
   #hasStored: boolean;
   /** When the oldest thing that is not yet in a frame on its way came in. */
@@ -74,7 +76,7 @@ export class IngestLoop {
 
   constructor(options: IngestLoopOptions) {
     this.#options = options;
-    this.#builder = new FrameBuilder({ ...options.frame, hardBytes: options.hardBytes }, options.codec);
+    this.#builder = new FrameBuilder({ ...options.frame, capBytes: options.capBytes }, options.codec);
     this.#position = options.openedAt ?? null;
     this.#hasStored = options.openedAt !== undefined;
     this.#lingerMs = options.frame.lingerMs;
@@ -224,8 +226,8 @@ export class IngestLoop {
   /** G6. A builder of its own, so that where it is cut depends on nothing but the batch. */
   async #takeWhole(batch: RecordBatch, messageId: string): Promise<void> {
     await this.#close();
-    const { hardBytes, clock } = this.#options;
-    const builder = new FrameBuilder({ maxRecords: 1_000_000, maxBytes: hardBytes, hardBytes }, this.#options.codec);
+    const { capBytes, clock } = this.#options;
+    const builder = (this.#whole ??= new FrameBuilder({ maxRecords: Infinity, maxBytes: capBytes, capBytes }));
     let next = 0;
     for (let part = 0; next < batch.count; part++) {
       const from = next;
@@ -271,12 +273,12 @@ export class IngestLoop {
   }
 
   #letterOf(batch: RecordBatch, index: number): DeadLetter {
-    const { stage, source, slot, hardBytes } = this.#options;
+    const { stage, source, slot } = this.#options;
     const start = batch.valueStart[index]!;
     const end = batch.valueEnd[index]!;
     const keyEnd = batch.keyEnd[index]!;
     const bytes = Math.max(0, end - start);
-    const error = mr('MR_RECORD_TOO_LARGE', { bytes, limit: hardBytes });
+    const error = mr('MR_RECORD_TOO_LARGE', { bytes, limit: this.#builder.largestRecord });
     return {
       stage,
       slot,

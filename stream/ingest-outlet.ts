@@ -68,7 +68,7 @@ export class IngestOutlet {
   /** For the writer's `onWaiting`. */
   waiting(reason: MillraceError | undefined): void {
     const { observer, reader, sweeper } = this.#options;
-    const full = reason?.code === 'MR_EDGE_FULL';
+    const full = reason?.code === 'MR_EDGE_FULL' || reason?.code === 'MR_STORE_FULL';
     observer.waiting('edge', reason);
     if (full !== this.#isFull) reader.setBlocked?.(full);
     this.#isFull = full;
@@ -78,10 +78,10 @@ export class IngestOutlet {
 
   async #store({ frame, position, records, messageId, builder }: OutgoingFrame): Promise<void> {
     const { writer, reader, observer, sweeper } = this.#options;
-    const appended = await writer.append(frame, this.#signal, messageId);
+    const appended = await writer.append(frame, this.#signal, messageId === undefined ? {} : { messageId });
     if (appended.outcome === 'duplicate') {
       reader.duplicate?.(position);
-    } else {
+    } else if (appended.outcome === 'stored') {
       if (appended.clean) builder.recycle(frame);
       observer.frame(frame.length);
       observer.handedOn(records);

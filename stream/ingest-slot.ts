@@ -9,7 +9,7 @@ import { DeadLetterWriter } from './dead-letters.ts';
 import { EdgeWriter } from './edge-writer.ts';
 import { IngestLoop } from './ingest-loop.ts';
 import { IngestOutlet } from './ingest-outlet.ts';
-import { frameRoom } from './frame-room.ts';
+import { frameCap } from './frame-size.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { asSourceError } from './outside-errors.ts';
 import type { Position } from './record-batch.ts';
@@ -49,7 +49,7 @@ async function work(options: IngestSlotOptions): Promise<SlotEnd> {
   const shards = plan.edges.find((edge) => edge.name === stage.writes)?.shards ?? 1;
   const writer = writerName(stage.source, slot);
   const shard = slot % shards;
-  const room = frameRoom(streams);
+  const capBytes = frameCap(streams);
   const base = { streams, pid, clock, random };
   let outlet: IngestOutlet | undefined;
 
@@ -67,7 +67,7 @@ async function work(options: IngestSlotOptions): Promise<SlotEnd> {
     {
       ...base,
       writer,
-      maxFrameBytes: room.deadLetterBytes,
+      maxFrameBytes: capBytes,
       onWaiting: (reason) => observer.waiting('deadLetters', reason),
     },
     signals.stop,
@@ -89,7 +89,7 @@ async function work(options: IngestSlotOptions): Promise<SlotEnd> {
       source: stage.source,
       slot,
       frame: stage.frame,
-      hardBytes: room.recordBytes,
+      capBytes,
       reader,
       outlet,
       deadLetters,

@@ -179,7 +179,7 @@ export class Leases {
       held.sequence = await this.#publish(this.#subject(slot), held.sequence, false);
       held.validUntil = sentAt + this.#ttlMs;
     } catch (error) {
-      if (classifyPublishFailure(error) === 'wrongSequence') await this.#reclaim(slot, held);
+      if (classifyPublishFailure(error).kind === 'wrongSequence') await this.#reclaim(slot, held);
       else this.#options.onFailure(error);
     }
   }
@@ -197,7 +197,7 @@ export class Leases {
       held.sequence = await this.#publish(this.#subject(slot), last?.seq ?? 0, false);
       held.validUntil = sentAt + this.#ttlMs;
     } catch (error) {
-      if (classifyPublishFailure(error) === 'wrongSequence') this.#lose(slot, 'expired');
+      if (classifyPublishFailure(error).kind === 'wrongSequence') this.#lose(slot, 'expired');
       else this.#options.onFailure(error);
     }
   }
@@ -237,7 +237,8 @@ export class Leases {
       this.#held.set(slot, { sequence, validUntil: sentAt + this.#ttlMs, giving: !wanted });
       if (!wanted) return await this.release(slot);
     } catch (error) {
-      if (classifyPublishFailure(error) !== 'wrongSequence') throw error;
+      const { kind } = classifyPublishFailure(error);
+      if (kind !== 'wrongSequence' && kind !== 'inProcess') throw error;
       return;
     }
     this.#options.onAcquire(slot);

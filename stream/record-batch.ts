@@ -3,7 +3,8 @@
  *
  * B1  All tables have at least `count` entries; entry i is record i, in source order.
  * B2  `valueEnd[i] === -1` means a null value (a tombstone); `keyEnd[i] === -1` means no key.
- * B3  `positionAfter(i)` covers records 0..i of this batch and everything before the batch.
+ * B3  `positionAfter(i)` covers records 0..i of this batch and everything before the batch. As JSON, none is longer than
+ *     `position`.
  * B4  The buffer belongs to the batch until the batch after it is read; whoever keeps bytes longer copies them.
  */
 import type { Json } from '../model/value.ts';

@@ -11,7 +11,7 @@ import { backoffMs, natsBackoff } from './backoff.ts';
 import type { Clock } from './clock.ts';
 import { CommitLog } from './commit-log.ts';
 import { DeadLetterWriter } from './dead-letters.ts';
-import { frameRoom } from './frame-room.ts';
+import { frameCap } from './frame-size.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { asSinkError } from './outside-errors.ts';
 import { ShardReader } from './shard-reader.ts';
@@ -59,7 +59,7 @@ async function work<Rows extends RowBufferPort>(options: SinkSlotOptions<Rows>):
     {
       ...base,
       writer: writerName(stage.name, slot),
-      maxFrameBytes: frameRoom(streams).deadLetterBytes,
+      maxFrameBytes: frameCap(streams),
       onWaiting: (reason) => observer.waiting('deadLetters', reason),
     },
     signals.stop,

@@ -70,7 +70,7 @@ try {
 }
 
 async function codecAlone(): Promise<void> {
-  const builder = new FrameBuilder({ maxRecords: 1_000, maxBytes: 256 * 1024, hardBytes: 2 ** 20 });
+  const builder = new FrameBuilder({ maxRecords: 1_000, maxBytes: 256 * 1024, capBytes: 2 ** 20 });
   const rounds = Math.ceil(records / batchRecords);
   const frames: Buffer[] = [];
   const build = (keep: boolean) => {

@@ -124,9 +124,9 @@ describe('edge writer', () => {
     const plan = await pipeline();
     const one = await open(plan, streams, undefined, 'orders-0');
     const other = await open(plan, streams, undefined, 'orders-2');
-    assert.equal((await one.append(frame(['a'], 1), never, 'key-1')).outcome, 'stored');
-    assert.equal((await other.append(frame(['a'], 1), never, 'key-1')).outcome, 'duplicate');
-    assert.equal((await one.append(frame(['a'], 2), never, 'key-1')).outcome, 'duplicate');
+    assert.equal((await one.append(frame(['a'], 1), never, { messageId: 'key-1' })).outcome, 'stored');
+    assert.equal((await other.append(frame(['a'], 1), never, { messageId: 'key-1' })).outcome, 'duplicate');
+    assert.equal((await one.append(frame(['a'], 2), never, { messageId: 'key-1' })).outcome, 'duplicate');
     assert.equal((await one.append(frame(['b'], 2), never)).outcome, 'stored');
     assert.equal((await other.append(frame(['c'], 1), never)).outcome, 'stored');
     assert.deepEqual(await stored(plan), ['a', 'b', 'c']);
@@ -138,7 +138,7 @@ describe('edge writer', () => {
     const behind = await server.connect('behind', proxy.url);
     const writer = await open(plan, behind);
     proxy.swallowAnswers();
-    const unsure = writer.append(frame(['a'], 1), never, 'key-9');
+    const unsure = writer.append(frame(['a'], 1), never, { messageId: 'key-9' });
     await eventually(async () => (await stored(plan)).length === 1);
     proxy.heal();
     assert.equal((await unsure).outcome, 'stored');
@@ -146,6 +146,51 @@ describe('edge writer', () => {
     assert.deepEqual(await stored(plan), ['a', 'b']);
     await behind.nc.close();
     await proxy.stop();
+  });
+
+  it('a frame above what NATS takes is refused at once, and not sent again', async () => {
+    const plan = await pipeline();
+    const writer = await open(plan);
+    await assertCode('MR_FRAME_TOO_LARGE', writer.append(Buffer.alloc(9 * 2 ** 20), never));
+    assert.equal((await writer.append(frame(['a'], 1), never)).outcome, 'stored');
+  });
+
+  it('a frame that was made before max_payload was lowered is refused when the server is back', async () => {
+    const own = await startTestServer();
+    const over = await own.connect();
+    const plan = testPlan();
+    await ensurePipelineStreams(over, plan);
+    const writer = await open(plan, over);
+    await own.crash();
+    const refused = assertCode('MR_FRAME_TOO_LARGE', writer.append(frame(['x'.repeat(200_000)], 1), never));
+    await own.start({ maxPayloadBytes: 100_000 });
+    await refused;
+    assert.equal((await writer.append(frame(['a'], 1), never)).outcome, 'stored');
+    await own.stop();
+  });
+
+  it('E7: while there is no room, the caller may give a frame up that is not stored for certain', async () => {
+    const plan = await pipeline({ edgeBytes: 64 * 1024 });
+    const writer = await open(plan);
+    for (let n = 0; n < 3; n++) await writer.append(frame([String(n).padEnd(20_000, 'x')], n), never);
+    const reasons: string[] = [];
+    const mayGiveUp = ({ code }: MillraceError) => reasons.push(code) === 2;
+    const big = frame(['3'.padEnd(20_000, 'x')], 3);
+    assert.equal((await writer.append(big, never, { mayGiveUp })).outcome, 'full');
+    assert.deepEqual(reasons, ['MR_EDGE_FULL', 'MR_EDGE_FULL']);
+    assert.equal((await stored(plan)).length, 3);
+    assert.equal((await writer.append(frame(['small'], 3), never)).outcome, 'stored');
+  });
+
+  it('E7: a frame of which an earlier attempt may still arrive is not given up', async () => {
+    const plan = await pipeline({ edgeBytes: 64 * 1024 });
+    const reasons: (string | undefined)[] = [];
+    const writer = await open(plan, unansweredOnce(streams), (reason) => reasons.push(reason?.code));
+    const waiting = writer.append(frame(['0'.padEnd(70_000, 'x')], 0), never, { mayGiveUp: () => true });
+    await eventually(() => reasons.includes('MR_EDGE_FULL'));
+    const { pid } = plan.pipeline;
+    await streams.updateStream({ name: `mr-${pid}-main`, subjects: [`mr.${pid}.main.>`], max_bytes: 200_000 });
+    assert.equal((await waiting).outcome, 'stored');
   });
 
   async function pipeline(options: Parameters<typeof testPlan>[0] = {}): Promise<Plan> {
@@ -191,9 +236,17 @@ describe('edge writer', () => {
 });
 
 function frame(values: readonly string[], position: Parameters<FrameBuilder['finish']>[0]): Buffer {
-  const builder = new FrameBuilder({ maxRecords: 1_000, maxBytes: 256 * 1024, hardBytes: 2 ** 20 });
+  const builder = new FrameBuilder({ maxRecords: 1_000, maxBytes: 256 * 1024, capBytes: 2 ** 20 });
   builder.append(batchOf(values.map((value) => ({ value }))), 0, 1);
   return builder.finish(position, 1);
+}
+
+/** The first publish never reaches the server, and nobody knows. */
+function unansweredOnce(streams: Streams): Streams {
+  let publishes = 0;
+  const publish: Streams['publish'] = (...args) =>
+    publishes++ === 0 ? Promise.reject(new Error('no answer')) : streams.publish(...args);
+  return Object.create(streams, { publish: { value: publish } }) as Streams;
 }
 
 async function assertCode(code: string, done: Promise<unknown>): Promise<void> {

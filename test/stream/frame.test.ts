@@ -4,11 +4,12 @@ import fc from 'fast-check';
 import { MillraceError } from '../../model/errors.ts';
 import { FrameBuilder, type FrameLimits } from '../../stream/frame-builder.ts';
 import { decodeFrame, FrameMeta, type Frame } from '../../stream/frame-reader.ts';
-import { checkOf, type Codec, type FrameLink } from '../../stream/frame.ts';
+import { largestRecord, recordBytes, worstFrameBytes, worstRecordBytes } from '../../stream/frame-size.ts';
+import { at, checkOf, codecs, type Codec, type FrameLink } from '../../stream/frame.ts';
 import firstVersion from './frames/v1.json' with { type: 'json' };
 import { batchOf, type PlainRecord } from './support/batches.ts';
 
-const limits: FrameLimits = { maxRecords: 1_000, maxBytes: 256 * 1024, hardBytes: 1024 * 1024 };
+const limits: FrameLimits = { maxRecords: 1_000, maxBytes: 256 * 1024, capBytes: 1024 * 1024 };
 const place = { stream: 'test', sequence: 7 };
 
 describe('frame', () => {
@@ -122,7 +123,7 @@ describe('frame', () => {
   }
 
   it('closes before the record that would pass the byte limit, and at the record limit', () => {
-    const builder = new FrameBuilder({ maxRecords: 3, maxBytes: 10, hardBytes: 100 });
+    const builder = new FrameBuilder({ maxRecords: 3, maxBytes: 10, capBytes: 10_000 });
     const batch = batchOf([
       { value: 'aaaa' },
       { value: 'bbbb' },
@@ -137,13 +138,52 @@ describe('frame', () => {
     assert(builder.isFull);
   });
 
-  it('takes one record above the byte limit alone, and none above the hard limit', () => {
-    const builder = new FrameBuilder({ maxRecords: 3, maxBytes: 10, hardBytes: 30 });
-    const batch = batchOf([{ value: 'x'.repeat(25) }, { value: 'y'.repeat(31) }]);
+  it('Z2: takes one record above the byte limit alone, up to the largest that fits, and none above', () => {
+    const builder = new FrameBuilder({ maxRecords: 3, maxBytes: 10, capBytes: 5_000 });
+    const most = builder.largestRecord;
+    const batch = batchOf([{ value: 'x'.repeat(most - 9), key: 'k'.repeat(9) }, { value: 'y'.repeat(most + 9) }]);
     assert.equal(builder.append(batch, 0, 0), 1);
-    builder.finish(0, 0);
+    assert(builder.finish(0, 0).length <= 5_000);
     assert.equal(builder.append(batch, 1, 0), 1);
+    assert(!builder.isTooLarge(batch, 0));
     assert(builder.isTooLarge(batch, 1));
+  });
+
+  it('Z1: no frame is larger than the cap, whatever its records widen, and every record that fits alone is taken', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.oneof(anyRecord, tinyRecord), { minLength: 1, maxLength: 300 }),
+        fc.integer({ min: 1_300, max: 6_000 }),
+        fc.constantFrom<Codec>('none', 'zstd'),
+        fc.nat(3_000),
+        (records, capBytes, codec, positionLength) => {
+          const builder = new FrameBuilder({ maxRecords: Infinity, maxBytes: capBytes, capBytes }, codec);
+          const position = 'p'.repeat(positionLength);
+          const batch = batchOf(records, { position, positionAfter: () => position });
+          for (let next = 0; next < batch.count;) {
+            const first = next;
+            next = builder.append(batch, first, 0);
+            const size = recordBytes(batch, first);
+            if (next > first) assert(builder.finish(position, 1).length <= capBytes);
+            else assert(size > largestRecord(capBytes, Math.max(1_024, positionLength + 2)));
+            if (next === first) next++;
+          }
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
+  it('Z1: a body that does not become smaller is stored as it is', () => {
+    const bytes = Buffer.alloc(50_000);
+    let noise = 1;
+    for (let at = 0; at < bytes.length; at++) bytes[at] = (noise = (noise * 48_271) % 2_147_483_647) >> 7;
+    const builder = new FrameBuilder(limits, 'zstd');
+    builder.append({ ...batchOf([{ value: 'x'.repeat(bytes.length) }]), bytes }, 0, 1);
+    const frame = builder.finish({ p: 1 }, 2);
+    assert.equal(frame.readUInt8(at.codec), codecs.none);
+    assert(frame.length <= worstFrameBytes(worstRecordBytes(bytes.length, false), 10));
+    assert.deepEqual(Buffer.from(decodeFrame(frame, place).bytes.subarray(0, bytes.length)), bytes);
   });
 
   it('a recycled buffer does not change a frame that was copied out before', () => {
@@ -189,6 +229,8 @@ const anyRecord: fc.Arbitrary<PlainRecord> = fc
     offset: fc.bigInt({ min: 0n, max: 2n ** 62n }),
   })
   .map((record) => record);
+
+const tinyRecord: fc.Arbitrary<PlainRecord> = fc.constantFrom({ value: '{}' }, { value: null, key: '' });
 
 const anyLink: fc.Arbitrary<FrameLink> = fc
   .tuple(fc.maxSafeNat(), fc.maxSafeNat(), fc.nat(0xffff_ffff))
