@@ -3,10 +3,12 @@
  *
  * P1  Everything a pod needs to know is in the plan file; its environment names the stage and where things are.
  * P2  Pods satisfy Pod Security `restricted` and have no API token.
- * P3  The template changes only when what the stage is told changes (`./stage-hash.ts`): `planName` stays until then.
+ * P3  A pod gets the credentials that its own stage refers to, and no others.
+ * P4  The template changes only when what the stage is told changes (`./stage-hash.ts`): `planName` stays until then.
  */
-import { annotations } from '../../../model/names.ts';
-import type { Stage } from '../../../model/plan.ts';
+import { findReferences } from '../../../model/credentials.ts';
+import { annotations, credentialKey } from '../../../model/names.ts';
+import type { Plan, Stage } from '../../../model/plan.ts';
 import type { Manifest } from '../../../kubernetes/objects.ts';
 import { commonLabels, metadata, objectNames, stageSelector, type RenderContext } from './context.ts';
 import { nodeOptions } from './node-options.ts';
@@ -16,6 +18,7 @@ export const recordsPort = 8081;
 /** On the pod template: changes when the copied credentials change, so that pods that use some are replaced. */
 export const credentialsAnnotation = 'millrace.io/credentials-version';
 export const planVolume = 'plan';
+const credentialsVolumeName = 'credentials';
 
 const planDir = '/etc/millrace/plan';
 const credentialsDir = '/etc/millrace/credentials';
@@ -71,10 +74,7 @@ export function renderDeployment(context: RenderContext, pods: StagePods): Manif
             },
           ],
           containers: [container(context, stage)],
-          volumes: [
-            { name: planVolume, configMap: { name: pods.planName } },
-            { name: 'credentials', secret: { secretName: objectNames(plan).credentials } },
-          ],
+          volumes: [{ name: planVolume, configMap: { name: pods.planName } }, ...credentialsVolume(plan, stage)],
         },
       },
     },
@@ -112,9 +112,20 @@ function container(context: RenderContext, stage: Stage) {
     readinessProbe: { ...probe('/health/ready'), periodSeconds: 2, failureThreshold: 2 },
     volumeMounts: [
       { name: planVolume, mountPath: planDir, readOnly: true },
-      { name: 'credentials', mountPath: credentialsDir, readOnly: true },
+      ...(findReferences(stage.config).refs.length === 0
+        ? []
+        : [{ name: credentialsVolumeName, mountPath: credentialsDir, readOnly: true }]),
     ],
   };
+}
+
+/** P3. Optional: the pod says which key is missing; without it, it would not start and could say nothing. */
+function credentialsVolume(plan: Plan, stage: Stage) {
+  const keys = findReferences(stage.config).refs.map(credentialKey);
+  if (keys.length === 0) return [];
+  const items = keys.map((key) => ({ key, path: key }));
+  const secretName = objectNames(plan).credentials;
+  return [{ name: credentialsVolumeName, secret: { secretName, items, optional: true } }];
 }
 
 function probe(path: string) {

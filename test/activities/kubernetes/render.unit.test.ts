@@ -58,6 +58,24 @@ const plan: Plan = {
 const context = { plan, opSeq: 3, image: 'millrace/millrace:dev', natsUrl: 'nats://nats:4222' };
 
 describe('manifests', () => {
+  it('P3: a pod gets the credentials of its own stage, and no others', () => {
+    const two: Plan = {
+      ...plan,
+      credentials: [...plan.credentials, { kind: 'secret', name: 'kafka', key: 'password' }],
+    };
+    const keysOf = (stage: IngestorStage | SinkStage) =>
+      [
+        ...JSON.stringify(
+          renderDeployment({ ...context, plan: two }, { stage, replicas: 1, specHash: 'x', planName: 'p' }),
+        ).matchAll(/"key":"([^"]+)"/g),
+      ].map(([, key]) => key);
+    assert.deepEqual(keysOf(sink), ['secret.ch.password']);
+    assert.deepEqual(keysOf({ ...ingestor, config: { sasl: { password: '$(secret:kafka/password)' } } }), [
+      'secret.kafka.password',
+    ]);
+    assert.deepEqual(keysOf(ingestor), []);
+  });
+
   it('surroundings', () =>
     matchesSnapshot('surroundings', [
       renderNamespace(context),
