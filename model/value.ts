@@ -4,6 +4,7 @@
  * A JSON number becomes a JavaScript `number` when that loses nothing, else an {@link ExactNumber} that carries the
  * digits as written. A step that computes makes `number` or `bigint`; a sink accepts all three.
  */
+import { decimalOf, isSameDecimal } from './decimal.ts';
 
 /** No record is nested deeper: a source or the decoder refuses it. */
 export const maxDepth = 256;
@@ -34,6 +35,15 @@ export interface RecordObject {
   [field: string]: RecordValue | undefined;
 }
 
+export function isRecordObject(value: RecordValue | undefined): value is RecordObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof ExactNumber);
+}
+
+/** The record's own field: nothing is inherited, whatever its name is. */
+export function fieldOf(record: RecordObject, name: string): RecordValue | undefined {
+  return Object.hasOwn(record, name) ? record[name] : undefined;
+}
+
 /** What expressions call `meta`. */
 export interface RecordMeta {
   /** Name of the source in the spec. */
@@ -49,6 +59,28 @@ export interface RecordMeta {
 }
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+
+/** The value of a JSON text; a number that a double does not hold is exact. Throws SyntaxError. */
+export function decodeJson(text: string): RecordValue {
+  return JSON.parse(text, keepDigits) as RecordValue;
+}
+
+function keepDigits(_key: string, value: unknown, context: { readonly source?: string }): unknown {
+  if (typeof value !== 'number' || context.source === undefined) return value;
+  return isSameNumber(context.source, value) ? value : new ExactNumber(context.source);
+}
+
+/**
+ * True when the double means the number that was written, however it is used: as its shortest text and, for an integer
+ * that an expression computes with, as its exact value (a double of 1e30 is not 10^30).
+ */
+function isSameNumber(written: string, value: number): boolean {
+  if (!Number.isFinite(value)) return false;
+  const wanted = decimalOf(written);
+  if (!isSameDecimal(wanted, decimalOf(String(value)))) return false;
+  if (!Number.isInteger(value) || Number.isSafeInteger(value)) return true;
+  return isSameDecimal(wanted, decimalOf(String(BigInt(value))));
+}
 
 /** JSON text of a value, with exact numbers as they were written. */
 export function encodeJson(value: RecordValue): string {

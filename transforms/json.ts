@@ -16,9 +16,8 @@
  * those that the engine does many bytes at a time.
  */
 import { Buffer } from 'node:buffer';
-import { decimalOf, isSameDecimal } from '../model/decimal.ts';
 import { mr, problemOf } from '../model/errors.ts';
-import { ExactNumber, maxDepth, type RecordObject } from '../model/value.ts';
+import { decodeJson, ExactNumber, maxDepth, type RecordObject } from '../model/value.ts';
 
 /** Node's own slice, on any Uint8Array: a third of the time of `Buffer.from(…).toString()`, and no object is made. */
 const { utf8Slice } = Buffer.prototype as Buffer & {
@@ -42,7 +41,7 @@ export function decodeRecord(bytes: Uint8Array, start: number, end: number): Rec
 
 function parse(text: string, isExact: boolean): unknown {
   try {
-    return isExact ? JSON.parse(text, keepDigits) : JSON.parse(text);
+    return isExact ? decodeJson(text) : JSON.parse(text);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     throw mr('MR_RECORD_NOT_JSON', { problem: withoutData(problemOf(error)) }, { cause: error });
@@ -85,23 +84,6 @@ const numberWithLongExponent = /(?:^|[[:,\s])-?[0-9][0-9.]*[eE][-+]?[0-9]{3}/;
 
 function mayLeaveRange(text: string): boolean {
   return longExponent.test(text) && numberWithLongExponent.test(text);
-}
-
-function keepDigits(_key: string, value: unknown, context: { readonly source?: string }): unknown {
-  if (typeof value !== 'number' || context.source === undefined) return value;
-  return isSameNumber(context.source, value) ? value : new ExactNumber(context.source);
-}
-
-/**
- * True when the double means the number that was written, however it is used: as its shortest text and, for an integer
- * that an expression computes with, as its exact value (a double of 1e30 is not 10^30).
- */
-function isSameNumber(written: string, value: number): boolean {
-  if (!Number.isFinite(value)) return false;
-  const wanted = decimalOf(written);
-  if (!isSameDecimal(wanted, decimalOf(String(value)))) return false;
-  if (!Number.isInteger(value) || Number.isSafeInteger(value)) return true;
-  return isSameDecimal(wanted, decimalOf(String(BigInt(value))));
 }
 
 // -- refusals ----------------------------------------------------------------------------------------------------

@@ -4,17 +4,13 @@
  * Objects are changed in place; a list is never entered. Own properties only, so a record with a field `__proto__` or
  * `constructor` is a record like any other.
  */
-import { ExactNumber, type RecordObject, type RecordValue } from '../model/value.ts';
+import { isRecordObject, type RecordObject, type RecordValue } from '../model/value.ts';
 
 export type Path = readonly [string, ...string[]];
 
 export function parsePath(text: string): Path {
   const [first = '', ...rest] = text.split('.');
   return [first, ...rest];
-}
-
-export function isRecordObject(value: RecordValue | undefined): value is RecordObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof ExactNumber);
 }
 
 /** The object that holds the last part of the path, or undefined when the way there ends before. */

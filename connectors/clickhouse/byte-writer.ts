@@ -68,6 +68,13 @@ export class ByteWriter {
     this.at += 4;
   }
 
+  /** The upper half of the number as Float32. */
+  bf16(value: number): void {
+    this.f32(value);
+    this.#bytes.copyWithin(this.at - 4, this.at - 2, this.at);
+    this.at -= 2;
+  }
+
   f64(value: number): void {
     if (this.at + 8 > this.#bytes.length) this.#grow(8);
     this.#view.setFloat64(this.at, value, true);

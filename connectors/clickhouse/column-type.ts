@@ -1,4 +1,9 @@
-/** ClickHouse's type names, parsed: `Nullable(DateTime64(3, 'UTC'))` → a tree. Pure. */
+/**
+ * ClickHouse's type names, parsed: `Nullable(DateTime64(3, 'UTC'))` → a tree. Pure.
+ *
+ * G1  Every type that `system.columns` can show is read: parameters of aggregate functions, settings (`max_types=5`),
+ *     the paths of JSON with their types and what it skips.
+ */
 
 export interface TypeName {
   readonly name: string;
@@ -11,7 +16,11 @@ export type TypeArg =
   | { readonly kind: 'named'; readonly name: string; readonly type: TypeName }
   | { readonly kind: 'number'; readonly value: number }
   | { readonly kind: 'text'; readonly value: string }
-  | { readonly kind: 'enum'; readonly name: string; readonly value: number };
+  | { readonly kind: 'enum'; readonly name: string; readonly value: number }
+  /** `max_dynamic_paths=16`. */
+  | { readonly kind: 'setting'; readonly name: string; readonly value: number }
+  /** `SKIP a.b`, `SKIP REGEXP '…'`. */
+  | { readonly kind: 'skip' };
 
 /** The tree of a type, or null for text that is no type that can be read here. */
 export function parseType(text: string): TypeName | null {
@@ -19,6 +28,19 @@ export function parseType(text: string): TypeName | null {
   const type = parser.type();
   return type !== null && parser.isAtEnd() ? type : null;
 }
+
+// Each begins at the place of the parser, and no part of one can match what the part before it leaves: linear.
+const word = /[A-Za-z_][A-Za-z0-9_]*/y;
+const text = /'(?:[^'\\]|\\.)*'/sy;
+const numberAlone = /-?[0-9]+(?:\.[0-9]+)?(?![A-Za-z_0-9])/y;
+const settingName = /[A-Za-z_][A-Za-z0-9_]*(?=\s*=)/y;
+const quotedName = '`(?:[^`\\\\]|\\\\.)*`';
+const plainName = '[A-Za-z_][A-Za-z0-9_]*';
+const path = new RegExp(`(?:${quotedName}|${plainName})(?:\\.(?:${quotedName}|${plainName}))*`, 'sy');
+/** Of a tuple, a Nested or a path of JSON: a type follows. */
+const memberName = new RegExp(`${path.source}(?=\\s+[A-Za-z])`, 'sy');
+const skip = /SKIP(?=\s)/y;
+const skippedRegexp = /REGEXP\s*'(?:[^'\\]|\\.)*'/sy;
 
 class Parser {
   readonly #text: string;
@@ -34,34 +56,48 @@ class Parser {
   }
 
   type(): TypeName | null {
-    const name = this.#match(/[A-Za-z][A-Za-z0-9_]*/y);
+    const name = this.#match(word);
     if (name === null) return null;
     if (!this.#eat('(')) return { name, args: [] };
     const args: TypeArg[] = [];
     if (this.#eat(')')) return { name, args };
     do {
-      const arg = this.#argument();
+      const arg = this.#argument(name);
       if (arg === null) return null;
       args.push(arg);
     } while (this.#eat(','));
     return this.#eat(')') ? { name, args } : null;
   }
 
-  #argument(): TypeArg | null {
-    const quoted = this.#match(/'(?:[^'\\]|\\.)*'/y);
-    if (quoted !== null) {
-      const text = unescape(quoted.slice(1, -1));
-      if (!this.#eat('=')) return { kind: 'text', value: text };
-      const value = this.#match(/-?[0-9]+/y);
-      return value === null ? null : { kind: 'enum', name: text, value: Number(value) };
-    }
-    const number = this.#match(/-?[0-9]+(?![A-Za-z_])/y);
+  /** `of` is the type whose argument it is. */
+  #argument(of: string): TypeArg | null {
+    const quoted = this.#match(text);
+    if (quoted !== null) return this.#textOrEnum(unescape(quoted.slice(1, -1)));
+    const number = this.#match(numberAlone);
     if (number !== null) return { kind: 'number', value: Number(number) };
-    const named = this.#match(/(?:`(?:[^`\\]|\\.)*`|[A-Za-z_][A-Za-z0-9_]*)(?=\s+[A-Za-z])/y);
+    if (of === 'JSON' && this.#match(skip) !== null) return this.#skipped();
+    const setting = this.#match(settingName);
+    if (setting !== null) {
+      this.#eat('=');
+      const value = this.#match(numberAlone);
+      return value === null ? null : { kind: 'setting', name: setting, value: Number(value) };
+    }
+    const named = this.#match(memberName);
     const type = this.type();
     if (type === null) return null;
     if (named === null) return { kind: 'type', type };
     return { kind: 'named', name: named.startsWith('`') ? unescape(named.slice(1, -1)) : named, type };
+  }
+
+  #textOrEnum(name: string): TypeArg | null {
+    if (!this.#eat('=')) return { kind: 'text', value: name };
+    const value = this.#match(numberAlone);
+    return value === null ? null : { kind: 'enum', name, value: Number(value) };
+  }
+
+  #skipped(): TypeArg | null {
+    const what = this.#match(skippedRegexp) ?? this.#match(path);
+    return what === null ? null : { kind: 'skip' };
   }
 
   #eat(mark: string): boolean {

@@ -1,5 +1,6 @@
 /** Types made of others, and enumerations, in RowBinary. */
-import { ExactNumber, type RecordObject, type RecordValue } from '../../model/value.ts';
+import { fieldOf, isRecordObject, type RecordValue } from '../../model/value.ts';
+import type { ByteWriter } from './byte-writer.ts';
 import type { TypeName } from './column-type.ts';
 import type { Encoder } from './encoder.ts';
 import { Misfit } from './misfit.ts';
@@ -20,22 +21,30 @@ export function arrayEncoder(inner: Encoder): Encoder {
     write(value, to) {
       if (!isList(value)) throw new Misfit('an array', value);
       to.varint(value.length);
-      for (const item of value) inner.write(item, to);
+      // A member that an object of the list lacks (Nested, `./field.ts`) reads as undefined.
+      for (const item of value as readonly (RecordValue | undefined)[]) {
+        if (item === undefined) inner.missing(to);
+        else inner.write(item, to);
+      }
     },
     missing: (to) => to.u8(0),
   };
 }
 
-/** From an object: its field names become the keys. */
-export function mapEncoder(keys: Encoder, values: Encoder): Encoder {
+/** From an object: its field names become the keys (`./encode-key.ts`). */
+export function mapEncoder(writeKey: (key: string, to: ByteWriter) => void, values: Encoder): Encoder {
   return {
     write(value, to) {
-      if (!isObject(value)) throw new Misfit('an object (Map)', value);
+      if (!isRecordObject(value)) throw new Misfit('an object (Map)', value);
       const names = Object.keys(value);
-      to.varint(names.length);
+      let count = names.length;
+      for (const name of names) if (value[name] === undefined) count--;
+      to.varint(count);
       for (const name of names) {
-        keys.write(name, to);
-        values.write(value[name] ?? null, to);
+        const member = value[name];
+        if (member === undefined) continue;
+        writeKey(name, to);
+        values.write(member, to);
       }
     },
     missing: (to) => to.u8(0),
@@ -45,21 +54,23 @@ export function mapEncoder(keys: Encoder, values: Encoder): Encoder {
 /** A named tuple from an object, any tuple from an array of its length. */
 export function tupleEncoder(type: TypeName, members: readonly Encoder[]): Encoder {
   const names = type.args.map((arg) => (arg.kind === 'named' ? arg.name : null));
-  const isNamed = names.every((name) => name !== null);
+  const isNamed = names.length > 0 && names.every((name) => name !== null);
   const wanted = isNamed ? `an object with ${names.join(', ')} (Tuple)` : `an array of ${members.length} (Tuple)`;
   return {
     write(value, to) {
       if (isList(value) && value.length === members.length) {
-        members.forEach((member, i) => member.write(value[i] ?? null, to));
-      } else if (isNamed && isObject(value)) {
-        members.forEach((member, i) => {
-          const field = value[names[i] ?? ''];
-          if (field === undefined) member.missing(to);
-          else member.write(field, to);
-        });
+        for (let i = 0; i < members.length; i++) members[i]!.write(value[i] ?? null, to);
+      } else if (isNamed && isRecordObject(value)) {
+        for (let i = 0; i < members.length; i++) {
+          const field = fieldOf(value, names[i] ?? '');
+          if (field === undefined) members[i]!.missing(to);
+          else members[i]!.write(field, to);
+        }
       } else throw new Misfit(wanted, value);
     },
-    missing: (to) => members.forEach((member) => member.missing(to)),
+    missing(to) {
+      for (const member of members) member.missing(to);
+    },
   };
 }
 
@@ -86,8 +97,4 @@ export function enumEncoder(type: TypeName): Encoder {
 
 function isList(value: RecordValue): value is readonly RecordValue[] {
   return Array.isArray(value);
-}
-
-function isObject(value: RecordValue): value is RecordObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof ExactNumber);
 }

@@ -1,4 +1,5 @@
 /** Integers, floats and decimals in RowBinary. */
+import { decimalOf } from '../../model/decimal.ts';
 import { ExactNumber, type RecordValue } from '../../model/value.ts';
 import type { Encoder } from './encoder.ts';
 import { integerOf, scaledDouble, scaledOf } from './exact.ts';
@@ -48,19 +49,73 @@ export function bigIntegerEncoder(name: string, width: 8 | 16 | 32, isSigned: bo
   };
 }
 
-export function floatEncoder(name: 'Float32' | 'Float64'): Encoder {
-  const wanted = `a number (${name})`;
+/**
+ * A double is rounded to the width of the column, as every double is; what would become an infinity or, without being
+ * zero, zero is refused: nothing of it would be left.
+ */
+export function floatEncoder(name: 'BFloat16' | 'Float32' | 'Float64'): Encoder {
+  const wanted = `a number within the range of ${name}`;
+  const rounded = roundings[name];
 
   function checked(value: RecordValue): number {
-    if (typeof value === 'number') return value;
-    if (typeof value === 'bigint') return Number(value);
-    if (value instanceof ExactNumber) return Number(value.text);
-    throw new Misfit(wanted, value);
+    let number: number;
+    if (typeof value === 'number') number = value;
+    else if (typeof value === 'bigint') number = Number(value);
+    else if (value instanceof ExactNumber) number = exactDouble(value, wanted);
+    else throw new Misfit(`a number (${name})`, value);
+    const stored = rounded(number);
+    if (!Number.isFinite(stored) || (stored === 0 && number !== 0)) throw new Misfit(wanted, value);
+    return stored;
   }
 
-  return name === 'Float64'
-    ? { write: (value, to) => to.f64(checked(value)), missing: (to) => to.zeros(8) }
-    : { write: (value, to) => to.f32(checked(value)), missing: (to) => to.zeros(4) };
+  switch (name) {
+    case 'Float64':
+      return { write: (value, to) => to.f64(checked(value)), missing: (to) => to.zeros(8) };
+    case 'Float32':
+      return { write: (value, to) => to.f32(checked(value)), missing: (to) => to.zeros(4) };
+    case 'BFloat16':
+      return { write: (value, to) => to.bf16(checked(value)), missing: (to) => to.zeros(2) };
+  }
+}
+
+const roundings = {
+  Float64: (value: number) => value,
+  Float32: Math.fround,
+  /** The upper half of a Float32, cut off as ClickHouse does. */
+  BFloat16: (value: number) => {
+    float[0] = value;
+    bits[0]! &= 0xffff_0000;
+    return float[0];
+  },
+} as const;
+const float = new Float32Array(1);
+const bits = new Uint32Array(float.buffer);
+
+function exactDouble(value: ExactNumber, wanted: string): number {
+  const number = Number(value.text);
+  if (number === 0 && decimalOf(value.text)?.digits !== '') throw new Misfit(wanted, value);
+  return number;
+}
+
+/** A count of the unit that the type names. */
+export function intervalEncoder(name: string): Encoder {
+  return bigIntegerEncoder(name, 8, true);
+}
+
+/** As many numbers as the type says. */
+export function vectorEncoder(element: Encoder, length: number): Encoder {
+  const wanted = `an array of ${length} numbers (QBit)`;
+  return {
+    write(value, to) {
+      if (!Array.isArray(value) || value.length !== length) throw new Misfit(wanted, value);
+      to.varint(length);
+      for (const item of value as readonly RecordValue[]) element.write(item, to);
+    },
+    missing(to) {
+      to.varint(length);
+      for (let i = 0; i < length; i++) element.missing(to);
+    },
+  };
 }
 
 export function decimalEncoder(precision: number, scale: number): Encoder {

@@ -3,7 +3,7 @@ import type { RecordValue } from '../../model/value.ts';
 import type { ByteWriter } from './byte-writer.ts';
 
 export interface Encoder {
-  /** The value in RowBinary. Throws Misfit when the column cannot hold it. */
+  /** The value in RowBinary. Throws Misfit when the column cannot hold it; the caller takes back what was written. */
   write(value: RecordValue, to: ByteWriter): void;
   /** What stands for a field that the record does not have: the type's default value. */
   missing(to: ByteWriter): void;

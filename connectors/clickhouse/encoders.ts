@@ -1,16 +1,22 @@
 /**
  * One encoder for each ClickHouse type: writes a value in RowBinary, or throws {@link Misfit}.
  *
- * T1  No digit is lost: what a column cannot hold is a misfit, never cut off. The one exception is a double into a
- *     Decimal, which is rounded to its scale.
+ * T1  No digit is lost: what a column cannot hold is a misfit, never cut off. Exceptions: a double into a Decimal or a
+ *     narrower float is rounded, and of a time as text the digits behind the column's scale are cut off.
  * T2  An encoder is compiled once for a column; per value it allocates nothing for numbers, times and short texts.
  * T3  `missing` writes the type's default value, as ClickHouse does for a field that is not there.
  */
 import { parseType, type TypeName } from './column-type.ts';
-import type { Encoder } from './encoder.ts';
+import {
+  bigIntegerEncoder,
+  decimalEncoder,
+  floatEncoder,
+  integerEncoder,
+  intervalEncoder,
+  vectorEncoder,
+} from './encode-number.ts';
+import { keyWriter } from './encode-key.ts';
 import { arrayEncoder, enumEncoder, mapEncoder, nullableEncoder, tupleEncoder } from './encode-nested.ts';
-import { dateEncoder, dateTime64Encoder, dateTimeEncoder } from './encode-time.ts';
-import { bigIntegerEncoder, decimalEncoder, floatEncoder, integerEncoder } from './encode-number.ts';
 import {
   fixedStringEncoder,
   ipv4Encoder,
@@ -19,6 +25,9 @@ import {
   stringEncoder,
   uuidEncoder,
 } from './encode-text.ts';
+import { dateEncoder, dateTime64Encoder, dateTimeEncoder, time64Encoder, timeEncoder } from './encode-time.ts';
+import { dynamicEncoder, geometryEncoder, variantEncoder } from './encode-variant.ts';
+import type { Encoder } from './encoder.ts';
 import { Misfit } from './misfit.ts';
 
 /** The encoder of a type as ClickHouse writes it; null when there is none. */
@@ -28,23 +37,34 @@ export function compileEncoder(type: string): Encoder | null {
 }
 
 function encoderOf(type: TypeName): Encoder | null {
-  const simple = simpleEncoders[type.name];
-  if (simple) return simple();
-  const numbers = type.args.flatMap((arg) => (arg.kind === 'number' ? [arg.value] : []));
-  const inner = type.args.map((arg) => (arg.kind === 'type' || arg.kind === 'named' ? encoderOf(arg.type) : null));
-  const [first, second] = inner;
+  return simpleEncoders[type.name]?.() ?? withParameters(type) ?? madeOfOthers(type);
+}
+
+function withParameters(type: TypeName): Encoder | null {
+  const [first, second] = type.args.flatMap((arg) => (arg.kind === 'number' ? [arg.value] : []));
   switch (type.name) {
     case 'FixedString':
-      return fixedStringEncoder(numbers[0] ?? 0);
-    case 'DateTime':
-      return dateTimeEncoder();
+      return fixedStringEncoder(first ?? 0);
     case 'DateTime64':
-      return dateTime64Encoder(numbers[0] ?? 3);
+      return dateTime64Encoder(first ?? 3);
+    case 'Time64':
+      return time64Encoder(first ?? 3);
     case 'Decimal':
-      return decimalEncoder(numbers[0] ?? 10, numbers[1] ?? 0);
+      return decimalEncoder(first ?? 10, second ?? 0);
     case 'Enum8':
     case 'Enum16':
       return enumEncoder(type);
+    default:
+      return type.name.startsWith('Interval') ? intervalEncoder(type.name) : null;
+  }
+}
+
+/** Null when one of the others has no encoder, too. */
+function madeOfOthers(type: TypeName): Encoder | null {
+  const members = type.args.flatMap((arg) => (arg.kind === 'type' || arg.kind === 'named' ? [arg.type] : []));
+  const inner = members.map(encoderOf);
+  const [first, second] = inner;
+  switch (type.name) {
     case 'LowCardinality':
       return first ?? null;
     case 'Nullable':
@@ -52,17 +72,47 @@ function encoderOf(type: TypeName): Encoder | null {
     case 'Array':
       return first ? arrayEncoder(first) : null;
     case 'Map':
-      return first && second ? mapEncoder(first, second) : null;
+      return first && second ? mapEncoder(keyWriter(members[0]!, first), second) : null;
     case 'Tuple':
       return inner.every((encoder) => encoder !== null) ? tupleEncoder(type, inner) : null;
+    case 'Nested':
+      return inner.every((encoder) => encoder !== null) ? arrayEncoder(tupleEncoder(type, inner)) : null;
+    case 'Variant':
+      return inner.every((encoder) => encoder !== null)
+        ? variantEncoder(inner.map((encoder, i) => ({ type: members[i]!, encoder })))
+        : null;
     case 'SimpleAggregateFunction':
       return second ?? null;
-    case 'JSON':
-      return jsonEncoder();
+    case 'QBit': {
+      const length = type.args.find((arg) => arg.kind === 'number');
+      return first && length ? vectorEncoder(first, length.value) : null;
+    }
+    case 'Geometry':
+      return geometryEncoder((shape) => encoderOf({ name: shape, args: [] }));
     default:
-      return null;
+      return geometric(type.name);
   }
 }
+
+/** Shapes are lists of lists of points. */
+function geometric(name: string): Encoder | null {
+  const inner = geometricParts[name];
+  if (inner !== undefined) {
+    const part = encoderOf({ name: inner, args: [] });
+    return part && arrayEncoder(part);
+  }
+  if (name !== 'Point') return null;
+  const coordinate = floatEncoder('Float64');
+  return tupleEncoder({ name: 'Tuple', args: [] }, [coordinate, coordinate]);
+}
+
+const geometricParts: Readonly<Record<string, string>> = {
+  Ring: 'Point',
+  LineString: 'Point',
+  MultiLineString: 'LineString',
+  Polygon: 'Ring',
+  MultiPolygon: 'Polygon',
+};
 
 const simpleEncoders: Readonly<Record<string, () => Encoder>> = {
   String: stringEncoder,
@@ -79,14 +129,19 @@ const simpleEncoders: Readonly<Record<string, () => Encoder>> = {
   UInt128: () => bigIntegerEncoder('UInt128', 16, false),
   Int256: () => bigIntegerEncoder('Int256', 32, true),
   UInt256: () => bigIntegerEncoder('UInt256', 32, false),
+  BFloat16: () => floatEncoder('BFloat16'),
   Float32: () => floatEncoder('Float32'),
   Float64: () => floatEncoder('Float64'),
   Date: () => dateEncoder('Date', 0, 0xffff),
   // 1900-01-01 to 2299-12-31.
   Date32: () => dateEncoder('Date32', -25_567, 120_529),
+  DateTime: dateTimeEncoder,
+  Time: timeEncoder,
   UUID: uuidEncoder,
   IPv4: ipv4Encoder,
   IPv6: ipv6Encoder,
+  JSON: jsonEncoder,
+  Dynamic: dynamicEncoder,
 };
 
 function boolEncoder(): Encoder {

@@ -86,7 +86,7 @@ class ClickHouseSlot implements LoggedSinkSlot<RowBuffer> {
   }
 
   newRows(): RowBuffer {
-    return new ClickHouseRows(this.#table.columns, this.#marksDefaults);
+    return new ClickHouseRows(this.#table.columns, this.#marksDefaults, this.#table.closed);
   }
 
   async write(rows: RowBuffer, id: BatchRange, _refused: unknown, signal: AbortSignal): Promise<WriteEnd> {

@@ -3,15 +3,17 @@
  *
  * R1  A record that does not fit leaves the buffer as it was.
  * R2  A field that is missing takes the column's DEFAULT expression, or the type's default value; null goes into
- *     nullable columns only. Fields without a column are left out.
+ *     nullable columns only. Fields without a column are left out. A field whose column only ClickHouse fills
+ *     (MATERIALIZED, ALIAS) is a misfit: it is never dropped without a word.
  * R3  Row i is bytes `start(i)` to `start(i + 1)`, so that any range of rows can be sent by itself.
  */
 import { mr } from '../../model/errors.ts';
-import type { RecordObject } from '../../model/value.ts';
+import { fieldOf, type RecordObject } from '../../model/value.ts';
 import type { RowBuffer } from '../connector.ts';
 import { ByteWriter } from './byte-writer.ts';
 import type { Encoder } from './encoder.ts';
-import { Misfit } from './misfit.ts';
+import { fieldReader, type FieldReader } from './field.ts';
+import { describeValue, Misfit } from './misfit.ts';
 
 export interface EncodedColumn {
   readonly name: string;
@@ -20,17 +22,30 @@ export interface EncodedColumn {
   readonly encoder: Encoder;
 }
 
+/** A column that cannot be written. */
+export interface ClosedColumn {
+  readonly name: string;
+  /** MATERIALIZED or ALIAS. */
+  readonly kind: string;
+}
+
+interface Cell extends EncodedColumn {
+  readonly read: FieldReader | null;
+}
+
 export class ClickHouseRows implements RowBuffer {
-  readonly #columns: readonly EncodedColumn[];
+  readonly #columns: readonly Cell[];
+  readonly #closed: readonly ClosedColumn[];
   /** RowBinaryWithDefaults: a byte before each value says whether the column's default is wanted instead. */
   readonly #marksDefaults: boolean;
   readonly #writer = new ByteWriter();
   #starts = new Float64Array(1024);
   #rows = 0;
 
-  constructor(columns: readonly EncodedColumn[], marksDefaults: boolean) {
-    this.#columns = columns;
+  constructor(columns: readonly EncodedColumn[], marksDefaults: boolean, closed: readonly ClosedColumn[] = []) {
+    this.#columns = columns.map((column) => ({ ...column, read: fieldReader(column.name) }));
     this.#marksDefaults = marksDefaults;
+    this.#closed = closed;
   }
 
   get rows(): number {
@@ -43,10 +58,12 @@ export class ClickHouseRows implements RowBuffer {
 
   add(value: RecordObject): void {
     const writer = this.#writer;
+    const columns = this.#columns;
     const start = writer.at;
     let column: EncodedColumn | undefined;
+    if (this.#closed.length > 0) this.#checkClosed(value);
     try {
-      for (column of this.#columns) this.#write(column, value);
+      for (let i = 0; i < columns.length; i++) this.#write((column = columns[i]!), value);
     } catch (error) {
       writer.at = start;
       if (!(error instanceof Misfit) || column === undefined) throw error;
@@ -57,10 +74,18 @@ export class ClickHouseRows implements RowBuffer {
     this.#starts[this.#rows] = writer.at;
   }
 
-  #write(column: EncodedColumn, record: RecordObject): void {
-    const value = record[column.name];
-    // A function is what the prototype has under names like `constructor`: no record holds one.
-    if (value === undefined || typeof value === 'function') {
+  #checkClosed(record: RecordObject): void {
+    for (const { name, kind } of this.#closed) {
+      const value = fieldOf(record, name);
+      if (value === undefined || value === null) continue;
+      const wanted = `absent, because the column is ${kind} and only ClickHouse fills it`;
+      throw mr('MR_RECORD_MISFIT', { field: name, wanted, actual: describeValue(value) });
+    }
+  }
+
+  #write(column: Cell, record: RecordObject): void {
+    const value = column.read === null ? record[column.name] : column.read(record);
+    if (value === undefined) {
       if (column.hasDefault) return this.#writer.u8(1);
       // Marked as default, a column without an expression would get zero bytes, which is no member of an Enum.
       if (this.#marksDefaults) this.#writer.u8(0);

@@ -2,15 +2,15 @@
  * The sink's table: made if asked, read, and checked.
  *
  * A1  A table that would store a repeated insert twice is MR_SINK_TABLE_UNFIT, with the statement that repairs it.
- * A2  Columns that cannot be written (MATERIALIZED, ALIAS, EPHEMERAL) are left out; a type that has no encoder is
- *     MR_SINK_TABLE_UNFIT, naming column and type.
+ * A2  Columns that cannot be written (MATERIALIZED, ALIAS) are left out of the insert, and known, so that a record with
+ *     such a field is told; a type that has no encoder is MR_SINK_TABLE_UNFIT, naming column and type.
  */
 import type { ClickHouseClient } from '@clickhouse/client';
 import { z } from 'zod';
 import { mr } from '../../model/errors.ts';
 import { compileEncoder } from './encoders.ts';
 import type { Where } from './failures.ts';
-import type { EncodedColumn } from './row-buffer.ts';
+import type { ClosedColumn, EncodedColumn } from './row-buffer.ts';
 import type { ClickHouseSinkConfig, CreateTable } from './spec.ts';
 
 /** Inserts that a table made here remembers. */
@@ -22,10 +22,11 @@ export interface Table {
   /** Quoted, with its database. */
   readonly name: string;
   readonly columns: readonly EncodedColumn[];
+  readonly closed: readonly ClosedColumn[];
 }
 
 export function quoted(name: string): string {
-  return `\`${name}\``;
+  return `\`${name.replaceAll(/[\\`]/g, '\\$&')}\``;
 }
 
 export function tableName({ database, table }: ClickHouseSinkConfig): string {
@@ -36,7 +37,7 @@ export async function openTable(client: ClickHouseClient, config: ClickHouseSink
   const name = tableName(config);
   if (config.createTable) await client.command({ query: createStatement(name, config.createTable) });
   await checkDeduplication(client, config, where);
-  return { name, columns: await readColumns(client, config, where) };
+  return { name, ...(await readColumns(client, config, where)) };
 }
 
 /** Pure, for the test: what `createTable` becomes. */
@@ -102,7 +103,7 @@ async function readColumns(
   client: ClickHouseClient,
   config: ClickHouseSinkConfig,
   where: Where,
-): Promise<readonly EncodedColumn[]> {
+): Promise<Pick<Table, 'columns' | 'closed'>> {
   const rows = await rowsOf(
     client,
     columnRow,
@@ -110,17 +111,22 @@ async function readColumns(
      WHERE database = {database:String} AND table = {table:String} ORDER BY position`,
     { database: config.database, table: config.table },
   );
-  const writable = rows.filter(({ default_kind: kind }) => kind === '' || kind === 'DEFAULT');
-  return writable.map(({ name, type, default_kind: kind }) => {
-    const encoder = compileEncoder(type);
-    if (encoder) return { name, type, hasDefault: kind === 'DEFAULT', encoder };
-    throw mr('MR_SINK_TABLE_UNFIT', {
-      table: where.table,
-      sink: where.sink,
-      problem: `column "${name}" has type ${type}, which Millrace cannot write`,
-      hint: 'Write to a column of another type and convert it with a MATERIALIZED column or a view.',
-    });
-  });
+  const closed = rows.filter(({ default_kind: kind }) => kind === 'MATERIALIZED' || kind === 'ALIAS');
+  const open = rows.filter((row) => !closed.includes(row));
+  return {
+    closed: closed.map(({ name, default_kind: kind }) => ({ name, kind })),
+    columns: open.map(({ name, type, default_kind: kind }) => {
+      const encoder = compileEncoder(type);
+      // EPHEMERAL: not stored, and there for the DEFAULT expressions of others; it has a default of its own.
+      if (encoder) return { name, type, hasDefault: kind !== '', encoder };
+      throw mr('MR_SINK_TABLE_UNFIT', {
+        table: where.table,
+        sink: where.sink,
+        problem: `column "${name}" has type ${type}, which Millrace cannot write`,
+        hint: 'Write to a column of another type and convert it with a MATERIALIZED column or a view.',
+      });
+    }),
+  };
 }
 
 async function rowsOf<T>(

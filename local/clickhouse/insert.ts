@@ -3,7 +3,9 @@
  *
  * N1  The data become one block for each million rows, whatever the engine would do by itself, so that a deduplication
  *     token stands for the whole insert.
- * N2  A field that the data leave out takes the column's DEFAULT expression, as in an insert without a file.
+ * N2  A field that the data leave out takes the column's DEFAULT expression, or that of an EPHEMERAL column, as in an
+ *     insert without a file.
+ * N3  Types that a table may have, data may have: a file's columns are checked like those of a new table.
  */
 import { z } from 'zod';
 import { quoteName, quoteText, rowsOf, type Answer, type Engine } from './engine.ts';
@@ -39,6 +41,14 @@ const oneBlock = {
   max_insert_threads: '1',
 };
 
+const anyType = {
+  enable_time_time64_type: '1',
+  enable_nullable_tuple_type: '1',
+  allow_experimental_qbit_type: '1',
+  allow_suspicious_low_cardinality_types: '1',
+  allow_suspicious_variant_types: '1',
+};
+
 export function inserter(engine: Engine): Inserter {
   const known = new Map<string, Promise<readonly Column[]>>();
 
@@ -60,7 +70,7 @@ export function inserter(engine: Engine): Inserter {
       const list = columns.map(({ name }) => quoteName(name)).join(', ');
       const file = [path, head.format, structure(columns)].map(quoteText).join(', ');
       const sql = `INSERT INTO ${head.table} (${list}) SELECT ${list} FROM file(${file})`;
-      const blocks = { ...oneBlock, ...settings };
+      const blocks = { ...oneBlock, ...anyType, ...settings };
       const asked = settings['max_insert_block_size'];
       if (asked !== undefined && settings['max_block_size'] === undefined) blocks.max_block_size = asked;
       return engine.run({ sql, database, settings: blocks, rawSettings: head.settings });
@@ -87,7 +97,9 @@ function chosen(columns: readonly Column[], list: string | null): Column[] {
 function structure(columns: readonly Column[]): string {
   return columns
     .map(({ name, type, default_type: kind, default_expression: expression }) =>
-      kind === 'DEFAULT' ? `${quoteName(name)} ${type} DEFAULT ${expression}` : `${quoteName(name)} ${type}`,
+      kind === 'DEFAULT' || kind === 'EPHEMERAL'
+        ? `${quoteName(name)} ${type} DEFAULT ${expression}`
+        : `${quoteName(name)} ${type}`,
     )
     .join(', ');
 }

@@ -208,8 +208,11 @@ describe('ClickHouse sink', function () {
     });
 
     it('A2: with a column that cannot be written is unfit by name and type', async () => {
-      await run(`CREATE TABLE odd (id UInt64, shape Point) ${windowed}`);
-      await rejects(connect({ table: 'odd' }), /column "shape" has type Point, which Millrace cannot write/);
+      await run(`CREATE TABLE odd (id UInt64, state AggregateFunction(sum, UInt64)) ${windowed}`);
+      await rejects(
+        connect({ table: 'odd' }),
+        /column "state" has type AggregateFunction\(sum, UInt64\), which Millrace cannot write/,
+      );
     });
 
     it('A2: keeps columns that compute themselves', async () => {
@@ -217,7 +220,7 @@ describe('ClickHouse sink', function () {
         `CREATE TABLE computed (id UInt64, twice UInt64 MATERIALIZED id * 2, thrice UInt64 ALIAS id * 3) ${windowed}`,
       );
       const slot = await openSlot({ table: 'computed' });
-      await write(slot, rowsOf(slot, [{ id: 2, twice: 0 }]), batch(0, 1), noSignal);
+      await write(slot, rowsOf(slot, [{ id: 2, twice: null }]), batch(0, 1), noSignal);
       deepEqual(await rows('SELECT id, twice, thrice FROM computed'), [{ id: 2, twice: 4, thrice: 6 }]);
     });
 

@@ -1,0 +1,400 @@
+import { deepEqual, equal, match, rejects, throws } from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createClient, type ClickHouseClient } from '@clickhouse/client';
+import { ByteWriter } from '../../../connectors/clickhouse/byte-writer.ts';
+import { parseType } from '../../../connectors/clickhouse/column-type.ts';
+import { compileEncoder } from '../../../connectors/clickhouse/encoders.ts';
+import { sink } from '../../../connectors/clickhouse/index.ts';
+import { clickhouseSinkSpec } from '../../../connectors/clickhouse/spec.ts';
+import { startClickHouse, type ClickHouse } from '../../../local/clickhouse/clickhouse.ts';
+import { freePort } from '../../../local/ports.ts';
+import { MillraceError } from '../../../model/errors.ts';
+import { ExactNumber, type RecordObject, type RecordValue } from '../../../model/value.ts';
+import { decode } from '../../transforms/support/records.ts';
+import { batch, meta, noSignal, rowsOf, sinkContext, slotId } from '../sink-context.ts';
+
+/** What the engine wants to be told before it makes a table with types that are new or odd. */
+const permissive = {
+  enable_time_time64_type: 1,
+  allow_experimental_qbit_type: 1,
+  enable_nullable_tuple_type: 1,
+  allow_suspicious_low_cardinality_types: 1,
+  allow_suspicious_variant_types: 1,
+} as const;
+
+/**
+ * Every family of types that the engine has: a column of it, a value, and what is read back. `refused`: the sink says at
+ * its start that it cannot write such a column. `never`: a table cannot have one.
+ */
+const families: Readonly<Record<string, readonly [type: string, json: string, text: string] | 'refused' | 'never'>> = {
+  AggregateFunction: 'refused',
+  Array: ['Array(UInt8)', '[1,2]', '[1,2]'],
+  BFloat16: ['BFloat16', '-1.5', '-1.5'],
+  Bool: ['Bool', 'true', 'true'],
+  Date: ['Date', '"2026-01-31"', '2026-01-31'],
+  Date32: ['Date32', '"1900-01-01"', '1900-01-01'],
+  DateTime: ["DateTime('UTC')", '"2026-01-31T12:34:56Z"', '2026-01-31 12:34:56'],
+  DateTime32: ["DateTime32('UTC')", '1', '1970-01-01 00:00:01'],
+  DateTime64: ["DateTime64(3, 'UTC')", '-1', '1969-12-31 23:59:59.999'],
+  Decimal: ['Decimal(10, 2)', '1.5', '1.5'],
+  Decimal32: ['Decimal32(2)', '1.5', '1.5'],
+  Decimal64: ['Decimal64(2)', '1.5', '1.5'],
+  Decimal128: ['Decimal128(2)', '1.5', '1.5'],
+  Decimal256: ['Decimal256(2)', '1.5', '1.5'],
+  Dynamic: ['Dynamic(max_types=5)', '["x",{"a":1},null,1.5]', "['x','{\"a\":1}',NULL,1.5]"],
+  Enum: ["Enum('a', 'b')", '"b"', 'b'],
+  Enum8: [String.raw`Enum8('it\'s' = -1, 'a=b, c)' = 2)`, '"a=b, c)"', 'a=b, c)'],
+  Enum16: ["Enum16('' = 1000)", '""', ''],
+  FixedString: ['FixedString(3)', '"abc"', 'abc'],
+  Float32: ['Float32', '0.25', '0.25'],
+  Float64: ['Float64', '0.1', '0.1'],
+  Geometry: ['Geometry', '{"type":"Ring","coordinates":[[1,2],[3,4]]}', '[(1,2),(3,4)]'],
+  IPv4: ['IPv4', '"192.0.2.1"', '192.0.2.1'],
+  IPv6: ['IPv6', '"2001:db8::1"', '2001:db8::1'],
+  Int8: ['Int8', '-128', '-128'],
+  Int16: ['Int16', '-32768', '-32768'],
+  Int32: ['Int32', '-2147483648', '-2147483648'],
+  Int64: ['Int64', '-9223372036854775808', '-9223372036854775808'],
+  Int128: ['Int128', '-1e23', '-100000000000000000000000'],
+  Int256: ['Int256', '1e23', '100000000000000000000000'],
+  IntervalNanosecond: ['IntervalNanosecond', '5', '5'],
+  IntervalMicrosecond: ['IntervalMicrosecond', '5', '5'],
+  IntervalMillisecond: ['IntervalMillisecond', '5', '5'],
+  IntervalSecond: ['IntervalSecond', '-5', '-5'],
+  IntervalMinute: ['IntervalMinute', '5', '5'],
+  IntervalHour: ['IntervalHour', '5', '5'],
+  IntervalDay: ['IntervalDay', '5', '5'],
+  IntervalWeek: ['IntervalWeek', '5', '5'],
+  IntervalMonth: ['IntervalMonth', '5', '5'],
+  IntervalQuarter: ['IntervalQuarter', '5', '5'],
+  IntervalYear: ['IntervalYear', '5', '5'],
+  JSON: [
+    String.raw`JSON(max_dynamic_paths=16, max_dynamic_types=4, a.b UInt32, \`c d\` String, SKIP x.y, SKIP REGEXP 'z(.*)')`,
+    '{"a":{"b":7},"c d":"x","x":{"y":1}}',
+    '{"a":{"b":7},"c d":"x"}',
+  ].map((text) => text.replaceAll('\\`', '`')) as [string, string, string],
+  LineString: ['LineString', '[[1,2]]', '[(1,2)]'],
+  LowCardinality: ['LowCardinality(Nullable(FixedString(2)))', '"ab"', 'ab'],
+  Map: ['Map(UInt32, String)', '{"1":"a"}', "{1:'a'}"],
+  MultiLineString: ['MultiLineString', '[[[1,2]]]', '[[(1,2)]]'],
+  MultiPolygon: ['MultiPolygon', '[[[[1,2]]]]', '[[[(1,2)]]]'],
+  Nested: ['Array(Tuple(a UInt8, b String))', '[{"a":1,"b":"x"}]', "[(1,'x')]"],
+  Nothing: 'never',
+  Nullable: ['Nullable(Tuple(a UInt8))', '{"a":1}', '(1)'],
+  Point: ['Point', '[1,-2.5]', '(1,-2.5)'],
+  Polygon: ['Polygon', '[[[1,2]]]', '[[(1,2)]]'],
+  QBit: ['QBit(Float32, 3)', '[1,2,3]', '[1,2,3]'],
+  Ring: ['Ring', '[[1,2]]', '[(1,2)]'],
+  SimpleAggregateFunction: ['SimpleAggregateFunction(groupUniqArrayArray(5), Array(String))', '["x"]', "['x']"],
+  String: ['String', '"x"', 'x'],
+  Time: ['Time', '"-999:59:59"', '-999:59:59'],
+  Time64: ['Time64(3)', '"12:34:56.789"', '12:34:56.789'],
+  Tuple: ['Tuple(`1` UInt8, `b c` String, SKIP Int8)', '{"1":1,"b c":"x","SKIP":-1}', "(1,'x',-1)"],
+  UInt8: ['UInt8', '255', '255'],
+  UInt16: ['UInt16', '65535', '65535'],
+  UInt32: ['UInt32', '4294967295', '4294967295'],
+  UInt64: ['UInt64', '18446744073709551615', '18446744073709551615'],
+  UInt128: ['UInt128', '1', '1'],
+  UInt256: ['UInt256', '1', '1'],
+  UUID: ['UUID', '"61f0c404-5cb3-11e7-907b-a6006ad3dba0"', '61f0c404-5cb3-11e7-907b-a6006ad3dba0'],
+  Variant: ['Variant(UInt64, String, Array(Int8))', '"12"', '12'],
+};
+
+describe('ClickHouse column types', function () {
+  this.timeout(120_000);
+  let dir: string;
+  let clickhouse: ClickHouse;
+  let client: ClickHouseClient;
+  let tables = 0;
+
+  before(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'millrace-column-types-'));
+    clickhouse = await startClickHouse({ dir, port: await freePort() });
+    client = createClient({ url: clickhouse.url });
+  });
+
+  after(async () => {
+    await client.close();
+    await clickhouse.stop();
+    await rm(dir, { recursive: true });
+  });
+
+  async function table(columns: string): Promise<string> {
+    const name = `t${++tables}`;
+    const query = `CREATE TABLE ${name} (${columns}) ENGINE = MergeTree ORDER BY tuple() SETTINGS non_replicated_deduplication_window = 1000`;
+    await client.command({ query, clickhouse_settings: permissive });
+    return name;
+  }
+
+  const connect = (name: string) =>
+    sink.connect(clickhouseSinkSpec.parse({ url: clickhouse.url, table: name }), sinkContext());
+
+  /** What comes back of `select`, by row, of a table that got the records. */
+  async function written(columns: string, records: readonly RecordObject[], select: string): Promise<unknown[]> {
+    const name = await table(columns);
+    const connected = await connect(name);
+    const slot = await connected.open(slotId);
+    deepEqual(await slot.write(rowsOf(slot, records), batch(0, 1), noSignal), []);
+    await connected.close();
+    const result = await client.query({ query: `SELECT ${select} FROM ${name}`, format: 'JSONCompactEachRow' });
+    return result.json();
+  }
+
+  async function rowsFor(columns: string): Promise<(record: RecordObject) => void> {
+    const connected = await connect(await table(columns));
+    const slot = await connected.open(slotId);
+    const buffer = slot.newRows();
+    await connected.close();
+    return (record) => buffer.add(record, meta);
+  }
+
+  const isUnfit = (problem: RegExp) => (error: unknown) =>
+    error instanceof MillraceError && error.code === 'MR_SINK_TABLE_UNFIT' && problem.test(error.message);
+
+  it('the table of families has every one that the engine knows', async () => {
+    const query = "SELECT name FROM system.data_type_families WHERE alias_to = '' ORDER BY name";
+    const known = await (await client.query({ query, format: 'JSONEachRow' })).json<{ name: string }>();
+    deepEqual(Object.keys(families).sort(), known.map(({ name }) => name).sort());
+  });
+
+  for (const [family, expected] of Object.entries(families)) {
+    if (expected === 'refused' || expected === 'never') continue;
+    const [type, json, text] = expected;
+    it(`${family}: ${json} into ${type} is ${text}`, async () => {
+      const records = [decode(`{"v":${json}}`), {}];
+      const [[value] = [], missing] = (await written(`v ${type}`, records, 'toString(v)')) as [string?][];
+      equal(value, text);
+      equal(missing?.length, 1, 'a missing field has the default of the type');
+    });
+  }
+
+  it('A2: a type that cannot be written is named with its column, the same at each attempt', async () => {
+    const name = await table('id UInt8, total AggregateFunction(quantiles(0.5, 0.9), UInt64)');
+    const problem =
+      /column "total" has type AggregateFunction\(quantiles\(0\.5, 0\.9\), UInt64\), which Millrace cannot/;
+    const texts = new Set<string>();
+    for (let attempt = 0; attempt < 3; attempt++) {
+      await rejects(connect(name), (error) => {
+        texts.add(String(error));
+        return isUnfit(problem)(error);
+      });
+    }
+    equal(texts.size, 1);
+  });
+
+  describe('keys of a Map', () => {
+    const keys: readonly [type: string, json: string, text: string][] = [
+      ['Int8', '{"-5":1}', '{-5:1}'],
+      ['UInt64', '{"18446744073709551615":1}', '{18446744073709551615:1}'],
+      ['Int256', '{"-1e3":1}', '{-1000:1}'],
+      ['Float64', '{"0.5":1}', '{0.5:1}'],
+      ['Decimal(9, 2)', '{"1.25":1}', '{1.25:1}'],
+      ['Bool', '{"true":1,"false":1}', '{true:1,false:1}'],
+      ['Date', '{"2026-01-31":1}', "{'2026-01-31':1}"],
+      ["DateTime64(3, 'UTC')", '{"2026-01-31T12:00:00.5Z":1}', "{'2026-01-31 12:00:00.500':1}"],
+      ['LowCardinality(String)', '{"a":1}', "{'a':1}"],
+      ['LowCardinality(UInt8)', '{"7":1}', '{7:1}'],
+      ['FixedString(2)', '{"ab":1}', "{'ab':1}"],
+      ['UUID', '{"61f0c404-5cb3-11e7-907b-a6006ad3dba0":1}', "{'61f0c404-5cb3-11e7-907b-a6006ad3dba0':1}"],
+      ['IPv4', '{"192.0.2.1":1}', "{'192.0.2.1':1}"],
+      ["Enum8('a' = 1)", '{"a":1}', "{'a':1}"],
+      ['Tuple(UInt8, String)', String.raw`{"[1,\"x\"]":1}`, "{(1,'x'):1}"],
+      ['Array(UInt64)', '{"[18446744073709551615]":1}', '{[18446744073709551615]:1}'],
+      ['Map(String, UInt8)', String.raw`{"{\"a\":1}":1}`, "{{'a':1}:1}"],
+    ];
+    for (const [type, json, text] of keys) {
+      it(`${type}: ${json}`, async () => {
+        deepEqual(await written(`v Map(${type}, UInt8)`, [decode(`{"v":${json}}`)], 'toString(v)'), [[text]]);
+      });
+    }
+
+    it('that cannot be read are a misfit', async () => {
+      const add = await rowsFor('v Map(UInt8, UInt8)');
+      throws(() => add({ v: { x: 1 } }), /a number as key of the Map, but is the text "x"/);
+      throws(() => add({ v: { '256': 1 } }), /from 0 to 255/);
+    });
+  });
+
+  it('a member that a step removed is absent: of a Map, of a Tuple, of a list of a Nested', async () => {
+    const record = { m: { keep: 'a', gone: undefined }, t: { a: undefined, b: 'x' }, n: [{ a: 1 }, { a: undefined }] };
+    const columns = 'm Map(String, String), t Tuple(a UInt8, b String), n Nested(a UInt8, b Nullable(String))';
+    deepEqual(await written(columns, [record], 'm, t.a, t.b, n.a, n.b'), [
+      [{ keep: 'a' }, 0, 'x', [1, 0], [null, null]],
+    ]);
+  });
+
+  describe('F2: a Nested', () => {
+    const columns = 'id UInt8, n Nested(a UInt8, b String)';
+    const select = 'n.a, n.b';
+    const forms: readonly [what: string, record: RecordObject, row: unknown][] = [
+      [
+        'a list of objects',
+        { n: [{ a: 1, b: 'x' }, { a: 2 }] },
+        [
+          [1, 2],
+          ['x', ''],
+        ],
+      ],
+      [
+        'an object of lists',
+        { n: { a: [1, 2], b: ['x', 'y'] } },
+        [
+          [1, 2],
+          ['x', 'y'],
+        ],
+      ],
+      ['fields with the names of the columns', { 'n.a': [1], 'n.b': ['x'] }, [[1], ['x']]],
+      ['an empty list', { n: [] }, [[], []]],
+      ['null', { n: null }, [[], []]],
+      ['nothing', {}, [[], []]],
+    ];
+    for (const [what, record, row] of forms) {
+      it(`takes ${what}`, async () => deepEqual(await written(columns, [record], select), [row]));
+    }
+
+    it('does not take what has no such members', async () => {
+      const add = await rowsFor(columns);
+      throws(() => add({ n: 5 }), /"n\.a" must be an object with a, or a list of such, but is the number 5/);
+      throws(() => add({ n: ['x'] }), /an object with a, or a list of such, but is the text "x"/);
+    });
+  });
+
+  it('a column with a name of the prototype is empty unless the record has the field', async () => {
+    const columns = '`__proto__` String, `constructor` Nullable(String), `a``b` UInt8';
+    const records = [{}, decode('{"__proto__":"p","constructor":"c","a`b":7}')];
+    deepEqual(await written(columns, records, '*'), [
+      ['', null, 0],
+      ['p', 'c', 7],
+    ]);
+  });
+
+  it('an EPHEMERAL column is written, so that the DEFAULT of another one sees it', async () => {
+    const columns =
+      "id UInt8, e String EPHEMERAL, f String DEFAULT upper(e), g String EPHEMERAL 'none', h String DEFAULT g";
+    const records = [{ id: 1, e: 'x', g: 'y' }, { id: 2 }, { id: 3, e: 'x', f: 'own' }];
+    deepEqual(await written(columns, records, 'id, f, h'), [
+      [1, 'X', 'y'],
+      [2, '', 'none'],
+      [3, 'own', 'none'],
+    ]);
+  });
+
+  for (const kind of ['MATERIALIZED', 'ALIAS']) {
+    it(`R2: a field whose column is ${kind} is a misfit, and nothing when it is null or absent`, async () => {
+      const add = await rowsFor(`id UInt8, double UInt16 ${kind} id * 2`);
+      add({ id: 1 });
+      add({ id: 1, double: null });
+      throws(() => add({ id: 1, double: 3 }), {
+        code: 'MR_RECORD_MISFIT',
+        message: new RegExp(`"double" must be absent, because the column is ${kind} .* but is the number 3`),
+      });
+    });
+  }
+
+  describe('Variant and Dynamic', () => {
+    const variants: readonly [type: string, json: string, name: string][] = [
+      ['Variant(UInt64, String)', '"12"', 'String'],
+      ['Variant(UInt64, String)', '12', 'UInt64'],
+      ['Variant(Float64, UInt64)', '12345678901234567890', 'UInt64'],
+      ['Variant(Float64, UInt64)', '1.5', 'Float64'],
+      ['Variant(Decimal(38, 20), Float64)', '0.12345678901234567891', 'Decimal(38, 20)'],
+      ['Variant(Bool, UInt8)', 'true', 'Bool'],
+      ['Variant(DateTime, Int64)', '5', 'Int64'],
+      ['Variant(Array(UInt8), String)', '[1,2]', 'Array(UInt8)'],
+      ['Variant(Array(UInt8), String)', '[1,"x"]', 'String'],
+      ['Variant(Map(String, UInt8), String)', '{"a":1}', 'Map(String, UInt8)'],
+      ['Variant(UInt64, String)', 'null', 'None'],
+      ['Variant(UInt64, String)', '-1', 'String'],
+    ];
+    for (const [type, json, name] of variants) {
+      it(`V1: ${json} into ${type} is a ${name}`, async () => {
+        deepEqual(await written(`v ${type}`, [decode(`{"v":${json}}`)], 'variantType(v)::String'), [[name]]);
+      });
+    }
+
+    const dynamics: readonly [json: string, name: string, text: string | null][] = [
+      ['null', 'None', ''],
+      ['true', 'Bool', 'true'],
+      ['-1', 'Int64', '-1'],
+      ['18446744073709551615', 'UInt64', '18446744073709551615'],
+      ['1e23', 'Int128', '100000000000000000000000'],
+      ['-1e50', 'Int256', `-1${'0'.repeat(50)}`],
+      ['1.5', 'Float64', '1.5'],
+      ['"x"', 'String', 'x'],
+      ['{"a":{"b":[1]}}', 'JSON', '{"a":{"b":[1]}}'],
+      ['[]', 'Array(Dynamic)', '[]'],
+    ];
+    for (const [json, name, text] of dynamics) {
+      it(`V2: ${json} into Dynamic is ${name}`, async () => {
+        const rows = await written('v Dynamic', [decode(`{"v":${json}}`)], 'dynamicType(v), toString(v)');
+        deepEqual(rows, [[name, text]]);
+      });
+    }
+
+    it('V2: a number with more digits than a double has is a misfit', async () => {
+      const add = await rowsFor('v Dynamic');
+      throws(() => add(decode('{"v":0.12345678901234567891}')), /a double or an integer of 256 bits/);
+    });
+  });
+
+  it('JSON: a number that the type would round is a misfit', async () => {
+    const add = await rowsFor('v JSON');
+    add(decode('{"v":{"a":[18446744073709551615,-9223372036854775808,0.1]}}'));
+    throws(() => add(decode('{"v":{"a":[{"b":0.12345678901234567891}]}}')), /numbers that type JSON keeps/);
+    throws(() => add(decode('{"v":{"a":1e400}}')), /numbers that type JSON keeps/);
+    throws(() => add(decode('{"v":12345678901234567890}')), /an object \(JSON\), but is the number/);
+  });
+
+  describe('the grammar of types', () => {
+    for (const type of [
+      "Enum8('' = 0)",
+      String.raw`Enum8('a\\b' = 1, 'c\'d' = 2, 'e,f)' = 3)`,
+      'Tuple()',
+      'Tuple(a Tuple(b Array(Nullable(UInt8))))',
+      'AggregateFunction(1, sumMap, Array(UInt8), Map(String, UInt8))',
+      "AggregateFunction(sequenceMatch('(?1)(?2)'), DateTime, UInt8, UInt8)",
+      "JSON(`a.b` UInt32, SKIP `a.e`, SKIP REGEXP 'x(.*)')",
+      'Nested(a UInt8, `b c` Nested(d String))',
+      "DateTime64(6, 'America/Argentina/Buenos_Aires')",
+    ]) {
+      it(`reads ${type}`, () => equal(parseType(type) === null, false));
+    }
+
+    for (const type of ['', 'UInt8)', 'Array(', 'Array(UInt8', 'Map(String,)', "Enum8('a' = )", "'x'"]) {
+      it(`does not read ${JSON.stringify(type)}`, () => equal(compileEncoder(type), null));
+    }
+  });
+
+  describe('floats', () => {
+    const inRange: readonly [type: string, value: RecordValue, text: string][] = [
+      ['Float64', 5e-324, '5e-324'],
+      ['Float64', 1.7976931348623157e308, '1.7976931348623157e308'],
+      ['Float32', 3.4e38, '3.4e38'],
+      ['Float32', 0, '0'],
+      ['Float32', -0, '-0'],
+      ['BFloat16', 1.0078125, '1.0078125'],
+      ['Float64', new ExactNumber(`0.${'0'.repeat(400)}`), '0'],
+    ];
+    for (const [type, value, text] of inRange) {
+      it(`${type} takes ${text}`, async () =>
+        deepEqual(await written(`v ${type}`, [{ v: value }], 'toString(v)'), [[text]]));
+    }
+
+    for (const [type, value] of [
+      ['Float64', new ExactNumber('1e400')],
+      ['Float64', new ExactNumber('-1e-400')],
+      ['Float32', 1e39],
+      ['Float32', 1e-60],
+      ['BFloat16', -3.4028235e39],
+      ['Float64', 2n ** 2000n],
+    ] as const) {
+      it(`${type} does not take ${String(value).slice(0, 30)}: nothing of it would be left`, () => {
+        const buffer = compileEncoder(type);
+        match(type, /Float/);
+        throws(() => buffer?.write(value, new ByteWriter()), { name: 'Misfit' });
+      });
+    }
+  });
+});
