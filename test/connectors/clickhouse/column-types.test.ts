@@ -13,7 +13,7 @@ import { freePort } from '../../../local/ports.ts';
 import { MillraceError } from '../../../model/errors.ts';
 import { ExactNumber, type RecordObject, type RecordValue } from '../../../model/value.ts';
 import { decode } from '../../transforms/support/records.ts';
-import { batch, meta, noSignal, rowsOf, sinkContext, slotId } from '../sink-context.ts';
+import { batch, meta, rowsOf, sinkContext, slotId, write } from '../sink-context.ts';
 
 /** What the engine wants to be told before it makes a table with types that are new or odd. */
 const permissive = {
@@ -136,7 +136,7 @@ describe('ClickHouse column types', function () {
     const name = await table(columns);
     const connected = await connect(name);
     const slot = await connected.open(slotId);
-    deepEqual(await slot.write(rowsOf(slot, records), batch(0, 1), noSignal), []);
+    deepEqual(await write(slot, rowsOf(slot, records), batch(0, 1)), []);
     await connected.close();
     const result = await client.query({ query: `SELECT ${select} FROM ${name}`, format: 'JSONCompactEachRow' });
     return result.json();
