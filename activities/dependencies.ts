@@ -12,6 +12,8 @@ export interface Clock {
 
 export interface ActivityDependencies {
   readonly kube: Kube;
+  /** The cluster behind `kube` (`kubernetes/cluster.ts`), as the process found it. */
+  readonly cluster: string;
   /** Throws MR_STREAM_UNAVAILABLE while there is no connection. */
   readonly streams: () => JetStreamPort;
   readonly clock: Clock;

@@ -2,23 +2,54 @@
  * What Temporal is told when an activity fails: one map for all.
  *
  * T1  The failure's type is the code of the error table; its message is the sentence with what to do.
- * T2  `refuse` and `fence` are not retried; everything else is, after the server's Retry-After where there is one.
+ * T2  `refuse` and `fence` are not retried; everything else is, after the server's Retry-After where there is one. In a
+ *     teardown only a fence ends the retries.
  * T3  Cancellation stays cancellation.
+ * T4  To wait is no failure: it counts in no metric and fills no log.
  */
-import { ApplicationFailure, CancelledFailure, TemporalFailure } from '@temporalio/common';
-import { MillraceError, mr, problemOf } from '../model/errors.ts';
+import { ApplicationFailure, ApplicationFailureCategory, CancelledFailure, TemporalFailure } from '@temporalio/common';
 import { KubeError, toMillraceError } from '../kubernetes/kube-error.ts';
+import { MillraceError, mr, problemOf } from '../model/errors.ts';
+import type { OperationKind, RefusedSpec } from '../model/lifecycle.ts';
 
-export function toFailure(error: unknown): TemporalFailure {
+/** What is waited for has not come yet: the activity gives its slot back, and looks again later. */
+export class StillWaiting extends Error {
+  override readonly name = 'StillWaiting';
+  readonly problem: MillraceError;
+
+  constructor(problem: MillraceError) {
+    super(problem.message, { cause: problem });
+    this.problem = problem;
+  }
+}
+
+/** A spec that is refused, with what a read could tell of it. */
+export class SpecRefused extends Error {
+  override readonly name = 'SpecRefused';
+  readonly problem: MillraceError;
+  readonly read: RefusedSpec;
+
+  constructor(problem: MillraceError, read: RefusedSpec) {
+    super(problem.message, { cause: problem });
+    this.problem = problem;
+    this.read = read;
+  }
+}
+
+/** `during`: the kind of the operation that the activity is a step of. */
+export function toFailure(error: unknown, during?: OperationKind): TemporalFailure {
   if (error instanceof TemporalFailure) return error;
   const known = classify(error);
   const nextRetryDelay = error instanceof KubeError ? error.failure.retryAfterMs : undefined;
   return ApplicationFailure.create({
     type: known.code,
     message: known.sentence,
-    nonRetryable: !isRetried(known),
-    details: [{ code: known.code, params: known.params }],
+    nonRetryable: !isRetried(known, during),
+    details: [
+      { code: known.code, params: known.params, ...(error instanceof SpecRefused ? { read: error.read } : {}) },
+    ],
     ...(nextRetryDelay === undefined ? {} : { nextRetryDelay }),
+    ...(error instanceof StillWaiting ? { category: ApplicationFailureCategory.BENIGN } : {}),
     cause: error instanceof Error ? error : new Error(String(error)),
   });
 }
@@ -26,6 +57,7 @@ export function toFailure(error: unknown): TemporalFailure {
 /** Any thrown thing as an error of the table. What is not known is a fault of ours, and may pass. */
 export function classify(error: unknown): MillraceError {
   if (error instanceof MillraceError) return error;
+  if (error instanceof StillWaiting || error instanceof SpecRefused) return error.problem;
   if (error instanceof KubeError) return toMillraceError(error);
   if (isNatsError(error))
     return mr('MR_STREAM_UNAVAILABLE', { server: 'NATS', problem: problemOf(error) }, { cause: error });
@@ -33,8 +65,8 @@ export function classify(error: unknown): MillraceError {
 }
 
 /** MR_INTERNAL is retried: it may be a passing state that nobody thought of, and the status says it meanwhile. */
-export function isRetried(error: MillraceError): boolean {
-  return error.handling === 'retry' || error.code === 'MR_INTERNAL';
+export function isRetried({ handling, code }: MillraceError, during?: OperationKind): boolean {
+  return handling === 'retry' || code === 'MR_INTERNAL' || (during === 'teardown' && handling === 'refuse');
 }
 
 export function isCancellation(error: unknown): boolean {

@@ -1,5 +1,6 @@
 /** All activities of the task queue `pipelines`. */
 import type { LifecycleActivities } from '../model/lifecycle.ts';
+import { boundToAttempt, streamsOfAttempt } from './attempt.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { revisionActivities } from './kubernetes/revision.ts';
 import { stageActivities } from './kubernetes/stages.ts';
@@ -12,7 +13,9 @@ import { streamActivities } from './streams/pipeline-streams.ts';
 
 export type { ActivityDependencies, Clock } from './dependencies.ts';
 
-export function createActivities(deps: ActivityDependencies): LifecycleActivities {
+/** Everything that they send belongs to the attempt that sends it (`./attempt.ts`). */
+export function createActivities(process: ActivityDependencies): LifecycleActivities {
+  const deps = { ...process, kube: boundToAttempt(process.kube), streams: () => streamsOfAttempt(process.streams()) };
   return {
     ...specActivities(deps),
     ...statusActivities(deps),

@@ -1,15 +1,15 @@
 /**
  * The resource itself, for workflows that start pipelines: they write it like everybody else, and wait for what it says.
  */
-import { Context } from '@temporalio/activity';
 import { mr } from '../model/errors.ts';
 import type { LifecycleActivities, PipelineRef } from '../model/lifecycle.ts';
 import { apiVersion, fieldManagers, kind } from '../model/names.ts';
 import { statusSchema } from '../crds/status.ts';
 import type { PipelineStatus } from '../model/status.ts';
-import { beatWith } from './beat.ts';
 import type { ActivityDependencies } from './dependencies.ts';
-import { isCancellation, toFailure } from './failures.ts';
+import { isCancellation, StillWaiting, toFailure } from './failures.ts';
+import { findResource, readResource } from './proof.ts';
+import { follow, type Follower } from './wait.ts';
 import type { KubeObject } from '../kubernetes/objects.ts';
 
 type ResourceActivities = Pick<
@@ -18,7 +18,7 @@ type ResourceActivities = Pick<
 >;
 
 export function resourceActivities(deps: ActivityDependencies): ResourceActivities {
-  const { kube } = deps;
+  const { kube, cluster } = deps;
   const read = ({ namespace, name }: { namespace: string; name: string }) => kube.get(kind, name, namespace);
 
   return {
@@ -29,18 +29,18 @@ export function resourceActivities(deps: ActivityDependencies): ResourceActiviti
         { fieldManager: fieldManagers.api, force: true },
       );
       const { uid = '', generation = 0 } = written.metadata;
-      return { pipeline: { namespace, name, uid }, generation };
+      return { pipeline: { namespace, name, uid, cluster }, generation };
     }),
 
     waitPipelineReady: typed(async (input) => {
       const { pipeline, generation } = input;
+      const follower = follow(deps);
       for (;;) {
-        const resource = await read(pipeline);
-        if (resource?.metadata.uid !== pipeline.uid) throw mr('MR_PIPELINE_REPLACED', { ...pipeline });
+        const resource = await readResource(kube, { ...pipeline, cluster: pipeline.cluster ?? cluster });
         const status = statusOf(resource);
         refuseIfStalled(status, generation);
         if (isReady(status, generation)) return { ...input, status };
-        await pause(deps, { phase: status.phase ?? 'Pending', step: status.operation?.step ?? null });
+        await pause(follower, 'wait until the pipeline is ready', status);
       }
     }),
 
@@ -49,15 +49,15 @@ export function resourceActivities(deps: ActivityDependencies): ResourceActiviti
       if (resource === undefined) return null;
       const { uid = '' } = resource.metadata;
       await kube.delete(kind, name, namespace, { uid });
-      return { namespace, name, uid };
+      return { namespace, name, uid, cluster };
     }),
 
     waitPipelineGone: typed(async (pipeline: PipelineRef) => {
+      const follower = follow(deps);
       for (;;) {
-        const resource = await read(pipeline);
-        if (resource?.metadata.uid !== pipeline.uid) return;
-        const { phase, operation } = statusOf(resource);
-        await pause(deps, { phase: phase ?? 'Deleting', step: operation?.step ?? null });
+        const resource = await findResource(kube, { ...pipeline, cluster: pipeline.cluster ?? cluster });
+        if (resource === undefined) return;
+        await pause(follower, 'wait until the pipeline is gone', statusOf(resource));
       }
     }),
   };
@@ -74,11 +74,12 @@ function typed<I, R>(run: (input: I) => Promise<R>): (input: I) => Promise<R> {
 }
 
 async function pause(
-  { clock, pollMs }: ActivityDependencies,
-  progress: { phase: string; step: string | null },
+  follower: Follower,
+  step: string,
+  { phase = 'Pending', operation }: PipelineStatus,
 ): Promise<void> {
-  beatWith(progress);
-  await clock.sleep(pollMs, Context.current().cancellationSignal);
+  const progress = operation === undefined ? phase : `${phase}, ${operation.step}`;
+  if (!(await follower.goOn(progress))) throw new StillWaiting(mr('MR_STEP_WAITS', { step, progress }));
 }
 
 function statusOf(resource: KubeObject): PipelineStatus {

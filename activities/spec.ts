@@ -1,43 +1,42 @@
 /** Reads the resource: its spec as a plan, or the typed reason why it cannot be one. */
+import { z } from 'zod';
 import { compile } from '../crds/compile.ts';
-import { mr } from '../model/errors.ts';
-import type { LifecycleActivities, Location, PipelineRef, SpecSummary } from '../model/lifecycle.ts';
 import { firstError } from '../crds/lint.ts';
-import { kind, labels, namespaceOf, pidOf } from '../model/names.ts';
 import { pipelineSchema, type Pipeline } from '../crds/pipeline.ts';
-import type { Plan } from '../model/plan.ts';
-import type { ActivityDependencies } from './dependencies.ts';
-import { toFailure } from './failures.ts';
 import type { Kube } from '../kubernetes/kube.ts';
 import type { KubeObject } from '../kubernetes/objects.ts';
+import { MillraceError, mr } from '../model/errors.ts';
+import type { LifecycleActivities, Location, PipelineRef, RefusedSpec, SpecSummary } from '../model/lifecycle.ts';
+import { labels, namespaceOf, pidOf } from '../model/names.ts';
+import type { Plan } from '../model/plan.ts';
+import type { ActivityDependencies } from './dependencies.ts';
+import { SpecRefused, toFailure } from './failures.ts';
+import { latestPlan, type PlanPlace } from './kubernetes/stored-plan.ts';
+import { findResource, isBeingDeleted, readResource } from './proof.ts';
 import { ownStatus } from './status/merge.ts';
-import { asStep } from './step.ts';
 
 export function specActivities(deps: ActivityDependencies): Pick<LifecycleActivities, 'fetchSpec' | 'locatePipeline'> {
-  const { kube } = deps;
+  const { kube, cluster } = deps;
   return {
-    async fetchSpec({ pipeline }) {
+    async fetchSpec({ pipeline, plan }) {
       try {
         const resource = await readResource(kube, pipeline);
-        return summaryOf(compile(parsePipeline(resource)), resource);
+        const read = plan === 'inForce' ? await planInForce(kube, pipeline) : planIn(resource, cluster);
+        return summaryOf(read, resource, cluster);
       } catch (error) {
         throw toFailure(error);
       }
     },
 
-    locatePipeline: asStep(deps, async ({ op }) => {
-      const resource = await kube.get(kind, op.pipeline.name, op.pipeline.namespace);
-      const exists = resource?.metadata.uid === op.pipeline.uid;
-      return locate(kube, op.pipeline, exists ? resource : undefined);
-    }),
+    /** Not `asStep`: it says nothing in the status of a pipeline that may not be its to touch. */
+    async locatePipeline({ op }) {
+      try {
+        return await locate(kube, op.pipeline, await findResource(kube, op.pipeline));
+      } catch (error) {
+        throw toFailure(error, op.kind);
+      }
+    },
   };
-}
-
-/** The resource with this uid. Throws MR_PIPELINE_REPLACED when it is gone. */
-export async function readResource(kube: Kube, pipeline: PipelineRef): Promise<KubeObject> {
-  const resource = await kube.get(kind, pipeline.name, pipeline.namespace);
-  if (resource?.metadata.uid !== pipeline.uid) throw mr('MR_PIPELINE_REPLACED', { ...pipeline });
-  return resource;
 }
 
 /** The resource as a typed pipeline. Throws the first error of lint, so that the words are the same everywhere. */
@@ -48,12 +47,58 @@ export function parsePipeline(resource: KubeObject): Pipeline {
   throw firstError(written) ?? mr('MR_SPEC_INVALID', { path: 'the document', problem: 'is not a pipeline' });
 }
 
-function summaryOf(plan: Plan, resource: KubeObject): SpecSummary {
+/** Throws {@link SpecRefused}, which tells what is known of the spec all the same. */
+function planIn(resource: KubeObject, cluster: string): Plan {
+  try {
+    return compile(parsePipeline(resource));
+  } catch (error) {
+    if (error instanceof MillraceError && error.handling === 'refuse') {
+      throw new SpecRefused(error, refusedSpec(resource, cluster));
+    }
+    throw error;
+  }
+}
+
+/** The newest plan that was applied. Throws MR_PLAN_MISSING. */
+async function planInForce(kube: Kube, pipeline: PipelineRef): Promise<Plan> {
+  const pid = pidOf(pipeline.name, pipeline.uid);
+  const isolation = await isolationFound(kube, pipeline, pid);
+  const workloadNamespace = placeOf(isolation, pipeline, pid);
+  const plan = await latestPlan(kube, { op: { pipeline }, isolation, workloadNamespace });
+  if (plan === undefined) throw mr('MR_PLAN_MISSING', { namespace: pipeline.namespace, name: pipeline.name });
+  return plan;
+}
+
+/** What can be read of a spec that is refused as a whole. The API server fills in the defaults. */
+const wishes = z.looseObject({
+  desiredState: z.enum(['Running', 'Paused', 'Stopped']).optional().catch(undefined),
+  deletionPolicy: z.enum(['Drain', 'Immediate', 'Orphan']).optional().catch(undefined),
+  isolation: z.enum(['Namespace', 'Shared']).optional().catch(undefined),
+});
+
+export function wishesOf(resource: KubeObject): z.output<typeof wishes> {
+  const spec = wishes.safeParse(resource['spec']);
+  return spec.success ? spec.data : {};
+}
+
+function refusedSpec(resource: KubeObject, cluster: string): RefusedSpec {
+  const { acceptedGeneration = 0, opSeq = 0 } = ownStatus(resource);
+  return {
+    generation: resource.metadata.generation ?? 0,
+    deleting: isBeingDeleted(resource),
+    desiredState: wishesOf(resource).desiredState ?? null,
+    acceptedGeneration,
+    opSeq,
+    cluster,
+  };
+}
+
+function summaryOf(plan: Plan, resource: KubeObject, cluster: string): SpecSummary {
   const sources = plan.stages.filter((stage) => stage.kind === 'ingestor').map((stage) => stage.connector);
   const sinks = plan.stages.filter((stage) => stage.kind === 'sink').map((stage) => stage.connector);
   return {
     generation: plan.pipeline.generation,
-    deleting: resource.metadata.deletionTimestamp != null,
+    deleting: isBeingDeleted(resource),
     desiredState: plan.desiredState,
     deletionPolicy: plan.deletionPolicy,
     isolation: plan.isolation,
@@ -63,6 +108,7 @@ function summaryOf(plan: Plan, resource: KubeObject): SpecSummary {
     description: `${listed(sources)} → ${listed(sinks)}`,
     stages: plan.stages.map(({ name, kind: stageKind, replicas }) => ({ name, kind: stageKind, replicas })),
     opSeq: ownStatus(resource).opSeq ?? 0,
+    cluster,
   };
 }
 
@@ -72,26 +118,45 @@ function listed(connectors: readonly string[]): string {
 
 async function locate(kube: Kube, pipeline: PipelineRef, resource: KubeObject | undefined): Promise<Location> {
   const pid = pidOf(pipeline.name, pipeline.uid);
-  const spec = resource === undefined ? undefined : pipelineSchema.shape.spec.safeParse(resource['spec']);
-  const isolation = spec?.success ? spec.data.isolation : await isolationFound(kube, pipeline, pid);
+  const wished = resource === undefined ? {} : wishesOf(resource);
+  const isolation = wished.isolation ?? (await isolationFound(kube, pipeline, pid));
+  const workloadNamespace = placeOf(isolation, pipeline, pid);
   return {
     exists: resource !== undefined,
+    deleting: resource !== undefined && isBeingDeleted(resource),
     generation: resource?.metadata.generation ?? 0,
     pid,
     isolation,
-    workloadNamespace: isolation === 'Namespace' ? namespaceOf(pid) : pipeline.namespace,
-    // Nobody is left who could say that records may be given up, nor who could wait for them.
-    deletionPolicy: spec?.success ? spec.data.deletionPolicy : 'Immediate',
+    workloadNamespace,
+    deletionPolicy:
+      wished.deletionPolicy ?? (await policyFound(kube, { op: { pipeline }, isolation, workloadNamespace })),
   };
 }
 
-/** For a spec that does not parse: what the cluster shows. */
-async function isolationFound(kube: Kube, pipeline: PipelineRef, pid: string): Promise<Location['isolation']> {
+/**
+ * Of a resource whose finalizer was removed by hand: what was in force, but for Drain, since nobody is left who could say
+ * that records may be given up.
+ */
+async function policyFound(kube: Kube, place: PlanPlace): Promise<Location['deletionPolicy']> {
+  const plan = await latestPlan(kube, place);
+  return plan?.deletionPolicy === 'Orphan' ? 'Orphan' : 'Immediate';
+}
+
+function placeOf(isolation: Location['isolation'], pipeline: PipelineRef, pid: string): string {
+  return isolation === 'Namespace' ? namespaceOf(pid) : pipeline.namespace;
+}
+
+/** What the cluster shows. Nothing at all is as good as an own namespace that is gone. */
+async function isolationFound(
+  kube: Kube,
+  { namespace, uid }: PipelineRef,
+  pid: string,
+): Promise<Location['isolation']> {
   const own = await kube.get('Namespace', namespaceOf(pid));
-  if (own?.metadata.labels?.[labels.pipelineUid] === pipeline.uid) return 'Namespace';
-  const beside = await kube.list('Deployment', {
-    namespace: pipeline.namespace,
-    labels: { [labels.pipelineUid]: pipeline.uid },
-  });
-  return beside.items.length > 0 ? 'Shared' : 'Namespace';
+  if (own?.metadata.labels?.[labels.pipelineUid] === uid) return 'Namespace';
+  for (const owned of ['Deployment', 'ConfigMap', 'Secret'] as const) {
+    const beside = await kube.list(owned, { namespace, labels: { [labels.pipelineUid]: uid } });
+    if (beside.items.length > 0) return 'Shared';
+  }
+  return 'Namespace';
 }

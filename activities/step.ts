@@ -1,22 +1,22 @@
 /**
- * Runs an activity as a step of an operation: what it does, and why it does not get on, is in the pipeline's status.
+ * Runs an activity as a step of an operation: what it does, and why it is stuck, is in the pipeline's status.
  *
  * Temporal does not tell a workflow that its activity is being retried, so the activity itself writes
  * `status.operation`: the step, the attempt and the last error. That costs no event in any history.
+ *
+ * S1  A step of a teardown is retried whatever refuses it, for ever and visibly: there is no newer generation to wait for.
+ *     It ends only when it is not its turn any more.
  */
 import { Context } from '@temporalio/activity';
-import { assertNever, problemOf, type MillraceError } from '../model/errors.ts';
+import { assertNever, mr, problemOf, type MillraceError } from '../model/errors.ts';
 import type { OperationRef, StatusPatch, StepInput } from '../model/lifecycle.ts';
+import { claim, claimBecause } from '../model/conditions.ts';
+import { operationTable } from '../model/operations.ts';
 import type { Json } from '../model/value.ts';
-import { beatWith } from './beat.ts';
 import type { ActivityDependencies } from './dependencies.ts';
-import { classify, isCancellation, isRetried, toFailure } from './failures.ts';
+import { classify, isRetried, StillWaiting, toFailure } from './failures.ts';
 import { updateStatus } from './status/write.ts';
-
-export interface StepContext {
-  readonly signal: AbortSignal;
-  readonly heartbeat: (progress: Json) => void;
-}
+import { follow } from './wait.ts';
 
 export type Look<T> =
   | { readonly is: 'done'; readonly value: T }
@@ -30,38 +30,37 @@ const repeatMs = 15_000;
 /** The activity for `run`, with its step reported and its errors turned into typed failures. */
 export function asStep<I extends StepInput, R>(
   deps: ActivityDependencies,
-  run: (input: I, context: StepContext) => Promise<R>,
+  run: (input: I) => Promise<R>,
 ): (input: I) => Promise<R> {
   return async (input) => {
-    const { info, cancellationSignal, heartbeat } = contextOf();
+    const { info, cancellationSignal } = Context.current();
     const report = new StepReport(deps, input);
     if (info.attempt === 1) await report.begin();
     try {
-      const result = await run(input, { signal: cancellationSignal, heartbeat });
+      const result = await run(input);
       if (info.attempt > 1) await report.recovered();
       return result;
     } catch (error) {
-      if (isCancellation(error)) throw error;
+      cancellationSignal.throwIfAborted();
       const known = classify(error);
-      if (isRetried(known)) await report.problem(known, info.attempt);
-      deps.log.warn(
-        { step: input.step, operation: input.op.id, attempt: info.attempt, code: known.code },
-        known.sentence,
-      );
-      throw toFailure(error);
+      if (isRetried(known, input.op.kind)) await report.problem(known, info.attempt);
+      const about = { step: input.step, operation: input.op.id, attempt: info.attempt, code: known.code };
+      if (error instanceof StillWaiting) deps.log.debug(about, known.sentence);
+      else deps.log.warn(about, known.sentence);
+      throw toFailure(error, input.op.kind);
     }
   };
 }
 
-/** Looks again and again until done, with a heartbeat each time; ends with the activity's cancellation. */
+/** Looks again and again until done (`./wait.ts`). */
 export async function waitFor<T>(
   deps: ActivityDependencies,
   input: StepInput,
-  context: StepContext,
   look: () => Promise<Look<T>>,
 ): Promise<T> {
   const report = new StepReport(deps, input);
-  const { attempt } = contextOf().info;
+  const follower = follow(deps);
+  const { attempt } = Context.current().info;
   let troubledSince: number | undefined;
   let reported: { readonly text: string; readonly at: number } | undefined;
   for (;;) {
@@ -71,7 +70,6 @@ export async function waitFor<T>(
         if (reported !== undefined) await report.recovered();
         return seen.value;
       case 'waiting': {
-        context.heartbeat(seen.progress);
         const now = deps.clock.now();
         troubledSince = seen.problem === undefined ? undefined : (troubledSince ?? now);
         const lasting = troubledSince !== undefined && now - troubledSince >= patienceMs;
@@ -83,22 +81,14 @@ export async function waitFor<T>(
             reported = { text, at: now };
           }
         }
-        await deps.clock.sleep(deps.pollMs, context.signal);
-        break;
+        if (await follower.goOn(seen.progress)) break;
+        const progress = JSON.stringify(seen.progress);
+        throw new StillWaiting(seen.problem ?? mr('MR_STEP_WAITS', { step: input.step, progress }));
       }
       default:
         assertNever(seen);
     }
   }
-}
-
-function contextOf() {
-  const context = Context.current();
-  return {
-    info: context.info,
-    cancellationSignal: context.cancellationSignal,
-    heartbeat: beatWith,
-  };
 }
 
 /** Tells `status.operation`. It never fails the step: what it says is said again by the next report. */
@@ -120,7 +110,7 @@ class StepReport {
   async problem(error: MillraceError, attempt: number): Promise<void> {
     await this.#write(() => ({
       operation: { ...this.#operation(), attempt, lastError: error.sentence },
-      conditions: [this.#reconciling(error.reason, error.sentence)],
+      conditions: [claimBecause('Reconciling', 'True', { reason: error.reason, message: error.sentence })],
     }));
   }
 
@@ -129,7 +119,7 @@ class StepReport {
       step === this.#step
         ? {
             operation: this.#operation(),
-            conditions: [this.#reconciling(word(this.#op.kind), `${word(this.#op.kind)} goes on.`)],
+            conditions: [claim('Reconciling', operationTable[this.#op.kind].reason)],
           }
         : undefined,
     );
@@ -137,10 +127,6 @@ class StepReport {
 
   #operation() {
     return { id: this.#op.id, type: this.#op.kind, step: this.#step, startedAt: this.#op.startedAt };
-  }
-
-  #reconciling(reason: string, message: string) {
-    return { type: 'Reconciling', status: 'True', reason, message } as const;
   }
 
   async #write(change: (step: string | undefined) => StatusPatch | undefined): Promise<void> {
@@ -156,8 +142,4 @@ class StepReport {
       this.#deps.log.warn({ step: this.#step, problem: problemOf(error) }, 'the step could not be told in the status');
     }
   }
-}
-
-function word(kind: string): string {
-  return kind.charAt(0).toUpperCase() + kind.slice(1);
 }

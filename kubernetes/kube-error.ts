@@ -1,31 +1,43 @@
 /**
  * Failures of the Kubernetes API: parsed here and nowhere else.
  *
- * K1  Every failed request becomes a {@link KubeError}: an answer with a status, or `network` when there was none.
+ * K1  Every failed request becomes a {@link KubeError}, which says what it means: never what status it had.
  * K2  `Retry-After` of the server is kept, so that whoever retries can honour it.
+ * K3  Only the API server's own Status object counts as its word. "404 page not found" of a proxy in between once counted
+ *     as the deletion of a pipeline.
  */
 import { z } from 'zod';
 import { mr, type MillraceError } from '../model/errors.ts';
+import type { Asked } from './asked.ts';
+import { verdicts, type Situation, type Verdict } from './verdicts.ts';
 
 const statusSchema = z.looseObject({
-  reason: z.string().optional(),
-  message: z.string().optional(),
+  kind: z.literal('Status'),
+  reason: z.string().default('Unknown'),
+  message: z.string().default(''),
   details: z
     .looseObject({
+      group: z.string().default(''),
+      /** The plural, although it is called kind. */
+      kind: z.string().default(''),
+      name: z.string().default(''),
       retryAfterSeconds: z.number().optional(),
-      causes: z.array(z.looseObject({ reason: z.string().optional(), message: z.string().optional() })).nullish(),
+      causes: z.array(z.looseObject({ reason: z.string().default(''), field: z.string().default('') })).nullish(),
     })
     .nullish(),
 });
 
+type Status = z.output<typeof statusSchema>;
+
 export interface KubeFailure {
-  /** HTTP status, or `network`. */
-  readonly status: number | 'network';
-  /** Reason of the server's Status object: `NotFound`, `Conflict`, … */
-  readonly reason: string;
+  readonly situation: Situation;
+  /** HTTP status; undefined when there was no answer. */
+  readonly status: number | undefined;
+  readonly asked: Asked;
+  /** Reasons of the server's causes: `FieldManagerConflict`, `NamespaceTerminating`, … */
   readonly causes: readonly string[];
   readonly retryAfterMs?: number;
-  /** What was asked: `apply Deployment shop/orders`. */
+  /** What was asked, for people: `apply Deployment shop/orders`. */
   readonly request: string;
   readonly server: string;
 }
@@ -39,66 +51,146 @@ export class KubeError extends Error {
     this.failure = failure;
   }
 
-  get isNotFound(): boolean {
-    return this.failure.status === 404;
+  get verdict(): Verdict {
+    return verdicts[this.failure.situation][this.failure.asked.verb];
   }
 
-  get isConflict(): boolean {
-    return this.failure.status === 409;
+  /** The API server says of the very object that was asked for that it is not there. */
+  isProvenAbsent(): boolean {
+    return this.failure.situation === 'absent';
   }
 
-  /** A watch's resourceVersion is too old: list again. */
-  get isGone(): boolean {
-    return this.failure.status === 410 || this.failure.reason === 'Expired';
+  /** The API server says that the namespace, in which something should be made, is not there. */
+  isWithoutNamespace(): boolean {
+    return this.failure.situation === 'namespaceAbsent';
+  }
+
+  /** Somebody else was faster, or another object has the name now. */
+  isConflict(): boolean {
+    return this.verdict === 'conflict';
+  }
+
+  /** Fields belong to another field manager. Trying again changes nothing. */
+  isFieldConflict(): boolean {
+    return this.failure.causes.includes('FieldManagerConflict');
+  }
+
+  /** The place in a watch or a list is too old: begin again. */
+  isExpired(): boolean {
+    return this.failure.situation === '410';
+  }
+
+  /** The API server does not know the type, or is not one. */
+  isWithoutType(): boolean {
+    const { situation, status } = this.failure;
+    return situation === '404' || (situation === 'foreign' && status === 404);
   }
 }
 
-/** The error of an answer with a status of 400 or more. */
-export function parseAnswer(
-  answer: { status: number; body: string; retryAfter?: string | undefined },
-  request: string,
-  server: string,
-): KubeError {
+export interface Answer {
+  readonly status: number;
+  readonly body: string;
+  readonly retryAfter?: string | undefined;
+}
+
+/** The error of an answer that is not the wished one. */
+export function parseAnswer(answer: Answer, asked: Asked, request: string, server: string): KubeError {
   const parsed = statusSchema.safeParse(jsonOrNothing(answer.body));
-  const status = parsed.success ? parsed.data : {};
-  const seconds = Number(answer.retryAfter ?? status.details?.retryAfterSeconds ?? Number.NaN);
-  return new KubeError(status.message ?? (answer.body.slice(0, 300) || `status ${answer.status}`), {
+  const said = parsed.success ? parsed.data : undefined;
+  const seconds = Number(answer.retryAfter ?? said?.details?.retryAfterSeconds ?? Number.NaN);
+  const page = `status ${answer.status}, and not by the Kubernetes API: ${firstLine(answer.body)}`;
+  return new KubeError(said?.message ?? page, {
+    situation: situationOf(answer.status, said, asked),
     status: answer.status,
-    reason: status.reason ?? 'Unknown',
-    causes: (status.details?.causes ?? []).flatMap(({ reason }) => (reason === undefined ? [] : [reason])),
+    asked,
+    causes: (said?.details?.causes ?? []).map(({ reason }) => reason),
     ...(Number.isFinite(seconds) ? { retryAfterMs: seconds * 1_000 } : {}),
     request,
     server,
   });
 }
 
-export function networkError(error: Error, request: string, server: string): KubeError {
+export function networkError(error: Error, asked: Asked, request: string, server: string): KubeError {
   return new KubeError(
     error.message === '' ? error.name : error.message,
-    { status: 'network', reason: 'Network', causes: [], request, server },
+    { situation: 'network', status: undefined, asked, causes: [], request, server },
     { cause: error },
   );
 }
 
+/** A good status with something that the Kubernetes API does not say. */
+export function foreignAnswer(problem: string, asked: Asked, request: string, server: string): KubeError {
+  const failure = { situation: 'foreign', status: undefined, asked, causes: [], request, server } as const;
+  return new KubeError(`the answer is not one of the Kubernetes API: ${problem}`, failure);
+}
+
+function situationOf(status: number, said: Status | undefined, asked: Asked): Situation {
+  if (status >= 500) return '5xx';
+  if (status === 429) return '429';
+  if (said === undefined) return 'foreign';
+  if (said.reason === 'Expired' || said.reason === 'Gone') return '410';
+  if (status === 404) return whatIsNotFound(said, asked);
+  if (status === 422 && said.details?.causes?.some(({ field }) => field === 'metadata.uid')) return 'anotherObject';
+  switch (status) {
+    case 400:
+    case 401:
+    case 403:
+    case 405:
+    case 409:
+    case 410:
+    case 413:
+    case 415:
+    case 422:
+      return `${status}`;
+    default:
+      return 'other';
+  }
+}
+
+/** V1. */
+function whatIsNotFound({ reason, details }: Status, asked: Asked): Situation {
+  if (reason !== 'NotFound' || details == null || details.name === '') return '404';
+  const { group, kind, name } = details;
+  if (group === asked.group && kind === asked.resource && name === asked.name) return 'absent';
+  return group === '' && kind === 'namespaces' && name === asked.namespace ? 'namespaceAbsent' : '404';
+}
+
 /** The row of the error table that tells a person. What can be repaired outside the spec is `retry`. */
 export function toMillraceError(error: KubeError): MillraceError {
-  const { status, request, server, causes } = error.failure;
-  const params = { object: request, problem: error.message };
-  if (status === 'network' || status === 429 || status >= 500) {
-    return mr('MR_KUBERNETES_UNAVAILABLE', { server, problem: error.message }, { cause: error });
+  const { situation, asked, request, server, causes } = error.failure;
+  const options = { cause: error };
+  const problem = error.message;
+  if (situation === '403' && causes.includes('NamespaceTerminating')) {
+    return mr('MR_NAMESPACE_BLOCKED', { namespace: asked.namespace ?? '', problem }, options);
   }
-  if (status === 401 || status === 403) return mr('MR_KUBERNETES_FORBIDDEN', params, { cause: error });
-  if (status === 409 && !causes.includes('FieldManagerConflict')) {
-    return mr('MR_KUBERNETES_UNAVAILABLE', { server, problem: error.message }, { cause: error });
+  if (situation === '401' || situation === '403') {
+    return mr('MR_KUBERNETES_FORBIDDEN', { object: request, problem }, options);
   }
-  return mr('MR_KUBERNETES_REFUSED', params, { cause: error });
+  switch (error.verdict) {
+    case 'refuse':
+      return mr('MR_KUBERNETES_REFUSED', { object: request, problem }, options);
+    case 'gone': {
+      const object = error.isWithoutNamespace() ? `Namespace ${asked.namespace ?? ''}` : request;
+      return mr('MR_OBJECT_VANISHED', { object }, options);
+    }
+    case 'conflict':
+      if (error.isFieldConflict()) return mr('MR_KUBERNETES_REFUSED', { object: request, problem }, options);
+      return mr('MR_KUBERNETES_UNAVAILABLE', { server, problem }, options);
+    case 'retry':
+      return mr('MR_KUBERNETES_UNAVAILABLE', { server, problem }, options);
+  }
+}
+
+function firstLine(body: string): string {
+  const [line = ''] = body.trim().split('\n');
+  return line === '' ? 'an empty page' : line.slice(0, 200);
 }
 
 function jsonOrNothing(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // A proxy in between may answer with HTML; the status is enough then.
+    // A page of a proxy: what it says is shown, and means nothing.
     return undefined;
   }
 }

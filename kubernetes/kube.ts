@@ -3,14 +3,23 @@
  *
  * Objects are never turned into the client library's model classes, because those drop fields that they do not know.
  * Nothing is retried here: an activity is retried by Temporal, a controller key by its queue, both visibly.
+ *
+ * K1  `undefined` and `false` mean that the API server has said of this very object that it is not there
+ *     (`./verdicts.ts`). Every other answer is an error.
+ * K2  An answer that is not about what was asked for is an error, whatever its status.
+ * K3  Whoever writes has a name (fieldManager), so that `kubectl get --show-managed-fields` tells who did what.
  */
 import { z } from 'zod';
-import { KubeError } from './kube-error.ts';
+import { applyType, askedOf } from './asked.ts';
+import { foreignAnswer, KubeError } from './kube-error.ts';
 import { objectSchema, pathOf, type KindName, type KubeObject, type Manifest } from './objects.ts';
-import { createTransport, loadKubeConfig, type KubeTransport } from './transport.ts';
+import { createTransport, loadKubeConfig, type KubeRequest, type KubeTransport } from './transport.ts';
 
-export interface ApplyOptions {
+export interface WriteOptions {
   readonly fieldManager: string;
+}
+
+export interface ApplyOptions extends WriteOptions {
   /** Take fields that another manager owns. Default false: a conflict is an error that names the other one. */
   readonly force?: boolean;
   readonly subresource?: 'status' | 'scale';
@@ -28,40 +37,36 @@ export function acceptOf({ metadataOnly }: ListOptions, form: 'PartialObjectMeta
   return metadataOnly === true ? `application/json;as=${form};g=meta.k8s.io;v=v1` : undefined;
 }
 
-export interface JsonPatchOperation {
-  readonly op: 'add' | 'remove' | 'replace' | 'test';
-  readonly path: string;
-  readonly value?: unknown;
-}
-
 export interface Kube {
   readonly server: string;
   readonly transport: KubeTransport;
-  /** undefined when there is none. */
+  /** undefined: proven to be absent (K1). */
   get(kind: KindName, name: string, namespace?: string): Promise<KubeObject | undefined>;
   list(kind: KindName, options?: ListOptions): Promise<{ items: KubeObject[]; resourceVersion: string }>;
   /** Server-side apply of the whole object. */
   apply(manifest: Manifest, options: ApplyOptions): Promise<KubeObject>;
-  create(manifest: Manifest): Promise<KubeObject>;
-  patchJson(
+  create(manifest: Manifest, options: WriteOptions): Promise<KubeObject>;
+  /** undefined: proven to be absent. A `resourceVersion` or `uid` in the patch that does not fit is a conflict. */
+  patchMerge(
     kind: KindName,
     name: string,
     namespace: string | undefined,
-    patch: readonly JsonPatchOperation[],
-  ): Promise<KubeObject>;
-  patchMerge(kind: KindName, name: string, namespace: string | undefined, patch: unknown): Promise<KubeObject>;
-  /** False when there was none, or another object has the name now (`uid`). */
+    patch: unknown,
+    options: WriteOptions,
+  ): Promise<KubeObject | undefined>;
+  /** False when there is none, or another object has the name now (`uid`). A `resourceVersion` may conflict. */
   delete(
     kind: KindName,
     name: string,
     namespace: string | undefined,
-    only?: { uid?: string | undefined },
+    only?: { readonly uid?: string | undefined; readonly resourceVersion?: string | undefined },
   ): Promise<boolean>;
   close(): void;
 }
 
 const pageSize = 500;
 const listSchema = z.looseObject({
+  kind: z.string(),
   metadata: z.looseObject({ resourceVersion: z.string().default(''), continue: z.string().optional() }),
   items: z.array(objectSchema).nullable(),
 });
@@ -71,7 +76,22 @@ export function connectKube(kubeconfig: string | undefined): Kube {
 }
 
 export function createKube(transport: KubeTransport): Kube {
-  const parse = (answer: unknown): KubeObject => objectSchema.parse(answer);
+  const { server } = transport;
+
+  /** K2. */
+  async function ask<T extends { kind?: string | undefined }>(
+    request: KubeRequest,
+    schema: z.ZodType<T>,
+    isAsked: (answer: T) => boolean,
+  ): Promise<T> {
+    const parsed = schema.safeParse(await transport.send(request));
+    if (parsed.success && isAsked(parsed.data)) return parsed.data;
+    const found = parsed.success ? `a ${parsed.data.kind ?? 'thing without kind'}` : 'something without metadata';
+    throw foreignAnswer(found, askedOf(request), request.what, server);
+  }
+
+  const askObject = (request: KubeRequest, kind: KindName, name: string): Promise<KubeObject> =>
+    ask(request, objectSchema, (answer) => answer.kind === kind && answer.metadata.name === name);
 
   return {
     server: transport.server,
@@ -80,23 +100,21 @@ export function createKube(transport: KubeTransport): Kube {
 
     async get(kind, name, namespace) {
       const what = `get ${named(kind, name, namespace)}`;
-      return unlessMissing(async () =>
-        parse(await transport.send({ method: 'GET', path: pathOf(kind, { name, namespace }), what })),
-      );
+      return unlessAbsent(askObject({ method: 'GET', path: pathOf(kind, { name, namespace }), what }, kind, name));
     },
 
     async list(kind, options = {}) {
       const items: KubeObject[] = [];
       for (let next: string | undefined; ;) {
-        const page = listSchema.parse(
-          await transport.send({
-            method: 'GET',
-            path: pathOf(kind, { namespace: options.namespace }),
-            query: { limit: pageSize, labelSelector: selectorOf(options.labels), continue: next },
-            accept: acceptOf(options, 'PartialObjectMetadataList'),
-            what: `list ${kind}`,
-          }),
-        );
+        const request = {
+          method: 'GET',
+          path: pathOf(kind, { namespace: options.namespace }),
+          query: { limit: pageSize, labelSelector: selectorOf(options.labels), continue: next },
+          accept: acceptOf(options, 'PartialObjectMetadataList'),
+          what: `list ${kind}`,
+        } as const;
+        const wanted = options.metadataOnly === true ? 'PartialObjectMetadataList' : `${kind}List`;
+        const page = await ask(request, listSchema, (answer) => answer.kind === wanted);
         items.push(...(page.items ?? []));
         const { resourceVersion, continue: more = '' } = page.metadata;
         if (more === '') return { items, resourceVersion };
@@ -106,32 +124,35 @@ export function createKube(transport: KubeTransport): Kube {
 
     async apply(manifest, { fieldManager, force = false, subresource }) {
       const { name, namespace } = manifest.metadata;
-      return parse(
-        await transport.send({
-          method: 'PATCH',
-          path: pathOf(manifest.kind, { name, namespace, ...(subresource === undefined ? {} : { subresource }) }),
-          query: { fieldManager, force, fieldValidation: 'Strict' },
-          contentType: 'application/apply-patch+yaml',
-          body: manifest,
-          what: `apply ${named(manifest.kind, name, namespace)}`,
-        }),
-      );
+      const request = {
+        method: 'PATCH',
+        path: pathOf(manifest.kind, { name, namespace, ...(subresource === undefined ? {} : { subresource }) }),
+        query: { fieldManager, force, fieldValidation: 'Strict' },
+        contentType: applyType,
+        body: manifest,
+        what: `apply ${named(manifest.kind, name, namespace)}`,
+      } as const;
+      return askObject(request, manifest.kind, name);
     },
 
-    async create(manifest) {
+    async create(manifest, { fieldManager }) {
       const { name, namespace } = manifest.metadata;
       const what = `create ${named(manifest.kind, name, namespace)}`;
-      return parse(
-        await transport.send({ method: 'POST', path: pathOf(manifest.kind, { namespace }), body: manifest, what }),
-      );
+      const path = pathOf(manifest.kind, { namespace });
+      const request = { method: 'POST', path, query: { fieldManager }, body: manifest, what } as const;
+      return askObject(request, manifest.kind, name);
     },
 
-    async patchJson(kind, name, namespace, patch) {
-      return parse(await sendPatch(transport, kind, name, namespace, patch, 'application/json-patch+json'));
-    },
-
-    async patchMerge(kind, name, namespace, patch) {
-      return parse(await sendPatch(transport, kind, name, namespace, patch, 'application/merge-patch+json'));
+    async patchMerge(kind, name, namespace, patch, { fieldManager }) {
+      const request = {
+        method: 'PATCH',
+        path: pathOf(kind, { name, namespace }),
+        query: { fieldManager },
+        contentType: 'application/merge-patch+json',
+        body: patch,
+        what: `patch ${named(kind, name, namespace)}`,
+      } as const;
+      return unlessAbsent(askObject(request, kind, name));
     },
 
     async delete(kind, name, namespace, only = {}) {
@@ -141,31 +162,20 @@ export function createKube(transport: KubeTransport): Kube {
           path: pathOf(kind, { name, namespace }),
           body: {
             propagationPolicy: 'Background',
-            ...(only.uid === undefined ? {} : { preconditions: { uid: only.uid } }),
+            ...(only.uid === undefined ? {} : { preconditions: only }),
           },
           what: `delete ${named(kind, name, namespace)}`,
         });
         return true;
       } catch (error) {
-        // 409: the name belongs to another object now, which is not ours to delete.
-        if (error instanceof KubeError && (error.isNotFound || (error.isConflict && only.uid !== undefined)))
-          return false;
+        if (!(error instanceof KubeError)) throw error;
+        // A conflict with a uid alone: the name belongs to another object now, which is not ours to delete.
+        const isOther = only.uid !== undefined && only.resourceVersion === undefined && error.isConflict();
+        if (isOther || error.isProvenAbsent()) return false;
         throw error;
       }
     },
   };
-}
-
-async function sendPatch(
-  transport: KubeTransport,
-  kind: KindName,
-  name: string,
-  namespace: string | undefined,
-  body: unknown,
-  contentType: string,
-): Promise<unknown> {
-  const what = `patch ${named(kind, name, namespace)}`;
-  return transport.send({ method: 'PATCH', path: pathOf(kind, { name, namespace }), contentType, body, what });
 }
 
 export function selectorOf(labels: Readonly<Record<string, string>> | undefined): string | undefined {
@@ -176,11 +186,12 @@ export function selectorOf(labels: Readonly<Record<string, string>> | undefined)
         .join(',');
 }
 
-export async function unlessMissing<T>(read: () => Promise<T>): Promise<T | undefined> {
+/** undefined when the object of the request is proven to be absent. */
+export async function unlessAbsent<T>(asked: Promise<T>): Promise<T | undefined> {
   try {
-    return await read();
+    return await asked;
   } catch (error) {
-    if (error instanceof KubeError && error.isNotFound) return undefined;
+    if (error instanceof KubeError && error.isProvenAbsent()) return undefined;
     throw error;
   }
 }

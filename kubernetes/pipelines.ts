@@ -10,11 +10,12 @@
  */
 import { z } from 'zod';
 import { mr, type MillraceError } from '../model/errors.ts';
-import { apiVersion, kind, namespaceOf, pidOf, plural } from '../model/names.ts';
+import { apiVersion, kind, namespaceOf, pidOf } from '../model/names.ts';
 import type { DesiredState } from '../model/plan.ts';
 import type { PipelineStatus } from '../model/status.ts';
 import type { Stored } from '../model/stored-pipeline.ts';
 import type { PipelineInput, PipelineSpec } from '../crds/pipeline.ts';
+import { applyType } from './asked.ts';
 import { KubeError } from './kube-error.ts';
 import type { Kube } from './kube.ts';
 import { objectSchema, pathOf } from './objects.ts';
@@ -137,7 +138,7 @@ export function pipelineDoor(kube: Kube, fieldManager: string): PipelineDoor {
       method: 'PATCH',
       path: pathOf(kind, { namespace, name }),
       query: { fieldManager: manager, force, fieldValidation: 'Strict', dryRun: dryRun ? 'All' : undefined },
-      contentType: 'application/apply-patch+yaml',
+      contentType: applyType,
       body: manifest,
       what: `apply ${kind} ${namespace}/${name}`,
     });
@@ -180,34 +181,33 @@ export function workloadNamespaceOf({ metadata, spec }: StoredPipeline): string 
 
 /** A failure of the Kubernetes API in the words of one who applies and reads pipelines. */
 export function told(error: KubeError, at?: At): MillraceError {
-  const { status, request, server } = error.failure;
+  const { situation, request, server } = error.failure;
   const problem = error.message;
   const options = { cause: error };
-  if (status === 401 || status === 403) return mr('MR_NOT_ALLOWED', { action: request, problem }, options);
-  if (status === 404) return missing(error, at);
-  if (at && isAnotherObject(error)) {
-    return mr('MR_PIPELINE_CONFLICT', { ...at, problem: 'it was deleted, or another has its name now' }, options);
+  if (at && error.isProvenAbsent()) return mr('MR_PIPELINE_NOT_FOUND', { ...at }, options);
+  if (situation === '401' || situation === '403') return mr('MR_NOT_ALLOWED', { action: request, problem }, options);
+  if (error.isWithoutType()) {
+    const missing = 'the CRD of Pipeline is not installed';
+    return mr('MR_KUBERNETES_REFUSED', { object: request, problem: missing }, options);
   }
-  if (status === 409 && at) return mr('MR_PIPELINE_CONFLICT', { ...at, problem }, options);
-  if (status === 'network' || status === 429 || status >= 500) {
-    return mr('MR_KUBERNETES_UNAVAILABLE', { server, problem }, options);
+  switch (error.verdict) {
+    case 'refuse':
+    case 'gone':
+      return mr('MR_KUBERNETES_REFUSED', { object: request, problem }, options);
+    case 'conflict': {
+      if (at === undefined) return mr('MR_KUBERNETES_REFUSED', { object: request, problem }, options);
+      const isOther = situation === 'anotherObject' || isForNone(error);
+      const why = isOther ? 'it was deleted, or another has its name now' : problem;
+      return mr('MR_PIPELINE_CONFLICT', { ...at, problem: why }, options);
+    }
+    case 'retry':
+      return mr('MR_KUBERNETES_UNAVAILABLE', { server, problem }, options);
   }
-  return mr('MR_KUBERNETES_REFUSED', { object: request, problem }, options);
 }
 
-/** The UID that was read does not fit: `field is immutable` when another object is there, `uid mismatch` when none is. */
-function isAnotherObject({ message }: KubeError): boolean {
-  return /metadata\.uid: Invalid value|uid mismatch/.test(message);
-}
-
-/** 404 is said of the pipeline, of its namespace (`namespaces "shop" not found`), and of the resource when there is no CRD. */
-function missing(error: KubeError, at: At | undefined): MillraceError {
-  const { request } = error.failure;
-  const options = { cause: error };
-  if (at && error.message.startsWith(`${plural}.`)) return mr('MR_PIPELINE_NOT_FOUND', { ...at }, options);
-  const hasNoCrd = /could not find the requested resource|page not found/.test(error.message);
-  const problem = hasNoCrd ? 'the CRD of Pipeline is not installed' : error.message;
-  return mr('MR_KUBERNETES_REFUSED', { object: request, problem }, options);
+/** An apply with the uid of an object that is gone. The answer is a conflict like any other, but for its text. */
+function isForNone({ message }: KubeError): boolean {
+  return message.includes('uid mismatch');
 }
 
 /**
@@ -215,6 +215,6 @@ function missing(error: KubeError, at: At | undefined): MillraceError {
  * `conflict with "argocd-controller" using millrace.io/v1alpha1`.
  */
 export function conflictingManagers(error: KubeError): string[] {
-  if (!error.failure.causes.includes('FieldManagerConflict')) return [];
+  if (!error.isFieldConflict()) return [];
   return [...error.message.matchAll(/conflicts? with "([^"]+)"/g)].flatMap(([, manager]) => manager ?? []);
 }

@@ -2,12 +2,17 @@
  * Requests to the API server of a kubeconfig, with its authentication (certificates, tokens, exec plugins, proxies).
  *
  * Connections are kept open: the client library makes an agent without keep-alive, which costs a TLS handshake a request.
+ *
+ * H1  A request ends with its signal, and by itself well before the attempt of an activity does (`workflows/activities.ts`):
+ *     nothing is written on behalf of an attempt that was given up.
+ * H2  A process that was frozen goes on where it stood. So `mayLeave` is asked at the last moment, when the bytes leave.
  */
 import http, { type ClientRequest, type IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { KubeConfig } from '@kubernetes/client-node';
-import { mr } from '../model/errors.ts';
-import { networkError, parseAnswer } from './kube-error.ts';
+import { mr, problemOf } from '../model/errors.ts';
+import { askedOf } from './asked.ts';
+import { foreignAnswer, networkError, parseAnswer } from './kube-error.ts';
 
 export interface KubeRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -20,6 +25,8 @@ export interface KubeRequest {
   /** What a person calls it, for messages. */
   readonly what: string;
   readonly signal?: AbortSignal | undefined;
+  /** Throws when the request must not be sent any more (H2). */
+  readonly mayLeave?: (() => void) | undefined;
 }
 
 export interface KubeTransport {
@@ -31,7 +38,8 @@ export interface KubeTransport {
   close(): void;
 }
 
-const requestTimeoutMs = 30_000;
+/** Of a request with one answer. A page of a list is the slowest of these, and takes a second or two. */
+export const requestTimeoutMs = 15_000;
 const libraryFallback = 'loaded-context';
 
 /** The kubeconfig of `KUBECONFIG`, `~/.kube/config` or the pod's service account, as kubectl finds it. */
@@ -75,7 +83,8 @@ export function createTransport(config: KubeConfig): KubeTransport {
         ...(request.signal === undefined ? {} : { signal: request.signal }),
       });
       outgoing.once('response', resolve);
-      outgoing.once('error', (error) => reject(networkError(error, request.what, base.host)));
+      outgoing.once('error', (error) => reject(networkError(error, askedOf(request), request.what, base.host)));
+      request.mayLeave?.();
       outgoing.end(payload);
     });
   }
@@ -83,9 +92,10 @@ export function createTransport(config: KubeConfig): KubeTransport {
   async function open(request: KubeRequest): Promise<IncomingMessage> {
     const response = await start(request);
     const status = response.statusCode ?? 0;
-    if (status < 400) return response;
+    if (status >= 200 && status < 300) return response;
     const body = await textOf(response, request, base.host);
-    throw parseAnswer({ status, body, retryAfter: response.headers['retry-after'] }, request.what, base.host);
+    const retryAfter = response.headers['retry-after'];
+    throw parseAnswer({ status, body, retryAfter }, askedOf(request), request.what, base.host);
   }
 
   return {
@@ -95,8 +105,12 @@ export function createTransport(config: KubeConfig): KubeTransport {
       const timeout = AbortSignal.timeout(requestTimeoutMs);
       const signal = request.signal === undefined ? timeout : AbortSignal.any([request.signal, timeout]);
       const text = await textOf(await open({ ...request, signal }), request, base.host);
-      const answer: unknown = text === '' ? undefined : JSON.parse(text);
-      return answer;
+      try {
+        const answer: unknown = JSON.parse(text);
+        return answer;
+      } catch (error) {
+        throw foreignAnswer(problemOf(error), askedOf(request), request.what, base.host);
+      }
     },
     close: () => agent.destroy(),
   };
@@ -121,7 +135,8 @@ async function textOf(response: IncomingMessage, request: KubeRequest, server: s
   try {
     for await (const chunk of response) text += String(chunk);
   } catch (error) {
-    throw networkError(error instanceof Error ? error : new Error(String(error)), request.what, server);
+    const problem = error instanceof Error ? error : new Error(String(error));
+    throw networkError(problem, askedOf(request), request.what, server);
   }
   return text;
 }

@@ -9,6 +9,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { problemOf } from '../model/errors.ts';
+import { askedOf } from './asked.ts';
 import { KubeError, parseAnswer } from './kube-error.ts';
 import { acceptOf, selectorOf, type Kube, type ListOptions } from './kube.ts';
 import { objectSchema, pathOf, type KindName, type KubeObject } from './objects.ts';
@@ -39,9 +40,11 @@ export async function watchObjects(kube: Kube, options: WatchOptions): Promise<v
   let position: string | undefined;
   let relistAt = 0;
   let pauseMs = retryMs;
+  let listedAt = 0;
   while (!signal.aborted) {
     try {
       if (position === undefined || Date.now() >= relistAt) {
+        listedAt = Date.now();
         const list = await kube.list(options.kind, options);
         options.onList(list.items);
         position = list.resourceVersion;
@@ -54,10 +57,12 @@ export async function watchObjects(kube: Kube, options: WatchOptions): Promise<v
       if (Date.now() - connectedAt < retryMs) await delay(retryMs, undefined, { signal });
     } catch (error) {
       if (isAborted(signal)) return;
-      if (error instanceof KubeError && error.isGone) {
-        position = undefined;
-        continue;
-      }
+      // That the place in a watch is too old is not an error: the list is read anew. A list that says so itself, or has just
+      // been read, is one: a server that answers so must not be asked in a tight loop.
+      const isStale = error instanceof KubeError && error.isExpired();
+      const isOld = position !== undefined && Date.now() - listedAt >= retryMs;
+      if (isStale) position = undefined;
+      if (isStale && isOld) continue;
       options.onError(problemOf(error));
       await delay(pauseMs, undefined, { signal }).catch(() => undefined);
       pauseMs = Math.min(pauseMs * 2, maxRetryMs);
@@ -108,7 +113,8 @@ function handle(line: string, options: WatchOptions, server: string): string | u
   const event = eventSchema.parse(JSON.parse(line));
   if (event.type === 'ERROR') {
     const { code } = z.looseObject({ code: z.number().default(500) }).parse(event.object);
-    throw parseAnswer({ status: code, body: JSON.stringify(event.object) }, `watch ${options.kind}`, server);
+    const asked = askedOf({ method: 'GET', path: pathOf(options.kind, options), query: { watch: true } });
+    throw parseAnswer({ status: code, body: JSON.stringify(event.object) }, asked, `watch ${options.kind}`, server);
   }
   const object = objectSchema.parse(event.object);
   if (event.type !== 'BOOKMARK') options.onChange(event.type === 'DELETED' ? 'deleted' : 'changed', object);

@@ -162,6 +162,48 @@ export const errorTable = {
     'The pipeline does not get on ({reason}): {problem}',
     'Correct the spec and apply again.',
   ),
+  MR_PIPELINE_NOT_DELETED: row(
+    'fence',
+    409,
+    'Pipeline "{name}" in namespace "{namespace}" is there and is not being deleted.',
+    'Nothing to do: it is left as it is.',
+  ),
+  MR_PIPELINE_BEING_DELETED: row(
+    'fence',
+    409,
+    'Pipeline "{name}" in namespace "{namespace}" is being deleted.',
+    'Nothing to do: nothing is made for it any more.',
+  ),
+  MR_PLAN_MISSING: row(
+    'refuse',
+    409,
+    'Pipeline "{name}" in namespace "{namespace}" has no plan in the cluster that could be applied again.',
+    'Correct the spec: it is carried out as a whole then.',
+  ),
+  MR_STEP_WAITS: row(
+    'retry',
+    503,
+    'The step "{step}" is not done yet: {progress}.',
+    'Nothing to do: Millrace looks again by itself.',
+  ),
+  MR_OBJECT_VANISHED: row(
+    'fence',
+    409,
+    '{object} is gone, although an earlier step has made it.',
+    'Nothing to do: the operation begins its steps again.',
+  ),
+  MR_CLUSTER_FOREIGN: row(
+    'retry',
+    409,
+    'Pipeline "{name}" in namespace "{namespace}" is in another cluster ({wanted}) than this process ({found}).',
+    'Give the lifecycle worker the kubeconfig of its own cluster; until then nothing is changed.',
+  ),
+  MR_CLUSTER_UNKNOWN: row(
+    'refuse',
+    409,
+    'Pipeline "{name}" in namespace "{namespace}" is not in this cluster ({found}), and it is not known where it was.',
+    'Nothing is taken down; the controller of its cluster says where it is as soon as it sees the pipeline.',
+  ),
   MR_PIPELINE_REPLACED: row(
     'fence',
     409,

@@ -5,17 +5,44 @@
  * plain JSON and free of secrets and specs: the activities read the resource and the stored plan themselves.
  */
 import type { Claim, ConditionOf } from './conditions.ts';
-import type { Phase, PipelineStatus } from './status.ts';
+import type { OperationKind } from './operations.ts';
 import type { DesiredState } from './plan.ts';
+import type { Phase, PipelineStatus } from './status.ts';
+
+export type { OperationKind } from './operations.ts';
 
 /** Which pipeline: a resource that was deleted and made again is another one. */
 export interface PipelineRef {
   readonly namespace: string;
   readonly name: string;
   readonly uid: string;
+  /**
+   * Where it is: the uid of the cluster's namespace kube-system. Absent in runs of v0.1, until a controller or a read says
+   * it; without it nothing can be proven to be gone.
+   */
+  readonly cluster?: string;
 }
 
-export type OperationKind = 'provision' | 'reconfigure' | 'repair' | 'resume' | 'pause' | 'stop' | 'teardown';
+/** Signal `specChanged`: what the controller sees of the resource. Carries no spec; repeating it is harmless. */
+export interface Told {
+  /** 0: the entity, or objects of the pipeline, are there, and the resource is not. The entity looks for itself. */
+  readonly generation: number;
+  readonly deleting: boolean;
+  /** The controller's cluster: an entity of v0.1 learns from it where its pipeline is. */
+  readonly cluster?: string;
+}
+
+/** Signal `driftDetected`. */
+export interface Drift {
+  /** What somebody else has changed in the cluster, as a sentence. */
+  readonly what: string;
+}
+
+/** Signal `retryRequested` and update `retryNow`: try again what failed or was refused. */
+export interface RetryRequest {
+  /** The same id twice is one request. */
+  readonly requestId: string;
+}
 
 /** Which operation acts. `seq` is stamped on every object it writes; an operation with a lower one is refused. */
 export interface OperationRef {
@@ -56,12 +83,28 @@ export interface SpecSummary {
   readonly stages: readonly StageSummary[];
   /** Sequence of the last operation that wrote the status: where a new entity goes on counting. */
   readonly opSeq: number;
+  /** Where it was read. Absent in answers of v0.1. */
+  readonly cluster?: string;
+}
+
+/** What a read knows of a spec that is refused; in the details of the failure. */
+export interface RefusedSpec {
+  readonly generation: number;
+  readonly deleting: boolean;
+  /** Null when not even that can be read. */
+  readonly desiredState: DesiredState | null;
+  /** Last generation that was found valid; 0: none. It goes on running. */
+  readonly acceptedGeneration: number;
+  readonly opSeq: number;
+  readonly cluster?: string;
 }
 
 /** Where a pipeline's objects are, known even when its spec is invalid or the resource is gone. */
 export interface Location {
-  /** False: the resource is gone, or another one has its name. */
+  /** False: the resource is proven to be gone, or another one has its name. */
   readonly exists: boolean;
+  /** It has a deletionTimestamp. */
+  readonly deleting: boolean;
   readonly generation: number;
   readonly pid: string;
   readonly isolation: 'Namespace' | 'Shared';
@@ -75,6 +118,8 @@ export interface PlanRef {
   readonly workloadNamespace: string;
   readonly isolation: 'Namespace' | 'Shared';
   readonly generation: number;
+  /** The newest spec is refused: the stored plan of `generation` counts, and the resource is not asked. */
+  readonly plan?: 'inForce';
 }
 
 export interface StageInput extends PlanRef {
@@ -137,9 +182,11 @@ export interface AppliedPipeline extends WrittenPipeline {
   readonly status: PipelineStatus;
 }
 
-/** Every activity of the task queue `pipelines`. Each may run twice with the effect of once. */
+/** Every activity of the lifecycle. Each may run twice with the effect of once. */
 export interface LifecycleActivities {
-  fetchSpec(input: { readonly pipeline: PipelineRef }): Promise<SpecSummary>;
+  /** `plan: 'inForce'`: the newest plan that was applied, for a pipeline whose newest spec is refused. */
+  fetchSpec(input: { readonly pipeline: PipelineRef; readonly plan?: 'inForce' }): Promise<SpecSummary>;
+  /** Changes nothing, the status included: whoever asks does not know yet whether it may. */
   locatePipeline(input: StepInput): Promise<Location>;
   writeStatus(input: StatusInput): Promise<void>;
 

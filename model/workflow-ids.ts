@@ -1,4 +1,7 @@
-/** Temporal workflow ids. Apart from `./names.ts`, because workflows may not load node:crypto, which that file needs. */
+/**
+ * Temporal workflow ids and task queues. Apart from `./names.ts`, because workflows may not load node:crypto, which that
+ * file needs.
+ */
 
 /** The entity of a pipeline. */
 export function entityWorkflowId(namespace: string, name: string, uid: string): string {
@@ -19,5 +22,16 @@ export function workflowUrl(
   return `${uiUrl.replace(/\/$/, '')}/namespaces/${namespace}/workflows/${encodeURIComponent(workflowId)}/${runId}`;
 }
 
-/** Task queue of all workflows and activities of the lifecycle; programs start `applyPipeline` on it. */
-export const lifecycleTaskQueue = 'pipelines';
+/**
+ * Where programs start `applyPipeline` and `deletePipeline`. The entities of v0.1 are here, too, until they move to the
+ * queue of their cluster.
+ */
+export const doorTaskQueue = 'pipelines';
+
+/**
+ * Task queue of the pipelines of one cluster, named by the uid of its namespace kube-system: a worker that sees another
+ * cluster never gets a task of this one, whatever shares the Temporal namespace.
+ */
+export function taskQueueOf(cluster: string): string {
+  return `${doorTaskQueue}-${cluster}`;
+}

@@ -12,23 +12,27 @@ import type { LifecycleActivities } from '../model/lifecycle.ts';
 const call: ActivityOptions = {
   // An operation that is preempted ends when its activities have ended: the next one must not meet a late write.
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-  startToCloseTimeout: '30s',
+  // Longer than a request to the API server can last (`kubernetes/transport.ts`), so that none outlives its attempt.
+  startToCloseTimeout: '1m',
   // The worker beats for every activity: one that was killed is missed after this time.
   heartbeatTimeout: '10s',
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' },
 };
 
-/** Waiting for a person to make a Secret: soon after they did. */
-const prompt: ActivityOptions = {
+/** Waiting for a person to make a Secret: a minute after they did, at the latest, and at next to no cost until then. */
+const person: ActivityOptions = {
   ...call,
-  retry: { initialInterval: '1s', backoffCoefficient: 1.5, maximumInterval: '5s' },
+  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '1m' },
 };
 
-/** Waits inside one activity; its heartbeat tells how far it is, and brings cancellation. */
+/**
+ * Follows what it waits for closely for half a minute, and then looks from time to time (`activities/wait.ts`). Its
+ * heartbeat tells how far it is, and brings cancellation.
+ */
 const wait: ActivityOptions = {
   ...call,
-  startToCloseTimeout: '1h',
-  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '10s' },
+  startToCloseTimeout: '2m',
+  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '15s' },
 };
 
 type Name = keyof LifecycleActivities;
@@ -38,7 +42,7 @@ const pace: Readonly<Record<Name, ActivityOptions>> = {
   locatePipeline: call,
   writeStatus: call,
   ensureNamespace: call,
-  copyCredentials: prompt,
+  copyCredentials: person,
   applyPlan: call,
   ensureStreams: call,
   applyStage: call,

@@ -5,18 +5,30 @@
  * O2  Before stages are removed, intake stops and what was read is written, while the old plan still holds; with
  *     deletionPolicy Immediate it is not.
  * O3  Every step may have been done before: by an operation that was cut short, or by this one.
+ * O4  What an earlier step made may be removed while a later one waits for it (a namespace, a plan): then the steps begin
+ *     again, with growing pauses.
+ * O5  Beside a refused spec the plan in force is applied, as it was when it was accepted; no revision is recorded.
  */
+import { sleep } from '@temporalio/workflow';
 import type { SpecSummary, StageSummary } from '../model/lifecycle.ts';
 import { run } from './activities.ts';
+import { failureOf } from './failure.ts';
 import { begin, readable, sentence, stepOf, succeed, type OperationInput, type OperationResult } from './operation.ts';
 import { drainSinks, stopStages } from './stop-stages.ts';
+import { together } from './together.ts';
+
+const firstPauseMs = 1_000;
+const maxPauseMs = 60_000;
+/** Temporal takes 400 bytes. */
+const maxSummary = 200;
 
 export async function converge(input: OperationInput): Promise<OperationResult> {
-  const { generation } = input;
-  const spec = await run('fetchSpec', sentence('read the spec', generation), { pipeline: input.pipeline });
+  const { generation, pipeline } = input;
+  if (input.refused === true) return convergeInForce(input);
+  const spec = await run('fetchSpec', sentence('read the spec', generation), { pipeline });
   if (spec.generation !== generation) return { is: 'superseded', generation: spec.generation };
   await begin(input);
-  const result = keepsStill(input) ? {} : await applyEverything(input, spec);
+  const result = keepsStill(input) ? {} : await applyUntilItHolds(input, spec);
   const step = stepOf(input, spec);
   const { revision } = await run(
     'recordRevision',
@@ -27,9 +39,32 @@ export async function converge(input: OperationInput): Promise<OperationResult> 
   return { is: 'done', generation };
 }
 
+/** O5. */
+async function convergeInForce(input: OperationInput): Promise<OperationResult> {
+  const { generation, pipeline } = input;
+  const spec = await run('fetchSpec', sentence('read the plan in force', generation), { pipeline, plan: 'inForce' });
+  await begin(input);
+  const result = await applyUntilItHolds({ ...input, generation: spec.generation }, spec);
+  await succeed(input, result);
+  return { is: 'done', generation };
+}
+
 /** An edit of a pipeline that stays paused: objects change when it is resumed. */
 function keepsStill({ kind, desired }: OperationInput): boolean {
   return kind === 'reconfigure' && desired !== 'Running';
+}
+
+/** O4. */
+async function applyUntilItHolds(input: OperationInput, spec: SpecSummary) {
+  for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(2 * pauseMs, maxPauseMs)) {
+    try {
+      return await applyEverything(input, spec);
+    } catch (error) {
+      const { code, message } = failureOf(error);
+      if (code !== 'MR_OBJECT_VANISHED') throw error;
+      await sleep(pauseMs, { summary: `before the steps begin again: ${message}`.slice(0, maxSummary) });
+    }
+  }
 }
 
 async function applyEverything(input: OperationInput, spec: SpecSummary) {
@@ -76,8 +111,8 @@ async function applyEverything(input: OperationInput, spec: SpecSummary) {
 async function roll(input: OperationInput, spec: SpecSummary, stages: readonly StageSummary[]) {
   const step = stepOf(input, spec);
   const say = (what: string) => sentence(what, input.generation);
-  return Promise.all(
-    stages.map(async ({ name, replicas: wanted }) => {
+  return together(
+    stages.map(({ name, replicas: wanted }) => async () => {
       const replicas = input.desired === 'Running' ? wanted : 0;
       const apply = `apply ${readable(name)}`;
       await run('applyStage', say(apply), { ...step(apply), stage: name, replicas });

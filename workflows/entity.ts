@@ -3,21 +3,27 @@
  *
  * Y1  It decides nothing: `planNext` does. It does nothing to the world: operations and activities do.
  * Y2  Idle means waiting for a message: no timer, no poll, no event.
- * Y3  It continues as new only when idle: no child open, no handler running, nothing to do.
+ * Y3  It continues as new only when no operation runs and no handler does.
  * Y4  A failed operation never fails the entity.
+ * Y5  An operation that was preempted is waited for, but not for ever: one that nobody serves any more does not hold up
+ *     a deletion. What it may still write is fenced by its sequence.
+ * Y6  A run that began under v0.1, or on the task queue that all clusters share, goes on in a new run as soon as no
+ *     operation is open.
  */
 import {
   allHandlersFinished,
   ApplicationFailure,
   CancellationScope,
   condition,
-  continueAsNew,
   isCancellation,
+  makeContinueAsNewFunc,
   metricMeter,
+  patched,
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { PipelineRef } from '../model/lifecycle.ts';
+import type { PipelineRef, RetryRequest } from '../model/lifecycle.ts';
+import { doorTaskQueue, taskQueueOf } from '../model/workflow-ids.ts';
 import { run } from './activities.ts';
 import { failureOf } from './failure.ts';
 import {
@@ -27,9 +33,9 @@ import {
   operationsQuery,
   planQuery,
   retryNow,
+  retryRequested,
   specChanged,
   stateQuery,
-  type RetryNowInput,
 } from './messages.ts';
 import { planNext } from './planner.ts';
 import { runChild } from './run-child.ts';
@@ -37,6 +43,7 @@ import {
   begin,
   finish,
   migrate,
+  miss,
   newState,
   noteDrift,
   preempt,
@@ -45,8 +52,11 @@ import {
   see,
   want,
   wantAgain,
+  type EarlierState,
   type Operation,
+  type Outcome,
   type PipelineState,
+  type StateVersion,
 } from './state.ts';
 import { goesOn } from './versioning.ts';
 import { publish, sayFailed, sayRefused } from './publish.ts';
@@ -54,8 +64,19 @@ import { publish, sayFailed, sayRefused } from './publish.ts';
 export interface EntityInput {
   readonly pipeline: PipelineRef;
   /** State of the run before. */
-  readonly state?: PipelineState;
+  readonly state?: PipelineState | EarlierState;
+  /** How long the end of an operation that was preempted is waited for. Default {@link abandonAfterMs}. */
+  readonly abandonAfterMs?: number;
 }
+
+/** Marks the runs that began under the rules of version 2 (`./state.ts`). */
+const rules2 = 'entity-2';
+
+/**
+ * A cancelled activity ends within seconds; one whose worker was killed, when its heartbeat is missed; any at its time-out
+ * of 30 s. After three minutes without an end there is no worker that serves the operation.
+ */
+const abandonAfterMs = 180_000;
 
 /** Roll over well before Temporal suggests it: the history of an entity should be short enough to read. */
 const rollOverAtEvents = 500;
@@ -64,29 +85,36 @@ const rollOverAtEvents = 500;
 const operations = metricMeter.createCounter('millrace_operations', '1', 'Ended operations by type and outcome.');
 
 export async function pipelineLifecycle(input: EntityInput): Promise<void> {
-  const entity = new Entity(input.state === undefined ? newState(input.pipeline) : migrate(input.state));
+  const version: StateVersion = patched(rules2) ? 2 : 1;
+  const { pipeline, state } = input;
+  const entity = new Entity(state === undefined ? newState(pipeline, version) : migrate(state, version), input);
   entity.listen();
   await entity.live();
 }
 
 class Entity {
   #state: PipelineState;
+  readonly #input: EntityInput;
   #rollOverAsked = false;
 
-  constructor(state: PipelineState) {
+  constructor(state: PipelineState, input: EntityInput) {
     this.#state = state;
+    this.#input = input;
   }
 
   /** Handlers are set before anything is awaited: a message that arrives earlier would be refused. */
   listen(): void {
     setHandler(specChanged, (change) => void (this.#state = want(this.#state, change)), {
-      description: 'The resource changed; look at it.',
+      description: 'The resource changed, or is not where it should be; look at it.',
     });
     setHandler(credentialsChanged, () => void (this.#state = wantAgain(this.#state)), {
       description: 'A Secret or ConfigMap that the spec refers to changed; converge once more.',
     });
     setHandler(driftDetected, ({ what }) => void (this.#state = noteDrift(this.#state, what)), {
       description: 'Somebody else has changed what the lifecycle made; restore it.',
+    });
+    setHandler(retryRequested, ({ requestId }) => void (this.#state = request(this.#state, requestId)), {
+      description: 'Try again what failed or was refused.',
     });
     setHandler(forceContinueAsNew, () => void (this.#rollOverAsked = true), {
       description: 'Start the next run as soon as the pipeline is idle.',
@@ -99,7 +127,7 @@ class Entity {
       },
       {
         description: 'Try again what failed.',
-        validator: ({ requestId }: RetryNowInput) => this.#checkRetry(requestId),
+        validator: ({ requestId }: RetryRequest) => this.#checkRetry(requestId),
       },
     );
     setHandler(stateQuery, () => this.#state, { description: 'What is remembered of the pipeline.' });
@@ -112,6 +140,7 @@ class Entity {
   async live(): Promise<void> {
     for (;;) {
       const next = planNext(this.#state);
+      if (next.do !== 'end' && this.#isOutdated()) await this.#rollOver();
       switch (next.do) {
         case 'look':
           await this.#look();
@@ -138,24 +167,26 @@ class Entity {
         'OperationRunning',
       );
     }
-    if (this.#state.failure === null) throw ApplicationFailure.nonRetryable('nothing has failed', 'NothingFailed');
+    const { failure, refused } = this.#state;
+    if (failure === null && refused === null)
+      throw ApplicationFailure.nonRetryable('nothing has failed', 'NothingFailed');
   }
 
   /** Reads the resource. What it says may be a reason to stop: a spec that is not valid, a resource that is gone. */
   async #look(): Promise<void> {
     const { pipeline, wanted } = this.#state;
+    const told = wanted.generation;
     try {
-      const spec = await run('fetchSpec', `read the spec (g${wanted.generation})`, { pipeline });
-      this.#state = see(this.#state, spec);
+      const spec = await run('fetchSpec', `read the spec (g${told})`, { pipeline });
+      this.#state = see(this.#state, spec, told);
     } catch (error) {
       if (isCancellation(error)) throw error;
       const failure = failureOf(error);
       if (failure.code === 'MR_PIPELINE_REPLACED') {
-        this.#state = want(this.#state, { generation: 0, deleting: true });
+        this.#state = miss(this.#state);
         return;
       }
-      const at = new Date().toISOString();
-      this.#state = refuse(this.#state, { ...failure, operation: 'read', generation: wanted.generation, at });
+      this.#state = refuse(this.#state, failure, told, new Date().toISOString());
       await sayRefused(this.#state);
       publish(this.#state);
     }
@@ -166,22 +197,27 @@ class Entity {
     publish(this.#state);
     const scope = new CancellationScope();
     const child = { isOpen: true };
-    const ended = scope
-      .run(() => runChild(this.#state, operation))
-      .then((outcome) => {
-        child.isOpen = false;
-        this.#state = finish(this.#state, outcome, new Date().toISOString());
-        operations.add(1, { type: operation.kind, outcome: outcome.is });
-      });
+    const end = (outcome: Outcome) => {
+      // The end of an operation that was abandoned is no news.
+      if (!child.isOpen) return;
+      child.isOpen = false;
+      this.#state = finish(this.#state, outcome, new Date().toISOString());
+      operations.add(1, { type: operation.kind, outcome: outcome.is });
+    };
+    const ended = scope.run(() => runChild(this.#state, operation)).then(end);
     await this.#watch(scope, child);
-    await ended;
-    const { failure } = this.#state;
-    if (failure?.operation === 'read') await sayRefused(this.#state);
-    else if (failure !== null) await sayFailed(this.#state, failure);
+    if (child.isOpen) end({ is: 'abandoned' });
+    else await ended;
+    const { failure, refused, version } = this.#state;
+    if (failure !== null && (refused === null || version === 2)) await sayFailed(this.#state, failure);
+    if (refused !== null) await sayRefused(this.#state);
     publish(this.#state);
   }
 
-  /** While an operation runs, messages are still read: a deletion or a pause must not wait for it. */
+  /**
+   * While an operation runs, messages are still read: a deletion or a pause must not wait for it. Returns when the
+   * operation has ended, or when it was preempted and does not end (Y5).
+   */
   async #watch(scope: CancellationScope, child: { isOpen: boolean }): Promise<void> {
     for (;;) {
       await condition(() => !child.isOpen || planNext(this.#state).do !== 'rest');
@@ -191,25 +227,39 @@ class Entity {
       if (next.do === 'preempt') {
         this.#state = preempt(this.#state);
         scope.cancel();
+        if (this.#state.version === 1) continue;
+        await condition(() => !child.isOpen, this.#input.abandonAfterMs ?? abandonAfterMs);
+        return;
       }
     }
   }
 
   async #rest(): Promise<void> {
-    if (this.#mustRollOver()) {
-      await condition(allHandlersFinished);
-      // The handlers may have brought work: that comes first, and the roll-over after it.
-      if (planNext(this.#state).do === 'rest') {
-        await continueAsNew<typeof pipelineLifecycle>({ pipeline: this.#state.pipeline, state: this.#state });
-      }
-      return;
-    }
+    // The handlers may have brought work: that comes first, and the roll-over after it.
+    if (this.#mustRollOver() && planNext(this.#state).do === 'rest') await this.#rollOver();
     await condition(() => planNext(this.#state).do !== 'rest' || this.#mustRollOver());
   }
 
   #mustRollOver(): boolean {
     const { historyLength, continueAsNewSuggested } = workflowInfo();
     return this.#rollOverAsked || continueAsNewSuggested || historyLength > rollOverAtEvents;
+  }
+
+  /** Y6. Asked anew each time: during the replay of a run of v0.1 the answer is no, until the run is live. */
+  #isOutdated(): boolean {
+    if (this.#state.version === 1) return patched(rules2);
+    return workflowInfo().taskQueue === doorTaskQueue && this.#state.pipeline.cluster !== undefined;
+  }
+
+  async #rollOver(): Promise<void> {
+    await condition(allHandlersFinished);
+    const { pipeline } = this.#state;
+    const { taskQueue } = workflowInfo();
+    const isAtDoor = taskQueue === doorTaskQueue && pipeline.cluster !== undefined;
+    const next = makeContinueAsNewFunc<typeof pipelineLifecycle>(
+      isAtDoor ? { taskQueue: taskQueueOf(pipeline.cluster) } : {},
+    );
+    await next({ ...this.#input, pipeline, state: this.#state });
   }
 }
 

@@ -1,16 +1,41 @@
 /** The code and the sentence in whatever Temporal wrapped around them. */
 import { ActivityFailure, ApplicationFailure, ChildWorkflowFailure } from '@temporalio/workflow';
+import type { RefusedSpec } from '../model/lifecycle.ts';
 
 export interface TypedFailure {
   /** Code of the error table, when the failure came from an activity. */
   readonly code: string;
   readonly message: string;
+  /** Of a spec that was read and is refused. */
+  readonly read?: RefusedSpec;
+  /** Of an operation that is fenced: the sequence of the newer one. */
+  readonly newer?: number;
 }
 
 export function failureOf(error: unknown): TypedFailure {
   if (error instanceof ChildWorkflowFailure || error instanceof ActivityFailure) {
     return failureOf(error.cause ?? new Error(error.message));
   }
-  if (error instanceof ApplicationFailure) return { code: error.type ?? 'MR_INTERNAL', message: error.message };
+  if (error instanceof ApplicationFailure) {
+    return { code: error.type ?? 'MR_INTERNAL', message: error.message, ...detailsOf(error.details?.[0]) };
+  }
   return { code: 'MR_INTERNAL', message: error instanceof Error ? error.message : String(error) };
+}
+
+/** What `activities/failures.ts` tells beside code and sentence; failures of v0.1 tell less. */
+interface Details {
+  readonly params?: Readonly<Record<string, unknown>>;
+  readonly read?: RefusedSpec;
+}
+
+function detailsOf(details: unknown): Pick<TypedFailure, 'read' | 'newer'> {
+  if (!isOurs(details)) return {};
+  const { read, params } = details;
+  const newer = params?.['newer'];
+  return { ...(read === undefined ? {} : { read }), ...(typeof newer === 'number' ? { newer } : {}) };
+}
+
+/** All failures with details are made there. */
+function isOurs(details: unknown): details is Details {
+  return typeof details === 'object' && details !== null && 'code' in details;
 }

@@ -2,18 +2,18 @@
  * What all operations have in common: who they are, how their steps read, how they begin and end in the status.
  */
 import { log, workflowInfo } from '@temporalio/workflow';
-import { claim, type ReasonOf } from '../model/conditions.ts';
+import { claim } from '../model/conditions.ts';
 import type {
+  LifecycleCondition,
   Location,
-  OperationKind,
   OperationRef,
   PipelineRef,
   PlanRef,
   SpecSummary,
   StatusPatch,
 } from '../model/lifecycle.ts';
+import { operationTable, type OperationKind } from '../model/operations.ts';
 import type { DesiredState } from '../model/plan.ts';
-import type { Phase } from '../model/status.ts';
 import { run } from './activities.ts';
 
 export interface OperationInput {
@@ -25,31 +25,17 @@ export interface OperationInput {
   readonly startedAt: string;
   /** What made it necessary, where that is not the spec. */
   readonly because?: string;
+  /** The newest spec is refused: nothing of it is used but `desired`. */
+  readonly refused?: true;
   readonly entity: { readonly id: string; readonly runId: string };
 }
 
 export type OperationResult =
-  { readonly is: 'done'; readonly generation: number } | { readonly is: 'superseded'; readonly generation: number };
-
-interface Words {
-  /** While it runs. */
-  readonly phase: Phase;
-  /** Of Reconciling: what the table of conditions says of it is what it does. */
-  readonly reason: Exclude<ReasonOf<'Reconciling'>, 'Settled'>;
-  /** When it is done. */
-  readonly doneReason: string;
-}
-
-/** How each operation reads in status and events. */
-export const words: Readonly<Record<OperationKind, Words>> = {
-  provision: { phase: 'Provisioning', reason: 'Provisioning', doneReason: 'Provisioned' },
-  reconfigure: { phase: 'Reconfiguring', reason: 'Reconfiguring', doneReason: 'Reconfigured' },
-  repair: { phase: 'Repairing', reason: 'Repairing', doneReason: 'Repaired' },
-  resume: { phase: 'Resuming', reason: 'Resuming', doneReason: 'Resumed' },
-  pause: { phase: 'Pausing', reason: 'Pausing', doneReason: 'Paused' },
-  stop: { phase: 'Pausing', reason: 'Stopping', doneReason: 'Stopped' },
-  teardown: { phase: 'Deleting', reason: 'Deleting', doneReason: 'Deleted' },
-};
+  | { readonly is: 'done'; readonly generation: number }
+  /** Nothing was done: the resource had moved on to `generation`. */
+  | { readonly is: 'superseded'; readonly generation: number }
+  /** Nothing was done: a teardown found that the resource is there and is not being deleted. */
+  | { readonly is: 'notDeleted' };
 
 export function refOf(input: OperationInput): OperationRef {
   const { pipeline, kind, seq, generation, startedAt } = input;
@@ -76,11 +62,12 @@ export function stepOf(input: OperationInput, at: Pick<SpecSummary | Location, '
     workloadNamespace,
     isolation,
     generation: input.generation,
+    ...(input.refused === undefined ? {} : { plan: 'inForce' }),
   });
 }
 
 export async function begin(input: OperationInput): Promise<void> {
-  const { phase, reason } = words[input.kind];
+  const { phase, reason } = operationTable[input.kind];
   const reconciling = claim('Reconciling', reason);
   const doing = [reconciling.message, ...(input.because === undefined ? [] : [input.because])].join(' ');
   const op = refOf(input);
@@ -96,7 +83,7 @@ export async function begin(input: OperationInput): Promise<void> {
       conditions: [
         { ...reconciling, message: doing },
         claim('Stalled', 'Progressing'),
-        ...(input.kind === 'teardown' ? [] : [claim('Accepted', 'Valid')]),
+        ...(input.kind === 'teardown' ? [] : acceptedBy(input)),
         ...(input.kind === 'provision' ? [claim('Provisioned', 'Provisioning')] : []),
         ...(input.kind === 'teardown' ? [claim('Provisioned', 'Deleting')] : []),
       ],
@@ -105,11 +92,16 @@ export async function begin(input: OperationInput): Promise<void> {
   });
 }
 
+/** An operation beside a refused spec leaves the condition that says so. */
+function acceptedBy({ refused }: OperationInput): readonly LifecycleCondition[] {
+  return refused === undefined ? [claim('Accepted', 'Valid')] : [];
+}
+
 export async function succeed(input: OperationInput, result: Pick<StatusPatch, 'stages' | 'revision'>): Promise<void> {
   const provisioned = claim('Provisioned', input.desired);
   const phase = input.desired;
   const { generation } = input;
-  const { doneReason } = words[input.kind];
+  const { doneReason } = operationTable[input.kind];
   await run('writeStatus', sentence(`say that the pipeline is ${phase}`, generation), {
     pipeline: input.pipeline,
     opSeq: input.seq,
@@ -118,14 +110,9 @@ export async function succeed(input: OperationInput, result: Pick<StatusPatch, '
       ...result,
       phase,
       observedGeneration: generation,
-      acceptedGeneration: generation,
+      ...(input.refused === undefined ? { acceptedGeneration: generation } : {}),
       operation: null,
-      conditions: [
-        claim('Reconciling', 'Settled'),
-        claim('Stalled', 'Settled'),
-        claim('Accepted', 'Valid'),
-        provisioned,
-      ],
+      conditions: [claim('Reconciling', 'Settled'), claim('Stalled', 'Settled'), ...acceptedBy(input), provisioned],
     },
     event: {
       type: 'Normal',

@@ -1,7 +1,11 @@
 /**
- * The operations under their own names, so that a list of workflows reads as what happened. Each is short-lived and ends
- * on the version of the code that it began with.
+ * The operations under their own names, so that a list of workflows reads as what happened. A row of the operation table
+ * (`model/operations.ts`) without a workflow here does not compile, and one that is not exported neither (`./run-child.ts`).
+ *
+ * They go on with the newest code: one that waits for a person, perhaps for days, must not depend on the build that began
+ * it. So a change of what they do, in which order, must replay what was begun (docs/decisions/040).
  */
+import type { OperationKind } from '../model/operations.ts';
 import { converge } from './converge.ts';
 import { haltPipeline } from './halt.ts';
 import type { OperationInput, OperationResult } from './operation.ts';
@@ -37,4 +41,16 @@ export function teardown(input: OperationInput): Promise<OperationResult> {
   return tearDown(input);
 }
 
-goesOn('PINNED', provision, reconfigure, repair, resume, pause, stop, teardown);
+type Operation = (input: OperationInput) => Promise<OperationResult>;
+
+const all: Readonly<Record<OperationKind, Operation>> = {
+  provision,
+  reconfigure,
+  repair,
+  pause,
+  stop,
+  resume,
+  teardown,
+};
+
+goesOn('AUTO_UPGRADE', ...Object.values(all));

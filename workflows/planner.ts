@@ -3,15 +3,19 @@
  *
  * N1  While the resource is being deleted, the only operation that starts is teardown.
  * N2  Never two operations: with one running, the answer is look, preempt or rest.
- * N3  Delete preempts all; pause and stop preempt all but teardown; nothing preempts teardown ({@link mustPreempt}).
- * N4  After a failure nothing starts until a newer generation, a deletion, or someone asks again.
+ * N3  Delete preempts all; pause and stop preempt all but teardown; nothing preempts teardown (`model/operations.ts`).
+ * N4  After a failure nothing starts until another generation, drift, a deletion, or someone asks again.
  * N5  With nothing new the answer is rest: an idle pipeline costs nothing.
  * N6  What somebody else has changed is repaired when nothing else is to be done: every other operation repairs it, too.
+ * N7  An entity that has read nothing reads, whatever woke it.
+ * N8  A refused spec stands in the way of nothing but itself: a pipeline can be paused and stopped by it, and what was
+ *     accepted before is repaired and gets its new credentials.
  */
 import { assertNever } from '../model/errors.ts';
 import type { DesiredState } from '../model/plan.ts';
+import { mustPreempt, type Intent } from '../model/operations.ts';
 import type { OperationKind } from '../model/lifecycle.ts';
-import type { Operation, PipelineState } from './state.ts';
+import { newestRead, type Operation, type PipelineState, type Refusal } from './state.ts';
 
 export type NextStep =
   /** Read the resource: it has changed since. */
@@ -22,24 +26,7 @@ export type NextStep =
   | { readonly do: 'end' }
   | { readonly do: 'rest' };
 
-export type Intent = 'delete' | DesiredState;
-
-type Table = Readonly<Record<OperationKind, Readonly<Record<Intent, boolean>>>>;
-
-/** Row: the running operation; column: what a newer generation, or the deletion, wants. */
-const preemption: Table = {
-  provision: { delete: true, Paused: true, Stopped: true, Running: true },
-  reconfigure: { delete: true, Paused: true, Stopped: true, Running: true },
-  repair: { delete: true, Paused: true, Stopped: true, Running: true },
-  resume: { delete: true, Paused: true, Stopped: true, Running: true },
-  pause: { delete: true, Paused: false, Stopped: true, Running: true },
-  stop: { delete: true, Paused: true, Stopped: false, Running: true },
-  teardown: { delete: false, Paused: false, Stopped: false, Running: false },
-};
-
-export function mustPreempt(running: OperationKind, intent: Intent): boolean {
-  return preemption[running][intent];
-}
+const rest: NextStep = { do: 'rest' };
 
 export function planNext(state: PipelineState): NextStep {
   if (state.actual.is === 'gone') return { do: 'end' };
@@ -47,35 +34,54 @@ export function planNext(state: PipelineState): NextStep {
 }
 
 function whileRunning(state: PipelineState, running: Operation & { readonly cancelling: boolean }): NextStep {
-  if (running.cancelling || running.kind === 'teardown') return { do: 'rest' };
+  if (running.cancelling || running.kind === 'teardown') return rest;
   if (state.wanted.deleting) return preemptBy(running, 'delete');
   if (mustLook(state)) return { do: 'look' };
-  const { seen } = state;
-  if (seen === null || seen.generation <= running.generation) return { do: 'rest' };
-  return preemptBy(running, seen.desiredState);
+  const intent = newIntent(state, running);
+  return intent === null ? rest : preemptBy(running, intent);
 }
 
 function preemptBy(running: Operation, because: Intent): NextStep {
-  return mustPreempt(running.kind, because) ? { do: 'preempt', running, because } : { do: 'rest' };
+  return mustPreempt(running.kind, because) ? { do: 'preempt', running, because } : rest;
+}
+
+/** What a read says that the running operation does not know. A refused spec has a say only about standing still (N8). */
+function newIntent(state: PipelineState, running: Operation): DesiredState | null {
+  const { seen, refused } = state;
+  if (state.version === 1) return seen !== null && seen.generation > running.generation ? seen.desiredState : null;
+  const read = newestRead(state);
+  if (read === null || read.generation === running.generation) return null;
+  return refused !== null && refused.desiredState === 'Running' ? null : read.desiredState;
 }
 
 function whenIdle(state: PipelineState): NextStep {
-  const { wanted, seen, failure } = state;
+  const { wanted, seen, refused } = state;
   if (wanted.deleting) {
-    const stuck = failure?.operation === 'teardown' && !wanted.again;
-    return stuck ? { do: 'rest' } : start(state, 'teardown', seen?.desiredState ?? 'Running');
+    const isStuck = state.failure?.operation === 'teardown' && !wanted.again;
+    return isStuck ? rest : teardown(state);
   }
   if (mustLook(state)) return { do: 'look' };
-  if (seen === null) return { do: 'rest' };
-  if (failure !== null && failure.generation >= seen.generation && !wanted.again) return { do: 'rest' };
+  if (refused !== null) return state.version === 1 ? rest : whenRefused(state, refused);
+  if (seen === null || hasFailed(state, seen.generation)) return rest;
   const kind = operationFor(state, seen.desiredState, seen.generation);
-  return kind === undefined ? { do: 'rest' } : start(state, kind, seen.desiredState);
+  return kind === undefined ? rest : start(state, { kind, generation: seen.generation, desired: seen.desiredState });
 }
 
-/** The resource is newer than what was read of it, or was refused and someone asks again. */
-function mustLook({ wanted, seen, failure }: PipelineState): boolean {
-  const known = Math.max(seen?.generation ?? 0, failure?.operation === 'read' ? failure.generation : 0);
-  return wanted.generation > known || (wanted.again && failure?.operation === 'read');
+/** The resource is not as it was read, as far as was told; or nothing was read yet (N7). */
+function mustLook(state: PipelineState): boolean {
+  const { wanted, seen, refused } = state;
+  if (state.version === 1) {
+    const known = Math.max(seen?.generation ?? 0, refused?.generation ?? 0);
+    return wanted.generation > known || (wanted.again && refused !== null);
+  }
+  return wanted.look || newestRead(state)?.generation !== wanted.generation;
+}
+
+/** N4. */
+function hasFailed({ version, failure, wanted }: PipelineState, generation: number): boolean {
+  if (failure === null || wanted.again) return false;
+  if (version === 1) return failure.generation >= generation;
+  return failure.generation === generation && wanted.drift === null;
 }
 
 function operationFor(state: PipelineState, desired: DesiredState, generation: number): OperationKind | undefined {
@@ -89,7 +95,8 @@ function operationFor(state: PipelineState, desired: DesiredState, generation: n
     case 'Paused':
     case 'Stopped': {
       if (actual.is !== desired) return desired === 'Running' ? 'resume' : towards(desired);
-      if (actual.generation < generation || state.wanted.again) return 'reconfigure';
+      const isOther = state.version === 1 ? actual.generation < generation : actual.generation !== generation;
+      if (isOther || state.wanted.again) return 'reconfigure';
       return state.wanted.drift === null ? undefined : 'repair';
     }
     case 'gone':
@@ -103,9 +110,33 @@ function towards(desired: DesiredState): OperationKind {
   return desired === 'Running' ? 'reconfigure' : desired === 'Paused' ? 'pause' : 'stop';
 }
 
-function start(state: PipelineState, kind: OperationKind, desired: DesiredState): NextStep {
-  const generation = Math.max(state.seen?.generation ?? 0, kind === 'teardown' ? state.wanted.generation : 0);
+/** N8. */
+function whenRefused(state: PipelineState, refused: Refusal): NextStep {
+  const { actual, wanted, acceptedGeneration } = state;
+  if (actual.is === 'absent' || actual.is === 'gone') return rest;
+  const stands = actual.is === 'Paused' || actual.is === 'Stopped';
+  if (refused.desiredState === 'Paused' || refused.desiredState === 'Stopped') {
+    const desired = refused.desiredState;
+    const kind = actual.is !== desired ? towards(desired) : wanted.drift === null ? undefined : 'repair';
+    if (kind === undefined || hasFailed(state, refused.generation)) return rest;
+    return start(state, { kind, generation: refused.generation, desired, refused: true });
+  }
+  const desired = stands ? actual.is : 'Running';
+  const isCutShort = actual.is === 'unfinished' && actual.provisioned;
+  const isCalledFor = isCutShort || wanted.drift !== null || (wanted.again && !stands);
+  if (!isCalledFor || acceptedGeneration === 0 || hasFailed(state, acceptedGeneration)) return rest;
+  return start(state, { kind: 'repair', generation: acceptedGeneration, desired, refused: true });
+}
+
+function teardown(state: PipelineState): NextStep {
+  const { wanted, seen } = state;
+  const read = newestRead(state)?.generation ?? 0;
+  const generation = state.version === 1 ? Math.max(read, wanted.generation) : wanted.generation || read;
+  return start(state, { kind: 'teardown', generation, desired: seen?.desiredState ?? 'Running' });
+}
+
+function start(state: PipelineState, operation: Omit<Operation, 'seq'>): NextStep {
   const { drift } = state.wanted;
-  const because = kind === 'repair' && drift !== null ? { because: drift } : {};
-  return { do: 'start', operation: { seq: state.lastSeq + 1, kind, generation, desired, ...because } };
+  const because = operation.kind === 'repair' && drift !== null ? { because: drift } : {};
+  return { do: 'start', operation: { seq: state.lastSeq + 1, ...operation, ...because } };
 }

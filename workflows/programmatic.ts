@@ -5,12 +5,15 @@
  * pipeline that was applied here can be edited with kubectl and deleted by the API. The caller's time-outs bound the
  * waiting; ending these workflows ends the waiting, not the pipeline.
  */
-import type { AppliedPipeline, ApplyPipelineInput } from '../model/lifecycle.ts';
+import { patched, upsertSearchAttributes } from '@temporalio/workflow';
+import type { AppliedPipeline, ApplyPipelineInput, PipelineRef } from '../model/lifecycle.ts';
 import { run } from './activities.ts';
+import { nameAttributesOf } from './search-attributes.ts';
 import { goesOn } from './versioning.ts';
 
 /** Applies the spec and completes when the pipeline is Ready; fails when the spec is refused. */
 export async function applyPipeline(input: ApplyPipelineInput): Promise<AppliedPipeline> {
+  showIn(input);
   const name = `${input.namespace}/${input.name}`;
   const written = await run('writePipeline', `write the resource ${name}`, input);
   return run('waitPipelineReady', `wait until ${name} is ready (g${written.generation})`, written);
@@ -18,9 +21,15 @@ export async function applyPipeline(input: ApplyPipelineInput): Promise<AppliedP
 
 /** Deletes the pipeline and completes when it is gone; at once when there is none. */
 export async function deletePipeline(input: { readonly namespace: string; readonly name: string }): Promise<void> {
+  showIn(input);
   const name = `${input.namespace}/${input.name}`;
   const pipeline = await run('removePipeline', `delete the resource ${name}`, input);
   if (pipeline !== null) await run('waitPipelineGone', `wait until ${name} is gone`, pipeline);
 }
 
-goesOn('PINNED', applyPipeline, deletePipeline);
+/** Found by the pipeline's name like every workflow of it, whoever started it. Runs of v0.1 go on without. */
+function showIn(pipeline: Pick<PipelineRef, 'namespace' | 'name'>): void {
+  if (patched('search-attributes')) upsertSearchAttributes(nameAttributesOf(pipeline));
+}
+
+goesOn('AUTO_UPGRADE', applyPipeline, deletePipeline);

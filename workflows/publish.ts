@@ -3,9 +3,9 @@ import { setCurrentDetails, upsertMemo, upsertSearchAttributes, workflowInfo } f
 import { reasonOf } from '../model/errors.ts';
 import type { StatusPatch } from '../model/lifecycle.ts';
 import { run } from './activities.ts';
-import { words } from './operation.ts';
+import { operationTable } from '../model/operations.ts';
 import { searchAttributesOf } from './search-attributes.ts';
-import type { Failure, PipelineState } from './state.ts';
+import type { Failure, PipelineState, Refusal } from './state.ts';
 
 /** One event for the search attributes; one more when the description changes; none for the details. */
 export function publish(state: PipelineState): void {
@@ -15,9 +15,9 @@ export function publish(state: PipelineState): void {
   setCurrentDetails(detailsOf(state));
 }
 
-export function phaseOf({ running, failure, actual }: PipelineState): string {
-  if (running !== null) return words[running.kind].phase;
-  if (failure !== null) return 'Failed';
+export function phaseOf({ running, failure, refused, actual }: PipelineState): string {
+  if (running !== null) return operationTable[running.kind].phase;
+  if (failure !== null || refused !== null) return 'Failed';
   return actual.is === 'absent' || actual.is === 'unfinished'
     ? 'Pending'
     : actual.is === 'gone'
@@ -27,21 +27,25 @@ export function phaseOf({ running, failure, actual }: PipelineState): string {
 
 /** Markdown at the head of the run in Temporal UI. Pure. */
 export function detailsOf(state: PipelineState): string {
-  const { pipeline, seen, running, failure, history } = state;
+  const { pipeline, seen, running, failure, refused, acceptedGeneration, history } = state;
+  const again =
+    'It is tried again for a new generation, by the annotation `millrace.io/retry` or the update `retryNow`.';
   const lines = [
     `**${pipeline.namespace}/${pipeline.name}** is **${phaseOf(state)}**${seen === null ? '' : `: ${seen.description}`}`,
     '',
     ...(running === null
       ? []
       : [`Now: \`${running.kind}\` of generation ${running.generation}, since ${running.startedAt}.`, '']),
-    ...(failure === null
+    ...(refused === null
       ? []
       : [
-          `Failed: \`${failure.code}\`, ${failure.message}`,
+          `Generation ${refused.generation} is refused: \`${refused.code}\`, ${refused.message}`,
           '',
-          'It is tried again for a new generation, or by the update `retryNow`.',
-          '',
+          ...(acceptedGeneration === 0 ? [] : [`Generation ${acceptedGeneration} stays in force.`, '']),
         ]),
+    ...(failure === null
+      ? []
+      : [`\`${failure.operation}\` failed: \`${failure.code}\`, ${failure.message}`, '', again, '']),
     ...(seen === null
       ? []
       : [`- workloads in namespace \`${seen.workloadNamespace}\``, `- streams \`mr-${seen.pid}-*\``]),
@@ -58,25 +62,23 @@ export function detailsOf(state: PipelineState): string {
 
 /** The resource says something that cannot be carried out; what ran before goes on running. */
 export async function sayRefused(state: PipelineState): Promise<void> {
-  const { failure, actual } = state;
-  if (failure === null) return;
+  const { refused, running, acceptedGeneration, actual } = state;
+  if (refused === null) return;
+  const reason = reasonOf(refused.code);
   const neverRan = actual.is === 'absent';
-  await say(state, failure, `refuse generation ${failure.generation}`, {
+  const message =
+    acceptedGeneration === 0 || neverRan
+      ? refused.message
+      : `${refused.message} Generation ${acceptedGeneration} stays in force.`;
+  const no = { status: 'False', reason, message } as const;
+  await say(state, { ...refused, operation: 'read' }, `refuse generation ${refused.generation}`, {
     ...(neverRan ? { phase: 'Failed' } : {}),
-    observedGeneration: failure.generation,
+    observedGeneration: refused.generation,
     conditions: [
-      ...stalled(failure),
-      { type: 'Accepted', status: 'False', reason: reasonOf(failure.code), message: failure.message },
-      ...(neverRan
-        ? [
-            {
-              type: 'Provisioned',
-              status: 'False',
-              reason: reasonOf(failure.code),
-              message: failure.message,
-            } as const,
-          ]
-        : []),
+      // While an operation runs these two are its own.
+      ...(running === null ? stalled({ ...refused, message }) : []),
+      { type: 'Accepted', ...no },
+      ...(neverRan ? [{ type: 'Provisioned', ...no } as const] : []),
     ],
   });
 }
@@ -95,15 +97,17 @@ export async function sayFailed(state: PipelineState, failure: Failure): Promise
   });
 }
 
-function stalled(failure: Failure) {
-  const reason = reasonOf(failure.code);
+function stalled({ code, message }: Pick<Failure | Refusal, 'code' | 'message'>) {
+  const reason = reasonOf(code);
   return [
-    { type: 'Reconciling', status: 'False', reason, message: failure.message },
-    { type: 'Stalled', status: 'True', reason, message: failure.message },
+    { type: 'Reconciling', status: 'False', reason, message },
+    { type: 'Stalled', status: 'True', reason, message },
   ] as const;
 }
 
-async function say(state: PipelineState, failure: Failure, summary: string, patch: StatusPatch): Promise<void> {
+type Said = Pick<Failure, 'generation' | 'code' | 'message'> & { readonly operation: Failure['operation'] | 'read' };
+
+async function say(state: PipelineState, failure: Said, summary: string, patch: StatusPatch): Promise<void> {
   const { workflowId, runId } = workflowInfo();
   await run('writeStatus', summary, {
     pipeline: state.pipeline,

@@ -1,6 +1,7 @@
 /** Typed search attributes of all Millrace workflows; the lifecycle worker registers them before it starts. */
 import { defineSearchAttributeKey, SearchAttributeType, type SearchAttributePair } from '@temporalio/common';
-import type { PipelineState } from './state.ts';
+import type { PipelineRef } from '../model/lifecycle.ts';
+import { newestRead, type PipelineState } from './state.ts';
 
 export const pipelineName = defineSearchAttributeKey('PipelineName', SearchAttributeType.KEYWORD);
 export const pipelineNamespace = defineSearchAttributeKey('PipelineNamespace', SearchAttributeType.KEYWORD);
@@ -16,12 +17,20 @@ export const searchAttributes = [
   pipelineGeneration,
 ] as const;
 
-export function searchAttributesOf({ pipeline, seen }: PipelineState, phase: string): SearchAttributePair[] {
+export function searchAttributesOf(state: PipelineState, phase: string): SearchAttributePair[] {
+  const { pipeline, seen, wanted } = state;
   return [
-    { key: pipelineName, value: pipeline.name },
-    { key: pipelineNamespace, value: pipeline.namespace },
+    ...nameAttributesOf(pipeline),
     { key: pipelinePhase, value: phase },
     { key: pipelineKinds, value: [...(seen?.kinds ?? [])] },
-    { key: pipelineGeneration, value: seen?.generation ?? 0 },
+    { key: pipelineGeneration, value: newestRead(state)?.generation ?? wanted.generation },
+  ];
+}
+
+/** What every workflow of a pipeline has. */
+export function nameAttributesOf({ namespace, name }: Pick<PipelineRef, 'namespace' | 'name'>): SearchAttributePair[] {
+  return [
+    { key: pipelineName, value: name },
+    { key: pipelineNamespace, value: namespace },
   ];
 }

@@ -2,6 +2,7 @@
 import type { LiveStage, Location, SpecSummary } from '../model/lifecycle.ts';
 import { run } from './activities.ts';
 import { readable, sentence, stepOf, type OperationInput } from './operation.ts';
+import { together } from './together.ts';
 
 type Place = Pick<SpecSummary | Location, 'workloadNamespace' | 'isolation'>;
 
@@ -13,8 +14,8 @@ export async function stopStages(
 ): Promise<void> {
   const step = stepOf(input, at);
   const say = (what: string) => sentence(what, input.generation);
-  await Promise.all(
-    stages.map(async ({ name }) => {
+  await together(
+    stages.map(({ name }) => async () => {
       const stop = `stop ${readable(name)}`;
       await run('scaleStage', say(stop), { ...step(stop), stage: name, replicas: 0 });
       const wait = `wait until ${readable(name)} is gone`;

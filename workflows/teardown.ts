@@ -4,19 +4,46 @@
  * X1  It needs no valid spec, no plan and no earlier success: what is not there is not missed.
  * X2  Removing the finalizer is the last act: as long as the resource exists, somebody is responsible for the rest.
  * X3  deletionPolicy is looked at again while it drains: setting Immediate frees a deletion that waits for a dead sink.
+ * X4  It begins by looking. A resource that is there and is not being deleted ends it as `notDeleted`, with nothing done;
+ *     one that is gone must be seen to be gone twice, seconds apart. The activities that cannot be undone look again.
  */
+import { patched, sleep } from '@temporalio/workflow';
+import type { Location } from '../model/lifecycle.ts';
 import { run } from './activities.ts';
 import { begin, refOf, sentence, stepOf, type OperationInput, type OperationResult } from './operation.ts';
 import { drainSinks, stopStages } from './stop-stages.ts';
 
-export async function tearDown(input: OperationInput): Promise<OperationResult> {
-  const { generation } = input;
-  const say = (what: string) => sentence(what, generation);
-  const op = refOf(input);
-  await begin(input);
-  const at = await run('locatePipeline', say('find what there is'), { op, step: 'find what there is' });
-  const step = stepOf(input, at);
+/** Long enough for an API server that was just restored, or a cache behind it, to have caught up. */
+const betweenLooks = '5s';
 
+export async function tearDown(input: OperationInput): Promise<OperationResult> {
+  const looksFirst = patched('teardown-looks-first');
+  if (!looksFirst) await begin(input);
+  const at = looksFirst ? await lookTwice(input) : await look(input);
+  if (at === undefined) return { is: 'notDeleted' };
+  if (looksFirst) await begin(input);
+  await takeDown(input, at);
+  return { is: 'done', generation: input.generation };
+}
+
+function look(input: OperationInput): Promise<Location> {
+  const what = 'find what there is';
+  return run('locatePipeline', sentence(what, input.generation), { op: refOf(input), step: what });
+}
+
+/** X4: undefined when the resource is not to be taken down. */
+async function lookTwice(input: OperationInput): Promise<Location | undefined> {
+  const first = await look(input);
+  if (first.exists) return first.deleting ? first : undefined;
+  await sleep(betweenLooks, { summary: 'before looking again whether the resource is gone' });
+  const second = await look(input);
+  return second.exists && !second.deleting ? undefined : second;
+}
+
+async function takeDown(input: OperationInput, at: Location): Promise<void> {
+  const say = (what: string) => sentence(what, input.generation);
+  const op = refOf(input);
+  const step = stepOf(input, at);
   if (at.deletionPolicy !== 'Orphan') {
     const live = await run('listStages', say('list live stages'), step('list live stages'));
     await stopStages(
@@ -39,5 +66,4 @@ export async function tearDown(input: OperationInput): Promise<OperationResult> 
     await run('forgetLeases', say('forget leases and reports'), { ...step('forget leases and reports'), pid: at.pid });
   }
   await run('removeFinalizer', say('remove the finalizer'), { op, step: 'remove the finalizer' });
-  return { is: 'done', generation };
 }

@@ -6,8 +6,8 @@ import { setWorkflowOptions, workflowInfo } from '@temporalio/workflow';
 
 type Workflow = (input: never) => Promise<unknown>;
 
-/** `AUTO_UPGRADE`: the next task runs on the new version. `PINNED`: the run ends on the version it began with. */
-export function goesOn(behavior: 'AUTO_UPGRADE' | 'PINNED', ...workflows: readonly Workflow[]): void {
+/** `AUTO_UPGRADE`: the next task runs on the new version. */
+export function goesOn(behavior: 'AUTO_UPGRADE', ...workflows: readonly Workflow[]): void {
   for (const workflow of workflows) {
     setWorkflowOptions(
       // An unversioned worker has a build id but no deployment.

@@ -7,7 +7,7 @@
  * A3  A workload without the annotation was never finished by a step and counts as unchanged.
  */
 import { hashOf } from '../../model/json.ts';
-import { annotations } from '../../model/names.ts';
+import { annotations, fieldManagers } from '../../model/names.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 
@@ -16,9 +16,8 @@ export async function noteApplied(kube: Kube, written: KubeObject): Promise<void
   const { name, namespace } = written.metadata;
   const hash = appliedHash(written);
   if (written.metadata.annotations?.[annotations.appliedHash] === hash) return;
-  await kube.patchMerge('Deployment', name, namespace, {
-    metadata: { uid: written.metadata.uid, annotations: { [annotations.appliedHash]: hash } },
-  });
+  const metadata = { uid: written.metadata.uid, annotations: { [annotations.appliedHash]: hash } };
+  await kube.patchMerge('Deployment', name, namespace, { metadata }, { fieldManager: fieldManagers.lifecycle });
 }
 
 /** Whether the workload's spec is not as the lifecycle left it. */

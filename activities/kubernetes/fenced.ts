@@ -1,39 +1,52 @@
 /**
- * Writes an owned object on behalf of an operation.
+ * Writes and deletes owned objects on behalf of an operation.
  *
  * F1  An object that a newer operation has written is left alone: MR_OPERATION_FENCED.
  * F2  An object that belongs to another pipeline, or to nobody, is never taken over.
- * F3  What was checked is what is written: the resourceVersion goes along, and a conflict starts over.
+ * F3  What was checked is what is written: uid and resourceVersion go along, and a conflict starts over.
+ * F4  What is not there is made only while the pipeline is, and no newer operation has begun: an apply with the
+ *     resourceVersion of an object that was deleted meanwhile would make it again, and nobody would own it.
  */
-import { mr } from '../../model/errors.ts';
-import { annotations, fieldManagers, labels } from '../../model/names.ts';
-import { KubeError } from '../../kubernetes/kube-error.ts';
+import { untilNoConflict } from '../../kubernetes/conflicts.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { KindName, KubeObject, Manifest } from '../../kubernetes/objects.ts';
+import { mr } from '../../model/errors.ts';
+import type { OperationRef } from '../../model/lifecycle.ts';
+import { annotations, fieldManagers, labels } from '../../model/names.ts';
+import { isBeingDeleted, readResource } from '../proof.ts';
+import { ownStatus } from '../status/merge.ts';
 
-export interface Fence {
-  readonly uid: string;
-  readonly seq: number;
-}
+/** Who writes. */
+export type Writer = Pick<OperationRef, 'pipeline' | 'seq'>;
 
-const attempts = 8;
-
-export async function applyFenced(kube: Kube, manifest: Manifest, fence: Fence): Promise<KubeObject> {
+export async function applyFenced(kube: Kube, manifest: Manifest, writer: Writer): Promise<KubeObject> {
   const { name, namespace } = manifest.metadata;
   return untilNoConflict(async () => {
     const live = await kube.get(manifest.kind, name, namespace);
-    if (live !== undefined) checkFence(manifest.kind, live, fence);
-    const resourceVersion = live?.metadata.resourceVersion;
-    const metadata = { ...manifest.metadata, ...(resourceVersion === undefined ? {} : { resourceVersion }) };
+    if (live === undefined) await checkMayMake(kube, manifest, writer);
+    else checkFence(manifest.kind, live, writer);
+    const seen = live === undefined ? {} : { uid: live.metadata.uid, resourceVersion: live.metadata.resourceVersion };
+    const metadata = { ...manifest.metadata, ...seen };
     return kube.apply({ ...manifest, metadata }, { fieldManager: fieldManagers.lifecycle, force: true });
   });
 }
 
+/** What a newer operation has written meanwhile is not deleted (F1). */
+export async function deleteFenced(kube: Kube, kind: KindName, found: KubeObject, writer: Writer): Promise<void> {
+  const { name, namespace, uid } = found.metadata;
+  await untilNoConflict(async () => {
+    const live = await kube.get(kind, name, namespace);
+    if (live === undefined || live.metadata.uid !== uid) return;
+    checkFence(kind, live, writer);
+    await kube.delete(kind, name, namespace, { uid, resourceVersion: live.metadata.resourceVersion });
+  });
+}
+
 /** Throws when `live` is not this operation's to write (F1, F2). */
-export function checkFence(kind: KindName, live: KubeObject, { uid, seq }: Fence): void {
+export function checkFence(kind: KindName, live: KubeObject, { pipeline, seq }: Writer): void {
   const object = `${kind} ${live.metadata.namespace ?? ''}/${live.metadata.name}`;
   const owner = live.metadata.labels?.[labels.pipelineUid];
-  if (owner !== uid) {
+  if (owner !== pipeline.uid) {
     const problem = `it belongs to ${owner === undefined ? 'no pipeline' : `the pipeline with uid ${owner}`}`;
     throw mr('MR_KUBERNETES_REFUSED', { object, problem });
   }
@@ -41,14 +54,12 @@ export function checkFence(kind: KindName, live: KubeObject, { uid, seq }: Fence
   if (writtenBy > seq) throw mr('MR_OPERATION_FENCED', { object, seq, newer: writtenBy });
 }
 
-/** Others (controllers that write statuses) change objects all the time; a few turns settle that. */
-export async function untilNoConflict<T>(write: () => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await write();
-    } catch (error) {
-      const again = error instanceof KubeError && error.isConflict && attempt < attempts;
-      if (!again || error.failure.causes.includes('FieldManagerConflict')) throw error;
-    }
-  }
+/** F4. */
+async function checkMayMake(kube: Kube, { kind, metadata }: Manifest, { pipeline, seq }: Writer): Promise<void> {
+  const resource = await readResource(kube, pipeline);
+  const { namespace, name } = pipeline;
+  if (isBeingDeleted(resource)) throw mr('MR_PIPELINE_BEING_DELETED', { namespace, name });
+  const newer = ownStatus(resource).opSeq ?? 0;
+  const object = `${kind} ${metadata.namespace ?? ''}/${metadata.name}`;
+  if (newer > seq) throw mr('MR_OPERATION_FENCED', { object, seq, newer });
 }

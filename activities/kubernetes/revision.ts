@@ -1,6 +1,8 @@
 /**
- * Every accepted spec as a ControllerRevision beside the resource, named by the spec's hash.
+ * Every accepted spec as a ControllerRevision beside the resource, named by the pipeline's short id and the spec's hash.
  *
+ * V0  It may outlive the resource (`kubectl delete --cascade=orphan`): so a pipeline with the same name and the same spec
+ *     that is made afterwards needs another name for its own.
  * V1  The same spec gives the same object: going back to an old spec raises its number and makes no copy.
  * V2  The object belongs to the resource and goes with it; the last ten are kept.
  */
@@ -8,9 +10,9 @@ import { z } from 'zod';
 import { mr } from '../../model/errors.ts';
 import { hashOf } from '../../model/json.ts';
 import type { LifecycleActivities, PipelineRef } from '../../model/lifecycle.ts';
-import { apiVersion, kind, labels } from '../../model/names.ts';
+import { annotations, apiVersion, kind, labels, pidOf } from '../../model/names.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
-import { readResource } from '../spec.ts';
+import { readResource } from '../proof.ts';
 import { asStep } from '../step.ts';
 import { applyFenced } from './fenced.ts';
 import type { KubeObject, Manifest } from '../../kubernetes/objects.ts';
@@ -25,15 +27,15 @@ export function revisionActivities(deps: ActivityDependencies): Pick<LifecycleAc
     recordRevision: asStep(deps, async ({ op, generation }) => {
       const resource = await readResource(kube, op.pipeline);
       const newer = resource.metadata.generation ?? 0;
-      if (newer !== generation) throw mr('MR_GENERATION_SUPERSEDED', { ...op.pipeline, generation, newer });
-      const { namespace } = op.pipeline;
+      const { namespace, name: pipeline } = op.pipeline;
+      if (newer !== generation) throw mr('MR_GENERATION_SUPERSEDED', { namespace, name: pipeline, generation, newer });
       const all = (await kube.list('ControllerRevision', { namespace, labels: ownerLabels(op.pipeline.uid) })).items;
       const name = revisionName(op.pipeline, resource['spec']);
       const last = all.toSorted((a, b) => numberOf(b) - numberOf(a));
       const isLast = last[0]?.metadata.name === name;
       const number = (last[0] === undefined ? 0 : numberOf(last[0])) + (isLast ? 0 : 1);
       const manifest = renderRevision(op.pipeline, name, number, resource['spec'], op.seq);
-      await applyFenced(kube, manifest, { uid: op.pipeline.uid, seq: op.seq });
+      await applyFenced(kube, manifest, op);
       for (const old of last.filter(({ metadata }) => metadata.name !== name).slice(kept - 1)) {
         await kube.delete('ControllerRevision', old.metadata.name, namespace, { uid: old.metadata.uid });
       }
@@ -42,8 +44,8 @@ export function revisionActivities(deps: ActivityDependencies): Pick<LifecycleAc
   };
 }
 
-export function revisionName({ name }: PipelineRef, spec: unknown): string {
-  return `${name}-${hashOf(spec).slice(0, 10)}`;
+export function revisionName({ name, uid }: PipelineRef, spec: unknown): string {
+  return `${pidOf(name, uid)}-${hashOf(spec).slice(0, 10)}`;
 }
 
 function renderRevision(pipeline: PipelineRef, name: string, revision: number, spec: unknown, opSeq: number): Manifest {
@@ -54,7 +56,7 @@ function renderRevision(pipeline: PipelineRef, name: string, revision: number, s
       name,
       namespace: pipeline.namespace,
       labels: { ...ownerLabels(pipeline.uid), [labels.pipeline]: pipeline.name, [labels.managedBy]: 'millrace' },
-      annotations: { 'millrace.io/op-seq': String(opSeq) },
+      annotations: { [annotations.opSeq]: String(opSeq) },
       ownerReferences: [{ apiVersion, kind, name: pipeline.name, uid: pipeline.uid }],
     },
     data: { spec },

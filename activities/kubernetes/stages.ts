@@ -10,13 +10,15 @@
 import { z } from 'zod';
 import { mr } from '../../model/errors.ts';
 import type { LifecycleActivities, LiveStage, PlanRef, StageInput } from '../../model/lifecycle.ts';
-import { annotations, labels } from '../../model/names.ts';
+import { annotations, fieldManagers, labels } from '../../model/names.ts';
 import { findReferences } from '../../model/credentials.ts';
 import type { Plan, Stage } from '../../model/plan.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
+import { assertMayTakeDown } from '../proof.ts';
 import { asStep, waitFor, type Look } from '../step.ts';
 import { isChangedByOthers, noteApplied } from './applied.ts';
-import { applyFenced, checkFence, untilNoConflict } from './fenced.ts';
+import { applyFenced, checkFence } from './fenced.ts';
+import { untilNoConflict } from '../../kubernetes/conflicts.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 import { podReason } from './pods.ts';
@@ -68,11 +70,11 @@ export function stageActivities(deps: ActivityDependencies): Stages {
   return {
     applyStage: asStep(deps, (input) => apply(deps, input)),
 
-    waitStage: asStep(deps, async (input, context) => {
+    waitStage: asStep(deps, async (input) => {
       const plan = await readPlan(kube, input);
       const stage = stageOf(plan, input);
       let restoredAt = -Infinity;
-      return waitFor(deps, input, context, async () => {
+      return waitFor(deps, input, async () => {
         const found = await kube.get('Deployment', stage.workload, plan.workloadNamespace);
         const isOurs = found !== undefined && !isChangedByOthers(found);
         if (isOurs) return lookAtStage(kube, plan, stage, found);
@@ -90,12 +92,13 @@ export function stageActivities(deps: ActivityDependencies): Stages {
     scaleStage: asStep(deps, async (input) => {
       const deployment = await deploymentOf(kube, input);
       if (deployment === undefined) return;
+      if (input.op.kind === 'teardown') await assertMayTakeDown(kube, input.op.pipeline);
       await scale(kube, deployment, input);
     }),
 
-    waitStageGone: asStep(deps, async (input, context) => {
+    waitStageGone: asStep(deps, async (input) => {
       const { uid } = input.op.pipeline;
-      await waitFor<undefined>(deps, input, context, async () => {
+      await waitFor<undefined>(deps, input, async () => {
         const pods = await kube.list('Pod', {
           namespace: input.workloadNamespace,
           labels: stageSelector(uid, input.stage),
@@ -114,13 +117,13 @@ async function apply(deps: ActivityDependencies, input: StageInput & { readonly 
   const plan = await readPlan(kube, input);
   const stage = stageOf(plan, input);
   const context = renderContext(deps, input, plan);
-  const fence = { uid: plan.pipeline.uid, seq: input.op.seq };
+  const { op } = input;
   const before = await kube.get('Deployment', stage.workload, plan.workloadNamespace);
   const pods = await podsOf(kube, plan, stage, input.replicas, before);
-  const after = await applyFenced(kube, renderDeployment(context, pods), fence);
+  const after = await applyFenced(kube, renderDeployment(context, pods), op);
   await noteApplied(kube, after);
-  await applyFenced(kube, renderDisruptionBudget(context, stage), fence);
-  if (listensForRecords(stage)) await applyFenced(kube, renderService(context, stage), fence);
+  await applyFenced(kube, renderDisruptionBudget(context, stage), op);
+  if (listensForRecords(stage)) await applyFenced(kube, renderService(context, stage), op);
   return { changed: before?.metadata.generation !== after.metadata.generation };
 }
 
@@ -225,14 +228,17 @@ async function scale(
   const written = await untilNoConflict(async () => {
     const live = await kube.get('Deployment', name, namespace);
     if (live === undefined) return undefined;
-    checkFence('Deployment', live, { uid: op.pipeline.uid, seq: op.seq });
-    return kube.patchMerge('Deployment', name, namespace, {
-      metadata: {
-        resourceVersion: live.metadata.resourceVersion,
-        annotations: { [annotations.opSeq]: String(op.seq) },
-      },
-      spec: { replicas },
-    });
+    checkFence('Deployment', live, op);
+    const { uid, resourceVersion } = live.metadata;
+    const metadata = { uid, resourceVersion, annotations: { [annotations.opSeq]: String(op.seq) } };
+    const { lifecycle } = fieldManagers;
+    return kube.patchMerge(
+      'Deployment',
+      name,
+      namespace,
+      { metadata, spec: { replicas } },
+      { fieldManager: lifecycle },
+    );
   });
   if (written !== undefined) await noteApplied(kube, written);
 }

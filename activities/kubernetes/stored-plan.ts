@@ -27,7 +27,7 @@ export async function readPlan(kube: Kube, ref: PlanRef): Promise<Plan> {
   const name = namesIn(ref.isolation, ref.op.pipeline.name).plan(ref.generation);
   const stored = await kube.get('ConfigMap', name, ref.workloadNamespace);
   if (stored === undefined) {
-    throw mr('MR_KUBERNETES_REFUSED', { object: `ConfigMap ${ref.workloadNamespace}/${name}`, problem: 'it is gone' });
+    throw mr('MR_OBJECT_VANISHED', { object: `ConfigMap ${ref.workloadNamespace}/${name}` });
   }
   return planOf(stored);
 }

@@ -4,27 +4,31 @@ import { mr } from '../../model/errors.ts';
 import type { LifecycleActivities, PlanRef } from '../../model/lifecycle.ts';
 import type { Plan } from '../../model/plan.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
-import { parsePipeline, readResource } from '../spec.ts';
+import { readResource } from '../proof.ts';
+import { parsePipeline } from '../spec.ts';
 import { asStep } from '../step.ts';
 import { credentialsVersion, readCredentials } from './credentials.ts';
 import { applyFenced } from './fenced.ts';
+import type { Kube } from '../../kubernetes/kube.ts';
 import type { Manifest } from '../../kubernetes/objects.ts';
 import type { RenderContext } from './render/context.ts';
 import { planText as renderedText, renderCredentials, renderPlan } from './render/plan.ts';
 import { renderNamespace, renderNetworkPolicy, renderServiceAccount } from './render/surroundings.ts';
-import { planText } from './stored-plan.ts';
+import { planText, readPlan } from './stored-plan.ts';
 
 type Surroundings = Pick<LifecycleActivities, 'ensureNamespace' | 'copyCredentials' | 'applyPlan'>;
 
 export function surroundingsActivities(deps: ActivityDependencies): Surroundings {
   const { kube } = deps;
-  const apply = (manifest: Manifest, { op }: PlanRef) =>
-    applyFenced(kube, manifest, { uid: op.pipeline.uid, seq: op.seq });
+  const apply = (manifest: Manifest, { op }: PlanRef) => applyFenced(kube, manifest, op);
 
   return {
     ensureNamespace: asStep(deps, async (input) => {
       const context = renderContext(deps, input, await currentPlan(deps, input));
-      if (input.isolation === 'Namespace') await apply(renderNamespace(context), input);
+      if (input.isolation === 'Namespace') {
+        await untilNotTerminating(kube, input.workloadNamespace);
+        await apply(renderNamespace(context), input);
+      }
       await apply(renderServiceAccount(context), input);
       await apply(renderNetworkPolicy(context), input);
     }),
@@ -54,11 +58,23 @@ export function renderContext(deps: ActivityDependencies, { op }: PlanRef, plan:
   return { plan, opSeq: op.seq, image: deps.image, natsUrl: deps.natsUrl };
 }
 
-/** The plan of the spec as it is. Throws when the resource has moved on: the operation is for one generation. */
-async function currentPlan({ kube }: ActivityDependencies, { op, generation }: PlanRef): Promise<Plan> {
-  const plan = compile(parsePipeline(await readResource(kube, op.pipeline)));
-  if (plan.pipeline.generation !== generation) {
-    throw mr('MR_GENERATION_SUPERSEDED', { ...op.pipeline, generation, newer: plan.pipeline.generation });
-  }
-  return plan;
+/** A namespace on its way out takes an apply, and nothing inside of it: it is made anew when it is gone. */
+async function untilNotTerminating(kube: Kube, name: string): Promise<void> {
+  const live = await kube.get('Namespace', name);
+  if (live?.metadata.deletionTimestamp == null) return;
+  throw mr('MR_NAMESPACE_BLOCKED', { namespace: name, problem: 'it is made anew when it is gone' });
+}
+
+/**
+ * The plan of the spec as it is. Throws when the resource has moved on: the operation is for one generation. Beside a spec
+ * that is refused, the plan in force.
+ */
+async function currentPlan({ kube }: ActivityDependencies, input: PlanRef): Promise<Plan> {
+  if (input.plan === 'inForce') return readPlan(kube, input);
+  const { op, generation } = input;
+  const resource = await readResource(kube, op.pipeline);
+  const newer = resource.metadata.generation ?? 0;
+  const { namespace, name } = op.pipeline;
+  if (newer !== generation) throw mr('MR_GENERATION_SUPERSEDED', { namespace, name, generation, newer });
+  return compile(parsePipeline(resource));
 }

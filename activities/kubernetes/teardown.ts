@@ -3,16 +3,19 @@
  *
  * D1  What does not carry the pipeline's uid is left alone.
  * D2  Gone already is done: every activity may run after any other part of teardown.
- * D3  The finalizer is removed with a test of what is at its place, so that no other finalizer is removed instead.
+ * D3  What cannot be undone looks first whether it may (`../proof.ts`).
+ * D4  What a newer operation has written is not deleted by an older one.
  */
 import { z } from 'zod';
 import { mr, type MillraceError } from '../../model/errors.ts';
 import type { LifecycleActivities, PlanRef } from '../../model/lifecycle.ts';
-import { finalizer, kind, labels } from '../../model/names.ts';
+import { fieldManagers, labels } from '../../model/names.ts';
+import { removeFinalizer } from '../../kubernetes/finalizer.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { emitEvent, eventSource } from '../status/event.ts';
+import { assertMayTakeDown } from '../proof.ts';
 import { asStep, waitFor } from '../step.ts';
-import { untilNoConflict } from './fenced.ts';
+import { deleteFenced } from './fenced.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { KindName, KubeObject } from '../../kubernetes/objects.ts';
 import { ownerLabels } from './render/context.ts';
@@ -48,14 +51,15 @@ export function teardownActivities(deps: ActivityDependencies): Teardown {
     }),
 
     deleteNamespace: asStep(deps, async (input) => {
+      await assertMayTakeDown(kube, input.op.pipeline);
       if (input.isolation === 'Shared') await deleteOwned(kube, input, ownedKinds, () => true);
       for (const namespace of await ownNamespaces(kube, input)) {
         await kube.delete('Namespace', namespace.metadata.name, undefined, { uid: namespace.metadata.uid });
       }
     }),
 
-    waitNamespaceGone: asStep(deps, async (input, context) => {
-      await waitFor<undefined>(deps, input, context, async () => {
+    waitNamespaceGone: asStep(deps, async (input) => {
+      await waitFor<undefined>(deps, input, async () => {
         const [left] = await ownNamespaces(kube, input);
         if (left === undefined) return { is: 'done', value: undefined };
         const problem = blockedBy(left);
@@ -68,19 +72,8 @@ export function teardownActivities(deps: ActivityDependencies): Teardown {
     }),
 
     removeFinalizer: asStep(deps, async ({ op }) => {
-      const { namespace, name, uid } = op.pipeline;
-      await untilNoConflict(async () => {
-        const resource = await kube.get(kind, name, namespace);
-        if (resource?.metadata.uid !== uid) return;
-        const index = resource.metadata.finalizers?.indexOf(finalizer) ?? -1;
-        if (index < 0) return;
-        const path = `/metadata/finalizers/${index}`;
-        await kube.patchJson(kind, name, namespace, [
-          { op: 'test', path: '/metadata/uid', value: uid },
-          { op: 'test', path, value: finalizer },
-          { op: 'remove', path },
-        ]);
-      });
+      await assertMayTakeDown(kube, op.pipeline);
+      await removeFinalizer(kube, op.pipeline, fieldManagers.lifecycle);
       const note = 'Nothing is left of the pipeline.';
       const told = { key: String(op.seq), at: deps.clock.now(), source: eventSource };
       await emitEvent(kube, op.pipeline, { type: 'Normal', reason: 'Deleted', action: op.kind, note }, told);
@@ -92,9 +85,10 @@ export function teardownActivities(deps: ActivityDependencies): Teardown {
 async function prunePlans(kube: Kube, input: PlanRef): Promise<void> {
   const used = await plansInUse(kube, input);
   const plans = await planConfigMaps(kube, input);
-  for (const { metadata } of plans) {
-    const isOwn = metadata.name.endsWith(`-g${input.generation}`);
-    if (!isOwn && !used.has(metadata.name)) await kube.delete('ConfigMap', metadata.name, input.workloadNamespace);
+  for (const plan of plans) {
+    const { name } = plan.metadata;
+    const isOwn = name.endsWith(`-g${input.generation}`);
+    if (!isOwn && !used.has(name)) await deleteFenced(kube, 'ConfigMap', plan, input.op);
   }
 }
 
@@ -106,9 +100,7 @@ async function deleteOwned(
 ): Promise<void> {
   for (const owned of kinds) {
     const found = await kube.list(owned, { namespace: workloadNamespace, labels: ownerLabels(op.pipeline.uid) });
-    for (const object of found.items.filter(isWanted)) {
-      await kube.delete(owned, object.metadata.name, workloadNamespace, { uid: object.metadata.uid });
-    }
+    for (const object of found.items.filter(isWanted)) await deleteFenced(kube, owned, object, op);
   }
 }
 

@@ -3,7 +3,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { PipelineRef } from '../../model/lifecycle.ts';
-import { apiVersion, kind } from '../../model/names.ts';
+import { apiVersion, fieldManagers, kind } from '../../model/names.ts';
 import { KubeError } from '../../kubernetes/kube-error.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { Manifest } from '../../kubernetes/objects.ts';
@@ -31,10 +31,11 @@ export async function emitEvent(
   about: { readonly key: string; readonly at: number; readonly source: EventSource },
 ): Promise<void> {
   try {
-    await kube.create(renderEvent(pipeline, content, about));
+    const fieldManager = about.source.instance === 'controller' ? fieldManagers.controller : fieldManagers.status;
+    await kube.create(renderEvent(pipeline, content, about), { fieldManager });
   } catch (error) {
-    // 409: told before. 404: the namespace is gone, and with it everybody who could read the event.
-    if (error instanceof KubeError && (error.isConflict || error.isNotFound)) return;
+    // Told before; or the namespace is gone, and with it everybody who could read the event.
+    if (error instanceof KubeError && (error.isConflict() || error.isWithoutNamespace())) return;
     throw error;
   }
 }

@@ -6,8 +6,8 @@
  */
 import type { PipelineRef, StatusPatch } from '../../model/lifecycle.ts';
 import { apiVersion, fieldManagers, kind } from '../../model/names.ts';
-import { untilNoConflict } from '../kubernetes/fenced.ts';
-import { unlessMissing, type Kube } from '../../kubernetes/kube.ts';
+import { untilNoConflict } from '../../kubernetes/conflicts.ts';
+import { unlessAbsent, type Kube } from '../../kubernetes/kube.ts';
 import { mergeStatus, ownStatus, type OwnStatus } from './merge.ts';
 
 export interface StatusTarget {
@@ -35,7 +35,7 @@ export async function updateStatus(
     if (status === undefined) return false;
     const { resourceVersion } = resource.metadata;
     const metadata = { name, namespace, uid, ...(resourceVersion === undefined ? {} : { resourceVersion }) };
-    const written = await unlessMissing(() =>
+    const written = await unlessAbsent(
       kube.apply(
         { apiVersion, kind, metadata, status },
         { fieldManager: fieldManagers.status, force: true, subresource: 'status' },

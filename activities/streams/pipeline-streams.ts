@@ -1,8 +1,7 @@
 /** The JetStream side of a pipeline: its streams, whether they are drained, and their end. */
 import { mr } from '../../model/errors.ts';
-import type { LifecycleActivities } from '../../model/lifecycle.ts';
-import { kind } from '../../model/names.ts';
-import { specSchema } from '../../crds/pipeline.ts';
+import type { Kube } from '../../kubernetes/kube.ts';
+import type { LifecycleActivities, PipelineRef } from '../../model/lifecycle.ts';
 import type { Plan } from '../../model/plan.ts';
 import {
   deletePipelineStreams,
@@ -16,6 +15,8 @@ import {
 import type { ActivityDependencies } from '../dependencies.ts';
 import { liveStages } from '../kubernetes/stages.ts';
 import { latestPlan, readPlan } from '../kubernetes/stored-plan.ts';
+import { assertMayTakeDown, findResource } from '../proof.ts';
+import { wishesOf } from '../spec.ts';
 import { asStep, waitFor } from '../step.ts';
 
 type StreamActivities = Pick<LifecycleActivities, 'ensureStreams' | 'waitDrained' | 'deleteStreams' | 'forgetLeases'>;
@@ -34,11 +35,11 @@ export function streamActivities(deps: ActivityDependencies): StreamActivities {
      * Level-triggered twice over: it looks at positions, and at the resource's deletion policy, so that a person who
      * cannot repair the sink can give the records up while it waits.
      */
-    waitDrained: asStep(deps, async (input, context) => {
+    waitDrained: asStep(deps, async (input) => {
       const plan = await latestPlan(kube, input);
       if (plan === undefined) return { drained: true };
-      return waitFor<{ drained: boolean }>(deps, input, context, async () => {
-        if (input.until === 'drainedOrImmediate' && !(await isDrainWanted(deps, plan))) {
+      return waitFor<{ drained: boolean }>(deps, input, async () => {
+        if (input.until === 'drainedOrImmediate' && !(await isDrainWanted(kube, input.op.pipeline))) {
           return { is: 'done', value: { drained: false } };
         }
         // A sink that was never deployed has no say, and cannot be waited for.
@@ -56,21 +57,24 @@ export function streamActivities(deps: ActivityDependencies): StreamActivities {
       });
     }),
 
-    deleteStreams: asStep(deps, async ({ pid }) => {
+    deleteStreams: asStep(deps, async ({ op, pid }) => {
+      await assertMayTakeDown(kube, op.pipeline);
       await deletePipelineStreams(deps.streams(), pid);
     }),
 
-    forgetLeases: asStep(deps, async ({ pid }) => {
+    forgetLeases: asStep(deps, async ({ op, pid }) => {
+      await assertMayTakeDown(kube, op.pipeline);
       await forgetLeasesAndReports(deps.streams(), pid);
     }),
   };
 }
 
-async function isDrainWanted({ kube }: ActivityDependencies, { pipeline }: Plan): Promise<boolean> {
-  const resource = await kube.get(kind, pipeline.name, pipeline.namespace);
-  if (resource?.metadata.uid !== pipeline.uid) return false;
-  const spec = specSchema.safeParse(resource['spec']);
-  return !spec.success || spec.data.deletionPolicy === 'Drain';
+/** Of a resource that is gone nobody could say that the records may be given up. */
+async function isDrainWanted(kube: Kube, pipeline: PipelineRef): Promise<boolean> {
+  const resource = await findResource(kube, pipeline);
+  if (resource === undefined) return false;
+  const { deletionPolicy = 'Drain' } = wishesOf(resource);
+  return deletionPolicy === 'Drain';
 }
 
 /** `sink-warehouse slot 0 is 12 frames behind`. */

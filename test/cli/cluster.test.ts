@@ -11,6 +11,10 @@ import { eventually } from '../support/eventually.ts';
 import { condition, converged, spec, useCluster } from '../workers/api/cluster.ts';
 import { millrace, startMillrace, type Ran } from './millrace.ts';
 
+const person = { fieldManager: 'person' };
+const keptBack = { metadata: { finalizers: ['millrace.io/cleanup'] } };
+const released = { metadata: { finalizers: [] } };
+
 describe('commands on a cluster', function () {
   this.timeout(30_000);
   const cluster = useCluster();
@@ -157,28 +161,28 @@ describe('commands on a cluster', function () {
 
   it('delete --wait ends when the pipeline is gone', async () => {
     await run('apply', await file(manifest()));
-    await cluster().kube.patchMerge(kind, 'orders', namespace, { metadata: { finalizers: ['millrace.io/cleanup'] } });
+    await cluster().kube.patchMerge(kind, 'orders', namespace, keptBack, person);
     const deleting = run('delete', 'orders', '--wait');
     await eventually(async () => assert.ok((await stored()).metadata.deletionTimestamp));
-    await cluster().kube.patchMerge(kind, 'orders', namespace, { metadata: { finalizers: [] } });
+    await cluster().kube.patchMerge(kind, 'orders', namespace, released, person);
     assert.deepEqual(await deleting, { code: 0, stdout: 'pipeline/orders deleted\n', stderr: '' });
   });
 
   it('delete --wait that takes too long ends with 8 and says what it waits for', async () => {
     await run('apply', await file(manifest()));
-    await cluster().kube.patchMerge(kind, 'orders', namespace, { metadata: { finalizers: ['millrace.io/cleanup'] } });
+    await cluster().kube.patchMerge(kind, 'orders', namespace, keptBack, person);
     const { code, stderr } = await run('delete', 'orders', '--wait', '--timeout', '500ms');
     assert.equal(code, 8);
     assert.match(stderr, /is not gone after 500ms: teardown has not begun/);
-    await cluster().kube.patchMerge(kind, 'orders', namespace, { metadata: { finalizers: [] } });
+    await cluster().kube.patchMerge(kind, 'orders', namespace, released, person);
   });
 
   it('delete --force orphans the pipeline first', async () => {
     await run('apply', await file(manifest()));
-    await cluster().kube.patchMerge(kind, 'orders', namespace, { metadata: { finalizers: ['millrace.io/cleanup'] } });
+    await cluster().kube.patchMerge(kind, 'orders', namespace, keptBack, person);
     assert.equal((await run('delete', 'orders', '--force')).stdout, 'pipeline/orders deletion asked for\n');
     assert.equal((await stored()).spec.deletionPolicy, 'Orphan');
-    await cluster().kube.patchMerge(kind, 'orders', namespace, { metadata: { finalizers: [] } });
+    await cluster().kube.patchMerge(kind, 'orders', namespace, released, person);
   });
 
   describe('get', () => {
@@ -230,19 +234,22 @@ describe('commands on a cluster', function () {
   it('describe shows the resource with its events', async () => {
     await run('apply', await file(manifest()));
     const { metadata } = await stored();
-    await cluster().kube.create({
-      apiVersion: 'events.k8s.io/v1',
-      kind: 'Event',
-      metadata: { name: 'orders.1', namespace },
-      eventTime: '2026-05-01T12:00:00.000000Z',
-      action: 'Provision',
-      reason: 'Provisioned',
-      note: 'provision g1 done',
-      type: 'Normal',
-      reportingController: 'millrace.io/lifecycle',
-      reportingInstance: 'test',
-      regarding: { apiVersion, kind, name: 'orders', namespace, uid: metadata.uid },
-    });
+    await cluster().kube.create(
+      {
+        apiVersion: 'events.k8s.io/v1',
+        kind: 'Event',
+        metadata: { name: 'orders.1', namespace },
+        eventTime: '2026-05-01T12:00:00.000000Z',
+        action: 'Provision',
+        reason: 'Provisioned',
+        note: 'provision g1 done',
+        type: 'Normal',
+        reportingController: 'millrace.io/lifecycle',
+        reportingInstance: 'test',
+        regarding: { apiVersion, kind, name: 'orders', namespace, uid: metadata.uid },
+      },
+      person,
+    );
     const { code, stdout } = await run('describe', 'orders');
     assert.equal(code, 0);
     assert.match(stdout, /^orders: Millrace has not looked at it yet/);

@@ -38,15 +38,18 @@ describe('logs of the pods of a pipeline, on the local node', function () {
   });
 
   async function createPod(name: string, stage: string, script: string): Promise<void> {
-    await kube.create({
-      apiVersion: 'v1',
-      kind: 'Pod',
-      metadata: { name, namespace: 'default', labels: { [labels.pipelineUid]: uid, [labels.stage]: stage } },
-      spec: {
-        terminationGracePeriodSeconds: 1,
-        containers: [{ name: 'worker', image: 'none', command: ['sh', '-c', script] }],
+    await kube.create(
+      {
+        apiVersion: 'v1',
+        kind: 'Pod',
+        metadata: { name, namespace: 'default', labels: { [labels.pipelineUid]: uid, [labels.stage]: stage } },
+        spec: {
+          terminationGracePeriodSeconds: 1,
+          containers: [{ name: 'worker', image: 'none', command: ['sh', '-c', script] }],
+        },
       },
-    });
+      { fieldManager: 'person' },
+    );
   }
 
   it('have the pod before each line', async () => {

@@ -12,6 +12,7 @@ import { stringify } from 'yaml';
 import { z } from 'zod';
 import { resourceActivities } from '../../activities/resource.ts';
 import { kind } from '../../model/names.ts';
+import { clusterOf } from '../../kubernetes/cluster.ts';
 import { workflowBundle } from '../../workers/lifecycle/bundle.ts';
 import { eventually } from '../support/eventually.ts';
 import { condition, converged, spec, useCluster } from '../workers/api/cluster.ts';
@@ -40,6 +41,7 @@ describe('pipelines by Temporal', function () {
       workflowBundle: { codePath: await workflowBundle(new DefaultLogger('ERROR')) },
       activities: resourceActivities({
         kube: cluster().kube,
+        cluster: await clusterOf(cluster().kube),
         streams: () => assert.fail('the resource is not in a stream'),
         clock: { now: () => Date.now(), sleep: (ms, signal) => delay(ms, undefined, signal ? { signal } : {}) },
         log: pino({ level: 'silent' }),

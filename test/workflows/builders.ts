@@ -1,6 +1,5 @@
 /** Small parts for tests of the lifecycle: each names only what matters. */
 import type { PipelineRef, SpecSummary } from '../../model/lifecycle.ts';
-import type { Failure } from '../../workflows/state.ts';
 
 export const pipeline: PipelineRef = { namespace: 'shop', name: 'orders', uid: '7b1c2d3e-0000-4000-8000-000000000001' };
 
@@ -22,8 +21,4 @@ export function spec(some: Partial<SpecSummary> = {}): SpecSummary {
     opSeq: 0,
     ...some,
   };
-}
-
-export function failure(operation: Failure['operation'], generation: number): Failure {
-  return { operation, generation, code: 'MR_SPEC_INVALID', message: 'not valid', at: '2026-01-01T00:00:00Z' };
 }

@@ -5,6 +5,7 @@ import { DefaultLogger, Worker } from '@temporalio/worker';
 import type { PipelineRef } from '../../model/lifecycle.ts';
 import { entityWorkflowId } from '../../model/workflow-ids.ts';
 import { workflowBundle } from '../../workers/lifecycle/bundle.ts';
+import type { EntityInput } from '../../workflows/entity.ts';
 import type { PipelineState } from '../../workflows/state.ts';
 import { eventually } from '../support/eventually.ts';
 import { FakeWorld } from './fake-world.ts';
@@ -12,6 +13,8 @@ import { temporalServer, type TemporalServer } from './temporal-server.ts';
 
 export class EntityRun {
   readonly world: FakeWorld;
+  /** Of the entity, beside its pipeline. */
+  settings: Pick<EntityInput, 'abandonAfterMs'> = {};
   readonly pipeline: PipelineRef;
   readonly taskQueue: string;
   readonly temporal: TemporalServer;
@@ -66,7 +69,7 @@ export class EntityRun {
     await this.temporal.client.workflow.signalWithStart('pipelineLifecycle', {
       workflowId: this.id,
       taskQueue: this.taskQueue,
-      args: [{ pipeline: this.pipeline }],
+      args: [{ pipeline: this.pipeline, ...this.settings }],
       signal: 'specChanged',
       signalArgs: [{ generation, deleting }],
       workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { WorkflowUpdateFailedError, type WorkflowExecutionInfo } from '@temporalio/client';
 import { eventually } from '../support/eventually.ts';
+import { pipelineName, pipelinePhase } from '../../workflows/search-attributes.ts';
 import { EntityRun } from './entity-run.ts';
 
 describe('entity workflow', function () {
@@ -177,7 +178,7 @@ describe('entity workflow', function () {
   it('a spec that is not valid is refused once, and the next generation is carried out', async () => {
     run.world.invalid = 'MR_SPEC_INVALID';
     await run.signal();
-    await run.until(({ failure }) => failure?.code === 'MR_SPEC_INVALID');
+    await run.until(({ refused }) => refused?.code === 'MR_SPEC_INVALID');
     await eventually(() => run.world.statuses.length > 0);
     const refusal = run.world.statuses.at(-1);
     assert.equal(refusal?.patch.conditions?.find(({ type }) => type === 'Accepted')?.reason, 'SpecInvalid');
@@ -192,6 +193,116 @@ describe('entity workflow', function () {
     await run.untilReached('Running');
   });
 
+  it('D5: the generation of a refused first spec is in the lists', async () => {
+    run.world.invalid = 'MR_SPEC_INVALID';
+    await run.signal();
+    const { client } = run.temporal;
+    const query = `PipelineGeneration = 1 AND PipelinePhase = 'Failed' AND WorkflowId = '${run.id}'`;
+    await eventually(async () => {
+      for await (const found of client.workflow.list({ query })) return found;
+      throw new Error('not listed yet');
+    });
+  });
+
+  it('N8: a refused spec pauses the pipeline all the same, and is still refused afterwards', async () => {
+    await run.provision();
+    run.world.invalid = 'MR_SPEC_INVALID';
+    run.world.edit({ desiredState: 'Paused' });
+    await run.signal();
+    await run.until(({ actual, running }) => actual.is === 'Paused' && running === null);
+    assert.deepEqual([...run.world.stages.values()], [0, 0]);
+    assert.deepEqual(await run.operations(), ['provision done', 'pause done']);
+    await eventually(() => run.world.statuses.at(-1)?.event?.reason === 'SpecInvalid');
+    const paused = run.world.statuses.findLast(({ patch }) => patch.phase === 'Paused');
+    assert.ok(!paused?.patch.conditions?.some(({ type }) => type === 'Accepted'));
+    assert.match(run.world.statuses.at(-1)?.event?.note ?? '', /MR_SPEC_INVALID happened/);
+  });
+
+  it('N8: new credentials are copied for what was accepted, while the newest spec is refused', async () => {
+    await run.provision();
+    run.world.invalid = 'MR_SPEC_INVALID';
+    run.world.edit({});
+    await run.signal();
+    await run.until(({ refused }) => refused?.generation === 2);
+    run.world.steps.length = 0;
+    await run.handle.signal('credentialsChanged');
+    await run.until(({ history, running }) => history.length === 2 && running === null);
+    assert.deepEqual(await run.operations(), ['provision done', 'repair done']);
+    assert.ok(run.world.steps.includes('copy credentials'));
+    assert.ok(!run.world.steps.includes('record the revision'));
+  });
+
+  it('X4: a pipeline that one read finds gone, and the next one finds, is not touched', async () => {
+    await run.provision();
+    run.world.steps.length = 0;
+    run.world.blindReads = 1;
+    run.world.edit({});
+    await run.signal();
+    await run.untilReached('Running');
+    assert.deepEqual(await run.operations(), ['provision done', 'teardown notDeleted', 'reconfigure done']);
+    assert.ok(!run.world.steps.some((step) => /^(stop|delete|remove the)/.test(step)), run.world.steps.join('\n'));
+    assert.ok(!run.world.statuses.some(({ patch }) => patch.phase === 'Deleting'));
+  });
+
+  it('X4: what is gone is taken down after a second look, seconds later', async () => {
+    await run.provision();
+    run.world.steps.length = 0;
+    run.world.resource = undefined;
+    await run.handle.signal('specChanged', { generation: 0, deleting: false });
+    await run.handle.result();
+    const { events } = await run.temporal.client.workflow.getHandle(`${run.id}/op/2-teardown-g1`).fetchHistory();
+    assert.equal(events?.filter(({ timerFiredEventAttributes }) => timerFiredEventAttributes).length, 1);
+    assert.equal(run.world.calls.filter((name) => name === 'locatePipeline').length, 2);
+    assert.ok(run.world.steps.includes('delete streams'));
+  });
+
+  it('X4: an activity that finds the pipeline alive ends the teardown, and the pipeline goes on', async () => {
+    await run.provision();
+    run.world.edit({ deleting: true });
+    run.world.failWith('deleteStreams', 'MR_PIPELINE_NOT_DELETED', true);
+    run.world.hold('deleteStreams');
+    await run.signal(true);
+    await eventually(() => run.world.calls.includes('deleteStreams'));
+    run.world.edit({ deleting: false });
+    run.world.release('deleteStreams');
+    await run.untilReached('Running');
+    assert.deepEqual(await run.operations(), ['provision done', 'teardown notDeleted', 'reconfigure done']);
+    assert.deepEqual([...run.world.stages.values()], [1, 1]);
+  });
+
+  it('O4: an operation whose ground is taken away begins its steps again', async () => {
+    run.world.failWith('waitStage', 'MR_OBJECT_VANISHED', true);
+    await run.signal();
+    await eventually(() => run.world.calls.filter((name) => name === 'ensureNamespace').length > 1);
+    run.world.recover('waitStage');
+    await run.untilReached('Running');
+    assert.deepEqual(await run.operations(), ['provision done']);
+  });
+
+  it('Y5: an operation that nobody serves does not hold up a deletion', async () => {
+    run.settings = { abandonAfterMs: 300 };
+    run.world.unserved.add('waitStage');
+    await run.signal();
+    await eventually(() => run.world.calls.includes('waitStage'));
+    run.world.edit({ deleting: true });
+    await run.signal(true);
+    await run.handle.result();
+    assert.equal(run.world.resource, undefined);
+    run.world.unserved.clear();
+  });
+
+  it('a run that a terminated entity has left under the next id does not stop the new entity', async () => {
+    const { workflow } = run.temporal.client;
+    const left = await workflow.start('provision', {
+      taskQueue: 'nobody-serves-this',
+      workflowId: `${run.id}/op/1-provision-g1`,
+      args: [{}],
+    });
+    await run.provision();
+    assert.deepEqual(await run.operations(), ['provision occupied', 'provision done']);
+    await left.terminate();
+  });
+
   it('Y4 N4: a failed operation leaves the entity waiting; retryNow tries again', async () => {
     run.world.failWith('ensureNamespace', 'MR_KUBERNETES_REFUSED', true);
     await run.signal();
@@ -200,6 +311,37 @@ describe('entity workflow', function () {
     run.world.recover('ensureNamespace');
     const input = { requestId: 'r1' };
     assert.deepEqual(await run.handle.executeUpdate('retryNow', { args: [input] }), { accepted: true });
+    await run.untilReached('Running');
+  });
+
+  it('retryRequested: the same by a signal, counted once', async () => {
+    run.world.failWith('ensureNamespace', 'MR_KUBERNETES_REFUSED', true);
+    await run.signal();
+    await run.until(({ failure, running }) => failure !== null && running === null);
+    run.world.recover('ensureNamespace');
+    await run.handle.signal('retryRequested', { requestId: 'r1' });
+    await run.untilReached('Running');
+    await run.handle.signal('retryRequested', { requestId: 'r1' });
+    assert.deepEqual(await run.operations(), ['provision failed', 'provision done']);
+  });
+
+  it('N4: drift wakes a pipeline whose operation has failed', async () => {
+    run.world.failWith('ensureNamespace', 'MR_KUBERNETES_REFUSED', true);
+    await run.signal();
+    await run.until(({ failure, running }) => failure !== null && running === null);
+    run.world.recover('ensureNamespace');
+    await run.handle.signal('driftDetected', { what: 'The Deployment of sink-warehouse was deleted.' });
+    await run.untilReached('Running');
+  });
+
+  it('N7: an entity that drift has started reads, and carries out what it finds', async () => {
+    await run.temporal.client.workflow.signalWithStart('pipelineLifecycle', {
+      workflowId: run.id,
+      taskQueue: run.taskQueue,
+      args: [{ pipeline: run.pipeline }],
+      signal: 'driftDetected',
+      signalArgs: [{ what: 'The Deployment of sink-warehouse was deleted.' }],
+    });
     await run.untilReached('Running');
   });
 
@@ -305,6 +447,10 @@ describe('entity workflow', function () {
     const child = await run.temporal.client.workflow.getHandle(`${run.id}/op/1-provision-g1`).describe();
     assert.equal(child.type, 'provision');
     assert.equal(await child.staticSummary(), 'provision shop/orders (g1)');
+    assert.deepEqual(
+      [child.typedSearchAttributes.get(pipelineName), child.typedSearchAttributes.get(pipelinePhase)],
+      ['orders', 'Provisioning'],
+    );
     const { events } = await run.temporal.client.workflow.getHandle(`${run.id}/op/1-provision-g1`).fetchHistory();
     const summaries = (events ?? []).flatMap(({ userMetadata }) => {
       const data = userMetadata?.summary?.data;

@@ -1,7 +1,8 @@
 /** Activities on a world in memory: a resource, stages with pods, streams. Each can be held or made to fail. */
+import { setTimeout } from 'node:timers/promises';
 import { ApplicationFailure } from '@temporalio/common';
 import { Context } from '@temporalio/activity';
-import type { LifecycleActivities, PipelineRef, SpecSummary, StatusInput } from '../../model/lifecycle.ts';
+import type { LifecycleActivities, PipelineRef, RefusedSpec, SpecSummary, StatusInput } from '../../model/lifecycle.ts';
 import { spec } from './builders.ts';
 
 type Name = keyof LifecycleActivities;
@@ -17,7 +18,14 @@ export class FakeWorld {
   /** Replicas by stage: what runs. */
   readonly stages = new Map<string, number>();
   drained = true;
+  /** Code with which the spec is refused. */
   invalid: string | undefined;
+  /** How many reads find the resource gone, although it is there. */
+  blindReads = 0;
+  /** The spec that was read and found valid last. */
+  accepted: SpecSummary | undefined;
+  /** Activities that do not end when they are cancelled: nobody serves them. */
+  readonly unserved = new Set<Name>();
   readonly #held = new Set<Name>();
   readonly #failures = new Map<Name, ApplicationFailure>();
 
@@ -51,10 +59,13 @@ export class FakeWorld {
   activities(): LifecycleActivities {
     const stagesOf = () => [...this.stages].map(([name, wanted]) => ({ name, wanted, kind: kindOf(name) }));
     const world: LifecycleActivities = {
-      fetchSpec: async () => {
-        if (this.resource === undefined) throw refused('MR_PIPELINE_REPLACED');
-        if (this.invalid !== undefined) throw refused(this.invalid);
-        return { ...this.resource, opSeq: this.statuses.at(-1)?.opSeq ?? this.resource.opSeq };
+      fetchSpec: async ({ plan }) => {
+        if (this.resource === undefined || this.#isBlind()) throw refused('MR_PIPELINE_REPLACED');
+        const opSeq = this.statuses.at(-1)?.opSeq ?? this.resource.opSeq;
+        if (plan === 'inForce') return { ...(this.accepted ?? this.resource), opSeq };
+        if (this.invalid !== undefined) throw refused(this.invalid, this.#read(opSeq));
+        this.accepted = this.resource;
+        return { ...this.resource, opSeq };
       },
       locatePipeline: async () => ({ ...(this.resource ?? spec()), exists: this.resource !== undefined }),
       writeStatus: async (input) => void this.statuses.push(input),
@@ -118,11 +129,23 @@ export class FakeWorld {
     };
   }
 
+  #isBlind(): boolean {
+    if (this.blindReads === 0) return false;
+    this.blindReads -= 1;
+    return true;
+  }
+
+  #read(opSeq: number): RefusedSpec {
+    const { generation, deleting, desiredState } = this.resource ?? spec();
+    return { generation, deleting, desiredState, acceptedGeneration: this.accepted?.generation ?? 0, opSeq };
+  }
+
   #observed<I extends object, R>(name: Name, act: (input: I) => Promise<R>): (input: I) => Promise<R> {
     return async (input) => {
       this.calls.push(name);
       if ('step' in input && typeof input.step === 'string') this.steps.push(input.step);
       while (this.#held.has(name)) await heartbeatOnce();
+      while (this.unserved.has(name)) await setTimeout(20);
       const failure = this.#failures.get(name);
       if (failure !== undefined) throw failure;
       return act(input);
@@ -139,6 +162,7 @@ function kindOf(stage: string): 'ingestor' | 'sink' {
   return stage.startsWith('ingestor-') ? 'ingestor' : 'sink';
 }
 
-function refused(code: string): ApplicationFailure {
-  return ApplicationFailure.create({ type: code, message: `${code} happened`, nonRetryable: true });
+function refused(code: string, read?: RefusedSpec): ApplicationFailure {
+  const details = read === undefined ? [] : [{ code, read }];
+  return ApplicationFailure.create({ type: code, message: `${code} happened`, nonRetryable: true, details });
 }

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { OperationKind } from '../../model/lifecycle.ts';
 import type { DesiredState } from '../../model/plan.ts';
-import { mustPreempt, planNext, type Intent } from '../../workflows/planner.ts';
+import { mustPreempt, operationTable, type Intent } from '../../model/operations.ts';
+import { planNext } from '../../workflows/planner.ts';
 import {
   begin,
   finish,
@@ -16,10 +17,11 @@ import {
   want,
   wantAgain,
   type Actual,
+  type Operation,
   type Outcome,
   type PipelineState,
 } from '../../workflows/state.ts';
-import { failure, pipeline, spec } from './builders.ts';
+import { pipeline, spec } from './builders.ts';
 
 const at = '2026-01-01T00:00:00Z';
 
@@ -52,8 +54,72 @@ describe('planner: what happens next', () => {
       drifted(deleted(seen({ is: 'Running', generation: 1 }, 'Running', 1))),
       'teardown',
     ],
-    ['rests after a refused spec', refuse(newState(pipeline), failure('read', 1)), 'rest'],
-    ['looks again at a refused spec when asked', wantAgain(refuse(newState(pipeline), failure('read', 1))), 'look'],
+    ['rests after a refused spec', refused(newState(pipeline), 1, 'Running'), 'rest'],
+    ['looks again at a refused spec when asked', request(refused(newState(pipeline), 1, 'Running'), 'r1'), 'look'],
+    ['N7: reads when drift has woken it', drifted(newState(pipeline)), 'look'],
+    ['N7: reads when credentials have woken it', wantAgain(newState(pipeline)), 'look'],
+    ['N7: reads when a retry has woken it', request(newState(pipeline), 'r1'), 'look'],
+    ['N7: reads when it was started by hand', newState(pipeline), 'look'],
+    [
+      'N7: reads when it was told that the resource is not there',
+      want(seen({ is: 'Running', generation: 1 }, 'Running', 1), { generation: 0, deleting: false }),
+      'look',
+    ],
+    [
+      'L1: carries out a generation that went back',
+      see(seen({ is: 'Running', generation: 7 }, 'Running', 7), spec({ generation: 3 }), 7),
+      'reconfigure',
+    ],
+    [
+      'L1: reads an edit after a generation that went back',
+      want(seen({ is: 'Running', generation: 7 }, 'Running', 7), { generation: 4, deleting: false }),
+      'look',
+    ],
+    [
+      'N8: pauses by a refused spec',
+      refused(seen({ is: 'Running', generation: 1 }, 'Running', 1), 2, 'Paused'),
+      'pause of 2, refused',
+    ],
+    [
+      'N8: stops by a refused spec',
+      refused(seen({ is: 'Running', generation: 1 }, 'Running', 1), 2, 'Stopped'),
+      'stop of 2, refused',
+    ],
+    [
+      'N8: goes on beside a refused spec',
+      refused(seen({ is: 'Running', generation: 1 }, 'Running', 1), 2, 'Running'),
+      'rest',
+    ],
+    [
+      'N8: takes new credentials beside a refused spec',
+      wantAgain(refused(seen({ is: 'Running', generation: 1 }, 'Running', 1), 2, 'Running')),
+      'repair of 1, refused',
+    ],
+    [
+      'N8: repairs beside a refused spec',
+      drifted(refused(seen({ is: 'Running', generation: 1 }, 'Running', 1), 2, null)),
+      'repair of 1, refused',
+    ],
+    [
+      'N8: repairs what was paused by a refused spec',
+      drifted(refused(seen({ is: 'Paused', generation: 2 }, 'Running', 1), 2, 'Paused')),
+      'repair of 2, refused',
+    ],
+    [
+      'N8: finishes what was accepted when the next spec is refused',
+      refused(seen({ is: 'unfinished', provisioned: true }, 'Running', 1), 2, 'Running'),
+      'repair of 1, refused',
+    ],
+    [
+      'N8: is not resumed by a refused spec',
+      refused(seen({ is: 'Paused', generation: 1 }, 'Paused', 1), 2, 'Running'),
+      'rest',
+    ],
+    [
+      'N8: tears down beside a refused spec',
+      deleted(refused(seen({ is: 'Running', generation: 1 }, 'Running', 1), 2, 'Running')),
+      'teardown',
+    ],
   ];
   for (const [title, state, expected] of rows) {
     it(title, () => assert.equal(described(state), expected));
@@ -67,10 +133,8 @@ describe('planner: what happens next', () => {
     );
     assert.equal(described(failed), 'rest');
     assert.equal(described(wantAgain(failed)), 'provision');
-    assert.equal(
-      described(see(want(failed, { generation: 2, deleting: false }), spec({ generation: 2 }))),
-      'provision',
-    );
+    assert.equal(described(drifted(failed)), 'provision');
+    assert.equal(described(see(failed, spec({ generation: 2 }), 1)), 'provision');
     assert.equal(described(deleted(failed)), 'teardown');
   });
 
@@ -87,9 +151,18 @@ describe('planner: what happens next', () => {
   });
 
   it('a state of an earlier build, without drift and requests, is taken over', () => {
-    const { requests: _, wanted, ...rest } = seen({ is: 'Running', generation: 1 }, 'Running', 1);
-    const { drift: __, ...earlier } = wanted;
-    assert.equal(described(migrate({ ...rest, wanted: earlier })), 'rest');
+    const { requests: _, refused: __, wanted, ...rest } = seen({ is: 'Running', generation: 1 }, 'Running', 1);
+    const { generation, deleting, again } = wanted;
+    assert.equal(described(migrate({ ...rest, wanted: { generation, deleting, again } })), 'rest');
+  });
+
+  it('a refusal that v0.1 kept as a failure stays refused, and does not stand in the way of a pause', () => {
+    const { refused: _, ...state } = seen({ is: 'Running', generation: 1 }, 'Running', 1);
+    const failure = { generation: 2, operation: 'read', code: 'MR_SPEC_INVALID', message: 'no', at } as const;
+    const migrated = migrate({ ...state, wanted: { ...state.wanted, generation: 2 }, failure });
+    assert.equal(described(migrated), 'rest');
+    assert.equal(described(request(migrated, 'r1')), 'look');
+    assert.equal(described(refused(migrated, 3, 'Paused')), 'pause of 3, refused');
   });
 
   it('remembers the last twenty requests, and each counts once', () => {
@@ -114,25 +187,84 @@ describe('planner: what happens next', () => {
   it('reads the resource while an operation runs, so that a pause is found', () => {
     const busy = running(seen({ is: 'absent' }, 'Running', 1));
     assert.equal(described(want(busy, { generation: 2, deleting: false })), 'look');
-    assert.equal(described(see(busy, spec({ generation: 2, desiredState: 'Paused' }))), 'preempt by Paused');
+    assert.equal(described(see(busy, spec({ generation: 2, desiredState: 'Paused' }), 1)), 'preempt by Paused');
+  });
+
+  it('N8: a refused spec preempts only to stand still', () => {
+    const busy = running(seen({ is: 'Running', generation: 1 }, 'Running', 2));
+    assert.equal(described(refused(busy, 3, 'Running')), 'rest');
+    assert.equal(described(refused(busy, 3, null)), 'rest');
+    const preempted = refused(busy, 3, 'Paused');
+    assert.equal(described(preempted), 'preempt by Paused');
+    assert.equal(described(finish(preempt(preempted), { is: 'preempted' }, at)), 'pause of 3, refused');
+    assert.equal(described(running(finish(preempt(preempted), { is: 'preempted' }, at))), 'rest');
+  });
+
+  it('L2: what is told while the resource is read is not lost', () => {
+    const told = want(newState(pipeline), { generation: 1, deleting: false });
+    const meanwhile = want(told, { generation: 2, deleting: false });
+    assert.equal(described(see(meanwhile, spec({ generation: 1 }), 1)), 'look');
+    assert.equal(described(see(meanwhile, spec({ generation: 2 }), 1)), 'provision');
+  });
+
+  it('L4: a resource that is not being deleted after all is read, and goes on', () => {
+    const torn = running(deleted(seen({ is: 'Running', generation: 1 }, 'Running', 1)));
+    const spared = finish(torn, { is: 'notDeleted' }, at);
+    assert.equal(described(spared), 'look');
+    assert.equal(described(see(spared, spec({ generation: 1 }), spared.wanted.generation)), 'rest');
+    const read = see(spared, spec({ generation: 2, deleting: true }), spared.wanted.generation);
+    assert.equal(described(read), 'teardown');
+  });
+
+  it('an operation whose id is taken by a run of an earlier entity is started under the next one', () => {
+    const state = finish(running(seen({ is: 'absent' }, 'Running', 1)), { is: 'occupied' }, at);
+    const next = planNext(state);
+    assert.ok(next.do === 'start');
+    assert.deepEqual([next.operation.kind, next.operation.seq], ['provision', 2]);
+  });
+
+  it('an entity of v0.1 learns where its pipeline is, and tries again what has failed without it', () => {
+    const failed = finish(
+      running(deleted(seen({ is: 'Running', generation: 1 }, 'Running', 1))),
+      { is: 'failed', code: 'MR_CLUSTER_UNKNOWN', message: 'no' },
+      at,
+    );
+    const told = want(failed, { generation: 2, deleting: true, cluster: 'c1' });
+    assert.equal(told.pipeline.cluster, 'c1');
+    assert.equal(described(told), 'teardown');
+    assert.equal(want(told, { generation: 2, deleting: true, cluster: 'c2' }).pipeline.cluster, 'c1');
   });
 
   it('a new entity of an old pipeline goes on counting where the status says', () => {
-    const state = see(want(newState(pipeline), { generation: 4, deleting: false }), spec({ generation: 4, opSeq: 9 }));
+    const told = want(newState(pipeline), { generation: 4, deleting: false });
+    const state = see(told, spec({ generation: 4, opSeq: 9 }), 4);
     const next = planNext(state);
     assert.ok(next.do === 'start');
     assert.deepEqual([next.operation.kind, next.operation.seq], ['reconfigure', 10]);
   });
 
+  it('a new entity of an old pipeline whose newest spec is refused keeps what was accepted', () => {
+    const read = { generation: 4, deleting: false, desiredState: 'Running', acceptedGeneration: 3, opSeq: 9 } as const;
+    const state = refuse(drifted(newState(pipeline)), { code: 'MR_SPEC_INVALID', message: 'no', read }, 0, at);
+    assert.equal(described(state), 'repair of 3, refused');
+  });
+
   it('starts over when the resource had moved on before the operation read it', () => {
     const state = finish(running(seen({ is: 'absent' }, 'Running', 1)), { is: 'superseded', generation: 2 }, at);
     assert.equal(described(state), 'look');
-    assert.equal(described(see(state, spec({ generation: 2 }))), 'provision');
+    assert.equal(described(see(state, spec({ generation: 2 }), 1)), 'provision');
+  });
+
+  it('what was overtaken at work has done something: a resume that a pause has cut is paused again', () => {
+    const resuming = running(seen({ is: 'Paused', generation: 1 }, 'Running', 2));
+    const cut = finish(resuming, { is: 'overtaken' }, at);
+    assert.equal(described(cut), 'look');
+    assert.equal(described(see(cut, spec({ generation: 3, desiredState: 'Paused' }), 2)), 'pause');
   });
 });
 
 describe('planner: preemption', () => {
-  const kinds: OperationKind[] = ['provision', 'reconfigure', 'repair', 'resume', 'pause', 'stop', 'teardown'];
+  const kinds = Object.keys(operationTable).filter((kind): kind is OperationKind => kind in operationTable);
   const intents: Intent[] = ['delete', 'Paused', 'Stopped', 'Running'];
   it('N3: nothing preempts teardown', () => {
     for (const intent of intents) assert.equal(mustPreempt('teardown', intent), false);
@@ -142,87 +274,229 @@ describe('planner: preemption', () => {
   });
   it('N3: pause preempts everything but teardown and itself', () => {
     const preempted = kinds.filter((kind) => mustPreempt(kind, 'Paused'));
-    assert.deepEqual(preempted, ['provision', 'reconfigure', 'repair', 'resume', 'stop']);
+    assert.deepEqual(preempted, ['provision', 'reconfigure', 'repair', 'stop', 'resume']);
   });
 });
 
 describe('planner: properties', () => {
   type Event =
-    | { do: 'edit'; desired: DesiredState }
+    | { do: 'edit'; desired: DesiredState; valid: boolean }
+    /** etcd was restored from a backup: an earlier state of the resource is back. */
+    | { do: 'restore'; to: number }
     | { do: 'delete' }
-    | { do: 'again' }
+    | { do: 'credentials' }
+    | { do: 'retry' }
     | { do: 'drift' }
     | { do: 'repeat' }
-    | { do: 'end'; outcome: 'done' | 'failed' };
+    /** The entity was ended by hand: the next telling starts a new one. */
+    | { do: 'replace' }
+    | { do: 'end'; outcome: 'done' | 'failed' | 'late' };
+  const desired = fc.constantFrom<DesiredState>('Running', 'Paused', 'Stopped');
   const event: fc.Arbitrary<Event> = fc.oneof(
-    fc.record({
-      do: fc.constant('edit' as const),
-      desired: fc.constantFrom<DesiredState>('Running', 'Paused', 'Stopped'),
-    }),
-    fc.constant<Event>({ do: 'delete' }),
-    fc.constant<Event>({ do: 'again' }),
-    fc.constant<Event>({ do: 'drift' }),
-    fc.constant<Event>({ do: 'repeat' }),
-    fc.record({ do: fc.constant('end' as const), outcome: fc.constantFrom('done' as const, 'failed' as const) }),
+    { weight: 3, arbitrary: fc.record({ do: fc.constant('edit' as const), desired, valid: fc.boolean() }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant('restore' as const), to: fc.nat(20) }) },
+    {
+      weight: 5,
+      arbitrary: fc.constantFrom<Event>(
+        { do: 'delete' },
+        { do: 'credentials' },
+        { do: 'retry' },
+        { do: 'drift' },
+        { do: 'repeat' },
+        { do: 'replace' },
+      ),
+    },
+    {
+      weight: 4,
+      arbitrary: fc.record({
+        do: fc.constant('end' as const),
+        outcome: fc.constantFrom('done' as const, 'failed' as const, 'late' as const),
+      }),
+    },
   );
+  const events = (maxLength: number) => fc.array(event, { maxLength });
+  const alive = (list: readonly Event[]) => list.filter(({ do: what }) => what !== 'delete');
 
-  it('N1 N2 L1 L3: any sequence of intents keeps one operation, counts upwards, and deletion ends in teardown', () => {
+  it('N1 N2 L3: any sequence of intents keeps one operation, counts upwards, and deletion ends in teardown', () => {
     fc.assert(
-      fc.property(fc.array(event, { maxLength: 60 }), (events) => {
+      fc.property(events(60), (list) => {
         const world = new World();
-        for (const next of events) world.take(next);
+        for (const next of list) world.take(next);
         world.take({ do: 'delete' });
-        world.take({ do: 'again' });
-        for (let turn = 0; turn < 5 && world.state.actual.is !== 'gone'; turn += 1)
-          world.take({ do: 'end', outcome: 'done' });
+        world.take({ do: 'retry' });
+        world.finishAll();
         assert.equal(world.state.actual.is, 'gone');
         assert.equal(world.state.history.at(-1)?.kind, 'teardown');
       }),
     );
   });
 
-  it('N5: after the last operation is done the actual state is the wanted one and nothing more happens', () => {
+  it('N5 L1 M2: after the last operation the cluster is as the newest read wants it, and nothing more happens', () => {
     fc.assert(
-      fc.property(fc.array(event, { maxLength: 40 }), (events) => {
+      fc.property(events(40), desired, (list, last) => {
         const world = new World();
-        for (const next of events) if (next.do !== 'delete') world.take(next);
-        world.take({ do: 'edit', desired: 'Running' });
-        for (let turn = 0; turn < 5; turn += 1) world.take({ do: 'end', outcome: 'done' });
-        assert.deepEqual(world.state.actual, { is: 'Running', generation: world.resource.generation });
+        for (const next of alive(list)) world.take(next);
+        world.take({ do: 'edit', desired: last, valid: true });
+        world.finishAll();
+        assert.deepEqual(world.state.actual, { is: last, generation: world.resource.generation });
+        assert.equal(world.pods, last === 'Running' ? 'all' : 'none');
         assert.equal(planNext(world.state).do, 'rest');
       }),
     );
   });
 
-  /** The entity's loop and a resource, without Temporal. */
+  it('N8: a refused spec that wants no pods has none after the last operation', () => {
+    fc.assert(
+      fc.property(events(40), fc.constantFrom<DesiredState>('Paused', 'Stopped'), (list, still) => {
+        const world = new World();
+        world.take({ do: 'edit', desired: 'Running', valid: true });
+        world.finishAll();
+        for (const next of alive(list)) world.take(next);
+        world.take({ do: 'edit', desired: still, valid: false });
+        world.take({ do: 'retry' });
+        world.finishAll();
+        assert.equal(world.pods, 'none');
+      }),
+    );
+  });
+
+  it('N8: new credentials reach the pods of a pipeline whose newest spec is refused', () => {
+    fc.assert(
+      fc.property(events(30), (list) => {
+        const world = new World();
+        for (const next of alive(list)) world.take(next);
+        world.take({ do: 'edit', desired: 'Running', valid: true });
+        world.finishAll();
+        world.take({ do: 'edit', desired: 'Running', valid: false });
+        const before = world.converged;
+        world.take({ do: 'credentials' });
+        world.finishAll();
+        assert.ok(world.converged > before);
+      }),
+    );
+  });
+
+  it('N4: drift wakes a pipeline whose operation has failed', () => {
+    fc.assert(
+      fc.property(events(30), (list) => {
+        const world = new World();
+        for (const next of alive(list)) world.take(next);
+        world.take({ do: 'edit', desired: 'Running', valid: true });
+        world.take({ do: 'end', outcome: 'failed' });
+        world.take({ do: 'drift' });
+        world.finishAll();
+        assert.equal(world.pods, 'all');
+      }),
+    );
+  });
+
+  /** The entity's loop, a resource, and what operations do to pods: without Temporal. */
   class World {
     state = newState(pipeline);
-    resource = { generation: 1, desired: 'Running' as DesiredState, deleting: false };
+    resource = { generation: 1, desired: 'Running' as DesiredState, valid: true, deleting: false };
+    /** `some`: an operation was cut in the middle. */
+    pods: 'none' | 'some' | 'all' = 'none';
+    /** How often pods were made as a plan wants them. */
+    converged = 0;
+    private readonly backups: (typeof this.resource)[] = [];
+    private accepted = 0;
+    private requests = 0;
 
     take(event: Event): void {
       const { resource } = this;
-      if (event.do === 'edit')
-        this.resource = { ...resource, generation: resource.generation + 1, desired: event.desired };
-      if (event.do === 'delete' && !resource.deleting) {
-        this.resource = { ...resource, generation: resource.generation + 1, deleting: true };
+      const generation = resource.generation + 1;
+      switch (event.do) {
+        case 'edit':
+          this.backups.push(resource);
+          this.resource = { ...resource, generation, desired: event.desired, valid: event.valid };
+          break;
+        case 'restore':
+          this.resource = { ...(this.backups[event.to] ?? resource), deleting: resource.deleting };
+          break;
+        case 'delete':
+          if (!resource.deleting) this.resource = { ...resource, generation, deleting: true };
+          break;
+        case 'drift':
+          this.state = noteDrift(this.state, 'sink was deleted');
+          break;
+        case 'credentials':
+          this.state = wantAgain(this.state);
+          break;
+        case 'retry':
+          this.state = request(this.state, `r${(this.requests += 1)}`);
+          break;
+        case 'replace':
+          this.state = { ...newState(pipeline), running: null };
+          this.lastSeqOfStatus = Math.max(this.lastSeqOfStatus, this.lastSeq);
+          break;
+        case 'end':
+          if (this.state.running !== null) this.end(event.outcome);
+          break;
+        case 'repeat':
+          break;
       }
-      if (event.do === 'drift') this.state = noteDrift(this.state, 'sink was deleted');
-      if (event.do === 'again') this.state = wantAgain(this.state);
-      if (event.do === 'end' && this.state.running !== null) this.end(event.outcome);
-      const { generation, deleting } = this.resource;
-      this.state = want(this.state, { generation, deleting });
+      this.tell();
       this.settle();
     }
 
-    private end(outcome: 'done' | 'failed'): void {
+    /** Ends what runs, and what follows from it, until nothing runs. */
+    finishAll(): void {
+      for (let turn = 0; this.state.running !== null; turn += 1) {
+        assert.ok(turn < 10, 'operations follow each other without end');
+        this.take({ do: 'end', outcome: 'done' });
+      }
+    }
+
+    private lastSeq = 0;
+    private lastSeqOfStatus = 0;
+
+    private tell(): void {
+      const { generation, deleting } = this.resource;
+      this.state = want(this.state, { generation, deleting });
+    }
+
+    private end(outcome: 'done' | 'failed' | 'late'): void {
       const { running } = this.state;
       assert.ok(running);
+      const isOvertaken = running.kind !== 'teardown' && !this.isUpToDate(running);
+      if (running.cancelling || outcome === 'late' || outcome === 'failed' || isOvertaken) this.pods = 'some';
+      else this.effect(running);
       const result: Outcome = running.cancelling
         ? { is: 'preempted' }
-        : outcome === 'done'
-          ? { is: 'done', generation: running.generation }
-          : { is: 'failed', code: 'MR_KUBERNETES_REFUSED', message: 'no' };
+        : isOvertaken
+          ? { is: 'overtaken' }
+          : outcome === 'done'
+            ? { is: 'done', generation: running.generation }
+            : { is: 'failed', code: 'MR_KUBERNETES_REFUSED', message: 'no' };
       this.state = finish(this.state, result, at);
+    }
+
+    /** Steps read the resource: an operation of another generation than the resource's notices. */
+    private isUpToDate({ refused: isRefused, generation }: Operation): boolean {
+      return isRefused === true || (generation === this.resource.generation && this.resource.valid);
+    }
+
+    private effect({ kind, desired: wanted }: Operation): void {
+      if (kind === 'teardown') this.pods = 'none';
+      // An edit of a pipeline that stays paused changes no object.
+      else if (wanted !== 'Running') this.pods = kind === 'reconfigure' ? this.pods : 'none';
+      else {
+        this.pods = 'all';
+        this.converged += 1;
+      }
+    }
+
+    private look(): void {
+      const { generation, desired: desiredState, deleting, valid } = this.resource;
+      const told = this.state.wanted.generation;
+      const opSeq = Math.max(this.lastSeqOfStatus, this.state.lastSeq);
+      if (valid) {
+        this.accepted = generation;
+        this.state = see(this.state, spec({ generation, desiredState, deleting, opSeq }), told);
+        return;
+      }
+      const read = { generation, deleting, desiredState, opSeq, acceptedGeneration: this.accepted };
+      this.state = refuse(this.state, { code: 'MR_SPEC_INVALID', message: 'no', read }, told, at);
     }
 
     private settle(): void {
@@ -231,14 +505,17 @@ describe('planner: properties', () => {
         const before = this.state;
         const next = planNext(before);
         if (next.do === 'look') {
-          const { generation, desired, deleting } = this.resource;
-          this.state = see(before, spec({ generation, desiredState: desired, deleting, opSeq: before.lastSeq }));
+          this.look();
         } else if (next.do === 'start') {
+          const { operation } = next;
           assert.equal(before.running, null, 'N2');
-          assert.ok(next.operation.seq > before.lastSeq, 'L3');
-          if (before.wanted.deleting) assert.equal(next.operation.kind, 'teardown', 'N1');
-          assert.ok(next.operation.generation <= this.resource.generation, 'observed ≤ wanted');
-          this.state = begin(before, next.operation, at);
+          assert.ok(operation.seq > before.lastSeq, 'L3');
+          if (before.wanted.deleting) assert.equal(operation.kind, 'teardown', 'N1');
+          assert.ok(operation.refused === true || operation.kind === 'teardown' || this.resource.valid, 'N8');
+          this.state = begin(before, operation, at);
+          const newer = this.lastSeqOfStatus;
+          if (operation.seq <= newer) this.state = finish(this.state, { is: 'fenced', newer }, at);
+          else this.lastSeq = operation.seq;
         } else if (next.do === 'preempt') {
           assert.notEqual(before.running?.kind, 'teardown', 'N3');
           this.state = preempt(before);
@@ -250,9 +527,16 @@ describe('planner: properties', () => {
 
 function seen(actual: Actual, desiredState: DesiredState, generation: number): PipelineState {
   return {
-    ...see(want(newState(pipeline), { generation, deleting: false }), spec({ generation, desiredState })),
+    ...see(want(newState(pipeline), { generation, deleting: false }), spec({ generation, desiredState }), generation),
     actual,
   };
+}
+
+function refused(state: PipelineState, generation: number, desiredState: DesiredState | null): PipelineState {
+  const { acceptedGeneration, lastSeq: opSeq } = state;
+  const read = { generation, deleting: false, desiredState, acceptedGeneration, opSeq };
+  const told = want(state, { generation, deleting: false });
+  return refuse(told, { code: 'MR_SPEC_INVALID', message: 'not valid', read }, generation, at);
 }
 
 function drifted(state: PipelineState): PipelineState {
@@ -271,6 +555,9 @@ function running(state: PipelineState): PipelineState {
 
 function described(state: PipelineState): string {
   const next = planNext(state);
-  if (next.do === 'start') return next.operation.kind;
+  if (next.do === 'start') {
+    const { kind, generation, refused: isRefused } = next.operation;
+    return isRefused === true ? `${kind} of ${generation}, refused` : kind;
+  }
   return next.do === 'preempt' ? `preempt by ${next.because}` : next.do;
 }

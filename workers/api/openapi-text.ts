@@ -31,7 +31,6 @@ const noKube: Kube = {
   list: refuse,
   apply: refuse,
   create: refuse,
-  patchJson: refuse,
   patchMerge: refuse,
   delete: refuse,
   close: () => undefined,

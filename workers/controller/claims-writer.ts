@@ -63,7 +63,7 @@ export class ClaimsWriter {
       this.#writtenAt.set(cached.pid, now());
     } catch (error) {
       // Gone meanwhile, or another pipeline with its name: then there is nothing to say.
-      if (error instanceof KubeError && (error.isNotFound || error.isConflict)) return;
+      if (error instanceof KubeError && (error.isProvenAbsent() || error.isConflict())) return;
       throw error;
     }
   }

@@ -2,7 +2,7 @@
 import { Client, Connection, ServiceError, WorkflowIdConflictPolicy, WorkflowIdReusePolicy } from '@temporalio/client';
 import { mr } from '../../model/errors.ts';
 import type { PipelineRef } from '../../model/lifecycle.ts';
-import { entityWorkflowId, lifecycleTaskQueue as taskQueue } from '../../model/workflow-ids.ts';
+import { entityWorkflowId, taskQueueOf } from '../../model/workflow-ids.ts';
 import type { Told } from './level.ts';
 
 export interface Engine {
@@ -18,8 +18,14 @@ export interface Engine {
 
 const requestTimeoutMs = 10_000;
 
-export function temporalEngine(options: { address: string; namespace: string }): Engine {
-  const { address, namespace } = options;
+export interface EngineOptions {
+  readonly address: string;
+  readonly namespace: string;
+  /** The cluster of the pipelines (`kubernetes/cluster.ts`), asked for at the first telling. */
+  readonly cluster: () => Promise<string>;
+}
+
+export function temporalEngine({ address, namespace, cluster }: EngineOptions): Engine {
   const connection = Connection.lazy({ address, connectTimeout: '2s' });
   const client = new Client({ connection, namespace });
 
@@ -33,10 +39,10 @@ export function temporalEngine(options: { address: string; namespace: string }):
     }
   }
 
-  const start = (pipeline: PipelineRef) => ({
-    taskQueue,
+  const start = (pipeline: PipelineRef, at: string) => ({
+    taskQueue: taskQueueOf(at),
     workflowId: entityWorkflowId(pipeline.namespace, pipeline.name, pipeline.uid),
-    args: [{ pipeline }],
+    args: [{ pipeline: { ...pipeline, cluster: at } }],
     workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
     workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
     memo: { pipeline: `${pipeline.namespace}/${pipeline.name}` },
@@ -45,25 +51,28 @@ export function temporalEngine(options: { address: string; namespace: string }):
 
   return {
     async tell(pipeline, what) {
+      const at = await cluster();
       await asking(() =>
         client.workflow.signalWithStart('pipelineLifecycle', {
-          ...start(pipeline),
+          ...start(pipeline, at),
           signal: 'specChanged',
-          signalArgs: [what],
+          signalArgs: [{ ...what, cluster: at }],
         }),
       );
     },
 
     async tellCredentialsChanged(pipeline) {
+      const at = await cluster();
       await asking(() =>
-        client.workflow.signalWithStart('pipelineLifecycle', { ...start(pipeline), signal: 'credentialsChanged' }),
+        client.workflow.signalWithStart('pipelineLifecycle', { ...start(pipeline, at), signal: 'credentialsChanged' }),
       );
     },
 
     async tellDrift(pipeline, what) {
+      const at = await cluster();
       await asking(() =>
         client.workflow.signalWithStart('pipelineLifecycle', {
-          ...start(pipeline),
+          ...start(pipeline, at),
           signal: 'driftDetected',
           signalArgs: [{ what }],
         }),

@@ -6,6 +6,7 @@
  */
 import { pino, type Logger } from 'pino';
 import { Gauge, Registry } from 'prom-client';
+import { clusterOf } from '../../kubernetes/cluster.ts';
 import { connectKube } from '../../kubernetes/kube.ts';
 import { connectStreams, type Streams } from '../../stream/connection.ts';
 import { parseControllerConfig, type ControllerConfig } from './config.ts';
@@ -28,7 +29,7 @@ export async function serveController(config: ControllerConfig, log: Logger, sig
   const kube = await untilUp({ part: 'the kubeconfig', log, signal }, () =>
     Promise.resolve().then(() => connectKube(kubeconfig)),
   );
-  const engine = temporalEngine(config.temporal);
+  const engine = temporalEngine({ ...config.temporal, cluster: knownOnce(() => clusterOf(kube)) });
   const controller = new Controller({ kube, engine, log, sweepMs: config.sweepMs });
   const health =
     config.healthListen === undefined
@@ -57,6 +58,15 @@ export async function serveController(config: ControllerConfig, log: Logger, sig
     kube.close();
     await health?.close();
   }
+}
+
+/** Asked until it is known, and then never again. */
+function knownOnce<T>(ask: () => Promise<T>): () => Promise<T> {
+  let known: { readonly value: T } | undefined;
+  return async () => {
+    known ??= { value: await ask() };
+    return known.value;
+  };
 }
 
 function metricsOf(controller: Controller): Registry {

@@ -4,10 +4,10 @@
  * A failure leaves the key in the queue, with a growing pause; while Temporal is down the pipelines that wait for it say
  * so, and the others go on.
  */
-import { finalizer, kind } from '../../model/names.ts';
+import { fieldManagers } from '../../model/names.ts';
 import { MillraceError, problemOf } from '../../model/errors.ts';
 import { emitEvent } from '../../activities/status/event.ts';
-import { untilNoConflict } from '../../activities/kubernetes/fenced.ts';
+import { addFinalizer } from '../../kubernetes/finalizer.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { Engine } from './engine.ts';
 import type { Deviation } from './deviation.ts';
@@ -99,16 +99,10 @@ export class Teller {
   }
 
   /** E2: there before anything is started. */
-  #addFinalizer({ ref }: CachedPipeline) {
-    const { kube } = this.#parts;
-    return untilNoConflict(async () => {
-      const live = await kube.get(kind, ref.name, ref.namespace);
-      if (live?.metadata.uid !== ref.uid) throw new Error(`pipeline ${ref.namespace}/${ref.name} is gone`);
-      const { finalizers = [], resourceVersion } = live.metadata;
-      if (finalizers.includes(finalizer)) return live;
-      const metadata = { resourceVersion, finalizers: [...finalizers, finalizer] };
-      return kube.patchMerge(kind, ref.name, ref.namespace, { metadata });
-    });
+  async #addFinalizer({ ref }: CachedPipeline) {
+    const written = await addFinalizer(this.#parts.kube, ref, fieldManagers.controller);
+    if (written === undefined) throw new Error(`pipeline ${ref.namespace}/${ref.name} is gone`);
+    return written;
   }
 
   async #noteOutage({ ref }: CachedPipeline, memory: Memory, error: MillraceError): Promise<void> {

@@ -7,27 +7,20 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
-import { DefaultLogger, NativeConnection, Worker, type ActivityInterceptorsFactory } from '@temporalio/worker';
+import { NativeConnection, type ActivityInterceptorsFactory } from '@temporalio/worker';
 import { pino, type Logger } from 'pino';
-import { beating } from '../../activities/beat.ts';
-import { createActivities } from '../../activities/index.ts';
-import { connectKube, type Kube } from '../../kubernetes/kube.ts';
+import { clusterOf } from '../../kubernetes/cluster.ts';
+import { connectKube } from '../../kubernetes/kube.ts';
 import { mr } from '../../model/errors.ts';
-import { lifecycleTaskQueue as taskQueue, workflowUrl } from '../../model/workflow-ids.ts';
 import { connectStreams, type Streams } from '../../stream/connection.ts';
 import { ensureSharedStreams } from '../../stream/streams.ts';
 import { serveHealth } from '../process/health.ts';
 import { aborted, untilAskedToStop } from '../process/run.ts';
 import { untilUp } from '../process/until-up.ts';
-import { workflowBundle } from './bundle.ts';
 import { parseLifecycleConfig, type LifecycleConfig } from './config.ts';
 import { installRuntime } from './runtime.ts';
 import { ensureSearchAttributes } from './search-attributes.ts';
-
-const activitySlots = 50;
-const workflowTaskSlots = 20;
-/** Idle entities are replayed from four events, so a small cache costs little. */
-const cachedWorkflows = 200;
+import { createWorkers, runWorkers } from './workers.ts';
 
 /** Resolves with the exit code after SIGTERM or SIGINT. */
 export function runLifecycle(env: NodeJS.ProcessEnv): Promise<number> {
@@ -60,10 +53,18 @@ export async function serveLifecycle(
   const streams = keepStreams(config, log);
   try {
     await prepareTemporal(config, log, signal);
-    const worker = await createWorker(config, log, signal, kube, streams.current, around);
+    status.waitingFor = 'Kubernetes';
+    const cluster = await untilUp({ part: `Kubernetes at ${kube.server}`, log, signal }, () => clusterOf(kube));
+    status.waitingFor = 'Temporal';
+    const { address } = config.temporal;
+    const connection = await untilUp({ part: `Temporal at ${address}`, log, signal }, () =>
+      NativeConnection.connect({ address }),
+    );
+    const workers = await createWorkers(config, { kube, cluster, streams: streams.current, log, connection, around });
     status.waitingFor = undefined;
-    log.info({ taskQueue, temporal: config.temporal.address }, 'the lifecycle worker is ready');
-    await worker.runUntil(aborted(signal));
+    log.info({ cluster, temporal: address }, 'the lifecycle worker is ready');
+    await runWorkers(workers, aborted(signal));
+    await connection.close();
   } finally {
     await streams.close();
     kube.close();
@@ -85,62 +86,6 @@ async function prepareTemporal({ temporal }: LifecycleConfig, log: Logger, signa
     }
   });
 }
-
-async function createWorker(
-  config: LifecycleConfig,
-  log: Logger,
-  signal: AbortSignal,
-  kube: Kube,
-  streams: () => Streams,
-  around: readonly ActivityInterceptorsFactory[],
-): Promise<Worker> {
-  const { address, namespace, uiUrl } = config.temporal;
-  const connection = await untilUp({ part: `Temporal at ${address}`, log, signal }, () =>
-    NativeConnection.connect({ address }),
-  );
-  const codePath = config.bundlePath ?? (await workflowBundle(new DefaultLogger('WARN')));
-  return Worker.create({
-    connection,
-    namespace,
-    taskQueue,
-    workflowBundle: { codePath },
-    activities: {
-      ...createActivities({
-        kube,
-        streams,
-        clock: { now: () => Date.now(), sleep: (ms, sleepSignal) => delay(ms, undefined, { signal: sleepSignal }) },
-        log,
-        image: config.image,
-        natsUrl: config.podNatsUrl,
-        streamReplicas: config.streamReplicas,
-        pollMs: 500,
-        workflowUrl: uiUrl === undefined ? undefined : (id, runId) => workflowUrl({ uiUrl, namespace }, id, runId),
-      }),
-    },
-    interceptors: { activity: [...around, beat] },
-    maxCachedWorkflows: cachedWorkflows,
-    maxConcurrentActivityTaskExecutions: activitySlots,
-    maxConcurrentWorkflowTaskExecutions: workflowTaskSlots,
-    // Cancellation reaches an activity with the answer to a heartbeat: this bounds how long a deletion waits for one.
-    maxHeartbeatThrottleInterval: '1s',
-    shutdownGraceTime: '10s',
-    shutdownForceTime: '20s',
-    ...(config.buildId === undefined
-      ? {}
-      : {
-          workerDeploymentOptions: {
-            version: { deploymentName: 'millrace-lifecycle', buildId: config.buildId },
-            useWorkerVersioning: true,
-            defaultVersioningBehavior: 'PINNED' as const,
-          },
-        }),
-  });
-}
-
-/** R3. */
-const beat: ActivityInterceptorsFactory = () => ({
-  inbound: { execute: (input, next) => beating(() => next(input)) },
-});
 
 /** NATS is needed by some steps only: they fail, visibly, while there is no connection. */
 function keepStreams(

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { parseAnswer, toMillraceError } from '../../../kubernetes/kube-error.ts';
 import { podReason } from '../../../activities/kubernetes/pods.ts';
 import { mergeStatus } from '../../../activities/status/merge.ts';
 
@@ -21,22 +20,6 @@ describe('why pods are not ready', () => {
   it('names what the scheduler misses', () => {
     const conditions = [{ type: 'PodScheduled', status: 'False', message: '0/1 nodes are available' }];
     assert.equal(podReason([pod({ conditions })]), 'pod sink-1 is not scheduled: 0/1 nodes are available');
-  });
-});
-
-describe('errors of the Kubernetes API', () => {
-  const codeFor = (status: number, body: object = {}) =>
-    toMillraceError(parseAnswer({ status, body: JSON.stringify(body) }, 'apply Deployment a/b', 'server')).code;
-  it('what may pass is retried, what the spec must repair is not', () => {
-    assert.equal(codeFor(503), 'MR_KUBERNETES_UNAVAILABLE');
-    assert.equal(codeFor(429), 'MR_KUBERNETES_UNAVAILABLE');
-    assert.equal(codeFor(403), 'MR_KUBERNETES_FORBIDDEN');
-    assert.equal(codeFor(422), 'MR_KUBERNETES_REFUSED');
-    assert.equal(codeFor(409), 'MR_KUBERNETES_UNAVAILABLE');
-    assert.equal(codeFor(409, { details: { causes: [{ reason: 'FieldManagerConflict' }] } }), 'MR_KUBERNETES_REFUSED');
-  });
-  it('K2: Retry-After is kept', () => {
-    assert.equal(parseAnswer({ status: 429, body: '', retryAfter: '3' }, 'x', 'y').failure.retryAfterMs, 3_000);
   });
 });
 

@@ -56,9 +56,13 @@ async function start(): Promise<{ cluster: Cluster; dir: string }> {
     kubernetes,
     async namespace() {
       const name = `test-${randomUUID().slice(0, 8)}`;
-      await kube.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+      const by = { fieldManager: 'test' };
+      await kube.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } }, by);
       // What the controller-manager would do; a pod cannot be made without it.
-      await kube.create({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default', namespace: name } });
+      await kube.create(
+        { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default', namespace: name } },
+        by,
+      );
       return name;
     },
     async writeStatus(namespace, name, status) {

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connectKube } from '../../../kubernetes/kube.ts';
-import { KubeError } from '../../../kubernetes/kube-error.ts';
+import { parseAnswer } from '../../../kubernetes/kube-error.ts';
 import { apiVersion, fieldManagers, kind } from '../../../model/names.ts';
 import { startKubernetes } from '../../../local/parts/kubernetes.ts';
 import { conflictingManagers, pipelineDoor } from '../../../kubernetes/pipelines.ts';
@@ -53,8 +53,12 @@ describe('the door to pipelines', () => {
   });
 
   it('reads the owners of fields from a conflict of one and of several managers', () => {
-    const failure = { status: 409, reason: 'Conflict', causes: ['FieldManagerConflict'], request: 'x', server: 'y' };
-    const of = (message: string) => conflictingManagers(new KubeError(message, failure));
+    const details = { causes: [{ reason: 'FieldManagerConflict' }] };
+    const asked = { verb: 'APPLY', group: 'millrace.io', resource: 'pipelines' } as const;
+    const of = (message: string) => {
+      const body = JSON.stringify({ kind: 'Status', reason: 'Conflict', message, details });
+      return conflictingManagers(parseAnswer({ status: 409, body }, asked, 'apply', 'server'));
+    };
     assert.deepEqual(of('Apply failed with 1 conflict: conflict with "argocd" using v1: .spec.x'), ['argocd']);
     assert.deepEqual(
       of('Apply failed with 2 conflicts: conflicts with "a":\n- .x\n- .y\nconflicts with "b" using v1:\n- .z'),

@@ -162,15 +162,22 @@ describe('pipelines by REST', () => {
   });
 
   it('DELETE with force orphans first, so that teardown waits for nothing', async () => {
+    const by = { fieldManager: 'person' };
     await put('orders', { metadata: {}, spec });
-    await cluster().kube.patchMerge(kind, 'orders', namespace, { metadata: { finalizers: ['millrace.io/cleanup'] } });
+    await cluster().kube.patchMerge(
+      kind,
+      'orders',
+      namespace,
+      { metadata: { finalizers: ['millrace.io/cleanup'] } },
+      by,
+    );
     const { operation } = await change({ method: 'DELETE', url: url('orders', '?force=true') }, 202);
     const stored = await get('orders');
     assert.equal(stored.spec.deletionPolicy, 'Orphan');
     assert.ok(stored.metadata.deletionTimestamp);
     assert.equal(operation?.state, 'Accepted');
     assert.match(operation.id, /\/delete$/);
-    await cluster().kube.patchMerge(kind, 'orders', namespace, { metadata: { finalizers: [] } });
+    await cluster().kube.patchMerge(kind, 'orders', namespace, { metadata: { finalizers: [] } }, by);
   });
 
   describe('operations', () => {

@@ -55,16 +55,19 @@ describe('records by REST', () => {
     assert.ok(stored);
     const host = `127.${randomInt(100, 250)}.${randomInt(1, 250)}.${randomInt(2, 250)}`;
     const name = `events-${source}-${pods.length}`;
-    await kube.create({
-      apiVersion: 'v1',
-      kind: 'Pod',
-      metadata: {
-        name,
-        namespace: workloadNamespaceOf(readPipeline(stored)),
-        labels: { [labels.pipelineUid]: stored.metadata.uid ?? '', [labels.stage]: `ingestor-${source}` },
+    await kube.create(
+      {
+        apiVersion: 'v1',
+        kind: 'Pod',
+        metadata: {
+          name,
+          namespace: workloadNamespaceOf(readPipeline(stored)),
+          labels: { [labels.pipelineUid]: stored.metadata.uid ?? '', [labels.stage]: `ingestor-${source}` },
+        },
+        spec: { automountServiceAccountToken: false, containers: [{ name: 'worker', image: 'millrace/millrace:dev' }] },
       },
-      spec: { automountServiceAccountToken: false, containers: [{ name: 'worker', image: 'millrace/millrace:dev' }] },
-    });
+      { fieldManager: 'person' },
+    );
     await kube.transport.send({
       method: 'PATCH',
       path: `/api/v1/namespaces/${namespace}/pods/${name}/status`,

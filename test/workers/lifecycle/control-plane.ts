@@ -2,13 +2,12 @@
  * The control plane on real parts: etcd, kube-apiserver, kube-controller-manager, Temporal, nats-server, and Millrace's
  * controller and lifecycle worker in this process. No node: `PodFaker` says of every pod that it is ready.
  */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { pino } from 'pino';
-import { parse } from 'yaml';
 import { z } from 'zod';
 import { connectKube, type Kube } from '../../../kubernetes/kube.ts';
 import { pathOf, type KubeObject, type Manifest } from '../../../kubernetes/objects.ts';
@@ -25,7 +24,7 @@ import { parseControllerConfig } from '../../../workers/controller/config.ts';
 import { serveController } from '../../../workers/controller/main.ts';
 import { parseLifecycleConfig } from '../../../workers/lifecycle/config.ts';
 import { serveLifecycle } from '../../../workers/lifecycle/main.ts';
-import { eventually } from '../../support/eventually.ts';
+import { installCrd } from '../../support/install-crd.ts';
 
 /** What a test may take away for a while, and give back. */
 export interface Part {
@@ -125,18 +124,6 @@ function inProcess(serve: (signal: AbortSignal) => Promise<void>): Part {
       },
     });
   });
-}
-
-async function installCrd(kube: Kube): Promise<void> {
-  const file = new URL('../../../crds/millrace.io_pipelines.yaml', import.meta.url);
-  const crd: unknown = parse(await readFile(file, 'utf8'));
-  await kube.transport.send({
-    method: 'POST',
-    path: '/apis/apiextensions.k8s.io/v1/customresourcedefinitions',
-    body: crd,
-    what: 'create the CRD',
-  });
-  await eventually(async () => (await kube.list(kind)).items.length === 0);
 }
 
 /** Stands in for the nodes: pods become ready, and report that they are connected, as worker pods do. */

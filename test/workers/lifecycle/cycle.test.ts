@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { AppliedPipeline, ApplyPipelineInput } from '../../../model/lifecycle.ts';
 import { finalizer, kind, namespaceOf, pidOf } from '../../../model/names.ts';
-import { entityWorkflowId, lifecycleTaskQueue } from '../../../model/workflow-ids.ts';
+import { entityWorkflowId, doorTaskQueue } from '../../../model/workflow-ids.ts';
 import { eventually } from '../../support/eventually.ts';
 import { pipelineManifest, startControlPlane, statusOf, type ControlPlane } from './control-plane.ts';
 import { patient, Person } from './person.ts';
@@ -149,7 +149,7 @@ describe('lifecycle on a real control plane', function () {
     const applied = await plane.client.workflow.execute<(input: ApplyPipelineInput) => Promise<AppliedPipeline>>(
       'applyPipeline',
       {
-        taskQueue: lifecycleTaskQueue,
+        taskQueue: doorTaskQueue,
         workflowId: 'apply-program',
         args: [{ ...at, spec }],
       },
@@ -160,7 +160,7 @@ describe('lifecycle on a real control plane', function () {
     const resource = await plane.kube.get(kind, 'program', 'default');
     assert.ok(resource?.metadata.finalizers?.includes(finalizer));
     await plane.client.workflow.execute('deletePipeline', {
-      taskQueue: lifecycleTaskQueue,
+      taskQueue: doorTaskQueue,
       workflowId: 'delete-program',
       args: [at],
     });

@@ -62,7 +62,8 @@ describe('what others change, on a real control plane', function () {
     const { uid = '' } = (await person.apply('scaled')).metadata;
     await person.untilReady('scaled', 'Running');
     const namespace = namespaceOf(pidOf('scaled', uid));
-    const change = (spec: object) => plane.kube.patchMerge('Deployment', 'ingestor-numbers', namespace, { spec });
+    const change = (spec: object) =>
+      plane.kube.patchMerge('Deployment', 'ingestor-numbers', namespace, { spec }, { fieldManager: 'person' });
     await change({ replicas: 0 });
     await eventually(async () => {
       const status = await statusOf(plane.kube, 'scaled');
@@ -88,7 +89,13 @@ describe('what others change, on a real control plane', function () {
     await person.apply('asleep', { desiredState: 'Paused' });
     await person.untilReady('asleep', 'Paused');
     const namespace = namespaceOf(pidOf('asleep', uid));
-    await plane.kube.patchMerge('Deployment', 'sink-warehouse', namespace, { spec: { replicas: 2 } });
+    await plane.kube.patchMerge(
+      'Deployment',
+      'sink-warehouse',
+      namespace,
+      { spec: { replicas: 2 } },
+      { fieldManager: 'person' },
+    );
     await eventually(async () => assert.equal((await person.operationsOf('asleep', uid)).length, 3), patient);
     await person.untilReady('asleep', 'Paused');
     assert.deepEqual(await person.podsOf(uid, namespace), []);

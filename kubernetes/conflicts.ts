@@ -1,0 +1,17 @@
+/** Read, change, write with the resourceVersion that was read: and again when somebody else was faster. */
+import { KubeError } from './kube-error.ts';
+
+/** Controllers that write statuses change objects several times a second at most; each turn here takes milliseconds. */
+const attempts = 8;
+
+/** `write` reads anew each time. Another owner of a field is no race and is thrown at once. */
+export async function untilNoConflict<T>(write: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await write();
+    } catch (error) {
+      const isRace = error instanceof KubeError && error.isConflict() && !error.isFieldConflict();
+      if (!isRace || attempt >= attempts) throw error;
+    }
+  }
+}

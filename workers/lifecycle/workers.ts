@@ -1,0 +1,91 @@
+/**
+ * Temporal's workers of a lifecycle process, one for each task queue: that of its own cluster, and the door that programs
+ * know, where entities of v0.1 still are, too.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import {
+  DefaultLogger,
+  Worker,
+  type ActivityInterceptorsFactory,
+  type NativeConnection,
+  type WorkerOptions,
+} from '@temporalio/worker';
+import { beating } from '../../activities/beat.ts';
+import { createActivities, type ActivityDependencies } from '../../activities/index.ts';
+import { doorTaskQueue, taskQueueOf, workflowUrl } from '../../model/workflow-ids.ts';
+import { workflowBundle } from './bundle.ts';
+import type { LifecycleConfig } from './config.ts';
+
+const activitySlots = 50;
+const workflowTaskSlots = 20;
+/** Idle entities are replayed from a few events, so a small cache costs little. */
+const cachedWorkflows = 200;
+
+export type WorkerParts = Pick<ActivityDependencies, 'kube' | 'cluster' | 'streams' | 'log'> & {
+  readonly connection: NativeConnection;
+  /** Runs around every activity, outermost first. */
+  readonly around: readonly ActivityInterceptorsFactory[];
+};
+
+export async function createWorkers(config: LifecycleConfig, parts: WorkerParts): Promise<readonly Worker[]> {
+  const { kube, cluster, streams, log } = parts;
+  const { namespace, uiUrl } = config.temporal;
+  const activities = createActivities({
+    ...{ kube, cluster, streams, log },
+    clock: { now: () => Date.now(), sleep: (ms, signal) => delay(ms, undefined, { signal }) },
+    image: config.image,
+    natsUrl: config.podNatsUrl,
+    streamReplicas: config.streamReplicas,
+    pollMs: 500,
+    workflowUrl: uiUrl === undefined ? undefined : (id, runId) => workflowUrl({ uiUrl, namespace }, id, runId),
+  });
+  const codePath = config.bundlePath ?? (await workflowBundle(new DefaultLogger('WARN')));
+  const create = (taskQueue: string) =>
+    Worker.create({
+      connection: parts.connection,
+      namespace,
+      taskQueue,
+      workflowBundle: { codePath },
+      activities: { ...activities },
+      interceptors: { activity: [...parts.around, beat] },
+      maxCachedWorkflows: cachedWorkflows,
+      maxConcurrentActivityTaskExecutions: activitySlots,
+      maxConcurrentWorkflowTaskExecutions: workflowTaskSlots,
+      // Cancellation reaches an activity with the answer to a heartbeat: this bounds how long a deletion waits for one.
+      maxHeartbeatThrottleInterval: '1s',
+      shutdownGraceTime: '10s',
+      shutdownForceTime: '20s',
+      ...versioning(config),
+    });
+  return [await create(taskQueueOf(cluster)), await create(doorTaskQueue)];
+}
+
+/** Runs them until `stop` resolves. When one of them fails all end, and its failure is thrown. */
+export async function runWorkers(workers: readonly Worker[], stop: Promise<unknown>): Promise<void> {
+  const failure = Promise.withResolvers<undefined>();
+  const until = Promise.race([stop, failure.promise]);
+  const runs = workers.map((worker) =>
+    worker.runUntil(until).catch((error: unknown) => {
+      failure.resolve(undefined);
+      throw error;
+    }),
+  );
+  const failed = (await Promise.allSettled(runs)).find(({ status }) => status === 'rejected');
+  if (failed?.status === 'rejected') throw failed.reason;
+}
+
+function versioning({ buildId }: LifecycleConfig): Pick<WorkerOptions, 'workerDeploymentOptions'> {
+  if (buildId === undefined) return {};
+  return {
+    workerDeploymentOptions: {
+      version: { deploymentName: 'millrace-lifecycle', buildId },
+      useWorkerVersioning: true,
+      defaultVersioningBehavior: 'AUTO_UPGRADE',
+    },
+  };
+}
+
+/** Every activity has a heartbeat. */
+const beat: ActivityInterceptorsFactory = () => ({
+  inbound: { execute: (input, next) => beating(() => next(input)) },
+});
