@@ -467,6 +467,12 @@ export const errorTable = {
     'Sink "{sink}" has stored slot {slot} up to frame {stored}, but the commit log says {committed}: {problem}.',
     'Restore what the sink has lost, or set `onPositionLost` of the sink: Reread goes on from where the sink is with the frames that are still there, Continue goes on from the commit log without what is missing.',
   ),
+  MR_SINK_FAILED: row(
+    'retry',
+    502,
+    'Sink "{sink}" at {server} fails in a way that Millrace does not know: {problem}.',
+    'Millrace repeats the batch by itself, under the same token; if it stays, look for the cause at the server.',
+  ),
   MR_SINK_BUSY: row(
     'retry',
     429,

@@ -38,7 +38,7 @@ export const commitEntrySchema = z.discriminatedUnion('kind', [
     /** Milliseconds since 1970, before the first attempt. */
     at: count.optional(),
     /** What the sink said of itself before the first attempt (`SinkSlotPort.mark`). */
-    mark: z.number().nullable().optional(),
+    mark: z.record(z.string(), z.number()).nullable().optional(),
   }),
   z.object({ kind: z.literal('written'), ...range }),
   z.object({ kind: z.literal('commit'), to: count, chain: chainSchema.optional() }),

@@ -35,10 +35,13 @@ export type WriteEnd =
   /** All, some or none of it may be there now or in a moment. */
   | { readonly kind: 'unknown'; readonly error: MillraceError };
 
+/** How much each table of a sink has ever taken in, by counts that do not go back. */
+export type Mark = Readonly<Record<string, number>>;
+
 /** What is known of a batch of which an attempt has begun. */
 export interface Begun {
   /** What `mark` said before the first attempt; null when the sink has no mark, or the entry is of v0.1. */
-  readonly mark: number | null;
+  readonly mark: Mark | null;
   /** Since before the first attempt; null in an entry of v0.1. */
   readonly ageMs: number | null;
   readonly rows: number;
@@ -83,8 +86,8 @@ interface SinkSlotBase<Rows extends RowBufferPort> {
 /** A sink that recognises what it has by the token, for as long as it remembers. Millrace keeps the position. */
 export interface LoggedSinkSlot<Rows extends RowBufferPort = RowBufferPort> extends SinkSlotBase<Rows> {
   readonly positionIn: 'commitLog';
-  /** How much the sink has taken in so far, by a count of its own that does not go back; null when it has none. */
-  mark(signal: AbortSignal): Promise<number | null>;
+  /** Never more than the truth; null when the sink does not count. */
+  mark(signal: AbortSignal): Promise<Mark | null>;
   /** Asked before a batch that may be in the sink is written again. */
   mayRepeat(id: BatchRange, begun: Begun, signal: AbortSignal): Promise<Verdict>;
 }

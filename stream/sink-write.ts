@@ -22,7 +22,7 @@ import type { CommitLog } from './commit-log.ts';
 import { asSinkError } from './outside-errors.ts';
 import { Patience } from './patience.ts';
 import { decodeRefused, encodeRefused } from './refused-set.ts';
-import type { BatchRange, RefusedRow, RowBufferPort, SinkSlotPort, WriteEnd } from './sink-port.ts';
+import type { BatchRange, Mark, RefusedRow, RowBufferPort, SinkSlotPort, WriteEnd } from './sink-port.ts';
 import type { SlotObserver, SlotSignals } from './slot-observer.ts';
 
 /** Long against the time from an intent to its attempt, short against any lease. */
@@ -105,7 +105,7 @@ export class SinkWrite<Rows extends RowBufferPort> {
   async #announce(): Promise<Step | undefined> {
     const { sinkSlot, signals } = this.#options;
     signals.stop.throwIfAborted();
-    let mark: number | null = null;
+    let mark: Mark | null = null;
     if (sinkSlot.positionIn === 'commitLog') {
       try {
         mark = await sinkSlot.mark(signals.abort);

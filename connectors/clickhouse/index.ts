@@ -1,32 +1,53 @@
 /**
  * The ClickHouse sink.
  *
- * X1  One batch is one insert and one block, under the batch's token: the table drops it when it comes a second time.
- * X2  An attempt whose end is unknown is repeated with the same token and the same bytes.
- * X3  When rows are at fault, halves are written under tokens made of the batch's token and the rows' numbers, so that
- *     a repeated bisection is dropped as well; the rows at fault are refused, one by one.
+ * X1  One batch is one insert and one block, under the batch's token: the table drops it when it comes a second time,
+ *     and so does every table that a view fills from it.
+ * X2  An attempt whose end is unknown is repeated with the same token and the same rows, while every table is sure to
+ *     remember it (`./window.ts`). What an error says about the end is in `./codes.ts`.
+ * X3  Rows at fault are found without inserting one for real (`./examiner.ts`). When a table has views, before the
+ *     insert, because the table has the block when a view refuses it; else after a refusal, which comes before anything
+ *     is stored. The rest goes in once, under the batch's token: a partition that was stored before the refusal of
+ *     another has none of the refused rows.
  * X4  The position is kept by Millrace (`commitLog`): ClickHouse has no transaction to put it in.
  */
-import { Readable } from 'node:stream';
 import type { ClickHouseClient } from '@clickhouse/client';
+import { z } from 'zod';
 import { MillraceError, mr } from '../../model/errors.ts';
-import { bisect } from '../bisect.ts';
-import type { BatchRange, LoggedSinkSlot, Verdict, WriteEnd } from '../../stream/sink-port.ts';
-import type { ConnectorContext, RowBuffer, Sink, SinkConnector, SinkSlot } from '../connector.ts';
+import type { BatchRange, Begun, LoggedSinkSlot, Mark, RefusedRow, Verdict, WriteEnd } from '../../stream/sink-port.ts';
+import type {
+  ConnectorContext,
+  RowBuffer,
+  Sink,
+  SinkConnector,
+  SinkContext,
+  SinkSlot,
+  SinkSlotId,
+} from '../connector.ts';
+import { rowsOf } from './ask.ts';
 import { connectClient } from './client.ts';
+import { cannotTell, Examiner, examinationError } from './examiner.ts';
 import { parseFailure, type Where } from './failures.ts';
-import { insertStatement, insertSettings, opening } from './insert.ts';
+import { insertStatement, opening, send } from './insert.ts';
+import { Marks } from './marks.ts';
 import { ClickHouseRows } from './row-buffer.ts';
+import { runsWithout, type Runs } from './runs.ts';
+import { guardedNames, insertSettings, knownSettingsQuery, partitionsOf } from './settings.ts';
 import type { ClickHouseSinkConfig } from './spec.ts';
-import { openTable, type Table } from './table.ts';
+import { openTable, type OpenedTable } from './table.ts';
+import { forgotten, insertsPerMark, type Writers } from './window.ts';
 
 export const sink: SinkConnector<ClickHouseSinkConfig> = {
   async connect(config, context) {
     const where = whereOf(config, context);
     const client = connectClient(config);
+    const writers = { slots: context.slots, partitions: partitionsOf(config.settings) };
     try {
-      const table = await openTable(client, config, where);
-      return new ClickHouseSink(client, config, where, table);
+      const opened = await openTable(client, config, writers, where);
+      const names = await rowsOf(client, z.object({ name: z.string() }), knownSettingsQuery, { names: guardedNames });
+      const marks = new Marks(client, opened.reached, context.clock, insertsPerMark(opened.windows, writers));
+      const settings = new Set(names.map(({ name }) => name));
+      return new ClickHouseSink({ client, config, where, writers, opened, marks, settings, context });
     } catch (error) {
       await client.close();
       throw classified(error, where);
@@ -34,122 +55,185 @@ export const sink: SinkConnector<ClickHouseSinkConfig> = {
   },
 };
 
-class ClickHouseSink implements Sink {
-  readonly #client: ClickHouseClient;
-  readonly #config: ClickHouseSinkConfig;
-  readonly #where: Where;
-  readonly #table: Table;
+interface Opened {
+  readonly client: ClickHouseClient;
+  readonly config: ClickHouseSinkConfig;
+  readonly where: Where;
+  readonly writers: Writers;
+  readonly opened: OpenedTable;
+  readonly marks: Marks;
+  /** Names that the server knows. */
+  readonly settings: ReadonlySet<string>;
+  readonly context: SinkContext;
+}
 
-  constructor(client: ClickHouseClient, config: ClickHouseSinkConfig, where: Where, table: Table) {
-    this.#client = client;
-    this.#config = config;
-    this.#where = where;
-    this.#table = table;
+class ClickHouseSink implements Sink {
+  readonly #opened: Opened;
+
+  constructor(opened: Opened) {
+    this.#opened = opened;
   }
 
-  open(): Promise<SinkSlot> {
-    return Promise.resolve(new ClickHouseSlot(this.#client, this.#config, this.#where, this.#table));
+  open(id: SinkSlotId): Promise<SinkSlot> {
+    return Promise.resolve(new ClickHouseSlot(this.#opened, id));
   }
 
   async close(): Promise<void> {
-    await this.#client.close();
+    await this.#opened.client.close();
   }
 }
 
 class ClickHouseSlot implements LoggedSinkSlot<RowBuffer> {
   readonly positionIn = 'commitLog';
-  readonly #client: ClickHouseClient;
-  readonly #config: ClickHouseSinkConfig;
-  readonly #where: Where;
-  readonly #table: Table;
+  readonly #sink: Opened;
   readonly #statement: string;
   /** What stands before the rows of every insert. */
   readonly #opening: Buffer;
   readonly #marksDefaults: boolean;
+  readonly #examiner: Examiner;
 
-  constructor(client: ClickHouseClient, config: ClickHouseSinkConfig, where: Where, table: Table) {
-    this.#client = client;
-    this.#config = config;
-    this.#where = where;
-    this.#table = table;
+  constructor(sinkOpened: Opened, slot: SinkSlotId) {
+    this.#sink = sinkOpened;
+    const { client, config, where, opened, settings, context } = sinkOpened;
+    const { table } = opened;
     this.#marksDefaults = table.columns.some(({ hasDefault }) => hasDefault);
     this.#statement = insertStatement(table, this.#marksDefaults);
     this.#opening = opening(table, this.#marksDefaults);
-  }
-
-  mark(): Promise<null> {
-    return Promise.resolve(null);
-  }
-
-  mayRepeat(): Promise<Verdict> {
-    return Promise.resolve({ kind: 'repeat' });
+    this.#examiner = new Examiner({
+      client,
+      database: config.database,
+      name: config.table,
+      table,
+      marksDefaults: this.#marksDefaults,
+      opening: this.#opening,
+      settings: insertSettings(config.settings, settings),
+      where,
+      slot,
+      clock: context.clock,
+      log: context.log,
+    });
   }
 
   newRows(): RowBuffer {
-    return new ClickHouseRows(this.#table.columns, this.#marksDefaults, this.#table.closed);
+    const { columns, closed } = this.#sink.opened.table;
+    return new ClickHouseRows(columns, this.#marksDefaults, closed);
   }
 
-  async write(rows: RowBuffer, id: BatchRange, _refused: unknown, signal: AbortSignal): Promise<WriteEnd> {
-    if (!(rows instanceof ClickHouseRows)) throw new TypeError('rows were not made by newRows');
-    const refused = await bisect(0, rows.rows, async (from, to) => {
-      const isWhole = from === 0 && to === rows.rows;
-      return this.#insert(rows.slice(from, to), isWhole ? id.token : `${id.token}/${from}-${to}`, signal);
-    });
+  async mark(signal: AbortSignal): Promise<Mark> {
+    return this.#named(() => this.#sink.marks.recent(signal), signal);
+  }
+
+  /** X2. */
+  async mayRepeat(id: BatchRange, begun: Begun, signal: AbortSignal): Promise<Verdict> {
+    const { marks, config, where } = this.#sink;
+    const { windows } = await this.#reopen();
+    const now = await this.#named(() => marks.now(signal), signal);
+    const problem = begun.changed ?? forgotten(windows, begun, now);
+    if (problem === undefined || config.onUncertain === 'Repeat') return { kind: 'repeat' };
+    if (config.onUncertain === 'Skip') return { kind: 'stored' };
+    const { from, to, token } = id;
+    const hint = `The server may still know: SELECT event_time, type FROM system.query_log WHERE Settings['insert_deduplication_token'] = '${token}'.`;
+    const { sink: name, table } = where;
     return {
-      kind: 'stored',
-      refused: refused.map(({ row, problem }) => ({
-        row,
-        error: mr('MR_RECORD_REFUSED', { sink: this.#where.sink, problem }),
-      })),
+      kind: 'ask',
+      error: mr('MR_SINK_OUTCOME_UNKNOWN', { from, to, sink: name, rows: begun.rows, table, problem, hint }),
     };
   }
 
-  /** Null when the rows are stored, or the problem when some of them are at fault. */
-  async #insert(bytes: Buffer, token: string, signal: AbortSignal): Promise<string | null> {
+  async write(
+    rows: RowBuffer,
+    id: BatchRange,
+    refused: readonly RefusedRow[] | undefined,
+    signal: AbortSignal,
+  ): Promise<WriteEnd> {
+    if (!(rows instanceof ClickHouseRows)) throw new TypeError('rows were not made by newRows');
     signal.throwIfAborted();
+    const kept = runsWithout(rows.rows, refused);
+    if (refused === undefined && this.#sink.opened.reached.views.length > 0) {
+      const examined = await this.#examineFirst(rows, kept, signal);
+      if (examined !== undefined) return examined;
+    }
+    return this.#insert(rows, kept, id.token, signal);
+  }
+
+  /** X3. Undefined: it is not possible here, and the insert will tell. */
+  async #examineFirst(rows: ClickHouseRows, kept: Runs, signal: AbortSignal) {
+    return this.#examining('nothing', signal, async (): Promise<WriteEnd | undefined> => {
+      if (!(await this.#examiner.isReady())) return undefined;
+      const found = await this.#examiner.find(rows, kept, false, signal);
+      if (found.kind === 'wait') return { kind: 'nothing', error: found.error };
+      return { kind: 'examined', refused: found.refused, mayBeStored: false };
+    });
+  }
+
+  async #insert(rows: ClickHouseRows, kept: Runs, token: string, signal: AbortSignal): Promise<WriteEnd> {
+    const { client, config, where, settings } = this.#sink;
     try {
-      const { stream } = await this.#client.exec({
-        query: this.#statement,
-        values: Readable.from([this.#opening, bytes], { objectMode: false }),
-        clickhouse_settings: insertSettings(this.#config, token),
-        abort_signal: signal,
-      });
-      // The answer is empty; reading it to its end gives the connection back.
-      for await (const _ of stream);
-      return null;
+      const own = insertSettings(config.settings, settings, token);
+      await send(client, this.#statement, [this.#opening, ...rows.pieces(kept)], own, signal);
+      return { kind: 'stored', refused: [] };
     } catch (error) {
       signal.throwIfAborted();
-      const failure = parseFailure(error, this.#where);
-      if (failure.kind === 'wait') throw failure.error;
+      const failure = parseFailure(error, where);
+      if (failure.kind === 'wait') return { kind: failure.stored, error: failure.error };
+      return this.#examineRefused(rows, kept, failure.problem, signal);
+    }
+  }
+
+  async #examineRefused(rows: ClickHouseRows, kept: Runs, problem: string, signal: AbortSignal): Promise<WriteEnd> {
+    // Partitions are stored one after the other: those before the one with the row at fault may be there.
+    const mayBeStored = this.#sink.opened.reached.isPartitioned;
+    const kind = mayBeStored ? 'unknown' : 'nothing';
+    return this.#examining(kind, signal, async (): Promise<WriteEnd> => {
       await this.#checkUnchanged();
-      return failure.problem;
+      const found = await this.#examiner.find(rows, kept, true, signal);
+      if (found.kind === 'wait') return { kind, error: found.error };
+      if (found.refused.length > 0) return { kind: 'examined', refused: found.refused, mayBeStored };
+      const why = `a table of the same columns that stores nothing takes them all, but this one says: ${problem}`;
+      return { kind, error: cannotTell(this.#sink.where, why, 'Correct the table; Millrace retries by itself.') };
+    });
+  }
+
+  async #examining<T>(kind: 'nothing' | 'unknown', signal: AbortSignal, examine: () => Promise<T>) {
+    try {
+      return await examine();
+    } catch (error) {
+      signal.throwIfAborted();
+      return { kind, error: classified(examinationError(error), this.#sink.where) };
     }
   }
 
   /** Rows that were encoded for other columns look as if they were at fault, and must not be refused for it. */
   async #checkUnchanged(): Promise<void> {
-    const { columns } = await this.#reopen();
-    const known = this.#table.columns;
+    const { columns } = (await this.#reopen()).table;
+    const { opened, where } = this.#sink;
+    const known = opened.table.columns;
     const isSame = known.every(({ name, type }) => columns.some((now) => now.name === name && now.type === type));
     if (isSame) return;
     throw mr('MR_SINK_TABLE_UNFIT', {
-      table: this.#where.table,
-      sink: this.#where.sink,
+      table: where.table,
+      sink: where.sink,
       problem: 'its columns have changed since the sink read them',
       hint: 'Restart the sink (kubectl rollout restart), so that it reads the columns again.',
     });
   }
 
-  async #reopen(): Promise<Table> {
+  #reopen(): Promise<OpenedTable> {
+    const { client, config, writers, where } = this.#sink;
+    return this.#named(() => openTable(client, config, writers, where));
+  }
+
+  async #named<T>(ask: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     try {
-      return await openTable(this.#client, this.#config, this.#where);
+      return await ask();
     } catch (error) {
-      throw classified(error, this.#where);
+      signal?.throwIfAborted();
+      throw classified(error, this.#sink.where);
     }
   }
 
   close(): Promise<void> {
-    return Promise.resolve();
+    return this.#examiner.close();
   }
 }
 

@@ -1,11 +1,9 @@
-/** The insert statement of a table, its settings, and the bytes in front of the rows. Pure. */
-import type { ClickHouseSettings } from '@clickhouse/client';
+/** The insert statement of a table, the bytes in front of the rows, and the way there. */
+import { Readable } from 'node:stream';
+import type { ClickHouseClient, ClickHouseSettings } from '@clickhouse/client';
 import { ByteWriter } from './byte-writer.ts';
-import type { ClickHouseSinkConfig } from './spec.ts';
-import { quoted, type Table } from './table.ts';
-
-/** More rows than a batch may have: the server must not cut a batch into blocks. */
-const rowsOfOneBlock = '16777216';
+import type { Table } from './table.ts';
+import { quoted } from './window.ts';
 
 /**
  * Without defaults to mark, names and types go in front of the rows: the server then refuses a table whose types have
@@ -26,18 +24,20 @@ export function opening({ columns }: Table, marksDefaults: boolean): Buffer {
   return Buffer.from(writer.slice(0, writer.at));
 }
 
-/** The spec's settings, then those that X1 needs. */
-export function insertSettings(config: ClickHouseSinkConfig, token: string): ClickHouseSettings {
-  return {
-    ...Object.fromEntries(config.settings.map(({ name, value }) => [name, value])),
-    insert_deduplication_token: token,
-    insert_deduplicate: 1,
-    async_insert: 0,
-    wait_end_of_query: 1,
-    max_insert_block_size: rowsOfOneBlock,
-    min_insert_block_size_rows: rowsOfOneBlock,
-    min_insert_block_size_bytes: '0',
-    input_format_parallel_parsing: 0,
-    input_format_binary_read_json_as_string: 1,
-  };
+/** Resolves when the server has said that it is done. */
+export async function send(
+  client: ClickHouseClient,
+  statement: string,
+  pieces: readonly Buffer[],
+  settings: ClickHouseSettings,
+  signal: AbortSignal,
+): Promise<void> {
+  const { stream } = await client.exec({
+    query: statement,
+    values: Readable.from(pieces, { objectMode: false }),
+    clickhouse_settings: settings,
+    abort_signal: signal,
+  });
+  // The answer is empty; reading it to its end gives the connection back.
+  for await (const _ of stream);
 }

@@ -14,6 +14,7 @@ import { ByteWriter } from './byte-writer.ts';
 import type { Encoder } from './encoder.ts';
 import { fieldReader, type FieldReader } from './field.ts';
 import { describeValue, Misfit } from './misfit.ts';
+import type { Runs } from './runs.ts';
 
 export interface EncodedColumn {
   readonly name: string;
@@ -99,6 +100,11 @@ export class ClickHouseRows implements RowBuffer {
   /** The bytes of rows `from` to `to`, the latter not included; valid until the next change. */
   slice(from: number, to: number): Buffer {
     return this.#writer.slice(this.#starts[from] ?? 0, this.#starts[to] ?? 0);
+  }
+
+  /** The bytes of these rows; valid until the next change. */
+  pieces(runs: Runs): readonly Buffer[] {
+    return runs.map(({ from, to }) => this.slice(from, to));
   }
 
   clear(): void {

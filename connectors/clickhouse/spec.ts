@@ -1,6 +1,7 @@
 /** What a person writes under `clickhouse:` in a sink. */
 import { z } from 'zod';
 import { durationField, httpUrlText, referenceText } from '../../schema/fields.ts';
+import { contradictions } from './settings.ts';
 
 const identifier = (description: string) =>
   z
@@ -80,11 +81,24 @@ export const clickhouseSinkSpec = z
       .default('None')
       .describe('Compression of request bodies. Gzip costs CPU and saves network.'),
     requestTimeout: durationField('How long one request may take before it is tried again.').default('60s'),
+    onUncertain: z
+      .enum(['Stop', 'Repeat', 'Skip'])
+      .default('Stop')
+      .describe(
+        'When it cannot be told any more whether a batch is in the table (a failure outlasted what the table remembers): Stop and show SinkOutcomeUnknown, Repeat it, which may store it twice, or Skip it, which may lose it.',
+      ),
     settings: z
       .array(setting)
       .max(50)
       .default([])
-      .describe('More settings for the insert, by name. Those that keep an insert exactly once cannot be changed.')
+      .superRefine((settings, context) => {
+        for (const { index, problem } of contradictions(settings)) {
+          context.addIssue({ code: 'custom', path: [index, 'value'], message: problem });
+        }
+      })
+      .describe(
+        'More settings for the insert, by name. One that an exactly-once insert rests on is refused if it has another value. max_partitions_per_insert_block (100) is how many partitions a batch may reach.',
+      )
       .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] }),
     tls: tls.optional(),
   })

@@ -1,22 +1,27 @@
 /**
  * The sink's table: made if asked, read, and checked.
  *
- * A1  A table that would store a repeated insert twice is MR_SINK_TABLE_UNFIT, with the statement that repairs it.
+ * A1  A table that could store a repeated insert twice is MR_SINK_TABLE_UNFIT (`./window.ts`).
  * A2  Columns that cannot be written (MATERIALIZED, ALIAS) are left out of the insert, and known, so that a record with
  *     such a field is told; a type that has no encoder is MR_SINK_TABLE_UNFIT, naming column and type.
  */
 import type { ClickHouseClient } from '@clickhouse/client';
 import { z } from 'zod';
 import { mr } from '../../model/errors.ts';
+import { rowsOf } from './ask.ts';
 import { compileEncoder } from './encoders.ts';
 import type { Where } from './failures.ts';
+import { reachOf, type Reached } from './reach.ts';
 import type { ClosedColumn, EncodedColumn } from './row-buffer.ts';
 import type { ClickHouseSinkConfig, CreateTable } from './spec.ts';
+import { checkedWindows, quoted, quotedName, windowSettings, type Window, type Writers } from './window.ts';
 
-/** Inserts that a table made here remembers. */
-const wantedWindow = 10_000;
-/** Fewer than this, and the inserts of the other slots could push an insert out before it is repeated. */
-const smallestWindow = 100;
+export interface OpenedTable {
+  readonly table: Table;
+  readonly reached: Reached;
+  /** Of every table that an insert reaches. */
+  readonly windows: readonly Window[];
+}
 
 export interface Table {
   /** Quoted, with its database. */
@@ -25,76 +30,47 @@ export interface Table {
   readonly closed: readonly ClosedColumn[];
 }
 
-export function quoted(name: string): string {
-  return `\`${name.replaceAll(/[\\`]/g, '\\$&')}\``;
-}
-
-export function tableName({ database, table }: ClickHouseSinkConfig): string {
-  return `${quoted(database)}.${quoted(table)}`;
-}
-
-export async function openTable(client: ClickHouseClient, config: ClickHouseSinkConfig, where: Where): Promise<Table> {
-  const name = tableName(config);
-  if (config.createTable) await client.command({ query: createStatement(name, config.createTable) });
-  await checkDeduplication(client, config, where);
-  return { name, ...(await readColumns(client, config, where)) };
+/** Throws MR_SINK_TABLE_MISSING, or A1 or A2. */
+export async function openTable(
+  client: ClickHouseClient,
+  config: ClickHouseSinkConfig,
+  writers: Writers,
+  where: Where,
+): Promise<OpenedTable> {
+  const { database, table } = config;
+  const name = quotedName({ database, name: table });
+  if (config.createTable) await client.command({ query: createStatement(name, config.createTable, writers) });
+  const reached = await reachOf(client, { database, name: table });
+  if (reached === undefined) {
+    throw mr('MR_SINK_TABLE_MISSING', { table: where.table, sink: where.sink, server: where.server });
+  }
+  const windows = checkedWindows(reached, await windowDefaults(client), writers, where);
+  return { table: { name, ...(await readColumns(client, config, where)) }, reached, windows };
 }
 
 /** Pure, for the test: what `createTable` becomes. */
-export function createStatement(name: string, create: CreateTable): string {
+export function createStatement(name: string, create: CreateTable, writers: Writers): string {
   const columns = create.columns.map((column) => `${quoted(column.name)} ${column.type}`);
-  const window = /^(Replicated|Shared)/.test(create.engine)
-    ? `replicated_deduplication_window = ${wantedWindow}, replicated_deduplication_window_seconds = 604800`
-    : `non_replicated_deduplication_window = ${wantedWindow}`;
   return [
     `CREATE TABLE IF NOT EXISTS ${name} (${columns.join(', ')})`,
     `ENGINE = ${create.engine}`,
     ...(create.partitionBy === undefined ? [] : [`PARTITION BY ${create.partitionBy}`]),
     `ORDER BY (${create.orderBy.join(', ')})`,
-    `SETTINGS ${window}`,
+    `SETTINGS ${windowSettings(create.engine, writers)}`,
   ].join('\n');
 }
 
-const tableRow = z.object({ engine: z.string(), engine_full: z.string() });
-const settingRow = z.object({ value: z.string() });
+const settingRow = z.object({ name: z.string(), value: z.coerce.number() });
 
-async function checkDeduplication(client: ClickHouseClient, config: ClickHouseSinkConfig, where: Where): Promise<void> {
-  const [table] = await rowsOf(
+/** What tables remember that say nothing of their own. */
+async function windowDefaults(client: ClickHouseClient): Promise<ReadonlyMap<string, number>> {
+  const rows = await rowsOf(
     client,
-    tableRow,
-    'SELECT engine, engine_full FROM system.tables WHERE database = {database:String} AND name = {table:String}',
-    { database: config.database, table: config.table },
+    settingRow,
+    `SELECT name, value FROM system.merge_tree_settings WHERE match(name, '^(non_)?replicated_deduplication_window(_seconds)?$')`,
+    {},
   );
-  if (table === undefined) {
-    throw mr('MR_SINK_TABLE_MISSING', { table: where.table, sink: where.sink, server: where.server });
-  }
-  if (!table.engine.endsWith('MergeTree')) {
-    throw mr('MR_SINK_TABLE_UNFIT', {
-      table: where.table,
-      sink: where.sink,
-      problem: `engine ${table.engine} would store a repeated insert twice`,
-      hint: 'Write to a table of the MergeTree family; a view can fill others from it.',
-    });
-  }
-  const isReplicated = /^(Replicated|Shared)/.test(table.engine);
-  const setting = `${isReplicated ? '' : 'non_'}replicated_deduplication_window`;
-  const window = await windowOf(client, setting, table.engine_full);
-  if (window >= smallestWindow) return;
-  throw mr('MR_SINK_TABLE_UNFIT', {
-    table: where.table,
-    sink: where.sink,
-    problem: `${setting} is ${window}, so that a repeated insert is stored twice`,
-    hint: `Run: ALTER TABLE ${tableName(config)} MODIFY SETTING ${setting} = ${wantedWindow}`,
-  });
-}
-
-async function windowOf(client: ClickHouseClient, setting: string, engine: string): Promise<number> {
-  // Without the boundary, the replicated setting would be found inside the other one's name.
-  const ownValue = new RegExp(`\\b${setting}\\s*=\\s*'?([0-9]+)`).exec(engine)?.[1];
-  if (ownValue !== undefined) return Number(ownValue);
-  const query = 'SELECT value FROM system.merge_tree_settings WHERE name = {setting:String}';
-  const [row] = await rowsOf(client, settingRow, query, { setting });
-  return Number(row?.value ?? 0);
+  return new Map(rows.map(({ name, value }) => [name, value]));
 }
 
 const columnRow = z.object({ name: z.string(), type: z.string(), default_kind: z.string() });
@@ -127,14 +103,4 @@ async function readColumns(
       });
     }),
   };
-}
-
-async function rowsOf<T>(
-  client: ClickHouseClient,
-  row: z.ZodType<T>,
-  query: string,
-  params: Readonly<Record<string, string>>,
-): Promise<readonly T[]> {
-  const result = await client.query({ query, query_params: params, format: 'JSONEachRow' });
-  return z.array(row).parse(await result.json());
 }

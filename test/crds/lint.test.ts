@@ -308,6 +308,13 @@ describe('lint', () => {
     );
   });
 
+  it('refuses a setting of ClickHouse that contradicts what an exactly-once insert rests on', () => {
+    const settings = 'settings: [{name: max_threads, value: "2"}, {name: async_insert, value: "1"}]';
+    const issue = only(lintText(text([['table: orders}', `table: orders, ${settings}}`]]), 'a.yaml'));
+    equal(issue.path, '/spec/sinks/0/clickhouse/settings/1/value');
+    match(issue.message, /must stay 0, but is 1: the answer must say that the batch is stored/);
+  });
+
   it('takes what Kubernetes returns', () => {
     deepEqual(
       lint({

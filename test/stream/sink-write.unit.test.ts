@@ -1,29 +1,15 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { mr, MillraceError } from '../../model/errors.ts';
-import type { CommitEntry } from '../../stream/commit-entry.ts';
 import { SinkWrite } from '../../stream/sink-write.ts';
 import type { BatchRange } from '../../stream/sink-port.ts';
 import { MemoryRows, MemoryTable, Witness } from './support/fakes.ts';
 import { leapingClock } from './support/leaping-clock.ts';
+import { MemoryLog } from './support/memory-log.ts';
 
 const id: BatchRange = { from: 1, to: 4, after: 0, token: 'uid:1:sink-w:0:1-4' };
 const meta = { source: 's', topic: null, partition: null, offset: null, key: null, headers: {}, timestamp: 0 };
 const outage = mr('MR_SINK_UNREACHABLE', { sink: 'w', server: 'ch:8123', problem: 'it is away' });
-
-class Log {
-  last: CommitEntry | undefined;
-  readonly entries: string[] = [];
-  /** Awaited before and after an entry is stored. */
-  step: (when: 'before' | 'after') => Promise<void> = () => Promise.resolve();
-
-  async append(entry: CommitEntry): Promise<void> {
-    await this.step('before');
-    this.last = entry;
-    this.entries.push(entry.kind === 'intent' && entry.refused ? 'refused' : entry.kind);
-    await this.step('after');
-  }
-}
 
 function rowsOf(refuse: readonly boolean[]): MemoryRows {
   const rows = new MemoryRows();
@@ -33,7 +19,7 @@ function rowsOf(refuse: readonly boolean[]): MemoryRows {
 
 function bench() {
   const clock = leapingClock();
-  const log = new Log();
+  const log = new MemoryLog();
   const table = new MemoryTable();
   const witness = new Witness();
   const abort = new AbortController();
@@ -159,7 +145,7 @@ describe('a batch on its way into the sink', () => {
 
     it('V3: is left to a person when it is no longer the same', async () => {
       const { log, table, write, witness, stop } = bench();
-      await log.append({ kind: 'intent', ...id, rows: 4, bytes: 400, mark: 0 });
+      await log.append({ kind: 'intent', ...id, rows: 4, bytes: 400, mark: { rows: 0 } });
       witness.connection = (error) => {
         witness.connections.push(error?.message);
         stop.abort(new Error('the pod stops'));
@@ -262,7 +248,7 @@ describe('a batch on its way into the sink', () => {
 });
 
 /** The process dies at its `nth` step: before it happens, or after it has and nobody heard of it. */
-function crashAt(log: Log, table: MemoryTable, nth: number, when: 'before' | 'after'): Promise<void> {
+function crashAt(log: MemoryLog, table: MemoryTable, nth: number, when: 'before' | 'after'): Promise<void> {
   let steps = 0;
   return new Promise((resolve) => {
     const die = () => {
@@ -285,7 +271,7 @@ function crashAt(log: Log, table: MemoryTable, nth: number, when: 'before' | 'af
   });
 }
 
-function revive(log: Log, table: MemoryTable): void {
+function revive(log: MemoryLog, table: MemoryTable): void {
   log.step = () => Promise.resolve();
   table.beforeWrite = undefined;
   table.afterWrite = undefined;

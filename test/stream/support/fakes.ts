@@ -119,7 +119,7 @@ export class MemoryTable {
     return {
       ...shared,
       positionIn,
-      mark: () => Promise.resolve(this.tokens.length),
+      mark: () => Promise.resolve({ rows: this.tokens.length }),
       mayRepeat: (id, begun) => Promise.resolve(this.#mayRepeat(id, begun)),
       write: (rows, id, refused) => this.#attempt(() => this.#insert(rows, id, refused)),
     };
@@ -150,7 +150,7 @@ export class MemoryTable {
   }
 
   #mayRepeat(id: BatchRange, { mark, rows, changed }: Begun): Verdict {
-    const isPast = mark !== null && this.tokens.length - mark > this.window;
+    const isPast = mark !== null && this.tokens.length - (mark['rows'] ?? 0) > this.window;
     if (!isPast && changed === undefined) return { kind: 'repeat' };
     if (this.onUncertain !== 'Stop') return { kind: this.onUncertain === 'Skip' ? 'stored' : 'repeat' };
     const { from, to } = id;

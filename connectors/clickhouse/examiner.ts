@@ -1,0 +1,237 @@
+/**
+ * Finds the rows that a table, or a view of it, will never take, without inserting one of them for real.
+ *
+ * Z1  Rows are tried against the table's twin (`./twin.ts`) only, which stores nothing.
+ * Z2  Nothing is refused on the word of an old twin: when one refuses rows, it is made anew from the tables as they are
+ *     now, and only what that one refuses counts.
+ * Z3  A range is split at the same place each time, so that the same rows are found each time.
+ * Z4  Twins are dropped when the slot is closed; those that a killed process left behind, when the next one makes its own.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import { ClickHouseError, type ClickHouseClient, type ClickHouseSettings } from '@clickhouse/client';
+import type { Logger } from 'pino';
+import { z } from 'zod';
+import { mr, problemOf, type MillraceError } from '../../model/errors.ts';
+import type { RefusedRow } from '../../stream/sink-port.ts';
+import { bisect } from '../bisect.ts';
+import type { Clock, SinkSlotId } from '../connector.ts';
+import { rowsOf } from './ask.ts';
+import { codes } from './codes.ts';
+import { parseExamination, parseFailure, type RowsAtFault, type Where } from './failures.ts';
+import { insertStatement, send } from './insert.ts';
+import { reachOf, type Reached } from './reach.ts';
+import type { ClickHouseRows } from './row-buffer.ts';
+import { countOf, partOf, rowAt, type Runs } from './runs.ts';
+import type { Table } from './table.ts';
+import { planTwin, type TwinPlan } from './twin.ts';
+import { quotedName } from './window.ts';
+
+export interface ExaminerOptions {
+  readonly client: ClickHouseClient;
+  readonly database: string;
+  readonly name: string;
+  readonly table: Table;
+  readonly marksDefaults: boolean;
+  readonly opening: Buffer;
+  readonly settings: ClickHouseSettings;
+  readonly where: Where;
+  readonly slot: SinkSlotId;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export type Examination =
+  | { readonly kind: 'found'; readonly refused: readonly RefusedRow[] }
+  /** It cannot be found out, or is no row's fault. */
+  | { readonly kind: 'wait'; readonly error: MillraceError };
+
+const nameRow = z.object({ name: z.string() });
+
+/** A right that is missing is asked for again after this time, not with every batch. */
+const deniedForMs = 60_000;
+
+export class Examiner {
+  readonly #options: ExaminerOptions;
+  readonly #base: string;
+  #twin: TwinPlan | undefined;
+  #made: string[] = [];
+  #hasCleaned = false;
+  #makes = 0;
+  #deniedAt: number | undefined;
+
+  constructor(options: ExaminerOptions) {
+    this.#options = options;
+    const { pipelineUid, stage, slot } = options.slot;
+    const digest = createHash('sha256').update(`${pipelineUid}/${stage}/${slot}`).digest('hex').slice(0, 12);
+    this.#base = `millrace_check_${digest}_`;
+  }
+
+  /** Whether rows can be examined beforehand. False: the user may not make a twin, and the log says so. */
+  async isReady(): Promise<boolean> {
+    if (this.#twin !== undefined) return true;
+    const now = this.#options.clock.now();
+    if (this.#deniedAt !== undefined && now - this.#deniedAt < deniedForMs) return false;
+    const made = await this.#make();
+    this.#deniedAt = made.kind === 'denied' ? now : undefined;
+    if (made.kind === 'made') return true;
+    this.#options.log.warn({ problem: made.error.message }, 'rows are not examined before they are inserted');
+    return false;
+  }
+
+  /** Which of these rows are refused. `isRefused`: the table itself has refused some, whatever an old twin says. */
+  async find(rows: ClickHouseRows, kept: Runs, isRefused: boolean, signal: AbortSignal): Promise<Examination> {
+    const attempt = (from: number, to: number) => this.#try(rows, partOf(kept, from, to), signal);
+    const count = countOf(kept);
+    if (!isRefused && this.#twin !== undefined && (await this.#isTaken(attempt, count))) {
+      return { kind: 'found', refused: [] };
+    }
+    const made = await this.#make();
+    if (made.kind === 'denied') return { kind: 'wait', error: made.error };
+    const refused = await bisect(0, count, attempt);
+    const { sink, table } = this.#options.where;
+    const [first] = refused;
+    if (first?.problem.isDoubtful === true && refused.length === count && count > 1) {
+      const hint = 'Correct the table, the view or the records; Millrace retries by itself.';
+      const problem = `it refuses every row: ${first.problem.problem}`;
+      return { kind: 'wait', error: mr('MR_SINK_TABLE_UNFIT', { table, sink, problem, hint }) };
+    }
+    return {
+      kind: 'found',
+      refused: refused.map(({ row, problem }) => ({
+        row: rowAt(kept, row),
+        error: mr('MR_RECORD_REFUSED', { sink, problem: problem.problem }),
+      })),
+    };
+  }
+
+  /** What the twin says of all rows. A twin that is gone (a newer owner has tidied up) says nothing. */
+  async #isTaken(attempt: (from: number, to: number) => Promise<RowsAtFault | null>, rows: number): Promise<boolean> {
+    try {
+      return (await attempt(0, rows)) === null;
+    } catch (error) {
+      if (error instanceof TwinMissing) return false;
+      throw error;
+    }
+  }
+
+  async #try(rows: ClickHouseRows, kept: Runs, signal: AbortSignal): Promise<RowsAtFault | null> {
+    const { client, table, marksDefaults, opening, settings, where } = this.#options;
+    const twin = this.#twin!;
+    try {
+      const statement = insertStatement({ ...table, name: twin.table }, marksDefaults);
+      await send(client, statement, [opening, ...rows.pieces(kept)], settings, signal);
+      return null;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (codeOf(error) === 'missing') throw new TwinMissing(where, error);
+      const found = parseExamination(error, where, twin.names);
+      if (found.kind === 'wait') throw found.error;
+      return found;
+    }
+  }
+
+  /** From the tables as they are now. */
+  async #make(): Promise<{ kind: 'made' } | { kind: 'denied'; error: MillraceError }> {
+    const { client, database, name, where, log } = this.#options;
+    await this.#drop();
+    try {
+      if (!this.#hasCleaned) await this.#clean();
+      this.#hasCleaned = true;
+      const reached = await reachOf(client, { database, name });
+      const { table, sink, server } = where;
+      if (reached === undefined) throw mr('MR_SINK_TABLE_MISSING', { table, sink, server });
+      await this.#carryOut(
+        planTwin(reached, `${this.#base}${randomBytes(3).toString('hex')}${this.#makes++}`),
+        reached,
+      );
+      return { kind: 'made' };
+    } catch (error) {
+      await this.#drop();
+      if (!(error instanceof ClickHouseError)) throw error;
+      if (codeOf(error) !== 'auth') {
+        const failure = parseFailure(error, where);
+        if (failure.kind === 'wait') throw failure.error;
+        throw cannotTell(where, failure.problem, 'Millrace tries again by itself.');
+      }
+      log.debug({ err: error }, 'a twin of the table is denied');
+      return { kind: 'denied', error: cannotTell(where, problemOf(error).slice(0, 300), grantHint(database)) };
+    }
+  }
+
+  async #carryOut(plan: TwinPlan, { database }: Reached): Promise<void> {
+    const { client, log } = this.#options;
+    const leftOut = [...plan.leftOut];
+    for (const { name, statement, optional } of plan.steps) {
+      try {
+        // In order: each step names what the ones before have made.
+        await client.command({ query: statement });
+        this.#made.push(quotedName({ database, name }));
+      } catch (error) {
+        if (optional === undefined || !(error instanceof ClickHouseError)) throw error;
+        leftOut.push(`${optional} (${error.message.slice(0, 200)})`);
+      }
+    }
+    if (leftOut.length > 0) log.warn({ leftOut }, 'views that cannot be examined before an insert');
+    this.#twin = plan;
+  }
+
+  async #clean(): Promise<void> {
+    const { client, database } = this.#options;
+    const query =
+      'SELECT name FROM system.tables WHERE database = {database:String} AND startsWith(name, {base:String})';
+    const left = await rowsOf(client, nameRow, query, { database, base: this.#base });
+    for (const { name } of left.toSorted((a, b) => b.name.localeCompare(a.name))) {
+      await client.command({ query: dropStatement(quotedName({ database, name })) });
+    }
+  }
+
+  async #drop(): Promise<void> {
+    this.#twin = undefined;
+    // Views before what they read and write.
+    for (const name of this.#made.splice(0).toReversed()) {
+      await this.#options.client.command({ query: dropStatement(name) }).catch((error: unknown) => {
+        // It is tidied up when the next twin is made (Z4).
+        this.#hasCleaned = false;
+        this.#options.log.debug({ err: error, name }, 'a twin is left behind');
+      });
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#drop();
+  }
+}
+
+class TwinMissing extends Error {
+  override readonly name = 'TwinMissing';
+  readonly error: MillraceError;
+
+  constructor(where: Where, cause: unknown) {
+    super(problemOf(cause), { cause });
+    const hint =
+      'Several servers behind one address must share the database (engine Replicated), or the sink must name one of them.';
+    this.error = cannotTell(where, 'the table that they are tried against is gone', hint);
+  }
+}
+
+/** What a failed examination means for the attempt that asked for it. */
+export function examinationError(error: unknown): unknown {
+  return error instanceof TwinMissing ? error.error : error;
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof ClickHouseError ? codes.get(Number(error.code))?.meaning : undefined;
+}
+
+export function cannotTell({ table, sink }: Where, problem: string, hint: string): MillraceError {
+  return mr('MR_SINK_ROWS_UNKNOWN', { table, sink, problem, hint });
+}
+
+function dropStatement(name: string): string {
+  return `DROP TABLE IF EXISTS ${name} SYNC`;
+}
+
+function grantHint(database: string): string {
+  const rights = 'CREATE TABLE, CREATE VIEW, DROP TABLE, DROP VIEW, SELECT, INSERT';
+  return `Run: GRANT ${rights} ON ${quotedName({ database, name: '' }).replace('.``', '.*')} TO the user of the sink; Millrace tries rows against a table of its own that stores nothing.`;
+}

@@ -1,0 +1,74 @@
+/**
+ * How many parts were ever written to the tables that an insert reaches: a count that tells later how many came since.
+ *
+ * M1  A mark is never more than the truth: it may be old, then more seems to have been written since than was.
+ * M2  The count comes from the numbers of the parts that are there: a plain table numbers its parts through, a replicated
+ *     one those of each partition. Merged parts keep the highest number.
+ */
+import type { ClickHouseClient } from '@clickhouse/client';
+import { z } from 'zod';
+import type { Mark } from '../../stream/sink-port.ts';
+import type { Clock } from '../connector.ts';
+import { rowsOf } from './ask.ts';
+import { tablesOf, type Reached } from './reach.ts';
+import { isReplicated, quotedName } from './window.ts';
+
+const partsRow = z.object({
+  database: z.string(),
+  table: z.string(),
+  highest: z.coerce.number(),
+  total: z.coerce.number(),
+});
+
+const goodForMs = 10_000;
+
+export class Marks {
+  readonly #client: ClickHouseClient;
+  readonly #tables: readonly Reached[];
+  readonly #clock: Clock;
+  readonly #goodForInserts: number;
+  #last: { readonly mark: Mark; readonly at: number } | undefined;
+  #inserts = 0;
+
+  /** `goodForInserts`: so many of this pod's are a small share of a window, with those of the others beside them. */
+  constructor(client: ClickHouseClient, reached: Reached, clock: Clock, goodForInserts: number) {
+    this.#client = client;
+    this.#tables = tablesOf(reached);
+    this.#clock = clock;
+    this.#goodForInserts = goodForInserts;
+  }
+
+  /** For the intent of one insert: now and then from the server, else as it was there a moment ago. */
+  async recent(signal: AbortSignal): Promise<Mark> {
+    const last = this.#last;
+    const ageMs = this.#clock.now() - (last?.at ?? 0);
+    this.#inserts++;
+    const isGood = ageMs >= 0 && ageMs < goodForMs && this.#inserts <= this.#goodForInserts;
+    return last !== undefined && isGood ? last.mark : this.now(signal);
+  }
+
+  async now(signal: AbortSignal): Promise<Mark> {
+    const at = this.#clock.now();
+    const rows = await rowsOf(
+      this.#client,
+      partsRow,
+      `SELECT database, table, max(number) AS highest, sum(number) AS total FROM (
+         SELECT database, table, partition_id, max(max_block_number) + 1 AS number FROM system.parts
+         WHERE has(arrayZip({databases:Array(String)}, {names:Array(String)}), (database, table))
+         GROUP BY database, table, partition_id)
+       GROUP BY database, table`,
+      { databases: this.#tables.map(({ database }) => database), names: this.#tables.map(({ name }) => name) },
+      signal,
+    );
+    const mark = Object.fromEntries(
+      this.#tables.map((table) => {
+        const row = rows.find((one) => one.database === table.database && one.table === table.name);
+        const count = isReplicated(table.engine) ? row?.total : row?.highest;
+        return [quotedName(table), count ?? 0];
+      }),
+    );
+    this.#last = { mark, at };
+    this.#inserts = 0;
+    return mark;
+  }
+}

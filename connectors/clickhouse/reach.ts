@@ -1,0 +1,138 @@
+/**
+ * What an insert reaches: the table, the views that it sets off, the tables that these write to, and so on.
+ *
+ * Only what the user may see is here; a view that is hidden from it shows when it fails.
+ */
+import type { ClickHouseClient } from '@clickhouse/client';
+import { z } from 'zod';
+import { rowsOf } from './ask.ts';
+
+export interface Reached {
+  readonly database: string;
+  readonly name: string;
+  readonly engine: string;
+  /** What the engine computes of each row beside its columns: partition, sorting and sampling key, skip indexes. */
+  readonly keys: readonly string[];
+  readonly isPartitioned: boolean;
+  readonly engineFull: string;
+  readonly views: readonly ReachedView[];
+}
+
+export interface ReachedView {
+  readonly database: string;
+  readonly name: string;
+  readonly select: string;
+  /** Undefined: it cannot be seen. */
+  readonly target: Reached | undefined;
+}
+
+const tableRow = z.object({
+  database: z.string(),
+  name: z.string(),
+  engine: z.string(),
+  engine_full: z.string(),
+  partition_key: z.string(),
+  sorting_key: z.string(),
+  sampling_key: z.string(),
+  dependencies_database: z.array(z.string()),
+  dependencies_table: z.array(z.string()),
+  as_select: z.string(),
+  create_table_query: z.string(),
+  uuid: z.string(),
+  /** Newer servers say where a view writes to. */
+  target_database: z.string().default(''),
+  target_table: z.string().default(''),
+});
+type TableRow = z.infer<typeof tableRow>;
+
+const indexRow = z.object({ expr: z.string() });
+
+interface Name {
+  readonly database: string;
+  readonly name: string;
+}
+
+/** Views of views of views: deeper than anybody builds, and an end if they ever go in a circle. */
+const maxDepth = 8;
+
+/** Undefined: there is no such table, or the user may not see it. */
+export async function reachOf(client: ClickHouseClient, table: Name, depth = 0): Promise<Reached | undefined> {
+  const [row] = await describe(client, [table]);
+  return row === undefined ? undefined : reachedBy(client, row, depth);
+}
+
+async function reachedBy(client: ClickHouseClient, row: TableRow, depth: number): Promise<Reached> {
+  const indexes = await rowsOf(
+    client,
+    indexRow,
+    'SELECT expr FROM system.data_skipping_indices WHERE database = {database:String} AND table = {name:String}',
+    { database: row.database, name: row.name },
+  );
+  const dependents = row.dependencies_table.map((name, i) => ({ database: row.dependencies_database[i] ?? '', name }));
+  const views: ReachedView[] = [];
+  for (const view of depth < maxDepth && dependents.length > 0 ? await describe(client, dependents) : []) {
+    if (view.engine !== 'MaterializedView' || isRefreshed(view)) continue;
+    // Each answer says what to ask next.
+    const reached = await reachOf(client, targetOf(view), depth + 1);
+    views.push({ database: view.database, name: view.name, select: view.as_select, target: reached });
+  }
+  return {
+    database: row.database,
+    name: row.name,
+    engine: row.engine,
+    engineFull: row.engine_full,
+    keys: [row.partition_key, row.sorting_key, row.sampling_key, ...indexes.map(({ expr }) => expr)].filter(
+      (key) => key !== '',
+    ),
+    isPartitioned: row.partition_key !== '',
+    views,
+  };
+}
+
+function describe(client: ClickHouseClient, tables: readonly Name[]): Promise<readonly TableRow[]> {
+  return rowsOf(
+    client,
+    tableRow,
+    `SELECT COLUMNS('^(database|name|engine|engine_full|partition_key|sorting_key|sampling_key|dependencies_database|dependencies_table|as_select|create_table_query|uuid|target_database|target_table)$')
+     FROM system.tables
+     WHERE has({databases:Array(String)}, database) AND has({names:Array(String)}, name)
+       AND has(arrayZip({databases:Array(String)}, {names:Array(String)}), (database, name))
+     ORDER BY database, name`,
+    { databases: tables.map(({ database }) => database), names: tables.map(({ name }) => name) },
+  );
+}
+
+/** Run by a timer, not by an insert. */
+function isRefreshed({ create_table_query: query }: TableRow): boolean {
+  return /^CREATE MATERIALIZED VIEW \S+ (?:ON CLUSTER \S+ )?REFRESH /.test(query);
+}
+
+const identifier = '(?:`((?:[^`\\\\]|\\\\.)+)`|([A-Za-z_][A-Za-z0-9_]*))';
+const toClause = new RegExp(`^CREATE MATERIALIZED VIEW .*? TO ${identifier}\\.${identifier} `);
+
+/** `TO database.table`, or the inner table, whose name is made of the view's id. */
+function targetOf(view: TableRow): Name {
+  const { create_table_query: query, database, uuid, target_database: said, target_table: saidName } = view;
+  if (saidName !== '') return { database: said, name: saidName };
+  const head = query.split(' AS SELECT ')[0] ?? '';
+  const [, quotedDatabase, plainDatabase, quotedName, plainName] = toClause.exec(`${head} `) ?? [];
+  const name = quotedName ?? plainName;
+  if (name !== undefined)
+    return { database: unescaped(quotedDatabase ?? plainDatabase ?? database), name: unescaped(name) };
+  return { database, name: `.inner_id.${uuid}` };
+}
+
+function unescaped(name: string): string {
+  return name.replaceAll(/\\(.)/g, '$1');
+}
+
+/** The table itself and every table after it, each once. */
+export function tablesOf(reached: Reached): readonly Reached[] {
+  const all = new Map<string, Reached>();
+  const visit = (table: Reached) => {
+    all.set(`${table.database}.${table.name}`, table);
+    for (const { target } of table.views) if (target !== undefined) visit(target);
+  };
+  visit(reached);
+  return [...all.values()];
+}

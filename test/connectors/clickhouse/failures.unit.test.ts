@@ -1,0 +1,95 @@
+import { deepEqual, equal, match, ok } from 'node:assert/strict';
+import { ClickHouseError } from '@clickhouse/client';
+import { codes, type Meaning } from '../../../connectors/clickhouse/codes.ts';
+import { parseExamination, parseFailure } from '../../../connectors/clickhouse/failures.ts';
+
+const where = { sink: 'warehouse', server: 'ch:8123', table: 'shop.orders' };
+const answer = (code: number, type: string, message = 'what it says') =>
+  new ClickHouseError({ message, code: String(code), type });
+
+describe('failures of ClickHouse', () => {
+  const expected: Readonly<Record<Exclude<Meaning, 'rows' | 'doubtful'>, string>> = {
+    auth: 'MR_SINK_AUTH_REJECTED',
+    missing: 'MR_SINK_TABLE_MISSING',
+    unfit: 'MR_SINK_TABLE_UNFIT',
+    busy: 'MR_SINK_BUSY',
+    unreachable: 'MR_SINK_UNREACHABLE',
+  };
+
+  for (const [code, { name, meaning, stored }] of codes) {
+    it(`L1, L2: ${name} (${code}) is ${meaning}, and ${stored === 'nothing' ? 'nothing is stored' : 'leaves open what is stored'}`, () => {
+      const parsed = parseFailure(answer(code, name), where);
+      if (meaning === 'rows' || meaning === 'doubtful') {
+        const problem = `what it says (${name} ${code})`;
+        return deepEqual(parsed, { kind: 'rows', problem, isDoubtful: meaning === 'doubtful' });
+      }
+      ok(parsed.kind === 'wait');
+      deepEqual([parsed.error.code, parsed.error.handling, parsed.stored], [expected[meaning], 'retry', stored]);
+    });
+
+    it(`X3: ${name} (${code}) of a view leaves open what is stored, and blames no row`, () => {
+      const parsed = parseFailure(answer(code, name, 'no: while pushing to view shop.daily (uuid)'), where);
+      ok(parsed.kind === 'wait');
+      deepEqual([parsed.error.code, parsed.stored], ['MR_SINK_VIEW_FAILED', 'unknown']);
+    });
+  }
+
+  it('L1: a code that is not in the table leaves open what is stored, and blames no row', () => {
+    for (const code of [-1, 0, 5, 99_999]) {
+      const parsed = parseFailure(answer(code, 'NEVER_SEEN'), where);
+      ok(parsed.kind === 'wait');
+      deepEqual([parsed.error.code, parsed.stored], ['MR_SINK_FAILED', 'unknown']);
+    }
+  });
+
+  for (const text of [
+    'Too many partitions for single INSERT block (more than 100). The limit is controlled by',
+    'Too many partitions for a single INSERT block (150 partitions, limit is 100). The limit is controlled by',
+  ]) {
+    it(`too many partitions are told with the mend, not waited for: ${text.slice(0, 45)}`, () => {
+      const parsed = parseFailure(answer(252, 'TOO_MANY_PARTS', text), where);
+      ok(parsed.kind === 'wait');
+      deepEqual([parsed.error.code, parsed.stored], ['MR_SINK_TABLE_UNFIT', 'nothing']);
+      match(parsed.error.sentence, /more than 100 partitions\. Set max_partitions_per_insert_block/);
+    });
+  }
+
+  for (const [code, stored] of [
+    ['ECONNREFUSED', 'nothing'],
+    ['ENOTFOUND', 'nothing'],
+    ['DEPTH_ZERO_SELF_SIGNED_CERT', 'nothing'],
+    ['ECONNRESET', 'unknown'],
+    ['EPIPE', 'unknown'],
+    ['ETIMEDOUT', 'unknown'],
+  ] as const) {
+    it(`${code} is the way there, and ${stored === 'nothing' ? 'nothing is stored' : 'leaves open what is stored'}`, () => {
+      const parsed = parseFailure(Object.assign(new Error('no'), { code }), where);
+      ok(parsed.kind === 'wait');
+      deepEqual([parsed.error.code, parsed.stored], ['MR_SINK_UNREACHABLE', stored]);
+    });
+  }
+
+  it('anything else that is no answer of ClickHouse is the way to it, with an open end', () => {
+    const parsed = parseFailure(new Error('Timeout error.'), where);
+    ok(parsed.kind === 'wait');
+    deepEqual([parsed.error.code, parsed.stored], ['MR_SINK_UNREACHABLE', 'unknown']);
+  });
+
+  it('what a twin says names the table and the view that it stands for', () => {
+    const names = new Map([
+      ['shop.millrace_check_1_1', 'shop.daily'],
+      ['shop.millrace_check_1_10', 'shop.weekly'],
+    ]);
+    const text = 'no 5: while pushing to view shop.millrace_check_1_10';
+    const parsed = parseExamination(answer(6, 'CANNOT_PARSE_TEXT', text), where, names);
+    ok(parsed.kind === 'rows');
+    equal(parsed.problem, 'no 5: while pushing to view shop.weekly (CANNOT_PARSE_TEXT 6)');
+  });
+
+  it('a view that fails at something else than a row stops the examination with its name', () => {
+    const text = 'no table: while pushing to view shop.twin';
+    const parsed = parseExamination(answer(47, 'UNKNOWN_IDENTIFIER', text), where, new Map());
+    ok(parsed.kind === 'wait');
+    deepEqual([parsed.error.code, parsed.stored], ['MR_SINK_ROWS_UNKNOWN', 'nothing']);
+  });
+});

@@ -1,0 +1,55 @@
+import { deepEqual, equal, match } from 'node:assert/strict';
+import { contradictions, guarded, guardedNames, insertSettings } from '../../../connectors/clickhouse/settings.ts';
+
+const everything = new Set(guardedNames);
+
+describe('settings of an insert', () => {
+  for (const [name, { value }] of Object.entries(guarded)) {
+    it(`G1, G2: ${name} is ${value}, and a spec that says otherwise is refused`, () => {
+      const other = value === 'throw' ? 'break' : value === '1' ? '0' : '7';
+      const sent = insertSettings([{ name, value: other }], everything, 'token');
+      equal(sent[name], value);
+      deepEqual(contradictions([{ name, value }]), []);
+      const [found] = contradictions([
+        { name: 'max_threads', value: '2' },
+        { name, value: other },
+      ]);
+      equal(found?.index, 1);
+      match(found.problem, new RegExp(`must stay ${value}, but is ${other}`));
+    });
+  }
+
+  it('G1: a setting that the server does not know is not sent', () => {
+    const sent = insertSettings([], new Set(['insert_deduplicate']), 'token');
+    deepEqual(Object.keys(sent).toSorted(), [
+      'insert_deduplicate',
+      'insert_deduplication_token',
+      'max_partitions_per_insert_block',
+      'wait_end_of_query',
+    ]);
+  });
+
+  it('G2: takes words for numbers', () => {
+    deepEqual(contradictions([{ name: 'async_insert', value: 'false' }]), []);
+    equal(contradictions([{ name: 'async_insert', value: 'true' }]).length, 1);
+  });
+
+  it('G2: the token is not for a spec', () => {
+    match(contradictions([{ name: 'insert_deduplication_token', value: 'x' }])[0]!.problem, /cannot be set/);
+  });
+
+  for (const [value, isFine] of [
+    ['1', true],
+    ['500', true],
+    ['0', false],
+    ['-1', false],
+    ['many', false],
+    ['100000', false],
+  ] as const) {
+    it(`G2: max_partitions_per_insert_block = ${value} is ${isFine ? 'taken' : 'refused'}`, () => {
+      const settings = [{ name: 'max_partitions_per_insert_block', value }];
+      equal(contradictions(settings).length, isFine ? 0 : 1);
+      if (isFine) equal(insertSettings(settings, everything)['max_partitions_per_insert_block'], value);
+    });
+  }
+});
