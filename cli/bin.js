@@ -6,7 +6,7 @@
  */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import module, { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -14,10 +14,17 @@ const source = new URL('./millrace.ts', import.meta.url);
 const program = existsSync(source) ? source : new URL('../dist/cli/millrace.js', import.meta.url);
 
 if (Number.parseInt(process.versions.node, 10) >= 24) {
+  keepCompiled();
   const { main } = await import(program.href);
   await main(process.argv.slice(2));
 } else {
   handOver(node24());
+}
+
+/** Loading files is most of what a short command costs. Where there is no home to write to, nothing is kept. */
+function keepCompiled() {
+  const { XDG_CACHE_HOME: cache, HOME: home } = process.env;
+  if (cache || home) module.enableCompileCache(join(cache || join(home, '.cache'), 'millrace', 'compiled'));
 }
 
 function node24() {

@@ -14,7 +14,7 @@ export interface CommandEntry {
 const pipelines = 'Pipelines:';
 const files = 'Files:';
 const stack = 'Local stack:';
-const processes = 'Processes (started by the chart and by `millrace dev`):';
+const processes = 'Processes (run by a Kubernetes Deployment, and by `millrace dev`):';
 
 export const commands: readonly CommandEntry[] = [
   {
@@ -32,7 +32,7 @@ export const commands: readonly CommandEntry[] = [
   {
     name: 'describe',
     group: pipelines,
-    summary: 'Say what a pipeline does, and why it does not',
+    summary: 'Say what a pipeline does, or why it does not',
     load: async () => (await import('./commands/describe.ts')).describeCommand(),
   },
   {
@@ -44,8 +44,20 @@ export const commands: readonly CommandEntry[] = [
   {
     name: 'resume',
     group: pipelines,
-    summary: 'Go on from where it was paused',
+    summary: 'Go on from where it was paused or stopped',
     load: async () => (await import('./commands/pause.ts')).resumeCommand(),
+  },
+  {
+    name: 'stop',
+    group: pipelines,
+    summary: 'Stop the sources, drain what was taken in, then stop the sinks',
+    load: async () => (await import('./commands/pause.ts')).stopCommand(),
+  },
+  {
+    name: 'retry',
+    group: pipelines,
+    summary: 'Try again what failed, once its cause is mended',
+    load: async () => (await import('./commands/retry.ts')).retryCommand(),
   },
   {
     name: 'delete',

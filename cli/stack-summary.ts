@@ -19,8 +19,9 @@ export function partsTable(parts: readonly PartRecord[]): string {
 
 export function howToTalk(endpoints: StackEndpoints): string {
   return fields([
-    ['Kubernetes', `export KUBECONFIG=${endpoints.kubeconfig}`],
-    ['Pipelines', 'kubectl get pipelines -A      or: npx millrace get -A'],
+    ['This shell', `. ${join(dirname(endpoints.kubeconfig), 'env')}   sets KUBECONFIG and puts millrace on PATH`],
+    ['Pipelines', 'millrace get -A      or: kubectl get pipelines -A'],
+    ['Kubernetes', endpoints.kubernetesUrl],
     ['Temporal UI', endpoints.temporalUiUrl],
     ['REST API', `${endpoints.apiUrl}   its token is in ${join(dirname(endpoints.kubeconfig), 'api-token')}`],
     ['ClickHouse', `curl '${endpoints.clickhouseUrl}/?query=SHOW+TABLES'`],

@@ -33,13 +33,15 @@ export function row(pipeline: StoredPipeline, { wide, allNamespaces }: TableOpti
   const { metadata, status } = pipeline;
   const ready = conditionOf(status, 'Ready');
   const stages = status?.stages ?? [];
-  const whole = stages.filter((stage) => stage.ready >= stage.replicas).length;
+  // A stage that should have no pods, because the pipeline is paused or stopped, does not count.
+  const wanted = stages.filter((stage) => stage.replicas > 0);
+  const whole = wanted.filter((stage) => stage.ready >= stage.replicas).length;
   return [
     ...(allNamespaces ? [metadata.namespace ?? 'default'] : []),
     metadata.name,
     ready?.status ?? 'Unknown',
     ready?.reason ?? 'Pending',
-    stages.length === 0 ? '' : `${whole}/${stages.length}`,
+    stages.length === 0 ? '' : `${whole}/${wanted.length}`,
     status?.deadLetters ? String(status.deadLetters.records) : '',
     age(metadata.creationTimestamp, nowMs),
     ...(wide ? [ready?.message ?? ''] : []),

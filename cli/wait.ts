@@ -76,6 +76,22 @@ export function untilSettled(stored: StoredPipeline): (look: Look) => Verdict {
   };
 }
 
+/** The verdict of a retry: the generation stays, so what it says is new once it is no longer what was said before. */
+export function untilSettledAgain(stored: StoredPipeline): (look: Look) => Verdict {
+  const before = JSON.stringify(stored.status?.conditions ?? []);
+  const judge = untilSettled(stored);
+  let isNew = false;
+  return (look) => {
+    if (look.is === 'there') {
+      const { operation, conditions = [] } = look.pipeline.status ?? {};
+      isNew ||= operation !== undefined || JSON.stringify(conditions) !== before;
+    }
+    const verdict = judge(look);
+    if (isNew || look.is === 'gone' || verdict.is === 'waiting') return verdict;
+    return { is: 'waiting', message: 'the operation has not begun' };
+  };
+}
+
 /** The verdict of a deletion. */
 export function untilGone(stored: StoredPipeline): (look: Look) => Verdict {
   return (look) => {

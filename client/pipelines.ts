@@ -76,12 +76,24 @@ export class Pipelines {
     } while (next !== undefined);
   }
 
+  /** Stops moving records at once and keeps everything. */
   pause(at: Name): Promise<Change> {
     return this.#ask({ method: 'POST', path: `${pathOf(at)}/pause`, answer: changeSchema });
   }
 
+  /** Goes on from where it was paused or stopped. */
   resume(at: Name): Promise<Change> {
     return this.#ask({ method: 'POST', path: `${pathOf(at)}/resume`, answer: changeSchema });
+  }
+
+  /** Stops the sources, drains what was taken in, then stops the sinks. */
+  stop(at: Name): Promise<Change> {
+    return this.#ask({ method: 'POST', path: `${pathOf(at)}/stop`, answer: changeSchema });
+  }
+
+  /** Tries again what failed, without a change. Refused while an operation runs, and when nothing failed. */
+  retry(at: Name): Promise<Change> {
+    return this.#ask({ method: 'POST', path: `${pathOf(at)}/retry`, answer: changeSchema });
   }
 
   delete(at: Name, { force = false }: { force?: boolean } = {}): Promise<Change> {

@@ -17,6 +17,7 @@ import { identify } from './process-identity.ts';
 import { silent, type Progress } from './progress.ts';
 import { applyDefinitions } from './stack/definitions.ts';
 import { root } from './programs.ts';
+import { writeShellEnv } from './shell-env.ts';
 import { layoutOf, type DataLayout } from './stack/layout.ts';
 import { endLeftoverPods } from './stack/leftover-pods.ts';
 import { endLeftovers } from './stack/leftovers.ts';
@@ -152,6 +153,7 @@ class RunningStack implements Stack {
     const plane = { dir, logDir: layout.logs, pki, ports, unsafeNoFsync: options.unsafeNoFsync ?? false };
     await writeAdminKubeconfig(plane, layout.kubeconfig);
     await ensureApiToken(layout.apiToken);
+    await writeShellEnv(layout, endpointsOf(layout, ports));
     return new RunningStack(layout, lock, options, names, ports, plane);
   }
 

@@ -50,6 +50,12 @@ export const errorTable = {
     'Pipeline "{name}" in namespace "{namespace}" was not changed: {problem}.',
     'Change the field where it is managed, or let its manager give it up.',
   ),
+  MR_RETRY_REFUSED: row(
+    'refuse',
+    409,
+    'Pipeline "{name}" in namespace "{namespace}" is not tried again: {problem}.',
+    '`millrace describe {name} -n {namespace}` says what it does.',
+  ),
   MR_SOURCE_TAKES_NO_RECORDS: row(
     'refuse',
     409,

@@ -16,6 +16,7 @@ import { print, say } from '../output.ts';
 import { untilSettled, waitFor } from '../wait.ts';
 
 interface Options extends ClusterOptions {
+  readonly filename?: string;
   readonly wait: boolean;
   readonly timeout: string;
   readonly dryRun?: 'server';
@@ -25,18 +26,24 @@ export function applyCommand(): Command {
   return withClusterOptions(
     new Command('apply')
       .description('Create or change pipelines. Repeating it changes nothing.')
-      .argument('<file>', 'YAML or JSON with one or more pipelines; - reads standard input'),
+      .argument('[file]', 'YAML or JSON with one or more pipelines; - reads standard input'),
   )
+    .option('-f, --filename <file>', 'the same, as kubectl takes it')
     .option('--wait', 'show each step and end when the pipeline is ready', false)
     .addOption(durationOption('--timeout <duration>', 'of --wait', '5m'))
     .addOption(new Option('--dry-run <where>', 'server: let Kubernetes check it and store nothing').choices(['server']))
-    .action(async (file: string, options: Options) => {
-      const pipelines = await readPipelines(file);
+    .action(async (file: string | undefined, options: Options, command: Command) => {
+      const pipelines = await readPipelines(theFile(file, options.filename, command));
       await withCluster(options, async (cluster) => {
         // One after the other: a person reads the lines, and the first failure ends it.
         for (const pipeline of pipelines) await applyOne(cluster, pipeline, options);
       });
     });
+}
+
+function theFile(file: string | undefined, filename: string | undefined, command: Command): string {
+  if (file !== undefined && filename !== undefined) command.error(`error: name one file, not ${file} and ${filename}`);
+  return file ?? filename ?? command.error("error: missing required argument 'file'");
 }
 
 async function applyOne(cluster: Cluster, wanted: PipelineInput, options: Options): Promise<void> {

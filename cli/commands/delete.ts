@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { withCluster, withClusterOptions, type ClusterOptions } from '../cluster.ts';
 import { durationOption } from '../durations.ts';
 import { print, say } from '../output.ts';
+import { pipelineArgument } from '../pipeline-name.ts';
 import { untilGone, waitFor } from '../wait.ts';
 
 interface Options extends ClusterOptions {
@@ -15,7 +16,7 @@ export function deleteCommand(): Command {
   return withClusterOptions(
     new Command('delete')
       .description('Drain a pipeline and take it down, as its deletionPolicy says.')
-      .argument('<name>', 'name of the pipeline'),
+      .addArgument(pipelineArgument()),
   )
     .option('--wait', 'show each step and end when it is gone', false)
     .option('--force', 'wait for nothing: sets deletionPolicy Orphan, so workloads and streams stay behind', false)

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { StoredPipeline } from '../../client/wire.ts';
 import { withCluster, withClusterOptions, type Cluster, type ClusterOptions } from '../cluster.ts';
 import { description, type EventLine } from '../description.ts';
+import { pipelineArgument } from '../pipeline-name.ts';
 import { print, say } from '../output.ts';
 import { problemOf } from '../../model/errors.ts';
 
@@ -12,8 +13,8 @@ const shownEvents = 15;
 export function describeCommand(): Command {
   return withClusterOptions(
     new Command('describe')
-      .description('Say what a pipeline does, and why it does not: conditions, operation, stages, events.')
-      .argument('<name>', 'name of the pipeline'),
+      .description('Say what a pipeline does, or why it does not: conditions, operation, stages, events.')
+      .addArgument(pipelineArgument()),
   ).action(async (name: string, options: ClusterOptions) => {
     await withCluster(options, async (cluster) => {
       const pipeline = await cluster.pipelines.get(cluster.namespace, name);

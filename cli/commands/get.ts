@@ -7,6 +7,7 @@ import { columns } from '../columns.ts';
 import { CommandFailed, exitCodes } from '../exit.ts';
 import { follow } from '../follow.ts';
 import { print, say } from '../output.ts';
+import { pipelineArgument } from '../pipeline-name.ts';
 import { header, pipelineTable, row } from '../table.ts';
 
 type Format = 'table' | 'wide' | 'json' | 'yaml' | 'name';
@@ -20,7 +21,7 @@ interface Options extends ClusterOptions {
 
 export function getCommand(): Command {
   return withClusterOptions(
-    new Command('get').description('List pipelines, or print one.').argument('[name]', 'name of the pipeline'),
+    new Command('get').description('List pipelines, or print one.').addArgument(pipelineArgument('[name]')),
   )
     .option('-A, --all-namespaces', 'of all namespaces', false)
     .option('-l, --selector <labels>', 'only those with these labels, such as team=shop')

@@ -1,4 +1,4 @@
-/** `millrace logs NAME`: the logs of a pipeline's pods, each line with the pod that wrote it. */
+/** `millrace logs NAME`: the logs of a pipeline's pods, for people, each line with the pod that wrote it. */
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
@@ -8,6 +8,8 @@ import { labels } from '../../model/names.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 import { withCluster, withClusterOptions, type ClusterOptions } from '../cluster.ts';
+import { readableLine } from '../log-line.ts';
+import { pipelineArgument } from '../pipeline-name.ts';
 import { print, say } from '../output.ts';
 import { workloadNamespaceOf } from '../../kubernetes/pipelines.ts';
 
@@ -16,14 +18,20 @@ interface Options extends ClusterOptions {
   readonly follow: boolean;
   readonly tail: number;
   readonly previous: boolean;
+  readonly output: 'text' | 'json';
 }
 
 export function logsCommand(): Command {
   return withClusterOptions(
-    new Command('logs').description("Print the logs of a pipeline's pods.").argument('<name>', 'name of the pipeline'),
+    new Command('logs').description("Print the logs of a pipeline's pods.").addArgument(pipelineArgument()),
   )
     .option('--stage <stage>', 'only this stage, such as sink-warehouse')
     .option('-f, --follow', 'go on with new lines, and with new pods', false)
+    .addOption(
+      new Option('-o, --output <format>', 'text for people, or each line as the pod wrote it')
+        .choices(['text', 'json'])
+        .default('text'),
+    )
     .option('-p, --previous', 'of the container that ran before', false)
     .addOption(new Option('--tail <lines>', 'last lines of each pod').default(200).argParser(wholeNumber))
     .action(async (name: string, options: Options) => {
@@ -40,7 +48,7 @@ export function logsCommand(): Command {
     });
 }
 
-type LogOptions = Pick<Options, 'follow' | 'tail' | 'previous'> & { readonly since?: Date | undefined };
+type LogOptions = Pick<Options, 'follow' | 'tail' | 'previous' | 'output'> & { readonly since?: Date | undefined };
 
 const reopenMs = 1_000;
 const podStatus = z.looseObject({ phase: z.string() });
@@ -112,7 +120,7 @@ async function printLog(
   kube: Kube,
   namespace: string,
   pod: string,
-  { follow, tail, previous, since }: LogOptions,
+  { follow, tail, previous, output, since }: LogOptions,
   signal: AbortSignal,
 ): Promise<void> {
   try {
@@ -127,7 +135,8 @@ async function printLog(
       what: `logs of ${pod}`,
       signal,
     });
-    for await (const line of createInterface({ input: response, crlfDelay: Infinity })) print(`${pod} ${line}\n`);
+    const shown = output === 'json' ? (line: string) => line : (line: string) => readableLine(pod, line);
+    for await (const line of createInterface({ input: response, crlfDelay: Infinity })) print(`${shown(line)}\n`);
   } catch (error) {
     // One pod without a log (it has not started, its node is gone) must not hide the logs of the others.
     if (!signal.aborted) say(`${pod}: no log: ${problemOf(error)}`);

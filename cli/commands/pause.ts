@@ -1,9 +1,10 @@
-/** `millrace pause|resume NAME`: sets `spec.desiredState`, and nothing else. */
+/** `millrace pause|stop|resume NAME`: sets `spec.desiredState`, and nothing else. */
 import { Command } from 'commander';
 import type { DesiredState } from '../../model/plan.ts';
 import { withCluster, withClusterOptions, type ClusterOptions } from '../cluster.ts';
 import { durationOption } from '../durations.ts';
 import { print, say } from '../output.ts';
+import { pipelineArgument } from '../pipeline-name.ts';
 import { untilSettled, waitFor } from '../wait.ts';
 
 interface Options extends ClusterOptions {
@@ -15,12 +16,16 @@ export function pauseCommand(): Command {
   return stateCommand('pause', 'Paused', 'Stop moving records at once; streams and positions are kept.');
 }
 
+export function stopCommand(): Command {
+  return stateCommand('stop', 'Stopped', 'Stop the sources, drain what was taken in, then stop the sinks.');
+}
+
 export function resumeCommand(): Command {
   return stateCommand('resume', 'Running', 'Go on from where the pipeline was paused or stopped.');
 }
 
 function stateCommand(verb: string, state: DesiredState, description: string): Command {
-  return withClusterOptions(new Command(verb).description(description).argument('<name>', 'name of the pipeline'))
+  return withClusterOptions(new Command(verb).description(description).addArgument(pipelineArgument()))
     .option('--wait', 'show each step and end when it is done', false)
     .addOption(durationOption('--timeout <duration>', 'of --wait', '5m'))
     .action(async (name: string, options: Options) => {

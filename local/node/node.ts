@@ -24,7 +24,7 @@ import { configMapSchema, podSchema, type Pod } from './pod.ts';
 import { eventRecorder } from './pod-events.ts';
 import { PodWorkers } from './pod-workers.ts';
 import { heartbeat, register, type NodeIdentity } from './registration.ts';
-import { writeShimDir } from './shim-dir.ts';
+import { writeMillraceShim } from '../millrace-shim.ts';
 import { openSources } from './sources.ts';
 import { referenceKey } from './volumes.ts';
 
@@ -117,7 +117,7 @@ interface Parts {
 
 async function makeContext(options: NodeOptions, { name, dataDir, log, kube, stack }: Parts): Promise<NodeContext> {
   const shimDir = resolve(options.shimDir ?? join(dataDir, 'bin'));
-  await writeShimDir(shimDir);
+  await writeMillraceShim(shimDir);
   return {
     nodeName: name,
     podsDir: join(dataDir, 'pods'),

@@ -9,6 +9,8 @@ export interface DataLayout {
   readonly kubeconfig: string;
   /** Beside the kubeconfig: where the one is, a program finds the other. */
   readonly apiToken: string;
+  /** For a shell: `. .millrace/env`. */
+  readonly shellEnv: string;
   /** Of one part. */
   readonly of: (part: string) => string;
 }
@@ -21,6 +23,7 @@ export function layoutOf(dir: string): DataLayout {
     ports: join(dir, 'ports.json'),
     kubeconfig: join(dir, 'kubeconfig'),
     apiToken: join(dir, 'api-token'),
+    shellEnv: join(dir, 'env'),
     of: (part) => join(dir, part),
   };
 }
@@ -28,5 +31,5 @@ export function layoutOf(dir: string): DataLayout {
 /** All that a stack may have written into its data directory; `reset` removes these and nothing else. */
 export const dataEntries = [
   ...['nats', 'temporal', 'kubernetes', 'clickhouse', 'node', 'kafka', 'postgres'],
-  ...['logs', 'kubeconfig', 'api-token', 'ports.json', 'stack.json'],
+  ...['logs', 'kubeconfig', 'api-token', 'env', 'bin', 'ports.json', 'stack.json'],
 ] as const;

@@ -23,6 +23,7 @@ import { startPostgres } from '../postgres/postgres.ts';
 import { requireEngine } from '../clickhouse/installed.ts';
 import type { BinaryName } from '../binaries/resolve.ts';
 import { startProcess } from '../process.ts';
+import { compileCache } from '../millrace-shim.ts';
 import { nodeCommand, program } from '../programs.ts';
 import type { DataLayout } from './layout.ts';
 import type { PortName, Ports } from './port-plan.ts';
@@ -230,6 +231,7 @@ function startOwn(
     command: nodeCommand(),
     args: [program('cli/millrace'), name],
     env: {
+      NODE_COMPILE_CACHE: compileCache(),
       KUBECONFIG: endpoints.kubeconfig,
       MILLRACE_NATS_URL: endpoints.natsUrl,
       MILLRACE_TEMPORAL_ADDRESS: endpoints.temporalAddress,

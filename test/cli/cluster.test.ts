@@ -67,6 +67,12 @@ describe('commands on a cluster', function () {
       assert.deepEqual([code, stdout], [0, 'pipeline/a created\npipeline/b created\n']);
     });
 
+    it('takes the file as kubectl does, too', async () => {
+      assert.equal((await run('apply', '-f', await file(manifest()))).stdout, 'pipeline/orders created\n');
+      const { code, stderr } = await run('apply', 'a.yaml', '-f', 'b.yaml');
+      assert.deepEqual([code, stderr.split('\n')[0]], [2, 'error: name one file, not a.yaml and b.yaml']);
+    });
+
     it('lints first: 4, with file, line and column, and nothing is applied', async () => {
       const path = await file(stringify(manifest()).replace('sinks:', 'sinkz:'));
       const { code, stdout, stderr } = await run('apply', path);
@@ -154,6 +160,8 @@ describe('commands on a cluster', function () {
     const paused = await run('pause', 'orders', '--wait');
     assert.deepEqual([paused.code, paused.stdout], [0, 'pipeline/orders paused\n']);
     assert.equal((await stored()).spec.desiredState, 'Paused');
+    assert.equal((await run('stop', 'pipeline/orders')).stdout, 'pipeline/orders stop asked for\n');
+    assert.equal((await stored()).spec.desiredState, 'Stopped');
     assert.equal((await run('resume', 'orders')).stdout, 'pipeline/orders resume asked for\n');
     const { spec: resumed } = await stored();
     assert.deepEqual([resumed.desiredState, resumed.sources[0]?.name], ['Running', 'orders']);

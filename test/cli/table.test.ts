@@ -24,6 +24,19 @@ new      Unknown   Pending                          60m
     );
   });
 
+  it('counts no stage that should have no pods: a paused pipeline has 0/0', () => {
+    const paused = stored({
+      status: {
+        conditions: [condition('Ready', 'True', 'Paused', 'paused')],
+        stages: [
+          { name: 'ingestor-orders', replicas: 0, ready: 0 },
+          { name: 'sink-warehouse', replicas: 0, ready: 0 },
+        ],
+      },
+    });
+    assert.match(pipelineTable([paused], { wide: false, allNamespaces: false }, now), /Paused +0\/0 /);
+  });
+
   it('adds the namespace for all namespaces and the message when wide', () => {
     assert.equal(
       pipelineTable([running], { wide: true, allNamespaces: true }, now),

@@ -50,6 +50,23 @@ export class Changes {
     return { operation: await this.#planned(stored, generation, true), generation };
   }
 
+  /** Names the operation that tries again what failed for `stored`; nothing of the resource has changed. */
+  async announceRetry(stored: StoredPipeline): Promise<Change> {
+    const { namespace = 'default', name, uid = '', generation = 0 } = stored.metadata;
+    const change: OperationId = { namespace, name, uid, generation, deletes: false, planned: null };
+    const deadline = Date.now() + this.#planWaitMs;
+    for (;;) {
+      const now = await this.#find(change);
+      const running = now ? carriedOutBy(now, change) : null;
+      if (running) return { operation: running, generation };
+      // What the resource says is still of the attempt that failed.
+      if (now === null || Date.now() >= deadline) {
+        return { operation: { ...base(change), state: now === null ? 'Cancelled' : 'Accepted' }, generation };
+      }
+      await delay(pollMs);
+    }
+  }
+
   /** What an announced change does now. */
   async describe(namespace: string, name: string, id: string): Promise<Operation> {
     const parsed = parseOperationId(id);

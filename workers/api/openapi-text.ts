@@ -23,7 +23,7 @@ export async function openApiText(): Promise<string> {
 }
 
 const refuse = (): Promise<never> => Promise.reject(new TypeError('the document is made without a cluster'));
-const noRuns: OperationRuns = { describe: refuse, isReachable: refuse, close: () => Promise.resolve() };
+const noRuns: OperationRuns = { describe: refuse, retry: refuse, isReachable: refuse, close: () => Promise.resolve() };
 const noKube: Kube = {
   server: 'none',
   transport: { server: 'none', send: refuse, open: refuse, close: () => undefined },

@@ -1,15 +1,34 @@
-/** What Temporal knows of an operation's workflow. */
-import { Client, Connection, ServiceError, WorkflowFailedError, WorkflowNotFoundError } from '@temporalio/client';
+/** What Temporal knows of an operation's workflow, and the one thing that a person may ask of a pipeline's entity. */
+import {
+  Client,
+  Connection,
+  ServiceError,
+  WorkflowFailedError,
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+  WorkflowUpdateRPCTimeoutOrCancelledError,
+} from '@temporalio/client';
 import type { Operation } from '../../client/wire.ts';
-import { assertNever, mr, problemOf } from '../../model/errors.ts';
-import { workflowUrl } from '../../model/workflow-ids.ts';
+import { assertNever, mr, problemOf, type MillraceError } from '../../model/errors.ts';
+import { entityWorkflowId, workflowUrl } from '../../model/workflow-ids.ts';
 import type { TemporalConfig } from './config.ts';
+
+export interface EntityName {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+}
 
 export type OperationRun = Pick<Operation, 'state' | 'attempt' | 'message' | 'startedAt' | 'finishedAt' | 'url'>;
 
 export interface OperationRuns {
   /** Null when Temporal does not know the workflow, or no longer. */
   describe(workflowId: string): Promise<OperationRun | null>;
+  /**
+   * Lets the entity try again what failed, without a new generation. The same `requestId` twice is one request. Throws
+   * MR_RETRY_REFUSED with its reason.
+   */
+  retry(pipeline: EntityName, requestId: string): Promise<void>;
   isReachable(): Promise<boolean>;
   close(): Promise<void>;
 }
@@ -24,9 +43,14 @@ export function temporalRuns(config: TemporalConfig): OperationRuns {
         return await connection.withDeadline(Date.now() + 3_000, () => describeRun(client, config, workflowId));
       } catch (error) {
         if (error instanceof WorkflowNotFoundError) return null;
-        if (error instanceof ServiceError)
-          throw mr('MR_ENGINE_UNAVAILABLE', { address: config.address }, { cause: error });
-        throw error;
+        throw asUnavailable(error, config);
+      }
+    },
+    async retry(pipeline, requestId) {
+      try {
+        await connection.withDeadline(Date.now() + 10_000, () => askToRetry(client, pipeline, requestId));
+      } catch (error) {
+        throw asRefusal(error, pipeline) ?? asUnavailable(error, config);
       }
     },
     async isReachable() {
@@ -40,6 +64,23 @@ export function temporalRuns(config: TemporalConfig): OperationRuns {
     },
     close: () => connection.close(),
   };
+}
+
+async function askToRetry(client: Client, { namespace, name, uid }: EntityName, requestId: string): Promise<void> {
+  const handle = client.workflow.getHandle(entityWorkflowId(namespace, name, uid));
+  await handle.executeUpdate('retryNow', { args: [{ requestId }], updateId: requestId });
+}
+
+/** The entity's own word, or that there is none. */
+function asRefusal(error: unknown, { namespace, name }: EntityName): MillraceError | undefined {
+  const refuse = (problem: string) => mr('MR_RETRY_REFUSED', { namespace, name, problem }, { cause: error });
+  if (error instanceof WorkflowUpdateFailedError) return refuse(problemOf(error.cause ?? error));
+  return error instanceof WorkflowNotFoundError ? refuse('Temporal runs no workflow of it') : undefined;
+}
+
+function asUnavailable(error: unknown, { address }: TemporalConfig): unknown {
+  const isSilent = error instanceof ServiceError || error instanceof WorkflowUpdateRPCTimeoutOrCancelledError;
+  return isSilent ? mr('MR_ENGINE_UNAVAILABLE', { address }, { cause: error }) : error;
 }
 
 async function describeRun(client: Client, config: TemporalConfig, workflowId: string): Promise<OperationRun> {

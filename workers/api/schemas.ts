@@ -37,6 +37,10 @@ export const recordsHeaders = z.looseObject({
     .describe('A request that is repeated with the same key is stored once. At most 512 KiB of body then.'),
 });
 
+export const retryHeaders = z.looseObject({
+  'idempotency-key': z.string().min(1).max(255).optional().describe('Repeated with the same key, it is one request.'),
+});
+
 /** Typed as unknown: what a pod answers goes through as a stream. */
 export const recordsTaken: z.ZodType = z
   .object({

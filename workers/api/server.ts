@@ -64,11 +64,11 @@ export async function buildServer(parts: ApiParts): Promise<Api> {
   const changes = new Changes(parts);
   const metrics = apiMetrics(server);
   const refuseOtherMethods = otherMethods(server);
-  await server.register(pipelineRoutes, { pipelines: parts.pipelines, changes });
+  const { kube, runs, version } = parts;
+  await server.register(pipelineRoutes, { pipelines: parts.pipelines, changes, runs });
   await server.register(operationRoutes, { changes });
   await server.register(recordRoutes, { kube: parts.kube, pipelines: parts.pipelines });
   await server.register(lintRoutes);
-  const { kube, runs, version } = parts;
   await server.register(metaRoutes, { kube, runs, version, metrics });
   refuseOtherMethods();
   return server;

@@ -1,8 +1,10 @@
 /** Version of the package. */
 import { readFileSync } from 'node:fs';
-import { z } from 'zod';
 
+/** Read without a schema library: `millrace --version` waits for it. */
 export function packageVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return z.object({ version: z.string() }).parse(JSON.parse(text)).version;
+  const read: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+  const isPackage = typeof read === 'object' && read !== null && 'version' in read;
+  if (!isPackage || typeof read.version !== 'string') throw new TypeError('package.json has no version');
+  return read.version;
 }

@@ -10,6 +10,7 @@ import type { Kube } from '../../../kubernetes/kube.ts';
 export function runsOf(known: Readonly<Record<string, OperationRun>> = {}): OperationRuns {
   return {
     describe: async (id) => known[id] ?? null,
+    retry: async () => undefined,
     isReachable: async () => true,
     close: async () => undefined,
   };

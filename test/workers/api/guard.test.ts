@@ -24,6 +24,8 @@ const routes: readonly (readonly [path: string, isOpen: boolean])[] = [
   [`${orders}?force=true`, false],
   [`${orders}/pause`, false],
   [`${orders}/resume`, false],
+  [`${orders}/stop`, false],
+  [`${orders}/retry`, false],
   [`${orders}/operations/pipeline%2Fshop%2Forders%2Fu%2Fg1`, false],
   [`${orders}/records`, false],
   [`${orders}/records/events`, false],
@@ -224,7 +226,12 @@ function recorder(reached: string[]): { kube: Kube; pipelines: PipelineDoor; run
       ...{ get: asked('get'), list: asked('list'), apply: asked('apply'), remove: asked('remove') },
       ...{ setDesiredState: asked('set'), orphan: asked('orphan') },
     },
-    runs: { describe: asked('describe'), isReachable: asked('reach'), close: () => Promise.resolve() },
+    runs: {
+      describe: asked('describe'),
+      retry: asked('retry'),
+      isReachable: asked('reach'),
+      close: () => Promise.resolve(),
+    },
   };
 }
 

@@ -49,6 +49,8 @@ describe('problems of the API', () => {
     [url, ['GET', 'HEAD', 'PUT', 'DELETE']],
     [`${url}/pause`, ['POST']],
     [`${url}/resume`, ['POST']],
+    [`${url}/stop`, ['POST']],
+    [`${url}/retry`, ['POST']],
     [`${url}/records`, ['POST']],
     [`${url}/records/orders`, ['POST']],
     [`${url}/operations/x`, ['GET', 'HEAD']],

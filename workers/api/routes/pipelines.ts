@@ -1,4 +1,4 @@
-/** `/v1/namespaces/{namespace}/pipelines`: apply, read, pause, resume, delete. */
+/** `/v1/namespaces/{namespace}/pipelines`: apply, read, pause, stop, resume, retry, delete. */
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod';
 import type { z } from 'zod';
 import { changeSchema, type Change, type StoredPipeline } from '../../../client/wire.ts';
@@ -6,6 +6,7 @@ import { MillraceError } from '../../../model/errors.ts';
 import type { DesiredState } from '../../../model/plan.ts';
 import { parseText, readPipelineBody, textTypes } from '../body.ts';
 import type { Changes } from '../changes.ts';
+import type { OperationRuns } from '../operation-runs.ts';
 import type { PipelineDoor } from '../../../kubernetes/pipelines.ts';
 import { exceptBody } from '../validation.ts';
 import {
@@ -17,11 +18,13 @@ import {
   pipelineParams,
   pipelineResource,
   problems,
+  retryHeaders,
 } from '../schemas.ts';
 
 interface Options {
   readonly pipelines: PipelineDoor;
   readonly changes: Changes;
+  readonly runs: OperationRuns;
 }
 
 const base = '/v1/namespaces/:namespace/pipelines';
@@ -35,7 +38,7 @@ const changed = {
   ...problems,
 };
 
-export const pipelineRoutes: FastifyPluginCallbackZod<Options> = (server, { pipelines, changes }, done) => {
+export const pipelineRoutes: FastifyPluginCallbackZod<Options> = (server, { pipelines, changes, runs }, done) => {
   server.removeAllContentTypeParsers();
   server.addContentTypeParser<string>(textTypes, { parseAs: 'string' }, (request, body, parsed) => {
     if (body === '') return parsed(null);
@@ -134,6 +137,29 @@ export const pipelineRoutes: FastifyPluginCallbackZod<Options> = (server, { pipe
     `${base}/:name/resume`,
     { schema: stateSchema('resumePipeline', 'Go on from where it was paused') },
     setState('Running'),
+  );
+
+  server.post(
+    `${base}/:name/stop`,
+    { schema: stateSchema('stopPipeline', 'Stop the sources, drain what was taken in, then stop the sinks') },
+    setState('Stopped'),
+  );
+
+  server.post(
+    `${base}/:name/retry`,
+    {
+      schema: {
+        ...stateSchema('retryPipeline', 'Try again what failed, without a change'),
+        description:
+          'For an operation that gave up (`Stalled`), once its cause is mended. Refused with 409 while an operation runs, which retries by itself, and when nothing failed. With an Idempotency-Key a repeated request is one.',
+        headers: retryHeaders,
+      },
+    },
+    async ({ params, headers, id }, reply) => {
+      const found = await pipelines.get(params.namespace, params.name);
+      await runs.retry({ ...params, uid: found.metadata.uid ?? '' }, headers['idempotency-key'] ?? id);
+      return answer(reply, await changes.announceRetry(found));
+    },
   );
 
   async function list(

@@ -1,0 +1,64 @@
+/**
+ * `millrace retry NAME`: tries again what failed, once its cause is mended.
+ *
+ * The request goes to the pipeline's workflow, because nothing of the resource changes; so this command alone needs
+ * Temporal's address.
+ */
+import { randomUUID } from 'node:crypto';
+import { Command, Option } from 'commander';
+import { withCluster, withClusterOptions, type ClusterOptions } from '../cluster.ts';
+import { durationOption } from '../durations.ts';
+import { print, say } from '../output.ts';
+import { pipelineArgument } from '../pipeline-name.ts';
+import { untilSettledAgain, waitFor } from '../wait.ts';
+
+interface Options extends ClusterOptions {
+  readonly wait: boolean;
+  readonly timeout: string;
+  readonly temporalAddress: string;
+  readonly temporalNamespace: string;
+}
+
+export function retryCommand(): Command {
+  const temporal = (flags: string, variable: string, byDefault: string) =>
+    new Option(flags).env(variable).default(byDefault);
+  return withClusterOptions(
+    new Command('retry')
+      .description(
+        'Try again what failed, without a change of the spec. Refused while an operation runs: that retries by itself.',
+      )
+      .addArgument(pipelineArgument()),
+  )
+    .option('--wait', 'show each step and end when the pipeline is ready', false)
+    .addOption(durationOption('--timeout <duration>', 'of --wait', '5m'))
+    .addOption(temporal('--temporal-address <host:port>', 'MILLRACE_TEMPORAL_ADDRESS', '127.0.0.1:7233'))
+    .addOption(temporal('--temporal-namespace <name>', 'MILLRACE_TEMPORAL_NAMESPACE', 'default'))
+    .action(async (name: string, options: Options) => {
+      await withCluster(options, async (cluster) => {
+        const { pipelines, namespace } = cluster;
+        const found = await pipelines.get(namespace, name);
+        await retryAt(options, { namespace, name, uid: found.metadata.uid ?? '' });
+        if (!options.wait) {
+          print(`pipeline/${name} retry asked for\n`);
+          return;
+        }
+        const { timeout } = options;
+        const judge = untilSettledAgain(found);
+        await waitFor(cluster, { namespace, name, wanted: 'ready', timeout, known: found.status, judge, say });
+        print(`pipeline/${name} ready\n`);
+      });
+    });
+}
+
+async function retryAt(
+  { temporalAddress, temporalNamespace }: Options,
+  pipeline: { namespace: string; name: string; uid: string },
+): Promise<void> {
+  const { temporalRuns } = await import('../../workers/api/operation-runs.ts');
+  const runs = temporalRuns({ address: temporalAddress, namespace: temporalNamespace, uiUrl: undefined });
+  try {
+    await runs.retry(pipeline, randomUUID());
+  } finally {
+    await runs.close();
+  }
+}
