@@ -5,6 +5,9 @@
  * M2  A condition's lastTransitionTime moves only when its status does.
  * M3  `opSeq` never falls: a status that a newer operation wrote is left as it is.
  * M4  `ready` of a stage is the controller's, too.
+ * M5  `observedGeneration` and `acceptedGeneration` do not fall when an older operation ends after a newer spec was read,
+ *     and never say more than the resource has generations: after a restore of etcd it has fewer. A refusal of a newer spec
+ *     stays when an older operation says that its own was valid.
  */
 import { conditionsOf } from '../../model/conditions.ts';
 import type { StatusPatch } from '../../model/lifecycle.ts';
@@ -32,6 +35,8 @@ export interface MergeInput {
   readonly opSeq: number;
   /** Generation that the patch's conditions speak about. */
   readonly generation: number;
+  /** Of the resource, as it was read for this write. */
+  readonly newest: number;
   /** RFC 3339. */
   readonly now: string;
 }
@@ -45,6 +50,7 @@ export function mergeStatus(before: OwnStatus, patch: StatusPatch, input: MergeI
   const after: OwnStatus = {
     ...rest,
     ...fields,
+    ...generationsOf(before, fields, input.newest),
     ...(operationNow === undefined ? {} : { operation: operationNow }),
     opSeq: input.opSeq,
     conditions: mergeConditions(before.conditions ?? [], conditions, input),
@@ -52,15 +58,29 @@ export function mergeStatus(before: OwnStatus, patch: StatusPatch, input: MergeI
   return JSON.stringify(after) === JSON.stringify(before) ? undefined : after;
 }
 
+/** M5. */
+function generationsOf(before: OwnStatus, patch: StatusPatch, newest: number): Partial<OwnStatus> {
+  const highest = (a: number | undefined, b: number | undefined) =>
+    a === undefined && b === undefined ? undefined : Math.min(Math.max(a ?? 0, b ?? 0), newest);
+  const observed = highest(before.observedGeneration, patch.observedGeneration);
+  const accepted = highest(before.acceptedGeneration, patch.acceptedGeneration);
+  return {
+    ...(observed === undefined ? {} : { observedGeneration: observed }),
+    ...(accepted === undefined ? {} : { acceptedGeneration: accepted }),
+  };
+}
+
 function mergeConditions(
   before: readonly Condition[],
   changes: NonNullable<StatusPatch['conditions']>,
-  { generation, now }: MergeInput,
+  { generation, newest, now }: MergeInput,
 ): Condition[] {
   return lifecycleConditions.flatMap((type) => {
     const old = before.find((condition) => condition.type === type);
     const change = changes.find((condition) => condition.type === type);
     if (change === undefined) return old === undefined ? [] : [old];
+    const about = old?.observedGeneration ?? 0;
+    if (type === 'Accepted' && old !== undefined && generation < about && about <= newest) return [old];
     const since = old?.status === change.status ? old.lastTransitionTime : now;
     return [{ ...change, observedGeneration: generation, lastTransitionTime: since }];
   });

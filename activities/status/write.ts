@@ -30,7 +30,8 @@ export async function updateStatus(
     const own = ownStatus(resource);
     const patch = change(own);
     if (patch === undefined) return false;
-    const input = { opSeq: target.opSeq, generation: target.generation, now: new Date(now()).toISOString() };
+    const newest = resource.metadata.generation ?? target.generation;
+    const input = { opSeq: target.opSeq, generation: target.generation, newest, now: new Date(now()).toISOString() };
     const status = mergeStatus(own, patch, input);
     if (status === undefined) return false;
     const { resourceVersion } = resource.metadata;

@@ -4,12 +4,13 @@
  * B1  It holds no zod and no connector: workflows import types and small pure files only.
  * B2  Making it takes seconds, so it is kept under a name made of everything that went into it.
  * B3  A built package carries it; then nothing is made, and the sources need not be there.
+ * B4  It is code that this process runs: it is kept where only its user writes, never in a folder that all share.
  */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode, type Logger } from '@temporalio/worker';
@@ -21,17 +22,22 @@ const builtBundle = fileURLToPath(new URL('../../workflow-bundle.js', import.met
 const workerVersion = createRequire(import.meta.url)('@temporalio/worker/package.json') as { version: string };
 
 /** Path of the bundle of the workflows as they are now. */
-export async function workflowBundle(logger: Logger, cacheDir = join(tmpdir(), 'millrace')): Promise<string> {
+export async function workflowBundle(logger: Logger, cacheDir = ownCache()): Promise<string> {
   if (existsSync(builtBundle)) return builtBundle;
   const path = join(cacheDir, `workflows-${await sourceHash()}.js`);
   if (existsSync(path)) return path;
   const { code } = await makeBundle(logger);
-  await mkdir(cacheDir, { recursive: true });
+  await mkdir(cacheDir, { recursive: true, mode: 0o700 });
   // Written aside and moved: another process that starts at the same time must not read half a file.
   const aside = `${path}.${process.pid}`;
   await writeFile(aside, code);
   await rename(aside, path);
   return path;
+}
+
+/** B4. The cache of the local stack is beside it. */
+function ownCache(env: NodeJS.ProcessEnv = process.env): string {
+  return join(env['XDG_CACHE_HOME'] ?? join(env['HOME'] ?? homedir(), '.cache'), 'millrace', 'workflows');
 }
 
 export function makeBundle(logger: Logger): Promise<{ code: string }> {

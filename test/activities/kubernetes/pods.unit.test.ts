@@ -24,7 +24,7 @@ describe('why pods are not ready', () => {
 });
 
 describe('status of the lifecycle', () => {
-  const input = { opSeq: 2, generation: 1, now: '2026-01-02T00:00:00Z' };
+  const input = { opSeq: 2, generation: 1, newest: 9, now: '2026-01-02T00:00:00Z' };
   const stalled = { type: 'Stalled', status: 'False', reason: 'Settled', message: '' } as const;
   it('M2: a condition keeps the time of its last change of status', () => {
     const first = mergeStatus({}, { conditions: [stalled] }, input);
@@ -35,6 +35,22 @@ describe('status of the lifecycle', () => {
       { ...input, now: '2026-01-03T00:00:00Z' },
     );
     assert.equal(second?.conditions?.[0]?.lastTransitionTime, input.now);
+  });
+  it('M5: an older operation that ends after a refusal takes neither generation nor refusal back', () => {
+    const no = { type: 'Accepted', status: 'False', reason: 'SpecInvalid', message: 'no' } as const;
+    const yes = { type: 'Accepted', status: 'True', reason: 'Valid', message: 'yes' } as const;
+    const refused = mergeStatus({}, { observedGeneration: 5, conditions: [no] }, { ...input, generation: 5 });
+    assert.ok(refused);
+    const patch = { observedGeneration: 4, acceptedGeneration: 4, conditions: [yes] };
+    const ended = mergeStatus(refused, patch, { ...input, generation: 4 });
+    assert.deepEqual([ended?.observedGeneration, ended?.acceptedGeneration], [5, 4]);
+    assert.equal(ended?.conditions?.[0]?.status, 'False');
+    const mended = mergeStatus(refused, { ...patch, observedGeneration: 6 }, { ...input, generation: 6 });
+    assert.equal(mended?.conditions?.[0]?.status, 'True');
+  });
+  it('M5: after a restore of etcd no generation is said that the resource does not have', () => {
+    const restored = mergeStatus({ observedGeneration: 7 }, { observedGeneration: 3 }, { ...input, newest: 3 });
+    assert.equal(restored?.observedGeneration, 3);
   });
   it('M3: an older operation writes nothing', () => {
     assert.equal(mergeStatus({ opSeq: 3 }, { phase: 'Running' }, input), undefined);

@@ -220,11 +220,11 @@ function recorder(reached: string[]): { kube: Kube; pipelines: PipelineDoor; run
       server: 'none',
       transport: { server: 'none', send: asked('send'), open: asked('open'), close },
       ...{ get: asked('get'), list: asked('list'), apply: asked('apply'), create: asked('create') },
-      ...{ patchJson: asked('patch'), patchMerge: asked('patch'), delete: asked('delete'), close },
+      ...{ patchMerge: asked('patch'), delete: asked('delete'), close },
     },
     pipelines: {
       ...{ get: asked('get'), list: asked('list'), apply: asked('apply'), remove: asked('remove') },
-      ...{ setDesiredState: asked('set'), orphan: asked('orphan') },
+      ...{ setDesiredState: asked('set'), orphan: asked('orphan'), retry: asked('retry') },
     },
     runs: {
       describe: asked('describe'),
