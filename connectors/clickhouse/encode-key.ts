@@ -7,7 +7,7 @@ import { decodeJson, ExactNumber, type RecordValue } from '../../model/value.ts'
 import type { ByteWriter } from './byte-writer.ts';
 import type { TypeName } from './column-type.ts';
 import type { Encoder } from './encoder.ts';
-import { Misfit } from './misfit.ts';
+import { Misfit } from '../misfit.ts';
 
 export type KeyWriter = (key: string, to: ByteWriter) => void;
 

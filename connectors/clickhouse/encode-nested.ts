@@ -3,7 +3,7 @@ import { fieldOf, isRecordObject, type RecordValue } from '../../model/value.ts'
 import type { ByteWriter } from './byte-writer.ts';
 import type { TypeName } from './column-type.ts';
 import type { Encoder } from './encoder.ts';
-import { Misfit } from './misfit.ts';
+import { Misfit } from '../misfit.ts';
 
 export function nullableEncoder(inner: Encoder): Encoder {
   return {

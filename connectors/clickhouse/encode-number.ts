@@ -2,8 +2,8 @@
 import { decimalOf } from '../../model/decimal.ts';
 import { ExactNumber, type RecordValue } from '../../model/value.ts';
 import type { Encoder } from './encoder.ts';
-import { integerOf, scaledDouble, scaledOf } from './exact.ts';
-import { Misfit } from './misfit.ts';
+import { integerOf, scaledDouble, scaledOf } from '../exact.ts';
+import { Misfit } from '../misfit.ts';
 
 /** Up to 32 bits. true and false count as 1 and 0, as ClickHouse reads them. */
 export function integerEncoder(name: string, width: 1 | 2 | 4, min: number, max: number): Encoder {

@@ -3,8 +3,8 @@ import { isIP, SocketAddress } from 'node:net';
 import { encodeJson, ExactNumber, isRecordObject, type RecordValue } from '../../model/value.ts';
 import type { ByteWriter } from './byte-writer.ts';
 import type { Encoder } from './encoder.ts';
-import { integerOf } from './exact.ts';
-import { Misfit } from './misfit.ts';
+import { integerOf } from '../exact.ts';
+import { Misfit } from '../misfit.ts';
 
 /** Anything but null: numbers, true, false, arrays and objects as their JSON. */
 export function stringEncoder(): Encoder {

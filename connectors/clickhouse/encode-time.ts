@@ -10,8 +10,8 @@
 import type { RecordValue } from '../../model/value.ts';
 import { parseDay, parsed, parseTime } from '../date-text.ts';
 import type { Encoder } from './encoder.ts';
-import { integerOf } from './exact.ts';
-import { Misfit } from './misfit.ts';
+import { integerOf } from '../exact.ts';
+import { Misfit } from '../misfit.ts';
 
 export function dateEncoder(name: 'Date' | 'Date32', min: number, max: number): Encoder {
   const range = name === 'Date' ? '1970-01-01 to 2149-06-06' : '1900-01-01 to 2299-12-31';

@@ -11,8 +11,8 @@ import type { ByteWriter } from './byte-writer.ts';
 import type { TypeName } from './column-type.ts';
 import { assertKeptByJson } from './encode-text.ts';
 import type { Encoder } from './encoder.ts';
-import { integerOf } from './exact.ts';
-import { Misfit } from './misfit.ts';
+import { integerOf } from '../exact.ts';
+import { Misfit } from '../misfit.ts';
 
 const noMember = 0xff;
 

@@ -28,7 +28,7 @@ import {
 import { dateEncoder, dateTime64Encoder, dateTimeEncoder, time64Encoder, timeEncoder } from './encode-time.ts';
 import { dynamicEncoder, geometryEncoder, variantEncoder } from './encode-variant.ts';
 import type { Encoder } from './encoder.ts';
-import { Misfit } from './misfit.ts';
+import { Misfit } from '../misfit.ts';
 
 /** The encoder of a type as ClickHouse writes it; null when there is none. */
 export function compileEncoder(type: string): Encoder | null {

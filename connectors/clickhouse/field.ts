@@ -6,7 +6,7 @@
  *     `items`, or of each object in a list `items`.
  */
 import { fieldOf, isRecordObject, type RecordObject, type RecordValue } from '../../model/value.ts';
-import { Misfit } from './misfit.ts';
+import { Misfit } from '../misfit.ts';
 
 /** Undefined: the record does not have it. */
 export type FieldReader = (record: RecordObject) => RecordValue | undefined;

@@ -13,8 +13,8 @@ import type { RowBuffer } from '../connector.ts';
 import { ByteWriter } from './byte-writer.ts';
 import type { Encoder } from './encoder.ts';
 import { fieldReader, type FieldReader } from './field.ts';
-import { describeValue, Misfit } from './misfit.ts';
 import type { Runs } from './runs.ts';
+import { describeValue, Misfit } from '../misfit.ts';
 
 export interface EncodedColumn {
   readonly name: string;

@@ -46,7 +46,8 @@ export function parseFailure(error: unknown, where: Where): Failure {
     return wait(mr('MR_SINK_UNREACHABLE', { sink, server, problem }, options));
   }
   const { code, detail } = error;
-  switch (meanings[code] ?? meanings[code.slice(0, 2)]) {
+  const meaning = meanings[code] ?? meanings[code.slice(0, 2)];
+  switch (isOfValue(error, meaning) ? 'rows' : meaning) {
     case 'auth':
       return wait(mr('MR_SINK_AUTH_REJECTED', { sink, server }, options));
     case 'missing':
@@ -62,6 +63,14 @@ export function parseFailure(error: unknown, where: Where): Failure {
     default:
       return wait(mr('MR_SINK_BUSY', { sink, server, problem: `${problem} (${code})` }, options));
   }
+}
+
+/**
+ * A value of type regclass that names no table ends in "undefined_table", too. What COPY itself says of a line it has
+ * read begins with COPY; what a trigger or a default says begins with their own context.
+ */
+function isOfValue({ where }: pg.DatabaseError, meaning: (typeof meanings)[string] | undefined): boolean {
+  return (meaning === 'missing' || meaning === 'unfit') && (where?.startsWith('COPY ') ?? false);
 }
 
 function shortened(text: string): string {

@@ -22,27 +22,32 @@ import { PostgresRows } from './rows.ts';
 import { Session } from './session.ts';
 import type { PostgresSinkConfig } from './spec.ts';
 import { statementsOf, type Statements } from './statements.ts';
-import { openTable, type Table } from './table.ts';
+import { copyDefaultsVersion, openTable, type Table } from './table.ts';
 
-export const sink: SinkConnector<PostgresSinkConfig> = {
-  async connect(config, context) {
-    const where = whereOf(config, context);
-    const session = new Session(config);
-    const positions = new Positions(config.schema);
-    try {
-      const table = await session.use(async (client) => {
-        const opened = await openTable(client, config, where);
-        await positions.ensureTable(client);
-        return opened;
-      });
-      return new PostgresSink(config, where, table, positions);
-    } catch (error) {
-      throw classified(error, where);
-    } finally {
-      await session.close();
-    }
-  },
-};
+/** `copyDefaultsSince`: the version of PostgreSQL whose COPY takes a marker for a default; a test plays an older one. */
+export function postgresSink(copyDefaultsSince = copyDefaultsVersion): SinkConnector<PostgresSinkConfig> {
+  return {
+    async connect(config, context) {
+      const where = whereOf(config, context);
+      const session = new Session(config);
+      const positions = new Positions(config.schema);
+      try {
+        const table = await session.use(async (client) => {
+          const opened = await openTable(client, config, where, copyDefaultsSince);
+          await positions.ensureTable(client);
+          return opened;
+        });
+        return new PostgresSink(config, where, table, positions);
+      } catch (error) {
+        throw classified(error, where);
+      } finally {
+        await session.close();
+      }
+    },
+  };
+}
+
+export const sink = postgresSink();
 
 class PostgresSink implements Sink {
   readonly #config: PostgresSinkConfig;
@@ -96,7 +101,7 @@ class PostgresSlot implements PositionedSinkSlot<RowBuffer> {
   }
 
   newRows(): RowBuffer {
-    return new PostgresRows(this.#table.columns, this.#statements.merge !== '');
+    return new PostgresRows(this.#table);
   }
 
   async write(rows: RowBuffer, id: BatchRange, _refused: unknown, signal: AbortSignal): Promise<WriteEnd> {

@@ -2,32 +2,46 @@
  * Records as rows for COPY, in the order of the table's columns.
  *
  * R1  A record that does not fit leaves the buffer as it was.
- * R2  A field that is missing takes the column's default, or null. Fields without a column are left out.
+ * R2  A field that is missing takes the column's default, or null. Fields without a column are left out. A field whose
+ *     column only the server fills is a misfit: it is never dropped without a word.
  * R3  Any range of rows can be sent by itself.
  */
 import { mr } from '../../model/errors.ts';
-import { ExactNumber, type RecordObject, type RecordValue } from '../../model/value.ts';
+import { fieldOf, type RecordObject, type RecordValue } from '../../model/value.ts';
 import type { RowBuffer } from '../connector.ts';
+import { describeValue } from '../misfit.ts';
 import { CopyText } from './copy-text.ts';
-import type { Column } from './table.ts';
-import { Misfit, valueText } from './value-text.ts';
+import { Misfit } from './misfit.ts';
+import type { ClosedColumn, Column, Table } from './table.ts';
+import { valueText } from './value-text.ts';
 
 /** What COPY is told to take for a column's default; its text form cannot be a value's, whose backslashes are doubled. */
 export const defaultMarker = '\\D';
 const nullMarker = '\\N';
 const tab = 0x09;
 const lineEnd = 0x0a;
+const zero = 0x30;
+const one = 0x31;
+
+interface Cell extends Column {
+  /** Nothing else can be found under the name: one property load is enough. */
+  readonly isPlain: boolean;
+}
 
 export class PostgresRows implements RowBuffer {
-  readonly #columns: readonly Column[];
-  /** Rows begin with their number: of rows with the same key, the last one counts. */
-  readonly #isNumbered: boolean;
+  readonly #columns: readonly Cell[];
+  readonly #closed: readonly ClosedColumn[];
+  /** Rows begin with their number (of rows with the same key, the last one counts) and what they have of these. */
+  readonly #isStaged: boolean;
+  readonly #merged: readonly Column[];
   readonly #text = new CopyText();
   readonly #starts: number[] = [0];
 
-  constructor(columns: readonly Column[], isNumbered: boolean) {
-    this.#columns = columns;
-    this.#isNumbered = isNumbered;
+  constructor({ columns, closed, isStaged }: Table) {
+    this.#columns = columns.map((column) => ({ ...column, isPlain: !(column.name in Object.prototype) }));
+    this.#closed = closed;
+    this.#isStaged = isStaged;
+    this.#merged = columns.filter(({ missing }) => missing === 'merged');
   }
 
   get rows(): number {
@@ -40,31 +54,48 @@ export class PostgresRows implements RowBuffer {
 
   add(value: RecordObject): void {
     const text = this.#text;
+    const columns = this.#columns;
     const start = text.at;
     let column: Column | undefined;
+    if (this.#closed.length > 0) this.#checkClosed(value);
     try {
-      if (this.#isNumbered) text.plain(String(this.rows));
-      let isFirst = !this.#isNumbered;
-      for (column of this.#columns) {
-        if (!isFirst) text.byte(tab);
-        isFirst = false;
-        this.#write(column, value[column.name]);
+      if (this.#isStaged) this.#writeMarks(value);
+      for (let i = 0; i < columns.length; i++) {
+        column = columns[i]!;
+        if (i > 0) text.byte(tab);
+        this.#write(column, columns[i]!.isPlain ? value[column.name] : fieldOf(value, column.name));
       }
       text.byte(lineEnd);
     } catch (error) {
       text.at = start;
       if (!(error instanceof Misfit) || column === undefined) throw error;
-      const actual = describeValue(value[column.name]);
+      const actual = describeValue(fieldOf(value, column.name));
       throw mr('MR_RECORD_MISFIT', { field: column.name, wanted: error.wanted, actual });
     }
     this.#starts.push(text.at);
   }
 
+  #checkClosed(record: RecordObject): void {
+    for (const { name, why } of this.#closed) {
+      const value = fieldOf(record, name);
+      if (value === undefined || value === null) continue;
+      throw mr('MR_RECORD_MISFIT', { field: name, wanted: `absent, because ${why}`, actual: describeValue(value) });
+    }
+  }
+
+  #writeMarks(record: RecordObject): void {
+    const text = this.#text;
+    text.plain(String(this.rows));
+    text.byte(tab);
+    if (this.#merged.length === 0) return;
+    for (const { name } of this.#merged) text.byte(fieldOf(record, name) === undefined ? zero : one);
+    text.byte(tab);
+  }
+
   #write(column: Column, value: RecordValue | undefined): void {
-    // A function is what the prototype has under names like `constructor`: no record holds one.
-    if (value === undefined || typeof value === 'function') {
-      if (column.hasDefault) return this.#text.plain(defaultMarker);
-      if (column.isRequired) throw new Misfit('present');
+    if (value === undefined) {
+      if (column.missing === 'default') return this.#text.plain(defaultMarker);
+      if (column.missing === 'null' && column.isRequired) throw new Misfit('present');
       return this.#text.plain(nullMarker);
     }
     if (value === null) {
@@ -83,15 +114,4 @@ export class PostgresRows implements RowBuffer {
     this.#text.at = 0;
     this.#starts.length = 1;
   }
-}
-
-const shownCharacters = 40;
-
-function describeValue(value: RecordValue | undefined): string {
-  if (value === undefined) return 'missing';
-  if (value === null) return 'null';
-  if (typeof value === 'object' && !(value instanceof ExactNumber))
-    return Array.isArray(value) ? 'an array' : 'an object';
-  const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
-  return text.length <= shownCharacters ? text : `${text.slice(0, shownCharacters)}…`;
 }

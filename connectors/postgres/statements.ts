@@ -3,45 +3,100 @@
  *
  * Without a key, COPY goes straight into the table. With one, it goes into a temporary table, from where the last row
  * of each key is upserted: the server's own idea of equal keys decides, not a comparison of texts here.
+ *
+ * M1  A row whose record does not have a numbered column (identity, sequence) gets the next number when it is new, and
+ *     keeps its number when an upsert replaces it. For that each row says which such columns it has, and rows that have
+ *     the same ones are brought in by one statement, which names just these.
  */
 import { defaultMarker } from './rows.ts';
-import { quoted, type Table } from './table.ts';
+import { quoted, type Column, type Table } from './table.ts';
 
 export interface Statements {
-  /** Once for each connection; empty without a key. */
+  /** Once for each connection; empty without a temporary table. */
   readonly prepare: string;
   readonly copy: string;
-  /** After the copy; empty without a key. */
+  /** After the copy; empty without a temporary table. */
   readonly merge: string;
 }
 
 const staging = 'pg_temp.millrace_rows';
+const rowNumber = '"millrace row"';
+/** One bit for each column that the merge fills in, in their order: whether the record has it. */
+const given = '"millrace given"';
 
-export function statementsOf({ name, columns }: Table, key: readonly string[]): Statements {
-  const list = columns.map((column) => quoted(column.name)).join(', ');
-  const hasDefaults = columns.some(({ hasDefault }) => hasDefault);
-  const options = hasDefaults ? `(FORMAT text, DEFAULT E'\\${defaultMarker}')` : '(FORMAT text)';
-  if (key.length === 0) return { prepare: '', copy: `COPY ${name} (${list}) FROM STDIN ${options}`, merge: '' };
+export function statementsOf(table: Table, key: readonly string[]): Statements {
+  const { name, columns, isStaged } = table;
+  const list = listOf(columns);
+  const copiesDefaults = columns.some(({ missing }) => missing === 'default');
+  const options = copiesDefaults ? `(FORMAT text, DEFAULT E'\\${defaultMarker}')` : '(FORMAT text)';
+  if (!isStaged) return { prepare: '', copy: `COPY ${name} (${list}) FROM STDIN ${options}`, merge: '' };
 
-  const keys = key.map(quoted).join(', ');
-  const replaced = columns.filter((column) => !key.includes(column.name)).map((column) => quoted(column.name));
-  const action =
-    replaced.length === 0 ? 'DO NOTHING' : `DO UPDATE SET ${replaced.map((c) => `${c} = EXCLUDED.${c}`).join(', ')}`;
-  const defaults = columns.flatMap(({ name: column, hasDefault, defaultExpression }) =>
-    hasDefault && defaultExpression !== null
+  const merged = mergedColumns(columns);
+  const defaults = columns.flatMap(({ name: column, missing, defaultExpression }) =>
+    missing === 'default' && defaultExpression !== null
       ? [`ALTER TABLE ${staging} ALTER ${quoted(column)} SET DEFAULT ${defaultExpression}`]
       : [],
   );
+  const marks = merged.length > 0 ? `${rowNumber}, ${given}` : rowNumber;
   return {
     prepare: [
       `CREATE TEMP TABLE IF NOT EXISTS millrace_rows ON COMMIT DELETE ROWS AS
-         SELECT 0::bigint AS "millrace row", ${list} FROM ${name} WITH NO DATA`,
+         SELECT 0::bigint AS ${rowNumber}, ${merged.length > 0 ? `''::varbit AS ${given}, ` : ''}${list}
+         FROM ${name} WITH NO DATA`,
       ...defaults,
     ].join('; '),
-    copy: `COPY ${staging} ("millrace row", ${list}) FROM STDIN ${options}`,
-    merge: `INSERT INTO ${name} (${list})
-      SELECT ${list} FROM (SELECT DISTINCT ON (${keys}) * FROM ${staging} ORDER BY ${keys}, "millrace row" DESC) AS last
-      ON CONFLICT (${keys}) ${action};
-      TRUNCATE ${staging}`,
+    copy: `COPY ${staging} (${marks}, ${list}) FROM STDIN ${options}`,
+    merge: [...mergeStatements(table, merged, key), `TRUNCATE ${staging}`].join('; '),
   };
+}
+
+/** The columns of which a row says whether its record has them. */
+export function mergedColumns(columns: readonly Column[]): readonly Column[] {
+  return columns.filter(({ missing }) => missing === 'merged');
+}
+
+function mergeStatements({ name, columns }: Table, merged: readonly Column[], key: readonly string[]): string[] {
+  const numbered = merged.filter(({ isNumbered }) => isNumbered);
+  const has = (column: Column) => `get_bit(${given}, ${merged.indexOf(column)}) = 1`;
+  const lacks = (column: Column) => `get_bit(${given}, ${merged.indexOf(column)}) = 0`;
+  return subsetsOf(numbered).map((present) => {
+    const written = columns.filter((column) => !numbered.includes(column) || present.includes(column));
+    const values = written.map((column) =>
+      column.missing === 'merged' && !column.isNumbered
+        ? `CASE WHEN ${has(column)} THEN ${quoted(column.name)} ELSE ${column.defaultExpression ?? 'NULL'} END`
+        : quoted(column.name),
+    );
+    const chosen = numbered.map((column) => (present.includes(column) ? has(column) : lacks(column)));
+    const overriding = written.some(({ isIdentity }) => isIdentity) ? ' OVERRIDING SYSTEM VALUE' : '';
+    const insert = `INSERT INTO ${name} (${listOf(written)})${overriding} SELECT ${values.join(', ')}`;
+    const where = chosen.length > 0 ? ` WHERE ${chosen.join(' AND ')}` : '';
+    const hasKey = key.length > 0 && key.every((column) => written.some((one) => one.name === column));
+    if (!hasKey) return `${insert} FROM ${staging}${where} ORDER BY ${rowNumber}`;
+    return `${insert} FROM (${lastOfEachKey(numbered.filter((one) => key.includes(one.name)).map(has), key)}) AS last${where}
+      ON CONFLICT (${key.map(quoted).join(', ')}) ${conflictAction(written, key)}`;
+  });
+}
+
+/** A row that lacks a numbered column of the key is a new row, and equal to no other. */
+function lastOfEachKey(hasKey: readonly string[], key: readonly string[]): string {
+  const keys = key.map(quoted).join(', ');
+  const where = hasKey.length > 0 ? ` WHERE ${hasKey.join(' AND ')}` : '';
+  return `SELECT DISTINCT ON (${keys}) * FROM ${staging}${where} ORDER BY ${keys}, ${rowNumber} DESC`;
+}
+
+function conflictAction(written: readonly Column[], key: readonly string[]): string {
+  const replaced = written.filter((column) => !key.includes(column.name)).map((column) => quoted(column.name));
+  if (replaced.length === 0) return 'DO NOTHING';
+  return `DO UPDATE SET ${replaced.map((column) => `${column} = EXCLUDED.${column}`).join(', ')}`;
+}
+
+function subsetsOf<T>(items: readonly T[]): readonly (readonly T[])[] {
+  return items.reduce<readonly (readonly T[])[]>(
+    (subsets, item) => subsets.flatMap((one) => [one, [...one, item]]),
+    [[]],
+  );
+}
+
+function listOf(columns: readonly Column[]): string {
+  return columns.map((column) => quoted(column.name)).join(', ');
 }

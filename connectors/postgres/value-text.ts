@@ -1,83 +1,56 @@
 /**
  * Values as the text that PostgreSQL's input functions read.
  *
- * T1  No digit is lost: integers and numerics travel as the digits they came with.
+ * T1  No digit is lost: integers and numerics travel as the digits they came with; a number that a float would turn into
+ *     an infinity or a zero is a misfit.
  * T2  What cannot be right is refused here; what only the server can judge (a date, an enum, an address) is left to it.
  */
-import { encodeJson, ExactNumber, type RecordValue } from '../../model/value.ts';
-
-/** What a column takes, from its type's name and category. */
-export type ColumnKind =
-  | { readonly kind: 'integer'; readonly min: bigint; readonly max: bigint }
-  | { readonly kind: 'number' }
-  | { readonly kind: 'boolean' }
-  | { readonly kind: 'time' }
-  | { readonly kind: 'json' }
-  | { readonly kind: 'text' }
-  /** A type with an input function of its own: uuid, inet, an enum, … */
-  | { readonly kind: 'other'; readonly type: string }
-  | { readonly kind: 'array'; readonly of: ColumnKind };
-
-/** A value that a column does not take; the row buffer adds the field's name. */
-export class Misfit extends Error {
-  override readonly name = 'Misfit';
-  readonly wanted: string;
-
-  constructor(wanted: string) {
-    super();
-    this.wanted = wanted;
-  }
-}
-
-const range = (bits: bigint) => ({ kind: 'integer', min: -(2n ** (bits - 1n)), max: 2n ** (bits - 1n) - 1n }) as const;
-const kinds: Readonly<Record<string, ColumnKind>> = {
-  int2: range(16n),
-  int4: range(32n),
-  int8: range(64n),
-  float4: { kind: 'number' },
-  float8: { kind: 'number' },
-  numeric: { kind: 'number' },
-  bool: { kind: 'boolean' },
-  timestamp: { kind: 'time' },
-  timestamptz: { kind: 'time' },
-  json: { kind: 'json' },
-  jsonb: { kind: 'json' },
-  text: { kind: 'text' },
-  varchar: { kind: 'text' },
-  bpchar: { kind: 'text' },
-};
-
-/** @param type as in pg_type.typname: `int4`, `_text` for an array of text. */
-export function columnKind(type: string): ColumnKind {
-  if (type.startsWith('_')) return { kind: 'array', of: columnKind(type.slice(1)) };
-  return kinds[type] ?? { kind: 'other', type };
-}
+import { decimalOf, scaledInteger } from '../../model/decimal.ts';
+import { encodeJson, ExactNumber, fieldOf, isRecordObject, type RecordValue } from '../../model/value.ts';
+import type { ColumnKind, Member } from './column-kind.ts';
+import { Misfit } from './misfit.ts';
+import { clockText, dateText, timestampText } from './time-text.ts';
 
 /** The text of a value that is not null. */
 export function valueText(value: RecordValue, column: ColumnKind): string {
   switch (column.kind) {
     case 'integer':
       return integerText(value, column);
-    case 'number':
-      if (typeof value === 'string' && /^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$/.test(value)) return value;
+    case 'float':
+      return floatText(value, column.isSingle);
+    case 'numeric':
+      if (typeof value === 'string' && isNumberText(value)) return value;
       if (isNumber(value)) return String(value);
       throw new Misfit('a number');
     case 'boolean':
       if (typeof value === 'boolean') return value ? 't' : 'f';
+      if (typeof value === 'string' && booleanText.test(value)) return value;
       throw new Misfit('true or false');
+    case 'timestamp':
+      return timestampText(value, column.hasZone);
+    case 'date':
+      return dateText(value);
     case 'time':
-      if (typeof value === 'number') return millisecondsText(value);
-      return withoutNul(value, 'a time like 2026-01-31T12:34:56Z, or milliseconds since 1970');
+      return clockText(value);
     case 'json':
-      return encodeJson(value);
+      return jsonText(value, column.isBinary);
     case 'text':
       return withoutNul(typeof value === 'string' ? value : encodeJson(value), 'a text without the character NUL');
-    case 'other':
-      if (isNumber(value)) return String(value);
-      return withoutNul(value, `a text (${column.type})`);
+    case 'literal':
+      return literalText(value, column);
     case 'array':
-      return arrayText(value, column.of);
+      return arrayText(value, column);
+    case 'composite':
+      return compositeText(value, column.type, column.members);
   }
+}
+
+/** What PostgreSQL takes for a boolean. */
+const booleanText = /^(?:t|true|f|false|y|yes|n|no|on|off|1|0)$/i;
+const specialNumber = /^(?:nan|[+-]?inf(?:inity)?)$/i;
+
+function isNumberText(text: string): boolean {
+  return decimalOf(text) !== null || specialNumber.test(text);
 }
 
 function isNumber(value: RecordValue): value is number | bigint | ExactNumber {
@@ -88,37 +61,87 @@ function integerText(value: RecordValue, { min, max }: { readonly min: bigint; r
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= Number(min) && value <= Number(max)) {
     return String(value);
   }
-  const digits = isNumber(value) || typeof value === 'string' ? String(value) : '';
-  if (/^-?[0-9]{1,19}$/.test(digits)) {
-    const integer = BigInt(digits);
-    if (integer >= min && integer <= max) return digits;
-  }
+  const number = isNumber(value) || typeof value === 'string' ? decimalOf(String(value)) : null;
+  const integer = number === null ? null : scaledInteger(number, 0);
+  if (integer !== null && integer >= min && integer <= max) return integer.toString();
   throw new Misfit(`an integer from ${min.toString()} to ${max.toString()}`);
 }
 
-function millisecondsText(value: number): string {
-  const time = new Date(value);
-  if (Number.isNaN(time.getTime())) throw new Misfit('milliseconds since 1970');
-  return time.toISOString();
+function floatText(value: RecordValue, isSingle: boolean): string {
+  if (typeof value === 'string' && specialNumber.test(value)) return value;
+  const text = isNumber(value) || typeof value === 'string' ? String(value) : '';
+  const double = typeof value === 'number' ? value : Number(text);
+  const stored = isSingle ? Math.fround(double) : double;
+  if (Number.isFinite(stored) && stored !== 0) {
+    if (typeof value !== 'string' || decimalOf(text) !== null) return text;
+  } else if (stored === 0) {
+    if (Object.is(value, -0)) return '-0';
+    if (decimalOf(text)?.digits === '') return text;
+  }
+  throw new Misfit(`a number within the range of ${isSingle ? 'real' : 'double precision'}`);
 }
 
-function withoutNul(value: RecordValue, wanted: string): string {
-  if (typeof value !== 'string' || value.includes('\0')) throw new Misfit(wanted);
-  return value;
+function jsonText(value: RecordValue, isBinary: boolean): string {
+  const text = encodeJson(value);
+  // Only such a text can hold the escape, and only jsonb makes characters of escapes.
+  if (isBinary && text.includes('\\u0000') && holdsNul(value)) throw new Misfit('JSON without the character NUL');
+  return text;
+}
+
+function holdsNul(value: RecordValue | undefined): boolean {
+  if (typeof value === 'string') return value.includes('\0');
+  if (isList(value)) return value.some(holdsNul);
+  if (!isRecordObject(value)) return false;
+  return Object.keys(value).some((name) => name.includes('\0') || holdsNul(value[name]));
+}
+
+function literalText(value: RecordValue, column: Extract<ColumnKind, { kind: 'literal' }>): string {
+  const wanted = `a text (${column.type})`;
+  if (typeof value === 'string') return withoutNul(value, wanted);
+  if (isNumber(value) && column.takesNumbers) return String(value);
+  if (typeof value === 'object' && !isNumber(value) && column.takesJson) return withoutNul(encodeJson(value), wanted);
+  throw new Misfit(wanted);
+}
+
+function withoutNul(text: string, wanted: string): string {
+  if (text.includes('\0')) throw new Misfit(wanted);
+  return text;
 }
 
 /** An array literal: each element in double quotes, NULL without. */
-function arrayText(value: RecordValue, of: ColumnKind): string {
+function arrayText(value: RecordValue, column: Extract<ColumnKind, { kind: 'array' }>): string {
   if (!isList(value)) throw new Misfit('an array');
+  const { of, delimiter } = column;
   const items = value.map((item) => {
     if (item === null) return 'NULL';
-    // The type of an array of arrays has the name of its innermost element's array.
-    if (isList(item) && of.kind !== 'json') return arrayText(item, of);
-    return `"${valueText(item, of).replaceAll(/["\\]/g, '\\$&')}"`;
+    // The type of an array of arrays is that of its innermost element's array.
+    if (isList(item) && !takesLists(of)) return arrayText(item, column);
+    return inQuotes(valueText(item, of));
   });
-  return `{${items.join(',')}}`;
+  return `{${items.join(delimiter)}}`;
 }
 
-function isList(value: RecordValue): value is readonly RecordValue[] {
+function takesLists(of: ColumnKind): boolean {
+  return of.kind === 'json' || of.kind === 'array' || (of.kind === 'literal' && of.takesJson);
+}
+
+/** A row literal; what the object does not have is null. */
+function compositeText(value: RecordValue, type: string, members: readonly Member[]): string {
+  const isByPosition = isList(value) && value.length === members.length;
+  if (!isByPosition && !isRecordObject(value)) {
+    throw new Misfit(`an object with ${members.map(({ name }) => name).join(', ')} (${type})`);
+  }
+  const texts = members.map(({ name, kind }, i) => {
+    const member = isByPosition ? value[i] : isRecordObject(value) ? fieldOf(value, name) : undefined;
+    return member === undefined || member === null ? '' : inQuotes(valueText(member, kind));
+  });
+  return `(${texts.join(',')})`;
+}
+
+function inQuotes(text: string): string {
+  return `"${text.replaceAll(/["\\]/g, '\\$&')}"`;
+}
+
+function isList(value: RecordValue | undefined): value is readonly RecordValue[] {
   return Array.isArray(value);
 }

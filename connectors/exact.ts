@@ -1,6 +1,6 @@
 /** Numbers with all their digits: integers and scaled decimals as bigint, from whatever a record holds. */
-import { decimalOf, roundedInteger, scaledInteger } from '../../model/decimal.ts';
-import { ExactNumber, type RecordValue } from '../../model/value.ts';
+import { decimalOf, roundedInteger, scaledInteger } from '../model/decimal.ts';
+import { ExactNumber, type RecordValue } from '../model/value.ts';
 
 const integerText = /^-?[0-9]{1,100}$/;
 

@@ -1,5 +1,5 @@
 /** A value that a column does not take. The row encoder adds the field's name and makes MR_RECORD_MISFIT of it. */
-import { ExactNumber, type RecordValue } from '../../model/value.ts';
+import { ExactNumber, type RecordValue } from '../model/value.ts';
 
 export class Misfit extends Error {
   override readonly name = 'Misfit';
