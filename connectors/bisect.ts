@@ -1,8 +1,7 @@
 /**
- * Finds the rows that a sink will never take, by writing halves.
+ * Finds the rows that a sink will never take, by trying halves: in a transaction, or where nothing is stored.
  *
- * B1  A range is split at the same place each time, so that a repeated bisection writes the same sub-ranges: a sink that
- *     remembers ranges stores each row once.
+ * B1  A range is split at the same place each time, so that a repetition finds the same rows.
  * B2  What is not the fault of a row is thrown on, and nothing is refused for it.
  */
 
@@ -12,8 +11,8 @@ export interface Refused<Problem> {
 }
 
 /**
- * Writes rows `from` to `to` (not included) with `write`, which resolves with the problem when a row in its range is at
- * fault, and with null when the range is stored. Returns the rows at fault, in order.
+ * Tries rows `from` to `to` (not included) with `write`, which resolves with the problem when a row in its range is at
+ * fault, and with null when the range is taken. Returns the rows at fault, in order.
  */
 export async function bisect<Problem>(
   from: number,

@@ -14,6 +14,7 @@
 import type { ClickHouseClient } from '@clickhouse/client';
 import { z } from 'zod';
 import { MillraceError, mr } from '../../model/errors.ts';
+import { milliseconds } from '../../model/quantities.ts';
 import type { BatchRange, Begun, LoggedSinkSlot, Mark, RefusedRow, Verdict, WriteEnd } from '../../stream/sink-port.ts';
 import type {
   ConnectorContext,
@@ -32,7 +33,7 @@ import { insertStatement, opening, send } from './insert.ts';
 import { Marks } from './marks.ts';
 import { ClickHouseRows } from './row-buffer.ts';
 import { runsWithout, type Runs } from './runs.ts';
-import { guardedNames, insertSettings, knownSettingsQuery, partitionsOf } from './settings.ts';
+import { guardedNames, insertSettings, knownSettingsQuery, partitionsOf, type InsertConfig } from './settings.ts';
 import type { ClickHouseSinkConfig } from './spec.ts';
 import { openTable, type OpenedTable } from './table.ts';
 import { forgotten, insertsPerMark, type Writers } from './window.ts';
@@ -106,7 +107,7 @@ class ClickHouseSlot implements LoggedSinkSlot<RowBuffer> {
       table,
       marksDefaults: this.#marksDefaults,
       opening: this.#opening,
-      settings: insertSettings(config.settings, settings),
+      settings: insertSettings(insertConfig(config), settings),
       where,
       slot,
       clock: context.clock,
@@ -169,7 +170,7 @@ class ClickHouseSlot implements LoggedSinkSlot<RowBuffer> {
   async #insert(rows: ClickHouseRows, kept: Runs, token: string, signal: AbortSignal): Promise<WriteEnd> {
     const { client, config, where, settings } = this.#sink;
     try {
-      const own = insertSettings(config.settings, settings, token);
+      const own = insertSettings(insertConfig(config), settings, token);
       await send(client, this.#statement, [this.#opening, ...rows.pieces(kept)], own, signal);
       return { kind: 'stored', refused: [] };
     } catch (error) {
@@ -235,6 +236,10 @@ class ClickHouseSlot implements LoggedSinkSlot<RowBuffer> {
   close(): Promise<void> {
     return this.#examiner.close();
   }
+}
+
+function insertConfig({ settings, requestTimeout }: ClickHouseSinkConfig): InsertConfig {
+  return { settings, requestTimeoutMs: milliseconds(requestTimeout) };
 }
 
 function whereOf(config: ClickHouseSinkConfig, { name }: ConnectorContext): Where {

@@ -4,6 +4,8 @@
  * G1  Each of them is sent with every insert, whatever user, profile and server say; a server that does not know one
  *     is not sent it.
  * G2  A spec that names one of them with another value is refused (`contradictions`), as it would not be obeyed.
+ * G3  The server gives an insert up when the client no longer waits for it, unless the spec says how long it may take: a
+ *     write must not come long after the pod that sent it is gone (I12).
  */
 import type { ClickHouseSettings } from '@clickhouse/client';
 
@@ -110,15 +112,21 @@ function same(wanted: string, given: string): boolean {
   return plain(wanted) === plain(given);
 }
 
+export interface InsertConfig {
+  readonly settings: readonly SpecSetting[];
+  readonly requestTimeoutMs: number;
+}
+
 /** The spec's settings, then those of G1 that the server knows. Without a token: for rows that are only looked at. */
 export function insertSettings(
-  settings: readonly SpecSetting[],
+  { settings, requestTimeoutMs }: InsertConfig,
   known: ReadonlySet<string>,
   token?: string,
 ): ClickHouseSettings {
   const guards = Object.entries(guarded).filter(([name]) => known.has(name) || name === 'wait_end_of_query');
   return {
     [partitionsSetting]: String(partitionsOf(settings)),
+    max_execution_time: Math.ceil(requestTimeoutMs / 1_000),
     ...Object.fromEntries(settings.map(({ name, value }) => [name, value])),
     ...Object.fromEntries(guards.map(([name, { value }]) => [name, value])),
     ...(token === undefined ? {} : { insert_deduplication_token: token }),

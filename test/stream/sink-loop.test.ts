@@ -172,6 +172,54 @@ describe('sink loop', () => {
     await next.stop();
   });
 
+  it('I12: a stop while nobody knows whether a batch is stored finds it out first, and nothing is written after it', async () => {
+    const plan = await pipeline();
+    await write(plan, 100);
+    const table = new MemoryTable();
+    let stopping: Promise<string> | undefined;
+    table.afterWrite = async () => {
+      table.afterWrite = undefined;
+      stopping = slot.stop();
+      throw new Error('the answer is lost');
+    };
+    const slot = drain(streams, plan, table);
+    await eventually(() => stopping !== undefined);
+    assert.equal(await stopping, 'stopped');
+    const { writes } = table;
+    assert.equal(await committedOf(streams, plan.pipeline.pid, 'sink-warehouse', 0), slot.witness.last);
+    table.window = 0;
+    const next = drain(streams, plan, table);
+    await drained(plan);
+    assert.deepEqual(ids(table), numbers(100));
+    assert.ok(table.writes <= writes + 1);
+    await next.stop();
+  });
+
+  it('I12: a pause that outlasts what the sink remembers repeats nothing: a person is asked, and then it goes on', async () => {
+    const plan = await pipeline();
+    await write(plan, 100);
+    const table = new MemoryTable();
+    let isStored = false;
+    table.afterWrite = async () => {
+      isStored = true;
+      await new Promise<never>(() => undefined);
+    };
+    const frozen = drain(streams, plan, table);
+    await eventually(() => isStored);
+    frozen.abort();
+    table.afterWrite = undefined;
+    const stored = table.rows.length;
+    table.window = 1;
+    table.tokens.push('of others', 'and more');
+    const resumed = drain(streams, plan, table);
+    await eventually(() => resumed.witness.connections.includes('MR_SINK_OUTCOME_UNKNOWN'));
+    assert.equal(table.rows.length, stored);
+    table.onUncertain = 'Skip';
+    await drained(plan);
+    assert.deepEqual(ids(table), numbers(100));
+    await resumed.stop();
+  });
+
   it('I1: kill -9 of nats-server while batches are written loses and repeats nothing', async () => {
     const plan = await pipeline();
     const table = new MemoryTable();

@@ -404,6 +404,33 @@ describe('ClickHouse sink, exactly once', function () {
     });
   });
 
+  it('I12: a stop while the answer of the server is lost finds out first; the next owner finds nothing to repeat', async () => {
+    await run(`CREATE TABLE paused (id UInt64) ${plain}`);
+    const proxy = await losingAnswers(clickhouse.url, /^INSERT/);
+    const slot = await openSlot({ table: 'paused' }, proxy.url);
+    const log = new MemoryLog();
+    const stop = new AbortController();
+    proxy.onLost(() => {
+      stop.abort(new Error('the pod stops'));
+      proxy.heal();
+    });
+    const refused = await new SinkWrite(
+      {
+        sink: 'warehouse',
+        sinkSlot: slot,
+        log,
+        clock: eagerClock,
+        random: () => 0.5,
+        observer: new Witness(),
+        signals: { stop: stop.signal, abort: new AbortController().signal },
+      },
+      rowsOf(slot, [{ id: 1 }, { id: 2 }]),
+      batch(0, 1),
+    ).run();
+    deepEqual([refused, await ids('paused'), stop.signal.aborted], [[], [1, 2], true]);
+    await proxy.close();
+  });
+
   it('G2: a spec that contradicts the guarantee is refused', async () => {
     await rejects(
       openSlot({ table: 'x', settings: [{ name: 'async_insert', value: '1' }] }),
@@ -427,6 +454,42 @@ function killedAt(log: MemoryLog, nth: number) {
     end: () => {
       log.step = () => Promise.resolve();
     },
+  };
+}
+
+/** A proxy that hands statements on, and cuts the connection in the place of the answer to some. */
+async function losingAnswers(url: string, statement: RegExp) {
+  let isLosing = true;
+  let tell: () => void = () => undefined;
+  const { hostname, port } = new URL(url);
+  const server = createServer((asked, answer) => {
+    const chunks: Buffer[] = [];
+    asked.on('data', (chunk: Buffer) => chunks.push(chunk));
+    asked.on('end', () => {
+      const body = Buffer.concat(chunks);
+      const query = new URL(asked.url ?? '/', url).searchParams.get('query') ?? body.toString('latin1', 0, 100);
+      const { method, headers, url: path } = asked;
+      const on = request({ hostname, port, path, method, headers }, (from) => {
+        if (isLosing && statement.test(query)) {
+          from.resume().on('end', () => {
+            tell();
+            asked.socket.destroy();
+          });
+          return;
+        }
+        answer.writeHead(from.statusCode ?? 500, from.headers);
+        from.pipe(answer);
+      });
+      on.end(body);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  return {
+    url: `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`,
+    onLost: (listener: () => void) => (tell = listener),
+    heal: () => (isLosing = false),
+    close: () => new Promise((resolve) => server.close(resolve)),
   };
 }
 

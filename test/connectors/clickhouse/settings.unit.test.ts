@@ -2,12 +2,13 @@ import { deepEqual, equal, match } from 'node:assert/strict';
 import { contradictions, guarded, guardedNames, insertSettings } from '../../../connectors/clickhouse/settings.ts';
 
 const everything = new Set(guardedNames);
+const config = (settings: readonly { name: string; value: string }[]) => ({ settings, requestTimeoutMs: 1_500 });
 
 describe('settings of an insert', () => {
   for (const [name, { value }] of Object.entries(guarded)) {
     it(`G1, G2: ${name} is ${value}, and a spec that says otherwise is refused`, () => {
       const other = value === 'throw' ? 'break' : value === '1' ? '0' : '7';
-      const sent = insertSettings([{ name, value: other }], everything, 'token');
+      const sent = insertSettings(config([{ name, value: other }]), everything, 'token');
       equal(sent[name], value);
       deepEqual(contradictions([{ name, value }]), []);
       const [found] = contradictions([
@@ -20,13 +21,20 @@ describe('settings of an insert', () => {
   }
 
   it('G1: a setting that the server does not know is not sent', () => {
-    const sent = insertSettings([], new Set(['insert_deduplicate']), 'token');
+    const sent = insertSettings(config([]), new Set(['insert_deduplicate']), 'token');
     deepEqual(Object.keys(sent).toSorted(), [
       'insert_deduplicate',
       'insert_deduplication_token',
+      'max_execution_time',
       'max_partitions_per_insert_block',
       'wait_end_of_query',
     ]);
+  });
+
+  it('G3: the server gives an insert up when nobody waits for it any more, or when the spec says', () => {
+    equal(insertSettings(config([]), everything)['max_execution_time'], 2);
+    const own = [{ name: 'max_execution_time', value: '600' }];
+    equal(insertSettings(config(own), everything)['max_execution_time'], '600');
   });
 
   it('G2: takes words for numbers', () => {
@@ -49,7 +57,7 @@ describe('settings of an insert', () => {
     it(`G2: max_partitions_per_insert_block = ${value} is ${isFine ? 'taken' : 'refused'}`, () => {
       const settings = [{ name: 'max_partitions_per_insert_block', value }];
       equal(contradictions(settings).length, isFine ? 0 : 1);
-      if (isFine) equal(insertSettings(settings, everything)['max_partitions_per_insert_block'], value);
+      if (isFine) equal(insertSettings(config(settings), everything)['max_partitions_per_insert_block'], value);
     });
   }
 });
