@@ -38,6 +38,8 @@ export interface FencedOptions {
 export interface Room {
   /** For a message of so many bytes. Undefined: there may be room now; else why there is none. */
   make(bytes: number): Promise<MillraceError | undefined>;
+  /** A message was stored. */
+  used(): void;
 }
 
 export interface AppendOptions {
@@ -117,6 +119,7 @@ export class FencedSubject {
       const settled = await this.#settle(answer, append, signal);
       append.attempts++;
       if (settled === undefined) continue;
+      if (settled.outcome === 'stored') this.#options.room?.used();
       if (this.#hasWaited) this.#options.onWaiting?.(undefined);
       this.#hasWaited = false;
       return settled;
@@ -257,7 +260,7 @@ async function readTail(options: FencedOptions, signal: AbortSignal): Promise<St
 }
 
 function noRoom(stream: string): Room {
-  return { make: (bytes) => Promise.resolve(mr('MR_EDGE_FULL', { edge: stream, bytes })) };
+  return { make: (bytes) => Promise.resolve(mr('MR_EDGE_FULL', { edge: stream, bytes })), used: () => undefined };
 }
 
 function unavailable(options: FencedOptions, error: unknown): MillraceError {

@@ -15,6 +15,7 @@ import { asSourceError } from './outside-errors.ts';
 import type { Position } from './record-batch.ts';
 import type { SlotEnd, SlotObserver, SlotSignals } from './slot-observer.ts';
 import type { SourceReaderPort } from './source-port.ts';
+import { deadLetterRoom, edgeRoom } from './slot-rooms.ts';
 import { readersOf, Sweeper } from './sweep.ts';
 import { untilOpen } from './until-open.ts';
 
@@ -52,6 +53,11 @@ async function work(options: IngestSlotOptions): Promise<SlotEnd> {
   const capBytes = frameCap(streams);
   const base = { streams, pid, clock, random };
   let outlet: IngestOutlet | undefined;
+  // The writer comes before who sweeps behind it.
+  const behind: { sweeper?: Sweeper } = {};
+  const roomOf = { streams, plan, clock, onFailure: options.onSweepFailure };
+  using room = edgeRoom(roomOf, stage.writes, async () => behind.sweeper?.done());
+  using deadRoom = deadLetterRoom(roomOf, (records) => observer.lettersDropped(records));
 
   const edge = await EdgeWriter.open(
     {
@@ -59,6 +65,7 @@ async function work(options: IngestSlotOptions): Promise<SlotEnd> {
       edge: stage.writes,
       shard,
       writer,
+      room,
       onWaiting: (reason) => (outlet ? outlet.waiting(reason) : observer.waiting('edge', reason)),
     },
     signals.stop,
@@ -67,13 +74,14 @@ async function work(options: IngestSlotOptions): Promise<SlotEnd> {
     {
       ...base,
       writer,
+      room: deadRoom,
       maxFrameBytes: capBytes,
       onWaiting: (reason) => observer.waiting('deadLetters', reason),
     },
     signals.stop,
   );
   const target = { pid, stream: edge.stream, subject: edge.subject, shard, readers: readersOf(plan, stage.writes) };
-  const sweeper = new Sweeper(streams, target, clock, options.onSweepFailure);
+  const sweeper = (behind.sweeper = new Sweeper(streams, target, clock, options.onSweepFailure));
   if (edge.sequence > 0) sweeper.wrote(edge.sequence);
   if (edge.openedAt !== undefined) observer.position(edge.openedAt);
   const reader = await untilOpen(

@@ -16,15 +16,20 @@ import type { Room } from './fenced-subject.ts';
 import { classifyPublishFailure } from './jetstream-errors.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 
+/** What an edge and the dead letters of a pipeline reserve at the beginning; less where the spec allows less. */
+export const firstBytes = { edge: 16 * 2 ** 20, deadLetters: 2 ** 20 } as const;
+
 export interface StreamRoomOptions {
   readonly streams: JetStreamPort;
   readonly stream: string;
-  /** What the limit is at the beginning, and what it shrinks to. */
+  /** What the limit is at the beginning, and what it shrinks to; not above `most`. */
   readonly first: number;
   readonly most: number;
   readonly clock: Clock;
-  /** A look that failed; the next one comes. */
-  readonly onFailure: (error: unknown) => void;
+  /** Told of a look that failed; the next one comes all the same. */
+  readonly onFailure?: (error: unknown) => void;
+  /** M3. Not where the last messages are what the limit is about. */
+  readonly mayExceed: boolean;
   /** Why there is no room, when nothing can be done. */
   readonly full: (bytes: number) => MillraceError;
   /** Removes what nobody needs any more; asked first. */
@@ -45,7 +50,7 @@ export class StreamRoom implements Room {
   #closed = false;
 
   constructor(options: StreamRoomOptions) {
-    this.#options = options;
+    this.#options = { ...options, first: Math.min(options.first, options.most) };
   }
 
   async make(bytes: number): Promise<MillraceError | undefined> {
@@ -70,7 +75,7 @@ export class StreamRoom implements Room {
     this.#lookLater();
   }
 
-  close(): void {
+  [Symbol.dispose](): void {
     this.#closed = true;
     this.#cancelLook?.();
   }
@@ -90,7 +95,7 @@ export class StreamRoom implements Room {
     const needed = look.used + bytes;
     const doubled = Math.min(this.#options.most, Math.max(look.limit * 2, needed));
     if (doubled >= needed) return doubled;
-    return look.isAllLast ? needed : undefined;
+    return look.isAllLast && this.#options.mayExceed ? needed : undefined;
   }
 
   async #grow(limit: number): Promise<MillraceError | undefined> {
@@ -117,7 +122,7 @@ export class StreamRoom implements Room {
       if (used < limit / 4) await this.#set(Math.max(first, Math.ceil(limit / 2)));
       else if ((this.#lookMs *= 2) > lastLookMs) return;
     } catch (error) {
-      onFailure(error);
+      onFailure?.(error);
     }
     this.#lookLater();
   }

@@ -17,6 +17,7 @@ import { asSinkError } from './outside-errors.ts';
 import { ShardReader } from './shard-reader.ts';
 import { SinkLoop } from './sink-loop.ts';
 import type { RowBufferPort, SinkProgram, SinkSlotPort } from './sink-port.ts';
+import { deadLetterRoom } from './slot-rooms.ts';
 import type { SlotEnd, SlotObserver, SlotSignals } from './slot-observer.ts';
 import { untilOpen } from './until-open.ts';
 
@@ -55,9 +56,11 @@ async function work<Rows extends RowBufferPort>(options: SinkSlotOptions<Rows>):
     { ...base, stage: stage.name, slot, onWaiting: (reason) => observer.waiting('commits', reason) },
     signals.stop,
   );
+  using room = deadLetterRoom({ streams, plan, clock }, (records) => observer.lettersDropped(records));
   const deadLetters = await DeadLetterWriter.open(
     {
       ...base,
+      room,
       writer: writerName(stage.name, slot),
       maxFrameBytes: frameCap(streams),
       onWaiting: (reason) => observer.waiting('deadLetters', reason),

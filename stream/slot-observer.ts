@@ -35,6 +35,8 @@ export interface SlotObserver {
   dropped(records: number): void;
   /** Dead letters that are stored, by code. */
   deadLettered(letters: readonly { readonly code: string }[]): void;
+  /** Dead letters that gave way to later ones, of whichever writer. */
+  lettersDropped(records: number): void;
   frame(bytes: number): void;
   /** One batch of rows was written. */
   batch(rows: number, ms: number): void;

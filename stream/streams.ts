@@ -2,7 +2,8 @@
  * The JetStream streams of a pipeline and those shared by all. Every function may run again at any time: it looks, and
  * changes only what differs.
  *
- * S1  An edge refuses what does not fit (`discard: new`) and forgets nothing by age: only its writers sweep (E6).
+ * S1  Edges and dead letters refuse what does not fit (`discard: new`) and forget nothing by age: only who writes sweeps
+ *     (E6), and makes room. Their limit begins small, because JetStream reserves it at once, and grows with use.
  * S2  Leases and reports are in memory: losing them costs a takeover, never a record. They have as many copies as the
  *     pipelines' streams, so that losing one nats-server costs a new leader, and not them.
  */
@@ -24,10 +25,13 @@ import {
   reportStream,
   shardSubjects,
 } from '../model/names.ts';
+import { mr, problemOf } from '../model/errors.ts';
 import type { Plan } from '../model/plan.ts';
 import { committedPosition } from './commit-entry.ts';
 import { totalOf } from './dead-letter-position.ts';
+import { classifyPublishFailure } from './jetstream-errors.ts';
 import type { JetStreamPort, StreamSettings } from './jetstream-port.ts';
+import { firstBytes } from './room.ts';
 
 export interface StreamOptions {
   /** Copies of each stream. Default 1; 3 in production. */
@@ -109,7 +113,11 @@ export async function ensurePipelineStreams(
   plan: Plan,
   options: StreamOptions = {},
 ): Promise<void> {
-  for (const wanted of pipelineStreams(plan, options)) await ensure(streams, wanted);
+  const most = new Map([
+    ...plan.edges.map(({ name, maxBytes }) => [edgeStream(plan.pipeline.pid, name), maxBytes] as const),
+    [edgeStream(plan.pipeline.pid, deadEdge), plan.deadLetters.maxBytes] as const,
+  ]);
+  for (const wanted of pipelineStreams(plan, options)) await ensure(streams, wanted, most.get(wanted.name));
 }
 
 /** What {@link ensurePipelineStreams} makes. Pure. */
@@ -124,7 +132,7 @@ export function pipelineStreams(plan: Plan, options: StreamOptions = {}): Stream
       subjects: subjects(edge.name),
       num_replicas,
       discard: DiscardPolicy.New,
-      max_bytes: edge.maxBytes,
+      max_bytes: Math.min(edge.maxBytes, firstBytes.edge),
     })),
     {
       ...durable,
@@ -139,8 +147,8 @@ export function pipelineStreams(plan: Plan, options: StreamOptions = {}): Stream
       name: edgeStream(pid, deadEdge),
       subjects: subjects(deadEdge),
       num_replicas,
-      discard: plan.deadLetters.whenFull === 'Block' ? DiscardPolicy.New : DiscardPolicy.Old,
-      max_bytes: plan.deadLetters.maxBytes,
+      discard: DiscardPolicy.New,
+      max_bytes: Math.min(plan.deadLetters.maxBytes, firstBytes.deadLetters),
     },
   ];
 }
@@ -217,20 +225,32 @@ async function framesAfter(
   return consumer.pending;
 }
 
-async function ensure(streams: JetStreamPort, wanted: StreamSettings): Promise<void> {
+/** `most`: the stream has grown with use (`./room.ts`); it keeps what it has, up to that. */
+async function ensure(streams: JetStreamPort, wanted: StreamSettings, most?: number): Promise<void> {
   try {
-    await streams.addStream(wanted);
+    await unless(apiCodes.nameInUse, streams.addStream(wanted), async () => {
+      const grown = most === undefined ? {} : { max_bytes: await grownLimit(streams, wanted, most) };
+      await streams.updateStream({ ...wanted, ...grown });
+    });
   } catch (error) {
-    if (!isApiError(error, apiCodes.nameInUse)) throw error;
-    await streams.updateStream(wanted);
+    if (classifyPublishFailure(error).kind !== 'full') throw error;
+    const { name, max_bytes: bytes } = wanted;
+    const refused = `${bytes ?? 0} bytes are to be reserved, but ${problemOf(error)}`;
+    throw mr('MR_STORE_FULL', { server: streams.server, stream: name, limit: refused }, { cause: error });
   }
 }
 
-async function unless(code: number, done: Promise<unknown>): Promise<void> {
+async function grownLimit(streams: JetStreamPort, wanted: StreamSettings, most: number): Promise<number> {
+  const { config } = await streams.streamInfo(wanted.name);
+  return Math.min(most, Math.max(config.max_bytes, wanted.max_bytes ?? 0));
+}
+
+async function unless(code: number, done: Promise<unknown>, then?: () => Promise<void>): Promise<void> {
   try {
     await done;
   } catch (error) {
     if (!isApiError(error, code)) throw error;
+    await then?.();
   }
 }
 

@@ -93,6 +93,13 @@ export class Sweeper {
     });
   }
 
+  /** At once, and resolves when it is done. */
+  async done(): Promise<void> {
+    await this.#running;
+    this.now();
+    await this.#running;
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#cancel?.();

@@ -34,6 +34,7 @@ const observer: SlotObserver = {
   handedOn: () => undefined,
   dropped: () => undefined,
   deadLettered: () => undefined,
+  lettersDropped: () => undefined,
   frame: () => undefined,
   batch: () => undefined,
   position: () => undefined,

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { MillraceError } from '../../model/errors.ts';
+import type { Plan } from '../../model/plan.ts';
 import { systemClock } from '../../stream/clock.ts';
 import type { Streams } from '../../stream/connection.ts';
 import { deadLetterId, type DeadLetter } from '../../stream/dead-letter.ts';
+import { droppedLetters } from '../../stream/dead-letter-drop.ts';
 import { DeadLetterWriter, readDeadLetters } from '../../stream/dead-letters.ts';
 import { countDeadLetters, ensurePipelineStreams } from '../../stream/streams.ts';
+import { deadLetterRoom } from '../../stream/slot-rooms.ts';
 import { startTestServer, testPlan, type TestServer } from './support/server.ts';
 
 describe('dead letters', () => {
@@ -111,3 +114,43 @@ function letter(sequence: number, index: number): DeadLetter {
     timestamp: 1_700_000_000_000,
   };
 }
+
+describe('dead letters of which the oldest go', () => {
+  let server: TestServer;
+  let streams: Streams;
+  const never = new AbortController().signal;
+
+  before(async () => {
+    server = await startTestServer();
+    streams = await server.connect();
+  });
+  after(() => server.stop());
+
+  it('D3: the oldest give way, never the last frame of a writer, and none is uncounted', async () => {
+    const plan: Plan = { ...testPlan(), deadLetters: { maxBytes: 60_000, whenFull: 'DropOldest' } };
+    const { pid } = plan.pipeline;
+    await ensurePipelineStreams(streams, plan);
+    let told = 0;
+    using room = deadLetterRoom({ streams, plan, clock: systemClock }, (records) => (told += records));
+    const open = (writer: string) =>
+      DeadLetterWriter.open(
+        { streams, pid, writer, maxFrameBytes: 900_000, clock: systemClock, random: () => 0.5, room },
+        never,
+      );
+    const quiet = await open('sink-a-0');
+    await quiet.append([letter(1, 0)], 1, never);
+    const busy = await open('sink-b-0');
+    for (let sequence = 1; sequence <= 30; sequence++)
+      await busy.append([{ ...letter(sequence, 0), value: Buffer.alloc(5_000) }], sequence, never);
+    const { letters } = await readDeadLetters(streams, pid, { limit: 1_000 });
+    assert.equal(letters[0]?.stage, 'sink-a');
+    assert.equal(letters.at(-1)?.sequence, 30);
+    const dropped = await droppedLetters(streams, pid);
+    assert.equal(letters.length + dropped, 31);
+    assert.equal(told, dropped);
+    assert(dropped >= 15);
+    assert.equal((await open('sink-a-0')).total, 1);
+    await quiet.append([letter(2, 0)], 2, never);
+    assert.equal(quiet.total + busy.total, 32);
+  });
+});

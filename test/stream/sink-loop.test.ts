@@ -252,7 +252,9 @@ describe('sink loop', () => {
     await write(plan, 20, (n) => JSON.stringify({ n, fail: true, pad }), 1);
     const table = new MemoryTable();
     const slot = drain(streams, plan, table);
-    await eventually(() => slot.witness.waits.some(([on, code]) => on === 'deadLetters' && code === 'MR_EDGE_FULL'));
+    await eventually(() =>
+      slot.witness.waits.some(([on, code]) => on === 'deadLetters' && code === 'MR_DEAD_LETTERS_FULL'),
+    );
     await ensurePipelineStreams(streams, { ...plan, deadLetters: { maxBytes: 2 ** 20, whenFull: 'Block' } });
     await drained(plan);
     assert.equal((await deadLetters(plan)).length, 20);
@@ -265,7 +267,9 @@ describe('sink loop', () => {
     await write(plan, 20, (n) => JSON.stringify({ n, pad, ...(n % 2 === 0 ? { fail: true } : {}) }), 20);
     const table = new MemoryTable();
     const slot = drain(streams, plan, table);
-    await eventually(() => slot.witness.waits.some(([on, code]) => on === 'deadLetters' && code === 'MR_EDGE_FULL'));
+    await eventually(() =>
+      slot.witness.waits.some(([on, code]) => on === 'deadLetters' && code === 'MR_DEAD_LETTERS_FULL'),
+    );
     slot.abort();
     // Meanwhile the table has forgotten the batch.
     table.window = 0;

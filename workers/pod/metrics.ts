@@ -19,6 +19,10 @@ export class PodMetrics {
     labelNames: ['code'],
     registers: [this.registry],
   });
+  readonly lettersDropped = this.#counter(
+    'millrace_dead_letters_dropped_total',
+    'Dead letters that gave way to later ones (`whenFull: DropOldest`).',
+  );
   readonly frames = this.#counter('millrace_frames_total', 'Frames stored in the edge.');
   readonly frameBytes = this.#counter('millrace_frame_bytes_total', 'Bytes of the frames stored in the edge.');
   readonly batchRows = this.#counter('millrace_batch_rows_total', 'Rows given to the sink.');

@@ -165,6 +165,7 @@ export class PodState {
         metrics.recordsOut.inc(records);
       },
       dropped: (records) => metrics.recordsDropped.inc(records),
+      lettersDropped: (records) => metrics.lettersDropped.inc(records),
       deadLettered: (letters) => {
         this.#deadLetters += letters.length;
         for (const { code } of letters) metrics.deadLetters.inc({ code });
@@ -216,7 +217,7 @@ export class PodState {
 
   /** What a part of a slot waits for: room where it writes, or else NATS. */
   #nameOf(waiter: Waiter, { code }: MillraceError): string {
-    if (code !== 'MR_EDGE_FULL') return 'nats';
+    if (!isFull({ code })) return 'nats';
     return waiter === 'deadLetters' ? 'dead letters' : `edge ${this.#identity.edge}`;
   }
 
@@ -227,7 +228,7 @@ export class PodState {
     this.#metrics.waiting.reset();
     for (const slot of this.#slots.values()) {
       for (const [waiter, { reason }] of slot.run.waits)
-        this.#metrics.waiting.set({ on: reason.code === 'MR_EDGE_FULL' ? waiter : 'stream' }, 1);
+        this.#metrics.waiting.set({ on: isFull(reason) ? waiter : 'stream' }, 1);
     }
     this.#onChange();
   }
@@ -240,4 +241,8 @@ function waiting(on: string, error: MillraceError): PodReport['flow'] {
 /** The schema's JSON is not readonly; positions are. */
 function plainJson(position: Position): PodReport['slots'][number]['position'] {
   return structuredClone(position) as PodReport['slots'][number]['position'];
+}
+
+function isFull({ code }: Pick<MillraceError, 'code'>): boolean {
+  return code === 'MR_EDGE_FULL' || code === 'MR_DEAD_LETTERS_FULL';
 }

@@ -221,6 +221,7 @@ export class Witness implements SlotObserver {
   handed = 0;
   droppedRecords = 0;
   dead = 0;
+  lettersGone = 0;
   frames = 0;
   batches = 0;
   last: Position = null;
@@ -239,6 +240,9 @@ export class Witness implements SlotObserver {
   }
   dropped(records: number): void {
     this.droppedRecords += records;
+  }
+  lettersDropped(records: number): void {
+    this.lettersGone += records;
   }
   deadLettered(letters: readonly unknown[]): void {
     this.dead += letters.length;

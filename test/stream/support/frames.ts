@@ -5,7 +5,7 @@ import type { Position } from '../../../stream/record-batch.ts';
 import { batchOf } from './batches.ts';
 
 export function frameOf(values: readonly string[], position: Position): Buffer {
-  const builder = new FrameBuilder({ maxRecords: 100_000, maxBytes: 2 ** 20, capBytes: 2 ** 20 });
+  const builder = new FrameBuilder({ maxRecords: 100_000, maxBytes: 2 ** 20, capBytes: 8 * 2 ** 20 });
   builder.append(batchOf(values.map((value) => ({ value }))), 0, 1);
   return builder.finish(position, 1);
 }

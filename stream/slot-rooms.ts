@@ -1,0 +1,56 @@
+/**
+ * The rooms of what a slot writes: its edge, and its dead letters.
+ *
+ * D3  With `whenFull: DropOldest` the oldest dead letters give way to the next, whole ones, and never the last frame of a
+ *     writer: that one says what is covered and how many there were.
+ */
+import { mr } from '../model/errors.ts';
+import { deadEdge, edgeStream } from '../model/names.ts';
+import type { Plan } from '../model/plan.ts';
+import type { Clock } from './clock.ts';
+import { dropOldestLetters } from './dead-letter-drop.ts';
+import type { JetStreamPort } from './jetstream-port.ts';
+import { firstBytes, StreamRoom } from './room.ts';
+
+export interface SlotRoomOptions {
+  readonly streams: JetStreamPort;
+  readonly plan: Plan;
+  readonly clock: Clock;
+  readonly onFailure?: (error: unknown) => void;
+}
+
+export function edgeRoom(options: SlotRoomOptions, edge: string, sweep: () => Promise<void>): StreamRoom {
+  const { plan } = options;
+  const stream = edgeStream(plan.pipeline.pid, edge);
+  return new StreamRoom({
+    ...options,
+    stream,
+    first: firstBytes.edge,
+    most: plan.edges.find(({ name }) => name === edge)?.maxBytes ?? firstBytes.edge,
+    mayExceed: true,
+    full: (bytes) => mr('MR_EDGE_FULL', { edge: stream, bytes }),
+    sweep,
+  });
+}
+
+/** `onDropped` hears of letters that gave way. */
+export function deadLetterRoom(options: SlotRoomOptions, onDropped: (records: number) => void): StreamRoom {
+  const { streams, plan } = options;
+  const { pid } = plan.pipeline;
+  const { maxBytes, whenFull } = plan.deadLetters;
+  const drop = async (bytes: number): Promise<boolean> => {
+    const dropped = await dropOldestLetters(streams, pid, Math.max(bytes, maxBytes / 64));
+    if (dropped.letters > 0) onDropped(dropped.letters);
+    return dropped.bytes > 0;
+  };
+  return new StreamRoom({
+    ...options,
+    stream: edgeStream(pid, deadEdge),
+    first: firstBytes.deadLetters,
+    most: maxBytes,
+    // With Block it is a person's to decide how much is kept.
+    mayExceed: whenFull === 'DropOldest',
+    full: (bytes) => mr('MR_DEAD_LETTERS_FULL', { bytes }),
+    ...(whenFull === 'DropOldest' ? { drop } : {}),
+  });
+}
