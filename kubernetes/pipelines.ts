@@ -10,7 +10,7 @@
  */
 import { z } from 'zod';
 import { mr, type MillraceError } from '../model/errors.ts';
-import { annotations as annotationNames, apiVersion, kind, namespaceOf, pidOf } from '../model/names.ts';
+import { apiVersion, kind, namespaceOf, pidOf } from '../model/names.ts';
 import type { DesiredState } from '../model/plan.ts';
 import type { PipelineStatus } from '../model/status.ts';
 import type { Stored } from '../model/stored-pipeline.ts';
@@ -44,8 +44,6 @@ export interface PipelineDoor {
   list(query: ListQuery): Promise<PipelinePage>;
   apply(pipeline: PipelineInput, options?: { dryRun?: boolean }): Promise<StoredPipeline>;
   setDesiredState(pipeline: StoredPipeline, state: DesiredState): Promise<StoredPipeline>;
-  /** Asks to try again what failed or was refused: another `requestId` is another request. */
-  retry(pipeline: StoredPipeline, requestId: string): Promise<StoredPipeline>;
   /** So that deletion waits for nothing. */
   orphan(pipeline: StoredPipeline): Promise<StoredPipeline>;
   /** Null when it is gone at once. */
@@ -102,16 +100,6 @@ export function pipelineDoor(kube: Kube, fieldManager: string): PipelineDoor {
     },
 
     setDesiredState: (pipeline, desiredState) => setField(pipeline, { desiredState }),
-    async retry({ metadata }, requestId) {
-      const { name, namespace = 'default', uid } = metadata;
-      const patch = { metadata: { uid, annotations: { [annotationNames.retry]: requestId } } };
-      const by = { fieldManager: `${fieldManager}-retry` };
-      const at = { namespace, name };
-      const written = await speaking(() => kube.patchMerge(kind, name, namespace, patch, by), at);
-      if (written === undefined) throw mr('MR_PIPELINE_NOT_FOUND', at);
-      return readPipeline(written);
-    },
-
     orphan: (pipeline) => setField(pipeline, { deletionPolicy: 'Orphan' }),
 
     async remove({ metadata }) {

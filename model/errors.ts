@@ -246,6 +246,12 @@ export const errorTable = {
     'Slot {slot} of {stage} has failed: {problem}.',
     'Millrace begins again by itself; if it stays so, report it with the log of the pod.',
   ),
+  MR_PODS_NOT_GONE: row(
+    'retry',
+    503,
+    '{stage} still has {left} pods that should be gone: {why}.',
+    'If its node is dead, it is free once the node is back or deleted (`kubectl delete node`), or the pod is forced away (`kubectl delete pod --force`).',
+  ),
   MR_WORKLOAD_NOT_READY: row(
     'retry',
     503,

@@ -42,8 +42,6 @@ export const annotations = {
   specHash: `${group}/spec-hash`,
   /** Hash of a workload's spec as the lifecycle left it: another hash means that somebody else has changed it. */
   appliedHash: `${group}/applied-hash`,
-  /** On the resource: another value than before asks to try again what failed or was refused. */
-  retry: `${group}/retry`,
   /** On the copied credentials: versions of the objects that they were copied from. */
   copiedFrom: `${group}/copied-from`,
 } as const;

@@ -13,7 +13,7 @@ export const credentialsChanged = defineSignal('credentialsChanged');
 /** Somebody else has changed or deleted what the lifecycle made. */
 export const driftDetected = defineSignal<[Drift]>('driftDetected');
 
-/** The same as the update {@link retryNow}, from who needs no answer: the annotation `millrace.io/retry` on the resource. */
+/** The same as the update {@link retryNow}, from who needs no answer, and while no worker is up. */
 export const retryRequested = defineSignal<[RetryRequest]>('retryRequested');
 
 /** Start the next run of the entity as soon as it is idle, with the same state. */

@@ -28,8 +28,7 @@ export function phaseOf({ running, failure, refused, actual }: PipelineState): s
 /** Markdown at the head of the run in Temporal UI. Pure. */
 export function detailsOf(state: PipelineState): string {
   const { pipeline, seen, running, failure, refused, acceptedGeneration, history } = state;
-  const again =
-    'It is tried again for a new generation, by the annotation `millrace.io/retry` or the update `retryNow`.';
+  const again = 'It is tried again for a new generation, or by `millrace retry` (the update `retryNow`).';
   const lines = [
     `**${pipeline.namespace}/${pipeline.name}** is **${phaseOf(state)}**${seen === null ? '' : `: ${seen.description}`}`,
     '',

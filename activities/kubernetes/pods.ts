@@ -32,6 +32,9 @@ const podStatus = z.looseObject({
     .nullish(),
 });
 
+const podSpec = z.looseObject({ nodeName: z.string().optional() });
+const lingerMs = 10_000;
+
 /** States in which a pod is on its way: no news. */
 const passing = new Set(['ContainerCreating', 'PodInitializing']);
 
@@ -42,6 +45,25 @@ export function podReason(pods: readonly KubeObject[]): string | undefined {
     return reason === undefined ? [] : [`pod ${pod.metadata.name} ${reason}`];
   });
   return reasons[0];
+}
+
+/**
+ * Why pods that should be gone are still there, of the one that is late the longest; undefined while all have time left. The
+ * deletionTimestamp is when a pod should be gone, its grace period included: a kubelet that lives is done by then.
+ */
+export function lingerReason(pods: readonly KubeObject[], now: number): string | undefined {
+  const late = pods
+    .flatMap((pod) => {
+      const due = Date.parse(pod.metadata.deletionTimestamp ?? '');
+      return Number.isNaN(due) || now - due < lingerMs ? [] : [{ pod, due }];
+    })
+    .sort((a, b) => a.due - b.due)[0];
+  if (late === undefined) return undefined;
+  const spec = podSpec.safeParse(late.pod['spec'] ?? {});
+  const node = spec.success && spec.data.nodeName !== undefined ? ` on node ${spec.data.nodeName}` : '';
+  const { name, finalizers = [] } = late.pod.metadata;
+  const held = finalizers.length === 0 ? '' : `, kept by ${finalizers.join(', ')}`;
+  return `pod ${name}${node} should be gone since ${new Date(late.due).toISOString()}${held}`;
 }
 
 function reasonOf(pod: KubeObject): string | undefined {

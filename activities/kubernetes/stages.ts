@@ -21,7 +21,7 @@ import { applyFenced, checkFence } from './fenced.ts';
 import { untilNoConflict } from '../../kubernetes/conflicts.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
-import { podReason } from './pods.ts';
+import { lingerReason, podReason } from './pods.ts';
 import { objectNames, ownerLabels, stageSelector } from './render/context.ts';
 import {
   credentialsAnnotation,
@@ -104,9 +104,11 @@ export function stageActivities(deps: ActivityDependencies): Stages {
           labels: stageSelector(uid, input.stage),
         });
         const left = pods.items.length;
-        return left === 0
-          ? { is: 'done', value: undefined }
-          : { is: 'waiting', progress: { stage: input.stage, left } };
+        if (left === 0) return { is: 'done', value: undefined };
+        const why = lingerReason(pods.items, deps.clock.now());
+        const progress = { stage: input.stage, left, podReason: why ?? null };
+        const problem = why === undefined ? undefined : mr('MR_PODS_NOT_GONE', { stage: input.stage, left, why });
+        return { is: 'waiting', progress, problem };
       });
     }),
   };

@@ -19,6 +19,7 @@ import { deleteFenced } from './fenced.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { KindName, KubeObject } from '../../kubernetes/objects.ts';
 import { ownerLabels } from './render/context.ts';
+import { lingerReason } from './pods.ts';
 import { liveStages, plansInUse } from './stages.ts';
 import { planConfigMaps } from './stored-plan.ts';
 
@@ -62,7 +63,11 @@ export function teardownActivities(deps: ActivityDependencies): Teardown {
       await waitFor<undefined>(deps, input, async () => {
         const [left] = await ownNamespaces(kube, input);
         if (left === undefined) return { is: 'done', value: undefined };
-        const problem = blockedBy(left);
+        const pods = await kube.list('Pod', {
+          namespace: left.metadata.name,
+          labels: ownerLabels(input.op.pipeline.uid),
+        });
+        const problem = blockedBy(left, lingerReason(pods.items, deps.clock.now()));
         return {
           is: 'waiting',
           progress: { namespace: left.metadata.name, blockedBy: problem?.params['problem'] ?? null },
@@ -115,12 +120,12 @@ const namespaceStatus = z.looseObject({
 });
 
 /** What a namespace that does not go says about why. */
-function blockedBy(namespace: KubeObject): MillraceError | undefined {
+function blockedBy(namespace: KubeObject, late: string | undefined): MillraceError | undefined {
   const status = namespaceStatus.safeParse(namespace['status'] ?? {});
   const said = (status.success ? (status.data.conditions ?? []) : []).filter(
     (condition) => condition.status === 'True',
   );
-  if (said.length === 0) return undefined;
-  const problem = said.map(({ message }) => message).join(' ');
+  if (said.length === 0 && late === undefined) return undefined;
+  const problem = [...said.map(({ message }) => message), ...(late === undefined ? [] : [late])].join(' ');
   return mr('MR_NAMESPACE_BLOCKED', { namespace: namespace.metadata.name, problem });
 }

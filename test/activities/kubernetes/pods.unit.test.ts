@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { podReason } from '../../../activities/kubernetes/pods.ts';
+import { lingerReason, podReason } from '../../../activities/kubernetes/pods.ts';
 import { mergeStatus } from '../../../activities/status/merge.ts';
 
 const pod = (status: object) => ({ metadata: { name: 'sink-1' }, status });
@@ -20,6 +20,23 @@ describe('why pods are not ready', () => {
   it('names what the scheduler misses', () => {
     const conditions = [{ type: 'PodScheduled', status: 'False', message: '0/1 nodes are available' }];
     assert.equal(podReason([pod({ conditions })]), 'pod sink-1 is not scheduled: 0/1 nodes are available');
+  });
+});
+
+describe('why pods are not gone', () => {
+  const due = '2026-01-01T00:00:00Z';
+  const at = (seconds: number) => Date.parse(due) + seconds * 1_000;
+  const ending = { metadata: { name: 'sink-1', deletionTimestamp: due }, spec: { nodeName: 'n1' } };
+  it('says nothing while their time to end is not over', () => {
+    assert.equal(lingerReason([ending], at(-20)), undefined);
+    assert.equal(lingerReason([ending], at(5)), undefined);
+    assert.equal(lingerReason([pod({})], at(500)), undefined);
+  });
+  it('M6: names the pod, its node, since when, and what holds it', () => {
+    const text = 'pod sink-1 on node n1 should be gone since 2026-01-01T00:00:00.000Z';
+    assert.equal(lingerReason([ending], at(60)), text);
+    const held = { ...ending, metadata: { ...ending.metadata, finalizers: ['example.org/hold'] } };
+    assert.equal(lingerReason([held], at(60)), `${text}, kept by example.org/hold`);
   });
 });
 

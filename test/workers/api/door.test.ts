@@ -40,18 +40,6 @@ describe('the door to pipelines', () => {
     assert.deepEqual([metadata.uid, kept.desiredState], [second.metadata.uid, 'Running']);
   });
 
-  it('a retry is asked for on the resource, and changes no generation', async () => {
-    const namespace = await cluster().namespace();
-    const first = await door().apply(manifest(namespace));
-    const asked = await door().retry(first, 'r1');
-    assert.equal(asked.metadata.annotations?.['millrace.io/retry'], 'r1');
-    assert.equal(asked.metadata.generation, first.metadata.generation);
-    await door().remove(first);
-    await assert.rejects(door().retry(first, 'r2'), /MR_PIPELINE_NOT_FOUND/);
-    await door().apply(manifest(namespace));
-    await assert.rejects(door().retry(first, 'r2'), /MR_PIPELINE_CONFLICT/);
-  });
-
   it('a pipeline that is gone is not made again by pausing it', async () => {
     const namespace = await cluster().namespace();
     const stored = await door().apply(manifest(namespace));
