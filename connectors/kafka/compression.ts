@@ -1,15 +1,18 @@
 /**
  * The compression codecs of Kafka's record batches.
  *
- * Z1  A batch never expands beyond {@link maxInflatedBytes}: a small batch cannot take the memory of the pod.
+ * Z1  A batch never inflates beyond the limit it is given, and memory for it is taken only when it fits.
+ * Z2  All of a batch is inflated, of however many frames or members it is made, or none: a RangeError. Behind the last
+ *     member of gzip zlib passes over what is no other one.
  *
  * Kafka's Java client writes snappy in xerial's framing and lz4 in LZ4 frame format; librdkafka writes snappy raw.
  */
 import { constants, gunzipSync, zstdDecompressSync } from 'node:zlib';
 import { decompressFrameSync } from 'lz4-napi';
 import { uncompress as inflateSnappy } from 'snappyjs';
-
-export const maxInflatedBytes = 256 * 2 ** 20;
+import { problemOf } from '../../model/errors.ts';
+import { lz4Frames } from './lz4-frames.ts';
+import { zstdFrames } from './zstd-frames.ts';
 
 export type Codec = 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd';
 
@@ -20,48 +23,116 @@ export function codecOf(attributes: number): Codec | undefined {
   return codecs[attributes & 0x07];
 }
 
-export function inflate(codec: Exclude<Codec, 'none'>, packed: Uint8Array): Uint8Array {
-  switch (codec) {
-    case 'gzip':
-      return gunzipSync(packed, { maxOutputLength: maxInflatedBytes });
-    case 'zstd':
-      return zstdDecompressSync(packed, {
-        maxOutputLength: maxInflatedBytes,
-        params: { [constants.ZSTD_d_windowLogMax]: 27 },
-      });
-    case 'lz4':
-      return decompressFrameSync(Buffer.from(packed.buffer, packed.byteOffset, packed.byteLength));
-    case 'snappy':
-      return isXerial(packed) ? inflateXerial(packed) : inflateRawSnappy(packed);
+export function inflate(codec: Exclude<Codec, 'none'>, packed: Uint8Array, maxBytes: number): Uint8Array {
+  try {
+    return inflaters[codec](packed, maxBytes);
+  } catch (error) {
+    const problem = isTooLarge(error)
+      ? `the batch inflates to more than ${maxBytes} bytes (fetch.maxInflatedBytes)`
+      : `${codec}: ${problemOf(error)}`;
+    throw new RangeError(problem, { cause: error });
   }
+}
+
+class TooLarge extends Error {}
+
+/** Ours, or what Node's decoders throw at `maxOutputLength`. */
+function isTooLarge(error: unknown): boolean {
+  if (error instanceof TooLarge) return true;
+  return error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE';
+}
+
+const inflaters: Readonly<Record<Exclude<Codec, 'none'>, (packed: Uint8Array, maxBytes: number) => Uint8Array>> = {
+  gzip: (packed, maxBytes) => gunzipSync(packed, { maxOutputLength: maxBytes }),
+  zstd: inflateZstd,
+  lz4: inflateLz4,
+  snappy: (packed, maxBytes) =>
+    isXerial(packed, 0) ? inflateXerial(packed, maxBytes) : inflateRawSnappy(packed, maxBytes),
+};
+
+function inflateZstd(packed: Uint8Array, maxBytes: number): Uint8Array {
+  const params = { [constants.ZSTD_d_windowLogMax]: 27 };
+  return inflateParts(zstdFrames(packed), maxBytes, (frame, left) =>
+    zstdDecompressSync(frame, { maxOutputLength: Math.max(1, left), params }),
+  );
+}
+
+function inflateLz4(packed: Uint8Array, maxBytes: number): Uint8Array {
+  const frames = lz4Frames(packed);
+  const total = frames.reduce((sum, { inflatedBytes }) => sum + inflatedBytes, 0);
+  if (total > maxBytes) throw new TooLarge();
+  return inflateParts(
+    frames.map(({ bytes }) => bytes),
+    maxBytes,
+    (frame) => decompressFrameSync(Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength)),
+  );
 }
 
 const xerialMagic = [0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00];
 /** Magic, version, lowest compatible version. */
 const xerialHeaderBytes = 16;
 
-function isXerial(packed: Uint8Array): boolean {
-  return packed.length >= xerialHeaderBytes && xerialMagic.every((byte, at) => packed[at] === byte);
+function isXerial(packed: Uint8Array, at: number): boolean {
+  return packed.length >= at + xerialHeaderBytes && xerialMagic.every((byte, i) => packed[at + i] === byte);
 }
 
-function inflateXerial(packed: Uint8Array): Uint8Array {
+function inflateXerial(packed: Uint8Array, maxBytes: number): Uint8Array {
+  return inflateParts(xerialChunks(packed), maxBytes, inflateRawSnappy);
+}
+
+function xerialChunks(packed: Uint8Array): readonly Uint8Array[] {
   const view = new DataView(packed.buffer, packed.byteOffset, packed.byteLength);
   const chunks: Uint8Array[] = [];
-  let total = 0;
-  let at = xerialHeaderBytes;
-  while (at + 4 <= packed.length) {
-    const length = view.getInt32(at);
-    at += 4;
-    if (length < 0 || at + length > packed.length) throw new RangeError('a snappy chunk ends after its batch');
-    const chunk = inflateRawSnappy(packed.subarray(at, at + length));
-    total += chunk.length;
-    if (total > maxInflatedBytes) throw new RangeError(`the batch has more than ${maxInflatedBytes} bytes`);
-    chunks.push(chunk);
-    at += length;
+  let at = 0;
+  while (at < packed.length) {
+    // A header stands again where two streams were put together.
+    if (isXerial(packed, at)) {
+      at += xerialHeaderBytes;
+      continue;
+    }
+    const length = at + 4 <= packed.length ? view.getInt32(at) : -1;
+    const end = at + 4 + length;
+    if (length < 0 || end > packed.length) throw new RangeError('a snappy chunk ends after its batch');
+    chunks.push(packed.subarray(at + 4, end));
+    at = end;
   }
-  return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, total);
+  return chunks;
 }
 
-function inflateRawSnappy(packed: Uint8Array): Uint8Array {
-  return inflateSnappy(packed, maxInflatedBytes);
+/** A copy of three bytes makes at most 64, so a claim of much more is none: no memory is taken for it. */
+const mostSnappyRatio = 64 / 3;
+
+function inflateRawSnappy(packed: Uint8Array, maxBytes: number): Uint8Array {
+  const claimed = claimedLength(packed);
+  if (claimed > maxBytes) throw new TooLarge();
+  if (claimed > packed.length * mostSnappyRatio + 64) throw new RangeError('snappy data is shorter than it says');
+  return inflateSnappy(packed, maxBytes);
+}
+
+/** The length in front of raw snappy, as a varint of 32 bits. */
+function claimedLength(packed: Uint8Array): number {
+  let length = 0;
+  for (let i = 0; i < 5; i++) {
+    const byte = packed[i];
+    if (byte === undefined) break;
+    length += (byte & 0x7f) * 2 ** (7 * i);
+    if (byte < 0x80) return length;
+  }
+  throw new RangeError('snappy data has no length');
+}
+
+function inflateParts(
+  parts: readonly Uint8Array[],
+  maxBytes: number,
+  inflatePart: (part: Uint8Array, left: number) => Uint8Array,
+): Uint8Array {
+  const inflated: Uint8Array[] = [];
+  let total = 0;
+  for (const part of parts) {
+    const bytes = inflatePart(part, maxBytes - total);
+    total += bytes.length;
+    if (total > maxBytes) throw new TooLarge();
+    inflated.push(bytes);
+  }
+  return inflated.length === 1 && inflated[0] !== undefined ? inflated[0] : Buffer.concat(inflated, total);
 }

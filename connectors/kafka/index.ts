@@ -106,6 +106,7 @@ class KafkaSource implements Source {
     return {
       partitionMaxBytes,
       maxBytes: Math.max(partitionMaxBytes, answerMaxBytes),
+      maxInflatedBytes: bytes(this.config.fetch.maxInflatedBytes),
       maxWaitMs: Math.min(milliseconds(this.config.fetch.maxWait), longestWaitMs),
     };
   }

@@ -22,6 +22,8 @@ export interface Section {
 export interface FetchLimits {
   readonly partitionMaxBytes: number;
   readonly maxBytes: number;
+  /** Of one record batch. */
+  readonly maxInflatedBytes: number;
   readonly maxWaitMs: number;
 }
 
@@ -98,8 +100,11 @@ export class Leader {
   private async run(asked: readonly { readonly partition: Partition; readonly offset: number }[]): Promise<void> {
     try {
       this.connection ??= await this.cluster.fetchConnection(this.node);
+      const { partitionMaxBytes, maxBytes, maxWaitMs } = this.limits;
       const request: FetchRequest = {
-        ...this.limits,
+        partitionMaxBytes,
+        maxBytes,
+        maxWaitMs,
         topic: this.topic,
         partitions: asked.map(({ partition, offset }) => ({ partition: partition.id, offset })),
       };
@@ -137,7 +142,7 @@ export class Leader {
     const next = nextOffset(fetched.records, offset);
     // Cut before the end of its first batch: the partition keeps its place at the front, where a batch comes whole.
     if (next === offset) return;
-    const records = new RecordSet(fetched.records, offset, fetched.aborted);
+    const records = new RecordSet(fetched.records, offset, fetched.aborted, this.limits.maxInflatedBytes);
     this.waiting.push({ leader: this, partition, from: offset, records });
     if (next === undefined) return;
     partition.fetchAt = next;

@@ -42,6 +42,9 @@ const sasl = z
 const fetch = z
   .strictObject({
     maxBytes: bytesField('Most bytes of one partition in one fetch.').default('1Mi'),
+    maxInflatedBytes: bytesField(
+      'Most bytes of one record batch after decompression. A larger one is not read, and its partition stands still.',
+    ).default('64Mi'),
     maxWait: durationField('How long a broker may hold a fetch back when there is nothing to read.').default('500ms'),
   })
   .describe('How records are fetched.');
@@ -84,7 +87,7 @@ export const kafkaSourceSpec = z
       .describe(
         'When the topic no longer has the next record (retention): Stop and show SourcePositionLost, or go on from the Earliest or the Latest.',
       ),
-    fetch: fetch.default({ maxBytes: '1Mi', maxWait: '500ms' }),
+    fetch: fetch.default({ maxBytes: '1Mi', maxInflatedBytes: '64Mi', maxWait: '500ms' }),
   })
   .describe('Reads a topic of Apache Kafka, exactly once, without joining a consumer group.');
 

@@ -80,7 +80,7 @@ export function decodeAll(
   asked = 0,
   aborted: readonly AbortedTransaction[] = [],
 ): { records: DecodedRecord[]; position: number } {
-  const set = new RecordSet(bytes, asked, aborted);
+  const set = new RecordSet(bytes, asked, aborted, 64 * 2 ** 20);
   const tables = new RecordTables();
   const records: DecodedRecord[] = [];
   for (let piece = set.next(tables); piece !== undefined; piece = set.next(tables)) {
