@@ -1,8 +1,15 @@
 /**
  * The resource itself, for workflows that start pipelines: they write it like everybody else, and wait for what it says.
+ *
+ * D5  The Temporal door is the API's door: linted first, under the same manager, with labels and annotations, and a field
+ *     that another tool owns is never taken (`kubernetes/pipelines.ts`, D1–D4). A refusal ends the workflow.
  */
+import { z } from 'zod';
+import { firstError } from '../crds/lint.ts';
+import type { PipelineInput } from '../crds/pipeline.ts';
+import { pipelineDoor } from '../kubernetes/pipelines.ts';
 import { mr } from '../model/errors.ts';
-import type { LifecycleActivities, PipelineRef } from '../model/lifecycle.ts';
+import type { ApplyPipelineInput, LifecycleActivities, PipelineRef } from '../model/lifecycle.ts';
 import { apiVersion, fieldManagers, kind } from '../model/names.ts';
 import { statusSchema } from '../crds/status.ts';
 import type { PipelineStatus } from '../model/status.ts';
@@ -19,15 +26,13 @@ type ResourceActivities = Pick<
 
 export function resourceActivities(deps: ActivityDependencies): ResourceActivities {
   const { kube, cluster } = deps;
+  const door = pipelineDoor(kube, fieldManagers.api);
   const read = ({ namespace, name }: { namespace: string; name: string }) => kube.get(kind, name, namespace);
 
   return {
-    writePipeline: typed(async ({ namespace, name, spec, labels }) => {
-      const metadata = { name, namespace, ...(labels === undefined ? {} : { labels }) };
-      const written = await kube.apply(
-        { apiVersion, kind, metadata, spec },
-        { fieldManager: fieldManagers.api, force: true },
-      );
+    writePipeline: typed(async (input) => {
+      const { namespace, name } = input;
+      const written = await door.apply(linted(input));
       const { uid = '', generation = 0 } = written.metadata;
       return { pipeline: { namespace, name, uid, cluster }, generation };
     }),
@@ -62,6 +67,22 @@ export function resourceActivities(deps: ActivityDependencies): ResourceActiviti
     }),
   };
 }
+
+/** Throws the first error of lint, in the words of every other door. */
+function linted({ namespace, name, spec, labels, annotations }: ApplyPipelineInput): PipelineInput {
+  const metadata = {
+    ...{ name, namespace },
+    ...(labels === undefined ? {} : { labels }),
+    ...(annotations === undefined ? {} : { annotations }),
+  };
+  const pipeline = { apiVersion, kind, metadata, spec };
+  const error = firstError(pipeline);
+  if (error !== undefined) throw error;
+  return checked.parse(pipeline);
+}
+
+/** Lint has checked it: this only tells the compiler. */
+const checked = z.custom<PipelineInput>((value) => typeof value === 'object' && value !== null);
 
 function typed<I, R>(run: (input: I) => Promise<R>): (input: I) => Promise<R> {
   return async (input) => {

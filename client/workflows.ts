@@ -51,6 +51,7 @@ export async function connectWorkflows({
             name: metadata.name,
             spec,
             ...(metadata.labels ? { labels: metadata.labels } : {}),
+            ...(metadata.annotations ? { annotations: metadata.annotations } : {}),
           },
         ],
       });

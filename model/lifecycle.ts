@@ -170,6 +170,7 @@ export interface ApplyPipelineInput {
   /** The spec as a person writes it. It may hold `$(secret:…)` references, never secrets. */
   readonly spec: unknown;
   readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 export interface WrittenPipeline {
