@@ -27,9 +27,11 @@ export interface ApplyOptions extends WriteOptions {
 
 export interface ListOptions {
   readonly namespace?: string | undefined;
-  readonly labels?: Readonly<Record<string, string>>;
+  readonly labels?: Readonly<Record<string, string>> | undefined;
   /** Only metadata is sent: for following Secrets without ever seeing a value. */
-  readonly metadataOnly?: boolean;
+  readonly metadataOnly?: boolean | undefined;
+  /** Gets the objects page by page; the answer has none then. */
+  readonly onPage?: (objects: readonly KubeObject[]) => void;
 }
 
 /** The Accept header for whole objects or their metadata. */
@@ -115,7 +117,8 @@ export function createKube(transport: KubeTransport): Kube {
         } as const;
         const wanted = options.metadataOnly === true ? 'PartialObjectMetadataList' : `${kind}List`;
         const page = await ask(request, listSchema, (answer) => answer.kind === wanted);
-        items.push(...(page.items ?? []));
+        if (options.onPage === undefined) items.push(...(page.items ?? []));
+        else options.onPage(page.items ?? []);
         const { resourceVersion, continue: more = '' } = page.metadata;
         if (more === '') return { items, resourceVersion };
         next = more;

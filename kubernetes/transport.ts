@@ -61,11 +61,13 @@ export function createTransport(config: KubeConfig): KubeTransport {
   const base = new URL(cluster.server);
   const module = base.protocol === 'http:' ? http : https;
   const agent = new module.Agent({ keepAlive: true, maxSockets: 64 });
+  // Each watch holds a connection for minutes: they must not use up those of the requests.
+  const longAgent = new module.Agent({ keepAlive: true });
 
-  async function start(request: KubeRequest): Promise<IncomingMessage> {
+  async function start(request: KubeRequest, by: typeof agent): Promise<IncomingMessage> {
     const options: https.RequestOptions = {};
     await config.applyToHTTPSOptions(options);
-    if (cluster?.proxyUrl === undefined) options.agent = agent;
+    if (cluster?.proxyUrl === undefined) options.agent = by;
     const payload = request.body === undefined ? undefined : JSON.stringify(request.body);
     const headers = {
       ...toHeaders(options.headers),
@@ -89,8 +91,8 @@ export function createTransport(config: KubeConfig): KubeTransport {
     });
   }
 
-  async function open(request: KubeRequest): Promise<IncomingMessage> {
-    const response = await start(request);
+  async function open(request: KubeRequest, by = longAgent): Promise<IncomingMessage> {
+    const response = await start(request, by);
     const status = response.statusCode ?? 0;
     if (status >= 200 && status < 300) return response;
     const body = await textOf(response, request, base.host);
@@ -100,11 +102,11 @@ export function createTransport(config: KubeConfig): KubeTransport {
 
   return {
     server: base.host,
-    open,
+    open: (request) => open(request),
     async send(request) {
       const timeout = AbortSignal.timeout(requestTimeoutMs);
       const signal = request.signal === undefined ? timeout : AbortSignal.any([request.signal, timeout]);
-      const text = await textOf(await open({ ...request, signal }), request, base.host);
+      const text = await textOf(await open({ ...request, signal }, agent), request, base.host);
       try {
         const answer: unknown = JSON.parse(text);
         return answer;
@@ -112,7 +114,10 @@ export function createTransport(config: KubeConfig): KubeTransport {
         throw foreignAnswer(problemOf(error), askedOf(request), request.what, base.host);
       }
     },
-    close: () => agent.destroy(),
+    close() {
+      agent.destroy();
+      longAgent.destroy();
+    },
   };
 }
 

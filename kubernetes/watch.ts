@@ -5,6 +5,8 @@
  * W2  A connection that is silent longer than the server's bookmarks allow is dropped and made again.
  * W3  Errors end a connection, never the watch: it goes on with growing pauses until the signal ends it.
  * W4  The list is read again every `relistMs`, even when nothing failed.
+ * W5  Of each object only what `keep` makes of it is held, page by page: a list of ten thousand objects is never in memory
+ *     as the server sent it.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
@@ -14,11 +16,13 @@ import { KubeError, parseAnswer } from './kube-error.ts';
 import { acceptOf, selectorOf, type Kube, type ListOptions } from './kube.ts';
 import { objectSchema, pathOf, type KindName, type KubeObject } from './objects.ts';
 
-export interface WatchOptions extends ListOptions {
+export interface WatchOptions<Kept = KubeObject> extends Omit<ListOptions, 'onPage'> {
   readonly kind: KindName;
   readonly signal: AbortSignal;
-  readonly onList: (objects: readonly KubeObject[]) => void;
-  readonly onChange: (change: 'changed' | 'deleted', object: KubeObject) => void;
+  /** A list begins to be read. */
+  readonly onListing?: () => void;
+  readonly onList: (objects: readonly Kept[]) => void;
+  readonly onChange: (change: 'changed' | 'deleted', object: Kept) => void;
   readonly onError: (problem: string) => void;
   /** Default 10 min. */
   readonly relistMs?: number;
@@ -34,8 +38,18 @@ const eventSchema = z.looseObject({
 });
 const maxRetryMs = 30_000;
 
+interface KeepingOptions<Kept> extends WatchOptions<Kept> {
+  /** What is wanted of an object; undefined: nothing, as if it were not there. */
+  readonly keep: (object: KubeObject) => Kept | undefined;
+}
+
 /** Resolves when `signal` is aborted. */
-export async function watchObjects(kube: Kube, options: WatchOptions): Promise<void> {
+export function watchObjects(kube: Kube, options: WatchOptions): Promise<void> {
+  return watchKept(kube, { ...options, keep: (object) => object });
+}
+
+/** The same for what is wanted of each object (W5). */
+export async function watchKept<Kept>(kube: Kube, options: KeepingOptions<Kept>): Promise<void> {
   const { signal, relistMs = 600_000, retryMs = 1_000 } = options;
   let position: string | undefined;
   let relistAt = 0;
@@ -45,9 +59,7 @@ export async function watchObjects(kube: Kube, options: WatchOptions): Promise<v
     try {
       if (position === undefined || Date.now() >= relistAt) {
         listedAt = Date.now();
-        const list = await kube.list(options.kind, options);
-        options.onList(list.items);
-        position = list.resourceVersion;
+        position = await list(kube, options);
         relistAt = Date.now() + relistMs;
       }
       const connectedAt = Date.now();
@@ -70,8 +82,26 @@ export async function watchObjects(kube: Kube, options: WatchOptions): Promise<v
   }
 }
 
+/** W5. Returns the resourceVersion of the list. */
+async function list<Kept>(kube: Kube, options: KeepingOptions<Kept>): Promise<string> {
+  const { kind, namespace, labels, metadataOnly, keep } = options;
+  const kept: Kept[] = [];
+  options.onListing?.();
+  const { resourceVersion } = await kube.list(kind, {
+    ...{ namespace, labels, metadataOnly },
+    onPage: (objects) => {
+      for (const object of objects) {
+        const wanted = keep(object);
+        if (wanted !== undefined) kept.push(wanted);
+      }
+    },
+  });
+  options.onList(kept);
+  return resourceVersion;
+}
+
 /** One connection. Returns the last resourceVersion when it ends in order. */
-async function follow(kube: Kube, options: WatchOptions, from: string, forMs: number): Promise<string> {
+async function follow<Kept>(kube: Kube, options: KeepingOptions<Kept>, from: string, forMs: number): Promise<string> {
   const { silenceMs = 150_000 } = options;
   const silence = new AbortController();
   const timer = setTimeout(() => silence.abort(new Error(`silent for ${silenceMs} ms`)), silenceMs);
@@ -109,7 +139,7 @@ async function follow(kube: Kube, options: WatchOptions, from: string, forMs: nu
   }
 }
 
-function handle(line: string, options: WatchOptions, server: string): string | undefined {
+function handle<Kept>(line: string, options: KeepingOptions<Kept>, server: string): string | undefined {
   const event = eventSchema.parse(JSON.parse(line));
   if (event.type === 'ERROR') {
     const { code } = z.looseObject({ code: z.number().default(500) }).parse(event.object);
@@ -117,7 +147,8 @@ function handle(line: string, options: WatchOptions, server: string): string | u
     throw parseAnswer({ status: code, body: JSON.stringify(event.object) }, asked, `watch ${options.kind}`, server);
   }
   const object = objectSchema.parse(event.object);
-  if (event.type !== 'BOOKMARK') options.onChange(event.type === 'DELETED' ? 'deleted' : 'changed', object);
+  const kept = event.type === 'BOOKMARK' ? undefined : options.keep(object);
+  if (kept !== undefined) options.onChange(event.type === 'DELETED' ? 'deleted' : 'changed', kept);
   return object.metadata.resourceVersion;
 }
 

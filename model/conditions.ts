@@ -141,8 +141,13 @@ export const conditionTable = {
       Idle: fine(no('There is nothing to read.')),
       Paused: fine(no('The pipeline is paused: no record moves.')),
       Stopped: fine(no('The pipeline is stopped: no record moves.')),
+      Behind: fine(unknown('Something waits before {stage}, and has not moved yet.')),
+      Quiet: fine(unknown('No record has moved lately, and {stage} cannot tell whether some wait.')),
       Waiting: no('Pod {pod} waits for {what}.'),
+      NoProgress: no('Something waits before {stage}, and nothing has moved since {since}.'),
+      SlotsFree: unknown('{stage} has slots that no pod works on, since {since}.'),
       Starting: unknown('No pod has read anything yet.'),
+      Connecting: unknown('Pod {pod} is connecting.'),
       ...silence,
     },
   },
@@ -153,7 +158,7 @@ export const conditionTable = {
     otherwise: 'Records were refused; the message has their number.',
     reasons: {
       Empty: yes('No record had to be put aside.'),
-      DeadLetters: no('{records} could not be processed and wait to be looked at.'),
+      DeadLetters: no('{records} could not be processed and wait to be looked at: {codes}'),
     },
   },
 } as const satisfies Record<string, ConditionRow>;

@@ -1,6 +1,6 @@
 /**
  * The position of a dead-letter frame: which input it covers, and how many dead letters its writer has stored in all.
- * The running total makes the count of a pipeline one look at the last frame of each writer.
+ * The running totals, in all and by code, make the count of a pipeline one look at the last frame of each writer.
  *
  * Dead letters of one input range that need several frames: all but the last keep the old `covers` and say in `part`
  * how many entries of the new range are stored, so that a crash between them repeats none.
@@ -15,12 +15,35 @@ const deadLetterPositionSchema = z.object({
   covers: z.json(),
   total: z.number().int().nonnegative(),
   part: z.object({ of: z.json(), entries: z.number().int().nonnegative() }).optional(),
+  /** Frames of 0.1 have none. */
+  byCode: z.record(z.string(), z.object({ records: z.number().int().nonnegative(), sample: z.string() })).optional(),
 });
+
+/** By error code, all that its writer has stored, and what the last one said. */
+export type CountByCode = Readonly<Record<string, { readonly records: number; readonly sample: string }>>;
 
 export interface DeadLetterPosition {
   readonly covers: Position;
   readonly total: number;
   readonly part?: { readonly of: Position; readonly entries: number } | undefined;
+  readonly byCode?: CountByCode | undefined;
+}
+
+/** Codes are those of the error table: few. This is what a position has room for. */
+const maxSampleLength = 200;
+
+/** The count after `letters` were stored, too. */
+export function countLetters(
+  before: CountByCode,
+  letters: readonly { readonly code: string; readonly text: string }[],
+): CountByCode {
+  const counts = new Map(Object.entries(before));
+  for (const { code, text } of letters) {
+    const records = (counts.get(code)?.records ?? 0) + 1;
+    const sample = text.length > maxSampleLength ? `${text.slice(0, maxSampleLength - 1)}…` : text;
+    counts.set(code, { records, sample });
+  }
+  return Object.fromEntries(counts);
 }
 
 export function deadLetterPosition(bytes: Uint8Array, place: FramePlace): DeadLetterPosition {
@@ -30,8 +53,4 @@ export function deadLetterPosition(bytes: Uint8Array, place: FramePlace): DeadLe
   } catch (error) {
     throw mr('MR_FRAME_CORRUPT', { ...place, problem: problemOf(error) }, { cause: error });
   }
-}
-
-export function totalOf(bytes: Uint8Array, place: FramePlace): number {
-  return deadLetterPosition(bytes, place).total;
 }

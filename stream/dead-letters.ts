@@ -7,7 +7,7 @@
  */
 import { deadEdge, edgeStream, frameSubject } from '../model/names.ts';
 import { headersOfDeadLetter, deadLettersOf, type DeadLetter } from './dead-letter.ts';
-import { deadLetterPosition, type DeadLetterPosition } from './dead-letter-position.ts';
+import { countLetters, deadLetterPosition, type DeadLetterPosition } from './dead-letter-position.ts';
 import { FencedSubject, type FencedOptions } from './fenced-subject.ts';
 import { FrameBuilder } from './frame-builder.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
@@ -72,10 +72,11 @@ export class DeadLetterWriter {
       next = builder.append(batch, first, this.#options.clock.now());
       if (next === first) throw new RangeError(`dead letter ${next} fits no frame`);
       const total = this.#tail.total + next - first;
+      const byCode = countLetters(this.#tail.byCode ?? {}, letters.slice(first, next));
       const position =
         next === letters.length
-          ? { covers, total }
-          : { covers: this.#tail.covers, total, part: { of: covers, entries: next } };
+          ? { covers, total, byCode }
+          : { covers: this.#tail.covers, total, byCode, part: { of: covers, entries: next } };
       // One frame in flight (E1), and each depends on the one before: in turn.
       await this.#fenced.append(builder.finish(position, this.#options.clock.now()), signal);
       this.#tail = position;

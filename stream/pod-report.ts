@@ -10,6 +10,11 @@ import { remakeSharedStreams } from './streams.ts';
 
 const count = z.number().int().nonnegative();
 
+/** What a pod may wait for, the cause before what it leads to: without NATS nothing moves; a full edge is what a sink leaves. */
+export const waitsFor = ['nats', 'deadLetters', 'edge', 'attempt', 'outside'] as const;
+
+export type WaitsFor = (typeof waitsFor)[number];
+
 export const podReportSchema = z.object({
   pid: z.string(),
   stage: z.string(),
@@ -30,7 +35,9 @@ export const podReportSchema = z.object({
   }),
   flow: z.object({
     state: z.enum(['Starting', 'Flowing', 'Idle', 'Waiting']),
-    /** `edge orders`, `sink warehouse`, `dead letters`, `nats`. */
+    /** What is waited for, for programs. */
+    waitsFor: z.enum(waitsFor).optional(),
+    /** And for people: `edge orders`, `sink warehouse`, `dead letters`, `nats`. */
     waitingOn: z.string().optional(),
     code: z.string().optional(),
     message: z.string().optional(),

@@ -28,7 +28,6 @@ import {
 import { mr, problemOf } from '../model/errors.ts';
 import type { Plan } from '../model/plan.ts';
 import { committedPosition } from './commit-entry.ts';
-import { totalOf } from './dead-letter-position.ts';
 import { classifyPublishFailure } from './jetstream-errors.ts';
 import type { JetStreamPort, StreamSettings } from './jetstream-port.ts';
 import { firstBytes } from './room.ts';
@@ -188,13 +187,6 @@ export async function committedOf(streams: JetStreamPort, pid: string, stage: st
   const stream = edgeStream(pid, commitsEdge);
   const last = await streams.directGet(stream, { last_by_subj: commitSubject(pid, stage, slot) });
   return last === null ? 0 : committedPosition(last.data, { stream, sequence: last.seq });
-}
-
-/** Records in the dead letters of a pipeline: the sum of what each writer has counted. */
-export async function countDeadLetters(streams: JetStreamPort, pid: string): Promise<number> {
-  const stream = edgeStream(pid, deadEdge);
-  const lasts = await streams.lastOfEach(stream, `mr.${pid}.${deadEdge}.>`);
-  return lasts.reduce((sum, last) => sum + totalOf(last.data, { stream, sequence: last.seq }), 0);
 }
 
 /** Drops what the shared streams hold of a pipeline. */

@@ -62,10 +62,11 @@ export class SlotPartitions {
     return offsets;
   }
 
+  /** undefined: nothing is known to wait, and not every partition is known. */
   get lag(): number | undefined {
     const known = this.all.flatMap(({ lag }) => (lag === undefined ? [] : [lag]));
-    if (known.length === 0 && this.byId.size > 0) return undefined;
-    return known.reduce((sum, lag) => sum + lag, 0);
+    const sum = known.reduce((total, lag) => total + lag, 0);
+    return sum > 0 || known.length === this.byId.size ? sum : undefined;
   }
 
   /** Takes over what the topic knows. Returns the partitions that another broker led before. */

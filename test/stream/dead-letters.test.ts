@@ -3,11 +3,12 @@ import { MillraceError } from '../../model/errors.ts';
 import type { Plan } from '../../model/plan.ts';
 import { systemClock } from '../../stream/clock.ts';
 import type { Streams } from '../../stream/connection.ts';
+import { countDeadLetters } from '../../stream/dead-letter-count.ts';
 import { deadLetterId, type DeadLetter } from '../../stream/dead-letter.ts';
 import { droppedLetters } from '../../stream/dead-letter-drop.ts';
 import { DeadLetterWriter, readDeadLetters } from '../../stream/dead-letters.ts';
-import { countDeadLetters, ensurePipelineStreams } from '../../stream/streams.ts';
 import { deadLetterRoom } from '../../stream/slot-rooms.ts';
+import { ensurePipelineStreams } from '../../stream/streams.ts';
 import { startTestServer, testPlan, type TestServer } from './support/server.ts';
 
 describe('dead letters', () => {
@@ -23,16 +24,32 @@ describe('dead letters', () => {
 
   it('keep value, key, headers and reason, and are counted over all writers', async () => {
     const pid = await pipeline();
-    assert.equal(await countDeadLetters(streams, pid), 0);
+    assert.deepEqual(await countDeadLetters(streams, pid), { records: 0, byCode: [] });
     const one = await open(pid, 'sink-a-0');
     const other = await open(pid, 'sink-b-1');
     await one.append([letter(7, 0), letter(7, 3)], 7, never);
     await other.append([letter(9, 1)], 9, never);
-    assert.equal(await countDeadLetters(streams, pid), 3);
+    assert.equal((await countDeadLetters(streams, pid)).records, 3);
     const { letters, nextSequence } = await readDeadLetters(streams, pid);
     assert.deepEqual(letters.map(deadLetterId), ['sink-a:0:7:0', 'sink-a:0:7:3', 'sink-a:0:9:1']);
     assert.deepEqual(letters[0], letter(7, 0));
     assert.equal(nextSequence, 3);
+  });
+
+  it('are counted by code over all writers and takeovers, each code with what the last of it said', async () => {
+    const pid = await pipeline();
+    const of = (code: string, text: string, index: number): DeadLetter => ({ ...letter(7, index), code, text });
+    const misfits = ['first', 'second'].map((text, index) => of('MR_RECORD_MISFIT', text, index));
+    await (await open(pid, 'sink-a-0')).append([...misfits, of('MR_RECORD_NOT_JSON', 'no JSON', 2)], 7, never);
+    await (await open(pid, 'sink-a-0')).append([of('MR_RECORD_MISFIT', 'x'.repeat(5_000), 0)], 8, never);
+    await (await open(pid, 'sink-b-0')).append([of('MR_RECORD_NOT_JSON', 'again', 0)], 7, never);
+    assert.deepEqual(await countDeadLetters(streams, pid), {
+      records: 5,
+      byCode: [
+        { code: 'MR_RECORD_MISFIT', records: 3, sample: `${'x'.repeat(199)}…` },
+        { code: 'MR_RECORD_NOT_JSON', records: 2, sample: 'again' },
+      ],
+    });
   });
 
   it('D1: after a takeover the tail says what is covered', async () => {

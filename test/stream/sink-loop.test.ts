@@ -5,7 +5,8 @@ import type { Streams } from '../../stream/connection.ts';
 import { deadLetterId, type DeadLetter } from '../../stream/dead-letter.ts';
 import { readDeadLetters } from '../../stream/dead-letters.ts';
 import { EdgeWriter } from '../../stream/edge-writer.ts';
-import { committedOf, countDeadLetters, ensurePipelineStreams, isDrained } from '../../stream/streams.ts';
+import { countDeadLetters } from '../../stream/dead-letter-count.ts';
+import { committedOf, ensurePipelineStreams, isDrained } from '../../stream/streams.ts';
 import { eventually } from '../support/eventually.ts';
 import { MemoryTable } from './support/fakes.ts';
 import { frameOf } from './support/frames.ts';
@@ -56,7 +57,7 @@ describe('sink loop', () => {
       'MR_RECORD_REFUSED null',
     ]);
     assert.equal(Buffer.from(letters[0]?.value ?? []).toString(), 'no json');
-    assert.equal(await countDeadLetters(streams, plan.pipeline.pid), 40);
+    assert.equal((await countDeadLetters(streams, plan.pipeline.pid)).records, 40);
     await slot.stop();
   });
 

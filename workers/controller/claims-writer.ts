@@ -1,66 +1,84 @@
-/** Keeps the controller's part of each pipeline's status as it is in truth, with as few writes as that takes. */
-import { countDeadLetters } from '../../stream/streams.ts';
-import type { Streams } from '../../stream/connection.ts';
-import type { PodReport } from '../../stream/pod-report.ts';
+/**
+ * Keeps the controller's part of each pipeline's status true: writes what differs, no more often than the pace allows.
+ *
+ * C1  Only who holds the lease of the claims writes them (`./lease.ts`).
+ * C2  Whatever is said is bounded by the pace of its pipeline (`./write-pace.ts`).
+ * C3  What was written is known at once, so that it is not written again before the watch has told of it.
+ */
+import { problemOf } from '../../model/errors.ts';
+import { emitEvent } from '../../activities/status/event.ts';
+import { countDeadLetters, noDeadLetters, type DeadLetterCount } from '../../stream/dead-letter-count.ts';
+import type { JetStreamPort } from '../../stream/jetstream-port.ts';
 import { KubeError } from '../../kubernetes/kube-error.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
-import { claimsOf, type StageFact } from './conditions.ts';
-import { minWriteMs, urgencyOf, writeDataStatus, type Said } from './data-status.ts';
-import type { CachedPipeline, PipelineCache } from './pipeline-cache.ts';
-import { PodReasons } from './pod-reasons.ts';
+import type { KubeObject } from '../../kubernetes/objects.ts';
+import { claimsOf } from './conditions.ts';
+import { urgencyOf, writeDataStatus, type Said } from './data-status.ts';
+import type { PipelineRecord } from './pipeline-record.ts';
+import { ask, askAt } from './pod-reasons.ts';
 import type { Reports } from './reports.ts';
-import type { Teller } from './teller.ts';
-import type { Workloads } from './workloads.ts';
+import { isCovered, liveMs, spokesmen, stillMs, stuckMs, type Heard, type StageFact } from './stage-fact.ts';
+import type { Workload, Workloads } from './workloads.ts';
 
 export interface ClaimsWriterParts {
   readonly kube: Kube;
-  readonly cache: PipelineCache;
   readonly reports: Reports;
   readonly workloads: Workloads;
-  readonly teller: Teller;
-  readonly streams: () => Streams | undefined;
+  readonly streams: () => JetStreamPort | undefined;
+  /** C1. */
+  readonly mayWrite: () => boolean;
+  /** C3. */
+  readonly onWritten: (resource: KubeObject) => void;
+  /** The dead letters of a pipeline could not be told as an Event. */
+  readonly onEventFailed: (record: PipelineRecord, problem: string) => void;
   readonly now: () => number;
 }
 
-interface Counted {
-  readonly records: number;
-  /** Sum of what the pods had counted by then: a new sum is a reason to count again. */
-  readonly reported: number;
-  readonly at: number;
-}
+/** Between two counts of dead letters. */
+const countMs = 10_000;
+/** Reports arrive every ten seconds: what depends on their age is looked at when it may have changed. */
+const never = Number.POSITIVE_INFINITY;
 
 export class ClaimsWriter {
   readonly #parts: ClaimsWriterParts;
-  readonly #reasons: PodReasons;
-  readonly #writtenAt = new Map<string, number>();
-  readonly #counted = new Map<string, Counted>();
+  writes = 0;
 
   constructor(parts: ClaimsWriterParts) {
     this.#parts = parts;
-    this.#reasons = new PodReasons(parts.kube, parts.now);
   }
 
-  /** Whether there is something to write, or to find out, for this pipeline now. Reads nothing but memory. */
-  isDue(cached: CachedPipeline): boolean {
-    const { reports, workloads } = this.#parts;
-    if (!workloads.isSynced) return false;
-    const live = reports.live(cached.pid);
-    return this.#mustCount(cached, live) || this.#mustAsk(cached) || this.#mustWrite(cached, live);
+  /**
+   * When there is something to write, or to find out; not after now: at once. Infinity: nothing, until something happens.
+   * Reads nothing but memory.
+   */
+  dueAt(record: PipelineRecord): number {
+    if (!this.#mayConclude()) return never;
+    const now = this.#parts.now();
+    const heard = this.#parts.reports.live(record);
+    const stages = this.#stages(record, heard);
+    return Math.min(
+      this.#countAt(record, heard),
+      this.#askAt(record),
+      writeAt(record, this.#said(record, stages), now),
+      this.#changesAt(stages, now),
+    );
   }
 
-  async work(key: string): Promise<void> {
-    const { kube, cache, reports, workloads, now } = this.#parts;
-    const cached = cache.get(key);
-    if (cached === undefined || !workloads.isSynced) return;
-    const live = reports.live(cached.pid);
-    if (this.#mustCount(cached, live)) await this.#count(cached, live);
-    for (const workload of workloads.of(cached.ref.uid)) {
-      if (this.#reasons.mustAsk(workload)) await this.#reasons.ask(workload);
+  async work(record: PipelineRecord): Promise<void> {
+    if (!this.#mayConclude()) return;
+    const { kube, now } = this.#parts;
+    const heard = this.#parts.reports.live(record);
+    if (this.#countAt(record, heard) <= now()) await this.#count(record, heard);
+    for (const workload of this.#workloads(record)) {
+      const at = askAt(record, workload);
+      if (at !== undefined && at <= now()) await ask(kube, record, workload, now);
     }
-    if (!this.#mustWrite(cached, live)) return;
+    const said = this.#said(record, this.#stages(record, this.#parts.reports.live(record)));
+    if (writeAt(record, said, now()) > now()) return;
     try {
-      await writeDataStatus(kube, cached.resource, cached.status, this.#said(cached, live), now());
-      this.#writtenAt.set(cached.pid, now());
+      record.pace.wrote(now());
+      this.writes += 1;
+      this.#parts.onWritten(await writeDataStatus(kube, record.ref, record.seen.status, said, now()));
     } catch (error) {
       // Gone meanwhile, or another pipeline with its name: then there is nothing to say.
       if (error instanceof KubeError && (error.isProvenAbsent() || error.isConflict())) return;
@@ -68,70 +86,124 @@ export class ClaimsWriter {
     }
   }
 
-  forget(pid: string): void {
-    this.#writtenAt.delete(pid);
-    this.#counted.delete(pid);
+  #mayConclude(): boolean {
+    return this.#parts.mayWrite() && this.#parts.workloads.isSynced;
   }
 
-  #mustAsk({ ref }: CachedPipeline): boolean {
-    return this.#parts.workloads.of(ref.uid).some((workload) => this.#reasons.mustAsk(workload));
+  #workloads({ ref }: PipelineRecord): readonly Workload[] {
+    return this.#parts.workloads.of(ref.uid);
   }
 
-  #mustWrite(cached: CachedPipeline, live: readonly PodReport[]): boolean {
-    const urgency = urgencyOf(this.#said(cached, live), cached.status);
-    const isAllowed = this.#parts.now() - (this.#writtenAt.get(cached.pid) ?? 0) >= minWriteMs;
-    return urgency === 'now' || (urgency === 'later' && isAllowed);
+  #askAt(record: PipelineRecord): number {
+    return Math.min(never, ...this.#workloads(record).map((workload) => askAt(record, workload) ?? never));
   }
 
-  #said(cached: CachedPipeline, reports: readonly PodReport[]): Said {
-    const { generation = 0, deletionTimestamp } = cached.resource.metadata;
-    const stages = this.#stages(cached);
-    const deadLetters = this.#records(cached);
-    const claims = claimsOf({
-      generation,
-      deleting: deletionTimestamp != null,
-      status: cached.status,
-      reports,
-      stages,
-      deadLetters,
-      engineUnavailable: this.#parts.teller.engineUnavailable(cached),
-    });
-    const deployed = new Set(this.#parts.workloads.of(cached.ref.uid).map(({ stage }) => stage));
+  /** When what is said now may become untrue without anything happening: silence, patience, an ear that settles. */
+  #changesAt(stages: readonly StageFact[], now: number): number {
+    const { ear } = this.#parts.reports;
+    const times = stages.flatMap(({ heard, freeSince }) => [
+      ...heard.map(({ at }) => at + liveMs),
+      ...heard.map((each) => now + stuckMs - (stillMs(each, now) ?? never)),
+      ...(freeSince === undefined ? [] : [freeSince + stuckMs]),
+    ]);
+    // What has passed is said already.
+    return Math.min(never, ear.changesAt ?? never, ...times.filter((at) => at > now));
+  }
+
+  #said(record: PipelineRecord, stages: readonly StageFact[]): Said {
+    const { generation, deleting, status } = record.seen;
+    const { ear } = this.#parts.reports;
+    const deadLetters = deadLettersOf(record);
+    const { hearing } = ear;
+    const engineUnavailable = record.telling.engineUnavailable;
+    const now = this.#parts.now();
+    const claims = claimsOf({ now, generation, deleting, status, hearing, stages, deadLetters, engineUnavailable });
+    const deployed = new Set(this.#workloads(record).map(({ stage }) => stage));
     const counts = stages.filter(({ name }) => deployed.has(name)).map(({ name, ready }) => ({ name, ready }));
-    return { claims, deadLetters, stages: counts };
+    return { claims, deadLetters: deadLetters.records, stages: counts };
   }
 
   /** Of the stages that the lifecycle has named: the list is its own, the numbers of ready pods are not. */
-  #stages({ ref, status }: CachedPipeline): StageFact[] {
-    const live = this.#parts.workloads.of(ref.uid);
-    return (status.stages ?? []).map(({ name, replicas }) => {
+  #stages(record: PipelineRecord, heard: readonly Heard[]): StageFact[] {
+    const live = this.#workloads(record);
+    return (record.seen.status.stages ?? []).map(({ name, replicas }): StageFact => {
+      const own = heard.filter(({ report }) => report.stage === name);
       const workload = live.find(({ stage }) => stage === name);
-      if (workload === undefined) return { name, wanted: replicas, ready: 0, why: 'its Deployment was deleted' };
-      return { name, wanted: replicas, ready: workload.ready, why: this.#reasons.of(workload) };
+      return {
+        name,
+        kind: name.startsWith('ingestor-') ? 'ingestor' : 'sink',
+        wanted: replicas,
+        ready: workload?.ready ?? 0,
+        why: workload === undefined ? 'its Deployment was deleted' : record.reasons.get(name)?.why,
+        heard: own,
+        freeSince: this.#freeSince(record, name, own),
+      };
     });
   }
 
-  #records({ pid, status }: CachedPipeline): number {
-    return this.#counted.get(pid)?.records ?? status.deadLetters?.records ?? 0;
+  #freeSince({ freeSince }: PipelineRecord, stage: string, heard: readonly Heard[]): number | undefined {
+    if (heard.length === 0 || isCovered(spokesmen(heard))) freeSince.delete(stage);
+    else if (!freeSince.has(stage)) freeSince.set(stage, this.#parts.now());
+    return freeSince.get(stage);
   }
 
-  #mustCount({ pid }: CachedPipeline, reports: readonly PodReport[]): boolean {
-    if (reports.length === 0 || this.#parts.streams() === undefined) return false;
-    const counted = this.#counted.get(pid);
-    if (counted === undefined) return true;
-    return counted.reported !== sumOf(reports) && this.#parts.now() - counted.at >= minWriteMs;
+  #countAt({ counted }: PipelineRecord, heard: readonly Heard[]): number {
+    if (heard.length === 0 || this.#parts.streams()?.link.connected !== true) return never;
+    if (counted === undefined) return 0;
+    return counted.reported === sumOf(heard) ? never : counted.at + countMs;
   }
 
-  async #count({ pid, status }: CachedPipeline, reports: readonly PodReport[]): Promise<void> {
+  async #count(record: PipelineRecord, heard: readonly Heard[]): Promise<void> {
     const streams = this.#parts.streams();
     if (streams === undefined) return;
-    const before = this.#counted.get(pid)?.records ?? status.deadLetters?.records ?? 0;
-    // While NATS is away the count stays as it was; it is taken again with the next report.
-    const records = await countDeadLetters(streams, pid).catch(() => before);
-    this.#counted.set(pid, { records, reported: sumOf(reports), at: this.#parts.now() });
+    const before = record.counted;
+    const { at, reported } = { at: this.#parts.now(), reported: sumOf(heard) };
+    try {
+      const counted = await countDeadLetters(streams, record.pid);
+      record.counted = { ...counted, reported, at };
+    } catch {
+      // While NATS is away the count stays as it was; it is taken again with the next report.
+      record.counted = { ...(before ?? deadLettersOf(record)), reported, at };
+      return;
+    }
+    await this.#tellDeadLetters(record);
+  }
+
+  /** One Event for each code and hour in which there are more: named by both, so that it is told once. */
+  async #tellDeadLetters(record: PipelineRecord): Promise<void> {
+    const { kube, now, onEventFailed } = this.#parts;
+    const news = deadLettersOf(record).byCode.filter(({ code, records }) => records > (record.toldOf.get(code) ?? 0));
+    for (const { code, records, sample } of news) {
+      record.toldOf.set(code, records);
+      const note = `${records} ${records === 1 ? 'record' : 'records'} with ${code} so far, such as: ${sample}`;
+      const content = { type: 'Warning', reason: 'DeadLetters', action: 'putAside', note } as const;
+      const source = { controller: 'millrace.io/controller', instance: 'controller' } as const;
+      const hour = Math.floor(now() / 3_600_000);
+      await emitEvent(kube, record.ref, content, { key: `${code}/${hour}`, at: now(), source }).catch(
+        (error: unknown) =>
+          // The condition says the same, and the next hour has an Event of its own.
+          onEventFailed(record, problemOf(error)),
+      );
+    }
   }
 }
 
-function sumOf(reports: readonly PodReport[]): number {
-  return reports.reduce((sum, { deadLetters }) => sum + deadLetters, 0);
+/** Before the first count: what was written by whoever counted last. */
+function deadLettersOf({ counted, seen }: PipelineRecord): DeadLetterCount {
+  return counted ?? { ...noDeadLetters, records: seen.status.deadLetters?.records ?? 0 };
+}
+
+function writeAt({ seen, pace }: PipelineRecord, said: Said, now: number): number {
+  switch (urgencyOf(said, seen.status)) {
+    case 'none':
+      return never;
+    case 'later':
+      return Math.max(pace.nextAt(now), pace.nextIdleAt());
+    case 'now':
+      return pace.nextAt(now);
+  }
+}
+
+function sumOf(heard: readonly Heard[]): number {
+  return heard.reduce((sum, { report }) => sum + report.deadLetters, 0);
 }

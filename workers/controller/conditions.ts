@@ -1,56 +1,53 @@
 /**
  * What the pods report and what the lifecycle has done, folded into the conditions of the controller. Pure.
  *
- * F1  Only live reports count: a pod that died silently is not connected.
- * F2  Ready is True only when nothing is being changed and every stage that should run reports that it is connected; a
- *     pipeline that is paused as requested is ready, too.
- * F3  When Ready is not True it has the most telling reason there is.
- * F4  A pipeline that should run has a ready pod in every stage, or is not ready: pods that died may have reported a
- *     moment ago that all is well.
+ * F3  Ready is True only when nothing is being changed, every stage that should run has a ready pod and reports that it is
+ *     connected, and no condition of the data path is to be looked at; a pipeline that is paused as requested is ready, too.
+ * F4  When Ready is not True it has the most telling reason there is: that of the condition which is the cause.
+ * F5  While this controller has not listened for long enough, what was said before stands.
+ * I14 Something that waits without moving for longer than `stuckMs` is never Ready (`./flowing.ts`).
+ *
+ * F1, F2: `./stage-fact.ts`.
  */
 import { claim, claimBecause, conditionsOf, isWell, type Claim, type ConditionOf } from '../../model/conditions.ts';
 import { mr, reasonOf } from '../../model/errors.ts';
 import type { Condition, PipelineStatus } from '../../model/status.ts';
-import type { PodReport } from '../../stream/pod-report.ts';
+import type { DeadLetterCount } from '../../stream/dead-letter-count.ts';
+import { flowing } from './flowing.ts';
+import type { Hearing } from './hearing.ts';
+import { silenceOf, spokesmen, type StageFact } from './stage-fact.ts';
 
 /** One claim for each condition of the controller: a new row of the table does not compile without one. */
 type Claims = { readonly [T in ConditionOf<'controller'>]: Claim<T> };
 
-export interface StageFact {
-  readonly name: string;
-  readonly wanted: number;
-  readonly ready: number;
-  /** What its pods say about why they are not ready. */
-  readonly why: string | undefined;
-}
-
 export interface ConditionsInput {
+  readonly now: number;
   readonly generation: number;
   readonly deleting: boolean;
   readonly status: PipelineStatus;
-  /** Live reports of the pipeline's pods. */
-  readonly reports: readonly PodReport[];
-  /** Stages as their workloads are now. */
+  readonly hearing: Hearing;
+  /** Stages that the lifecycle has named, as they are now. */
   readonly stages: readonly StageFact[];
-  readonly deadLetters: number;
+  readonly deadLetters: DeadLetterCount;
   /** Temporal does not answer although there is something to tell it. */
   readonly engineUnavailable: string | undefined;
 }
 
 export function claimsOf(input: ConditionsInput): readonly Claim[] {
-  const SourceConnected = { ...connected(input, 'ingestor'), type: 'SourceConnected' } as const;
-  const SinkConnected = { ...connected(input, 'sink'), type: 'SinkConnected' } as const;
+  const SourceConnected = { ...standing(input, connected(input, 'ingestor')), type: 'SourceConnected' } as const;
+  const SinkConnected = { ...standing(input, connected(input, 'sink')), type: 'SinkConnected' } as const;
+  const Flowing = standing(input, standsStill(input.status) ?? flowing(input));
   const claims: Claims = {
-    Ready: ready(input, SourceConnected, SinkConnected),
+    Ready: ready(input, [SinkConnected, SourceConnected, Flowing]),
     SourceConnected,
     SinkConnected,
-    Flowing: flowing(input),
+    Flowing,
     DeadLettersEmpty: deadLettersEmpty(input.deadLetters),
   };
   return conditionsOf('controller').map((type) => claims[type]);
 }
 
-function ready(input: ConditionsInput, source: Claim, sink: Claim): Claim<'Ready'> {
+function ready(input: ConditionsInput, dataPath: readonly Claim[]): Claim<'Ready'> {
   const { status, generation, deleting, engineUnavailable } = input;
   const not = (reason: string, message: string) => claimBecause('Ready', 'False', { reason, message });
   const reconciling = conditionOf(status, 'Reconciling');
@@ -69,7 +66,7 @@ function ready(input: ConditionsInput, source: Claim, sink: Claim): Claim<'Ready
     if (condition === undefined) return pending;
     if (!isWell(condition)) return not(condition.reason, condition.message);
   }
-  const still = standsStill(status);
+  const still = stillPhase(status);
   if (still !== undefined) return claim('Ready', still);
   const dead = input.stages.find(({ wanted, ready: count }) => wanted > 0 && count === 0);
   if (dead !== undefined) {
@@ -77,61 +74,68 @@ function ready(input: ConditionsInput, source: Claim, sink: Claim): Claim<'Ready
     const error = mr('MR_WORKLOAD_NOT_READY', { stage: dead.name, ready: 0, wanted: dead.wanted, why });
     return not(error.reason, error.sentence);
   }
-  const trouble = [sink, source].find((each) => !isWell(each));
-  return trouble === undefined ? claim('Ready', 'Running') : not(trouble.reason, trouble.message);
+  const trouble = dataPath.find((each) => !isWell(each));
+  if (trouble === undefined) return claim('Ready', 'Running');
+  // Nothing is known to be wrong where nothing is known.
+  const isUnheard = trouble.reason === 'NotHeard' || trouble.reason === 'Listening';
+  return claimBecause('Ready', isUnheard ? 'Unknown' : 'False', trouble);
 }
 
 /** The same for both ends. */
-function connected(input: ConditionsInput, kind: PodReport['kind']): Claim {
+function connected(input: ConditionsInput, kind: StageFact['kind']): Claim<'SourceConnected' | 'SinkConnected'> {
   const type: 'SourceConnected' | 'SinkConnected' = kind === 'ingestor' ? 'SourceConnected' : 'SinkConnected';
-  const still = standsStill(input.status);
+  const still = stillPhase(input.status);
   if (still !== undefined) return claim(type, still);
-  const stages = (input.status.stages ?? []).filter(({ name }) => name.startsWith(`${kind}-`));
-  const reports = input.reports.filter(
-    (report) => report.kind === kind && stages.some(({ name }) => name === report.stage),
-  );
-  const silent = stages.find(({ name }) => !reports.some((report) => report.stage === name));
-  const broken = reports.find(({ connection }) => connection.state === 'Disconnected');
-  if (broken !== undefined) return asReported(claim(type, 'Disconnected', { pod: broken.pod }), broken.connection);
+  const stages = input.stages.filter((stage) => stage.kind === kind);
   if (stages.length === 0) return claim(type, 'Pending');
-  if (silent !== undefined) return claim(type, 'NotReported', { stage: silent.name });
+  if (input.hearing === 'deaf') return claim(type, 'NotHeard');
+  const reports = stages.flatMap(({ heard }) => spokesmen(heard)).map(({ report }) => report);
+  const broken = reports.find(({ connection }) => connection.state === 'Disconnected');
+  if (broken !== undefined) {
+    const { code, message } = broken.connection;
+    const base = claim(type, 'Disconnected', { pod: broken.pod });
+    return { ...base, reason: code === undefined ? base.reason : reasonOf(code), message: message ?? base.message };
+  }
+  for (const stage of stages) {
+    const silence = silenceOf(stage, input.hearing);
+    if (silence !== undefined) return claim(type, silence, { stage: stage.name });
+  }
   const connecting = reports.find(({ connection }) => connection.state === 'Connecting');
   if (connecting !== undefined) return claim(type, 'Connecting', { pod: connecting.pod });
   return claim(type, 'Connected', { pods: reports.length === 1 ? '1 pod is' : `${reports.length} pods are` });
 }
 
-function flowing({ status, reports }: ConditionsInput): Claim<'Flowing'> {
-  const still = standsStill(status);
-  if (still !== undefined) return claim('Flowing', still);
-  const waiting = reports.find(({ flow }) => flow.state === 'Waiting');
-  if (waiting !== undefined) {
-    const { pod, flow } = waiting;
-    return asReported(claim('Flowing', 'Waiting', { pod, what: flow.waitingOn ?? 'something' }), flow);
-  }
-  if (reports.some(({ flow }) => flow.state === 'Flowing')) return claim('Flowing', 'Flowing');
-  if (reports.some(({ flow }) => flow.state === 'Idle')) return claim('Flowing', 'Idle');
-  return claim('Flowing', 'Starting');
+/** F5. What was said while the pipeline stood still, or before it was deployed, says nothing about one that runs. */
+function standing<T extends ConditionOf<'controller'>>({ status }: ConditionsInput, said: Claim<T>): Claim<T> {
+  if (said.reason !== 'Listening') return said;
+  const before = conditionOf(status, said.type);
+  const isOld = before === undefined || ['Paused', 'Stopped', 'Pending', 'Starting'].includes(before.reason);
+  return isOld ? said : claimBecause(said.type, before.status, before);
 }
 
-function deadLettersEmpty(records: number): Claim<'DeadLettersEmpty'> {
+const shownCodes = 3;
+const shownSample = 200;
+
+function deadLettersEmpty({ records, byCode }: DeadLetterCount): Claim<'DeadLettersEmpty'> {
   if (records === 0) return claim('DeadLettersEmpty', 'Empty');
-  return claim('DeadLettersEmpty', 'DeadLetters', { records: records === 1 ? '1 record' : `${records} records` });
+  const codes = byCode.slice(0, shownCodes).map(({ code, records: some, sample }) => {
+    const text = sample.length > shownSample ? `${sample.slice(0, shownSample - 1)}…` : sample;
+    return `${some} ${code} (${text})`;
+  });
+  const more = byCode.length > shownCodes ? [`and ${byCode.length - shownCodes} more codes`] : [];
+  return claim('DeadLettersEmpty', 'DeadLetters', {
+    records: records === 1 ? '1 record' : `${records} records`,
+    codes: codes.length === 0 ? 'stored by an earlier version.' : `${[...codes, ...more].join('; ')}.`,
+  });
 }
 
-/** With the code and the words of the pod, where it gave any. */
-function asReported<T extends ConditionOf<'controller'>>(
-  base: Claim<T>,
-  { code, message }: { readonly code?: string | undefined; readonly message?: string | undefined },
-): Claim<T> {
-  return {
-    ...base,
-    ...(code === undefined ? {} : { reason: reasonOf(code) }),
-    ...(message === undefined ? {} : { message }),
-  };
-}
-
-function standsStill({ phase }: PipelineStatus): 'Paused' | 'Stopped' | undefined {
+function stillPhase({ phase }: PipelineStatus): 'Paused' | 'Stopped' | undefined {
   return phase === 'Paused' || phase === 'Stopped' ? phase : undefined;
+}
+
+function standsStill(status: PipelineStatus): Claim<'Flowing'> | undefined {
+  const still = stillPhase(status);
+  return still === undefined ? undefined : claim('Flowing', still);
 }
 
 function conditionOf(status: PipelineStatus, type: string): Condition | undefined {

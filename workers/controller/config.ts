@@ -1,4 +1,6 @@
 /** The controller's environment, parsed once. */
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
 import { z } from 'zod';
 import { controlPlane, natsUrl, readEnvironment } from '../process/environment.ts';
 import { listenAddress, type ListenAddress } from '../process/listen.ts';
@@ -7,6 +9,12 @@ const environment = z.object({
   ...controlPlane,
   MILLRACE_NATS_URL: natsUrl,
   MILLRACE_HEALTH_LISTEN: listenAddress.optional(),
+  /** Name of this pod, or of this process: who holds the lease of the conditions. */
+  MILLRACE_POD_NAME: z.string().min(1).optional(),
+  /** Where the lease is. */
+  MILLRACE_NAMESPACE: z.string().min(1).default('default'),
+  /** Pipelines that are put right at once, when many differ from how they were left. */
+  MILLRACE_REPAIRS_AT_ONCE: z.coerce.number().int().min(1).default(8),
   /** How often pipelines without an open entity are looked for. */
   MILLRACE_SWEEP_SECONDS: z.coerce.number().int().min(1).default(60),
 });
@@ -18,6 +26,8 @@ export interface ControllerConfig {
   readonly healthListen: ListenAddress | undefined;
   readonly logLevel: string;
   readonly sweepMs: number;
+  readonly repairsAtOnce: number;
+  readonly lease: { readonly namespace: string; readonly identity: string };
 }
 
 export function parseControllerConfig(env: NodeJS.ProcessEnv): ControllerConfig {
@@ -29,5 +39,10 @@ export function parseControllerConfig(env: NodeJS.ProcessEnv): ControllerConfig 
     healthListen: parsed.MILLRACE_HEALTH_LISTEN,
     logLevel: parsed.MILLRACE_LOG_LEVEL,
     sweepMs: parsed.MILLRACE_SWEEP_SECONDS * 1_000,
+    repairsAtOnce: parsed.MILLRACE_REPAIRS_AT_ONCE,
+    lease: {
+      namespace: parsed.MILLRACE_NAMESPACE,
+      identity: parsed.MILLRACE_POD_NAME ?? `${hostname()}_${randomUUID().slice(0, 8)}`,
+    },
   };
 }

@@ -1,246 +1,401 @@
 /**
- * Watches pipelines and what they refer to, and tells Temporal what changed. No business logic: levels are compared in
- * `./level.ts`, conditions are folded in `./conditions.ts`. Two copies may run; that costs a signal, never a mistake.
+ * Watches pipelines and what they refer to, tells Temporal what changed, and keeps their conditions true. No business logic:
+ * levels are compared in `./level.ts`, conditions are folded in `./conditions.ts`, deviations are found in `./deviation.ts`.
+ *
+ * C1  Several copies may run. Each tells entities what resources say, which costs a signal and never a mistake; one at a
+ *     time writes conditions and tells of deviations: the one that holds the lease (`./lease.ts`).
+ * C2  A pipeline is looked at when something about it has changed, and when something may have become untrue by itself
+ *     (`./alarms.ts`). One that is at rest costs nothing.
  */
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { problemOf } from '../../model/errors.ts';
-import { finalizer, kind, labels } from '../../model/names.ts';
-import type { Streams } from '../../stream/connection.ts';
+import { kind, labels } from '../../model/names.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
-import { watchObjects } from '../../kubernetes/watch.ts';
+import type { KubeObject } from '../../kubernetes/objects.ts';
+import { watchKept } from '../../kubernetes/watch.ts';
+import { entityWorkflowId } from '../../model/workflow-ids.ts';
+import type { Clock } from '../../stream/clock.ts';
+import type { JetStreamPort } from '../../stream/jetstream-port.ts';
+import { Alarms } from './alarms.ts';
 import { ClaimsWriter } from './claims-writer.ts';
-import { Copies, type ReferencedKind } from './copies.ts';
+import { copyOf, freshnessOf, isCopied, pairOf, type Copy } from './copies.ts';
 import { deviationOf } from './deviation.ts';
-import { Deviations } from './deviations.ts';
 import type { Engine } from './engine.ts';
+import { EngineGate } from './engine-gate.ts';
 import { KeyedQueue } from './keyed-queue.ts';
-import { PipelineCache, type CachedPipeline } from './pipeline-cache.ts';
+import { Lease } from './lease.ts';
+import { PipelineCache } from './pipeline-cache.ts';
+import { sightingOf, type PipelineRecord, type Sighting } from './pipeline-record.ts';
+import { Referenced } from './referenced.ts';
+import { RepairPace } from './repair-pace.ts';
 import { Reports } from './reports.ts';
 import { Teller } from './teller.ts';
-import { Workloads, type Workload } from './workloads.ts';
+import { workloadOf, Workloads, type Workload } from './workloads.ts';
 
 export interface ControllerParts {
   readonly kube: Kube;
   readonly engine: Engine;
   readonly log: Logger;
+  readonly clock: Clock;
   readonly sweepMs: number;
-  /** Between two looks at which reports have expired. Default 2 s. */
-  readonly tickMs?: number;
+  /** Pipelines that are put right at once. */
+  readonly repairsAtOnce: number;
+  readonly lease: { readonly namespace: string; readonly identity: string };
 }
 
 /** Visibility lags behind: an entity that was started within this time is not looked for. */
 const listingLagMs = 10_000;
+const tickMs = 1_000;
+const never = Number.POSITIVE_INFINITY;
 
 export class Controller {
   readonly #parts: ControllerParts;
+  readonly #end = new AbortController();
   readonly #cache = new PipelineCache();
-  readonly #reports = new Reports(() => Date.now());
+  readonly #workloads = new Workloads();
+  /** Copied credentials by uid of the pipeline. */
+  readonly #copies = new Map<string, Copy>();
+  readonly #gate = new EngineGate();
+  readonly #reports: Reports;
+  readonly #referenced: Referenced;
   readonly #teller: Teller;
   readonly #writer: ClaimsWriter;
+  readonly #lease: Lease;
+  readonly #repairs: RepairPace;
+  readonly #alarms: Alarms;
   readonly #tellings: KeyedQueue;
   readonly #writings: KeyedQueue;
-  readonly #workloads = new Workloads();
-  readonly #copies = new Copies();
-  readonly #deviations = new Deviations(() => Date.now());
-  #streams: Streams | undefined;
-  #synced = false;
+  readonly #comparisons: KeyedQueue;
+  #streams: JetStreamPort | undefined;
+  #isSynced = false;
+  #areCopiesSynced = false;
+  #heard = '';
   relists = 0;
 
   constructor(parts: ControllerParts) {
     this.#parts = parts;
-    const { kube, engine, log } = parts;
-    const now = () => Date.now();
-    const cache = this.#cache;
-    this.#teller = new Teller({ kube, engine, cache, now });
-    this.#writer = new ClaimsWriter({
-      ...{ kube, cache, now, reports: this.#reports, workloads: this.#workloads, teller: this.#teller },
-      streams: () => this.#streams,
+    const { kube, engine, clock, lease } = parts;
+    const now = () => clock.now();
+    const onWritten = (resource: KubeObject) => this.#take(this.#sight(resource));
+    const warn = (what: string) => (pipeline: string, error: unknown, retryInMs: number) =>
+      parts.log.warn({ pipeline, problem: problemOf(error), retryInMs: Math.round(retryInMs) }, what);
+    this.#alarms = new Alarms(now());
+    this.#repairs = new RepairPace(parts.repairsAtOnce);
+    this.#reports = new Reports(this.#cache, now, (record) => this.#look(record));
+    this.#referenced = new Referenced({
+      kube,
+      signal: this.#end.signal,
+      onChange: (keys) => this.#lookAt(keys),
+      onError: (what, problem) => parts.log.warn({ problem }, `${what} are not watched for now`),
     });
-    const onError = (what: string) => (key: string, error: unknown, retryInMs: number) => {
-      log.warn({ pipeline: key, problem: problemOf(error), retryInMs: Math.round(retryInMs) }, what);
-      this.#writings.add(key);
-    };
+    this.#lease = new Lease({
+      ...{ kube, clock, ...lease, name: 'millrace-controller' },
+      hears: () => this.#reports.ear.isConnected,
+      onChange: (isHeld) => this.#leaseChanged(isHeld),
+      onError: (problem) => parts.log.warn({ problem }, 'the lease of the conditions cannot be looked after'),
+    });
+    this.#teller = new Teller({ kube, engine, now, onWritten, gate: this.#gate });
+    this.#writer = new ClaimsWriter({
+      ...{ kube, now, onWritten, reports: this.#reports, workloads: this.#workloads },
+      streams: () => this.#streams,
+      mayWrite: () => this.#lease.isHeld,
+      onEventFailed: ({ key: pipeline }, problem) =>
+        parts.log.warn({ pipeline, problem }, 'dead letters could not be told as an Event'),
+    });
     this.#tellings = new KeyedQueue({
-      work: (key) => this.#tellAndWrite(key),
-      onError: onError('Temporal could not be told'),
+      work: (key) => this.#withRecord(key, (record) => this.#teller.work(record)),
+      onError: warn('the entity could not be told'),
     });
     this.#writings = new KeyedQueue({
-      work: (key) => this.#writer.work(key),
-      onError: (key, error) =>
-        log.warn({ pipeline: key, problem: problemOf(error) }, 'conditions could not be written'),
+      work: (key) => this.#withRecord(key, (record) => this.#writer.work(record)),
+      onError: warn('conditions could not be written'),
+    });
+    this.#comparisons = new KeyedQueue({
+      concurrency: 2,
+      work: (key) => this.#withRecord(key, (record) => this.#compare(record)),
+      onError: warn('credentials could not be compared'),
     });
   }
 
   get isSynced(): boolean {
-    return this.#synced;
+    return this.#isSynced;
   }
 
-  get signals(): number {
-    return this.#teller.signals;
+  get counts() {
+    return {
+      signals: this.#teller.signals,
+      suppressed: this.#teller.suppressed,
+      statusWrites: this.#writer.writes,
+      pipelines: this.#cache.size,
+      queueDepth: this.#tellings.depth,
+      oldestKeyAgeMs: this.#tellings.oldestAgeMs,
+      waitingForEngine: this.#gate.waiting,
+      repairsRunning: this.#repairs.running,
+      repairsWaiting: this.#repairs.waiting,
+      isLeader: this.#lease.isHeld,
+      hears: this.#reports.ear.isConnected,
+      relists: this.relists,
+    };
   }
 
-  /** Times that an entity was not told because it knew. */
-  get suppressed(): number {
-    return this.#teller.suppressed;
-  }
-
-  get queueDepth(): number {
-    return this.#tellings.depth;
-  }
-
-  get oldestKeyAgeMs(): number {
-    return this.#tellings.oldestAgeMs;
-  }
-
-  /** Reports count from now on; until then the data conditions are Unknown. */
-  useStreams(streams: Streams): void {
+  /** Pods are heard from now on; until then nothing is concluded from their silence. */
+  useStreams(streams: JetStreamPort): void {
     this.#streams = streams;
-    this.#reports.follow(streams, (pid) => {
-      const cached = this.#cache.byPid(pid);
-      if (cached !== undefined && this.#writer.isDue(cached)) this.#writings.add(cached.key);
-    });
-    for (const { pid } of this.#cache.all()) this.#readStored(pid);
+    this.#reports.follow(streams);
   }
 
   /** Resolves when `signal` is aborted and what was begun has ended. */
   async run(signal: AbortSignal): Promise<void> {
+    const stop = () => this.#end.abort(signal.reason);
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
     await Promise.all([
-      this.#watchPipelines(signal),
-      this.#watchReferenced('Secret', signal),
-      this.#watchReferenced('ConfigMap', signal),
-      this.#watchWorkloads(signal),
-      this.#every(this.#parts.tickMs ?? 2_000, signal, () => this.#tick()),
-      this.#every(this.#parts.sweepMs, signal, () => this.#sweep()),
+      this.#watchPipelines(),
+      this.#watchCopies(),
+      this.#watchWorkloads(),
+      this.#lease.run(this.#end.signal),
+      this.#every(tickMs, () => this.#tick()),
+      this.#every(tickMs, () => this.#probeEngine()),
+      this.#every(this.#parts.sweepMs, () => this.#sweep()),
     ]);
-    await Promise.all([this.#tellings.close(), this.#writings.close()]);
+    await Promise.all([
+      this.#referenced.ended(),
+      this.#tellings.close(),
+      this.#writings.close(),
+      this.#comparisons.close(),
+    ]);
     this.#reports.close();
   }
 
-  async #tellAndWrite(key: string): Promise<void> {
-    await this.#teller.work(key);
-    this.#writings.add(key);
-  }
+  // -- what is watched ---------------------------------------------------------------------------------------------
 
-  #watchPipelines(signal: AbortSignal): Promise<void> {
-    return watchObjects(this.#parts.kube, {
+  #watchPipelines(): Promise<void> {
+    return watchKept<Sighting>(this.#parts.kube, {
       kind,
-      signal,
-      onList: (resources) => {
-        const known = new Map(this.#cache.all().map(({ key, pid }) => [key, pid]));
-        for (const gone of this.#cache.replaceAll(resources)) this.#gone(gone);
-        for (const cached of this.#cache.all()) this.#seen(cached, known.get(cached.key));
-        this.#synced = true;
+      signal: this.#end.signal,
+      keep: (resource) => this.#sight(resource),
+      onList: (sightings) => {
+        const isFirst = !this.#isSynced;
+        for (const sighting of sightings) this.#take(sighting, true);
+        for (const gone of this.#cache.keepOnly(new Set(sightings.map(({ key }) => key)))) this.#gone(gone);
+        this.#isSynced = true;
         this.relists += 1;
+        if (isFirst) this.#parts.log.info({ pipelines: this.#cache.size }, 'pipelines are known');
       },
-      onChange: (change, resource) => {
-        const key = `${resource.metadata.namespace ?? ''}/${resource.metadata.name}`;
-        if (change === 'deleted') {
-          const gone = this.#cache.remove(key);
-          return gone === undefined ? undefined : this.#gone(gone);
-        }
-        const before = this.#cache.get(key)?.pid;
-        this.#seen(this.#cache.put(resource), before);
+      onChange: (change, sighting) => {
+        if (change === 'changed') return this.#take(sighting);
+        const record = this.#cache.get(sighting.key);
+        // Another one may have its name already.
+        if (record?.ref.uid !== sighting.ref.uid) return;
+        this.#cache.remove(record);
+        this.#gone(record);
       },
       onError: (problem) => this.#parts.log.warn({ problem }, 'pipelines are not watched for now'),
     });
   }
 
-  #seen(cached: CachedPipeline, pidBefore: string | undefined): void {
-    this.#tellings.add(cached.key);
-    if (pidBefore !== cached.pid) this.#readStored(cached.pid);
-  }
-
-  #gone({ key, pid, ref }: CachedPipeline): void {
-    this.#tellings.forget(key);
-    this.#tellings.add(key);
-    this.#deviations.forget(ref.uid);
-    this.#reports.forget(pid);
-    this.#writer.forget(pid);
-  }
-
-  #readStored(pid: string): void {
-    if (this.#streams === undefined) return;
-    this.#reports.readStored(this.#streams, pid).catch((error: unknown) => {
-      // The pods report again within ten seconds.
-      this.#parts.log.debug({ pid, problem: problemOf(error) }, 'stored reports could not be read');
-    });
-  }
-
-  /** Only metadata: a value is read by nobody but the activity that copies the named keys. */
-  #watchReferenced(referenced: ReferencedKind, signal: AbortSignal): Promise<void> {
-    return watchObjects(this.#parts.kube, {
-      kind: referenced,
+  #watchCopies(): Promise<void> {
+    return watchKept(this.#parts.kube, {
+      kind: 'Secret',
       metadataOnly: true,
-      signal,
-      onList: (objects) => this.#copies.replaceAll(referenced, objects),
-      onChange: (change, object) =>
-        change === 'deleted' ? this.#copies.remove(referenced, object) : this.#copies.put(referenced, object),
-      onError: (problem) => this.#parts.log.warn({ problem }, `${referenced}s are not watched for now`),
+      labels: { [labels.managedBy]: 'millrace' },
+      signal: this.#end.signal,
+      keep: copyOf,
+      onList: (copies) => {
+        this.#copies.clear();
+        for (const copy of copies) this.#copies.set(copy.pipelineUid, copy);
+        this.#areCopiesSynced = true;
+        this.#lookAtAll();
+      },
+      onChange: (change, copy) => {
+        if (change === 'deleted') this.#copies.delete(copy.pipelineUid);
+        else this.#copies.set(copy.pipelineUid, copy);
+        this.#lookAtUid(copy.pipelineUid);
+      },
+      onError: (problem) => this.#parts.log.warn({ problem }, 'copied credentials are not watched for now'),
     });
   }
 
-  #watchWorkloads(signal: AbortSignal): Promise<void> {
-    const note = (workload: Workload | undefined) => {
-      const cached = workload === undefined ? undefined : this.#cache.get(workload.pipeline);
-      if (cached !== undefined && this.#writer.isDue(cached)) this.#writings.add(cached.key);
-    };
-    return watchObjects(this.#parts.kube, {
+  #watchWorkloads(): Promise<void> {
+    return watchKept<Workload>(this.#parts.kube, {
       kind: 'Deployment',
       labels: { [labels.managedBy]: 'millrace' },
-      signal,
-      onList: (deployments) => this.#workloads.replaceAll(deployments),
-      onChange: (change, deployment) =>
-        note(change === 'deleted' ? this.#workloads.remove(deployment) : this.#workloads.put(deployment)),
+      signal: this.#end.signal,
+      keep: workloadOf,
+      onList: (workloads) => {
+        this.#workloads.replaceAll(workloads);
+        this.#lookAtAll();
+      },
+      onChange: (change, workload) => {
+        if (change === 'deleted') this.#workloads.remove(workload);
+        else this.#workloads.put(workload);
+        this.#lookAtUid(workload.pipelineUid);
+      },
       onError: (problem) => this.#parts.log.warn({ problem }, 'Deployments are not watched for now'),
     });
   }
 
-  /** Reports expire, and deviations last, without anybody saying so. */
-  #tick(): void {
-    for (const cached of this.#cache.all()) {
-      if (this.#writer.isDue(cached)) this.#writings.add(cached.key);
-      this.#lookForDeviation(cached);
+  #sight(resource: KubeObject): Sighting {
+    return sightingOf(resource, (key) => this.#cache.get(key));
+  }
+
+  #take(sighting: Sighting, isListed = false): void {
+    const { record, isNew, hasChanged, replaced } = this.#cache.put(sighting, { isListed });
+    if (replaced !== undefined) this.#gone(replaced);
+    if (!hasChanged) return;
+    const { status } = record.seen;
+    this.#repairs.observe(record.key, status.opSeq ?? 0, status.operation !== undefined);
+    this.#referenced.note(record);
+    if (isNew || this.#teller.mustTell(record)) this.#tellings.add(record.key);
+    this.#look(record);
+  }
+
+  #gone({ key }: PipelineRecord): void {
+    this.#tellings.forget(key);
+    this.#writings.forget(key);
+    this.#comparisons.forget(key);
+    this.#alarms.forget(key);
+    this.#repairs.leave(key);
+    this.#referenced.forget(key);
+  }
+
+  // -- what is done about it ---------------------------------------------------------------------------------------
+
+  /** Finds what is due for a pipeline, now or later. Reads nothing but memory. */
+  #look(record: PipelineRecord): void {
+    const now = this.#parts.clock.now();
+    const writeAt = this.#writer.dueAt(record);
+    if (writeAt <= now) this.#writings.add(record.key);
+    // What is written is looked at again when it is.
+    this.#alarms.set(
+      record.key,
+      Math.min(writeAt <= now ? now + tickMs : writeAt, this.#lookForDeviation(record, now)),
+    );
+  }
+
+  #lookAt(keys: Iterable<string>): void {
+    for (const key of keys) {
+      const record = this.#cache.get(key);
+      if (record !== undefined) this.#look(record);
     }
   }
 
-  #lookForDeviation(cached: CachedPipeline): void {
-    if (!this.#workloads.isSynced || !this.#copies.isSynced) return;
-    const { ref, resource, status } = cached;
-    const { generation = 0, deletionTimestamp } = resource.metadata;
+  #lookAtUid(uid: string): void {
+    const record = this.#cache.byUid(uid);
+    if (record !== undefined) this.#look(record);
+  }
+
+  #lookAtAll(): void {
+    for (const record of this.#cache.all()) this.#look(record);
+  }
+
+  /** When to look again. */
+  #lookForDeviation(record: PipelineRecord, now: number): number {
+    if (!this.#lease.isHeld || !this.#workloads.isSynced || !this.#areCopiesSynced) return never;
+    const { key, ref, seen } = record;
     const deviation = deviationOf({
-      generation,
-      deleting: deletionTimestamp != null,
-      status,
+      generation: seen.generation,
+      deleting: seen.deleting,
+      status: seen.status,
       workloads: this.#workloads.of(ref.uid),
-      stale: this.#copies.staleOf(cached),
+      stale: this.#staleSources(record),
     });
-    if (!this.#deviations.isDue(ref.uid, deviation, status.opSeq ?? 0) || deviation === undefined) return;
-    this.#parts.log.info({ pipeline: cached.key, ...deviation }, 'the cluster is not as it was left');
-    this.#teller.noteDeviation(cached, deviation);
-    this.#tellings.add(cached.key);
+    const opSeq = seen.status.opSeq ?? 0;
+    const at = record.deviations.tellAt(deviation, opSeq, now);
+    if (deviation === undefined) this.#repairs.leave(key);
+    if (deviation === undefined || at === undefined) return never;
+    if (at > now) return at;
+    if (!this.#repairs.admit(key, deviation, opSeq, now)) return never;
+    this.#parts.log.info({ pipeline: key, ...deviation }, 'the cluster is not as it was left');
+    record.deviations.told(deviation, opSeq, now);
+    this.#teller.noteDeviation(record, deviation);
+    this.#tellings.add(key);
+    return never;
+  }
+
+  #staleSources(record: PipelineRecord): readonly string[] {
+    if (record.seen.status.phase !== 'Running') return [];
+    const copy = this.#copies.get(record.ref.uid);
+    const freshness = freshnessOf(record, copy, (source) => this.#referenced.versionOf(source));
+    if (freshness.is === 'unclear') this.#comparisons.add(record.key);
+    return freshness.is === 'stale' ? freshness.sources : [];
+  }
+
+  async #compare(record: PipelineRecord): Promise<void> {
+    const copy = this.#copies.get(record.ref.uid);
+    const freshness = freshnessOf(record, copy, (source) => this.#referenced.versionOf(source));
+    if (copy === undefined || freshness.is !== 'unclear') return;
+    // Answers for other versions are of no use any more.
+    record.compared.clear();
+    for (const source of freshness.sources) {
+      const now = this.#referenced.versionOf(source);
+      if (now.is !== 'there') continue;
+      // One after the other: each reads two objects, and there are few.
+      record.compared.set(pairOf(source, now.version, copy), await isCopied(this.#parts.kube, record, copy, source));
+    }
+    this.#look(record);
+  }
+
+  async #withRecord(key: string, work: (record: PipelineRecord) => Promise<void>): Promise<void> {
+    const record = this.#cache.get(key);
+    if (record === undefined) return;
+    await work(record);
+    if (this.#cache.get(key) === record) this.#look(record);
+  }
+
+  #leaseChanged(isHeld: boolean): void {
+    this.#parts.log.info({ isHeld }, isHeld ? 'writes conditions from now on' : 'another controller writes conditions');
+    if (isHeld) this.#lookAtAll();
+  }
+
+  /** Nobody tells that time has passed, or that NATS is lost. */
+  #tick(): void {
+    const now = this.#parts.clock.now();
+    this.#reports.listen();
+    this.#repairs.expire(now);
+    this.#lookAt(this.#alarms.take(now));
+    this.#lookAt(this.#repairs.next());
+    const { hearing, isConnected } = this.#reports.ear;
+    const heard = `${hearing} ${isConnected}`;
+    if (heard === this.#heard) return;
+    this.#heard = heard;
+    this.#lookAtAll();
+  }
+
+  /** T1: those that waited for Temporal go on together. */
+  async #probeEngine(): Promise<void> {
+    const keys = await this.#gate.probe(() => this.#parts.engine.ping());
+    if (keys.length > 0) this.#parts.log.info({ pipelines: keys.length }, 'Temporal is back');
+    for (const key of keys) this.#tellings.add(key);
   }
 
   /** Entities that were ended by hand, or lost: their pipelines are told again. */
   async #sweep(): Promise<void> {
-    if (!this.#synced) return;
+    if (!this.#isSynced || !this.#lease.isHeld) return;
     const open = await this.#parts.engine.openEntities();
-    for (const cached of this.#cache.all()) {
-      const { namespace, name, uid } = cached.ref;
-      const isOurs = cached.resource.metadata.finalizers?.includes(finalizer) === true;
-      if (!isOurs || open.has(`pipeline/${namespace}/${name}/${uid}`)) continue;
-      if (this.#teller.noteMissing(cached, listingLagMs)) this.#tellings.add(cached.key);
+    for (const record of this.#cache.all()) {
+      const { namespace, name, uid } = record.ref;
+      if (!record.seen.isOurs || open.has(entityWorkflowId(namespace, name, uid))) continue;
+      if (this.#teller.noteMissing(record, listingLagMs)) this.#tellings.add(record.key);
     }
   }
 
-  async #every(ms: number, signal: AbortSignal, act: () => void | Promise<void>): Promise<void> {
-    const pause = () => delay(ms, true, { signal }).catch(() => false);
-    while (await pause()) {
+  async #every(ms: number, act: () => void | Promise<void>): Promise<void> {
+    const { clock, log } = this.#parts;
+    const { signal } = this.#end;
+    while (!signal.aborted) {
+      await clock.sleep(ms, signal).catch(() => undefined);
+      if (isAborted(signal)) return;
       try {
         await act();
       } catch (error) {
-        this.#parts.log.warn({ problem: problemOf(error) }, 'a regular look failed and comes again');
+        log.warn({ problem: problemOf(error) }, 'a regular look failed and comes again');
       }
     }
   }
+}
+
+/** A function, so that the compiler does not conclude from the loop's condition that this cannot be true. */
+function isAborted(signal: AbortSignal): boolean {
+  return signal.aborted;
 }

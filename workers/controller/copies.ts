@@ -1,72 +1,97 @@
 /**
  * Whether the credentials that a pipeline's pods have are those that its spec refers to.
  *
- * K1  Compared are versions: those that the copy was made from, and those that there are. No value is read.
+ * K1  Versions are compared first: those that the copy was made from, and those that there are. While they are equal no
+ *     value is read.
  * K2  It is a level: a change while the controller was down is seen as well as one that it watched.
  * K3  What is gone does not count: pods keep what they have, and the next operation says what is missing.
+ * K4  A version that differs says only that something was touched: the values of the keys that the spec refers to decide,
+ *     read once for each pair of versions and forgotten. A label on a Secret starts nothing.
  */
 import { z } from 'zod';
-import { sourceOf } from '../../activities/kubernetes/credentials.ts';
+import { readCredentials } from '../../activities/kubernetes/credentials.ts';
+import type { Kube } from '../../kubernetes/kube.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
-import { findReferences } from '../../model/credentials.ts';
-import { toJson } from '../../model/json.ts';
+import { MillraceError } from '../../model/errors.ts';
 import { annotations, labels } from '../../model/names.ts';
-import type { CachedPipeline } from './pipeline-cache.ts';
+import type { PipelineRecord } from './pipeline-record.ts';
+import { sourcesOf, type Source, type Version } from './referenced.ts';
 
-export type ReferencedKind = 'Secret' | 'ConfigMap';
+/** The pipeline's own Secret, and what it says of where its content came from. */
+export interface Copy {
+  readonly pipelineUid: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly version: string;
+  /** Version by `Secret/ch`. */
+  readonly sources: Readonly<Record<string, string>>;
+}
 
 const sourcesSchema = z.record(z.string(), z.string());
+const dataSchema = z.record(z.string(), z.string()).nullish();
 
-export class Copies {
-  /** resourceVersion by `Secret/<namespace>/<name>`. */
-  readonly #versions = new Map<string, string>();
-  /** Sources by uid of the pipeline. */
-  readonly #copied = new Map<string, Readonly<Record<string, string>>>();
-  readonly #synced = new Set<ReferencedKind>();
+/** undefined: it is no copy. */
+export function copyOf({ metadata }: KubeObject): Copy | undefined {
+  const { name, namespace = '', resourceVersion = '', labels: labelled, annotations: annotated } = metadata;
+  const pipelineUid = labelled?.[labels.pipelineUid];
+  const text = annotated?.[annotations.copiedFrom];
+  if (pipelineUid === undefined || text === undefined) return undefined;
+  return { pipelineUid, namespace, name, version: resourceVersion, sources: parseSources(text) };
+}
 
-  get isSynced(): boolean {
-    return this.#synced.size === 2;
+export type Freshness =
+  /** `Secret/ch`, …: their values differ. */
+  | { readonly is: 'stale'; readonly sources: readonly string[] }
+  /** Versions differ: values must be compared. */
+  | { readonly is: 'unclear'; readonly sources: readonly Source[] }
+  /** Nothing differs, or nothing may be concluded yet. */
+  | { readonly is: 'fresh' };
+
+/** K1, K3, K4. Pure. `compared`: what {@link isCopied} has answered, by {@link pairOf}. */
+export function freshnessOf(
+  record: Pick<PipelineRecord, 'ref' | 'seen' | 'compared'>,
+  copy: Copy | undefined,
+  versionOf: (source: Source) => Version,
+): Freshness {
+  const stale: string[] = [];
+  const unclear: Source[] = [];
+  for (const source of sourcesOf(record)) {
+    const now = versionOf(source);
+    if (now.is === 'unknown') return { is: 'fresh' };
+    if (now.is === 'absent' || copy?.sources[textOf(source)] === now.version) continue;
+    const isSame = copy === undefined ? false : record.compared.get(pairOf(source, now.version, copy));
+    if (isSame === undefined) unclear.push(source);
+    else if (!isSame) stale.push(textOf(source));
   }
+  if (stale.length > 0) return { is: 'stale', sources: stale.sort() };
+  return unclear.length > 0 ? { is: 'unclear', sources: unclear } : { is: 'fresh' };
+}
 
-  replaceAll(kind: ReferencedKind, objects: readonly KubeObject[]): void {
-    for (const key of this.#versions.keys()) if (key.startsWith(`${kind}/`)) this.#versions.delete(key);
-    if (kind === 'Secret') this.#copied.clear();
-    for (const object of objects) this.put(kind, object);
-    this.#synced.add(kind);
-  }
-
-  put(kind: ReferencedKind, object: KubeObject): void {
-    const { resourceVersion = '', labels: labelled, annotations: annotated } = object.metadata;
-    this.#versions.set(keyOf(kind, object), resourceVersion);
-    const owner = labelled?.[labels.pipelineUid];
-    const text = annotated?.[annotations.copiedFrom];
-    if (kind === 'Secret' && owner !== undefined && text !== undefined) this.#copied.set(owner, parseSources(text));
-  }
-
-  remove(kind: ReferencedKind, object: KubeObject): void {
-    this.#versions.delete(keyOf(kind, object));
-    const owner = object.metadata.labels?.[labels.pipelineUid];
-    if (kind === 'Secret' && owner !== undefined) this.#copied.delete(owner);
-  }
-
-  /** What has changed since it was copied: `Secret/ch`, …. */
-  staleOf({ resource, ref }: CachedPipeline): readonly string[] {
-    const { refs } = findReferences(toJson(resource['spec'] ?? null));
-    const copied = this.#copied.get(ref.uid) ?? {};
-    const stale = refs.map(sourceOf).filter((source) => {
-      const [kind = '', name = ''] = source.split('/');
-      const version = this.#versions.get(`${kind}/${ref.namespace}/${name}`);
-      return version !== undefined && copied[source] !== version;
-    });
-    return [...new Set(stale)].sort();
+/** K4: reads both and forgets them. A key that is missing is for the next operation to say. */
+export async function isCopied(kube: Kube, record: PipelineRecord, copy: Copy, source: Source): Promise<boolean> {
+  const kind = source.kind === 'Secret' ? 'secret' : 'configMap';
+  const refs = record.seen.references.filter((ref) => ref.kind === kind && ref.name === source.name);
+  try {
+    const { data } = await readCredentials(kube, source.namespace, refs);
+    const live = await kube.get('Secret', copy.name, copy.namespace);
+    const copied = dataSchema.parse(live?.['data']) ?? {};
+    return Object.entries(data).every(([key, value]) => copied[key] === value);
+  } catch (error) {
+    if (error instanceof MillraceError && error.code === 'MR_SECRET_MISSING') return true;
+    throw error;
   }
 }
 
-function keyOf(kind: ReferencedKind, { metadata }: KubeObject): string {
-  return `${kind}/${metadata.namespace ?? ''}/${metadata.name}`;
+/** What an answer holds for: these versions of both. */
+export function pairOf(source: Source, version: string, copy: Copy): string {
+  return `${textOf(source)}@${version} ${copy.version}`;
 }
 
-/** Somebody may have written anything there; then everything counts as changed, and is copied once more. */
+function textOf({ kind, name }: Source): string {
+  return `${kind}/${name}`;
+}
+
+/** Somebody may have written anything there; then everything counts as touched, and its values are compared. */
 function parseSources(text: string): Readonly<Record<string, string>> {
   try {
     const parsed = sourcesSchema.safeParse(JSON.parse(text));

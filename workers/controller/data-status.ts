@@ -1,16 +1,15 @@
 /**
  * Writes the controller's part of a status: data conditions, Ready, dead letters, ready pods of each stage.
  *
- * A change of a status, a reason or a number of ready pods is written at once; a change of words or of the number of dead
- * letters waits until ten seconds have passed since the last write.
+ * A change of a status, a reason or a number of ready pods is urgent; a change of words or of the number of dead letters
+ * waits until ten seconds have passed since the last write (`./write-pace.ts`).
  */
 import type { Claim } from '../../model/conditions.ts';
+import type { PipelineRef } from '../../model/lifecycle.ts';
 import { apiVersion, fieldManagers, kind } from '../../model/names.ts';
 import type { Condition, PipelineStatus } from '../../model/status.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
-
-export const minWriteMs = 10_000;
 
 export type Urgency = 'none' | 'later' | 'now';
 
@@ -39,12 +38,11 @@ export function urgencyOf({ claims, deadLetters, stages }: Said, status: Pipelin
 
 export async function writeDataStatus(
   kube: Kube,
-  resource: KubeObject,
+  { name, namespace, uid }: PipelineRef,
   status: PipelineStatus,
   { claims, deadLetters, stages }: Said,
   now: number,
-): Promise<void> {
-  const { name, namespace = '', uid } = resource.metadata;
+): Promise<KubeObject> {
   const at = new Date(now).toISOString();
   const conditions = claims.map((claim): Condition => {
     const old = status.conditions?.find(({ type }) => type === claim.type);
@@ -54,7 +52,7 @@ export async function writeDataStatus(
       lastTransitionTime: old?.status === claim.status ? old.lastTransitionTime : at,
     };
   });
-  await kube.apply(
+  return kube.apply(
     {
       apiVersion,
       kind,

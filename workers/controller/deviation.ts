@@ -9,8 +9,13 @@
 import type { PipelineStatus } from '../../model/status.ts';
 import type { Workload } from './workloads.ts';
 
-export type Deviation =
-  { readonly is: 'drift'; readonly what: string } | { readonly is: 'credentials'; readonly what: string };
+export interface Deviation {
+  readonly is: 'drift' | 'credentials';
+  /** A sentence for people. */
+  readonly what: string;
+  /** Something is missing, or runs that should not: it comes before what is merely different. */
+  readonly isUrgent: boolean;
+}
 
 export interface Observed {
   readonly generation: number;
@@ -26,15 +31,18 @@ export function deviationOf(observed: Observed): Deviation | undefined {
   if (deleting || status.operation !== undefined || status.observedGeneration !== generation) return undefined;
   switch (status.phase) {
     case 'Running': {
-      const what = [...missing(status, workloads), ...workloads.filter(isDrifted).map((each) => changed(status, each))];
-      if (what.length > 0) return { is: 'drift', what: what.join(' ') };
-      return stale.length === 0 ? undefined : { is: 'credentials', what: stale.join(', ') };
+      const gone = missing(status, workloads);
+      const drifted = workloads.filter(({ isChangedByOthers }) => isChangedByOthers);
+      const what = [...gone, ...drifted.map((each) => changed(status, each))];
+      const isUrgent = gone.length > 0 || drifted.some((each) => isScaled(status, each));
+      if (what.length > 0) return { is: 'drift', what: what.join(' '), isUrgent };
+      return stale.length === 0 ? undefined : { is: 'credentials', what: stale.join(', '), isUrgent: false };
     }
     case 'Paused':
     case 'Stopped': {
       const awake = workloads.filter(({ wanted }) => wanted > 0);
       const what = awake.map(({ name, wanted }) => `Deployment ${name} was scaled to ${wanted}.`).join(' ');
-      return awake.length === 0 ? undefined : { is: 'drift', what };
+      return awake.length === 0 ? undefined : { is: 'drift', what, isUrgent: true };
     }
     default:
       return undefined;
@@ -47,13 +55,19 @@ function missing({ stages = [] }: PipelineStatus, workloads: readonly Workload[]
     .map(({ name }) => `The Deployment of ${name} was deleted.`);
 }
 
-function isDrifted({ isChangedByOthers }: Workload): boolean {
-  return isChangedByOthers;
+function changed(status: PipelineStatus, workload: Workload): string {
+  const { name, wanted } = workload;
+  return isScaled(status, workload)
+    ? `Deployment ${name} was scaled from ${leftAt(status, workload) ?? 0} to ${wanted}.`
+    : `Deployment ${name} was changed.`;
 }
 
-function changed({ stages = [] }: PipelineStatus, { name, stage, wanted }: Workload): string {
-  const left = stages.find((each) => each.name === stage)?.replicas;
-  return left === undefined || left === wanted
-    ? `Deployment ${name} was changed.`
-    : `Deployment ${name} was scaled from ${left} to ${wanted}.`;
+function isScaled(status: PipelineStatus, workload: Workload): boolean {
+  const left = leftAt(status, workload);
+  return left !== undefined && left !== workload.wanted;
+}
+
+/** Number of pods as the last operation left it. */
+function leftAt({ stages = [] }: PipelineStatus, { stage }: Workload): number | undefined {
+  return stages.find(({ name }) => name === stage)?.replicas;
 }

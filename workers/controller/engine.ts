@@ -1,9 +1,8 @@
 /** Temporal as the controller uses it: tell an entity, and list those that are open. Connects at the first need. */
 import { Client, Connection, ServiceError, WorkflowIdConflictPolicy, WorkflowIdReusePolicy } from '@temporalio/client';
 import { mr } from '../../model/errors.ts';
-import type { PipelineRef } from '../../model/lifecycle.ts';
+import type { PipelineRef, Told } from '../../model/lifecycle.ts';
 import { entityWorkflowId, taskQueueOf } from '../../model/workflow-ids.ts';
-import type { Told } from './level.ts';
 
 export interface Engine {
   /** Starts the entity if there is none. Throws MR_ENGINE_UNAVAILABLE. */
@@ -13,6 +12,8 @@ export interface Engine {
   tellDrift(pipeline: PipelineRef, what: string): Promise<void>;
   /** Workflow ids of all open entities. */
   openEntities(): Promise<Set<string>>;
+  /** Whether it answers. Throws MR_ENGINE_UNAVAILABLE. */
+  ping(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -86,6 +87,10 @@ export function temporalEngine({ address, namespace, cluster }: EngineOptions): 
         for await (const { workflowId } of client.workflow.list({ query })) open.add(workflowId);
         return open;
       }),
+
+    async ping() {
+      await asking(() => client.workflowService.getSystemInfo({}));
+    },
 
     close: () => connection.close(),
   };

@@ -8,6 +8,7 @@ import { pino, type Logger } from 'pino';
 import { Gauge, Registry } from 'prom-client';
 import { clusterOf } from '../../kubernetes/cluster.ts';
 import { connectKube } from '../../kubernetes/kube.ts';
+import { systemClock } from '../../stream/clock.ts';
 import { connectStreams, type Streams } from '../../stream/connection.ts';
 import { parseControllerConfig, type ControllerConfig } from './config.ts';
 import { Controller } from './controller.ts';
@@ -30,7 +31,10 @@ export async function serveController(config: ControllerConfig, log: Logger, sig
     Promise.resolve().then(() => connectKube(kubeconfig)),
   );
   const engine = temporalEngine({ ...config.temporal, cluster: knownOnce(() => clusterOf(kube)) });
-  const controller = new Controller({ kube, engine, log, sweepMs: config.sweepMs });
+  const controller = new Controller({
+    ...{ kube, engine, log, clock: systemClock },
+    ...{ sweepMs: config.sweepMs, repairsAtOnce: config.repairsAtOnce, lease: config.lease },
+  });
   const health =
     config.healthListen === undefined
       ? undefined
@@ -80,18 +84,34 @@ function metricsOf(controller: Controller): Registry {
         this.set(read());
       },
     });
-  gauge('millrace_controller_signals', 'Signals sent to entities since the start.', () => controller.signals);
-  gauge('millrace_controller_queue_depth', 'Pipelines that wait to be looked at.', () => controller.queueDepth);
+  const counts = () => controller.counts;
+  gauge('millrace_controller_pipelines', 'Pipelines that are known.', () => counts().pipelines);
+  gauge('millrace_controller_signals', 'Signals sent to entities since the start.', () => counts().signals);
+  gauge('millrace_controller_queue_depth', 'Pipelines that wait to be looked at.', () => counts().queueDepth);
   gauge(
     'millrace_controller_signals_suppressed',
     'Looks at which an entity was not told because it knew.',
-    () => controller.suppressed,
+    () => counts().suppressed,
   );
   gauge(
     'millrace_controller_oldest_key_seconds',
     'How long the pipeline that waits longest has not been dealt with, retries included.',
-    () => controller.oldestKeyAgeMs / 1_000,
+    () => counts().oldestKeyAgeMs / 1_000,
   );
-  gauge('millrace_controller_relists', 'Full lists of pipelines since the start.', () => controller.relists);
+  gauge(
+    'millrace_controller_waiting_for_temporal',
+    'Pipelines that have something to tell while Temporal is away.',
+    () => counts().waitingForEngine,
+  );
+  gauge('millrace_controller_relists', 'Full lists of pipelines since the start.', () => counts().relists);
+  gauge('millrace_controller_leader', '1: this controller writes the conditions.', () => (counts().isLeader ? 1 : 0));
+  gauge('millrace_controller_hears', '1: this controller hears the pods by NATS.', () => (counts().hears ? 1 : 0));
+  gauge('millrace_controller_status_writes', 'Statuses written since the start.', () => counts().statusWrites);
+  gauge('millrace_controller_repairs_running', 'Pipelines that are being put right.', () => counts().repairsRunning);
+  gauge(
+    'millrace_controller_repairs_waiting',
+    'Pipelines that differ from how they were left, and wait for their turn.',
+    () => counts().repairsWaiting,
+  );
   return registry;
 }

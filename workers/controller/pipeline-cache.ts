@@ -1,61 +1,73 @@
-/** Pipelines as they were seen last, by `namespace/name`; whoever works on one reads it here. */
-import { pidOf } from '../../model/names.ts';
-import type { PipelineRef } from '../../model/lifecycle.ts';
-import { statusSchema } from '../../crds/status.ts';
-import type { PipelineStatus } from '../../model/status.ts';
-import type { KubeObject } from '../../kubernetes/objects.ts';
+/** Pipelines as they were seen last, by `namespace/name`, by pid and by uid; whoever works on one reads it here. */
+import { PipelineRecord, type Seen, type Sighting } from './pipeline-record.ts';
 
-export interface CachedPipeline {
-  readonly key: string;
-  readonly ref: PipelineRef;
-  readonly pid: string;
-  readonly resource: KubeObject;
-  readonly status: PipelineStatus;
+export interface Taken {
+  readonly record: PipelineRecord;
+  /** No pipeline of this uid was known. */
+  readonly isNew: boolean;
+  readonly hasChanged: boolean;
+  /** What had the name before. */
+  readonly replaced: PipelineRecord | undefined;
 }
 
 export class PipelineCache {
-  readonly #byKey = new Map<string, CachedPipeline>();
-  readonly #keyByPid = new Map<string, string>();
+  readonly #byKey = new Map<string, PipelineRecord>();
+  readonly #byPid = new Map<string, PipelineRecord>();
+  readonly #byUid = new Map<string, PipelineRecord>();
 
-  get(key: string): CachedPipeline | undefined {
+  get size(): number {
+    return this.#byKey.size;
+  }
+
+  get(key: string): PipelineRecord | undefined {
     return this.#byKey.get(key);
   }
 
-  byPid(pid: string): CachedPipeline | undefined {
-    const key = this.#keyByPid.get(pid);
-    return key === undefined ? undefined : this.#byKey.get(key);
+  byPid(pid: string): PipelineRecord | undefined {
+    return this.#byPid.get(pid);
   }
 
-  all(): readonly CachedPipeline[] {
-    return [...this.#byKey.values()];
+  byUid(uid: string): PipelineRecord | undefined {
+    return this.#byUid.get(uid);
   }
 
-  put(resource: KubeObject): CachedPipeline {
-    const { namespace = '', name, uid = '' } = resource.metadata;
-    const key = `${namespace}/${name}`;
-    const parsed = statusSchema.safeParse(resource['status'] ?? {});
-    const pid = pidOf(name, uid);
+  all(): Iterable<PipelineRecord> {
+    return this.#byKey.values();
+  }
+
+  /** The answer to a write may overtake the watch: what is older than what is known is no news. A list always is. */
+  put(sighting: Sighting, { isListed = false } = {}): Taken {
+    const { key, ref, seen } = sighting;
     const before = this.#byKey.get(key);
-    // The same name may be another pipeline now.
-    if (before !== undefined && before.pid !== pid) this.#keyByPid.delete(before.pid);
-    const cached = { key, ref: { namespace, name, uid }, pid, resource, status: parsed.success ? parsed.data : {} };
-    this.#byKey.set(key, cached);
-    this.#keyByPid.set(pid, key);
-    return cached;
+    if (before?.ref.uid === ref.uid) {
+      const hasChanged = before.seen !== seen && (isListed || !isOlder(seen, before.seen));
+      if (hasChanged) before.seen = seen;
+      return { record: before, isNew: false, hasChanged, replaced: undefined };
+    }
+    if (before !== undefined) this.remove(before);
+    const record = new PipelineRecord(sighting);
+    this.#byKey.set(key, record);
+    this.#byPid.set(record.pid, record);
+    this.#byUid.set(ref.uid, record);
+    return { record, isNew: true, hasChanged: true, replaced: before };
   }
 
-  remove(key: string): CachedPipeline | undefined {
-    const cached = this.#byKey.get(key);
+  remove({ key, pid, ref }: PipelineRecord): void {
     this.#byKey.delete(key);
-    if (cached !== undefined) this.#keyByPid.delete(cached.pid);
-    return cached;
+    this.#byPid.delete(pid);
+    this.#byUid.delete(ref.uid);
   }
 
   /** The list is the truth: returns what is no more. */
-  replaceAll(resources: readonly KubeObject[]): readonly CachedPipeline[] {
-    const present = new Set(resources.map((resource) => this.put(resource).key));
-    const gone = this.all().filter(({ key }) => !present.has(key));
-    for (const { key } of gone) this.remove(key);
+  keepOnly(present: ReadonlySet<string>): readonly PipelineRecord[] {
+    const gone = [...this.#byKey.values()].filter(({ key }) => !present.has(key));
+    for (const record of gone) this.remove(record);
     return gone;
   }
+}
+
+/** The versions of one object can be compared since Kubernetes 1.35; where they are no numbers, nothing is concluded. */
+function isOlder(seen: Seen, than: Seen): boolean {
+  const [one, other] = [Number(seen.resourceVersion), Number(than.resourceVersion)];
+  return Number.isSafeInteger(one) && Number.isSafeInteger(other) && one < other;
 }

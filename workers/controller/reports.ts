@@ -1,73 +1,88 @@
 /**
- * The last report of every pod, as it arrives.
+ * The last report of every pod, as it arrives by a plain subscription, kept in the record of its pipeline.
  *
- * Reports come by a plain subscription; the stream is read once a pipeline, for those that were sent before.
+ * R1  A report that says what the one before said costs a comparison of bytes: pods that have nothing to do repeat theirs
+ *     every ten seconds, and there are many.
+ * R2  Reports of pipelines that are not known are not kept.
+ * R3  A report expires only while this controller hears (F1).
  */
-import { isFarewell, podReportSchema, readPodReports, type PodReport } from '../../stream/pod-report.ts';
+import { isFarewell, podReportSchema } from '../../stream/pod-report.ts';
 import type { JetStreamPort } from '../../stream/jetstream-port.ts';
-
-/** A pod reports every 10 s: after three silences it counts as gone. */
-export const liveMs = 30_000;
-
-interface Received {
-  readonly report: PodReport;
-  readonly at: number;
-}
+import { Ear } from './hearing.ts';
+import type { PipelineCache } from './pipeline-cache.ts';
+import type { PipelineRecord } from './pipeline-record.ts';
+import { liveMs, type Heard } from './stage-fact.ts';
 
 export class Reports {
-  readonly #byPipeline = new Map<string, Map<string, Received>>();
+  readonly ear: Ear;
+  readonly #cache: PipelineCache;
   readonly #now: () => number;
-  #unsubscribe: () => void = () => undefined;
+  readonly #onNews: (record: PipelineRecord) => void;
+  #streams: Pick<JetStreamPort, 'link' | 'subscribe'> | undefined;
+  #unsubscribe: (() => void) | undefined;
 
-  constructor(now: () => number) {
+  /** `onNews`: a pod of this pipeline has said something else than before, or has gone. */
+  constructor(cache: PipelineCache, now: () => number, onNews: (record: PipelineRecord) => void) {
+    this.#cache = cache;
     this.#now = now;
+    this.#onNews = onNews;
+    this.ear = new Ear(now, liveMs);
   }
 
-  /** `onReport` gets the pid. */
-  follow(streams: JetStreamPort, onReport: (pid: string) => void): void {
-    this.#unsubscribe = streams.subscribe('mr-report.>', ({ subject, data }) => {
-      const [, pid = '', , pod = ''] = subject.split('.');
-      if (isFarewell(data)) {
-        this.#byPipeline.get(pid)?.delete(pod);
-        onReport(pid);
-        return;
-      }
-      const parsed = podReportSchema.safeParse(parseJson(Buffer.from(data).toString('utf8')));
-      if (!parsed.success) return;
-      this.#keep(parsed.data, this.#now());
-      onReport(parsed.data.pid);
-    });
+  follow(streams: Pick<JetStreamPort, 'link' | 'subscribe'>): void {
+    this.#streams = streams;
+    this.ear.note(true);
+    streams.link.onReconnect(() => this.ear.note(true, true));
+    this.#unsubscribe = streams.subscribe('mr-report.>', ({ subject, data }) => this.#hear(subject, data));
   }
 
-  async readStored(streams: JetStreamPort, pid: string): Promise<void> {
-    for (const report of await readPodReports(streams, pid)) {
-      const known = this.#byPipeline.get(pid)?.get(report.pod);
-      if (known === undefined || known.report.at < report.at) this.#keep(report, report.at);
+  /** Called regularly: nobody tells when the connection is lost. */
+  listen(): void {
+    if (this.#streams !== undefined) this.ear.note(this.#streams.link.connected);
+  }
+
+  /** Of pods that spoke lately (R3). */
+  live({ heard }: PipelineRecord): readonly Heard[] {
+    if (this.ear.hearing === 'steady') {
+      const since = this.#now() - liveMs;
+      for (const [pod, { at }] of heard) if (at <= since) heard.delete(pod);
     }
-  }
-
-  /** Of pods that spoke lately (F1). */
-  live(pid: string): PodReport[] {
-    const reports = this.#byPipeline.get(pid);
-    if (reports === undefined) return [];
-    const since = this.#now() - liveMs;
-    for (const [pod, { at }] of reports) if (at < since) reports.delete(pod);
-    return [...reports.values()].map(({ report }) => report);
-  }
-
-  forget(pid: string): void {
-    this.#byPipeline.delete(pid);
+    return [...heard.values()];
   }
 
   close(): void {
-    this.#unsubscribe();
+    this.#unsubscribe?.();
   }
 
-  #keep(report: PodReport, at: number): void {
-    const reports = this.#byPipeline.get(report.pid) ?? new Map<string, Received>();
-    reports.set(report.pod, { report, at });
-    this.#byPipeline.set(report.pid, reports);
+  #hear(subject: string, data: Uint8Array): void {
+    const [, pid = '', , pod = ''] = subject.split('.');
+    const record = this.#cache.byPid(pid);
+    if (record === undefined) return;
+    const before = record.heard.get(pod);
+    if (isFarewell(data)) {
+      if (record.heard.delete(pod)) this.#onNews(record);
+      return;
+    }
+    const now = this.#now();
+    if (before !== undefined && saysTheSame(data, before.bytes)) {
+      before.at = now;
+      return;
+    }
+    const text = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+    const parsed = podReportSchema.safeParse(parseJson(text.toString('utf8')));
+    if (!parsed.success) return;
+    const end = text.lastIndexOf('"at":');
+    // A copy: the message is a part of what was read from the socket, which would be kept as a whole.
+    const bytes = new Uint8Array(end > 0 ? text.subarray(0, end) : text);
+    record.heard.set(pod, { report: parsed.data, firstAt: now, at: now, bytes });
+    this.#onNews(record);
   }
+}
+
+/** R1. What follows the bytes that are known is `"at":` and a number, or something new. */
+function saysTheSame(data: Uint8Array, known: Uint8Array): boolean {
+  if (data.length < known.length || data.length > known.length + 24) return false;
+  return Buffer.compare(data.subarray(0, known.length), known) === 0;
 }
 
 function parseJson(text: string): unknown {

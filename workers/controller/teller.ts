@@ -1,38 +1,32 @@
 /**
  * Takes a pipeline to where its entity knows what its resource says.
  *
- * A failure leaves the key in the queue, with a growing pause; while Temporal is down the pipelines that wait for it say
- * so, and the others go on.
+ * T1  While Temporal is away nothing is lost: the pipelines that have something to tell say so, and go on together when it
+ *     is back (`./engine-gate.ts`). Any other failure leaves the key in the queue, with a growing pause.
  */
 import { fieldManagers } from '../../model/names.ts';
 import { MillraceError, problemOf } from '../../model/errors.ts';
 import { emitEvent } from '../../activities/status/event.ts';
 import { addFinalizer } from '../../kubernetes/finalizer.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
-import type { Engine } from './engine.ts';
+import type { KubeObject } from '../../kubernetes/objects.ts';
 import type { Deviation } from './deviation.ts';
-import { needOf, type Told } from './level.ts';
-import type { CachedPipeline, PipelineCache } from './pipeline-cache.ts';
+import type { Engine } from './engine.ts';
+import type { EngineGate } from './engine-gate.ts';
+import { needOf } from './level.ts';
+import type { PipelineRecord } from './pipeline-record.ts';
 
 export interface TellerParts {
   readonly kube: Kube;
   readonly engine: Engine;
-  readonly cache: PipelineCache;
+  readonly gate: EngineGate;
+  /** Our finalizer was added: the resource as it is now. */
+  readonly onWritten: (resource: KubeObject) => void;
   readonly now: () => number;
-}
-
-interface Memory {
-  readonly uid: string;
-  told?: Told;
-  toldAt: number;
-  isMissing: boolean;
-  deviation: Deviation | undefined;
-  engineUnavailable: string | undefined;
 }
 
 export class Teller {
   readonly #parts: TellerParts;
-  readonly #memory = new Map<string, Memory>();
   signals = 0;
   /** Times that an entity was not told because it knew. */
   suppressed = 0;
@@ -41,93 +35,80 @@ export class Teller {
     this.#parts = parts;
   }
 
-  async work(key: string): Promise<void> {
-    const cached = this.#parts.cache.get(key);
-    if (cached === undefined) return void this.#memory.delete(key);
-    const memory = this.#of(cached);
-    try {
-      await this.#tell(cached, memory);
-      memory.engineUnavailable = undefined;
-    } catch (error) {
-      if (error instanceof MillraceError && error.code === 'MR_ENGINE_UNAVAILABLE')
-        await this.#noteOutage(cached, memory, error);
-      throw error;
-    }
+  /** Whether the entity does not know what the resource says. */
+  mustTell({ seen, telling }: PipelineRecord): boolean {
+    const need = needOf(seen, telling.told, telling.isMissing);
+    if (need.do === 'nothing' && need.because === 'told') this.suppressed += 1;
+    return need.do !== 'nothing';
   }
 
-  engineUnavailable(cached: CachedPipeline): string | undefined {
-    return this.#of(cached).engineUnavailable;
+  /** T1: resolves although Temporal is away. */
+  async work(record: PipelineRecord): Promise<void> {
+    const { telling } = record;
+    try {
+      await this.#tell(record);
+      telling.engineUnavailable = undefined;
+    } catch (error) {
+      if (!(error instanceof MillraceError) || error.code !== 'MR_ENGINE_UNAVAILABLE') throw error;
+      this.#parts.gate.wait(record.key);
+      await this.#noteOutage(record, error);
+    }
   }
 
   /** Told with the next work on the pipeline. */
-  noteDeviation(cached: CachedPipeline, deviation: Deviation): void {
-    this.#of(cached).deviation = deviation;
+  noteDeviation({ telling }: PipelineRecord, deviation: Deviation): void {
+    telling.deviation = deviation;
   }
 
   /** True when the entity must be started again; one that was told a moment ago may not be listed yet. */
-  noteMissing(cached: CachedPipeline, graceMs: number): boolean {
-    const memory = this.#of(cached);
-    if (this.#parts.now() - memory.toldAt < graceMs) return false;
-    memory.isMissing = true;
+  noteMissing({ telling }: PipelineRecord, graceMs: number): boolean {
+    if (this.#parts.now() - telling.toldAt < graceMs) return false;
+    telling.isMissing = true;
     return true;
   }
 
-  async #tell(cached: CachedPipeline, memory: Memory): Promise<void> {
-    const { engine, cache, now } = this.#parts;
-    let { resource, status } = cached;
-    let need = needOf(resource, status, memory.told, memory.isMissing);
+  async #tell(record: PipelineRecord): Promise<void> {
+    const { engine, gate, now, onWritten } = this.#parts;
+    const { ref, telling } = record;
+    let need = needOf(record.seen, telling.told, telling.isMissing);
     if (need.do === 'addFinalizer') {
-      ({ resource, status } = cache.put(await this.#addFinalizer(cached)));
-      need = needOf(resource, status, memory.told, memory.isMissing);
+      onWritten(await this.#addFinalizer(record));
+      need = needOf(record.seen, telling.told, telling.isMissing);
     }
-    if (need.do === 'nothing' && need.because === 'told') this.suppressed += 1;
     if (need.do === 'tell') {
-      await engine.tell(cached.ref, need.what);
+      const { what } = need;
+      await gate.pass(() => engine.tell(ref, what));
       this.signals += 1;
-      Object.assign(memory, { told: need.what, toldAt: now(), isMissing: false });
+      Object.assign(telling, { told: what, toldAt: now(), isMissing: false });
     }
-    const { deviation } = memory;
+    const { deviation } = telling;
     if (deviation === undefined) return;
-    if (resource.metadata.deletionTimestamp == null) {
-      await (deviation.is === 'drift'
-        ? engine.tellDrift(cached.ref, deviation.what)
-        : engine.tellCredentialsChanged(cached.ref));
+    if (!record.seen.deleting) {
+      await gate.pass(() =>
+        deviation.is === 'drift' ? engine.tellDrift(ref, deviation.what) : engine.tellCredentialsChanged(ref),
+      );
       this.signals += 1;
     }
     // Another may have been noted while this one was told.
-    if (memory.deviation === deviation) memory.deviation = undefined;
+    if (telling.deviation === deviation) telling.deviation = undefined;
   }
 
   /** E2: there before anything is started. */
-  async #addFinalizer({ ref }: CachedPipeline) {
+  async #addFinalizer({ ref }: PipelineRecord): Promise<KubeObject> {
     const written = await addFinalizer(this.#parts.kube, ref, fieldManagers.controller);
     if (written === undefined) throw new Error(`pipeline ${ref.namespace}/${ref.name} is gone`);
     return written;
   }
 
-  async #noteOutage({ ref }: CachedPipeline, memory: Memory, error: MillraceError): Promise<void> {
-    if (memory.engineUnavailable !== undefined) return;
-    memory.engineUnavailable = error.sentence;
+  async #noteOutage({ ref, telling }: PipelineRecord, error: MillraceError): Promise<void> {
+    if (telling.engineUnavailable !== undefined) return;
+    telling.engineUnavailable = error.sentence;
     const { kube, now } = this.#parts;
     const content = { type: 'Warning', reason: error.reason, action: 'tell', note: error.sentence } as const;
     const source = { controller: 'millrace.io/controller', instance: 'controller' } as const;
     await emitEvent(kube, ref, content, { key: String(now()), at: now(), source }).catch((problem: unknown) => {
       // The condition says the same; the outage must not hide behind an Event that could not be written.
-      memory.engineUnavailable = `${error.sentence} (${problemOf(problem)})`;
+      telling.engineUnavailable = `${error.sentence} (${problemOf(problem)})`;
     });
-  }
-
-  #of({ key, ref }: CachedPipeline): Memory {
-    const known = this.#memory.get(key);
-    if (known?.uid === ref.uid) return known;
-    const fresh: Memory = {
-      uid: ref.uid,
-      toldAt: 0,
-      isMissing: false,
-      deviation: undefined,
-      engineUnavailable: undefined,
-    };
-    this.#memory.set(key, fresh);
-    return fresh;
   }
 }

@@ -35,31 +35,26 @@ export class Workloads {
     return [...(this.#byUid.get(pipelineUid)?.values() ?? [])];
   }
 
-  put(deployment: KubeObject): Workload | undefined {
-    const workload = workloadOf(deployment);
-    if (workload === undefined) return undefined;
+  put(workload: Workload): void {
     const ofPipeline = this.#byUid.get(workload.pipelineUid) ?? new Map<string, Workload>();
     this.#byUid.set(workload.pipelineUid, ofPipeline.set(workload.name, workload));
-    return workload;
   }
 
-  remove(deployment: KubeObject): Workload | undefined {
-    const workload = workloadOf(deployment);
-    if (workload === undefined) return undefined;
-    const ofPipeline = this.#byUid.get(workload.pipelineUid);
-    ofPipeline?.delete(workload.name);
-    if (ofPipeline?.size === 0) this.#byUid.delete(workload.pipelineUid);
-    return workload;
+  remove({ pipelineUid, name }: Workload): void {
+    const ofPipeline = this.#byUid.get(pipelineUid);
+    ofPipeline?.delete(name);
+    if (ofPipeline?.size === 0) this.#byUid.delete(pipelineUid);
   }
 
-  replaceAll(deployments: readonly KubeObject[]): void {
+  replaceAll(workloads: readonly Workload[]): void {
     this.#byUid.clear();
-    for (const deployment of deployments) this.put(deployment);
+    for (const workload of workloads) this.put(workload);
     this.#isSynced = true;
   }
 }
 
-function workloadOf(deployment: KubeObject): Workload | undefined {
+/** undefined: it is no stage of a pipeline. */
+export function workloadOf(deployment: KubeObject): Workload | undefined {
   const { name, namespace = '', labels: labelled = {} } = deployment.metadata;
   const stage = labelled[labels.stage];
   const pipelineUid = labelled[labels.pipelineUid];

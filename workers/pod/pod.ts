@@ -98,6 +98,7 @@ class Pod<Outside> {
         name: program.name,
         edge: program.edge,
         slots: stage.slots,
+        patienceMs: stage.kind === 'sink' ? stage.batch.maxDelayMs : 0,
       },
       this.#metrics,
       () => systemClock.now(),

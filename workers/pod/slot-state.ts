@@ -78,9 +78,10 @@ export class SlotState {
     return lag;
   }
 
-  /** Since when something waits and nothing has moved; undefined: nothing waits, or nobody can tell. */
-  stillSince(now: number): number | undefined {
-    return (this.lagAt(now) ?? 0) > 0 ? this.#movedAt : undefined;
+  /** Since when something waits that should have moved; undefined: nothing waits, or nobody can tell. */
+  stillSince(now: number, patienceMs: number): number | undefined {
+    const since = this.#movedAt + patienceMs;
+    return (this.lagAt(now) ?? 0) > 0 && since <= now ? since : undefined;
   }
 
   /** With a write that is not answered. `outside` is its name. */

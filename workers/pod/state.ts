@@ -6,7 +6,7 @@
  * R1   A slot's observer is heard while its run is the present one (`./slot-state.ts`).
  */
 import type { MillraceError } from '../../model/errors.ts';
-import type { PodReport } from '../../stream/pod-report.ts';
+import type { PodReport, WaitsFor } from '../../stream/pod-report.ts';
 import type { Position } from '../../stream/record-batch.ts';
 import type { SlotObserver, Waiter } from '../../stream/slot-observer.ts';
 import type { PodMetrics } from './metrics.ts';
@@ -24,6 +24,8 @@ export interface PodIdentity {
   readonly edge: string;
   /** Slots of the whole stage. */
   readonly slots: number;
+  /** How long what waits may be kept back on purpose, so that a batch fills. */
+  readonly patienceMs: number;
 }
 
 /** What the work on a slot is given: its voice, for as long as this run lasts. */
@@ -121,13 +123,13 @@ export class PodState {
   }
 
   report(): PodReport {
-    const { pid, stage, kind, pod, generation, slots: stageSlots } = this.#identity;
+    const { pid, stage, kind, pod, generation, slots: stageSlots, patienceMs } = this.#identity;
     const now = this.#now();
     const slots = this.positions();
     const lags = slots.map((slot) => slot.lag);
     const lag = lags.every((one) => one !== undefined) ? lags.reduce((sum, one) => sum + one, 0) : undefined;
     if (lag !== undefined) this.#metrics.lag.set(lag);
-    const still = [...this.#slots.values()].flatMap((state) => state.stillSince(now) ?? []);
+    const still = [...this.#slots.values()].flatMap((state) => state.stillSince(now, patienceMs) ?? []);
     return {
       pid,
       stage,
@@ -198,27 +200,32 @@ export class PodState {
 
   #flow(now: number): PodReport['flow'] {
     if (!this.#started) return { state: 'Starting' };
-    const { kind, name } = this.#identity;
-    const outside = `${kind === 'ingestor' ? 'source' : 'sink'} ${name}`;
+    const { name } = this.#identity;
     const slots = [...this.#slots.values()];
     for (const slot of slots) {
       const wait = slot.waitAt(now);
-      if (wait !== undefined) return waiting(this.#nameOf(wait.waiter, wait.reason), wait.reason);
+      if (wait !== undefined) return this.#waiting(subjectOf(wait.waiter, wait.reason), wait.reason);
     }
     for (const slot of slots) {
       const connection = slot.connectionAt(now, name);
-      if (typeof connection !== 'string') return waiting(outside, connection);
-      if (slot.failure !== undefined) return waiting('its next attempt', slot.failure);
+      if (typeof connection !== 'string') return this.#waiting('outside', connection);
+      if (slot.failure !== undefined) return this.#waiting('attempt', slot.failure);
     }
-    if (typeof this.#own !== 'string') return waiting(outside, this.#own);
+    if (typeof this.#own !== 'string') return this.#waiting('outside', this.#own);
     if (now - this.#lastRecordAt < flowingMs) return { state: 'Flowing' };
     return { state: 'Idle' };
   }
 
-  /** What a part of a slot waits for: room where it writes, or else NATS. */
-  #nameOf(waiter: Waiter, { code }: MillraceError): string {
-    if (!isFull({ code })) return 'nats';
-    return waiter === 'deadLetters' ? 'dead letters' : `edge ${this.#identity.edge}`;
+  #waiting(on: WaitsFor, error: MillraceError): PodReport['flow'] {
+    const { kind, name, edge } = this.#identity;
+    const waitingOn = {
+      nats: 'nats',
+      deadLetters: 'dead letters',
+      edge: `edge ${edge}`,
+      attempt: 'its next attempt',
+      outside: `${kind === 'ingestor' ? 'source' : 'sink'} ${name}`,
+    }[on];
+    return { state: 'Waiting', waitsFor: on, waitingOn, code: error.code, message: error.sentence };
   }
 
   #changed(): void {
@@ -234,8 +241,10 @@ export class PodState {
   }
 }
 
-function waiting(on: string, error: MillraceError): PodReport['flow'] {
-  return { state: 'Waiting', waitingOn: on, code: error.code, message: error.sentence };
+/** What a part of a slot waits for: room where it writes, or else NATS. */
+function subjectOf(waiter: Waiter, { code }: MillraceError): WaitsFor {
+  if (!isFull({ code })) return 'nats';
+  return waiter === 'deadLetters' ? 'deadLetters' : 'edge';
 }
 
 /** The schema's JSON is not readonly; positions are. */

@@ -1,70 +1,14 @@
 import assert from 'node:assert/strict';
-import type { PipelineStatus } from '../../../model/status.ts';
-import type { PodReport } from '../../../stream/pod-report.ts';
-import { claimsOf, type ConditionsInput, type StageFact } from '../../../workers/controller/conditions.ts';
+import { claimsOf, type ConditionsInput } from '../../../workers/controller/conditions.ts';
 import { urgencyOf } from '../../../workers/controller/data-status.ts';
+import { heard, input, messageOf, report, shown, stage, status } from './facts.ts';
 
-const at = '2026-01-01T00:00:00Z';
-
-function status(
-  some: Partial<PipelineStatus> = {},
-  changes: Record<string, [status: 'True' | 'False', reason: string]> = {},
-): PipelineStatus {
-  const settled = {
-    Reconciling: ['False', 'Settled'],
-    Stalled: ['False', 'Settled'],
-    Accepted: ['True', 'Valid'],
-    Provisioned: ['True', 'Running'],
-  } as const;
-  const conditions = Object.entries({ ...settled, ...changes }).map(([type, [value, reason]]) => ({
-    type,
-    reason,
-    status: value,
-    message: `because ${reason}`,
-    observedGeneration: 1,
-    lastTransitionTime: at,
-  }));
-  const stages = ['ingestor-orders', 'sink-warehouse'].map((name) => ({ name, replicas: 1, ready: 1 }));
-  return { observedGeneration: 1, phase: 'Running', stages, conditions, ...some };
-}
-
-function report(kind: 'ingestor' | 'sink', some: Partial<PodReport> = {}): PodReport {
-  const stage = kind === 'ingestor' ? 'ingestor-orders' : 'sink-warehouse';
-  return {
-    ...{ pid: 'orders-abc123', stage, kind, pod: `${stage}-1`, generation: 1, at: 0, slots: [] },
-    ...{ recordsIn: 0, recordsOut: 0, deadLetters: 0 },
-    connection: { state: 'Connected', since: 0 },
-    flow: { state: 'Flowing' },
-    ...some,
-  };
-}
-
-function input(some: Partial<ConditionsInput> = {}): ConditionsInput {
-  const reports = [report('ingestor'), report('sink')];
-  return {
-    generation: 1,
-    deleting: false,
-    status: status(),
-    reports,
-    stages: [fact('ingestor-orders', 1), fact('sink-warehouse', 1)],
-    deadLetters: 0,
-    engineUnavailable: undefined,
-    ...some,
-  };
-}
-
-function fact(name: string, ready: number, why?: string): StageFact {
-  return { name, wanted: 1, ready, why };
-}
-
-function shown(some: Partial<ConditionsInput>, type: string): string {
-  const claim = claimsOf(input(some)).find((each) => each.type === type);
-  return `${claim?.status ?? ''} ${claim?.reason ?? ''}`;
-}
-
-const broken = report('sink', {
-  connection: { state: 'Disconnected', since: 0, code: 'MR_SINK_AUTH_REJECTED', message: 'rejected' },
-});
+const broken = heard(
+  report('sink', {
+    connection: { state: 'Disconnected', since: 0, code: 'MR_SINK_AUTH_REJECTED', message: 'rejected' },
+  }),
+);
+const ingestor = stage('ingestor');
 
 describe('conditions of the controller', () => {
   const rows: [title: string, some: Partial<ConditionsInput>, ready: string][] = [
@@ -81,23 +25,37 @@ describe('conditions of the controller', () => {
       { status: status({}, { Stalled: ['True', 'SpecExpression'], Accepted: ['False', 'SpecExpression'] }) },
       'False SpecExpression',
     ],
-    ['paused as requested is ready', { status: status({ phase: 'Paused' }), reports: [] }, 'True Paused'],
-    ['stopped as requested is ready', { status: status({ phase: 'Stopped' }), reports: [] }, 'True Stopped'],
-    ['F1: pods that do not report are not connected', { reports: [report('ingestor')] }, 'False NotReported'],
-    ['F3: a broken sink gives its reason', { reports: [report('ingestor'), broken] }, 'False SinkAuthRejected'],
+    ['paused as requested is ready', { status: status({ phase: 'Paused' }), stages: [] }, 'True Paused'],
+    ['stopped as requested is ready', { status: status({ phase: 'Stopped' }), stages: [] }, 'True Stopped'],
     [
-      'F4: a stage without a ready pod beats reports that all is well',
-      { stages: [fact('ingestor-orders', 1), fact('sink-warehouse', 0)] },
+      'F1: pods that do not report are not connected',
+      { stages: [ingestor, stage('sink', { heard: [] })] },
+      'False NotReported',
+    ],
+    [
+      'F1: nothing is concluded from silence before it was listened for long enough',
+      { stages: [ingestor, stage('sink', { heard: [] })], hearing: 'catchingUp' },
+      'Unknown Listening',
+    ],
+    ['F1: who hears nobody claims no outage', { hearing: 'deaf' }, 'Unknown NotHeard'],
+    [
+      'F4: a broken sink gives its reason',
+      { stages: [ingestor, stage('sink', { heard: [broken] })] },
+      'False SinkAuthRejected',
+    ],
+    [
+      'F3: a stage without a ready pod beats reports that all is well',
+      { stages: [ingestor, stage('sink', { ready: 0 })] },
       'False WorkloadNotReady',
     ],
     [
-      'F4: a paused pipeline needs no ready pod',
-      { status: status({ phase: 'Paused' }), stages: [{ ...fact('sink-warehouse', 0), wanted: 0 }] },
+      'F3: a paused pipeline needs no ready pod',
+      { status: status({ phase: 'Paused' }), stages: [stage('sink', { wanted: 0, ready: 0 })] },
       'True Paused',
     ],
     [
       'an operation in progress says more than that its pods are not ready',
-      { status: status({}, { Reconciling: ['True', 'Repairing'] }), stages: [fact('sink-warehouse', 0)] },
+      { status: status({}, { Reconciling: ['True', 'Repairing'] }), stages: [stage('sink', { ready: 0 })] },
       'False Repairing',
     ],
     ['being deleted is not ready', { deleting: true }, 'False Deleting'],
@@ -109,28 +67,64 @@ describe('conditions of the controller', () => {
   ];
   for (const [title, some, expected] of rows) it(title, () => assert.equal(shown(some, 'Ready'), expected));
 
-  it('flowing: waiting beats flowing, idle is not flowing, paused says so', () => {
-    const waiting = report('sink', { flow: { state: 'Waiting', code: 'MR_EDGE_FULL', message: 'full' } });
-    assert.equal(shown({ reports: [report('ingestor'), waiting] }, 'Flowing'), 'False EdgeFull');
-    assert.equal(shown({ reports: [report('ingestor', { flow: { state: 'Idle' } })] }, 'Flowing'), 'False Idle');
-    assert.equal(shown({ status: status({ phase: 'Paused' }) }, 'Flowing'), 'False Paused');
-    assert.equal(shown({}, 'Flowing'), 'True Flowing');
+  describe('F5: a controller that has not listened long enough', () => {
+    const silent = [ingestor, stage('sink', { heard: [] })];
+
+    it('leaves what was said before', () => {
+      const before = status({}, { SinkConnected: ['True', 'Connected'], Flowing: ['True', 'Flowing'] });
+      const some: Partial<ConditionsInput> = { stages: silent, hearing: 'catchingUp', status: before };
+      assert.equal(shown(some, 'SinkConnected'), 'True Connected');
+      assert.equal(shown(some, 'Flowing'), 'True Flowing');
+      assert.equal(shown(some, 'Ready'), 'True Running');
+    });
+
+    it('leaves an outage that was said before', () => {
+      const before = status({}, { SinkConnected: ['False', 'SinkUnreachable'] });
+      const some: Partial<ConditionsInput> = { stages: silent, hearing: 'catchingUp', status: before };
+      assert.equal(shown(some, 'Ready'), 'False SinkUnreachable');
+    });
+
+    it('does not take what was said of a paused pipeline for one that runs again', () => {
+      const before = status({}, { SinkConnected: ['Unknown', 'Paused'], Flowing: ['False', 'Paused'] });
+      const some: Partial<ConditionsInput> = { stages: silent, hearing: 'catchingUp', status: before };
+      assert.equal(shown(some, 'SinkConnected'), 'Unknown Listening');
+      assert.equal(shown(some, 'Ready'), 'Unknown Listening');
+    });
+
+    it('believes what it hears', () => {
+      const some: Partial<ConditionsInput> = {
+        hearing: 'catchingUp',
+        stages: [ingestor, stage('sink', { heard: [broken] })],
+      };
+      assert.equal(shown(some, 'SinkConnected'), 'False SinkAuthRejected');
+    });
   });
 
-  it('counts dead letters', () => {
-    assert.equal(shown({ deadLetters: 2 }, 'DeadLettersEmpty'), 'False DeadLetters');
+  it('F2: a pod that is being replaced does not speak for its successor', () => {
+    const successor = heard(report('sink', { generation: 2, pod: 'sink-warehouse-2' }));
+    const stages = [ingestor, stage('sink', { heard: [broken, successor] })];
+    assert.equal(shown({ stages }, 'SinkConnected'), 'True Connected');
+    assert.equal(shown({ stages }, 'Ready'), 'True Running');
+  });
+
+  it('dead letters: by code with a sample, the most frequent first, and no more than three', () => {
+    const byCode = ['MISFIT', 'NOT_JSON', 'TOO_LARGE', 'REFUSED'].map((code, index) => ({
+      code: `MR_RECORD_${code}`,
+      records: 10 - index,
+      sample: index === 0 ? 'x'.repeat(1_000) : `sample ${index}`,
+    }));
+    const message = messageOf({ deadLetters: { records: 34, byCode } }, 'DeadLettersEmpty');
+    assert.match(message, /^34 records could not be processed/);
+    assert.match(message, /10 MR_RECORD_MISFIT \(x{199}…\); 9 MR_RECORD_NOT_JSON \(sample 1\);/);
+    assert.match(message, /and 1 more codes\.$/);
+    assert.equal(shown({ deadLetters: { records: 34, byCode } }, 'DeadLettersEmpty'), 'False DeadLetters');
     assert.equal(shown({}, 'DeadLettersEmpty'), 'True Empty');
   });
 
-  it('reports of a stage that the pipeline no longer has do not count', () => {
-    const old = report('sink', { stage: 'sink-old', connection: { state: 'Disconnected', since: 0 } });
-    assert.equal(shown({ reports: [report('ingestor'), report('sink'), old] }, 'SinkConnected'), 'True Connected');
-  });
-
-  it('F4: says of a crash-looping pod what it died of', () => {
+  it('F3: says of a crash-looping pod what it died of', () => {
     const why = 'pod sink-warehouse-1 is in CrashLoopBackOff, restarted 3 times (exit code 1, no such table)';
-    const ready = claimsOf(input({ stages: [fact('sink-warehouse', 0, why)] })).find(({ type }) => type === 'Ready');
-    assert.match(ready?.message ?? '', /sink-warehouse has 0 of 1 pods ready: pod .* CrashLoopBackOff.*no such table/);
+    const message = messageOf({ stages: [ingestor, stage('sink', { ready: 0, why })] }, 'Ready');
+    assert.match(message, /sink-warehouse has 0 of 1 pods ready: pod .* CrashLoopBackOff.*no such table/);
   });
 
   it('is urgent when a status, reason or number of ready pods differs, not when only words do', () => {
@@ -142,7 +136,7 @@ describe('conditions of the controller', () => {
     ];
     const said = { claims, deadLetters: 0, stages };
     assert.equal(urgencyOf(said, written), 'now');
-    const conditions = claims.map((claim) => ({ ...claim, observedGeneration: 1, lastTransitionTime: at }));
+    const conditions = claims.map((claim) => ({ ...claim, observedGeneration: 1, lastTransitionTime: '' }));
     assert.equal(urgencyOf(said, { ...written, conditions }), 'none');
     assert.equal(urgencyOf({ ...said, deadLetters: 3 }, { ...written, conditions }), 'later');
     assert.equal(urgencyOf({ ...said, stages: stages.slice(1) }, { ...written, conditions }), 'now');

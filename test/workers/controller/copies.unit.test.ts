@@ -1,14 +1,11 @@
 import assert from 'node:assert/strict';
 import type { KubeObject } from '../../../kubernetes/objects.ts';
 import { annotations, labels } from '../../../model/names.ts';
-import { Copies } from '../../../workers/controller/copies.ts';
-import { PipelineCache } from '../../../workers/controller/pipeline-cache.ts';
+import { copyOf, freshnessOf, pairOf, type Copy } from '../../../workers/controller/copies.ts';
+import { PipelineRecord, sightingOf } from '../../../workers/controller/pipeline-record.ts';
+import type { Source, Version } from '../../../workers/controller/referenced.ts';
 
-function secret(name: string, resourceVersion: string, namespace = 'shop'): KubeObject {
-  return { metadata: { name, namespace, resourceVersion } };
-}
-
-function copy(sources: string): KubeObject {
+function copied(sources: string): KubeObject {
   const metadata = { name: 'credentials', namespace: 'pipeline-x', resourceVersion: '9' };
   return {
     metadata: {
@@ -19,49 +16,80 @@ function copy(sources: string): KubeObject {
   };
 }
 
-const pipeline = new PipelineCache().put({
-  metadata: { name: 'orders', namespace: 'shop', uid: 'u' },
-  spec: { sinks: [{ name: 'a', clickhouse: { password: '$(secret:ch/password)', database: '$(configMap:db/name)' } }] },
-});
-
-function copies(secrets: readonly KubeObject[]): Copies {
-  const all = new Copies();
-  all.replaceAll('ConfigMap', [secret('db', '5')]);
-  all.replaceAll('Secret', secrets);
-  return all;
+function pipeline(): PipelineRecord {
+  const clickhouse = {
+    password: '$(secret:ch/password)',
+    username: '$(secret:ch/user)',
+    database: '$(configMap:db/name)',
+  };
+  const metadata = { name: 'orders', namespace: 'shop', uid: 'u' };
+  return new PipelineRecord(sightingOf({ metadata, spec: { sinks: [{ name: 'a', clickhouse }] } }, () => undefined));
 }
 
-const fresh = copy('{"Secret/ch":"7","ConfigMap/db":"5"}');
+const fresh = copyOf(copied('{"Secret/ch":"7","ConfigMap/db":"5"}'));
+
+/** Versions by `Secret/shop/ch`; what is not named is absent. */
+function versions(some: Record<string, string>): (source: Source) => Version {
+  return ({ kind, namespace, name }) => {
+    const version = some[`${kind}/${namespace}/${name}`];
+    return version === undefined ? { is: 'absent' } : { is: 'there', version };
+  };
+}
+
+function freshness(some: Record<string, string>, copy: Copy | undefined = fresh, record = pipeline()): string {
+  const found = freshnessOf(record, copy, versions(some));
+  switch (found.is) {
+    case 'fresh':
+      return 'fresh';
+    case 'stale':
+      return `stale ${found.sources.join(' ')}`;
+    case 'unclear':
+      return `unclear ${found.sources.map(({ kind, name }) => `${kind}/${name}`).join(' ')}`;
+  }
+}
 
 describe('copies of credentials', () => {
-  it('is synced when both kinds were listed', () => {
-    const all = new Copies();
-    all.replaceAll('Secret', []);
-    assert.equal(all.isSynced, false);
-    all.replaceAll('ConfigMap', []);
-    assert.equal(all.isSynced, true);
-  });
-
   it('K1: equal versions are equal credentials', () => {
-    assert.deepEqual(copies([secret('ch', '7'), fresh]).staleOf(pipeline), []);
+    assert.equal(freshness({ 'Secret/shop/ch': '7', 'ConfigMap/shop/db': '5' }), 'fresh');
   });
 
-  it('K2: a version that changed while nobody watched is seen in the first list', () => {
-    assert.deepEqual(copies([secret('ch', '8'), fresh]).staleOf(pipeline), ['Secret/ch']);
+  it('K4: another version is a question, asked once for each object', () => {
+    assert.equal(freshness({ 'Secret/shop/ch': '8', 'ConfigMap/shop/db': '5' }), 'unclear Secret/ch');
+  });
+
+  it('K4: values that were found equal start nothing, until the version changes again', () => {
+    const record = pipeline();
+    const source: Source = { kind: 'Secret', namespace: 'shop', name: 'ch' };
+    assert.ok(fresh);
+    record.compared.set(pairOf(source, '8', fresh), true);
+    assert.equal(freshness({ 'Secret/shop/ch': '8', 'ConfigMap/shop/db': '5' }, fresh, record), 'fresh');
+    assert.equal(freshness({ 'Secret/shop/ch': '9', 'ConfigMap/shop/db': '5' }, fresh, record), 'unclear Secret/ch');
+    record.compared.set(pairOf(source, '9', fresh), false);
+    assert.equal(freshness({ 'Secret/shop/ch': '9', 'ConfigMap/shop/db': '5' }, fresh, record), 'stale Secret/ch');
   });
 
   it('a Secret of the same name in another namespace is another Secret', () => {
-    assert.deepEqual(copies([secret('ch', '7'), secret('ch', '8', 'other'), fresh]).staleOf(pipeline), []);
+    assert.equal(freshness({ 'Secret/other/ch': '8', 'Secret/shop/ch': '7', 'ConfigMap/shop/db': '5' }), 'fresh');
   });
 
   it('K3: a Secret that is gone does not count', () => {
-    const all = copies([secret('ch', '7'), fresh]);
-    all.remove('Secret', secret('ch', '7'));
-    assert.deepEqual(all.staleOf(pipeline), []);
+    assert.equal(freshness({ 'ConfigMap/shop/db': '5' }), 'fresh');
   });
 
-  it('a copy that was deleted, or says nothing readable, is stale', () => {
-    assert.deepEqual(copies([secret('ch', '7')]).staleOf(pipeline), ['ConfigMap/db', 'Secret/ch']);
-    assert.deepEqual(copies([secret('ch', '7'), copy('?')]).staleOf(pipeline), ['ConfigMap/db', 'Secret/ch']);
+  it('nothing is concluded before everything was listed', () => {
+    const some = versions({ 'Secret/shop/ch': '8' });
+    const partly = (source: Source): Version => (source.kind === 'ConfigMap' ? { is: 'unknown' } : some(source));
+    assert.deepEqual(freshnessOf(pipeline(), fresh, partly), { is: 'fresh' });
+  });
+
+  it('a copy that was deleted is stale', () => {
+    const record = pipeline();
+    const found = freshnessOf(record, undefined, versions({ 'Secret/shop/ch': '7', 'ConfigMap/shop/db': '5' }));
+    assert.deepEqual(found, { is: 'stale', sources: ['ConfigMap/db', 'Secret/ch'] });
+  });
+
+  it('a copy that says nothing readable of its sources is compared', () => {
+    const odd = copyOf(copied('?'));
+    assert.equal(freshness({ 'Secret/shop/ch': '7', 'ConfigMap/shop/db': '5' }, odd), 'unclear Secret/ch ConfigMap/db');
   });
 });

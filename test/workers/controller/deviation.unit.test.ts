@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { PipelineStatus } from '../../../model/status.ts';
 import { deviationOf, type Observed } from '../../../workers/controller/deviation.ts';
-import { Deviations } from '../../../workers/controller/deviations.ts';
+import { DeviationMemory } from '../../../workers/controller/deviation-memory.ts';
 import type { Workload } from '../../../workers/controller/workloads.ts';
 
 function workload(some: Partial<Workload> = {}): Workload {
@@ -63,14 +63,15 @@ describe('deviation: how the cluster differs from what was left', () => {
 });
 
 describe('deviations: when one is told', () => {
-  const drift = { is: 'drift', what: 'gone' } as const;
+  const drift = { is: 'drift', what: 'gone', isUrgent: true } as const;
 
   function told() {
-    const clock = { now: 0 };
-    const deviations = new Deviations(() => clock.now);
-    return (at: number, deviation: typeof drift | undefined, opSeq: number) => {
-      clock.now = at;
-      return deviations.isDue('u', deviation, opSeq);
+    const memory = new DeviationMemory();
+    return (now: number, deviation: typeof drift | undefined, opSeq: number) => {
+      const at = memory.tellAt(deviation, opSeq, now);
+      const isDue = at !== undefined && at <= now;
+      if (isDue && deviation !== undefined) memory.told(deviation, opSeq, now);
+      return isDue;
     };
   }
 

@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict';
 import { KeyedQueue } from '../../../workers/controller/keyed-queue.ts';
-import { needOf } from '../../../workers/controller/level.ts';
-import { finalizer } from '../../../model/names.ts';
 import { eventually } from '../../support/eventually.ts';
 
 describe('keyed queue', () => {
@@ -43,35 +41,4 @@ describe('keyed queue', () => {
     assert.deepEqual(pauses, [1, 2, 4]);
     await queue.close();
   });
-});
-
-describe('level of a pipeline', () => {
-  const resource = (some: object) => ({
-    metadata: { name: 'orders', generation: 2, finalizers: [finalizer], ...some },
-  });
-  const told = { generation: 2, deleting: false };
-  const rows: [title: string, need: string, ...Parameters<typeof needOf>][] = [
-    ['E2: a new pipeline gets its finalizer first', 'addFinalizer', resource({ finalizers: [] }), {}, undefined, false],
-    [
-      'a generation that was not carried out is told',
-      'tell',
-      resource({}),
-      { observedGeneration: 1 },
-      undefined,
-      false,
-    ],
-    ['E1: but only once', 'nothing', resource({}), { observedGeneration: 1 }, told, false],
-    ['E1: nothing is told of a settled pipeline', 'nothing', resource({}), { observedGeneration: 2 }, undefined, false],
-    ['a deletion is told', 'tell', resource({ deletionTimestamp: 'now' }), { observedGeneration: 2 }, told, false],
-    ['a pipeline whose entity is missing is told again', 'tell', resource({}), { observedGeneration: 2 }, told, true],
-    [
-      'a pipeline without our finalizer that is being deleted is none of our business',
-      'nothing',
-      resource({ finalizers: [], deletionTimestamp: 'now' }),
-      {},
-      undefined,
-      false,
-    ],
-  ];
-  for (const [title, expected, ...args] of rows) it(title, () => assert.equal(needOf(...args).do, expected));
 });

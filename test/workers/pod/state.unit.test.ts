@@ -24,7 +24,7 @@ describe('state of a pod', () => {
     state = new PodState(
       {
         ...{ pid: 'orders-abc123', stage: 'sink-warehouse', kind: 'sink', pod: 'pod', generation: 1 },
-        ...{ name: 'warehouse', edge: 'orders-edge', slots: 2 },
+        ...{ name: 'warehouse', edge: 'orders-edge', slots: 2, patienceMs: 1_000 },
       },
       metrics,
       () => now,
@@ -146,12 +146,15 @@ describe('state of a pod', () => {
     assert.equal(state.report().stillSince, undefined);
     const seen = now;
     lag = 3;
+    now += 500;
+    assert.equal(state.report().stillSince, undefined, 'a batch may fill');
     now += 4_000;
-    assert.equal(state.report().stillSince, seen);
-    now += 4_000;
+    assert.equal(state.report().stillSince, seen + 1_000);
     run.observer.position(1);
     run.observer.position(2);
-    assert.equal(state.report().stillSince, now);
+    assert.equal(state.report().stillSince, undefined);
+    now += 4_000;
+    assert.equal(state.report().stillSince, now - 3_000);
     lag = 0;
     assert.equal(state.report().stillSince, undefined);
   });

@@ -1,0 +1,121 @@
+/**
+ * One pipeline as the controller knows it: what its resource said last, and all that is remembered of it.
+ *
+ * P1  Everything that is remembered of a pipeline is in its record, and goes with it: nothing is swept, nothing is left.
+ * P2  What costs work is done once, when the cache takes a resource: references are searched when the spec has changed,
+ *     the status is parsed when the resource has. The spec itself is not kept.
+ */
+import { findReferences } from '../../model/credentials.ts';
+import { toJson } from '../../model/json.ts';
+import type { PipelineRef, Told } from '../../model/lifecycle.ts';
+import { finalizer, pidOf } from '../../model/names.ts';
+import type { CredentialRef } from '../../model/plan.ts';
+import type { PipelineStatus } from '../../model/status.ts';
+import { statusSchema } from '../../crds/status.ts';
+import type { KubeObject } from '../../kubernetes/objects.ts';
+import type { DeadLetterCount } from '../../stream/dead-letter-count.ts';
+import type { Deviation } from './deviation.ts';
+import { DeviationMemory } from './deviation-memory.ts';
+import { WritePace } from './write-pace.ts';
+import type { HeardText } from './stage-fact.ts';
+
+/** What the controller needs to know of a resource. */
+export interface Seen {
+  readonly resourceVersion: string;
+  readonly generation: number;
+  readonly deleting: boolean;
+  /** It carries our finalizer. */
+  readonly isOurs: boolean;
+  readonly status: PipelineStatus;
+  readonly references: readonly CredentialRef[];
+}
+
+/** Of the entity: what it was told, and what it is to be told. */
+export interface Telling {
+  told: Told | undefined;
+  toldAt: number;
+  isMissing: boolean;
+  deviation: Deviation | undefined;
+  engineUnavailable: string | undefined;
+}
+
+interface Counted extends DeadLetterCount {
+  /** Sum of what the pods had counted by then: a new sum is a reason to count again. */
+  readonly reported: number;
+  readonly at: number;
+}
+
+/** Why a stage has no ready pod, as its pods told when they were asked. */
+export interface Reason {
+  readonly why: string | undefined;
+  readonly askAgainAt: number;
+  readonly pauseMs: number;
+}
+
+export class PipelineRecord {
+  readonly key: string;
+  readonly ref: PipelineRef;
+  readonly pid: string;
+  seen: Seen;
+  readonly telling: Telling = {
+    told: undefined,
+    toldAt: 0,
+    isMissing: false,
+    deviation: undefined,
+    engineUnavailable: undefined,
+  };
+  /** Last report by pod. */
+  readonly heard = new Map<string, HeardText>();
+  /** Since when a stage has slots without a pod, by stage. */
+  readonly freeSince = new Map<string, number>();
+  /** By stage. */
+  readonly reasons = new Map<string, Reason>();
+  /** Whether what a source holds is what was copied of it, by source and versions of both. */
+  readonly compared = new Map<string, boolean>();
+  readonly pace = new WritePace();
+  readonly deviations = new DeviationMemory();
+  counted: Counted | undefined;
+  /** Dead letters that an Event has told of, by code. */
+  readonly toldOf = new Map<string, number>();
+
+  constructor({ key, ref, seen }: Sighting) {
+    this.key = key;
+    this.ref = ref;
+    this.pid = pidOf(ref.name, ref.uid);
+    this.seen = seen;
+  }
+}
+
+/** A resource as it was met in a list, in a watch, or in the answer to a write. */
+export interface Sighting {
+  readonly key: string;
+  readonly ref: PipelineRef;
+  readonly seen: Seen;
+}
+
+/** P2. What is known of the same pipeline is taken over where the resource has not changed. */
+export function sightingOf(resource: KubeObject, known: (key: string) => PipelineRecord | undefined): Sighting {
+  const { namespace = '', name, uid = '' } = resource.metadata;
+  const key = `${namespace}/${name}`;
+  const before = known(key);
+  return {
+    key,
+    ref: { namespace, name, uid },
+    seen: seenOf(resource, before?.ref.uid === uid ? before.seen : undefined),
+  };
+}
+
+function seenOf(resource: KubeObject, before: Seen | undefined): Seen {
+  const { resourceVersion = '', generation = 0, deletionTimestamp, finalizers = [] } = resource.metadata;
+  if (before !== undefined && before.resourceVersion === resourceVersion) return before;
+  const status = statusSchema.safeParse(resource['status'] ?? {});
+  return {
+    resourceVersion,
+    generation,
+    deleting: deletionTimestamp != null,
+    isOurs: finalizers.includes(finalizer),
+    status: status.success ? status.data : {},
+    references:
+      before?.generation === generation ? before.references : findReferences(toJson(resource['spec'] ?? null)).refs,
+  };
+}
