@@ -23,6 +23,8 @@ export interface ConnectorContext {
   readonly clock: Clock;
   /** Address on which this pod may listen. */
   readonly bindAddress: string;
+  /** Value, key and headers of the largest record that can be stored, as NATS is configured now. */
+  readonly maxRecordBytes: () => number;
   /** Ends when the pod stops. */
   readonly signal: AbortSignal;
 }

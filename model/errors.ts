@@ -315,6 +315,12 @@ export const errorTable = {
     'The body has more than {limit} bytes: {why}.',
     'Send fewer records at once.',
   ),
+  MR_RECORDS_RECORD_TOO_LARGE: row(
+    'refuse',
+    413,
+    'Record {index} of the request has {bytes} bytes, but {limit} can be stored at most. No record of it is taken.',
+    'Make it smaller, or raise max_payload of NATS.',
+  ),
   MR_RECORDS_INVALID: row(
     'refuse',
     400,

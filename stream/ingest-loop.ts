@@ -10,6 +10,7 @@
  * G6  A batch with a message id travels in frames of its own under ids made of it, cut at the same places each time.
  * E7  A source that fails is asked again, for ever; the observer knows why.
  */
+import { crc32 } from 'node:zlib';
 import { mr, type MillraceError } from '../model/errors.ts';
 import { backoffMs, outsideBackoff } from './backoff.ts';
 import type { Clock } from './clock.ts';
@@ -18,7 +19,7 @@ import type { DeadLetterWriter } from './dead-letters.ts';
 import { FrameBuilder } from './frame-builder.ts';
 import type { IngestOutlet } from './ingest-outlet.ts';
 import { asSourceError } from './outside-errors.ts';
-import type { Position, RecordBatch } from './record-batch.ts';
+import type { Header, Position, RecordBatch } from './record-batch.ts';
 import type { SlotEnd, SlotObserver, SlotSignals } from './slot-observer.ts';
 import type { SourceReaderPort } from './source-port.ts';
 import type { Codec } from './frame.ts';
@@ -55,6 +56,7 @@ const progressMs = 1_000;
 const calmMs = 15_000;
 /** What is kept of a value that fits nowhere. */
 const keptBytes = 64 * 1024;
+const nothing = new Uint8Array(0);
 
 export class IngestLoop {
   readonly #options: IngestLoopOptions;
@@ -260,8 +262,7 @@ export class IngestLoop {
     const { outlet, deadLetters, signals, observer } = this.#options;
     await outlet.ready();
     const letter = this.#letterOf(batch, index);
-    const covers =
-      letter.offset === null ? batch.positionAfter(index) : { partition: batch.partition, offset: letter.offset };
+    const covers = coveredBy(batch, index, letter);
     if (JSON.stringify(covers) !== JSON.stringify(deadLetters.covers)) {
       await deadLetters.append([letter], covers, signals.abort);
       observer.deadLettered([letter]);
@@ -298,7 +299,7 @@ export class IngestLoop {
           : new Uint8Array(
               batch.bytes.subarray(batch.keyStart[index], Math.min(keyEnd, batch.keyStart[index]! + keptBytes)),
             ),
-      headers: [],
+      headers: keptHeaders(batch.headers?.[index] ?? []),
       timestamp: batch.timestamps[index]!,
     };
   }
@@ -308,6 +309,25 @@ export class IngestLoop {
     const nearlyEmpty = this.#builder.count < maxRecords / 10 && this.#builder.bytes < maxBytes / 10;
     this.#lingerMs = nearlyEmpty ? Math.min(Math.max(maxLingerMs, lingerMs), this.#lingerMs * 2) : lingerMs;
   }
+}
+
+/**
+ * What tells this record from every other, also from one that gets the same position after a crash: a source that counts
+ * its records may give a number twice.
+ */
+function coveredBy(batch: RecordBatch, index: number, { timestamp, value, key, truncatedFrom }: DeadLetter): Position {
+  const check = crc32(key ?? nothing, crc32(value ?? nothing));
+  const place =
+    batch.offsets === undefined
+      ? { position: batch.positionAfter(index) }
+      : { partition: batch.partition, offset: batch.offsets[index]!.toString() };
+  return { ...place, timestamp, bytes: truncatedFrom ?? value?.length ?? 0, check };
+}
+
+/** The first ones, as far as they fit beside the value. */
+function keptHeaders(headers: readonly Header[]): readonly Header[] {
+  let bytes = 0;
+  return headers.filter(([name, value]) => (bytes += name.length + value.length) <= keptBytes / 4);
 }
 
 function isStopped(signals: SlotSignals): boolean {

@@ -53,6 +53,11 @@ export class SinkBatch<Rows extends RowBufferPort> {
     return this.#sequences.at(-1) ?? 0;
   }
 
+  /** Records that became dead letters so far. */
+  get failures(): number {
+    return this.#failures.length;
+  }
+
   get hasFailures(): boolean {
     return this.#failures.length > 0;
   }

@@ -43,6 +43,9 @@ export interface SinkLoopOptions<Rows extends RowBufferPort> extends BatchContex
   readonly signals: SlotSignals;
 }
 
+/** A batch closes when so many of its records have failed: each is kept with its reason until the batch is written. */
+const mostFailures = 5_000;
+
 export class SinkLoop<Rows extends RowBufferPort> {
   readonly #options: SinkLoopOptions<Rows>;
   readonly #batches: [SinkBatch<Rows>, SinkBatch<Rows>];
@@ -147,6 +150,7 @@ export class SinkLoop<Rows extends RowBufferPort> {
         closesAt ??= clock.monotonic() + maxDelayMs;
         if (batch.rows.rows >= maxRecords || batch.rows.bytes >= maxBytes || batch.recordBytes >= 4 * maxBytes)
           return batch;
+        if (batch.failures >= mostFailures) return batch;
         // A frame is some milliseconds of work: leases, health and the write beside it must get their turn.
         await clock.turn();
         if (clock.monotonic() < closesAt) continue;

@@ -74,6 +74,7 @@ async function consume(brokers: readonly string[], round: number): Promise<void>
       sleep: (ms, signal) => delay(ms, undefined, signal === undefined ? {} : { signal }),
     },
     bindAddress: '127.0.0.1',
+    maxRecordBytes: () => 8 * 2 ** 20,
     signal: stop.signal,
     slots: 1,
   };

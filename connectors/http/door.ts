@@ -2,6 +2,7 @@
  * The HTTP side: takes requests in, checks them, gives each to an open slot in turn, answers when it is stored.
  *
  * H3  What is not stored is never answered with 202; what is refused was not taken, not even in part.
+ *     So is a record that is too large to be kept whole (413).
  * H4  Bodies in memory are bounded by {@link inFlightMaxBytes}; beyond it, and while every slot is blocked, the answer
  *     is 429 with Retry-After.
  * H5  When it closes, new requests get 503, and those that were taken are answered.
@@ -29,6 +30,8 @@ export interface DoorOptions {
   readonly maxBodyBytes: number;
   readonly token: string | undefined;
   readonly clock: Clock;
+  /** Of one record: what is larger is refused, because it could not be kept whole. */
+  readonly maxRecordBytes: () => number;
   /** Names the request in its problem. */
   readonly newRequestId: () => string;
 }
@@ -112,12 +115,16 @@ export class Door {
     if (this.isClosing) return mr('MR_RECORDS_NO_SLOT', { source, why: 'it is stopping' });
     if (this.slots.length === 0) return mr('MR_RECORDS_NO_SLOT', { source, why: 'no slot is open here' });
     if (this.slots.every(({ isBlocked }) => isBlocked)) {
-      return mr('MR_RECORDS_BUSY', { source, why: 'the edge behind it is full' });
+      return this.edgeIsFull();
     }
     if (this.inFlightBytes + more > inFlightMaxBytes) {
       return mr('MR_RECORDS_BUSY', { source, why: `${inFlightMaxBytes} bytes wait to be stored` });
     }
     return undefined;
+  }
+
+  private edgeIsFull(): MillraceError {
+    return mr('MR_RECORDS_BUSY', { source: this.options.source, why: 'the edge behind it is full' });
   }
 
   private isAuthorized(authorization: string | undefined): boolean {
@@ -143,7 +150,18 @@ export class Door {
     const body = await this.body(request, reserved);
     const key = idempotencyKey(request);
     const messageId = key === undefined ? undefined : messageIdOf(this.options.pid, this.options.source, key);
-    return { body, messageId, ranges: splitRecords(body, bodyForm(request.headers['content-type']) ?? 'json') };
+    const ranges = splitRecords(body, bodyForm(request.headers['content-type']) ?? 'json');
+    this.checkRecords(ranges);
+    return { body, messageId, ranges };
+  }
+
+  /** H3: answered with 202 is only what can be stored. */
+  private checkRecords({ start, end }: Ranges): void {
+    const limit = this.options.maxRecordBytes();
+    for (let index = 0; index < start.length; index++) {
+      const bytes = end[index]! - start[index]!;
+      if (bytes > limit) throw mr('MR_RECORDS_RECORD_TOO_LARGE', { index, bytes, limit });
+    }
   }
 
   private async body(request: IncomingMessage, reserved: { bytes: number }): Promise<Uint8Array> {
@@ -188,9 +206,11 @@ export class Door {
     const accepted = taken.ranges.start.length;
     switch (outcome.outcome) {
       case 'stored':
-        return answer(response, 202, { accepted, ids: outcome.ids });
+        return answer(response, 202, { accepted, ids: outcome.ids, lastId: outcome.lastId });
       case 'duplicate':
         return answer(response, 202, { accepted, ids: [], duplicate: true });
+      case 'full':
+        return this.refuse(request, response, this.edgeIsFull());
       case 'unknown': {
         const why = 'the slot moved to another pod before it could say whether the records are stored';
         return this.refuse(request, response, mr('MR_RECORDS_NO_SLOT', { source: this.options.source, why }));

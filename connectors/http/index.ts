@@ -36,6 +36,7 @@ export function httpSource(port: number): SourceConnector<HttpSourceConfig> {
         maxBodyBytes: bytes(config.maxBodyBytes),
         token: config.auth?.token,
         clock: context.clock,
+        maxRecordBytes: context.maxRecordBytes,
         newRequestId: randomUUID,
       });
       return new HttpSource(await listen(door, port, context), door, context);

@@ -9,6 +9,8 @@ import type { Position, RecordBatch } from '../../stream/record-batch.ts';
 import type { SourceReader } from '../connector.ts';
 import { requestBatch, type Accepted } from './request-batch.ts';
 
+const namedIds = 1_000;
+
 interface Read {
   readonly request: Accepted;
   readonly before: number;
@@ -49,7 +51,7 @@ export class HttpReader implements SourceReader {
     const stored = numberOf(position);
     while (this.unanswered[0] !== undefined && this.unanswered[0].last <= stored) {
       const { request, before, last, isDuplicate } = this.unanswered.shift()!;
-      request.settle(isDuplicate ? { outcome: 'duplicate' } : { outcome: 'stored', ids: this.ids(before, last) });
+      request.settle(isDuplicate ? { outcome: 'duplicate' } : { outcome: 'stored', ...this.ids(before, last) });
     }
   }
 
@@ -65,8 +67,11 @@ export class HttpReader implements SourceReader {
     return this.queue.reduce((sum, { ranges }) => sum + ranges.start.length, 0);
   }
 
+  /** What waits and was not read yet is refused at once: its sender knows better than to wait for room. */
   setBlocked(blocked: boolean): void {
     this.isBlocked = blocked;
+    if (!blocked) return;
+    for (const request of this.queue.splice(0)) request.settle({ outcome: 'full' });
   }
 
   close(): Promise<void> {
@@ -95,8 +100,11 @@ export class HttpReader implements SourceReader {
     done.abort();
   }
 
-  private ids(before: number, last: number): string[] {
-    return Array.from({ length: last - before }, (_, i) => `${this.idPrefix}/${before + i + 1}`);
+  /** An answer is not larger than its request: of many records only the first are named, and the last. */
+  private ids(before: number, last: number): { ids: string[]; lastId: string } {
+    const length = Math.min(last - before, namedIds);
+    const ids = Array.from({ length }, (_, i) => `${this.idPrefix}/${before + i + 1}`);
+    return { ids, lastId: `${this.idPrefix}/${last}` };
   }
 }
 

@@ -4,8 +4,11 @@ import type { Position, RecordBatch } from '../../stream/record-batch.ts';
 import type { Ranges } from './split.ts';
 
 export type Outcome =
-  | { readonly outcome: 'stored'; readonly ids: readonly string[] }
+  /** `ids`: of the first records; ids count up to `lastId`. */
+  | { readonly outcome: 'stored'; readonly ids: readonly string[]; readonly lastId: string }
   | { readonly outcome: 'duplicate' }
+  /** There is no room, and nothing of it was taken. */
+  | { readonly outcome: 'full' }
   /** The slot went away: the records may be stored or not. */
   | { readonly outcome: 'unknown' };
 

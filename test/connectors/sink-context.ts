@@ -17,6 +17,7 @@ export function sinkContext(name = 'warehouse', slots = 1): SinkContext {
     log: pino({ level: 'silent' }),
     clock,
     bindAddress: '127.0.0.1',
+    maxRecordBytes: () => 8 * 2 ** 20,
     signal: new AbortController().signal,
     slots,
   };

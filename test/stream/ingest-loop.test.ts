@@ -190,6 +190,25 @@ describe('ingest loop', () => {
     );
   });
 
+  it('G5: another record above the limit under the same position is another dead letter, with its headers', async () => {
+    const plan = await pipeline();
+    const large = (letter: string) =>
+      batchOf([{ value: letter.repeat(9 * 2 ** 20), headers: [['trace', letter]] }], { position: 1 });
+    const counting = countPublishes(streams);
+    // The dead letter is stored; the process dies before the edge knows.
+    const first = ingest(counting.streams(1), plan, () => listReader([large('a')]));
+    await counting.crashed();
+    first.abort();
+    const second = ingest(streams, plan, () => listReader([large('b')]));
+    await eventually(() => second.witness.last === 1);
+    const { letters } = await readDeadLetters(streams, plan.pipeline.pid);
+    assert.deepEqual(
+      letters.map(({ headers }) => headers),
+      [[['trace', 'a']], [['trace', 'b']]],
+    );
+    await second.stop();
+  });
+
   it('G6: a batch with a message id is stored once, whichever slot it reaches', async () => {
     const plan = await pipeline();
     const batch = (position: number) =>

@@ -45,7 +45,8 @@ export const retryHeaders = z.looseObject({
 export const recordsTaken: z.ZodType = z
   .object({
     accepted: z.int().describe('How many records were stored.'),
-    ids: z.array(z.string()).describe('Id of each, in order; none for a duplicate.'),
+    ids: z.array(z.string()).describe('Id of each, in order, of the first 1,000; none for a duplicate.'),
+    lastId: z.string().optional().describe('Id of the last; ids count up to it. Absent for a duplicate.'),
     duplicate: z.boolean().optional().describe('True: a request with this Idempotency-Key was stored before.'),
   })
   .describe('The records are stored.');

@@ -12,6 +12,7 @@ import type { Plan, Stage } from '../../model/plan.ts';
 import type { ConnectorContext } from '../../connectors/connector.ts';
 import { backoffMs, outsideBackoff } from '../../stream/backoff.ts';
 import { systemClock } from '../../stream/clock.ts';
+import { frameCap, largestRecord } from '../../stream/frame-size.ts';
 import { connectStreams, type Streams } from '../../stream/connection.ts';
 import { isNatsError } from '../../stream/jetstream-errors.ts';
 import type { SlotEnd, SlotSignals } from '../../stream/slot-observer.ts';
@@ -226,6 +227,7 @@ class Pod<Outside> {
       log: this.log,
       clock: systemClock,
       bindAddress: this.#config.podIp,
+      maxRecordBytes: () => largestRecord(frameCap({ maxPayload: this.#streams?.maxPayload })),
       signal: stop,
     };
   }

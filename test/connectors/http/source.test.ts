@@ -13,6 +13,7 @@ import { sourceContext } from '../source-context.ts';
 const answerShape = z.looseObject({
   accepted: z.number().optional(),
   ids: z.array(z.string()).optional(),
+  lastId: z.string().optional(),
   duplicate: z.boolean().optional(),
   code: z.string().optional(),
   status: z.number().optional(),
@@ -129,7 +130,7 @@ describe('http source', () => {
   it('H4: answers 429 when the bodies that wait to be stored fill its memory', async () => {
     await start({ maxBodyBytes: '32Mi' });
     const reader = await source.open(0, undefined);
-    const large = JSON.stringify({ text: 'x'.repeat(30 * 2 ** 20) });
+    const large = JSON.stringify(Array.from({ length: 5 }, () => ({ text: 'x'.repeat(6 * 2 ** 20) })));
     const first = [post(large), post(large)];
     const batches = [await next(reader), await next(reader)];
     assert.equal((await post(large)).http, 429);
@@ -141,6 +142,36 @@ describe('http source', () => {
     const again = post(large);
     reader.acknowledge((await next(reader)).position);
     assert.equal((await again).http, 202);
+  });
+
+  it('H4: answers 429 at once to what waits in a slot that becomes blocked', async () => {
+    await start();
+    const reader = await source.open(0, undefined);
+    const waiting = post('{}');
+    await eventually(() => reader.lag() === 1);
+    reader.setBlocked?.(true);
+    const { http, retryAfter, code } = await waiting;
+    assert.deepEqual({ http, retryAfter, code }, { http: 429, retryAfter: '1', code: 'MR_RECORDS_BUSY' });
+  });
+
+  it('H3: answers 413 to a record that is too large to be kept whole, names it, and takes nothing of the request', async () => {
+    await start({ maxBodyBytes: '16Mi' });
+    const reader = await source.open(0, undefined);
+    const { http, code, detail } = await post(`[{"a":1},{"text":"${'x'.repeat(8 * 2 ** 20)}"}]`);
+    assert.deepEqual({ http, code }, { http: 413, code: 'MR_RECORDS_RECORD_TOO_LARGE' });
+    assert.match(detail ?? '', /Record 1 .* 8388608 can be stored/);
+    assert.equal(reader.lag(), 0);
+  });
+
+  it('names the first of many records and the last, so that an answer is not larger than its request', async () => {
+    await start();
+    const reader = await source.open(0, undefined);
+    const answer = post('{}\n'.repeat(100_000), { 'content-type': 'application/x-ndjson' });
+    reader.acknowledge((await next(reader)).position);
+    const { accepted, ids, lastId } = await answer;
+    assert.equal(accepted, 100_000);
+    assert.equal(ids?.length, 1_000);
+    assert.equal(lastId, 'shop-abc123/orders/0/100000');
   });
 
   it('answers 503 with Retry-After when the pod owns no slot', async () => {
