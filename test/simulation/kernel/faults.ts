@@ -16,6 +16,8 @@ export type Mishap =
   /** What passes here goes no further: a request or an answer is lost. */
   | { readonly do: 'drop' }
   | { readonly do: 'delay'; readonly ms: number }
+  /** It is carried out a second time, later: a proxy that tries again. */
+  | { readonly do: 'repeat' }
   /** The connection breaks. */
   | { readonly do: 'cut' }
   /** The server behind it is killed, and comes back. */
@@ -33,9 +35,10 @@ export interface Trap {
 export interface Verdict {
   readonly drop: boolean;
   readonly delayMs: number;
+  readonly repeat: boolean;
 }
 
-const goOn: Verdict = { drop: false, delayMs: 0 };
+const goOn: Verdict = { drop: false, delayMs: 0, repeat: false };
 
 export interface Place {
   readonly machine: Machine;
@@ -95,6 +98,8 @@ export class Faults {
         return { ...before, drop: true };
       case 'delay':
         return { ...before, delayMs: before.delayMs + mishap.ms };
+      case 'repeat':
+        return { ...before, repeat: true };
       case 'cut':
         cut?.();
         return before;

@@ -1,0 +1,183 @@
+/**
+ * What really happened, kept by somebody who sees everything: inputs, frames as the stream stored them, rows as the
+ * sinks stored them, dead letters. It speaks up at once where a later look would be too late to say how it came.
+ */
+import { fateOf, rowOf, type Input } from './reference.ts';
+import { Violation } from './violation.ts';
+import type { DeadLetter } from '../../../stream/dead-letter.ts';
+import type { Shape } from '../plant/shape.ts';
+
+export interface LedgerInput extends Input {
+  readonly source: string;
+  /** Records with the same lane keep their order: a partition; null where the source promises none. */
+  readonly lane: string | null;
+  readonly place: number;
+  /** The source counts it as taken over. */
+  acknowledged: boolean;
+  /** It may be missing, because nobody was told that it is stored. */
+  mayBeMissing: boolean;
+}
+
+interface FrameOf {
+  readonly sequence: number;
+  readonly subject: string;
+  readonly plan: number;
+}
+
+export class Ledger {
+  readonly inputs = new Map<string, LedgerInput>();
+  readonly shapes = new Map<number, Shape>();
+  readonly #frames = new Map<string, FrameOf>();
+  /** sink → id → row. */
+  readonly #rows = new Map<string, Map<string, string>>();
+  /** sink → lane → place of the last row. */
+  readonly #lanes = new Map<string, Map<string, number>>();
+  /** stage and id → code. */
+  readonly #letters = new Map<string, string>();
+  readonly #onViolation: (violation: Violation) => void;
+
+  constructor(onViolation: (violation: Violation) => void) {
+    this.#onViolation = onViolation;
+  }
+
+  add(input: LedgerInput): void {
+    this.inputs.set(input.id, input);
+  }
+
+  acknowledge(id: string): void {
+    const input = this.inputs.get(id);
+    if (input !== undefined) input.acknowledged = true;
+  }
+
+  get storedFrames(): number {
+    return this.#frames.size;
+  }
+
+  hasRow(sink: string, id: string): boolean {
+    return this.#rows.get(sink)?.has(id) === true;
+  }
+
+  rowsOf(sink: string): number {
+    return this.#rows.get(sink)?.size ?? 0;
+  }
+
+  get letters(): number {
+    return this.#letters.size;
+  }
+
+  isInEdge(id: string): boolean {
+    return this.#frames.has(id);
+  }
+
+  /** A frame was stored in the edge. */
+  frame(ids: readonly string[], frame: FrameOf): void {
+    for (const id of ids) {
+      const before = this.#frames.get(id);
+      if (before !== undefined) {
+        this.#fail(
+          'I2',
+          `record ${id} is in the edge twice: ${before.subject}@${before.sequence} and ${frame.subject}@${frame.sequence}`,
+        );
+      }
+      if (!this.inputs.has(id)) this.#fail('I5', `the edge has record ${id}, which no source ever had`);
+      this.#frames.set(id, frame);
+    }
+  }
+
+  /** A row was stored in a sink. */
+  row(sink: string, id: string, text: string): void {
+    const rows = this.#rows.get(sink) ?? new Map<string, string>();
+    this.#rows.set(sink, rows);
+    if (rows.has(id)) this.#fail('I2', `sink ${sink} has record ${id} twice`);
+    rows.set(id, text);
+    const input = this.inputs.get(id);
+    if (input === undefined) {
+      this.#fail('I5', `sink ${sink} has record ${id}, which no source ever had`);
+      return;
+    }
+    this.#compare(sink, input, text);
+    if (input.lane === null) return;
+    const lanes = this.#lanes.get(sink) ?? new Map<string, number>();
+    this.#lanes.set(sink, lanes);
+    const last = lanes.get(input.lane) ?? -1;
+    if (input.place < last) this.#fail('I3', `sink ${sink} has record ${id} after a later one of ${input.lane}`);
+    lanes.set(input.lane, Math.max(last, input.place));
+  }
+
+  /** I4, as soon as the row is there. */
+  #compare(sink: string, input: LedgerInput, text: string): void {
+    const frame = this.#frames.get(input.id);
+    if (frame === undefined) return this.#fail('I5', `sink ${sink} has record ${input.id}, which no frame has`);
+    const shape = this.#shapeOf(frame);
+    if (!fateOf(input, shape).rows.includes(sink)) {
+      this.#fail(
+        'I4',
+        `sink ${sink} has record ${input.id}, which plan ${shape.generation} of its frame does not send there`,
+      );
+    }
+    const want = rowOf(input, shape);
+    if (text !== want) this.#fail('I4', `sink ${sink} has "${text}" for "${want}"`);
+  }
+
+  letter(letter: DeadLetter, id: string): void {
+    const key = `${letter.stage} ${id}`;
+    const before = this.#letters.get(key);
+    if (before !== undefined) this.#fail('I2', `${letter.stage} has two dead letters of record ${id}`);
+    this.#letters.set(key, letter.code);
+    const input = this.inputs.get(id);
+    if (input === undefined) return this.#fail('I5', `a dead letter holds record ${id}, which no source ever had`);
+    const frame = this.#frames.get(id);
+    if (frame === undefined) return;
+    const shape = this.#shapeOf(frame);
+    const isDue = fateOf(input, shape).letters.some(
+      ({ stage, code }) => stage === letter.stage && code === letter.code,
+    );
+    if (!isDue)
+      this.#fail(
+        'I4',
+        `${letter.stage} has a dead letter ${letter.code} of record ${id} under plan ${shape.generation}`,
+      );
+  }
+
+  /** When nothing is on its way any more: everything that must be somewhere is there (I1, I7). */
+  settle(): Violation[] {
+    const missing: Violation[] = [];
+    for (const input of this.inputs.values()) {
+      const frame = this.#frames.get(input.id);
+      if (frame === undefined) {
+        if (input.acknowledged) missing.push(new Violation('I1', `record ${input.id} is acknowledged and in no frame`));
+        else if (!input.mayBeMissing) missing.push(new Violation('I1', `record ${input.id} was never read`));
+        continue;
+      }
+      const { rows, letters } = fateOf(input, this.#shapeOf(frame));
+      for (const sink of rows) {
+        if (!this.hasRow(sink, input.id)) {
+          missing.push(
+            new Violation('I1', `record ${input.id} (${frame.subject}@${frame.sequence}) is not in sink ${sink}`),
+          );
+        }
+      }
+      for (const { stage, code } of letters) {
+        if (!this.#letters.has(`${stage} ${input.id}`)) {
+          missing.push(
+            new Violation(
+              'I1',
+              `record ${input.id} (${frame.subject}@${frame.sequence}) has no dead letter ${code} of ${stage}`,
+            ),
+          );
+        }
+      }
+    }
+    return missing;
+  }
+
+  #shapeOf({ plan }: FrameOf): Shape {
+    const shape = this.shapes.get(plan);
+    if (shape === undefined) throw new Violation('E9', `a frame names plan ${plan}, which there never was`);
+    return shape;
+  }
+
+  #fail(label: string, what: string): void {
+    this.#onViolation(new Violation(label, what));
+  }
+}

@@ -1,0 +1,132 @@
+/**
+ * A table that drops a block whose token it remembers, as ClickHouse does: so many of the last ones, for so long. It
+ * cannot take a block back, and it does not know positions.
+ */
+import { mr, problemOf } from '../../../model/errors.ts';
+import type { BatchRange, Begun, LoggedSinkSlot, RefusedRow, Verdict, WriteEnd } from '../../../stream/sink-port.ts';
+import type { Ledger } from '../check/ledger.ts';
+import type { Machine } from '../kernel/machine.ts';
+import { RemoteFailure, type Remote } from './remote.ts';
+import { refusedBy, SimRows, type Row } from './rows.ts';
+
+export interface WindowOptions {
+  readonly places: number;
+  readonly ms: number;
+}
+
+interface Block {
+  readonly token: string;
+  readonly at: number;
+}
+
+const requestTimeoutMs = 10_000;
+
+export class BlockTable {
+  readonly name: string;
+  readonly window: WindowOptions;
+  readonly remote: Remote;
+  readonly #ledger: Ledger;
+  readonly #blocks: Block[] = [];
+  /** All tokens that were ever stored: what a person finds out by looking. */
+  readonly #all = new Set<string>();
+  lastWriteAt = 0;
+
+  constructor(name: string, window: WindowOptions, remote: Remote, ledger: Ledger) {
+    this.name = name;
+    this.window = window;
+    this.remote = remote;
+    this.#ledger = ledger;
+  }
+
+  get blocks(): number {
+    return this.#blocks.length;
+  }
+
+  /** For a person who has to decide. */
+  holds(token: string): boolean {
+    return this.#all.has(token);
+  }
+
+  insert(token: string, rows: readonly Row[]): void {
+    if (this.#remembers(token)) return;
+    this.#blocks.push({ token, at: this.remote.world.now });
+    this.#all.add(token);
+    this.lastWriteAt = this.remote.world.now;
+    for (const { id, text } of rows) this.#ledger.row(this.name, id, text);
+  }
+
+  #remembers(token: string): boolean {
+    const { places, ms } = this.window;
+    const since = this.remote.world.now - ms;
+    return this.#blocks.slice(-places).some((block) => block.token === token && block.at >= since);
+  }
+}
+
+/** The connector's side, as `connectors/clickhouse` is: it finds refused rows without storing any. */
+export class BlockSlot implements LoggedSinkSlot<SimRows> {
+  readonly positionIn = 'commitLog';
+  readonly #table: BlockTable;
+  readonly #machine: Machine;
+
+  constructor(table: BlockTable, machine: Machine) {
+    this.#table = table;
+    this.#machine = machine;
+  }
+
+  newRows(): SimRows {
+    return new SimRows();
+  }
+
+  mark(signal: AbortSignal): Promise<number> {
+    return this.#call('mark', () => this.#table.blocks, signal);
+  }
+
+  async mayRepeat(id: BatchRange, { mark, ageMs, rows, changed }: Begun, signal: AbortSignal): Promise<Verdict> {
+    const { window, name } = this.#table;
+    const blocks = await this.#call('mark', () => this.#table.blocks, signal);
+    const isPast = mark === null || blocks - mark >= window.places || ageMs === null || ageMs > window.ms - 5_000;
+    if (!isPast && changed === undefined) return { kind: 'repeat' };
+    const { from, to } = id;
+    const where = { sink: name, table: name, from, to, rows, hint: 'Look.' };
+    const error = mr('MR_SINK_OUTCOME_UNKNOWN', { ...where, problem: changed ?? 'the window has passed' });
+    return { kind: 'ask', error };
+  }
+
+  async write(
+    rows: SimRows,
+    { token }: BatchRange,
+    refused: readonly RefusedRow[] | undefined,
+    signal: AbortSignal,
+  ): Promise<WriteEnd> {
+    const all = rows.copy();
+    if (refused === undefined && all.some((row) => row.refusedBy === this.#table.name)) {
+      try {
+        const found = await this.#call('examine', () => refusedBy(this.#table.name, all), signal);
+        return { kind: 'examined', refused: found, mayBeStored: false };
+      } catch (error) {
+        return { kind: 'nothing', error: this.#named(error) };
+      }
+    }
+    const left = new Set(refused?.map(({ row }) => row));
+    const good = all.filter((_, index) => !left.has(index));
+    try {
+      await this.#call('insert', () => this.#table.insert(token, good), signal);
+      return { kind: 'stored', refused: [] };
+    } catch (error) {
+      const isCertain = error instanceof RemoteFailure && error.isCertain;
+      return { kind: isCertain ? 'nothing' : 'unknown', error: this.#named(error) };
+    }
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  #call<T>(call: string, effect: () => T, signal: AbortSignal): Promise<T> {
+    return this.#table.remote.call(this.#machine, call, effect, { timeoutMs: requestTimeoutMs, signal });
+  }
+
+  #named(error: unknown) {
+    return mr('MR_SINK_UNREACHABLE', { sink: this.#table.name, server: 'ch:8123', problem: problemOf(error) });
+  }
+}

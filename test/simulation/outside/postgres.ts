@@ -1,0 +1,114 @@
+/**
+ * A table whose rows and position go into one transaction, as PostgreSQL has it; and a failover to a server that does
+ * not have the last transactions.
+ */
+import { mr, problemOf } from '../../../model/errors.ts';
+import type {
+  BatchRange,
+  LostPositionPolicy,
+  PositionedSinkSlot,
+  RefusedRow,
+  StoredPosition,
+  WriteEnd,
+} from '../../../stream/sink-port.ts';
+import type { Ledger } from '../check/ledger.ts';
+import type { Machine } from '../kernel/machine.ts';
+import { RemoteFailure, type Remote } from './remote.ts';
+import { refusedBy, SimRows, type Row } from './rows.ts';
+
+interface Place {
+  position: number;
+  token: string;
+}
+
+const requestTimeoutMs = 10_000;
+
+class Moved extends Error {}
+
+export class PositionedTable {
+  readonly name: string;
+  readonly remote: Remote;
+  readonly onPositionLost: LostPositionPolicy = 'Stop';
+  readonly #ledger: Ledger;
+  readonly #places = new Map<number, Place>();
+  lastWriteAt = 0;
+
+  constructor(name: string, remote: Remote, ledger: Ledger) {
+    this.name = name;
+    this.remote = remote;
+    this.#ledger = ledger;
+  }
+
+  stored(slot: number): StoredPosition {
+    return { ...this.#placeOf(slot) };
+  }
+
+  transact(slot: number, { after, to, token }: BatchRange, rows: readonly Row[]): readonly RefusedRow[] {
+    const place = this.#placeOf(slot);
+    const refused = refusedBy(this.name, rows);
+    if (place.position === to && place.token === token) return refused;
+    if (place.position !== after) throw new Moved();
+    for (const { id, text, refusedBy: by } of rows) if (by !== this.name) this.#ledger.row(this.name, id, text);
+    place.position = to;
+    place.token = token;
+    this.lastWriteAt = this.remote.world.now;
+    return refused;
+  }
+
+  #placeOf(slot: number): Place {
+    const known = this.#places.get(slot);
+    if (known !== undefined) return known;
+    const made = { position: 0, token: '' };
+    this.#places.set(slot, made);
+    return made;
+  }
+}
+
+export class PositionedSlot implements PositionedSinkSlot<SimRows> {
+  readonly positionIn = 'sink';
+  readonly #table: PositionedTable;
+  readonly #machine: Machine;
+  readonly #slot: number;
+
+  constructor(table: PositionedTable, machine: Machine, slot: number) {
+    this.#table = table;
+    this.#machine = machine;
+    this.#slot = slot;
+  }
+
+  get onPositionLost(): LostPositionPolicy {
+    return this.#table.onPositionLost;
+  }
+
+  newRows(): SimRows {
+    return new SimRows();
+  }
+
+  storedPosition(signal: AbortSignal): Promise<StoredPosition> {
+    return this.#call('position', () => this.#table.stored(this.#slot), signal);
+  }
+
+  async write(rows: SimRows, id: BatchRange, _refused: unknown, signal: AbortSignal): Promise<WriteEnd> {
+    const all = rows.copy();
+    try {
+      const refused = await this.#call('transaction', () => this.#table.transact(this.#slot, id, all), signal);
+      return { kind: 'stored', refused };
+    } catch (error) {
+      if (error instanceof Moved) throw mr('MR_OWNERSHIP_LOST', { writer: this.#table.name, expected: id.after });
+      const isCertain = error instanceof RemoteFailure && error.isCertain;
+      const problem = problemOf(error);
+      return {
+        kind: isCertain ? 'nothing' : 'unknown',
+        error: mr('MR_SINK_UNREACHABLE', { sink: this.#table.name, server: 'pg:5432', problem }),
+      };
+    }
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  #call<T>(call: string, effect: () => T, signal: AbortSignal): Promise<T> {
+    return this.#table.remote.call(this.#machine, call, effect, { timeoutMs: requestTimeoutMs, signal });
+  }
+}

@@ -1,0 +1,197 @@
+/**
+ * A topic of a log broker, as far as positions go: partitions, offsets with gaps (markers, aborted records, compaction),
+ * transactions that are open, growth, retention.
+ */
+import type { LedgerInput } from '../check/ledger.ts';
+import type { Position, RecordBatch } from '../../../stream/record-batch.ts';
+import type { SourceReaderPort } from '../../../stream/source-port.ts';
+import { batchOf } from '../../stream/support/batches.ts';
+import type { Machine } from '../kernel/machine.ts';
+import { textOf } from '../plant/record.ts';
+import type { Remote } from './remote.ts';
+import { mr, problemOf } from '../../../model/errors.ts';
+
+interface Entry {
+  readonly offset: number;
+  /** Undefined: a marker, or a record of a transaction that was aborted. */
+  readonly input: LedgerInput | undefined;
+}
+
+export class Partition {
+  readonly entries: Entry[] = [];
+  end = 0;
+  /** Readers see what is before it: a transaction that is open hides what follows. */
+  stable = 0;
+}
+
+export class Topic {
+  readonly name: string;
+  readonly partitions: Partition[] = [];
+  readonly #waiting = new Set<() => void>();
+
+  constructor(name: string, partitions: number) {
+    this.name = name;
+    this.grow(partitions);
+  }
+
+  grow(partitions: number): void {
+    while (this.partitions.length < partitions) this.partitions.push(new Partition());
+    this.#wake();
+  }
+
+  /** `gap`: offsets that are skipped before it. */
+  append(partition: number, input: LedgerInput | undefined, gap = 0): void {
+    const log = this.partitions[partition]!;
+    log.end += gap;
+    log.entries.push({ offset: log.end++, input });
+  }
+
+  /** What was appended is committed, and readers see it. */
+  commit(partition: number): void {
+    const log = this.partitions[partition]!;
+    log.stable = log.end;
+    this.#wake();
+  }
+
+  onCommit(wake: () => void): () => void {
+    this.#waiting.add(wake);
+    return () => void this.#waiting.delete(wake);
+  }
+
+  #wake(): void {
+    for (const wake of [...this.#waiting]) wake();
+  }
+}
+
+type Offsets = Record<string, number>;
+const fetchTimeoutMs = 5_000;
+const idleMs = 2_000;
+
+/** One slot's share: the partitions p with p mod slots = slot. */
+export class TopicReader implements SourceReaderPort {
+  readonly #topic: Topic;
+  readonly #broker: Remote;
+  readonly #machine: Machine;
+  readonly #slot: number;
+  readonly #slots: number;
+  readonly #maxRecords: number;
+  readonly #offsets: Offsets;
+  readonly #onAcknowledge: (ids: readonly string[]) => void;
+  #turn = 0;
+  #handed: { readonly id: string; readonly partition: number; readonly offset: number }[] = [];
+
+  constructor(
+    topic: Topic,
+    broker: Remote,
+    machine: Machine,
+    share: { readonly slot: number; readonly slots: number; readonly maxRecords: number },
+    position: Position | undefined,
+    onAcknowledge: (ids: readonly string[]) => void,
+  ) {
+    this.#topic = topic;
+    this.#broker = broker;
+    this.#machine = machine;
+    this.#slot = share.slot;
+    this.#slots = share.slots;
+    this.#maxRecords = share.maxRecords;
+    this.#offsets = isOffsets(position) ? { ...position } : {};
+    this.#onAcknowledge = onAcknowledge;
+  }
+
+  async read(signal: AbortSignal): Promise<RecordBatch> {
+    for (;;) {
+      signal.throwIfAborted();
+      const batch = await this.#fetch(signal);
+      if (batch !== undefined) return batch;
+      await this.#arrival(signal);
+    }
+  }
+
+  acknowledge(position: Position): void {
+    if (!isOffsets(position)) return;
+    const isCovered = (one: { partition: number; offset: number }) => one.offset < (position[one.partition] ?? 0);
+    this.#onAcknowledge(this.#handed.filter(isCovered).map(({ id }) => id));
+    this.#handed = this.#handed.filter((one) => !isCovered(one));
+  }
+
+  lag(): number {
+    return this.#own.reduce((sum, partition) => {
+      const log = this.#topic.partitions[partition]!;
+      return sum + Math.max(0, log.stable - (this.#offsets[partition] ?? 0));
+    }, 0);
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  get #own(): number[] {
+    return this.#topic.partitions.map((_, index) => index).filter((index) => index % this.#slots === this.#slot);
+  }
+
+  async #fetch(signal: AbortSignal): Promise<RecordBatch | undefined> {
+    const own = this.#own;
+    const first = this.#turn++;
+    try {
+      const found = await this.#broker.call(
+        this.#machine,
+        'fetch',
+        () => {
+          for (let index = 0; index < own.length; index++) {
+            const partition = own[(first + index) % own.length]!;
+            const log = this.#topic.partitions[partition]!;
+            const from = this.#offsets[partition] ?? 0;
+            if (log.stable > from) return { partition, from, ...visible(log, from, this.#maxRecords) };
+          }
+          return undefined;
+        },
+        { timeoutMs: fetchTimeoutMs, signal },
+      );
+      return found === undefined ? undefined : this.#batchOf(found.partition, found.entries, found.next);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw mr('MR_SOURCE_UNREACHABLE', { source: this.#topic.name, server: 'kafka:9092', problem: problemOf(error) });
+    }
+  }
+
+  #batchOf(partition: number, entries: readonly Entry[], next: number): RecordBatch {
+    const inputs = entries.flatMap(({ offset, input }) => (input === undefined ? [] : [{ offset, input }]));
+    const at = (offset: number): Position => ({ ...base, [partition]: offset });
+    const base = { ...this.#offsets };
+    this.#offsets[partition] = next;
+    for (const { offset, input } of inputs) this.#handed.push({ id: input.id, partition, offset });
+    return batchOf(
+      inputs.map(({ offset, input }) => ({ value: textOf(input), offset: BigInt(offset) })),
+      { partition, positionAfter: (index) => at(inputs[index]!.offset + 1), position: at(next) },
+    );
+  }
+
+  #arrival(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        cancel();
+        unwatch();
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      const cancel = this.#machine.after(idleMs, done);
+      const unwatch = this.#topic.onCommit(() => {
+        unwatch();
+        this.#machine.after(0, done);
+      });
+      signal.addEventListener('abort', done, { once: true });
+    });
+  }
+}
+
+function visible(log: Partition, from: number, limit: number): { entries: Entry[]; next: number } {
+  const entries = log.entries.filter(({ offset }) => offset >= from && offset < log.stable).slice(0, limit);
+  const last = entries.at(-1);
+  // The gap behind the last record belongs to the answer when nothing else is left.
+  const next = last === undefined || entries.length < limit ? log.stable : last.offset + 1;
+  return { entries, next };
+}
+
+function isOffsets(position: Position | undefined): position is Offsets {
+  return typeof position === 'object' && position !== null && !Array.isArray(position);
+}

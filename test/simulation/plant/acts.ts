@@ -1,0 +1,78 @@
+/** Carries out one act of a scenario. What it names may be gone: then it does nothing. */
+import { assertNever } from '../../../model/errors.ts';
+import type { Plant } from './plant.ts';
+import type { Pod } from './pod.ts';
+import type { Act } from './scenario.ts';
+
+export function perform(plant: Plant, act: Act): void {
+  const { world, server, cluster, remotes } = plant;
+  plant.say(`ACT ${JSON.stringify(act)}`);
+  switch (act.do) {
+    case 'kill':
+      podOf(plant, act)?.machine.kill();
+      return;
+    case 'freeze': {
+      const machine = podOf(plant, act)?.machine;
+      machine?.freeze();
+      world.after(act.ms, () => machine?.thaw());
+      return;
+    }
+    case 'slow': {
+      const machine = podOf(plant, act)?.machine;
+      if (machine !== undefined) machine.slowMs = act.ms;
+      return;
+    }
+    case 'cut': {
+      const connection = podOf(plant, act)?.connection;
+      if (connection === undefined) return;
+      connection.unreachableUntil = world.now + act.ms;
+      connection.cut();
+      return;
+    }
+    case 'stall':
+      podOf(plant, act)?.connection.stall(act.ms);
+      return;
+    case 'crash server':
+      if (plant.scenario.copies > 1) return loseServer(plant, act.ms);
+      server.crash();
+      world.after(act.ms, () => server.start(world.random.between(0, 300)));
+      return;
+    case 'freeze server':
+      for (const connection of server.connections) connection.stall(act.ms);
+      return;
+    case 'lose leader':
+      if (plant.scenario.copies > 1) server.loseLeader(plant.streamOf(act.stream), act.ms);
+      return;
+    case 'sink':
+    case 'source': {
+      const remote = remotes.get(act.do === 'sink' ? act.sink : act.source);
+      if (remote === undefined) return;
+      remote.state = act.state;
+      world.after(act.ms, () => (remote.state = 'up'));
+      return;
+    }
+    case 'scale':
+      cluster.scale(act.stage, act.replicas);
+      return;
+    case 'grow':
+      plant.topics.get(act.source)?.grow(act.partitions);
+      return;
+    case 'spec':
+      throw new TypeError('not yet');
+    default:
+      assertNever(act);
+  }
+}
+
+/** One of three: a third of the streams lose their leader, a third of the clients their connection. */
+function loseServer(plant: Plant, ms: number): void {
+  const { server, world } = plant;
+  for (const host of server.hosts)
+    if (world.random.chance(1 / 3)) server.loseLeader(host.name, Math.min(ms, world.random.between(200, 5_000)));
+  for (const connection of [...server.connections]) if (world.random.chance(1 / 3)) connection.cut();
+}
+
+function podOf(plant: Plant, { stage, pod }: { readonly stage: string; readonly pod: number }): Pod | undefined {
+  const pods = plant.cluster.podsOf(stage);
+  return pods[pod % Math.max(1, pods.length)];
+}

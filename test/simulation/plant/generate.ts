@@ -1,0 +1,215 @@
+/** A scenario from a seed. What is likely here is what is searched: rare things together, at moments that matter. */
+import type { Mishap, Phase, Trap } from '../kernel/faults.ts';
+import { Random } from '../kernel/random.ts';
+import type { Act, Burst, Scenario } from './scenario.ts';
+import { kinds, type Fixed, type Kind, type Shape, type SinkShape, type SourceShape } from './shape.ts';
+
+/** Calls at whose points something may happen, with how often a run makes them at least. */
+const calls: readonly (readonly [call: string, upTo: number])[] = [
+  ['publish edge', 25],
+  ['publish commits: intent', 15],
+  ['publish commits: written', 5],
+  ['publish commits: commit', 15],
+  ['publish dead', 8],
+  ['publish lease', 40],
+  ['get', 20],
+  ['purge', 8],
+  ['direct last of each', 40],
+  ['info', 6],
+  ['add consumer', 6],
+  ['pull', 12],
+  ['deliver', 40],
+  ['fetch', 30],
+  ['insert', 12],
+  ['examine', 4],
+  ['mark', 12],
+  ['transaction', 12],
+  ['position', 4],
+];
+const phases: readonly Phase[] = ['sent', 'arrived', 'done', 'answered'];
+
+export function scenarioOf(seed: string): Scenario {
+  const random = new Random(seed).fork('scenario');
+  const fixed = fixedOf(random);
+  const first = firstShape(random);
+  const calmAt = random.whole(8_000, 30_000);
+  const partitions = random.whole(1, 4);
+  return {
+    seed,
+    fixed,
+    copies: random.chance(0.3) ? 3 : 1,
+    first,
+    partitions,
+    window: { places: random.pick([100, 1_000]), ms: random.pick([60_000, 600_000]) },
+    bursts: burstsOf(random.fork('bursts'), first, partitions, calmAt),
+    acts: actsOf(random.fork('acts'), first, calmAt),
+    traps: trapsOf(random.fork('traps')),
+    calmAt,
+  };
+}
+
+function fixedOf(random: Random): Fixed {
+  return {
+    uid: `uid-${random.whole(1, 1_000_000)}`,
+    shards: random.whole(1, 3),
+    edgeBytes: random.pick([6_000, 20_000, 200_000, 200_000]),
+    frame: {
+      maxRecords: random.pick([1, 3, 10, 50]),
+      maxBytes: random.pick([400, 2_000]),
+      lingerMs: random.pick([1, 10, 50]),
+    },
+    batch: {
+      maxRecords: random.pick([1, 5, 20, 200]),
+      maxBytes: random.pick([300, 5_000]),
+      maxDelayMs: random.pick([5, 50, 300]),
+    },
+    deadLetters: { maxBytes: 1_000_000, whenFull: 'Block' },
+  };
+}
+
+function firstShape(random: Random): Shape {
+  const sources: SourceShape[] = [];
+  for (let index = 0; index < random.pick([1, 1, 2]); index++) {
+    const system = random.chance(0.65) ? 'kafka' : 'http';
+    sources.push({ name: `s${index}`, system, replicas: random.pick([1, 1, 2, 3]), slots: random.whole(1, 4) });
+  }
+  const fitting = sources.map((source) => ({ ...source, replicas: Math.min(source.replicas, source.slots) }));
+  return {
+    generation: 1,
+    sources: fitting,
+    drops: random.chance(0.4) ? ['d'] : [],
+    fails: random.chance(0.3) ? ['f'] : [],
+    sinks: sinksOf(random, random.pick([1, 1, 2, 3])),
+    desiredState: 'Running',
+    deletionPolicy: 'Drain',
+  };
+}
+
+function sinksOf(random: Random, count: number): SinkShape[] {
+  const isRouted = count > 1 && random.chance(0.6);
+  return Array.from({ length: count }, (_, index) => ({
+    name: `k${index}`,
+    system: random.chance(0.6) ? ('clickhouse' as const) : ('postgres' as const),
+    replicas: 1,
+    takes: !isRouted ? undefined : index === count - 1 ? ('otherwise' as const) : someKinds(random),
+  }));
+}
+
+export function someKinds(random: Random): readonly Kind[] {
+  return random.shuffled(kinds).slice(0, random.whole(1, 3)).sort();
+}
+
+function burstsOf(random: Random, first: Shape, partitions: number, calmAt: number): Burst[] {
+  return Array.from({ length: random.whole(3, 25) }, () => {
+    const source = random.pick(first.sources);
+    const isKafka = source.system === 'kafka';
+    const records = random.pick([1, 2, 5, 20]);
+    const refused = Object.fromEntries(
+      Array.from({ length: records }, (_, index) => [index, random.pick(first.sinks).name] as const).filter(() =>
+        random.chance(0.03),
+      ),
+    );
+    return {
+      at: random.whole(0, calmAt),
+      source: source.name,
+      lane: random.whole(0, partitions - 1),
+      kinds: Array.from({ length: records }, () => random.pick(kinds)),
+      refused,
+      broken: isKafka && random.chance(0.1) ? [0] : [],
+      gap: isKafka && random.chance(0.3) ? random.whole(1, 3) : 0,
+      isKeyed: random.chance(0.7),
+    };
+  }).sort((a, b) => a.at - b.at);
+}
+
+function trapsOf(random: Random): Trap[] {
+  return Array.from({ length: random.pick([0, 1, 2, 4, 8]) }, () => {
+    const [call, upTo] = random.pick(calls);
+    return { call, phase: random.pick(phases), nth: random.whole(1, upTo), mishap: mishapOf(random) };
+  });
+}
+
+function mishapOf(random: Random): Mishap {
+  const draw = random.next();
+  if (draw < 0.35) return { do: 'kill' };
+  if (draw < 0.5) return { do: 'freeze', ms: random.pick([200, 2_000, 4_000, 12_000]) };
+  if (draw < 0.65) return { do: 'drop' };
+  if (draw < 0.8) return { do: 'delay', ms: random.pick([20, 500, 4_000, 12_000]) };
+  if (draw < 0.9) return { do: 'cut' };
+  if (draw < 0.95) return { do: 'repeat' };
+  return { do: 'crash', ms: random.pick([100, 1_000, 4_000]) };
+}
+
+function actsOf(random: Random, first: Shape, calmAt: number): Act[] {
+  const acts = Array.from({ length: random.pick([0, 1, 3, 6]) }, () => actOf(random, first, random.whole(500, calmAt)));
+  return acts.sort((a, b) => a.at - b.at);
+}
+
+function actOf(random: Random, first: Shape, at: number): Act {
+  const stages = [
+    ...first.sources.map(({ name }) => `ingestor-${name}`),
+    ...first.sinks.map(({ name }) => `sink-${name}`),
+  ];
+  const stage = random.pick(stages);
+  const pod = random.whole(0, 2);
+  switch (
+    random.pick([
+      'kill',
+      'freeze',
+      'slow',
+      'cut',
+      'stall',
+      'crash',
+      'freeze server',
+      'leader',
+      'sink',
+      'source',
+      'scale',
+    ])
+  ) {
+    case 'kill':
+      return { at, do: 'kill', stage, pod };
+    case 'freeze':
+      return { at, do: 'freeze', stage, pod, ms: random.pick([500, 3_500, 10_000]) };
+    case 'slow':
+      return { at, do: 'slow', stage, pod, ms: random.pick([5, 50, 400]) };
+    case 'cut':
+      return { at, do: 'cut', stage, pod, ms: random.pick([0, 1_000, 5_000]) };
+    case 'stall':
+      return { at, do: 'stall', stage, pod, ms: random.pick([500, 4_000, 15_000]) };
+    case 'crash':
+      return { at, do: 'crash server', ms: random.pick([100, 1_500, 6_000]) };
+    case 'freeze server':
+      return { at, do: 'freeze server', ms: random.pick([500, 4_000, 12_000]) };
+    case 'leader':
+      return {
+        at,
+        do: 'lose leader',
+        stream: random.pick(['edge', 'commits', 'dead', 'leases']),
+        ms: random.pick([200, 2_000, 6_000]),
+      };
+    case 'sink':
+      return {
+        at,
+        do: 'sink',
+        sink: random.pick(first.sinks).name,
+        state: random.pick(['refusing', 'silent', 'mute']),
+        ms: random.pick([500, 5_000, 20_000]),
+      };
+    case 'source':
+      return {
+        at,
+        do: 'source',
+        source: random.pick(first.sources).name,
+        state: random.pick(['refusing', 'silent']),
+        ms: random.pick([500, 5_000, 20_000]),
+      };
+    default: {
+      const isSource = random.chance(0.5);
+      const source = random.pick(first.sources);
+      return isSource
+        ? { at, do: 'scale', stage: `ingestor-${source.name}`, replicas: random.whole(0, Math.min(3, source.slots)) }
+        : { at, do: 'scale', stage: `sink-${random.pick(first.sinks).name}`, replicas: random.whole(0, 3) };
+    }
+  }
+}

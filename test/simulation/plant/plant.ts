@@ -1,0 +1,145 @@
+/** Everything of one run in one place: the world, the server, the systems outside, the pods, and who watches them. */
+import { deadEdge, commitsEdge, edgeStream, leaseStream } from '../../../model/names.ts';
+import type { IngestorStage, Plan, SinkStage } from '../../../model/plan.ts';
+import type { Position } from '../../../stream/record-batch.ts';
+import type { SinkSlotPort } from '../../../stream/sink-port.ts';
+import type { SourceReaderPort } from '../../../stream/source-port.ts';
+import { decodeCommitEntry } from '../../../stream/commit-entry.ts';
+import { Ledger } from '../check/ledger.ts';
+import { Witness } from '../check/witness.ts';
+import { Connection } from '../jetstream/connection.ts';
+import { Server } from '../jetstream/server.ts';
+import { Faults } from '../kernel/faults.ts';
+import type { Machine } from '../kernel/machine.ts';
+import { Random } from '../kernel/random.ts';
+import { World } from '../kernel/world.ts';
+import { BlockSlot, BlockTable } from '../outside/clickhouse.ts';
+import { HttpService } from '../outside/http.ts';
+import { PositionedSlot, PositionedTable } from '../outside/postgres.ts';
+import { Remote } from '../outside/remote.ts';
+import { Topic, TopicReader } from '../outside/topic.ts';
+import type { SimRows } from '../outside/rows.ts';
+import { Cluster } from './cluster.ts';
+import type { Pod } from './pod.ts';
+import type { Scenario } from './scenario.ts';
+import { planOf, type Shape } from './shape.ts';
+
+const maxPayload = 160 * 1024;
+
+export class Plant {
+  readonly scenario: Scenario;
+  readonly world: World;
+  readonly server: Server;
+  readonly faults: Faults;
+  readonly ledger: Ledger;
+  readonly cluster: Cluster;
+  readonly topics = new Map<string, Topic>();
+  readonly services = new Map<string, HttpService>();
+  readonly tables = new Map<string, BlockTable | PositionedTable>();
+  readonly remotes = new Map<string, Remote>();
+  readonly plans = new Map<number, Plan>();
+  readonly pid: string;
+  readonly #log: ((line: string) => void) | undefined;
+  readonly #startedAt: number;
+  readonly #generationOf = new Map<string, number>();
+
+  constructor(scenario: Scenario, log?: (line: string) => void) {
+    this.scenario = scenario;
+    this.#log = log;
+    this.world = new World(new Random(scenario.seed).fork('run'));
+    this.#startedAt = this.world.now;
+    this.faults = new Faults(this.world, scenario.traps, (text) => this.say(text));
+    const fail = (violation: Error) => this.world.fail(violation);
+    this.ledger = new Ledger(fail);
+    const plan = this.addShape(scenario.first);
+    this.pid = plan.pipeline.pid;
+    this.cluster = new Cluster(this);
+    const witness = new Witness({
+      pid: this.pid,
+      ledger: this.ledger,
+      readers: () => this.cluster.stages.filter((stage) => stage.startsWith('sink-')),
+      planOf: (by) => this.#generationOf.get(by) ?? 1,
+      onViolation: fail,
+    });
+    this.server = new Server(this.world, { maxPayload, url: 'nats://nats:4222', maxLagMs: 400 }, witness);
+  }
+
+  /** Seconds since the start of the run. */
+  say(text: string): void {
+    this.#log?.(`${((this.world.now - this.#startedAt) / 1_000).toFixed(3).padStart(8)} ${text}`);
+  }
+
+  addShape(shape: Shape): Plan {
+    const { fixed, partitions, window } = this.scenario;
+    const plan = planOf(shape, fixed);
+    this.ledger.shapes.set(shape.generation, shape);
+    this.plans.set(shape.generation, plan);
+    for (const { name, system } of shape.sources) {
+      if (this.remotes.has(name)) continue;
+      this.remotes.set(name, new Remote(name, this.world, this.faults));
+      if (system === 'kafka') this.topics.set(name, new Topic(name, partitions));
+      else this.services.set(name, new HttpService(plan.pipeline.pid, name, this.world, this.ledger));
+    }
+    for (const { name, system } of shape.sinks) {
+      if (this.remotes.has(name)) continue;
+      const remote = new Remote(name, this.world, this.faults);
+      this.remotes.set(name, remote);
+      this.tables.set(
+        name,
+        system === 'clickhouse'
+          ? new BlockTable(name, window, remote, this.ledger)
+          : new PositionedTable(name, remote, this.ledger),
+      );
+    }
+    return plan;
+  }
+
+  connect(machine: Machine): Connection {
+    return new Connection(machine, this.server, {
+      faults: this.faults,
+      callOf: (subject, data) => this.#callOf(subject, data),
+    });
+  }
+
+  skewOf(name: string): number {
+    return this.world.random.fork(`skew ${name}`).whole(-500, 500);
+  }
+
+  openReader(stage: IngestorStage, slot: number, position: Position | undefined, pod: Pod): Promise<SourceReaderPort> {
+    this.#generationOf.set(pod.machine.name, pod.plan.pipeline.generation);
+    const topic = this.topics.get(stage.source);
+    if (topic === undefined) {
+      return Promise.resolve(this.services.get(stage.source)!.openReader(slot, position, pod.machine));
+    }
+    const share = { slot, slots: stage.slots, maxRecords: 10 };
+    return Promise.resolve(
+      new TopicReader(topic, this.remotes.get(stage.source)!, pod.machine, share, position, (ids) =>
+        ids.forEach((id) => this.ledger.acknowledge(id)),
+      ),
+    );
+  }
+
+  openSink(stage: SinkStage, slot: number, machine: Machine): Promise<SinkSlotPort<SimRows>> {
+    const table = this.tables.get(stage.sink);
+    if (table instanceof BlockTable) return Promise.resolve(new BlockSlot(table, machine));
+    if (table instanceof PositionedTable) return Promise.resolve(new PositionedSlot(table, machine, slot));
+    throw new TypeError(`there is no table ${stage.sink}`);
+  }
+
+  streamOf(what: 'edge' | 'commits' | 'dead' | 'leases'): string {
+    if (what === 'leases') return leaseStream;
+    const edge = what === 'edge' ? this.plans.get(1)!.edges[0]!.name : what === 'commits' ? commitsEdge : deadEdge;
+    return edgeStream(this.pid, edge);
+  }
+
+  #callOf(subject: string, data: Uint8Array): string {
+    const [first, , edge = ''] = subject.split('.');
+    if (first === 'mr-lease') return 'lease';
+    if (first === 'mr-report') return 'report';
+    if (edge === deadEdge) return 'dead';
+    if (edge !== commitsEdge) return 'edge';
+    return /\.sink-[^.]*\.\d+$/.test(subject)
+      ? `commits: ${decodeCommitEntry(data, { stream: edge, sequence: 0 }).kind}`
+      : `commits: ${subject.split('.')[3] ?? ''}`;
+  }
+}

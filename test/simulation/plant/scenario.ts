@@ -1,0 +1,69 @@
+/**
+ * What one seed stands for, as data: a pipeline, its records, what is done to it, and what goes wrong where. A scenario
+ * that fails is made smaller by leaving parts out (../shrink.ts); what is left still means the same.
+ */
+import type { Trap } from '../kernel/faults.ts';
+import type { Fixed, Kind, Shape } from './shape.ts';
+
+export interface Scenario {
+  readonly seed: string;
+  readonly fixed: Fixed;
+  /** Copies of each stream: 1, or 3 of a cluster. */
+  readonly copies: 1 | 3;
+  readonly first: Shape;
+  readonly partitions: number;
+  readonly window: { readonly places: number; readonly ms: number };
+  readonly bursts: readonly Burst[];
+  readonly acts: readonly Act[];
+  readonly traps: readonly Trap[];
+  /** From then on nothing more goes wrong. */
+  readonly calmAt: number;
+}
+
+/** Records that come together. */
+export interface Burst {
+  readonly at: number;
+  readonly source: string;
+  /** A partition, or a request. */
+  readonly lane: number;
+  readonly kinds: readonly Kind[];
+  /** Sink that will refuse the row of a record; by position. */
+  readonly refused: Readonly<Record<number, string>>;
+  readonly broken: readonly number[];
+  /** Kafka: offsets that are skipped before each record; http: sent with a key. */
+  readonly gap: number;
+  readonly isKeyed: boolean;
+}
+
+/** Done at a time, whatever goes on. */
+export type Act =
+  | { readonly at: number; readonly do: 'kill'; readonly stage: string; readonly pod: number }
+  | { readonly at: number; readonly do: 'freeze'; readonly stage: string; readonly pod: number; readonly ms: number }
+  | { readonly at: number; readonly do: 'slow'; readonly stage: string; readonly pod: number; readonly ms: number }
+  | { readonly at: number; readonly do: 'cut'; readonly stage: string; readonly pod: number; readonly ms: number }
+  | { readonly at: number; readonly do: 'stall'; readonly stage: string; readonly pod: number; readonly ms: number }
+  | { readonly at: number; readonly do: 'crash server'; readonly ms: number }
+  | { readonly at: number; readonly do: 'freeze server'; readonly ms: number }
+  | {
+      readonly at: number;
+      readonly do: 'lose leader';
+      readonly stream: 'edge' | 'commits' | 'dead' | 'leases';
+      readonly ms: number;
+    }
+  | {
+      readonly at: number;
+      readonly do: 'sink';
+      readonly sink: string;
+      readonly state: 'refusing' | 'silent' | 'mute';
+      readonly ms: number;
+    }
+  | {
+      readonly at: number;
+      readonly do: 'source';
+      readonly source: string;
+      readonly state: 'refusing' | 'silent';
+      readonly ms: number;
+    }
+  | { readonly at: number; readonly do: 'scale'; readonly stage: string; readonly replicas: number }
+  | { readonly at: number; readonly do: 'grow'; readonly source: string; readonly partitions: number }
+  | { readonly at: number; readonly do: 'spec'; readonly shape: Shape };

@@ -1,0 +1,229 @@
+/**
+ * One run: the pipeline is made, records come, things go wrong, it becomes calm, and then everything must be where it
+ * belongs.
+ *
+ * I8  When nothing goes wrong any more, what was taken in reaches the sinks within {@link settleMs}, and a fresh record of
+ *     each source within {@link freshMs}.
+ * I10 Then nobody reports a lag, and I14 nobody reports trouble.
+ */
+import { commitSubject, edgeStream, shardSubjects } from '../../model/names.ts';
+import { committedPosition } from '../../stream/commit-entry.ts';
+import { fateOf } from './check/reference.ts';
+import type { LedgerInput } from './check/ledger.ts';
+import { Violation } from './check/violation.ts';
+import { Machine } from './kernel/machine.ts';
+import { perform } from './plant/acts.ts';
+import { provision } from './plant/lifecycle.ts';
+import { Plant } from './plant/plant.ts';
+import type { Burst, Scenario } from './plant/scenario.ts';
+
+export interface Result {
+  readonly seed: string;
+  readonly violation: Violation | undefined;
+  readonly events: number;
+  readonly records: number;
+  readonly frames: number;
+  readonly mishaps: number;
+  readonly virtualMs: number;
+  /** Points that were passed, with how often. */
+  readonly passed: ReadonlyMap<string, number>;
+}
+
+const settleMs = 90_000;
+const freshMs = 10_000;
+/** A source that has nothing new is called connected 15 s after its last failure (stream/ingest-loop.ts). */
+const hushMs = 20_000;
+
+export async function simulate(scenario: Scenario, log?: (line: string) => void): Promise<Result> {
+  const plant = new Plant(scenario, log);
+  const startedAt = plant.world.now;
+  const violation = await violationOf(plant);
+  if (violation !== undefined) plant.say(`VIOLATION ${violation.message}`);
+  return {
+    seed: scenario.seed,
+    violation,
+    events: plant.world.events,
+    records: plant.ledger.inputs.size,
+    frames: plant.ledger.storedFrames,
+    mishaps: plant.faults.sprung + scenario.acts.length,
+    virtualMs: plant.world.now - startedAt,
+    passed: plant.faults.passed,
+  };
+}
+
+async function violationOf(plant: Plant): Promise<Violation | undefined> {
+  try {
+    await act(plant);
+    return undefined;
+  } catch (error) {
+    if (error instanceof Violation) return error;
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    return new Violation('defect', text);
+  }
+}
+
+async function act(plant: Plant): Promise<void> {
+  const { world, scenario } = plant;
+  const start = world.now;
+  provision(plant, new Machine('lifecycle', world));
+  scenario.bursts.forEach((burst, index) => world.after(burst.at, () => bring(plant, burst, index)));
+  for (const one of scenario.acts) world.after(one.at, () => perform(plant, one));
+  await world.run(() => false, start + scenario.calmAt);
+  plant.faults.enabled = false;
+  // What hangs in a network that stood still comes when it moves again, not before.
+  await world.run(
+    () => false,
+    Math.max(world.now, ...[...plant.server.connections].map(({ stalledUntil }) => stalledUntil)),
+  );
+  calm(plant);
+  await settle(plant);
+  await bringFresh(plant);
+  finalChecks(plant);
+}
+
+/** Everything that was broken works again. */
+function calm(plant: Plant): void {
+  const { server, remotes, cluster } = plant;
+  plant.say('calm');
+  for (const remote of remotes.values()) remote.state = 'up';
+  if (!server.up) server.start(0);
+  for (const host of server.hosts) host.electingUntil = host.offlineUntil = 0;
+  for (const connection of server.connections) connection.unreachableUntil = 0;
+  for (const pod of cluster.pods) {
+    pod.machine.slowMs = 0;
+    pod.machine.thaw();
+  }
+  const plan = plant.plans.get(Math.max(...plant.plans.keys()))!;
+  for (const stage of plan.stages) {
+    if (cluster.wantedOf(stage.name) === 0) cluster.scale(stage.name, 1);
+  }
+}
+
+async function settle(plant: Plant): Promise<void> {
+  const { world } = plant;
+  const isSettled = () => isQuiet(plant);
+  let last = world.now;
+  const slowly = () => {
+    if (world.now - last < 50) return false;
+    last = world.now;
+    return isSettled();
+  };
+  if (await world.run(slowly, world.now + settleMs)) return;
+  const [missing] = plant.ledger.settle();
+  throw new Violation(
+    'I8',
+    `not settled ${settleMs / 1_000} s after the last trouble: ${whyNot(plant)}${missing === undefined ? '' : ` (${missing.message})`}`,
+  );
+}
+
+/** Requests are answered, sources read, edges drained. */
+function isQuiet(plant: Plant): boolean {
+  return whyNot(plant) === '';
+}
+
+function whyNot(plant: Plant): string {
+  for (const [name, service] of plant.services)
+    if (service.unsettled > 0) return `${service.unsettled} requests to ${name} are open`;
+  for (const input of plant.ledger.inputs.values()) {
+    if (!input.mayBeMissing && !plant.ledger.isInEdge(input.id))
+      return `record ${input.id} is not in the edge; ${states(plant)}`;
+  }
+  const plan = plant.plans.get(Math.max(...plant.plans.keys()))!;
+  for (const stage of plan.stages) {
+    if (stage.kind !== 'sink') continue;
+    const edge = plant.server.host(edgeStream(plant.pid, stage.reads));
+    const commits = plant.server.host(plant.streamOf('commits'));
+    if (edge === undefined || commits === undefined) return 'a stream is gone';
+    for (let slot = 0; slot < stage.slots; slot++) {
+      const entry = commits.stream.lastOf(commitSubject(plant.pid, stage.name, slot));
+      const committed =
+        entry === undefined ? 0 : committedPosition(entry.data, { stream: 'commits', sequence: entry.sequence });
+      const behind = edge.stream.pending(committed + 1, shardSubjects(plant.pid, stage.reads, slot));
+      if (behind > 0) return `${stage.name} slot ${slot} is ${behind} frames behind ${committed}; ${states(plant)}`;
+    }
+  }
+  return '';
+}
+
+function states(plant: Plant): string {
+  return plant.cluster.pods
+    .map((pod) => {
+      const slots = [...pod.slots].map(
+        ([slot, { observer, lag }]) => `${slot}:${observer.trouble ?? 'fine'}/${String(lag())}`,
+      );
+      const failures = [...pod.failures].map(([slot, why]) => `${slot} failed: ${why}`);
+      return `${pod.machine.name} [${[...slots, ...failures].join(', ')}]`;
+    })
+    .join(' ');
+}
+
+/** A fresh record of every lane, and where it must be. */
+async function bringFresh(plant: Plant): Promise<void> {
+  const { world, ledger, scenario } = plant;
+  const shape = [...ledger.shapes.values()].at(-1)!;
+  const before = ledger.inputs.size;
+  shape.sources.forEach(({ name }, index) =>
+    bring(
+      plant,
+      { at: 0, source: name, lane: 0, kinds: ['a'], refused: {}, broken: [], gap: 0, isKeyed: true },
+      scenario.bursts.length + index,
+    ),
+  );
+  const fresh = [...ledger.inputs.values()].slice(before);
+  const hasArrived = () =>
+    fresh.every(
+      (input) => ledger.isInEdge(input.id) && fateOf(input, shape).rows.every((sink) => ledger.hasRow(sink, input.id)),
+    );
+  if (!(await world.run(hasArrived, world.now + freshMs))) {
+    const late = fresh.filter(({ id }) => !ledger.isInEdge(id)).map(({ id }) => `${id} is not in the edge`);
+    throw new Violation(
+      'I8',
+      `a fresh record does not arrive within ${freshMs / 1_000} s: ${late.join(', ')} ${states(plant)}`,
+    );
+  }
+  await settle(plant);
+  await world.run(() => false, world.now + hushMs);
+}
+
+function finalChecks(plant: Plant): void {
+  const [missing] = plant.ledger.settle();
+  if (missing !== undefined) throw missing;
+  for (const pod of plant.cluster.pods) {
+    for (const [slot, { observer, lag }] of pod.slots) {
+      const where = `${pod.machine.name} slot ${slot}`;
+      if (observer.trouble !== undefined)
+        throw new Violation('I14', `${where} says ${observer.trouble} while all is well`);
+      const told = lag();
+      if (told !== undefined && told !== 0)
+        throw new Violation('I10', `${where} reports a lag of ${told} and has none`);
+    }
+  }
+}
+
+function bring(plant: Plant, burst: Burst, index: number): void {
+  const { ledger, topics, services } = plant;
+  const topic = topics.get(burst.source);
+  const lane = topic === undefined ? null : `${burst.source}/${burst.lane % topic.partitions.length}`;
+  const inputs = burst.kinds.map((kind, at): LedgerInput => ({
+    id: `${burst.source}/${burst.lane}/${index}.${at}`,
+    source: burst.source,
+    kind,
+    isBroken: burst.broken.includes(at),
+    refusedBy: burst.refused[at] ?? '',
+    lane,
+    // As they come, not as they were planned: two bursts may come at one moment.
+    place: ledger.inputs.size + at,
+    acknowledged: false,
+    mayBeMissing: false,
+  }));
+  for (const input of inputs) ledger.add(input);
+  plant.say(`${inputs.length} records for ${burst.source} ${lane ?? ''}`);
+  if (topic !== undefined) {
+    const partition = burst.lane % topic.partitions.length;
+    for (const input of inputs) topic.append(partition, input, burst.gap);
+    if (burst.gap > 0) topic.append(partition, undefined);
+    topic.commit(partition);
+    return;
+  }
+  services.get(burst.source)?.send({ inputs, key: burst.isKeyed ? `key-${index}` : undefined });
+}
