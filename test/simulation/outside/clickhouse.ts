@@ -3,7 +3,15 @@
  * cannot take a block back, and it does not know positions.
  */
 import { mr, problemOf } from '../../../model/errors.ts';
-import type { BatchRange, Begun, LoggedSinkSlot, RefusedRow, Verdict, WriteEnd } from '../../../stream/sink-port.ts';
+import type {
+  BatchRange,
+  Begun,
+  LoggedSinkSlot,
+  Mark,
+  RefusedRow,
+  Verdict,
+  WriteEnd,
+} from '../../../stream/sink-port.ts';
 import type { Ledger } from '../check/ledger.ts';
 import type { Machine } from '../kernel/machine.ts';
 import { RemoteFailure, type Remote } from './remote.ts';
@@ -77,14 +85,16 @@ export class BlockSlot implements LoggedSinkSlot<SimRows> {
     return new SimRows();
   }
 
-  mark(signal: AbortSignal): Promise<number> {
-    return this.#call('mark', () => this.#table.blocks, signal);
+  mark(signal: AbortSignal): Promise<Mark> {
+    return this.#call('mark', () => ({ [this.#table.name]: this.#table.blocks }), signal);
   }
 
   async mayRepeat(id: BatchRange, { mark, ageMs, rows, changed }: Begun, signal: AbortSignal): Promise<Verdict> {
     const { window, name } = this.#table;
     const blocks = await this.#call('mark', () => this.#table.blocks, signal);
-    const isPast = mark === null || blocks - mark >= window.places || ageMs === null || ageMs > window.ms - 5_000;
+    const before = mark?.[name];
+    const isPast =
+      before === undefined || blocks - before >= window.places || ageMs === null || ageMs > window.ms - 5_000;
     if (!isPast && changed === undefined) return { kind: 'repeat' };
     const { from, to } = id;
     const where = { sink: name, table: name, from, to, rows, hint: 'Look.' };

@@ -9,6 +9,7 @@ export class SimObserver implements SlotObserver {
   handed = 0;
   droppedRecords = 0;
   dead = 0;
+  lostLetters = 0;
 
   connection(error: MillraceError | undefined): void {
     this.problem = error?.code;
@@ -28,6 +29,9 @@ export class SimObserver implements SlotObserver {
   }
   deadLettered(letters: readonly unknown[]): void {
     this.dead += letters.length;
+  }
+  lettersDropped(records: number): void {
+    this.lostLetters += records;
   }
   frame(): void {
     // Counted by the witness.
