@@ -47,6 +47,9 @@ export type Examination =
 
 const nameRow = z.object({ name: z.string() });
 
+/** Single rows, where many are at fault; below the connections that a client opens. */
+const triedAtOnce = 4;
+
 /** A right that is missing is asked for again after this time, not with every batch. */
 const deniedForMs = 60_000;
 
@@ -87,7 +90,7 @@ export class Examiner {
     }
     const made = await this.#make();
     if (made.kind === 'denied') return { kind: 'wait', error: made.error };
-    const refused = await bisect(0, count, attempt);
+    const refused = await bisect(0, count, attempt, triedAtOnce);
     const { sink, table } = this.#options.where;
     const [first] = refused;
     if (first?.problem.isDoubtful === true && refused.length === count && count > 1) {
