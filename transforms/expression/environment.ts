@@ -8,6 +8,8 @@
  */
 import { Environment } from '@marcbachmann/cel-js';
 import type { KnownFields } from './fields.ts';
+import { compilePattern, type Pattern } from './pattern.ts';
+import { EvaluationProblem } from './problem.ts';
 
 export const maxSourceLength = 4096;
 
@@ -62,8 +64,29 @@ function addMixedNumbers(environment: Environment): Environment {
   return environment;
 }
 
+const patterns = new Map<string, Pattern>();
+
+/** The patterns are constants of specs (G2), so there are few. */
+function linear(pattern: string): Pattern {
+  const known = patterns.get(pattern) ?? compilePattern(pattern);
+  patterns.set(pattern, known);
+  return known;
+}
+
+const longestDuration = 100;
+
+/** cel-js reads a duration in a time that is in the cube of its length. */
+export function shortDuration<T>(value: T): T {
+  if (typeof value !== 'string' || value.length <= longestDuration) return value;
+  throw new EvaluationProblem(`a duration has at most ${longestDuration} characters`);
+}
+
 function addFunctions(environment: Environment): Environment {
   return environment
     .registerFunction(`string(${timestampType}): string`, (at: Date) => at.toISOString())
-    .registerFunction(`int(${timestampType}): int`, (at: Date) => BigInt(Math.floor(at.getTime() / 1000)));
+    .registerFunction(`int(${timestampType}): int`, (at: Date) => BigInt(Math.floor(at.getTime() / 1000)))
+    .registerFunction('string.matchesLinear(string): bool', (text: string, pattern: string) =>
+      linear(pattern).test(text),
+    )
+    .registerFunction('shortText(dyn): dyn', (text: unknown) => shortDuration(text));
 }

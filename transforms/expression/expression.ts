@@ -6,6 +6,7 @@
  */
 import { mr } from '../../model/errors.ts';
 import type { RecordMeta, RecordObject, RecordValue } from '../../model/value.ts';
+import { boundedSource } from './bounded.ts';
 import { celTypeOf } from './cel-type.ts';
 import { checkExpression, parseTree } from './check.ts';
 import type { Closure } from './closure.ts';
@@ -51,7 +52,7 @@ export function compileCondition(source: string, where: string, step: string): C
 
 /** cel-js walking its own tree: for what the closures do not cover, and as the reference in tests. */
 export function interpret(source: string): Closure {
-  const program = recordEnvironment.parse(source);
+  const program = recordEnvironment.parse(boundedSource(source, recordEnvironment.parse(source).ast));
   return (record, meta, nowMs) =>
     program({ record: computable(record), meta: metaValue(meta), now: new Date(nowMs) }) as unknown;
 }
@@ -75,8 +76,18 @@ function onSmallLists(closure: Closure): Closure {
 }
 
 const shownLength = 120;
+const shownProblem = 300;
+
+/** cel-js repeats a text that it cannot convert, however long it is. */
+function shortened(problem: string): string {
+  return problem.length > shownProblem ? `${problem.slice(0, shownProblem)}…` : problem;
+}
 
 function recordProblem(error: unknown, source: string, step: string): Error {
   const shown = source.length > shownLength ? `${source.slice(0, shownLength)}…` : source;
-  return mr('MR_RECORD_EXPRESSION', { step, problem: `${summaryOf(error)} in \`${shown}\`` }, { cause: error });
+  return mr(
+    'MR_RECORD_EXPRESSION',
+    { step, problem: `${shortened(summaryOf(error))} in \`${shown}\`` },
+    { cause: error },
+  );
 }

@@ -2,6 +2,7 @@
 import type { ASTNode } from '@marcbachmann/cel-js';
 import { ExactNumber } from '../../model/value.ts';
 import { call } from './delegate.ts';
+import { shortDuration } from './environment.ts';
 import { compilePattern } from './pattern.ts';
 
 export type FunctionOperation = (values: readonly unknown[]) => unknown;
@@ -31,6 +32,8 @@ export function functionFor(name: string): FunctionOperation {
         const [value] = values;
         return Array.isArray(value) ? BigInt(value.length) : call(name, null, values);
       };
+    case 'duration':
+      return (values) => call(name, null, [shortDuration(values[0]), ...values.slice(1)]);
     default:
       return (values) => call(name, null, values);
   }

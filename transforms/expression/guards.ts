@@ -3,11 +3,12 @@
  *
  * G1  Macros over lists nest at most two deep, and two deep only on records whose lists have at most 1,000 elements: the
  *     work of one record is then at most a million rounds.
- * G2  A pattern for `matches` is a constant, without look-around and back-references, and no repetition is repeated, so
- *     a match takes time in proportion to the text.
+ * G2  A pattern for `matches` is a constant that can be matched in linear time (`./pattern.ts`): without look-around and
+ *     back-references.
  */
 import type { ASTNode } from '@marcbachmann/cel-js';
 import { problemOf } from '../../model/errors.ts';
+import { compilePattern } from './pattern.ts';
 import { EvaluationProblem, type ExpressionProblem } from './problem.ts';
 import { childrenOf } from './tree.ts';
 
@@ -60,48 +61,13 @@ function bound(node: ASTNode, message: string): ExpressionProblem {
 function patternProblem(node: ASTNode | undefined): string | undefined {
   if (node?.op !== 'value' || typeof node.args !== 'string') return 'the pattern of matches() must be a constant';
   const pattern = node.args;
-  try {
-    new RegExp(pattern);
-  } catch (error) {
-    return problemOf(error);
-  }
   if (/\(\?[=!<]|\\[1-9]|\\k</.test(pattern)) {
     return 'the pattern of matches() must not use look-around, named groups or back-references';
   }
-  return repetitionProblem(pattern);
-}
-
-/**
- * Refuses a repeated group that can itself repeat or choose (`(a+)+`, `(a|ab)*`), and more than two repetitions without
- * an upper bound, which take time in the square of the text and more.
- */
-function repetitionProblem(pattern: string): string | undefined {
-  const groups: { repeats: boolean }[] = [{ repeats: false }];
-  let unbounded = 0;
-  for (let i = 0; i < pattern.length; i++) {
-    const character = pattern[i];
-    if (character === '\\') i++;
-    else if (character === '[') i = endOfClass(pattern, i);
-    else if (character === '(') groups.push({ repeats: false });
-    else if (character === '|') groups[groups.length - 1]!.repeats = true;
-    if (character === '(' || character === '|' || character === '^' || character === '$') continue;
-    const closed = character === ')' ? groups.pop() : undefined;
-    const quantifier = /^(?:[*+]|\{[0-9]+(?:,[0-9]*)?\})/.exec(pattern.slice(i + 1))?.[0];
-    const outer = groups[groups.length - 1];
-    if (quantifier !== undefined) {
-      if (closed?.repeats === true) return 'the pattern of matches() must not repeat a group that repeats or chooses';
-      if (/^[*+]|,\}$/.test(quantifier) && ++unbounded > 2) {
-        return 'the pattern of matches() must not have more than two repetitions without an upper bound';
-      }
-      i += quantifier.length;
-    }
-    if (outer !== undefined && (quantifier !== undefined || closed?.repeats === true)) outer.repeats = true;
+  try {
+    compilePattern(pattern);
+  } catch (error) {
+    return problemOf(error);
   }
   return undefined;
-}
-
-function endOfClass(pattern: string, from: number): number {
-  let i = from + 1;
-  while (i < pattern.length && pattern[i] !== ']') i += pattern[i] === '\\' ? 2 : 1;
-  return i;
 }

@@ -17,7 +17,8 @@ export interface ExpressionProblem {
  * was found only at run time: `dyn<string> + dyn<list<int>>` → `string + list<int>`.
  */
 export function summaryOf(error: unknown): string {
-  return isCelError(error) ? withoutDyn(error.summary) : problemOf(error);
+  // `matchesLinear` is what stands for `matches` there (`./bounded.ts`).
+  return isCelError(error) ? withoutDyn(error.summary).replaceAll('matchesLinear', 'matches') : problemOf(error);
 }
 
 function withoutDyn(text: string): string {
