@@ -48,7 +48,7 @@ export class SinkWrite<Rows extends RowBufferPort> {
   readonly #options: SinkWriteOptions<Rows>;
   readonly #rows: Rows;
   readonly #id: BatchRange;
-  readonly #changed: string | undefined;
+  #changed: string | undefined;
   #refused: readonly RefusedRow[] | undefined;
   /** What stands in the log of this batch. */
   #intent: Intent | undefined;
@@ -64,6 +64,7 @@ export class SinkWrite<Rows extends RowBufferPort> {
     this.#mayBeStored = true;
     this.#changed = changeOf(begun, rows);
     if (begun.refused !== undefined) this.#refused = decodeRefused(begun.refused);
+    this.#suspectHalves();
   }
 
   /** Resolves when the rows are in the sink, with those that it refused. Throws errors of handling `fence`. */
@@ -173,6 +174,13 @@ export class SinkWrite<Rows extends RowBufferPort> {
     if (this.#intent === undefined) throw new TypeError('V1: rows were examined without an intent');
     this.#refused = [...(this.#refused ?? []), ...found];
     await this.#log({ ...this.#intent, refused: encodeRefused(this.#options.sink, this.#refused) });
+    this.#suspectHalves();
+  }
+
+  /** v0.1 stored the halves of a batch with refused rows under tokens of their own, which no repetition has. */
+  #suspectHalves(): void {
+    if (this.#intent?.at !== undefined || this.#refused === undefined || this.#refused.length === 0) return;
+    this.#changed ??= 'v0.1 began it, found rows that are refused, and may have stored parts of the rest';
   }
 
   /** V1: nothing is there, so the next attempt may be at any range, by any owner, at any time. */

@@ -155,6 +155,39 @@ describe('a batch on its way into the sink', () => {
       assert.equal(table.writes, 0);
     });
 
+    it('of v0.1 is repeated as it was announced', async () => {
+      const { log, table, write } = bench();
+      await log.append({ kind: 'intent', ...id, rows: 3 });
+      assert.deepEqual(await write(), []);
+      assert.deepEqual(numbers(table), [0, 1, 2]);
+    });
+
+    it('of v0.1 is left to a person when rows of it are refused, by this owner and by the next', async () => {
+      for (const [policy, rows] of [
+        ['Stop', []],
+        ['Skip', []],
+        ['Repeat', [0, 2]],
+      ] as const) {
+        const all = bench();
+        const { log, table, write, witness } = all;
+        await log.append({ kind: 'intent', ...id, rows: 3 });
+        witness.connection = (error) => {
+          witness.connections.push(error?.message);
+          if (error !== undefined) all.stop.abort(new Error('the pod stops'));
+        };
+        for (let owner = 0; owner < 2; owner++) {
+          all.stop = new AbortController();
+          await assert.rejects(write(rowsOf([false, true, false])), /the pod stops/);
+        }
+        assert.match(String(witness.connections.at(-1)), /may have stored parts of the rest/);
+        table.onUncertain = policy;
+        all.stop = new AbortController();
+        const end = await write(rowsOf([false, true, false])).catch(() => 'stopped');
+        assert.equal(Array.isArray(end) ? end.length : end, policy === 'Stop' ? 'stopped' : 1);
+        assert.deepEqual(numbers(table), rows);
+      }
+    });
+
     it('V3: is asked about when the process was stopped for some time before its first attempt', async () => {
       const { clock, log, table, write } = bench();
       log.step = async (when) => {
