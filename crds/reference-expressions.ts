@@ -24,7 +24,7 @@ Expressions are [CEL](https://cel.dev). \`millrace lint\` checks them, with type
 - \`==\` between different types is false; \`<\` between different types is an error.
 - A timestamp that is put into a record becomes RFC 3339 text. Dates in a record are text: \`timestamp(record.at) < now\`.
 - At most ${maxSourceLength} characters. Macros over lists nest two deep at most. The pattern of \`matches\` is a constant without
-  look-around, back-references and repeated repetitions.
+  look-around and back-references; it is matched in linear time.
 
 ## Macros
 

@@ -98,7 +98,7 @@ export const errorTable = {
     'refuse',
     415,
     'The body is {actual}, but must be one of {types}.',
-    'Set Content-Type to what the body is, and send it without Content-Encoding.',
+    'Set Content-Type to what the body is; it may be sent with Content-Encoding gzip, deflate or zstd.',
   ),
   MR_BODY_TOO_LARGE: row(
     'refuse',

@@ -6,12 +6,14 @@
  * H4  Bodies in memory are bounded by {@link inFlightMaxBytes}; beyond it, and while every slot is blocked, the answer
  *     is 429 with Retry-After.
  * H5  When it closes, new requests get 503, and those that were taken are answered.
+ * H6  A refusal reaches its sender, also one who is still sending.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { MillraceError, mr, problemOf } from '../../model/errors.ts';
 import { problemAnswer, problemMediaType } from '../../model/problem.ts';
 import type { Clock } from '../connector.ts';
+import { encodingOf, encodings, inflateBody, InflatedTooLarge } from './inflate.ts';
 import { JsonProblem } from './json-scan.ts';
 import { bodyForm, splitRecords, type Ranges } from './split.ts';
 import { messageIdOf, type Outcome } from './request-batch.ts';
@@ -95,10 +97,11 @@ export class Door {
     const asked = (request.url ?? '').split('?')[0] ?? '';
     if (asked !== path || method !== 'POST') return mr('MR_RECORDS_PATH', { path, method, asked });
     if (!this.isAuthorized(headers.authorization)) return mr('MR_RECORDS_UNAUTHORIZED', { source });
-    const encoding = headers['content-encoding'];
-    const isEncoded = encoding !== undefined && encoding !== 'identity';
-    if (isEncoded || bodyForm(headers['content-type']) === undefined) {
-      return mr('MR_RECORDS_MEDIA_TYPE', { actual: (isEncoded ? encoding : headers['content-type']) ?? 'of no type' });
+    if (encodingOf(headers['content-encoding']) === null) {
+      return mr('MR_RECORDS_MEDIA_TYPE', { actual: `encoded as ${headers['content-encoding'] ?? ''}` });
+    }
+    if (bodyForm(headers['content-type']) === undefined) {
+      return mr('MR_RECORDS_MEDIA_TYPE', { actual: headers['content-type'] ?? 'of no type' });
     }
     const key = idempotencyKey(request);
     if (key !== undefined && (key.length === 0 || key.length > longestKey)) {
@@ -147,7 +150,7 @@ export class Door {
   // -- what is taken -----------------------------------------------------------------------------------------------
 
   private async receive(request: IncomingMessage, reserved: { bytes: number }): Promise<Request> {
-    const body = await this.body(request, reserved);
+    const body = await this.inflated(request, await this.body(request, reserved), reserved);
     const key = idempotencyKey(request);
     const messageId = key === undefined ? undefined : messageIdOf(this.options.pid, this.options.source, key);
     const ranges = splitRecords(body, bodyForm(request.headers['content-type']) ?? 'json');
@@ -171,8 +174,7 @@ export class Door {
       for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
         const refusal = this.refusalNow(chunk.length);
         if (refusal !== undefined) throw refusal;
-        reserved.bytes += chunk.length;
-        this.inFlightBytes += chunk.length;
+        this.reserve(chunk.length, reserved);
         if (reserved.bytes > limit) throw this.tooLarge(request);
         chunks.push(chunk);
       }
@@ -181,6 +183,29 @@ export class Door {
       throw error;
     }
     return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, reserved.bytes);
+  }
+
+  /** The limit of a body holds for what it is inflated to; room for that is taken before. */
+  private async inflated(request: IncomingMessage, body: Uint8Array, reserved: { bytes: number }): Promise<Uint8Array> {
+    const encoding = encodingOf(request.headers['content-encoding']);
+    if (encoding === undefined || encoding === null) return body;
+    const limit = this.limitOf(request);
+    const refusal = this.refusalNow(limit);
+    if (refusal !== undefined) throw refusal;
+    this.reserve(limit, reserved);
+    try {
+      const inflated = await inflateBody(body, encoding, limit);
+      this.reserve(inflated.length - limit, reserved);
+      return inflated;
+    } catch (error) {
+      if (error instanceof InflatedTooLarge) throw this.tooLarge(request);
+      throw mr('MR_RECORDS_INVALID', { problem: `it is not ${encoding}: ${problemOf(error)}` }, { cause: error });
+    }
+  }
+
+  private reserve(bytes: number, reserved: { bytes: number }): void {
+    reserved.bytes += bytes;
+    this.inFlightBytes += bytes;
   }
 
   /** The next open slot that is not blocked, in turn. */
@@ -220,13 +245,31 @@ export class Door {
 
   private refuse(request: IncomingMessage, response: ServerResponse, error: MillraceError): void {
     if (error.handling === 'retry') response.setHeader('Retry-After', retryAfterSeconds);
-    // What is left of a refused body is not worth reading.
-    if (!request.complete || this.isClosing) response.setHeader('Connection', 'close');
+    if (error.code === 'MR_RECORDS_MEDIA_TYPE') response.setHeader('Accept-Encoding', encodings.join(', '));
+    if (this.isClosing) response.setHeader('Connection', 'close');
+    else if (!request.complete) forget(request);
     answer(response, error.http, problemAnswer(error, this.options.newRequestId()), problemMediaType);
   }
 }
 
 class ClientGone extends Error {}
+
+/** More than any client sends that does not look at its answers. */
+const mostForgottenBytes = 256 * 2 ** 20;
+
+/**
+ * H6: reads on what is left of a refused body, so that the sender, who may still be writing, finds the answer. A
+ * connection that is closed under it ends in a reset, and the answer is lost.
+ */
+function forget(request: IncomingMessage): void {
+  let left = mostForgottenBytes;
+  request.on('data', (chunk: Buffer) => {
+    left -= chunk.length;
+    if (left < 0) request.destroy();
+  });
+  request.on('error', () => undefined); // The sender has gone: nobody waits for the answer.
+  request.resume();
+}
 
 function asRefusal(error: unknown): MillraceError {
   if (error instanceof JsonProblem) return mr('MR_RECORDS_INVALID', { problem: error.message });

@@ -12,7 +12,7 @@ import { decompressFrameSync } from 'lz4-napi';
 import { uncompress as inflateSnappy } from 'snappyjs';
 import { problemOf } from '../../model/errors.ts';
 import { lz4Frames } from './lz4-frames.ts';
-import { zstdFrames } from './zstd-frames.ts';
+import { zstdFrames } from '../zstd-frames.ts';
 
 export type Codec = 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd';
 

@@ -78,7 +78,7 @@ const forwarded = [
 ];
 
 /** What a caller may want to see of the answer. */
-const returned = ['content-type', 'content-length', 'retry-after', 'www-authenticate'];
+const returned = ['content-type', 'content-length', 'retry-after', 'accept-encoding', 'www-authenticate'];
 
 export function forwardedHeaders(headers: NodeJS.Dict<string | string[]>): Record<string, string> {
   return pick(headers, forwarded);

@@ -35,6 +35,10 @@ export const recordsHeaders = z.looseObject({
     .max(255)
     .optional()
     .describe('A request that is repeated with the same key is stored once. At most 512 KiB of body then.'),
+  'content-encoding': z
+    .string()
+    .optional()
+    .describe('gzip, deflate or zstd. The limit of the source holds for what the body is inflated to.'),
 });
 
 export const retryHeaders = z.looseObject({

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { request as httpRequest } from 'node:http';
+import { Agent, request as httpRequest } from 'node:http';
+import { deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { z } from 'zod';
 import type { Source, SourceReader } from '../../../connectors/connector.ts';
 import { httpSource } from '../../../connectors/http/index.ts';
@@ -252,11 +253,74 @@ describe('http source', () => {
     assert.deepEqual([keyed.http, keyed.code], [413, 'MR_RECORDS_TOO_LARGE']);
   });
 
-  it('answers 415 to other media types and to encoded bodies', async () => {
+  it('answers 415 to other media types and encodings, and names those that it takes', async () => {
     await start();
     await source.open(0, undefined);
     assert.equal((await post('{}', { 'content-type': 'text/plain' })).http, 415);
-    assert.equal((await post('{}', { 'content-encoding': 'gzip' })).http, 415);
+    const refused = await post('{}', { 'content-encoding': 'br' });
+    assert.equal(refused.http, 415);
+    assert.match(refused.detail ?? '', /encoded as br/);
+    const response = await fetch(`http://127.0.0.1:${port}/records`, {
+      method: 'POST',
+      body: '{}',
+      headers: { 'content-type': 'application/json', 'content-encoding': 'br' },
+    });
+    assert.equal(response.headers.get('accept-encoding'), 'gzip, deflate, zstd');
+  });
+
+  const packers: readonly [encoding: string, pack: (text: string) => Uint8Array][] = [
+    ['gzip', (text) => gzipSync(text)],
+    ['x-gzip', (text) => Buffer.concat([gzipSync(text.slice(0, 5)), gzipSync(text.slice(5))])],
+    ['deflate', (text) => deflateSync(text)],
+    ['deflate', (text) => deflateRawSync(text)],
+    ['ZSTD', (text) => Buffer.concat([zstdCompressSync(text.slice(0, 5)), zstdCompressSync(text.slice(5))])],
+  ];
+  for (const [encoding, pack] of packers) {
+    it(`takes a body in ${encoding}, whole, and bounds what it is inflated to`, async () => {
+      await start({ maxBodyBytes: '16Ki' });
+      const reader = await source.open(0, undefined);
+      const send = (body: Uint8Array) =>
+        fetch(`http://127.0.0.1:${port}/records`, {
+          method: 'POST',
+          body,
+          headers: { 'content-type': 'application/json', 'content-encoding': encoding },
+        });
+      const answered = send(pack('[{"a":1},{"b":2}]'));
+      const batch = await next(reader);
+      assert.deepEqual(valuesOf(batch), ['{"a":1}', '{"b":2}']);
+      reader.acknowledge(batch.position);
+      assert.equal((await answered).status, 202);
+      const bomb = await send(pack(`{"a":"${'x'.repeat(1_000_000)}"}`));
+      assert.deepEqual([bomb.status, answerShape.parse(await bomb.json()).code], [413, 'MR_RECORDS_TOO_LARGE']);
+      const whole = pack('[{"a":1},{"b":2}]');
+      const cut = await send(whole.subarray(0, whole.length - 3));
+      assert.deepEqual([cut.status, answerShape.parse(await cut.json()).code], [400, 'MR_RECORDS_INVALID']);
+    });
+  }
+
+  it('H6: a refusal reaches a sender who goes on sending, and the connection is used again', async () => {
+    await start({ maxBodyBytes: '1Ki' });
+    await source.open(0, undefined);
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    for (let times = 0; times < 10; times++) {
+      const outgoing = httpRequest({
+        agent,
+        port,
+        path: '/records',
+        method: 'POST',
+        headers: { 'content-type': 'application/json', 'content-length': 8 * 2 ** 20 },
+      });
+      const status = new Promise<number | undefined>((resolve, reject) => {
+        outgoing.once('error', reject).once('response', (response) => {
+          response.resume();
+          resolve(response.statusCode);
+        });
+      });
+      for (let piece = 0; piece < 8; piece++) outgoing.write(Buffer.alloc(2 ** 20, ' '));
+      outgoing.end();
+      assert.equal(await status, 413);
+    }
+    agent.destroy();
   });
 
   it('answers 401 to a wrong token and to none, and takes records with the right one', async () => {

@@ -3,6 +3,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { randomInt } from 'node:crypto';
 import { text } from 'node:stream/consumers';
 import { problemSchema } from '../../../client/wire.ts';
+import { Door } from '../../../connectors/http/door.ts';
+import { HttpReader } from '../../../connectors/http/reader.ts';
 import { labels } from '../../../model/names.ts';
 import { readPipeline, workloadNamespaceOf } from '../../../kubernetes/pipelines.ts';
 import type { Api } from '../../../workers/api/api.ts';
@@ -128,6 +130,30 @@ describe('records by REST', () => {
     await createPipeline([http('web')]);
     await startPod('web', (_request, response) => response.writeHead(413).end());
     assert.equal((await send('x'.repeat(3_000_000), { 'content-type': 'application/json' })).status, 413);
+  });
+
+  it('a body above the limit of a real source is 413 each time, never a 503 that asks to send it again', async () => {
+    await createPipeline([{ name: 'events', http: {} }]);
+    const door = new Door({
+      source: 'events',
+      pid: 'events-abc123',
+      path: '/records',
+      maxBodyBytes: 4 * 2 ** 20,
+      maxRecordBytes: () => 2 ** 20,
+      token: undefined,
+      clock: { now: () => 0, sleep: () => Promise.resolve() },
+      newRequestId: () => 'request',
+    });
+    door.addSlot(new HttpReader('events-abc123/events/0', undefined, () => undefined));
+    await startPod('events', (request, response) => void door.handle(request, response));
+    for (let times = 0; times < 10; times++) {
+      const response = await fetch(`${base}/v1/namespaces/${namespace}/pipelines/events/records`, {
+        method: 'POST',
+        body: Buffer.alloc(12 * 2 ** 20, ' '),
+        headers: { 'content-type': 'application/json' },
+      });
+      assert.equal(response.status, 413, await response.text());
+    }
   });
 
   it('with several http sources the path names one', async () => {
