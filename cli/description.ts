@@ -2,7 +2,8 @@
  * The text of `millrace describe`: what it is, what it does now, why it does not, where to look next; in the order in
  * which a person on call asks. Pure: the resource and its events in, text out.
  */
-import { conditionTypes, isWell } from '../model/conditions.ts';
+import type { Condition } from '../crds/pipeline.ts';
+import { conditionTypes, isWell, type ConditionType } from '../model/conditions.ts';
 import type { StoredPipeline } from '../client/wire.ts';
 import { conditionOf } from '../client/settled.ts';
 import { membersOf, sinkKinds, sourceKinds, stepKinds } from '../crds/unions.ts';
@@ -85,11 +86,17 @@ function operation({ status }: StoredPipeline, nowMs: number): string {
   return `Operation:\n${fields(pairs, '  ')}`;
 }
 
-/** In the order of the table: the first that is not as it should be names the cause. */
+/** These sum others up, or say that something goes on: what else is not as it should be explains them. */
+const consequences: readonly ConditionType[] = ['Flowing', 'Provisioned', 'Reconciling', 'Ready'];
+
+/** What is not as it should be comes first, and of that what explains the rest; then the others, in the order of the table. */
 function conditions({ status }: StoredPipeline, nowMs: number): string {
   const known = conditionTypes.flatMap((type) => conditionOf(status, type) ?? []);
   const others = (status?.conditions ?? []).filter((condition) => !known.includes(condition));
-  const rows = [...known, ...others].map((condition) => [
+  const all = [...known, ...others];
+  const rank = ({ type }: Condition) => consequences.findIndex((consequence) => consequence === type);
+  const wrong = all.filter((condition) => !isWell(condition)).sort((a, b) => rank(a) - rank(b));
+  const rows = [...wrong, ...all.filter((condition) => isWell(condition))].map((condition) => [
     isWell(condition) ? '' : '!',
     condition.type,
     condition.status,

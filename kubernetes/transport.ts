@@ -11,6 +11,7 @@ import http, { type ClientRequest, type IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { KubeConfig } from '@kubernetes/client-node';
 import { mr, problemOf } from '../model/errors.ts';
+import { isSystemError } from '../model/system-error.ts';
 import { askedOf } from './asked.ts';
 import { foreignAnswer, networkError, parseAnswer } from './kube-error.ts';
 
@@ -45,11 +46,20 @@ const libraryFallback = 'loaded-context';
 /** The kubeconfig of `KUBECONFIG`, `~/.kube/config` or the pod's service account, as kubectl finds it. */
 export function loadKubeConfig(path: string | undefined): KubeConfig {
   const config = new KubeConfig();
-  if (path !== undefined) {
-    config.loadFromFile(path);
-    return config;
+  const file = path ?? process.env['KUBECONFIG'] ?? '~/.kube/config';
+  try {
+    if (path !== undefined) config.loadFromFile(path);
+    else config.loadFromDefault();
+  } catch (error) {
+    // The library's words may repeat the file, which holds keys: only why it was not read is said.
+    const problem = isSystemError(error, 'ENOENT')
+      ? 'there is no such file'
+      : isSystemError(error, 'EACCES', 'EISDIR')
+        ? `it cannot be read (${error.code ?? ''})`
+        : 'it is not a kubeconfig';
+    throw mr('MR_KUBECONFIG_UNREADABLE', { file, problem }, { cause: error });
   }
-  config.loadFromDefault();
+  if (path !== undefined) return config;
   // Where nothing is configured the library falls back to plain HTTP on localhost, which no cluster serves today.
   if (config.getCurrentContext() === libraryFallback) throw mr('MR_KUBECONFIG_MISSING', {});
   return config;

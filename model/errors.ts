@@ -132,6 +132,12 @@ export const errorTable = {
     'Temporal at {address} does not answer.',
     'Running pipelines go on moving records; changes wait until Temporal is back.',
   ),
+  MR_KUBECONFIG_UNREADABLE: row(
+    'retry',
+    503,
+    'The kubeconfig {file} cannot be used: {problem}.',
+    'Correct the file, or name another one in KUBECONFIG or by --kubeconfig.',
+  ),
   MR_KUBECONFIG_MISSING: row(
     'refuse',
     500,

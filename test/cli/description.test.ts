@@ -40,11 +40,11 @@ Temporal:       http://127.0.0.1:8233/x
 
 Conditions (! = not as it should be; the first names the cause):
       TYPE              STATUS   SINCE   REASON             MESSAGE
+  !   SinkConnected     False    30s     SinkAuthRejected   ch:8123 rejected the user.
+  !   Flowing           False    30s     Waiting            waits for the sink
   !   Ready             False    30s     SinkAuthRejected   ch:8123 rejected the user.
       Stalled           False    30s     Progressing
       SourceConnected   True     30s     Connected
-  !   SinkConnected     False    30s     SinkAuthRejected   ch:8123 rejected the user.
-  !   Flowing           False    30s     Waiting            waits for the sink
 
 Stages:
   NAME             READY
@@ -78,6 +78,25 @@ Events:
     assert.match(text, /Operation:\n {2}Doing: {8}provision, since 12s\n {2}Step: {9}copy credentials \(attempt 3\)\n/);
     assert.match(text, /Last error: {3}Secret "ch" must have key "password", but it does not exist\.\n/);
     assert.match(text, /Generation: {5}1, carried out: 0\n/);
+  });
+
+  it('names a dead sink before the drain that it holds up', () => {
+    const text = description(
+      stored({
+        status: {
+          conditions: [
+            condition('Ready', 'False', 'Deleting', 'it is being taken down'),
+            condition('Reconciling', 'True', 'Deleting', 'it is being taken down'),
+            condition('Provisioned', 'False', 'Deleting', 'it is being taken down'),
+            condition('SinkConnected', 'False', 'SinkUnreachable', 'ch:8123 does not answer.'),
+          ],
+        },
+      }),
+      [],
+      now,
+    );
+    const marked = [...text.matchAll(/^ {2}! +(\w+)/gm)].map(([, type]) => type);
+    assert.deepEqual(marked, ['SinkConnected', 'Provisioned', 'Reconciling', 'Ready']);
   });
 
   it('says so when nobody has looked at the pipeline yet', () => {

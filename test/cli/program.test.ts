@@ -54,6 +54,26 @@ describe('the millrace command', () => {
     assert.match(stderr, /MR_KUBECONFIG_MISSING.*Set KUBECONFIG/s);
   });
 
+  for (const [file, problem] of [
+    ['/nope', 'there is no such file'],
+    ['/', 'it cannot be read \\(EISDIR\\)'],
+    [import.meta.filename, 'it is not a kubeconfig'],
+  ] as const) {
+    it(`says what is wrong with a kubeconfig, in a sentence: ${problem}`, async () => {
+      for (const run of [
+        { args: ['get'], env: { KUBECONFIG: file } },
+        { args: ['get', '--kubeconfig', file], env: {} },
+      ]) {
+        const { code, stderr } = await millrace(run.args, { env: run.env });
+        assert.equal(code, 1);
+        assert.match(
+          stderr,
+          new RegExp(`^MR_KUBECONFIG_UNREADABLE: The kubeconfig ${file} cannot be used: ${problem}\\.`),
+        );
+      }
+    });
+  }
+
   it('does not load the Kubernetes client for help or a usage error', async () => {
     for (const args of [['apply', '--help'], ['apply']]) {
       const { stderr } = await millrace(args, { env: { NODE_OPTIONS: `--import=data:text/javascript,${refuse}` } });
