@@ -15,6 +15,7 @@ import { shownText } from './shown-text.ts';
 import { schemaIssues } from './schema-issues.ts';
 import { partsOf, type SpecParts } from './spec-parts.ts';
 import { placesIn, type Place } from './yaml-places.ts';
+import { ambiguitiesIn } from './yaml-versions.ts';
 
 export interface LintIssue {
   readonly severity: 'error' | 'warning';
@@ -61,7 +62,10 @@ export function lintFile(text: string, file: string): LintedText {
 
 function inspect(text: string, file: string) {
   const { documents, broken } = placesIn(text);
-  const checked = documents.map((placed) => ({ ...placed, issues: findIssues(placed.value) }));
+  const checked = documents.map((placed) => ({
+    ...placed,
+    issues: [...findIssues(placed.value), ...ambiguitiesIn(placed.document)],
+  }));
   const isEmpty = documents.length === 0 && broken.length === 0;
   const issues = [
     ...(isEmpty ? [published(whole(`there is no pipeline in ${file}`), { line: 1, column: 1 })] : []),

@@ -111,7 +111,7 @@ function nearestAbove(document: Document.Parsed, path: IssuePath, lines: LineCou
 function keyRange(document: Document.Parsed, path: IssuePath): readonly [number, number] | undefined {
   const parent = path.length === 1 ? document.contents : document.getIn(path.slice(0, -1), true);
   if (!isMap(parent)) return undefined;
-  const pair = parent.items.find(({ key }) => isScalar(key) && key.value === path.at(-1));
+  const pair = parent.items.find(({ key }) => isScalar(key) && String(key.value) === String(path.at(-1)));
   const range = isScalar(pair?.key) ? pair.key.range : undefined;
   return range ? [range[0], range[1]] : undefined;
 }

@@ -1,0 +1,49 @@
+/**
+ * Two readers of one file. We read YAML 1.2; kubectl and most other tools read 1.1, where `off` is false, `0777` is 511
+ * and `1:30` may be 90. What the two read differently is named, whatever it is: both are asked.
+ *
+ * V1  A message repeats no value: it may be a secret.
+ */
+import { isPair, isScalar, isSeq, parseDocument, visit, type Document, type Node, type Pair } from 'yaml';
+import { mr } from '../model/errors.ts';
+import { displayPath, type Issue, type IssuePath } from './issue.ts';
+
+/** Longer plain scalars are no numbers and no booleans in any version. */
+const longest = 64;
+
+export function ambiguitiesIn(document: Document.Parsed): readonly Issue[] {
+  const found: Issue[] = [];
+  visit(document, {
+    Scalar(key, node, ancestors) {
+      if (node.type !== 'PLAIN' || node.tag !== undefined || node.source === undefined) return;
+      const other = node.source.length <= longest ? otherReading(node.source, node.value) : null;
+      if (other === null) return;
+      const problem = `is ${other} to readers of YAML 1.1 such as kubectl; put it in quotes`;
+      const path = pathOf([...ancestors, node]);
+      const error = mr('MR_SPEC_INVALID', { path: displayPath(path), problem });
+      found.push({ severity: 'warning', path, error, ...(key === 'key' ? { isAboutKey: true } : {}) });
+    },
+  });
+  return found;
+}
+
+/** From the document down: pairs give names, and items of a list their number. */
+function pathOf(nodes: readonly (Document | Node | Pair)[]): IssuePath {
+  return nodes.flatMap((node, i): IssuePath => {
+    const parent = nodes[i - 1];
+    if (isPair(node)) return [isScalar(node.key) ? String(node.key.value) : ''];
+    return isSeq(parent) ? [parent.items.indexOf(node)] : [];
+  });
+}
+
+/** What YAML 1.1 makes of it, in words; null when both read the same. */
+function otherReading(source: string, value: unknown): string | null {
+  const { contents, errors } = parseDocument(source, { version: '1.1', logLevel: 'error' });
+  if (errors.length > 0 || !isScalar(contents)) return null;
+  const other = contents.value;
+  // A date is a text again once it is JSON, as both hand it on.
+  if (other instanceof Date || Object.is(other, value) || other === value) return null;
+  if (typeof other === 'boolean') return 'true or false';
+  if (typeof other === 'number') return typeof value === 'number' ? 'another number' : 'a number';
+  return typeof other === 'string' ? 'text' : null;
+}
