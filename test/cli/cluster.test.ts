@@ -16,7 +16,6 @@ const keptBack = { metadata: { finalizers: ['millrace.io/cleanup'] } };
 const released = { metadata: { finalizers: [] } };
 
 describe('commands on a cluster', function () {
-  this.timeout(30_000);
   const cluster = useCluster();
   let directory: string;
   let namespace: string;

@@ -14,7 +14,6 @@ spec:
 const bad = good.replace('generator: {}', 'genrator: {}');
 
 describe('millrace lint', function () {
-  this.timeout(30_000);
   let dir: string;
 
   before(async () => {

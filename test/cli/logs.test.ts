@@ -7,14 +7,12 @@ import { installCrd, spec } from '../workers/api/cluster.ts';
 import { millrace, startMillrace } from './millrace.ts';
 
 describe('logs of the pods of a pipeline, on the local node', function () {
-  this.timeout(60_000);
   let cluster: Cluster;
   let kube: Kube;
   let env: Record<string, string>;
   let uid: string;
 
   before(async function () {
-    this.timeout(90_000);
     cluster = await startCluster('--backoff-base=200');
     kube = connectKube(cluster.kubernetes.kubeconfigPath);
     env = { KUBECONFIG: cluster.kubernetes.kubeconfigPath };
@@ -75,7 +73,7 @@ describe('logs of the pods of a pipeline, on the local node', function () {
     await eventually(() => out.includes('out-1 done'));
     await createPod('in-2', 'ingestor-orders', 'echo begins; sleep 1; exit 3');
     const begun = () => out.split('in-2 begins').length - 1;
-    await eventually(() => begun() >= 2, { timeoutMs: 30_000 });
+    await eventually(() => begun() >= 2);
     child.kill('SIGINT');
     assert.equal(await ended, 0, err);
     assert.equal(out.split('out-1 done').length - 1, 1, 'no line twice');

@@ -21,7 +21,6 @@ import { temporalServer, type TemporalServer } from '../workflows/temporal-serve
 const example = join(import.meta.dirname, '../../examples/apply-by-temporal/apply.ts');
 
 describe('pipelines by Temporal', function () {
-  this.timeout(60_000);
   const cluster = useCluster();
   let dir: string;
   let temporal: TemporalServer;
@@ -32,7 +31,6 @@ describe('pipelines by Temporal', function () {
 
   /** The real workflows and the real activities on the resource; the test is what carries the pipeline out. */
   before(async function () {
-    this.timeout(90_000);
     dir = await mkdtemp(join(tmpdir(), 'millrace-client-'));
     temporal = await temporalServer();
     worker = await Worker.create({

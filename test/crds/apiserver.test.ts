@@ -14,7 +14,6 @@ import { pipelineInput, smallSpec } from './support/pipelines.ts';
 const run = promisify(execFile);
 
 describe('the CRD on a real API server', function () {
-  this.timeout(120_000);
   let dir: string;
   let kubernetes: Kubernetes;
   let kubectlPath: string;

@@ -13,7 +13,6 @@ import { useStack } from './support/stack.ts';
 const records = 20_000;
 
 describe('three doors, one path', function () {
-  this.timeout(180_000);
   const stack = useStack();
   let directory: string;
 
@@ -90,21 +89,18 @@ describe('three doors, one path', function () {
     const pipeline = await untilCondition(kubectl, name, 'Ready', { status: 'True', reason: 'Running' });
     const table = name.replaceAll('-', '_');
     const expected = expectedOrders(0, records);
-    await eventually(async () => assert.equal(await warehouse.count(table), expected.rows), { timeoutMs: 60_000 });
+    await eventually(async () => assert.equal(await warehouse.count(table), expected.rows));
     assert.deepEqual(await warehouse.totals(table), { rows: expected.rows, ids: expected.rows, total: expected.total });
 
     const connection = await Connection.connect({ address: temporalAddress });
     try {
       const client = new Client({ connection });
-      await eventually(
-        async () => {
-          const { count } = await client.workflow.count(
-            `PipelineName = '${name}' AND WorkflowType = 'pipelineLifecycle'`,
-          );
-          assert.equal(count, 1, 'one entity workflow');
-        },
-        { timeoutMs: 20_000 },
-      );
+      await eventually(async () => {
+        const { count } = await client.workflow.count(
+          `PipelineName = '${name}' AND WorkflowType = 'pipelineLifecycle'`,
+        );
+        assert.equal(count, 1, 'one entity workflow');
+      });
       const entity = await client.workflow
         .getHandle(`pipeline/default/${name}/${pipeline.metadata.uid ?? ''}`)
         .describe();

@@ -7,7 +7,6 @@ import { join } from 'node:path';
 const root = join(import.meta.dirname, '../..');
 
 describe('npm start -- --once', function () {
-  this.timeout(300_000);
   let directory: string;
 
   before(async () => {

@@ -7,8 +7,6 @@ const lengthMs = 60_000;
 const seed = 7;
 
 describe('a minute of random faults on the whole local stack', function () {
-  this.timeout(1_800_000);
-
   it('loses, doubles and invents nothing, keeps the order, and says when it is stuck', async () => {
     const outcome = await runFaults({ seed, lengthMs, say: () => undefined });
     ok(passed(outcome), report(outcome));

@@ -9,7 +9,6 @@ import { startStack, type Stack } from '../../local/stack.ts';
 import { eventually } from '../support/eventually.ts';
 
 describe('pods and the local stack', function () {
-  this.timeout(90_000);
   let dataDir: string;
 
   beforeEach(async () => {
@@ -47,14 +46,11 @@ describe('pods and the local stack', function () {
 
   /** Its process, once it runs. */
   const podProcess = (other?: ProcessIdentity): Promise<ProcessIdentity> =>
-    eventually(
-      async () => {
-        const found = await identify(Number(await readFile(join(dataDir, 'pod.pid'), 'utf8')));
-        if (!found || found.pid === other?.pid) throw new Error('the pod does not run yet');
-        return found;
-      },
-      { timeoutMs: 30_000 },
-    );
+    eventually(async () => {
+      const found = await identify(Number(await readFile(join(dataDir, 'pod.pid'), 'utf8')));
+      if (!found || found.pid === other?.pid) throw new Error('the pod does not run yet');
+      return found;
+    });
 
   it("T3: stop ends the pods' processes, and the next start runs the pods again", async () => {
     const first = await start();
@@ -79,7 +75,7 @@ describe('pods and the local stack', function () {
     const node = stack.part('node');
     const before = node.pid;
     node.kill('SIGKILL');
-    await eventually(() => node.pid !== before && node.record.state === 'running', { timeoutMs: 30_000 });
+    await eventually(() => node.pid !== before && node.record.state === 'running');
     deepStrictEqual(await identify(pod.pid), pod);
   });
 });

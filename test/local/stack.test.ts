@@ -12,7 +12,6 @@ import { readStackRecord } from '../../local/stack/record.ts';
 import { eventually } from '../support/eventually.ts';
 
 describe('the local stack', function () {
-  this.timeout(60_000);
   let dataDir: string;
   let holder: ChildProcess | undefined;
 
@@ -164,8 +163,8 @@ describe('the local stack', function () {
       const part = stack.part(name);
       const before = part.pid;
       part.kill('SIGKILL');
-      await eventually(() => part.pid !== before && part.record.state === 'running', { timeoutMs: 30_000 });
-      await eventually(() => stack.parts.every(({ record }) => record.state === 'running'), { timeoutMs: 30_000 });
+      await eventually(() => part.pid !== before && part.record.state === 'running');
+      await eventually(() => stack.parts.every(({ record }) => record.state === 'running'));
     });
   }
 });

@@ -18,7 +18,6 @@ const packed = z.tuple([z.object({ filename: z.string(), files: z.array(z.object
 const ownPackage = z.object({ version: z.string(), dependencies: z.record(z.string(), z.string()) });
 
 describe('the installed package', function () {
-  this.timeout(60_000);
   let project: string;
   let installed: string;
   let files: readonly string[];

@@ -36,7 +36,6 @@ describe('simulation', () => {
   }
 
   it(`I1–I11, I14 hold in ${seeds} runs`, async function () {
-    this.timeout(600_000);
     const failed: Found[] = [];
     let runs = 0;
     await runSeeds(1, seeds, 2, (found) => {

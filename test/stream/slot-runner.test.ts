@@ -33,7 +33,7 @@ describe('slot runner', () => {
     assert.deepEqual(stopping.atWork, new Set());
     // Within less than the time in which a lease that nobody released would have expired.
     const next = runner(stage, 'b');
-    await eventually(() => next.atWork.size === 4, { timeoutMs: 2_000 });
+    await eventually(() => next.atWork.size === 4);
   });
 
   it('N2: a slot that does not finish in time when it is given away is aborted, when the pod stops and before', async () => {

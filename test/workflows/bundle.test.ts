@@ -3,7 +3,6 @@ import { DefaultLogger } from '@temporalio/worker';
 import { makeBundle } from '../../workers/lifecycle/bundle.ts';
 
 describe('workflow bundle', function () {
-  this.timeout(60_000);
   let code: string;
   before(async () => ({ code } = await makeBundle(new DefaultLogger('WARN'))));
 

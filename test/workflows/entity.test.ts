@@ -5,7 +5,6 @@ import { pipelineName, pipelinePhase } from '../../workflows/search-attributes.t
 import { EntityRun } from './entity-run.ts';
 
 describe('entity workflow', function () {
-  this.timeout(60_000);
   let run: EntityRun;
   beforeEach(async () => (run = await EntityRun.start()));
   afterEach(() => run.stop());

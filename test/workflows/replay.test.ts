@@ -8,7 +8,6 @@ import { recordWholeCycle, type Recorded } from './whole-cycle.ts';
 
 /** A replay only compares what is in the history: so these go through whole cycles, and are cut in the middle, too. */
 describe('replay of recorded histories', function () {
-  this.timeout(120_000);
   let run: EntityRun;
   let codePath: string;
   let whole: Recorded[];

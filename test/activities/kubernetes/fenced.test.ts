@@ -19,7 +19,6 @@ import { installCrd } from '../../support/install-crd.ts';
 import { pipelineManifest } from '../../workers/lifecycle/control-plane.ts';
 
 describe('the Kubernetes client on a real API server', function () {
-  this.timeout(60_000);
   let kubernetes: Kubernetes;
   let kube: Kube;
   let dir: string;

@@ -103,7 +103,6 @@ const families: Readonly<Record<string, readonly [type: string, json: string, te
 };
 
 describe('ClickHouse column types', function () {
-  this.timeout(120_000);
   let dir: string;
   let clickhouse: ClickHouse;
   let client: ClickHouseClient;

@@ -23,7 +23,6 @@ import { eagerClock } from '../../stream/support/stages.ts';
 import { batch, rowsOf, sinkContext, slotId } from '../sink-context.ts';
 
 describe('ClickHouse sink, exactly once', function () {
-  this.timeout(60_000);
   let dir: string;
   let clickhouse: ClickHouse;
   let client: ClickHouseClient;

@@ -15,7 +15,6 @@ import { freePort } from '../../../local/ports.ts';
 import { batch, meta, noSignal, rowsOf, sinkContext, slotId, write } from '../sink-context.ts';
 
 describe('ClickHouse sink', function () {
-  this.timeout(60_000);
   let dir: string;
   let clickhouse: ClickHouse;
   let client: ClickHouseClient;

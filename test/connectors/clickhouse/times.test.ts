@@ -170,7 +170,6 @@ const table: readonly [type: string, cells: readonly (readonly [RecordValue, Wan
 ];
 
 describe('ClickHouse dates and times', function () {
-  this.timeout(60_000);
   let dir: string;
   let clickhouse: ClickHouse;
   let client: ClickHouseClient;

@@ -12,7 +12,6 @@ import { freePort } from '../../../local/ports.ts';
 import { batch, meta, noSignal, rowsOf, sinkContext, slotId, write } from '../sink-context.ts';
 
 describe('ClickHouse types', function () {
-  this.timeout(120_000);
   let dir: string;
   let clickhouse: ClickHouse;
   let client: ClickHouseClient;

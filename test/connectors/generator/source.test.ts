@@ -6,6 +6,7 @@ import { RecordMaker } from '../../../connectors/generator/record-maker.ts';
 import { generatorSourceSpec, type GeneratorSourceConfig } from '../../../connectors/generator/spec.ts';
 import type { Position, RecordBatch } from '../../../stream/record-batch.ts';
 import { sourceContext } from '../source-context.ts';
+import { hangMs } from '../../support/eventually.ts';
 
 function config(spec: Record<string, unknown>): GeneratorSourceConfig {
   return generatorSourceSpec.parse({ rate: 0, ...spec });
@@ -25,7 +26,7 @@ function textsOf(batch: RecordBatch): string[] {
 async function all(reader: SourceReader): Promise<string[]> {
   const texts: string[] = [];
   for (;;) {
-    const batch = await reader.read(AbortSignal.timeout(10_000));
+    const batch = await reader.read(AbortSignal.timeout(hangMs));
     if (batch === undefined) return texts;
     texts.push(...textsOf(batch));
   }

@@ -8,7 +8,7 @@ import { idempotentMaxBytes } from '../../../connectors/http/door.ts';
 import { httpSourceSpec } from '../../../connectors/http/spec.ts';
 import { freePort } from '../../../local/ports.ts';
 import type { RecordBatch } from '../../../stream/record-batch.ts';
-import { eventually } from '../../support/eventually.ts';
+import { eventually, hangMs } from '../../support/eventually.ts';
 import { sourceContext } from '../source-context.ts';
 
 const answerShape = z.looseObject({
@@ -58,7 +58,7 @@ describe('http source', () => {
     );
 
   async function next(reader: SourceReader): Promise<RecordBatch> {
-    const batch = await reader.read(AbortSignal.timeout(5_000));
+    const batch = await reader.read(AbortSignal.timeout(hangMs));
     assert.ok(batch);
     return batch;
   }

@@ -10,6 +10,7 @@ import type { Position, RecordBatch } from '../../../stream/record-batch.ts';
 import { startKafka, type Kafka, type KafkaOptions } from '../../../local/kafka/kafka.ts';
 import { freePort } from '../../../local/ports.ts';
 import { sourceContext, type TestContext } from '../source-context.ts';
+import { hangMs } from '../../support/eventually.ts';
 
 export class KafkaForTests {
   readonly kafka: Kafka;
@@ -98,9 +99,9 @@ export interface Read {
 }
 
 /** Reads until `count` records have come; fails after a deadline. */
-export async function take(reader: SourceReader, count: number, timeoutMs = 15_000): Promise<Read> {
+export async function take(reader: SourceReader, count: number): Promise<Read> {
   const records: Taken[] = [];
-  const deadline = AbortSignal.timeout(timeoutMs);
+  const deadline = AbortSignal.timeout(hangMs);
   let position: Position | undefined;
   while (records.length < count) {
     const batch = await reader.read(deadline).catch((error: unknown) => {

@@ -10,8 +10,6 @@ import { KafkaForTests, numbered } from './harness.ts';
 const manifest = z.object({ version: z.string(), exports: z.undefined().optional() });
 
 describe('what connectors/kafka/cluster.ts relies on inside of kafkajs', function () {
-  this.timeout(60_000);
-
   it('is version 2.2.4, without an export map that would hide its modules', async () => {
     const path = createRequire(import.meta.url).resolve('kafkajs/package.json');
     assert.equal(manifest.parse(JSON.parse(await readFile(path, 'utf8'))).version, '2.2.4');

@@ -5,14 +5,11 @@ import { Cluster } from '../../../connectors/kafka/cluster.ts';
 import type { Source, SourceReader } from '../../../connectors/connector.ts';
 import { freePort } from '../../../local/ports.ts';
 import type { RunningProcess } from '../../../local/process.ts';
-import { eventually } from '../../support/eventually.ts';
+import { eventually, hangMs } from '../../support/eventually.ts';
 import { KafkaForTests, numbered, recordsOf } from './harness.ts';
 import { startSecondBroker } from './second-broker.ts';
 
-const patience = { timeoutMs: 60_000 };
-
 describe('kafka source on two brokers', function () {
-  this.timeout(180_000);
   let kafka: KafkaForTests;
   let cluster: Cluster;
   let second: RunningProcess;
@@ -30,7 +27,7 @@ describe('kafka source on two brokers', function () {
     kafka = await KafkaForTests.start({ controllerPort });
     startSecond = async () => {
       const broker = await startSecondBroker(kafka.dir, controllerPort);
-      await eventually(async () => (await kafka.admin.describeCluster()).brokers.length === 2, patience);
+      await eventually(async () => (await kafka.admin.describeCluster()).brokers.length === 2);
       return broker;
     };
     second = await startSecond();
@@ -75,16 +72,16 @@ describe('kafka source on two brokers', function () {
   async function round(topic: string): Promise<void> {
     for (const partition of next.keys()) {
       const messages = numbered(0, 100).map((value) => ({ value, partition }));
-      await eventually(() => producer.send({ topic, messages }), patience);
+      await eventually(() => producer.send({ topic, messages }));
     }
     await eventually(async () => {
       const ends = await admin.fetchTopicOffsets(topic);
       while (ends.some(({ partition, high }) => next.get(partition) !== Number(high))) await readOnce();
-    }, patience);
+    });
   }
 
   async function readOnce(): Promise<void> {
-    const batch = await reader.read(AbortSignal.timeout(30_000));
+    const batch = await reader.read(AbortSignal.timeout(hangMs));
     for (const { partition, offset } of batch === undefined ? [] : recordsOf(batch)) {
       assert.equal(offset, next.get(partition));
       next.set(partition, offset + 1);
@@ -99,7 +96,7 @@ describe('kafka source on two brokers', function () {
       { partition: 1, replicas: [1] },
     ];
     await admin.alterPartitionReassignments({ topics: [{ topic: 'moves', partitionAssignment }] });
-    await eventually(async () => assert.deepEqual(await leadersOf('moves'), [2, 1]), patience);
+    await eventually(async () => assert.deepEqual(await leadersOf('moves'), [2, 1]));
     for (let times = 0; times < 3; times++) await round('moves');
     assert.ok((next.get(0) ?? 0) >= 600 && (next.get(1) ?? 0) >= 600);
   });
@@ -111,12 +108,12 @@ describe('kafka source on two brokers', function () {
     await readOnce();
     second.kill('SIGKILL');
     await second.exited;
-    await eventually(async () => assert.deepEqual(await leadersOf('half'), [1, -1]), patience);
+    await eventually(async () => assert.deepEqual(await leadersOf('half'), [1, -1]));
     await eventually(async () => {
       while (next.get(0) !== 20_000) await readOnce();
-    }, patience);
+    });
     second = await startSecond();
-    await eventually(async () => assert.deepEqual(await leadersOf('half'), [1, 2]), patience);
+    await eventually(async () => assert.deepEqual(await leadersOf('half'), [1, 2]));
     await round('half');
   });
 
@@ -128,7 +125,7 @@ describe('kafka source on two brokers', function () {
     for (let times = 0; times < 3; times++) await round('survives');
     second.kill('SIGKILL');
     await second.exited;
-    await eventually(async () => assert.deepEqual(await leadersOf('survives'), [1, 1]), patience);
+    await eventually(async () => assert.deepEqual(await leadersOf('survives'), [1, 1]));
     for (let times = 0; times < 3; times++) await round('survives');
     assert.ok((next.get(0) ?? 0) >= 600 && (next.get(1) ?? 0) >= 600);
   });

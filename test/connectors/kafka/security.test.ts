@@ -10,7 +10,6 @@ import { KafkaForTests, take } from './harness.ts';
 const password = 'correct-horse-battery';
 
 describe('kafka source with TLS and SASL', function () {
-  this.timeout(60_000);
   let kafka: KafkaForTests;
   before(async () => {
     kafka = await KafkaForTests.start({

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
-import { eventually } from '../../support/eventually.ts';
+import { eventually, hangMs } from '../../support/eventually.ts';
 import { KafkaForTests, numbered, recordsOf, take } from './harness.ts';
 
 describe('kafka source', function () {
-  this.timeout(60_000);
   let kafka: KafkaForTests;
   before(async () => {
     kafka = await KafkaForTests.start();
@@ -59,7 +58,7 @@ describe('kafka source', function () {
     await kafka.createTopic('each', 2);
     await kafka.send('each', 0, numbered(0, 3));
     const source = await kafka.connect('each');
-    const batch = await (await source.open(0, { '1': 0, '0': 1 })).read(AbortSignal.timeout(5_000));
+    const batch = await (await source.open(0, { '1': 0, '0': 1 })).read(AbortSignal.timeout(hangMs));
     assert.deepEqual(
       [batch?.positionAfter(0), batch?.positionAfter(1)],
       [
@@ -118,7 +117,7 @@ describe('kafka source', function () {
     await kafka.send('latest', 0, numbered(0, 5));
     const source = await kafka.connect('latest', { startFrom: 'Latest' });
     const reader = await source.open(0, undefined);
-    const first = await reader.read(AbortSignal.timeout(5_000));
+    const first = await reader.read(AbortSignal.timeout(hangMs));
     assert.deepEqual([first?.count, first?.position], [0, { '0': 5 }]);
     await kafka.send('latest', 0, ['new']);
     assert.deepEqual(
@@ -132,7 +131,7 @@ describe('kafka source', function () {
     await kafka.createTopic('grows');
     const source = await kafka.connect('grows', { startFrom: 'Latest' });
     const reader = await source.open(0, undefined);
-    await reader.read(AbortSignal.timeout(5_000));
+    await reader.read(AbortSignal.timeout(hangMs));
     await kafka.admin.createPartitions({ topicPartitions: [{ topic: 'grows', count: 3 }] });
     await eventually(() => kafka.send('grows', 2, ['in the new one']));
     assert.deepEqual(
@@ -172,7 +171,7 @@ describe('kafka source', function () {
     const reader = await source.open(0, undefined);
     const order: number[] = [];
     for (let records = 0; records < 1_010;) {
-      const batch = await reader.read(AbortSignal.timeout(10_000));
+      const batch = await reader.read(AbortSignal.timeout(hangMs));
       if (batch === undefined) break;
       order.push(batch.partition);
       records += recordsOf(batch).length;
@@ -205,7 +204,7 @@ describe('kafka source', function () {
     await eventually(() => reader.lag() === 25);
     // That answer waits now and nothing more is fetched, so the end has to be asked for.
     await kafka.send('behind', 0, numbered(125, 10));
-    await eventually(() => reader.lag() === 35, { timeoutMs: 15_000 });
+    await eventually(() => reader.lag() === 35);
     await source.close();
   });
 

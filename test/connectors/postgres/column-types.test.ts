@@ -352,7 +352,6 @@ const table: readonly [type: string, cells: readonly (readonly [json: string, Wa
 ];
 
 describe('PostgreSQL column types', function () {
-  this.timeout(60_000);
   let dir: string;
   let postgres: Postgres;
   let pool: pg.Pool;

@@ -27,7 +27,6 @@ import { eventually } from '../../support/eventually.ts';
 import { noSignal, sinkContext } from '../sink-context.ts';
 
 describe('PostgreSQL that goes back', function () {
-  this.timeout(60_000);
   let dir: string;
   let postgres: Postgres;
   let server: TestServer;

@@ -14,7 +14,6 @@ import { startPostgres, type Postgres } from '../../../local/postgres/postgres.t
 import { batch, meta, noSignal, rowsOf, sinkContext, slotId, write } from '../sink-context.ts';
 
 describe('PostgreSQL sink', function () {
-  this.timeout(30_000);
   let dir: string;
   let postgres: Postgres;
   let pool: pg.Pool;

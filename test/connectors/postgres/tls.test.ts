@@ -12,7 +12,6 @@ import { dataOwner } from '../../../local/postgres/unprivileged.ts';
 import { sinkContext } from '../sink-context.ts';
 
 describe('PostgreSQL sink by TLS', function () {
-  this.timeout(60_000);
   let dir: string;
   let postgres: Postgres;
   let ca: string;

@@ -22,35 +22,28 @@ export async function untilCondition(
   name: string,
   type: string,
   wanted: { status: 'True' | 'False'; reason?: string },
-  timeoutMs = 60_000,
 ): Promise<Pipeline> {
-  return await eventually(
-    async () => {
-      const pipeline = await getPipeline(kubectl, name);
-      const found = condition(pipeline, type);
-      const fits =
-        pipeline !== undefined &&
-        found?.status === wanted.status &&
-        found.observedGeneration === pipeline.metadata.generation &&
-        (wanted.reason === undefined || found.reason === wanted.reason);
-      if (!fits) throw new Error(`${type} is ${JSON.stringify(found)}; status: ${JSON.stringify(pipeline?.status)}`);
-      return pipeline;
-    },
-    { timeoutMs },
-  );
+  return await eventually(async () => {
+    const pipeline = await getPipeline(kubectl, name);
+    const found = condition(pipeline, type);
+    const fits =
+      pipeline !== undefined &&
+      found?.status === wanted.status &&
+      found.observedGeneration === pipeline.metadata.generation &&
+      (wanted.reason === undefined || found.reason === wanted.reason);
+    if (!fits) throw new Error(`${type} is ${JSON.stringify(found)}; status: ${JSON.stringify(pipeline?.status)}`);
+    return pipeline;
+  });
 }
 
-export async function untilPhase(kubectl: Kubectl, name: string, phase: string, timeoutMs = 60_000): Promise<Pipeline> {
-  return await eventually(
-    async () => {
-      const pipeline = await getPipeline(kubectl, name);
-      if (pipeline?.status?.phase !== phase || pipeline.status.observedGeneration !== pipeline.metadata.generation) {
-        throw new Error(`phase is ${pipeline?.status?.phase ?? 'unset'}: ${JSON.stringify(pipeline?.status)}`);
-      }
-      return pipeline;
-    },
-    { timeoutMs },
-  );
+export async function untilPhase(kubectl: Kubectl, name: string, phase: string): Promise<Pipeline> {
+  return await eventually(async () => {
+    const pipeline = await getPipeline(kubectl, name);
+    if (pipeline?.status?.phase !== phase || pipeline.status.observedGeneration !== pipeline.metadata.generation) {
+      throw new Error(`phase is ${pipeline?.status?.phase ?? 'unset'}: ${JSON.stringify(pipeline?.status)}`);
+    }
+    return pipeline;
+  });
 }
 
 /** `kubectl patch --type merge` of some fields of the spec. */
@@ -63,12 +56,9 @@ export async function deletePipeline(kubectl: Kubectl, name: string): Promise<vo
   await kubectl.run(['delete', 'pipeline', name, '-n', 'default', '--wait=false']);
 }
 
-export async function untilGone(kubectl: Kubectl, name: string, timeoutMs = 90_000): Promise<void> {
-  await eventually(
-    async () => {
-      const pipeline = await getPipeline(kubectl, name);
-      if (pipeline !== undefined) throw new Error(`still there: ${JSON.stringify(pipeline.status)}`);
-    },
-    { timeoutMs },
-  );
+export async function untilGone(kubectl: Kubectl, name: string): Promise<void> {
+  await eventually(async () => {
+    const pipeline = await getPipeline(kubectl, name);
+    if (pipeline !== undefined) throw new Error(`still there: ${JSON.stringify(pipeline.status)}`);
+  });
 }

@@ -41,7 +41,6 @@ let shared: Promise<{ stack: Stack; running: RunningStack; dir: string }> | unde
 export function useStack(): () => RunningStack {
   let running: RunningStack | undefined;
   before(async function () {
-    this.timeout(180_000);
     shared ??= start();
     ({ running } = await shared);
   });
@@ -52,7 +51,6 @@ export function useStack(): () => RunningStack {
 }
 
 after(async function () {
-  this.timeout(120_000);
   if (shared === undefined) return;
   const { stack, running, dir } = await shared;
   await running.warehouse.close();

@@ -9,7 +9,6 @@ import { startClickHouse, type ClickHouse } from '../../../local/clickhouse/clic
 import { freePort } from '../../../local/ports.ts';
 
 describe('embedded ClickHouse endpoint', function () {
-  this.timeout(60_000);
   let dir: string;
   let clickhouse: ClickHouse;
   let client: ClickHouseClient;

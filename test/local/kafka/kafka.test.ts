@@ -9,7 +9,6 @@ import { freePort } from '../../../local/ports.ts';
 const { Kafka: Client, logLevel } = kafkajs;
 
 describe('local Kafka', function () {
-  this.timeout(180_000);
   let dir: string;
   let kafka: Kafka;
 

@@ -13,11 +13,9 @@ import {
 } from './support.ts';
 
 describe('logs of the local node', function () {
-  this.timeout(40_000);
   let cluster: Cluster;
 
   before(async function () {
-    this.timeout(90_000);
     cluster = await startCluster('--backoff-base=200');
   });
   after(async () => {

@@ -23,11 +23,9 @@ import {
 const ticking = ['sh', '-c', 'i=0; while :; do i=$((i+1)); echo $i; sleep 0.05; done'];
 
 describe('local node that dies and returns', function () {
-  this.timeout(60_000);
   let cluster: Cluster;
 
   before(async function () {
-    this.timeout(90_000);
     cluster = await startCluster('--backoff-base=200');
   });
   after(async () => {
@@ -52,14 +50,11 @@ describe('local node that dies and returns', function () {
     ok(!(await areGone(processes)), 'they live on without the node');
     await cluster.startNode();
     const lines = (text: string) => text.trim().split('\n').map(Number);
-    const seen = await eventually(
-      async () => {
-        const now = lines(await kubectl(cluster, 'logs', 'survivor'));
-        ok(now.length > 10);
-        return now;
-      },
-      { timeoutMs: 10_000 },
-    );
+    const seen = await eventually(async () => {
+      const now = lines(await kubectl(cluster, 'logs', 'survivor'));
+      ok(now.length > 10);
+      return now;
+    });
     deepStrictEqual(
       seen,
       seen.map((_, index) => index + 1),
@@ -88,7 +83,6 @@ describe('local node that dies and returns', function () {
       cluster.kube,
       'adopted',
       (pod) => mainStatus(pod)?.restartCount === 1 && isReady(pod),
-      3_000,
     );
     strictEqual(mainStatus(after)?.lastState.terminated?.exitCode, 137, 'the shim kept the exit code');
     ok(await areGone(processes));
@@ -108,7 +102,7 @@ describe('local node that dies and returns', function () {
     await cluster.startNode();
     await podIsGone(cluster.kube, 'deleted-meanwhile');
     await podIsGone(cluster.kube, 'forced-meanwhile');
-    await eventually(async () => ok(await areGone(processes)), { timeoutMs: 5_000 });
+    await eventually(async () => ok(await areGone(processes)));
   });
 
   it('H3: knows the exit code of a container that ended while no node ran', async () => {
@@ -121,7 +115,7 @@ describe('local node that dies and returns', function () {
     const [, main] = await processesOf(pod);
     await end(cluster.node, 'SIGKILL');
     process.kill(main?.pid ?? 0, 'SIGTERM');
-    await eventually(async () => strictEqual((await processesOf(pod)).length, 0), { timeoutMs: 5_000 });
+    await eventually(async () => strictEqual((await processesOf(pod)).length, 0));
     await cluster.startNode();
     const after = await podBecomes(cluster.kube, 'ended-meanwhile', (seen) => seen.status.phase === 'Failed');
     strictEqual(mainStatus(after)?.state.terminated?.exitCode, 7);
@@ -151,7 +145,7 @@ describe('local node that dies and returns', function () {
     ok(!isReady(stopped));
     strictEqual(stopped.metadata.deletionTimestamp, undefined);
     await cluster.startNode();
-    await podBecomes(cluster.kube, 'resumes', (pod) => mainStatus(pod)?.restartCount === 1 && isReady(pod), 5_000);
+    await podBecomes(cluster.kube, 'resumes', (pod) => mainStatus(pod)?.restartCount === 1 && isReady(pod));
   });
 
   it('X4: a pod with restartPolicy Never that the node interrupted has failed', async () => {
@@ -175,7 +169,7 @@ describe('local node that dies and returns', function () {
     const [, main] = await processesOf(pod);
     process.kill(main?.pid ?? 0, 'SIGKILL');
     try {
-      await eventually(async () => strictEqual((await processesOf(pod, 1)).length, 2), { timeoutMs: 10_000 });
+      await eventually(async () => strictEqual((await processesOf(pod, 1)).length, 2));
     } finally {
       apiserver?.kill('SIGCONT');
     }
@@ -214,8 +208,6 @@ describe('local node that dies and returns', function () {
     const pods = ['adopted', 'ended-meanwhile', 'shimless', 'resumes', 'never', 'outage', 'hung'];
     for (const name of pods) await deletePod(cluster.kube, name);
     for (const name of pods) await podIsGone(cluster.kube, name);
-    await eventually(async () => deepStrictEqual(await readdir(join(cluster.dataDir, 'pods')), []), {
-      timeoutMs: 5_000,
-    });
+    await eventually(async () => deepStrictEqual(await readdir(join(cluster.dataDir, 'pods')), []));
   });
 });

@@ -19,11 +19,9 @@ import {
 } from './support.ts';
 
 describe('local node', function () {
-  this.timeout(40_000);
   let cluster: Cluster;
 
   before(async function () {
-    this.timeout(90_000);
     cluster = await startCluster('--backoff-base=200');
   });
   after(async () => {
@@ -60,13 +58,10 @@ describe('local node', function () {
       },
     });
     const deployment = z.object({ status: z.object({ availableReplicas: z.number() }) });
-    await eventually(
-      async () => {
-        const path = '/apis/apps/v1/namespaces/default/deployments/pair';
-        strictEqual(deployment.parse(await cluster.kube.json({ path })).status.availableReplicas, 2);
-      },
-      { timeoutMs: 20_000 },
-    );
+    await eventually(async () => {
+      const path = '/apis/apps/v1/namespaces/default/deployments/pair';
+      strictEqual(deployment.parse(await cluster.kube.json({ path })).status.availableReplicas, 2);
+    });
     const addresses = (await listPods(cluster.kube, 'app=pair')).map((pod) => pod.status.podIP ?? '');
     strictEqual(new Set(addresses).size, 2);
     for (const address of addresses) match(address, /^127\.\d+\.\d+\.\d+$/);
@@ -119,7 +114,7 @@ describe('local node', function () {
       contentType: 'application/merge-patch+json',
       body: { data: { level: 'two' } },
     });
-    await eventually(async () => match(await logsOf('follower', '--tail=1'), /^two$/m), { timeoutMs: 10_000 });
+    await eventually(async () => match(await logsOf('follower', '--tail=1'), /^two$/m));
   });
 
   it('holds a container whose Secret is missing, says so, and starts it when the Secret appears', async () => {
@@ -134,7 +129,7 @@ describe('local node', function () {
     );
     strictEqual(mainStatus(waiting)?.state.waiting?.message, 'secret "later" not found');
     await createObject(cluster.kube, 'secrets', { metadata: { name: 'later' }, stringData: { key: 'k' } });
-    await podBecomes(cluster.kube, 'waits', isReady, 4_000);
+    await podBecomes(cluster.kube, 'waits', isReady);
   });
 
   it('holds a pod whose volume needs a missing ConfigMap, and starts it when it appears', async () => {
@@ -151,7 +146,7 @@ describe('local node', function () {
     strictEqual(mainStatus(waiting)?.state.waiting?.message, 'configmap "late" not found');
     strictEqual(waiting.status.phase, 'Pending');
     await createObject(cluster.kube, 'configmaps', { metadata: { name: 'late' }, data: {} });
-    await podBecomes(cluster.kube, 'waits-for-volume', isReady, 4_000);
+    await podBecomes(cluster.kube, 'waits-for-volume', isReady);
   });
 
   it('refuses a container without command with a reason that says what to do', async () => {
@@ -256,13 +251,10 @@ describe('local node', function () {
       },
     });
     const job = z.object({ status: z.object({ succeeded: z.number() }) });
-    await eventually(
-      async () => {
-        const path = '/apis/batch/v1/namespaces/default/jobs/once';
-        strictEqual(job.parse(await cluster.kube.json({ path })).status.succeeded, 1);
-      },
-      { timeoutMs: 15_000 },
-    );
+    await eventually(async () => {
+      const path = '/apis/batch/v1/namespaces/default/jobs/once';
+      strictEqual(job.parse(await cluster.kube.json({ path })).status.succeeded, 1);
+    });
   });
 
   it('restarts a container whose process was killed, once and at once', async () => {
@@ -274,7 +266,6 @@ describe('local node', function () {
       cluster.kube,
       'killed',
       (pod) => mainStatus(pod)?.restartCount === 1 && isReady(pod),
-      3_000,
     );
     strictEqual(mainStatus(after)?.lastState.terminated?.exitCode, 137);
     ok(await areGone(processes));
@@ -291,7 +282,7 @@ describe('local node', function () {
     const processes = await processesOf(pod);
     strictEqual(processes.length, 3);
     await deletePod(cluster.kube, 'deleted');
-    await podIsGone(cluster.kube, 'deleted', 5_000);
+    await podIsGone(cluster.kube, 'deleted');
     ok(await areGone(processes));
   });
 
@@ -303,7 +294,7 @@ describe('local node', function () {
     const processes = await processesOf(await podBecomes(cluster.kube, 'stubborn', isReady));
     const asked = Date.now();
     await deletePod(cluster.kube, 'stubborn');
-    await podIsGone(cluster.kube, 'stubborn', 8_000);
+    await podIsGone(cluster.kube, 'stubborn');
     ok(Date.now() - asked >= 1_500, 'it had its two seconds');
     ok(await areGone(processes));
   });
@@ -312,6 +303,6 @@ describe('local node', function () {
     await createPod(cluster.kube, { name: 'forced' });
     const processes = await processesOf(await podBecomes(cluster.kube, 'forced', isReady));
     await deletePod(cluster.kube, 'forced', '?gracePeriodSeconds=0');
-    await eventually(async () => ok(await areGone(processes)), { timeoutMs: 5_000 });
+    await eventually(async () => ok(await areGone(processes)));
   });
 });

@@ -22,11 +22,9 @@ const server = (answers: string) =>
 const ip = [{ name: 'IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } }];
 
 describe('probes and hooks of the local node', function () {
-  this.timeout(40_000);
   let cluster: Cluster;
 
   before(async function () {
-    this.timeout(90_000);
     cluster = await startCluster('--backoff-base=200');
   });
   after(async () => {
@@ -118,7 +116,7 @@ describe('probes and hooks of the local node', function () {
     await deletePod(cluster.kube, 'hooked');
     await followed.ended;
     strictEqual(followed.text(), 'up\nhook\n');
-    await podIsGone(cluster.kube, 'hooked', 5_000);
+    await podIsGone(cluster.kube, 'hooked');
   });
 
   it('fails a pod that runs longer than its deadline', async () => {

@@ -94,7 +94,7 @@ export async function startCluster(...flags: readonly string[]): Promise<Cluster
     async startNode() {
       cluster.node = launch();
       // The API may still show what the node before has written: this one is up when it answers itself.
-      await eventually(() => answersHealth(port), { timeoutMs: 30_000 });
+      await eventually(() => answersHealth(port));
       await nodeIsReady(kube);
     },
     async stop() {
@@ -127,13 +127,10 @@ async function answersHealth(port: number): Promise<boolean> {
 
 async function nodeIsReady(kube: Kube): Promise<void> {
   const shape = z.object({ spec: z.object({ taints: z.array(z.unknown()).optional() }) });
-  await eventually(
-    async () => {
-      const node = shape.parse(await kube.json({ path: '/api/v1/nodes/local' }));
-      if ((node.spec.taints ?? []).length > 0) throw new Error('the node is tainted');
-    },
-    { timeoutMs: 30_000 },
-  );
+  await eventually(async () => {
+    const node = shape.parse(await kube.json({ path: '/api/v1/nodes/local' }));
+    if ((node.spec.taints ?? []).length > 0) throw new Error('the node is tainted');
+  });
 }
 
 export interface PodParts {
@@ -180,35 +177,24 @@ export async function deletePod(kube: Kube, name: string, query = ''): Promise<v
 }
 
 /** Waits until the pod is as `claim` says. The error shows the status that it had. */
-export async function podBecomes(
-  kube: Kube,
-  name: string,
-  claim: (pod: SeenPod) => boolean,
-  timeoutMs = 15_000,
-): Promise<SeenPod> {
-  return await eventually(
-    async () => {
-      const pod = await getPod(kube, name);
-      if (!claim(pod)) throw new Error(`pod ${name} is ${JSON.stringify(pod.status)}`);
-      return pod;
-    },
-    { timeoutMs },
-  );
+export async function podBecomes(kube: Kube, name: string, claim: (pod: SeenPod) => boolean): Promise<SeenPod> {
+  return await eventually(async () => {
+    const pod = await getPod(kube, name);
+    if (!claim(pod)) throw new Error(`pod ${name} is ${JSON.stringify(pod.status)}`);
+    return pod;
+  });
 }
 
-export async function podIsGone(kube: Kube, name: string, timeoutMs = 15_000): Promise<void> {
-  await eventually(
-    async () => {
-      try {
-        await getPod(kube, name);
-      } catch (error) {
-        if (isNotFound(error)) return;
-        throw error;
-      }
-      throw new Error(`pod ${name} is still there`);
-    },
-    { timeoutMs },
-  );
+export async function podIsGone(kube: Kube, name: string): Promise<void> {
+  await eventually(async () => {
+    try {
+      await getPod(kube, name);
+    } catch (error) {
+      if (isNotFound(error)) return;
+      throw error;
+    }
+    throw new Error(`pod ${name} is still there`);
+  });
 }
 
 export function isReady(pod: SeenPod): boolean {

@@ -22,7 +22,6 @@ const deployment = {
 };
 
 describe('a Kubernetes API on loopback', function () {
-  this.timeout(60_000);
   let dir: string;
   let kubernetes: Kubernetes;
   let access: ApiAccess;

@@ -8,7 +8,6 @@ import { resolvePostgresBin } from '../../../local/postgres/binaries.ts';
 import { startPostgres, type Postgres } from '../../../local/postgres/postgres.ts';
 
 describe('local PostgreSQL', function () {
-  this.timeout(60_000);
   let dir: string;
   let postgres: Postgres;
 

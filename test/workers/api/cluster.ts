@@ -27,7 +27,6 @@ let shared: Promise<{ cluster: Cluster; dir: string }> | undefined;
 export function useCluster(): () => Cluster {
   let cluster: Cluster | undefined;
   before(async function () {
-    this.timeout(60_000);
     shared ??= start();
     ({ cluster } = await shared);
   });
@@ -38,7 +37,6 @@ export function useCluster(): () => Cluster {
 }
 
 after(async function () {
-  this.timeout(30_000);
   if (!shared) return;
   const { cluster, dir } = await shared;
   cluster.kube.close();

@@ -67,7 +67,6 @@ describe('the door to pipelines', () => {
   });
 
   it('says that the CRD is missing', async function () {
-    this.timeout(60_000);
     const dir = await mkdtemp(join(tmpdir(), 'millrace-no-crd-'));
     const kubernetes = await startKubernetes({ dir, controllers: false, unsafeNoFsync: true });
     const kube = connectKube(kubernetes.kubeconfigPath);

@@ -5,7 +5,6 @@ import { EntityRun } from '../../workflows/entity-run.ts';
 import { temporalServer, type TemporalServer } from '../../workflows/temporal-server.ts';
 
 describe("what Temporal knows of an operation's workflow", function () {
-  this.timeout(60_000);
   let temporal: TemporalServer;
   let runs: OperationRuns;
 
@@ -62,7 +61,6 @@ describe("what Temporal knows of an operation's workflow", function () {
 });
 
 describe('a retry of what failed, on a real entity', function () {
-  this.timeout(60_000);
   let run: EntityRun;
   let runs: OperationRuns;
 

@@ -6,7 +6,6 @@ import { eventually } from '../../support/eventually.ts';
 import { useCluster } from './cluster.ts';
 
 describe('millrace api', function () {
-  this.timeout(30_000);
   const cluster = useCluster();
 
   it('serves where it is told to, while Temporal is down, and ends with 0 on SIGTERM', async () => {

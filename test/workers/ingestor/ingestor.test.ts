@@ -10,7 +10,6 @@ import { eventually } from '../../support/eventually.ts';
 import { podBench, type BenchOptions, type PodBench } from '../pod/pods.ts';
 
 describe('ingestor pod', function () {
-  this.timeout(60_000);
   let server: TestServer;
   let streams: Streams;
   const benches: PodBench[] = [];
@@ -27,7 +26,7 @@ describe('ingestor pod', function () {
     for (let life = 0; life < 4; life++) {
       const pod = await pods.start('ingestor', 'ingestor-a');
       const enough = (await count(pods)) + 600;
-      await eventually(async () => (await count(pods)) >= enough, { timeoutMs: 20_000, intervalMs: 5 });
+      await eventually(async () => (await count(pods)) >= enough, { intervalMs: 5 });
       pod.kill('SIGKILL');
       await pod.exited;
     }
@@ -41,7 +40,7 @@ describe('ingestor pod', function () {
     await eventually(async () => (await count(pods)) > 1_000);
     frozen.kill('SIGSTOP');
     const other = await pods.start('ingestor', 'ingestor-b');
-    await eventually(async () => (await positions(other)).length === 2, { timeoutMs: 20_000 });
+    await eventually(async () => (await positions(other)).length === 2);
     frozen.kill('SIGCONT');
     await complete(pods, 2, 30_000);
   });
@@ -54,7 +53,7 @@ describe('ingestor pod', function () {
     await eventually(async () => (await positions(first)).length === 1 && (await positions(second)).length === 1);
     first.kill('SIGTERM');
     assert.deepEqual(await first.exited, { code: 0, signal: null });
-    await eventually(async () => (await positions(second)).length === 2, { timeoutMs: 2_500 });
+    await eventually(async () => (await positions(second)).length === 2);
     const before = await count(pods);
     await eventually(async () => (await count(pods)) > before);
   });
@@ -110,13 +109,10 @@ describe('ingestor pod', function () {
     const metrics = (await pod.get('/metrics')).body;
     assert.match(metrics, /millrace_records_out_total\{.*stage="ingestor-orders".*\} 1000/);
     assert.match(metrics, /millrace_slot_owned\{slot="1".*\} 1/);
-    await eventually(
-      async () => {
-        const [report] = await readPodReports(streams, pods.plan.pipeline.pid);
-        return report?.recordsOut === 1_000 && report.lag === 0 && report.connection.state === 'Connected';
-      },
-      { timeoutMs: 15_000 },
-    );
+    await eventually(async () => {
+      const [report] = await readPodReports(streams, pods.plan.pipeline.pid);
+      return report?.recordsOut === 1_000 && report.lag === 0 && report.connection.state === 'Connected';
+    });
   });
 
   async function bench(options: BenchOptions): Promise<PodBench> {
@@ -146,7 +142,7 @@ describe('ingestor pod', function () {
   }
 
   async function complete(pods: PodBench, slots: number, perSlot: number): Promise<void> {
-    await eventually(async () => (await count(pods)) === slots * perSlot, { timeoutMs: 40_000 });
+    await eventually(async () => (await count(pods)) === slots * perSlot);
     const all = await values(pods);
     for (let slot = 0; slot < slots; slot++) {
       assert.deepEqual(

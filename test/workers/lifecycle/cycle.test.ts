@@ -4,10 +4,9 @@ import { finalizer, kind, namespaceOf, pidOf } from '../../../model/names.ts';
 import { entityWorkflowId, doorTaskQueue } from '../../../model/workflow-ids.ts';
 import { eventually } from '../../support/eventually.ts';
 import { pipelineManifest, startControlPlane, statusOf, type ControlPlane } from './control-plane.ts';
-import { patient, Person } from './person.ts';
+import { Person } from './person.ts';
 
 describe('lifecycle on a real control plane', function () {
-  this.timeout(180_000);
   let plane: ControlPlane;
   let person: Person;
   before(async () => {
@@ -82,7 +81,7 @@ describe('lifecycle on a real control plane', function () {
       const status = await statusOf(plane.kube, 'waits');
       assert.match(status.operation?.lastError ?? '', /Secret "late".*must have key "password"/);
       assert.equal(status.conditions?.find(({ type }) => type === 'Ready')?.reason, 'SecretMissing');
-    }, patient);
+    });
     await person.putSecret('late', { password: 'x' });
     await person.untilReady('waits', 'Running');
     await person.apply('waits', { ...spec, desiredState: 'Paused' });
@@ -100,7 +99,7 @@ describe('lifecycle on a real control plane', function () {
       assert.deepEqual([accepted?.status, accepted?.reason], ['False', 'SpecExpression']);
       assert.equal(status.observedGeneration, status.generation);
       assert.equal(status.conditions?.find(({ type }) => type === 'Ready')?.status, 'False');
-    }, patient);
+    });
     await person.apply('typo');
     await person.untilReady('typo', 'Running');
   });
@@ -108,9 +107,8 @@ describe('lifecycle on a real control plane', function () {
   it('deletes while it provisions, and a pod that never becomes ready does not hold that up', async () => {
     plane.pods.isHeld = true;
     const { uid = '' } = (await person.apply('early')).metadata;
-    await eventually(
-      async () => assert.equal((await statusOf(plane.kube, 'early')).operation?.step, 'wait for sink/warehouse'),
-      patient,
+    await eventually(async () =>
+      assert.equal((await statusOf(plane.kube, 'early')).operation?.step, 'wait for sink/warehouse'),
     );
     await person.delete('early');
     assert.deepEqual(await person.leftovers(uid), []);
@@ -126,7 +124,7 @@ describe('lifecycle on a real control plane', function () {
     await eventually(async () => {
       const now = await entity.describe();
       return now.runId !== runId && now.status.name === 'RUNNING';
-    }, patient);
+    });
     await person.untilReady('ended', 'Running');
   });
 
@@ -140,7 +138,7 @@ describe('lifecycle on a real control plane', function () {
       assert.match(controller, /millrace_controller_signals [1-9]/);
       for (const name of ['relists', 'queue_depth', 'oldest_key_seconds', 'signals_suppressed'])
         assert.ok(controller.includes(`millrace_controller_${name} `), name);
-    }, patient);
+    });
   });
 
   it('lands on the same entity when a program starts applyPipeline and deletePipeline', async () => {

@@ -3,11 +3,10 @@ import { annotations, commitSubject, frameSubject, kind, labels, namespaceOf, pi
 import { recordsEdge } from '../../../crds/compile.ts';
 import { eventually } from '../../support/eventually.ts';
 import { startControlPlane, statusOf, type ControlPlane } from './control-plane.ts';
-import { patient, Person } from './person.ts';
+import { Person } from './person.ts';
 
 /** No worker pod runs here: the test puts frames into the edge as an ingestor, and commits them as a sink. */
 describe('frames in an edge, shared namespaces and orphans, on a real control plane', function () {
-  this.timeout(180_000);
   let plane: ControlPlane;
   let person: Person;
   before(async () => {
@@ -33,7 +32,7 @@ describe('frames in an edge, shared namespaces and orphans, on a real control pl
     return eventually(async () => {
       const { operation } = await statusOf(plane.kube, name);
       assert.match(operation?.lastError ?? '', behind);
-    }, patient);
+    });
   }
 
   it('Stopped waits until the sink has committed every frame, says how many it waits for, and then stops', async () => {
@@ -78,7 +77,7 @@ describe('frames in an edge, shared namespaces and orphans, on a real control pl
           ['sink-first', 1],
         ],
       );
-    }, patient);
+    });
     assert.equal(status.phase, 'Running');
     await person.delete('removes');
   });
@@ -111,13 +110,12 @@ describe('frames in an edge, shared namespaces and orphans, on a real control pl
       'ServiceAccount shared-pipeline',
     ]);
     await plane.kube.delete('Deployment', 'shared-sink-warehouse', 'default');
-    await eventually(
-      async () => assert.equal((await person.operationsOf('shared', uid)).at(-1)?.split(' ')[0], 'repair'),
-      patient,
+    await eventually(async () =>
+      assert.equal((await person.operationsOf('shared', uid)).at(-1)?.split(' ')[0], 'repair'),
     );
     await person.untilReady('shared', 'Running');
     await person.delete('shared');
-    await eventually(async () => assert.deepEqual(await person.leftovers(uid), []), patient);
+    await eventually(async () => assert.deepEqual(await person.leftovers(uid), []));
     assert.ok(await plane.kube.get('Namespace', 'default'));
     assert.deepEqual((await statusOf(plane.kube, 'neighbour')).opSeq, other.opSeq);
     await person.delete('neighbour');

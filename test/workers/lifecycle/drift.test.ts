@@ -2,10 +2,9 @@ import assert from 'node:assert/strict';
 import { namespaceOf, pidOf } from '../../../model/names.ts';
 import { eventually } from '../../support/eventually.ts';
 import { startControlPlane, statusOf, type ControlPlane } from './control-plane.ts';
-import { patient, Person } from './person.ts';
+import { Person } from './person.ts';
 
 describe('what others change, on a real control plane', function () {
-  this.timeout(180_000);
   let plane: ControlPlane;
   let person: Person;
   before(async () => {
@@ -20,7 +19,7 @@ describe('what others change, on a real control plane', function () {
     await person.untilReady('drift', 'Running');
     const namespace = namespaceOf(pidOf('drift', uid));
     await plane.kube.delete('Deployment', 'sink-warehouse', namespace);
-    await eventually(async () => assert.notEqual((await person.readyOf('drift'))?.status, 'True'), patient);
+    await eventually(async () => assert.notEqual((await person.readyOf('drift'))?.status, 'True'));
     const repair = 'repair The Deployment of sink-warehouse was deleted.';
     await person.untilOperations('drift', uid, ['provision', repair]);
     const status = await person.untilReady('drift', 'Running');
@@ -34,7 +33,7 @@ describe('what others change, on a real control plane', function () {
     await eventually(async () => {
       const { operation } = await statusOf(plane.kube, 'awaited');
       assert.equal(operation?.step, 'wait for sink/warehouse');
-    }, patient);
+    });
     await plane.kube.delete('Deployment', 'sink-warehouse', namespace);
     plane.pods.isHeld = false;
     await person.untilReady('awaited', 'Running');
@@ -54,7 +53,7 @@ describe('what others change, on a real control plane', function () {
       assert.deepEqual([ready?.status, ready?.reason], ['False', 'WorkloadNotReady']);
       assert.match(ready?.message ?? '', /0 of 1 pods ready: pod .* CrashLoopBackOff.*no such table/);
       assert.equal(status.stages?.find(({ name }) => name === 'sink-warehouse')?.ready, 0);
-    }, patient);
+    });
     await person.untilOperations('crashes', uid, ['provision']);
   });
 
@@ -68,18 +67,18 @@ describe('what others change, on a real control plane', function () {
     await eventually(async () => {
       const status = await statusOf(plane.kube, 'scaled');
       assert.equal(status.stages?.find(({ name }) => name === 'ingestor-numbers')?.ready, 0);
-    }, patient);
+    });
     await eventually(async () => {
       const [, repair] = await person.operationsOf('scaled', uid);
       assert.match(repair ?? '', /^repair Deployment .*ingestor-numbers was scaled from 1 to 0\.$/);
-    }, patient);
+    });
     await person.untilReady('scaled', 'Running');
     await change({ template: { spec: { terminationGracePeriodSeconds: 1 } } });
     await eventually(async () => {
       const deployment = await plane.kube.get('Deployment', 'ingestor-numbers', namespace);
       assert.ok(JSON.stringify(deployment?.['spec']).includes('"terminationGracePeriodSeconds":30'));
       assert.equal((await person.operationsOf('scaled', uid)).length, 3);
-    }, patient);
+    });
     await person.untilReady('scaled', 'Running');
   });
 
@@ -96,7 +95,7 @@ describe('what others change, on a real control plane', function () {
       { spec: { replicas: 2 } },
       { fieldManager: 'person' },
     );
-    await eventually(async () => assert.equal((await person.operationsOf('asleep', uid)).length, 3), patient);
+    await eventually(async () => assert.equal((await person.operationsOf('asleep', uid)).length, 3));
     await person.untilReady('asleep', 'Paused');
     assert.deepEqual(await person.podsOf(uid, namespace), []);
   });
@@ -111,7 +110,7 @@ describe('what others change, on a real control plane', function () {
     await eventually(async () => {
       const secret = await plane.kube.get('Secret', 'credentials', namespace);
       assert.deepEqual(secret?.['data'], { 'secret.ch.password': Buffer.from('second').toString('base64') });
-    }, patient);
+    });
     await person.untilReady('rotated', 'Running');
     await person.apply('rotated', { desiredState: 'Paused' });
     await person.untilReady('rotated', 'Paused');

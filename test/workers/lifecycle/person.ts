@@ -7,8 +7,6 @@ import type { PipelineState } from '../../../workflows/state.ts';
 import { eventually } from '../../support/eventually.ts';
 import { pipelineManifest, statusOf, type ControlPlane } from './control-plane.ts';
 
-export const patient = { timeoutMs: 90_000, intervalMs: 100 };
-
 const owned: readonly KindName[] = [
   'Namespace',
   'Deployment',
@@ -55,7 +53,7 @@ export class Person {
     await eventually(async () => {
       const resource = await this.#plane.kube.get(kind, name, 'default');
       if (resource !== undefined) throw new Error(`still there: ${JSON.stringify(resource['status'])}`);
-    }, patient);
+    });
   }
 
   /** Ready for the newest generation, with this reason. */
@@ -67,7 +65,7 @@ export class Person {
       if (status.observedGeneration !== status.generation || ready?.reason !== reason) throw new Error(text);
       assert.deepEqual([ready.status, ready.observedGeneration], ['True', status.generation]);
       return status;
-    }, patient);
+    });
   }
 
   async readyOf(name: string) {
@@ -95,7 +93,7 @@ export class Person {
 
   /** The status tells the end of an operation a moment before the entity has noted it. */
   async untilOperations(name: string, uid: string, expected: readonly string[]): Promise<void> {
-    await eventually(async () => assert.deepEqual(await this.operationsOf(name, uid), expected), patient);
+    await eventually(async () => assert.deepEqual(await this.operationsOf(name, uid), expected));
   }
 
   /** Ended operations of the entity, each with what made it necessary. */
