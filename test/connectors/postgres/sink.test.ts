@@ -11,6 +11,7 @@ import { MillraceError } from '../../../model/errors.ts';
 import { ExactNumber, type RecordObject } from '../../../model/value.ts';
 import { freePort } from '../../../local/ports.ts';
 import { startPostgres, type Postgres } from '../../../local/postgres/postgres.ts';
+import { eventually } from '../../support/eventually.ts';
 import { batch, meta, noSignal, rowsOf, sinkContext, slotId, write } from '../sink-context.ts';
 
 describe('PostgreSQL sink', function () {
@@ -153,8 +154,13 @@ describe('PostgreSQL sink', function () {
       const slot = await openSlot({ table: 'stopped' });
       const stop = new AbortController();
       const writing = write(slot, rowsOf(slot, two), batch(0, 5), stop.signal);
-      setTimeout(() => stop.abort(new Error('the pod stops')), 100);
-      await rejects(writing, /the pod stops/);
+      const stopped = rejects(writing, /the pod stops/);
+      await eventually(async () => {
+        const asleep = await run("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
+        return asleep.length > 0;
+      });
+      stop.abort(new Error('the pod stops'));
+      await stopped;
       deepEqual(await run('SELECT count(*)::int AS n FROM stopped'), [{ n: 0 }]);
       await write(slot, rowsOf(slot, two), batch(0, 5), noSignal);
       deepEqual(await run('SELECT count(*)::int AS n FROM stopped'), [{ n: 2 }]);
