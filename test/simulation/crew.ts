@@ -34,7 +34,14 @@ async function work(
 ): Promise<void> {
   const child = spawn(
     process.execPath,
-    [join(import.meta.dirname, 'worker.ts'), String(first), String(end), String(step)],
+    [
+      '--import',
+      join(import.meta.dirname, 'mutate.ts'),
+      join(import.meta.dirname, 'worker.ts'),
+      String(first),
+      String(end),
+      String(step),
+    ],
     {
       stdio: ['ignore', 'pipe', 'inherit'],
       env: { ...process.env, ...env },

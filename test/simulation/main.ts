@@ -5,6 +5,7 @@
  *   --from S      the first (default 1)
  *   --workers W   processes beside each other (default 2)
  *   --shrink      makes the first failing scenario small and prints it with its schedule
+ *   --mutations   takes each guard away in turn; some seed must notice (see ./mutations.ts)
  *   --trace       prints the schedule of seed S, and runs no other
  */
 import { parseArgs } from 'node:util';
@@ -13,6 +14,7 @@ import { scenarioOf } from './plant/generate.ts';
 import type { Scenario } from './plant/scenario.ts';
 import { runSeed } from './run-seed.ts';
 import { shrink } from './shrink.ts';
+import { lineOf, tryMutations } from './try-mutations.ts';
 
 const { values } = parseArgs({
   options: {
@@ -21,11 +23,26 @@ const { values } = parseArgs({
     workers: { type: 'string', default: '2' },
     shrink: { type: 'boolean', default: false },
     trace: { type: 'boolean', default: false },
+    mutations: { type: 'boolean', default: false },
   },
 });
 const print = (line: string) => process.stdout.write(`${line}\n`);
 
-process.exitCode = values.trace ? await trace(scenarioOf(values.from)) : await search();
+process.exitCode = values.mutations
+  ? await mutate()
+  : values.trace
+    ? await trace(scenarioOf(values.from))
+    : await search();
+
+async function mutate(): Promise<number> {
+  let unnoticed = 0;
+  await tryMutations(Number(values.seeds), Number(values.workers), (tried) => {
+    if (tried.noticed === undefined) unnoticed++;
+    print(lineOf(tried));
+  });
+  print(`${unnoticed} of them nothing noticed`);
+  return unnoticed === 0 ? 0 : 1;
+}
 
 async function search(): Promise<number> {
   const totals = { runs: 0, records: 0, mishaps: 0, virtualMs: 0 };

@@ -2,6 +2,7 @@
  * Clients that send records by HTTP, and the Service in front of the pods. The reader behind it is the real one
  * (connectors/http/reader.ts).
  */
+import { assertNever } from '../../../model/errors.ts';
 import { HttpReader } from '../../../connectors/http/reader.ts';
 import { messageIdOf, type Outcome } from '../../../connectors/http/request-batch.ts';
 import type { Position } from '../../../stream/record-batch.ts';
@@ -107,8 +108,23 @@ export class HttpService {
       ranges,
       receivedAt: machine.clock.now(),
       messageId: key === undefined ? undefined : messageIdOf(this.#pid, this.#source, key),
-      settle: (outcome: Outcome) => back(outcome.outcome === 'unknown' ? 'nothing' : 'accepted'),
+      settle: (outcome: Outcome) => back(answerTo(outcome)),
     });
+  }
+}
+
+/** What the door answers to each outcome: 202, 429, 503. */
+function answerTo({ outcome }: Outcome): Answer {
+  switch (outcome) {
+    case 'stored':
+    case 'duplicate':
+      return 'accepted';
+    case 'full':
+      return 'refused';
+    case 'unknown':
+      return 'nothing';
+    default:
+      return assertNever(outcome);
   }
 }
 

@@ -1,0 +1,162 @@
+/**
+ * The guards, each taken away in turn. With one of them gone some run must break, else it is no guard, or no check looks
+ * where it guards.
+ *
+ * A mutation changes the text of one file while a process of the simulation loads it (./mutate.ts): the code that ships
+ * knows nothing of it. `from` must be found exactly once, so a table that no longer fits the code says so.
+ */
+export interface Mutation {
+  readonly guard: string;
+  /** What is missing then. */
+  readonly without: string;
+  readonly file: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+export const mutations: readonly Mutation[] = [
+  {
+    guard: 'E1',
+    without: 'the wait for the frame in flight',
+    file: 'stream/ingest-loop.ts',
+    from: 'await outlet.ready();\n    const records = builder.count;',
+    to: 'const records = builder.count;',
+  },
+  {
+    guard: 'E2',
+    without: 'the position in the frame',
+    file: 'stream/ingest-loop.ts',
+    from: 'builder.finish(position, clock.now()',
+    to: 'builder.finish(null, clock.now()',
+  },
+  {
+    guard: 'E3',
+    without: 'reading on from the tail',
+    file: 'stream/ingest-slot.ts',
+    from: 'options.openReader(edge.openedAt)',
+    to: 'options.openReader(undefined)',
+  },
+  {
+    guard: 'E4',
+    without: 'the expected last sequence',
+    file: 'stream/fenced-subject.ts',
+    from: 'expectLast: this.#sequence,',
+    to: '',
+  },
+  {
+    guard: 'E5',
+    without: 'the frame that moves a position without records',
+    file: 'stream/ingest-loop.ts',
+    from: 'this.#hasStored ? progressMs : 0',
+    to: 'this.#hasStored ? 1e9 : 0',
+  },
+  {
+    guard: 'E6',
+    without: 'the smallest of the committed positions: the largest is taken',
+    file: 'stream/sweep.ts',
+    from: 'return Math.min(...target.readers',
+    to: 'return Math.max(...target.readers',
+  },
+  {
+    guard: 'E6',
+    without: 'the last frame, which stays',
+    file: 'stream/sweep.ts',
+    from: 'await sweepableUpTo(streams, target), lastSequence - 1)',
+    to: 'await sweepableUpTo(streams, target), lastSequence)',
+  },
+  {
+    guard: 'E7',
+    without: 'waiting for room: a frame that is refused counts as stored',
+    file: 'stream/fenced-subject.ts',
+    from: "      case 'full':\n        return",
+    to: "      case 'full':\n        return { outcome: 'stored', sequence: this.#sequence, clean: false };\n        return",
+  },
+  {
+    guard: 'E8',
+    without: 'the look at the count of deliveries: a gap is passed over',
+    file: 'stream/shard-pull.ts',
+    from: 'if (delivered !== this.#delivered + 1) {',
+    to: 'if (delivered < 0) {',
+  },
+  {
+    guard: 'E8',
+    without: 'the look at the sequence: a frame is taken twice',
+    file: 'stream/shard-reader.ts',
+    from: 'if (frame.sequence < this.#next) return;',
+    to: '',
+  },
+  {
+    guard: 'A1',
+    without: 'the look for its own message when an answer is missing: it counts as stored',
+    file: 'stream/fenced-subject.ts',
+    from: "      case 'unknown':\n        append.isCertain = false;",
+    to: "      case 'unknown':\n        return { outcome: 'stored', sequence: this.#sequence, clean: false };\n        append.isCertain = false;",
+  },
+  {
+    guard: 'G1',
+    without: 'the acknowledgement after the store: it comes before',
+    file: 'stream/ingest-outlet.ts',
+    from: 'const appended = await writer.append(',
+    to: 'reader.acknowledge(position);\n    const appended = await writer.append(',
+  },
+  {
+    guard: 'K1',
+    without: 'the repetition of a batch that was begun',
+    file: 'stream/sink-loop.ts',
+    from: 'this.#committed = log.committed;\n      return begun;',
+    to: 'this.#committed = log.committed;\n      return undefined;',
+  },
+  {
+    guard: 'K1',
+    without: 'the token of the range: each attempt has another',
+    file: 'stream/sink-write.ts',
+    from: 'sinkSlot.write(this.#rows, this.#id,',
+    to: 'sinkSlot.write(this.#rows, { ...this.#id, token: `${this.#id.token}/${this.#options.random()}` },',
+  },
+  {
+    guard: 'K2',
+    without: 'the dead letters before the commit: the commit comes first',
+    file: 'stream/sink-loop.ts',
+    from: 'const letters = await batch.deadLetters(refused);',
+    to: "const letters = await batch.deadLetters(refused);\n    await log.append({ kind: 'commit', to: id.to }, signals.abort);",
+  },
+  {
+    guard: 'K3',
+    without: 'the next attempt: an end that is unknown counts as stored',
+    file: 'stream/sink-write.ts',
+    from: "case 'unknown':\n        this.#mayBeStored = true;",
+    to: "case 'unknown':\n        return { kind: 'done' };",
+  },
+  {
+    guard: 'K4',
+    without: 'the fence of the commit log',
+    file: 'stream/fenced-subject.ts',
+    from: 'expectLast: this.#sequence,',
+    to: "...(this.#options.subject.includes('.commits.') ? {} : { expectLast: this.#sequence }),",
+  },
+  {
+    guard: 'D1',
+    without: 'the look whether the dead letters of a range are stored',
+    file: 'stream/sink-loop.ts',
+    from: 'letters.length > 0 && covered < id.to',
+    to: 'letters.length > 0',
+  },
+  {
+    guard: 'V1',
+    without: 'the intent before the attempt',
+    file: 'stream/sink-write.ts',
+    from: "await this.#log({ kind: 'intent', ...this.#id, rows, bytes, mark, at: this.#options.clock.now() });",
+    to: "this.#intent = { kind: 'intent', ...this.#id, rows, bytes, mark, at: this.#options.clock.now() };",
+  },
+  {
+    guard: 'N1',
+    without: 'the wait for the run of the slot before',
+    file: 'stream/slot-runner.ts',
+    from: 'const done = Promise.all(before).then(',
+    to: 'const done = Promise.resolve(before).then(',
+  },
+];
+
+export function nameOf({ guard, without }: Mutation): string {
+  return `${guard} without ${without}`;
+}

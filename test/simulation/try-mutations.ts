@@ -1,0 +1,49 @@
+/** Takes each guard away in turn and says which seed noticed, and how. */
+import { runSeeds } from './crew.ts';
+import { runSeed } from './run-seed.ts';
+import { mutations, nameOf, type Mutation } from './mutations.ts';
+
+export interface Tried {
+  readonly mutation: Mutation;
+  /** Absent: nothing noticed. */
+  readonly noticed?: { readonly after: number; readonly seed: string; readonly violation: string };
+}
+
+export async function tryMutations(seeds: number, workers: number, onTried: (tried: Tried) => void): Promise<void> {
+  for (const [index, mutation] of mutations.entries()) onTried(await tried(index, mutation, seeds, workers));
+}
+
+/** In growing portions: most are noticed within a few seeds. */
+async function tried(index: number, mutation: Mutation, seeds: number, workers: number): Promise<Tried> {
+  const env = { MILLRACE_MUTATION: String(index) };
+  let done = 0;
+  for (let portion = 20; done < seeds; portion *= 3) {
+    const count = Math.min(portion, seeds - done);
+    const found: { seed: string; violation: string }[] = [];
+    await runSeeds(
+      done + 1,
+      count,
+      workers,
+      ({ seed, violation }) => {
+        if (violation !== undefined) found.push({ seed, violation });
+      },
+      env,
+    );
+    found.sort((a, b) => Number(a.seed) - Number(b.seed));
+    const first = await firstOfIts(found);
+    if (first !== undefined) return { mutation, noticed: { after: Number(first.seed), ...first } };
+    done += count;
+  }
+  return { mutation };
+}
+
+/** A seed that breaks without the mutation as well has noticed nothing. */
+async function firstOfIts<T extends { readonly seed: string }>(found: readonly T[]): Promise<T | undefined> {
+  for (const one of found) if ((await runSeed(one.seed)).violation === undefined) return one;
+  return undefined;
+}
+
+export function lineOf({ mutation, noticed }: Tried): string {
+  const what = noticed === undefined ? 'NOT NOTICED' : `seed ${noticed.seed}: ${noticed.violation.slice(0, 110)}`;
+  return `${nameOf(mutation).padEnd(86)} ${what}`;
+}
