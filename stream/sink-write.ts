@@ -114,6 +114,8 @@ export class SinkWrite<Rows extends RowBufferPort> {
         return { kind: 'wait', error: this.#named(error), isOpen: false };
       }
     }
+    // Asked to stop while the sink was asked for its mark: nothing is at stake yet, and nothing begins now (K5).
+    signals.stop.throwIfAborted();
     const { rows, bytes } = this.#rows;
     await this.#log({ kind: 'intent', ...this.#id, rows, bytes, mark, at: this.#options.clock.now() });
     return undefined;

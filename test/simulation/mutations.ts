@@ -135,6 +135,20 @@ export const mutations: readonly Mutation[] = [
     to: "...(this.#options.subject.includes('.commits.') ? {} : { expectLast: this.#sequence }),",
   },
   {
+    guard: 'K5',
+    without: 'the look at the stop before a batch is announced',
+    file: 'stream/sink-loop.ts',
+    from: 'if (signals.stop.aborted) return false;',
+    to: '',
+  },
+  {
+    guard: 'K5',
+    without: 'the look at the stop before the intent',
+    file: 'stream/sink-write.ts',
+    from: 'signals.stop.throwIfAborted();\n    let mark',
+    to: 'let mark',
+  },
+  {
     guard: 'D1',
     without: 'the look whether the dead letters of a range are stored',
     file: 'stream/sink-loop.ts',

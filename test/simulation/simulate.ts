@@ -8,6 +8,7 @@
  */
 import { commitSubject, edgeStream, shardSubjects } from '../../model/names.ts';
 import { committedPosition } from '../../stream/commit-entry.ts';
+import { decodeFrame } from '../../stream/frame-reader.ts';
 import { fateOf } from './check/reference.ts';
 import type { LedgerInput } from './check/ledger.ts';
 import { Violation } from './check/violation.ts';
@@ -31,8 +32,11 @@ export interface Result {
 
 const settleMs = 90_000;
 const freshMs = 10_000;
-/** A source that has nothing new is called connected 15 s after its last failure (stream/ingest-loop.ts). */
-const hushMs = 20_000;
+/**
+ * A source that has nothing new is called connected 15 s after its last failure (stream/ingest-loop.ts); that failure may
+ * be of a request from before the calm (5 s), and a backoff (10 s) follows it.
+ */
+const hushMs = 35_000;
 
 export async function simulate(scenario: Scenario, log?: (line: string) => void): Promise<Result> {
   const plant = new Plant(scenario, log);
@@ -188,6 +192,7 @@ async function bringFresh(plant: Plant): Promise<void> {
 function finalChecks(plant: Plant): void {
   const [missing] = plant.ledger.settle();
   if (missing !== undefined) throw missing;
+  checkPositions(plant);
   for (const pod of plant.cluster.pods) {
     for (const [slot, { observer, lag }] of pod.slots) {
       const where = `${pod.machine.name} slot ${slot}`;
@@ -197,6 +202,29 @@ function finalChecks(plant: Plant): void {
       if (told !== undefined && told !== 0)
         throw new Violation('I10', `${where} reports a lag of ${told} and has none`);
     }
+  }
+}
+
+/** E5: positions reach the end of what there is to read, also where the last of it were no records. */
+function checkPositions(plant: Plant): void {
+  const edge = plant.server.host(plant.streamOf('edge'));
+  for (const [source, topic] of plant.topics) {
+    const tails =
+      edge?.stream
+        .lastOfEach(`mr.${plant.pid}.*.*.>`)
+        .filter(({ subject }) => subject.split('.')[4]?.startsWith(`${source}-`)) ?? [];
+    const covered = new Map<string, number>();
+    for (const { data, sequence } of tails) {
+      const { position } = decodeFrame(data, { stream: 'edge', sequence });
+      for (const [partition, offset] of Object.entries(position ?? {})) {
+        covered.set(partition, Math.max(covered.get(partition) ?? 0, Number(offset)));
+      }
+    }
+    topic.partitions.forEach(({ stable }, partition) => {
+      const at = covered.get(String(partition)) ?? 0;
+      if (at < stable)
+        throw new Violation('E5', `${source} partition ${partition} is covered up to ${at} of ${stable}`);
+    });
   }
 }
 

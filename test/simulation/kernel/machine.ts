@@ -21,6 +21,8 @@ export class Machine {
   readonly clock: Clock;
   alive = true;
   frozen = false;
+  /** It has been asked to end, and knows. */
+  stopping = false;
   /** Up to so much is added to each of its events. */
   slowMs = 0;
   readonly #held: Held[] = [];

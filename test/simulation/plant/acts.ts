@@ -54,11 +54,19 @@ export function perform(plant: Plant, act: Act): void {
     case 'scale':
       cluster.scale(act.stage, act.replicas);
       return;
+    case 'pause': {
+      const before = cluster.stages.map((stage) => [stage, cluster.wantedOf(stage)] as const);
+      for (const [stage] of before) cluster.scale(stage, 0);
+      world.after(act.ms, () => {
+        // When it is calm, everything runs already.
+        if (!plant.faults.enabled) return;
+        for (const [stage, replicas] of before) cluster.scale(stage, replicas);
+      });
+      return;
+    }
     case 'grow':
       plant.topics.get(act.source)?.grow(act.partitions);
       return;
-    case 'spec':
-      throw new TypeError('not yet');
     default:
       assertNever(act);
   }

@@ -165,6 +165,8 @@ function actOf(random: Random, first: Shape, at: number): Act {
       'sink',
       'source',
       'scale',
+      'pause',
+      'grow',
     ])
   ) {
     case 'kill':
@@ -181,6 +183,10 @@ function actOf(random: Random, first: Shape, at: number): Act {
       return { at, do: 'crash server', ms: random.pick([100, 1_500, 6_000]) };
     case 'freeze server':
       return { at, do: 'freeze server', ms: random.pick([500, 4_000, 12_000]) };
+    case 'pause':
+      return { at, do: 'pause', ms: random.pick([500, 4_000, 10_000]) };
+    case 'grow':
+      return { at, do: 'grow', source: random.pick(first.sources).name, partitions: random.whole(2, 6) };
     case 'leader':
       return {
         at,

@@ -6,6 +6,7 @@ import type { SinkSlotPort } from '../../../stream/sink-port.ts';
 import type { SourceReaderPort } from '../../../stream/source-port.ts';
 import { decodeCommitEntry } from '../../../stream/commit-entry.ts';
 import { Ledger } from '../check/ledger.ts';
+import { Violation } from '../check/violation.ts';
 import { Witness } from '../check/witness.ts';
 import { Connection } from '../jetstream/connection.ts';
 import { Server } from '../jetstream/server.ts';
@@ -41,6 +42,7 @@ export class Plant {
   readonly pid: string;
   readonly #log: ((line: string) => void) | undefined;
   readonly #startedAt: number;
+  readonly #begun = new Set<string>();
   readonly #generationOf = new Map<string, number>();
 
   constructor(scenario: Scenario, log?: (line: string) => void) {
@@ -97,7 +99,7 @@ export class Plant {
   connect(machine: Machine): Connection {
     return new Connection(machine, this.server, {
       faults: this.faults,
-      callOf: (subject, data) => this.#callOf(subject, data),
+      callOf: (subject, data) => this.#callOf(subject, data, machine),
     });
   }
 
@@ -126,20 +128,30 @@ export class Plant {
     throw new TypeError(`there is no table ${stage.sink}`);
   }
 
+  /** K5, I12: who was told to stop announces no batch that it had not announced before. */
+  #checkBegun(machine: Machine, token: string): void {
+    const key = `${machine.name} ${token}`;
+    if (machine.stopping && !this.#begun.has(key)) {
+      this.world.fail(new Violation('I12', `${machine.name} begins a write after it was told to stop: ${token}`));
+    }
+    this.#begun.add(key);
+  }
+
   streamOf(what: 'edge' | 'commits' | 'dead' | 'leases'): string {
     if (what === 'leases') return leaseStream;
     const edge = what === 'edge' ? this.plans.get(1)!.edges[0]!.name : what === 'commits' ? commitsEdge : deadEdge;
     return edgeStream(this.pid, edge);
   }
 
-  #callOf(subject: string, data: Uint8Array): string {
+  #callOf(subject: string, data: Uint8Array, machine: Machine): string {
     const [first, , edge = ''] = subject.split('.');
     if (first === 'mr-lease') return 'lease';
     if (first === 'mr-report') return 'report';
     if (edge === deadEdge) return 'dead';
     if (edge !== commitsEdge) return 'edge';
-    return /\.sink-[^.]*\.\d+$/.test(subject)
-      ? `commits: ${decodeCommitEntry(data, { stream: edge, sequence: 0 }).kind}`
-      : `commits: ${subject.split('.')[3] ?? ''}`;
+    if (!/\.sink-[^.]*\.\d+$/.test(subject)) return `commits: ${subject.split('.')[3] ?? ''}`;
+    const entry = decodeCommitEntry(data, { stream: edge, sequence: 0 });
+    if (entry.kind === 'intent') this.#checkBegun(machine, entry.token);
+    return `commits: ${entry.kind}`;
   }
 }

@@ -71,6 +71,7 @@ export class Pod {
     if (this.#stopping || !this.machine.alive) return;
     this.#stopping = true;
     this.machine.after(0, () => {
+      this.machine.stopping = true;
       void this.#runner.stop(graceMs).then(() => {
         this.connection.close();
         done();

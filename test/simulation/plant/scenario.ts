@@ -65,5 +65,5 @@ export type Act =
       readonly ms: number;
     }
   | { readonly at: number; readonly do: 'scale'; readonly stage: string; readonly replicas: number }
-  | { readonly at: number; readonly do: 'grow'; readonly source: string; readonly partitions: number }
-  | { readonly at: number; readonly do: 'spec'; readonly shape: Shape };
+  | { readonly at: number; readonly do: 'pause'; readonly ms: number }
+  | { readonly at: number; readonly do: 'grow'; readonly source: string; readonly partitions: number };
