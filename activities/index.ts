@@ -10,6 +10,7 @@ import { resourceActivities } from './resource.ts';
 import { specActivities } from './spec.ts';
 import { statusActivities } from './status/activity.ts';
 import { streamActivities } from './streams/pipeline-streams.ts';
+import { planActivities } from './streams/plan-in-force.ts';
 
 export type { ActivityDependencies, Clock } from './dependencies.ts';
 
@@ -22,6 +23,7 @@ export function createActivities(process: ActivityDependencies): LifecycleActivi
     ...surroundingsActivities(deps),
     ...stageActivities(deps),
     ...streamActivities(deps),
+    ...planActivities(deps),
     ...teardownActivities(deps),
     ...revisionActivities(deps),
     ...resourceActivities(deps),

@@ -6,6 +6,7 @@ import {
   type Condition,
   type OperationStatus,
   type PipelineStatus,
+  type PlanInForceStatus,
   type StageStatus,
 } from '../model/status.ts';
 
@@ -45,6 +46,24 @@ const operationStatus = z
   })
   .describe('The change that is being carried out. Absent when there is none.') satisfies z.ZodType<OperationStatus>;
 
+const planInForce = z
+  .object({
+    generation: count('Generation of the spec.'),
+    from: z
+      .array(
+        z
+          .object({
+            writer: text(64, 'A slot of a source, such as orders-3.').min(1),
+            sequence: count('Number of its first frame under this plan, in the stream of the edge.'),
+          })
+          .describe('One writer.'),
+      )
+      .max(64)
+      .describe('The frame of each writer from which on the plan holds: the first 64 writers.')
+      .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['writer'] }),
+  })
+  .describe('The plan by which records are processed now.') satisfies z.ZodType<PlanInForceStatus>;
+
 export const statusSchema = z
   .object({
     observedGeneration: count('Last generation of the spec that was carried out or refused.').optional(),
@@ -64,6 +83,7 @@ export const statusSchema = z
       .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] })
       .optional(),
     operation: operationStatus.optional(),
+    planInForce: planInForce.optional(),
     deadLetters: z
       .object({ records: count('Dead letters that wait to be looked at.') })
       .describe('Records that could not be processed.')

@@ -389,6 +389,30 @@ export const errorTable = {
     '{writer} is owned by another pod now (expected sequence {expected}).',
     'Nothing to do: the new owner goes on from the stored position.',
   ),
+  MR_NOT_REGISTERED: row(
+    'retry',
+    409,
+    '{who} is not registered with edge "{edge}".',
+    'The lifecycle registers it before its pods start, and takes it off when it is removed; see the operation in Temporal.',
+  ),
+  MR_POSITION_LOST: row(
+    'retry',
+    409,
+    '{who} stands at {position} of {stream}, but {found}.',
+    'It waits for you. `millrace decide {pipeline} {token} accept-loss` goes on after that and writes nothing twice; `millrace decide {pipeline} {token} reread` reads all that the stream still holds, and may write records twice.',
+  ),
+  MR_EDGE_LOST: row(
+    'retry',
+    409,
+    'Stream {stream} was made at {created} and held what this pipeline had read, but {found}.',
+    'Restore it, if you can. Else `millrace decide {pipeline} {token} accept-loss` goes on with what is there, or with an empty one: what it held is lost, and sources without a position in it begin where `startFrom` says.',
+  ),
+  MR_FRAME_PLAN_MISSING: row(
+    'retry',
+    409,
+    'Frame {sequence} of {stream} was written under generation {plan}, whose plan is not stored.',
+    'The frame waits until an operation of the lifecycle stores the plan; see the operation in Temporal.',
+  ),
   MR_FRAME_CORRUPT: row(
     'refuse',
     500,

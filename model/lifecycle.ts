@@ -7,7 +7,7 @@
 import type { Claim, ConditionOf } from './conditions.ts';
 import type { OperationKind } from './operations.ts';
 import type { DesiredState } from './plan.ts';
-import type { Phase, PipelineStatus } from './status.ts';
+import type { Phase, PipelineStatus, PlanInForceStatus } from './status.ts';
 
 export type { OperationKind } from './operations.ts';
 
@@ -146,6 +146,7 @@ export interface StatusPatch {
   readonly stages?: readonly { readonly name: string; readonly replicas: number }[];
   readonly operation?: NonNullable<PipelineStatus['operation']> | null;
   readonly workflow?: NonNullable<PipelineStatus['workflow']>;
+  readonly planInForce?: PlanInForceStatus;
   readonly conditions?: readonly LifecycleCondition[];
 }
 
@@ -194,7 +195,14 @@ export interface LifecycleActivities {
   ensureNamespace(input: PlanRef): Promise<void>;
   copyCredentials(input: PlanRef): Promise<{ readonly keys: number }>;
   applyPlan(input: PlanRef): Promise<{ readonly stages: readonly StageSummary[] }>;
+  /** Streams, the plan in them, and who reads and writes them: all that must be there before pods of the plan start. */
   ensureStreams(input: PlanRef): Promise<void>;
+  /** The plan comes into force; until every writer names it. */
+  announcePlan(input: PlanRef): Promise<PlanInForceStatus>;
+  /** Until stages and sources that the plan no longer has are read to their end. */
+  waitRetired(input: PlanRef): Promise<void>;
+  /** Takes them off, and forgets plans that nobody needs any more. Their pods are gone. */
+  retireStages(input: PlanRef): Promise<void>;
   applyStage(input: StageInput & { readonly replicas: number }): Promise<{ readonly changed: boolean }>;
   waitStage(input: StageInput & { readonly replicas: number }): Promise<{ readonly ready: number }>;
   recordRevision(input: PlanRef): Promise<{ readonly revision: string }>;

@@ -84,6 +84,32 @@ export function commitSubject(pid: string, stage: string, slot: number): string 
   return `mr.${pid}.${commitsEdge}.${stage}.${slot}`;
 }
 
+/**
+ * What the lifecycle tells the pods of a pipeline, one message a subject, in the stream of the commits. No shard has
+ * a name like `plan`, so whoever asks for the commits of a shard gets none of these.
+ */
+const meta = (pid: string, what: string) => `mr.${pid}.${commitsEdge}.meta.${what}`;
+
+/** Which plan is in force. */
+export function planSubject(pid: string): string {
+  return meta(pid, 'plan');
+}
+
+/** The plan of one generation. */
+export function storedPlanSubject(pid: string, generation: number): string {
+  return meta(pid, `plan.g${generation}`);
+}
+
+/** Who reads and writes an edge, and when its stream was made. */
+export function registrySubject(pid: string, edge: string): string {
+  return meta(pid, `edge.${edge}`);
+}
+
+/** The last decision that a person took about an edge or a stage. */
+export function decisionSubject(pid: string, scope: string): string {
+  return meta(pid, `decision.${scope}`);
+}
+
 /** Shared by all pipelines: leases of slots, and the last report of each pod. Both in memory. */
 export const leaseStream = 'mr-leases';
 export const reportStream = 'mr-reports';

@@ -58,6 +58,14 @@ export interface OperationStatus {
   lastError?: string | undefined;
 }
 
+/** The plan by which records are processed now. */
+export interface PlanInForceStatus {
+  /** Generation of the spec. */
+  generation: number;
+  /** The frame of each writer from which on it holds: the first 64 writers. */
+  from: { writer: string; sequence: number }[];
+}
+
 export interface PipelineStatus {
   /** Last generation of the spec that was carried out or refused. */
   observedGeneration?: number | undefined;
@@ -70,6 +78,7 @@ export interface PipelineStatus {
   stages?: StageStatus[] | undefined;
   operation?: OperationStatus | undefined;
   deadLetters?: { records: number } | undefined;
+  planInForce?: PlanInForceStatus | undefined;
   /** The Temporal workflow that looks after the pipeline. */
   workflow?: { id: string; runId?: string | undefined; url?: string | undefined } | undefined;
   /** Sequence of the last operation. */

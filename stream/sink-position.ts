@@ -20,7 +20,7 @@ export interface PositionCheck<Rows extends RowBufferPort> {
   readonly slot: number;
   readonly sinkSlot: PositionedSinkSlot<Rows>;
   readonly tokenPrefix: string;
-  readonly log: Pick<CommitLog, 'last' | 'committed' | 'append'>;
+  readonly log: Pick<CommitLog, 'last' | 'committed' | 'place'>;
   readonly clock: Clock;
   readonly random: () => number;
   readonly observer: SlotObserver;
@@ -39,7 +39,12 @@ export async function recoverPosition<Rows extends RowBufferPort>(check: Positio
   for (let failures = 0; ; failures++) {
     try {
       const found = judge(check, await sinkSlot.storedPosition(signals.abort));
-      const recovered = found.kind === 'lost' ? await decided(check, found) : found;
+      const recovered =
+        found.kind === 'lost'
+          ? await decided(check, found)
+          : found.kind === 'placed'
+            ? await follow(check, found)
+            : found;
       if (recovered.kind === 'recovered') {
         if (failures > 0) observer.connection(undefined);
         return recovered;
@@ -61,12 +66,19 @@ interface Lost {
   readonly error: MillraceError;
 }
 
+/** The log was put where it is by registration or by a decision about the edge, and the sink has yet to follow. */
+interface Placed {
+  readonly kind: 'placed';
+  readonly stored: StoredPosition;
+}
+
 /** Pure. */
 export function judge<Rows extends RowBufferPort>(
   { log, tokenPrefix, sink, slot }: Pick<PositionCheck<Rows>, 'log' | 'tokenPrefix' | 'sink' | 'slot'>,
   stored: StoredPosition,
-): Believed | Lost {
+): Believed | Lost | Placed {
   const { last, committed } = log;
+  if (last?.kind === 'commit' && last.set === true) return { kind: 'placed', stored };
   const isOfOtherStream = stored.token !== '' && !stored.token.startsWith(`${tokenPrefix}:`);
   if (!isOfOtherStream) {
     const begun = last === undefined || last.kind === 'commit' ? undefined : last;
@@ -94,7 +106,7 @@ async function decided<Rows extends RowBufferPort>(check: PositionCheck<Rows>, l
     case 'Reread': {
       if (!lost.isOfOtherStream) {
         // First the log: should this owner end in between, both say the same.
-        await log.append({ kind: 'commit', to: lost.stored.position }, signals.abort);
+        await log.place(lost.stored.position, signals.abort);
         return { kind: 'recovered', committed: lost.stored.position, finish: undefined };
       }
       await move(check, lost.stored.position, log.committed);
@@ -103,12 +115,21 @@ async function decided<Rows extends RowBufferPort>(check: PositionCheck<Rows>, l
     case 'Continue': {
       const to = log.last?.kind === 'written' ? log.last.to : log.committed;
       await move(check, lost.stored.position, to);
-      await log.append({ kind: 'commit', to }, signals.abort);
+      await log.place(to, signals.abort);
       return { kind: 'recovered', committed: to, finish: undefined };
     }
     default:
       return assertNever(sinkSlot.onPositionLost);
   }
+}
+
+/** The sink's position goes where the log's was put. Done before, it is there already, under a token of this stream. */
+async function follow<Rows extends RowBufferPort>(check: PositionCheck<Rows>, { stored }: Placed): Promise<Believed> {
+  const { log, tokenPrefix } = check;
+  const { committed } = log;
+  const isThere = stored.position >= committed && stored.token.startsWith(`${tokenPrefix}:`);
+  if (!isThere) await move(check, stored.position, committed);
+  return { kind: 'recovered', committed: isThere ? stored.position : committed, finish: undefined };
 }
 
 /** A batch without rows, whose token says that the position was set. */

@@ -7,48 +7,30 @@
  * S2  Leases and reports are in memory: losing them costs a takeover, never a record. They have as many copies as the
  *     pipelines' streams, so that losing one nats-server costs a new leader, and not them.
  */
-import {
-  AckPolicy,
-  DeliverPolicy,
-  DiscardPolicy,
-  JetStreamApiError,
-  RetentionPolicy,
-  StorageType,
-} from '@nats-io/jetstream';
+import { DiscardPolicy, JetStreamApiError, RetentionPolicy, StorageType } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
-import {
-  commitsEdge,
-  commitSubject,
-  deadEdge,
-  edgeStream,
-  leaseStream,
-  reportStream,
-  shardSubjects,
-} from '../model/names.ts';
+import { commitsEdge, commitSubject, deadEdge, edgeStream, leaseStream, reportStream } from '../model/names.ts';
 import { mr, problemOf } from '../model/errors.ts';
 import type { Plan } from '../model/plan.ts';
+import { systemClock } from './clock.ts';
 import { committedPosition } from './commit-entry.ts';
 import { classifyPublishFailure } from './jetstream-errors.ts';
 import type { JetStreamPort, StreamSettings } from './jetstream-port.ts';
 import { firstBytes } from './room.ts';
+import { registerPlan, type Act } from './members.ts';
+
+export { isDrained, type Backlog } from './drained.ts';
 
 export interface StreamOptions {
   /** Copies of each stream. Default 1; 3 in production. */
   readonly replicas?: number;
 }
 
-export interface Backlog {
-  readonly stage: string;
-  readonly slot: number;
-  /** Frames that the slot has not committed. */
-  readonly frames: number;
-}
-
 const duplicateWindowMs = 120_000;
 const reportMaxAgeMs = 60_000;
 /** How long a marker of an expired lease stays: well above the time in which somebody looks. */
 const leaseMarkerMs = 60_000;
-const apiCodes = { streamNotFound: 10059, nameInUse: 10058, consumerNotFound: 10014 } as const;
+const apiCodes = { streamNotFound: 10059, nameInUse: 10058 } as const;
 
 const durable = {
   storage: StorageType.File,
@@ -60,7 +42,7 @@ const durable = {
 
 /** Leases and reports, with the copies that are configured: made by the lifecycle when it starts and by provisioning. */
 export async function ensureSharedStreams(streams: JetStreamPort, options: StreamOptions = {}): Promise<void> {
-  for (const wanted of sharedStreams(options.replicas ?? 1)) await ensure(streams, wanted);
+  for (const wanted of sharedStreams(options.replicas ?? 1)) await ensureStream(streams, wanted);
 }
 
 /**
@@ -106,8 +88,18 @@ function sharedStreams(num_replicas: number): StreamSettings[] {
   ];
 }
 
-/** Edges, commits and dead letters of one pipeline. */
+/** Edges, commits and dead letters of one pipeline, and in them who takes part: all that must be there before a pod starts. */
 export async function ensurePipelineStreams(
+  streams: JetStreamPort,
+  plan: Plan,
+  options: StreamOptions & Partial<Omit<Act, 'streams'>> = {},
+): Promise<void> {
+  await makePipelineStreams(streams, plan, options);
+  await registerPlan({ streams, opSeq: options.opSeq ?? 0, clock: options.clock ?? systemClock }, plan);
+}
+
+/** The streams alone. */
+export async function makePipelineStreams(
   streams: JetStreamPort,
   plan: Plan,
   options: StreamOptions = {},
@@ -116,10 +108,10 @@ export async function ensurePipelineStreams(
     ...plan.edges.map(({ name, maxBytes }) => [edgeStream(plan.pipeline.pid, name), maxBytes] as const),
     [edgeStream(plan.pipeline.pid, deadEdge), plan.deadLetters.maxBytes] as const,
   ]);
-  for (const wanted of pipelineStreams(plan, options)) await ensure(streams, wanted, most.get(wanted.name));
+  for (const wanted of pipelineStreams(plan, options)) await ensureStream(streams, wanted, most.get(wanted.name));
 }
 
-/** What {@link ensurePipelineStreams} makes. Pure. */
+/** The streams of one pipeline. Pure. */
 export function pipelineStreams(plan: Plan, options: StreamOptions = {}): StreamSettings[] {
   const { pid } = plan.pipeline;
   const num_replicas = options.replicas ?? 1;
@@ -165,23 +157,6 @@ export async function deletePipelineStreams(streams: JetStreamPort, pipeline: Pl
   }
 }
 
-/**
- * Whether every reading stage has committed all that its edge holds. It looks at positions only, so it holds with no
- * pod running. Meaningful once nothing writes.
- */
-export async function isDrained(streams: JetStreamPort, plan: Plan): Promise<{ drained: boolean; behind: Backlog[] }> {
-  const behind: Backlog[] = [];
-  for (const stage of plan.stages) {
-    if (stage.kind !== 'sink') continue;
-    for (let slot = 0; slot < stage.slots; slot++) {
-      const committed = await committedOf(streams, plan.pipeline.pid, stage.name, slot);
-      const frames = await framesAfter(streams, plan.pipeline.pid, stage.reads, slot, committed);
-      if (frames > 0) behind.push({ stage: stage.name, slot, frames });
-    }
-  }
-  return { drained: behind.length === 0, behind };
-}
-
 /** The stream sequence up to which a slot has committed its shard; 0 before its first commit. */
 export async function committedOf(streams: JetStreamPort, pid: string, stage: string, slot: number): Promise<number> {
   const stream = edgeStream(pid, commitsEdge);
@@ -195,30 +170,8 @@ export async function forgetLeasesAndReports(streams: JetStreamPort, pid: string
   await unless(apiCodes.streamNotFound, streams.purgeStream(reportStream, { filter: `mr-report.${pid}.>` }));
 }
 
-/** How many frames of a shard come after `sequence`. Asked of a short-lived consumer: the one exact count there is. */
-async function framesAfter(
-  streams: JetStreamPort,
-  pid: string,
-  edge: string,
-  shard: number,
-  sequence: number,
-): Promise<number> {
-  const stream = edgeStream(pid, edge);
-  const consumer = await streams.addConsumer(stream, {
-    filter_subject: shardSubjects(pid, edge, shard),
-    deliver_policy: DeliverPolicy.StartSequence,
-    opt_start_seq: sequence + 1,
-    ack_policy: AckPolicy.None,
-    inactive_threshold: nanos(5_000),
-    mem_storage: true,
-    num_replicas: 1,
-  });
-  await unless(apiCodes.consumerNotFound, streams.deleteConsumer(stream, consumer.name));
-  return consumer.pending;
-}
-
 /** `most`: the stream has grown with use (`./room.ts`); it keeps what it has, up to that. */
-async function ensure(streams: JetStreamPort, wanted: StreamSettings, most?: number): Promise<void> {
+async function ensureStream(streams: JetStreamPort, wanted: StreamSettings, most?: number): Promise<void> {
   try {
     await unless(apiCodes.nameInUse, streams.addStream(wanted), async () => {
       const grown = most === undefined ? {} : { max_bytes: await grownLimit(streams, wanted, most) };

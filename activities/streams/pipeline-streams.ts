@@ -1,20 +1,21 @@
 /** The JetStream side of a pipeline: its streams, whether they are drained, and their end. */
 import { mr } from '../../model/errors.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
-import type { LifecycleActivities, PipelineRef } from '../../model/lifecycle.ts';
-import type { Plan } from '../../model/plan.ts';
+import type { LifecycleActivities, PipelineRef, PlanRef } from '../../model/lifecycle.ts';
 import {
   deletePipelineStreams,
-  ensurePipelineStreams,
   ensureSharedStreams,
   forgetLeasesAndReports,
   isDrained,
+  makePipelineStreams,
   pipelineStreamsExist,
   type Backlog,
 } from '../../stream/streams.ts';
+import { registerPlan, type Act } from '../../stream/members.ts';
+import { readPlanInForce } from '../../stream/plan-store.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { liveStages } from '../kubernetes/stages.ts';
-import { latestPlan, readPlan } from '../kubernetes/stored-plan.ts';
+import { latestPlan, planBefore, readPlan } from '../kubernetes/stored-plan.ts';
 import { assertMayTakeDown, findResource } from '../proof.ts';
 import { wishesOf } from '../spec.ts';
 import { asStep, waitFor } from '../step.ts';
@@ -28,7 +29,11 @@ export function streamActivities(deps: ActivityDependencies): StreamActivities {
       const plan = await readPlan(kube, input);
       const streams = deps.streams();
       await ensureSharedStreams(streams, { replicas: deps.streamReplicas });
-      await ensurePipelineStreams(streams, plan, { replicas: deps.streamReplicas });
+      const isNew = !(await pipelineStreamsExist(streams, plan));
+      await makePipelineStreams(streams, plan, { replicas: deps.streamReplicas });
+      const isAdopted = !isNew && (await readPlanInForce(streams, plan.pipeline.pid)) === undefined;
+      const before = isAdopted ? await planBefore(kube, input, plan) : undefined;
+      await registerPlan(actOf(deps, input), plan, before);
     }),
 
     /**
@@ -44,10 +49,9 @@ export function streamActivities(deps: ActivityDependencies): StreamActivities {
         }
         // A sink that was never deployed has no say, and cannot be waited for.
         const live = new Set((await liveStages(kube, input)).map(({ name }) => name));
-        const deployed: Plan = { ...plan, stages: plan.stages.filter(({ name }) => live.has(name)) };
         const streams = deps.streams();
         if (!(await pipelineStreamsExist(streams, plan))) return { is: 'done', value: { drained: true } };
-        const { drained, behind } = await isDrained(streams, deployed);
+        const { drained, behind } = await isDrained(streams, plan, { stage: (name) => live.has(name) });
         if (drained) return { is: 'done', value: { drained } };
         return {
           is: 'waiting',
@@ -69,6 +73,11 @@ export function streamActivities(deps: ActivityDependencies): StreamActivities {
   };
 }
 
+/** What acts on streams need to know of the operation. */
+export function actOf(deps: ActivityDependencies, { op }: PlanRef): Act {
+  return { streams: deps.streams(), opSeq: op.seq, clock: deps.clock };
+}
+
 /** Of a resource that is gone nobody could say that the records may be given up. */
 async function isDrainWanted(kube: Kube, pipeline: PipelineRef): Promise<boolean> {
   const resource = await findResource(kube, pipeline);
@@ -78,6 +87,6 @@ async function isDrainWanted(kube: Kube, pipeline: PipelineRef): Promise<boolean
 }
 
 /** `sink-warehouse slot 0 is 12 frames behind`. */
-function behindText(behind: readonly Backlog[]): string {
+export function behindText(behind: readonly Backlog[]): string {
   return behind.map(({ stage, slot, frames }) => `${stage} slot ${slot} is ${frames} frames behind`).join(', ');
 }

@@ -73,6 +73,11 @@ export class FakeWorld {
       copyCredentials: async () => ({ keys: 0 }),
       applyPlan: async () => ({ stages: this.resource?.stages ?? [] }),
       ensureStreams: async () => undefined,
+      announcePlan: async ({ generation }) => ({ generation, from: [] }),
+      waitRetired: async () => {
+        while (!this.drained && this.resource?.deletionPolicy === 'Drain') await heartbeatOnce();
+      },
+      retireStages: async () => undefined,
       applyStage: async ({ stage, replicas }) => {
         this.stages.set(stage, replicas);
         return { changed: true };
@@ -109,6 +114,9 @@ export class FakeWorld {
       copyCredentials: this.#observed('copyCredentials', world.copyCredentials),
       applyPlan: this.#observed('applyPlan', world.applyPlan),
       ensureStreams: this.#observed('ensureStreams', world.ensureStreams),
+      announcePlan: this.#observed('announcePlan', world.announcePlan),
+      waitRetired: this.#observed('waitRetired', world.waitRetired),
+      retireStages: this.#observed('retireStages', world.retireStages),
       applyStage: this.#observed('applyStage', world.applyStage),
       waitStage: this.#observed('waitStage', world.waitStage),
       recordRevision: this.#observed('recordRevision', world.recordRevision),

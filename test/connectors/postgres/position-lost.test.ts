@@ -60,7 +60,7 @@ describe('PostgreSQL that goes back', function () {
     const writer = await EdgeWriter.open({ ...of, clock: eagerClock, random: () => 0.5 }, noSignal);
     for (let n = first; n < first + count; n += 100) {
       const values = Array.from({ length: 100 }, (_, i) => JSON.stringify({ n: n + i }));
-      await writer.append(frameOf(values, n), noSignal);
+      await writer.append(frameOf(values, n, writer.link(1)), noSignal);
     }
   }
 
@@ -78,7 +78,7 @@ describe('PostgreSQL that goes back', function () {
       plan,
       stage,
       slot: 0,
-      program: jsonProgram,
+      programOf: () => jsonProgram,
       openSlot: async () => {
         connected = await sink.connect(config, sinkContext());
         return connected.open({ pipelineUid: plan.pipeline.uid, stage: stage.name, slot: 0 });

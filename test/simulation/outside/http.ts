@@ -107,9 +107,14 @@ export class HttpService {
       ranges,
       receivedAt: machine.clock.now(),
       messageId: key === undefined ? undefined : messageIdOf(this.#pid, this.#source, key),
-      settle: (outcome: Outcome) => back(outcome.outcome === 'unknown' ? 'nothing' : 'accepted'),
+      settle: (outcome: Outcome) => back(answerTo(outcome)),
     });
   }
+}
+
+function answerTo({ outcome }: Outcome): Answer {
+  if (outcome === 'full') return 'refused';
+  return outcome === 'unknown' ? 'nothing' : 'accepted';
 }
 
 function bodyOf(inputs: readonly LedgerInput[]) {
