@@ -43,6 +43,8 @@ function otherReading(source: string, value: unknown): string | null {
   const other = contents.value;
   // A date is a text again once it is JSON, as both hand it on.
   if (other instanceof Date || Object.is(other, value) || other === value) return null;
+  // The library's reading of `.` and `+.`, which YAML 1.1 has no number for: to kubectl they are text.
+  if (Number.isNaN(other)) return null;
   if (typeof other === 'boolean') return 'true or false';
   if (typeof other === 'number') return typeof value === 'number' ? 'another number' : 'a number';
   return typeof other === 'string' ? 'text' : null;
