@@ -64,12 +64,14 @@ describe('sink pod', function () {
 
   it('I12: after SIGTERM was answered with exit code 0 no row arrives, and the next pod completes exactly', async () => {
     const pods = await bench({ perSlot: 10_000 });
-    await pods.start('ingestor', 'ingestor-a');
     const sink = await pods.start('sink', 'sink-a');
+    await writeFile(join(pods.rows, 'half'), '');
+    await pods.start('ingestor', 'ingestor-a');
     await eventually(async () => (await rowsIn(pods.rows)).length > 2_000);
     sink.kill('SIGTERM');
     assert.deepEqual(await sink.exited, { code: 0, signal: null });
     const rows = (await rowsIn(pods.rows)).length;
+    await rm(join(pods.rows, 'half'));
     await eventually(async () => (await isDrained(streams, pods.plan)).behind.some(({ frames }) => frames > 20));
     assert.equal((await rowsIn(pods.rows)).length, rows);
     await pods.start('sink', 'sink-a');
