@@ -26,7 +26,8 @@ describe('sink pod', function () {
     let ingestor = await pods.start('ingestor', 'ingestor-a');
     let sink = await pods.start('sink', 'sink-a');
     for (let life = 0; life < 3; life++) {
-      const enough = (await rowsIn(pods.rows)).length + 1_000;
+      // Never more than there is: a quick machine may be done before it is looked at.
+      const enough = Math.min((await rowsIn(pods.rows)).length + 1_000, 2 * 60_000);
       await eventually(async () => (await rowsIn(pods.rows)).length >= enough, { intervalMs: 5 });
       sink.kill('SIGKILL');
       ingestor.kill('SIGKILL');
@@ -43,8 +44,8 @@ describe('sink pod', function () {
     await eventually(async () => (await rowsIn(pods.rows)).length > 1_000);
     frozen.kill('SIGSTOP');
     await pods.start('sink', 'sink-b');
-    const before = (await rowsIn(pods.rows)).length;
-    await eventually(async () => (await rowsIn(pods.rows)).length > before);
+    const enough = Math.min((await rowsIn(pods.rows)).length + 1, 2 * 20_000);
+    await eventually(async () => (await rowsIn(pods.rows)).length >= enough);
     frozen.kill('SIGCONT');
     await complete(pods, 20_000);
   });
@@ -54,8 +55,8 @@ describe('sink pod', function () {
     await pods.start('ingestor', 'ingestor-a');
     await pods.start('sink', 'sink-a');
     for (let life = 0; life < 2; life++) {
-      const enough = (await rowsIn(pods.rows)).length + 2_000;
-      await eventually(async () => (await rowsIn(pods.rows)).length > enough);
+      const enough = Math.min((await rowsIn(pods.rows)).length + 2_000, 2 * 10_000);
+      await eventually(async () => (await rowsIn(pods.rows)).length >= enough);
       await server.crash();
       await server.start();
     }
