@@ -5,7 +5,7 @@
  */
 import type { PartName } from '../../local/stack.ts';
 import type { LinkMode } from '../support/tcp-proxy.ts';
-import { between, oneOf, randomOf, type Random } from './random.ts';
+import { between, oneOf, randomOf, type Random } from '../support/random.ts';
 
 export type Link = 'clickhouse' | 'postgres' | 'bus';
 export const stages = ['ingestor-orders', 'sink-warehouse', 'sink-ledger', 'ingestor-web', 'sink-store'] as const;

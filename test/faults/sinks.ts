@@ -1,7 +1,7 @@
 /** What the sinks hold, asked past the proxies. */
-import { ClickHouseLogLevel, createClient, type ClickHouseClient } from '@clickhouse/client';
 import pg from 'pg';
 import { z } from 'zod';
+import { Warehouse } from '../e2e/support/clickhouse.ts';
 
 export interface OrderRow {
   readonly id: number;
@@ -21,17 +21,11 @@ const rowSchema = z.object({
 const countSchema = z.tuple([z.object({ count: z.coerce.number() })]);
 
 export class Sinks {
-  readonly #clickhouse: ClickHouseClient;
+  readonly #warehouse: Warehouse;
   readonly #postgresUrl: string;
 
   constructor(clickhouseUrl: string, postgresUrl: string) {
-    this.#clickhouse = createClient({
-      url: clickhouseUrl,
-      keep_alive: { enabled: false },
-      request_timeout: 10_000,
-      // It is killed on purpose; a report of each refusal would hide the schedule.
-      log: { level: ClickHouseLogLevel.OFF },
-    });
+    this.#warehouse = new Warehouse(clickhouseUrl);
     this.#postgresUrl = postgresUrl;
   }
 
@@ -39,10 +33,10 @@ export class Sinks {
   async orderCount(): Promise<number | undefined> {
     try {
       const [warehouse, ledger] = await Promise.all([
-        this.#query(`SELECT count() AS count FROM orders`),
+        this.#warehouse.count('orders'),
         this.#sql('SELECT count(*) AS count FROM orders'),
       ]);
-      return countSchema.parse(warehouse)[0].count + countSchema.parse(ledger)[0].count;
+      return warehouse + countSchema.parse(ledger)[0].count;
     } catch {
       return undefined;
     }
@@ -59,7 +53,7 @@ export class Sinks {
   async orders(): Promise<{ warehouse: OrderRow[]; ledger: OrderRow[] }> {
     const warehouse = z
       .array(rowSchema)
-      .parse(await this.#query('SELECT id, amount, edition, partition, offset FROM orders'));
+      .parse(await this.#warehouse.rows('SELECT id, amount, edition, partition, offset FROM orders'));
     const ledger = z
       .array(rowSchema)
       .parse(await this.#sql('SELECT id, amount, edition, "partition", "offset" FROM orders'));
@@ -73,19 +67,9 @@ export class Sinks {
       .map(({ id }) => id);
   }
 
-  /** Rows that stand behind a row of a higher offset of their partition, in the order in which they were inserted. */
-  async outOfOrder(): Promise<number> {
-    const answer = await this.#query(`
-      SELECT countIf(previous >= offset) AS count FROM (
-        SELECT offset, lagInFrame(offset, 1, -1) OVER (
-          PARTITION BY partition ORDER BY toUInt64(splitByChar('_', _part)[2]), _part_offset
-          ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS previous
-        FROM orders)`);
-    return countSchema.parse(answer)[0].count;
-  }
-
-  async #query(query: string): Promise<unknown> {
-    return await (await this.#clickhouse.query({ query, format: 'JSONEachRow' })).json();
+  /** {@link Warehouse.outOfOrder} of the orders. */
+  outOfOrder(): Promise<number> {
+    return this.#warehouse.outOfOrder('orders');
   }
 
   async #sql(text: string): Promise<unknown[]> {
@@ -101,6 +85,6 @@ export class Sinks {
   }
 
   close(): Promise<void> {
-    return this.#clickhouse.close();
+    return this.#warehouse.close();
   }
 }

@@ -8,7 +8,7 @@ import { FrameBuilder } from '../../stream/frame-builder.ts';
 import { decodeFrame } from '../../stream/frame-reader.ts';
 import { ensurePipelineStreams } from '../../stream/streams.ts';
 import { eventually } from '../support/eventually.ts';
-import { startAckProxy } from './support/ack-proxy.ts';
+import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { batchOf } from './support/batches.ts';
 import { startTestServer, testPlan, type TestServer } from './support/server.ts';
 
@@ -80,14 +80,14 @@ describe('edge writer', () => {
 
   it('A1: a frame whose acknowledgement is lost is stored once, and the chain goes on', async () => {
     const plan = await pipeline();
-    const proxy = await startAckProxy(server.port);
-    const behind = await server.connect('behind', proxy.url);
+    const proxy = await startTcpProxy(server.port);
+    const behind = await server.connect('behind', `nats://127.0.0.1:${proxy.port}`);
     const writer = await open(plan, behind);
     await writer.append(frame(['a'], 1), never);
-    proxy.swallowAnswers();
+    proxy.set('mute');
     const unsure = writer.append(frame(['b'], 2), never);
     await eventually(async () => (await stored(plan)).length === 2);
-    proxy.heal();
+    proxy.set('pass');
     const result = await unsure;
     assert.deepEqual(result, {
       outcome: 'stored',
@@ -97,7 +97,7 @@ describe('edge writer', () => {
     await writer.append(frame(['c'], 3), never);
     assert.deepEqual(await stored(plan), ['a', 'b', 'c']);
     await behind.nc.close();
-    await proxy.stop();
+    await proxy.close();
   });
 
   it('A1: a frame that never reached the server is sent again', async () => {
@@ -134,18 +134,18 @@ describe('edge writer', () => {
 
   it('A1: its own frame with a message id, resent, is known as stored and not as a duplicate', async () => {
     const plan = await pipeline();
-    const proxy = await startAckProxy(server.port);
-    const behind = await server.connect('behind', proxy.url);
+    const proxy = await startTcpProxy(server.port);
+    const behind = await server.connect('behind', `nats://127.0.0.1:${proxy.port}`);
     const writer = await open(plan, behind);
-    proxy.swallowAnswers();
+    proxy.set('mute');
     const unsure = writer.append(frame(['a'], 1), never, { messageId: 'key-9' });
     await eventually(async () => (await stored(plan)).length === 1);
-    proxy.heal();
+    proxy.set('pass');
     assert.equal((await unsure).outcome, 'stored');
     await writer.append(frame(['b'], 2), never);
     assert.deepEqual(await stored(plan), ['a', 'b']);
     await behind.nc.close();
-    await proxy.stop();
+    await proxy.close();
   });
 
   it('a frame above what NATS takes is refused at once, and not sent again', async () => {

@@ -5,12 +5,12 @@
  */
 import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { connect as connectSocket, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { startStack, type PartName, type Stack } from '../../../local/stack.ts';
+import { startTcpProxy } from '../../support/tcp-proxy.ts';
 import { Warehouse } from './clickhouse.ts';
 import { Kubectl } from './kubectl.ts';
 import { killPod } from './pods.ts';
@@ -84,7 +84,7 @@ async function start() {
     kill: (part) => stack.part(part).kill('SIGKILL'),
     killPod: (pipeline, stage) => killPod(kubectl, pipeline, stage),
     streamNames: () => streamNames(endpoints.natsUrl),
-    startForwarder: (port) => startForwarder(port, kafkaBrokers),
+    startForwarder: (port) => startTcpProxy(Number(kafkaBrokers[0]?.split(':')[1]), port),
   };
   return { stack, running, dir };
 }
@@ -99,30 +99,4 @@ async function streamNames(natsUrl: string): Promise<string[]> {
   } finally {
     await connection.close();
   }
-}
-
-async function startForwarder(port: number, brokers: readonly string[]): Promise<{ close(): Promise<void> }> {
-  const [host, brokerPort] = (brokers[0] ?? '').split(':');
-  const sockets = new Set<Socket>();
-  const server = createServer((inbound) => {
-    const outbound = connectSocket(Number(brokerPort), host);
-    for (const socket of [inbound, outbound]) {
-      sockets.add(socket);
-      socket.once('close', () => sockets.delete(socket));
-    }
-    inbound.pipe(outbound).pipe(inbound);
-    inbound.on('error', () => outbound.destroy());
-    outbound.on('error', () => inbound.destroy());
-  });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, '127.0.0.1', resolve);
-  });
-  return {
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        for (const socket of sockets) socket.destroy();
-      }),
-  };
 }

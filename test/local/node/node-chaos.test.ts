@@ -3,21 +3,11 @@ import { randomInt } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { eventually } from '../../support/eventually.ts';
+import { randomOf } from '../../support/random.ts';
 import { createObject, end, isReady, listPods, mainStatus, startCluster, type Cluster } from './support.ts';
 
 const rounds = 8;
 const replicas = 4;
-
-/** mulberry32: the same seed gives the same schedule. */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /** All runs of this test's cluster that have processes: pod UID and run, and the processes of each. */
 async function livingRuns(podsOf: string): Promise<Map<string, number[]>> {
@@ -44,7 +34,7 @@ describe('local node under kill -9', function () {
 
   it('G2: killed at any moment while pods come, go and die, it neither doubles nor forgets a process', async function () {
     const seed = randomInt(2 ** 31);
-    const random = seeded(seed);
+    const random = randomOf(seed);
     const labels = { app: 'herd' };
     await createObject(cluster.kube, 'deployments', {
       metadata: { name: 'herd' },
