@@ -1,5 +1,5 @@
 /**
- * Rules of more than one field, in CEL, checked by the API server itself: R1–R4 of `./rules.ts`, and what must not
+ * Rules of more than one field, in CEL, checked by the API server itself: R1–R3 of `./rules.ts`, and what must not
  * change once it is set (slots and shards are numbers in subjects and positions; a source's connector gives its
  * positions their meaning).
  */

@@ -11,7 +11,7 @@
 import { z } from 'zod';
 import { connectors } from '../connectors/registry.ts';
 import { transforms } from '../transforms/registry.ts';
-import { bytesField, durationField, expressionField, nameField } from '../schema/fields.ts';
+import { bytesField, durationField, expressionField, nameField, namedList } from '../schema/fields.ts';
 import { members } from './members.ts';
 import { apiVersion, kind } from '../model/names.ts';
 import type { FieldType } from '../model/plan.ts';
@@ -19,9 +19,6 @@ import { statusSchema } from './status.ts';
 
 export type { ConditionType } from '../model/conditions.ts';
 export type { Condition, Phase, PipelineStatus } from '../model/status.ts';
-
-/** Lists of named things: server-side apply merges them by name, and a name occurs once. */
-const byName = { 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] };
 
 export const maxSlots = 64;
 
@@ -63,11 +60,9 @@ export const sourceSpec = z
       .describe(
         'Fixed shares into which the source is divided; the largest number of replicas it can ever have. Immutable.',
       ),
-    schema: z
-      .array(fieldShape)
+    schema: namedList(fieldShape)
       .min(1)
       .max(512)
-      .meta(byName)
       .describe(
         'Fields that a record must have. A record that does not fit becomes a dead letter. Absent: any JSON object fits.',
       )
@@ -156,9 +151,9 @@ export const specSchema = z
       .describe(
         'Namespace: the workloads get a namespace of their own. Shared: they run beside this resource. Immutable.',
       ),
-    sources: z.array(sourceSpec).min(1).max(16).meta(byName).describe('Where records come from. One or more.'),
-    steps: z.array(stepSpec).max(64).meta(byName).default([]).describe('What happens to each record, in this order.'),
-    sinks: z.array(sinkSpec).min(1).max(16).meta(byName).describe('Where records go. One or more.'),
+    sources: namedList(sourceSpec).min(1).max(16).describe('Where records come from. One or more.'),
+    steps: namedList(stepSpec).max(64).default([]).describe('What happens to each record, in this order.'),
+    sinks: namedList(sinkSpec).min(1).max(16).describe('Where records go. One or more.'),
     buffer: z
       .strictObject({
         shards: z

@@ -2,14 +2,13 @@
  * Rules of a spec that need two fields or a compiler; the rules of single fields are in the schema.
  *
  * R1  A source, step or sink names exactly one connector or kind.
- * R2  A name occurs once in its list.
- * R3  A stage has at most as many replicas as slots: `slots` of a source, `buffer.shards` for a sink.
- * R4  `otherwise` is on the last sink only, without `when`.
- * R5  Every expression compiles; a condition gives a bool.
- * R6  Every `$(…)` that begins like a reference is one.
- * R7  Sizes, waits and resources are within bounds (`./limits.ts`).
+ * R2  A stage has at most as many replicas as slots: `slots` of a source, `buffer.shards` for a sink.
+ * R3  `otherwise` is on the last sink only, without `when`.
+ * R4  Every expression compiles; a condition gives a bool.
+ * R5  Every `$(…)` that begins like a reference is one.
+ * R6  Sizes, waits and resources are within bounds (`./limits.ts`).
  *
- * R1–R4 are CEL rules in the CRD, too (`./crd-rules.ts`), for those who do not come through lint.
+ * R1–R3 are CEL rules in the CRD, too (`./crd-rules.ts`), for those who do not come through lint.
  */
 import { checkExpression } from '../transforms/expression/check.ts';
 import type { KnownFields } from '../transforms/expression/fields.ts';
@@ -30,9 +29,6 @@ export function ruleIssues(spec: SpecParts): readonly Issue[] {
     ...spec.sources.flatMap((source, i) => (source ? sourceIssues(source, ['spec', 'sources', i]) : [])),
     ...spec.steps.flatMap((step, i) => (step ? oneMember(step, ['spec', 'steps', i], stepKinds) : [])),
     ...spec.sinks.flatMap((sink, i) => (sink ? sinkIssues(sink, ['spec', 'sinks', i], spec.buffer.shards) : [])),
-    ...duplicates(spec.sources, 'sources'),
-    ...duplicates(spec.steps, 'steps'),
-    ...duplicates(spec.sinks, 'sinks'),
     ...routeIssues(spec.sinks),
     ...expressionIssues(spec),
     ...limitIssues(spec),
@@ -84,17 +80,6 @@ function referenceIssues(value: object, path: IssuePath, kinds: readonly string[
       invalid([...path, kind, ...at], 'a reference must be $(secret:NAME/KEY) or $(configMap:NAME/KEY)'),
     ),
   );
-}
-
-function duplicates(list: SpecParts['sources' | 'steps' | 'sinks'], of: string): readonly Issue[] {
-  return list.flatMap((item, i) => {
-    if (item === undefined) return [];
-    const { name } = item;
-    const first = list.findIndex((other) => other?.name === name);
-    return first === i
-      ? []
-      : [invalid(['spec', of, i, 'name'], `must be unique, but spec.${of}[${first}] has the name "${name}", too`)];
-  });
 }
 
 function routeIssues(sinks: SpecParts['sinks']): readonly Issue[] {

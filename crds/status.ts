@@ -1,6 +1,7 @@
 /** The schema of a status: it becomes the CRD's. The types are those of `model/status.ts`, and the compiler compares them. */
 import { z } from 'zod';
 import { conditionTypes } from '../model/conditions.ts';
+import { mergedByName } from '../schema/fields.ts';
 import {
   phases,
   type Condition,
@@ -57,12 +58,7 @@ export const statusSchema = z
       .describe('Claims about the pipeline, one for each type.')
       .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] })
       .optional(),
-    stages: z
-      .array(stageStatus)
-      .max(64)
-      .describe('Stages of the plan and their pods.')
-      .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] })
-      .optional(),
+    stages: z.array(stageStatus).max(64).describe('Stages of the plan and their pods.').meta(mergedByName).optional(),
     operation: operationStatus.optional(),
     deadLetters: z
       .object({ records: count('Dead letters that wait to be looked at.') })

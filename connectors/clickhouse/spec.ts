@@ -1,6 +1,6 @@
 /** What a person writes under `clickhouse:` in a sink. */
 import { z } from 'zod';
-import { durationField, httpUrlText, referenceText } from '../../schema/fields.ts';
+import { durationField, httpUrlText, namedList, pemText, referenceText } from '../../schema/fields.ts';
 import { contradictions } from './settings.ts';
 
 const identifier = (description: string) =>
@@ -58,9 +58,7 @@ const setting = z
 
 const tls = z
   .strictObject({
-    ca: referenceText(
-      'Certificates, in PEM, of the authorities that may have signed the server certificate.',
-    ).optional(),
+    ca: pemText('Certificates of the authorities that may have signed the server certificate.').optional(),
     insecureSkipVerify: z
       .boolean()
       .default(false)
@@ -87,8 +85,7 @@ export const clickhouseSinkSpec = z
       .describe(
         'When it cannot be told any more whether a batch is in the table (a failure outlasted what the table remembers): Stop and show SinkOutcomeUnknown, Repeat it, which may store it twice, or Skip it, which may lose it.',
       ),
-    settings: z
-      .array(setting)
+    settings: namedList(setting)
       .max(50)
       .default([])
       .superRefine((settings, context) => {
@@ -98,8 +95,7 @@ export const clickhouseSinkSpec = z
       })
       .describe(
         'More settings for the insert, by name. One that an exactly-once insert rests on is refused if it has another value. max_partitions_per_insert_block (100) is how many partitions a batch may reach.',
-      )
-      .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] }),
+      ),
     tls: tls.optional(),
   })
   .describe('Writes records as rows of a ClickHouse table, each exactly once.');

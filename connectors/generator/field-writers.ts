@@ -21,6 +21,7 @@ const firstTimestamp = 1_767_225_600_000;
 /** 9999-12-31T23:59:59.999Z: later ones have more digits than ISO 8601 has without agreement. */
 const lastTimestamp = 253_402_300_799_999;
 const longestText = 65_536;
+const usualChoices = ['red', 'green', 'blue'];
 const numberBytes = 24;
 const quote = 0x22;
 
@@ -29,17 +30,17 @@ const encoder = new TextEncoder();
 export function fieldWriter(field: GeneratorField, random: IndexedRandom): FieldWriter {
   switch (field.kind) {
     case 'Sequence':
-      return sequence(field.min ?? 0, field.step);
+      return sequence(field.min ?? 0, field.step ?? 1);
     case 'Integer':
       return integer(Math.trunc(field.min ?? 0), Math.trunc(field.max ?? 999_999), random);
     case 'Float':
-      return float(field.min ?? 0, field.max ?? 1, field.decimals, random);
+      return float(field.min ?? 0, field.max ?? 1, field.decimals ?? 3, random);
     case 'Choice':
-      return choice(field.choices, random);
+      return choice(field.choices ?? usualChoices, random);
     case 'Text':
       return text(field.min ?? 16, field.max ?? 0, random);
     case 'Timestamp':
-      return timestamp(field.min ?? firstTimestamp, field.step);
+      return timestamp(field.min ?? firstTimestamp, field.step ?? 1);
     case 'Uuid':
       return uuid(random);
     default:

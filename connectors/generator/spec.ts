@@ -1,5 +1,6 @@
 /** What a person may say about a generator source. Becomes a part of the CRD, of lint and of the reference. */
 import { z } from 'zod';
+import { namedList } from '../../schema/fields.ts';
 
 const limit = Number.MAX_SAFE_INTEGER;
 
@@ -33,29 +34,30 @@ const field = z
       .number()
       .min(0)
       .max(86_400_000)
-      .default(1)
-      .describe('Sequence and Timestamp: distance between two records.'),
-    decimals: z.int().min(0).max(9).default(3).describe('Float: digits after the point.'),
+      .optional()
+      .describe('Sequence and Timestamp: distance between two records. Default: 1.'),
+    decimals: z.int().min(0).max(9).optional().describe('Float: digits after the point. Default: 3.'),
     choices: z
       .array(z.string().max(256).describe('A value.'))
       .min(1)
       .max(256)
-      .default(['red', 'green', 'blue'])
-      .describe('Choice: the values, each as likely as the others; a value may stand more than once.'),
+      .optional()
+      .describe(
+        'Choice: the values, each as likely as the others; a value may stand more than once. Default: red, green, blue.',
+      ),
   })
   .describe('One field of each record.');
 
 export const generatorSourceSpec = z
   .strictObject({
-    fields: z
-      .array(field)
+    fields: namedList(field)
       .min(1)
       .max(64)
       .default([
-        { name: 'id', kind: 'Sequence', step: 1, decimals: 3, choices: ['red', 'green', 'blue'] },
-        { name: 'at', kind: 'Timestamp', step: 1, decimals: 3, choices: ['red', 'green', 'blue'] },
-        { name: 'colour', kind: 'Choice', step: 1, decimals: 3, choices: ['red', 'green', 'blue'] },
-        { name: 'amount', kind: 'Float', min: 0, max: 100, step: 1, decimals: 2, choices: ['red', 'green', 'blue'] },
+        { name: 'id', kind: 'Sequence' },
+        { name: 'at', kind: 'Timestamp' },
+        { name: 'colour', kind: 'Choice' },
+        { name: 'amount', kind: 'Float', min: 0, max: 100, decimals: 2 },
       ])
       .describe('Fields of each record, in this order.'),
     rate: z

@@ -2,6 +2,9 @@
 import { z } from 'zod';
 import { bytesField, referenceText } from '../../schema/fields.ts';
 
+/** A signed token may be longer than a password; more than 16 KiB of headers no server of HTTP takes. */
+const maxTokenLength = 12_288;
+
 export const httpSourceSpec = z
   .strictObject({
     path: z
@@ -15,7 +18,9 @@ export const httpSourceSpec = z
       ),
     maxBodyBytes: bytesField('Largest body of one request; a larger one is answered with 413.').default('4Mi'),
     auth: z
-      .strictObject({ token: referenceText('Requests must carry it as `Authorization: Bearer <token>`.') })
+      .strictObject({
+        token: referenceText('Requests must carry it as `Authorization: Bearer <token>`.', maxTokenLength),
+      })
       .optional()
       .describe('Ask for a token. Without it, whoever reaches the port may send.'),
   })

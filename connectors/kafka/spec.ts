@@ -1,14 +1,6 @@
 /** What a person may say about a Kafka source. Becomes a part of the CRD, of lint and of the reference. */
 import { z } from 'zod';
-import { bytesField, durationField, immutable, referenceText } from '../../schema/fields.ts';
-
-/** Certificates and keys are longer than other texts once their reference is resolved. */
-const pemText = (description: string) =>
-  z
-    .string()
-    .min(1)
-    .max(65_536)
-    .describe(`${description} PEM. May contain $(secret:NAME/KEY) or $(configMap:NAME/KEY).`);
+import { bytesField, durationField, immutable, pemText, referenceText } from '../../schema/fields.ts';
 
 const broker = z
   .string()

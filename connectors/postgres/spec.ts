@@ -1,6 +1,6 @@
 /** What a person writes under `postgres:` in a sink. */
 import { z } from 'zod';
-import { durationField, referenceText } from '../../schema/fields.ts';
+import { durationField, pemText, referenceText } from '../../schema/fields.ts';
 
 const identifier = (description: string) => z.string().min(1).max(63).describe(description);
 
@@ -30,9 +30,7 @@ const tls = z
       .describe(
         'Disable: no TLS. Require: TLS with any certificate. VerifyCa: signed by a known authority. VerifyFull: and for this host.',
       ),
-    ca: referenceText(
-      'Certificates, in PEM, of the authorities that may have signed the server certificate.',
-    ).optional(),
+    ca: pemText('Certificates of the authorities that may have signed the server certificate.').optional(),
   })
   .describe('TLS to the server.');
 

@@ -150,8 +150,26 @@ describe('lint', () => {
     equal(issue.line, 1);
   });
 
-  it('refuses a name that occurs twice', () => {
-    match(only(lint(pipelineInput({ sinks: [sink!, sink!] }))).message, /spec\.sinks\[1\]\.name: must be unique/);
+  describe('refuses a name that occurs twice, as the API server does', () => {
+    const field = { name: 'id', type: 'string' } as const;
+    const setting = { name: 'max_threads', value: '1' };
+    const { clickhouse } = sink!;
+    const rows: [path: string, spec: Partial<PipelineInput['spec']>][] = [
+      ['spec.sources[1].name', { sources: [source!, source!] }],
+      ['spec.sinks[1].name', { sinks: [sink!, sink!] }],
+      ['spec.sources[0].schema[1].name', { sources: [{ ...source!, schema: [field, field] }] }],
+      [
+        'spec.sources[0].generator.fields[1].name',
+        { sources: [{ name: 'made', generator: { fields: [{ name: 'a' }, { name: 'a' }] } }] },
+      ],
+      [
+        'spec.sinks[0].clickhouse.settings[1].name',
+        { sinks: [{ ...sink!, clickhouse: { ...clickhouse!, settings: [setting, setting] } }] },
+      ],
+    ];
+    for (const [path, spec] of rows) {
+      it(path, () => ok(only(lint(pipelineInput(spec))).message.includes(`${path}: must be unique`)));
+    }
   });
 
   it('checks every document of a file', () => {

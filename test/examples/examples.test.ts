@@ -4,10 +4,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { parse } from 'yaml';
+import { z } from 'zod';
 import { lintText } from '../../crds/lint.ts';
 import { storedPipeline } from '../../client/wire.ts';
 import { fieldManagers, kind } from '../../model/names.ts';
-import { pipelineSchema } from '../../crds/pipeline.ts';
+import { pipelineSchema, type PipelineInput } from '../../crds/pipeline.ts';
 import { pipelineDoor } from '../../kubernetes/pipelines.ts';
 import { useCluster } from '../workers/api/cluster.ts';
 
@@ -30,6 +31,16 @@ describe('examples', () => {
       await door.apply({ ...example, metadata: { ...example.metadata, namespace } });
       const stored = storedPipeline.parse(await cluster().kube.get(kind, example.metadata.name, namespace));
       assert.equal(stored.spec.sinks.length, example.spec.sinks.length);
+    });
+
+    it(`${file} takes nothing from a tool that applied the same file before`, async () => {
+      const namespace = await cluster().namespace();
+      const example: PipelineInput = z.custom<PipelineInput>().parse(parse(textOf(file)));
+      const asWritten = { ...example, metadata: { ...example.metadata, namespace } };
+      const first = await pipelineDoor(cluster().kube, 'another-tool').apply(asWritten);
+      const second = await pipelineDoor(cluster().kube, fieldManagers.cli).apply(asWritten);
+      assert.deepEqual(second.spec, first.spec);
+      assert.equal(second.metadata.generation, 1);
     });
 
     it(`${file} holds no secret: passwords and tokens are references`, () => {
