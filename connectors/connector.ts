@@ -93,6 +93,8 @@ export interface RowBuffer {
   readonly bytes: number;
   /** Encodes one row at the end. Throws MillraceError MR_RECORD_MISFIT and leaves the buffer as it was. */
   add(value: RecordObject, meta: RecordMeta): void;
+  /** Adds a row that deletes the one with the record's key. Throws like `add`. Absent where the sink cannot. */
+  remove?(meta: RecordMeta): void;
   /** Forgets all rows and keeps the memory. */
   clear(): void;
 }

@@ -99,6 +99,7 @@ function sinkStage(sink: SinkSpec, position: number, pipeline: Pipeline): SinkSt
     sources: Object.fromEntries(spec.sources.map((source) => [source.name, sourceShape(source)])),
     steps: plannedSteps(spec),
     ownsStepFailures: position === 0,
+    tombstones: sink.tombstones,
     route: routeOf(spec.sinks, position),
     batch: { maxRecords: batch.maxRecords, maxBytes: bytes(batch.maxBytes), maxDelayMs: milliseconds(batch.maxDelay) },
   };

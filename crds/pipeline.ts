@@ -94,6 +94,12 @@ export const sinkSpec = z
       .describe(
         'The sink takes the records that no sink with `when` took. Only on the last sink, and not together with `when`.',
       ),
+    tombstones: z
+      .enum(['Drop', 'Delete', 'DeadLetter'])
+      .default('Drop')
+      .describe(
+        'What a record without a value (a tombstone of a compacted topic) does here. It passes by steps and routes. Drop: nothing, and is counted. Delete: deletes the row with its key; needs postgres with upsertKey. DeadLetter: becomes a dead letter.',
+      ),
     batch: z
       .strictObject({
         maxRecords: z

@@ -49,6 +49,9 @@ function sinkIssues(sink: SinkSpec, path: IssuePath, shards: number): readonly I
     ...referenceIssues(sink, path, sinkKinds),
     ...batchIssues(sink, path),
   ];
+  if (sink.tombstones === 'Delete' && (sink.postgres?.upsertKey.length ?? 0) === 0) {
+    issues.push(invalid([...path, 'tombstones'], 'must not be Delete without postgres and its upsertKey'));
+  }
   if (sink.replicas > shards) {
     issues.push(
       invalid([...path, 'replicas'], `must be at most spec.buffer.shards (${shards}), but is ${sink.replicas}`),

@@ -82,6 +82,8 @@ export interface SinkStage extends StageBase {
    */
   readonly ownsStepFailures: boolean;
   readonly route: Route;
+  /** Absent in plans of v0.1, which made dead letters of them. */
+  readonly tombstones?: 'Drop' | 'Delete' | 'DeadLetter';
   readonly batch: { readonly maxRecords: number; readonly maxBytes: number; readonly maxDelayMs: number };
 }
 

@@ -9,7 +9,7 @@ import { MillraceError, mr, problemOf } from '../model/errors.ts';
 import { copyOf, type DeadLetter } from './dead-letter.ts';
 import { decodeFrame, FrameMeta, type Frame } from './frame-reader.ts';
 import type { StoredFrame } from './shard-pull.ts';
-import type { RefusedRow, RowBufferPort, SinkProgram } from './sink-port.ts';
+import { tombstone, type RefusedRow, type RowBufferPort, type SinkProgram } from './sink-port.ts';
 
 export interface BatchContext {
   readonly stage: string;
@@ -77,7 +77,8 @@ export class SinkBatch<Rows extends RowBufferPort> {
           this.dropped++;
           continue;
         }
-        this.rows.add(value, meta);
+        if (value === tombstone) this.#remove(meta);
+        else this.rows.add(value, meta);
         const row = this.rows.rows - 1;
         if (row >= this.#rowFrame.length) this.#growOrigins();
         this.#rowFrame[row] = frameIndex;
@@ -88,6 +89,11 @@ export class SinkBatch<Rows extends RowBufferPort> {
     }
     this.records += frame.count;
     this.recordBytes += bytes.length;
+  }
+
+  #remove(meta: FrameMeta): void {
+    if (this.rows.remove === undefined) throw mr('MR_RECORD_NOT_JSON', { problem: 'it is a null value (a tombstone)' });
+    this.rows.remove(meta);
   }
 
   /** What the steps and the sink did not take, in the order of the records. */

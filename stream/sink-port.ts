@@ -18,6 +18,8 @@ export interface RowBufferPort {
   readonly rows: number;
   readonly bytes: number;
   add(value: RecordObject, meta: RecordMeta): void;
+  /** Adds a row that deletes the one with the record's key; absent where the sink cannot. */
+  remove?(meta: RecordMeta): void;
   clear(): void;
 }
 
@@ -101,10 +103,19 @@ export interface PositionedSinkSlot<Rows extends RowBufferPort = RowBufferPort> 
 
 export type SinkSlotPort<Rows extends RowBufferPort = RowBufferPort> = LoggedSinkSlot<Rows> | PositionedSinkSlot<Rows>;
 
+/** A record without a value that deletes the row with its key. */
+export const tombstone = Symbol('tombstone');
+
 /**
  * Decoding, schema, steps and route of one stage. Returns the record that becomes a row, or undefined when this sink
  * does not get it. Throws MillraceError with handling `deadLetter` for a record that this stage has to report.
  */
 export interface SinkProgram {
-  run(bytes: Uint8Array, start: number, end: number, meta: RecordMeta, nowMs: number): RecordObject | undefined;
+  run(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    meta: RecordMeta,
+    nowMs: number,
+  ): RecordObject | typeof tombstone | undefined;
 }

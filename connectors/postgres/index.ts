@@ -83,6 +83,7 @@ class PostgresSlot implements PositionedSinkSlot<RowBuffer> {
   readonly #positions: Positions;
   readonly #session: Session;
   readonly #statements: Statements;
+  readonly #upsertKey: readonly string[];
   /** The connection that has the temporary table. */
   #prepared: pg.Client | undefined;
 
@@ -93,6 +94,7 @@ class PostgresSlot implements PositionedSinkSlot<RowBuffer> {
     this.#positions = positions;
     this.onPositionLost = config.onPositionLost;
     this.#session = new Session(config);
+    this.#upsertKey = config.upsertKey;
     this.#statements = statementsOf(table, config.upsertKey);
   }
 
@@ -101,7 +103,7 @@ class PostgresSlot implements PositionedSinkSlot<RowBuffer> {
   }
 
   newRows(): RowBuffer {
-    return new PostgresRows(this.#table);
+    return new PostgresRows(this.#table, this.#upsertKey);
   }
 
   async write(rows: RowBuffer, id: BatchRange, _refused: unknown, signal: AbortSignal): Promise<WriteEnd> {
@@ -162,6 +164,7 @@ class PostgresSlot implements PositionedSinkSlot<RowBuffer> {
       await client.query('SAVEPOINT millrace');
       try {
         await copyIn(client, this.#statements.copy, rows.slice(from, to));
+        if (rows.hasRemoved) await client.query(this.#statements.remove);
         if (this.#statements.merge !== '') await client.query(this.#statements.merge);
         await client.query('RELEASE SAVEPOINT millrace');
         return null;

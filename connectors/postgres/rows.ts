@@ -5,12 +5,14 @@
  * R2  A field that is missing takes the column's default, or null. Fields without a column are left out. A field whose
  *     column only the server fills is a misfit: it is never dropped without a word.
  * R3  Any range of rows can be sent by itself.
+ * R4  A tombstone is a row that deletes.
  */
 import { mr } from '../../model/errors.ts';
-import { fieldOf, type RecordObject, type RecordValue } from '../../model/value.ts';
+import { fieldOf, type RecordMeta, type RecordObject, type RecordValue } from '../../model/value.ts';
 import type { RowBuffer } from '../connector.ts';
 import { describeValue } from '../misfit.ts';
 import { CopyText } from './copy-text.ts';
+import { keyFields } from './key-fields.ts';
 import { Misfit } from './misfit.ts';
 import type { ClosedColumn, Column, Table } from './table.ts';
 import { valueText } from './value-text.ts';
@@ -37,7 +39,12 @@ export class PostgresRows implements RowBuffer {
   readonly #text = new CopyText();
   readonly #starts: number[] = [0];
 
-  constructor({ columns, closed, isStaged }: Table) {
+  readonly #key: readonly string[];
+  /** Some rows delete. */
+  hasRemoved = false;
+
+  constructor({ columns, closed, isStaged }: Table, key: readonly string[] = []) {
+    this.#key = key;
     this.#columns = columns.map((column) => ({ ...column, isPlain: !(column.name in Object.prototype) }));
     this.#closed = closed;
     this.#isStaged = isStaged;
@@ -53,17 +60,29 @@ export class PostgresRows implements RowBuffer {
   }
 
   add(value: RecordObject): void {
+    if (this.#closed.length > 0) this.#checkClosed(value);
+    this.#writeRow(value, false);
+  }
+
+  /** R4: the key columns alone, from the record's key; of several rows with a key in a batch the last one counts. */
+  remove({ key }: RecordMeta): void {
+    this.#writeRow(keyFields(key, this.#key), true);
+    this.hasRemoved = true;
+  }
+
+  #writeRow(value: RecordObject, isRemoved: boolean): void {
     const text = this.#text;
     const columns = this.#columns;
     const start = text.at;
     let column: Column | undefined;
-    if (this.#closed.length > 0) this.#checkClosed(value);
     try {
-      if (this.#isStaged) this.#writeMarks(value);
+      if (this.#isStaged) this.#writeMarks(value, isRemoved);
       for (let i = 0; i < columns.length; i++) {
         column = columns[i]!;
         if (i > 0) text.byte(tab);
-        this.#write(column, columns[i]!.isPlain ? value[column.name] : fieldOf(value, column.name));
+        const field = columns[i]!.isPlain ? value[column.name] : fieldOf(value, column.name);
+        if (isRemoved && field === undefined) text.plain(nullMarker);
+        else this.#write(column, field);
       }
       text.byte(lineEnd);
     } catch (error) {
@@ -83,9 +102,11 @@ export class PostgresRows implements RowBuffer {
     }
   }
 
-  #writeMarks(record: RecordObject): void {
+  #writeMarks(record: RecordObject, isRemoved: boolean): void {
     const text = this.#text;
     text.plain(String(this.rows));
+    text.byte(tab);
+    text.byte(isRemoved ? one : zero);
     text.byte(tab);
     if (this.#merged.length === 0) return;
     for (const { name } of this.#merged) text.byte(fieldOf(record, name) === undefined ? zero : one);
@@ -113,5 +134,6 @@ export class PostgresRows implements RowBuffer {
   clear(): void {
     this.#text.at = 0;
     this.#starts.length = 1;
+    this.hasRemoved = false;
   }
 }

@@ -15,12 +15,16 @@ export interface Statements {
   /** Once for each connection; empty without a temporary table. */
   readonly prepare: string;
   readonly copy: string;
+  /** After the copy, when rows of it delete: only then has the user to have the right. Empty without a key. */
+  readonly remove: string;
   /** After the copy; empty without a temporary table. */
   readonly merge: string;
 }
 
 const staging = 'pg_temp.millrace_rows';
 const rowNumber = '"millrace row"';
+/** A row that deletes the one with its key. */
+const removed = '"millrace removed"';
 /** One bit for each column that the merge fills in, in their order: whether the record has it. */
 const given = '"millrace given"';
 
@@ -29,7 +33,7 @@ export function statementsOf(table: Table, key: readonly string[]): Statements {
   const list = listOf(columns);
   const copiesDefaults = columns.some(({ missing }) => missing === 'default');
   const options = copiesDefaults ? `(FORMAT text, DEFAULT E'\\${defaultMarker}')` : '(FORMAT text)';
-  if (!isStaged) return { prepare: '', copy: `COPY ${name} (${list}) FROM STDIN ${options}`, merge: '' };
+  if (!isStaged) return { prepare: '', copy: `COPY ${name} (${list}) FROM STDIN ${options}`, remove: '', merge: '' };
 
   const merged = mergedColumns(columns);
   const defaults = columns.flatMap(({ name: column, missing, defaultExpression }) =>
@@ -37,15 +41,16 @@ export function statementsOf(table: Table, key: readonly string[]): Statements {
       ? [`ALTER TABLE ${staging} ALTER ${quoted(column)} SET DEFAULT ${defaultExpression}`]
       : [],
   );
-  const marks = merged.length > 0 ? `${rowNumber}, ${given}` : rowNumber;
+  const marks = [rowNumber, removed, ...(merged.length > 0 ? [given] : [])].join(', ');
   return {
     prepare: [
       `CREATE TEMP TABLE IF NOT EXISTS millrace_rows ON COMMIT DELETE ROWS AS
-         SELECT 0::bigint AS ${rowNumber}, ${merged.length > 0 ? `''::varbit AS ${given}, ` : ''}${list}
+         SELECT 0::bigint AS ${rowNumber}, false AS ${removed}, ${merged.length > 0 ? `''::varbit AS ${given}, ` : ''}${list}
          FROM ${name} WITH NO DATA`,
       ...defaults,
     ].join('; '),
     copy: `COPY ${staging} (${marks}, ${list}) FROM STDIN ${options}`,
+    remove: key.length > 0 ? deleteStatement(name, key, keyGiven(merged, key)) : '',
     merge: [...mergeStatements(table, merged, key), `TRUNCATE ${staging}`].join('; '),
   };
 }
@@ -59,6 +64,7 @@ function mergeStatements({ name, columns }: Table, merged: readonly Column[], ke
   const numbered = merged.filter(({ isNumbered }) => isNumbered);
   const has = (column: Column) => `get_bit(${given}, ${merged.indexOf(column)}) = 1`;
   const lacks = (column: Column) => `get_bit(${given}, ${merged.indexOf(column)}) = 0`;
+  const keyIsGiven = keyGiven(merged, key);
   return subsetsOf(numbered).map((present) => {
     const written = columns.filter((column) => !numbered.includes(column) || present.includes(column));
     const values = written.map((column) =>
@@ -69,12 +75,25 @@ function mergeStatements({ name, columns }: Table, merged: readonly Column[], ke
     const chosen = numbered.map((column) => (present.includes(column) ? has(column) : lacks(column)));
     const overriding = written.some(({ isIdentity }) => isIdentity) ? ' OVERRIDING SYSTEM VALUE' : '';
     const insert = `INSERT INTO ${name} (${listOf(written)})${overriding} SELECT ${values.join(', ')}`;
-    const where = chosen.length > 0 ? ` WHERE ${chosen.join(' AND ')}` : '';
+    const where = ` WHERE ${[`NOT ${removed}`, ...chosen].join(' AND ')}`;
     const hasKey = key.length > 0 && key.every((column) => written.some((one) => one.name === column));
     if (!hasKey) return `${insert} FROM ${staging}${where} ORDER BY ${rowNumber}`;
-    return `${insert} FROM (${lastOfEachKey(numbered.filter((one) => key.includes(one.name)).map(has), key)}) AS last${where}
+    return `${insert} FROM (${lastOfEachKey(keyIsGiven, key)}) AS last${where}
       ON CONFLICT (${key.map(quoted).join(', ')}) ${conflictAction(written, key)}`;
   });
+}
+
+/** That the record has the numbered columns of the key. */
+function keyGiven(merged: readonly Column[], key: readonly string[]): string[] {
+  return merged.flatMap(({ name, isNumbered }, i) =>
+    isNumbered && key.includes(name) ? [`get_bit(${given}, ${i}) = 1`] : [],
+  );
+}
+
+function deleteStatement(name: string, key: readonly string[], keyIsGiven: readonly string[]): string {
+  const isSame = key.map((column) => `kept.${quoted(column)} = last.${quoted(column)}`).join(' AND ');
+  return `DELETE FROM ${name} AS kept USING (${lastOfEachKey(keyIsGiven, key)}) AS last
+      WHERE last.${removed} AND ${isSame}`;
 }
 
 /** A row that lacks a numbered column of the key is a new row, and equal to no other. */

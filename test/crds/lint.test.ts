@@ -214,6 +214,11 @@ describe('lint', () => {
       /must be at most spec\.buffer\.shards \(2\), but is 3/,
     ],
     [
+      'tombstones that delete where nothing is replaced by key',
+      { sinks: [{ ...sink!, tombstones: 'Delete' as const }] },
+      /tombstones: must not be Delete without postgres and its upsertKey/,
+    ],
+    [
       'otherwise before the last sink',
       {
         sinks: [

@@ -4,10 +4,10 @@
  * Stages that share their steps each run them; only the owner of step failures reports records that do not decode, do
  * not fit or fail, so that each becomes one dead letter. For the others such a record is dropped.
  */
-import { mr } from '../../model/errors.ts';
+import { assertNever, mr } from '../../model/errors.ts';
 import type { FieldShape, SinkStage } from '../../model/plan.ts';
 import type { RecordObject } from '../../model/value.ts';
-import type { SinkProgram } from '../../stream/sink-port.ts';
+import { tombstone, type SinkProgram } from '../../stream/sink-port.ts';
 import { compileStages } from '../../transforms/chain.ts';
 import { decodeRecord } from '../../transforms/json.ts';
 import { checkShape } from '../../transforms/shape.ts';
@@ -16,13 +16,29 @@ export function sinkProgram(stage: SinkStage): SinkProgram {
   const chain = compileStages(stage);
   const schemas = new Map(Object.entries(stage.sources).map(([source, { schema }]) => [source, schema]));
   const read = stage.ownsStepFailures ? readRecord : readQuietly;
+  const { tombstones } = stage;
   return {
     run(bytes, start, end, meta, nowMs) {
+      if (end < 0 && tombstones !== undefined) return withoutValue(tombstones);
       const value = read(bytes, start, end, schemas.get(meta.source) ?? null);
       if (value === undefined) return undefined;
       return chain.run(value, meta, nowMs) === 'drop' ? undefined : value;
     },
   };
+}
+
+/** There is no value that steps and routes could look at. Each sink has its own choice, and tells of it by itself. */
+function withoutValue(choice: NonNullable<SinkStage['tombstones']>): typeof tombstone | undefined {
+  switch (choice) {
+    case 'Drop':
+      return undefined;
+    case 'Delete':
+      return tombstone;
+    case 'DeadLetter':
+      throw mr('MR_RECORD_NOT_JSON', { problem: 'it is a null value (a tombstone)' });
+    default:
+      return assertNever(choice);
+  }
 }
 
 function readRecord(bytes: Uint8Array, start: number, end: number, schema: readonly FieldShape[] | null): RecordObject {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import pg from 'pg';
-import type { Sink } from '../../../connectors/connector.ts';
+import type { Sink, SinkSlot } from '../../../connectors/connector.ts';
 import { sink } from '../../../connectors/postgres/index.ts';
 import { postgresSinkSpec } from '../../../connectors/postgres/spec.ts';
 import { MillraceError } from '../../../model/errors.ts';
@@ -207,6 +207,78 @@ describe('PostgreSQL sink', function () {
       ok(error instanceof MillraceError && error.code === 'MR_SINK_TABLE_UNFIT');
       await run(/^Run: (.*)$/.exec(error.fix)![1]!);
       await openSlot({ table: 'loose', upsertKey: ['k'] });
+    });
+  });
+
+  describe('tombstones', () => {
+    type Change = RecordObject | string | null;
+
+    /** A record adds a row; anything else is the key of a tombstone. */
+    function rows(slot: SinkSlot, changes: readonly Change[]) {
+      const buffer = slot.newRows();
+      for (const change of changes) {
+        if (typeof change === 'object' && change !== null) buffer.add(change, meta);
+        else buffer.remove?.({ ...meta, key: change });
+      }
+      return buffer;
+    }
+
+    it('R4: delete the row of their key; within a batch the last change of a key counts', async () => {
+      await run('CREATE TABLE gone (id int PRIMARY KEY, v text NOT NULL)');
+      const slot = await openSlot({ table: 'gone', upsertKey: ['id'] });
+      await write(
+        slot,
+        rows(slot, [
+          { id: 1, v: 'a' },
+          { id: 2, v: 'b' },
+          { id: 3, v: 'c' },
+        ]),
+        batch(0, 1),
+      );
+      const changes = ['1', { id: 2, v: 'x' }, '2', '{"id":3}', { id: 3, v: 'again' }, '99'];
+      for (let attempt = 0; attempt < 2; attempt++) await write(slot, rows(slot, changes), batch(1, 2));
+      deepEqual(await run('SELECT * FROM gone'), [{ id: 3, v: 'again' }]);
+    });
+
+    for (const key of ['a b', '"a b"', '{"sku":"a b"}']) {
+      it(`R4: find a text in the key ${key}`, async () => {
+        await run('DROP TABLE IF EXISTS by_text; CREATE TABLE by_text (sku text UNIQUE, n serial)');
+        const slot = await openSlot({ table: 'by_text', upsertKey: ['sku'] });
+        await write(slot, rows(slot, [{ sku: 'a b' }, { sku: 'c' }]), batch(0, 1));
+        await write(slot, rows(slot, [key]), batch(1, 2));
+        deepEqual(await run('SELECT sku FROM by_text'), [{ sku: 'c' }]);
+      });
+    }
+
+    it('R4: of an identity and of several columns', async () => {
+      await run('CREATE TABLE pairs (id int GENERATED ALWAYS AS IDENTITY, shop text, v int, PRIMARY KEY (id, shop))');
+      const slot = await openSlot({ table: 'pairs', upsertKey: ['id', 'shop'] });
+      await write(slot, rows(slot, [{ id: 7, shop: 'a' }, { id: 7, shop: 'b' }, { shop: 'new' }]), batch(0, 1));
+      await write(slot, rows(slot, ['{"shop":"a","id":7}']), batch(1, 2));
+      deepEqual(await run('SELECT id, shop FROM pairs ORDER BY id'), [
+        { id: 1, shop: 'new' },
+        { id: 7, shop: 'b' },
+      ]);
+    });
+
+    it('R4: are misfits without a key, and with one that does not name the row', async () => {
+      await run('CREATE TABLE odd_keys (id int, shop text, UNIQUE (id, shop))');
+      const slot = await openSlot({ table: 'odd_keys', upsertKey: ['id', 'shop'] });
+      for (const key of [null, '5', '{"id":5}', '{"id":5,"shop":null}', '{"id":"x","shop":"a"}']) {
+        throws(() => rows(slot, [key]), isCode('MR_RECORD_MISFIT'), String(key));
+      }
+    });
+
+    it('R4: need the right to delete only when there are any', async () => {
+      await run('CREATE TABLE kept_rows (id int PRIMARY KEY)');
+      await run("CREATE ROLE writer LOGIN PASSWORD 'writer'");
+      await run('GRANT SELECT, INSERT, UPDATE ON kept_rows, millrace_positions TO writer');
+      const slot = await openSlot({ table: 'kept_rows', upsertKey: ['id'], username: 'writer', password: 'writer' });
+      await write(slot, rows(slot, [{ id: 1 }]), batch(0, 1));
+      await rejects(write(slot, rows(slot, ['1']), batch(1, 2)), isCode('MR_SINK_AUTH_REJECTED'));
+      await run('GRANT DELETE ON kept_rows TO writer');
+      await write(slot, rows(slot, ['1']), batch(1, 2));
+      deepEqual(await run('SELECT * FROM kept_rows'), []);
     });
   });
 
