@@ -5,6 +5,8 @@
  * D2  A running pipeline deviates when a workload is gone or its spec is not as it was left; one that stands still when a
  *     workload has pods. What else was changed of it is put right when it runs again.
  * D3  Credentials count while the pipeline runs: nobody reads them else.
+ * D4  One whose last operation has failed deviates as a running one does: somebody has changed the cluster since, and what has
+ *     failed is tried again. It is told once for each operation, and more and more seldom (`./deviation-memory.ts`).
  */
 import type { PipelineStatus } from '../../model/status.ts';
 import type { Workload } from './workloads.ts';
@@ -30,7 +32,8 @@ export function deviationOf(observed: Observed): Deviation | undefined {
   const { generation, deleting, status, workloads, stale } = observed;
   if (deleting || status.operation !== undefined || status.observedGeneration !== generation) return undefined;
   switch (status.phase) {
-    case 'Running': {
+    case 'Running':
+    case 'Failed': {
       const gone = missing(status, workloads);
       const drifted = workloads.filter(({ isChangedByOthers }) => isChangedByOthers);
       const what = [...gone, ...drifted.map((each) => changed(status, each))];

@@ -44,7 +44,28 @@ describe('deviation: how the cluster differs from what was left', () => {
     ['D1: not while an operation runs', observed(busy, gone), undefined],
     ['D1: not while a newer generation waits', observed({}, { ...gone, generation: 2 }), undefined],
     ['D1: not while it is deleted', observed({}, { ...gone, deleting: true }), undefined],
-    ['D1: not after a failure', observed({ phase: 'Failed' }, gone), undefined],
+    ['D4: after a failure, as it was left', observed({ phase: 'Failed' }), undefined],
+    [
+      'D4: after a failure, when a workload is gone',
+      observed({ phase: 'Failed' }, gone),
+      'drift The Deployment of sink-warehouse was deleted.',
+    ],
+    [
+      'D4: after a failure, when one was changed',
+      observed({ phase: 'Failed' }, changed),
+      'drift Deployment ns/sink-warehouse was changed.',
+    ],
+    [
+      'D4: after a failure, when credentials changed',
+      observed({ phase: 'Failed' }, { stale: ['Secret/ch'] }),
+      'credentials Secret/ch',
+    ],
+    [
+      'D4: not when the first operation has failed and left nothing',
+      observed({ phase: 'Failed', stages: [] }, gone),
+      undefined,
+    ],
+    ['D1: not while a teardown fails', observed({ phase: 'Failed' }, { ...gone, deleting: true }), undefined],
     ['D2: a paused pipeline needs no workload', observed({ phase: 'Paused' }, gone), undefined],
     [
       'D2: a paused pipeline has no pods',

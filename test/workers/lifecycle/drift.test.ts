@@ -82,6 +82,20 @@ describe('what others change, on a real control plane', function () {
     await person.untilReady('scaled', 'Running');
   });
 
+  it('D4: drift wakes a pipeline whose last operation has failed', async () => {
+    const { uid = '' } = (await person.apply('failed', { isolation: 'Shared' })).metadata;
+    await person.untilReady('failed', 'Running');
+    const inTheWay = { name: 'failed-plan-g2', namespace: 'default' };
+    await plane.kube.create({ apiVersion: 'v1', kind: 'ConfigMap', metadata: inTheWay }, { fieldManager: 'person' });
+    await person.apply('failed', { isolation: 'Shared', deletionPolicy: 'Immediate' });
+    await eventually(async () => assert.equal((await statusOf(plane.kube, 'failed')).phase, 'Failed'));
+    await plane.kube.delete('ConfigMap', inTheWay.name, inTheWay.namespace);
+    await plane.kube.delete('Deployment', 'failed-sink-warehouse', 'default');
+    await person.untilReady('failed', 'Running');
+    assert.ok(await plane.kube.get('Deployment', 'failed-sink-warehouse', 'default'));
+    await person.untilOperations('failed', uid, ['provision', 'reconfigure', 'reconfigure']);
+  });
+
   it('I12: pods that somebody started while the pipeline is paused are stopped again', async () => {
     const { uid = '' } = (await person.apply('asleep')).metadata;
     await person.untilReady('asleep', 'Running');
