@@ -365,6 +365,12 @@ export const errorTable = {
     'Stream "{stream}" does not exist.',
     'It is made when the pipeline is provisioned; see the operation in Temporal.',
   ),
+  MR_STREAM_FOREIGN: row(
+    'retry',
+    409,
+    'Stream "{stream}" of JetStream at {server} is not this pipeline\'s: {owner}.',
+    'It is neither used nor deleted. Remove it, or give the pipeline another name; Millrace goes on by itself.',
+  ),
   MR_EDGE_FULL: row(
     'retry',
     429,

@@ -6,6 +6,7 @@
  *     (E6), and makes room. Their limit begins small, because JetStream reserves it at once, and grows with use.
  * S2  Leases and reports are in memory: losing them costs a takeover, never a record. They have as many copies as the
  *     pipelines' streams, so that losing one nats-server costs a new leader, and not them.
+ * S3  A pipeline's stream is used, changed and deleted only where it is the pipeline's own (`./stream-owner.ts`).
  */
 import {
   AckPolicy,
@@ -31,10 +32,18 @@ import { committedPosition } from './commit-entry.ts';
 import { classifyPublishFailure } from './jetstream-errors.ts';
 import type { JetStreamPort, StreamSettings } from './jetstream-port.ts';
 import { firstBytes } from './room.ts';
+import { foreignStream, isOwn, ownerMetadata, type StreamOwner } from './stream-owner.ts';
 
 export interface StreamOptions {
   /** Copies of each stream. Default 1; 3 in production. */
   readonly replicas?: number;
+}
+
+export interface PipelineStreamOptions extends StreamOptions {
+  /** uid of the cluster that the pipeline is in. */
+  readonly cluster?: string;
+  /** Streams of this name that do not say whose they are become the pipeline's: v0.1 has set it up. Default false. */
+  readonly adopts?: boolean;
 }
 
 export interface Backlog {
@@ -48,7 +57,7 @@ const duplicateWindowMs = 120_000;
 const reportMaxAgeMs = 60_000;
 /** How long a marker of an expired lease stays: well above the time in which somebody looks. */
 const leaseMarkerMs = 60_000;
-const apiCodes = { streamNotFound: 10059, nameInUse: 10058, consumerNotFound: 10014 } as const;
+const apiCodes = { streamNotFound: 10059, nameInUse: 10058, subjectsInUse: 10065, consumerNotFound: 10014 } as const;
 
 const durable = {
   storage: StorageType.File,
@@ -110,20 +119,23 @@ function sharedStreams(num_replicas: number): StreamSettings[] {
 export async function ensurePipelineStreams(
   streams: JetStreamPort,
   plan: Plan,
-  options: StreamOptions = {},
+  options: PipelineStreamOptions = {},
 ): Promise<void> {
+  const { pid, uid } = plan.pipeline;
+  const owner = { pid, uid, adopts: options.adopts ?? false };
   const most = new Map([
     ...plan.edges.map(({ name, maxBytes }) => [edgeStream(plan.pipeline.pid, name), maxBytes] as const),
     [edgeStream(plan.pipeline.pid, deadEdge), plan.deadLetters.maxBytes] as const,
   ]);
-  for (const wanted of pipelineStreams(plan, options)) await ensure(streams, wanted, most.get(wanted.name));
+  for (const wanted of pipelineStreams(plan, options)) await ensure(streams, wanted, owner, most.get(wanted.name));
 }
 
 /** What {@link ensurePipelineStreams} makes. Pure. */
-export function pipelineStreams(plan: Plan, options: StreamOptions = {}): StreamSettings[] {
+export function pipelineStreams(plan: Plan, options: PipelineStreamOptions = {}): StreamSettings[] {
   const { pid } = plan.pipeline;
   const num_replicas = options.replicas ?? 1;
   const subjects = (edge: string) => [`mr.${pid}.${edge}.>`];
+  const metadata = ownerMetadata(plan, options.cluster);
   return [
     ...plan.edges.map((edge) => ({
       ...durable,
@@ -132,6 +144,7 @@ export function pipelineStreams(plan: Plan, options: StreamOptions = {}): Stream
       num_replicas,
       discard: DiscardPolicy.New,
       max_bytes: Math.min(edge.maxBytes, firstBytes.edge),
+      metadata,
     })),
     {
       ...durable,
@@ -140,6 +153,7 @@ export function pipelineStreams(plan: Plan, options: StreamOptions = {}): Stream
       num_replicas,
       discard: DiscardPolicy.Old,
       max_msgs_per_subject: 1,
+      metadata,
     },
     {
       ...durable,
@@ -148,21 +162,57 @@ export function pipelineStreams(plan: Plan, options: StreamOptions = {}): Stream
       num_replicas,
       discard: DiscardPolicy.New,
       max_bytes: Math.min(plan.deadLetters.maxBytes, firstBytes.deadLetters),
+      metadata,
     },
   ];
 }
 
-export async function pipelineStreamsExist(streams: JetStreamPort, plan: Plan): Promise<boolean> {
-  const names = new Set(await streams.streamNames(`mr.${plan.pipeline.pid}.>`));
+/** Whether every stream of the plan is there, and the pipeline's own. */
+export async function pipelineStreamsExist(
+  streams: JetStreamPort,
+  plan: Plan,
+  { adopts = false }: Pick<PipelineStreamOptions, 'adopts'> = {},
+): Promise<boolean> {
+  const { pid, uid } = plan.pipeline;
+  const names = new Set((await streamsOf(streams, { pid, uid, adopts })).own);
   return pipelineStreams(plan).every((stream) => names.has(stream.name));
 }
 
-/** Deletes every stream of a pipeline, also those that a newer plan no longer names. */
-export async function deletePipelineStreams(streams: JetStreamPort, pipeline: Plan | string): Promise<void> {
-  const pid = typeof pipeline === 'string' ? pipeline : pipeline.pipeline.pid;
-  for (const name of await streams.streamNames(`mr.${pid}.>`)) {
-    await unless(apiCodes.streamNotFound, streams.deleteStream(name));
+/**
+ * Deletes every stream of a pipeline, also those that a newer plan no longer names. Resolves with the names of streams that
+ * are left alone because they are foreign (S3).
+ */
+export async function deletePipelineStreams(streams: JetStreamPort, owner: StreamOwner): Promise<readonly string[]> {
+  const { own, foreign } = await streamsOf(streams, owner);
+  for (const name of own) await unless(apiCodes.streamNotFound, streams.deleteStream(name));
+  return foreign;
+}
+
+/** Adds to what the streams of a pipeline say of themselves. */
+export async function markPipelineStreams(
+  streams: JetStreamPort,
+  owner: StreamOwner,
+  metadata: Readonly<Record<string, string>>,
+): Promise<void> {
+  for (const name of (await streamsOf(streams, owner)).own) {
+    const { config } = await streams.streamInfo(name);
+    await streams.updateStream({ ...config, metadata: { ...config.metadata, ...metadata } });
   }
+}
+
+/** Streams that take subjects of the pipeline. */
+async function streamsOf(streams: JetStreamPort, owner: StreamOwner): Promise<{ own: string[]; foreign: string[] }> {
+  const found = { own: [] as string[], foreign: [] as string[] };
+  for (const name of await streams.streamNames(`mr.${owner.pid}.>`)) {
+    try {
+      const { config } = await streams.streamInfo(name);
+      (isOwn(config, owner) ? found.own : found.foreign).push(name);
+    } catch (error) {
+      // Deleted since it was listed.
+      if (!isApiError(error, apiCodes.streamNotFound)) throw error;
+    }
+  }
+  return found;
 }
 
 /**
@@ -217,14 +267,25 @@ async function framesAfter(
   return consumer.pending;
 }
 
-/** `most`: the stream has grown with use (`./room.ts`); it keeps what it has, up to that. */
-async function ensure(streams: JetStreamPort, wanted: StreamSettings, most?: number): Promise<void> {
+/**
+ * `owner`: S3; those that all pipelines share have none. `most`: the stream has grown with use (`./room.ts`); it keeps what
+ * it has, up to that.
+ */
+async function ensure(
+  streams: JetStreamPort,
+  wanted: StreamSettings,
+  owner?: StreamOwner,
+  most?: number,
+): Promise<void> {
   try {
     await unless(apiCodes.nameInUse, streams.addStream(wanted), async () => {
-      const grown = most === undefined ? {} : { max_bytes: await grownLimit(streams, wanted, most) };
+      const { config } = await streams.streamInfo(wanted.name);
+      if (owner !== undefined && !isOwn(config, owner)) throw foreignStream(streams.server, config);
+      const grown = most === undefined ? {} : { max_bytes: grownLimit(config.max_bytes, wanted, most) };
       await streams.updateStream({ ...wanted, ...grown });
     });
   } catch (error) {
+    if (isApiError(error, apiCodes.subjectsInUse)) throw await whoHasSubjects(streams, wanted, error);
     if (classifyPublishFailure(error).kind !== 'full') throw error;
     const { name, max_bytes: bytes } = wanted;
     const refused = `${bytes ?? 0} bytes are to be reserved, but ${problemOf(error)}`;
@@ -232,9 +293,15 @@ async function ensure(streams: JetStreamPort, wanted: StreamSettings, most?: num
   }
 }
 
-async function grownLimit(streams: JetStreamPort, wanted: StreamSettings, most: number): Promise<number> {
-  const { config } = await streams.streamInfo(wanted.name);
-  return Math.min(most, Math.max(config.max_bytes, wanted.max_bytes ?? 0));
+function grownLimit(has: number, wanted: StreamSettings, most: number): number {
+  return Math.min(most, Math.max(has, wanted.max_bytes ?? 0));
+}
+
+/** A stream of another name takes the subjects, and with them what is published. */
+async function whoHasSubjects(streams: JetStreamPort, { subjects }: StreamSettings, error: unknown): Promise<unknown> {
+  const [name] = await streams.streamNames(subjects[0] ?? '>');
+  if (name === undefined) return error;
+  return foreignStream(streams.server, (await streams.streamInfo(name)).config);
 }
 
 async function unless(code: number, done: Promise<unknown>, then?: () => Promise<void>): Promise<void> {

@@ -55,7 +55,7 @@ export function surroundingsActivities(deps: ActivityDependencies): Surroundings
 }
 
 export function renderContext(deps: ActivityDependencies, { op }: PlanRef, plan: Plan): RenderContext {
-  return { plan, opSeq: op.seq, image: deps.image, natsUrl: deps.natsUrl };
+  return { plan, opSeq: op.seq, cluster: deps.cluster, image: deps.image, natsUrl: deps.natsUrl };
 }
 
 /** A namespace on its way out takes an apply, and nothing inside of it: it is made anew when it is gone. */

@@ -1,7 +1,8 @@
 /** The JetStream side of a pipeline: its streams, whether they are drained, and their end. */
 import { mr } from '../../model/errors.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
-import type { LifecycleActivities, PipelineRef } from '../../model/lifecycle.ts';
+import type { LifecycleActivities, PipelineRef, PlanRef } from '../../model/lifecycle.ts';
+import { annotations } from '../../model/names.ts';
 import type { Plan } from '../../model/plan.ts';
 import {
   deletePipelineStreams,
@@ -13,6 +14,7 @@ import {
   type Backlog,
 } from '../../stream/streams.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
+import { ownerLabels } from '../kubernetes/render/context.ts';
 import { liveStages } from '../kubernetes/stages.ts';
 import { latestPlan, readPlan } from '../kubernetes/stored-plan.ts';
 import { assertMayTakeDown, findResource } from '../proof.ts';
@@ -28,7 +30,8 @@ export function streamActivities(deps: ActivityDependencies): StreamActivities {
       const plan = await readPlan(kube, input);
       const streams = deps.streams();
       await ensureSharedStreams(streams, { replicas: deps.streamReplicas });
-      await ensurePipelineStreams(streams, plan, { replicas: deps.streamReplicas });
+      const adopts = await isOfEarlierVersion(kube, input);
+      await ensurePipelineStreams(streams, plan, { replicas: deps.streamReplicas, cluster: deps.cluster, adopts });
     }),
 
     /**
@@ -38,6 +41,7 @@ export function streamActivities(deps: ActivityDependencies): StreamActivities {
     waitDrained: asStep(deps, async (input) => {
       const plan = await latestPlan(kube, input);
       if (plan === undefined) return { drained: true };
+      const adopts = await isOfEarlierVersion(kube, input);
       return waitFor<{ drained: boolean }>(deps, input, async () => {
         if (input.until === 'drainedOrImmediate' && !(await isDrainWanted(kube, input.op.pipeline))) {
           return { is: 'done', value: { drained: false } };
@@ -46,7 +50,7 @@ export function streamActivities(deps: ActivityDependencies): StreamActivities {
         const live = new Set((await liveStages(kube, input)).map(({ name }) => name));
         const deployed: Plan = { ...plan, stages: plan.stages.filter(({ name }) => live.has(name)) };
         const streams = deps.streams();
-        if (!(await pipelineStreamsExist(streams, plan))) return { is: 'done', value: { drained: true } };
+        if (!(await pipelineStreamsExist(streams, plan, { adopts }))) return { is: 'done', value: { drained: true } };
         const { drained, behind } = await isDrained(streams, deployed);
         if (drained) return { is: 'done', value: { drained } };
         return {
@@ -57,9 +61,13 @@ export function streamActivities(deps: ActivityDependencies): StreamActivities {
       });
     }),
 
-    deleteStreams: asStep(deps, async ({ op, pid }) => {
+    deleteStreams: asStep(deps, async (input) => {
+      const { op, pid } = input;
       await assertMayTakeDown(kube, op.pipeline);
-      await deletePipelineStreams(deps.streams(), pid);
+      const { uid } = op.pipeline;
+      const adopts = await isOfEarlierVersion(kube, input);
+      const foreign = await deletePipelineStreams(deps.streams(), { pid, uid, adopts });
+      if (foreign.length > 0) deps.log.warn({ pid, streams: foreign }, "streams that are not the pipeline's are left");
     }),
 
     forgetLeases: asStep(deps, async ({ op, pid }) => {
@@ -67,6 +75,15 @@ export function streamActivities(deps: ActivityDependencies): StreamActivities {
       await forgetLeasesAndReports(deps.streams(), pid);
     }),
   };
+}
+
+/**
+ * v0.1 has set it up, and nothing since: its streams do not say whose they are, and its workloads not in which cluster.
+ * Streams come first when a pipeline is set up, so with the first workload that says so they do, too.
+ */
+async function isOfEarlierVersion(kube: Kube, { op, workloadNamespace }: PlanRef): Promise<boolean> {
+  const found = await kube.list('Deployment', { namespace: workloadNamespace, labels: ownerLabels(op.pipeline.uid) });
+  return found.items.some(({ metadata }) => metadata.annotations?.[annotations.cluster] === undefined);
 }
 
 /** Of a resource that is gone nobody could say that the records may be given up. */

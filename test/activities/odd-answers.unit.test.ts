@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { StreamInfo } from '@nats-io/jetstream';
 import { ApplicationFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
@@ -11,55 +12,14 @@ import type { Asked } from '../../kubernetes/asked.ts';
 import type { LifecycleActivities, OperationKind, PipelineRef } from '../../model/lifecycle.ts';
 import { apiVersion, finalizer, kind, labels, namespaceOf, pidOf } from '../../model/names.ts';
 import type { JetStreamPort } from '../../stream/jetstream-port.ts';
-import { OddServer, type OddAnswer } from './odd-server.ts';
+import { oddAnswers, status } from './odd-answers.ts';
+import { OddServer } from './odd-server.ts';
 
 const cluster = 'cluster-1';
 const uid = '7b1c2d3e-0000-4000-8000-000000000001';
 const pipeline: PipelineRef = { namespace: 'shop', name: 'orders', uid, cluster };
 const pid = pidOf('orders', uid);
 const workloadNamespace = namespaceOf(pid);
-
-const status = (code: number, reason: string, details?: object): OddAnswer => ({
-  status: code,
-  type: 'application/json',
-  body: JSON.stringify({ kind: 'Status', apiVersion: 'v1', status: 'Failure', reason, message: reason, details }),
-});
-
-/** What stands between us and the API server, or in its place, may say. None of it says that an object is gone. */
-const oddAnswers: Readonly<Record<string, OddAnswer | 'drop'>> = {
-  'the page of a wrong route': { status: 404, type: 'text/plain', body: '404 page not found\n' },
-  'the page of a proxy': { status: 404, body: '<html><h1>Not Found</h1></html>' },
-  'an empty 404': { status: 404, body: '' },
-  'a 404 in JSON': { status: 404, type: 'application/json', body: '{"error":"not found"}' },
-  'a NotFound without a name': status(404, 'NotFound', {}),
-  'a NotFound of the type': status(404, 'NotFound', { group: 'millrace.io', kind: 'pipelines' }),
-  'a NotFound of another object': status(404, 'NotFound', { group: 'millrace.io', kind: 'pipelines', name: 'others' }),
-  'a NotFound of another type': status(404, 'NotFound', { group: 'other.io', kind: 'pipelines', name: 'orders' }),
-  'a NotFound of the namespace': status(404, 'NotFound', { kind: 'namespaces', name: 'shop' }),
-  'a NotFound of a namespace elsewhere': status(404, 'NotFound', { kind: 'namespaces', name: 'elsewhere' }),
-  'a redirection to a login': { status: 302, body: '' },
-  'the page of a login': { status: 200, body: '<html>Sign in</html>' },
-  'an empty page': { status: 200, body: '' },
-  'an empty object': { status: 200, type: 'application/json', body: '{}' },
-  null: { status: 200, type: 'application/json', body: 'null' },
-  'a list without a kind': { status: 200, type: 'application/json', body: '{"metadata":{},"items":[]}' },
-  'an object of another kind': {
-    status: 200,
-    type: 'application/json',
-    body: '{"kind":"Pod","apiVersion":"v1","metadata":{"name":"orders","uid":"x"}}',
-  },
-  'a bad request': status(400, 'BadRequest'),
-  'an expired token': status(401, 'Unauthorized'),
-  'a refusal by RBAC': status(403, 'Forbidden'),
-  'a method that is not allowed': { status: 405, body: 'Method Not Allowed' },
-  'a conflict': status(409, 'Conflict'),
-  'an expired list': status(410, 'Expired'),
-  'a page that is gone': { status: 410, body: 'Gone' },
-  'too many requests': status(429, 'TooManyRequests'),
-  'an internal error': status(500, 'InternalError'),
-  'a bad gateway': { status: 502, body: '<html>Bad Gateway</html>' },
-  'no answer': 'drop',
-};
 
 /** Every activity that reads the API; what it may change when all is well is not looked at here. */
 const activities: readonly (readonly [name: keyof LifecycleActivities, input: (kind: OperationKind) => object])[] = [
@@ -197,7 +157,7 @@ describe('odd answers of what is taken for the Kubernetes API', () => {
     const outcome = await outcomeOf('fetchSpec', { pipeline });
     assert.ok(outcome instanceof ApplicationFailure && outcome.type === 'MR_PIPELINE_REPLACED');
     assert.deepEqual(await outcomeOf('deleteStreams', { ...place('teardown'), pid }), { is: 'done', value: undefined });
-    assert.deepEqual(streamChanges, ['deleteStream mr-x']);
+    assert.deepEqual(streamChanges, [`deleteStream mr-${pid}-main`]);
   });
 
   it('a pipeline that is being deleted is taken down', async () => {
@@ -255,6 +215,10 @@ function healthyCluster(server: OddServer, more: { deletionTimestamp?: string } 
   }
 }
 
+const ownStream = {
+  config: { name: `mr-${pid}-main`, subjects: [`mr.${pid}.main.>`], metadata: { [labels.pipelineUid]: uid } },
+} as unknown as StreamInfo;
+
 /** One stream exists; whatever would change anything is recorded. */
 function recordingStreams(changes: string[]): JetStreamPort {
   const refuse = (): never => assert.fail('not expected');
@@ -266,11 +230,11 @@ function recordingStreams(changes: string[]): JetStreamPort {
     getMessage: () => Promise.resolve(null),
     directGet: () => Promise.resolve(null),
     lastOfEach: () => Promise.resolve([]),
-    streamInfo: refuse,
+    streamInfo: () => Promise.resolve(ownStream),
     addStream: () => Promise.resolve(),
     updateStream: () => Promise.resolve(),
     deleteStream: (stream) => Promise.resolve(void changes.push(`deleteStream ${stream}`)),
-    streamNames: () => Promise.resolve(['mr-x']),
+    streamNames: () => Promise.resolve([ownStream.config.name]),
     purgeStream: (stream) => Promise.resolve(void changes.push(`purgeStream ${stream}`)),
     addConsumer: refuse,
     deleteConsumer: refuse,

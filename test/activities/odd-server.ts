@@ -75,12 +75,14 @@ export class OddServer {
       response.writeHead(odd.status, { 'content-type': odd.type ?? 'text/html' }).end(odd.body);
       return;
     }
-    const answer = isChange ? this.#changed(asked, pathname, body) : this.#read(asked, pathname, searchParams);
+    const answer = isChange
+      ? this.#changed(asked, pathname, body)
+      : this.#read(asked, pathname, searchParams, request.headers.accept ?? '');
     const status = 'status' in answer && answer.status === 'Failure' ? 404 : 200;
     response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
   }
 
-  #read(asked: Asked, path: string, query: URLSearchParams): object {
+  #read(asked: Asked, path: string, query: URLSearchParams, accept: string): object {
     if (asked.name !== undefined) return this.objects.get(path) ?? notFound(asked);
     const kind = kindNames.find((each) => kinds[each].plural === asked.resource);
     const wanted = (query.get('labelSelector') ?? '').split(',').filter((part) => part !== '');
@@ -93,7 +95,9 @@ export class OddServer {
           return object.metadata.labels?.[name] === value;
         }),
     );
-    return { kind: `${kind ?? ''}List`, metadata: { resourceVersion: '1' }, items };
+    const isPartial = accept.includes('PartialObjectMetadataList');
+    const listKind = isPartial ? 'PartialObjectMetadataList' : `${kind ?? ''}List`;
+    return { kind: listKind, metadata: { resourceVersion: '1' }, items };
   }
 
   #changed(asked: Asked, path: string, body: string): object {

@@ -179,8 +179,9 @@ describe('shard reader', () => {
     assert.equal(await limitUnder(8 * 2 ** 20), 8 * 2 ** 20);
     const other = await pipeline();
     assert(await pipelineStreamsExist(streams, plan));
-    await deletePipelineStreams(streams, plan);
-    await deletePipelineStreams(streams, plan.pipeline.pid);
+    const owner = { ...plan.pipeline, adopts: false };
+    await deletePipelineStreams(streams, owner);
+    await deletePipelineStreams(streams, owner);
     assert.equal(await pipelineStreamsExist(streams, plan), false);
     assert(await pipelineStreamsExist(streams, other));
   });

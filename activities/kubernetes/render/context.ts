@@ -6,6 +6,8 @@ export interface RenderContext {
   readonly plan: Plan;
   /** Sequence of the operation that writes. */
   readonly opSeq: number;
+  /** uid of the cluster that it writes to. */
+  readonly cluster: string;
   readonly image: string;
   /** NATS as pods reach it. */
   readonly natsUrl: string;
@@ -47,8 +49,12 @@ export function commonLabels({ pipeline }: Plan, stage?: Stage): Record<string, 
   };
 }
 
-export function stamp({ plan, opSeq }: RenderContext): Record<string, string> {
-  return { [annotations.opSeq]: String(opSeq), [annotations.generation]: String(plan.pipeline.generation) };
+export function stamp({ plan, opSeq, cluster }: RenderContext): Record<string, string> {
+  return {
+    [annotations.opSeq]: String(opSeq),
+    [annotations.generation]: String(plan.pipeline.generation),
+    [annotations.cluster]: cluster,
+  };
 }
 
 /** Metadata of an object in the workloads' namespace. */

@@ -55,7 +55,7 @@ const plan: Plan = {
   deadLetters: { maxBytes: 1073741824, whenFull: 'Block' },
   credentials: [{ kind: 'secret', name: 'ch', key: 'password' }],
 };
-const context = { plan, opSeq: 3, image: 'millrace/millrace:dev', natsUrl: 'nats://nats:4222' };
+const context = { plan, opSeq: 3, cluster: 'c1', image: 'millrace/millrace:dev', natsUrl: 'nats://nats:4222' };
 
 describe('manifests', () => {
   it('P3: a pod gets the credentials of its own stage, and no others', () => {

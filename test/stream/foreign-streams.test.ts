@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import type { Streams } from '../../stream/connection.ts';
+import { annotations, labels } from '../../model/names.ts';
+import { deletePipelineStreams, ensurePipelineStreams, pipelineStreamsExist } from '../../stream/streams.ts';
+import { startTestServer, testPlan, type TestServer } from './support/server.ts';
+
+describe('streams of others, on a real nats-server', function () {
+  let server: TestServer;
+  let streams: Streams;
+  before(async () => {
+    server = await startTestServer();
+    streams = await server.connect();
+  });
+  after(() => server.stop());
+
+  const configOf = async (name: string) => (await streams.jsm.streams.info(name)).config;
+
+  it('S3: streams say whose they are, and go on saying so when they are made again or grow', async () => {
+    const plan = testPlan();
+    const { pid, uid } = plan.pipeline;
+    const name = `mr-${pid}-main`;
+    for (const cluster of ['cluster-1', 'cluster-1']) await ensurePipelineStreams(streams, plan, { cluster });
+    const { metadata = {} } = await configOf(name);
+    assert.deepEqual([metadata[labels.pipelineUid], metadata[annotations.cluster]], [uid, 'cluster-1']);
+    assert(await pipelineStreamsExist(streams, plan));
+  });
+
+  for (const [what, foreign] of [
+    ['of another pipeline', { metadata: { [labels.pipelineUid]: 'uid-other' } }],
+    ['made by hand', {}],
+    ['with other subjects', { subjects: ['shop.>'] }],
+    ['under another name, with the same subjects', { name: 'backup' }],
+  ] as const) {
+    it(`S3: a stream ${what} is refused by name, not changed, and not deleted`, async () => {
+      const plan = testPlan();
+      const { pid } = plan.pipeline;
+      const config = { name: `mr-${pid}-main`, subjects: [`mr.${pid}.main.>`], max_bytes: 1_000, ...foreign };
+      await streams.jsm.streams.add({ ...config, subjects: [...config.subjects] });
+      const before = await configOf(config.name);
+      const refused = new RegExp(`"${config.name}".*is not this pipeline's`);
+      await assert.rejects(ensurePipelineStreams(streams, plan), { code: 'MR_STREAM_FOREIGN', message: refused });
+      assert.equal(await pipelineStreamsExist(streams, plan), false);
+      await deletePipelineStreams(streams, { ...plan.pipeline, adopts: false });
+      assert.deepEqual(await configOf(config.name), before);
+      await streams.jsm.streams.delete(config.name);
+    });
+  }
+
+  it('O3: a stream of v0.1 is taken over by the pipeline that v0.1 has set up, with what it holds', async () => {
+    const plan = testPlan();
+    const { pid, uid } = plan.pipeline;
+    const name = `mr-${pid}-main`;
+    await streams.jsm.streams.add({ name, subjects: [`mr.${pid}.main.>`], max_bytes: 2 ** 20 });
+    await streams.js.publish(`mr.${pid}.main.0.orders-0`, 'frame');
+    await ensurePipelineStreams(streams, plan, { cluster: 'cluster-1', adopts: true });
+    const { config, state } = await streams.jsm.streams.info(name);
+    assert.deepEqual([config.metadata?.[labels.pipelineUid], state.messages], [uid, 1]);
+    assert.deepEqual(await deletePipelineStreams(streams, { ...plan.pipeline, adopts: false }), []);
+    assert.equal(await pipelineStreamsExist(streams, plan), false);
+  });
+});
