@@ -7,11 +7,12 @@ import type { Kube } from '../kubernetes/kube.ts';
 import type { KubeObject } from '../kubernetes/objects.ts';
 import { MillraceError, mr } from '../model/errors.ts';
 import type { LifecycleActivities, Location, PipelineRef, RefusedSpec, SpecSummary } from '../model/lifecycle.ts';
-import { labels, namespaceOf, pidOf } from '../model/names.ts';
+import { annotations, labels, namespaceOf, pidOf } from '../model/names.ts';
 import type { Plan } from '../model/plan.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { SpecRefused, toFailure } from './failures.ts';
-import { latestPlan, type PlanPlace } from './kubernetes/stored-plan.ts';
+import { ownedKinds } from './kubernetes/owned.ts';
+import { latestPlan, planConfigMaps, type PlanPlace } from './kubernetes/stored-plan.ts';
 import { findResource, isBeingDeleted, readResource } from './proof.ts';
 import { ownStatus } from './status/merge.ts';
 
@@ -135,11 +136,13 @@ async function locate(kube: Kube, pipeline: PipelineRef, resource: KubeObject | 
 
 /**
  * Of a resource whose finalizer was removed by hand: what was in force, but for Drain, since nobody is left who could say
- * that records may be given up.
+ * that records may be given up. What was left on purpose is left again.
  */
 async function policyFound(kube: Kube, place: PlanPlace): Promise<Location['deletionPolicy']> {
+  const plans = await planConfigMaps(kube, place);
+  const isReleased = plans.some(({ metadata }) => metadata.annotations?.[annotations.released] !== undefined);
   const plan = await latestPlan(kube, place);
-  return plan?.deletionPolicy === 'Orphan' ? 'Orphan' : 'Immediate';
+  return isReleased || plan?.deletionPolicy === 'Orphan' ? 'Orphan' : 'Immediate';
 }
 
 function placeOf(isolation: Location['isolation'], pipeline: PipelineRef, pid: string): string {
@@ -154,7 +157,7 @@ async function isolationFound(
 ): Promise<Location['isolation']> {
   const own = await kube.get('Namespace', namespaceOf(pid));
   if (own?.metadata.labels?.[labels.pipelineUid] === uid) return 'Namespace';
-  for (const owned of ['Deployment', 'ConfigMap', 'Secret'] as const) {
+  for (const owned of ownedKinds) {
     const beside = await kube.list(owned, { namespace, labels: { [labels.pipelineUid]: uid } });
     if (beside.items.length > 0) return 'Shared';
   }

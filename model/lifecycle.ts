@@ -208,6 +208,8 @@ export interface LifecycleActivities {
   ): Promise<{ readonly drained: boolean }>;
   pruneStages(input: PlanRef & { readonly keep: readonly string[] }): Promise<{ readonly removed: readonly string[] }>;
 
+  /** deletionPolicy Orphan: marks what there is as left on purpose, so that nobody takes it for a leftover. */
+  releaseObjects(input: PlanRef & { readonly pid: string }): Promise<void>;
   deleteStreams(input: PlanRef & { readonly pid: string }): Promise<void>;
   forgetLeases(input: PlanRef & { readonly pid: string }): Promise<void>;
   deleteNamespace(input: PlanRef): Promise<void>;

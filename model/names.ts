@@ -44,6 +44,10 @@ export const annotations = {
   appliedHash: `${group}/applied-hash`,
   /** On the copied credentials: versions of the objects that they were copied from. */
   copiedFrom: `${group}/copied-from`,
+  /** Which cluster an object or a stream was made for (`kubernetes/cluster.ts`): a copy elsewhere is not a pipeline's. */
+  cluster: `${group}/cluster`,
+  /** The pipeline was deleted with deletionPolicy Orphan: what carries this was left on purpose, and is nobody's. */
+  released: `${group}/released`,
 } as const;
 
 export function pidOf(name: string, uid: string): string {

@@ -2,10 +2,18 @@
  * Temporal workflow ids and task queues. Apart from `./names.ts`, because workflows may not load node:crypto, which that
  * file needs.
  */
+import type { PipelineRef } from './lifecycle.ts';
 
 /** The entity of a pipeline. */
 export function entityWorkflowId(namespace: string, name: string, uid: string): string {
   return `pipeline/${namespace}/${name}/${uid}`;
+}
+
+/** Whose entity a workflow id is; undefined: of something else. */
+export function pipelineOfEntity(workflowId: string): Pick<PipelineRef, 'namespace' | 'name' | 'uid'> | undefined {
+  const [what, namespace = '', name = '', uid = '', ...more] = workflowId.split('/');
+  if (what !== 'pipeline' || namespace === '' || name === '' || uid === '' || more.length > 0) return undefined;
+  return { namespace, name, uid };
 }
 
 /** An operation of the entity: the prefix finds the whole story of a pipeline. */

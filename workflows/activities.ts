@@ -57,6 +57,7 @@ const pace: Readonly<Record<Name, ActivityOptions>> = {
   forgetLeases: call,
   deleteNamespace: call,
   waitNamespaceGone: wait,
+  releaseObjects: call,
   removeFinalizer: call,
   writePipeline: call,
   waitPipelineReady: wait,

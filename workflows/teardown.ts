@@ -6,6 +6,7 @@
  * X3  deletionPolicy is looked at again while it drains: setting Immediate frees a deletion that waits for a dead sink.
  * X4  It begins by looking. A resource that is there and is not being deleted ends it as `notDeleted`, with nothing done;
  *     one that is gone must be seen to be gone twice, seconds apart. The activities that cannot be undone look again.
+ * X5  What deletionPolicy Orphan leaves is marked: without the mark it would be found, and taken down, as a leftover.
  */
 import { patched, sleep } from '@temporalio/workflow';
 import type { Location } from '../model/lifecycle.ts';
@@ -44,7 +45,10 @@ async function takeDown(input: OperationInput, at: Location): Promise<void> {
   const say = (what: string) => sentence(what, input.generation);
   const op = refOf(input);
   const step = stepOf(input, at);
-  if (at.deletionPolicy !== 'Orphan') {
+  if (at.deletionPolicy === 'Orphan') {
+    const what = 'mark what is left on purpose';
+    if (patched('teardown-releases')) await run('releaseObjects', say(what), { ...step(what), pid: at.pid });
+  } else {
     const live = await run('listStages', say('list live stages'), step('list live stages'));
     await stopStages(
       input,

@@ -7,9 +7,10 @@
  * D4  What a newer operation has written is not deleted by an older one.
  */
 import { z } from 'zod';
-import { mr, type MillraceError } from '../../model/errors.ts';
+import { mr, problemOf, type MillraceError } from '../../model/errors.ts';
 import type { LifecycleActivities, PlanRef } from '../../model/lifecycle.ts';
-import { fieldManagers, labels } from '../../model/names.ts';
+import { annotations, fieldManagers, labels } from '../../model/names.ts';
+import { markPipelineStreams } from '../../stream/streams.ts';
 import { removeFinalizer } from '../../kubernetes/finalizer.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { emitEvent, eventSource } from '../status/event.ts';
@@ -18,23 +19,17 @@ import { asStep, waitFor } from '../step.ts';
 import { deleteFenced } from './fenced.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { KindName, KubeObject } from '../../kubernetes/objects.ts';
+import { ownedKinds, ownNamespaces } from './owned.ts';
 import { ownerLabels } from './render/context.ts';
 import { lingerReason } from './pods.ts';
 import { liveStages, plansInUse } from './stages.ts';
 import { planConfigMaps } from './stored-plan.ts';
 
-type Teardown = Pick<LifecycleActivities, 'pruneStages' | 'deleteNamespace' | 'waitNamespaceGone' | 'removeFinalizer'>;
+type Teardown = Pick<
+  LifecycleActivities,
+  'pruneStages' | 'releaseObjects' | 'deleteNamespace' | 'waitNamespaceGone' | 'removeFinalizer'
+>;
 
-/** Deployments first: what stands around their pods may go when they are told to go. */
-const ownedKinds: readonly KindName[] = [
-  'Deployment',
-  'PodDisruptionBudget',
-  'Service',
-  'NetworkPolicy',
-  'ConfigMap',
-  'Secret',
-  'ServiceAccount',
-];
 const stageKinds: readonly KindName[] = ['Deployment', 'PodDisruptionBudget', 'Service'];
 
 export function teardownActivities(deps: ActivityDependencies): Teardown {
@@ -49,6 +44,17 @@ export function teardownActivities(deps: ActivityDependencies): Teardown {
       });
       await prunePlans(kube, input);
       return { removed };
+    }),
+
+    releaseObjects: asStep(deps, async (input) => {
+      await assertMayTakeDown(kube, input.op.pipeline);
+      const at = new Date(deps.clock.now()).toISOString();
+      for (const namespace of await ownNamespaces(kube, input)) await release(kube, 'Namespace', namespace, at);
+      const labelled = { namespace: input.workloadNamespace, labels: ownerLabels(input.op.pipeline.uid) };
+      for (const owned of ownedKinds) {
+        for (const object of (await kube.list(owned, labelled)).items) await release(kube, owned, object, at);
+      }
+      await releaseStreams(deps, input, at);
     }),
 
     deleteNamespace: asStep(deps, async (input) => {
@@ -97,6 +103,25 @@ async function prunePlans(kube: Kube, input: PlanRef): Promise<void> {
   }
 }
 
+async function release(kube: Kube, kind: KindName, { metadata }: KubeObject, at: string): Promise<void> {
+  const { name, namespace, uid } = metadata;
+  const patch = { metadata: { uid, annotations: { [annotations.released]: at } } };
+  await kube.patchMerge(kind, name, namespace, patch, { fieldManager: fieldManagers.lifecycle });
+}
+
+/** The objects tell it, too: a deletion that leaves everything does not wait for NATS. */
+async function releaseStreams(
+  { streams, log }: ActivityDependencies,
+  { op, pid }: PlanRef & { readonly pid: string },
+  at: string,
+): Promise<void> {
+  try {
+    await markPipelineStreams(streams(), { pid, uid: op.pipeline.uid, adopts: false }, { [annotations.released]: at });
+  } catch (error) {
+    log.warn({ pid, problem: problemOf(error) }, 'streams that are left on purpose could not be marked');
+  }
+}
+
 async function deleteOwned(
   kube: Kube,
   { op, workloadNamespace }: PlanRef,
@@ -107,10 +132,6 @@ async function deleteOwned(
     const found = await kube.list(owned, { namespace: workloadNamespace, labels: ownerLabels(op.pipeline.uid) });
     for (const object of found.items.filter(isWanted)) await deleteFenced(kube, owned, object, op);
   }
-}
-
-async function ownNamespaces(kube: Kube, { op }: PlanRef): Promise<KubeObject[]> {
-  return (await kube.list('Namespace', { labels: ownerLabels(op.pipeline.uid) })).items;
 }
 
 const namespaceStatus = z.looseObject({

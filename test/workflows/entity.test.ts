@@ -131,6 +131,40 @@ describe('entity workflow', function () {
     assert.equal((await run.handle.describe()).status.name, 'COMPLETED');
   });
 
+  it('X5: with deletionPolicy Orphan everything stays, and is marked as left on purpose', async () => {
+    await run.provision();
+    run.world.steps.length = 0;
+    run.world.edit({ deleting: true, deletionPolicy: 'Orphan' });
+    await run.signal(true);
+    await run.handle.result();
+    const steps = ['find what there is', 'mark what is left on purpose', 'remove the finalizer'];
+    assert.deepEqual(run.world.steps, steps);
+    assert.deepEqual([...run.world.stages.values()], [1, 1]);
+  });
+
+  it('H3: told that there is no resource, it looks for itself, twice, and takes down what there is', async () => {
+    await run.provision();
+    run.world.steps.length = 0;
+    run.world.resource = undefined;
+    await run.signal();
+    await run.handle.result();
+    assert.deepEqual(run.world.steps.slice(0, 2), ['find what there is', 'find what there is']);
+    assert.ok(run.world.steps.includes('delete streams'));
+  });
+
+  it('H3: told that there is no resource although there is, it goes on as before', async () => {
+    await run.provision();
+    const operations = await run.operations();
+    const { resource } = run.world;
+    run.world.resource = undefined;
+    // The controller is wrong: what the entity reads is right.
+    const told = run.signal();
+    run.world.resource = resource;
+    await told;
+    await run.until(({ wanted, running }) => running === null && !wanted.look && wanted.generation === 1);
+    assert.deepEqual(await run.operations(), operations);
+  });
+
   it('X3: a deletion that waits for a dead sink goes on when the policy becomes Immediate', async () => {
     await run.provision();
     run.world.drained = false;

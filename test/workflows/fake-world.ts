@@ -91,6 +91,7 @@ export class FakeWorld {
         for (const name of removed) this.stages.delete(name);
         return { removed };
       },
+      releaseObjects: async () => undefined,
       deleteStreams: async () => undefined,
       forgetLeases: async () => undefined,
       deleteNamespace: async () => this.stages.clear(),
@@ -117,6 +118,7 @@ export class FakeWorld {
       waitStageGone: this.#observed('waitStageGone', world.waitStageGone),
       waitDrained: this.#observed('waitDrained', world.waitDrained),
       pruneStages: this.#observed('pruneStages', world.pruneStages),
+      releaseObjects: this.#observed('releaseObjects', world.releaseObjects),
       deleteStreams: this.#observed('deleteStreams', world.deleteStreams),
       forgetLeases: this.#observed('forgetLeases', world.forgetLeases),
       deleteNamespace: this.#observed('deleteNamespace', world.deleteNamespace),

@@ -9,7 +9,9 @@
  */
 import type { Logger } from 'pino';
 import { problemOf } from '../../model/errors.ts';
+import type { PipelineRef } from '../../model/lifecycle.ts';
 import { kind, labels } from '../../model/names.ts';
+import { emitEvent } from '../../activities/status/event.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 import { watchKept } from '../../kubernetes/watch.ts';
@@ -23,6 +25,7 @@ import { deviationOf } from './deviation.ts';
 import type { Engine } from './engine.ts';
 import { EngineGate } from './engine-gate.ts';
 import { KeyedQueue } from './keyed-queue.ts';
+import { Leftovers } from './leftovers.ts';
 import { Lease } from './lease.ts';
 import { PipelineCache } from './pipeline-cache.ts';
 import { sightingOf, type PipelineRecord, type Sighting } from './pipeline-record.ts';
@@ -37,6 +40,8 @@ export interface ControllerParts {
   readonly engine: Engine;
   readonly log: Logger;
   readonly clock: Clock;
+  /** uid of the cluster (`kubernetes/cluster.ts`). */
+  readonly cluster: () => Promise<string>;
   readonly sweepMs: number;
   /** Pipelines that are put right at once. */
   readonly repairsAtOnce: number;
@@ -62,6 +67,7 @@ export class Controller {
   readonly #writer: ClaimsWriter;
   readonly #lease: Lease;
   readonly #repairs: RepairPace;
+  readonly #leftovers: Leftovers;
   readonly #alarms: Alarms;
   readonly #tellings: KeyedQueue;
   readonly #writings: KeyedQueue;
@@ -102,6 +108,12 @@ export class Controller {
       onEventFailed: ({ key: pipeline }, problem) =>
         parts.log.warn({ pipeline, problem }, 'dead letters could not be told as an Event'),
     });
+    this.#leftovers = new Leftovers({
+      ...{ kube, now, cluster: parts.cluster, distanceMs: parts.sweepMs / 2 },
+      streams: () => this.#streams,
+      isKnown: (of) => ('uid' in of ? this.#cache.byUid(of.uid) : this.#cache.byPid(of.pid)) !== undefined,
+      tell: (pipeline, trace) => this.#tellOfLeftover(pipeline, trace),
+    });
     this.#tellings = new KeyedQueue({
       work: (key) => this.#withRecord(key, (record) => this.#teller.work(record)),
       onError: warn('the entity could not be told'),
@@ -135,6 +147,7 @@ export class Controller {
       isLeader: this.#lease.isHeld,
       hears: this.#reports.ear.isConnected,
       relists: this.relists,
+      leftovers: this.#leftovers.size,
     };
   }
 
@@ -314,8 +327,10 @@ export class Controller {
   }
 
   #staleSources(record: PipelineRecord): readonly string[] {
-    if (record.seen.status.phase !== 'Running') return [];
+    const { phase } = record.seen.status;
     const copy = this.#copies.get(record.ref.uid);
+    // What has failed before anything was copied reads them when it is tried again.
+    if (phase !== 'Running' && !(phase === 'Failed' && copy !== undefined)) return [];
     const freshness = freshnessOf(record, copy, (source) => this.#referenced.versionOf(source));
     if (freshness.is === 'unclear') this.#comparisons.add(record.key);
     return freshness.is === 'stale' ? freshness.sources : [];
@@ -369,15 +384,30 @@ export class Controller {
     for (const key of keys) this.#tellings.add(key);
   }
 
-  /** Entities that were ended by hand, or lost: their pipelines are told again. */
+  /** Entities that were ended by hand, or lost: their pipelines are told again. And what has no pipeline (`./leftovers.ts`). */
   async #sweep(): Promise<void> {
     if (!this.#isSynced || !this.#lease.isHeld) return;
     const open = await this.#parts.engine.openEntities();
     for (const record of this.#cache.all()) {
       const { namespace, name, uid } = record.ref;
-      if (!record.seen.isOurs || open.has(entityWorkflowId(namespace, name, uid))) continue;
+      if (!record.seen.isOurs || open.ids.has(entityWorkflowId(namespace, name, uid))) continue;
       if (this.#teller.noteMissing(record, listingLagMs)) this.#tellings.add(record.key);
     }
+    await this.#leftovers.sweep(open);
+  }
+
+  async #tellOfLeftover(pipeline: PipelineRef, trace: string): Promise<void> {
+    const { kube, engine, log, clock } = this.#parts;
+    const { namespace, name, uid } = pipeline;
+    await this.#gate.pass(() => engine.tell(pipeline, { generation: 0, deleting: false }));
+    log.warn({ pipeline: `${namespace}/${name}`, uid, trace }, 'something is left of a pipeline that is gone');
+    const note = `The pipeline is gone, and ${trace} is left of it. What is left is taken down.`;
+    const content = { type: 'Warning', reason: 'LeftBehind', action: 'takeDown', note } as const;
+    const source = { controller: 'millrace.io/controller', instance: 'controller' } as const;
+    await emitEvent(kube, pipeline, content, { key: trace, at: clock.now(), source }).catch((error: unknown) =>
+      // The log says the same, and Temporal what is done.
+      log.warn({ pipeline: `${namespace}/${name}`, problem: problemOf(error) }, 'that could not be told as an Event'),
+    );
   }
 
   async #every(ms: number, act: () => void | Promise<void>): Promise<void> {

@@ -2,7 +2,7 @@
 import { Client, Connection, ServiceError, WorkflowIdConflictPolicy, WorkflowIdReusePolicy } from '@temporalio/client';
 import { mr } from '../../model/errors.ts';
 import type { PipelineRef, Told } from '../../model/lifecycle.ts';
-import { entityWorkflowId, taskQueueOf } from '../../model/workflow-ids.ts';
+import { doorTaskQueue, entityWorkflowId, pipelineOfEntity, taskQueueOf } from '../../model/workflow-ids.ts';
 
 export interface Engine {
   /** Starts the entity if there is none. Throws MR_ENGINE_UNAVAILABLE. */
@@ -10,14 +10,21 @@ export interface Engine {
   tellCredentialsChanged(pipeline: PipelineRef): Promise<void>;
   /** `what`: a sentence for people. */
   tellDrift(pipeline: PipelineRef, what: string): Promise<void>;
-  /** Workflow ids of all open entities. */
-  openEntities(): Promise<Set<string>>;
+  openEntities(): Promise<OpenEntities>;
   /** Whether it answers. Throws MR_ENGINE_UNAVAILABLE. */
   ping(): Promise<void>;
   close(): Promise<void>;
 }
 
+export interface OpenEntities {
+  /** Workflow ids, also of those that v0.1 has started and that have not moved to the queue of their cluster yet. */
+  readonly ids: ReadonlySet<string>;
+  /** Whose entities are on the queue of this cluster. */
+  readonly own: readonly Pick<PipelineRef, 'namespace' | 'name' | 'uid'>[];
+}
+
 const requestTimeoutMs = 10_000;
+const pageSize = 1_000;
 
 export interface EngineOptions {
   readonly address: string;
@@ -80,13 +87,27 @@ export function temporalEngine({ address, namespace, cluster }: EngineOptions): 
       );
     },
 
-    openEntities: () =>
-      asking(async () => {
-        const open = new Set<string>();
-        const query = `WorkflowType = 'pipelineLifecycle' AND ExecutionStatus = 'Running'`;
-        for await (const { workflowId } of client.workflow.list({ query })) open.add(workflowId);
-        return open;
-      }),
+    async openEntities() {
+      const queue = taskQueueOf(await cluster());
+      const query = `WorkflowType = 'pipelineLifecycle' AND ExecutionStatus = 'Running' AND (TaskQueue = '${queue}' OR TaskQueue = '${doorTaskQueue}')`;
+      const ids = new Set<string>();
+      const own: OpenEntities['own'][number][] = [];
+      let nextPageToken = new Uint8Array();
+      do {
+        // Not `client.workflow.list`: that decodes memo and search attributes of ten thousand entities, which nobody reads.
+        const page = await asking(() =>
+          connection.workflowService.listWorkflowExecutions({ namespace, query, pageSize, nextPageToken }),
+        );
+        for (const { execution, taskQueue } of page.executions) {
+          const id = execution?.workflowId ?? '';
+          const pipeline = pipelineOfEntity(id);
+          ids.add(id);
+          if (pipeline !== undefined && taskQueue === queue) own.push(pipeline);
+        }
+        nextPageToken = new Uint8Array(page.nextPageToken);
+      } while (nextPageToken.length > 0);
+      return { ids, own };
+    },
 
     async ping() {
       await asking(() => client.workflowService.getSystemInfo({}));

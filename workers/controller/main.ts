@@ -30,9 +30,10 @@ export async function serveController(config: ControllerConfig, log: Logger, sig
   const kube = await untilUp({ part: 'the kubeconfig', log, signal }, () =>
     Promise.resolve().then(() => connectKube(kubeconfig)),
   );
-  const engine = temporalEngine({ ...config.temporal, cluster: knownOnce(() => clusterOf(kube)) });
+  const cluster = knownOnce(() => clusterOf(kube));
+  const engine = temporalEngine({ ...config.temporal, cluster });
   const controller = new Controller({
-    ...{ kube, engine, log, clock: systemClock },
+    ...{ kube, engine, log, clock: systemClock, cluster },
     ...{ sweepMs: config.sweepMs, repairsAtOnce: config.repairsAtOnce, lease: config.lease },
   });
   const health =
@@ -108,6 +109,11 @@ function metricsOf(controller: Controller): Registry {
   gauge('millrace_controller_hears', '1: this controller hears the pods by NATS.', () => (counts().hears ? 1 : 0));
   gauge('millrace_controller_status_writes', 'Statuses written since the start.', () => counts().statusWrites);
   gauge('millrace_controller_repairs_running', 'Pipelines that are being put right.', () => counts().repairsRunning);
+  gauge(
+    'millrace_controller_leftovers',
+    'Pipelines that are gone, and of which something was found.',
+    () => counts().leftovers,
+  );
   gauge(
     'millrace_controller_repairs_waiting',
     'Pipelines that differ from how they were left, and wait for their turn.',

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
+import { clusterOf } from '../../../kubernetes/cluster.ts';
 import { connectKube, type Kube } from '../../../kubernetes/kube.ts';
 import { pathOf, type KubeObject } from '../../../kubernetes/objects.ts';
 import { mr } from '../../../model/errors.ts';
@@ -16,7 +17,7 @@ import { systemClock } from '../../../stream/clock.ts';
 import { connectStreams, type Streams } from '../../../stream/connection.ts';
 import type { PodReport } from '../../../stream/pod-report.ts';
 import { Controller } from '../../../workers/controller/controller.ts';
-import type { Engine } from '../../../workers/controller/engine.ts';
+import type { Engine, OpenEntities } from '../../../workers/controller/engine.ts';
 import { installCrd } from '../../support/install-crd.ts';
 import { report, stageOf, status } from './facts.ts';
 
@@ -38,8 +39,8 @@ export class NotingEngine implements Engine {
     return this.#note(`${name} drift`);
   }
 
-  openEntities(): Promise<Set<string>> {
-    return Promise.resolve(this.open);
+  openEntities(): Promise<OpenEntities> {
+    return Promise.resolve({ ids: this.open, own: [] });
   }
 
   ping(): Promise<void> {
@@ -97,6 +98,7 @@ export async function startRig(): Promise<Rig> {
       const end = new AbortController();
       const controller = new Controller({
         ...{ kube: own, engine, log, clock: systemClock, sweepMs: 600_000, repairsAtOnce },
+        cluster: () => clusterOf(own),
         lease: { namespace: 'default', identity },
       });
       if (hears) controller.useStreams(streams);
