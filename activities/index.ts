@@ -9,7 +9,9 @@ import { teardownActivities } from './kubernetes/teardown.ts';
 import { resourceActivities } from './resource.ts';
 import { specActivities } from './spec.ts';
 import { statusActivities } from './status/activity.ts';
+import { decisionActivities } from './streams/decision.ts';
 import { streamActivities } from './streams/pipeline-streams.ts';
+import { planActivities } from './streams/plan-in-force.ts';
 
 export type { ActivityDependencies, Clock } from './dependencies.ts';
 
@@ -22,6 +24,8 @@ export function createActivities(process: ActivityDependencies): LifecycleActivi
     ...surroundingsActivities(deps),
     ...stageActivities(deps),
     ...streamActivities(deps),
+    ...planActivities(deps),
+    ...decisionActivities(deps),
     ...teardownActivities(deps),
     ...revisionActivities(deps),
     ...resourceActivities(deps),

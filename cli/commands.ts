@@ -60,6 +60,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./commands/retry.ts')).retryCommand(),
   },
   {
+    name: 'decide',
+    group: pipelines,
+    summary: 'Say how to go on after a loss, where it waits for you',
+    load: async () => (await import('./commands/decide.ts')).decideCommand(),
+  },
+  {
     name: 'delete',
     group: pipelines,
     summary: 'Drain a pipeline and take it down',

@@ -5,6 +5,7 @@
 import type { Condition } from '../crds/pipeline.ts';
 import { conditionTypes, isWell, type ConditionType } from '../model/conditions.ts';
 import type { StoredPipeline } from '../client/wire.ts';
+import type { DecisionStatus, PlanInForceStatus } from '../model/status.ts';
 import { conditionOf } from '../client/settled.ts';
 import { membersOf, sinkKinds, sourceKinds, stepKinds } from '../crds/unions.ts';
 import { workloadNamespaceOf } from '../kubernetes/pipelines.ts';
@@ -57,9 +58,25 @@ function facts(pipeline: StoredPipeline, nowMs: number): string {
   ];
   pairs.push(['Workloads in', workloadNamespaceOf(pipeline)]);
   if (status?.revision !== undefined) pairs.push(['Revision', status.revision]);
+  if (status?.planInForce) pairs.push(['Records by', inForce(status.planInForce)]);
+  if (status?.decision) pairs.push(['Decision', decided(status.decision, nowMs)]);
   if (status?.deadLetters) pairs.push(['Dead letters', String(status.deadLetters.records)]);
   if (status?.workflow) pairs.push(['Temporal', status.workflow.url ?? status.workflow.id]);
   return fields(pairs);
+}
+
+const shownWriters = 3;
+
+/** From which position an edit holds (E9). */
+function inForce({ generation, from }: PlanInForceStatus): string {
+  const places = from.slice(0, shownWriters).map(({ writer, sequence }) => `frame ${sequence} of ${writer}`);
+  const more = from.length > shownWriters ? [`and of ${from.length - shownWriters} more writers`] : [];
+  const since = places.length === 0 ? '' : ` since ${[...places, ...more].join(', ')}`;
+  return `generation ${generation}${since}`;
+}
+
+function decided({ text, at, problem }: DecisionStatus, nowMs: number): string {
+  return `${text}, ${age(at, nowMs)} ago: ${problem ?? 'carried out'}`;
 }
 
 function flow({ spec }: StoredPipeline): string {

@@ -5,9 +5,12 @@ import { mergedByName } from '../schema/fields.ts';
 import {
   phases,
   type Condition,
+  type DecisionStatus,
   type OperationStatus,
   type PipelineStatus,
+  type PlanInForceStatus,
   type StageStatus,
+  type StreamStatus,
 } from '../model/status.ts';
 
 const text = (max: number, description: string) => z.string().max(max).describe(description);
@@ -46,6 +49,39 @@ const operationStatus = z
   })
   .describe('The change that is being carried out. Absent when there is none.') satisfies z.ZodType<OperationStatus>;
 
+const planInForce = z
+  .object({
+    generation: count('Generation of the spec.'),
+    from: z
+      .array(
+        z
+          .object({
+            writer: text(64, 'A slot of a source, such as orders-3.').min(1),
+            sequence: count('Number of its first frame under this plan, in the stream of the edge.'),
+          })
+          .describe('One writer.'),
+      )
+      .max(64)
+      .describe('The frame of each writer from which on the plan holds: the first 64 writers.')
+      .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['writer'] }),
+  })
+  .describe('The plan by which records are processed now.') satisfies z.ZodType<PlanInForceStatus>;
+
+const streamStatus = z
+  .object({
+    name: text(128, 'Name in JetStream.').min(1),
+    created: moment('When it was made: another time means another stream.'),
+  })
+  .describe('One stream.') satisfies z.ZodType<StreamStatus>;
+
+const decisionStatus = z
+  .object({
+    text: text(256, 'The decision, as the annotation millrace.io/decision has it.'),
+    at: moment('When it was looked at.'),
+    problem: text(4096, 'Why it was not carried out. Absent when it was.').optional(),
+  })
+  .describe('What became of the decision that a person took last.') satisfies z.ZodType<DecisionStatus>;
+
 export const statusSchema = z
   .object({
     observedGeneration: count('Last generation of the spec that was carried out or refused.').optional(),
@@ -60,6 +96,16 @@ export const statusSchema = z
       .optional(),
     stages: z.array(stageStatus).max(64).describe('Stages of the plan and their pods.').meta(mergedByName).optional(),
     operation: operationStatus.optional(),
+    planInForce: planInForce.optional(),
+    streams: z
+      .array(streamStatus)
+      .max(32)
+      .describe(
+        'The streams that hold what was read and how far it was written. One that is gone is not made again silently.',
+      )
+      .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] })
+      .optional(),
+    decision: decisionStatus.optional(),
     deadLetters: z
       .object({ records: count('Dead letters that wait to be looked at.') })
       .describe('Records that could not be processed.')

@@ -4,13 +4,13 @@
  * D1  Whatever is written is a server-side apply under the field manager of the door, so that other tools keep theirs.
  * D2  A field that another tool owns is never taken: MR_PIPELINE_CONFLICT names the owner. Between Millrace's own doors
  *     the last one wins.
- * D3  Pause and resume own one field, under a manager of their own: applying under the door's manager would drop every
+ * D3  Pause, resume and a decision own one field, under a manager of their own: applying under the door's manager would drop every
  *     field that the door has applied before.
  * D4  What is changed or deleted is the object that was read (by UID), never a new one with the same name.
  */
 import { z } from 'zod';
 import { mr, type MillraceError } from '../model/errors.ts';
-import { apiVersion, kind, namespaceOf, pidOf } from '../model/names.ts';
+import { annotations, apiVersion, kind, namespaceOf, pidOf } from '../model/names.ts';
 import type { DesiredState } from '../model/plan.ts';
 import type { PipelineStatus } from '../model/status.ts';
 import type { Stored } from '../model/stored-pipeline.ts';
@@ -44,6 +44,8 @@ export interface PipelineDoor {
   list(query: ListQuery): Promise<PipelinePage>;
   apply(pipeline: PipelineInput, options?: { dryRun?: boolean }): Promise<StoredPipeline>;
   setDesiredState(pipeline: StoredPipeline, state: DesiredState): Promise<StoredPipeline>;
+  /** Says what a person has decided (model/decision.ts). */
+  decide(pipeline: StoredPipeline, decision: string): Promise<StoredPipeline>;
   /** So that deletion waits for nothing. */
   orphan(pipeline: StoredPipeline): Promise<StoredPipeline>;
   /** Null when it is gone at once. */
@@ -99,8 +101,10 @@ export function pipelineDoor(kube: Kube, fieldManager: string): PipelineDoor {
       return write({ manifest, manager: fieldManager, force: false, dryRun });
     },
 
-    setDesiredState: (pipeline, desiredState) => setField(pipeline, { desiredState }),
-    orphan: (pipeline) => setField(pipeline, { deletionPolicy: 'Orphan' }),
+    setDesiredState: (pipeline, desiredState) => setOwn(pipeline, 'desiredState', { spec: { desiredState } }),
+    orphan: (pipeline) => setOwn(pipeline, 'deletionPolicy', { spec: { deletionPolicy: 'Orphan' } }),
+    decide: (pipeline, decision) =>
+      setOwn(pipeline, 'decision', { metadata: { annotations: { [annotations.decision]: decision } } }),
 
     async remove({ metadata }) {
       const { name, namespace = 'default', uid } = metadata;
@@ -111,12 +115,15 @@ export function pipelineDoor(kube: Kube, fieldManager: string): PipelineDoor {
   };
   return door;
 
-  function setField({ metadata }: StoredPipeline, field: Readonly<Record<string, string>>): Promise<StoredPipeline> {
+  /** D3. */
+  function setOwn(
+    { metadata }: StoredPipeline,
+    field: string,
+    change: { readonly spec?: Readonly<Record<string, string>>; readonly metadata?: object },
+  ): Promise<StoredPipeline> {
     const { name, namespace = 'default', uid } = metadata;
-    const [path] = Object.keys(field);
-    const manager = `${fieldManager}-${path ?? 'field'}`;
-    const manifest = { apiVersion, kind, metadata: { name, namespace, uid }, spec: field };
-    return write({ manifest, manager, force: true, dryRun: false });
+    const manifest = { apiVersion, kind, ...change, metadata: { name, namespace, uid, ...change.metadata } };
+    return write({ manifest, manager: `${fieldManager}-${field}`, force: true, dryRun: false });
   }
 
   async function write(apply: Write): Promise<StoredPipeline> {
@@ -147,7 +154,7 @@ export function pipelineDoor(kube: Kube, fieldManager: string): PipelineDoor {
 }
 
 interface Write {
-  readonly manifest: { readonly metadata: At; readonly spec: unknown; readonly [field: string]: unknown };
+  readonly manifest: { readonly metadata: At; readonly [field: string]: unknown };
   readonly manager: string;
   readonly force: boolean;
   readonly dryRun: boolean;

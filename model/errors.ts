@@ -362,8 +362,8 @@ export const errorTable = {
   MR_STREAM_MISSING: row(
     'retry',
     404,
-    'Stream "{stream}" does not exist.',
-    'It is made when the pipeline is provisioned; see the operation in Temporal.',
+    'Stream {stream} of pipeline {pipeline} does not exist, although it was made before any pod started.',
+    'Restore it, if you can. Else `millrace decide {pipeline} {token} reread` makes it again and reads all that is still there, which may write records twice; `accept-loss` in its place goes on with what comes next. What only this stream held is lost either way.',
   ),
   MR_STREAM_FOREIGN: row(
     'retry',
@@ -400,6 +400,36 @@ export const errorTable = {
     409,
     '{writer} is owned by another pod now (expected sequence {expected}).',
     'Nothing to do: the new owner goes on from the stored position.',
+  ),
+  MR_NOT_REGISTERED: row(
+    'retry',
+    409,
+    '{who} is not registered with edge "{edge}".',
+    'The lifecycle registers it before its pods start, and takes it off when it is removed; see the operation in Temporal.',
+  ),
+  MR_POSITION_LOST: row(
+    'retry',
+    409,
+    '{who} stands at {position} of {stream}, but {found}.',
+    'It waits for you. `millrace decide {pipeline} {token} accept-loss` goes on after that and writes nothing twice; `millrace decide {pipeline} {token} reread` reads all that the stream still holds, and may write records twice.',
+  ),
+  MR_EDGE_LOST: row(
+    'retry',
+    409,
+    'Stream {stream} was made at {created} and held what this pipeline had read, but {found}.',
+    'Restore it, if you can. Else `millrace decide {pipeline} {token} accept-loss` goes on with what is there, or with an empty one: what it held is lost, and sources without a position in it begin where `startFrom` says.',
+  ),
+  MR_DECISION_REFUSED: row(
+    'refuse',
+    409,
+    'Decision "{decision}" was not carried out: {problem}.',
+    'Take the token from the message that asks for a decision (`millrace describe`): `millrace decide NAME TOKEN accept-loss` or `reread`.',
+  ),
+  MR_FRAME_PLAN_MISSING: row(
+    'retry',
+    409,
+    'Frame {sequence} of {stream} was written under generation {plan}, whose plan is not stored.',
+    'The frame waits until an operation of the lifecycle stores the plan; see the operation in Temporal.',
   ),
   MR_FRAME_CORRUPT: row(
     'refuse',
@@ -495,7 +525,7 @@ export const errorTable = {
     'retry',
     410,
     'Sink "{sink}" has stored slot {slot} up to frame {stored}, but the commit log says {committed}: {problem}.',
-    'Restore what the sink has lost, or set `onPositionLost` of the sink: Reread goes on from where the sink is with the frames that are still there, Continue goes on from the commit log without what is missing.',
+    'Restore what the sink has lost, or decide: `millrace decide {pipeline} {token} reread` goes on from where the sink is with the frames that are still there, `accept-loss` in its place goes on from the commit log without what is missing. `onPositionLost` of the sink decides beforehand.',
   ),
   MR_SINK_FAILED: row(
     'retry',

@@ -7,7 +7,7 @@
 import type { Claim, ConditionOf } from './conditions.ts';
 import type { OperationKind } from './operations.ts';
 import type { DesiredState } from './plan.ts';
-import type { Phase, PipelineStatus } from './status.ts';
+import type { DecisionStatus, Phase, PipelineStatus, PlanInForceStatus, StreamStatus } from './status.ts';
 
 export type { OperationKind } from './operations.ts';
 
@@ -28,6 +28,8 @@ export interface Told {
   /** 0: the entity, or objects of the pipeline, are there, and the resource is not. The entity looks for itself. */
   readonly generation: number;
   readonly deleting: boolean;
+  /** What a person has decided (`./decision.ts`), when that was not looked at yet. */
+  readonly decision?: string;
   /** The controller's cluster: an entity of v0.1 learns from it where its pipeline is. */
   readonly cluster?: string;
 }
@@ -146,6 +148,9 @@ export interface StatusPatch {
   readonly stages?: readonly { readonly name: string; readonly replicas: number }[];
   readonly operation?: NonNullable<PipelineStatus['operation']> | null;
   readonly workflow?: NonNullable<PipelineStatus['workflow']>;
+  readonly planInForce?: PlanInForceStatus;
+  readonly streams?: readonly StreamStatus[];
+  readonly decision?: DecisionStatus;
   readonly conditions?: readonly LifecycleCondition[];
 }
 
@@ -191,10 +196,20 @@ export interface LifecycleActivities {
   locatePipeline(input: StepInput): Promise<Location>;
   writeStatus(input: StatusInput): Promise<void>;
 
+  /** Carries out what a person has decided, and says in the status what became of it. Repeating it changes nothing. */
+  takeDecision(input: { readonly pipeline: PipelineRef; readonly opSeq: number }): Promise<void>;
+
   ensureNamespace(input: PlanRef): Promise<void>;
   copyCredentials(input: PlanRef): Promise<{ readonly keys: number }>;
   applyPlan(input: PlanRef): Promise<{ readonly stages: readonly StageSummary[] }>;
+  /** Streams, the plan in them, and who reads and writes them: all that must be there before pods of the plan start. */
   ensureStreams(input: PlanRef): Promise<void>;
+  /** The plan comes into force; until every writer names it. */
+  announcePlan(input: PlanRef): Promise<PlanInForceStatus>;
+  /** Until stages and sources that the plan no longer has are read to their end. */
+  waitRetired(input: PlanRef): Promise<void>;
+  /** Takes them off, and forgets plans that nobody needs any more. Their pods are gone. */
+  retireStages(input: PlanRef): Promise<void>;
   applyStage(input: StageInput & { readonly replicas: number }): Promise<{ readonly changed: boolean }>;
   waitStage(input: StageInput & { readonly replicas: number }): Promise<{ readonly ready: number }>;
   recordRevision(input: PlanRef): Promise<{ readonly revision: string }>;

@@ -44,6 +44,8 @@ export const annotations = {
   appliedHash: `${group}/applied-hash`,
   /** On the copied credentials: versions of the objects that they were copied from. */
   copiedFrom: `${group}/copied-from`,
+  /** On the Pipeline: what a person has decided (`./decision.ts`). */
+  decision: `${group}/decision`,
   /** Which cluster an object or a stream was made for (`kubernetes/cluster.ts`): a copy elsewhere is not a pipeline's. */
   cluster: `${group}/cluster`,
   /** The pipeline was deleted with deletionPolicy Orphan: what carries this was left on purpose, and is nobody's. */
@@ -62,6 +64,12 @@ export function namespaceOf(pid: string): string {
 /** Stream of an edge. */
 export function edgeStream(pid: string, edge: string): string {
   return `mr-${pid}-${edge}`;
+}
+
+/** Of which pipeline and which edge a stream is; undefined: it is not one of a pipeline. */
+export function partsOfStream(stream: string): { readonly pipeline: string; readonly edge: string } | undefined {
+  const [, pipeline, edge] = /^mr-(.+)-[0-9a-f]{6}-(.+)$/.exec(stream) ?? [];
+  return pipeline === undefined || edge === undefined ? undefined : { pipeline, edge };
 }
 
 /** Subject of the frames that `writer` appends to `shard`. */
@@ -86,6 +94,32 @@ export const deadEdge = 'dead';
 
 export function commitSubject(pid: string, stage: string, slot: number): string {
   return `mr.${pid}.${commitsEdge}.${stage}.${slot}`;
+}
+
+/**
+ * What the lifecycle tells the pods of a pipeline, one message a subject, in the stream of the commits. No shard has
+ * a name like `plan`, so whoever asks for the commits of a shard gets none of these.
+ */
+const meta = (pid: string, what: string) => `mr.${pid}.${commitsEdge}.meta.${what}`;
+
+/** Which plan is in force. */
+export function planSubject(pid: string): string {
+  return meta(pid, 'plan');
+}
+
+/** The plan of one generation. */
+export function storedPlanSubject(pid: string, generation: number): string {
+  return meta(pid, `plan.g${generation}`);
+}
+
+/** Who reads and writes an edge, and when its stream was made. */
+export function registrySubject(pid: string, edge: string): string {
+  return meta(pid, `edge.${edge}`);
+}
+
+/** The last decision that a person took about an edge or a stage. */
+export function decisionSubject(pid: string, scope: string): string {
+  return meta(pid, `decision.${scope}`);
 }
 
 /** Shared by all pipelines: leases of slots, and the last report of each pod. Both in memory. */

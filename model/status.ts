@@ -58,6 +58,31 @@ export interface OperationStatus {
   lastError?: string | undefined;
 }
 
+/** The plan by which records are processed now. */
+export interface PlanInForceStatus {
+  /** Generation of the spec. */
+  generation: number;
+  /** The frame of each writer from which on it holds: the first 64 writers. */
+  from: { writer: string; sequence: number }[];
+}
+
+/** A stream of the pipeline, as the lifecycle has made it. */
+export interface StreamStatus {
+  name: string;
+  /** RFC 3339: when it was made. Another time means another stream. */
+  created: string;
+}
+
+/** What became of the decision that a person took last. */
+export interface DecisionStatus {
+  /** As the annotation had it. */
+  text: string;
+  /** RFC 3339. */
+  at: string;
+  /** Why it was not carried out. */
+  problem?: string | undefined;
+}
+
 export interface PipelineStatus {
   /** Last generation of the spec that was carried out or refused. */
   observedGeneration?: number | undefined;
@@ -70,6 +95,9 @@ export interface PipelineStatus {
   stages?: StageStatus[] | undefined;
   operation?: OperationStatus | undefined;
   deadLetters?: { records: number } | undefined;
+  planInForce?: PlanInForceStatus | undefined;
+  streams?: StreamStatus[] | undefined;
+  decision?: DecisionStatus | undefined;
   /** The Temporal workflow that looks after the pipeline. */
   workflow?: { id: string; runId?: string | undefined; url?: string | undefined } | undefined;
   /** Sequence of the last operation. */

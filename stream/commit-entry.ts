@@ -41,7 +41,16 @@ export const commitEntrySchema = z.discriminatedUnion('kind', [
     mark: z.record(z.string(), z.number()).nullable().optional(),
   }),
   z.object({ kind: z.literal('written'), ...range }),
-  z.object({ kind: z.literal('commit'), to: count, chain: chainSchema.optional() }),
+  z.object({
+    kind: z.literal('commit'),
+    to: count,
+    chain: chainSchema.optional(),
+    /**
+     * Put there by registration (`./members.ts`) or by a person's decision (`./reader-start.ts`), not by the slot: a sink
+     * that keeps the position itself has yet to follow.
+     */
+    set: z.literal(true).optional(),
+  }),
 ]);
 
 export type CommitEntry = z.infer<typeof commitEntrySchema>;

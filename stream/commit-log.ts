@@ -42,9 +42,29 @@ export class CommitLog {
     return this.#last === undefined ? 0 : positionOf(this.#last);
   }
 
+  /** Of the last entry, in the stream of the commits. */
+  get sequence(): number {
+    return this.#fenced.sequence;
+  }
+
+  /** Puts the position elsewhere, with the chain that belongs there. */
+  async reset(entry: CommitEntry, signal: AbortSignal): Promise<void> {
+    await this.#fenced.append(Buffer.from(JSON.stringify(entry)), signal);
+    this.#last = entry;
+    this.#chain = undefined;
+  }
+
   /** From now on every entry says which frames of this chain are committed (C5). */
   follow(chain: FrameChain): void {
     this.#chain = chain;
+  }
+
+  /** Commits `to` by a decision instead of by reading up to there: it may be before or after what was taken. */
+  async place(to: number, signal: AbortSignal): Promise<void> {
+    const chain = this.#chain?.restart(to, this.committed);
+    const entry: CommitEntry = { kind: 'commit', to, ...(chain === undefined ? {} : { chain }) };
+    await this.#fenced.append(Buffer.from(JSON.stringify(entry)), signal);
+    this.#last = entry;
   }
 
   async append(bare: CommitEntry, signal: AbortSignal): Promise<void> {

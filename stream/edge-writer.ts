@@ -4,12 +4,16 @@
  * E1–E4, E7 are those of `./fenced-subject.ts`. Here:
  * E2  Every frame carries the input position that it covers.
  * E3  Opening reads the last frame: its position is where the writer goes on.
+ * E9  The plan that a writer names never falls: {@link EdgeWriter.link} says at least that of the last frame.
+ * I6  Every frame names the one before it.
  *
  * The writer never decides when a frame closes: that is the loop's business (`./ingest-loop.ts`).
  */
 import { edgeStream, frameSubject } from '../model/names.ts';
 import { FencedSubject, type AppendOptions, type Appended, type FencedOptions } from './fenced-subject.ts';
-import { decodeFrame } from './frame-reader.ts';
+import { emptyFrame } from './frame-builder.ts';
+import { decodeFrame, type Frame } from './frame-reader.ts';
+import { checkOf, planOf, unlinked, type FrameLink } from './frame.ts';
 import type { Position } from './record-batch.ts';
 
 export interface EdgeWriterOptions extends Omit<FencedOptions, 'stream' | 'subject'> {
@@ -22,31 +26,68 @@ export interface EdgeWriterOptions extends Omit<FencedOptions, 'stream' | 'subje
 export class EdgeWriter {
   readonly stream: string;
   readonly subject: string;
-  /** Of the last frame when the writer was opened; undefined when there was none. */
+  readonly writer: string;
+  /** Of the last frame when the writer was opened; undefined when nothing was read yet. */
   readonly openedAt: Position | undefined;
   readonly #fenced: FencedSubject;
+  #link: FrameLink;
+  #check: number;
 
-  private constructor(stream: string, subject: string, fenced: FencedSubject, openedAt: Position | undefined) {
-    this.stream = stream;
-    this.subject = subject;
+  private constructor(options: EdgeWriterOptions, fenced: FencedSubject, tail: Frame | undefined) {
+    this.stream = edgeStream(options.pid, options.edge);
+    this.subject = frameSubject(options.pid, options.edge, options.shard, options.writer);
+    this.writer = options.writer;
     this.#fenced = fenced;
-    this.openedAt = openedAt;
+    this.openedAt = tail?.position;
+    this.#link = linkTo(fenced.sequence, tail);
+    this.#check = tail?.check ?? 0;
   }
 
   static async open(options: EdgeWriterOptions, signal: AbortSignal): Promise<EdgeWriter> {
     const stream = edgeStream(options.pid, options.edge);
     const subject = frameSubject(options.pid, options.edge, options.shard, options.writer);
     const { subject: fenced, tail } = await FencedSubject.open({ ...options, stream, subject }, signal);
-    const openedAt =
-      tail.data === undefined ? undefined : decodeFrame(tail.data, { stream, sequence: tail.sequence }).position;
-    return new EdgeWriter(stream, subject, fenced, openedAt);
+    const frame = tail.data === undefined ? undefined : decodeFrame(tail.data, { stream, sequence: tail.sequence });
+    return new EdgeWriter(options, fenced, frame);
   }
 
+  /** Of the last frame; 0: there is none. */
   get sequence(): number {
     return this.#fenced.sequence;
   }
 
-  append(frame: Uint8Array, signal: AbortSignal, options?: AppendOptions): Promise<Appended> {
-    return this.#fenced.append(frame, signal, options);
+  /** Checksum of the last frame. */
+  get check(): number {
+    return this.#check;
   }
+
+  /** Plan that the last frame names; 0: none. */
+  get plan(): number {
+    return this.#link.plan;
+  }
+
+  /** What the next frame says of plan and predecessor. */
+  link(plan: number): FrameLink {
+    return { ...this.#link, plan: Math.max(plan, this.#link.plan) };
+  }
+
+  async append(frame: Uint8Array, signal: AbortSignal, options?: AppendOptions): Promise<Appended> {
+    const appended = await this.#fenced.append(frame, signal, options);
+    if (appended.outcome === 'stored') {
+      this.#check = checkOf(frame);
+      this.#link = { plan: planOf(frame), predecessor: appended.sequence, predecessorCheck: this.#check };
+    }
+    return appended;
+  }
+
+  /** A frame without records, which moves nothing but the plan. */
+  async name(plan: number, position: Position | undefined, nowMs: number, signal: AbortSignal): Promise<void> {
+    await this.append(emptyFrame(position, nowMs, this.link(plan)), signal);
+  }
+}
+
+/** After a frame of version 1, which readers of today may have missed, a chain begins anew. */
+function linkTo(sequence: number, tail: Frame | undefined): FrameLink {
+  if (tail?.link === undefined) return unlinked;
+  return { plan: tail.link.plan, predecessor: sequence, predecessorCheck: tail.check };
 }

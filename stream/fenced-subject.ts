@@ -22,6 +22,7 @@ import {
 } from './jetstream-errors.ts';
 import type { JetStreamPort, StoredMessage } from './jetstream-port.ts';
 import { uniqueId } from './unique-id.ts';
+import { streamMissing } from './stream-missing.ts';
 
 export interface FencedOptions {
   readonly streams: JetStreamPort;
@@ -164,7 +165,7 @@ export class FencedSubject {
       case 'full':
         return await this.#makeRoom(answer, append, signal);
       case 'missing':
-        await this.#wait(mr('MR_STREAM_MISSING', { stream }), natsBackoff, append, signal);
+        await this.#wait(streamMissing(stream), natsBackoff, append, signal);
         return undefined;
       case 'tooLarge': {
         const own = await this.#ownTail(append, signal);
@@ -250,9 +251,7 @@ async function readTail(options: FencedOptions, signal: AbortSignal): Promise<St
       return last;
     } catch (error) {
       if (isConnectionClosed(error)) throw error;
-      const reason = isStreamNotFound(error)
-        ? mr('MR_STREAM_MISSING', { stream: options.stream }, { cause: error })
-        : unavailable(options, error);
+      const reason = isStreamNotFound(error) ? streamMissing(options.stream, error) : unavailable(options, error);
       options.onWaiting?.(reason);
       await options.clock.sleep(backoffMs(natsBackoff, attempt, options.random), signal);
     }

@@ -355,6 +355,11 @@ export class FrameBuilder {
   }
 }
 
+/** A frame without records (E5). */
+export function emptyFrame(position: Position | undefined, nowMs: number, link: FrameLink): Buffer {
+  return new FrameBuilder({ maxRecords: 1, maxBytes: 1, capBytes: 1 }).finish(position, nowMs, link);
+}
+
 function doubled(table: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
   const larger = new Int32Array(table.length * 2);
   larger.set(table);

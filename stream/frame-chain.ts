@@ -75,6 +75,18 @@ export class FrameChain {
     this.#heads.delete(writer);
   }
 
+  /**
+   * The reader goes on after `position`, whatever it has taken: what it meets up to where it was, or up to there, need
+   * not follow anything.
+   */
+  restart(position: number, before: number): Chain {
+    const since = Math.max(position, before, this.#committed.since);
+    this.#committed = { ...this.#committed, since, writers: {} };
+    this.#heads.clear();
+    this.#ahead.length = 0;
+    return this.#committed;
+  }
+
   /** Everything up to `position` is committed (H1). */
   commit(position: number): Chain {
     let passed = 0;

@@ -68,6 +68,11 @@ export interface FrameLink {
 
 export const unlinked: FrameLink = { plan: 0, predecessor: 0, predecessorCheck: 0 };
 
+/** The plan that a frame of today names. */
+export function planOf(frame: Uint8Array): number {
+  return new DataView(frame.buffer, frame.byteOffset, frame.byteLength).getFloat64(at.plan, true);
+}
+
 /** The checksum of a whole frame, by which the next one names it. */
 export function checkOf(frame: Uint8Array): number {
   const { length } = frame;

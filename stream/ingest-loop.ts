@@ -8,6 +8,7 @@
  * G5  A record above what NATS accepts becomes a dead letter. It is stored before the edge's position passes it, and
  *     the position passes it before the next such record, so a crash in between repeats none.
  * G6  A batch with a message id travels in frames of its own under ids made of it, cut at the same places each time.
+ * G7  When another plan comes into force, the next frame names it, and follows at once (E9), also while the source fails.
  * E7  A source that fails is asked again, for ever; the observer knows why.
  */
 import { crc32 } from 'node:zlib';
@@ -16,9 +17,11 @@ import { backoffMs, outsideBackoff } from './backoff.ts';
 import type { Clock } from './clock.ts';
 import type { DeadLetter } from './dead-letter.ts';
 import type { DeadLetterWriter } from './dead-letters.ts';
+import type { EdgeWriter } from './edge-writer.ts';
 import { FrameBuilder } from './frame-builder.ts';
 import type { IngestOutlet } from './ingest-outlet.ts';
 import { asSourceError } from './outside-errors.ts';
+import type { PlanWatch } from './plan-watch.ts';
 import type { Header, Position, RecordBatch } from './record-batch.ts';
 import type { SlotEnd, SlotObserver, SlotSignals } from './slot-observer.ts';
 import type { SourceReaderPort } from './source-port.ts';
@@ -35,6 +38,8 @@ export interface IngestLoopOptions {
   readonly reader: SourceReaderPort;
   readonly outlet: IngestOutlet;
   readonly deadLetters: DeadLetterWriter;
+  readonly writer: Pick<EdgeWriter, 'plan' | 'link'>;
+  readonly plans: Pick<PlanWatch, 'generation' | 'onChange'>;
   /** Of the slot's last frame: undefined when it never wrote one. */
   readonly openedAt: Position | undefined;
   readonly clock: Clock;
@@ -47,6 +52,7 @@ type Turn =
   | { readonly kind: 'batch'; readonly batch: RecordBatch }
   | { readonly kind: 'failed'; readonly error: MillraceError }
   | { readonly kind: 'quiet' }
+  | { readonly kind: 'plan' }
   | { readonly kind: 'ended' }
   | { readonly kind: 'stopped' };
 
@@ -63,8 +69,9 @@ export class IngestLoop {
   readonly #builder: FrameBuilder;
   /** For batches with a message id, made when the first one comes. */
   #whole: FrameBuilder | undefined;
-  #position: Position;
+  #position: Position | undefined;
   #hasStored: boolean;
+  #namedPlan: number;
   /** When the oldest thing that is not yet in a frame on its way came in. */
   #dirtySince: number | undefined;
   #lingerMs: number;
@@ -75,16 +82,20 @@ export class IngestLoop {
   /** Ends a read that waits when the loop is over: it would keep the loop and its buffers. */
   readonly #over = new AbortController();
   readonly #reading: AbortSignal;
+  /** The source is not asked before this moment. */
+  #asksAt = 0;
 
   constructor(options: IngestLoopOptions) {
     this.#options = options;
     this.#builder = new FrameBuilder({ ...options.frame, capBytes: options.capBytes }, options.codec);
-    this.#position = options.openedAt ?? null;
+    this.#position = options.openedAt;
     this.#hasStored = options.openedAt !== undefined;
+    this.#namedPlan = options.writer.plan;
     this.#lingerMs = options.frame.lingerMs;
     options.outlet.onFailed = () => this.#wake();
     this.#reading = AbortSignal.any([options.signals.stop, this.#over.signal]);
     this.#reading.addEventListener('abort', () => this.#wake(), { once: true });
+    options.plans.onChange = () => this.#wake();
   }
 
   /** Runs until the source ends or the signals say so. Throws MR_OWNERSHIP_LOST and what no retry repairs. */
@@ -107,6 +118,9 @@ export class IngestLoop {
           this.#adaptLinger();
           await this.#close();
           break;
+        case 'plan':
+          await this.#namePlan();
+          break;
         case 'failed':
           await this.#retryLater(turn.error);
           break;
@@ -125,10 +139,12 @@ export class IngestLoop {
       if (this.#options.outlet.hasFailed) await this.#options.outlet.ready();
       // What has arrived meanwhile is not acknowledged: the next owner reads it again.
       if (isStopped(this.#options.signals)) return { kind: 'stopped' };
+      if (this.#options.plans.generation > this.#namedPlan) return { kind: 'plan' };
       const waitMs = this.#waitMs();
       if (waitMs !== undefined && waitMs <= 0) return { kind: 'quiet' };
-      if (!this.#isReading && this.#arrived === undefined) this.#read();
-      const turn = this.#arrived ?? (await this.#arrival(waitMs));
+      const pauseMs = this.#asksAt - this.#options.clock.monotonic();
+      if (pauseMs <= 0 && !this.#isReading && this.#arrived === undefined) this.#read();
+      const turn = this.#arrived ?? (await this.#arrival(pauseMs > 0 ? Math.min(pauseMs, waitMs ?? pauseMs) : waitMs));
       if (turn === undefined) continue;
       this.#arrived = undefined;
       return turn;
@@ -191,10 +207,10 @@ export class IngestLoop {
   }
 
   async #retryLater(error: MillraceError): Promise<void> {
-    const { observer, clock, random, signals } = this.#options;
+    const { observer, clock, random } = this.#options;
     observer.connection(error);
+    this.#asksAt = clock.monotonic() + backoffMs(outsideBackoff, this.#failures++, random);
     await this.#close();
-    await clock.sleep(backoffMs(outsideBackoff, this.#failures++, random), signals.stop).catch(() => undefined);
   }
 
   async #take(batch: RecordBatch): Promise<void> {
@@ -248,13 +264,22 @@ export class IngestLoop {
     this.#dirtySince = undefined;
   }
 
-  async #send(builder: FrameBuilder, position: Position, messageId?: string): Promise<void> {
-    const { outlet, clock } = this.#options;
+  /** G7. What the open frame holds goes along. */
+  async #namePlan(): Promise<void> {
+    await this.#options.outlet.ready();
+    this.#namedPlan = this.#options.plans.generation;
+    if (this.#options.writer.plan >= this.#namedPlan) return;
+    await this.#send(this.#builder, this.#position);
+    this.#dirtySince = undefined;
+  }
+
+  async #send(builder: FrameBuilder, position: Position | undefined, messageId?: string): Promise<void> {
+    const { outlet, clock, writer, plans } = this.#options;
     await outlet.ready();
     const records = builder.count;
-    const frame = builder.finish(position, clock.now());
+    const frame = builder.finish(position, clock.now(), writer.link(plans.generation));
     outlet.send({ frame, position, records, builder, ...(messageId === undefined ? {} : { messageId }) });
-    this.#hasStored = true;
+    if (position !== undefined) this.#hasStored = true;
   }
 
   /** G5. */

@@ -23,7 +23,8 @@ export interface OutletOptions {
 
 export interface OutgoingFrame {
   readonly frame: Buffer;
-  readonly position: Position;
+  /** Undefined: nothing was read yet. */
+  readonly position: Position | undefined;
   readonly records: number;
   readonly messageId?: string;
   /** Gets the frame's memory back. */
@@ -80,14 +81,14 @@ export class IngestOutlet {
     const { writer, reader, observer, sweeper } = this.#options;
     const appended = await writer.append(frame, this.#signal, messageId === undefined ? {} : { messageId });
     if (appended.outcome === 'duplicate') {
-      reader.duplicate?.(position);
+      if (position !== undefined) reader.duplicate?.(position);
     } else if (appended.outcome === 'stored') {
       if (appended.clean) builder.recycle(frame);
       observer.frame(frame.length);
       observer.handedOn(records);
-      observer.position(position);
+      if (position !== undefined) observer.position(position);
     }
-    reader.acknowledge(position);
+    if (position !== undefined) reader.acknowledge(position);
     sweeper.wrote(writer.sequence);
   }
 

@@ -6,18 +6,22 @@ import { writerName } from '../model/names.ts';
 import type { IngestorStage, Plan } from '../model/plan.ts';
 import type { Clock } from './clock.ts';
 import { DeadLetterWriter } from './dead-letters.ts';
+import { openEdge } from './edge-opening.ts';
 import { EdgeWriter } from './edge-writer.ts';
+import type { Room } from './fenced-subject.ts';
 import { IngestLoop } from './ingest-loop.ts';
 import { IngestOutlet } from './ingest-outlet.ts';
 import { frameCap } from './frame-size.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { asSourceError } from './outside-errors.ts';
+import { PlanWatch } from './plan-watch.ts';
 import type { Position } from './record-batch.ts';
 import type { SlotEnd, SlotObserver, SlotSignals } from './slot-observer.ts';
 import type { SourceReaderPort } from './source-port.ts';
 import { deadLetterRoom, edgeRoom } from './slot-rooms.ts';
-import { readersOf, Sweeper } from './sweep.ts';
+import { Sweeper } from './sweep.ts';
 import { untilOpen } from './until-open.ts';
+import { checkTail } from './writer-tail.ts';
 
 export interface IngestSlotOptions {
   readonly streams: JetStreamPort;
@@ -47,29 +51,19 @@ export async function runIngestSlot(options: IngestSlotOptions): Promise<SlotEnd
 async function work(options: IngestSlotOptions): Promise<SlotEnd> {
   const { streams, plan, stage, slot, clock, random, observer, signals } = options;
   const { pid } = plan.pipeline;
-  const shards = plan.edges.find((edge) => edge.name === stage.writes)?.shards ?? 1;
   const writer = writerName(stage.source, slot);
-  const shard = slot % shards;
   const capBytes = frameCap(streams);
   const base = { streams, pid, clock, random };
-  let outlet: IngestOutlet | undefined;
-  // The writer comes before who sweeps behind it.
-  const behind: { sweeper?: Sweeper } = {};
+  // The writer comes before who sweeps behind it, and before the outlet that it tells what it waits for.
+  const behind: { sweeper?: Sweeper; outlet?: IngestOutlet } = {};
+  const onWaiting = (reason: MillraceError | undefined) =>
+    behind.outlet ? behind.outlet.waiting(reason) : observer.waiting('edge', reason);
+
   const roomOf = { streams, plan, clock, onFailure: options.onSweepFailure };
   using room = edgeRoom(roomOf, stage.writes, async () => behind.sweeper?.done());
   using deadRoom = deadLetterRoom(roomOf, (records) => observer.lettersDropped(records));
 
-  const edge = await EdgeWriter.open(
-    {
-      ...base,
-      edge: stage.writes,
-      shard,
-      writer,
-      room,
-      onWaiting: (reason) => (outlet ? outlet.waiting(reason) : observer.waiting('edge', reason)),
-    },
-    signals.stop,
-  );
+  const { tail, shard, created } = await openTail(options, writer, room, onWaiting);
   const deadLetters = await DeadLetterWriter.open(
     {
       ...base,
@@ -80,36 +74,94 @@ async function work(options: IngestSlotOptions): Promise<SlotEnd> {
     },
     signals.stop,
   );
-  const target = { pid, stream: edge.stream, subject: edge.subject, shard, readers: readersOf(plan, stage.writes) };
+  const target = { pid, edge: stage.writes, subject: tail.subject, writer, shard, created };
   const sweeper = (behind.sweeper = new Sweeper(streams, target, clock, options.onSweepFailure));
-  if (edge.sequence > 0) sweeper.wrote(edge.sequence);
-  if (edge.openedAt !== undefined) observer.position(edge.openedAt);
+  sweeper.wrote(tail.sequence);
+  if (tail.openedAt !== undefined) observer.position(tail.openedAt);
+  await using stack = new AsyncDisposableStack();
+  stack.defer(() => sweeper.close());
+  const plans = await PlanWatch.start({ streams, plan, source: stage.source, clock, random, onWaiting }, signals.stop);
+  stack.defer(() => plans.close());
+  const naming = new PlanNaming(tail, plans, clock, signals.stop);
   const reader = await untilOpen(
-    () => options.openReader(edge.openedAt),
+    () => options.openReader(tail.openedAt),
     (error) => asSourceError(stage.source, error),
     options,
   );
+  stack.defer(() => reader.close());
   options.onReader(reader);
-  try {
-    outlet = new IngestOutlet({ writer: edge, reader, sweeper, observer, signals });
-    return await new IngestLoop({
-      stage: stage.name,
-      source: stage.source,
-      slot,
-      frame: stage.frame,
-      capBytes,
-      reader,
-      outlet,
-      deadLetters,
-      openedAt: edge.openedAt,
-      clock,
-      random,
-      observer,
-      signals,
-    }).run();
-  } finally {
-    options.onReader(undefined);
-    await sweeper.close();
-    await reader.close();
+  stack.defer(() => options.onReader(undefined));
+  await naming.end();
+  const outlet = (behind.outlet = new IngestOutlet({ writer: tail, reader, sweeper, observer, signals }));
+  return await new IngestLoop({
+    stage: stage.name,
+    source: stage.source,
+    slot,
+    frame: stage.frame,
+    capBytes,
+    reader,
+    outlet,
+    deadLetters,
+    writer: tail,
+    plans,
+    openedAt: tail.openedAt,
+    clock,
+    random,
+    observer,
+    signals,
+  }).run();
+}
+
+/** The last frame of the slot's subject, when the slot may begin and the frame is the one that should be there. */
+async function openTail(
+  options: IngestSlotOptions,
+  writer: string,
+  room: Room,
+  onWaiting: (reason: MillraceError | undefined) => void,
+): Promise<{ readonly tail: EdgeWriter; readonly shard: number; readonly created: string }> {
+  const { streams, plan, stage, slot, clock, random, observer, signals } = options;
+  const { pipeline } = plan;
+  const shards = plan.edges.find((edge) => edge.name === stage.writes)?.shards ?? 1;
+  const shard = slot % shards;
+  const base = { streams, pipeline, edge: stage.writes, clock, random };
+  const view = await openEdge(
+    {
+      ...base,
+      who: `Writer ${writer}`,
+      belongs: ({ sources }) => sources[stage.source]?.leaving === false,
+      onWaiting,
+    },
+    signals.stop,
+  );
+  const tail = await EdgeWriter.open({ ...base, pid: pipeline.pid, shard, writer, room, onWaiting }, signals.stop);
+  const onDecision = (reason: MillraceError | undefined) => observer.waiting('decision', reason);
+  await checkTail({ ...base, shard, view, onWaiting: onDecision }, tail, signals.stop);
+  return { tail, shard, created: view.created };
+}
+
+/** While the source is not open, and the loop not at work, a plan that comes into force is named all the same (E9). */
+class PlanNaming {
+  readonly #plans: PlanWatch;
+  readonly #name: () => Promise<void>;
+  #named: Promise<void>;
+
+  constructor(tail: EdgeWriter, plans: PlanWatch, clock: Clock, stop: AbortSignal) {
+    this.#plans = plans;
+    this.#name = async () => {
+      if (plans.generation > tail.plan) await tail.name(plans.generation, tail.openedAt, clock.now(), stop);
+    };
+    this.#named = this.#name();
+    // Awaited at the end; until then a failure means that another owner is at work.
+    this.#named.catch(() => undefined);
+    plans.onChange = () => {
+      this.#named = this.#named.then(this.#name);
+      this.#named.catch(() => undefined);
+    };
+  }
+
+  /** Resolves when nothing is in flight. Throws what naming failed with. */
+  async end(): Promise<void> {
+    this.#plans.onChange = undefined;
+    await this.#named;
   }
 }

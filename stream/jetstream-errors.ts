@@ -32,6 +32,7 @@ const unknown: PublishFailure = { kind: 'unknown' };
 const full = (limit: FullLimit): PublishFailure => ({ kind: 'full', limit });
 
 const streamNotFound = 10059;
+const consumerNotFound = 10014;
 const storeFailed = 10077;
 
 /** Answers of JetStream. One that is not here is `unknown`: it is waited for, and the tail is looked at. */
@@ -76,6 +77,11 @@ export function isNameInUse(error: unknown): boolean {
 /** The stream does not exist (and JetStream is there to say so). */
 export function isStreamNotFound(error: unknown): boolean {
   return error instanceof JetStreamApiError && error.code === streamNotFound;
+}
+
+/** Gone already: it was left alone for longer than it lives. */
+export function isConsumerNotFound(error: unknown): boolean {
+  return error instanceof JetStreamApiError && error.code === consumerNotFound;
 }
 
 function isNoResponders(error: unknown): boolean {

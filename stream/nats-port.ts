@@ -58,7 +58,9 @@ export function natsPort(nc: NatsConnection, js: JetStreamClient, jsm: JetStream
           if (error === null) receive(message);
         },
       });
-      return () => subscription.unsubscribe();
+      return () => {
+        if (!nc.isClosed()) subscription.unsubscribe();
+      };
     },
   };
 }

@@ -17,7 +17,9 @@ import { backoffMs, natsBackoff } from './backoff.ts';
 import type { Clock } from './clock.ts';
 import { isConnectionClosed, isStreamNotFound } from './jetstream-errors.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
+import { PositionLost } from './position-lost.ts';
 import { ShardPull, type StoredFrame } from './shard-pull.ts';
+import { streamMissing } from './stream-missing.ts';
 
 export interface ShardReaderOptions {
   readonly streams: JetStreamPort;
@@ -30,6 +32,8 @@ export interface ShardReaderOptions {
   /** Default 8 MiB. */
   readonly maxBufferedBytes?: number;
   readonly onWaiting?: (reason: MillraceError | undefined) => void;
+  /** Asked at each beginning, with the sequence after which it goes on. Throws PositionLost when that means nothing any more. */
+  readonly check?: (after: number) => Promise<void>;
 }
 
 const inactiveThresholdMs = 120_000;
@@ -114,11 +118,13 @@ export class ShardReader {
   }
 
   async #connect(): Promise<void> {
-    const { clock, random, streams, stream, onWaiting } = this.#options;
+    const { clock, random, streams, stream, onWaiting, check } = this.#options;
     for (let attempt = 0; ; attempt++) {
       this.#stop.signal.throwIfAborted();
       try {
         const name = await createConsumer(this.#options, this.#next);
+        // After: had the stream been made anew in between, the consumer would have gone with the one before.
+        await check?.(this.#next - 1);
         if (attempt > 0) onWaiting?.(undefined);
         this.#connection = new ShardPull(streams, clock, stream, name, {
           frame: (frame) => this.#push(frame),
@@ -128,10 +134,11 @@ export class ShardReader {
         this.#pullIfRoom();
         return;
       } catch (error) {
-        if (isConnectionClosed(error)) throw error;
+        if (isConnectionClosed(error) || error instanceof PositionLost) throw error;
+        if (check !== undefined && isStreamNotFound(error)) throw new PositionLost('it is gone');
         onWaiting?.(
           isStreamNotFound(error)
-            ? mr('MR_STREAM_MISSING', { stream }, { cause: error })
+            ? streamMissing(stream, error)
             : mr('MR_STREAM_UNAVAILABLE', { server: streams.server, problem: problemOf(error) }, { cause: error }),
         );
         await clock.sleep(backoffMs(natsBackoff, attempt, random), this.#stop.signal);

@@ -9,16 +9,17 @@ import { MillraceError, mr, problemOf } from '../model/errors.ts';
 import { copyOf, type DeadLetter } from './dead-letter.ts';
 import { decodeFrame, FrameMeta, type Frame } from './frame-reader.ts';
 import type { StoredFrame } from './shard-pull.ts';
-import { tombstone, type RefusedRow, type RowBufferPort, type SinkProgram } from './sink-port.ts';
+import { sourceOf, type ReaderChain } from './reader-chain.ts';
+import { tombstone, type RefusedRow, type RowBufferPort } from './sink-port.ts';
+import type { StageView, StageViews } from './stage-views.ts';
 
 export interface BatchContext {
   readonly stage: string;
   readonly sink: string;
   readonly slot: number;
   readonly stream: string;
-  /** Topic of each source that writes to the edge. */
-  readonly topics: ReadonlyMap<string, string | null>;
-  readonly program: SinkProgram;
+  readonly chain: Pick<ReaderChain, 'follow'>;
+  readonly views: Pick<StageViews, 'of'>;
   /** A frame that was read before and is not committed. */
   readonly fetchFrame: (sequence: number) => Promise<Uint8Array>;
 }
@@ -28,7 +29,8 @@ export class SinkBatch<Rows extends RowBufferPort> {
   readonly #context: BatchContext;
   readonly #failures: DeadLetter[] = [];
   readonly #sequences: number[] = [];
-  readonly #subjects: string[] = [];
+  readonly #writers: string[] = [];
+  readonly #views: (StageView | null)[] = [];
   #rowFrame = new Int32Array(1024);
   #rowRecord = new Int32Array(1024);
   records = 0;
@@ -62,29 +64,35 @@ export class SinkBatch<Rows extends RowBufferPort> {
     return this.#failures.length > 0;
   }
 
-  /** Decodes a frame and runs the program over its records. Throws MR_FRAME_CORRUPT and leaves the batch as it was. */
-  add(stored: StoredFrame): void {
-    const { program, stream } = this.#context;
-    const frame = decodeFrame(stored.data, { stream, sequence: stored.sequence });
-    const meta = this.#metaOf(frame, stored.subject);
-    const frameIndex = this.#sequences.push(stored.sequence) - 1;
-    this.#subjects.push(stored.subject);
-    const { bytes, valueBytes, valueStart, valueEnd, ingestMax } = frame;
-    const flat = this.rows.addFlat === undefined ? undefined : program.flat;
-    flat?.open(bytes, valueBytes);
+  /**
+   * Decodes a frame and runs the program of the frame's plan over its records. Throws MR_FRAME_CORRUPT, PositionLost, or
+   * the signal's reason while the plan is fetched, and leaves the batch as it was.
+   */
+  async add({ data, sequence, subject }: StoredFrame, signal: AbortSignal): Promise<void> {
+    const { stream, chain, views } = this.#context;
+    const frame = decodeFrame(data, { stream, sequence });
+    const writer = writerOf(subject);
+    const view = await views.of(frame.link?.plan ?? 0, sequence, signal);
+    await chain.follow(writer, sequence, frame, signal);
+    const frameIndex = this.#sequences.push(sequence) - 1;
+    this.#writers.push(writer);
+    this.#views.push(view);
+    if (view !== null) this.#run(frame, frameIndex, view);
+  }
+
+  /** Follows a frame that is in the sink already. */
+  async pass({ data, sequence, subject }: StoredFrame, signal: AbortSignal): Promise<void> {
+    const { stream, chain } = this.#context;
+    await chain.follow(writerOf(subject), sequence, decodeFrame(data, { stream, sequence }), signal);
+  }
+
+  #run(frame: Frame, frameIndex: number, view: StageView): void {
+    const { program } = view;
+    const meta = this.#metaOf(frame, frameIndex);
+    const sequence = this.#sequences[frameIndex]!;
+    const { bytes, valueStart, valueEnd, ingestMax } = frame;
     for (let index = 0; index < frame.count; index++) {
       try {
-        if (flat !== undefined && valueEnd[index]! >= 0) {
-          const record = flat.run(valueStart[index]!, valueEnd[index]!, meta.at(index), ingestMax);
-          if (record === 'drop') {
-            this.dropped++;
-            continue;
-          }
-          if (record !== undefined && this.rows.addFlat!(record)) {
-            this.#originIs(frameIndex, index);
-            continue;
-          }
-        }
         const value = program.run(bytes, valueStart[index]!, valueEnd[index]!, meta.at(index), ingestMax);
         if (value === undefined) {
           this.dropped++;
@@ -92,21 +100,16 @@ export class SinkBatch<Rows extends RowBufferPort> {
         }
         if (value === tombstone) this.#remove(meta);
         else this.rows.add(value, meta);
-        this.#originIs(frameIndex, index);
+        const row = this.rows.rows - 1;
+        if (row >= this.#rowFrame.length) this.#growOrigins();
+        this.#rowFrame[row] = frameIndex;
+        this.#rowRecord[row] = index;
       } catch (error) {
-        this.#failures.push(this.#letterOf(frame, meta, stored.sequence, index, error));
+        this.#failures.push(this.#letterOf(frame, meta, sequence, index, error));
       }
     }
     this.records += frame.count;
     this.recordBytes += bytes.length;
-  }
-
-  /** Of the row that was added last. */
-  #originIs(frameIndex: number, record: number): void {
-    const row = this.rows.rows - 1;
-    if (row >= this.#rowFrame.length) this.#growOrigins();
-    this.#rowFrame[row] = frameIndex;
-    this.#rowRecord[row] = record;
   }
 
   #remove(meta: FrameMeta): void {
@@ -128,7 +131,7 @@ export class SinkBatch<Rows extends RowBufferPort> {
         // One after the other: rows of a frame follow each other, so each frame is fetched once and one is held.
         frame = decodeFrame(await fetchFrame(sequence), { stream, sequence });
       }
-      const meta = this.#metaOf(frame, this.#subjects[frameIndex]!);
+      const meta = this.#metaOf(frame, frameIndex);
       letters.push(this.#letterOf(frame, meta, sequence, this.#rowRecord[row]!, error));
     }
     return letters.sort((a, b) => (a.sequence ?? 0) - (b.sequence ?? 0) || a.index - b.index);
@@ -138,17 +141,16 @@ export class SinkBatch<Rows extends RowBufferPort> {
     this.rows.clear();
     this.#failures.length = 0;
     this.#sequences.length = 0;
-    this.#subjects.length = 0;
+    this.#writers.length = 0;
+    this.#views.length = 0;
     this.records = 0;
     this.recordBytes = 0;
     this.dropped = 0;
   }
 
-  /** The writer is the last token of the subject: `orders-3` is slot 3 of source `orders`. */
-  #metaOf(frame: Frame, subject: string): FrameMeta {
-    const writer = subject.slice(subject.lastIndexOf('.') + 1);
-    const source = writer.slice(0, writer.lastIndexOf('-'));
-    return new FrameMeta(frame, source, this.#context.topics.get(source) ?? null);
+  #metaOf(frame: Frame, frameIndex: number): FrameMeta {
+    const source = sourceOf(this.#writers[frameIndex]!);
+    return new FrameMeta(frame, source, this.#views[frameIndex]?.topics.get(source) ?? null);
   }
 
   #letterOf(frame: Frame, meta: FrameMeta, sequence: number, index: number, error: unknown): DeadLetter {
@@ -186,4 +188,9 @@ export class SinkBatch<Rows extends RowBufferPort> {
     records.set(this.#rowRecord);
     this.#rowRecord = records;
   }
+}
+
+/** The last token: `orders-3` is slot 3 of source `orders`. */
+function writerOf(subject: string): string {
+  return subject.slice(subject.lastIndexOf('.') + 1);
 }

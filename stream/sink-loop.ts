@@ -15,11 +15,14 @@
  *
  * The next batch is prepared while one is written: two row buffers take turns.
  */
-import { mr } from '../model/errors.ts';
+import type { Plan } from '../model/plan.ts';
 import type { Clock } from './clock.ts';
 import type { Intent, Written } from './commit-entry.ts';
 import type { CommitLog } from './commit-log.ts';
+import type { JetStreamPort } from './jetstream-port.ts';
 import type { DeadLetterWriter } from './dead-letters.ts';
+import { PositionLost } from './position-lost.ts';
+import type { Position } from './record-batch.ts';
 import { decodeRefused, encodeRefused } from './refused-set.ts';
 import type { ShardReader } from './shard-reader.ts';
 import { SinkBatch, type BatchContext } from './sink-batch.ts';
@@ -30,7 +33,11 @@ import type { SlotEnd, SlotObserver, SlotSignals } from './slot-observer.ts';
 
 export interface SinkLoopOptions<Rows extends RowBufferPort> extends BatchContext {
   readonly batch: { readonly maxRecords: number; readonly maxBytes: number; readonly maxDelayMs: number };
-  /** What the token of a range begins with: the pipeline's uid, and what tells this edge stream from one made anew. */
+  readonly streams: JetStreamPort;
+  readonly pipeline: Plan['pipeline'];
+  /** What tells this edge stream from one made anew, and from itself before a decision about it. */
+  readonly epoch: string;
+  /** What the token of a range begins with: the pipeline's uid and the epoch. */
   readonly tokenPrefix: string;
   readonly sinkSlot: SinkSlotPort<Rows>;
   readonly log: CommitLog;
@@ -51,11 +58,13 @@ export class SinkLoop<Rows extends RowBufferPort> {
   readonly #batches: [SinkBatch<Rows>, SinkBatch<Rows>];
   /** The next batch is assembled beside the write of this one: it must not outlive the loop, nor keep its memory. */
   readonly #over = new AbortController();
+  readonly #assembling: AbortSignal;
   #reader: ShardReader | undefined;
   #committed = 0;
 
   constructor(options: SinkLoopOptions<Rows>) {
     this.#options = options;
+    this.#assembling = AbortSignal.any([options.signals.stop, this.#over.signal]);
     const fresh = () => new SinkBatch(options.sinkSlot.newRows(), options);
     this.#batches = [fresh(), fresh()];
   }
@@ -75,7 +84,8 @@ export class SinkLoop<Rows extends RowBufferPort> {
   async run(): Promise<Exclude<SlotEnd, 'fenced' | 'ended'>> {
     try {
       const begun = await this.#recover();
-      this.#reader = this.#options.read((begun?.after ?? this.#committed) + 1);
+      // From the log's position on, should the sink's be ahead of it: the chain is followed through what is skipped.
+      this.#reader = this.#options.read(this.#options.log.committed + 1);
       this.#options.observer.position(this.#committed);
       if (begun !== undefined) await this.#finishBegun(this.#reader, begun);
       await this.#work(this.#reader);
@@ -110,13 +120,9 @@ export class SinkLoop<Rows extends RowBufferPort> {
         continue;
       }
       if (frame.sequence > begun.to) {
-        throw mr('MR_FRAME_CORRUPT', {
-          stream: this.#options.stream,
-          sequence: begun.to,
-          problem: 'the frames of a batch that was begun are gone',
-        });
+        throw new PositionLost(`frames of the batch ${begun.from}-${begun.to}, which was begun, are gone`);
       }
-      batch.add(frame);
+      await batch.add(frame, this.#options.signals.stop);
     }
     const id = { from: begun.from, to: begun.to, after: begun.after, token: begun.token };
     if (begun.kind === 'intent') return this.#store(batch, id, begun);
@@ -139,14 +145,18 @@ export class SinkLoop<Rows extends RowBufferPort> {
 
   /** Fills a batch with whole frames up to its limits. Undefined: asked to stop; what it holds is left to the next run. */
   async #assemble(reader: ShardReader, batch: SinkBatch<Rows>): Promise<SinkBatch<Rows> | undefined> {
-    const { clock, signals } = this.#options;
+    const { clock } = this.#options;
     const { maxRecords, maxBytes, maxDelayMs } = this.#options.batch;
     batch.clear();
     let closesAt: number | undefined;
-    while (!signals.stop.aborted && !this.#over.signal.aborted) {
+    while (!this.#assembling.aborted) {
       const frame = reader.take();
       if (frame !== undefined) {
-        batch.add(frame);
+        if (frame.sequence <= this.#committed) {
+          await batch.pass(frame, this.#assembling);
+          continue;
+        }
+        await batch.add(frame, this.#assembling);
         closesAt ??= clock.monotonic() + maxDelayMs;
         if (batch.rows.rows >= maxRecords || batch.rows.bytes >= maxBytes || batch.recordBytes >= 4 * maxBytes)
           return batch;
@@ -158,7 +168,7 @@ export class SinkLoop<Rows extends RowBufferPort> {
       }
       const waitMs = closesAt === undefined ? undefined : closesAt - clock.monotonic();
       if (waitMs !== undefined && waitMs <= 0) return batch;
-      await reader.wait(signals.stop, waitMs);
+      await reader.wait(this.#assembling, waitMs);
     }
     return undefined;
   }
@@ -191,15 +201,14 @@ export class SinkLoop<Rows extends RowBufferPort> {
     refused: readonly RefusedRow[],
     isLogged: boolean,
   ): Promise<void> {
-    const { deadLetters, signals, observer, log, sink } = this.#options;
+    const { deadLetters, signals, observer, log, sink, epoch } = this.#options;
     const letters = await batch.deadLetters(refused);
-    const covered = typeof deadLetters.covers === 'number' ? deadLetters.covers : 0;
-    if (letters.length > 0 && covered < id.to) {
+    if (letters.length > 0 && coveredIn(epoch, deadLetters.covers) < id.to) {
       if (!isLogged) {
         const rows = batch.rows.rows;
         await log.append({ kind: 'written', ...id, rows, refused: encodeRefused(sink, refused) }, signals.abort);
       }
-      await deadLetters.append(letters, id.to, signals.abort);
+      await deadLetters.append(letters, { epoch, to: id.to }, signals.abort);
       observer.deadLettered(letters);
     }
     observer.handedOn(batch.rows.rows - refused.length);
@@ -215,4 +224,11 @@ export class SinkLoop<Rows extends RowBufferPort> {
     observer.dropped(batch.dropped);
     observer.position(to);
   }
+}
+
+/** Up to where dead letters of this epoch are stored. Those of v0.1 do not name one: they are of the stream's first. */
+function coveredIn(epoch: string, covers: Position): number {
+  if (typeof covers === 'number') return epoch.includes('.') ? 0 : covers;
+  if (typeof covers !== 'object' || covers === null || !('to' in covers)) return 0;
+  return covers.epoch === epoch && typeof covers.to === 'number' ? covers.to : 0;
 }

@@ -3,24 +3,35 @@
  *
  * K6  Its position is believed when it belongs to this edge stream (its token says so) and is not behind the log. Behind,
  *     it has lost rows that were committed (a failover to a replica that lagged, a backup that was restored), and what
- *     the log calls committed may have been swept: nothing goes on by itself. The slot waits, and looks again each time,
- *     so that a person may as well mend the position in the sink.
+ *     the log calls committed may have been swept: nothing goes on by itself, unless the spec says so beforehand. The slot
+ *     waits for a decision about its stage (`./decisions.ts`), and looks again each time, so that a person may as well
+ *     mend the position in the sink.
  */
+import { tokenOf, type DecisionChoice } from '../model/decision.ts';
 import { assertNever, mr, type MillraceError } from '../model/errors.ts';
+import { commitsEdge, edgeStream } from '../model/names.ts';
+import type { Plan } from '../model/plan.ts';
 import { backoffMs, outsideBackoff } from './backoff.ts';
 import type { Clock } from './clock.ts';
 import type { Intent, Written } from './commit-entry.ts';
 import type { CommitLog } from './commit-log.ts';
+import { readDecision, type TakenDecision } from './decisions.ts';
+import { pipelineText } from './edge-opening.ts';
+import type { JetStreamPort } from './jetstream-port.ts';
 import { asSinkError } from './outside-errors.ts';
 import type { PositionedSinkSlot, RowBufferPort, StoredPosition } from './sink-port.ts';
 import type { SlotObserver, SlotSignals } from './slot-observer.ts';
+import { untilAnswered } from './until-answered.ts';
 
 export interface PositionCheck<Rows extends RowBufferPort> {
+  readonly streams: JetStreamPort;
+  readonly pipeline: Plan['pipeline'];
+  readonly stage: string;
   readonly sink: string;
   readonly slot: number;
   readonly sinkSlot: PositionedSinkSlot<Rows>;
   readonly tokenPrefix: string;
-  readonly log: Pick<CommitLog, 'last' | 'committed' | 'append'>;
+  readonly log: Pick<CommitLog, 'last' | 'committed' | 'sequence' | 'place'>;
   readonly clock: Clock;
   readonly random: () => number;
   readonly observer: SlotObserver;
@@ -39,12 +50,17 @@ export async function recoverPosition<Rows extends RowBufferPort>(check: Positio
   for (let failures = 0; ; failures++) {
     try {
       const found = judge(check, await sinkSlot.storedPosition(signals.abort));
-      const recovered = found.kind === 'lost' ? await decided(check, found) : found;
+      const recovered =
+        found.kind === 'lost'
+          ? await decided(check, found)
+          : found.kind === 'placed'
+            ? await follow(check, found)
+            : found;
       if (recovered.kind === 'recovered') {
         if (failures > 0) observer.connection(undefined);
         return recovered;
       }
-      observer.connection(recovered.error);
+      observer.connection(await questionOf(check, recovered));
     } catch (error) {
       signals.abort.throwIfAborted();
       observer.connection(asSinkError(check.sink, error));
@@ -58,15 +74,23 @@ interface Lost {
   readonly kind: 'lost';
   readonly stored: StoredPosition;
   readonly isOfOtherStream: boolean;
-  readonly error: MillraceError;
+  /** Position in the log that the sink should have. */
+  readonly logged: number;
+}
+
+/** The log was put where it is by registration or by a decision about the edge, and the sink has yet to follow. */
+interface Placed {
+  readonly kind: 'placed';
+  readonly stored: StoredPosition;
 }
 
 /** Pure. */
 export function judge<Rows extends RowBufferPort>(
-  { log, tokenPrefix, sink, slot }: Pick<PositionCheck<Rows>, 'log' | 'tokenPrefix' | 'sink' | 'slot'>,
+  { log, tokenPrefix }: Pick<PositionCheck<Rows>, 'log' | 'tokenPrefix'>,
   stored: StoredPosition,
-): Believed | Lost {
+): Believed | Lost | Placed {
   const { last, committed } = log;
+  if (last?.kind === 'commit' && last.set === true) return { kind: 'placed', stored };
   const isOfOtherStream = stored.token !== '' && !stored.token.startsWith(`${tokenPrefix}:`);
   if (!isOfOtherStream) {
     const begun = last === undefined || last.kind === 'commit' ? undefined : last;
@@ -78,37 +102,73 @@ export function judge<Rows extends RowBufferPort>(
       return { kind: 'recovered', committed: stored.position, finish: undefined };
     }
   }
-  const logged = last?.kind === 'written' ? last.to : committed;
+  return { kind: 'lost', stored, isOfOtherStream, logged: last?.kind === 'written' ? last.to : committed };
+}
+
+/** What a person is asked. */
+async function questionOf<Rows extends RowBufferPort>(
+  check: PositionCheck<Rows>,
+  { stored, isOfOtherStream, logged }: Lost,
+): Promise<MillraceError> {
+  const { sink, slot, stage, pipeline } = check;
   const problem = isOfOtherStream
     ? 'that position belongs to another incarnation of the stream (deleted and made again, or another pipeline)'
     : 'the sink has gone back: what it had committed in between is gone from it';
-  const error = mr('MR_SINK_POSITION_LOST', { sink, slot, stored: stored.position, committed: logged, problem });
-  return { kind: 'lost', stored, isOfOtherStream, error };
+  const token = tokenOf({ scope: stage, number: ((await decisionAbout(check))?.number ?? 0) + 1 });
+  const about = { stored: stored.position, committed: logged, problem };
+  return mr('MR_SINK_POSITION_LOST', { sink, slot, ...about, pipeline: pipelineText(pipeline), token });
+}
+
+/** The last decision about the stage. */
+function decisionAbout<Rows extends RowBufferPort>(check: PositionCheck<Rows>): Promise<TakenDecision | undefined> {
+  const { streams, pipeline, stage, observer, signals } = check;
+  const asking = { ...check, onWaiting: (reason: MillraceError | undefined) => observer.waiting('commits', reason) };
+  const ask = () => readDecision(streams, pipeline.pid, stage);
+  return untilAnswered(edgeStream(pipeline.pid, commitsEdge), ask, asking, signals.stop);
+}
+
+type Choice = PositionedSinkSlot['onPositionLost'];
+
+const choiceOf: Readonly<Record<DecisionChoice, Choice>> = { 'accept-loss': 'Continue', reread: 'Reread' };
+
+/** What the spec says beforehand; else what a person has decided since the log was written (`./decisions.ts`, D1). */
+async function choiceAbout<Rows extends RowBufferPort>(check: PositionCheck<Rows>): Promise<Choice> {
+  const { sinkSlot, log } = check;
+  if (sinkSlot.onPositionLost !== 'Stop') return sinkSlot.onPositionLost;
+  const decision = await decisionAbout(check);
+  return decision !== undefined && decision.sequence > log.sequence ? choiceOf[decision.choice] : 'Stop';
 }
 
 async function decided<Rows extends RowBufferPort>(check: PositionCheck<Rows>, lost: Lost): Promise<Believed | Lost> {
-  const { sinkSlot, log, signals } = check;
-  switch (sinkSlot.onPositionLost) {
+  const { log, signals } = check;
+  const choice = await choiceAbout(check);
+  switch (choice) {
     case 'Stop':
       return lost;
     case 'Reread': {
-      if (!lost.isOfOtherStream) {
-        // First the log: should this owner end in between, both say the same.
-        await log.append({ kind: 'commit', to: lost.stored.position }, signals.abort);
-        return { kind: 'recovered', committed: lost.stored.position, finish: undefined };
-      }
-      await move(check, lost.stored.position, log.committed);
-      return { kind: 'recovered', committed: log.committed, finish: undefined };
-    }
-    case 'Continue': {
-      const to = log.last?.kind === 'written' ? log.last.to : log.committed;
-      await move(check, lost.stored.position, to);
-      await log.append({ kind: 'commit', to }, signals.abort);
+      const to = lost.isOfOtherStream ? log.committed : lost.stored.position;
+      if (lost.isOfOtherStream) await move(check, lost.stored.position, to);
+      // The log says so, too: should this owner end in between, both say the same; and the decision counts once.
+      await log.place(to, signals.abort);
       return { kind: 'recovered', committed: to, finish: undefined };
     }
+    case 'Continue': {
+      await move(check, lost.stored.position, lost.logged);
+      await log.place(lost.logged, signals.abort);
+      return { kind: 'recovered', committed: lost.logged, finish: undefined };
+    }
     default:
-      return assertNever(sinkSlot.onPositionLost);
+      return assertNever(choice);
   }
+}
+
+/** The sink's position goes where the log's was put. Done before, it is there already, under a token of this stream. */
+async function follow<Rows extends RowBufferPort>(check: PositionCheck<Rows>, { stored }: Placed): Promise<Believed> {
+  const { log, tokenPrefix } = check;
+  const { committed } = log;
+  const isThere = stored.position >= committed && stored.token.startsWith(`${tokenPrefix}:`);
+  if (!isThere) await move(check, stored.position, committed);
+  return { kind: 'recovered', committed: isThere ? stored.position : committed, finish: undefined };
 }
 
 /** A batch without rows, whose token says that the position was set. */

@@ -1,24 +1,34 @@
 /**
  * One sink slot from takeover to hand-over: opens commit log, dead letters and the sink, and runs the loop.
  *
- * The token of a range carries when the edge's stream was made: a stream that was deleted and made again counts from 1
- * again, and its first batches must not look like those of before.
+ * L1  It begins only where its position means something (`./reader-start.ts`); when that has been lost, then or while it
+ *     reads, it stops, says so, and waits for a decision, however long.
+ * L2  The token of a range carries the epoch: when the edge's stream was made, and the last decision about it. Sequences
+ *     begin anew with the one and are read again after the other, and batches must not look like those of before.
  */
-import { MillraceError, mr, problemOf } from '../model/errors.ts';
+import { MillraceError, mr } from '../model/errors.ts';
 import { edgeStream, shardSubjects, writerName } from '../model/names.ts';
 import type { Plan, SinkStage } from '../model/plan.ts';
-import { backoffMs, natsBackoff } from './backoff.ts';
 import type { Clock } from './clock.ts';
 import { CommitLog } from './commit-log.ts';
 import { DeadLetterWriter } from './dead-letters.ts';
 import { frameCap } from './frame-size.ts';
+import { awaitDecision } from './decisions.ts';
+import { openEdge, pipelineText, type EdgeOpening } from './edge-opening.ts';
+import { FrameChain } from './frame-chain.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { asSinkError } from './outside-errors.ts';
+import { PositionLost } from './position-lost.ts';
+import { ReaderChain } from './reader-chain.ts';
+import { entryAfter, epochOf, readTails, startOf } from './reader-start.ts';
+import type { Registry } from './registry.ts';
 import { ShardReader } from './shard-reader.ts';
 import { SinkLoop } from './sink-loop.ts';
 import type { RowBufferPort, SinkProgram, SinkSlotPort } from './sink-port.ts';
 import { deadLetterRoom } from './slot-rooms.ts';
 import type { SlotEnd, SlotObserver, SlotSignals } from './slot-observer.ts';
+import { StageViews } from './stage-views.ts';
+import { untilAnswered } from './until-answered.ts';
 import { untilOpen } from './until-open.ts';
 
 export interface SinkSlotOptions<Rows extends RowBufferPort> {
@@ -26,7 +36,8 @@ export interface SinkSlotOptions<Rows extends RowBufferPort> {
   readonly plan: Plan;
   readonly stage: SinkStage;
   readonly slot: number;
-  readonly program: SinkProgram;
+  /** What the stage does with records, as one plan has it. */
+  readonly programOf: (stage: SinkStage) => SinkProgram;
   /** Opens the sink's side; throws MillraceError. Called again after a backoff when it does. */
   readonly openSlot: () => Promise<SinkSlotPort<Rows>>;
   /** Told while the loop runs: who wants its backlog. */
@@ -47,15 +58,96 @@ export async function runSinkSlot<Rows extends RowBufferPort>(options: SinkSlotO
 }
 
 async function work<Rows extends RowBufferPort>(options: SinkSlotOptions<Rows>): Promise<SlotEnd> {
+  let found: string | undefined;
+  for (;;) {
+    try {
+      return await run(options, await begin(options, found));
+    } catch (error) {
+      if (!(error instanceof PositionLost)) throw error;
+      found = error.found;
+    }
+  }
+}
+
+interface Beginning {
+  readonly log: CommitLog;
+  readonly chain: FrameChain;
+}
+
+/** L1. `found`: what stopped the run before. */
+async function begin<Rows extends RowBufferPort>(
+  options: SinkSlotOptions<Rows>,
+  found: string | undefined,
+): Promise<Beginning> {
+  const { streams, plan, stage, slot, observer, signals } = options;
+  const { pid } = plan.pipeline;
+  const edge = stage.reads;
+  const shards = plan.edges.find(({ name }) => name === edge)?.shards ?? 1;
+  const asking = { ...options, onWaiting: (reason: MillraceError | undefined) => observer.waiting('reader', reason) };
+  const opening = {
+    ...asking,
+    pipeline: plan.pipeline,
+    edge,
+    who: `Slot ${slot} of ${stage.name}`,
+    belongs: ({ readers }: Registry) => readers.includes(stage.name),
+  };
+  for (let lost = found; ; lost = undefined) {
+    const view = await openEdge(opening, signals.stop);
+    const log = await CommitLog.open(
+      { ...asking, pid, stage: stage.name, slot, onWaiting: (reason) => observer.waiting('commits', reason) },
+      signals.stop,
+    );
+    const readAll = () => readTails(streams, { pid, edge, shard: slot, shards }, log.last, view);
+    const start = startOf(log.last, view, await untilAnswered(edgeStream(pid, edge), readAll, asking, signals.stop));
+    if (start.kind === 'ready' && lost === undefined) {
+      const chain = new FrameChain(start.chain);
+      log.follow(chain);
+      return { log, chain };
+    }
+    const why = start.kind === 'lost' ? start.found : (lost ?? '');
+    await decide(options, opening, log, why);
+  }
+}
+
+/** Waits until a person has decided, and puts the position where the decision says. */
+async function decide<Rows extends RowBufferPort>(
+  { streams, plan, stage, clock, random, observer, signals }: SinkSlotOptions<Rows>,
+  opening: EdgeOpening,
+  log: CommitLog,
+  found: string,
+): Promise<void> {
+  const { pipeline } = plan;
+  const ask = (token: string) =>
+    observer.waiting(
+      'decision',
+      mr('MR_POSITION_LOST', {
+        who: opening.who,
+        position: log.committed,
+        stream: edgeStream(pipeline.pid, stage.reads),
+        found,
+        pipeline: pipelineText(pipeline),
+        token,
+      }),
+    );
+  const question = { streams, pid: pipeline.pid, scope: stage.reads, after: log.sequence, ask, clock, random };
+  const decision = await awaitDecision(question, signals.stop);
+  const entry = entryAfter(log.last, await openEdge(opening, signals.stop), decision);
+  await log.reset(entry, signals.stop);
+  observer.waiting('decision', undefined);
+}
+
+async function run<Rows extends RowBufferPort>(
+  options: SinkSlotOptions<Rows>,
+  { log, chain }: Beginning,
+): Promise<SlotEnd> {
   const { streams, plan, stage, slot, clock, random, observer, signals } = options;
   const { pid, uid } = plan.pipeline;
-  const stream = edgeStream(pid, stage.reads);
+  const edge = stage.reads;
+  const stream = edgeStream(pid, edge);
+  const epoch = epochOf(chain.committed);
   const base = { streams, pid, clock, random };
+  const onWaiting = (reason: MillraceError | undefined) => observer.waiting('reader', reason);
 
-  const log = await CommitLog.open(
-    { ...base, stage: stage.name, slot, onWaiting: (reason) => observer.waiting('commits', reason) },
-    signals.stop,
-  );
   using room = deadLetterRoom({ streams, plan, clock }, (records) => observer.lettersDropped(records));
   const deadLetters = await DeadLetterWriter.open(
     {
@@ -67,7 +159,6 @@ async function work<Rows extends RowBufferPort>(options: SinkSlotOptions<Rows>):
     },
     signals.stop,
   );
-  const epoch = await epochOf(stream, options);
   const sinkSlot = await untilOpen(
     () => options.openSlot(),
     (error) => asSinkError(options.stage.sink, error),
@@ -75,14 +166,17 @@ async function work<Rows extends RowBufferPort>(options: SinkSlotOptions<Rows>):
   );
   try {
     const loop = new SinkLoop<Rows>({
+      streams,
+      pipeline: plan.pipeline,
       stage: stage.name,
       sink: stage.sink,
       slot,
       stream,
       batch: stage.batch,
-      topics: new Map(Object.entries(stage.sources).map(([source, shape]) => [source, shape.topic])),
-      program: options.program,
+      chain: new ReaderChain({ ...base, edge, chain, onWaiting }),
+      views: new StageViews({ ...options, onWaiting: (reason) => observer.waiting('plans', reason) }),
       fetchFrame: (sequence) => fetchFrame(stream, sequence, options),
+      epoch,
       tokenPrefix: `${uid}:${epoch}`,
       sinkSlot,
       log,
@@ -95,11 +189,12 @@ async function work<Rows extends RowBufferPort>(options: SinkSlotOptions<Rows>):
         new ShardReader({
           streams,
           stream,
-          subjects: shardSubjects(pid, stage.reads, slot),
+          subjects: shardSubjects(pid, edge, slot),
           firstSequence,
           clock,
           random,
-          onWaiting: (reason) => observer.waiting('reader', reason),
+          onWaiting,
+          check: (after) => checkStream(streams, stream, chain, after),
         }),
     });
     options.onLoop(loop);
@@ -110,20 +205,11 @@ async function work<Rows extends RowBufferPort>(options: SinkSlotOptions<Rows>):
   }
 }
 
-async function epochOf<Rows extends RowBufferPort>(stream: string, options: SinkSlotOptions<Rows>): Promise<string> {
-  for (let attempt = 0; ; attempt++) {
-    try {
-      const { created } = await options.streams.streamInfo(stream);
-      options.observer.waiting('reader', undefined);
-      return Date.parse(created).toString(36);
-    } catch (error) {
-      options.observer.waiting(
-        'reader',
-        mr('MR_STREAM_UNAVAILABLE', { server: options.streams.server, problem: problemOf(error) }, { cause: error }),
-      );
-      await options.clock.sleep(backoffMs(natsBackoff, attempt, options.random), options.signals.stop);
-    }
-  }
+/** Whether the stream is the one in which the slot counts, and as long as the slot has read. */
+async function checkStream(streams: JetStreamPort, stream: string, chain: FrameChain, after: number): Promise<void> {
+  const { created, state } = await streams.streamInfo(stream);
+  if (created !== chain.committed.edge) throw new PositionLost(`this stream was made at ${created}`);
+  if (state.last_seq < after) throw new PositionLost(`the stream ends at ${state.last_seq}`);
 }
 
 /** From the stream's leader; waits for nats-server as everything here does. */
@@ -132,21 +218,9 @@ async function fetchFrame<Rows extends RowBufferPort>(
   sequence: number,
   options: SinkSlotOptions<Rows>,
 ): Promise<Uint8Array> {
-  for (let attempt = 0; ; attempt++) {
-    const found = await options.streams.getMessage(stream, { seq: sequence }).catch((error: unknown) => {
-      options.observer.waiting('frames', unavailable(error, options));
-      return undefined;
-    });
-    if (found === null)
-      throw mr('MR_FRAME_CORRUPT', { stream, sequence, problem: 'it is gone before it was committed' });
-    if (found !== undefined) {
-      if (attempt > 0) options.observer.waiting('frames', undefined);
-      return found.data;
-    }
-    await options.clock.sleep(backoffMs(natsBackoff, attempt, options.random), options.signals.abort);
-  }
-}
-
-function unavailable<Rows extends RowBufferPort>(error: unknown, { streams }: SinkSlotOptions<Rows>): MillraceError {
-  return mr('MR_STREAM_UNAVAILABLE', { server: streams.server, problem: problemOf(error) }, { cause: error });
+  const { streams, observer, signals } = options;
+  const asking = { ...options, onWaiting: (reason: MillraceError | undefined) => observer.waiting('frames', reason) };
+  const found = await untilAnswered(stream, () => streams.getMessage(stream, { seq: sequence }), asking, signals.abort);
+  if (found === null) throw new PositionLost(`frame ${sequence} is gone before it was committed`);
+  return found.data;
 }

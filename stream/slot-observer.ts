@@ -21,7 +21,11 @@ export type Waiter =
   /** Who reads the edge. */
   | 'reader'
   /** Who reads a frame of the edge once more. */
-  | 'frames';
+  | 'frames'
+  /** Who needs the plan of a frame. */
+  | 'plans'
+  /** Who may not go on before a person has decided. */
+  | 'decision';
 
 export interface SlotObserver {
   /** The system outside: undefined = connected. */

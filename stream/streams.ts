@@ -8,31 +8,20 @@
  *     pipelines' streams, so that losing one nats-server costs a new leader, and not them.
  * S3  A pipeline's stream is used, changed and deleted only where it is the pipeline's own (`./stream-owner.ts`).
  */
-import {
-  AckPolicy,
-  DeliverPolicy,
-  DiscardPolicy,
-  JetStreamApiError,
-  RetentionPolicy,
-  StorageType,
-} from '@nats-io/jetstream';
+import { DiscardPolicy, JetStreamApiError, RetentionPolicy, StorageType } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
-import {
-  commitsEdge,
-  commitSubject,
-  deadEdge,
-  edgeStream,
-  leaseStream,
-  reportStream,
-  shardSubjects,
-} from '../model/names.ts';
+import { commitsEdge, commitSubject, deadEdge, edgeStream, leaseStream, reportStream } from '../model/names.ts';
 import { mr, problemOf } from '../model/errors.ts';
 import type { Plan } from '../model/plan.ts';
+import { systemClock } from './clock.ts';
 import { committedPosition } from './commit-entry.ts';
 import { classifyPublishFailure } from './jetstream-errors.ts';
 import type { JetStreamPort, StreamSettings } from './jetstream-port.ts';
 import { firstBytes } from './room.ts';
+import { registerPlan, type Act } from './members.ts';
 import { foreignStream, isOwn, ownerMetadata, type StreamOwner } from './stream-owner.ts';
+
+export { isDrained, type Backlog } from './drained.ts';
 
 export interface StreamOptions {
   /** Copies of each stream. Default 1; 3 in production. */
@@ -46,18 +35,11 @@ export interface PipelineStreamOptions extends StreamOptions {
   readonly adopts?: boolean;
 }
 
-export interface Backlog {
-  readonly stage: string;
-  readonly slot: number;
-  /** Frames that the slot has not committed. */
-  readonly frames: number;
-}
-
 const duplicateWindowMs = 120_000;
 const reportMaxAgeMs = 60_000;
 /** How long a marker of an expired lease stays: well above the time in which somebody looks. */
 const leaseMarkerMs = 60_000;
-const apiCodes = { streamNotFound: 10059, nameInUse: 10058, subjectsInUse: 10065, consumerNotFound: 10014 } as const;
+const apiCodes = { streamNotFound: 10059, nameInUse: 10058, subjectsInUse: 10065 } as const;
 
 const durable = {
   storage: StorageType.File,
@@ -115,8 +97,18 @@ function sharedStreams(num_replicas: number): StreamSettings[] {
   ];
 }
 
-/** Edges, commits and dead letters of one pipeline. */
+/** Edges, commits and dead letters of one pipeline, and in them who takes part: all that must be there before a pod starts. */
 export async function ensurePipelineStreams(
+  streams: JetStreamPort,
+  plan: Plan,
+  options: PipelineStreamOptions & Partial<Omit<Act, 'streams'>> = {},
+): Promise<void> {
+  await makePipelineStreams(streams, plan, options);
+  await registerPlan({ streams, opSeq: options.opSeq ?? 0, clock: options.clock ?? systemClock }, plan);
+}
+
+/** The streams alone. */
+export async function makePipelineStreams(
   streams: JetStreamPort,
   plan: Plan,
   options: PipelineStreamOptions = {},
@@ -130,7 +122,7 @@ export async function ensurePipelineStreams(
   for (const wanted of pipelineStreams(plan, options)) await ensure(streams, wanted, owner, most.get(wanted.name));
 }
 
-/** What {@link ensurePipelineStreams} makes. Pure. */
+/** What {@link makePipelineStreams} makes. Pure. */
 export function pipelineStreams(plan: Plan, options: PipelineStreamOptions = {}): StreamSettings[] {
   const { pid } = plan.pipeline;
   const num_replicas = options.replicas ?? 1;
@@ -215,23 +207,6 @@ async function streamsOf(streams: JetStreamPort, owner: StreamOwner): Promise<{ 
   return found;
 }
 
-/**
- * Whether every reading stage has committed all that its edge holds. It looks at positions only, so it holds with no
- * pod running. Meaningful once nothing writes.
- */
-export async function isDrained(streams: JetStreamPort, plan: Plan): Promise<{ drained: boolean; behind: Backlog[] }> {
-  const behind: Backlog[] = [];
-  for (const stage of plan.stages) {
-    if (stage.kind !== 'sink') continue;
-    for (let slot = 0; slot < stage.slots; slot++) {
-      const committed = await committedOf(streams, plan.pipeline.pid, stage.name, slot);
-      const frames = await framesAfter(streams, plan.pipeline.pid, stage.reads, slot, committed);
-      if (frames > 0) behind.push({ stage: stage.name, slot, frames });
-    }
-  }
-  return { drained: behind.length === 0, behind };
-}
-
 /** The stream sequence up to which a slot has committed its shard; 0 before its first commit. */
 export async function committedOf(streams: JetStreamPort, pid: string, stage: string, slot: number): Promise<number> {
   const stream = edgeStream(pid, commitsEdge);
@@ -243,28 +218,6 @@ export async function committedOf(streams: JetStreamPort, pid: string, stage: st
 export async function forgetLeasesAndReports(streams: JetStreamPort, pid: string): Promise<void> {
   await unless(apiCodes.streamNotFound, streams.purgeStream(leaseStream, { filter: `mr-lease.${pid}.>` }));
   await unless(apiCodes.streamNotFound, streams.purgeStream(reportStream, { filter: `mr-report.${pid}.>` }));
-}
-
-/** How many frames of a shard come after `sequence`. Asked of a short-lived consumer: the one exact count there is. */
-async function framesAfter(
-  streams: JetStreamPort,
-  pid: string,
-  edge: string,
-  shard: number,
-  sequence: number,
-): Promise<number> {
-  const stream = edgeStream(pid, edge);
-  const consumer = await streams.addConsumer(stream, {
-    filter_subject: shardSubjects(pid, edge, shard),
-    deliver_policy: DeliverPolicy.StartSequence,
-    opt_start_seq: sequence + 1,
-    ack_policy: AckPolicy.None,
-    inactive_threshold: nanos(5_000),
-    mem_storage: true,
-    num_replicas: 1,
-  });
-  await unless(apiCodes.consumerNotFound, streams.deleteConsumer(stream, consumer.name));
-  return consumer.pending;
 }
 
 /**

@@ -2,49 +2,63 @@
  * E6: who writes, sweeps. Trims one writer's subject up to the smallest position that all reading stages have
  * committed, and always keeps its last frame, because that is the writer's checkpoint (E3).
  *
- * W1  A frame that some reading stage has not committed is never removed: a slot without a commit counts as 0.
+ * W1  A frame that some registered reader has not committed is never removed (E10): one without a commit has committed
+ *     nothing, and with no reader registered nothing is removed.
  * W2  A stale writer may sweep: committed positions only rise, so what it removes is committed for good.
+ * W3  A commit counts when the frame that it names is there as the reader took it. One that was made before the stream
+ *     was made again or rolled back says nothing about the frames that are there now. So that frame stays, too.
  *
- * Positions may be read from a replica that lags: it then removes less.
+ * Positions may be read from a replica that lags: it then removes less. Who is registered is asked of the leader.
  */
 import { commitsEdge, commitSubject, edgeStream } from '../model/names.ts';
-import type { Plan } from '../model/plan.ts';
 import type { Clock } from './clock.ts';
-import { committedPosition } from './commit-entry.ts';
+import { decodeCommitEntry } from './commit-entry.ts';
+import { checkOf } from './frame.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
-
-/** The stages that read an edge: what a sweep must wait for. */
-export function readersOf(plan: Plan, edge: string): string[] {
-  return plan.stages.flatMap((stage) => (stage.kind === 'sink' && stage.reads === edge ? [stage.name] : []));
-}
+import { readRegistry } from './registry.ts';
+import { takenOf, type Taken } from './taken.ts';
 
 export interface SweepTarget {
   readonly pid: string;
-  readonly stream: string;
-  /** The writer's own subject. */
+  readonly edge: string;
+  /** The writer's own subject, and its name in commits. */
   readonly subject: string;
+  readonly writer: string;
   /** Slot of the reading stages that sees this subject. */
   readonly shard: number;
-  readonly readers: readonly string[];
+  /** When the edge's stream was made that the writer writes to. */
+  readonly created: string;
 }
 
-/** The sequence up to which every reader has committed the shard; 0 when one has not begun. */
-export async function sweepableUpTo(streams: JetStreamPort, target: SweepTarget): Promise<number> {
-  const stream = edgeStream(target.pid, commitsEdge);
-  const lasts = await streams.lastOfEach(stream, commitSubject(target.pid, '*', target.shard));
-  const committed = new Map(
-    lasts.map((last) => [last.subject, committedPosition(last.data, { stream, sequence: last.seq })]),
+/** The sequence of the first frame that must stay. */
+export async function firstToStay(streams: JetStreamPort, target: SweepTarget): Promise<number> {
+  const { pid, edge, shard, created, writer } = target;
+  const registry = await readRegistry(streams, pid, edge);
+  if (registry?.created !== created || registry.readers.length === 0) return 0;
+  const stream = edgeStream(pid, commitsEdge);
+  const lasts = await streams.lastOfEach(stream, commitSubject(pid, '*', shard));
+  const bounds = await Promise.all(
+    registry.readers.map(async (stage) => {
+      const last = lasts.find(({ subject }) => subject === commitSubject(pid, stage, shard));
+      if (last === undefined) return 0;
+      const entry = decodeCommitEntry(last.data, { stream, sequence: last.seq });
+      return boundOf(streams, target, takenOf(entry, created, writer));
+    }),
   );
-  if (target.readers.length === 0) return 0;
-  return Math.min(...target.readers.map((stage) => committed.get(commitSubject(target.pid, stage, target.shard)) ?? 0));
+  return Math.min(...bounds);
 }
 
-/** Returns the sequence up to which the subject is now empty. `lastSequence`: of the writer's last frame, which stays. */
+async function boundOf(streams: JetStreamPort, { pid, edge, subject }: SweepTarget, taken: Taken): Promise<number> {
+  if (taken.check === null) return taken.upTo + 1;
+  const frame = await streams.getMessage(edgeStream(pid, edge), { seq: taken.upTo });
+  return frame?.subject === subject && checkOf(frame.data) === taken.check ? taken.upTo : 0;
+}
+
+/** Returns the sequence below which the subject is now empty. `lastSequence`: of the writer's last frame, which stays. */
 export async function sweep(streams: JetStreamPort, target: SweepTarget, lastSequence: number): Promise<number> {
-  const upTo = Math.min(await sweepableUpTo(streams, target), lastSequence - 1);
-  // `seq` names the first message to stay.
-  if (upTo > 0) await streams.purgeStream(target.stream, { filter: target.subject, seq: upTo + 1 });
-  return Math.max(0, upTo);
+  const first = Math.min(await firstToStay(streams, target), lastSequence);
+  if (first > 1) await streams.purgeStream(edgeStream(target.pid, target.edge), { filter: target.subject, seq: first });
+  return first;
 }
 
 /**
@@ -110,7 +124,7 @@ export class Sweeper {
     const lastSequence = this.#lastSequence;
     try {
       if (
-        (await sweep(this.#streams, this.#target, lastSequence)) >= lastSequence - 1 &&
+        (await sweep(this.#streams, this.#target, lastSequence)) >= lastSequence &&
         this.#lastSequence === lastSequence
       )
         return;

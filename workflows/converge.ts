@@ -2,19 +2,20 @@
  * Makes the cluster what the plan of one generation says: the body of provision, reconfigure, repair and resume.
  *
  * O1  Sinks are ready before ingestors start; nothing is read that nobody could write.
- * O2  Before stages are removed, intake stops and what was read is written, while the old plan still holds; with
- *     deletionPolicy Immediate it is not.
+ * O2  What a plan needs is stored and registered before its pods start; it comes into force when they run (E9, E10).
+ * O6  What is removed reads and is read to its end, while the plan without it is in force for everybody else; with
+ *     deletionPolicy Immediate it goes at once, before the plan is announced.
  * O3  Every step may have been done before: by an operation that was cut short, or by this one.
  * O4  What an earlier step made may be removed while a later one waits for it (a namespace, a plan): then the steps begin
  *     again, with growing pauses.
  * O5  Beside a refused spec the plan in force is applied, as it was when it was accepted; no revision is recorded.
  */
-import { sleep } from '@temporalio/workflow';
-import type { SpecSummary, StageSummary } from '../model/lifecycle.ts';
+import { patched, sleep } from '@temporalio/workflow';
+import type { LiveStage, SpecSummary, StageSummary } from '../model/lifecycle.ts';
 import { run } from './activities.ts';
 import { failureOf } from './failure.ts';
 import { begin, readable, sentence, stepOf, succeed, type OperationInput, type OperationResult } from './operation.ts';
-import { drainSinks, stopStages } from './stop-stages.ts';
+import { drainSinks, runToDrain, stopStages } from './stop-stages.ts';
 import { together } from './together.ts';
 
 const firstPauseMs = 1_000;
@@ -78,7 +79,10 @@ async function applyEverything(input: OperationInput, spec: SpecSummary) {
   await run('copyCredentials', say('copy credentials'), step('copy credentials'));
   const live = await run('listStages', say('list live stages'), step('list live stages'));
   const removed = live.filter(({ name }) => !spec.stages.some((stage) => stage.name === name));
-  if (removed.length > 0 && spec.deletionPolicy === 'Drain') {
+  // Before plans were in frames, everything had to stop and drain to take one stage away.
+  const isByFrame = patched('plan-in-frames');
+  const isDrained = spec.deletionPolicy === 'Drain';
+  if (!isByFrame && removed.length > 0 && isDrained) {
     await stopStages(
       input,
       spec,
@@ -88,6 +92,10 @@ async function applyEverything(input: OperationInput, spec: SpecSummary) {
   }
   await run('applyPlan', say('apply the plan'), step('apply the plan'));
   await run('ensureStreams', say('ensure streams'), step('ensure streams'));
+  if (isByFrame && removed.length > 0 && !isDrained) {
+    await stopStages(input, spec, removed);
+    await run('retireStages', say('give up what is removed'), step('give up what is removed'));
+  }
 
   const sinks = await roll(
     input,
@@ -100,11 +108,33 @@ async function applyEverything(input: OperationInput, spec: SpecSummary) {
     spec.stages.filter(({ kind }) => kind === 'ingestor'),
   );
 
+  const planInForce = isByFrame ? await comeIntoForce(input, spec, isDrained ? removed : []) : undefined;
+
   const keep = spec.stages.map(({ name }) => name);
   const what =
     removed.length === 0 ? 'remove old plans' : `remove ${removed.map(({ name }) => readable(name)).join(', ')}`;
   await run('pruneStages', say(what), { ...step(what), keep });
-  return { stages: [...ingestors, ...sinks] };
+  return { stages: [...ingestors, ...sinks], ...(planInForce === undefined ? {} : { planInForce }) };
+}
+
+/** The plan holds from one frame of each writer on; then what it does not have any more reads to its end, and goes. */
+async function comeIntoForce(input: OperationInput, spec: SpecSummary, removed: readonly LiveStage[]) {
+  const step = stepOf(input, spec);
+  const say = (what: string) => sentence(what, input.generation);
+  const sources = removed.filter(({ kind }) => kind === 'ingestor');
+  const sinks = removed.filter(({ kind }) => kind === 'sink');
+  // Their writers would name a plan that does not know them.
+  await stopStages(input, spec, sources);
+  const planInForce = await run('announcePlan', say('announce the plan'), step('announce the plan'));
+  if (removed.length > 0) {
+    await runToDrain(input, spec, sinks);
+    const wait = `wait until ${removed.map(({ name }) => readable(name)).join(', ')} is read to the end`;
+    await run('waitRetired', say(wait), step(wait));
+    await stopStages(input, spec, sinks);
+  }
+  const forget = removed.length === 0 ? 'forget plans that nobody needs' : 'take off what is removed';
+  await run('retireStages', say(forget), step(forget));
+  return planInForce;
 }
 
 /** Applies stages of one kind side by side, each followed until its pods are ready. */

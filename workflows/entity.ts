@@ -9,6 +9,7 @@
  *     a deletion. What it may still write is fenced by its sequence.
  * Y6  A run that began under v0.1, or on the task queue that all clusters share, goes on in a new run as soon as no
  *     operation is open.
+ * Y7  What a person decides is carried out at once, beside whatever operation runs: that may be waiting for it.
  */
 import {
   allHandlersFinished,
@@ -16,6 +17,7 @@ import {
   CancellationScope,
   condition,
   isCancellation,
+  log,
   makeContinueAsNewFunc,
   metricMeter,
   patched,
@@ -41,9 +43,11 @@ import { planNext } from './planner.ts';
 import { runChild } from './run-child.ts';
 import {
   begin,
+  decided,
   finish,
   migrate,
   miss,
+  newestRead,
   newState,
   noteDrift,
   preempt,
@@ -138,6 +142,34 @@ class Entity {
   }
 
   async live(): Promise<void> {
+    const deciding = new CancellationScope();
+    deciding.run(() => this.#decide()).catch(leaveUnlessCancelled);
+    try {
+      await this.#work();
+    } finally {
+      deciding.cancel();
+    }
+  }
+
+  /** Y7. */
+  async #decide(): Promise<void> {
+    for (;;) {
+      await condition(() => this.#state.wanted.decision !== undefined && newestRead(this.#state) !== null);
+      const { pipeline, lastSeq: opSeq, wanted } = this.#state;
+      const { decision = '' } = wanted;
+      try {
+        await run('takeDecision', `carry out the decision ${decision}`, { pipeline, opSeq });
+        this.#state = decided(this.#state, decision);
+      } catch (error) {
+        if (isCancellation(error)) throw error;
+        // Another operation has written meanwhile: it goes on when this entity knows of it.
+        log.warn(`decision ${decision} waits: ${failureOf(error).message}`);
+        await condition(() => this.#state.lastSeq > opSeq || this.#state.wanted.decision !== decision);
+      }
+    }
+  }
+
+  async #work(): Promise<void> {
     for (;;) {
       const next = planNext(this.#state);
       if (next.do !== 'end' && this.#isOutdated()) await this.#rollOver();
@@ -261,6 +293,10 @@ class Entity {
     );
     await next({ ...this.#input, pipeline, state: this.#state });
   }
+}
+
+function leaveUnlessCancelled(error: unknown): void {
+  if (!isCancellation(error)) throw error;
 }
 
 goesOn('AUTO_UPGRADE', pipelineLifecycle);

@@ -97,7 +97,10 @@ function acceptedBy({ refused }: OperationInput): readonly LifecycleCondition[] 
   return refused === undefined ? [claim('Accepted', 'Valid')] : [];
 }
 
-export async function succeed(input: OperationInput, result: Pick<StatusPatch, 'stages' | 'revision'>): Promise<void> {
+export async function succeed(
+  input: OperationInput,
+  result: Pick<StatusPatch, 'stages' | 'revision' | 'planInForce'>,
+): Promise<void> {
   const provisioned = claim('Provisioned', input.desired);
   const phase = input.desired;
   const { generation } = input;

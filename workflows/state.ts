@@ -91,6 +91,8 @@ export interface PipelineState {
     readonly again: boolean;
     /** What somebody else has changed in the cluster; null when nothing is known of. */
     readonly drift: string | null;
+    /** What a person has decided and was not looked at yet. Absent: nothing. */
+    readonly decision?: string;
   };
   /** The spec that was accepted last. */
   readonly seen: Seen | null;
@@ -174,6 +176,7 @@ export function want(state: PipelineState, told: Told): PipelineState {
       generation: state.version === 1 ? Math.max(wanted.generation, told.generation) : told.generation,
       deleting: wanted.deleting || told.deleting,
       look: wanted.look || isNowhere || isBack,
+      ...(told.decision === undefined ? {} : { decision: told.decision }),
       // Without knowing where, a teardown may have failed.
       again: wanted.again || (isNowhere && state.failure !== null),
     },
@@ -182,6 +185,12 @@ export function want(state: PipelineState, told: Told): PipelineState {
 
 export function wantAgain(state: PipelineState): PipelineState {
   return { ...state, wanted: { ...state.wanted, again: true } };
+}
+
+/** The decision was looked at; another may have been told meanwhile. */
+export function decided(state: PipelineState, text: string): PipelineState {
+  const { decision, ...wanted } = state.wanted;
+  return decision === text ? { ...state, wanted } : state;
 }
 
 /** Somebody else has changed what the lifecycle made. */

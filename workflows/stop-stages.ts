@@ -24,6 +24,15 @@ export async function stopStages(
   );
 }
 
+/** The sinks of a paused pipeline have no pods: without any, nothing would ever be written. */
+export async function runToDrain(input: OperationInput, at: Place, sinks: readonly LiveStage[]): Promise<void> {
+  const step = stepOf(input, at);
+  for (const { name } of sinks.filter(({ wanted }) => wanted === 0)) {
+    const what = `run ${readable(name)} to drain`;
+    await run('scaleStage', sentence(what, input.generation), { ...step(what), stage: name, replicas: 1 });
+  }
+}
+
 /** With no ingestor left: waits until every sink has written what is in the edges. */
 export async function drainSinks(
   input: OperationInput,
@@ -35,11 +44,7 @@ export async function drainSinks(
   if (sinks.length === 0) return;
   const step = stepOf(input, at);
   const say = (what: string) => sentence(what, input.generation);
-  // The sinks of a paused pipeline have no pods: without any, nothing would ever be written.
-  for (const { name } of sinks.filter(({ wanted }) => wanted === 0)) {
-    const what = `run ${readable(name)} to drain`;
-    await run('scaleStage', say(what), { ...step(what), stage: name, replicas: 1 });
-  }
+  await runToDrain(input, at, sinks);
   const what = 'wait until what was read is written';
   await run('waitDrained', say(what), { ...step(what), until });
 }

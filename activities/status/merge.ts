@@ -17,15 +17,17 @@ import type { KubeObject } from '../../kubernetes/objects.ts';
 
 const lifecycleConditions: readonly string[] = conditionsOf('lifecycle');
 
-export type OwnStatus = Omit<PipelineStatus, 'deadLetters' | 'stages'> & Pick<StatusPatch, 'stages'>;
+export type OwnStatus = Omit<PipelineStatus, 'deadLetters' | 'stages' | 'streams'> &
+  Pick<StatusPatch, 'stages' | 'streams'>;
 
 /** What the lifecycle wrote before. A status that does not parse counts as none: it is written anew. */
 export function ownStatus(resource: KubeObject): OwnStatus {
   const parsed = statusSchema.safeParse(resource['status'] ?? {});
   if (!parsed.success) return {};
-  const { deadLetters: _, conditions, stages, ...own } = parsed.data;
+  const { deadLetters: _, conditions, stages, streams, ...own } = parsed.data;
   return {
     ...own,
+    ...(streams === undefined ? {} : { streams }),
     ...(stages === undefined ? {} : { stages: stages.map(({ name, replicas }) => ({ name, replicas })) }),
     conditions: (conditions ?? []).filter(({ type }) => lifecycleConditions.includes(type)),
   };

@@ -12,7 +12,8 @@ import { mergeStatus, ownStatus, type OwnStatus } from './merge.ts';
 
 export interface StatusTarget {
   readonly pipeline: PipelineRef;
-  readonly opSeq: number;
+  /** Absent: it is not the word of an operation, and holds whichever operation wrote last. */
+  readonly opSeq?: number;
   readonly generation: number;
 }
 
@@ -31,7 +32,8 @@ export async function updateStatus(
     const patch = change(own);
     if (patch === undefined) return false;
     const newest = resource.metadata.generation ?? target.generation;
-    const input = { opSeq: target.opSeq, generation: target.generation, newest, now: new Date(now()).toISOString() };
+    const { opSeq = own.opSeq ?? 0, generation } = target;
+    const input = { opSeq, generation, newest, now: new Date(now()).toISOString() };
     const status = mergeStatus(own, patch, input);
     if (status === undefined) return false;
     const { resourceVersion } = resource.metadata;

@@ -3,22 +3,27 @@ import { mr } from '../../model/errors.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { LifecycleActivities, PipelineRef, PlanRef } from '../../model/lifecycle.ts';
 import { annotations } from '../../model/names.ts';
-import type { Plan } from '../../model/plan.ts';
+import type { StreamStatus } from '../../model/status.ts';
 import {
   deletePipelineStreams,
-  ensurePipelineStreams,
   ensureSharedStreams,
   forgetLeasesAndReports,
   isDrained,
+  makePipelineStreams,
   pipelineStreamsExist,
   type Backlog,
 } from '../../stream/streams.ts';
+import { lostOf, streamsFound } from '../../stream/decide.ts';
+import { registerPlan, type Act } from '../../stream/members.ts';
+import { readPlanInForce } from '../../stream/plan-store.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { ownerLabels } from '../kubernetes/render/context.ts';
 import { liveStages } from '../kubernetes/stages.ts';
-import { latestPlan, readPlan } from '../kubernetes/stored-plan.ts';
-import { assertMayTakeDown, findResource } from '../proof.ts';
+import { latestPlan, planBefore, readPlan } from '../kubernetes/stored-plan.ts';
+import { assertMayTakeDown, findResource, readResource } from '../proof.ts';
 import { wishesOf } from '../spec.ts';
+import { ownStatus } from '../status/merge.ts';
+import { updateStatus } from '../status/write.ts';
 import { asStep, waitFor } from '../step.ts';
 
 type StreamActivities = Pick<LifecycleActivities, 'ensureStreams' | 'waitDrained' | 'deleteStreams' | 'forgetLeases'>;
@@ -30,8 +35,16 @@ export function streamActivities(deps: ActivityDependencies): StreamActivities {
       const plan = await readPlan(kube, input);
       const streams = deps.streams();
       await ensureSharedStreams(streams, { replicas: deps.streamReplicas });
+      const known = ownStatus(await readResource(kube, input.op.pipeline)).streams ?? [];
+      const lost = lostOf(plan, known, await streamsFound(streams, plan));
+      if (lost !== undefined) throw lost;
       const adopts = await isOfEarlierVersion(kube, input);
-      await ensurePipelineStreams(streams, plan, { replicas: deps.streamReplicas, cluster: deps.cluster, adopts });
+      const isNew = !(await pipelineStreamsExist(streams, plan, { adopts }));
+      await makePipelineStreams(streams, plan, { replicas: deps.streamReplicas, cluster: deps.cluster, adopts });
+      const isAdopted = !isNew && (await readPlanInForce(streams, plan.pipeline.pid)) === undefined;
+      const before = isAdopted ? await planBefore(kube, input, plan) : undefined;
+      await registerPlan(actOf(deps, input), plan, { before });
+      await noteStreams(deps, input, await streamsFound(streams, plan));
     }),
 
     /**
@@ -48,10 +61,9 @@ export function streamActivities(deps: ActivityDependencies): StreamActivities {
         }
         // A sink that was never deployed has no say, and cannot be waited for.
         const live = new Set((await liveStages(kube, input)).map(({ name }) => name));
-        const deployed: Plan = { ...plan, stages: plan.stages.filter(({ name }) => live.has(name)) };
         const streams = deps.streams();
         if (!(await pipelineStreamsExist(streams, plan, { adopts }))) return { is: 'done', value: { drained: true } };
-        const { drained, behind } = await isDrained(streams, deployed);
+        const { drained, behind } = await isDrained(streams, plan, { stage: (name) => live.has(name) });
         if (drained) return { is: 'done', value: { drained } };
         return {
           is: 'waiting',
@@ -77,6 +89,22 @@ export function streamActivities(deps: ActivityDependencies): StreamActivities {
   };
 }
 
+/** What acts on streams need to know of the operation. */
+export function actOf(deps: ActivityDependencies, { op }: PlanRef): Act {
+  return { streams: deps.streams(), opSeq: op.seq, clock: deps.clock };
+}
+
+/** From now on one that is gone is missed. */
+async function noteStreams({ kube, clock }: ActivityDependencies, { op }: PlanRef, streams: readonly StreamStatus[]) {
+  const target = { pipeline: op.pipeline, opSeq: op.seq, generation: op.generation };
+  await updateStatus(
+    kube,
+    () => clock.now(),
+    target,
+    () => ({ streams }),
+  );
+}
+
 /**
  * v0.1 has set it up, and nothing since: its streams do not say whose they are, and its workloads not in which cluster.
  * Streams come first when a pipeline is set up, so with the first workload that says so they do, too.
@@ -95,6 +123,6 @@ async function isDrainWanted(kube: Kube, pipeline: PipelineRef): Promise<boolean
 }
 
 /** `sink-warehouse slot 0 is 12 frames behind`. */
-function behindText(behind: readonly Backlog[]): string {
+export function behindText(behind: readonly Backlog[]): string {
   return behind.map(({ stage, slot, frames }) => `${stage} slot ${slot} is ${frames} frames behind`).join(', ');
 }

@@ -136,7 +136,7 @@ async function drain(over: Streams, plan: Plan): Promise<void> {
     plan,
     stage,
     slot: 0,
-    program,
+    programOf: () => program,
     clock: systemClock,
     random: Math.random,
     observer,

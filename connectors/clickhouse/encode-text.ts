@@ -14,7 +14,6 @@ export function stringEncoder(): Encoder {
       if (value === null) throw new Misfit('a text (String)', value);
       to.text(encodeJson(value));
     },
-    copies: 'text',
     missing: (to) => to.u8(0),
   };
 }

@@ -4,16 +4,19 @@ import type { Plan } from '../../model/plan.ts';
 import { systemClock } from '../../stream/clock.ts';
 import type { Streams } from '../../stream/connection.ts';
 import { EdgeWriter } from '../../stream/edge-writer.ts';
+import type { Chain } from '../../stream/frame-chain.ts';
+import { checkOf } from '../../stream/frame.ts';
 import { ShardReader } from '../../stream/shard-reader.ts';
 import {
   committedOf,
   ensurePipelineStreams,
+  makePipelineStreams,
   isDrained,
   pipelineStreamsExist,
   deletePipelineStreams,
 } from '../../stream/streams.ts';
 import { CommitLog } from '../../stream/commit-log.ts';
-import { Sweeper, readersOf, sweep } from '../../stream/sweep.ts';
+import { Sweeper, sweep } from '../../stream/sweep.ts';
 import { eventually } from '../support/eventually.ts';
 import { frameOf } from './support/frames.ts';
 import { startTestServer, testPlan, type TestServer } from './support/server.ts';
@@ -115,31 +118,68 @@ describe('shard reader', () => {
     await reader.close();
   });
 
-  it('E6: a sweep removes what all readers committed, keeps what one did not, and always keeps the last frame', async () => {
-    const plan = await pipeline(['warehouse', 'archive']);
+  it('E6, E10: a sweep removes what all who are registered committed, keeps what one did not, and the last frame', async () => {
+    const plan = await registered(['warehouse', 'archive']);
     const { pid } = plan.pipeline;
     const one = await writer(plan, 0, 'orders-0');
-    for (let n = 1; n <= 10; n++) await one.append(frameOf(['x'], n), never);
-    const target = { pid, stream: one.stream, subject: one.subject, shard: 0, readers: readersOf(plan, 'main') };
-    assert.equal(await sweep(streams, target, one.sequence), 0);
-    const commit = async (stage: string, to: number) => {
-      const log = await CommitLog.open({ ...base, streams, pid, stage, slot: 0 }, never);
-      await log.append({ kind: 'commit', to }, never);
-    };
-    await commit('sink-warehouse', 9);
-    assert.equal(await sweep(streams, target, one.sequence), 0);
-    await commit('sink-archive', 4);
-    assert.equal(await sweep(streams, target, one.sequence), 4);
-    assert.equal((await streams.jsm.streams.info(one.stream)).state.first_seq, 5);
-    await commit('sink-warehouse', 10);
-    await commit('sink-archive', 10);
+    const sequences = [one.sequence];
+    for (let n = 1; n <= 10; n++) {
+      await one.append(frameOf(['x'], n, one.link(1)), never);
+      sequences.push(one.sequence);
+    }
+    const target = await targetOf(plan, one);
+    const left = () => sequencesOf(plan, one.subject);
+    await sweep(streams, target, one.sequence);
+    assert.deepEqual(await left(), sequences);
+    await commit(pid, 'sink-warehouse', sequences[9]!);
+    await sweep(streams, target, one.sequence);
+    assert.deepEqual(await left(), sequences);
+    await commit(pid, 'sink-archive', sequences[4]!);
+    assert.equal(await sweep(streams, target, one.sequence), sequences[4]! + 1);
+    assert.deepEqual(await left(), sequences.slice(5));
+    await commit(pid, 'sink-warehouse', sequences[10]!);
+    await commit(pid, 'sink-archive', sequences[10]!);
     const sweeper = new Sweeper(streams, target, systemClock, (error) => assert.fail(String(error)));
     sweeper.wrote(one.sequence);
     sweeper.now();
     await sweeper.close();
-    assert.equal((await streams.jsm.streams.info(one.stream)).state.messages, 1);
+    assert.deepEqual(await left(), sequences.slice(10));
     assert.equal((await writer(plan, 0, 'orders-0')).openedAt, 10);
-    await one.append(frameOf(['y'], 11), never);
+    await one.append(frameOf(['y'], 11, one.link(1)), never);
+  });
+
+  it('W3: a commit counts for sweeping only while the frame that it names is the one that was taken', async () => {
+    const plan = await registered();
+    const { pid } = plan.pipeline;
+    const one = await writer(plan, 0, 'orders-0');
+    for (let n = 1; n <= 5; n++) await one.append(frameOf(['x'], n, one.link(1)), never);
+    const target = await targetOf(plan, one);
+    const third = (await sequencesOf(plan, one.subject))[3]!;
+    const frame = await streams.getMessage(one.stream, { seq: third });
+    const check = checkOf(frame?.data ?? new Uint8Array(4));
+    const chain = {
+      edge: target.created,
+      decided: 0,
+      since: 0,
+      writers: { 'orders-0': [third, check] as [number, number] },
+    };
+    const sweepAfter = async (said: typeof chain) => {
+      await commit(pid, 'sink-warehouse', third, said);
+      return sweep(streams, target, one.sequence);
+    };
+    assert((await sweepAfter({ ...chain, edge: 'another stream' })) <= 1);
+    assert.equal(await sweepAfter({ ...chain, writers: { 'orders-0': [third, check ^ 1] } }), 0);
+    assert.equal(await sweepAfter(chain), third);
+    assert.equal((await sequencesOf(plan, one.subject))[0], third);
+  });
+
+  it('W1: with no reader registered nothing is swept', async () => {
+    const plan = testPlan();
+    await makePipelineStreams(streams, plan);
+    const one = await writer(plan, 0, 'orders-0');
+    for (let n = 1; n <= 3; n++) await one.append(frameOf(['x'], n), never);
+    await commit(plan.pipeline.pid, 'sink-warehouse', 3);
+    assert.equal(await sweep(streams, await targetOf(plan, one), one.sequence), 0);
   });
 
   it('an intent leaves the committed position where it was', async () => {
@@ -156,14 +196,34 @@ describe('shard reader', () => {
   });
 
   it('is drained when every slot of every reader has committed the end of its shard, with no process running', async () => {
-    const plan = await pipeline();
+    const plan = await registered();
     const { pid } = plan.pipeline;
     assert.deepEqual(await isDrained(streams, plan), { drained: true, behind: [] });
     const one = await writer(plan, 1, 'orders-1');
-    for (let n = 1; n <= 3; n++) await one.append(frameOf(['x'], n), never);
-    assert.deepEqual((await isDrained(streams, plan)).behind, [{ stage: 'sink-warehouse', slot: 1, frames: 3 }]);
-    const log = await CommitLog.open({ ...base, streams, pid, stage: 'sink-warehouse', slot: 1 }, never);
-    await log.append({ kind: 'commit', to: 3 }, never);
+    for (let n = 1; n <= 3; n++) await one.append(frameOf(['x'], n, one.link(1)), never);
+    // With the frame with which the writer was registered, which is nothing to wait for.
+    assert.deepEqual((await isDrained(streams, plan)).behind, [{ stage: 'sink-warehouse', slot: 1, frames: 4 }]);
+    await commit(pid, 'sink-warehouse', one.sequence - 1, undefined, 1);
+    assert.equal((await isDrained(streams, plan)).drained, false);
+    await commit(pid, 'sink-warehouse', one.sequence, undefined, 1);
+    assert.equal((await isDrained(streams, plan)).drained, true);
+    await one.append(frameOf([], 4, one.link(1)), never);
+    assert.equal((await isDrained(streams, plan)).drained, true);
+  });
+
+  it('is not drained by commits of another stream of the same name, or of frames that are no longer there', async () => {
+    const plan = await registered();
+    const { pid } = plan.pipeline;
+    const one = await writer(plan, 0, 'orders-0');
+    await one.append(frameOf(['x'], 1, one.link(1)), never);
+    const { created } = await streams.streamInfo(one.stream);
+    const said = (edge: string, sequence: number, check: number) =>
+      commit(pid, 'sink-warehouse', 1_000, { edge, decided: 0, since: 0, writers: { 'orders-0': [sequence, check] } });
+    await said('another stream', one.sequence, one.check);
+    assert.equal((await isDrained(streams, plan)).drained, false);
+    await said(created, one.sequence + 5, one.check);
+    assert.equal((await isDrained(streams, plan)).drained, false);
+    await said(created, one.sequence, one.check);
     assert.equal((await isDrained(streams, plan)).drained, true);
   });
 
@@ -186,10 +246,39 @@ describe('shard reader', () => {
     assert(await pipelineStreamsExist(streams, other));
   });
 
-  async function pipeline(sinks: readonly string[] = ['warehouse']): Promise<Plan> {
+  /** The streams alone: what the reader sees are the frames of the test. */
+  async function pipeline(): Promise<Plan> {
+    const plan = testPlan();
+    await makePipelineStreams(streams, plan);
+    return plan;
+  }
+
+  async function registered(sinks: readonly string[] = ['warehouse']): Promise<Plan> {
     const plan = testPlan({ sinks });
     await ensurePipelineStreams(streams, plan);
     return plan;
+  }
+
+  async function targetOf(plan: Plan, one: EdgeWriter) {
+    const { created } = await streams.streamInfo(one.stream);
+    return { pid: plan.pipeline.pid, edge: 'main', subject: one.subject, writer: one.writer, shard: 0, created };
+  }
+
+  /** As a slot would, and with the chain that it says. */
+  async function commit(pid: string, stage: string, to: number, chain?: Chain, slot = 0) {
+    const log = await CommitLog.open({ ...base, streams, pid, stage, slot }, never);
+    await log.reset({ kind: 'commit', to, ...(chain === undefined ? {} : { chain }) }, never);
+  }
+
+  async function sequencesOf(plan: Plan, subject: string): Promise<number[]> {
+    const stream = `mr-${plan.pipeline.pid}-main`;
+    const found: number[] = [];
+    for (let seq = 1; ;) {
+      const message = await streams.directGet(stream, { seq, next_by_subj: subject });
+      if (message === null) return found;
+      found.push(message.seq);
+      seq = message.seq + 1;
+    }
   }
 
   function writer(plan: Plan, shard: number, name: string) {

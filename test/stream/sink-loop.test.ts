@@ -351,12 +351,16 @@ describe('sink loop', () => {
     it('of another incarnation of the stream stops the slot', async () => {
       const plan = await pipeline();
       const table = new MemoryTable();
-      table.position = 4;
+      const first = drain(streams, plan, table, { positionIn: 'sink' });
+      await write(plan, 100);
+      await drained(plan);
+      await first.stop();
       table.positionToken = `${plan.pipeline.uid}:other:sink-warehouse:0:1-4`;
-      await write(plan, 300);
+      const { writes } = table;
+      await write(plan, 200, undefined, 50, 100);
       const slot = drain(streams, plan, table, { positionIn: 'sink' });
       await eventually(() => slot.witness.connections.includes('MR_SINK_POSITION_LOST'));
-      assert.equal(table.writes, 0);
+      assert.equal(table.writes, writes);
       table.onPositionLost = 'Reread';
       await slot.stop();
       const next = drain(streams, plan, table, { positionIn: 'sink' });
@@ -364,6 +368,18 @@ describe('sink loop', () => {
       assert.deepEqual(ids(table), numbers(300));
       await next.stop();
     });
+  });
+
+  it('E10: a sink that keeps the position itself begins where it was registered, whatever it has from before', async () => {
+    const plan = await pipeline();
+    const table = new MemoryTable();
+    table.position = 700;
+    table.positionToken = `${plan.pipeline.uid}:before:sink-warehouse:0:1-700`;
+    await write(plan, 300);
+    const slot = drain(streams, plan, table, { positionIn: 'sink' });
+    await drained(plan);
+    assert.deepEqual(ids(table), numbers(300));
+    await slot.stop();
   });
 
   it('another sink of the same edge has positions of its own', async () => {
@@ -410,7 +426,7 @@ describe('sink loop', () => {
     );
     for (let n = 0; n < count; n += Math.max(1, perFrame)) {
       const values = Array.from({ length: Math.min(perFrame, count - n) }, (_, index) => record(first + n + index));
-      await writer.append(frameOf(values, first + n), never);
+      await writer.append(frameOf(values, first + n, writer.link(1)), never);
     }
   }
 

@@ -21,6 +21,8 @@ describe('entity workflow', function () {
       'wait for sink/warehouse',
       'apply ingestor/orders',
       'wait for ingestor/orders',
+      'announce the plan',
+      'forget plans that nobody needs',
       'remove old plans',
       'record the revision',
     ]);

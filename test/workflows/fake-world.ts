@@ -69,10 +69,16 @@ export class FakeWorld {
       },
       locatePipeline: async () => ({ ...(this.resource ?? spec()), exists: this.resource !== undefined }),
       writeStatus: async (input) => void this.statuses.push(input),
+      takeDecision: async () => undefined,
       ensureNamespace: async () => undefined,
       copyCredentials: async () => ({ keys: 0 }),
       applyPlan: async () => ({ stages: this.resource?.stages ?? [] }),
       ensureStreams: async () => undefined,
+      announcePlan: async ({ generation }) => ({ generation, from: [] }),
+      waitRetired: async () => {
+        while (!this.drained && this.resource?.deletionPolicy === 'Drain') await heartbeatOnce();
+      },
+      retireStages: async () => undefined,
       applyStage: async ({ stage, replicas }) => {
         this.stages.set(stage, replicas);
         return { changed: true };
@@ -106,10 +112,14 @@ export class FakeWorld {
       fetchSpec: this.#observed('fetchSpec', world.fetchSpec),
       locatePipeline: this.#observed('locatePipeline', world.locatePipeline),
       writeStatus: this.#observed('writeStatus', world.writeStatus),
+      takeDecision: this.#observed('takeDecision', world.takeDecision),
       ensureNamespace: this.#observed('ensureNamespace', world.ensureNamespace),
       copyCredentials: this.#observed('copyCredentials', world.copyCredentials),
       applyPlan: this.#observed('applyPlan', world.applyPlan),
       ensureStreams: this.#observed('ensureStreams', world.ensureStreams),
+      announcePlan: this.#observed('announcePlan', world.announcePlan),
+      waitRetired: this.#observed('waitRetired', world.waitRetired),
+      retireStages: this.#observed('retireStages', world.retireStages),
       applyStage: this.#observed('applyStage', world.applyStage),
       waitStage: this.#observed('waitStage', world.waitStage),
       recordRevision: this.#observed('recordRevision', world.recordRevision),

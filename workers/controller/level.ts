@@ -12,15 +12,13 @@ export type Need =
   | { readonly do: 'addFinalizer' }
   | { readonly do: 'tell'; readonly what: Told };
 
-export function needOf(
-  { generation, deleting, isOurs, status }: Seen,
-  told: Told | undefined,
-  isEntityMissing: boolean,
-): Need {
+export function needOf(seen: Seen, told: Told | undefined, isEntityMissing: boolean): Need {
+  const { generation, deleting, isOurs, status } = seen;
   if (!isOurs) return deleting ? { do: 'nothing', because: 'notOurs' } : { do: 'addFinalizer' };
-  const isSettled = !deleting && status.observedGeneration === generation;
-  const isTold = told?.generation === generation && told.deleting === deleting;
+  const decision = seen.decision === status.decision?.text ? undefined : seen.decision;
+  const isSettled = !deleting && status.observedGeneration === generation && decision === undefined;
+  const isTold = told?.generation === generation && told.deleting === deleting && told.decision === decision;
   if (!isEntityMissing && isSettled) return { do: 'nothing', because: 'settled' };
   if (!isEntityMissing && isTold) return { do: 'nothing', because: 'told' };
-  return { do: 'tell', what: { generation, deleting } };
+  return { do: 'tell', what: { generation, deleting, ...(decision === undefined ? {} : { decision }) } };
 }

@@ -8,7 +8,7 @@
 import { findReferences } from '../../model/credentials.ts';
 import { toJson } from '../../model/json.ts';
 import type { PipelineRef, Told } from '../../model/lifecycle.ts';
-import { finalizer, pidOf } from '../../model/names.ts';
+import { annotations, finalizer, pidOf } from '../../model/names.ts';
 import type { CredentialRef } from '../../model/plan.ts';
 import type { PipelineStatus } from '../../model/status.ts';
 import { statusSchema } from '../../crds/status.ts';
@@ -27,6 +27,8 @@ export interface Seen {
   /** It carries our finalizer. */
   readonly isOurs: boolean;
   readonly status: PipelineStatus;
+  /** What a person has decided last, as the annotation has it. */
+  readonly decision?: string | undefined;
   readonly references: readonly CredentialRef[];
 }
 
@@ -115,6 +117,7 @@ function seenOf(resource: KubeObject, before: Seen | undefined): Seen {
     deleting: deletionTimestamp != null,
     isOurs: finalizers.includes(finalizer),
     status: status.success ? status.data : {},
+    decision: resource.metadata.annotations?.[annotations.decision],
     references:
       before?.generation === generation ? before.references : findReferences(toJson(resource['spec'] ?? null)).refs,
   };

@@ -222,6 +222,8 @@ export class PodState {
       nats: 'nats',
       deadLetters: 'dead letters',
       edge: `edge ${edge}`,
+      decision: 'a decision',
+      lifecycle: 'the lifecycle',
       attempt: 'its next attempt',
       outside: `${kind === 'ingestor' ? 'source' : 'sink'} ${name}`,
     }[on];
@@ -241,8 +243,10 @@ export class PodState {
   }
 }
 
-/** What a part of a slot waits for: room where it writes, or else NATS. */
+/** What a part of a slot waits for: room where it writes, a person, the lifecycle, or else NATS. */
 function subjectOf(waiter: Waiter, { code }: MillraceError): WaitsFor {
+  if (code === 'MR_POSITION_LOST' || code === 'MR_EDGE_LOST') return 'decision';
+  if (code === 'MR_NOT_REGISTERED' || code === 'MR_FRAME_PLAN_MISSING') return 'lifecycle';
   if (!isFull({ code })) return 'nats';
   return waiter === 'deadLetters' ? 'deadLetters' : 'edge';
 }

@@ -21,7 +21,6 @@ export function runSink(env: NodeJS.ProcessEnv, load: LoadSink = loadRegistered)
 }
 
 function sink({ config, plan, stage }: PodPlan<'sink'>, load: LoadSink): PodProgram<Sink> {
-  const program = sinkProgram(stage);
   const place = { config: stage.config, where: `sink ${stage.sink}`, namespace: plan.pipeline.namespace };
   return {
     name: stage.sink,
@@ -39,7 +38,7 @@ function sink({ config, plan, stage }: PodPlan<'sink'>, load: LoadSink): PodProg
         plan,
         stage,
         slot,
-        program,
+        programOf: sinkProgram,
         signals,
         observer: run.observer,
         clock: systemClock,

@@ -115,7 +115,7 @@ export class Pod {
       plan,
       stage,
       slot,
-      program: programOf(stage),
+      programOf,
       openSlot: () => this.#plant.openSink(stage, slot, machine),
       onLoop: (loop) => (at.lag = () => loop?.backlog),
       clock: machine.clock,

@@ -61,7 +61,7 @@ export function drain(streams: Streams, plan: Plan, table: MemoryTable, options:
       plan,
       stage: sinkOf(plan, options.stage),
       slot: options.slot ?? 0,
-      program: options.program ?? jsonProgram,
+      programOf: () => options.program ?? jsonProgram,
       openSlot: () => Promise.resolve(options.wrap?.(slot) ?? slot),
       onLoop: () => undefined,
       clock: eagerClock,
@@ -110,7 +110,7 @@ export function sinkOf(plan: Plan, name?: string): SinkStage {
   return stage;
 }
 
-/** Every frame that the edge holds, oldest first. */
+/** Every frame that the edge holds, oldest first, but those with which writers were registered. */
 export async function edgeFrames(streams: Streams, plan: Plan, edge = 'main') {
   const stream = `mr-${plan.pipeline.pid}-${edge}`;
   const frames = [];
@@ -121,7 +121,9 @@ export async function edgeFrames(streams: Streams, plan: Plan, edge = 'main') {
     });
     if (message === null) return frames;
     const frame = decodeFrame(message.data, { stream, sequence: message.seq });
-    frames.push({ sequence: message.seq, subject: message.subject, frame, values: valuesIn(frame) });
+    if (frame.position !== undefined) {
+      frames.push({ sequence: message.seq, subject: message.subject, frame, values: valuesIn(frame) });
+    }
     next = message.seq + 1;
   }
 }

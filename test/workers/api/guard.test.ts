@@ -224,7 +224,7 @@ function recorder(reached: string[]): { kube: Kube; pipelines: PipelineDoor; run
     },
     pipelines: {
       ...{ get: asked('get'), list: asked('list'), apply: asked('apply'), remove: asked('remove') },
-      ...{ setDesiredState: asked('set'), orphan: asked('orphan') },
+      ...{ setDesiredState: asked('set'), decide: asked('decide'), orphan: asked('orphan') },
     },
     runs: {
       describe: asked('describe'),

@@ -22,6 +22,24 @@ describe('level of a pipeline', () => {
     ['E1: nothing is told of a settled pipeline', 'nothing', seen(2), undefined, false],
     ['a deletion is told', 'tell', seen(2, { deleting: true }), told, false],
     ['a pipeline whose entity is missing is told again', 'tell', seen(2), told, true],
+    ['a decision that was not looked at is told', 'tell', seen(2, { decision: 'records.1=reread' }), told, false],
+    [
+      'E1: but only once',
+      'nothing',
+      seen(2, { decision: 'records.1=reread' }),
+      { ...told, decision: 'records.1=reread' },
+      false,
+    ],
+    [
+      'a decision that was looked at is not',
+      'nothing',
+      seen(2, {
+        decision: 'records.1=reread',
+        status: { observedGeneration: 2, decision: { text: 'records.1=reread', at: '2026-01-01T00:00:00Z' } },
+      }),
+      told,
+      false,
+    ],
     [
       'a pipeline without our finalizer that is being deleted is none of our business',
       'nothing',

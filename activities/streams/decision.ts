@@ -1,0 +1,109 @@
+/**
+ * What a person has decided by the annotation millrace.io/decision (model/decision.ts).
+ *
+ * A1  It runs beside operations, not as one: an operation may be waiting for this very decision.
+ * A2  The annotation counts as it is now, once: what became of it is in the status, with the same text.
+ */
+import { MillraceError, mr } from '../../model/errors.ts';
+import { parseDecision } from '../../model/decision.ts';
+import type { LifecycleActivities, PipelineRef, StatusPatch } from '../../model/lifecycle.ts';
+import { annotations, namespaceOf, pidOf } from '../../model/names.ts';
+import type { DecisionStatus } from '../../model/status.ts';
+import type { KubeObject } from '../../kubernetes/objects.ts';
+import { carryOut, streamsFound } from '../../stream/decide.ts';
+import type { ActivityDependencies } from '../dependencies.ts';
+import { toFailure } from '../failures.ts';
+import { latestPlan } from '../kubernetes/stored-plan.ts';
+import { findResource, isBeingDeleted } from '../proof.ts';
+import { wishesOf } from '../spec.ts';
+import { emitEvent, eventSource } from '../status/event.ts';
+import { ownStatus } from '../status/merge.ts';
+import { updateStatus } from '../status/write.ts';
+
+interface Asked {
+  readonly pipeline: PipelineRef;
+  readonly opSeq: number;
+}
+
+export function decisionActivities(deps: ActivityDependencies): Pick<LifecycleActivities, 'takeDecision'> {
+  return {
+    async takeDecision(asked) {
+      try {
+        const resource = await findResource(deps.kube, asked.pipeline);
+        if (resource === undefined || isBeingDeleted(resource)) return;
+        const text = resource.metadata.annotations?.[annotations.decision];
+        if (text === undefined || text === ownStatus(resource).decision?.text) return;
+        await say(deps, asked.pipeline, resource, await outcomeOf(deps, asked, resource, text));
+      } catch (error) {
+        throw toFailure(error);
+      }
+    },
+  };
+}
+
+/** A refusal is an outcome; what a retry may mend is thrown. */
+async function outcomeOf(
+  deps: ActivityDependencies,
+  asked: Asked,
+  resource: KubeObject,
+  text: string,
+): Promise<DecisionStatus> {
+  const at = new Date(deps.clock.now()).toISOString();
+  try {
+    await decide(deps, asked, resource, text);
+    return { text, at };
+  } catch (error) {
+    if (!(error instanceof MillraceError) || error.code !== 'MR_DECISION_REFUSED') throw error;
+    return { text, at, problem: error.sentence };
+  }
+}
+
+async function decide(deps: ActivityDependencies, { pipeline, opSeq }: Asked, resource: KubeObject, text: string) {
+  const decision = parseDecision(text);
+  if (decision === undefined) {
+    throw mr('MR_DECISION_REFUSED', { decision: text, problem: 'it is not TOKEN=accept-loss or TOKEN=reread' });
+  }
+  const { isolation = 'Namespace' } = wishesOf(resource);
+  const workloadNamespace =
+    isolation === 'Namespace' ? namespaceOf(pidOf(pipeline.name, pipeline.uid)) : pipeline.namespace;
+  const plan = await latestPlan(deps.kube, { op: { pipeline }, isolation, workloadNamespace });
+  if (plan === undefined) {
+    throw mr('MR_DECISION_REFUSED', { decision: text, problem: 'the pipeline was never provisioned' });
+  }
+  const { clock, cluster, streamReplicas: replicas } = deps;
+  const known = ownStatus(resource).streams ?? [];
+  await carryOut({ streams: deps.streams(), opSeq, clock, replicas, cluster, known }, plan, decision);
+  await note(deps, pipeline, resource, { streams: await streamsFound(deps.streams(), plan) });
+}
+
+/** Whichever operation runs: what was decided is not its word. */
+async function note(
+  { kube, clock }: ActivityDependencies,
+  pipeline: PipelineRef,
+  resource: KubeObject,
+  patch: StatusPatch,
+): Promise<void> {
+  const target = { pipeline, generation: resource.metadata.generation ?? 0 };
+  await updateStatus(
+    kube,
+    () => clock.now(),
+    target,
+    () => patch,
+  );
+}
+
+async function say(
+  deps: ActivityDependencies,
+  pipeline: PipelineRef,
+  resource: KubeObject,
+  decision: DecisionStatus,
+): Promise<void> {
+  const { kube, clock } = deps;
+  await note(deps, pipeline, resource, { decision });
+  const { text, problem } = decision;
+  const event =
+    problem === undefined
+      ? ({ type: 'Normal', reason: 'Decided', note: `Decision "${text}" is carried out.` } as const)
+      : ({ type: 'Warning', reason: 'DecisionRefused', note: problem } as const);
+  await emitEvent(kube, pipeline, { ...event, action: 'decide' }, { key: text, at: clock.now(), source: eventSource });
+}

@@ -1,0 +1,76 @@
+/** An edit takes effect, and what it takes away leaves: the JetStream side of it (E9, E10). */
+import { MillraceError, mr } from '../../model/errors.ts';
+import type { LifecycleActivities, PlanRef } from '../../model/lifecycle.ts';
+import type { PlanInForceStatus } from '../../model/status.ts';
+import { nameFor, namingOf, type Naming } from '../../stream/announce.ts';
+import { registerWriters } from '../../stream/members.ts';
+import { announcePlan } from '../../stream/plan-store.ts';
+import { beginLeaving, finishLeaving, prunePlans, unfinished } from '../../stream/retire.ts';
+import type { ActivityDependencies } from '../dependencies.ts';
+import { liveStages } from '../kubernetes/stages.ts';
+import { readPlan } from '../kubernetes/stored-plan.ts';
+import { asStep, waitFor, type Look } from '../step.ts';
+import { actOf, behindText } from './pipeline-streams.ts';
+
+type PlanActivities = Pick<LifecycleActivities, 'announcePlan' | 'waitRetired' | 'retireStages'>;
+
+/** Pods that run name a plan within milliseconds; a writer that has not by then gets the lifecycle's frame. */
+const patienceMs = 3_000;
+/** As many as the status shows. */
+const shownWriters = 64;
+
+export function planActivities(deps: ActivityDependencies): PlanActivities {
+  const { kube, clock } = deps;
+  return {
+    announcePlan: asStep(deps, async (input) => {
+      const plan = await readPlan(kube, input);
+      await registerWriters(actOf(deps, input), plan);
+      await announcePlan(deps.streams(), plan);
+      const patience = (await hasIngestors(deps, input)) ? patienceMs : 0;
+      const begunAt = clock.now();
+      return waitFor<PlanInForceStatus>(deps, input, async () => {
+        const naming = await namingOf(deps.streams(), plan);
+        if (naming.behind.length === 0) return { is: 'done', value: inForce(plan.pipeline.generation, naming) };
+        const behind = naming.behind.map(({ writer }) => writer);
+        if (clock.now() - begunAt < patience) return { is: 'waiting', progress: { behind } };
+        try {
+          // In turn: they are few, and each is one small message.
+          for (const tail of naming.behind) await nameFor(actOf(deps, input), tail, plan);
+          return { is: 'waiting', progress: { named: behind } };
+        } catch (error) {
+          return whileFull(error, behind);
+        }
+      });
+    }),
+
+    waitRetired: asStep(deps, async (input) => {
+      const plan = await readPlan(kube, input);
+      await beginLeaving(actOf(deps, input), plan);
+      await waitFor<undefined>(deps, input, async () => {
+        const behind = behindText(await unfinished(deps.streams(), plan));
+        if (behind === '') return { is: 'done', value: undefined };
+        return { is: 'waiting', progress: { behind }, problem: mr('MR_NOT_DRAINED', { behind }) };
+      });
+    }),
+
+    retireStages: asStep(deps, async (input) => {
+      const plan = await readPlan(kube, input);
+      await finishLeaving(actOf(deps, input), plan);
+      await prunePlans(deps.streams(), plan);
+    }),
+  };
+}
+
+async function hasIngestors({ kube }: ActivityDependencies, input: PlanRef): Promise<boolean> {
+  return (await liveStages(kube, input)).some(({ kind, wanted }) => kind === 'ingestor' && wanted > 0);
+}
+
+function inForce(generation: number, { from }: Naming): PlanInForceStatus {
+  return { generation, from: from.slice(0, shownWriters) };
+}
+
+/** An edge without room has none for the frame that names the plan, either: its readers make some. */
+function whileFull(error: unknown, behind: readonly string[]): Look<never> {
+  if (!(error instanceof MillraceError) || error.code !== 'MR_EDGE_FULL') throw error;
+  return { is: 'waiting', progress: { behind: [...behind] }, problem: error };
+}

@@ -1,0 +1,41 @@
+/**
+ * What a person decides when Millrace must not go on by itself: a token that an error names, and one of two words.
+ *
+ * T1  A token names what is decided about and the how-manieth decision about it this is. So a decision counts once, and
+ *     one that was taken for something else changes nothing.
+ * T2  `lost` in place of the number is about a stream that is gone, and counts as long as it is.
+ */
+
+/**
+ * - `accept-loss`  go on with what comes next: nothing is written twice, what is missing is given up
+ * - `reread`       read everything that is there again: nothing that is there is missed, records may be written twice
+ */
+export const decisionChoices = ['accept-loss', 'reread'] as const;
+export type DecisionChoice = (typeof decisionChoices)[number];
+
+export interface Decision {
+  /** Name of an edge, of a sink's stage, or `commits` or `dead` for those streams. */
+  readonly scope: string;
+  /** 1: the first about this scope. */
+  readonly number: number | 'lost';
+  readonly choice: DecisionChoice;
+}
+
+export function tokenOf({ scope, number }: Pick<Decision, 'scope' | 'number'>): string {
+  return `${scope}.${number}`;
+}
+
+/** `records.1=accept-loss`, the value of the annotation; with a note, `records.1=accept-loss@2026-01-31T09-30-00Z`. */
+export function decisionText(decision: Decision, note?: string): string {
+  return `${tokenOf(decision)}=${decision.choice}${note === undefined ? '' : `@${note}`}`;
+}
+
+const pattern = /^([a-z][-a-z0-9]{0,62})\.([1-9][0-9]{0,8}|lost)=([a-z-]+)(@[-.:0-9A-Za-z]{1,64})?$/;
+
+/** Undefined: it does not read as a decision. */
+export function parseDecision(text: string): Decision | undefined {
+  const [, scope, number, choice] = pattern.exec(text.trim()) ?? [];
+  const known = decisionChoices.find((one) => one === choice);
+  if (scope === undefined || number === undefined || known === undefined) return undefined;
+  return { scope, number: number === 'lost' ? number : Number(number), choice: known };
+}

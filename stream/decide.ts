@@ -1,0 +1,119 @@
+/**
+ * What a decision of a person changes in the streams: an act of the lifecycle. It may run again after having been cut
+ * anywhere.
+ *
+ * C1  One about positions is only noted: the slots that wait for it act on it (`./decisions.ts`).
+ * C2  One about a stream that is gone makes it again, and registers it as the one that counts; until then every slot
+ *     waits. A stream that is there, and is the one that counts, is never touched.
+ */
+import { decisionText, type Decision } from '../model/decision.ts';
+import { mr, type MillraceError } from '../model/errors.ts';
+import { commitsEdge, deadEdge, edgeStream } from '../model/names.ts';
+import type { Plan } from '../model/plan.ts';
+import type { StreamStatus } from '../model/status.ts';
+import { noteDecision } from './decisions.ts';
+import { edgeLost } from './edge-opening.ts';
+import { isStreamNotFound } from './jetstream-errors.ts';
+import type { JetStreamPort } from './jetstream-port.ts';
+import { firstFrames, registerPlan, type Act } from './members.ts';
+import { changeRegistry, readRegistry } from './registry.ts';
+import { streamMissing } from './stream-missing.ts';
+import { makePipelineStreams, pipelineStreams } from './streams.ts';
+
+export interface DecisionAct extends Act {
+  readonly replicas: number;
+  /** uid of the cluster that the pipeline is in. */
+  readonly cluster: string;
+  /** Streams as the status has them. */
+  readonly known: readonly StreamStatus[];
+}
+
+/** Throws MR_DECISION_REFUSED. */
+export async function carryOut(act: DecisionAct, plan: Plan, decision: Decision): Promise<void> {
+  const { pid } = plan.pipeline;
+  const { scope, number } = decision;
+  const edge = plan.edges.find(({ name }) => name === scope);
+  const isStream = edge !== undefined || scope === commitsEdge || scope === deadEdge;
+  if (!isStream && !plan.stages.some(({ kind, name }) => kind === 'sink' && name === scope)) {
+    throw refused(decision, `pipeline ${plan.pipeline.name} has no edge and no sink stage ${scope}`);
+  }
+  if (number === 'lost') {
+    if (!isStream) throw refused(decision, `${scope} is not a stream that could be gone`);
+    if (await isLost(act, plan, scope)) return restore(act, plan, decision);
+    return assertRestored(act, pid, decision);
+  }
+  const isNoted = await noteDecision(act.streams, pid, decision);
+  if (!isNoted) throw refused(decision, 'it is not the next decision about this; another was taken before');
+}
+
+/** Of the streams of the plan, what is there. */
+export async function streamsFound(streams: JetStreamPort, plan: Plan): Promise<StreamStatus[]> {
+  const found: StreamStatus[] = [];
+  for (const { name } of pipelineStreams(plan)) {
+    const created = await createdAt(streams, name);
+    if (created !== undefined) found.push({ name, created });
+  }
+  return found;
+}
+
+/** The first stream that the status knows and that is not there: nothing may make it again but a decision. */
+export function lostOf(plan: Plan, known: readonly StreamStatus[], found: readonly StreamStatus[]) {
+  const { pipeline } = plan;
+  const gone = known.find(({ name }) => isOf(plan, name) && !found.some((one) => one.name === name));
+  if (gone === undefined) return undefined;
+  const edge = plan.edges.find(({ name }) => edgeStream(pipeline.pid, name) === gone.name);
+  if (edge === undefined) return streamMissing(gone.name);
+  return edgeLost({ pipeline, edge: edge.name, registered: gone.created, found: undefined });
+}
+
+function isOf(plan: Plan, stream: string): boolean {
+  return pipelineStreams(plan).some(({ name }) => name === stream);
+}
+
+async function isLost({ streams }: Act, { pipeline, edges }: Plan, scope: string): Promise<boolean> {
+  const { pid } = pipeline;
+  const created = await createdAt(streams, edgeStream(pid, scope));
+  if (created === undefined || !edges.some(({ name }) => name === scope)) return created === undefined;
+  return (await readRegistry(streams, pid, scope))?.created !== created;
+}
+
+/** An attempt before this one has made it again, and could not say so. */
+async function assertRestored({ streams, known }: DecisionAct, pid: string, decision: Decision): Promise<void> {
+  const name = edgeStream(pid, decision.scope);
+  const created = await createdAt(streams, name);
+  const before = known.find((one) => one.name === name);
+  if (before !== undefined && before.created !== created) return;
+  throw refused(decision, `stream ${name} is there, and is the one that was made for this pipeline`);
+}
+
+async function restore(act: DecisionAct, plan: Plan, decision: Decision): Promise<void> {
+  const { streams, opSeq, replicas, cluster } = act;
+  const { pid } = plan.pipeline;
+  const { scope, choice } = decision;
+  if (scope === commitsEdge || scope === deadEdge) {
+    await makePipelineStreams(streams, plan, { replicas, cluster });
+    if (scope === commitsEdge) await registerPlan(act, plan, { readFrom: choice === 'reread' ? 'start' : 'end' });
+    return;
+  }
+  await noteDecision(streams, pid, decision);
+  await makePipelineStreams(streams, plan, { replicas, cluster });
+  await firstFrames(act, plan, scope);
+  const { created } = await streams.streamInfo(edgeStream(pid, scope));
+  await changeRegistry(streams, { pid, edge: scope, opSeq }, (now) => {
+    if (now === undefined) throw new TypeError('an edge that was lost was registered');
+    return { ...now, created };
+  });
+}
+
+async function createdAt(streams: JetStreamPort, name: string): Promise<string | undefined> {
+  try {
+    return (await streams.streamInfo(name)).created;
+  } catch (error) {
+    if (isStreamNotFound(error)) return undefined;
+    throw error;
+  }
+}
+
+function refused(decision: Decision, problem: string): MillraceError {
+  return mr('MR_DECISION_REFUSED', { decision: decisionText(decision), problem });
+}

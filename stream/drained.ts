@@ -1,0 +1,161 @@
+/**
+ * Whether everything that an edge holds has been taken by who reads it. It looks at positions only, so it holds with no
+ * pod running. Meaningful once nothing writes.
+ *
+ * N1  A reader is behind a writer when it has not taken some frame with records of it. Frames without records hold
+ *     nothing that could be missed.
+ * N2  Tails and commits are asked of the leader: a replica that lags would call an edge drained that is not.
+ */
+import { AckPolicy, DeliverPolicy } from '@nats-io/jetstream';
+import { nanos } from '@nats-io/transport-node';
+import { commitsEdge, commitSubject, edgeStream, frameSubject, shardSubjects, writerName } from '../model/names.ts';
+import type { Edge, Plan } from '../model/plan.ts';
+import { decodeCommitEntry, positionOf, type CommitEntry } from './commit-entry.ts';
+import { decodeFrame } from './frame-reader.ts';
+import { isConsumerNotFound } from './jetstream-errors.ts';
+import type { JetStreamPort } from './jetstream-port.ts';
+import { readRegistry } from './registry.ts';
+import { hasTaken, takenOf } from './taken.ts';
+
+export interface Backlog {
+  readonly stage: string;
+  readonly slot: number;
+  /** Frames that the slot has not committed. */
+  readonly frames: number;
+}
+
+export interface Drained {
+  readonly drained: boolean;
+  readonly behind: Backlog[];
+}
+
+/** Of the stages and sources for which `concerns` says so, when it is given. */
+export async function isDrained(
+  streams: JetStreamPort,
+  plan: Plan,
+  concerns: { readonly stage?: (name: string) => boolean; readonly source?: (name: string) => boolean } = {},
+): Promise<Drained> {
+  const { pid } = plan.pipeline;
+  const behind: Backlog[] = [];
+  for (const edge of plan.edges) {
+    const { readers, sources, created } = await membersOf(streams, plan, edge);
+    for (const stage of readers.filter((name) => concerns.stage?.(name) ?? true)) {
+      for (let slot = 0; slot < edge.shards; slot++) {
+        const entry = await commitOf(streams, pid, stage, slot);
+        const writers = writersOf(sources, edge, slot, concerns.source);
+        if (!(await isBehind(streams, pid, edge, slot, created, entry, writers))) continue;
+        const committed = entry?.chain === undefined || entry.chain.edge === created ? positionIn(entry) : 0;
+        behind.push({ stage, slot, frames: await framesAfter(streams, pid, edge.name, slot, committed) });
+      }
+    }
+  }
+  return { drained: behind.length === 0, behind };
+}
+
+/** The last commit or intent of a slot, as the leader has it. */
+export async function commitOf(
+  streams: JetStreamPort,
+  pid: string,
+  stage: string,
+  slot: number,
+): Promise<CommitEntry | undefined> {
+  const stream = edgeStream(pid, commitsEdge);
+  const last = await streams.getMessage(stream, { last_by_subj: commitSubject(pid, stage, slot) });
+  return last === null ? undefined : decodeCommitEntry(last.data, { stream, sequence: last.seq });
+}
+
+function positionIn(entry: CommitEntry | undefined): number {
+  return entry === undefined ? 0 : positionOf(entry);
+}
+
+/** Who is registered; in an edge of v0.1, where nobody is, whoever the plan names. */
+async function membersOf(streams: JetStreamPort, plan: Plan, edge: Edge) {
+  const registry = await readRegistry(streams, plan.pipeline.pid, edge.name);
+  const { created } = await streams.streamInfo(edgeStream(plan.pipeline.pid, edge.name));
+  if (registry !== undefined) {
+    const { readers, sources } = registry;
+    return { readers, sources: Object.entries(sources).map(([name, { slots }]) => ({ name, slots })), created };
+  }
+  return {
+    readers: plan.stages.flatMap((one) => (one.kind === 'sink' && one.reads === edge.name ? [one.name] : [])),
+    sources: plan.stages.flatMap((one) =>
+      one.kind === 'ingestor' && one.writes === edge.name ? [{ name: one.source, slots: one.slots }] : [],
+    ),
+    created,
+  };
+}
+
+function writersOf(
+  sources: readonly { readonly name: string; readonly slots: number }[],
+  edge: Edge,
+  shard: number,
+  concerns: ((source: string) => boolean) | undefined,
+): string[] {
+  return sources
+    .filter(({ name }) => concerns?.(name) ?? true)
+    .flatMap(({ name, slots }) => Array.from({ length: slots }, (_, slot) => ({ name, slot })))
+    .filter(({ slot }) => slot % edge.shards === shard)
+    .map(({ name, slot }) => writerName(name, slot));
+}
+
+async function isBehind(
+  streams: JetStreamPort,
+  pid: string,
+  edge: Edge,
+  shard: number,
+  created: string,
+  entry: CommitEntry | undefined,
+  writers: readonly string[],
+): Promise<boolean> {
+  for (const writer of writers) {
+    const taken = takenOf(entry, created, writer);
+    if (await hasRecordsAfter(streams, pid, edge.name, shard, writer, taken)) return true;
+  }
+  return false;
+}
+
+/** From the last frame back, until one is taken, or holds records, or is not where the reader's should be. */
+async function hasRecordsAfter(
+  streams: JetStreamPort,
+  pid: string,
+  edge: string,
+  shard: number,
+  writer: string,
+  taken: ReturnType<typeof takenOf>,
+): Promise<boolean> {
+  const stream = edgeStream(pid, edge);
+  const subject = frameSubject(pid, edge, shard, writer);
+  let message = await streams.getMessage(stream, { last_by_subj: subject });
+  while (message !== null) {
+    const frame = decodeFrame(message.data, { stream, sequence: message.seq });
+    if (hasTaken(taken, message.seq, frame.check)) return false;
+    if (frame.count > 0 || frame.link === undefined || message.seq < taken.upTo) return true;
+    if (frame.link.predecessor === 0) return false;
+    message = await streams.getMessage(stream, { seq: frame.link.predecessor });
+  }
+  return false;
+}
+
+/** How many frames of a shard come after `sequence`. Asked of a short-lived consumer: the one exact count there is. */
+export async function framesAfter(
+  streams: JetStreamPort,
+  pid: string,
+  edge: string,
+  shard: number,
+  sequence: number,
+): Promise<number> {
+  const stream = edgeStream(pid, edge);
+  const consumer = await streams.addConsumer(stream, {
+    filter_subject: shardSubjects(pid, edge, shard),
+    deliver_policy: DeliverPolicy.StartSequence,
+    opt_start_seq: sequence + 1,
+    ack_policy: AckPolicy.None,
+    inactive_threshold: nanos(5_000),
+    mem_storage: true,
+    num_replicas: 1,
+  });
+  await streams.deleteConsumer(stream, consumer.name).catch((error: unknown) => {
+    if (!isConsumerNotFound(error)) throw error;
+  });
+  return consumer.pending;
+}

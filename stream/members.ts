@@ -1,0 +1,206 @@
+/**
+ * Who takes part in an edge, and how they come (E10): acts of the lifecycle, before pods start. Every act may run again
+ * after having been cut anywhere.
+ *
+ * M1  A reader's first commit is stored before it is registered. A new one begins at the end of the edge: what is
+ *     there belongs to plans that do not know it.
+ * M2  A writer's first frame, without records and without a position, is stored before its source is registered. So a
+ *     subject of a registered source is never empty, and an owner that was frozen before its first frame cannot append
+ *     when it wakes (E4).
+ * M3  An edge of v0.1 knows no registration: its stages keep their commits, and those without one begin at the start.
+ * M4  What v0.1 has left of sources that were removed leaves as those do that are removed today (`./retire.ts`).
+ */
+import { mr } from '../model/errors.ts';
+import { commitsEdge, commitSubject, edgeStream, frameSubject, writerName } from '../model/names.ts';
+import type { Edge, IngestorStage, Plan, SinkStage } from '../model/plan.ts';
+import type { Clock } from './clock.ts';
+import type { CommitEntry } from './commit-entry.ts';
+import { emptyFrame } from './frame-builder.ts';
+import { unlinked, type FrameLink } from './frame.ts';
+import { classifyPublishFailure } from './jetstream-errors.ts';
+import type { JetStreamPort } from './jetstream-port.ts';
+import type { Position } from './record-batch.ts';
+import { announcePlan, readPlanInForce, storePlan } from './plan-store.ts';
+import { changeRegistry, readRegistry, type Registry } from './registry.ts';
+
+export interface Act {
+  readonly streams: JetStreamPort;
+  /** Sequence of the operation. */
+  readonly opSeq: number;
+  readonly clock: Pick<Clock, 'now'>;
+}
+
+export interface Registering {
+  /**
+   * The plan whose pods of v0.1 are running (M3); their writers are registered when they have gone
+   * ({@link registerWriters}), because they do not read frames of today.
+   */
+  readonly before?: Plan | undefined;
+  /** Where a reader begins that is not registered yet. Default: after what the edge holds. */
+  readonly readFrom?: 'start' | 'end';
+}
+
+/** Stores the plan and registers who takes part in it. */
+export async function registerPlan(act: Act, plan: Plan, how: Registering = {}): Promise<void> {
+  const { streams } = act;
+  const { before } = how;
+  if (before !== undefined) await storePlan(streams, before);
+  await storePlan(streams, plan);
+  if ((await readPlanInForce(streams, plan.pipeline.pid)) === undefined) await announcePlan(streams, before ?? plan);
+  for (const edge of plan.edges) await registerReadersOf(act, plan, edge, how);
+  if (before === undefined) await registerWriters(act, plan);
+  else for (const edge of plan.edges) await registerLeftovers(act, plan, before, edge);
+}
+
+/** M4. */
+async function registerLeftovers(act: Act, plan: Plan, before: Plan, edge: Edge): Promise<void> {
+  const { streams, opSeq } = act;
+  const { pid } = plan.pipeline;
+  const known = [...plan.stages, ...before.stages].flatMap((stage) =>
+    stage.kind === 'ingestor' ? [stage.source] : [],
+  );
+  const slots = new Map<string, number>();
+  for (const { subject } of await streams.lastOfEach(edgeStream(pid, edge.name), `mr.${pid}.${edge.name}.>`)) {
+    const writer = subject.slice(subject.lastIndexOf('.') + 1);
+    const dash = writer.lastIndexOf('-');
+    const source = writer.slice(0, dash);
+    if (!known.includes(source))
+      slots.set(source, Math.max(slots.get(source) ?? 0, Number(writer.slice(dash + 1)) + 1));
+  }
+  if (slots.size === 0) return;
+  const leftovers = Object.fromEntries([...slots].map(([source, count]) => [source, { slots: count, leaving: true }]));
+  await changeRegistry(streams, { pid, edge: edge.name, opSeq }, (now) => {
+    if (now === undefined) throw new TypeError('readers are registered before writers');
+    return { ...now, sources: { ...leftovers, ...now.sources } };
+  });
+}
+
+/** Registers the readers of an edge. */
+async function registerReadersOf(
+  act: Act,
+  plan: Plan,
+  edge: Edge,
+  { before, readFrom = 'end' }: Registering,
+): Promise<void> {
+  const { streams, opSeq } = act;
+  const { pid } = plan.pipeline;
+  const { created, state } = await streams.streamInfo(edgeStream(pid, edge.name));
+  const registry = await readRegistry(streams, pid, edge.name);
+  const readers = plan.stages.filter((stage) => stage.kind === 'sink' && stage.reads === edge.name);
+  for (const { name } of readers.filter((stage) => registry?.readers.includes(stage.name) !== true)) {
+    const isOld = registry === undefined && before?.stages.some((stage) => stage.name === name) === true;
+    const to = isOld || readFrom === 'start' ? 0 : state.last_seq;
+    for (let slot = 0; slot < edge.shards; slot++) {
+      const chain = { edge: created, decided: 0, since: isOld ? 0 : state.last_seq, writers: {} };
+      const first = { kind: 'commit', to, set: true, chain } as const;
+      await firstCommit(streams, pid, name, slot, first, isOld);
+    }
+  }
+  await changeRegistry(streams, { pid, edge: edge.name, opSeq }, (now) => ({
+    ...(now ?? { created, sources: {}, gone: {} }),
+    readers: union(
+      now?.readers ?? [],
+      readers.map(({ name }) => name),
+    ),
+  }));
+}
+
+/** What a reader left behind that was removed is not its position when it comes back. */
+async function firstCommit(
+  streams: JetStreamPort,
+  pid: string,
+  stage: string,
+  slot: number,
+  entry: CommitEntry,
+  keepsOwn: boolean,
+): Promise<void> {
+  const subject = commitSubject(pid, stage, slot);
+  const last = await streams.getMessage(edgeStream(pid, commitsEdge), { last_by_subj: subject });
+  if (last !== null && keepsOwn) return;
+  try {
+    await streams.publish(subject, JSON.stringify(entry), { expectLast: last?.seq ?? 0 });
+  } catch (error) {
+    // A pod of v0.1 has committed meanwhile: that is its position.
+    if (!(keepsOwn && classifyPublishFailure(error).kind === 'wrongSequence')) throw error;
+  }
+}
+
+/** Registers the sources of every edge, and lets one that was leaving stay. */
+export async function registerWriters(act: Act, plan: Plan): Promise<void> {
+  for (const edge of plan.edges) {
+    const registry = await readRegistry(act.streams, plan.pipeline.pid, edge.name);
+    const sources = plan.stages.filter((stage) => stage.kind === 'ingestor' && stage.writes === edge.name);
+    for (const stage of sources) await registerWriter(act, plan, edge, stage, registry);
+  }
+}
+
+async function registerWriter(
+  act: Act,
+  plan: Plan,
+  edge: Edge,
+  stage: SinkStage | IngestorStage,
+  registry: Registry | undefined,
+): Promise<void> {
+  if (stage.kind !== 'ingestor') return;
+  const { streams, opSeq } = act;
+  const { source, slots } = stage;
+  if (registry?.sources[source]?.leaving === false) return;
+  // Of one that was leaving, some subjects may have been emptied.
+  await firstFramesOf(act, plan, edge, stage);
+  await changeRegistry(streams, { pid: plan.pipeline.pid, edge: edge.name, opSeq }, (now) => {
+    if (now === undefined) throw new TypeError('readers are registered before writers');
+    return { ...now, sources: { ...now.sources, [source]: { slots, leaving: false } } };
+  });
+}
+
+/** Gives every writer of the plan a first frame in an edge whose stream was made again. */
+export async function firstFrames(act: Act, plan: Plan, edgeName: string): Promise<void> {
+  for (const edge of plan.edges.filter(({ name }) => name === edgeName)) {
+    for (const stage of plan.stages) {
+      if (stage.kind === 'ingestor' && stage.writes === edgeName) await firstFramesOf(act, plan, edge, stage);
+    }
+  }
+}
+
+/** Each writer that has no frame gets one without records. */
+async function firstFramesOf(act: Act, plan: Plan, edge: Edge, { source, slots }: IngestorStage): Promise<void> {
+  const { pid, generation } = plan.pipeline;
+  const stream = edgeStream(pid, edge.name);
+  for (let slot = 0; slot < slots; slot++) {
+    const subject = frameSubject(pid, edge.name, slot % edge.shards, writerName(source, slot));
+    if ((await act.streams.getMessage(stream, { last_by_subj: subject })) !== null) continue;
+    const { maxBytes } = edge;
+    const link = { ...unlinked, plan: generation };
+    await appendEmpty(act, { subject, stream, maxBytes, expectLast: 0, position: undefined, link });
+  }
+}
+
+export interface EmptyFrame {
+  readonly subject: string;
+  readonly stream: string;
+  /** Bytes that the stream may hold. */
+  readonly maxBytes: number;
+  readonly expectLast: number;
+  readonly position: Position | undefined;
+  readonly link: FrameLink;
+}
+
+/** Appends a frame without records. Undefined: somebody else appended first. Throws MR_EDGE_FULL. */
+export async function appendEmpty(
+  { streams, clock }: Pick<Act, 'streams' | 'clock'>,
+  { subject, stream, maxBytes, expectLast, position, link }: EmptyFrame,
+): Promise<number | undefined> {
+  const frame = emptyFrame(position, clock.now(), link);
+  try {
+    return (await streams.publish(subject, frame, { expectLast })).seq;
+  } catch (error) {
+    const failure = classifyPublishFailure(error).kind;
+    if (failure === 'wrongSequence') return undefined;
+    if (failure === 'full') throw mr('MR_EDGE_FULL', { edge: stream, bytes: maxBytes }, { cause: error });
+    throw error;
+  }
+}
+
+function union(a: readonly string[], b: readonly string[]): string[] {
+  return [...new Set([...a, ...b])];
+}

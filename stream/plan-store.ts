@@ -1,0 +1,106 @@
+/**
+ * Plans as readers find them, and which of them is in force (E9).
+ *
+ * P1  The plan of a generation is stored before any frame names it, and stays while a frame of it is unread.
+ * P2  The generation in force never falls.
+ * P3  A frame that names a plan from before the oldest that is kept is read under the oldest: frames of v0.1, which name
+ *     none, and frames that a person has decided to read again.
+ */
+import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { z } from 'zod';
+import { mr, problemOf } from '../model/errors.ts';
+import { parseJson } from '../model/json.ts';
+import { commitsEdge, edgeStream, planSubject, storedPlanSubject } from '../model/names.ts';
+import type { Plan } from '../model/plan.ts';
+import { changeRecord, decodeRecord, readRecord } from './commit-record.ts';
+import { classifyPublishFailure } from './jetstream-errors.ts';
+import type { JetStreamPort, StoredMessage } from './jetstream-port.ts';
+
+const count = z.number().int().nonnegative();
+
+const inForceSchema = z.object({
+  generation: count,
+  /** The oldest plan that is kept (P3). */
+  oldest: count,
+  /** Its sources: a writer of any other goes on naming the plan that it has. */
+  sources: z.array(z.string()),
+});
+
+export type PlanInForce = z.infer<typeof inForceSchema>;
+
+/** Only Millrace writes it, from a `Plan`; the version says whether this process understands it. */
+const planSchema = z.custom<Plan>(
+  (value) => typeof value === 'object' && value !== null && 'planVersion' in value && value.planVersion === 1,
+);
+
+/** Bounded, because a damaged message must not allocate gigabytes. */
+const maxPlanBytes = 64 * 2 ** 20;
+
+export function readPlanInForce(streams: JetStreamPort, pid: string): Promise<PlanInForce | undefined> {
+  return readRecord(streams, pid, planSubject(pid), inForceSchema);
+}
+
+export function decodePlanInForce(data: Uint8Array, pid: string): PlanInForce {
+  return decodeRecord(data, inForceSchema, edgeStream(pid, commitsEdge), 0);
+}
+
+/** The first to store a generation wins: a plan does not change. */
+export async function storePlan(streams: JetStreamPort, plan: Plan): Promise<void> {
+  const { pid, generation } = plan.pipeline;
+  try {
+    // Compressed: the sinks of a plan repeat its steps, and a message has a limit.
+    const data = zstdCompressSync(Buffer.from(JSON.stringify(plan)));
+    await streams.publish(storedPlanSubject(pid, generation), data, { expectLast: 0 });
+  } catch (error) {
+    if (classifyPublishFailure(error).kind !== 'wrongSequence') throw error;
+  }
+}
+
+export async function readStoredPlan(
+  streams: JetStreamPort,
+  pid: string,
+  generation: number,
+): Promise<Plan | undefined> {
+  const stored = await streams.getMessage(edgeStream(pid, commitsEdge), {
+    last_by_subj: storedPlanSubject(pid, generation),
+  });
+  return stored === null ? undefined : decodePlan(stored, pid);
+}
+
+/** Every plan that is kept. */
+export async function storedPlans(streams: JetStreamPort, pid: string): Promise<Plan[]> {
+  const stored = await streams.lastOfEach(edgeStream(pid, commitsEdge), `${planSubject(pid)}.*`);
+  return stored.map((message) => decodePlan(message, pid));
+}
+
+/** P2. Whoever writes is told at once, through the subject. */
+export async function announcePlan(streams: JetStreamPort, plan: Plan): Promise<void> {
+  const { pid, generation } = plan.pipeline;
+  const sources = plan.stages.flatMap((stage) => (stage.kind === 'ingestor' ? [stage.source] : []));
+  await changeRecord(streams, pid, planSubject(pid), inForceSchema, (now) => {
+    if (now !== undefined && now.generation >= generation) return undefined;
+    return { generation, oldest: now?.oldest ?? generation, sources };
+  });
+}
+
+/** Forgets plans older than `oldest`, of which no frame is unread; never the one in force. */
+export async function forgetPlansBefore(streams: JetStreamPort, pid: string, oldest: number): Promise<void> {
+  const kept = await changeRecord(streams, pid, planSubject(pid), inForceSchema, (now) => {
+    const least = Math.min(oldest, now?.generation ?? 0);
+    return now === undefined || now.oldest >= least ? undefined : { ...now, oldest: least };
+  });
+  const stream = edgeStream(pid, commitsEdge);
+  for (const { subject } of await streams.lastOfEach(stream, `${planSubject(pid)}.*`)) {
+    const generation = Number(subject.slice(subject.lastIndexOf('.g') + 2));
+    if (generation < (kept?.oldest ?? 0)) await streams.purgeStream(stream, { filter: subject });
+  }
+}
+
+function decodePlan({ data, seq }: StoredMessage, pid: string): Plan {
+  try {
+    return planSchema.parse(parseJson(zstdDecompressSync(data, { maxOutputLength: maxPlanBytes }).toString('utf8')));
+  } catch (error) {
+    const stream = edgeStream(pid, commitsEdge);
+    throw mr('MR_FRAME_CORRUPT', { stream, sequence: seq, problem: problemOf(error) }, { cause: error });
+  }
+}

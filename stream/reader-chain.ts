@@ -1,0 +1,51 @@
+/**
+ * The chain of a reader at work: like {@link FrameChain}, and it knows of writers that have left on purpose (E10), whose
+ * chains begin anew when they come back.
+ */
+import { commitsEdge, edgeStream } from '../model/names.ts';
+import type { Frame } from './frame-reader.ts';
+import type { FrameChain } from './frame-chain.ts';
+import { PositionLost } from './position-lost.ts';
+import { readRegistry } from './registry.ts';
+import { untilAnswered, type Asking } from './until-answered.ts';
+
+export interface ReaderChainOptions extends Asking {
+  readonly pid: string;
+  readonly edge: string;
+  readonly chain: FrameChain;
+}
+
+export class ReaderChain {
+  readonly #options: ReaderChainOptions;
+
+  constructor(options: ReaderChainOptions) {
+    this.#options = options;
+  }
+
+  /** Takes the frame. Throws {@link PositionLost} when it does not follow (I6). */
+  async follow(writer: string, sequence: number, frame: Frame, signal: AbortSignal): Promise<void> {
+    const { chain } = this.#options;
+    const broken = chain.follow(writer, sequence, frame);
+    if (broken === undefined) return;
+    if (broken.named === 0 && (await this.#hasLeft(writer, broken.taken, signal))) {
+      chain.forget(writer);
+      chain.follow(writer, sequence, frame);
+      return;
+    }
+    const named = broken.named === 0 ? 'begins anew' : `follows frame ${broken.named}`;
+    const taken = broken.taken === 0 ? 'of which none was seen' : `of which frame ${broken.taken} was taken last`;
+    throw new PositionLost(`frame ${sequence} of ${writer}, ${taken}, ${named}`);
+  }
+
+  async #hasLeft(writer: string, taken: number, signal: AbortSignal): Promise<boolean> {
+    const { streams, pid, edge } = this.#options;
+    const ask = () => readRegistry(streams, pid, edge);
+    const registry = await untilAnswered(edgeStream(pid, commitsEdge), ask, this.#options, signal);
+    return (registry?.gone[sourceOf(writer)] ?? 0) >= taken;
+  }
+}
+
+/** `orders-3` is slot 3 of source `orders`. */
+export function sourceOf(writer: string): string {
+  return writer.slice(0, writer.lastIndexOf('-'));
+}

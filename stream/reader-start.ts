@@ -1,0 +1,115 @@
+/**
+ * Where a sink slot goes on reading, if its position still means what it meant.
+ *
+ * I6  A position is of one life of the edge's stream, and of the frames that were taken up to it. When the stream was
+ *     made again, or has gone back, or a frame was stored that the reader has passed without seeing it, the slot stops.
+ * A1  Entries of v0.1 know neither: they are taken over as of the stream that is there, if it is long enough.
+ */
+import type { DecisionChoice } from '../model/decision.ts';
+import { edgeStream, frameSubject, writerName } from '../model/names.ts';
+import { positionOf, type CommitEntry } from './commit-entry.ts';
+import type { EdgeView } from './edge-opening.ts';
+import type { Chain } from './frame-chain.ts';
+import { decodeFrame } from './frame-reader.ts';
+import type { JetStreamPort } from './jetstream-port.ts';
+import { sourceOf } from './reader-chain.ts';
+
+/** The last frame of a writer; undefined: it has none. */
+export type Tail = { readonly sequence: number; readonly check: number } | undefined;
+
+export type Start =
+  | { readonly kind: 'ready'; readonly chain: Chain }
+  /** `found`: to stand after "but". */
+  | { readonly kind: 'lost'; readonly found: string };
+
+/** Pure. `tails`: of every writer that the entry or the registry knows. */
+export function startOf(entry: CommitEntry | undefined, view: EdgeView, tails: ReadonlyMap<string, Tail>): Start {
+  if (entry === undefined) return lost('its commits are gone');
+  const committed = positionOf(entry);
+  const { chain } = entry;
+  if (chain !== undefined && chain.edge !== view.created) {
+    return lost(`that was of the stream made at ${chain.edge}, and this one was made at ${view.created}`);
+  }
+  if (committed > view.lastSequence) return lost(`the stream ends at ${view.lastSequence}`);
+  if (chain === undefined) {
+    return { kind: 'ready', chain: { edge: view.created, decided: 0, since: committed, writers: {} } };
+  }
+  const writers = new Map(Object.entries(chain.writers));
+  for (const [writer, tail] of tails) {
+    const head = writers.get(writer);
+    if (head !== undefined && hasLeft(writer, head[0], view)) writers.delete(writer);
+    else if (head !== undefined && !isStillThere(head, tail, committed)) return lost(wordsFor(writer, head[0], tail));
+    else if (head === undefined && tail !== undefined && tail.sequence > chain.since && tail.sequence <= committed)
+      return lost(`frame ${tail.sequence} of ${writer} was never seen`);
+  }
+  return { kind: 'ready', chain: { ...chain, writers: Object.fromEntries(writers) } };
+}
+
+function hasLeft(writer: string, taken: number, { registry }: EdgeView): boolean {
+  return (registry.gone[sourceOf(writer)] ?? 0) >= taken;
+}
+
+/** What comes after the committed position names what it follows; so only a tail before that has to be looked at. */
+function isStillThere([sequence, check]: readonly [number, number | null], tail: Tail, committed: number): boolean {
+  if (tail === undefined) return false;
+  if (tail.sequence > committed) return true;
+  return tail.sequence === sequence && (check === null || check === tail.check);
+}
+
+function wordsFor(writer: string, taken: number, tail: Tail): string {
+  if (tail === undefined) return `frame ${taken} of ${writer}, which was taken, and all others of it are gone`;
+  if (tail.sequence === taken) return `frame ${taken} of ${writer} is another one than the one that was taken`;
+  return `the last frame of ${writer} is ${tail.sequence}, and ${taken} was taken`;
+}
+
+function lost(found: string): Start {
+  return { kind: 'lost', found };
+}
+
+/** The last frame of every writer that the entry or the registry names, as the leader has them. */
+export async function readTails(
+  streams: JetStreamPort,
+  place: { readonly pid: string; readonly edge: string; readonly shard: number; readonly shards: number },
+  entry: CommitEntry | undefined,
+  { registry }: EdgeView,
+): Promise<Map<string, Tail>> {
+  const { pid, edge, shard, shards } = place;
+  const registered = Object.entries(registry.sources).flatMap(([source, { slots }]) =>
+    Array.from({ length: slots }, (_, slot) => slot)
+      .filter((slot) => slot % shards === shard)
+      .map((slot) => writerName(source, slot)),
+  );
+  const tails = new Map<string, Tail>();
+  const stream = edgeStream(pid, edge);
+  // One after the other: frames are big, and writers of a shard few.
+  for (const writer of new Set([...registered, ...Object.keys(entry?.chain?.writers ?? {})])) {
+    const last = await streams.getMessage(stream, { last_by_subj: frameSubject(pid, edge, shard, writer) });
+    const check = last === null ? 0 : decodeFrame(last.data, { stream, sequence: last.seq }).check;
+    tails.set(writer, last === null ? undefined : { sequence: last.seq, check });
+  }
+  return tails;
+}
+
+/**
+ * The entry after a decision.
+ *
+ * `accept-loss` goes on after everything that was begun, `reread` from the first frame that is there. Of a stream that
+ * was made again nothing was read, so both begin at its start.
+ */
+export function entryAfter(
+  entry: CommitEntry | undefined,
+  view: EdgeView,
+  decision: { readonly number: number; readonly choice: DecisionChoice },
+): CommitEntry {
+  const isOtherStream = entry?.chain !== undefined && entry.chain.edge !== view.created;
+  const begun = entry === undefined ? view.lastSequence : entry.to;
+  const to = decision.choice === 'reread' || isOtherStream ? 0 : Math.min(begun, view.lastSequence);
+  const chain = { edge: view.created, decided: decision.number, since: view.lastSequence, writers: {} };
+  return { kind: 'commit', to, set: true, chain };
+}
+
+/** What tells one life of an edge, and one decision about it, from another: in tokens and in dead letters. */
+export function epochOf({ edge, decided }: Pick<Chain, 'edge' | 'decided'>): string {
+  const made = Date.parse(edge).toString(36);
+  return decided === 0 ? made : `${made}.${decided}`;
+}

@@ -1,0 +1,48 @@
+/**
+ * Who reads and who writes an edge (E10). The lifecycle writes it, pods and sweepers read it.
+ *
+ * E10 A reader is here from before its pods start until it was removed on purpose: a sweeper waits for all that are here
+ *     and for nobody else. A source is here from the time when each of its slots has a first frame.
+ * G1  An operation does not change what a later one has written.
+ */
+import { z } from 'zod';
+import { mr } from '../model/errors.ts';
+import { registrySubject } from '../model/names.ts';
+import { changeRecord, readRecord } from './commit-record.ts';
+import type { JetStreamPort } from './jetstream-port.ts';
+
+const count = z.number().int().nonnegative();
+
+const registrySchema = z.object({
+  /** When the edge's stream was made, as the lifecycle knows it. */
+  created: z.string(),
+  /** Sequence of the operation that wrote this. */
+  opSeq: count,
+  /** Reading stages. */
+  readers: z.array(z.string()),
+  /** `leaving`: no slot of it may begin any more. */
+  sources: z.record(z.string(), z.object({ slots: count, leaving: z.boolean() })),
+  /** Sources that have left: up to which sequence their frames were taken. Their subjects are empty. */
+  gone: z.record(z.string(), count),
+});
+
+export type Registry = z.infer<typeof registrySchema>;
+
+export function readRegistry(streams: JetStreamPort, pid: string, edge: string): Promise<Registry | undefined> {
+  return readRecord(streams, pid, registrySubject(pid, edge), registrySchema);
+}
+
+export async function changeRegistry(
+  streams: JetStreamPort,
+  { pid, edge, opSeq }: { readonly pid: string; readonly edge: string; readonly opSeq: number },
+  change: (now: Registry | undefined) => Omit<Registry, 'opSeq'>,
+): Promise<Registry> {
+  const subject = registrySubject(pid, edge);
+  const changed = await changeRecord(streams, pid, subject, registrySchema, (now) => {
+    if (now !== undefined && now.opSeq > opSeq)
+      throw mr('MR_OPERATION_FENCED', { object: subject, seq: opSeq, newer: now.opSeq });
+    return { ...change(now), opSeq };
+  });
+  if (changed === undefined) throw new TypeError('a registry is never left out');
+  return changed;
+}

@@ -1,0 +1,239 @@
+/**
+ * How stages and sources leave an edge (E10), and how old plans go: acts of the lifecycle, when the plan without them is
+ * in force. Every act may run again after having been cut anywhere.
+ *
+ * L1  A source that leaves may not begin any more, and each of its subjects gets a last frame, so that an owner that was
+ *     frozen cannot append (E4). When all readers have taken what it wrote, its subjects are emptied; that it left, and
+ *     up to where, stays written down, so that readers tell it from a loss.
+ * L2  A stage that leaves goes on reading until it has taken every frame of a plan that has it. Then it is taken off,
+ *     and only then its commits go: whoever comes later under its name begins anew.
+ * L3  A plan goes when no frame of it, or of one before it, is unread.
+ */
+import { commitsEdge, commitSubject, edgeStream } from '../model/names.ts';
+import type { Edge, Plan } from '../model/plan.ts';
+import { appendAfter, planIn, tailOf, writersOfSource, type WriterPlace, type WriterTail } from './announce.ts';
+import { positionOf } from './commit-entry.ts';
+import { commitOf, framesAfter, isDrained, type Backlog } from './drained.ts';
+import { decodeFrame, type Frame } from './frame-reader.ts';
+import type { JetStreamPort } from './jetstream-port.ts';
+import type { Act } from './members.ts';
+import { forgetPlansBefore, readPlanInForce, storedPlans } from './plan-store.ts';
+import { changeRegistry, readRegistry, type Registry } from './registry.ts';
+import { takenOf, type Taken } from './taken.ts';
+
+export interface Leaving {
+  /** Reading stages. */
+  readonly readers: readonly string[];
+  readonly sources: readonly string[];
+}
+
+/** Who is registered and not in the plan. */
+export async function leavingOf(streams: JetStreamPort, plan: Plan): Promise<Leaving> {
+  const readers: string[] = [];
+  const sources: string[] = [];
+  for (const edge of plan.edges) {
+    const registry = await readRegistry(streams, plan.pipeline.pid, edge.name);
+    if (registry === undefined) continue;
+    const gone = leavingIn(plan, edge, registry);
+    readers.push(...gone.readers);
+    sources.push(...gone.sources);
+  }
+  return { readers, sources };
+}
+
+function leavingIn(plan: Plan, edge: Edge, registry: Registry): Leaving {
+  const stays = (name: string) =>
+    plan.stages.some((stage) =>
+      stage.kind === 'sink'
+        ? stage.reads === edge.name && stage.name === name
+        : stage.writes === edge.name && stage.source === name,
+    );
+  return {
+    readers: registry.readers.filter((name) => !stays(name)),
+    sources: Object.keys(registry.sources).filter((name) => !stays(name)),
+  };
+}
+
+/** L1, its beginning. Their pods have been stopped. */
+export async function beginLeaving(act: Act, plan: Plan): Promise<void> {
+  const { streams, opSeq } = act;
+  const { pid } = plan.pipeline;
+  for (const edge of plan.edges) {
+    const registry = await readRegistry(streams, pid, edge.name);
+    if (registry === undefined) continue;
+    const { sources } = leavingIn(plan, edge, registry);
+    if (sources.length === 0) continue;
+    await changeRegistry(streams, { pid, edge: edge.name, opSeq }, (now = registry) => ({
+      ...now,
+      sources: Object.fromEntries(
+        Object.entries(now.sources).map(([name, source]) => [
+          name,
+          sources.includes(name) ? { ...source, leaving: true } : source,
+        ]),
+      ),
+    }));
+    for (const place of placesOf(plan, edge, registry, sources)) await fence(act, place);
+  }
+}
+
+function placesOf(plan: Plan, edge: Edge, registry: Registry, sources: readonly string[]): WriterPlace[] {
+  return sources.flatMap((source) => writersOfSource(plan, edge.name, source, registry.sources[source]?.slots ?? 0));
+}
+
+/** Under the plan that the writer has: no other knows it. */
+async function fence(act: Act, place: WriterPlace): Promise<void> {
+  for (;;) {
+    const tail = await tailOf(act.streams, place);
+    if (tail.frame === undefined || (await appendAfter(act, tail, planIn(tail.frame)))) return;
+  }
+}
+
+/** What those who leave have still to read, or still to be read. */
+export async function unfinished(streams: JetStreamPort, plan: Plan): Promise<readonly Backlog[]> {
+  const leaving = await leavingOf(streams, plan);
+  const behind: Backlog[] = [];
+  if (leaving.sources.length > 0) {
+    const source = (name: string) => leaving.sources.includes(name);
+    const stage = (name: string) => !leaving.readers.includes(name);
+    behind.push(...(await isDrained(streams, plan, { source, stage })).behind);
+  }
+  const plans = leaving.readers.length === 0 ? [] : await storedPlans(streams, plan.pipeline.pid);
+  for (const stage of leaving.readers) behind.push(...(await leftOf(streams, plan, stage, plans)));
+  return behind;
+}
+
+/** L2. */
+async function leftOf(
+  streams: JetStreamPort,
+  plan: Plan,
+  stage: string,
+  plans: readonly Plan[],
+): Promise<readonly Backlog[]> {
+  const has = plans
+    .filter((one) => one.stages.some(({ name }) => name === stage))
+    .map(({ pipeline }) => pipeline.generation);
+  const behind: Backlog[] = [];
+  for await (const { edge, slot, committed, tail, unread } of unreadOf(streams, plan, [stage])) {
+    if (unread.kind === 'none' || behind.some((one) => one.slot === slot)) continue;
+    const isLeft = unread.kind === 'unknown' || has.some((one) => isBetween(one, planIn(unread.frame), tail, plans));
+    if (!isLeft) continue;
+    behind.push({ stage, slot, frames: await framesAfter(streams, plan.pipeline.pid, edge.name, slot, committed) });
+  }
+  return behind;
+}
+
+/** A frame of version 1 is read under the oldest plan that is kept. */
+function isBetween(generation: number, first: number, { frame }: WriterTail, plans: readonly Plan[]): boolean {
+  const oldest = Math.min(...plans.map(({ pipeline }) => pipeline.generation));
+  const last = frame === undefined ? 0 : planIn(frame);
+  return generation >= Math.max(first, oldest) && generation <= Math.max(last, oldest);
+}
+
+interface Unread {
+  readonly edge: Edge;
+  readonly slot: number;
+  /** Of the reader. */
+  readonly committed: number;
+  readonly tail: WriterTail;
+  readonly unread:
+    | { readonly kind: 'none' }
+    /** A replica that lags did not show it. */
+    | { readonly kind: 'unknown' }
+    | { readonly kind: 'frame'; readonly frame: Frame };
+}
+
+/** For each of these readers and each writer, the first frame with records that the reader has not taken. */
+async function* unreadOf(streams: JetStreamPort, plan: Plan, readers: readonly string[]): AsyncGenerator<Unread> {
+  const { pid } = plan.pipeline;
+  for (const edge of plan.edges) {
+    const registry = await readRegistry(streams, pid, edge.name);
+    if (registry === undefined) continue;
+    const { created } = await streams.streamInfo(edgeStream(pid, edge.name));
+    for (const stage of registry.readers.filter((name) => readers.includes(name))) {
+      const entries = [];
+      for (let slot = 0; slot < edge.shards; slot++) entries.push(await commitOf(streams, pid, stage, slot));
+      for (const place of placesOf(plan, edge, registry, Object.keys(registry.sources))) {
+        const slot = Number(place.subject.split('.').at(-2));
+        const tail = await tailOf(streams, place);
+        const entry = entries[slot];
+        const unread = await firstUnread(streams, tail, takenOf(entry, created, place.writer));
+        yield { edge, slot, committed: entry === undefined ? 0 : positionOf(entry), tail, unread };
+      }
+    }
+  }
+}
+
+async function firstUnread(streams: JetStreamPort, tail: WriterTail, taken: Taken): Promise<Unread['unread']> {
+  const { stream, subject, sequence: last } = tail;
+  for (let next = taken.upTo + 1; next <= last;) {
+    const message = await streams.directGet(stream, { seq: next, next_by_subj: subject });
+    if (message === null) return { kind: 'unknown' };
+    const frame = decodeFrame(message.data, { stream, sequence: message.seq });
+    if (frame.count > 0) return { kind: 'frame', frame };
+    next = message.seq + 1;
+  }
+  return { kind: 'none' };
+}
+
+/** L1 and L2, their end. Their pods are gone, and everything is read or given up. */
+export async function finishLeaving(act: Act, plan: Plan): Promise<Leaving> {
+  const leaving = await leavingOf(act.streams, plan);
+  for (const edge of plan.edges) {
+    const registry = await readRegistry(act.streams, plan.pipeline.pid, edge.name);
+    if (registry === undefined) continue;
+    const gone = leavingIn(plan, edge, registry);
+    for (const source of gone.sources) await removeSource(act, plan, edge, registry, source);
+    for (const stage of gone.readers) await removeReader(act, plan, edge, stage);
+  }
+  return leaving;
+}
+
+async function removeSource(act: Act, plan: Plan, edge: Edge, registry: Registry, source: string): Promise<void> {
+  const { streams, opSeq } = act;
+  const place = { pid: plan.pipeline.pid, edge: edge.name, opSeq };
+  const tails: WriterTail[] = [];
+  for (const writer of placesOf(plan, edge, registry, [source])) tails.push(await tailOf(streams, writer));
+  const upTo = Math.max(registry.gone[source] ?? 0, ...tails.map(({ sequence }) => sequence));
+  // First that it is gone: readers meet an empty subject afterwards.
+  await changeRegistry(streams, place, (now = registry) => ({ ...now, gone: { ...now.gone, [source]: upTo } }));
+  for (const { stream, subject, sequence } of tails) {
+    if (sequence > 0) await streams.purgeStream(stream, { filter: subject, seq: sequence + 1 });
+  }
+  await changeRegistry(streams, place, (now = registry) => {
+    const { [source]: _, ...sources } = now.sources;
+    return { ...now, sources };
+  });
+}
+
+async function removeReader(act: Act, plan: Plan, edge: Edge, stage: string): Promise<void> {
+  const { streams, opSeq } = act;
+  const { pid } = plan.pipeline;
+  const stream = edgeStream(pid, commitsEdge);
+  const lasts: { subject: string; seq: number }[] = [];
+  for (let slot = 0; slot < edge.shards; slot++) {
+    const subject = commitSubject(pid, stage, slot);
+    const last = await streams.getMessage(stream, { last_by_subj: subject });
+    if (last !== null) lasts.push({ subject, seq: last.seq });
+  }
+  await changeRegistry(streams, { pid, edge: edge.name, opSeq }, (now) => {
+    if (now === undefined) throw new TypeError('who leaves was registered');
+    return { ...now, readers: now.readers.filter((name) => name !== stage) };
+  });
+  // What is there by now of one that has come back meanwhile is later than these.
+  for (const { subject, seq } of lasts) await streams.purgeStream(stream, { filter: subject, seq: seq + 1 });
+}
+
+/** L3. */
+export async function prunePlans(streams: JetStreamPort, plan: Plan): Promise<void> {
+  const { pid } = plan.pipeline;
+  const inForce = await readPlanInForce(streams, pid);
+  if (inForce === undefined || (await storedPlans(streams, pid)).length <= 1) return;
+  let oldest = inForce.generation;
+  const registries = await Promise.all(plan.edges.map(({ name }) => readRegistry(streams, pid, name)));
+  const readers = [...new Set(registries.flatMap((registry) => registry?.readers ?? []))];
+  for await (const { unread } of unreadOf(streams, plan, readers)) {
+    if (unread.kind === 'unknown') return;
+    if (unread.kind === 'frame') oldest = Math.min(oldest, planIn(unread.frame));
+  }
+  await forgetPlansBefore(streams, pid, oldest);
+}

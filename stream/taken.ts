@@ -1,0 +1,37 @@
+/**
+ * Up to where a reader has taken what one writer wrote: what may be swept, and what is still to be read.
+ *
+ * T1  A commit counts only for the stream that it was made in: of a stream that was made again, nothing is taken.
+ * T2  A commit of v0.1 says nothing of writers: its position counts.
+ */
+import type { CommitEntry } from './commit-entry.ts';
+import { positionOf } from './commit-entry.ts';
+
+export interface Taken {
+  /** Stream sequence. */
+  readonly upTo: number;
+  /** Checksum of the frame there, if the reader took it itself; null: it cannot tell. */
+  readonly check: number | null;
+}
+
+const nothing: Taken = { upTo: 0, check: null };
+
+/** `created`: of the stream as it is now. */
+export function takenOf(entry: CommitEntry | undefined, created: string, writer: string): Taken {
+  if (entry === undefined) return nothing;
+  const { chain } = entry;
+  if (chain === undefined) return { upTo: positionOf(entry), check: null };
+  if (chain.edge !== created) return nothing;
+  const head = chain.writers[writer];
+  // Of a writer that it has not met, the reader has taken what was there before it was registered.
+  if (head === undefined) return { upTo: Math.min(chain.since, positionOf(entry)), check: null };
+  return { upTo: head[0], check: head[1] };
+}
+
+/**
+ * Whether the frame is the one up to which the reader has taken everything, or comes before. A frame before it that is
+ * the writer's last is no such frame: the stream has lost the one that the reader took.
+ */
+export function hasTaken({ upTo, check }: Taken, sequence: number, frameCheck: number): boolean {
+  return check === null ? sequence <= upTo : sequence === upTo && check === frameCheck;
+}

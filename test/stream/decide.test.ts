@@ -1,0 +1,199 @@
+/** What a person decides after a loss, on a real nats-server, with a source slot and a sink slot at work. */
+import assert from 'node:assert/strict';
+import { parseDecision } from '../../model/decision.ts';
+import { MillraceError } from '../../model/errors.ts';
+import { commitsEdge, commitSubject, deadEdge, edgeStream, frameSubject } from '../../model/names.ts';
+import type { Plan } from '../../model/plan.ts';
+import type { StreamStatus } from '../../model/status.ts';
+import type { Streams } from '../../stream/connection.ts';
+import { carryOut, lostOf, streamsFound } from '../../stream/decide.ts';
+import { ensurePipelineStreams, isDrained } from '../../stream/streams.ts';
+import { eventually } from '../support/eventually.ts';
+import { MemoryTable, NumberSource } from './support/fakes.ts';
+import { drain, eagerClock, ingest, type RunningSlot } from './support/stages.ts';
+import { startTestServer, testPlan, type TestServer } from './support/server.ts';
+
+describe('decisions', function () {
+  let server: TestServer;
+  let streams: Streams;
+
+  before(async () => {
+    server = await startTestServer();
+    streams = await server.connect();
+  });
+  after(() => server.stop());
+
+  interface AtWork {
+    readonly plan: Plan;
+    readonly table: MemoryTable;
+    readonly source: RunningSlot;
+    readonly sink: RunningSlot;
+    readonly known: readonly StreamStatus[];
+    /** So many records there are. */
+    total: number;
+    stop(): Promise<void>;
+  }
+
+  /** A hundred records are through. */
+  async function atWork(positionIn: 'commitLog' | 'sink' = 'commitLog'): Promise<AtWork> {
+    const plan = testPlan({ shards: 1, sourceSlots: 1 });
+    await ensurePipelineStreams(streams, plan);
+    const table = new MemoryTable();
+    const known = await streamsFound(streams, plan);
+    const state = { total: 100 };
+    const source = ingest(streams, plan, (position) => new NumberSource(position, { available: () => state.total }));
+    const sink = drain(streams, plan, table, { positionIn });
+    const stop = async () => {
+      await Promise.all([source.stop(), sink.stop()]);
+    };
+    const pipeline = Object.assign(state, { plan, table, source, sink, known, stop });
+    await through(pipeline);
+    return pipeline;
+  }
+
+  const readerOf = (pipeline: Pick<AtWork, 'plan' | 'total'>) =>
+    ingest(streams, pipeline.plan, (position) => new NumberSource(position, { available: () => pipeline.total }));
+  const through = ({ plan, table, total }: Pick<AtWork, 'plan' | 'table' | 'total'>) =>
+    eventually(async () => new Set(ids(table)).size === total && (await isDrained(streams, plan)).drained);
+  const ids = ({ rows }: MemoryTable) => rows.map(({ value }) => Number(value['n']));
+  const upTo = (end: number) => Array.from({ length: end }, (_, n) => n);
+  const waited = ({ witness }: RunningSlot, code: string) =>
+    eventually(() => witness.waits.some(([, said]) => said === code));
+
+  async function decide({ plan, known }: Pick<AtWork, 'plan' | 'known'>, text: string): Promise<void> {
+    const decision = parseDecision(text);
+    assert.ok(decision, text);
+    await carryOut({ streams, opSeq: 1, clock: eagerClock, replicas: 1, cluster: 'test', known }, plan, decision);
+  }
+
+  it('an edge that is deleted stops both sides; when a person gives it up they go on with a new one', async () => {
+    const pipeline = await atWork();
+    await streams.deleteStream(edgeStream(pipeline.plan.pipeline.pid, 'main'));
+    pipeline.total = 150;
+    await waited(pipeline.sink, 'MR_EDGE_LOST');
+    await waited(pipeline.source, 'MR_STREAM_MISSING');
+    const lost = lostOf(pipeline.plan, pipeline.known, await streamsFound(streams, pipeline.plan));
+    assert.equal(lost?.code, 'MR_EDGE_LOST');
+    assert.match(lost.sentence, /millrace decide test -n default main\.lost accept-loss/);
+    await decide(pipeline, 'main.lost=accept-loss');
+    // Its owner held another stream: the slot is taken over anew.
+    assert.equal(await pipeline.source.done, 'fenced');
+    const source = readerOf(pipeline);
+    // No position is left, so the source begins anew: what was written before is written again, as the error says.
+    await eventually(() => ids(pipeline.table).length === 250);
+    await Promise.all([source.stop(), pipeline.sink.stop()]);
+    assert.deepEqual(ids(pipeline.table), [...upTo(100), ...upTo(150)]);
+  });
+
+  for (const [choice, again] of [
+    ['accept-loss', 0],
+    ['reread', 1],
+  ] as const) {
+    it(`the stream of the commits is deleted: ${choice} writes what is there ${again} times more`, async () => {
+      const pipeline = await atWork();
+      const { plan, table } = pipeline;
+      await streams.deleteStream(edgeStream(plan.pipeline.pid, commitsEdge));
+      pipeline.total = 150;
+      await waited(pipeline.sink, 'MR_STREAM_MISSING');
+      // What is in the edge now, nobody can say whether it was written.
+      pipeline.sink.abort();
+      table.tokens.length = 0;
+      const sink = drain(streams, plan, table);
+      await waited(sink, 'MR_STREAM_MISSING');
+      await decide(pipeline, `commits.lost=${choice}`);
+      pipeline.total = 200;
+      await eventually(async () => ids(table).includes(199) && (await isDrained(streams, plan)).drained);
+      await sink.stop();
+      await pipeline.source.stop();
+      const times = ids(table).filter((n) => n === 99).length;
+      assert.equal(times, 1 + again);
+    });
+  }
+
+  it('the stream of the dead letters is deleted: it is made again, and no record is lost or written twice', async () => {
+    const pipeline = await atWork();
+    await streams.deleteStream(edgeStream(pipeline.plan.pipeline.pid, deadEdge));
+    const lost = lostOf(pipeline.plan, pipeline.known, await streamsFound(streams, pipeline.plan));
+    assert.equal(lost?.code, 'MR_STREAM_MISSING');
+    await decide(pipeline, 'dead.lost=accept-loss');
+    pipeline.total = 150;
+    await through(pipeline);
+    await pipeline.stop();
+    assert.deepEqual(ids(pipeline.table), upTo(150));
+  });
+
+  it('a reader that is told to read again does so once, and goes on', async () => {
+    const pipeline = await atWork();
+    const { plan, table } = pipeline;
+    await pipeline.stop();
+    // The last frame of the writer is gone: nobody may go on by himself.
+    const stream = edgeStream(plan.pipeline.pid, 'main');
+    const last = await streams.getMessage(stream, {
+      last_by_subj: frameSubject(plan.pipeline.pid, 'main', 0, 'orders-0'),
+    });
+    assert.ok(last);
+    await streams.jsm.streams.deleteMessage(stream, last.seq);
+    const source = readerOf(pipeline);
+    const sink = drain(streams, plan, table);
+    await waited(source, 'MR_POSITION_LOST');
+    await waited(sink, 'MR_POSITION_LOST');
+    await decide(pipeline, 'main.1=reread');
+    pipeline.total = 120;
+    await eventually(() => ids(table).includes(119));
+    await eventually(async () => (await isDrained(streams, plan)).drained);
+    await Promise.all([source.stop(), sink.stop()]);
+    assert.deepEqual([...new Set(ids(table))], upTo(120));
+    // The same once more is no news, and another of that number is refused.
+    await decide(pipeline, 'main.1=reread');
+    await assert.rejects(decide(pipeline, 'main.1=accept-loss'), isRefused);
+  });
+
+  it('a sink that keeps its position, and has lost it, goes on when a person says how', async () => {
+    const pipeline = await atWork('sink');
+    const { plan, table } = pipeline;
+    await pipeline.stop();
+    const before = table.position;
+    table.position = 1;
+    const sink = drain(streams, plan, table, { positionIn: 'sink' });
+    await eventually(() => sink.witness.connections.includes('MR_SINK_POSITION_LOST'));
+    await decide(pipeline, 'sink-warehouse.1=accept-loss');
+    await eventually(() => table.position >= before);
+    const source = ingest(streams, plan, (position) => new NumberSource(position, { available: () => 150 }));
+    await through({ plan, table, total: 150 });
+    await Promise.all([source.stop(), sink.stop()]);
+    assert.deepEqual(ids(table), upTo(150));
+    // The decision was used up by what the slot has committed since.
+    table.position = 1;
+    const later = drain(streams, plan, table, { positionIn: 'sink' });
+    await eventually(() => later.witness.connections.includes('MR_SINK_POSITION_LOST'));
+    await later.stop();
+    assert.equal(table.position, 1);
+  });
+
+  const refused: readonly (readonly [string, RegExp])[] = [
+    ['main.lost=reread', /is there, and is the one that was made/],
+    ['commits.lost=reread', /is there/],
+    ['dead.lost=accept-loss', /is there/],
+    ['nowhere.1=reread', /has no edge and no sink stage nowhere/],
+    ['sink-warehouse.lost=reread', /is not a stream/],
+    ['main.2=accept-loss', /not the next decision/],
+  ];
+  for (const [text, why] of refused) {
+    it(`${text} about a pipeline that has lost nothing is refused, and changes nothing`, async () => {
+      const plan = testPlan({ shards: 1, sourceSlots: 1 });
+      await ensurePipelineStreams(streams, plan);
+      const known = await streamsFound(streams, plan);
+      await assert.rejects(decide({ plan, known }, text), why);
+      assert.deepEqual(await streamsFound(streams, plan), known);
+      const commits = await streams.lastOfEach(
+        edgeStream(plan.pipeline.pid, commitsEdge),
+        commitSubject(plan.pipeline.pid, '*', 0),
+      );
+      assert.equal(commits.length, 1);
+    });
+  }
+});
+
+function isRefused(error: unknown): boolean {
+  return error instanceof MillraceError && error.code === 'MR_DECISION_REFUSED';
+}
