@@ -3,6 +3,7 @@
  * runs it. `./registry.ts` lists all of them; nothing else in Millrace knows a connector by name.
  */
 import type { Logger } from 'pino';
+import type { FlatRecord } from '../model/flat-record.ts';
 import type { CredentialRef } from '../model/plan.ts';
 import type { RecordMeta, RecordObject } from '../model/value.ts';
 import type { Position, RecordBatch } from '../stream/record-batch.ts';
@@ -93,6 +94,11 @@ export interface RowBuffer {
   readonly bytes: number;
   /** Encodes one row at the end. Throws MillraceError MR_RECORD_MISFIT and leaves the buffer as it was. */
   add(value: RecordObject, meta: RecordMeta): void;
+  /**
+   * The same row as `add` makes of the decoded record. False when it cannot, or when it does not fit: nothing was added,
+   * and `add` is asked. Absent where records are always decoded.
+   */
+  addFlat?(record: FlatRecord): boolean;
   /** Adds a row that deletes the one with the record's key. Throws like `add`. Absent where the sink cannot. */
   remove?(meta: RecordMeta): void;
   /** Forgets all rows and keeps the memory. */

@@ -70,15 +70,19 @@ function keepDigits(_key: string, value: unknown, context: { readonly source?: s
   return isSameNumber(context.source, value) ? value : new ExactNumber(context.source);
 }
 
+/** Less than that, and all digits are in the shortest text of the double. */
+const longRun = /[0-9.]{16}/;
+
 /**
- * True when the double means the number that was written, however it is used: as its shortest text and, for an integer
- * that an expression computes with, as its exact value (a double of 1e30 is not 10^30).
+ * True when the double means the number that was written: as its shortest text and, for an integer that is written out,
+ * as its exact value, with which an expression computes. What is written with few digits and an exponent (`1e30`) is a
+ * double: else what it is would depend on whether something else in the record makes the decoder look at all numbers.
  */
 function isSameNumber(written: string, value: number): boolean {
   if (!Number.isFinite(value)) return false;
   const wanted = decimalOf(written);
   if (!isSameDecimal(wanted, decimalOf(String(value)))) return false;
-  if (!Number.isInteger(value) || Number.isSafeInteger(value)) return true;
+  if (!Number.isInteger(value) || Number.isSafeInteger(value) || !longRun.test(written)) return true;
   return isSameDecimal(wanted, decimalOf(String(BigInt(value))));
 }
 

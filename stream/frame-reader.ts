@@ -46,6 +46,8 @@ export interface Frame {
   readonly position: Position | undefined;
   /** Values and keys; the tables point into it. */
   readonly bytes: Uint8Array;
+  /** All values are before this place. */
+  readonly valueBytes: number;
   readonly valueStart: Int32Array;
   /** -1: null. */
   readonly valueEnd: Int32Array;
@@ -160,6 +162,7 @@ function tablesOf(header: Buffer, body: Buffer, frameFlags: number): Tables {
     ingestMin: header.readDoubleLE(at.ingestMin),
     ingestMax: header.readDoubleLE(at.ingestMax),
     bytes: body,
+    valueBytes,
     valueStart,
     valueEnd,
     keyStart,

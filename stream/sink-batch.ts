@@ -90,9 +90,22 @@ export class SinkBatch<Rows extends RowBufferPort> {
     const { program } = view;
     const meta = this.#metaOf(frame, frameIndex);
     const sequence = this.#sequences[frameIndex]!;
-    const { bytes, valueStart, valueEnd, ingestMax } = frame;
+    const { bytes, valueBytes, valueStart, valueEnd, ingestMax } = frame;
+    const flat = this.rows.addFlat === undefined ? undefined : program.flat;
+    flat?.open(bytes, valueBytes);
     for (let index = 0; index < frame.count; index++) {
       try {
+        if (flat !== undefined && valueEnd[index]! >= 0) {
+          const record = flat.run(valueStart[index]!, valueEnd[index]!, meta.at(index), ingestMax);
+          if (record === 'drop') {
+            this.dropped++;
+            continue;
+          }
+          if (record !== undefined && this.rows.addFlat!(record)) {
+            this.#originIs(frameIndex, index);
+            continue;
+          }
+        }
         const value = program.run(bytes, valueStart[index]!, valueEnd[index]!, meta.at(index), ingestMax);
         if (value === undefined) {
           this.dropped++;
@@ -100,16 +113,21 @@ export class SinkBatch<Rows extends RowBufferPort> {
         }
         if (value === tombstone) this.#remove(meta);
         else this.rows.add(value, meta);
-        const row = this.rows.rows - 1;
-        if (row >= this.#rowFrame.length) this.#growOrigins();
-        this.#rowFrame[row] = frameIndex;
-        this.#rowRecord[row] = index;
+        this.#originIs(frameIndex, index);
       } catch (error) {
         this.#failures.push(this.#letterOf(frame, meta, sequence, index, error));
       }
     }
     this.records += frame.count;
     this.recordBytes += bytes.length;
+  }
+
+  /** Of the row that was added last. */
+  #originIs(frameIndex: number, record: number): void {
+    const row = this.rows.rows - 1;
+    if (row >= this.#rowFrame.length) this.#growOrigins();
+    this.#rowFrame[row] = frameIndex;
+    this.#rowRecord[row] = record;
   }
 
   #remove(meta: FrameMeta): void {

@@ -1,5 +1,6 @@
 /** What the sink loop needs of a sink, and what connectors implement (`SinkSlot` of connectors/connector.ts). */
 import type { MillraceError } from '../model/errors.ts';
+import type { FlatRecord } from '../model/flat-record.ts';
 import type { RecordMeta, RecordObject } from '../model/value.ts';
 
 export interface BatchRange {
@@ -18,6 +19,8 @@ export interface RowBufferPort {
   readonly rows: number;
   readonly bytes: number;
   add(value: RecordObject, meta: RecordMeta): void;
+  /** The same of a record that is not decoded. False: nothing was added, and the record is to be decoded. */
+  addFlat?(record: FlatRecord): boolean;
   /** Adds a row that deletes the one with the record's key; absent where the sink cannot. */
   remove?(meta: RecordMeta): void;
   clear(): void;
@@ -118,4 +121,14 @@ export interface SinkProgram {
     meta: RecordMeta,
     nowMs: number,
   ): RecordObject | typeof tombstone | undefined;
+  /** Absent when steps look at whole records. */
+  readonly flat?: FlatProgram;
+}
+
+/** What the program does to records that need not be decoded (model/flat-record.ts); the result is that of `run`. */
+export interface FlatProgram {
+  /** The records that come next are in these bytes, before `end`. */
+  open(bytes: Uint8Array, end: number): void;
+  /** Undefined: the record is to be decoded. What it returns stands for the record until the next call. */
+  run(start: number, end: number, meta: RecordMeta, nowMs: number): FlatRecord | 'drop' | undefined;
 }

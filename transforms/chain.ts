@@ -11,6 +11,7 @@ import { mr } from '../model/errors.ts';
 import type { PlannedStep, SinkStage } from '../model/plan.ts';
 import type { RecordMeta, RecordObject } from '../model/value.ts';
 import { compileCondition, type Condition } from './expression/expression.ts';
+import { usedFields } from './expression/used-fields.ts';
 import { transformOf } from './registry.ts';
 import type { StepProgram, Verdict } from './transform.ts';
 
@@ -35,6 +36,32 @@ export function compileStages(stage: SharedPart): RecordProgram {
       return runSteps(value, meta, nowMs) === 'drop' ? 'drop' : route(value, meta, nowMs);
     },
   };
+}
+
+/**
+ * The fields of a record that the stage's steps, conditions and schemas look at or change; null when they may be any. Run
+ * on an object with these fields alone, the program gives the same verdict and the same fields as on the whole record.
+ */
+export function touchedFields({
+  steps,
+  route,
+  sources,
+}: Pick<SinkStage, 'steps' | 'route' | 'sources'>): ReadonlySet<string> | null {
+  const touched = new Set(Object.values(sources).flatMap(({ schema }) => (schema ?? []).map(({ name }) => name)));
+  const expressions = [...route.unless, ...(route.when === null ? [] : [route.when])];
+  for (const step of steps) {
+    const transform = transformOf(step.kind);
+    if (transform === undefined) return null;
+    for (const name of transform.touches(step.config)) touched.add(name);
+    expressions.push(...transform.expressions(step.config).map(({ source }) => source));
+    if (step.when !== null) expressions.push(step.when);
+  }
+  for (const expression of expressions) {
+    const used = usedFields(expression);
+    if (used === null) return null;
+    for (const name of used) touched.add(name);
+  }
+  return touched;
 }
 
 function compileStep(step: PlannedStep): StepProgram {

@@ -49,6 +49,8 @@ export const map = defineTransform({
   expressions: ({ set }) =>
     Object.entries(set).map(([field, source]) => ({ path: ['set', field], source, isCondition: false })),
   fieldsAfter: ({ set, rename, remove }, fields) => fieldsAfter(set, rename, remove, fields),
+  touches: ({ set, rename, remove }) =>
+    [...Object.keys(set), ...Object.entries(rename).flat(), ...remove].map((path) => topOf(path)),
   compile({ set, rename, remove }, step) {
     const setters = Object.entries(set).map(([field, source]) => ({
       path: parsePath(field),

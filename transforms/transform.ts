@@ -28,6 +28,8 @@ interface Definition<Schema extends z.ZodType> {
   expressions(config: z.output<Schema>): readonly ExpressionAt[];
   /** What is known about the record after the step, given what was known before. */
   fieldsAfter(config: z.output<Schema>, fields: KnownFields): KnownFields;
+  /** Fields of the record that the step itself looks at or changes; those of its expressions need not be among them. */
+  touches(config: z.output<Schema>): readonly string[];
   /** `step` is the step's name, for messages. Throws MillraceError MR_SPEC_EXPRESSION or MR_SPEC_INVALID. */
   compile(config: z.output<Schema>, step: string): StepProgram;
 }
@@ -37,6 +39,7 @@ export interface Transform<Schema extends z.ZodType = z.ZodType> {
   readonly spec: Schema;
   expressions(config: unknown): readonly ExpressionAt[];
   fieldsAfter(config: unknown, fields: KnownFields): KnownFields;
+  touches(config: unknown): readonly string[];
   compile(config: unknown, step: string): StepProgram;
 }
 
@@ -46,6 +49,7 @@ export function defineTransform<Schema extends z.ZodType>(definition: Definition
     spec,
     expressions: (config) => definition.expressions(spec.parse(config)),
     fieldsAfter: (config, fields) => definition.fieldsAfter(spec.parse(config), fields),
+    touches: (config) => definition.touches(spec.parse(config)),
     compile: (config, step) => definition.compile(spec.parse(config), step),
   };
 }

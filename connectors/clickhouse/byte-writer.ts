@@ -11,6 +11,9 @@ const initialBytes = 1 << 16;
 /** Below this many characters a loop over them is cheaper than a call into the runtime (measured on Node 24). */
 const shortText = 24;
 
+/** Up to this many bytes, word by word is cheaper than a view of them. */
+const mostWords = 128;
+
 export class ByteWriter {
   at = 0;
   #bytes: Buffer;
@@ -104,6 +107,20 @@ export class ByteWriter {
       bytes[start + 1 + i] = code;
     }
     this.at = start + 1 + length;
+  }
+
+  /** Length and bytes of a text that is UTF-8 already. Three bytes behind its end are read. */
+  copiedText(bytes: Uint8Array, view: DataView, start: number, end: number): void {
+    const length = end - start;
+    if (this.at + length + 16 > this.#bytes.length) this.#grow(length + 16);
+    if (length < 0x80) this.#bytes[this.at++] = length;
+    else this.varint(length);
+    const { at } = this;
+    if (length <= mostWords) {
+      // The last word may reach into what is written next.
+      for (let i = 0; i < length; i += 4) this.#view.setInt32(at + i, view.getInt32(start + i, true), true);
+    } else this.#bytes.set(bytes.subarray(start, end), at);
+    this.at = at + length;
   }
 
   /** Reserves the length for ASCII, writes, and moves the bytes when UTF-8 needs a longer one. */

@@ -7,6 +7,7 @@ import { Misfit } from '../misfit.ts';
 
 export function nullableEncoder(inner: Encoder): Encoder {
   return {
+    ...(inner.copies === 'text' ? { copies: 'nullableText' as const } : {}),
     write(value, to) {
       if (value === null) return to.u8(1);
       to.u8(0);

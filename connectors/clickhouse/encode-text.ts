@@ -14,6 +14,7 @@ export function stringEncoder(): Encoder {
       if (value === null) throw new Misfit('a text (String)', value);
       to.text(encodeJson(value));
     },
+    copies: 'text',
     missing: (to) => to.u8(0),
   };
 }

@@ -7,8 +7,10 @@
  *     (MATERIALIZED, ALIAS) is a misfit: it is never dropped without a word.
  * R3  Row i is bytes `start(i)` to `start(i + 1)`, so that any range of rows can be sent by itself.
  */
+import type { FlatRecord, FlatShape } from '../../model/flat-record.ts';
+import { written } from '../../model/flat-record.ts';
 import { mr } from '../../model/errors.ts';
-import { fieldOf, type RecordObject } from '../../model/value.ts';
+import { fieldOf, type RecordObject, type RecordValue } from '../../model/value.ts';
 import type { RowBuffer } from '../connector.ts';
 import { ByteWriter } from './byte-writer.ts';
 import type { Encoder } from './encoder.ts';
@@ -31,8 +33,12 @@ export interface ClosedColumn {
 }
 
 interface Cell extends EncodedColumn {
+  readonly copies: Encoder['copies'] | undefined;
   readonly read: FieldReader | null;
 }
+
+/** A column whose field the steps may have changed. -1: the record has no such field. */
+const touched = -2;
 
 export class ClickHouseRows implements RowBuffer {
   readonly #columns: readonly Cell[];
@@ -42,9 +48,15 @@ export class ClickHouseRows implements RowBuffer {
   readonly #writer = new ByteWriter();
   #starts = new Float64Array(1024);
   #rows = 0;
+  #shape: FlatShape | undefined;
+  #places: Int32Array | null = null;
 
   constructor(columns: readonly EncodedColumn[], marksDefaults: boolean, closed: readonly ClosedColumn[] = []) {
-    this.#columns = columns.map((column) => ({ ...column, read: fieldReader(column.name) }));
+    this.#columns = columns.map((column) => ({
+      ...column,
+      copies: column.encoder.copies,
+      read: fieldReader(column.name),
+    }));
     this.#marksDefaults = marksDefaults;
     this.#closed = closed;
   }
@@ -70,9 +82,55 @@ export class ClickHouseRows implements RowBuffer {
       if (!(error instanceof Misfit) || column === undefined) throw error;
       throw mr('MR_RECORD_MISFIT', { field: column.name, wanted: error.wanted, actual: error.actual });
     }
+    this.#endRow();
+  }
+
+  #endRow(): void {
     if (this.#rows + 1 === this.#starts.length) this.#growStarts();
     this.#rows++;
-    this.#starts[this.#rows] = writer.at;
+    this.#starts[this.#rows] = this.#writer.at;
+  }
+
+  /** As `add` does with the decoded record (model/flat-record.ts). */
+  addFlat(record: FlatRecord): boolean {
+    if (record.shape !== this.#shape) this.#placesIn(record.shape);
+    const places = this.#places;
+    if (places === null) return false;
+    const writer = this.#writer;
+    const columns = this.#columns;
+    const start = writer.at;
+    try {
+      for (let i = 0; i < columns.length; i++) {
+        const place = places[i]!;
+        if (place >= 0) this.#writeField(columns[i]!, record, place);
+        else this.#writeValue(columns[i]!, place === touched ? record.values[columns[i]!.name] : undefined);
+      }
+    } catch (error) {
+      writer.at = start;
+      if (error instanceof Misfit) return false;
+      throw error;
+    }
+    this.#endRow();
+    return true;
+  }
+
+  /** Where each column is in records of the shape; null when they are to be decoded. */
+  #placesIn(shape: FlatShape): void {
+    const isClosed = this.#closed.some(({ name }) => shape.touched.has(name) || shape.names.includes(name));
+    const placeOf = ({ name }: Cell) => (shape.touched.has(name) ? touched : shape.names.indexOf(name));
+    this.#shape = shape;
+    this.#places =
+      isClosed || this.#columns.some(({ read }) => read !== null) ? null : Int32Array.from(this.#columns.map(placeOf));
+  }
+
+  #writeField(column: Cell, record: FlatRecord, field: number): void {
+    const { copies } = column;
+    if (copies === undefined || record.kinds[field] !== written.text) {
+      return this.#writeValue(column, record.valueOf(field));
+    }
+    if (this.#marksDefaults) this.#writer.u8(0);
+    if (copies === 'nullableText') this.#writer.u8(0);
+    this.#writer.copiedText(record.bytes, record.view, record.starts[field]!, record.ends[field]!);
   }
 
   #checkClosed(record: RecordObject): void {
@@ -85,7 +143,10 @@ export class ClickHouseRows implements RowBuffer {
   }
 
   #write(column: Cell, record: RecordObject): void {
-    const value = column.read === null ? record[column.name] : column.read(record);
+    this.#writeValue(column, column.read === null ? record[column.name] : column.read(record));
+  }
+
+  #writeValue(column: Cell, value: RecordValue | undefined): void {
     if (value === undefined) {
       if (column.hasDefault) return this.#writer.u8(1);
       // Marked as default, a column without an expression would get zero bytes, which is no member of an Enum.

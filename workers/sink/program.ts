@@ -7,8 +7,9 @@
 import { assertNever, mr } from '../../model/errors.ts';
 import type { FieldShape, SinkStage } from '../../model/plan.ts';
 import type { RecordObject } from '../../model/value.ts';
-import { tombstone, type SinkProgram } from '../../stream/sink-port.ts';
-import { compileStages } from '../../transforms/chain.ts';
+import { tombstone, type FlatProgram, type SinkProgram } from '../../stream/sink-port.ts';
+import { compileStages, touchedFields, type RecordProgram } from '../../transforms/chain.ts';
+import { FlatScanner } from '../../transforms/flat/scanner.ts';
 import { decodeRecord } from '../../transforms/json.ts';
 import { checkShape } from '../../transforms/shape.ts';
 
@@ -17,12 +18,37 @@ export function sinkProgram(stage: SinkStage): SinkProgram {
   const schemas = new Map(Object.entries(stage.sources).map(([source, { schema }]) => [source, schema]));
   const read = stage.ownsStepFailures ? readRecord : readQuietly;
   const { tombstones } = stage;
+  const touched = touchedFields(stage);
   return {
+    ...(touched === null ? {} : { flat: flatProgram(touched, schemas, chain) }),
     run(bytes, start, end, meta, nowMs) {
       if (end < 0 && tombstones !== undefined) return withoutValue(tombstones);
       const value = read(bytes, start, end, schemas.get(meta.source) ?? null);
       if (value === undefined) return undefined;
       return chain.run(value, meta, nowMs) === 'drop' ? undefined : value;
+    },
+  };
+}
+
+/** The same on records that are not decoded, as far as nothing is wrong with them: what fails is left to the long way. */
+function flatProgram(
+  touched: ReadonlySet<string>,
+  schemas: ReadonlyMap<string, readonly FieldShape[] | null>,
+  chain: RecordProgram,
+): FlatProgram {
+  const scanner = new FlatScanner(touched);
+  const isPlain = touched.size === 0;
+  return {
+    open: (bytes, end) => scanner.open(bytes, end),
+    run(start, end, meta, nowMs) {
+      if (!scanner.scan(start, end)) return undefined;
+      try {
+        const schema = isPlain ? null : (schemas.get(meta.source) ?? null);
+        if (schema !== null) checkShape(scanner.values, schema);
+        return chain.run(scanner.values, meta, nowMs) === 'drop' ? 'drop' : scanner;
+      } catch {
+        return undefined;
+      }
     },
   };
 }

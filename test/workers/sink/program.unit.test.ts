@@ -3,30 +3,17 @@ import type { SinkStage } from '../../../model/plan.ts';
 import { tombstone } from '../../../stream/sink-port.ts';
 import { sinkProgram } from '../../../workers/sink/program.ts';
 import { meta } from '../../transforms/support/records.ts';
+import { sinkStage } from './stage.ts';
 
-function stage(more: Partial<SinkStage>): SinkStage {
-  return {
-    name: 'sink-out',
-    workload: 'sink-out',
-    kind: 'sink',
-    connector: 'postgres',
-    config: null,
-    slots: 1,
-    replicas: 1,
-    resources: { requests: { cpu: '1', memory: '1Gi' }, limits: { memory: '1Gi' } },
-    sink: 'out',
-    reads: 'main',
-    sources: { orders: { topic: null, schema: [{ name: 'id', type: 'int64', optional: false }] } },
-    // What a tombstone has not: a field to look at.
-    steps: [{ name: 'paid', kind: 'filter', config: { where: 'record.paid' }, when: null }],
-    ownsStepFailures: true,
-    route: { unless: [], when: 'record.id > 1' },
-    batch: { maxRecords: 1, maxBytes: 1, maxDelayMs: 1 },
-    ...more,
-  };
-}
+/** What a tombstone has not: a field to look at. */
+const looking: Partial<SinkStage> = {
+  sources: { orders: { topic: null, schema: [{ name: 'id', type: 'int64', optional: false }] } },
+  steps: [{ name: 'paid', kind: 'filter', config: { where: 'record.paid' }, when: null }],
+  route: { unless: [], when: 'record.id > 1' },
+};
 
-const run = (more: Partial<SinkStage>) => sinkProgram(stage(more)).run(new Uint8Array(0), 0, -1, meta, 0);
+const run = (more: Partial<SinkStage>) =>
+  sinkProgram({ ...sinkStage, ...looking, ...more }).run(new Uint8Array(0), 0, -1, meta, 0);
 const isTold = { code: 'MR_RECORD_NOT_JSON', message: /tombstone/ };
 
 describe('a record without a value', () => {
