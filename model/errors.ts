@@ -156,6 +156,12 @@ export const errorTable = {
     'Kubernetes does not allow {object}: {problem}.',
     'Give Millrace the right, or make room in the quota; it goes on by itself.',
   ),
+  MR_OBJECT_FOREIGN: row(
+    'retry',
+    409,
+    '{object} is in the way: it belongs to {owner}.',
+    'It is neither changed nor deleted. Remove it, or give the pipeline another name; Millrace goes on by itself.',
+  ),
   MR_OPERATION_FENCED: row(
     'fence',
     409,

@@ -2,7 +2,7 @@
  * Writes and deletes owned objects on behalf of an operation.
  *
  * F1  An object that a newer operation has written is left alone: MR_OPERATION_FENCED.
- * F2  An object that belongs to another pipeline, or to nobody, is never taken over.
+ * F2  An object that belongs to another pipeline, or to nobody, is never taken over: it is waited for (MR_OBJECT_FOREIGN).
  * F3  What was checked is what is written: uid and resourceVersion go along, and a conflict starts over.
  * F4  What is not there is made only while the pipeline is, and no newer operation has begun: an apply with the
  *     resourceVersion of an object that was deleted meanwhile would make it again, and nobody would own it.
@@ -47,11 +47,18 @@ export function checkFence(kind: KindName, live: KubeObject, { pipeline, seq }: 
   const object = `${kind} ${live.metadata.namespace ?? ''}/${live.metadata.name}`;
   const owner = live.metadata.labels?.[labels.pipelineUid];
   if (owner !== pipeline.uid) {
-    const problem = `it belongs to ${owner === undefined ? 'no pipeline' : `the pipeline with uid ${owner}`}`;
-    throw mr('MR_KUBERNETES_REFUSED', { object, problem });
+    throw mr('MR_OBJECT_FOREIGN', { object, owner: ownerOf(live) });
   }
   const writtenBy = Number(live.metadata.annotations?.[annotations.opSeq] ?? 0);
   if (writtenBy > seq) throw mr('MR_OPERATION_FENCED', { object, seq, newer: writtenBy });
+}
+
+/** One that is gone may have left it, on purpose or for a while (`workers/controller/leftovers.ts`). */
+function ownerOf({ metadata }: KubeObject): string {
+  const { [labels.pipelineUid]: uid, [labels.pipeline]: name } = metadata.labels ?? {};
+  if (uid === undefined) return 'no pipeline';
+  const isReleased = metadata.annotations?.[annotations.released] !== undefined;
+  return `pipeline ${name ?? ''} with uid ${uid}${isReleased ? ', which was deleted with deletionPolicy Orphan' : ''}`;
 }
 
 /** F4. */

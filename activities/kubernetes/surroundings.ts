@@ -8,7 +8,7 @@ import { readResource } from '../proof.ts';
 import { parsePipeline } from '../spec.ts';
 import { asStep } from '../step.ts';
 import { credentialsVersion, readCredentials } from './credentials.ts';
-import { applyFenced } from './fenced.ts';
+import { applyFenced, deleteFenced } from './fenced.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { Manifest } from '../../kubernetes/objects.ts';
 import type { RenderContext } from './render/context.ts';
@@ -47,7 +47,8 @@ export function surroundingsActivities(deps: ActivityDependencies): Surroundings
       const { name, namespace } = manifest.metadata;
       const live = await kube.get('ConfigMap', name, namespace);
       // The same spec compiled by another version of Millrace may read differently, and the object is immutable.
-      if (live !== undefined && planText(live) !== renderedText(plan)) await kube.delete('ConfigMap', name, namespace);
+      if (live !== undefined && planText(live) !== renderedText(plan))
+        await deleteFenced(kube, 'ConfigMap', live, input.op);
       await apply(manifest, input);
       return { stages: plan.stages.map(({ name: stage, kind, replicas }) => ({ name: stage, kind, replicas })) };
     }),

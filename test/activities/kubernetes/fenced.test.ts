@@ -73,10 +73,7 @@ describe('the Kubernetes client on a real API server', function () {
 
   it('F2: what belongs to another pipeline is not taken over', async () => {
     await applyFenced(kube, owned('other', a, 1), { pipeline: a, seq: 1 });
-    await assert.rejects(
-      applyFenced(kube, owned('other', b, 9), { pipeline: b, seq: 9 }),
-      code('MR_KUBERNETES_REFUSED'),
-    );
+    await assert.rejects(applyFenced(kube, owned('other', b, 9), { pipeline: b, seq: 9 }), code('MR_OBJECT_FOREIGN'));
   });
 
   it('F4: nothing is made for a pipeline that is being deleted, is gone, or has a newer operation', async () => {

@@ -132,6 +132,8 @@ export class PodFaker {
   readonly #streams: Streams;
   /** Pods stay Pending while this is set. */
   isHeld = false;
+  /** What sinks report as their connection. */
+  sinkConnection: object = { state: 'Connected', since: 0 };
 
   constructor(kube: Kube, streams: Streams) {
     this.#kube = kube;
@@ -198,7 +200,7 @@ export class PodFaker {
         slots: [],
       },
       kind: stage.startsWith('ingestor-') ? 'ingestor' : 'sink',
-      connection: { state: 'Connected', since: Date.now() },
+      connection: stage.startsWith('sink-') ? this.sinkConnection : { state: 'Connected', since: 0 },
       flow: { state: 'Flowing' },
     };
     this.#streams.nc.publish(`mr-report.${pid}.${stage}.${name}`, JSON.stringify(report));

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { namespaceOf, pidOf } from '../../../model/names.ts';
+import { entityWorkflowId } from '../../../model/workflow-ids.ts';
+import { pipelineState } from '../../../workflows/search-attributes.ts';
 import { eventually } from '../../support/eventually.ts';
 import { startControlPlane, statusOf, type ControlPlane } from './control-plane.ts';
 import { Person } from './person.ts';
@@ -39,6 +41,21 @@ describe('what others change, on a real control plane', function () {
     await person.untilReady('awaited', 'Running');
     assert.ok(await plane.kube.get('Deployment', 'sink-warehouse', namespace));
     await person.untilOperations('awaited', uid, ['provision']);
+  });
+
+  it('D2: neither the phase nor Temporal says Running of a pipeline whose sink refuses it, nor anything else later', async () => {
+    const { uid = '' } = (await person.apply('refused')).metadata;
+    await person.untilReady('refused', 'Running');
+    const entity = plane.client.workflow.getHandle(entityWorkflowId('default', 'refused', uid));
+    const shown = async () => (await entity.describe()).typedSearchAttributes.get(pipelineState);
+    const message = 'rejected';
+    plane.pods.sinkConnection = { state: 'Disconnected', since: 0, code: 'MR_SINK_AUTH_REJECTED', message };
+    await eventually(async () => assert.equal((await statusOf(plane.kube, 'refused')).phase, 'NotReady'));
+    await eventually(async () => assert.equal(await shown(), 'SinkAuthRejected'));
+    plane.pods.sinkConnection = { state: 'Connected', since: 0 };
+    await eventually(async () => assert.equal((await statusOf(plane.kube, 'refused')).phase, 'Running'));
+    await eventually(async () => assert.equal(await shown(), 'Running'));
+    await person.untilOperations('refused', uid, ['provision']);
   });
 
   it('I14 F4: a pipeline whose pods crash is not ready, and says what they died of, though they reported well', async () => {
@@ -85,15 +102,21 @@ describe('what others change, on a real control plane', function () {
   it('D4: drift wakes a pipeline whose last operation has failed', async () => {
     const { uid = '' } = (await person.apply('failed', { isolation: 'Shared' })).metadata;
     await person.untilReady('failed', 'Running');
-    const inTheWay = { name: 'failed-plan-g2', namespace: 'default' };
-    await plane.kube.create({ apiVersion: 'v1', kind: 'ConfigMap', metadata: inTheWay }, { fieldManager: 'person' });
+    // A person has made it anew, with a selector that cannot be changed.
+    const live = await plane.kube.get('Deployment', 'failed-sink-warehouse', 'default');
+    await plane.kube.delete('Deployment', 'failed-sink-warehouse', 'default');
+    const metadata = { name: 'failed-sink-warehouse', namespace: 'default', labels: live?.metadata.labels ?? {} };
+    const containers = [{ name: 'worker', image: 'worker' }];
+    const template = { metadata: { labels: { app: 'own' } }, spec: { containers } };
+    const spec = { replicas: 0, selector: { matchLabels: { app: 'own' } }, template };
+    await plane.kube.create({ apiVersion: 'apps/v1', kind: 'Deployment', metadata, spec }, { fieldManager: 'person' });
     await person.apply('failed', { isolation: 'Shared', deletionPolicy: 'Immediate' });
     await eventually(async () => assert.equal((await statusOf(plane.kube, 'failed')).phase, 'Failed'));
-    await plane.kube.delete('ConfigMap', inTheWay.name, inTheWay.namespace);
     await plane.kube.delete('Deployment', 'failed-sink-warehouse', 'default');
     await person.untilReady('failed', 'Running');
     assert.ok(await plane.kube.get('Deployment', 'failed-sink-warehouse', 'default'));
-    await person.untilOperations('failed', uid, ['provision', 'reconfigure', 'reconfigure']);
+    const operations = await person.operationsOf('failed', uid);
+    assert.deepEqual([operations.at(0), operations.at(-1)], ['provision', 'reconfigure']);
   });
 
   it('I12: pods that somebody started while the pipeline is paused are stopped again', async () => {
