@@ -40,6 +40,15 @@ export interface Drift {
   readonly what: string;
 }
 
+/** Signal `readinessChanged`: what `Ready` says, once that has lasted. For people: nothing is decided by it. */
+export interface Readiness {
+  readonly isReady: boolean;
+  readonly reason: string;
+  readonly message: string;
+  /** RFC 3339. */
+  readonly since: string;
+}
+
 /** Signal `retryRequested` and update `retryNow`: try again what failed or was refused. */
 export interface RetryRequest {
   /** The same id twice is one request. */

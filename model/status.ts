@@ -2,7 +2,8 @@
  * The status of a Pipeline: what is, as opposed to what is wanted. Types only; `crds/status.ts` is their schema.
  *
  * Two writers own disjoint parts by server-side apply (`./names.ts`, fieldManagers): the controller writes `deadLetters`,
- * its conditions (`./conditions.ts`) and `ready` of each stage; the lifecycle writes everything else.
+ * its conditions (`./conditions.ts`) and `ready` of each stage; the lifecycle writes everything else. The phase is of both:
+ * the lifecycle says what was done, and the controller turns Running into NotReady, and back, as Ready is.
  */
 import type { ConditionValue } from './conditions.ts';
 
@@ -10,6 +11,8 @@ export const phases = [
   'Pending',
   'Provisioning',
   'Running',
+  /** Carried out as `Running` is, and not Ready: the condition has the reason. */
+  'NotReady',
   'Pausing',
   'Paused',
   'Stopped',
@@ -21,6 +24,11 @@ export const phases = [
 ] as const;
 
 export type Phase = (typeof phases)[number];
+
+/** It is meant to move records, and nothing is being changed: whether it does is what `Ready` says. */
+export function isUnderWay(phase: Phase | undefined): phase is 'Running' | 'NotReady' {
+  return phase === 'Running' || phase === 'NotReady';
+}
 
 /** One claim about the pipeline. */
 export interface Condition {

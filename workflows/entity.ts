@@ -34,6 +34,7 @@ import {
   forceContinueAsNew,
   operationsQuery,
   planQuery,
+  readinessChanged,
   retryNow,
   retryRequested,
   specChanged,
@@ -50,6 +51,7 @@ import {
   newestRead,
   newState,
   noteDrift,
+  noteReadiness,
   preempt,
   refuse,
   request,
@@ -117,6 +119,14 @@ class Entity {
     setHandler(driftDetected, ({ what }) => void (this.#state = noteDrift(this.#state, what)), {
       description: 'Somebody else has changed what the lifecycle made; restore it.',
     });
+    setHandler(
+      readinessChanged,
+      (readiness) => {
+        this.#state = noteReadiness(this.#state, readiness);
+        if (this.#state.running === null) publish(this.#state);
+      },
+      { description: 'The pipeline is ready, or no longer; shown, and nothing else.' },
+    );
     setHandler(retryRequested, ({ requestId }) => void (this.#state = request(this.#state, requestId)), {
       description: 'Try again what failed or was refused.',
     });

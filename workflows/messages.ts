@@ -1,6 +1,6 @@
 /** Signals, updates and queries of the entity workflow: what may be said to a pipeline, and asked of it. */
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
-import type { Drift, RetryRequest, Told } from '../model/lifecycle.ts';
+import type { Drift, Readiness, RetryRequest, Told } from '../model/lifecycle.ts';
 import type { NextStep } from './planner.ts';
 import type { FinishedOperation, PipelineState, RunningOperation } from './state.ts';
 
@@ -12,6 +12,9 @@ export const credentialsChanged = defineSignal('credentialsChanged');
 
 /** Somebody else has changed or deleted what the lifecycle made. */
 export const driftDetected = defineSignal<[Drift]>('driftDetected');
+
+/** The pipeline is ready, or no longer, and that has lasted: shown, and nothing else. */
+export const readinessChanged = defineSignal<[Readiness]>('readinessChanged');
 
 /** The same as the update {@link retryNow}, from who needs no answer, and while no worker is up. */
 export const retryRequested = defineSignal<[RetryRequest]>('retryRequested');

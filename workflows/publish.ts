@@ -9,15 +9,16 @@ import type { Failure, PipelineState, Refusal } from './state.ts';
 
 /** One event for the search attributes; one more when the description changes; none for the details. */
 export function publish(state: PipelineState): void {
-  upsertSearchAttributes(searchAttributesOf(state, phaseOf(state)));
+  upsertSearchAttributes(searchAttributesOf(state, phaseOf(state), shownStateOf(state)));
   const description = state.seen?.description ?? '';
   if (description !== '' && workflowInfo().memo?.['description'] !== description) upsertMemo({ description });
   setCurrentDetails(detailsOf(state));
 }
 
-export function phaseOf({ running, failure, refused, actual }: PipelineState): string {
+export function phaseOf({ running, failure, refused, actual, readiness }: PipelineState): string {
   if (running !== null) return operationTable[running.kind].phase;
   if (failure !== null || refused !== null) return 'Failed';
+  if (actual.is === 'Running' && readiness?.isReady === false) return 'NotReady';
   return actual.is === 'absent' || actual.is === 'unfinished'
     ? 'Pending'
     : actual.is === 'gone'
@@ -25,9 +26,15 @@ export function phaseOf({ running, failure, refused, actual }: PipelineState): s
       : actual.is;
 }
 
+/** The phase; of a pipeline that is not ready, why. */
+export function shownStateOf(state: PipelineState): string {
+  const phase = phaseOf(state);
+  return phase === 'NotReady' ? (state.readiness?.reason ?? phase) : phase;
+}
+
 /** Markdown at the head of the run in Temporal UI. Pure. */
 export function detailsOf(state: PipelineState): string {
-  const { pipeline, seen, running, failure, refused, acceptedGeneration, history } = state;
+  const { pipeline, seen, running, failure, refused, acceptedGeneration, history, readiness } = state;
   const again = 'It is tried again for a new generation, or by `millrace retry` (the update `retryNow`).';
   const lines = [
     `**${pipeline.namespace}/${pipeline.name}** is **${phaseOf(state)}**${seen === null ? '' : `: ${seen.description}`}`,
@@ -35,6 +42,9 @@ export function detailsOf(state: PipelineState): string {
     ...(running === null
       ? []
       : [`Now: \`${running.kind}\` of generation ${running.generation}, since ${running.startedAt}.`, '']),
+    ...(phaseOf(state) === 'NotReady' && readiness !== undefined
+      ? [`Not ready since ${readiness.since}: \`${readiness.reason}\`, ${readiness.message}`, '']
+      : []),
     ...(refused === null
       ? []
       : [

@@ -6,6 +6,8 @@ import { newestRead, type PipelineState } from './state.ts';
 export const pipelineName = defineSearchAttributeKey('PipelineName', SearchAttributeType.KEYWORD);
 export const pipelineNamespace = defineSearchAttributeKey('PipelineNamespace', SearchAttributeType.KEYWORD);
 export const pipelinePhase = defineSearchAttributeKey('PipelinePhase', SearchAttributeType.KEYWORD);
+/** As the column STATE of `kubectl get`, but for what has not lasted: the phase, or why it is not ready. */
+export const pipelineState = defineSearchAttributeKey('PipelineState', SearchAttributeType.KEYWORD);
 export const pipelineKinds = defineSearchAttributeKey('PipelineKinds', SearchAttributeType.KEYWORD_LIST);
 export const pipelineGeneration = defineSearchAttributeKey('PipelineGeneration', SearchAttributeType.INT);
 
@@ -13,15 +15,17 @@ export const searchAttributes = [
   pipelineName,
   pipelineNamespace,
   pipelinePhase,
+  pipelineState,
   pipelineKinds,
   pipelineGeneration,
 ] as const;
 
-export function searchAttributesOf(state: PipelineState, phase: string): SearchAttributePair[] {
+export function searchAttributesOf(state: PipelineState, phase: string, shown = phase): SearchAttributePair[] {
   const { pipeline, seen, wanted } = state;
   return [
     ...nameAttributesOf(pipeline),
     { key: pipelinePhase, value: phase },
+    { key: pipelineState, value: shown },
     { key: pipelineKinds, value: [...(seen?.kinds ?? [])] },
     { key: pipelineGeneration, value: newestRead(state)?.generation ?? wanted.generation },
   ];

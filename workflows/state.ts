@@ -11,7 +11,7 @@
  */
 import { assertNever } from '../model/errors.ts';
 import type { DesiredState } from '../model/plan.ts';
-import type { OperationKind, PipelineRef, RefusedSpec, SpecSummary, Told } from '../model/lifecycle.ts';
+import type { OperationKind, PipelineRef, Readiness, RefusedSpec, SpecSummary, Told } from '../model/lifecycle.ts';
 
 /**
  * Version of the rules. Runs of 1 began under v0.1: while such a run is replayed it must decide as v0.1 did, although that
@@ -106,6 +106,8 @@ export interface PipelineState {
   readonly history: readonly FinishedOperation[];
   /** Ids of the last requests, so that one that is sent twice counts once, in later runs, too. */
   readonly requests: readonly string[];
+  /** What the controller has said of it since the last operation; undefined: nothing, so all is well as far as is known. */
+  readonly readiness?: Readiness | undefined;
 }
 
 const keptOperations = 20;
@@ -198,6 +200,11 @@ export function noteDrift(state: PipelineState, what: string): PipelineState {
   return { ...state, wanted: { ...state.wanted, drift: what } };
 }
 
+/** What is told while an operation runs was true before it. */
+export function noteReadiness(state: PipelineState, readiness: Readiness): PipelineState {
+  return state.running === null ? { ...state, readiness } : state;
+}
+
 /** Somebody asked to try again; the same request twice is one. A spec that was refused is read again. */
 export function request(state: PipelineState, id: string): PipelineState {
   if (state.requests.includes(id)) return state;
@@ -271,6 +278,7 @@ export function begin(state: PipelineState, operation: Operation, startedAt: str
     refused: state.version === 1 ? null : state.refused,
     running: { ...operation, startedAt, cancelling: false },
     lastSeq: operation.seq,
+    readiness: undefined,
   };
 }
 

@@ -4,7 +4,7 @@
  * M1  Only fields of the lifecycle are kept: the controller's conditions and counters are never written from here.
  * M2  A condition's lastTransitionTime moves only when its status does.
  * M3  `opSeq` never falls: a status that a newer operation wrote is left as it is.
- * M4  `ready` of a stage is the controller's, too.
+ * M4  `ready` of a stage is the controller's, too. So is NotReady: a phase that is not changed stays as it was read.
  * M5  `observedGeneration` and `acceptedGeneration` do not fall when an older operation ends after a newer spec was read,
  *     and never say more than the resource has generations: after a restore of etcd it has fewer. A refusal of a newer spec
  *     stays when an older operation says that its own was valid.

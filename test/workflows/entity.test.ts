@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { WorkflowUpdateFailedError, type WorkflowExecutionInfo } from '@temporalio/client';
 import { eventually } from '../support/eventually.ts';
-import { pipelineName, pipelinePhase } from '../../workflows/search-attributes.ts';
+import { pipelineName, pipelinePhase, pipelineState } from '../../workflows/search-attributes.ts';
 import { EntityRun } from './entity-run.ts';
 
 describe('entity workflow', function () {
@@ -420,6 +420,35 @@ describe('entity workflow', function () {
     await run.until(({ history }) => history.length === 3);
     assert.deepEqual([...run.world.stages.values()], [0, 0]);
     assert.ok(!run.world.steps.some((step) => step.startsWith('apply')));
+  });
+
+  it('shows why it is not ready, and that it is again, and decides nothing by it', async () => {
+    await run.provision();
+    const calls = run.world.calls.length;
+    const shown = async () => {
+      const { typedSearchAttributes } = await run.handle.describe();
+      const phase = typedSearchAttributes.get(pipelinePhase);
+      return { state: typedSearchAttributes.get(pipelineState), phase };
+    };
+    const readiness = { isReady: false, reason: 'SinkAuthRejected', message: 'no', since: '2026-01-01T00:00:00Z' };
+    await run.handle.signal('readinessChanged', readiness);
+    await eventually(async () => assert.equal((await shown()).state, 'SinkAuthRejected'));
+    assert.equal((await shown()).phase, 'NotReady');
+    const metadata = await run.handle.query<{ currentDetails?: string }>('__temporal_workflow_metadata');
+    assert.match(metadata.currentDetails ?? '', /is \*\*NotReady\*\*[^]*Not ready since 2026.*`SinkAuthRejected`, no/);
+    await run.handle.signal('readinessChanged', { ...readiness, isReady: true, reason: 'Running' });
+    await eventually(async () => assert.equal((await shown()).state, 'Running'));
+    assert.equal(run.world.calls.length, calls);
+  });
+
+  it('what was said of the readiness before an operation is forgotten with it', async () => {
+    await run.provision();
+    const readiness = { isReady: false, reason: 'SinkAuthRejected', message: 'no', since: '2026-01-01T00:00:00Z' };
+    await run.handle.signal('readinessChanged', readiness);
+    await run.until((state) => state.readiness !== undefined);
+    run.world.edit({});
+    await run.signal();
+    assert.equal((await run.untilReached('Running')).readiness, undefined);
   });
 
   it('retryNow is refused when nothing has failed', async () => {

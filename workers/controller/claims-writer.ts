@@ -78,9 +78,9 @@ export class ClaimsWriter {
     try {
       record.pace.wrote(now());
       this.writes += 1;
-      this.#parts.onWritten(await writeDataStatus(kube, record.ref, record.seen.status, said, now()));
+      this.#parts.onWritten(await writeDataStatus(kube, record.ref, record.seen, said, now()));
     } catch (error) {
-      // Gone meanwhile, or another pipeline with its name: then there is nothing to say.
+      // Gone, changed meanwhile, or another pipeline with its name: what there is to say then is seen by the next look.
       if (error instanceof KubeError && (error.isProvenAbsent() || error.isConflict())) return;
       throw error;
     }
@@ -115,9 +115,9 @@ export class ClaimsWriter {
     const { ear } = this.#parts.reports;
     const deadLetters = deadLettersOf(record);
     const { hearing } = ear;
-    const engineUnavailable = record.telling.engineUnavailable;
+    const { untold } = record.telling;
     const now = this.#parts.now();
-    const claims = claimsOf({ now, generation, deleting, status, hearing, stages, deadLetters, engineUnavailable });
+    const claims = claimsOf({ now, generation, deleting, status, hearing, stages, deadLetters, untold });
     const deployed = new Set(this.#workloads(record).map(({ stage }) => stage));
     const counts = stages.filter(({ name }) => deployed.has(name)).map(({ name, ready }) => ({ name, ready }));
     return { claims, deadLetters: deadLetters.records, stages: counts };

@@ -15,6 +15,7 @@ import type { Condition, PipelineStatus } from '../../model/status.ts';
 import type { DeadLetterCount } from '../../stream/dead-letter-count.ts';
 import { flowing } from './flowing.ts';
 import type { Hearing } from './hearing.ts';
+import type { Untold } from './pipeline-record.ts';
 import { silenceOf, spokesmen, type StageFact } from './stage-fact.ts';
 
 /** One claim for each condition of the controller: a new row of the table does not compile without one. */
@@ -29,8 +30,8 @@ export interface ConditionsInput {
   /** Stages that the lifecycle has named, as they are now. */
   readonly stages: readonly StageFact[];
   readonly deadLetters: DeadLetterCount;
-  /** Temporal does not answer although there is something to tell it. */
-  readonly engineUnavailable: string | undefined;
+  /** Why the entity cannot be told what there is to tell; undefined: it is told. */
+  readonly untold: Untold | undefined;
 }
 
 export function claimsOf(input: ConditionsInput): readonly Claim[] {
@@ -48,11 +49,11 @@ export function claimsOf(input: ConditionsInput): readonly Claim[] {
 }
 
 function ready(input: ConditionsInput, dataPath: readonly Claim[]): Claim<'Ready'> {
-  const { status, generation, deleting, engineUnavailable } = input;
+  const { status, generation, deleting, untold } = input;
   const not = (reason: string, message: string) => claimBecause('Ready', 'False', { reason, message });
   const reconciling = conditionOf(status, 'Reconciling');
   const isChanging = reconciling?.status === 'True';
-  if (engineUnavailable !== undefined) return not('EngineUnavailable', engineUnavailable);
+  if (untold !== undefined) return not(untold.reason, untold.message);
   if (deleting) {
     const deletion = claim('Ready', 'Deleting');
     return isChanging ? { ...deletion, message: reconciling.message } : deletion;

@@ -8,13 +8,15 @@
  *     (`./alarms.ts`). One that is at rest costs nothing.
  */
 import type { Logger } from 'pino';
-import { problemOf } from '../../model/errors.ts';
+import { problemOf, type MillraceError } from '../../model/errors.ts';
 import type { PipelineRef } from '../../model/lifecycle.ts';
 import { kind, labels } from '../../model/names.ts';
+import { classify } from '../../activities/failures.ts';
 import { emitEvent } from '../../activities/status/event.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 import { watchKept } from '../../kubernetes/watch.ts';
+import { isUnderWay } from '../../model/status.ts';
 import { entityWorkflowId } from '../../model/workflow-ids.ts';
 import type { Clock } from '../../stream/clock.ts';
 import type { JetStreamPort } from '../../stream/jetstream-port.ts';
@@ -22,13 +24,14 @@ import { Alarms } from './alarms.ts';
 import { ClaimsWriter } from './claims-writer.ts';
 import { copyOf, freshnessOf, isCopied, pairOf, type Copy } from './copies.ts';
 import { deviationOf } from './deviation.ts';
-import type { Engine } from './engine.ts';
+import type { Engine, OpenEntities } from './engine.ts';
 import { EngineGate } from './engine-gate.ts';
 import { KeyedQueue } from './keyed-queue.ts';
 import { Leftovers } from './leftovers.ts';
 import { Lease } from './lease.ts';
 import { PipelineCache } from './pipeline-cache.ts';
 import { sightingOf, type PipelineRecord, type Sighting } from './pipeline-record.ts';
+import { readinessToTell } from './readiness.ts';
 import { Referenced } from './referenced.ts';
 import { RepairPace } from './repair-pace.ts';
 import { Reports } from './reports.ts';
@@ -51,6 +54,10 @@ export interface ControllerParts {
 /** Visibility lags behind: an entity that was started within this time is not looked for. */
 const listingLagMs = 10_000;
 const tickMs = 1_000;
+/** Readiness is told when it has lasted so long. */
+const lastingReadinessMs = 30_000;
+/** Entities that a sweep tells of their readiness. */
+const readinessATime = 200;
 const never = Number.POSITIVE_INFINITY;
 
 export class Controller {
@@ -120,7 +127,10 @@ export class Controller {
     });
     this.#writings = new KeyedQueue({
       work: (key) => this.#withRecord(key, (record) => this.#writer.work(record)),
-      onError: warn('conditions could not be written'),
+      onError: (pipeline, error, retryInMs) => {
+        warn('conditions could not be written')(pipeline, error, retryInMs);
+        void this.#tellForbidden(pipeline, classify(error));
+      },
     });
     this.#comparisons = new KeyedQueue({
       concurrency: 2,
@@ -330,7 +340,7 @@ export class Controller {
     const { phase } = record.seen.status;
     const copy = this.#copies.get(record.ref.uid);
     // What has failed before anything was copied reads them when it is tried again.
-    if (phase !== 'Running' && !(phase === 'Failed' && copy !== undefined)) return [];
+    if (!isUnderWay(phase) && !(phase === 'Failed' && copy !== undefined)) return [];
     const freshness = freshnessOf(record, copy, (source) => this.#referenced.versionOf(source));
     if (freshness.is === 'unclear') this.#comparisons.add(record.key);
     return freshness.is === 'stale' ? freshness.sources : [];
@@ -356,6 +366,20 @@ export class Controller {
     if (record === undefined) return;
     await work(record);
     if (this.#cache.get(key) === record) this.#look(record);
+  }
+
+  /** Conditions that may not be written cannot say so: an Event does, once an hour. */
+  async #tellForbidden(pipeline: string, { code, reason, sentence: note }: MillraceError): Promise<void> {
+    const { kube, clock, log } = this.#parts;
+    const record = this.#cache.get(pipeline);
+    if (record === undefined || (code !== 'MR_KUBERNETES_FORBIDDEN' && code !== 'MR_KUBERNETES_REFUSED')) return;
+    const content = { type: 'Warning', reason, action: 'writeStatus', note } as const;
+    const source = { controller: 'millrace.io/controller', instance: 'controller' } as const;
+    const about = { key: `status/${Math.floor(clock.now() / 3_600_000)}`, at: clock.now(), source };
+    await emitEvent(kube, record.ref, content, about).catch((error: unknown) =>
+      // Nothing more can be written: the log is what is left.
+      log.warn({ pipeline, problem: problemOf(error) }, 'that could not be told as an Event'),
+    );
   }
 
   #leaseChanged(isHeld: boolean): void {
@@ -390,10 +414,28 @@ export class Controller {
     const open = await this.#parts.engine.openEntities();
     for (const record of this.#cache.all()) {
       const { namespace, name, uid } = record.ref;
-      if (!record.seen.isOurs || open.ids.has(entityWorkflowId(namespace, name, uid))) continue;
+      if (!record.seen.isOurs || open.states.has(entityWorkflowId(namespace, name, uid))) continue;
       if (this.#teller.noteMissing(record, listingLagMs)) this.#tellings.add(record.key);
     }
+    await this.#tellReadiness(open);
     await this.#leftovers.sweep(open);
+  }
+
+  /** A bounded number each time: when NATS is away no pipeline is ready. */
+  async #tellReadiness({ states }: OpenEntities): Promise<void> {
+    const now = this.#parts.clock.now();
+    const lastingMs = Math.min(lastingReadinessMs, this.#parts.sweepMs / 2);
+    let left = readinessATime;
+    for (const { ref, seen, telling } of this.#cache.all()) {
+      const id = entityWorkflowId(ref.namespace, ref.name, ref.uid);
+      if (!states.has(id)) continue;
+      const toldAt = telling.readinessToldAt;
+      const readiness = readinessToTell({ seen, shown: states.get(id), now, toldAt, lastingMs });
+      if (readiness === undefined) continue;
+      if (left-- === 0) return;
+      await this.#gate.pass(() => this.#parts.engine.tellReadiness(ref, readiness));
+      telling.readinessToldAt = now;
+    }
   }
 
   async #tellOfLeftover(pipeline: PipelineRef, trace: string): Promise<void> {

@@ -3,13 +3,17 @@
  *
  * A change of a status, a reason or a number of ready pods is urgent; a change of words or of the number of dead letters
  * waits until ten seconds have passed since the last write (`./write-pace.ts`).
+ *
+ * The phase follows Ready while nothing is being changed: Running, or NotReady. It is the lifecycle's as well, so what was
+ * read is what is changed (resourceVersion): an operation that has begun meanwhile is not overwritten.
  */
 import type { Claim } from '../../model/conditions.ts';
 import type { PipelineRef } from '../../model/lifecycle.ts';
 import { apiVersion, fieldManagers, kind } from '../../model/names.ts';
-import type { Condition, PipelineStatus } from '../../model/status.ts';
+import { isUnderWay, type Condition, type Phase, type PipelineStatus } from '../../model/status.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
+import type { Seen } from './pipeline-record.ts';
 
 export type Urgency = 'none' | 'later' | 'now';
 
@@ -24,6 +28,7 @@ export interface Said {
 /** How that differs from what the resource says. Pure. */
 export function urgencyOf({ claims, deadLetters, stages }: Said, status: PipelineStatus): Urgency {
   const observedGeneration = status.observedGeneration ?? 0;
+  if (phaseOf(claims, status) !== status.phase) return 'now';
   const readyOf = (name: string) => stages.find((stage) => stage.name === name)?.ready ?? 0;
   if ((status.stages ?? []).some(({ name, ready }) => ready !== readyOf(name))) return 'now';
   let urgency: Urgency = status.deadLetters?.records === deadLetters ? 'none' : 'later';
@@ -36,10 +41,15 @@ export function urgencyOf({ claims, deadLetters, stages }: Said, status: Pipelin
   return urgency;
 }
 
+function phaseOf(claims: readonly Claim[], { phase }: PipelineStatus): Phase | undefined {
+  if (!isUnderWay(phase)) return phase;
+  return claims.some(({ type, status }) => type === 'Ready' && status === 'True') ? 'Running' : 'NotReady';
+}
+
 export async function writeDataStatus(
   kube: Kube,
   { name, namespace, uid }: PipelineRef,
-  status: PipelineStatus,
+  { status, resourceVersion }: Pick<Seen, 'status' | 'resourceVersion'>,
   { claims, deadLetters, stages }: Said,
   now: number,
 ): Promise<KubeObject> {
@@ -52,12 +62,14 @@ export async function writeDataStatus(
       lastTransitionTime: old?.status === claim.status ? old.lastTransitionTime : at,
     };
   });
+  const phased = isUnderWay(status.phase) ? { phase: phaseOf(claims, status) } : {};
+  const metadata = { name, namespace, uid, ...(isUnderWay(status.phase) ? { resourceVersion } : {}) };
   return kube.apply(
     {
       apiVersion,
       kind,
-      metadata: { name, namespace, uid },
-      status: { conditions, stages, deadLetters: { records: deadLetters } },
+      metadata,
+      status: { ...phased, conditions, stages, deadLetters: { records: deadLetters } },
     },
     { fieldManager: fieldManagers.controller, force: true, subresource: 'status' },
   );

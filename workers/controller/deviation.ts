@@ -33,6 +33,7 @@ export function deviationOf(observed: Observed): Deviation | undefined {
   if (deleting || status.operation !== undefined || status.observedGeneration !== generation) return undefined;
   switch (status.phase) {
     case 'Running':
+    case 'NotReady':
     case 'Failed': {
       const gone = missing(status, workloads);
       const drifted = workloads.filter(({ isChangedByOthers }) => isChangedByOthers);

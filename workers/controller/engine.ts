@@ -1,7 +1,14 @@
 /** Temporal as the controller uses it: tell an entity, and list those that are open. Connects at the first need. */
-import { Client, Connection, ServiceError, WorkflowIdConflictPolicy, WorkflowIdReusePolicy } from '@temporalio/client';
+import {
+  Client,
+  Connection,
+  ServiceError,
+  WorkflowIdConflictPolicy,
+  WorkflowIdReusePolicy,
+  WorkflowNotFoundError,
+} from '@temporalio/client';
 import { mr } from '../../model/errors.ts';
-import type { PipelineRef, Told } from '../../model/lifecycle.ts';
+import type { PipelineRef, Readiness, Told } from '../../model/lifecycle.ts';
 import { doorTaskQueue, entityWorkflowId, pipelineOfEntity, taskQueueOf } from '../../model/workflow-ids.ts';
 
 export interface Engine {
@@ -10,6 +17,8 @@ export interface Engine {
   tellCredentialsChanged(pipeline: PipelineRef): Promise<void>;
   /** `what`: a sentence for people. */
   tellDrift(pipeline: PipelineRef, what: string): Promise<void>;
+  /** Nothing, where the entity has ended meanwhile. */
+  tellReadiness(pipeline: PipelineRef, readiness: Readiness): Promise<void>;
   openEntities(): Promise<OpenEntities>;
   /** Whether it answers. Throws MR_ENGINE_UNAVAILABLE. */
   ping(): Promise<void>;
@@ -17,14 +26,19 @@ export interface Engine {
 }
 
 export interface OpenEntities {
-  /** Workflow ids, also of those that v0.1 has started and that have not moved to the queue of their cluster yet. */
-  readonly ids: ReadonlySet<string>;
+  /**
+   * What each shows as its state (search attribute `PipelineState`), by workflow id; undefined: nothing yet. Also of those
+   * that v0.1 has started and that have not moved to the queue of their cluster.
+   */
+  readonly states: ReadonlyMap<string, string | undefined>;
   /** Whose entities are on the queue of this cluster. */
   readonly own: readonly Pick<PipelineRef, 'namespace' | 'name' | 'uid'>[];
 }
 
 const requestTimeoutMs = 10_000;
 const pageSize = 1_000;
+/** `workflows/search-attributes.ts`. */
+const shownState = 'PipelineState';
 
 export interface EngineOptions {
   readonly address: string;
@@ -87,10 +101,19 @@ export function temporalEngine({ address, namespace, cluster }: EngineOptions): 
       );
     },
 
+    async tellReadiness({ namespace: at, name, uid }, readiness) {
+      const handle = client.workflow.getHandle(entityWorkflowId(at, name, uid));
+      try {
+        await asking(() => handle.signal('readinessChanged', readiness));
+      } catch (error) {
+        if (!(error instanceof WorkflowNotFoundError)) throw error;
+      }
+    },
+
     async openEntities() {
       const queue = taskQueueOf(await cluster());
       const query = `WorkflowType = 'pipelineLifecycle' AND ExecutionStatus = 'Running' AND (TaskQueue = '${queue}' OR TaskQueue = '${doorTaskQueue}')`;
-      const ids = new Set<string>();
+      const states = new Map<string, string | undefined>();
       const own: OpenEntities['own'][number][] = [];
       let nextPageToken = new Uint8Array();
       do {
@@ -98,15 +121,15 @@ export function temporalEngine({ address, namespace, cluster }: EngineOptions): 
         const page = await asking(() =>
           connection.workflowService.listWorkflowExecutions({ namespace, query, pageSize, nextPageToken }),
         );
-        for (const { execution, taskQueue } of page.executions) {
+        for (const { execution, taskQueue, searchAttributes } of page.executions) {
           const id = execution?.workflowId ?? '';
           const pipeline = pipelineOfEntity(id);
-          ids.add(id);
+          states.set(id, keywordIn(searchAttributes?.indexedFields?.[shownState]?.data));
           if (pipeline !== undefined && taskQueue === queue) own.push(pipeline);
         }
         nextPageToken = new Uint8Array(page.nextPageToken);
       } while (nextPageToken.length > 0);
-      return { ids, own };
+      return { states, own };
     },
 
     async ping() {
@@ -115,6 +138,13 @@ export function temporalEngine({ address, namespace, cluster }: EngineOptions): 
 
     close: () => connection.close(),
   };
+}
+
+/** The value of a keyword attribute: a text as JSON. */
+function keywordIn(data: Uint8Array | null | undefined): string | undefined {
+  if (data == null || data.length === 0) return undefined;
+  const value: unknown = JSON.parse(Buffer.from(data).toString('utf8'));
+  return typeof value === 'string' ? value : undefined;
 }
 
 /** The lazy connection fails with a plain Error when it cannot be made in time. */

@@ -32,13 +32,21 @@ export interface Seen {
   readonly references: readonly CredentialRef[];
 }
 
+/** Why the entity cannot be told: Temporal does not answer, the finalizer may not be written. */
+export interface Untold {
+  /** Of the table of errors. */
+  readonly reason: string;
+  readonly message: string;
+}
+
 /** Of the entity: what it was told, and what it is to be told. */
 export interface Telling {
   told: Told | undefined;
   toldAt: number;
   isMissing: boolean;
   deviation: Deviation | undefined;
-  engineUnavailable: string | undefined;
+  untold: Untold | undefined;
+  readinessToldAt: number;
 }
 
 interface Counted extends DeadLetterCount {
@@ -64,7 +72,8 @@ export class PipelineRecord {
     toldAt: 0,
     isMissing: false,
     deviation: undefined,
-    engineUnavailable: undefined,
+    untold: undefined,
+    readinessToldAt: -Infinity,
   };
   /** Last report by pod. */
   readonly heard = new Map<string, HeardText>();

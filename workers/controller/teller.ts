@@ -3,9 +3,12 @@
  *
  * T1  While Temporal is away nothing is lost: the pipelines that have something to tell say so, and go on together when it
  *     is back (`./engine-gate.ts`). Any other failure leaves the key in the queue, with a growing pause.
+ * T2  What keeps a pipeline from being told is a reason of its Ready, and an Event: a finalizer that may not be written is no
+ *     less an outage than a Temporal that is away. Only that the API server does not answer cannot be said there.
  */
 import { fieldManagers } from '../../model/names.ts';
-import { MillraceError, problemOf } from '../../model/errors.ts';
+import { problemOf, type MillraceError } from '../../model/errors.ts';
+import { classify } from '../../activities/failures.ts';
 import { emitEvent } from '../../activities/status/event.ts';
 import { addFinalizer } from '../../kubernetes/finalizer.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
@@ -47,11 +50,12 @@ export class Teller {
     const { telling } = record;
     try {
       await this.#tell(record);
-      telling.engineUnavailable = undefined;
+      telling.untold = undefined;
     } catch (error) {
-      if (!(error instanceof MillraceError) || error.code !== 'MR_ENGINE_UNAVAILABLE') throw error;
+      const known = classify(error);
+      if (known.code !== 'MR_KUBERNETES_UNAVAILABLE') await this.#noteOutage(record, known);
+      if (known.code !== 'MR_ENGINE_UNAVAILABLE') throw known;
       this.#parts.gate.wait(record.key);
-      await this.#noteOutage(record, error);
     }
   }
 
@@ -71,8 +75,12 @@ export class Teller {
     const { engine, gate, now, onWritten } = this.#parts;
     const { ref, telling } = record;
     let need = needOf(record.seen, telling.told, telling.isMissing);
+    // E2: there before anything is started.
     if (need.do === 'addFinalizer') {
-      onWritten(await this.#addFinalizer(record));
+      const written = await addFinalizer(this.#parts.kube, ref, fieldManagers.controller);
+      // Deleted, or made anew, since it was seen: the watch tells.
+      if (written === undefined) return;
+      onWritten(written);
       need = needOf(record.seen, telling.told, telling.isMissing);
     }
     if (need.do === 'tell') {
@@ -93,22 +101,16 @@ export class Teller {
     if (telling.deviation === deviation) telling.deviation = undefined;
   }
 
-  /** E2: there before anything is started. */
-  async #addFinalizer({ ref }: PipelineRecord): Promise<KubeObject> {
-    const written = await addFinalizer(this.#parts.kube, ref, fieldManagers.controller);
-    if (written === undefined) throw new Error(`pipeline ${ref.namespace}/${ref.name} is gone`);
-    return written;
-  }
-
   async #noteOutage({ ref, telling }: PipelineRecord, error: MillraceError): Promise<void> {
-    if (telling.engineUnavailable !== undefined) return;
-    telling.engineUnavailable = error.sentence;
+    const { reason, sentence: message } = error;
+    if (telling.untold?.reason === reason) return;
+    telling.untold = { reason, message };
     const { kube, now } = this.#parts;
-    const content = { type: 'Warning', reason: error.reason, action: 'tell', note: error.sentence } as const;
+    const content = { type: 'Warning', reason, action: 'tell', note: message } as const;
     const source = { controller: 'millrace.io/controller', instance: 'controller' } as const;
     await emitEvent(kube, ref, content, { key: String(now()), at: now(), source }).catch((problem: unknown) => {
       // The condition says the same; the outage must not hide behind an Event that could not be written.
-      telling.engineUnavailable = `${error.sentence} (${problemOf(problem)})`;
+      telling.untold = { reason, message: `${message} (${problemOf(problem)})` };
     });
   }
 }

@@ -61,7 +61,7 @@ describe('conditions of the controller', () => {
     ['being deleted is not ready', { deleting: true }, 'False Deleting'],
     [
       'Temporal down is said where something waits for it',
-      { generation: 2, engineUnavailable: 'no answer' },
+      { generation: 2, untold: { reason: 'EngineUnavailable', message: 'no answer' } },
       'False EngineUnavailable',
     ],
   ];
@@ -138,6 +138,7 @@ describe('conditions of the controller', () => {
     assert.equal(urgencyOf(said, written), 'now');
     const conditions = claims.map((claim) => ({ ...claim, observedGeneration: 1, lastTransitionTime: '' }));
     assert.equal(urgencyOf(said, { ...written, conditions }), 'none');
+    assert.equal(urgencyOf(said, { ...written, conditions, phase: 'NotReady' }), 'now');
     assert.equal(urgencyOf({ ...said, deadLetters: 3 }, { ...written, conditions }), 'later');
     assert.equal(urgencyOf({ ...said, stages: stages.slice(1) }, { ...written, conditions }), 'now');
     const reworded = conditions.map((condition) => ({ ...condition, message: 'other words' }));

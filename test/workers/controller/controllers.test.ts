@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
+import { statusSchema } from '../../../crds/status.ts';
 import { watchObjects } from '../../../kubernetes/watch.ts';
 import { kind } from '../../../model/names.ts';
 import { eventually } from '../../support/eventually.ts';
@@ -124,6 +125,11 @@ describe('controllers on a real API server', function () {
     await eventually(async () => (await ready(made)) === 'False SinkUnreachable');
     await eventually(() => seen.ready.length > 0);
     assert.deepEqual([...new Set(seen.ready)], ['False SinkUnreachable']);
+    const phase = async () => statusSchema.parse((await rig.kube.get(kind, 'restart', 'default'))?.['status']).phase;
+    assert.equal(await phase(), 'NotReady');
+    isAway = false;
+    await eventually(async () => (await ready(made)) === 'True Running');
+    assert.equal(await phase(), 'Running');
   });
 
   it('K4: a label on a Secret starts nothing, another value does', async () => {

@@ -7,7 +7,7 @@ import { clusterOf } from '../../../kubernetes/cluster.ts';
 import { connectKube, type Kube } from '../../../kubernetes/kube.ts';
 import { pathOf, type KubeObject } from '../../../kubernetes/objects.ts';
 import { mr } from '../../../model/errors.ts';
-import type { PipelineRef, Told } from '../../../model/lifecycle.ts';
+import type { PipelineRef, Readiness, Told } from '../../../model/lifecycle.ts';
 import { annotations, apiVersion, fieldManagers, finalizer, kind, labels, pidOf } from '../../../model/names.ts';
 import type { PipelineStatus } from '../../../model/status.ts';
 import { startKubernetes } from '../../../local/parts/kubernetes.ts';
@@ -39,8 +39,12 @@ export class NotingEngine implements Engine {
     return this.#note(`${name} drift`);
   }
 
+  tellReadiness({ name }: PipelineRef, { reason }: Readiness): Promise<void> {
+    return this.#note(`${name} is ${reason}`);
+  }
+
   openEntities(): Promise<OpenEntities> {
-    return Promise.resolve({ ids: this.open, own: [] });
+    return Promise.resolve({ states: new Map([...this.open].map((id) => [id, undefined])), own: [] });
   }
 
   ping(): Promise<void> {

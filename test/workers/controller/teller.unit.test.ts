@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { mr } from '../../../model/errors.ts';
+import { apiVersion, kind } from '../../../model/names.ts';
+import { EngineGate } from '../../../workers/controller/engine-gate.ts';
+import { PipelineRecord, sightingOf } from '../../../workers/controller/pipeline-record.ts';
+import { Teller } from '../../../workers/controller/teller.ts';
+import { oddAnswers, status } from '../../activities/odd-answers.ts';
+import { OddServer } from '../../activities/odd-server.ts';
+import { NotingEngine } from './rig.ts';
+
+const metadata = { name: 'orders', namespace: 'shop', uid: 'uid-1', generation: 1 };
+
+describe('telling an entity', () => {
+  let server: OddServer;
+  let engine: NotingEngine;
+  let teller: Teller;
+  let record: PipelineRecord;
+  before(async () => (server = await OddServer.start()));
+  after(() => server.stop());
+  beforeEach(() => {
+    server.oddity = () => null;
+    server.changes.length = 0;
+    server.objects = new Map();
+    server.put(kind, metadata);
+    engine = new NotingEngine();
+    record = new PipelineRecord(sightingOf({ apiVersion, kind, metadata }, () => undefined));
+    teller = new Teller({
+      ...{ kube: server.kube, engine, gate: new EngineGate(), now: () => 0 },
+      onWritten: () => void (record.seen = { ...record.seen, isOurs: true }),
+    });
+  });
+
+  const events = () => server.changes.filter(({ resource }) => resource === 'events').map(({ body }) => body);
+
+  it('T2: a finalizer that may not be written is a reason of Ready, and one Event, until it may', async () => {
+    server.oddity = ({ resource, verb }) =>
+      resource === 'pipelines' && verb === 'PATCH' ? status(403, 'Forbidden') : null;
+    for (let time = 0; time < 3; time++) await assert.rejects(teller.work(record), { code: 'MR_KUBERNETES_FORBIDDEN' });
+    assert.equal(record.telling.untold?.reason, 'KubernetesForbidden');
+    assert.match(record.telling.untold.message, /patch Pipeline shop\/orders/);
+    assert.equal(events().length, 1);
+    server.oddity = () => null;
+    await teller.work(record);
+    assert.deepEqual([engine.told, record.telling.untold], [['orders g1'], undefined]);
+  });
+
+  it('T1: Temporal that is away is one as well, and nothing is lost', async () => {
+    engine.isAway = true;
+    await teller.work(record);
+    assert.equal(record.telling.untold?.reason, mr('MR_ENGINE_UNAVAILABLE', { address: '' }).reason);
+    assert.equal(events().length, 1);
+  });
+
+  for (const [what, answer] of Object.entries(oddAnswers)) {
+    it(`E2: with ${what} nothing is started before the finalizer is there`, async () => {
+      server.oddity = ({ resource }) => (resource === 'pipelines' ? answer : null);
+      await teller.work(record).catch(() => undefined);
+      assert.deepEqual(engine.told, []);
+    });
+  }
+
+  it('of a resource that is gone nothing is told, and nothing is wrong', async () => {
+    server.objects.clear();
+    await teller.work(record);
+    assert.deepEqual([engine.told, record.telling.untold, events()], [[], undefined, []]);
+  });
+});
