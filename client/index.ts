@@ -7,7 +7,7 @@
 export { Millrace, type ConnectOptions } from './millrace.ts';
 export { definePipeline, type PipelineDefinition, type SpecInput } from './define.ts';
 export { MillraceProblem } from './problem.ts';
-export { NotSettled, type Pipelines, type WaitOptions } from './pipelines.ts';
+export { NotSettled, type ListQuery, type Pipelines, type WaitOptions } from './pipelines.ts';
 export type { PipelineWorkflows, WorkflowOptions } from './workflows.ts';
 export type { Change, LintReport, Operation, Problem, StoredPipeline } from './wire.ts';
 export type { AppliedPipeline } from '../model/lifecycle.ts';

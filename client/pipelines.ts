@@ -21,6 +21,14 @@ export interface Name {
   readonly namespace?: string | undefined;
 }
 
+export interface ListQuery {
+  /** Default `default`. */
+  readonly namespace?: string;
+  readonly allNamespaces?: boolean;
+  /** As kubectl takes it: `team=shop`. */
+  readonly labelSelector?: string;
+}
+
 export interface WaitOptions {
   /** Default: the generation that the pipeline has when the waiting begins. */
   readonly generation?: number;
@@ -60,9 +68,9 @@ export class Pipelines {
     return this.#ask({ method: 'GET', path: pathOf(at), answer: storedPipeline });
   }
 
-  /** Every pipeline of a namespace, or of all, page by page. */
-  async *list(query: { namespace?: string; labelSelector?: string } = {}): AsyncGenerator<StoredPipeline> {
-    const path = query.namespace === undefined ? '/v1/pipelines' : collectionOf(query.namespace);
+  /** Every pipeline of a namespace, `default` unless said, or of all namespaces; asked for page by page. */
+  async *list(query: ListQuery = {}): AsyncGenerator<StoredPipeline> {
+    const path = query.allNamespaces === true ? '/v1/pipelines' : collectionOf(query.namespace);
     let next: string | undefined;
     do {
       const page = await this.#ask({

@@ -3,10 +3,12 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseDocument } from 'yaml';
+import { z } from 'zod';
 import { storedPipeline, type StoredPipeline } from '../client/wire.ts';
 import { changes } from '../cli/progress.ts';
 import { mr } from '../model/errors.ts';
-import { apiVersion, labels, plural } from '../model/names.ts';
+import { canonicalJson, toJson } from '../model/json.ts';
+import { apiVersion, fieldManagers, kind, labels, plural } from '../model/names.ts';
 import { requestApi, type ApiAccess } from '../local/parts/kubernetes/request.ts';
 
 export interface Example {
@@ -20,16 +22,37 @@ const file = join(import.meta.dirname, '../examples/first-pipeline.yaml');
 const path = (name: string) => `/apis/${apiVersion}/namespaces/default/${plural}/${name}`;
 const pollMs = 250;
 
-/** Server-side apply of examples/first-pipeline.yaml, with what may differ on this machine filled in. */
+/**
+ * What `kubectl apply` compares a file with. Without it, the first `kubectl apply` of the same file by a person warns that
+ * the pipeline was not made by `kubectl apply`.
+ */
+const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration';
+
+/** Byte for byte as kubectl writes it. */
+function asKubectlKeepsIt(pipeline: unknown): string {
+  const { metadata, ...rest } = z.looseObject({ metadata: z.looseObject({}) }).parse(pipeline);
+  return `${canonicalJson(toJson({ ...rest, metadata: { ...metadata, annotations: {}, namespace: 'default' } }))}\n`;
+}
+
+/**
+ * Server-side apply of examples/first-pipeline.yaml, with what may differ on this machine filled in, in the name of the
+ * command: who goes on with `millrace apply` meets no other owner.
+ */
 export async function applyExample(access: ApiAccess, { name, table, clickhouseUrl }: Example): Promise<void> {
   const document = parseDocument(await readFile(file, 'utf8'));
   document.setIn(['metadata', 'name'], name);
   document.setIn(['spec', 'sinks', 0, 'clickhouse', 'url'], clickhouseUrl);
   document.setIn(['spec', 'sinks', 0, 'clickhouse', 'table'], table);
-  const answer = await requestApi(access, 'PATCH', `${path(name)}?fieldManager=npm-start&force=true`, {
-    type: 'application/apply-patch+yaml',
-    text: document.toString(),
-  });
+  await applyAs(access, fieldManagers.cli, name, document.toString());
+  const annotations = { [lastApplied]: asKubectlKeepsIt(document.toJS()) };
+  const note = { apiVersion, kind, metadata: { name, annotations } };
+  // Of another owner: `millrace apply` gives up what it does not name.
+  await applyAs(access, 'npm-start', name, JSON.stringify(note));
+}
+
+async function applyAs(access: ApiAccess, manager: string, name: string, text: string): Promise<void> {
+  const type = 'application/apply-patch+yaml';
+  const answer = await requestApi(access, 'PATCH', `${path(name)}?fieldManager=${manager}&force=true`, { type, text });
   if (answer.status !== 200 && answer.status !== 201) {
     throw mr('MR_KUBERNETES_REFUSED', { object: `Pipeline ${name}`, problem: answer.body });
   }

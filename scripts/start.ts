@@ -1,11 +1,12 @@
 /**
- * `npm start [-- --once] [--data-dir DIR]`: the local stack and the first pipeline, until rows are in ClickHouse.
+ * `npm start [-- --once] [--with PARTS] [--data-dir DIR]`: the local stack and the first pipeline, until rows are in ClickHouse.
  *
  * It stays up and prints where to look. When a stack runs already in that directory, it uses that one and ends. With
  * `--once` it works on a pipeline of its own, verifies its rows, takes it down, ends the stack, and exits with 0.
  */
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { extraParts } from '../cli/extra-parts.ts';
 import { untilInterrupted, type Interrupt } from '../cli/interrupt.ts';
 import { howToTalk, partsTable } from '../cli/stack-summary.ts';
 import { MillraceError, problemOf } from '../model/errors.ts';
@@ -24,7 +25,11 @@ const rowsTimeoutMs = 900_000;
 const goneTimeoutMs = 900_000;
 
 const { values: options } = parseArgs({
-  options: { once: { type: 'boolean', default: false }, 'data-dir': { type: 'string', default: '.millrace' } },
+  options: {
+    once: { type: 'boolean', default: false },
+    with: { type: 'string', multiple: true, default: [] },
+    'data-dir': { type: 'string', default: '.millrace' },
+  },
 });
 const dataDir = resolve(options['data-dir']);
 const progress = progressTo(process.stderr);
@@ -47,7 +52,7 @@ async function stackHere({
   signal,
 }: Interrupt): Promise<{ readonly stack?: Stack; readonly endpoints: StackEndpoints }> {
   try {
-    const stack = await startStack({ dataDir, progress, signal });
+    const stack = await startStack({ dataDir, with: options.with.flatMap(extraParts), progress, signal });
     progress.say(`\nThe stack is ready (${seconds()} s)\n`);
     return { stack, endpoints: stack.endpoints };
   } catch (error) {

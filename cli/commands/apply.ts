@@ -13,6 +13,7 @@ import { durationOption } from '../durations.ts';
 import { CommandFailed, exitCodes } from '../exit.ts';
 import { lintReport, lintSummary } from '../lint-report.ts';
 import { print, say } from '../output.ts';
+import { planOfChanges } from '../plan-of-changes.ts';
 import { untilSettled, waitFor } from '../wait.ts';
 
 interface Options extends ClusterOptions {
@@ -31,7 +32,12 @@ export function applyCommand(): Command {
     .option('-f, --filename <file>', 'the same, as kubectl takes it')
     .option('--wait', 'show each step and end when the pipeline is ready', false)
     .addOption(durationOption('--timeout <duration>', 'of --wait', '5m'))
-    .addOption(new Option('--dry-run <where>', 'server: let Kubernetes check it and store nothing').choices(['server']))
+    .addOption(
+      new Option(
+        '--dry-run <where>',
+        'server: let Kubernetes check it, store nothing, and say what would change',
+      ).choices(['server']),
+    )
     .action(async (file: string | undefined, options: Options, command: Command) => {
       const pipelines = await readPipelines(theFile(file, options.filename, command));
       await withCluster(options, async (cluster) => {
@@ -52,9 +58,14 @@ async function applyOne(cluster: Cluster, wanted: PipelineInput, options: Option
   const before = await existing(cluster, namespace, name);
   const dryRun = options.dryRun === 'server';
   const stored = await cluster.pipelines.apply(input, { dryRun });
-  const effect = effectOf(before, stored);
-  print(`pipeline/${name} ${effect}${dryRun ? ' (server dry run)' : ''}\n`);
-  if (!options.wait || dryRun) return;
+  if (dryRun) {
+    const plan = planOfChanges(before, stored);
+    const effect = before === null ? 'created' : plan === '' ? 'unchanged' : 'configured';
+    print(`pipeline/${name} ${effect} (server dry run)\n${plan}`);
+    return;
+  }
+  print(`pipeline/${name} ${effectOf(before, stored)}\n`);
+  if (!options.wait) return;
   const { timeout } = options;
   const wantedState = stored.spec.desiredState;
   const judge = untilSettled(stored);

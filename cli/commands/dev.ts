@@ -11,10 +11,10 @@ import { forgetStack, statusOfStack, stopStack } from '../../local/stack/control
 import { defaultPorts, portNames } from '../../local/stack/port-plan.ts';
 import { assertNever } from '../../model/errors.ts';
 import { howToTalk, partsTable } from '../stack-summary.ts';
+import { extraParts, extras } from '../extra-parts.ts';
 import { untilInterrupted } from '../interrupt.ts';
 
 const verbs = ['up', 'status', 'down', 'reset'] as const;
-const extras = ['kafka', 'postgres'] as const satisfies readonly PartName[];
 
 type Verb = (typeof verbs)[number];
 type AskedPorts = Readonly<Partial<Record<PortName, number>>>;
@@ -106,12 +106,7 @@ function sentenceOf(stopped: Awaited<ReturnType<typeof stopStack>>): string {
 }
 
 function parseExtras(value: string, before: readonly PartName[]): readonly PartName[] {
-  const asked = value.split(',').map((name) => {
-    const extra = extras.find((known) => known === name.trim());
-    if (extra === undefined) throw new InvalidArgumentError(`Known are ${extras.join(', ')}.`);
-    return extra;
-  });
-  return [...before, ...asked];
+  return [...before, ...extraParts(value)];
 }
 
 function parsePort(value: string, before: AskedPorts): AskedPorts {

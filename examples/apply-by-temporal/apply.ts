@@ -1,7 +1,7 @@
 /**
  * Starts `applyPipeline` with the plain Temporal client, as a service in any language can do with its SDK.
  *
- *   node examples/apply-by-temporal/apply.ts [file.yaml]
+ *   npm run example examples/apply-by-temporal/apply.ts [file.yaml]
  */
 import { readFile } from 'node:fs/promises';
 import { Client, Connection } from '@temporalio/client';

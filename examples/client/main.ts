@@ -1,7 +1,7 @@
 /**
  * Applies a pipeline, waits until it is ready, pauses and resumes it, and deletes it.
  *
- *   node --conditions=@millrace/source examples/client/main.ts
+ *   npm run example examples/client/main.ts
  */
 import { definePipeline, Millrace, MillraceProblem, NotSettled } from 'millrace';
 

@@ -83,8 +83,23 @@ describe('commands on a cluster', function () {
 
     it('with a server dry run lets Kubernetes check it and stores nothing', async () => {
       const { stdout } = await run('apply', await file(manifest()), '--dry-run=server');
-      assert.equal(stdout, 'pipeline/orders created (server dry run)\n');
+      assert.match(
+        stdout,
+        /^pipeline\/orders created \(server dry run\)\n {2}starts ingestor-\S+\n {2}starts sink-\S+\n$/,
+      );
       assert.equal(await cluster().kube.get(kind, 'orders', namespace), undefined);
+    });
+
+    it('with a server dry run of an edit says which fields change and what that takes', async () => {
+      await run('apply', await file(manifest()));
+      const dry = async (more: object) => (await run('apply', await file(manifest(more)), '--dry-run=server')).stdout;
+      assert.equal(await dry({}), 'pipeline/orders unchanged (server dry run)\n');
+      const fields = '  changes spec.buffer.maxBytes\n  the limits of streams change, and no pod is replaced\n';
+      assert.equal(
+        await dry({ buffer: { maxBytes: '2Gi' } }),
+        `pipeline/orders configured (server dry run)\n${fields}`,
+      );
+      assert.equal((await stored()).metadata.generation, 1);
     });
 
     it('what Kubernetes refuses ends with 4 and its words', async () => {

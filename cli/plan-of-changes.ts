@@ -1,0 +1,87 @@
+/**
+ * What applying a pipeline would do, for `--dry-run`: the fields that change and what that takes. Pure.
+ *
+ * Fields are named and their values are not shown: any of them may be a secret.
+ */
+import type { StoredPipeline } from '../client/wire.ts';
+import { changesBetween, type ChangeClass, type Changes } from '../crds/changes.ts';
+import { compile } from '../crds/compile.ts';
+import { MillraceError } from '../model/errors.ts';
+
+const effects: Readonly<Record<ChangeClass, string>> = {
+  none: 'nothing that runs is touched',
+  metadata: 'no pod and no stream is touched',
+  streams: 'the limits of streams change, and no pod is replaced',
+  rolling: 'pods are replaced a few at a time, and records go on moving',
+  drain: 'a stage goes; what it has read or must still write is finished first',
+  refused: 'cannot be done in place',
+};
+
+/** Lines, each with its indent and its end; empty when nothing changes. */
+export function planOfChanges(before: StoredPipeline | null, after: StoredPipeline): string {
+  const fields = before === null ? [] : changedFields(written(before), written(after), '');
+  if (before !== null && fields.length === 0) return '';
+  return [...fields.map((field) => `changes ${field}`), ...whatItTakes(before, after)]
+    .map((line) => `  ${line}\n`)
+    .join('');
+}
+
+/** The parts that a person writes. */
+function written({ metadata: { labels = {}, annotations = {} }, spec }: StoredPipeline): object {
+  return { metadata: { labels, annotations }, spec };
+}
+
+function whatItTakes(before: StoredPipeline | null, after: StoredPipeline): readonly string[] {
+  try {
+    const plan = compile(after);
+    if (before === null) return plan.stages.map(({ name }) => `starts ${name}`);
+    return inWords(changesBetween(compile(before), plan), before.spec.desiredState, after.spec.desiredState);
+  } catch (error) {
+    // What is stored may be a spec that was refused: then there is no plan to compare with.
+    if (error instanceof MillraceError && error.handling === 'refuse')
+      return [`what runs now is not known: ${error.sentence}`];
+    throw error;
+  }
+}
+
+function inWords(changes: Changes, before: string, after: string): readonly string[] {
+  return [
+    ...(changes.isStateChanged ? [`goes from ${before} to ${after}`] : []),
+    ...changes.addedStages.map((name) => `starts ${name}`),
+    ...changes.changedStages.map((name) => `replaces the pods of ${name}`),
+    ...changes.removedStages.map((name) => `drains and removes ${name}`),
+    ...changes.refusals,
+    effects[changes.class],
+  ];
+}
+
+/** `spec.sinks[warehouse].replicas`: named things by their name, as a person finds them in the file. */
+function changedFields(before: unknown, after: unknown, path: string): readonly string[] {
+  if (isNamedList(before) && isNamedList(after)) {
+    const names = [...new Set([...before, ...after].map(({ name }) => name))];
+    const of = (list: readonly Named[], name: string) => list.find((item) => item.name === name);
+    const moved = names.length === before.length && names.some((name, i) => after[i]?.name !== name) ? [path] : [];
+    return [...names.flatMap((name) => changedFields(of(before, name), of(after, name), `${path}[${name}]`)), ...moved];
+  }
+  if (!isObject(before) || !isObject(after)) {
+    return JSON.stringify(before) === JSON.stringify(after) ? [] : [path];
+  }
+  const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])];
+  return keys.flatMap((key) => changedFields(before[key], after[key], path === '' ? key : `${path}.${key}`));
+}
+
+interface Named {
+  readonly name: string;
+}
+
+function isNamedList(value: unknown): value is readonly Named[] {
+  return (
+    Array.isArray(value) &&
+    value.length > 0 &&
+    value.every((item) => isObject(item) && typeof item['name'] === 'string')
+  );
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
