@@ -33,6 +33,8 @@ const full = (limit: FullLimit): PublishFailure => ({ kind: 'full', limit });
 
 const streamNotFound = 10059;
 const consumerNotFound = 10014;
+const nameInUse = 10058;
+const subjectsInUse = 10065;
 const storeFailed = 10077;
 
 /** Answers of JetStream. One that is not here is `unknown`: it is waited for, and the tail is looked at. */
@@ -71,7 +73,12 @@ export function classifyPublishFailure(error: unknown): PublishFailure {
 
 /** A stream of this name is there, with another configuration. */
 export function isNameInUse(error: unknown): boolean {
-  return error instanceof JetStreamApiError && error.code === 10058;
+  return error instanceof JetStreamApiError && error.code === nameInUse;
+}
+
+/** A stream of another name takes some of the subjects. */
+export function isSubjectsInUse(error: unknown): boolean {
+  return error instanceof JetStreamApiError && error.code === subjectsInUse;
 }
 
 /** The stream does not exist (and JetStream is there to say so). */

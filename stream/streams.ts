@@ -8,14 +8,14 @@
  *     pipelines' streams, so that losing one nats-server costs a new leader, and not them.
  * S3  A pipeline's stream is used, changed and deleted only where it is the pipeline's own (`./stream-owner.ts`).
  */
-import { DiscardPolicy, JetStreamApiError, RetentionPolicy, StorageType } from '@nats-io/jetstream';
+import { DiscardPolicy, RetentionPolicy, StorageType } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
 import { commitsEdge, commitSubject, deadEdge, edgeStream, leaseStream, reportStream } from '../model/names.ts';
 import { mr, problemOf } from '../model/errors.ts';
 import type { Plan } from '../model/plan.ts';
 import { systemClock } from './clock.ts';
 import { committedPosition } from './commit-entry.ts';
-import { classifyPublishFailure } from './jetstream-errors.ts';
+import { classifyPublishFailure, isNameInUse, isStreamNotFound, isSubjectsInUse } from './jetstream-errors.ts';
 import type { JetStreamPort, StreamSettings } from './jetstream-port.ts';
 import { firstBytes } from './room.ts';
 import { registerPlan, type Act } from './members.ts';
@@ -39,7 +39,6 @@ const duplicateWindowMs = 120_000;
 const reportMaxAgeMs = 60_000;
 /** How long a marker of an expired lease stays: well above the time in which somebody looks. */
 const leaseMarkerMs = 60_000;
-const apiCodes = { streamNotFound: 10059, nameInUse: 10058, subjectsInUse: 10065 } as const;
 
 const durable = {
   storage: StorageType.File,
@@ -60,7 +59,7 @@ export async function ensureSharedStreams(streams: JetStreamPort, options: Strea
  */
 export async function remakeSharedStreams(streams: JetStreamPort, pid: string): Promise<void> {
   for (const wanted of sharedStreams(await replicasOf(streams, pid)))
-    await unless(apiCodes.nameInUse, streams.addStream(wanted));
+    await unless(isNameInUse, streams.addStream(wanted));
 }
 
 /** One where the pipeline has no streams yet: who makes those sees to the shared ones, too. */
@@ -68,7 +67,7 @@ async function replicasOf(streams: JetStreamPort, pid: string): Promise<number> 
   try {
     return (await streams.streamInfo(edgeStream(pid, commitsEdge))).config.num_replicas;
   } catch (error) {
-    if (isApiError(error, apiCodes.streamNotFound)) return 1;
+    if (isStreamNotFound(error)) return 1;
     throw error;
   }
 }
@@ -176,7 +175,7 @@ export async function pipelineStreamsExist(
  */
 export async function deletePipelineStreams(streams: JetStreamPort, owner: StreamOwner): Promise<readonly string[]> {
   const { own, foreign } = await streamsOf(streams, owner);
-  for (const name of own) await unless(apiCodes.streamNotFound, streams.deleteStream(name));
+  for (const name of own) await unless(isStreamNotFound, streams.deleteStream(name));
   return foreign;
 }
 
@@ -201,7 +200,7 @@ async function streamsOf(streams: JetStreamPort, owner: StreamOwner): Promise<{ 
       (isOwn(config, owner) ? found.own : found.foreign).push(name);
     } catch (error) {
       // Deleted since it was listed.
-      if (!isApiError(error, apiCodes.streamNotFound)) throw error;
+      if (!isStreamNotFound(error)) throw error;
     }
   }
   return found;
@@ -216,8 +215,8 @@ export async function committedOf(streams: JetStreamPort, pid: string, stage: st
 
 /** Drops what the shared streams hold of a pipeline. */
 export async function forgetLeasesAndReports(streams: JetStreamPort, pid: string): Promise<void> {
-  await unless(apiCodes.streamNotFound, streams.purgeStream(leaseStream, { filter: `mr-lease.${pid}.>` }));
-  await unless(apiCodes.streamNotFound, streams.purgeStream(reportStream, { filter: `mr-report.${pid}.>` }));
+  await unless(isStreamNotFound, streams.purgeStream(leaseStream, { filter: `mr-lease.${pid}.>` }));
+  await unless(isStreamNotFound, streams.purgeStream(reportStream, { filter: `mr-report.${pid}.>` }));
 }
 
 /**
@@ -231,14 +230,14 @@ async function ensure(
   most?: number,
 ): Promise<void> {
   try {
-    await unless(apiCodes.nameInUse, streams.addStream(wanted), async () => {
+    await unless(isNameInUse, streams.addStream(wanted), async () => {
       const { config } = await streams.streamInfo(wanted.name);
       if (owner !== undefined && !isOwn(config, owner)) throw foreignStream(streams.server, config);
       const grown = most === undefined ? {} : { max_bytes: grownLimit(config.max_bytes, wanted, most) };
       await streams.updateStream({ ...wanted, ...grown });
     });
   } catch (error) {
-    if (isApiError(error, apiCodes.subjectsInUse)) throw await whoHasSubjects(streams, wanted, error);
+    if (isSubjectsInUse(error)) throw await whoHasSubjects(streams, wanted, error);
     if (classifyPublishFailure(error).kind !== 'full') throw error;
     const { name, max_bytes: bytes } = wanted;
     const refused = `${bytes ?? 0} bytes are to be reserved, but ${problemOf(error)}`;
@@ -257,15 +256,15 @@ async function whoHasSubjects(streams: JetStreamPort, { subjects }: StreamSettin
   return foreignStream(streams.server, (await streams.streamInfo(name)).config);
 }
 
-async function unless(code: number, done: Promise<unknown>, then?: () => Promise<void>): Promise<void> {
+async function unless(
+  isExpected: (error: unknown) => boolean,
+  done: Promise<unknown>,
+  then?: () => Promise<void>,
+): Promise<void> {
   try {
     await done;
   } catch (error) {
-    if (!isApiError(error, code)) throw error;
+    if (!isExpected(error)) throw error;
     await then?.();
   }
-}
-
-function isApiError(error: unknown, code: number): boolean {
-  return error instanceof JetStreamApiError && error.code === code;
 }
