@@ -13,7 +13,7 @@ import type { Plan } from '../model/plan.ts';
 import type { StreamStatus } from '../model/status.ts';
 import { noteDecision } from './decisions.ts';
 import { edgeLost } from './edge-opening.ts';
-import { isStreamNotFound } from './jetstream-errors.ts';
+import { findStream } from './find-stream.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { firstFrames, registerPlan, type Act } from './members.ts';
 import { changeRegistry, readRegistry } from './registry.ts';
@@ -50,39 +50,41 @@ export async function carryOut(act: DecisionAct, plan: Plan, decision: Decision)
 export async function streamsFound(streams: JetStreamPort, plan: Plan): Promise<StreamStatus[]> {
   const found: StreamStatus[] = [];
   for (const { name } of pipelineStreams(plan)) {
-    const created = await createdAt(streams, name);
-    if (created !== undefined) found.push({ name, created });
+    const info = await findStream(streams, name);
+    if (info !== undefined) found.push({ name, created: info.created });
   }
   return found;
 }
 
 /** The first stream that the status knows and that is not there: nothing may make it again but a decision. */
-export function lostOf(plan: Plan, known: readonly StreamStatus[], found: readonly StreamStatus[]) {
+export function lostOf(
+  plan: Plan,
+  known: readonly StreamStatus[],
+  found: readonly StreamStatus[],
+): MillraceError | undefined {
   const { pipeline } = plan;
-  const gone = known.find(({ name }) => isOf(plan, name) && !found.some((one) => one.name === name));
+  const isOfPlan = (stream: string) => pipelineStreams(plan).some(({ name }) => name === stream);
+  const gone = known.find(({ name }) => isOfPlan(name) && !found.some((one) => one.name === name));
   if (gone === undefined) return undefined;
   const edge = plan.edges.find(({ name }) => edgeStream(pipeline.pid, name) === gone.name);
   if (edge === undefined) return streamMissing(gone.name);
   return edgeLost({ pipeline, edge: edge.name, registered: gone.created, found: undefined });
 }
 
-function isOf(plan: Plan, stream: string): boolean {
-  return pipelineStreams(plan).some(({ name }) => name === stream);
-}
-
 async function isLost({ streams }: Act, { pipeline, edges }: Plan, scope: string): Promise<boolean> {
   const { pid } = pipeline;
-  const created = await createdAt(streams, edgeStream(pid, scope));
-  if (created === undefined || !edges.some(({ name }) => name === scope)) return created === undefined;
-  return (await readRegistry(streams, pid, scope))?.created !== created;
+  const info = await findStream(streams, edgeStream(pid, scope));
+  if (info === undefined) return true;
+  if (!edges.some(({ name }) => name === scope)) return false;
+  return (await readRegistry(streams, pid, scope))?.created !== info.created;
 }
 
 /** An attempt before this one has made it again, and could not say so. */
 async function assertRestored({ streams, known }: DecisionAct, pid: string, decision: Decision): Promise<void> {
   const name = edgeStream(pid, decision.scope);
-  const created = await createdAt(streams, name);
+  const info = await findStream(streams, name);
   const before = known.find((one) => one.name === name);
-  if (before !== undefined && before.created !== created) return;
+  if (before !== undefined && before.created !== info?.created) return;
   throw refused(decision, `stream ${name} is there, and is the one that was made for this pipeline`);
 }
 
@@ -103,15 +105,6 @@ async function restore(act: DecisionAct, plan: Plan, decision: Decision): Promis
     if (now === undefined) throw new TypeError('an edge that was lost was registered');
     return { ...now, created };
   });
-}
-
-async function createdAt(streams: JetStreamPort, name: string): Promise<string | undefined> {
-  try {
-    return (await streams.streamInfo(name)).created;
-  } catch (error) {
-    if (isStreamNotFound(error)) return undefined;
-    throw error;
-  }
 }
 
 function refused(decision: Decision, problem: string): MillraceError {

@@ -9,7 +9,7 @@ import { mr, type MillraceError } from '../model/errors.ts';
 import { commitsEdge, edgeStream, registrySubject } from '../model/names.ts';
 import type { Plan } from '../model/plan.ts';
 import type { Clock } from './clock.ts';
-import { isStreamNotFound } from './jetstream-errors.ts';
+import { findStream } from './find-stream.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { News } from './news.ts';
 import { readRegistry, type Registry } from './registry.ts';
@@ -59,10 +59,7 @@ async function look(opening: EdgeOpening): Promise<EdgeView | { readonly missing
   const registry = await readRegistry(streams, pipeline.pid, edge);
   if (registry === undefined || !belongs(registry)) return { missing: mr('MR_NOT_REGISTERED', { who, edge }) };
   const stream = edgeStream(pipeline.pid, edge);
-  const info = await streams.streamInfo(stream).catch((error: unknown) => {
-    if (isStreamNotFound(error)) return undefined;
-    throw error;
-  });
+  const info = await findStream(streams, stream);
   if (info?.created === registry.created) {
     return { registry, created: info.created, lastSequence: info.state.last_seq };
   }

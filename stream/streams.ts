@@ -15,10 +15,11 @@ import { mr, problemOf } from '../model/errors.ts';
 import type { Plan } from '../model/plan.ts';
 import { systemClock } from './clock.ts';
 import { committedPosition } from './commit-entry.ts';
+import { findStream } from './find-stream.ts';
 import { classifyPublishFailure, isNameInUse, isStreamNotFound, isSubjectsInUse } from './jetstream-errors.ts';
 import type { JetStreamPort, StreamSettings } from './jetstream-port.ts';
-import { firstBytes } from './room.ts';
 import { registerPlan, type Act } from './members.ts';
+import { firstBytes } from './room.ts';
 import { foreignStream, isOwn, ownerMetadata, type StreamOwner } from './stream-owner.ts';
 
 export { isDrained, type Backlog } from './drained.ts';
@@ -64,12 +65,8 @@ export async function remakeSharedStreams(streams: JetStreamPort, pid: string): 
 
 /** One where the pipeline has no streams yet: who makes those sees to the shared ones, too. */
 async function replicasOf(streams: JetStreamPort, pid: string): Promise<number> {
-  try {
-    return (await streams.streamInfo(edgeStream(pid, commitsEdge))).config.num_replicas;
-  } catch (error) {
-    if (isStreamNotFound(error)) return 1;
-    throw error;
-  }
+  const commits = await findStream(streams, edgeStream(pid, commitsEdge));
+  return commits?.config.num_replicas ?? 1;
 }
 
 function sharedStreams(num_replicas: number): StreamSettings[] {
@@ -115,8 +112,8 @@ export async function makePipelineStreams(
   const { pid, uid } = plan.pipeline;
   const owner = { pid, uid, adopts: options.adopts ?? false };
   const most = new Map([
-    ...plan.edges.map(({ name, maxBytes }) => [edgeStream(plan.pipeline.pid, name), maxBytes] as const),
-    [edgeStream(plan.pipeline.pid, deadEdge), plan.deadLetters.maxBytes] as const,
+    ...plan.edges.map(({ name, maxBytes }) => [edgeStream(pid, name), maxBytes] as const),
+    [edgeStream(pid, deadEdge), plan.deadLetters.maxBytes] as const,
   ]);
   for (const wanted of pipelineStreams(plan, options)) await ensure(streams, wanted, owner, most.get(wanted.name));
 }
@@ -195,13 +192,10 @@ export async function markPipelineStreams(
 async function streamsOf(streams: JetStreamPort, owner: StreamOwner): Promise<{ own: string[]; foreign: string[] }> {
   const found = { own: [] as string[], foreign: [] as string[] };
   for (const name of await streams.streamNames(`mr.${owner.pid}.>`)) {
-    try {
-      const { config } = await streams.streamInfo(name);
-      (isOwn(config, owner) ? found.own : found.foreign).push(name);
-    } catch (error) {
-      // Deleted since it was listed.
-      if (!isStreamNotFound(error)) throw error;
-    }
+    const info = await findStream(streams, name);
+    // Deleted since it was listed.
+    if (info === undefined) continue;
+    (isOwn(info.config, owner) ? found.own : found.foreign).push(name);
   }
   return found;
 }
