@@ -26,6 +26,8 @@ export interface ConnectorContext {
   readonly bindAddress: string;
   /** Value, key and headers of the largest record that can be stored, as NATS is configured now. */
   readonly maxRecordBytes: () => number;
+  /** Values of so many records that can be stored as one piece. */
+  readonly maxTogetherBytes: (records: number) => number;
   /** Ends when the pod stops. */
   readonly signal: AbortSignal;
 }
@@ -55,8 +57,8 @@ export interface SourceReader {
   read(signal: AbortSignal): Promise<RecordBatch | undefined>;
   /** Everything up to `position` is stored in JetStream: commit offsets, answer requests, confirm the WAL. */
   acknowledge(position: Position): void;
-  /** The records of a batch with `messageId` were already stored, under another position. Followed by acknowledge. */
-  duplicate?(position: Position): void;
+  /** A batch with `once` was stored before, with this note, under another position. Followed by acknowledge. */
+  duplicate?(position: Position, note: string): void;
   /** Records at the source that are not read yet, when the source can tell. */
   lag(): number | undefined;
   /** Refuse new work until the edge has room (HTTP answers 429); called with false when it flows again. */

@@ -339,6 +339,12 @@ export const errorTable = {
     'No record of the request is taken: {problem}.',
     'Correct it and send it again.',
   ),
+  MR_RECORDS_KEY_REUSED: row(
+    'refuse',
+    422,
+    'Source "{source}" has stored another body under this Idempotency-Key; nothing of this request is taken.',
+    'Send it with a key of its own.',
+  ),
   MR_RECORDS_BUSY: row(
     'retry',
     429,
@@ -364,6 +370,12 @@ export const errorTable = {
     503,
     'JetStream at {server} does not answer: {problem}.',
     'Check nats-server; Millrace retries by itself and loses nothing.',
+  ),
+  MR_NATS_TOO_OLD: row(
+    'retry',
+    503,
+    'nats-server at {server} is too old: {needed} or later is needed.',
+    'Upgrade nats-server; Millrace goes on by itself.',
   ),
   MR_STREAM_MISSING: row(
     'retry',

@@ -77,6 +77,14 @@ export function frameSubject(pid: string, edge: string, shard: number, writer: s
   return `mr.${pid}.${edge}.${shard}.${writer}`;
 }
 
+/** In the place of an edge, whose names begin with a letter. */
+export const onceToken = '_once';
+
+/** Under it an edge knows what it has stored once (E11). Apart from the frames, so that no reader meets it. */
+export function onceSubject(pid: string, edge: string, key: string): string {
+  return `mr.${pid}.${onceToken}.${edge}.${key}`;
+}
+
 /** Everything a reader of `shard` sees, in one order. */
 export function shardSubjects(pid: string, edge: string, shard: number): string {
   return `mr.${pid}.${edge}.${shard}.>`;

@@ -1,7 +1,7 @@
 /**
  * One writer's side of an edge shard: frames, one after the other, on one subject.
  *
- * E1–E4, E7 are those of `./fenced-subject.ts`. Here:
+ * E1–E4, E7, E11 are those of `./fenced-subject.ts`. Here:
  * E2  Every frame carries the input position that it covers.
  * E3  Opening reads the last frame: its position is where the writer goes on.
  * E9  The plan that a writer names never falls: {@link EdgeWriter.link} says at least that of the last frame.
@@ -9,12 +9,13 @@
  *
  * The writer never decides when a frame closes: that is the loop's business (`./ingest-loop.ts`).
  */
-import { edgeStream, frameSubject } from '../model/names.ts';
+import { edgeStream, frameSubject, onceSubject } from '../model/names.ts';
 import { FencedSubject, type AppendOptions, type Appended, type FencedOptions } from './fenced-subject.ts';
 import { emptyFrame } from './frame-builder.ts';
 import { decodeFrame, type Frame } from './frame-reader.ts';
 import { checkOf, planOf, unlinked, type FrameLink } from './frame.ts';
-import type { Position } from './record-batch.ts';
+import type { Alongside } from './jetstream-port.ts';
+import type { Once, Position } from './record-batch.ts';
 
 export interface EdgeWriterOptions extends Omit<FencedOptions, 'stream' | 'subject'> {
   readonly pid: string;
@@ -23,12 +24,17 @@ export interface EdgeWriterOptions extends Omit<FencedOptions, 'stream' | 'subje
   readonly writer: string;
 }
 
+export interface EdgeAppendOptions extends Omit<AppendOptions, 'once'> {
+  readonly once?: Once | undefined;
+}
+
 export class EdgeWriter {
   readonly stream: string;
   readonly subject: string;
   readonly writer: string;
   /** Of the last frame when the writer was opened; undefined when nothing was read yet. */
   readonly openedAt: Position | undefined;
+  readonly #options: EdgeWriterOptions;
   readonly #fenced: FencedSubject;
   #link: FrameLink;
   #check: number;
@@ -37,6 +43,7 @@ export class EdgeWriter {
     this.stream = edgeStream(options.pid, options.edge);
     this.subject = frameSubject(options.pid, options.edge, options.shard, options.writer);
     this.writer = options.writer;
+    this.#options = options;
     this.#fenced = fenced;
     this.openedAt = tail?.position;
     this.#link = linkTo(fenced.sequence, tail);
@@ -71,13 +78,21 @@ export class EdgeWriter {
     return { ...this.#link, plan: Math.max(plan, this.#link.plan) };
   }
 
-  async append(frame: Uint8Array, signal: AbortSignal, options?: AppendOptions): Promise<Appended> {
-    const appended = await this.#fenced.append(frame, signal, options);
+  async append(frame: Uint8Array, signal: AbortSignal, options: EdgeAppendOptions = {}): Promise<Appended> {
+    const { once, ...rest } = options;
+    const appended = await this.#fenced.append(frame, signal, {
+      ...rest,
+      ...(once === undefined ? {} : { once: this.#noteOf(once) }),
+    });
     if (appended.outcome === 'stored') {
       this.#check = checkOf(frame);
       this.#link = { plan: planOf(frame), predecessor: appended.sequence, predecessorCheck: this.#check };
     }
     return appended;
+  }
+
+  #noteOf({ key, note, forSeconds }: Once): Alongside {
+    return { subject: onceSubject(this.#options.pid, this.#options.edge, key), data: note, ttlSeconds: forSeconds };
   }
 
   /** A frame without records, which moves nothing but the plan. */

@@ -6,6 +6,9 @@
  *     MR_OWNERSHIP_LOST, and so does every later call.
  * E7  A full stream is waited for, after what makes room has done what it can; so is nats-server. The caller learns why
  *     through `onWaiting`, and may give the message up instead, when it is certain that it is not stored.
+ * E11 What is to be stored once, whoever appends it, carries a note under a subject of its own. Both are stored in one
+ *     step or not at all, and not when that subject has a note: then the append answers with that one. A note is in the
+ *     stream like every message, so neither a restart nor sweeping forgets it before its time.
  * A1  After an append returns, the message is stored once, however many acknowledgements were lost on the way: each
  *     message carries an id of its own, and when an answer is missing the tail tells whether it arrived.
  *
@@ -20,7 +23,7 @@ import {
   isStreamNotFound,
   type PublishFailure,
 } from './jetstream-errors.ts';
-import type { JetStreamPort, StoredMessage } from './jetstream-port.ts';
+import type { Alongside, JetStreamPort, StoredMessage } from './jetstream-port.ts';
 import { uniqueId } from './unique-id.ts';
 import { streamMissing } from './stream-missing.ts';
 
@@ -44,8 +47,8 @@ export interface Room {
 }
 
 export interface AppendOptions {
-  /** The stream takes one message with this id within its window. */
-  readonly messageId?: string;
+  /** E11. */
+  readonly once?: Alongside;
   readonly headers?: Readonly<Record<string, string>>;
   /** Asked when there is no room and the message is not stored for certain: true ends the append without it. */
   readonly mayGiveUp?: (reason: MillraceError) => boolean;
@@ -60,8 +63,8 @@ export interface Tail {
 export type Appended =
   /** `clean`: acknowledged at the first attempt, so nothing holds the bytes any more. */
   | { readonly outcome: 'stored'; readonly sequence: number; readonly clean: boolean }
-  /** The stream holds a message with this message id already, there; the tail is as it was. */
-  | { readonly outcome: 'duplicate'; readonly sequence: number }
+  /** E11: stored before, with this note; the tail is as it was. */
+  | { readonly outcome: 'duplicate'; readonly note: string }
   /** Not stored, because there is no room; the tail is as it was. Only when the caller gives it up. */
   | { readonly outcome: 'full'; readonly reason: MillraceError };
 
@@ -88,7 +91,7 @@ export class FencedSubject {
 
   /** Reads the tail (E3) and takes over from there. Waits for server and stream. */
   static async open(options: FencedOptions, signal: AbortSignal): Promise<{ subject: FencedSubject; tail: Tail }> {
-    const last = await readTail(options, signal);
+    const last = await readLast(options, options.subject, signal);
     const tail = { sequence: last?.seq ?? 0, data: last?.data };
     return { subject: new FencedSubject(options, tail.sequence), tail };
   }
@@ -128,14 +131,14 @@ export class FencedSubject {
   }
 
   async #publish({ id, data, options }: Append): Promise<Answer> {
-    const { messageId, headers } = options;
+    const { once, headers } = options;
     try {
       const ack = await this.#options.streams.publish(this.#options.subject, data, {
         headers: { ...headers, [idHeader]: id },
         expectLast: this.#sequence,
-        ...(messageId === undefined ? {} : { messageId }),
+        ...(once === undefined ? {} : { alongside: once }),
       });
-      return { kind: ack.duplicate ? 'duplicate' : 'stored', sequence: ack.seq };
+      return { kind: 'stored', sequence: ack.seq };
     } catch (error) {
       return { ...classifyPublishFailure(error), error };
     }
@@ -148,11 +151,12 @@ export class FencedSubject {
       case 'stored':
         this.#sequence = answer.sequence;
         return { outcome: 'stored', sequence: answer.sequence, clean: append.attempts === 0 };
-      case 'duplicate':
-        return (await this.#ownTail(append, signal)) ?? { outcome: 'duplicate', sequence: answer.sequence };
       case 'wrongSequence': {
         // An earlier attempt of this very message may be what moved the sequence.
-        const own = await this.#ownTail(append, signal, { mustBeAsKnown: true });
+        const own =
+          (await this.#ownTail(append, signal)) ??
+          (await this.#storedBefore(append, signal)) ??
+          (await this.#ownTail(append, signal, { mustBeAsKnown: true }));
         // The tail is as this owner knows it: the server that refused was behind.
         if (own === undefined) await this.#wait(unavailable(this.#options, answer.error), natsBackoff, append, signal);
         return own;
@@ -185,10 +189,17 @@ export class FencedSubject {
    * that must then be the one that this owner knows: else another has appended, and this one is no owner any more.
    */
   async #ownTail({ id }: Append, signal: AbortSignal, { mustBeAsKnown = false } = {}): Promise<Appended | undefined> {
-    const last = await readTail(this.#options, signal);
+    const last = await readLast(this.#options, this.#options.subject, signal);
     if (last?.header.get(idHeader) === id) return this.#own(last);
     if (mustBeAsKnown && (last?.seq ?? 0) !== this.#sequence) throw this.#lose();
     return undefined;
+  }
+
+  /** E11. */
+  async #storedBefore({ options: { once } }: Append, signal: AbortSignal): Promise<Appended | undefined> {
+    if (once === undefined) return undefined;
+    const note = await readLast(this.#options, once.subject, signal);
+    return note === null ? undefined : { outcome: 'duplicate', note: new TextDecoder().decode(note.data) };
   }
 
   /** E7. */
@@ -237,16 +248,13 @@ interface Append {
   isCertain: boolean;
 }
 
-type Answer =
-  { readonly kind: 'stored' | 'duplicate'; readonly sequence: number } | (PublishFailure & { readonly error: unknown });
+type Answer = { readonly kind: 'stored'; readonly sequence: number } | (PublishFailure & { readonly error: unknown });
 
-/**
- * The last message of the subject, as the stream's leader has it: a direct get may be answered by a replica that lags.
- */
-async function readTail(options: FencedOptions, signal: AbortSignal): Promise<StoredMessage | null> {
+/** The last message of a subject, as the stream's leader has it: a direct get may be answered by a replica that lags. */
+async function readLast(options: FencedOptions, subject: string, signal: AbortSignal): Promise<StoredMessage | null> {
   for (let attempt = 0; ; attempt++) {
     try {
-      const last = await options.streams.getMessage(options.stream, { last_by_subj: options.subject });
+      const last = await options.streams.getMessage(options.stream, { last_by_subj: subject });
       if (attempt > 0) options.onWaiting?.(undefined);
       return last;
     } catch (error) {

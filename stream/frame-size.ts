@@ -36,6 +36,11 @@ export function largestRecord(capBytes: number, positionBytes = leastPositionByt
   return capBytes - worstFrameBytes(worstRecordBytes(0, true), positionBytes);
 }
 
+/** Value and key of so many records without headers that fit one frame together. */
+export function largestTogether(capBytes: number, records: number, positionBytes = leastPositionBytes): number {
+  return capBytes - worstFrameBytes(records * worstRecordBytes(0, false), positionBytes);
+}
+
 /** The largest frame that the server takes now. */
 export function frameCap({ maxPayload }: Pick<JetStreamPort, 'maxPayload'>): number {
   return (maxPayload ?? defaultMaxPayload) - messageHeaderBytes;

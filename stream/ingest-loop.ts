@@ -7,7 +7,7 @@
  * G4  When the position moves without records, a progress frame follows within a second (E5).
  * G5  A record above what NATS accepts becomes a dead letter. It is stored before the edge's position passes it, and
  *     the position passes it before the next such record, so a crash in between repeats none.
- * G6  A batch with a message id travels in frames of its own under ids made of it, cut at the same places each time.
+ * G6  A batch that is to be stored once travels in one frame of its own (E11).
  * G7  When another plan comes into force, the next frame names it, and follows at once (E9), also while the source fails.
  * E7  A source that fails is asked again, for ever; the observer knows why.
  */
@@ -22,7 +22,7 @@ import { FrameBuilder } from './frame-builder.ts';
 import type { IngestOutlet } from './ingest-outlet.ts';
 import { asSourceError } from './outside-errors.ts';
 import type { PlanWatch } from './plan-watch.ts';
-import type { Header, Position, RecordBatch } from './record-batch.ts';
+import type { Header, Once, Position, RecordBatch } from './record-batch.ts';
 import type { SlotEnd, SlotObserver, SlotSignals } from './slot-observer.ts';
 import type { SourceReaderPort } from './source-port.ts';
 import type { Codec } from './frame.ts';
@@ -38,7 +38,7 @@ export interface IngestLoopOptions {
   readonly reader: SourceReaderPort;
   readonly outlet: IngestOutlet;
   readonly deadLetters: DeadLetterWriter;
-  readonly writer: Pick<EdgeWriter, 'plan' | 'link'>;
+  readonly writer: Pick<EdgeWriter, 'stream' | 'plan' | 'link'>;
   readonly plans: Pick<PlanWatch, 'generation' | 'onChange'>;
   /** Of the slot's last frame: undefined when it never wrote one. */
   readonly openedAt: Position | undefined;
@@ -67,7 +67,7 @@ const nothing = new Uint8Array(0);
 export class IngestLoop {
   readonly #options: IngestLoopOptions;
   readonly #builder: FrameBuilder;
-  /** For batches with a message id, made when the first one comes. */
+  /** For batches that are stored once, made when the first one comes. */
   #whole: FrameBuilder | undefined;
   #position: Position | undefined;
   #hasStored: boolean;
@@ -216,8 +216,8 @@ export class IngestLoop {
   async #take(batch: RecordBatch): Promise<void> {
     const { observer, clock } = this.#options;
     observer.took(batch.count, batch.bytes.length);
-    if (batch.messageId !== undefined) {
-      await this.#takeWhole(batch, batch.messageId);
+    if (batch.once !== undefined) {
+      await this.#takeWhole(batch, batch.once);
       return;
     }
     let next = 0;
@@ -241,19 +241,18 @@ export class IngestLoop {
     }
   }
 
-  /** G6. A builder of its own, so that where it is cut depends on nothing but the batch. */
-  async #takeWhole(batch: RecordBatch, messageId: string): Promise<void> {
+  /** G6. The batch's frame holds nothing else, so what was open before it goes first. */
+  async #takeWhole(batch: RecordBatch, once: Once): Promise<void> {
     await this.#close();
-    const { capBytes, clock } = this.#options;
+    const { capBytes, clock, writer } = this.#options;
     const builder = (this.#whole ??= new FrameBuilder({ maxRecords: Infinity, maxBytes: capBytes, capBytes }));
-    let next = 0;
-    for (let part = 0; next < batch.count; part++) {
-      const from = next;
-      next = builder.append(batch, next, clock.now());
-      const position = next === batch.count ? batch.position : batch.positionAfter(Math.max(0, next - 1));
-      if (next > from) await this.#send(builder, position, part === 0 ? messageId : `${messageId}#${part}`);
-      else await this.#reject(batch, next++);
+    if (builder.append(batch, 0, clock.now()) < batch.count) {
+      // Its source has been told of another limit: that of the server before this one.
+      const bytes = batch.bytes.length;
+      builder.clear();
+      throw mr('MR_FRAME_TOO_LARGE', { stream: writer.stream, bytes, limit: capBytes });
     }
+    await this.#send(builder, batch.position, once);
     await this.#options.outlet.ready();
   }
 
@@ -273,12 +272,12 @@ export class IngestLoop {
     this.#dirtySince = undefined;
   }
 
-  async #send(builder: FrameBuilder, position: Position | undefined, messageId?: string): Promise<void> {
+  async #send(builder: FrameBuilder, position: Position | undefined, once?: Once): Promise<void> {
     const { outlet, clock, writer, plans } = this.#options;
     await outlet.ready();
     const records = builder.count;
     const frame = builder.finish(position, clock.now(), writer.link(plans.generation));
-    outlet.send({ frame, position, records, builder, ...(messageId === undefined ? {} : { messageId }) });
+    outlet.send({ frame, position, records, builder, once });
     if (position !== undefined) this.#hasStored = true;
   }
 

@@ -8,7 +8,7 @@
 import type { MillraceError } from '../model/errors.ts';
 import type { EdgeWriter } from './edge-writer.ts';
 import type { FrameBuilder } from './frame-builder.ts';
-import type { Position } from './record-batch.ts';
+import type { Once, Position } from './record-batch.ts';
 import type { SlotObserver, SlotSignals } from './slot-observer.ts';
 import type { SourceReaderPort } from './source-port.ts';
 import type { Sweeper } from './sweep.ts';
@@ -26,7 +26,7 @@ export interface OutgoingFrame {
   /** Undefined: nothing was read yet. */
   readonly position: Position | undefined;
   readonly records: number;
-  readonly messageId?: string;
+  readonly once?: Once | undefined;
   /** Gets the frame's memory back. */
   readonly builder: FrameBuilder;
 }
@@ -77,11 +77,11 @@ export class IngestOutlet {
     this.#giveUpIfFull();
   }
 
-  async #store({ frame, position, records, messageId, builder }: OutgoingFrame): Promise<void> {
+  async #store({ frame, position, records, once, builder }: OutgoingFrame): Promise<void> {
     const { writer, reader, observer, sweeper } = this.#options;
-    const appended = await writer.append(frame, this.#signal, messageId === undefined ? {} : { messageId });
+    const appended = await writer.append(frame, this.#signal, { once });
     if (appended.outcome === 'duplicate') {
-      if (position !== undefined) reader.duplicate?.(position);
+      if (position !== undefined) reader.duplicate?.(position, appended.note);
     } else if (appended.outcome === 'stored') {
       if (appended.clean) builder.recycle(frame);
       observer.frame(frame.length);

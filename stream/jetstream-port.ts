@@ -5,6 +5,8 @@
  * J1  A rejected call may have had its effect, unless the failure says that it was refused (`./jetstream-errors.ts`).
  * J2  Calls that say "leader" see every write that was acknowledged before; direct ones may be answered by a replica
  *     that lags.
+ * J3  What is published alongside is stored with the message in one step, also when the server is killed in it. The
+ *     stream must be made with `allow_atomic`.
  */
 import type { ConsumerConfig, StreamConfig, StreamInfo } from '@nats-io/jetstream';
 
@@ -54,15 +56,21 @@ export interface PublishOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Refused unless this is the sequence of the subject's last message; 0: there is none. */
   readonly expectLast?: number;
-  /** A second message with this id within the stream's window is answered `duplicate` and not stored. */
-  readonly messageId?: string;
+  /** Both are stored, or neither (J3). */
+  readonly alongside?: Alongside;
   readonly ttlSeconds?: number;
   readonly timeoutMs?: number;
 }
 
+/** A second message of the same stream. Refused, like a wrong `expectLast`, when its subject has a message already. */
+export interface Alongside {
+  readonly subject: string;
+  readonly data: string;
+  readonly ttlSeconds: number;
+}
+
 export interface Published {
   readonly seq: number;
-  readonly duplicate: boolean;
 }
 
 export interface StoredMessage {

@@ -1,6 +1,6 @@
 /** {@link JetStreamPort} over the NATS client: each call is one of the client's, nothing is decided here. */
 import { JetStreamError, type JetStreamClient, type JetStreamManager, type StoredMsg } from '@nats-io/jetstream';
-import { createInbox, headers, nanos, type Msg, type NatsConnection } from '@nats-io/transport-node';
+import { createInbox, headers, nanos, type Msg, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node';
 import type {
   JetStreamPort,
   Link,
@@ -9,6 +9,9 @@ import type {
   PullChannelEvents,
   PullRequest,
 } from './jetstream-port.ts';
+
+/** The random end of an inbox. */
+const batchIdLength = 22;
 
 /** JetStream answers a filter that matches nothing with status 404. */
 const noResults = 404;
@@ -22,7 +25,22 @@ export function natsPort(nc: NatsConnection, js: JetStreamClient, jsm: JetStream
     get maxPayload() {
       return nc.info?.max_payload;
     },
-    publish: (subject, data, options = {}) => js.publish(subject, data, published(options)),
+    async publish(subject, data, options = {}) {
+      const { alongside, ...rest } = options;
+      const batch = alongside === undefined ? undefined : createInbox().slice(-batchIdLength);
+      const message = published(rest);
+      if (alongside !== undefined && batch !== undefined) {
+        const first = headers();
+        first.set('Nats-Expected-Last-Subject-Sequence', '0');
+        first.set('Nats-TTL', `${alongside.ttlSeconds}s`);
+        inBatch(first, batch, 1);
+        nc.publish(alongside.subject, alongside.data, { headers: first });
+        inBatch(message.headers, batch, 2);
+        message.headers.set('Nats-Batch-Commit', '1');
+      }
+      const { seq } = await js.publish(subject, data, message);
+      return { seq };
+    },
     getMessage: (stream, query) => jsm.streams.getMessage(stream, query),
     directGet: (stream, query) => jsm.direct.getMessage(stream, query),
     lastOfEach: (stream, filter) => lastOfEach(jsm, stream, filter),
@@ -65,13 +83,18 @@ export function natsPort(nc: NatsConnection, js: JetStreamClient, jsm: JetStream
   };
 }
 
-function published({ headers: own = {}, expectLast, messageId, ttlSeconds, timeoutMs }: PublishOptions) {
+/** ADR-50: messages of one batch are stored together when the last of them says so. */
+function inBatch(of: MsgHdrs, batch: string, sequence: number): void {
+  of.set('Nats-Batch-Id', batch);
+  of.set('Nats-Batch-Sequence', String(sequence));
+}
+
+function published({ headers: own = {}, expectLast, ttlSeconds, timeoutMs }: Omit<PublishOptions, 'alongside'>) {
   const made = headers();
   for (const [name, value] of Object.entries(own)) made.set(name, value);
   return {
     headers: made,
     ...(expectLast === undefined ? {} : { expect: { lastSubjectSequence: expectLast } }),
-    ...(messageId === undefined ? {} : { msgID: messageId }),
     ...(ttlSeconds === undefined ? {} : { ttl: `${ttlSeconds}s` }),
     ...(timeoutMs === undefined ? {} : { timeout: timeoutMs }),
   };

@@ -14,6 +14,16 @@ export type Position = Json;
 
 export type Header = readonly [name: string, value: string];
 
+/** What tells a batch that was stored before, whichever slot of the edge it comes to. */
+export interface Once {
+  /** A token of a subject. */
+  readonly key: string;
+  /** Whoever brings the key again is told. */
+  readonly note: string;
+  /** The key is known for at least so long after it was stored. */
+  readonly forSeconds: number;
+}
+
 export interface RecordBatch {
   readonly bytes: Uint8Array;
   readonly count: number;
@@ -29,8 +39,8 @@ export interface RecordBatch {
   readonly partition: number;
   /** Offset of record i at the source; absent when the source has none. */
   readonly offsets?: BigInt64Array;
-  /** The batch must travel in a frame of its own, stored at most once under this id (E-key of the HTTP source). */
-  readonly messageId?: string;
+  /** The batch must travel in a frame of its own, and is stored once under this key (E11). */
+  readonly once?: Once;
   positionAfter(index: number): Position;
   /** The position after the whole batch, even when `count` is 0 (skipped control records, compacted gaps). */
   readonly position: Position;

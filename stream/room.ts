@@ -6,6 +6,7 @@
  * M2  At `most` it is full, and whoever appends waits (E7), unless something may be dropped.
  * M3  A stream that is full of nothing but last messages grows all the same, by what the next message needs: they are the
  *     writers' checkpoints and never go away, so without that nothing would ever move again, whatever the sizes.
+ *     Messages that go away by themselves (notes of E11) are waited for first.
  * M4  What is not used is given back after a while, by halves.
  *
  * Several writers may do this at once: each looks before it changes, and one that grew twice is made smaller again.
@@ -30,12 +31,20 @@ export interface StreamRoomOptions {
   readonly onFailure?: (error: unknown) => void;
   /** M3. Not where the last messages are what the limit is about. */
   readonly mayExceed: boolean;
+  /** Subjects of messages that go away by themselves. */
+  readonly passing?: string;
   /** Why there is no room, when nothing can be done. */
   readonly full: (bytes: number) => MillraceError;
   /** Removes what nobody needs any more; asked first. */
   readonly sweep?: () => Promise<void>;
   /** Removes what somebody might still want, for a message of so many bytes; asked last. True: something is gone. */
   readonly drop?: (bytes: number) => Promise<boolean>;
+}
+
+interface Look {
+  readonly limit: number;
+  readonly used: number;
+  readonly isAllLast: boolean;
 }
 
 const firstLookMs = 30_000;
@@ -59,7 +68,7 @@ export class StreamRoom implements Room {
       await sweep?.();
       const look = await this.#look();
       if (look.used + bytes <= look.limit) return undefined;
-      const larger = this.#larger(look, bytes);
+      const larger = this.#doubled(look, bytes) ?? (await this.#exceeding(look, bytes));
       if (larger !== undefined) return await this.#grow(larger);
       if (drop !== undefined && (await drop(bytes))) return undefined;
       return full(look.limit);
@@ -90,12 +99,21 @@ export class StreamRoom implements Room {
     };
   }
 
-  /** M1, M3. */
-  #larger(look: { limit: number; used: number; isAllLast: boolean }, bytes: number): number | undefined {
-    const needed = look.used + bytes;
-    const doubled = Math.min(this.#options.most, Math.max(look.limit * 2, needed));
-    if (doubled >= needed) return doubled;
-    return look.isAllLast && this.#options.mayExceed ? needed : undefined;
+  async #hasPassing(): Promise<boolean> {
+    const { streams, stream, passing } = this.#options;
+    return passing !== undefined && (await streams.directGet(stream, { seq: 1, next_by_subj: passing })) !== null;
+  }
+
+  /** M1. */
+  #doubled({ limit, used }: Look, bytes: number): number | undefined {
+    const doubled = Math.min(this.#options.most, Math.max(limit * 2, used + bytes));
+    return doubled >= used + bytes ? doubled : undefined;
+  }
+
+  /** M3. */
+  async #exceeding({ used, isAllLast }: Look, bytes: number): Promise<number | undefined> {
+    if (!isAllLast || !this.#options.mayExceed || (await this.#hasPassing())) return undefined;
+    return used + bytes;
   }
 
   async #grow(limit: number): Promise<MillraceError | undefined> {

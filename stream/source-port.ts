@@ -4,7 +4,7 @@ import type { Position, RecordBatch } from './record-batch.ts';
 export interface SourceReaderPort {
   read(signal: AbortSignal): Promise<RecordBatch | undefined>;
   acknowledge(position: Position): void;
-  duplicate?(position: Position): void;
+  duplicate?(position: Position, note: string): void;
   lag(): number | undefined;
   setBlocked?(blocked: boolean): void;
   close(): Promise<void>;

@@ -4,13 +4,22 @@
  *
  * S1  Edges and dead letters refuse what does not fit (`discard: new`) and forget nothing by age: only who writes sweeps
  *     (E6), and makes room. Their limit begins small, because JetStream reserves it at once, and grows with use.
+ *     They take a frame and a note about it in one step (E11), which needs nats-server 2.12.
  * S2  Leases and reports are in memory: losing them costs a takeover, never a record. They have as many copies as the
  *     pipelines' streams, so that losing one nats-server costs a new leader, and not them.
  * S3  A pipeline's stream is used, changed and deleted only where it is the pipeline's own (`./stream-owner.ts`).
  */
 import { DiscardPolicy, RetentionPolicy, StorageType } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
-import { commitsEdge, commitSubject, deadEdge, edgeStream, leaseStream, reportStream } from '../model/names.ts';
+import {
+  commitsEdge,
+  commitSubject,
+  deadEdge,
+  edgeStream,
+  leaseStream,
+  onceSubject,
+  reportStream,
+} from '../model/names.ts';
 import { mr, problemOf } from '../model/errors.ts';
 import type { Plan } from '../model/plan.ts';
 import { systemClock } from './clock.ts';
@@ -115,7 +124,16 @@ export async function makePipelineStreams(
     ...plan.edges.map(({ name, maxBytes }) => [edgeStream(pid, name), maxBytes] as const),
     [edgeStream(pid, deadEdge), plan.deadLetters.maxBytes] as const,
   ]);
-  for (const wanted of pipelineStreams(plan, options)) await ensure(streams, wanted, owner, most.get(wanted.name));
+  for (const wanted of pipelineStreams(plan, options)) {
+    await ensure(streams, wanted, owner, most.get(wanted.name));
+    if (wanted.allow_atomic === true) await mustStoreTogether(streams, wanted.name);
+  }
+}
+
+/** A server before 2.12 takes the setting without a word and does not know it: notes would not be kept with frames. */
+async function mustStoreTogether(streams: JetStreamPort, stream: string): Promise<void> {
+  const { config } = await streams.streamInfo(stream);
+  if (config.allow_atomic !== true) throw mr('MR_NATS_TOO_OLD', { server: streams.server, needed: '2.12' });
 }
 
 /** What {@link makePipelineStreams} makes. Pure. */
@@ -128,8 +146,11 @@ export function pipelineStreams(plan: Plan, options: PipelineStreamOptions = {})
     ...plan.edges.map((edge) => ({
       ...durable,
       name: edgeStream(pid, edge.name),
-      subjects: subjects(edge.name),
+      subjects: [...subjects(edge.name), onceSubject(pid, edge.name, '*')],
       num_replicas,
+      // E11.
+      allow_atomic: true,
+      allow_msg_ttl: true,
       discard: DiscardPolicy.New,
       max_bytes: Math.min(edge.maxBytes, firstBytes.edge),
       metadata,

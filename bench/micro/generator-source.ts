@@ -27,6 +27,7 @@ const opened = await source.connect(config, {
   clock: { now: Date.now, sleep: () => Promise.resolve() },
   bindAddress: '127.0.0.1',
   maxRecordBytes: () => 8 * 2 ** 20,
+  maxTogetherBytes: () => 8 * 2 ** 20,
   signal,
   slots: 1,
 });

@@ -75,6 +75,7 @@ async function consume(brokers: readonly string[], round: number): Promise<void>
     },
     bindAddress: '127.0.0.1',
     maxRecordBytes: () => 8 * 2 ** 20,
+    maxTogetherBytes: () => 8 * 2 ** 20,
     signal: stop.signal,
     slots: 1,
   };

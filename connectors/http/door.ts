@@ -14,16 +14,15 @@ import { MillraceError, mr, problemOf } from '../../model/errors.ts';
 import { problemAnswer, problemMediaType } from '../../model/problem.ts';
 import type { Clock } from '../connector.ts';
 import { encodingOf, encodings, inflateBody, InflatedTooLarge } from './inflate.ts';
+import { bodyDigest, longestKey, tokenOf, type RequestKey } from './idempotency.ts';
 import { JsonProblem } from './json-scan.ts';
 import { bodyForm, splitRecords, type Ranges } from './split.ts';
-import { messageIdOf, type Outcome } from './request-batch.ts';
+import type { Outcome } from './request-batch.ts';
 import type { HttpReader } from './reader.ts';
 
 export const inFlightMaxBytes = 64 * 2 ** 20;
-/** A request with Idempotency-Key must fit into one frame, and a frame into one message of NATS (1 MiB). */
-export const idempotentMaxBytes = 512 * 1024;
-const longestKey = 255;
 const retryAfterSeconds = 1;
+const asOnePiece = 'with Idempotency-Key it is stored as one piece';
 
 export interface DoorOptions {
   readonly source: string;
@@ -34,6 +33,10 @@ export interface DoorOptions {
   readonly clock: Clock;
   /** Of one record: what is larger is refused, because it could not be kept whole. */
   readonly maxRecordBytes: () => number;
+  /** Of so many records with Idempotency-Key: they are stored as one piece. */
+  readonly maxTogetherBytes: (records: number) => number;
+  /** How long an Idempotency-Key is known after its request was answered. */
+  readonly keyWindowSeconds: number;
   /** Names the request in its problem. */
   readonly newRequestId: () => string;
 }
@@ -41,7 +44,7 @@ export interface DoorOptions {
 interface Request {
   readonly body: Uint8Array;
   readonly ranges: Ranges;
-  readonly messageId: string | undefined;
+  readonly key: RequestKey | undefined;
 }
 
 export class Door {
@@ -136,14 +139,13 @@ export class Door {
   }
 
   private limitOf(request: IncomingMessage): number {
-    const { maxBodyBytes } = this.options;
-    return idempotencyKey(request) === undefined ? maxBodyBytes : Math.min(maxBodyBytes, idempotentMaxBytes);
+    const { maxBodyBytes, maxTogetherBytes } = this.options;
+    return idempotencyKey(request) === undefined ? maxBodyBytes : Math.min(maxBodyBytes, maxTogetherBytes(0));
   }
 
   private tooLarge(request: IncomingMessage): MillraceError {
     const limit = this.limitOf(request);
-    const why =
-      limit < this.options.maxBodyBytes ? 'with Idempotency-Key it is stored as one piece' : 'see maxBodyBytes';
+    const why = limit < this.options.maxBodyBytes ? asOnePiece : 'see maxBodyBytes';
     return mr('MR_RECORDS_TOO_LARGE', { limit, why });
   }
 
@@ -151,11 +153,22 @@ export class Door {
 
   private async receive(request: IncomingMessage, reserved: { bytes: number }): Promise<Request> {
     const body = await this.inflated(request, await this.body(request, reserved), reserved);
-    const key = idempotencyKey(request);
-    const messageId = key === undefined ? undefined : messageIdOf(this.options.pid, this.options.source, key);
-    const ranges = splitRecords(body, bodyForm(request.headers['content-type']) ?? 'json');
+    const form = bodyForm(request.headers['content-type']) ?? 'json';
+    const ranges = splitRecords(body, form);
     this.checkRecords(ranges);
-    return { body, messageId, ranges };
+    const text = idempotencyKey(request);
+    if (text === undefined) return { body, ranges, key: undefined };
+    this.checkTogether(ranges);
+    const { pid, source, keyWindowSeconds } = this.options;
+    const key = { token: tokenOf(pid, source, text), body: bodyDigest(body, form), forSeconds: keyWindowSeconds };
+    return { body, ranges, key };
+  }
+
+  private checkTogether({ start, end }: Ranges): void {
+    const limit = this.options.maxTogetherBytes(start.length);
+    let bytes = 0;
+    for (let index = 0; index < start.length; index++) bytes += end[index]! - start[index]!;
+    if (bytes > limit) throw mr('MR_RECORDS_TOO_LARGE', { limit, why: `${start.length} records; ${asOnePiece}` });
   }
 
   /** H3: answered with 202 is only what can be stored. */
@@ -219,9 +232,9 @@ export class Door {
     }
   }
 
-  private store(slot: HttpReader, { body, ranges, messageId }: Request): Promise<Outcome> {
+  private store(slot: HttpReader, { body, ranges, key }: Request): Promise<Outcome> {
     return new Promise((settle) => {
-      slot.push({ body, ranges, messageId, receivedAt: this.options.clock.now(), settle });
+      slot.push({ body, ranges, key, receivedAt: this.options.clock.now(), settle });
     });
   }
 
@@ -233,7 +246,9 @@ export class Door {
       case 'stored':
         return answer(response, 202, { accepted, ids: outcome.ids, lastId: outcome.lastId });
       case 'duplicate':
-        return answer(response, 202, { accepted, ids: [], duplicate: true });
+        return answer(response, 202, { accepted, ids: outcome.ids, lastId: outcome.lastId, duplicate: true });
+      case 'keyReused':
+        return this.refuse(request, response, mr('MR_RECORDS_KEY_REUSED', { source: this.options.source }));
       case 'full':
         return this.refuse(request, response, this.edgeIsFull());
       case 'unknown': {

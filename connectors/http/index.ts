@@ -6,7 +6,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
-import { bytes } from '../../model/quantities.ts';
+import { bytes, milliseconds } from '../../model/quantities.ts';
 import { mr, problemOf } from '../../model/errors.ts';
 import type { Position } from '../../stream/record-batch.ts';
 import type { ConnectorContext, Source, SourceConnector, SourceReader } from '../connector.ts';
@@ -37,6 +37,8 @@ export function httpSource(port: number): SourceConnector<HttpSourceConfig> {
         token: config.auth?.token,
         clock: context.clock,
         maxRecordBytes: context.maxRecordBytes,
+        maxTogetherBytes: context.maxTogetherBytes,
+        keyWindowSeconds: Math.ceil(milliseconds(config.idempotencyWindow) / 1_000),
         newRequestId: randomUUID,
       });
       return new HttpSource(await listen(door, port, context), door, context);

@@ -7,15 +7,16 @@
 import { z } from 'zod';
 import type { Position, RecordBatch } from '../../stream/record-batch.ts';
 import type { SourceReader } from '../connector.ts';
-import { requestBatch, type Accepted } from './request-batch.ts';
+import { storedBefore, type StoredAt } from './idempotency.ts';
+import { requestBatch, type Accepted, type Outcome } from './request-batch.ts';
 
 const namedIds = 1_000;
 
 interface Read {
   readonly request: Accepted;
-  readonly before: number;
-  readonly last: number;
-  isDuplicate: boolean;
+  readonly at: StoredAt;
+  /** When it is another than that it is stored. */
+  settled: Outcome | undefined;
 }
 
 export class HttpReader implements SourceReader {
@@ -49,17 +50,18 @@ export class HttpReader implements SourceReader {
 
   acknowledge(position: Position): void {
     const stored = numberOf(position);
-    while (this.unanswered[0] !== undefined && this.unanswered[0].last <= stored) {
-      const { request, before, last, isDuplicate } = this.unanswered.shift()!;
-      request.settle(isDuplicate ? { outcome: 'duplicate' } : { outcome: 'stored', ...this.ids(before, last) });
+    while (this.unanswered[0] !== undefined && this.unanswered[0].at.last <= stored) {
+      const { request, at, settled } = this.unanswered.shift()!;
+      request.settle(settled ?? { outcome: 'stored', ...idsOf(at) });
     }
   }
 
-  duplicate(position: Position): void {
+  duplicate(position: Position, note: string): void {
     const last = numberOf(position);
-    for (const read of this.unanswered) {
-      if (read.last === last && read.request.messageId !== undefined) read.isDuplicate = true;
-    }
+    const read = this.unanswered.find(({ at }) => at.last === last);
+    if (read?.request.key === undefined) return;
+    const before = storedBefore(read.request.key, note);
+    read.settled = before === undefined ? { outcome: 'keyReused' } : { outcome: 'duplicate', ...idsOf(before) };
   }
 
   /** Whoever sends waits for its answer: there is no backlog behind it. */
@@ -86,8 +88,9 @@ export class HttpReader implements SourceReader {
   private hand(request: Accepted): RecordBatch {
     const before = this.counter;
     this.counter += request.ranges.start.length;
-    this.unanswered.push({ request, before, last: this.counter, isDuplicate: false });
-    return requestBatch(request, before);
+    const at = { ids: this.idPrefix, after: before, last: this.counter };
+    this.unanswered.push({ request, at, settled: undefined });
+    return requestBatch(request, before, this.idPrefix);
   }
 
   private async arrival(signal: AbortSignal): Promise<void> {
@@ -99,13 +102,12 @@ export class HttpReader implements SourceReader {
     this.notify = undefined;
     done.abort();
   }
+}
 
-  /** An answer is not larger than its request: of many records only the first are named, and the last. */
-  private ids(before: number, last: number): { ids: string[]; lastId: string } {
-    const length = Math.min(last - before, namedIds);
-    const ids = Array.from({ length }, (_, i) => `${this.idPrefix}/${before + i + 1}`);
-    return { ids, lastId: `${this.idPrefix}/${last}` };
-  }
+/** An answer is not larger than its request: of many records only the first are named, and the last. */
+function idsOf({ ids: prefix, after, last }: StoredAt): { ids: string[]; lastId: string } {
+  const length = Math.min(last - after, namedIds);
+  return { ids: Array.from({ length }, (_, i) => `${prefix}/${after + i + 1}`), lastId: `${prefix}/${last}` };
 }
 
 function numberOf(position: Position): number {

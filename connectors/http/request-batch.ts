@@ -1,12 +1,20 @@
 /** One accepted request: a record batch for the stage, and someone who waits for the answer. */
-import { createHash } from 'node:crypto';
 import type { Position, RecordBatch } from '../../stream/record-batch.ts';
+import { onceOf, type RequestKey } from './idempotency.ts';
 import type { Ranges } from './split.ts';
 
+/** `ids`: of the first records; ids count up to `lastId`. */
+interface Ids {
+  readonly ids: readonly string[];
+  readonly lastId: string;
+}
+
 export type Outcome =
-  /** `ids`: of the first records; ids count up to `lastId`. */
-  | { readonly outcome: 'stored'; readonly ids: readonly string[]; readonly lastId: string }
-  | { readonly outcome: 'duplicate' }
+  | ({ readonly outcome: 'stored' } & Ids)
+  /** A request with this key was stored before; the ids are those of its records. */
+  | ({ readonly outcome: 'duplicate' } & Ids)
+  /** A request with this key and another body was stored before; nothing of this one is. */
+  | { readonly outcome: 'keyReused' }
   /** There is no room, and nothing of it was taken. */
   | { readonly outcome: 'full' }
   /** The slot went away: the records may be stored or not. */
@@ -16,18 +24,13 @@ export interface Accepted {
   readonly body: Uint8Array;
   readonly ranges: Ranges;
   readonly receivedAt: number;
-  readonly messageId: string | undefined;
+  readonly key: RequestKey | undefined;
   readonly settle: (outcome: Outcome) => void;
 }
 
-/** The same for the same key at every pod of a source, and of no other; it says nothing about the key. */
-export function messageIdOf(pid: string, source: string, key: string): string {
-  return createHash('sha256').update(`${pid}\n${source}\n${key}`).digest('hex');
-}
-
-/** Positions count records: the record after `before` records has position `before + 1`. */
-export function requestBatch(accepted: Accepted, before: number): RecordBatch {
-  const { body, ranges, receivedAt, messageId } = accepted;
+/** Positions count records: the record after `before` records has position `before + 1`. `ids`: what ids begin with. */
+export function requestBatch(accepted: Accepted, before: number, ids: string): RecordBatch {
+  const { body, ranges, receivedAt, key } = accepted;
   const count = ranges.start.length;
   const positionAfter = (index: number): Position => before + index + 1;
   return {
@@ -39,7 +42,7 @@ export function requestBatch(accepted: Accepted, before: number): RecordBatch {
     keyEnd: new Int32Array(count).fill(-1),
     timestamps: new Float64Array(count).fill(receivedAt),
     partition: -1,
-    ...(messageId === undefined ? {} : { messageId }),
+    ...(key === undefined ? {} : { once: onceOf(key, { ids, after: before, last: before + count }) }),
     positionAfter,
     position: before + count,
   };

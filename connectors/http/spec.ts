@@ -1,6 +1,7 @@
 /** What a person may say about an HTTP source. Becomes a part of the CRD, of lint and of the reference. */
 import { z } from 'zod';
-import { bytesField, referenceText } from '../../schema/fields.ts';
+import { milliseconds } from '../../model/quantities.ts';
+import { bytesField, durationField, referenceText } from '../../schema/fields.ts';
 
 /** A signed token may be longer than a password; more than 16 KiB of headers no server of HTTP takes. */
 const maxTokenLength = 12_288;
@@ -17,6 +18,11 @@ export const httpSourceSpec = z
         'Path that takes records by POST: one JSON object, a JSON array of them, or one on each line (NDJSON).',
       ),
     maxBodyBytes: bytesField('Largest body of one request; a larger one is answered with 413.').default('4Mi'),
+    idempotencyWindow: durationField(
+      'How long an Idempotency-Key is known after its request was answered, whatever restarts meanwhile: 1m to 24h. Each takes about 500 bytes of the buffer for so long.',
+    )
+      .refine((text) => isBetween(text, '1m', '24h'), { message: 'is not between 1m and 24h' })
+      .default('10m'),
     auth: z
       .strictObject({
         token: referenceText('Requests must carry it as `Authorization: Bearer <token>`.', maxTokenLength),
@@ -25,5 +31,10 @@ export const httpSourceSpec = z
       .describe('Ask for a token. Without it, whoever reaches the port may send.'),
   })
   .describe('Takes records by HTTP POST and answers 202 once they are stored.');
+
+function isBetween(duration: string, least: string, most: string): boolean {
+  const ms = milliseconds(duration);
+  return ms >= milliseconds(least) && ms <= milliseconds(most);
+}
 
 export type HttpSourceConfig = z.output<typeof httpSourceSpec>;

@@ -18,6 +18,7 @@ export function sinkContext(name = 'warehouse', slots = 1): SinkContext {
     clock,
     bindAddress: '127.0.0.1',
     maxRecordBytes: () => 8 * 2 ** 20,
+    maxTogetherBytes: () => 8 * 2 ** 20,
     signal: new AbortController().signal,
     slots,
   };

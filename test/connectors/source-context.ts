@@ -25,6 +25,7 @@ export function sourceContext(options: TestContext = {}): ConnectorContext & { r
     clock: options.clock ?? hurriedClock(),
     bindAddress: '127.0.0.1',
     maxRecordBytes: () => 8 * 2 ** 20,
+    maxTogetherBytes: () => 8 * 2 ** 20,
     signal: new AbortController().signal,
     slots: options.slots ?? 1,
   };

@@ -120,25 +120,79 @@ describe('edge writer', () => {
     assert.equal((await opening).openedAt, undefined);
   });
 
-  it('a message id that the stream holds already is a duplicate and leaves the tail as it was', async () => {
+  const once = (key: string, note = 'first') => ({ once: { key, note, forSeconds: 60 } });
+
+  it('E11: what the edge has a note of is not stored again, whoever brings it, and the tail stays as it was', async () => {
     const plan = await pipeline();
     const one = await open(plan, streams, undefined, 'orders-0');
     const other = await open(plan, streams, undefined, 'orders-2');
-    assert.equal((await one.append(frame(['a'], 1), never, { messageId: 'key-1' })).outcome, 'stored');
-    assert.equal((await other.append(frame(['a'], 1), never, { messageId: 'key-1' })).outcome, 'duplicate');
-    assert.equal((await one.append(frame(['a'], 2), never, { messageId: 'key-1' })).outcome, 'duplicate');
+    assert.equal((await one.append(frame(['a'], 1), never, once('k'))).outcome, 'stored');
+    const again = { outcome: 'duplicate', note: 'first' };
+    assert.deepEqual(await other.append(frame(['a'], 1), never, once('k', 'second')), again);
+    assert.deepEqual(await one.append(frame(['a'], 2), never, once('k', 'third')), again);
     assert.equal((await one.append(frame(['b'], 2), never)).outcome, 'stored');
     assert.equal((await other.append(frame(['c'], 1), never)).outcome, 'stored');
     assert.deepEqual(await stored(plan), ['a', 'b', 'c']);
   });
 
-  it('A1: its own frame with a message id, resent, is known as stored and not as a duplicate', async () => {
+  it('E11: two who bring it at the same time: one stores it', async () => {
+    const plan = await pipeline();
+    const writers = await Promise.all(
+      Array.from({ length: 6 }, (_, slot) => open(plan, streams, undefined, `orders-${slot}`)),
+    );
+    for (const key of ['k', 'l', 'm']) {
+      const outcomes = await Promise.all(writers.map((writer) => writer.append(frame([key], 1), never, once(key))));
+      assert.equal(outcomes.filter(({ outcome }) => outcome === 'stored').length, 1);
+    }
+    assert.deepEqual((await stored(plan)).sort(), ['k', 'l', 'm']);
+  });
+
+  it('E11: nats-server killed, and the frame swept: it is known all the same', async () => {
+    const plan = await pipeline();
+    const one = await open(plan, streams, undefined, 'orders-0');
+    await one.append(frame(['a'], 1), never, once('k'));
+    await one.append(frame(['b'], 2), never);
+    await streams.purgeStream(one.stream, { filter: one.subject, seq: one.sequence });
+    await server.crash();
+    await server.start();
+    const other = await open(plan, streams, undefined, 'orders-2');
+    assert.deepEqual(await other.append(frame(['a'], 1), never, once('k')), { outcome: 'duplicate', note: 'first' });
+    assert.deepEqual(await stored(plan), ['b']);
+  });
+
+  it('E11: nats-server killed at any moment of many requests that are sent until they are answered: each is stored once', async () => {
+    const plan = await pipeline();
+    const writers = await Promise.all([0, 2, 4].map((slot) => open(plan, streams, undefined, `orders-${slot}`)));
+    const keys = Array.from({ length: 60 }, (_, n) => `key-${n}`);
+    const known = new Set<string>();
+    // Each key is brought by every writer: as a client does that has no answer and asks another pod.
+    const work = Promise.all(
+      writers.map(async (writer, which) => {
+        for (const key of [...keys.slice(which * 20), ...keys.slice(0, which * 20)]) {
+          await writer.append(frame([key], 1), never, once(key));
+          known.add(key);
+        }
+      }),
+    );
+    const done = new AbortController();
+    void work.finally(() => done.abort());
+    for (let kills = 0; kills < 5 && !done.signal.aborted; kills++) {
+      const before = known.size;
+      await eventually(() => done.signal.aborted || known.size > before + 2);
+      await server.crash();
+      await server.start();
+    }
+    await work;
+    assert.deepEqual((await stored(plan)).sort(), [...keys].sort());
+  });
+
+  it('E11, A1: its own frame, resent, is known as stored and not as a duplicate', async () => {
     const plan = await pipeline();
     const proxy = await startTcpProxy(server.port);
     const behind = await server.connect('behind', `nats://127.0.0.1:${proxy.port}`);
     const writer = await open(plan, behind);
     proxy.set('mute');
-    const unsure = writer.append(frame(['a'], 1), never, { messageId: 'key-9' });
+    const unsure = writer.append(frame(['a'], 1), never, once('key-9'));
     await eventually(async () => (await stored(plan)).length === 1);
     proxy.set('pass');
     assert.equal((await unsure).outcome, 'stored');
@@ -146,6 +200,15 @@ describe('edge writer', () => {
     assert.deepEqual(await stored(plan), ['a', 'b']);
     await behind.nc.close();
     await proxy.close();
+  });
+
+  it('E11: a key is new again when its time is over', async () => {
+    const plan = await pipeline();
+    const writer = await open(plan);
+    const brief = { once: { key: 'k', note: 'first', forSeconds: 1 } };
+    await writer.append(frame(['a'], 1), never, brief);
+    await eventually(async () => (await writer.append(frame(['b'], 2), never, brief)).outcome === 'stored');
+    assert.deepEqual(await stored(plan), ['a', 'b']);
   });
 
   it('a frame above what NATS takes is refused at once, and not sent again', async () => {
@@ -226,7 +289,7 @@ describe('edge writer', () => {
     const values: string[] = [];
     for (let sequence = state.first_seq; sequence <= state.last_seq && state.messages > 0; sequence++) {
       const message = await streams.jsm.streams.getMessage(name, { seq: sequence });
-      if (message === null) continue;
+      if (message?.subject.startsWith(`mr.${plan.pipeline.pid}.main.`) !== true) continue;
       const read = decodeFrame(message.data, { stream: name, sequence });
       for (let index = 0; index < read.count; index++)
         values.push(Buffer.from(read.bytes.subarray(read.valueStart[index], read.valueEnd[index])).toString());

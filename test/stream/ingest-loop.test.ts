@@ -209,21 +209,24 @@ describe('ingest loop', () => {
     await second.stop();
   });
 
-  it('G6: a batch with a message id is stored once, whichever slot it reaches', async () => {
+  it('G6, E11: a batch that is to be stored once is, whichever slot it reaches', async () => {
     const plan = await pipeline();
     const batch = (position: number) =>
-      batchOf([{ value: '{"n":1}' }, { value: '{"n":2}' }], { messageId: 'request-1', position });
+      batchOf([{ value: '{"n":1}' }, { value: '{"n":2}' }], {
+        once: { key: 'request-1', note: `at ${position}`, forSeconds: 60 },
+        position,
+      });
     const seen: string[] = [];
     const reader = (position: number) => ({
       ...listReader([batch(position)]),
       acknowledge: (to: Position) => seen.push(`ack ${JSON.stringify(to)}`),
-      duplicate: (to: Position) => seen.push(`duplicate ${JSON.stringify(to)}`),
+      duplicate: (to: Position, note: string) => seen.push(`duplicate ${JSON.stringify(to)}, ${note}`),
     });
     const one = ingest(streams, plan, () => reader(5), 0);
     await eventually(() => seen.includes('ack 5'));
     const other = ingest(streams, plan, () => reader(8), 1);
     await eventually(() => seen.includes('ack 8'));
-    assert.deepEqual(seen, ['ack 5', 'duplicate 8', 'ack 8']);
+    assert.deepEqual(seen, ['ack 5', 'duplicate 8, at 5', 'ack 8']);
     assert.deepEqual(await stored(plan), [1, 2]);
     await Promise.all([one.stop(), other.stop()]);
   });

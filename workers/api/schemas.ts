@@ -49,8 +49,10 @@ export const retryHeaders = z.looseObject({
 export const recordsTaken: z.ZodType = z
   .object({
     accepted: z.int().describe('How many records were stored.'),
-    ids: z.array(z.string()).describe('Id of each, in order, of the first 1,000; none for a duplicate.'),
-    lastId: z.string().optional().describe('Id of the last; ids count up to it. Absent for a duplicate.'),
+    ids: z
+      .array(z.string())
+      .describe('Id of each, in order, of the first 1,000; for a duplicate, those of the first request.'),
+    lastId: z.string().optional().describe('Id of the last; ids count up to it.'),
     duplicate: z.boolean().optional().describe('True: a request with this Idempotency-Key was stored before.'),
   })
   .describe('The records are stored.');

@@ -12,7 +12,7 @@ import type { Plan, Stage } from '../../model/plan.ts';
 import type { ConnectorContext } from '../../connectors/connector.ts';
 import { backoffMs, outsideBackoff } from '../../stream/backoff.ts';
 import { systemClock } from '../../stream/clock.ts';
-import { frameCap, largestRecord } from '../../stream/frame-size.ts';
+import { frameCap, largestRecord, largestTogether } from '../../stream/frame-size.ts';
 import { connectStreams, type Streams } from '../../stream/connection.ts';
 import { isNatsError } from '../../stream/jetstream-errors.ts';
 import type { SlotEnd, SlotSignals } from '../../stream/slot-observer.ts';
@@ -227,9 +227,14 @@ class Pod<Outside> {
       log: this.log,
       clock: systemClock,
       bindAddress: this.#config.podIp,
-      maxRecordBytes: () => largestRecord(frameCap({ maxPayload: this.#streams?.maxPayload })),
+      maxRecordBytes: () => largestRecord(this.#frameCap),
+      maxTogetherBytes: (records) => largestTogether(this.#frameCap, records),
       signal: stop,
     };
+  }
+
+  get #frameCap(): number {
+    return frameCap({ maxPayload: this.#streams?.maxPayload });
   }
 
   /** Not while the event loop stands still, which answers nobody, nor while leases are not looked after. */

@@ -4,7 +4,6 @@ import { deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zl
 import { z } from 'zod';
 import type { Source, SourceReader } from '../../../connectors/connector.ts';
 import { httpSource } from '../../../connectors/http/index.ts';
-import { idempotentMaxBytes } from '../../../connectors/http/door.ts';
 import { httpSourceSpec } from '../../../connectors/http/spec.ts';
 import { freePort } from '../../../local/ports.ts';
 import type { RecordBatch } from '../../../stream/record-batch.ts';
@@ -206,24 +205,53 @@ describe('http source', () => {
     assert.equal((await taken).http, 202);
   });
 
-  it('lets a request with Idempotency-Key travel alone under an id that does not show the key', async () => {
-    await start();
+  async function sendKeyed(reader: SourceReader, body = '{}', headers: Record<string, string> = {}) {
+    const answer = post(body, { 'idempotency-key': 'order-17', ...headers });
+    const batch = await next(reader);
+    const { once } = batch;
+    assert.ok(once);
+    return { answer, batch, once };
+  }
+
+  it('K2: a request with Idempotency-Key is to be stored once, under a key that does not show the one sent', async () => {
+    await start({ idempotencyWindow: '2m' });
     const reader = await source.open(0, undefined);
-    const send = async () => {
-      const answer = post('{}', { 'idempotency-key': 'order-17' });
-      const batch = await next(reader);
-      return { answer, batch };
-    };
-    const first = await send();
-    assert.match(first.batch.messageId ?? '', /^[0-9a-f]{64}$/);
+    const first = await sendKeyed(reader);
+    assert.match(first.once.key, /^[\w-]{43}$/);
+    assert.equal(first.once.forSeconds, 120);
     reader.acknowledge(first.batch.position);
     assert.equal((await first.answer).duplicate, undefined);
-    const second = await send();
-    assert.equal(second.batch.messageId, first.batch.messageId);
-    reader.duplicate?.(second.batch.position);
+    const second = await sendKeyed(reader);
+    assert.equal(second.once.key, first.once.key);
+    reader.duplicate?.(second.batch.position, first.once.note);
     reader.acknowledge(second.batch.position);
     const { http, accepted, duplicate, ids } = await second.answer;
-    assert.deepEqual({ http, accepted, duplicate, ids }, { http: 202, accepted: 1, duplicate: true, ids: [] });
+    assert.deepEqual({ http, accepted, duplicate, ids }, { http: 202, accepted: 1, duplicate: true, ids: ids0(1) });
+  });
+
+  it('K1: the same key with another body is 422, also in another form; the same body packed otherwise is the same', async () => {
+    await start();
+    const reader = await source.open(0, undefined);
+    const first = await sendKeyed(reader, '{"a":1}');
+    reader.acknowledge(first.batch.position);
+    await first.answer;
+    const asLines = { 'content-type': 'application/x-ndjson' };
+    for (const [body, headers] of [['{"a":2}'], ['{"a":1} '], ['{"a":1}', asLines]] as const) {
+      const other = await sendKeyed(reader, body, headers);
+      reader.duplicate?.(other.batch.position, first.once.note);
+      reader.acknowledge(other.batch.position);
+      const { http, code } = await other.answer;
+      assert.deepEqual({ http, code }, { http: 422, code: 'MR_RECORDS_KEY_REUSED' });
+    }
+    const response = fetch(`http://127.0.0.1:${port}/records`, {
+      method: 'POST',
+      body: gzipSync('{"a":1}'),
+      headers: { 'content-type': 'application/json', 'content-encoding': 'gzip', 'idempotency-key': 'order-17' },
+    });
+    const packed = await next(reader);
+    reader.duplicate?.(packed.position, first.once.note);
+    reader.acknowledge(packed.position);
+    assert.equal((await response).status, 202);
   });
 
   it('J2: answers 400 to bad JSON with where it is, and takes no record of it', async () => {
@@ -249,8 +277,15 @@ describe('http source', () => {
     const large = JSON.stringify({ text: 'x'.repeat(2 ** 20) });
     assert.equal((await post(large)).http, 413);
     assert.equal(await chunked(large), 413);
-    const keyed = await post(JSON.stringify({ text: 'x'.repeat(idempotentMaxBytes) }), { 'idempotency-key': 'k' });
-    assert.deepEqual([keyed.http, keyed.code], [413, 'MR_RECORDS_TOO_LARGE']);
+    const together = sourceContext().maxTogetherBytes(1);
+    await source.close();
+    await start({ maxBodyBytes: '32Mi' });
+    await source.open(0, undefined);
+    for (const body of [`"${'x'.repeat(together)}"`, '{}\n'.repeat(together / 3 + 1)]) {
+      const type = { 'content-type': 'application/x-ndjson' };
+      const keyed = await post(body, { ...type, 'idempotency-key': 'k' });
+      assert.deepEqual([keyed.http, keyed.code], [413, 'MR_RECORDS_TOO_LARGE']);
+    }
   });
 
   it('answers 415 to other media types and encodings, and names those that it takes', async () => {

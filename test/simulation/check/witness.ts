@@ -3,7 +3,7 @@
  *
  * It decodes with the real decoders: that a frame can be read is part of what is checked.
  */
-import { commitsEdge, deadEdge } from '../../../model/names.ts';
+import { commitsEdge, deadEdge, onceToken } from '../../../model/names.ts';
 import { decodeCommitEntry, positionOf } from '../../../stream/commit-entry.ts';
 import { deadLettersOf } from '../../../stream/dead-letter.ts';
 import { decodeFrame, type Frame } from '../../../stream/frame-reader.ts';
@@ -43,6 +43,7 @@ export class Witness implements StoreWitness {
   stored(host: StreamHost, message: Message, by: string): void {
     const [, pid, edge = ''] = message.subject.split('.');
     if (pid !== this.#options.pid || !message.subject.startsWith('mr.')) return;
+    if (edge === onceToken) return;
     this.#checkOwner(message);
     if (edge === commitsEdge) this.#commit(host, message);
     else if (edge === deadEdge) this.#letters(host, message);

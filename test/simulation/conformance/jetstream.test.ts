@@ -6,11 +6,9 @@ import { ensureSharedStreams } from '../../../stream/streams.ts';
 import { edgeSettings, modelledServer, openPull, outcome, realServer, type Bench } from './benches.ts';
 
 const text = (length: number) => 'x'.repeat(length);
-const published = async (call: Promise<{ seq: number; duplicate: boolean }>) => {
-  const made = await outcome(call.then(({ seq, duplicate }) => ({ seq, duplicate })));
-  return made;
-};
-const stored = (seq: number) => ({ seq, duplicate: false });
+const published = (call: Promise<{ seq: number }>) => outcome(call.then(({ seq }) => ({ seq })));
+const stored = (seq: number) => ({ seq });
+const together = { allow_atomic: true, allow_msg_ttl: true };
 
 function consumerFrom(port: JetStreamPort, first: number, filter = 'edge.>') {
   return port.addConsumer('edge', {
@@ -158,40 +156,55 @@ for (const rig of [realServer(), modelledServer()]) {
     });
 
     ask(
-      'a message id is taken once within the window, after the check of the sequence, also when its message is gone',
-      async ({ port, sleep }) => {
-        await port.addStream({ ...edgeSettings, duplicate_window: nanos(400) });
-        assert.deepEqual(await published(port.publish('edge.a', 'x', { messageId: 'm' })), stored(1));
-        assert.equal(await published(port.publish('edge.a', 'x', { messageId: 'm', expectLast: 0 })), 10071);
-        assert.deepEqual(await published(port.publish('edge.a', 'x', { messageId: 'm', expectLast: 1 })), {
-          seq: 1,
-          duplicate: true,
-        });
-        assert.deepEqual(await published(port.publish('edge.b', 'x', { messageId: 'm', expectLast: 0 })), {
-          seq: 1,
-          duplicate: true,
-        });
-        await port.purgeStream('edge', { filter: 'edge.a' });
-        assert.deepEqual(await published(port.publish('edge.a', 'x', { messageId: 'm' })), { seq: 1, duplicate: true });
-        await sleep(600);
-        assert.deepEqual(await published(port.publish('edge.a', 'x', { messageId: 'm' })), stored(2));
+      'J3: what is published alongside is stored with the message, before it, and only when its subject has none',
+      async ({ port }) => {
+        await port.addStream({ ...edgeSettings, ...together });
+        const alongside = { subject: 'edge.note.k', data: 'first', ttlSeconds: 60 };
+        assert.deepEqual(await published(port.publish('edge.a', 'x', { expectLast: 0, alongside })), stored(2));
+        assert.equal(await published(port.publish('edge.a', 'x', { expectLast: 2, alongside })), 10071);
+        assert.equal(await published(port.publish('edge.b', 'x', { expectLast: 0, alongside })), 10071);
+        const other = { ...alongside, subject: 'edge.note.l' };
+        assert.equal(await published(port.publish('edge.a', 'x', { expectLast: 1, alongside: other })), 10071);
+        assert.equal(await port.getMessage('edge', { last_by_subj: 'edge.note.l' }), null);
+        const note = await port.getMessage('edge', { last_by_subj: 'edge.note.k' });
+        assert.deepEqual([note?.seq, Buffer.from(note?.data ?? []).toString()], [1, 'first']);
+        assert.equal((await port.streamInfo('edge')).state.messages, 2);
       },
     );
 
-    ask('a restart keeps what was acknowledged, and forgets ids whose messages are gone', async ({ port, restart }) => {
+    ask('J3: neither is stored when there is no room for both', async ({ port }) => {
+      await port.addStream({ ...edgeSettings, ...together, max_bytes: 1_000 });
+      const alongside = { subject: 'edge.note.k', data: text(500), ttlSeconds: 60 };
+      assert.equal(await published(port.publish('edge.a', text(500), { alongside })), 10077);
+      assert.equal((await port.streamInfo('edge')).state.messages, 0);
+      assert.deepEqual(await published(port.publish('edge.a', 'x')), stored(1));
+    });
+
+    ask(
+      'J3: a note outlives a restart and the message that it came with, until its time',
+      async ({ port, ...bench }) => {
+        await port.addStream({ ...edgeSettings, ...together });
+        const alongside = { subject: 'edge.note.k', data: 'first', ttlSeconds: 3 };
+        await port.publish('edge.a', 'x', { expectLast: 0, alongside });
+        await port.publish('edge.a', 'x', { expectLast: 2 });
+        await port.purgeStream('edge', { filter: 'edge.a', seq: 3 });
+        await bench.restart();
+        assert.equal(await published(port.publish('edge.a', 'x', { expectLast: 3, alongside })), 10071);
+        await bench.sleep(4_500);
+        assert.equal(await port.getMessage('edge', { last_by_subj: 'edge.note.k' }), null);
+        assert.deepEqual(await published(port.publish('edge.a', 'x', { expectLast: 3, alongside })), stored(5));
+      },
+    );
+
+    ask('a restart keeps what was acknowledged', async ({ port, restart }) => {
       await port.addStream(edgeSettings);
-      await port.publish('edge.a', 'x', { messageId: 'gone' });
-      await port.publish('edge.a', 'x', { messageId: 'kept' });
+      await port.publish('edge.a', 'x');
+      await port.publish('edge.a', 'x');
       await port.purgeStream('edge', { filter: 'edge.a', seq: 2 });
       const { created } = await port.streamInfo('edge');
       await restart();
       assert.equal((await port.streamInfo('edge')).created, created);
-      assert.deepEqual(await published(port.publish('edge.a', 'x', { messageId: 'kept' })), {
-        seq: 2,
-        duplicate: true,
-      });
-      assert.deepEqual(await published(port.publish('edge.a', 'x', { messageId: 'gone' })), stored(3));
-      assert.deepEqual(await published(port.publish('edge.a', 'x', { expectLast: 3 })), stored(4));
+      assert.deepEqual(await published(port.publish('edge.a', 'x', { expectLast: 2 })), stored(3));
     });
 
     ask('a stream that is made anew counts from 1 and says another time', async ({ port, sleep }) => {

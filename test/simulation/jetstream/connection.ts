@@ -9,6 +9,7 @@
  */
 import type { ConsumerConfig } from '@nats-io/jetstream';
 import type {
+  Alongside,
   CoreMessage,
   DirectQuery,
   JetStreamPort,
@@ -24,7 +25,7 @@ import type { Machine } from '../kernel/machine.ts';
 import type { Random } from '../kernel/random.ts';
 import * as failures from './failures.ts';
 import type { CoreSubscription, Server } from './server.ts';
-import type { Message, Stream } from './stream.ts';
+import type { Incoming, Message, Stream } from './stream.ts';
 
 export interface ConnectionOptions {
   readonly faults: Faults;
@@ -320,7 +321,7 @@ export class Connection {
   #publish(subject: string, data: Uint8Array | string, options: PublishOptions = {}): Promise<Published> {
     const { server } = this;
     const { requestTimeoutMs = 3_000, callOf } = this.#options;
-    const { headers = {}, expectLast, messageId, ttlSeconds, timeoutMs = requestTimeoutMs } = options;
+    const { headers = {}, expectLast, alongside, ttlSeconds, timeoutMs = requestTimeoutMs } = options;
     // A copy: the caller may use its buffer again once the answer is there, and the server keeps what was sent.
     const bytes = typeof data === 'string' ? Buffer.from(data) : Uint8Array.prototype.slice.call(data);
     const call = `publish ${callOf(subject, bytes)}`;
@@ -329,8 +330,8 @@ export class Connection {
       data: bytes,
       headers,
       expectLast,
-      messageId,
       ttlMs: ttlSeconds === undefined ? undefined : ttlSeconds * 1_000,
+      alongside: alongside === undefined ? undefined : incomingAlongside(alongside),
     };
     return this.#request<Published>(
       call,
@@ -354,7 +355,7 @@ export class Connection {
           const stored = server.store(host, incoming, this.machine.name);
           if (server.hostOfSubject(subject) === undefined) return;
           if (stored.kind === 'refused') answer({ is: 'error', error: failures.apiError(stored.code, stored.text) });
-          else answer({ is: 'value', value: { seq: stored.sequence, duplicate: stored.duplicate } });
+          else answer({ is: 'value', value: { seq: stored.sequence } });
         });
       },
       bytes.length + headerBytes(options),
@@ -438,12 +439,15 @@ function storedMessage(message: Message | undefined): StoredMessage | null {
   };
 }
 
-function headerBytes({ headers = {}, expectLast, messageId }: PublishOptions): number {
+function headerBytes({ headers = {}, expectLast }: PublishOptions): number {
   let bytes = 12;
   for (const [name, value] of Object.entries(headers)) bytes += name.length + value.length + 4;
   if (expectLast !== undefined) bytes += 45;
-  if (messageId !== undefined) bytes += 15 + messageId.length;
   return bytes;
+}
+
+function incomingAlongside({ subject, data, ttlSeconds }: Alongside): Incoming {
+  return { subject, data: Buffer.from(data), headers: {}, expectLast: 0, ttlMs: ttlSeconds * 1_000 };
 }
 
 /** Asked again after a point where it may have been killed. */

@@ -128,9 +128,12 @@ export class Server {
     }
     this.#lag(host);
     const answer = host.stream.store(incoming, this.world.now);
-    if (answer.kind !== 'stored' || answer.duplicate) return answer;
-    const message = host.stream.get(answer.sequence);
-    if (message !== undefined) this.witness.stored?.(host, message, by);
+    if (answer.kind !== 'stored') return answer;
+    const first = incoming.alongside === undefined ? answer.sequence : answer.sequence - 1;
+    for (let sequence = first; sequence <= answer.sequence; sequence++) {
+      const message = host.stream.get(sequence);
+      if (message !== undefined) this.witness.stored?.(host, message, by);
+    }
     this.#planExpiry(host);
     for (const consumer of host.consumers.values()) consumer.pump();
     return answer;

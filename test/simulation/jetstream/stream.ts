@@ -1,5 +1,5 @@
 /**
- * One stream of the model, as nats-server keeps it: messages, bounds, the window of message ids, expiry.
+ * One stream of the model, as nats-server keeps it: messages, bounds, what is stored together, expiry.
  *
  * It knows no network and no time: it is told what time it is. What it answers is held to nats-server by
  * ../conformance.
@@ -22,12 +22,13 @@ export interface Incoming {
   readonly data: Uint8Array;
   readonly headers: Readonly<Record<string, string>>;
   readonly expectLast: number | undefined;
-  readonly messageId: string | undefined;
   readonly ttlMs: number | undefined;
+  /** J3. */
+  readonly alongside?: Incoming | undefined;
 }
 
 export type StoreAnswer =
-  | { readonly kind: 'stored'; readonly sequence: number; readonly duplicate: boolean }
+  | { readonly kind: 'stored'; readonly sequence: number }
   | { readonly kind: 'refused'; readonly code: number; readonly text: string };
 
 const markerTtlHeader = 'Nats-TTL';
@@ -43,7 +44,6 @@ export class Stream {
   /** The last message of each subject. */
   readonly #last = new Map<string, Message>();
   readonly #counts = new Map<string, number>();
-  #ids = new Map<string, { readonly sequence: number; readonly at: number }>();
 
   constructor(config: StreamSettings, created: number) {
     this.config = config;
@@ -64,42 +64,35 @@ export class Stream {
     return copy;
   }
 
-  /** What a server finds on its disk when it starts: ids of messages that are gone are forgotten. */
+  /** What a server finds on its disk when it starts. */
   restore(messages: readonly Message[], lastSequence: number): void {
     this.messages = [];
     this.bytes = 0;
     this.#last.clear();
     this.#counts.clear();
-    this.#ids = new Map();
-    for (const message of messages) {
-      this.#put(message);
-      const id = message.headers[idHeader];
-      if (id !== undefined) this.#ids.set(id, { sequence: message.sequence, at: message.storedAt });
-    }
+    for (const message of messages) this.#put(message);
     this.lastSequence = lastSequence;
   }
 
   store(incoming: Incoming, now: number): StoreAnswer {
     this.expire(now);
-    const { subject, expectLast, messageId } = incoming;
-    const last = this.#last.get(subject);
-    if (expectLast !== undefined && expectLast !== (last?.sequence ?? 0)) {
-      return refused(10071, `wrong last sequence: ${last?.sequence ?? 0}`);
+    const all = incoming.alongside === undefined ? [incoming] : [incoming.alongside, incoming];
+    for (const { subject, expectLast } of all) {
+      const last = this.#last.get(subject)?.sequence ?? 0;
+      if (expectLast !== undefined && expectLast !== last) return refused(10071, `wrong last sequence: ${last}`);
     }
-    const known = messageId === undefined ? undefined : this.#ids.get(messageId);
-    if (known !== undefined && now - known.at < this.#windowMs) {
-      return { kind: 'stored', sequence: known.sequence, duplicate: true };
-    }
-    const message = this.#messageOf(incoming, now);
     const { max_bytes: maxBytes = -1, discard } = this.config;
-    if (discard === 'new' && maxBytes > 0 && this.bytes + message.bytes > maxBytes) {
+    const bytes = all.reduce((sum, one) => sum + this.#messageOf(one, now).bytes, 0);
+    if (discard === 'new' && maxBytes > 0 && this.bytes + bytes > maxBytes) {
       return refused(10077, 'maximum bytes exceeded');
     }
-    this.lastSequence = message.sequence;
-    this.#put(message);
-    if (messageId !== undefined) this.#ids.set(messageId, { sequence: message.sequence, at: now });
-    this.#makeRoom(subject);
-    return { kind: 'stored', sequence: message.sequence, duplicate: false };
+    for (const one of all) {
+      const message = this.#messageOf(one, now);
+      this.lastSequence = message.sequence;
+      this.#put(message);
+      this.#makeRoom(message.subject);
+    }
+    return { kind: 'stored', sequence: this.lastSequence };
   }
 
   get(sequence: number): Message | undefined {
@@ -193,7 +186,6 @@ export class Stream {
       headers,
       data: new Uint8Array(),
       expectLast: undefined,
-      messageId: undefined,
       ttlMs,
     };
     const message = this.#messageOf(incoming, now);
@@ -201,11 +193,10 @@ export class Stream {
     this.#put(message);
   }
 
-  #messageOf({ subject, data, headers, expectLast, messageId, ttlMs }: Incoming, now: number): Message {
+  #messageOf({ subject, data, headers, expectLast, ttlMs }: Incoming, now: number): Message {
     const all: Record<string, string> = {
       ...headers,
       ...(expectLast === undefined ? {} : { 'Nats-Expected-Last-Subject-Sequence': String(expectLast) }),
-      ...(messageId === undefined ? {} : { [idHeader]: messageId }),
       ...(ttlMs === undefined || headers[markerTtlHeader] !== undefined
         ? {}
         : { [markerTtlHeader]: `${ttlMs / 1_000}s` }),
@@ -230,10 +221,6 @@ export class Stream {
     const payload = subject.length + data.length + headerBytes;
     if (this.config.storage === 'memory') return payload + 16;
     return payload + 30 + (headerBytes > 0 ? 4 : 0);
-  }
-
-  get #windowMs(): number {
-    return ms(this.config.duplicate_window) || 120_000;
   }
 
   #put(message: Message): void {
@@ -296,7 +283,6 @@ export class Stream {
 }
 
 export const markerReason = 'Nats-Marker-Reason';
-export const idHeader = 'Nats-Msg-Id';
 
 function isMarker(message: Message): boolean {
   return message.headers[markerReason] !== undefined;

@@ -4,7 +4,8 @@
  */
 import { assertNever } from '../../../model/errors.ts';
 import { HttpReader } from '../../../connectors/http/reader.ts';
-import { messageIdOf, type Outcome } from '../../../connectors/http/request-batch.ts';
+import { bodyDigest, tokenOf, type RequestKey } from '../../../connectors/http/idempotency.ts';
+import type { Outcome } from '../../../connectors/http/request-batch.ts';
 import type { Position } from '../../../stream/record-batch.ts';
 import type { Ledger, LedgerInput } from '../check/ledger.ts';
 import type { Machine } from '../kernel/machine.ts';
@@ -28,6 +29,7 @@ type Answer = 'accepted' | 'refused' | 'nothing';
 const clientTimeoutMs = 20_000;
 /** The window in which a key is known: a client that goes on longer is on its own. */
 const keyWindowMs = 100_000;
+const storedSeconds = 120;
 
 export class HttpService {
   readonly #pid: string;
@@ -107,9 +109,17 @@ export class HttpService {
       body,
       ranges,
       receivedAt: machine.clock.now(),
-      messageId: key === undefined ? undefined : messageIdOf(this.#pid, this.#source, key),
+      key: key === undefined ? undefined : this.#keyOf(key, body),
       settle: (outcome: Outcome) => back(answerTo(outcome)),
     });
+  }
+
+  #keyOf(key: string, body: Uint8Array): RequestKey {
+    return {
+      token: tokenOf(this.#pid, this.#source, key),
+      body: bodyDigest(body, 'lines'),
+      forSeconds: storedSeconds,
+    };
   }
 }
 
@@ -121,6 +131,8 @@ function answerTo({ outcome }: Outcome): Answer {
       return 'accepted';
     case 'full':
       return 'refused';
+    // Each request here has a key of its own: were it taken for another, its records would be missing in the end.
+    case 'keyReused':
     case 'unknown':
       return 'nothing';
     default:

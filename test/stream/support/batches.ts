@@ -1,5 +1,5 @@
 /** Record batches as a source would make them, from plain records. */
-import type { Header, Position, RecordBatch } from '../../../stream/record-batch.ts';
+import type { Header, Once, Position, RecordBatch } from '../../../stream/record-batch.ts';
 
 export interface PlainRecord {
   readonly value: string | null;
@@ -11,7 +11,7 @@ export interface PlainRecord {
 
 export interface BatchOptions {
   readonly partition?: number;
-  readonly messageId?: string;
+  readonly once?: Once;
   readonly positionAfter?: (index: number) => Position;
   readonly position?: Position;
 }
@@ -48,7 +48,7 @@ export function batchOf(records: readonly PlainRecord[], options: BatchOptions =
       ? { offsets: BigInt64Array.from(records, (record) => record.offset ?? -1n) }
       : {}),
     partition: options.partition ?? -1,
-    ...(options.messageId === undefined ? {} : { messageId: options.messageId }),
+    ...(options.once === undefined ? {} : { once: options.once }),
     positionAfter,
     position: options.position ?? positionAfter(records.length - 1),
   };

@@ -117,7 +117,7 @@ export async function edgeFrames(streams: Streams, plan: Plan, edge = 'main') {
   for (let next = 1; ;) {
     const message = await streams.jsm.direct.getMessage(stream, {
       seq: next,
-      next_by_subj: `mr.${plan.pipeline.pid}.>`,
+      next_by_subj: `mr.${plan.pipeline.pid}.${edge}.>`,
     });
     if (message === null) return frames;
     const frame = decodeFrame(message.data, { stream, sequence: message.seq });

@@ -140,6 +140,8 @@ describe('records by REST', () => {
       path: '/records',
       maxBodyBytes: 4 * 2 ** 20,
       maxRecordBytes: () => 2 ** 20,
+      maxTogetherBytes: () => 2 ** 20,
+      keyWindowSeconds: 60,
       token: undefined,
       clock: { now: () => 0, sleep: () => Promise.resolve() },
       newRequestId: () => 'request',
