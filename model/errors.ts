@@ -339,6 +339,12 @@ export const errorTable = {
     'No record of the request is taken: {problem}.',
     'Correct it and send it again.',
   ),
+  MR_RECORDS_TOO_SLOW: row(
+    'retry',
+    408,
+    'Source "{source}" had not received the whole request after {seconds} s.',
+    'Send it faster, or in smaller pieces.',
+  ),
   MR_RECORDS_KEY_REUSED: row(
     'refuse',
     422,

@@ -3,8 +3,9 @@
  *
  * H3  What is not stored is never answered with 202; what is refused was not taken, not even in part.
  *     So is a record that is too large to be kept whole (413).
- * H4  Bodies in memory are bounded by {@link inFlightMaxBytes}; beyond it, and while every slot is blocked, the answer
- *     is 429 with Retry-After.
+ * H4  Bodies in memory, and the tables of their records, are bounded by {@link inFlightMaxBytes}; beyond it, and while
+ *     every slot is blocked, the answer is 429 with Retry-After. However small the pieces are in which a body comes, it
+ *     takes no more than twice what was sent.
  * H5  When it closes, new requests get 503, and those that were taken are answered.
  * H6  A refusal reaches its sender, also one who is still sending.
  */
@@ -21,6 +22,9 @@ import type { Outcome } from './request-batch.ts';
 import type { HttpReader } from './reader.ts';
 
 export const inFlightMaxBytes = 64 * 2 ** 20;
+/** Of the tables that tell where a record is, from the door to the frame. */
+const bytesPerRecord = 24;
+const leastBufferBytes = 4 * 1024;
 const retryAfterSeconds = 1;
 const asOnePiece = 'with Idempotency-Key it is stored as one piece';
 
@@ -37,6 +41,8 @@ export interface DoorOptions {
   readonly maxTogetherBytes: (records: number) => number;
   /** How long an Idempotency-Key is known after its request was answered. */
   readonly keyWindowSeconds: number;
+  /** More are connected than are served. */
+  readonly isCrowded: () => boolean;
   /** Names the request in its problem. */
   readonly newRequestId: () => string;
 }
@@ -73,12 +79,13 @@ export class Door {
     this.isClosing = true;
   }
 
-  /** The listener of the server. Rejects only for what is a defect of this code. */
-  async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  /** The listener of the server. `isAsking`: the body comes only when it is asked for. Rejects for defects of this code. */
+  async handle(request: IncomingMessage, response: ServerResponse, isAsking = false): Promise<void> {
     const reserved = { bytes: 0 };
     const refusal = this.refusalBeforeBody(request);
     try {
-      if (refusal !== undefined) return this.refuse(request, response, refusal);
+      if (refusal !== undefined) return this.refuse(request, response, refusal, isAsking);
+      if (isAsking) response.writeContinue();
       const taken = await this.receive(request, reserved);
       const slot = this.nextSlot();
       if (taken.ranges.start.length === 0) return answer(response, 202, { accepted: 0, ids: [] });
@@ -119,6 +126,7 @@ export class Door {
   private refusalNow(more: number): MillraceError | undefined {
     const { source } = this.options;
     if (this.isClosing) return mr('MR_RECORDS_NO_SLOT', { source, why: 'it is stopping' });
+    if (this.options.isCrowded()) return mr('MR_RECORDS_BUSY', { source, why: 'too many connections are open' });
     if (this.slots.length === 0) return mr('MR_RECORDS_NO_SLOT', { source, why: 'no slot is open here' });
     if (this.slots.every(({ isBlocked }) => isBlocked)) {
       return this.edgeIsFull();
@@ -155,6 +163,7 @@ export class Door {
     const body = await this.inflated(request, await this.body(request, reserved), reserved);
     const form = bodyForm(request.headers['content-type']) ?? 'json';
     const ranges = splitRecords(body, form);
+    this.reserveTables(body, ranges, reserved);
     this.checkRecords(ranges);
     const text = idempotencyKey(request);
     if (text === undefined) return { body, ranges, key: undefined };
@@ -180,22 +189,44 @@ export class Door {
     }
   }
 
+  /** H4. */
+  private reserveTables(body: Uint8Array, { start }: Ranges, reserved: { bytes: number }): void {
+    const bytes = start.length * bytesPerRecord;
+    if (body.length + bytes > inFlightMaxBytes) {
+      const why = `${start.length} records take ${bytes} more in memory`;
+      throw mr('MR_RECORDS_TOO_LARGE', { limit: inFlightMaxBytes, why });
+    }
+    const refusal = this.refusalNow(bytes);
+    if (refusal !== undefined) throw refusal;
+    this.reserve(bytes, reserved);
+  }
+
+  /** One buffer that grows: a body in pieces of one byte would take a hundred times as much as an array of them. */
   private async body(request: IncomingMessage, reserved: { bytes: number }): Promise<Uint8Array> {
     const limit = this.limitOf(request);
-    const chunks: Uint8Array[] = [];
+    let body = Buffer.alloc(0);
+    let length = 0;
     try {
       for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-        const refusal = this.refusalNow(chunk.length);
+        const needed = length + chunk.length;
+        if (needed > limit) throw this.tooLarge(request);
+        const capacity = needed <= body.length ? body.length : grown(request, needed, body.length, limit);
+        const refusal = this.refusalNow(capacity - body.length);
         if (refusal !== undefined) throw refusal;
-        this.reserve(chunk.length, reserved);
-        if (reserved.bytes > limit) throw this.tooLarge(request);
-        chunks.push(chunk);
+        if (capacity > body.length) {
+          this.reserve(capacity - body.length, reserved);
+          const larger = Buffer.allocUnsafeSlow(capacity);
+          body.copy(larger, 0, 0, length);
+          body = larger;
+        }
+        chunk.copy(body, length);
+        length = needed;
       }
     } catch (error) {
       if (!request.complete && request.destroyed) throw new ClientGone();
       throw error;
     }
-    return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, reserved.bytes);
+    return body.subarray(0, length);
   }
 
   /** The limit of a body holds for what it is inflated to; room for that is taken before. */
@@ -258,11 +289,13 @@ export class Door {
     }
   }
 
-  private refuse(request: IncomingMessage, response: ServerResponse, error: MillraceError): void {
+  private refuse(request: IncomingMessage, response: ServerResponse, error: MillraceError, isAsking = false): void {
     if (error.handling === 'retry') response.setHeader('Retry-After', retryAfterSeconds);
     if (error.code === 'MR_RECORDS_MEDIA_TYPE') response.setHeader('Accept-Encoding', encodings.join(', '));
-    if (this.isClosing) response.setHeader('Connection', 'close');
-    else if (!request.complete) forget(request);
+    const isOver = this.isClosing || this.options.isCrowded();
+    // Who asks sends nothing then, so what comes next on the connection would be taken for the body.
+    if (isAsking || (isOver && request.complete)) response.setHeader('Connection', 'close');
+    else if (!request.complete) forget(request, isOver);
     answer(response, error.http, problemAnswer(error, this.options.newRequestId()), problemMediaType);
   }
 }
@@ -276,14 +309,21 @@ const mostForgottenBytes = 256 * 2 ** 20;
  * H6: reads on what is left of a refused body, so that the sender, who may still be writing, finds the answer. A
  * connection that is closed under it ends in a reset, and the answer is lost.
  */
-function forget(request: IncomingMessage): void {
+function forget(request: IncomingMessage, isLast: boolean): void {
   let left = mostForgottenBytes;
   request.on('data', (chunk: Buffer) => {
     left -= chunk.length;
     if (left < 0) request.destroy();
   });
+  if (isLast) request.once('end', () => request.socket.end());
   request.on('error', () => undefined); // The sender has gone: nobody waits for the answer.
   request.resume();
+}
+
+/** The next size of a body's buffer: twice as large, and never more than the sender has announced. */
+function grown(request: IncomingMessage, needed: number, size: number, limit: number): number {
+  const announced = Number(request.headers['content-length'] ?? limit);
+  return Math.max(needed, Math.min(announced, limit, Math.max(leastBufferBytes, size * 2)));
 }
 
 function asRefusal(error: unknown): MillraceError {

@@ -33,12 +33,13 @@ export function splitRecords(body: Uint8Array, form: BodyForm): Ranges {
   const found = new Found(body);
   if (form === 'lines') found.lines();
   else found.json();
-  return { start: Int32Array.from(found.starts), end: Int32Array.from(found.ends) };
+  return { start: found.starts.slice(0, found.count), end: found.ends.slice(0, found.count) };
 }
 
 class Found {
-  readonly starts: number[] = [];
-  readonly ends: number[] = [];
+  starts = new Int32Array(64);
+  ends = new Int32Array(64);
+  count = 0;
   private readonly scanner: JsonScanner;
 
   constructor(body: Uint8Array) {
@@ -85,11 +86,21 @@ class Found {
 
   private record(): void {
     const { scanner } = this;
-    if (scanner.byte() !== openBrace) scanner.fail(`a JSON object (record ${this.starts.length})`);
-    this.starts.push(scanner.at);
+    if (scanner.byte() !== openBrace) scanner.fail(`a JSON object (record ${this.count})`);
+    if (this.count === this.starts.length) {
+      this.starts = doubled(this.starts);
+      this.ends = doubled(this.ends);
+    }
+    this.starts[this.count] = scanner.at;
     scanner.value();
-    this.ends.push(scanner.at);
+    this.ends[this.count++] = scanner.at;
   }
+}
+
+function doubled(table: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
+  const larger = new Int32Array(table.length * 2);
+  larger.set(table);
+  return larger;
 }
 
 function hasByteOrderMark(body: Uint8Array): boolean {

@@ -4,6 +4,8 @@
  * F1  Nothing is held here: 202 is the pod's word that the records are stored, 429 its word to wait.
  * F2  A request goes to one pod only. A body is a stream and cannot be sent twice, so a pod that does not answer is a 503,
  *     and the caller repeats the request with the same Idempotency-Key.
+ * F3  A large body is sent only when the pod asks for it: a refusal (401, 413, 429) comes before, and cannot be lost in a
+ *     connection that ends under the body.
  */
 import { Agent, request, type ClientRequest, type IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
@@ -26,6 +28,7 @@ const agent = new Agent({ keepAlive: true, maxSockets: 64 });
 
 /** A pod that stores no frame for this long is waited for no longer; the source itself answers 429 before. */
 const answerTimeoutMs = 30_000;
+const askFromBytes = 64 * 1024;
 
 export async function forward(target: Target, records: RecordsRequest): Promise<IncomingMessage> {
   const outgoing = request({
@@ -34,7 +37,7 @@ export async function forward(target: Target, records: RecordsRequest): Promise<
     port: target.port,
     path: target.path,
     method: 'POST',
-    headers: records.headers,
+    headers: isLarge(records) ? { ...records.headers, expect: '100-continue' } : records.headers,
     timeout: answerTimeoutMs,
   });
   outgoing.once('timeout', () => outgoing.destroy(new Error(`no answer for ${answerTimeoutMs / 1000} s`)));
@@ -45,7 +48,8 @@ export async function forward(target: Target, records: RecordsRequest): Promise<
   const { body } = records;
   // Not stream.pipeline: it would destroy the caller's request, and with it the connection for the answer.
   body.once('error', (error) => outgoing.destroy(error));
-  body.pipe(outgoing);
+  if (isLarge(records)) outgoing.once('continue', () => body.pipe(outgoing));
+  else body.pipe(outgoing);
   try {
     return await answer;
   } catch (error) {
@@ -59,6 +63,11 @@ export async function forward(target: Target, records: RecordsRequest): Promise<
     // caller's next request comes behind it on the same connection.
     if (!body.readableEnded) whenClosed(outgoing, () => body.unpipe(outgoing).resume());
   }
+}
+
+/** What is smaller has arrived before the pod has looked at it. */
+function isLarge({ headers }: RecordsRequest): boolean {
+  return Number(headers['content-length'] ?? Infinity) > askFromBytes;
 }
 
 function whenClosed(outgoing: ClientRequest, act: () => void): void {

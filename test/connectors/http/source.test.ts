@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
-import { Agent, request as httpRequest } from 'node:http';
+import { once } from 'node:events';
+import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
+import { connect } from 'node:net';
 import { deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { z } from 'zod';
 import type { Source, SourceReader } from '../../../connectors/connector.ts';
 import { httpSource } from '../../../connectors/http/index.ts';
+import { usualBounds, type ServerBounds } from '../../../connectors/http/server.ts';
 import { httpSourceSpec } from '../../../connectors/http/spec.ts';
 import { freePort } from '../../../local/ports.ts';
 import type { RecordBatch } from '../../../stream/record-batch.ts';
@@ -32,11 +35,27 @@ describe('http source', () => {
   let port: number;
   let source: Source;
 
-  async function start(spec: Record<string, unknown> = {}, signal?: AbortSignal): Promise<void> {
+  async function start(
+    spec: Record<string, unknown> = {},
+    signal?: AbortSignal,
+    bounds: Partial<ServerBounds> = {},
+  ): Promise<void> {
     port = await freePort();
     const context = { ...sourceContext({ slots: 2 }), ...(signal === undefined ? {} : { signal }) };
-    source = await httpSource(port).connect(httpSourceSpec.parse(spec), context);
+    source = await httpSource(port, { ...usualBounds, ...bounds }).connect(httpSourceSpec.parse(spec), context);
   }
+
+  /** What the server says to these bytes until it closes the connection. */
+  async function raw(text: string): Promise<string> {
+    const socket = connect(port, '127.0.0.1');
+    const pieces: Buffer[] = [];
+    socket.on('data', (piece: Buffer) => pieces.push(piece));
+    socket.write(text);
+    await once(socket, 'close');
+    return Buffer.concat(pieces).toString();
+  }
+
+  const requestLine = 'POST /records HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n';
 
   afterEach(() => source.close());
 
@@ -356,6 +375,93 @@ describe('http source', () => {
       assert.equal(await status, 413);
     }
     agent.destroy();
+  });
+
+  const slow: readonly [what: string, text: string][] = [
+    ['nothing but the beginning of its headers', 'POST /records HTTP/1.1\r\nHost:'],
+    ['its headers and no body', `${requestLine}Content-Length: 10\r\n\r\n`],
+    ['a part of its body', `${requestLine}Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n`],
+  ];
+  for (const [what, text] of slow) {
+    it(`V2: a client that sends ${what} is answered 408, and its connection ends`, async () => {
+      await start({}, undefined, { headersTimeoutMs: 100, receiveTimeoutMs: 200, lookMs: 20 });
+      await source.open(0, undefined);
+      const answer = await raw(text);
+      assert.match(answer, /^HTTP\/1\.1 408 /);
+      assert.match(answer, /"code":"MR_RECORDS_TOO_SLOW"/);
+    });
+  }
+
+  it('V4: what is no HTTP, and headers that are too long, are answered by a problem', async () => {
+    await start();
+    for (const text of ['nonsense\r\n\r\n', `${requestLine}X: ${'x'.repeat(20_000)}\r\n\r\n`]) {
+      assert.match(await raw(text), /^HTTP\/1\.1 400 [^]*"code":"MR_RECORDS_INVALID"/);
+    }
+  });
+
+  it('V3: who asks before sending a body hears a refusal instead of being asked for it', async () => {
+    await start({ auth: { token: 's3cret' } });
+    await source.open(0, undefined);
+    const answer = await raw(`${requestLine}Content-Length: 4000000\r\nExpect: 100-continue\r\n\r\n`);
+    assert.match(answer, /^HTTP\/1\.1 401 [^]*MR_RECORDS_UNAUTHORIZED/);
+    assert.doesNotMatch(answer, /100 Continue/);
+  });
+
+  it('V3: who asks and is not refused is asked for the body', async () => {
+    await start();
+    const reader = await source.open(0, undefined);
+    const headers = { 'content-type': 'application/json', expect: '100-continue' };
+    const asking = httpRequest({ port, path: '/records', method: 'POST', headers });
+    const answered = once(asking, 'response');
+    asking.once('continue', () => asking.end('{"a":1}'));
+    asking.flushHeaders();
+    reader.acknowledge((await next(reader)).position);
+    const [response] = z.tuple([z.custom<IncomingMessage>()]).parse(await answered);
+    response.resume();
+    assert.equal(response.statusCode, 202);
+  });
+
+  it('V1: who comes beyond the connections that are served is answered 429; when others have gone, it is served', async () => {
+    await start({}, undefined, { mostConnections: 2 });
+    const reader = await source.open(0, undefined);
+    const idle = [connect(port, '127.0.0.1'), connect(port, '127.0.0.1')];
+    await Promise.all(idle.map((socket) => once(socket, 'connect')));
+    const crowded = await raw(`${requestLine}Content-Length: 2\r\n\r\n{}`);
+    assert.match(crowded, /^HTTP\/1\.1 429 [^]*Retry-After/i);
+    for (const socket of idle) socket.destroy();
+    const taken = eventually(async () => {
+      const answer = post('{}');
+      const outcome = await Promise.race([answer.then(({ http }) => http), next(reader)]);
+      if (typeof outcome === 'number') return false;
+      reader.acknowledge(outcome.position);
+      return (await answer).http === 202;
+    });
+    await taken;
+  });
+
+  it('H4: a body of many small records counts with what its tables take', async () => {
+    await start({ maxBodyBytes: '32Mi' });
+    await source.open(0, undefined);
+    const lines = { 'content-type': 'application/x-ndjson' };
+    const { http, code } = await post('{}\n'.repeat(3_000_000), lines);
+    assert.deepEqual([http, code], [413, 'MR_RECORDS_TOO_LARGE']);
+  });
+
+  it('H4: a body that comes byte by byte is taken whole', async () => {
+    await start();
+    const reader = await source.open(0, undefined);
+    const headers = { 'content-type': 'application/json', 'transfer-encoding': 'chunked' };
+    const request = httpRequest({ port, path: '/records', method: 'POST', headers });
+    const answered = once(request, 'response');
+    const text = JSON.stringify({ text: 'x'.repeat(5_000) });
+    for (const byte of text) request.write(byte);
+    request.end();
+    const batch = await next(reader);
+    assert.deepEqual(valuesOf(batch), [text]);
+    reader.acknowledge(batch.position);
+    const [response] = z.tuple([z.custom<IncomingMessage>()]).parse(await answered);
+    response.resume();
+    assert.equal(response.statusCode, 202);
   });
 
   it('answers 401 to a wrong token and to none, and takes records with the right one', async () => {

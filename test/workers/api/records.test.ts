@@ -142,6 +142,7 @@ describe('records by REST', () => {
       maxRecordBytes: () => 2 ** 20,
       maxTogetherBytes: () => 2 ** 20,
       keyWindowSeconds: 60,
+      isCrowded: () => false,
       token: undefined,
       clock: { now: () => 0, sleep: () => Promise.resolve() },
       newRequestId: () => 'request',
