@@ -5,6 +5,7 @@
  */
 import { Client, Connection } from '@temporalio/client';
 import type { AppliedPipeline, ApplyPipelineInput } from '../model/lifecycle.ts';
+import { doorTaskQueue } from '../model/workflow-ids.ts';
 import type { PipelineDefinition } from './define.ts';
 
 export interface TemporalOptions {
@@ -12,6 +13,8 @@ export interface TemporalOptions {
   readonly address: string;
   /** Default `default`. */
   readonly namespace?: string;
+  /** Default `pipelines`; `pipelines-<uid of kube-system>` where several clusters share the namespace. */
+  readonly taskQueue?: string;
 }
 
 export interface WorkflowOptions {
@@ -27,15 +30,13 @@ export interface PipelineWorkflows {
   close(): Promise<void>;
 }
 
-/** The task queue of the lifecycle worker. */
-const taskQueue = 'pipelines';
-
 type ApplyPipeline = (input: ApplyPipelineInput) => Promise<AppliedPipeline>;
 type DeletePipeline = (input: { namespace: string; name: string }) => Promise<void>;
 
 export async function connectWorkflows({
   address,
   namespace = 'default',
+  taskQueue = doorTaskQueue,
 }: TemporalOptions): Promise<PipelineWorkflows> {
   const connection = await Connection.connect({ address });
   const { workflow } = new Client({ connection, namespace });

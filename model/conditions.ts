@@ -82,7 +82,7 @@ export const conditionTable = {
     writer: 'lifecycle',
     healthy: 'False',
     says: 'An operation has given up.',
-    otherwise: 'The message says why. It is tried again when the spec changes, or by `retryNow`.',
+    otherwise: 'The message says why. It is tried again when the spec changes, or by `millrace retry`.',
     reasons: {
       Settled: no('Nothing is being changed.'),
       Progressing: no('Nothing keeps the operation from going on.'),

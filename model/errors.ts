@@ -216,6 +216,12 @@ export const errorTable = {
     'Pipeline "{name}" in namespace "{namespace}" is in another cluster ({wanted}) than this process ({found}).',
     'Give the lifecycle worker the kubeconfig of its own cluster; until then nothing is changed.',
   ),
+  MR_DOOR_TAKEN: row(
+    'retry',
+    409,
+    'Task queue "{queue}" is served by cluster {owner}, not by this one ({cluster}).',
+    'Start workflows for this cluster on task queue "{own}". To hand "{queue}" over, cancel the workflow {workflow} and restart this worker.',
+  ),
   MR_CLUSTER_UNKNOWN: row(
     'refuse',
     409,

@@ -46,6 +46,8 @@ export const annotations = {
   copiedFrom: `${group}/copied-from`,
   /** On the Pipeline: what a person has decided (`./decision.ts`). */
   decision: `${group}/decision`,
+  /** On the resource, by a person: try again what failed. Each value counts once. */
+  retry: `${group}/retry`,
   /** Which cluster an object or a stream was made for (`kubernetes/cluster.ts`): a copy elsewhere is not a pipeline's. */
   cluster: `${group}/cluster`,
   /** The pipeline was deleted with deletionPolicy Orphan: what carries this was left on purpose, and is nobody's. */

@@ -31,10 +31,13 @@ export function workflowUrl(
 }
 
 /**
- * Where programs start `applyPipeline` and `deletePipeline`. The entities of v0.1 are here, too, until they move to the
- * queue of their cluster.
+ * Where programs start `applyPipeline` and `deletePipeline` when they do not say in which cluster: of those that share a
+ * Temporal namespace one serves it. The entities of v0.1 are here, too, until they move to the queue of their cluster.
  */
 export const doorTaskQueue = 'pipelines';
+
+/** The open workflow that says which one. */
+export const doorWorkflowId = 'millrace/door';
 
 /**
  * Task queue of the pipelines of one cluster, named by the uid of its namespace kube-system: a worker that sees another

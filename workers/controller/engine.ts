@@ -17,6 +17,8 @@ export interface Engine {
   tellCredentialsChanged(pipeline: PipelineRef): Promise<void>;
   /** `what`: a sentence for people. */
   tellDrift(pipeline: PipelineRef, what: string): Promise<void>;
+  /** Try again what failed or was refused; the same id twice is one request. */
+  tellRetry(pipeline: PipelineRef, requestId: string): Promise<void>;
   /** Nothing, where the entity has ended meanwhile. */
   tellReadiness(pipeline: PipelineRef, readiness: Readiness): Promise<void>;
   openEntities(): Promise<OpenEntities>;
@@ -97,6 +99,17 @@ export function temporalEngine({ address, namespace, cluster }: EngineOptions): 
           ...start(pipeline, at),
           signal: 'driftDetected',
           signalArgs: [{ what }],
+        }),
+      );
+    },
+
+    async tellRetry(pipeline, requestId) {
+      const at = await cluster();
+      await asking(() =>
+        client.workflow.signalWithStart('pipelineLifecycle', {
+          ...start(pipeline, at),
+          signal: 'retryRequested',
+          signalArgs: [{ requestId }],
         }),
       );
     },

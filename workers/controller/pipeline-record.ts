@@ -29,6 +29,8 @@ export interface Seen {
   readonly status: PipelineStatus;
   /** What a person has decided last, as the annotation has it. */
   readonly decision?: string | undefined;
+  /** Annotation millrace.io/retry, as it is now. */
+  readonly retry?: string | undefined;
   readonly references: readonly CredentialRef[];
 }
 
@@ -47,6 +49,8 @@ export interface Telling {
   deviation: Deviation | undefined;
   untold: Untold | undefined;
   readinessToldAt: number;
+  /** Value of the annotation millrace.io/retry that was told, or that came while nothing had failed. */
+  retried: string | undefined;
 }
 
 interface Counted extends DeadLetterCount {
@@ -74,6 +78,7 @@ export class PipelineRecord {
     deviation: undefined,
     untold: undefined,
     readinessToldAt: -Infinity,
+    retried: undefined,
   };
   /** Last report by pod. */
   readonly heard = new Map<string, HeardText>();
@@ -127,6 +132,7 @@ function seenOf(resource: KubeObject, before: Seen | undefined): Seen {
     isOurs: finalizers.includes(finalizer),
     status: status.success ? status.data : {},
     decision: resource.metadata.annotations?.[annotations.decision],
+    retry: resource.metadata.annotations?.[annotations.retry],
     references:
       before?.generation === generation ? before.references : findReferences(toJson(resource['spec'] ?? null)).refs,
   };

@@ -5,6 +5,8 @@
  *     is back (`./engine-gate.ts`). Any other failure leaves the key in the queue, with a growing pause.
  * T2  What keeps a pipeline from being told is a reason of its Ready, and an Event: a finalizer that may not be written is no
  *     less an outage than a Temporal that is away. Only that the API server does not answer cannot be said there.
+ * T3  A retry that is asked for on the resource is told once, while something has failed: one that comes before is no wish for
+ *     what fails later.
  */
 import { fieldManagers } from '../../model/names.ts';
 import { problemOf, type MillraceError } from '../../model/errors.ts';
@@ -17,7 +19,7 @@ import type { Deviation } from './deviation.ts';
 import type { Engine } from './engine.ts';
 import type { EngineGate } from './engine-gate.ts';
 import { needOf } from './level.ts';
-import type { PipelineRecord } from './pipeline-record.ts';
+import type { PipelineRecord, Seen, Telling } from './pipeline-record.ts';
 
 export interface TellerParts {
   readonly kube: Kube;
@@ -42,7 +44,7 @@ export class Teller {
   mustTell({ seen, telling }: PipelineRecord): boolean {
     const need = needOf(seen, telling.told, telling.isMissing);
     if (need.do === 'nothing' && need.because === 'told') this.suppressed += 1;
-    return need.do !== 'nothing';
+    return need.do !== 'nothing' || retryOf(seen, telling) !== undefined;
   }
 
   /** T1: resolves although Temporal is away. */
@@ -89,6 +91,12 @@ export class Teller {
       this.signals += 1;
       Object.assign(telling, { told: what, toldAt: now(), isMissing: false });
     }
+    const retry = retryOf(record.seen, telling);
+    if (retry !== undefined) {
+      await gate.pass(() => engine.tellRetry(ref, retry));
+      this.signals += 1;
+      telling.retried = retry;
+    }
     const { deviation } = telling;
     if (deviation === undefined) return;
     if (!record.seen.deleting) {
@@ -113,4 +121,13 @@ export class Teller {
       telling.untold = { reason, message: `${message} (${problemOf(problem)})` };
     });
   }
+}
+
+/** T3. */
+function retryOf({ retry, status }: Seen, telling: Telling): string | undefined {
+  if (retry === undefined || retry === '' || retry === telling.retried) return undefined;
+  if (status.conditions?.some(({ type, status: value }) => type === 'Stalled' && value === 'True') === true)
+    return retry;
+  if (status.operation === undefined) telling.retried = retry;
+  return undefined;
 }

@@ -6,18 +6,20 @@
  * R3  Every activity has a heartbeat: what a killed worker has begun is taken up by another one within seconds.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { Connection } from '@temporalio/client';
+import { Client, Connection } from '@temporalio/client';
 import { NativeConnection, type ActivityInterceptorsFactory } from '@temporalio/worker';
 import { pino, type Logger } from 'pino';
 import { clusterOf } from '../../kubernetes/cluster.ts';
 import { connectKube } from '../../kubernetes/kube.ts';
 import { mr } from '../../model/errors.ts';
+import { doorTaskQueue, doorWorkflowId, taskQueueOf } from '../../model/workflow-ids.ts';
 import { connectStreams, type Streams } from '../../stream/connection.ts';
 import { ensureSharedStreams } from '../../stream/streams.ts';
 import { serveHealth } from '../process/health.ts';
 import { aborted, untilAskedToStop } from '../process/run.ts';
 import { untilUp } from '../process/until-up.ts';
 import { parseLifecycleConfig, type LifecycleConfig } from './config.ts';
+import { ownerOfDoor } from './door.ts';
 import { installRuntime } from './runtime.ts';
 import { ensureSearchAttributes } from './search-attributes.ts';
 import { createWorkers, runWorkers } from './workers.ts';
@@ -60,7 +62,9 @@ export async function serveLifecycle(
     const connection = await untilUp({ part: `Temporal at ${address}`, log, signal }, () =>
       NativeConnection.connect({ address }),
     );
-    const workers = await createWorkers(config, { kube, cluster, streams: streams.current, log, connection, around });
+    const servesDoor = await claimDoor(config, cluster, log, signal);
+    const parts = { kube, cluster, streams: streams.current, log, connection, servesDoor, around };
+    const workers = await createWorkers(config, parts);
     status.waitingFor = undefined;
     log.info({ cluster, temporal: address }, 'the lifecycle worker is ready');
     await runWorkers(workers, aborted(signal));
@@ -85,6 +89,19 @@ async function prepareTemporal({ temporal }: LifecycleConfig, log: Logger, signa
       await connection.close();
     }
   });
+}
+
+async function claimDoor({ temporal }: LifecycleConfig, cluster: string, log: Logger, signal: AbortSignal) {
+  const owner = await untilUp({ part: `Temporal at ${temporal.address}`, log, signal }, async () => {
+    const connection = await Connection.connect({ address: temporal.address, connectTimeout: '2s' });
+    const client = new Client({ connection, namespace: temporal.namespace });
+    return ownerOfDoor(client, cluster).finally(() => connection.close());
+  });
+  if (owner === cluster) return true;
+  const queues = { queue: doorTaskQueue, own: taskQueueOf(cluster), workflow: doorWorkflowId };
+  const taken = mr('MR_DOOR_TAKEN', { ...queues, owner, cluster });
+  log.warn({ code: taken.code }, taken.sentence);
+  return false;
 }
 
 /** NATS is needed by some steps only: they fail, visibly, while there is no connection. */

@@ -1,6 +1,6 @@
 /**
- * Temporal's workers of a lifecycle process, one for each task queue: that of its own cluster, and the door that programs
- * know, where entities of v0.1 still are, too.
+ * Temporal's workers of a lifecycle process, one for each task queue: that of its own cluster, and, of one cluster, the door
+ * that programs know, where entities of v0.1 still are, too.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import {
@@ -23,6 +23,8 @@ const cachedWorkflows = 200;
 
 export type WorkerParts = Pick<ActivityDependencies, 'kube' | 'cluster' | 'streams' | 'log'> & {
   readonly connection: NativeConnection;
+  /** Whether the queue for programs is this cluster's (`./door.ts`). */
+  readonly servesDoor: boolean;
   /** Runs around every activity, outermost first. */
   readonly around: readonly ActivityInterceptorsFactory[];
 };
@@ -57,7 +59,8 @@ export async function createWorkers(config: LifecycleConfig, parts: WorkerParts)
       shutdownForceTime: '20s',
       ...versioning(config),
     });
-  return [await create(taskQueueOf(cluster)), await create(doorTaskQueue)];
+  const own = await create(taskQueueOf(cluster));
+  return parts.servesDoor ? [own, await create(doorTaskQueue)] : [own];
 }
 
 /** Runs them until `stop` resolves. When one of them fails all end, and its failure is thrown. */

@@ -39,6 +39,10 @@ export class NotingEngine implements Engine {
     return this.#note(`${name} drift`);
   }
 
+  tellRetry({ name }: PipelineRef, requestId: string): Promise<void> {
+    return this.#note(`${name} retry ${requestId}`);
+  }
+
   tellReadiness({ name }: PipelineRef, { reason }: Readiness): Promise<void> {
     return this.#note(`${name} is ${reason}`);
   }

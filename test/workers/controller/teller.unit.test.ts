@@ -51,6 +51,28 @@ describe('telling an entity', () => {
     assert.equal(events().length, 1);
   });
 
+  it('T3: a retry is told once, while something has failed, and not of what fails later', async () => {
+    const see = (retry: string, stalled: 'True' | 'False') => {
+      const condition = { type: 'Stalled', status: stalled, reason: 'x', message: 'x', lastTransitionTime: '' };
+      const status = { observedGeneration: 1, conditions: [condition] };
+      record.seen = { ...record.seen, isOurs: true, retry, status };
+    };
+    const before = async (): Promise<string[]> => {
+      await teller.work(record);
+      return engine.told.splice(0);
+    };
+    see('1', 'False');
+    assert.deepEqual(await before(), []);
+    see('1', 'True');
+    assert.deepEqual(await before(), []);
+    see('2', 'True');
+    assert.equal(teller.mustTell(record), true);
+    assert.deepEqual(await before(), ['orders retry 2']);
+    assert.deepEqual([await before(), teller.mustTell(record)], [[], false]);
+    see('3', 'True');
+    assert.deepEqual(await before(), ['orders retry 3']);
+  });
+
   for (const [what, answer] of Object.entries(oddAnswers)) {
     it(`E2: with ${what} nothing is started before the finalizer is there`, async () => {
       server.oddity = ({ resource }) => (resource === 'pipelines' ? answer : null);
