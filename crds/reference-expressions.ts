@@ -24,7 +24,9 @@ Expressions are [CEL](https://cel.dev). \`millrace lint\` checks them, with type
 - \`==\` between different types is false; \`<\` between different types is an error.
 - A timestamp that is put into a record becomes RFC 3339 text. Dates in a record are text: \`timestamp(record.at) < now\`.
 - At most ${maxSourceLength} characters. Macros over lists nest two deep at most. The pattern of \`matches\` is a constant without
-  look-around and back-references; it is matched in linear time.
+  look-around and back-references; it is matched in linear time. On one record, an expression with macros takes a million
+  steps at most (a round of a macro, an element that is compared or copied, 64 characters of a text): beyond, the record is
+  a dead letter.
 
 ## Macros
 

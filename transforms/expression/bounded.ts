@@ -1,8 +1,14 @@
 /**
- * An expression for cel-js in which the functions whose time is not in proportion to their text are replaced by ours:
- * `matches`, and the text of `duration`. cel-js does not let its own be registered anew.
+ * An expression for cel-js that is bounded: the rounds of a macro are counted, and what is searched, compared, added or
+ * given to a function is paid for (`./budget.ts`). The functions whose time is not in proportion to their text are replaced
+ * by ours: `matches`, and the text of `duration`. cel-js has no bound of its own, and does not let its functions be
+ * registered anew.
+ *
+ * The place of a node leaves out brackets around it, `(a) + b` begins at `a`. What is put in is in pairs, so that brackets
+ * still fit: `(charged(a) + b)` means the same.
  */
 import type { ASTNode } from '@marcbachmann/cel-js';
+import { isListMacro } from './guards.ts';
 import { childrenOf } from './tree.ts';
 
 interface Edit {
@@ -12,6 +18,7 @@ interface Edit {
 }
 
 export function boundedSource(source: string, tree: ASTNode): string {
+  // At one place, what belongs to a part comes before what belongs to the whole: it is put in later.
   const edits = editsIn(tree, source).toSorted((a, b) => b.at - a.at);
   return edits.reduce((text, { at, removed, text: put }) => text.slice(0, at) + put + text.slice(at + removed), source);
 }
@@ -23,11 +30,60 @@ function editsIn(node: ASTNode, source: string): readonly Edit[] {
     const at = source.indexOf('matches', node.args[1].end);
     own.push({ at, removed: 'matches'.length, text: 'matchesLinear' });
   }
-  if (node.op === 'call' && node.args[0] === 'duration') {
-    const [text] = node.args[1];
-    if (text !== undefined) {
-      own.push({ at: text.start, removed: 0, text: 'shortText(' }, { at: text.end, removed: 0, text: ')' });
-    }
-  }
+  if (node.op === 'call' && node.args[0] === 'duration')
+    own.push(...node.args[1].slice(0, 1).flatMap(within('shortText')));
+  own.push(...aroundCondition(node, source));
+  own.push(
+    ...paidBy(node)
+      .filter(isSized)
+      .flatMap(within(isListMacro(node) ? 'rounds' : 'charged')),
+  );
   return [...own, ...childrenOf(node).flatMap((child) => editsIn(child, source))];
+}
+
+/** Between the variable of a macro and its condition: space, comments, brackets. */
+const beforeComma = /(?:[\s)]|\/\/.*\n)*/y;
+
+/** The whole condition of `all` and `exists`, with its brackets: they alone go on after a round that failed. */
+function aroundCondition(node: ASTNode, source: string): readonly Edit[] {
+  if (node.op !== 'rcall' || !isListMacro(node)) return [];
+  const [name, , [variable]] = node.args;
+  if (variable === undefined || (name !== 'all' && name !== 'exists')) return [];
+  beforeComma.lastIndex = variable.end;
+  beforeComma.test(source);
+  return [
+    { at: beforeComma.lastIndex, removed: 1, text: ', ended(' },
+    { at: node.end - 1, removed: 0, text: ', begun())' },
+  ];
+}
+
+function within(name: string): (node: ASTNode) => readonly Edit[] {
+  return ({ start, end }) => [
+    { at: start, removed: 0, text: `${name}(` },
+    { at: end, removed: 0, text: ')' },
+  ];
+}
+
+/** The parts of a node that take as long as their values are large. */
+function paidBy(node: ASTNode): readonly ASTNode[] {
+  switch (node.op) {
+    case '==':
+    case '!=':
+    case '+':
+    case 'in':
+      return node.args;
+    case 'call':
+      return node.args[0] === 'has' ? [] : node.args[1];
+    case 'rcall': {
+      const [name, receiver, values] = node.args;
+      if (isListMacro(node)) return [receiver];
+      return name === 'bind' ? [] : [receiver, ...values];
+    }
+    default:
+      return [];
+  }
+}
+
+function isSized({ op }: ASTNode): boolean {
+  return op !== 'value' && op !== 'list' && op !== 'map';
 }

@@ -4,9 +4,11 @@
  * X1  `record`, `meta` and `now` are the only variables.
  * X2  JSON numbers are doubles and integer literals are ints, so arithmetic between the two is defined here: the result
  *     is a double. `1 / 2` between ints stays integer division, as CEL says.
- * X3  An expression is bounded: its length, its nodes, its depth (`./guards.ts` adds macros and patterns).
+ * X3  An expression is bounded: its length, its nodes, its depth (`./guards.ts` adds macros and patterns, `./budget.ts`
+ *     what it costs).
  */
 import { Environment } from '@marcbachmann/cel-js';
+import { begun, charged, ended, rounds } from './budget.ts';
 import type { KnownFields } from './fields.ts';
 import { compilePattern, type Pattern } from './pattern.ts';
 import { EvaluationProblem } from './problem.ts';
@@ -15,17 +17,22 @@ export const maxSourceLength = 4096;
 
 export const timestampType = 'google.protobuf.Timestamp';
 
-const base = addFunctions(
-  addMixedNumbers(
-    new Environment({
-      homogeneousAggregateLiterals: false,
-      limits: { maxAstNodes: 2000, maxDepth: 64, maxListElements: 500, maxMapEntries: 500, maxCallArguments: 16 },
-    }),
-  ),
-);
+const limits = { maxAstNodes: 2000, maxDepth: 64, maxListElements: 500, maxMapEntries: 500, maxCallArguments: 16 };
+const base = baseWith(limits);
 
 /** The environment in which expressions are checked and evaluated when nothing is known about the record. */
-export const recordEnvironment = withRecord('map<string, dyn>');
+export const recordEnvironment = withRecord(base, 'map<string, dyn>');
+
+/** For expressions that {@link recordEnvironment} took, with counts put in (`./bounded.ts`), which only then are there. */
+export const countingEnvironment = withRecord(
+  baseWith({ ...limits, maxAstNodes: 4 * limits.maxAstNodes, maxDepth: 4 * limits.maxDepth })
+    .registerFunction('charged(dyn): dyn', (value: unknown) => charged(value))
+    .registerFunction('rounds(dyn): dyn', (value: unknown) => rounds(value))
+    // Arguments are evaluated from the last to the first.
+    .registerFunction('begun(): bool', () => begun())
+    .registerFunction('ended(dyn, bool): dyn', (value: unknown) => ended(value)),
+  'map<string, dyn>',
+);
 
 /** The environment for `r.f(a0, a1)` and `a0 + a1` on values of any type: what `./delegate.ts` compiles against. */
 export const valueEnvironment = ['r', 'a0', 'a1', 'a2', 'a3'].reduce(
@@ -36,11 +43,15 @@ export const valueEnvironment = ['r', 'a0', 'a1', 'a2', 'a3'].reduce(
 /** An environment that knows the fields of the record, for checks only. */
 export function environmentFor(fields: KnownFields): Environment {
   if (fields === null) return recordEnvironment;
-  return withRecord({ schema: Object.fromEntries(fields) });
+  return withRecord(base, { schema: Object.fromEntries(fields) });
 }
 
-function withRecord(record: string | { readonly schema: Record<string, string> }): Environment {
-  const environment = base.clone();
+function baseWith(bounds: typeof limits): Environment {
+  return addFunctions(addMixedNumbers(new Environment({ homogeneousAggregateLiterals: false, limits: bounds })));
+}
+
+function withRecord(of: Environment, record: string | { readonly schema: Record<string, string> }): Environment {
+  const environment = of.clone();
   if (typeof record === 'string') environment.registerVariable('record', record);
   else environment.registerVariable('record', record);
   return environment.registerVariable('meta', 'map<string, dyn>').registerVariable('now', timestampType);

@@ -7,13 +7,13 @@
 import { mr } from '../../model/errors.ts';
 import type { RecordMeta, RecordObject, RecordValue } from '../../model/value.ts';
 import { boundedSource } from './bounded.ts';
+import { assertWithinBudget, refill } from './budget.ts';
 import { celTypeOf } from './cel-type.ts';
 import { checkExpression, parseTree } from './check.ts';
 import type { Closure } from './closure.ts';
 import { compileNode } from './compile.ts';
 import { computable } from './delegate.ts';
-import { recordEnvironment } from './environment.ts';
-import { assertSmallLists, macroDepth } from './guards.ts';
+import { countingEnvironment, recordEnvironment } from './environment.ts';
 import { EvaluationProblem, summaryOf } from './problem.ts';
 import { toRecordValue } from './result.ts';
 import { metaValue } from './variables.ts';
@@ -28,6 +28,7 @@ export type Condition = (record: RecordObject, meta: RecordMeta, nowMs: number) 
 export function compileExpression(source: string, where: string, step: string): Expression {
   const closure = compileSource(source, where, false);
   return (record, meta, nowMs) => {
+    refill();
     try {
       return toRecordValue(closure(record, meta, nowMs));
     } catch (error) {
@@ -52,9 +53,15 @@ export function compileCondition(source: string, where: string, step: string): C
 
 /** cel-js walking its own tree: for what the closures do not cover, and as the reference in tests. */
 export function interpret(source: string): Closure {
-  const program = recordEnvironment.parse(boundedSource(source, recordEnvironment.parse(source).ast));
-  return (record, meta, nowMs) =>
-    program({ record: computable(record), meta: metaValue(meta), now: new Date(nowMs) }) as unknown;
+  const program = countingEnvironment.parse(boundedSource(source, recordEnvironment.parse(source).ast));
+  return (record, meta, nowMs) => {
+    refill();
+    try {
+      return program({ record: computable(record), meta: metaValue(meta), now: new Date(nowMs) }) as unknown;
+    } finally {
+      assertWithinBudget();
+    }
+  };
 }
 
 function compileSource(source: string, where: string, isCondition: boolean): Closure {
@@ -65,14 +72,7 @@ function compileSource(source: string, where: string, isCondition: boolean): Clo
   }
   const tree = parseTree(source);
   if (!('op' in tree)) return interpret(source);
-  return compileNode(tree) ?? (macroDepth(tree) > 1 ? onSmallLists(interpret(source)) : interpret(source));
-}
-
-function onSmallLists(closure: Closure): Closure {
-  return (record, meta, nowMs) => {
-    assertSmallLists(record);
-    return closure(record, meta, nowMs);
-  };
+  return compileNode(tree) ?? interpret(source);
 }
 
 const shownLength = 120;

@@ -1,15 +1,14 @@
 /**
  * Bounds that keep one record from stopping a pipeline.
  *
- * G1  Macros over lists nest at most two deep, and two deep only on records whose lists have at most 1,000 elements: the
- *     work of one record is then at most a million rounds.
+ * G1  Macros over lists nest at most two deep. How often they go round is bounded while they do (`./budget.ts`, G3).
  * G2  A pattern for `matches` is a constant that can be matched in linear time (`./pattern.ts`): without look-around and
  *     back-references.
  */
 import type { ASTNode } from '@marcbachmann/cel-js';
 import { problemOf } from '../../model/errors.ts';
 import { compilePattern } from './pattern.ts';
-import { EvaluationProblem, type ExpressionProblem } from './problem.ts';
+import type { ExpressionProblem } from './problem.ts';
 import { childrenOf } from './tree.ts';
 
 const listMacros = new Set(['all', 'exists', 'exists_one', 'map', 'filter']);
@@ -20,7 +19,7 @@ export function boundProblem(node: ASTNode, depth = 0): ExpressionProblem | unde
   let inner = depth;
   if (node.op === 'rcall') {
     const [name, , values] = node.args;
-    if (listMacros.has(name) && values.length >= 2) inner += 1;
+    if (isListMacro(node)) inner += 1;
     if (inner > maxMacroDepth) return bound(node, `macros over lists may nest at most ${maxMacroDepth} deep`);
     if (name === 'matches') {
       const problem = patternProblem(values[0]);
@@ -34,24 +33,8 @@ export function boundProblem(node: ASTNode, depth = 0): ExpressionProblem | unde
   return undefined;
 }
 
-/** How deep macros over lists nest in the tree. */
-export function macroDepth(node: ASTNode): number {
-  const isMacro = node.op === 'rcall' && listMacros.has(node.args[0]) && node.args[2].length >= 2;
-  return (isMacro ? 1 : 0) + Math.max(0, ...childrenOf(node).map(macroDepth));
-}
-
-const maxNestedElements = 1_000;
-
-/** Throws for a record that is too large for nested macros. */
-export function assertSmallLists(value: unknown): void {
-  if (typeof value !== 'object' || value === null) return;
-  const members: unknown[] = Array.isArray(value) ? value : Object.values(value);
-  if (members.length > maxNestedElements) {
-    throw new EvaluationProblem(
-      `nested macros take lists of at most ${maxNestedElements} elements, not ${members.length}`,
-    );
-  }
-  members.forEach(assertSmallLists);
+export function isListMacro(node: ASTNode): boolean {
+  return node.op === 'rcall' && listMacros.has(node.args[0]) && node.args[2].length >= 2;
 }
 
 function bound(node: ASTNode, message: string): ExpressionProblem {

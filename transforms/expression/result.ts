@@ -1,5 +1,6 @@
 /** What an expression gave, as a value of a record. */
 import { ExactNumber, type RecordValue } from '../../model/value.ts';
+import { charged, spend } from './budget.ts';
 import { celTypeOf } from './cel-type.ts';
 import { isPlainObject } from './operators.ts';
 import { EvaluationProblem } from './problem.ts';
@@ -27,15 +28,23 @@ export function toRecordValue(value: unknown): RecordValue {
 function fromObject(value: unknown): RecordValue {
   if (value === null || value instanceof ExactNumber) return value;
   if (value instanceof Date) return value.toISOString();
-  if (Array.isArray(value)) return value.map(toRecordValue);
+  if (Array.isArray(value)) {
+    spend(value.length);
+    return value.map(memberOf);
+  }
   if (isPlainObject(value)) {
     return Object.fromEntries(
       Object.entries(value).flatMap(([key, member]) =>
-        member === undefined ? [] : [[wellFormed(key), toRecordValue(member)]],
+        member === undefined ? [] : [[wellFormed(key), memberOf(member)]],
       ),
     );
   }
   throw new EvaluationProblem(`the result is ${celTypeOf(value)}, which JSON cannot hold; use string()`);
+}
+
+/** One text of the record may be in the result many times. */
+function memberOf(value: unknown): RecordValue {
+  return toRecordValue(typeof value === 'string' ? charged(value) : value);
 }
 
 /** A text that was cut within a character has no UTF-8, and no sink could write what it is. */

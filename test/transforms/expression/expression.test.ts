@@ -91,12 +91,62 @@ describe('expressions', () => {
     match(failure(() => condition(decode('{"a": "yes"}'), meta, nowMs)).message, /must be a bool, but is string/);
   });
 
-  it('G1: fail for a record whose lists are too long for nested macros', () => {
-    const source = 'record.l.exists(a, record.l.exists(b, a == -b))';
-    equal(evaluate(source, '{"l": [1, 2, -1]}'), true);
-    const long = JSON.stringify({ l: Array.from({ length: 2_000 }, (_, i) => i + 1) });
-    match(failure(() => evaluate(source, long)).message, /lists of at most 1000 elements, not 2000/);
-    equal(evaluate('record.l.exists(a, a == 1999)', long), true);
+  const many = (count: number) => Array.from({ length: count }, (_, i) => i + 1);
+  for (const [what, source, record] of [
+    ['macros within macros', 'record.l.exists(a, record.l.exists(b, a == -b))', { l: many(2_000) }],
+    ['rounds that fail', 'record.l.all(a, record.l.all(b, b.missing > a))', { l: many(2_000) }],
+    ['a search in each round', 'record.l.all(a, !(-a in record.l))', { l: many(2_000) }],
+    ['a comparison in each round', 'record.l.all(a, record.l == record.m)', { l: many(2_000), m: many(2_000) }],
+    ['lists that are added in each round', 'record.l.exists(a, size(record.l + record.l) == a)', { l: many(2_000) }],
+    ['a long text in each round', 'record.l.all(a, !record.t.contains("y"))', { l: many(2_000), t: 'x'.repeat(1e5) }],
+    ['a large result of small parts', 'record.l.map(a, record.l)', { l: many(2_000) }],
+    ['a large result of one text', 'record.l.map(a, record.t)', { l: many(2_000), t: 'x'.repeat(1e5) }],
+    ['a failure that does not matter', 'record.l.map(a, record.l).all(b, size(b + b) > 0) || true', { l: many(2_000) }],
+    [
+      'a result that doubles',
+      Array.from({ length: 20 }, (_, i) => i)
+        .reduceRight((inner, i) => `cel.bind(v${i + 1}, [v${i}, v${i}], ${inner})`, 'v20')
+        .replace('[v0, v0]', '[record.l, record.l]'),
+      { l: [1] },
+    ],
+  ] as const) {
+    it(`G3: fail for a record that makes for too much work: ${what}`, () => {
+      const error = failure(() => evaluate(source, JSON.stringify(record)));
+      equal(error.code, 'MR_RECORD_EXPRESSION');
+      match(error.message, /too much work \(more than 1,000,000 steps\)/);
+    });
+  }
+
+  for (const source of [
+    'record.l.all(a,a>0)',
+    'record.l.all((a) // a variable, and\n , (a) > 0 // its condition\n)',
+    '(record.l).exists(a, ((a)) == 3 ? (true) : false)',
+    'record.l.all(a, (a > 0) && (record.l.exists(b, (b) == a)))',
+    '(record.l + [4.0]).filter(a, (a) > (3)).map(b, b > 0.0, (b))[0] == 4.0',
+    'record.l.exists_one(a, (a) in ([3.0] + record.l) && a == 3)',
+    'cel.bind(v, record.l, (v).size() == 3) && size(record.l.map(a, [a, a])) == 3',
+    '{"k": record.l}.all(k, k == ("k"))',
+    'record.l.exists(a, record.none > a || a == 3)',
+  ]) {
+    it(`G3: mean the same with counts in them: ${source.replace(/\s+/g, ' ')}`, () => {
+      equal(evaluate(source, JSON.stringify({ l: many(3) })), true);
+    });
+  }
+
+  it('G3: as large as they may be, with counts in them', () => {
+    const source = `[${Array.from({ length: 140 }, (_, i) => `record.l.exists(a,a==${i})`).join(',')}].exists(b, b)`;
+    equal(evaluate(source, '{"l": [139]}'), true);
+  });
+
+  it('G3: cannot get hold of the count', () => {
+    equal(failure(() => evaluate('record.l.all(a, ended(true, true))', '{"l": [1]}')).code, 'MR_SPEC_EXPRESSION');
+  });
+
+  it('G3: work on large records when the work is in proportion to them', () => {
+    const large = JSON.stringify({ l: many(100_000), t: 'x'.repeat(1e6) });
+    equal(evaluate('record.l.exists(a, a == 99999)', large), true);
+    equal(evaluate('record.l.filter(a, a > 5.0 && a != 7).map(a, a * 2.0).size() + size(record.t)', large), 1_099_994);
+    equal(evaluate('(record.l).all(a, (a + 1.0) > 0 && ((a) > 0.0 || record.t == "x"))', large), true);
   });
 
   it('know the names of types', () => {
