@@ -33,7 +33,7 @@ import { insertStatement, opening, send } from './insert.ts';
 import { Marks } from './marks.ts';
 import { ClickHouseRows } from './row-buffer.ts';
 import { runsWithout, type Runs } from './runs.ts';
-import { guardedNames, insertSettings, knownSettingsQuery, partitionsOf, type InsertConfig } from './settings.ts';
+import { sentNames, insertSettings, knownSettingsQuery, partitionsOf, type InsertConfig } from './settings.ts';
 import type { ClickHouseSinkConfig } from './spec.ts';
 import { openTable, type OpenedTable } from './table.ts';
 import { forgotten, insertsPerMark, type Writers } from './window.ts';
@@ -45,7 +45,7 @@ export const sink: SinkConnector<ClickHouseSinkConfig> = {
     const writers = { slots: context.slots, partitions: partitionsOf(config.settings) };
     try {
       const opened = await openTable(client, config, writers, where);
-      const names = await rowsOf(client, z.object({ name: z.string() }), knownSettingsQuery, { names: guardedNames });
+      const names = await rowsOf(client, z.object({ name: z.string() }), knownSettingsQuery, { names: sentNames });
       const marks = new Marks(client, opened.reached, context.clock, insertsPerMark(opened.windows, writers));
       const settings = new Set(names.map(({ name }) => name));
       return new ClickHouseSink({ client, config, where, writers, opened, marks, settings, context });

@@ -6,6 +6,8 @@
  * G2  A spec that names one of them with another value is refused (`contradictions`), as it would not be obeyed.
  * G3  The server gives an insert up when the client no longer waits for it, unless the spec says how long it may take: a
  *     write must not come long after the pod that sent it is gone (I12).
+ * G4  What a text in a column of type JSON looks like does not matter: it stays the text that it is, unless the spec asks
+ *     for a date or a number to be read out of it.
  */
 import type { ClickHouseSettings } from '@clickhouse/client';
 
@@ -61,6 +63,13 @@ export const guarded: Readonly<Record<string, Guard>> = {
   input_format_with_names_use_header: { value: '1', because: wire },
   input_format_with_types_use_header: { value: '1', because: wire },
   input_format_binary_read_json_as_string: { value: '1', because: wire },
+};
+
+/** G4. */
+const usual: Readonly<Record<string, string>> = {
+  input_format_try_infer_dates: '0',
+  input_format_try_infer_datetimes: '0',
+  input_format_json_try_infer_numbers_from_strings: '0',
 };
 
 /** What each insert has of its own. */
@@ -124,7 +133,9 @@ export function insertSettings(
   token?: string,
 ): ClickHouseSettings {
   const guards = Object.entries(guarded).filter(([name]) => known.has(name) || name === 'wait_end_of_query');
+  const usuals = Object.entries(usual).filter(([name]) => known.has(name));
   return {
+    ...Object.fromEntries(usuals),
     [partitionsSetting]: String(partitionsOf(settings)),
     max_execution_time: Math.ceil(requestTimeoutMs / 1_000),
     ...Object.fromEntries(settings.map(({ name, value }) => [name, value])),
@@ -134,4 +145,5 @@ export function insertSettings(
 }
 
 export const knownSettingsQuery = 'SELECT name FROM system.settings WHERE name IN ({names:Array(String)})';
-export const guardedNames: readonly string[] = Object.keys(guarded);
+/** Names that the server is asked for: it is sent those that it knows. */
+export const sentNames: readonly string[] = Object.keys({ ...guarded, ...usual });

@@ -338,6 +338,33 @@ describe('ClickHouse column types', function () {
     });
   });
 
+  it('G4: a text in a column of type JSON stays the text that it is, whatever it looks like', async () => {
+    const texts = {
+      date: '2026-01-31',
+      time: '2026-01-31 10:00:00',
+      iso: '2026-01-31T10:00:00.5Z',
+      zone: '2026-01-31T10:00:00+02:00',
+      integer: '12',
+      long: '007',
+      decimal: '1.50',
+      exponent: '1e3',
+      bool: 'true',
+      none: 'null',
+      uuid: '61f0c404-5cb3-11e7-907b-a6006ad3dba0',
+      address: '192.0.2.1',
+      list: '[1]',
+      object: '{"a":1}',
+      empty: '',
+    };
+    const nested = { texts, many: Object.values(texts) };
+    const select = 'toString(v), arrayDistinct(mapValues(JSONAllPathsWithTypes(v)))';
+    const [row] = await written('v JSON', [{ v: texts }, { v: nested }], select);
+    const kinds = [JSON.stringify(Object.fromEntries(Object.entries(texts).toSorted())), ['String']];
+    deepEqual(row, kinds);
+    const [both] = await written('v JSON', [{ v: nested }], 'toString(v.texts.iso), arrayElement(v.many, 3)');
+    deepEqual(both, [texts.iso, texts.iso]);
+  });
+
   it('JSON: a number that the type would round is a misfit', async () => {
     const add = await rowsFor('v JSON');
     add(decode('{"v":{"a":[18446744073709551615,-9223372036854775808,0.1]}}'));

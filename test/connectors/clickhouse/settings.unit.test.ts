@@ -1,7 +1,7 @@
 import { deepEqual, equal, match } from 'node:assert/strict';
-import { contradictions, guarded, guardedNames, insertSettings } from '../../../connectors/clickhouse/settings.ts';
+import { contradictions, guarded, insertSettings, sentNames } from '../../../connectors/clickhouse/settings.ts';
 
-const everything = new Set(guardedNames);
+const everything = new Set(sentNames);
 const config = (settings: readonly { name: string; value: string }[]) => ({ settings, requestTimeoutMs: 1_500 });
 
 describe('settings of an insert', () => {
@@ -35,6 +35,13 @@ describe('settings of an insert', () => {
     equal(insertSettings(config([]), everything)['max_execution_time'], 2);
     const own = [{ name: 'max_execution_time', value: '600' }];
     equal(insertSettings(config(own), everything)['max_execution_time'], '600');
+  });
+
+  it('G4: no date or number is read out of a text, unless the spec asks for it', () => {
+    const name = 'input_format_try_infer_dates';
+    equal(insertSettings(config([]), everything)[name], '0');
+    equal(insertSettings(config([{ name, value: '1' }]), everything)[name], '1');
+    equal(insertSettings(config([]), new Set())[name], undefined);
   });
 
   it('G2: takes words for numbers', () => {
