@@ -174,6 +174,18 @@ export const errorTable = {
     'Pipeline "{name}" in namespace "{namespace}" has moved on from generation {generation} to {newer}.',
     'Nothing to do: the newer generation is carried out.',
   ),
+  MR_GENERATION_USED: row(
+    'refuse',
+    409,
+    'Generation {generation} of pipeline "{name}" in namespace "{namespace}" cannot be carried out: its streams know up to generation {newest}, and another plan under that number.',
+    'Kubernetes counts again, as after a restore of its store: edit the spec, however little, until `metadata.generation` is above {newest}. Until then the pods go on as they are.',
+  ),
+  MR_SOURCE_NOT_GONE: row(
+    'refuse',
+    409,
+    'Source "{source}" cannot come back with connector {connector} and {slots} slots: what it was before, with connector {before} and {had} slots, has not left edge "{edge}" yet.',
+    'Give the new source another name. Or take it out of the spec, let the pipeline run until it is Ready without it, and add it then.',
+  ),
   MR_PIPELINE_STALLED: row(
     'refuse',
     422,

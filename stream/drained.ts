@@ -5,6 +5,8 @@
  * N1  A reader is behind a writer when it has not taken some frame with records of it. Frames without records hold
  *     nothing that could be missed.
  * N2  Tails and commits are asked of the leader: a replica that lags would call an edge drained that is not.
+ * N3  What counts is who may have written: the registered sources, and those of every plan that is kept. Writers of v0.1
+ *     are registered only when their pods have gone.
  */
 import { AckPolicy, DeliverPolicy } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
@@ -14,6 +16,7 @@ import { decodeCommitEntry, positionOf, type CommitEntry } from './commit-entry.
 import { decodeFrame } from './frame-reader.ts';
 import { isConsumerNotFound } from './jetstream-errors.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
+import { storedPlans } from './plan-store.ts';
 import { readRegistry } from './registry.ts';
 import { hasTaken, takenOf } from './taken.ts';
 
@@ -68,19 +71,21 @@ function positionIn(entry: CommitEntry | undefined): number {
   return entry === undefined ? 0 : positionOf(entry);
 }
 
-/** Who is registered; in an edge of v0.1, where nobody is, whoever the plan names. */
+/** Readers that are registered; in an edge of v0.1, where nobody is, those of the plan. N3. */
 async function membersOf(streams: JetStreamPort, plan: Plan, edge: Edge) {
-  const registry = await readRegistry(streams, plan.pipeline.pid, edge.name);
-  const { created } = await streams.streamInfo(edgeStream(plan.pipeline.pid, edge.name));
-  if (registry !== undefined) {
-    const { readers, sources } = registry;
-    return { readers, sources: Object.entries(sources).map(([name, { slots }]) => ({ name, slots })), created };
+  const { pid } = plan.pipeline;
+  const registry = await readRegistry(streams, pid, edge.name);
+  const { created } = await streams.streamInfo(edgeStream(pid, edge.name));
+  const slots = new Map<string, number>();
+  const add = (source: string, count: number) => slots.set(source, Math.max(count, slots.get(source) ?? 0));
+  for (const [source, registered] of Object.entries(registry?.sources ?? {})) add(source, registered.slots);
+  for (const { stages } of [plan, ...(await storedPlans(streams, pid))]) {
+    for (const one of stages) if (one.kind === 'ingestor' && one.writes === edge.name) add(one.source, one.slots);
   }
+  const inPlan = plan.stages.flatMap((one) => (one.kind === 'sink' && one.reads === edge.name ? [one.name] : []));
   return {
-    readers: plan.stages.flatMap((one) => (one.kind === 'sink' && one.reads === edge.name ? [one.name] : [])),
-    sources: plan.stages.flatMap((one) =>
-      one.kind === 'ingestor' && one.writes === edge.name ? [{ name: one.source, slots: one.slots }] : [],
-    ),
+    readers: registry?.readers ?? inPlan,
+    sources: [...slots].map(([name, count]) => ({ name, slots: count })),
     created,
   };
 }

@@ -8,26 +8,30 @@
  *     subject of a registered source is never empty, and an owner that was frozen before its first frame cannot append
  *     when it wakes (E4).
  * M3  An edge of v0.1 knows no registration: its stages keep their commits, and those without one begin at the start.
+ *     Until all of it is written down no plan is in force, so that whoever begins again after a cut still knows.
  * M4  What v0.1 has left of sources that were removed leaves as those do that are removed today (`./retire.ts`).
  */
 import { mr } from '../model/errors.ts';
 import { commitsEdge, commitSubject, edgeStream, frameSubject, writerName } from '../model/names.ts';
 import type { Edge, IngestorStage, Plan, SinkStage } from '../model/plan.ts';
 import type { Clock } from './clock.ts';
-import type { CommitEntry } from './commit-entry.ts';
+import { decodeCommitEntry, type CommitEntry } from './commit-entry.ts';
 import { emptyFrame } from './frame-builder.ts';
 import { unlinked, type FrameLink } from './frame.ts';
 import { classifyPublishFailure } from './jetstream-errors.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import type { Position } from './record-batch.ts';
-import { announcePlan, readPlanInForce, storePlan } from './plan-store.ts';
-import { changeRegistry, readRegistry, type Registry } from './registry.ts';
+import { announcePlan, generationUsed, readPlanInForce, storePlan } from './plan-store.ts';
+import { assertLatest, changeRegistry, readRegistry, type Registry } from './registry.ts';
+import { assertNoneReturnsOther } from './returning.ts';
 
 export interface Act {
   readonly streams: JetStreamPort;
   /** Sequence of the operation. */
   readonly opSeq: number;
   readonly clock: Pick<Clock, 'now'>;
+  /** What has compiled the plan: another may compile the same spec differently. */
+  readonly release?: string | undefined;
 }
 
 export interface Registering {
@@ -40,16 +44,24 @@ export interface Registering {
   readonly readFrom?: 'start' | 'end';
 }
 
-/** Stores the plan and registers who takes part in it. */
+/**
+ * Stores the plan and registers who takes part in it. Throws, before it has changed anything, MR_SOURCE_NOT_GONE
+ * (`./returning.ts`) and MR_GENERATION_USED (`./plan-store.ts`).
+ */
 export async function registerPlan(act: Act, plan: Plan, how: Registering = {}): Promise<void> {
-  const { streams } = act;
+  const { streams, opSeq, release } = act;
   const { before } = how;
-  if (before !== undefined) await storePlan(streams, before);
-  await storePlan(streams, plan);
-  if ((await readPlanInForce(streams, plan.pipeline.pid)) === undefined) await announcePlan(streams, before ?? plan);
+  const { pid, generation } = plan.pipeline;
+  await assertLatest(streams, { pid, edges: plan.edges.map(({ name }) => name), opSeq });
+  const inForce = await readPlanInForce(streams, pid);
+  if (inForce !== undefined && inForce.generation > generation) throw generationUsed(plan, inForce.generation);
+  await assertNoneReturnsOther(streams, plan);
+  if (before !== undefined && inForce === undefined) await storePlan(streams, before, release);
+  await storePlan(streams, plan, release);
   for (const edge of plan.edges) await registerReadersOf(act, plan, edge, how);
+  if (before !== undefined) for (const edge of plan.edges) await registerLeftovers(act, plan, before, edge);
+  if (inForce === undefined) await announcePlan(streams, before ?? plan);
   if (before === undefined) await registerWriters(act, plan);
-  else for (const edge of plan.edges) await registerLeftovers(act, plan, before, edge);
 }
 
 /** M4. */
@@ -93,7 +105,7 @@ async function registerReadersOf(
     for (let slot = 0; slot < edge.shards; slot++) {
       const chain = { edge: created, decided: 0, since: isOld ? 0 : state.last_seq, writers: {} };
       const first = { kind: 'commit', to, set: true, chain } as const;
-      await firstCommit(streams, pid, name, slot, first, isOld);
+      await firstCommit(streams, pid, name, slot, first, { isOld, isUnregistered: registry === undefined });
     }
   }
   await changeRegistry(streams, { pid, edge: edge.name, opSeq }, (now) => ({
@@ -105,23 +117,33 @@ async function registerReadersOf(
   }));
 }
 
-/** What a reader left behind that was removed is not its position when it comes back. */
+/**
+ * What a reader left behind that was removed is not its position when it comes back. What v0.1 has committed in an edge
+ * that knows no registration is (M3).
+ */
 async function firstCommit(
   streams: JetStreamPort,
   pid: string,
   stage: string,
   slot: number,
   entry: CommitEntry,
-  keepsOwn: boolean,
+  { isOld, isUnregistered }: { readonly isOld: boolean; readonly isUnregistered: boolean },
 ): Promise<void> {
   const subject = commitSubject(pid, stage, slot);
-  const last = await streams.getMessage(edgeStream(pid, commitsEdge), { last_by_subj: subject });
-  if (last !== null && keepsOwn) return;
+  const stream = edgeStream(pid, commitsEdge);
+  const last = await streams.getMessage(stream, { last_by_subj: subject });
+  if (last !== null && isOld) return;
+  if (
+    last !== null &&
+    isUnregistered &&
+    decodeCommitEntry(last.data, { stream, sequence: last.seq }).chain === undefined
+  )
+    return;
   try {
     await streams.publish(subject, JSON.stringify(entry), { expectLast: last?.seq ?? 0 });
   } catch (error) {
     // A pod of v0.1 has committed meanwhile: that is its position.
-    if (!(keepsOwn && classifyPublishFailure(error).kind === 'wrongSequence')) throw error;
+    if (!(isOld && classifyPublishFailure(error).kind === 'wrongSequence')) throw error;
   }
 }
 

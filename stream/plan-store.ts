@@ -5,11 +5,13 @@
  * P2  The generation in force never falls.
  * P3  A frame that names a plan from before the oldest that is kept is read under the oldest: frames of v0.1, which name
  *     none, and frames that a person has decided to read again.
+ * P4  A number means one plan: another plan under a number that was used (a restored etcd counts again) is refused, and so
+ *     is one that is older than the plan in force, because it could never come into force.
  */
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { z } from 'zod';
-import { mr, problemOf } from '../model/errors.ts';
-import { parseJson } from '../model/json.ts';
+import { mr, problemOf, type MillraceError } from '../model/errors.ts';
+import { canonicalJson, parseJson, toJson } from '../model/json.ts';
 import { commitsEdge, edgeStream, planSubject, storedPlanSubject } from '../model/names.ts';
 import type { Plan } from '../model/plan.ts';
 import { changeRecord, decodeRecord, readRecord } from './commit-record.ts';
@@ -44,16 +46,35 @@ export function decodePlanInForce(data: Uint8Array, pid: string): PlanInForce {
   return decodeRecord(data, inForceSchema, edgeStream(pid, commitsEdge), 0);
 }
 
-/** The first to store a generation wins: a plan does not change. */
-export async function storePlan(streams: JetStreamPort, plan: Plan): Promise<void> {
+/** What has compiled a stored plan. */
+const releaseHeader = 'Millrace-Release';
+
+/** The first to store a generation wins: a plan does not change. P4: throws MR_GENERATION_USED. */
+export async function storePlan(streams: JetStreamPort, plan: Plan, release = ''): Promise<void> {
   const { pid, generation } = plan.pipeline;
   try {
     // Compressed: the sinks of a plan repeat its steps, and a message has a limit.
     const data = zstdCompressSync(Buffer.from(JSON.stringify(plan)));
-    await streams.publish(storedPlanSubject(pid, generation), data, { expectLast: 0 });
+    const headers = { [releaseHeader]: release };
+    await streams.publish(storedPlanSubject(pid, generation), data, { expectLast: 0, headers });
   } catch (error) {
     if (classifyPublishFailure(error).kind !== 'wrongSequence') throw error;
+    await assertIsStored(streams, plan, release);
   }
+}
+
+/** By the stages: they are what frames are read under. Two releases may compile one spec differently. */
+async function assertIsStored(streams: JetStreamPort, plan: Plan, release: string): Promise<void> {
+  const { pid, generation } = plan.pipeline;
+  const stored = await storedMessage(streams, pid, generation);
+  if (stored === null || stored.header.get(releaseHeader) !== release) return;
+  if (canonicalJson(toJson(decodePlan(stored, pid).stages)) === canonicalJson(toJson(plan.stages))) return;
+  throw generationUsed(plan, (await readPlanInForce(streams, pid))?.generation ?? generation);
+}
+
+/** P4. */
+export function generationUsed({ pipeline: { name, namespace, generation } }: Plan, newest: number): MillraceError {
+  return mr('MR_GENERATION_USED', { name, namespace, generation, newest: Math.max(newest, generation) });
 }
 
 export async function readStoredPlan(
@@ -61,10 +82,13 @@ export async function readStoredPlan(
   pid: string,
   generation: number,
 ): Promise<Plan | undefined> {
-  const stored = await streams.getMessage(edgeStream(pid, commitsEdge), {
-    last_by_subj: storedPlanSubject(pid, generation),
-  });
+  const stored = await storedMessage(streams, pid, generation);
   return stored === null ? undefined : decodePlan(stored, pid);
+}
+
+function storedMessage(streams: JetStreamPort, pid: string, generation: number): Promise<StoredMessage | null> {
+  const subject = storedPlanSubject(pid, generation);
+  return streams.getMessage(edgeStream(pid, commitsEdge), { last_by_subj: subject });
 }
 
 /** Every plan that is kept. */

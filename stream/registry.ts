@@ -39,10 +39,21 @@ export async function changeRegistry(
 ): Promise<Registry> {
   const subject = registrySubject(pid, edge);
   const changed = await changeRecord(streams, pid, subject, registrySchema, (now) => {
-    if (now !== undefined && now.opSeq > opSeq)
-      throw mr('MR_OPERATION_FENCED', { object: subject, seq: opSeq, newer: now.opSeq });
+    assertNotLater(subject, now, opSeq);
     return { ...change(now), opSeq };
   });
   if (changed === undefined) throw new TypeError('a registry is never left out');
   return changed;
+}
+
+/** G1, for what an operation refuses: nothing that a later one has made is its business. */
+export async function assertLatest(
+  streams: JetStreamPort,
+  { pid, edges, opSeq }: { readonly pid: string; readonly edges: readonly string[]; readonly opSeq: number },
+): Promise<void> {
+  for (const edge of edges) assertNotLater(registrySubject(pid, edge), await readRegistry(streams, pid, edge), opSeq);
+}
+
+function assertNotLater(object: string, now: Registry | undefined, opSeq: number): void {
+  if (now !== undefined && now.opSeq > opSeq) throw mr('MR_OPERATION_FENCED', { object, seq: opSeq, newer: now.opSeq });
 }

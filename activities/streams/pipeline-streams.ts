@@ -41,7 +41,8 @@ export function streamActivities(deps: ActivityDependencies): StreamActivities {
       const adopts = await isOfEarlierVersion(kube, input);
       const isNew = !(await pipelineStreamsExist(streams, plan, { adopts }));
       await makePipelineStreams(streams, plan, { replicas: deps.streamReplicas, cluster: deps.cluster, adopts });
-      const isAdopted = !isNew && (await readPlanInForce(streams, plan.pipeline.pid)) === undefined;
+      // Also after a cut, and in the next operation: as long as pods of v0.1 may run, they are reckoned with.
+      const isAdopted = !isNew && (adopts || (await readPlanInForce(streams, plan.pipeline.pid)) === undefined);
       const before = isAdopted ? await planBefore(kube, input, plan) : undefined;
       await registerPlan(actOf(deps, input), plan, { before });
       await noteStreams(deps, input, await streamsFound(streams, plan));
@@ -91,7 +92,7 @@ export function streamActivities(deps: ActivityDependencies): StreamActivities {
 
 /** What acts on streams need to know of the operation. */
 export function actOf(deps: ActivityDependencies, { op }: PlanRef): Act {
-  return { streams: deps.streams(), opSeq: op.seq, clock: deps.clock };
+  return { streams: deps.streams(), opSeq: op.seq, clock: deps.clock, release: deps.image };
 }
 
 /** From now on one that is gone is missed. */

@@ -1,0 +1,201 @@
+import { equal, partialDeepStrictEqual, rejects } from 'node:assert/strict';
+import { commitSubject, frameSubject } from '../../model/names.ts';
+import type { IngestorStage, Plan } from '../../model/plan.ts';
+import { announcePlan, readPlanInForce, readStoredPlan } from '../../stream/plan-store.ts';
+import type { Streams } from '../../stream/connection.ts';
+import { commitOf } from '../../stream/drained.ts';
+import type { JetStreamPort } from '../../stream/jetstream-port.ts';
+import { registerPlan, registerWriters } from '../../stream/members.ts';
+import { readRegistry } from '../../stream/registry.ts';
+import { beginLeaving, finishLeaving } from '../../stream/retire.ts';
+import { isDrained, makePipelineStreams } from '../../stream/streams.ts';
+import frames from './frames/v1.json' with { type: 'json' };
+import { startTestServer, testPlan, type TestServer } from './support/server.ts';
+import { eagerClock } from './support/stages.ts';
+
+const frameOfV1 = Buffer.from(frames['values, keys, headers and offsets'].base64, 'base64');
+const stage = 'sink-warehouse';
+
+describe('who takes part in an edge, on a real nats-server', function () {
+  let server: TestServer;
+  let streams: Streams;
+  before(async () => {
+    server = await startTestServer();
+    streams = await server.connect();
+  });
+  after(() => server.stop());
+
+  const act = (opSeq: number, port: JetStreamPort = streams) => ({ streams: port, opSeq, clock: eagerClock });
+
+  describe('of v0.1', () => {
+    /** Ten frames, of which the sink has committed two. */
+    async function setUpByV1(): Promise<Plan> {
+      const plan = testPlan({ shards: 1, sourceSlots: 1 });
+      const { pid } = plan.pipeline;
+      await makePipelineStreams(streams, plan);
+      let last = 0;
+      for (let n = 0; n < 10; n++) {
+        const subject = frameSubject(pid, 'main', 0, 'orders-0');
+        ({ seq: last } = await streams.publish(subject, frameOfV1, { expectLast: last }));
+      }
+      await streams.publish(commitSubject(pid, stage, 0), JSON.stringify({ kind: 'commit', to: 2 }));
+      return plan;
+    }
+
+    it('M3: wherever the registration is cut, the next attempt still reckons with pods of v0.1 and keeps commits', async () => {
+      for (let cut = 0, isCut = true; isCut; cut++) {
+        const plan = await setUpByV1();
+        const { pid } = plan.pipeline;
+        const next = numbered(plan, 2);
+        isCut = await registerPlan(act(1, cutAfter(streams, cut)), next, { before: plan }).then(
+          () => false,
+          () => true,
+        );
+        if (isCut) equal(await readPlanInForce(streams, pid), undefined, `cut after ${cut} writes`);
+        await registerPlan(act(1), next, { before: plan });
+        partialDeepStrictEqual(await commitOf(streams, pid, stage, 0), { kind: 'commit', to: 2 });
+        equal((await readPlanInForce(streams, pid))?.generation, 1);
+      }
+    });
+
+    it('M3: what a sink has committed stays its position when the plan that is taken for the one before lacks it', async () => {
+      const plan = await setUpByV1();
+      const without = { ...plan, stages: plan.stages.filter(({ name }) => name !== stage) };
+      await registerPlan(act(1), numbered(plan, 3), { before: numbered(without, 2) });
+      partialDeepStrictEqual(await commitOf(streams, plan.pipeline.pid, stage, 0), { kind: 'commit', to: 2 });
+    });
+
+    it('N3: an edge is not drained while its writers are not registered yet', async () => {
+      const plan = await setUpByV1();
+      const next = numbered(plan, 2);
+      await registerPlan(act(1), next, { before: plan });
+      partialDeepStrictEqual(await isDrained(streams, next), { drained: false, behind: [{ stage, frames: 8 }] });
+      await registerWriters(act(1), next);
+      equal((await isDrained(streams, next)).drained, false);
+    });
+
+    it('N3: nor by a source that the new plan has no more', async () => {
+      const plan = await setUpByV1();
+      const next = numbered({ ...plan, stages: plan.stages.filter(({ kind }) => kind === 'sink') }, 2);
+      await registerPlan(act(1), next, { before: plan });
+      equal((await isDrained(streams, next)).drained, false);
+    });
+  });
+
+  describe('a source that comes back', () => {
+    const others: readonly (readonly [string, Partial<IngestorStage>])[] = [
+      ['fewer slots', { slots: 2 }],
+      ['more slots', { slots: 5 }],
+      ['another connector', { connector: 'kafka' }],
+    ];
+
+    for (const [what, changed] of others) {
+      it(`Q1: with ${what} is refused before anything is stored, when nobody has seen that it was away`, async () => {
+        const plan = await registered();
+        const { pid } = plan.pipeline;
+        await rejects(registerPlan(act(3), numbered(withSource(plan, changed), 3)), { code: 'MR_SOURCE_NOT_GONE' });
+        equal(await readStoredPlan(streams, pid, 3), undefined);
+        partialDeepStrictEqual(await readRegistry(streams, pid, 'main'), { sources: { orders: { slots: 4 } } });
+      });
+
+      it(`Q1: with ${what} is refused while what it was is leaving, and begins when that has left`, async () => {
+        const plan = await registered();
+        const without = numbered({ ...plan, stages: plan.stages.filter(({ kind }) => kind === 'sink') }, 2);
+        const back = numbered(withSource(plan, changed), 3);
+        await registerPlan(act(2), without);
+        await announcePlan(streams, without);
+        await beginLeaving(act(2), without);
+        await rejects(registerPlan(act(3), back), { code: 'MR_SOURCE_NOT_GONE' });
+        await finishLeaving(act(4), without);
+        await registerPlan(act(5), back);
+        const { slots = 4 } = changed;
+        partialDeepStrictEqual(await readRegistry(streams, plan.pipeline.pid, 'main'), {
+          sources: { orders: { slots, leaving: false } },
+        });
+      });
+    }
+
+    it('Q1: as it was stays', async () => {
+      const plan = await registered();
+      const without = numbered({ ...plan, stages: plan.stages.filter(({ kind }) => kind === 'sink') }, 2);
+      await registerPlan(act(2), without);
+      await beginLeaving(act(2), without);
+      await registerPlan(act(3), numbered(plan, 3));
+      partialDeepStrictEqual(await readRegistry(streams, plan.pipeline.pid, 'main'), {
+        sources: { orders: { slots: 4, leaving: false } },
+      });
+    });
+  });
+
+  describe('generations that are counted again', () => {
+    const used = { code: 'MR_GENERATION_USED', message: /up to generation 4/ };
+
+    async function upTo4(): Promise<Plan> {
+      const plan = await registered();
+      for (const generation of [2, 4]) {
+        await registerPlan(act(generation), withTopic(plan, generation, `orders-${generation}`));
+        await announcePlan(streams, withTopic(plan, generation, `orders-${generation}`));
+      }
+      return plan;
+    }
+
+    for (const [what, generation] of [
+      ['under a number that an older plan has', 2],
+      ['under a number that no plan has, below the one in force', 3],
+      ['under the number of the plan in force', 4],
+    ] as const) {
+      it(`P4: another plan ${what} is refused, and nothing changes`, async () => {
+        const plan = await upTo4();
+        const { pid } = plan.pipeline;
+        const stored = await readStoredPlan(streams, pid, generation);
+        await rejects(registerPlan(act(9), withTopic(plan, generation, 'edited')), used);
+        partialDeepStrictEqual([await readStoredPlan(streams, pid, generation)], [stored]);
+      });
+    }
+
+    it('P4: the plan in force again is no other, and the next number is free', async () => {
+      const plan = await upTo4();
+      await registerPlan(act(9), withTopic(plan, 4, 'orders-4'));
+      await registerPlan(act(9), withTopic(plan, 5, 'edited'));
+      partialDeepStrictEqual(await readStoredPlan(streams, plan.pipeline.pid, 5), withTopic(plan, 5, 'edited'));
+    });
+
+    it('P4: what another release makes of the same spec is not refused, and does not replace what is stored', async () => {
+      const plan = await upTo4();
+      const { pid } = plan.pipeline;
+      const stored = await readStoredPlan(streams, pid, 4);
+      await registerPlan({ ...act(9), release: 'millrace:next' }, withTopic(plan, 4, 'compiled otherwise'));
+      partialDeepStrictEqual([await readStoredPlan(streams, pid, 4)], [stored]);
+    });
+  });
+
+  async function registered(): Promise<Plan> {
+    const plan = testPlan({ shards: 2, sourceSlots: 4 });
+    await makePipelineStreams(streams, plan);
+    await registerPlan(act(1), plan);
+    return plan;
+  }
+});
+
+function numbered(plan: Plan, generation: number): Plan {
+  return { ...plan, pipeline: { ...plan.pipeline, generation } };
+}
+
+function withSource(plan: Plan, changed: Partial<IngestorStage>): Plan {
+  return { ...plan, stages: plan.stages.map((one) => (one.kind === 'ingestor' ? { ...one, ...changed } : one)) };
+}
+
+function withTopic(plan: Plan, generation: number, topic: string): Plan {
+  const sources = { orders: { topic, schema: null } };
+  const stages = plan.stages.map((one) => (one.kind === 'sink' ? { ...one, sources } : one));
+  return numbered({ ...plan, stages }, generation);
+}
+
+/** Whose process ends after so many writes. */
+function cutAfter(streams: Streams, writes: number): JetStreamPort {
+  let left = writes;
+  return {
+    ...streams,
+    publish: (...write) => (left-- > 0 ? streams.publish(...write) : Promise.reject(new Error('cut'))),
+  };
+}
