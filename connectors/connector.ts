@@ -63,6 +63,11 @@ export interface SourceReader {
   lag(): number | undefined;
   /** Refuse new work until the edge has room (HTTP answers 429); called with false when it flows again. */
   setBlocked?(blocked: boolean): void;
+  /**
+   * There is no room. Gives up all that was read and is not acknowledged, and says true; or false, when some of it is
+   * stored already, or the source can only wait.
+   */
+  refuse?(): boolean;
   close(): Promise<void>;
 }
 

@@ -9,6 +9,7 @@
  *     the position passes it before the next such record, so a crash in between repeats none.
  * G6  A batch that is to be stored once travels in one frame of its own (E11).
  * G7  When another plan comes into force, the next frame names it, and follows at once (E9), also while the source fails.
+ * G8  What the source has given up, because there is no room, is in no frame that is sent later.
  * E7  A source that fails is asked again, for ever; the observer knows why.
  */
 import { crc32 } from 'node:zlib';
@@ -79,6 +80,8 @@ export class IngestLoop {
   #arrived: Turn | undefined;
   #wake: () => void = () => undefined;
   #failures = 0;
+  /** How often the source has given up what it had handed over (G8). */
+  #refusals = 0;
   /** Ends a read that waits when the loop is over: it would keep the loop and its buffers. */
   readonly #over = new AbortController();
   readonly #reading: AbortSignal;
@@ -93,6 +96,7 @@ export class IngestLoop {
     this.#namedPlan = options.writer.plan;
     this.#lingerMs = options.frame.lingerMs;
     options.outlet.onFailed = () => this.#wake();
+    options.outlet.onRefused = () => this.#forget();
     this.#reading = AbortSignal.any([options.signals.stop, this.#over.signal]);
     this.#reading.addEventListener('abort', () => this.#wake(), { once: true });
     options.plans.onChange = () => this.#wake();
@@ -214,6 +218,7 @@ export class IngestLoop {
   }
 
   async #take(batch: RecordBatch): Promise<void> {
+    if (isRefused(batch)) return;
     const { observer, clock } = this.#options;
     observer.took(batch.count, batch.bytes.length);
     if (batch.once !== undefined) {
@@ -232,6 +237,7 @@ export class IngestLoop {
       } else {
         await this.#reject(batch, next++);
       }
+      if (isRefused(batch)) return;
     }
     this.#position = batch.position;
     this.#dirtySince ??= clock.monotonic();
@@ -244,6 +250,7 @@ export class IngestLoop {
   /** G6. The batch's frame holds nothing else, so what was open before it goes first. */
   async #takeWhole(batch: RecordBatch, once: Once): Promise<void> {
     await this.#close();
+    if (isRefused(batch)) return;
     const { capBytes, clock, writer } = this.#options;
     const builder = (this.#whole ??= new FrameBuilder({ maxRecords: Infinity, maxBytes: capBytes, capBytes }));
     if (builder.append(batch, 0, clock.now()) < batch.count) {
@@ -254,6 +261,15 @@ export class IngestLoop {
     }
     await this.#send(builder, batch.position, once);
     await this.#options.outlet.ready();
+  }
+
+  /** G8. A plan that was to be named with it is named by the next frame. */
+  #forget(): void {
+    this.#refusals++;
+    this.#builder.clear();
+    this.#whole?.clear();
+    this.#dirtySince = undefined;
+    this.#namedPlan = this.#options.writer.plan;
   }
 
   /** Sends what the open frame holds, and the position even when it holds nothing. */
@@ -274,7 +290,9 @@ export class IngestLoop {
 
   async #send(builder: FrameBuilder, position: Position | undefined, once?: Once): Promise<void> {
     const { outlet, clock, writer, plans } = this.#options;
+    const refusals = this.#refusals;
     await outlet.ready();
+    if (refusals !== this.#refusals) return;
     const records = builder.count;
     const frame = builder.finish(position, clock.now(), writer.link(plans.generation));
     outlet.send({ frame, position, records, builder, once });
@@ -352,6 +370,10 @@ function coveredBy(batch: RecordBatch, index: number, { timestamp, value, key, t
 function keptHeaders(headers: readonly Header[]): readonly Header[] {
   let bytes = 0;
   return headers.filter(([name, value]) => (bytes += name.length + value.length) <= keptBytes / 4);
+}
+
+function isRefused(batch: RecordBatch): boolean {
+  return batch.isRefused?.() === true;
 }
 
 function isStopped(signals: SlotSignals): boolean {

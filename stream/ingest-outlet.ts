@@ -3,10 +3,14 @@
  *
  * E1  One frame is in flight; `ready` waits for it, so the loop fills the next one meanwhile.
  * G1  The source is acknowledged only when the frame that covers the position is stored (I1).
- * E7  While the edge is full the source is told to refuse work.
+ * E7  While the edge is full the source is told to refuse work. One that can give up what it has handed over does so,
+ *     instead of waiting; then room is looked for, and when there is some the source is told.
  */
 import type { MillraceError } from '../model/errors.ts';
+import { backoffMs, fullBackoff } from './backoff.ts';
+import type { Clock } from './clock.ts';
 import type { EdgeWriter } from './edge-writer.ts';
+import type { Room } from './fenced-subject.ts';
 import type { FrameBuilder } from './frame-builder.ts';
 import type { Once, Position } from './record-batch.ts';
 import type { SlotObserver, SlotSignals } from './slot-observer.ts';
@@ -19,6 +23,9 @@ export interface OutletOptions {
   readonly sweeper: Sweeper;
   readonly observer: SlotObserver;
   readonly signals: SlotSignals;
+  readonly room: Pick<Room, 'make'>;
+  readonly clock: Clock;
+  readonly random: () => number;
 }
 
 export interface OutgoingFrame {
@@ -40,6 +47,10 @@ export class IngestOutlet {
   #isFull = false;
   /** Called when {@link ready} would throw: the loop may be waiting for a source that has nothing more to say. */
   onFailed: (() => void) | undefined;
+  /** Called when the source has given up all that it has handed over: what is in open frames is not to be stored. */
+  onRefused: (() => void) | undefined;
+  #cancelLook: (() => void) | undefined;
+  #isClosed = false;
 
   constructor(options: OutletOptions) {
     this.#options = options;
@@ -79,10 +90,18 @@ export class IngestOutlet {
 
   async #store({ frame, position, records, once, builder }: OutgoingFrame): Promise<void> {
     const { writer, reader, observer, sweeper } = this.#options;
-    const appended = await writer.append(frame, this.#signal, { once });
+    const appended = await writer.append(frame, this.#signal, {
+      once,
+      mayGiveUp: () => records > 0 && this.#refuse(),
+    });
+    if (appended.outcome === 'full') {
+      this.waiting(appended.reason);
+      this.#lookForRoom(frame.length, 0);
+      return;
+    }
     if (appended.outcome === 'duplicate') {
       if (position !== undefined) reader.duplicate?.(position, appended.note);
-    } else if (appended.outcome === 'stored') {
+    } else {
       if (appended.clean) builder.recycle(frame);
       observer.frame(frame.length);
       observer.handedOn(records);
@@ -90,6 +109,31 @@ export class IngestOutlet {
     }
     if (position !== undefined) reader.acknowledge(position);
     sweeper.wrote(writer.sequence);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#cancelLook?.();
+  }
+
+  #refuse(): boolean {
+    if (this.#options.reader.refuse?.() !== true) return false;
+    this.onRefused?.();
+    return true;
+  }
+
+  #lookForRoom(bytes: number, attempt: number): void {
+    const { clock, random, room } = this.#options;
+    if (this.#isClosed) return;
+    this.#cancelLook?.();
+    this.#cancelLook = clock.after(backoffMs(fullBackoff, attempt, random), () => {
+      void room.make(bytes).then((reason) => {
+        // A frame that was sent meanwhile says by itself what it waits for.
+        if (this.#isClosed) return;
+        if (this.#isFull && reason !== undefined) this.#lookForRoom(bytes, attempt + 1);
+        else this.waiting(undefined);
+      });
+    });
   }
 
   #giveUpIfFull(): void {

@@ -92,7 +92,9 @@ async function work(options: IngestSlotOptions): Promise<SlotEnd> {
   options.onReader(reader);
   stack.defer(() => options.onReader(undefined));
   await naming.end();
-  const outlet = (behind.outlet = new IngestOutlet({ writer: tail, reader, sweeper, observer, signals }));
+  const outside = { room, clock, random, observer, signals };
+  const outlet = (behind.outlet = new IngestOutlet({ ...outside, writer: tail, reader, sweeper }));
+  stack.defer(() => outlet.close());
   return await new IngestLoop({
     stage: stage.name,
     source: stage.source,

@@ -41,6 +41,8 @@ export interface RecordBatch {
   readonly offsets?: BigInt64Array;
   /** The batch must travel in a frame of its own, and is stored once under this key (E11). */
   readonly once?: Once;
+  /** Its source has given it up meanwhile: nothing more of it may be stored. */
+  isRefused?(): boolean;
   positionAfter(index: number): Position;
   /** The position after the whole batch, even when `count` is 0 (skipped control records, compacted gaps). */
   readonly position: Position;

@@ -7,5 +7,6 @@ export interface SourceReaderPort {
   duplicate?(position: Position, note: string): void;
   lag(): number | undefined;
   setBlocked?(blocked: boolean): void;
+  refuse?(): boolean;
   close(): Promise<void>;
 }

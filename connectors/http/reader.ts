@@ -3,6 +3,7 @@
  *
  * H1  A request is answered only after `acknowledge` covers its last record, or when the slot goes away.
  * H2  Positions count the slot's records and continue from the stored one; a record's id is made of its position.
+ * H7  While there is no room a request is refused (429), whole: one that is stored in part is waited for.
  */
 import { z } from 'zod';
 import type { Position, RecordBatch } from '../../stream/record-batch.ts';
@@ -17,6 +18,7 @@ interface Read {
   readonly at: StoredAt;
   /** When it is another than that it is stored. */
   settled: Outcome | undefined;
+  isRefused: boolean;
 }
 
 export class HttpReader implements SourceReader {
@@ -24,6 +26,7 @@ export class HttpReader implements SourceReader {
   private readonly idPrefix: string;
   private readonly onClose: (reader: HttpReader) => void;
   private counter: number;
+  private stored: number;
   private queue: Accepted[] = [];
   private unanswered: Read[] = [];
   private notify: (() => void) | undefined;
@@ -32,6 +35,7 @@ export class HttpReader implements SourceReader {
     this.idPrefix = idPrefix;
     this.onClose = onClose;
     this.counter = position === undefined ? 0 : numberOf(position);
+    this.stored = this.counter;
   }
 
   push(request: Accepted): void {
@@ -49,8 +53,8 @@ export class HttpReader implements SourceReader {
   }
 
   acknowledge(position: Position): void {
-    const stored = numberOf(position);
-    while (this.unanswered[0] !== undefined && this.unanswered[0].at.last <= stored) {
+    this.stored = numberOf(position);
+    while (this.unanswered[0] !== undefined && this.unanswered[0].at.last <= this.stored) {
       const { request, at, settled } = this.unanswered.shift()!;
       request.settle(settled ?? { outcome: 'stored', ...idsOf(at) });
     }
@@ -76,6 +80,17 @@ export class HttpReader implements SourceReader {
     for (const request of this.queue.splice(0)) request.settle({ outcome: 'full' });
   }
 
+  /** H7. */
+  refuse(): boolean {
+    const [first] = this.unanswered;
+    if (first === undefined || first.at.after < this.stored) return false;
+    for (const read of this.unanswered.splice(0)) {
+      read.isRefused = true;
+      read.request.settle({ outcome: 'full' });
+    }
+    return true;
+  }
+
   close(): Promise<void> {
     this.onClose(this);
     const open = [...this.unanswered.map(({ request }) => request), ...this.queue];
@@ -89,8 +104,9 @@ export class HttpReader implements SourceReader {
     const before = this.counter;
     this.counter += request.ranges.start.length;
     const at = { ids: this.idPrefix, after: before, last: this.counter };
-    this.unanswered.push({ request, at, settled: undefined });
-    return requestBatch(request, before, this.idPrefix);
+    const read: Read = { request, at, settled: undefined, isRefused: false };
+    this.unanswered.push(read);
+    return requestBatch(request, before, this.idPrefix, () => read.isRefused);
   }
 
   private async arrival(signal: AbortSignal): Promise<void> {

@@ -29,7 +29,7 @@ export interface Accepted {
 }
 
 /** Positions count records: the record after `before` records has position `before + 1`. `ids`: what ids begin with. */
-export function requestBatch(accepted: Accepted, before: number, ids: string): RecordBatch {
+export function requestBatch(accepted: Accepted, before: number, ids: string, isRefused: () => boolean): RecordBatch {
   const { body, ranges, receivedAt, key } = accepted;
   const count = ranges.start.length;
   const positionAfter = (index: number): Position => before + index + 1;
@@ -43,6 +43,7 @@ export function requestBatch(accepted: Accepted, before: number, ids: string): R
     timestamps: new Float64Array(count).fill(receivedAt),
     partition: -1,
     ...(key === undefined ? {} : { once: onceOf(key, { ids, after: before, last: before + count }) }),
+    isRefused,
     positionAfter,
     position: before + count,
   };

@@ -19,8 +19,8 @@ export const mutations: readonly Mutation[] = [
     guard: 'E1',
     without: 'the wait for the frame in flight',
     file: 'stream/ingest-loop.ts',
-    from: 'await outlet.ready();\n    const records = builder.count;',
-    to: 'const records = builder.count;',
+    from: 'await outlet.ready();\n    if (refusals !== this.#refusals) return;',
+    to: '',
   },
   {
     guard: 'E2',

@@ -7,6 +7,8 @@ import type { Position, RecordBatch } from '../../stream/record-batch.ts';
 import type { SourceReaderPort } from '../../stream/source-port.ts';
 import { ensurePipelineStreams } from '../../stream/streams.ts';
 import { CommitLog } from '../../stream/commit-log.ts';
+import { HttpReader } from '../../connectors/http/reader.ts';
+import type { Outcome } from '../../connectors/http/request-batch.ts';
 import { eventually } from '../support/eventually.ts';
 import { batchOf } from './support/batches.ts';
 import { NumberSource } from './support/fakes.ts';
@@ -138,6 +140,40 @@ describe('ingest loop', () => {
     await eventually(() => next.witness.last === 200);
     assert.deepEqual(await stored(plan), numbers(200));
     await next.stop();
+  });
+
+  it('H7, G8: while the edge is full requests are refused whole and at once, and nothing of them is stored later', async () => {
+    const plan = await pipeline({ edgeBytes: 200_000 });
+    const reader = new HttpReader('p/orders/0', undefined, () => undefined);
+    const slot = ingest(streams, plan, () => reader);
+    const outcomes: string[] = [];
+    let sent = 0;
+    const send = (): Promise<void> =>
+      new Promise((settle) => {
+        const n = sent++;
+        const tell = ({ outcome }: Outcome) => {
+          outcomes[n] = outcome;
+          settle();
+        };
+        // What the door does.
+        if (reader.isBlocked) return tell({ outcome: 'full' });
+        const body = Buffer.from(JSON.stringify({ n, pad: 'x'.repeat(9_000) }));
+        const ranges = { start: Int32Array.of(0), end: Int32Array.of(body.length) };
+        const key = n % 3 === 0 ? { token: `key-${n}`, body: '', forSeconds: 60 } : undefined;
+        reader.push({ body, ranges, key, receivedAt: 0, settle: tell });
+      });
+    for (let turn = 0; turn < 20; turn++) await Promise.all(Array.from({ length: 5 }, send));
+    assert.ok(outcomes.includes('full') && outcomes.includes('stored'), outcomes.join());
+    assert.ok(slot.witness.waits.some(([on]) => on === 'edge'));
+    await ensurePipelineStreams(streams, { ...plan, edges: [{ name: 'main', shards: 2, maxBytes: 10 * 2 ** 20 }] });
+    await eventually(() => !reader.isBlocked);
+    await send();
+    assert.equal(outcomes.at(-1), 'stored');
+    assert.deepEqual(
+      await stored(plan),
+      outcomes.flatMap((outcome, n) => (outcome === 'stored' ? [n] : [])),
+    );
+    await slot.stop();
   });
 
   it('a source that fails is asked again and shows why', async () => {
