@@ -29,8 +29,8 @@ export interface DeadLetterPosition {
   readonly byCode?: CountByCode | undefined;
 }
 
-/** Codes are those of the error table: few. This is what a position has room for. */
-const maxSampleLength = 200;
+/** Of each code: a position is to be small. Codes are those of the error table: few. */
+export const maxSampleLength = 200;
 
 /** The count after `letters` were stored, too. */
 export function countLetters(

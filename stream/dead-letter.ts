@@ -23,6 +23,9 @@ const reasonSchema = z.object({
   text: z.string(),
   /** Bytes of the whole value, when only its beginning is kept. */
   truncatedFrom: z.number().int().optional(),
+  /** The same of the key; and how many headers there were, when only the first are kept. */
+  keyTruncatedFrom: z.number().int().optional(),
+  headersTruncatedFrom: z.number().int().optional(),
 });
 
 export type DeadLetterReason = z.infer<typeof reasonSchema>;

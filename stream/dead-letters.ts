@@ -3,13 +3,16 @@
  *
  * D1  A dead letter is stored once, however often its input range is processed again: a frame says which input it
  *     covers, and a range that is covered already is not written.
+ * D4  Every letter fits a frame: what is too large for one is cut (`./dead-letter-fit.ts`).
  * D2  It is stored before the position of the stage passes the record: the caller appends, waits, then commits.
  */
 import { deadEdge, edgeStream, frameSubject } from '../model/names.ts';
 import { headersOfDeadLetter, deadLettersOf, type DeadLetter } from './dead-letter.ts';
-import { countLetters, deadLetterPosition, type DeadLetterPosition } from './dead-letter-position.ts';
+import { fitted } from './dead-letter-fit.ts';
+import { countLetters, deadLetterPosition, maxSampleLength, type DeadLetterPosition } from './dead-letter-position.ts';
 import { FencedSubject, type FencedOptions } from './fenced-subject.ts';
 import { FrameBuilder } from './frame-builder.ts';
+import { largestRecord } from './frame-size.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import type { Position, RecordBatch } from './record-batch.ts';
 
@@ -24,6 +27,12 @@ export interface DeadLetterWriterOptions extends Omit<FencedOptions, 'stream' | 
 /** All dead letters of a pipeline are one shard: nobody reads them under load. */
 const shard = 0;
 const maxFrameRecords = 1_000;
+/** Of values and keys that are put together for one frame. */
+const maxSliceBytes = 256 * 1024;
+/** Names, numbers and brackets of a position. */
+const positionBaseBytes = 256;
+/** Of one code in a position: names and numbers, and its sample at six bytes a character. */
+const countBytes = 64 + maxSampleLength * 6;
 
 export class DeadLetterWriter {
   readonly #options: DeadLetterWriterOptions;
@@ -65,14 +74,21 @@ export class DeadLetterWriter {
   async append(letters: readonly DeadLetter[], covers: Position, signal: AbortSignal): Promise<void> {
     const { part } = this.#tail;
     let next = part !== undefined && same(part.of, covers) ? part.entries : 0;
-    const batch = batchOfLetters(letters);
     while (next < letters.length) {
       const builder = (this.#builder ??= this.#newBuilder());
-      const first = next;
-      next = builder.append(batch, first, this.#options.clock.now());
-      if (next === first) throw new RangeError(`dead letter ${next} fits no frame`);
-      const total = this.#tail.total + next - first;
-      const byCode = countLetters(this.#tail.byCode ?? {}, letters.slice(first, next));
+      // No more than a frame holds: all letters at once would be in memory twice.
+      const some = letters.slice(next, next + maxFrameRecords);
+      const room = this.#positionBytes(some, covers);
+      const limit = largestRecord(this.#options.maxFrameBytes, room);
+      const batch = batchOfLetters(
+        firstBytes(some, maxSliceBytes).map((letter) => fitted(letter, limit)),
+        room,
+      );
+      const taken = builder.append(batch, 0, this.#options.clock.now());
+      if (taken === 0) throw new RangeError(`dead letter ${next} fits no frame`);
+      const total = this.#tail.total + taken;
+      const byCode = countLetters(this.#tail.byCode ?? {}, letters.slice(next, next + taken));
+      next += taken;
       const position =
         next === letters.length
           ? { covers, total, byCode }
@@ -81,6 +97,15 @@ export class DeadLetterWriter {
       await this.#fenced.append(builder.finish(position, this.#options.clock.now()), signal);
       this.#tail = position;
     }
+  }
+
+  /** No position of a frame with some of these letters is longer. */
+  #positionBytes(letters: readonly DeadLetter[], covers: Position): number {
+    const { byCode = {}, covers: before } = this.#tail;
+    const codes = new Set([...Object.keys(byCode), ...letters.map(({ code }) => code)]);
+    let bytes = positionBaseBytes + bytesOfJson(covers) + bytesOfJson(before);
+    for (const code of codes) bytes += code.length + countBytes;
+    return bytes;
   }
 
   #newBuilder(): FrameBuilder {
@@ -111,7 +136,19 @@ export async function readDeadLetters(
   return { letters, nextSequence };
 }
 
-function batchOfLetters(letters: readonly DeadLetter[]): RecordBatch {
+/** The first letters, up to so many bytes; at least one. */
+function firstBytes(letters: readonly DeadLetter[], maxBytes: number): readonly DeadLetter[] {
+  let bytes = 0;
+  const end = letters.findIndex(({ value, key }) => (bytes += (value?.length ?? 0) + (key?.length ?? 0)) > maxBytes);
+  return end < 0 ? letters : letters.slice(0, Math.max(1, end));
+}
+
+function bytesOfJson(value: Position): number {
+  return Buffer.byteLength(JSON.stringify(value));
+}
+
+/** `positionBytes`: what its frame keeps free for the position. */
+function batchOfLetters(letters: readonly DeadLetter[], positionBytes: number): RecordBatch {
   const table = () => new Int32Array(letters.length);
   const [valueStart, valueEnd, keyStart, keyEnd] = [table(), table(), table(), table()] as const;
   const parts: Uint8Array[] = [];
@@ -139,7 +176,8 @@ function batchOfLetters(letters: readonly DeadLetter[]): RecordBatch {
     headers: letters.map(headersOfDeadLetter),
     partition: -1,
     positionAfter: () => null,
-    position: null,
+    // Stands for the one that the frame gets: no longer than that (B3).
+    position: 'x'.repeat(positionBytes),
   };
 }
 

@@ -17,13 +17,14 @@ import { mr, type MillraceError } from '../model/errors.ts';
 import { backoffMs, outsideBackoff } from './backoff.ts';
 import type { Clock } from './clock.ts';
 import type { DeadLetter } from './dead-letter.ts';
+import { firstHeaders } from './dead-letter-fit.ts';
 import type { DeadLetterWriter } from './dead-letters.ts';
 import type { EdgeWriter } from './edge-writer.ts';
 import { FrameBuilder } from './frame-builder.ts';
 import type { IngestOutlet } from './ingest-outlet.ts';
 import { asSourceError } from './outside-errors.ts';
 import type { PlanWatch } from './plan-watch.ts';
-import type { Header, Once, Position, RecordBatch } from './record-batch.ts';
+import type { Once, Position, RecordBatch } from './record-batch.ts';
 import type { SlotEnd, SlotObserver, SlotSignals } from './slot-observer.ts';
 import type { SourceReaderPort } from './source-port.ts';
 import type { Codec } from './frame.ts';
@@ -321,6 +322,9 @@ export class IngestLoop {
     const end = batch.valueEnd[index]!;
     const keyEnd = batch.keyEnd[index]!;
     const bytes = Math.max(0, end - start);
+    const keyBytes = Math.max(0, keyEnd - batch.keyStart[index]!);
+    const all = batch.headers?.[index] ?? [];
+    const headers = firstHeaders(all);
     const error = mr('MR_RECORD_TOO_LARGE', { bytes, limit: this.#builder.largestRecord });
     return {
       stage,
@@ -334,6 +338,8 @@ export class IngestLoop {
       code: error.code,
       text: error.sentence,
       ...(bytes > keptBytes ? { truncatedFrom: bytes } : {}),
+      ...(keyBytes > keptBytes ? { keyTruncatedFrom: keyBytes } : {}),
+      ...(headers.length < all.length ? { headersTruncatedFrom: all.length } : {}),
       value: end < 0 ? null : new Uint8Array(batch.bytes.subarray(start, Math.min(end, start + keptBytes))),
       key:
         keyEnd < 0
@@ -341,7 +347,7 @@ export class IngestLoop {
           : new Uint8Array(
               batch.bytes.subarray(batch.keyStart[index], Math.min(keyEnd, batch.keyStart[index]! + keptBytes)),
             ),
-      headers: keptHeaders(batch.headers?.[index] ?? []),
+      headers,
       timestamp: batch.timestamps[index]!,
     };
   }
@@ -364,12 +370,6 @@ function coveredBy(batch: RecordBatch, index: number, { timestamp, value, key, t
       ? { position: batch.positionAfter(index) }
       : { partition: batch.partition, offset: batch.offsets[index]!.toString() };
   return { ...place, timestamp, bytes: truncatedFrom ?? value?.length ?? 0, check };
-}
-
-/** The first ones, as far as they fit beside the value. */
-function keptHeaders(headers: readonly Header[]): readonly Header[] {
-  let bytes = 0;
-  return headers.filter(([name, value]) => (bytes += name.length + value.length) <= keptBytes / 4);
 }
 
 function isRefused(batch: RecordBatch): boolean {

@@ -28,6 +28,8 @@ export type RefusedSet = z.infer<typeof refusedSetSchema>;
 /** An index takes one byte; the last one is for all that came later. */
 const maxProblems = 200;
 const maxTextLength = 400;
+/** Of all problems as JSON, where a control character takes six. */
+const maxProblemsLength = 192 * 1024;
 /** `max_payload` of NATS is 1 MiB by default; an entry holds little else. */
 const maxWhichLength = 384 * 1024;
 
@@ -37,13 +39,15 @@ export function encodeRefused(sink: string, refused: readonly RefusedRow[]): Ref
   const which = new Uint8Array(sorted.length);
   const indexOf = new Map<string, number>();
   const problems: RefusedSet['problems'] = [];
+  let length = 0;
   sorted.forEach(({ row, error }, at) => {
     bits[row >> 3]! |= 1 << (row & 7);
-    const problem = problems.length < maxProblems ? described(error) : manyProblems(sink);
+    const problem = problems.length < maxProblems && length < maxProblemsLength ? described(error) : manyProblems(sink);
     const key = JSON.stringify(problem);
     let index = indexOf.get(key);
     if (index === undefined) {
       index = problems.push(problem) - 1;
+      length += key.length;
       indexOf.set(key, index);
     }
     which[at] = index;

@@ -7,6 +7,7 @@ import { countDeadLetters } from '../../stream/dead-letter-count.ts';
 import { deadLetterId, type DeadLetter } from '../../stream/dead-letter.ts';
 import { droppedLetters } from '../../stream/dead-letter-drop.ts';
 import { DeadLetterWriter, readDeadLetters } from '../../stream/dead-letters.ts';
+import type { Room } from '../../stream/fenced-subject.ts';
 import { deadLetterRoom } from '../../stream/slot-rooms.ts';
 import { ensurePipelineStreams } from '../../stream/streams.ts';
 import { startTestServer, testPlan, type TestServer } from './support/server.ts';
@@ -50,6 +51,58 @@ describe('dead letters', () => {
         { code: 'MR_RECORD_NOT_JSON', records: 2, sample: 'again' },
       ],
     });
+  });
+
+  it('D4: a record that just fits the edge fits the dead edge: what is cut is said, also when many codes are counted', async () => {
+    const plan = testPlan();
+    await ensurePipelineStreams(streams, plan);
+    const { pid } = plan.pipeline;
+    using room = deadLetterRoom({ streams, plan, clock: systemClock }, () => undefined);
+    const writer = await open(pid, 'sink-a-0', streams, room);
+    const codes = Array.from({ length: 12 }, (_, n) => ({
+      ...letter(7, n),
+      code: `MR_${n}`,
+      text: '\u0001'.repeat(300),
+    }));
+    await writer.append(codes, 7, never);
+    const whole = new Uint8Array(900_000).fill(120);
+    const headers = Array.from({ length: 3_000 }, (_, n): readonly [string, string] => [`h${n}`, 'x'.repeat(30)]);
+    const large = [
+      { ...letter(8, 0), value: whole },
+      { ...letter(8, 1), key: whole },
+      {
+        ...letter(8, 2),
+        value: whole.subarray(0, 100),
+        headers: [...headers, ['large', 'x'.repeat(9 * 2 ** 20)] as const],
+      },
+      { ...letter(8, 3), value: whole, key: whole, headers, truncatedFrom: 77_000_000 },
+    ];
+    await writer.append(large, 8, never);
+    const { letters } = await readDeadLetters(streams, pid, { limit: 100 });
+    const kept = letters.slice(codes.length);
+    assert.deepEqual(
+      kept.map((one) => [one.truncatedFrom, one.keyTruncatedFrom, one.headersTruncatedFrom]),
+      [
+        [whole.length, undefined, undefined],
+        [undefined, whole.length, undefined],
+        [undefined, undefined, 3_001],
+        [77_000_000, whole.length, 3_000],
+      ],
+    );
+    assert.ok(kept[0]!.value!.length > whole.length - 32 * 1024);
+    assert.equal(kept[2]!.value?.length, 100);
+    assert.deepEqual(kept[3]!.headers[0], headers[0]);
+  });
+
+  it('D4: many letters of one input go in parts, and all are there in order', async () => {
+    const pid = await pipeline();
+    const letters = Array.from({ length: 2_500 }, (_, n) => ({ ...letter(7, n), value: new Uint8Array(40).fill(n) }));
+    await (await open(pid, 'sink-a-0')).append(letters, 7, never);
+    const stored = await readDeadLetters(streams, pid, { limit: 10_000 });
+    assert.deepEqual(
+      stored.letters.map(({ index }) => index),
+      letters.map(({ index }) => index),
+    );
   });
 
   it('D1: after a takeover the tail says what is covered', async () => {
@@ -105,9 +158,12 @@ describe('dead letters', () => {
     return plan.pipeline.pid;
   }
 
-  function open(pid: string, writer: string, over = streams) {
+  function open(pid: string, writer: string, over = streams, room?: Room) {
     return DeadLetterWriter.open(
-      { streams: over, pid, writer, maxFrameBytes: 900_000, clock: systemClock, random: () => 0.5 },
+      {
+        ...{ streams: over, pid, writer, maxFrameBytes: 900_000, clock: systemClock, random: () => 0.5 },
+        ...(room === undefined ? {} : { room }),
+      },
       never,
     );
   }

@@ -33,6 +33,10 @@ describe('refused set', () => {
       'every row for a reason of its own',
       Array.from({ length: 50_000 }, (_, row) => refusal(row, `${row}`.repeat(500))),
     ],
+    [
+      'every row for a reason of its own, of characters that JSON writes with six',
+      Array.from({ length: 50_000 }, (_, row) => refusal(row, `${row}${'\u0001'.repeat(395)}`)),
+    ],
     ['rows far apart', [refusal(0, 'x'), refusal(1_000_000, 'y')]],
   ] as const) {
     it(`F2: fits an entry of the log: ${name}`, () => {

@@ -1,0 +1,53 @@
+/**
+ * Makes a dead letter as small as a frame can hold. A record that just fits the edge does not fit the dead edge, where the
+ * reason comes with it.
+ *
+ * D4  Every letter fits. What is cut off is said in the letter: bytes of the whole value and key, number of headers.
+ */
+import type { DeadLetter } from './dead-letter.ts';
+import { headersOfDeadLetter } from './dead-letter.ts';
+import type { Header } from './record-batch.ts';
+
+/** Of a letter that is cut at all, keys and headers keep what a person needs to recognise the record. */
+const keptKeyBytes = 16 * 1024;
+const keptHeaderBytes = 16 * 1024;
+/** Room for what is said about the cut. */
+const noticeBytes = 128;
+
+/** `limit`: value, key and headers together, as a frame counts them. */
+export function fitted(letter: DeadLetter, limit: number): DeadLetter {
+  if (bytesOf(letter) <= limit) return letter;
+  const key = cut(letter.key, keptKeyBytes);
+  const headers = firstHeaders(letter.headers);
+  const bare = { ...letter, value: null, key, headers };
+  const value = cut(letter.value, Math.max(0, limit - noticeBytes - bytesOf(bare)));
+  return {
+    ...bare,
+    value,
+    ...(sizeOf(value) < sizeOf(letter.value) ? { truncatedFrom: letter.truncatedFrom ?? sizeOf(letter.value) } : {}),
+    ...(sizeOf(key) < sizeOf(letter.key) ? { keyTruncatedFrom: letter.keyTruncatedFrom ?? sizeOf(letter.key) } : {}),
+    ...(headers.length < letter.headers.length
+      ? { headersTruncatedFrom: letter.headersTruncatedFrom ?? letter.headers.length }
+      : {}),
+  };
+}
+
+/** The first ones, as far as they fit. */
+export function firstHeaders(headers: readonly Header[], maxBytes = keptHeaderBytes): readonly Header[] {
+  let bytes = 0;
+  const end = headers.findIndex((header) => (bytes += Buffer.byteLength(JSON.stringify(header)) + 1) > maxBytes);
+  return end < 0 ? headers : headers.slice(0, end);
+}
+
+/** A copy: a view would keep the whole record. */
+export function cut(bytes: Uint8Array | null, maxBytes: number): Uint8Array | null {
+  return bytes === null || bytes.length <= maxBytes ? bytes : Uint8Array.from(bytes.subarray(0, maxBytes));
+}
+
+function bytesOf(letter: DeadLetter): number {
+  return sizeOf(letter.value) + sizeOf(letter.key) + Buffer.byteLength(JSON.stringify(headersOfDeadLetter(letter)));
+}
+
+function sizeOf(bytes: Uint8Array | null): number {
+  return bytes?.length ?? 0;
+}
