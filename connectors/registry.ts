@@ -6,19 +6,24 @@ import type { z } from 'zod';
 import type { ConnectorModule } from './connector.ts';
 import { clickhouseSinkSpec } from './clickhouse/spec.ts';
 import { generatorSourceSpec } from './generator/spec.ts';
-import { httpSourceSpec } from './http/spec.ts';
+import { httpRecordsPath, httpSourceSpec } from './http/spec.ts';
 import { kafkaSourceSpec } from './kafka/spec.ts';
 import { postgresSinkSpec } from './postgres/spec.ts';
 
 export interface ConnectorEntry {
   readonly source?: z.ZodType;
   readonly sink?: z.ZodType;
+  /**
+   * Of a source that takes records by HTTP: the path on the pod's port `records`, from its configuration. Such a source
+   * gets that port, a Service, and the API's route for records.
+   */
+  readonly recordsPath?: (config: unknown) => string;
   readonly load: () => Promise<ConnectorModule>;
 }
 
 export const connectors = {
   kafka: { source: kafkaSourceSpec, load: () => import('./kafka/index.ts') },
-  http: { source: httpSourceSpec, load: () => import('./http/index.ts') },
+  http: { source: httpSourceSpec, recordsPath: httpRecordsPath, load: () => import('./http/index.ts') },
   generator: { source: generatorSourceSpec, load: () => import('./generator/index.ts') },
   clickhouse: { sink: clickhouseSinkSpec, load: () => import('./clickhouse/index.ts') },
   postgres: { sink: postgresSinkSpec, load: () => import('./postgres/index.ts') },

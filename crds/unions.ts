@@ -18,6 +18,21 @@ export function membersOf(value: object, kinds: readonly string[]): readonly Mem
   );
 }
 
+/** Whether a source of this kind listens for records on its pods. */
+export function takesRecords(kind: string): boolean {
+  return Object.entries(connectors).some(([name, entry]) => name === kind && 'recordsPath' in entry);
+}
+
+/** Where the pods of a source take records; undefined when its connector goes and gets them. */
+export function recordsPathOf(source: object): string | undefined {
+  for (const { kind, config } of membersOf(source, sourceKinds)) {
+    for (const [name, entry] of Object.entries(connectors)) {
+      if (name === kind && 'recordsPath' in entry) return entry.recordsPath(config);
+    }
+  }
+  return undefined;
+}
+
 function kindsWith(side: 'source' | 'sink'): readonly string[] {
   return Object.entries(connectors).flatMap(([name, entry]) => (side in entry ? [name] : []));
 }

@@ -6,6 +6,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Server } from 'node:http';
+import { recordsPort } from '../../model/ports.ts';
 import { bytes, milliseconds } from '../../model/quantities.ts';
 import type { Position } from '../../stream/record-batch.ts';
 import type { ConnectorContext, Source, SourceConnector, SourceReader } from '../connector.ts';
@@ -13,9 +14,6 @@ import { Door } from './door.ts';
 import { HttpReader } from './reader.ts';
 import { listen, makeServer, usualBounds, type ServerBounds } from './server.ts';
 import type { HttpSourceConfig } from './spec.ts';
-
-/** The container port `records` of an ingestor with this connector. */
-export const recordsPort = 8081;
 
 /** How long closing waits for answers to be sent. */
 const closeTimeoutMs = 5_000;

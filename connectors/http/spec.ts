@@ -38,3 +38,6 @@ function isBetween(duration: string, least: string, most: string): boolean {
 }
 
 export type HttpSourceConfig = z.output<typeof httpSourceSpec>;
+
+/** Of a configuration that is stored: its schema may be newer than this program, so only the path is read. */
+export const httpRecordsPath = (config: unknown): string => z.looseObject({ path: z.string() }).parse(config).path;

@@ -7,13 +7,13 @@
 import { z } from 'zod';
 import { labels } from '../../model/names.ts';
 import { mr } from '../../model/errors.ts';
+import { recordsPort } from '../../model/ports.ts';
+import { recordsPathOf } from '../../crds/unions.ts';
 import type { StoredPipeline } from '../../client/wire.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { Target } from './forward.ts';
 import { workloadNamespaceOf, type PipelineDoor } from '../../kubernetes/pipelines.ts';
 
-/** The port of an ingestor that takes records; its health port is another one. */
-const recordsPort = 8081;
 const keptMs = 1_000;
 
 export interface RecordTargets {
@@ -44,7 +44,7 @@ export function recordTargets(kube: Kube, pipelines: PipelineDoor, now: () => nu
 
   async function find(at: { namespace: string; name: string; source: string | null }): Promise<Found> {
     const pipeline = await pipelines.get(at.namespace, at.name);
-    const { source, path } = httpSource(pipeline, at.source);
+    const { source, path } = listeningSource(pipeline, at.source);
     const pods = await kube.list('Pod', {
       namespace: workloadNamespaceOf(pipeline),
       labels: { [labels.pipelineUid]: pipeline.metadata.uid ?? '', [labels.stage]: `ingestor-${source}` },
@@ -78,9 +78,12 @@ function keyOf({ namespace, name, source }: { namespace: string; name: string; s
   return `${namespace}/${name}/${source ?? ''}`;
 }
 
-function httpSource({ metadata, spec }: StoredPipeline, wanted: string | null): { source: string; path: string } {
+function listeningSource({ metadata, spec }: StoredPipeline, wanted: string | null): { source: string; path: string } {
   const at = { namespace: metadata.namespace ?? 'default', name: metadata.name };
-  const sources = spec.sources.flatMap(({ name, http }) => (http ? [{ source: name, path: http.path }] : []));
+  const sources = spec.sources.flatMap((source) => {
+    const path = recordsPathOf(source);
+    return path === undefined ? [] : [{ source: source.name, path }];
+  });
   const [first, second] = wanted === null ? sources : sources.filter(({ source }) => source === wanted);
   if (!first) {
     const problem = wanted === null ? 'no http source' : `no http source "${wanted}"`;

@@ -1,5 +1,6 @@
 /** What a worker pod is told by its environment: the pod contract between the lifecycle, which renders it, and us. */
 import { z } from 'zod';
+import { httpPort } from '../../model/ports.ts';
 import { logLevel, readEnvironment } from '../process/environment.ts';
 
 const environment = z.object({
@@ -10,7 +11,7 @@ const environment = z.object({
   MILLRACE_POD_NAME: z.string().min(1),
   MILLRACE_POD_IP: z.string().min(1),
   /** The port named `http`. */
-  MILLRACE_HTTP_PORT: z.coerce.number().int().min(0).max(65_535).default(8080),
+  MILLRACE_HTTP_PORT: z.coerce.number().int().min(0).max(65_535).default(httpPort),
   MILLRACE_LOG_LEVEL: logLevel,
   /** Below the pod's terminationGracePeriodSeconds, so that leases are released before SIGKILL. */
   MILLRACE_STOP_GRACE_MS: z.coerce.number().int().min(0).default(20_000),

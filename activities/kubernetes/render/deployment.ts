@@ -8,13 +8,13 @@
  */
 import { findReferences } from '../../../model/credentials.ts';
 import { annotations, credentialKey } from '../../../model/names.ts';
+import { httpPort, recordsPort } from '../../../model/ports.ts';
+import { takesRecords } from '../../../crds/unions.ts';
 import type { Plan, Stage } from '../../../model/plan.ts';
 import type { Manifest } from '../../../kubernetes/objects.ts';
 import { commonLabels, metadata, objectNames, stageSelector, type RenderContext } from './context.ts';
 import { nodeOptions } from './node-options.ts';
 
-export const httpPort = 8080;
-export const recordsPort = 8081;
 /** On the pod template: changes when the copied credentials change, so that pods that use some are replaced. */
 export const credentialsAnnotation = 'millrace.io/credentials-version';
 export const planVolume = 'plan';
@@ -34,7 +34,7 @@ export interface StagePods {
 }
 
 export function listensForRecords(stage: Stage): boolean {
-  return stage.kind === 'ingestor' && stage.connector === 'http';
+  return stage.kind === 'ingestor' && takesRecords(stage.connector);
 }
 
 export function renderDeployment(context: RenderContext, pods: StagePods): Manifest {

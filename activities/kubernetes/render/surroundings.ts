@@ -6,7 +6,8 @@
  */
 import type { Manifest } from '../../../kubernetes/objects.ts';
 import { commonLabels, metadata, objectNames, ownerLabels, stamp, type RenderContext } from './context.ts';
-import { httpPort, listensForRecords, recordsPort } from './deployment.ts';
+import { httpPort, recordsPort } from '../../../model/ports.ts';
+import { listensForRecords } from './deployment.ts';
 
 /** Only for isolation: Namespace. */
 export function renderNamespace(context: RenderContext): Manifest {

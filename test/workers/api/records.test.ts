@@ -6,13 +6,11 @@ import { problemSchema } from '../../../client/wire.ts';
 import { Door } from '../../../connectors/http/door.ts';
 import { HttpReader } from '../../../connectors/http/reader.ts';
 import { labels } from '../../../model/names.ts';
+import { recordsPort } from '../../../model/ports.ts';
 import { readPipeline, workloadNamespaceOf } from '../../../kubernetes/pipelines.ts';
 import type { Api } from '../../../workers/api/api.ts';
 import { apiOn } from './api.ts';
 import { spec, useCluster } from './cluster.ts';
-
-/** The port is part of the contract with the pods; an address of loopback of its own keeps it free. */
-const recordsPort = 8081;
 
 describe('records by REST', () => {
   const cluster = useCluster();
