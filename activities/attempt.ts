@@ -24,7 +24,7 @@ export function boundToAttempt({ transport }: Kube): Kube {
 }
 
 /** Throws when the current attempt may have been given up. Before each write to what is not Kubernetes. */
-export function assertCurrent(context: Context = Context.current()): void {
+function assertCurrent(context: Context = Context.current()): void {
   context.cancellationSignal.throwIfAborted();
   const silenceMs = sinceLastBeatMs(context);
   if (silenceMs > maxSilenceMs)

@@ -3,7 +3,6 @@
  * lines out.
  */
 import type { Condition, PipelineStatus } from '../crds/pipeline.ts';
-import type { StoredPipeline } from '../client/wire.ts';
 
 export function changes(before: PipelineStatus | undefined, after: PipelineStatus | undefined): string[] {
   return [...operationChanges(before, after), ...conditionChanges(before, after)];
@@ -39,9 +38,4 @@ function saysTheSame(before: PipelineStatus | undefined, now: Condition): boolea
 
 function wasStalled(before: PipelineStatus | undefined): boolean {
   return before?.conditions?.some((condition) => condition.type === 'Stalled' && condition.status === 'True') ?? false;
-}
-
-/** `orders in shop`: how messages name a pipeline. */
-export function nameOf(pipeline: Pick<StoredPipeline, 'metadata'>): string {
-  return `${pipeline.metadata.name} in ${pipeline.metadata.namespace ?? 'default'}`;
 }

@@ -41,7 +41,7 @@ export const storedPipelines = z.object({
   continue: z.string().optional(),
 });
 
-export const operationStates = ['Accepted', 'Running', 'Succeeded', 'Failed', 'Cancelled'] as const;
+const operationStates = ['Accepted', 'Running', 'Succeeded', 'Failed', 'Cancelled'] as const;
 
 export const operationSchema = z
   .object({

@@ -4,7 +4,6 @@
  */
 import type { Logger } from 'pino';
 import type { FlatRecord } from '../model/flat-record.ts';
-import type { CredentialRef } from '../model/plan.ts';
 import type { RecordMeta, RecordObject } from '../model/value.ts';
 import type { Position, RecordBatch } from '../stream/record-batch.ts';
 import type { SinkSlotPort } from '../stream/sink-port.ts';
@@ -119,5 +118,3 @@ export interface ConnectorModule {
   readonly source?: SourceConnector<never>;
   readonly sink?: SinkConnector<never>;
 }
-
-export type ResolveCredential = (ref: CredentialRef) => string;

@@ -6,9 +6,9 @@ import { apiVersion, group, kind, plural, version } from '../model/names.ts';
 import { specSchema } from './pipeline.ts';
 import { statusSchema } from './status.ts';
 
-export const crdName = `${plural}.${group}`;
+const crdName = `${plural}.${group}`;
 export const shortName = 'mrp';
-export const category = 'millrace';
+const category = 'millrace';
 
 const ready = '.status.conditions[?(@.type=="Ready")]';
 
@@ -51,7 +51,7 @@ export function pipelineObjectSchema(): SchemaNode {
   };
 }
 
-export function pipelineCrd() {
+function pipelineCrd() {
   return {
     apiVersion: 'apiextensions.k8s.io/v1',
     kind: 'CustomResourceDefinition',

@@ -18,7 +18,7 @@ const count = (description: string) => z.int().min(0).describe(description);
 const moment = (description: string) =>
   z.string().max(40).describe(`${description} RFC 3339.`).meta({ format: 'date-time' });
 
-export const conditionSchema = z
+const conditionSchema = z
   .object({
     type: text(64, `What the condition is about: ${conditionTypes.join(', ')}.`).min(1),
     status: z.enum(['True', 'False', 'Unknown']).describe('Whether it holds.'),

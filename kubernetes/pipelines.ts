@@ -187,7 +187,7 @@ export function workloadNamespaceOf({ metadata, spec }: StoredPipeline): string 
 }
 
 /** A failure of the Kubernetes API in the words of one who applies and reads pipelines. */
-export function told(error: KubeError, at?: At): MillraceError {
+function told(error: KubeError, at?: At): MillraceError {
   const { situation, request, server } = error.failure;
   const problem = error.message;
   const options = { cause: error };

@@ -232,6 +232,6 @@ export function isWell({ type, status, reason }: { readonly type: string; status
   return status === conditionTable[type].healthy || reasonsOf(type)[reason]?.isWell === true;
 }
 
-export function isConditionType(type: string): type is ConditionType {
+function isConditionType(type: string): type is ConditionType {
   return Object.hasOwn(conditionTable, type);
 }

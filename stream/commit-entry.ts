@@ -30,7 +30,7 @@ const range = {
   chain: chainSchema.optional(),
 };
 
-export const commitEntrySchema = z.discriminatedUnion('kind', [
+const commitEntrySchema = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('intent'),
     ...range,

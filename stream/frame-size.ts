@@ -11,9 +11,9 @@ import type { JetStreamPort } from './jetstream-port.ts';
 import type { RecordBatch } from './record-batch.ts';
 
 /** Lengths of value and key, a wide timestamp, a run. */
-export const recordTableBytes = 4 + 4 + 8 + runBytes;
+const recordTableBytes = 4 + 4 + 8 + runBytes;
 /** Before the text of a record's headers. */
-export const headerEntryBytes = 8;
+const headerEntryBytes = 8;
 /** Most positions are far below. */
 export const leastPositionBytes = 1024;
 /** `max_payload` counts the headers of the message, too: names, fence, ids. */

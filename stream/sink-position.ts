@@ -85,7 +85,7 @@ interface Placed {
 }
 
 /** Pure. */
-export function judge<Rows extends RowBufferPort>(
+function judge<Rows extends RowBufferPort>(
   { log, tokenPrefix }: Pick<PositionCheck<Rows>, 'log' | 'tokenPrefix'>,
   stored: StoredPosition,
 ): Believed | Lost | Placed {

@@ -31,7 +31,7 @@ export interface SweepTarget {
 }
 
 /** The sequence of the first frame that must stay. */
-export async function firstToStay(streams: JetStreamPort, target: SweepTarget): Promise<number> {
+async function firstToStay(streams: JetStreamPort, target: SweepTarget): Promise<number> {
   const { pid, edge, shard, created, writer } = target;
   const registry = await readRegistry(streams, pid, edge);
   if (registry?.created !== created || registry.readers.length === 0) return 0;

@@ -4,7 +4,7 @@ import { expressionField } from '../schema/fields.ts';
 import { compileCondition } from './expression/expression.ts';
 import { defineTransform } from './transform.ts';
 
-export const filterSpec = z
+const filterSpec = z
   .strictObject({ where: expressionField('Records for which this is true go on.') })
   .describe('Lets through the records for which an expression is true.');
 

@@ -24,7 +24,7 @@ const fieldPath = (description: string) =>
     .regex(/^[^.]+(\.[^.]+)*$/)
     .describe(description);
 
-export const mapSpec = z
+const mapSpec = z
   .strictObject({
     set: z
       .record(fieldPath('Field, with dots for fields of fields.'), expressionField('What the field becomes.'))

@@ -5,8 +5,6 @@ import type { Transform } from './transform.ts';
 
 export const transforms = { filter, map } as const satisfies Record<string, Transform>;
 
-export type TransformKind = keyof typeof transforms;
-
 export function transformOf(kind: string): Transform | undefined {
   return Object.entries(transforms).find(([name]) => name === kind)?.[1];
 }

@@ -15,7 +15,7 @@ export function publish(state: PipelineState): void {
   setCurrentDetails(detailsOf(state));
 }
 
-export function phaseOf({ running, failure, refused, actual, readiness }: PipelineState): string {
+function phaseOf({ running, failure, refused, actual, readiness }: PipelineState): string {
   if (running !== null) return operationTable[running.kind].phase;
   if (failure !== null || refused !== null) return 'Failed';
   if (actual.is === 'Running' && readiness?.isReady === false) return 'NotReady';
@@ -27,13 +27,13 @@ export function phaseOf({ running, failure, refused, actual, readiness }: Pipeli
 }
 
 /** The phase; of a pipeline that is not ready, why. */
-export function shownStateOf(state: PipelineState): string {
+function shownStateOf(state: PipelineState): string {
   const phase = phaseOf(state);
   return phase === 'NotReady' ? (state.readiness?.reason ?? phase) : phase;
 }
 
 /** Markdown at the head of the run in Temporal UI. Pure. */
-export function detailsOf(state: PipelineState): string {
+function detailsOf(state: PipelineState): string {
   const { pipeline, seen, running, failure, refused, acceptedGeneration, history, readiness } = state;
   const again = 'It is tried again for a new generation, or by `millrace retry` (the update `retryNow`).';
   const lines = [

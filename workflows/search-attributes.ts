@@ -4,12 +4,12 @@ import type { PipelineRef } from '../model/lifecycle.ts';
 import { newestRead, type PipelineState } from './state.ts';
 
 export const pipelineName = defineSearchAttributeKey('PipelineName', SearchAttributeType.KEYWORD);
-export const pipelineNamespace = defineSearchAttributeKey('PipelineNamespace', SearchAttributeType.KEYWORD);
+const pipelineNamespace = defineSearchAttributeKey('PipelineNamespace', SearchAttributeType.KEYWORD);
 export const pipelinePhase = defineSearchAttributeKey('PipelinePhase', SearchAttributeType.KEYWORD);
 /** As the column STATE of `kubectl get`, but for what has not lasted: the phase, or why it is not ready. */
 export const pipelineState = defineSearchAttributeKey('PipelineState', SearchAttributeType.KEYWORD);
-export const pipelineKinds = defineSearchAttributeKey('PipelineKinds', SearchAttributeType.KEYWORD_LIST);
-export const pipelineGeneration = defineSearchAttributeKey('PipelineGeneration', SearchAttributeType.INT);
+const pipelineKinds = defineSearchAttributeKey('PipelineKinds', SearchAttributeType.KEYWORD_LIST);
+const pipelineGeneration = defineSearchAttributeKey('PipelineGeneration', SearchAttributeType.INT);
 
 export const searchAttributes = [
   pipelineName,

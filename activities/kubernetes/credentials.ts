@@ -41,7 +41,7 @@ export async function readCredentials(
 }
 
 /** `Secret/ch`. */
-export function sourceOf({ kind, name }: Pick<CredentialRef, 'kind' | 'name'>): string {
+function sourceOf({ kind, name }: Pick<CredentialRef, 'kind' | 'name'>): string {
   return `${kind === 'secret' ? 'Secret' : 'ConfigMap'}/${name}`;
 }
 

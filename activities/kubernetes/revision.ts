@@ -44,7 +44,7 @@ export function revisionActivities(deps: ActivityDependencies): Pick<LifecycleAc
   };
 }
 
-export function revisionName({ name, uid }: PipelineRef, spec: unknown): string {
+function revisionName({ name, uid }: PipelineRef, spec: unknown): string {
   return `${pidOf(name, uid)}-${hashOf(spec).slice(0, 10)}`;
 }
 

@@ -40,7 +40,7 @@ export async function emitEvent(
   }
 }
 
-export function renderEvent(
+function renderEvent(
   pipeline: PipelineRef,
   { type, reason, action, note }: EventContent,
   { key, at, source }: { readonly key: string; readonly at: number; readonly source: EventSource },

@@ -88,7 +88,7 @@ export interface Contradiction {
 }
 
 /** ClickHouse's own limit, unless the spec says otherwise. */
-export const defaultPartitions = 100;
+const defaultPartitions = 100;
 const partitionsSetting = 'max_partitions_per_insert_block';
 
 /** How many partitions one insert may reach. */

@@ -49,7 +49,7 @@ export async function openTable(
 }
 
 /** Pure, for the test: what `createTable` becomes. */
-export function createStatement(name: string, create: CreateTable, writers: Writers): string {
+function createStatement(name: string, create: CreateTable, writers: Writers): string {
   const columns = create.columns.map((column) => `${quoted(column.name)} ${column.type}`);
   return [
     `CREATE TABLE IF NOT EXISTS ${name} (${columns.join(', ')})`,

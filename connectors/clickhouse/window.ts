@@ -13,7 +13,7 @@ import type { Where } from './failures.ts';
 import { tablesOf, type Reached } from './reach.ts';
 
 /** Inserts that the other slots may make between one of a slot and its repetition by the next owner. */
-export const insertsBetween = 5;
+const insertsBetween = 5;
 /** Whatever the sum says, fewer are too few beside other applications. */
 const smallestWindow = 100;
 /** A failure of an hour must not need a person. */

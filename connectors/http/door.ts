@@ -21,7 +21,7 @@ import { bodyForm, splitRecords, type Ranges } from './split.ts';
 import type { Outcome } from './request-batch.ts';
 import type { HttpReader } from './reader.ts';
 
-export const inFlightMaxBytes = 64 * 2 ** 20;
+const inFlightMaxBytes = 64 * 2 ** 20;
 /** Of the tables that tell where a record is, from the door to the frame. */
 const bytesPerRecord = 24;
 const leastBufferBytes = 4 * 1024;

@@ -7,7 +7,7 @@
 import type { Clock } from '../connector.ts';
 import { brokerError, type Cluster } from './cluster.ts';
 
-export const watchMs = 10_000;
+const watchMs = 10_000;
 /** While a partition has no leader: elections take a second or two. */
 const electionMs = 1_000;
 

@@ -56,7 +56,7 @@ export function statementsOf(table: Table, key: readonly string[]): Statements {
 }
 
 /** The columns of which a row says whether its record has them. */
-export function mergedColumns(columns: readonly Column[]): readonly Column[] {
+function mergedColumns(columns: readonly Column[]): readonly Column[] {
   return columns.filter(({ missing }) => missing === 'merged');
 }
 

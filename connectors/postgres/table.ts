@@ -74,7 +74,7 @@ export async function openTable(
 }
 
 /** Pure, for the test: what `createTable` becomes. */
-export function createStatement(name: string, create: CreateTable): string {
+function createStatement(name: string, create: CreateTable): string {
   const lines = create.columns.map((column) => `${quoted(column.name)} ${column.type}`);
   if (create.primaryKey.length > 0) lines.push(`PRIMARY KEY (${create.primaryKey.map(quoted).join(', ')})`);
   return `CREATE TABLE IF NOT EXISTS ${name} (${lines.join(', ')})`;

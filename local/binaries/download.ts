@@ -46,7 +46,7 @@ export async function downloadRelease(release: Release, dir: string): Promise<st
 }
 
 /** The sum for `fileName` in the lines of a checksum file, or the only sum there is. */
-export function checksumOf(sums: string, fileName: string): string | undefined {
+function checksumOf(sums: string, fileName: string): string | undefined {
   const lines = sums
     .split('\n')
     .map((line) => /^([0-9a-f]{64})(?:\s+\*?(\S+))?\s*$/i.exec(line.trim()))

@@ -38,7 +38,7 @@ export interface ResolveOptions {
 const run = promisify(execFile);
 const versionTimeoutMs = 60_000;
 
-export function binaryCache(env: Readonly<Record<string, string | undefined>> = process.env): string {
+function binaryCache(env: Readonly<Record<string, string | undefined>> = process.env): string {
   return (
     env['MILLRACE_BIN_CACHE'] ??
     join(env['XDG_CACHE_HOME'] ?? join(env['HOME'] ?? homedir(), '.cache'), 'millrace', 'bin')
@@ -201,7 +201,7 @@ type Made = { readonly path: string } | { readonly problem: string };
 const title = (name: BinaryName) => `${name} ${binaryVersions[name]}`;
 
 /** `nats-server` → `MILLRACE_NATS_SERVER_PATH`. */
-export function pathVariable(name: BinaryName): string {
+function pathVariable(name: BinaryName): string {
   return `MILLRACE_${name.toUpperCase().replaceAll('-', '_')}_PATH`;
 }
 

@@ -1,6 +1,6 @@
 /** ClickHouse's exceptions as its HTTP interface shows them: code, text, name, and the status that goes with the code. */
 
-export class ClickHouseException extends Error {
+class ClickHouseException extends Error {
   override readonly name = 'ClickHouseException';
   readonly code: number;
 

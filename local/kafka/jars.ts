@@ -12,7 +12,7 @@ import { promisify } from 'node:util';
 import { mr, problemOf } from '../../model/errors.ts';
 import { isSystemError } from '../../model/system-error.ts';
 
-export const kafkaVersion = '4.1.0';
+const kafkaVersion = '4.1.0';
 const scalaVersion = '2.13';
 
 const run = promisify(execFile);
@@ -34,7 +34,7 @@ export interface JarsOptions {
   readonly progress?: (message: string) => void;
 }
 
-export function kafkaCache(env: NodeJS.ProcessEnv = process.env): string {
+function kafkaCache(env: NodeJS.ProcessEnv = process.env): string {
   const caches = env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
   return env['MILLRACE_KAFKA_JARS'] ?? join(caches, 'millrace', `kafka-${kafkaVersion}`);
 }

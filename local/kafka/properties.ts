@@ -18,7 +18,7 @@ export interface ServerSettings {
   readonly keystore: { readonly file: string; readonly password: string } | null;
 }
 
-export const saslMechanisms: readonly SaslMechanism[] = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'];
+const saslMechanisms: readonly SaslMechanism[] = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'];
 
 export function serverProperties(settings: ServerSettings): string {
   const { listeners } = settings;

@@ -53,7 +53,7 @@ const endFile = z.object({
 });
 
 /** The variable by which the processes of a run are found again, also those that left its process group. */
-export const runVariable = 'MILLRACE_NODE_RUN';
+const runVariable = 'MILLRACE_NODE_RUN';
 
 const shimScript = fileURLToPath(new URL('./shim.sh', import.meta.url));
 const openFd = promisify(open);

@@ -72,7 +72,7 @@ export function httpAttempt(get: HttpGet, target: ProbeTarget, timeoutMs: number
   });
 }
 
-export function tcpAttempt(host: string, port: number, timeoutMs: number): Promise<Outcome> {
+function tcpAttempt(host: string, port: number, timeoutMs: number): Promise<Outcome> {
   return new Promise((resolve) => {
     const socket = connect({ host, port, timeout: timeoutMs });
     const end = (outcome: Outcome) => {
@@ -129,7 +129,7 @@ export function execAttempt(command: Command, timeoutMs: number): Promise<Outcom
 }
 
 /** A port by number, or by the name of a container port. */
-export function portOf(port: number | string, container: Container): number {
+function portOf(port: number | string, container: Container): number {
   if (typeof port === 'number') return port;
   const named = container.ports.find(({ name }) => name === port)?.containerPort ?? Number(port);
   if (!Number.isInteger(named)) throw new RangeError(`container ${container.name} has no port "${port}"`);

@@ -58,7 +58,7 @@ const image = 'millrace/millrace:dev';
 /** The node waits for its pods, and a pod has 30 s. */
 const nodeGraceMs = 40_000;
 
-export const partDefinitions = {
+const partDefinitions = {
   nats: {
     needs: [],
     ports: ['nats', 'nats-monitor'],

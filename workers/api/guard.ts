@@ -31,7 +31,7 @@ export interface Access {
   readonly hosts?: readonly string[];
 }
 
-export const tokenHeader = 'millrace-token';
+const tokenHeader = 'millrace-token';
 const shortestToken = 16;
 
 export function guard(server: Api, { token, hosts = [] }: Access): void {

@@ -29,7 +29,7 @@ export interface Run {
 /** A wait is told once it has lasted so long: an edge at its limit makes each frame wait a little, and records move. */
 const waitPatienceMs = 2_000;
 /** A write that takes longer is told: whoever looks should not have to wait for the time-out of the request. */
-export const silenceMs = 10_000;
+const silenceMs = 10_000;
 
 export class SlotState {
   position: Position = null;
