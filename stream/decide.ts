@@ -89,16 +89,18 @@ async function assertRestored({ streams, known }: DecisionAct, pid: string, deci
 }
 
 async function restore(act: DecisionAct, plan: Plan, decision: Decision): Promise<void> {
-  const { streams, opSeq, replicas, cluster } = act;
+  const { streams, opSeq, replicas, cluster, clock } = act;
+  // In microseconds since 1970: above any number that a stream of before can have reached, and a safe integer until 2255.
+  const options = { replicas, cluster, firstSequence: clock.now() * 1_000 };
   const { pid } = plan.pipeline;
   const { scope, choice } = decision;
   if (scope === commitsEdge || scope === deadEdge) {
-    await makePipelineStreams(streams, plan, { replicas, cluster });
+    await makePipelineStreams(streams, plan, options);
     if (scope === commitsEdge) await registerPlan(act, plan, { readFrom: choice === 'reread' ? 'start' : 'end' });
     return;
   }
   await noteDecision(streams, pid, decision);
-  await makePipelineStreams(streams, plan, { replicas, cluster });
+  await makePipelineStreams(streams, plan, options);
   await firstFrames(act, plan, scope);
   const { created } = await streams.streamInfo(edgeStream(pid, scope));
   await changeRegistry(streams, { pid, edge: scope, opSeq }, (now) => {

@@ -43,6 +43,11 @@ export interface PipelineStreamOptions extends StreamOptions {
   readonly cluster?: string;
   /** Streams of this name that do not say whose they are become the pipeline's: v0.1 has set it up. Default false. */
   readonly adopts?: boolean;
+  /**
+   * The number of the first message in a stream that is made. Default 1. In one that is made again it is a number that the
+   * one before never had: its writers run on, and an expected sequence fences them only while it means one frame (E4).
+   */
+  readonly firstSequence?: number;
 }
 
 const duplicateWindowMs = 120_000;
@@ -142,9 +147,11 @@ export function pipelineStreams(plan: Plan, options: PipelineStreamOptions = {})
   const num_replicas = options.replicas ?? 1;
   const subjects = (edge: string) => [`mr.${pid}.${edge}.>`];
   const metadata = ownerMetadata(plan, options.cluster);
+  const first = options.firstSequence === undefined ? {} : { first_seq: options.firstSequence };
   return [
     ...plan.edges.map((edge) => ({
       ...durable,
+      ...first,
       name: edgeStream(pid, edge.name),
       subjects: [...subjects(edge.name), onceSubject(pid, edge.name, '*')],
       num_replicas,
@@ -157,6 +164,7 @@ export function pipelineStreams(plan: Plan, options: PipelineStreamOptions = {})
     })),
     {
       ...durable,
+      ...first,
       name: edgeStream(pid, commitsEdge),
       subjects: subjects(commitsEdge),
       num_replicas,
@@ -166,6 +174,7 @@ export function pipelineStreams(plan: Plan, options: PipelineStreamOptions = {})
     },
     {
       ...durable,
+      ...first,
       name: edgeStream(pid, deadEdge),
       subjects: subjects(deadEdge),
       num_replicas,
@@ -249,7 +258,8 @@ async function ensure(
       const { config } = await streams.streamInfo(wanted.name);
       if (owner !== undefined && !isOwn(config, owner)) throw foreignStream(streams.server, config);
       const grown = most === undefined ? {} : { max_bytes: grownLimit(config.max_bytes, wanted, most) };
-      await streams.updateStream({ ...wanted, ...grown });
+      const { first_seq: _, ...kept } = wanted;
+      await streams.updateStream({ ...kept, ...grown });
     });
   } catch (error) {
     if (isSubjectsInUse(error)) throw await whoHasSubjects(streams, wanted, error);

@@ -79,6 +79,9 @@ describe('decisions', function () {
     // Its owner held another stream: the slot is taken over anew.
     assert.equal(await pipeline.source.done, 'fenced');
     const source = readerOf(pipeline);
+    // E4: no number is used twice, so whoever holds one of the stream before cannot append.
+    const { state } = await streams.streamInfo(edgeStream(pipeline.plan.pipeline.pid, 'main'));
+    assert.ok(state.first_seq > 1e15, String(state.first_seq));
     // No position is left, so the source begins anew: what was written before is written again, as the error says.
     await eventually(() => ids(pipeline.table).length === 250);
     await Promise.all([source.stop(), pipeline.sink.stop()]);

@@ -71,6 +71,12 @@ for (const rig of [realServer(), modelledServer()]) {
       assert.equal(await outcome(port.addStream({ ...edgeSettings, name: 'other' })), 10065);
     });
 
+    ask('a stream begins at the sequence that is asked for, and an update leaves that', async ({ port }) => {
+      await port.addStream({ ...edgeSettings, first_seq: 1_795_768_205_235_000 });
+      await port.updateStream(edgeSettings);
+      assert.deepEqual(await published(port.publish('edge.a', 'x', { expectLast: 0 })), stored(1_795_768_205_235_000));
+    });
+
     ask('E1, E4: a publish is refused unless it expects the last sequence of its subject', async ({ port }) => {
       await port.addStream(edgeSettings);
       assert.deepEqual(await published(port.publish('edge.a', 'x', { expectLast: 0 })), stored(1));

@@ -165,7 +165,7 @@ export class Server {
       offlineUntil: 0,
       lagging: stream,
       laggingSince: this.world.now,
-      synced: { messages: [], lastSequence: 0 },
+      synced: { messages: [], lastSequence: stream.lastSequence },
       lastCommitAt: 0,
       cancelExpiry: () => undefined,
     };

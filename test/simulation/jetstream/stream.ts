@@ -39,7 +39,7 @@ export class Stream {
   readonly created: number;
   /** By sequence, rising. */
   messages: Message[] = [];
-  lastSequence = 0;
+  lastSequence: number;
   bytes = 0;
   /** The last message of each subject. */
   readonly #last = new Map<string, Message>();
@@ -48,6 +48,7 @@ export class Stream {
   constructor(config: StreamSettings, created: number) {
     this.config = config;
     this.created = created;
+    this.lastSequence = (config.first_seq ?? 1) - 1;
   }
 
   get firstSequence(): number {
