@@ -46,15 +46,13 @@ function headline(pipeline: StoredPipeline, nowMs: number): string {
 
 function facts(pipeline: StoredPipeline, nowMs: number): string {
   const { metadata, spec, status } = pipeline;
-  const generation = metadata.generation ?? 0;
-  const observed = status?.observedGeneration ?? 0;
   const pairs: [string, string][] = [
     ['Name', metadata.name],
     ['Namespace', metadata.namespace ?? 'default'],
     ['Age', age(metadata.creationTimestamp, nowMs)],
     ['Flow', flow(pipeline)],
     ['Wanted', spec.desiredState],
-    ['Generation', observed >= generation ? `${generation}, carried out` : `${generation}, carried out: ${observed}`],
+    ['Generation', carriedOut(pipeline)],
   ];
   pairs.push(['Workloads in', workloadNamespaceOf(pipeline)]);
   if (status?.revision !== undefined) pairs.push(['Revision', status.revision]);
@@ -63,6 +61,15 @@ function facts(pipeline: StoredPipeline, nowMs: number): string {
   if (status?.deadLetters) pairs.push(['Dead letters', String(status.deadLetters.records)]);
   if (status?.workflow) pairs.push(['Temporal', status.workflow.url ?? status.workflow.id]);
   return fields(pairs);
+}
+
+/** A refused generation was observed, too. */
+function carriedOut({ metadata, status }: StoredPipeline): string {
+  const generation = metadata.generation ?? 0;
+  const { observedGeneration: observed = 0, acceptedGeneration: accepted = 0 } = status ?? {};
+  if (observed < generation) return `${generation}, carried out: ${observed}`;
+  if (conditionOf(status, 'Accepted')?.status !== 'False') return `${generation}, carried out`;
+  return `${generation}, refused; ${accepted === 0 ? 'none' : accepted} in force`;
 }
 
 const shownWriters = 3;

@@ -12,7 +12,7 @@ import { commitsEdge, deadEdge, edgeStream } from '../model/names.ts';
 import type { Plan } from '../model/plan.ts';
 import type { StreamStatus } from '../model/status.ts';
 import { noteDecision } from './decisions.ts';
-import { edgeLost } from './edge-opening.ts';
+import { edgeLost, pipelineText } from './edge-opening.ts';
 import { findStream } from './find-stream.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { firstFrames, registerPlan, type Act } from './members.ts';
@@ -64,10 +64,13 @@ export function lostOf(
 ): MillraceError | undefined {
   const { pipeline } = plan;
   const isOfPlan = (stream: string) => pipelineStreams(plan).some(({ name }) => name === stream);
-  const gone = known.find(({ name }) => isOfPlan(name) && !found.some((one) => one.name === name));
+  const missing = known.filter(({ name }) => isOfPlan(name) && !found.some((one) => one.name === name));
+  // Decisions about the others are noted in the stream of the commits, and that one makes all that are gone again.
+  const commits = edgeStream(pipeline.pid, commitsEdge);
+  const gone = missing.find(({ name }) => name === commits) ?? missing[0];
   if (gone === undefined) return undefined;
   const edge = plan.edges.find(({ name }) => edgeStream(pipeline.pid, name) === gone.name);
-  if (edge === undefined) return streamMissing(gone.name);
+  if (edge === undefined) return streamMissing(gone.name, { pipeline: pipelineText(pipeline) });
   return edgeLost({ pipeline, edge: edge.name, registered: gone.created, found: undefined });
 }
 

@@ -259,7 +259,9 @@ async function readLast(options: FencedOptions, subject: string, signal: AbortSi
       return last;
     } catch (error) {
       if (isConnectionClosed(error)) throw error;
-      const reason = isStreamNotFound(error) ? streamMissing(options.stream, error) : unavailable(options, error);
+      const reason = isStreamNotFound(error)
+        ? streamMissing(options.stream, { cause: error })
+        : unavailable(options, error);
       options.onWaiting?.(reason);
       await options.clock.sleep(backoffMs(natsBackoff, attempt, options.random), signal);
     }

@@ -20,8 +20,8 @@ const registrySchema = z.object({
   opSeq: count,
   /** Reading stages. */
   readers: z.array(z.string()),
-  /** `leaving`: no slot of it may begin any more. */
-  sources: z.record(z.string(), z.object({ slots: count, leaving: z.boolean() })),
+  /** `leaving`: no slot of it may begin any more. `fenced`: none that began can append. */
+  sources: z.record(z.string(), z.object({ slots: count, leaving: z.boolean(), fenced: z.literal(true).optional() })),
   /** Sources that have left: up to which sequence their frames were taken. Their subjects are empty. */
   gone: z.record(z.string(), count),
 });

@@ -61,18 +61,22 @@ export async function beginLeaving(act: Act, plan: Plan): Promise<void> {
   for (const edge of plan.edges) {
     const registry = await readRegistry(streams, pid, edge.name);
     if (registry === undefined) continue;
-    const { sources } = leavingIn(plan, edge, registry);
+    const sources = leavingIn(plan, edge, registry).sources.filter((name) => registry.sources[name]?.fenced !== true);
     if (sources.length === 0) continue;
-    await changeRegistry(streams, { pid, edge: edge.name, opSeq }, (now = registry) => ({
-      ...now,
-      sources: Object.fromEntries(
-        Object.entries(now.sources).map(([name, source]) => [
-          name,
-          sources.includes(name) ? { ...source, leaving: true } : source,
-        ]),
-      ),
-    }));
+    const mark = (as: object) =>
+      changeRegistry(streams, { pid, edge: edge.name, opSeq }, (now = registry) => ({
+        ...now,
+        sources: Object.fromEntries(
+          Object.entries(now.sources).map(([name, source]) => [
+            name,
+            sources.includes(name) ? { ...source, ...as } : source,
+          ]),
+        ),
+      }));
+    await mark({ leaving: true });
     for (const place of placesOf(plan, edge, registry, sources)) await fence(act, place);
+    // Each look of those who wait comes by here: one frame a writer is enough.
+    await mark({ fenced: true });
   }
 }
 
@@ -182,10 +186,34 @@ export async function finishLeaving(act: Act, plan: Plan): Promise<Leaving> {
     const registry = await readRegistry(act.streams, plan.pipeline.pid, edge.name);
     if (registry === undefined) continue;
     const gone = leavingIn(plan, edge, registry);
-    for (const source of gone.sources) await removeSource(act, plan, edge, registry, source);
+    for (const source of gone.sources) {
+      if (await isInBatch(act.streams, plan, edge, registry, source)) continue;
+      await removeSource(act, plan, edge, registry, source);
+    }
     for (const stage of gone.readers) await removeReader(act, plan, edge, stage);
   }
   return leaving;
+}
+
+/**
+ * Whether a batch that was begun may hold frames of the source: it is repeated whole or not at all. The source is taken
+ * off by a later operation.
+ */
+async function isInBatch(
+  streams: JetStreamPort,
+  plan: Plan,
+  edge: Edge,
+  registry: Registry,
+  source: string,
+): Promise<boolean> {
+  for (const place of placesOf(plan, edge, registry, [source])) {
+    const tail = await tailOf(streams, place);
+    for (const stage of registry.readers) {
+      const entry = await commitOf(streams, plan.pipeline.pid, stage, Number(place.subject.split('.').at(-2)));
+      if (entry !== undefined && entry.kind !== 'commit' && entry.from <= tail.sequence) return true;
+    }
+  }
+  return false;
 }
 
 async function removeSource(act: Act, plan: Plan, edge: Edge, registry: Registry, source: string): Promise<void> {

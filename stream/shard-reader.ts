@@ -138,7 +138,7 @@ export class ShardReader {
         if (check !== undefined && isStreamNotFound(error)) throw new PositionLost('it is gone');
         onWaiting?.(
           isStreamNotFound(error)
-            ? streamMissing(stream, error)
+            ? streamMissing(stream, { cause: error })
             : mr('MR_STREAM_UNAVAILABLE', { server: streams.server, problem: problemOf(error) }, { cause: error }),
         );
         await clock.sleep(backoffMs(natsBackoff, attempt, random), this.#stop.signal);

@@ -3,7 +3,13 @@ import { tokenOf } from '../model/decision.ts';
 import { mr, type MillraceError } from '../model/errors.ts';
 import { partsOfStream } from '../model/names.ts';
 
-export function streamMissing(stream: string, cause?: unknown): MillraceError {
-  const { pipeline, edge } = partsOfStream(stream) ?? { pipeline: 'NAME', edge: stream };
-  return mr('MR_STREAM_MISSING', { stream, pipeline, token: tokenOf({ scope: edge, number: 'lost' }) }, { cause });
+/** `pipeline`: as the command takes it; whoever knows only the stream does not know the namespace. */
+export function streamMissing(
+  stream: string,
+  { pipeline, cause }: { readonly pipeline?: string; readonly cause?: unknown } = {},
+): MillraceError {
+  const parts = partsOfStream(stream) ?? { pipeline: 'NAME', edge: stream };
+  const named = pipeline ?? `${parts.pipeline} -n NAMESPACE`;
+  const token = tokenOf({ scope: parts.edge, number: 'lost' });
+  return mr('MR_STREAM_MISSING', { stream, pipeline: named, token }, { cause });
 }

@@ -30,7 +30,7 @@ export async function untilAnswered<T>(
       if (error instanceof MillraceError || isConnectionClosed(error)) throw error;
       onWaiting(
         isStreamNotFound(error)
-          ? streamMissing(stream, error)
+          ? streamMissing(stream, { cause: error })
           : mr('MR_STREAM_UNAVAILABLE', { server: streams.server, problem: problemOf(error) }, { cause: error }),
       );
       await clock.sleep(backoffMs(natsBackoff, attempt, random), signal);

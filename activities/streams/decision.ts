@@ -14,7 +14,7 @@ import { carryOut, streamsFound } from '../../stream/decide.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { toFailure } from '../failures.ts';
 import { latestPlan } from '../kubernetes/stored-plan.ts';
-import { findResource, isBeingDeleted } from '../proof.ts';
+import { findResource } from '../proof.ts';
 import { wishesOf } from '../spec.ts';
 import { emitEvent, eventSource } from '../status/event.ts';
 import { ownStatus } from '../status/merge.ts';
@@ -30,7 +30,7 @@ export function decisionActivities(deps: ActivityDependencies): Pick<LifecycleAc
     async takeDecision(asked) {
       try {
         const resource = await findResource(deps.kube, asked.pipeline);
-        if (resource === undefined || isBeingDeleted(resource)) return;
+        if (resource === undefined) return;
         const text = resource.metadata.annotations?.[annotations.decision];
         if (text === undefined || text === ownStatus(resource).decision?.text) return;
         await say(deps, asked.pipeline, resource, await outcomeOf(deps, asked, resource, text));

@@ -20,7 +20,7 @@ import type { ActivityDependencies } from '../dependencies.ts';
 import { ownerLabels } from '../kubernetes/render/context.ts';
 import { liveStages } from '../kubernetes/stages.ts';
 import { latestPlan, planBefore, readPlan } from '../kubernetes/stored-plan.ts';
-import { assertMayTakeDown, findResource, readResource } from '../proof.ts';
+import { assertMayTakeDown, findResource } from '../proof.ts';
 import { wishesOf } from '../spec.ts';
 import { ownStatus } from '../status/merge.ts';
 import { updateStatus } from '../status/write.ts';
@@ -35,7 +35,7 @@ export function streamActivities(deps: ActivityDependencies): StreamActivities {
       const plan = await readPlan(kube, input);
       const streams = deps.streams();
       await ensureSharedStreams(streams, { replicas: deps.streamReplicas });
-      const known = ownStatus(await readResource(kube, input.op.pipeline)).streams ?? [];
+      const known = await knownStreams(kube, input.op.pipeline);
       const lost = lostOf(plan, known, await streamsFound(streams, plan));
       if (lost !== undefined) throw lost;
       const adopts = await isOfEarlierVersion(kube, input);
@@ -63,6 +63,9 @@ export function streamActivities(deps: ActivityDependencies): StreamActivities {
         // A sink that was never deployed has no say, and cannot be waited for.
         const live = new Set((await liveStages(kube, input)).map(({ name }) => name));
         const streams = deps.streams();
+        // Nothing is drained of a stream that should be there and is not: a person decides, or gives up with Immediate.
+        const lost = lostOf(plan, await knownStreams(kube, input.op.pipeline), await streamsFound(streams, plan));
+        if (lost !== undefined) return { is: 'waiting', progress: { lost: lost.sentence }, problem: lost };
         if (!(await pipelineStreamsExist(streams, plan, { adopts }))) return { is: 'done', value: { drained: true } };
         const { drained, behind } = await isDrained(streams, plan, { stage: (name) => live.has(name) });
         if (drained) return { is: 'done', value: { drained } };
@@ -95,6 +98,12 @@ export function actOf(deps: ActivityDependencies, { op }: PlanRef): Act {
   return { streams: deps.streams(), opSeq: op.seq, clock: deps.clock, release: deps.image };
 }
 
+/** Streams that were made, as the status has them. */
+async function knownStreams(kube: Kube, pipeline: PipelineRef): Promise<readonly StreamStatus[]> {
+  const resource = await findResource(kube, pipeline);
+  return resource === undefined ? [] : (ownStatus(resource).streams ?? []);
+}
+
 /** From now on one that is gone is missed. */
 async function noteStreams({ kube, clock }: ActivityDependencies, { op }: PlanRef, streams: readonly StreamStatus[]) {
   const target = { pipeline: op.pipeline, opSeq: op.seq, generation: op.generation };
@@ -116,7 +125,7 @@ async function isOfEarlierVersion(kube: Kube, { op, workloadNamespace }: PlanRef
 }
 
 /** Of a resource that is gone nobody could say that the records may be given up. */
-async function isDrainWanted(kube: Kube, pipeline: PipelineRef): Promise<boolean> {
+export async function isDrainWanted(kube: Kube, pipeline: PipelineRef): Promise<boolean> {
   const resource = await findResource(kube, pipeline);
   if (resource === undefined) return false;
   const { deletionPolicy = 'Drain' } = wishesOf(resource);

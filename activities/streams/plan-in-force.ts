@@ -1,16 +1,17 @@
 /** An edit takes effect, and what it takes away leaves: the JetStream side of it (E9, E10). */
 import { MillraceError, mr } from '../../model/errors.ts';
 import type { LifecycleActivities, PlanRef } from '../../model/lifecycle.ts';
+import type { Plan } from '../../model/plan.ts';
 import type { PlanInForceStatus } from '../../model/status.ts';
 import { nameFor, namingOf, type Naming } from '../../stream/announce.ts';
 import { registerWriters } from '../../stream/members.ts';
 import { announcePlan } from '../../stream/plan-store.ts';
-import { beginLeaving, finishLeaving, prunePlans, unfinished } from '../../stream/retire.ts';
+import { beginLeaving, finishLeaving, leavingOf, prunePlans, unfinished } from '../../stream/retire.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { liveStages } from '../kubernetes/stages.ts';
 import { readPlan } from '../kubernetes/stored-plan.ts';
 import { asStep, waitFor, type Look } from '../step.ts';
-import { actOf, behindText } from './pipeline-streams.ts';
+import { actOf, behindText, isDrainWanted } from './pipeline-streams.ts';
 
 type PlanActivities = Pick<LifecycleActivities, 'announcePlan' | 'waitRetired' | 'retireStages'>;
 
@@ -46,19 +47,32 @@ export function planActivities(deps: ActivityDependencies): PlanActivities {
     waitRetired: asStep(deps, async (input) => {
       const plan = await readPlan(kube, input);
       await beginLeaving(actOf(deps, input), plan);
-      await waitFor<undefined>(deps, input, async () => {
-        const behind = behindText(await unfinished(deps.streams(), plan));
-        if (behind === '') return { is: 'done', value: undefined };
-        return { is: 'waiting', progress: { behind }, problem: mr('MR_NOT_DRAINED', { behind }) };
-      });
+      await waitFor(deps, input, () => lookAtUnfinished(deps, plan));
     }),
 
+    /**
+     * What is registered and no longer in the plan, whatever the cluster shows of it: the pods of a stage may have been
+     * deleted by hand. With Drain it is read to its end first; without pods that ends when a person says Immediate.
+     */
     retireStages: asStep(deps, async (input) => {
       const plan = await readPlan(kube, input);
+      await waitFor<undefined>(deps, input, async () => {
+        if (!(await isDrainWanted(kube, input.op.pipeline))) return { is: 'done', value: undefined };
+        const { readers, sources } = await leavingOf(deps.streams(), plan);
+        if (readers.length + sources.length === 0) return { is: 'done', value: undefined };
+        await beginLeaving(actOf(deps, input), plan);
+        return lookAtUnfinished(deps, plan);
+      });
       await finishLeaving(actOf(deps, input), plan);
       await prunePlans(deps.streams(), plan);
     }),
   };
+}
+
+async function lookAtUnfinished(deps: ActivityDependencies, plan: Plan): Promise<Look<undefined>> {
+  const behind = behindText(await unfinished(deps.streams(), plan));
+  if (behind === '') return { is: 'done', value: undefined };
+  return { is: 'waiting', progress: { behind }, problem: mr('MR_NOT_DRAINED', { behind }) };
 }
 
 async function hasIngestors({ kube }: ActivityDependencies, input: PlanRef): Promise<boolean> {

@@ -125,6 +125,21 @@ describe('decisions', function () {
     assert.deepEqual(ids(pipeline.table), upTo(150));
   });
 
+  it('everything is gone: the stream of the commits is asked about first, and that decision makes all of them again', async () => {
+    const pipeline = await atWork();
+    const { plan, table, known } = pipeline;
+    await pipeline.stop();
+    for (const { name } of known) await streams.deleteStream(name);
+    const lost = lostOf(plan, known, await streamsFound(streams, plan));
+    assert.match(lost?.sentence ?? '', /`millrace decide test -n default commits\.lost reread`/);
+    await decide(pipeline, 'commits.lost=accept-loss');
+    assert.equal((await streamsFound(streams, plan)).length, known.length);
+    const source = readerOf(pipeline);
+    const sink = drain(streams, plan, table);
+    await eventually(async () => ids(table).length === 200 && (await isDrained(streams, plan)).drained);
+    await Promise.all([source.stop(), sink.stop()]);
+  });
+
   it('a reader that is told to read again does so once, and goes on', async () => {
     const pipeline = await atWork();
     const { plan, table } = pipeline;

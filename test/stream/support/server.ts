@@ -63,7 +63,7 @@ export interface TestPlanOptions {
 
 /** A plan of one source `orders`, one edge, and sinks; a new pipeline id at each call. */
 export function testPlan(options: TestPlanOptions = {}): Plan {
-  const pid = `p${++pipelines}-${process.pid.toString(16)}`;
+  const pid = `p${++pipelines}-${process.pid.toString(16).padStart(6, '0')}`;
   const shards = options.shards ?? 2;
   const resources = { requests: { cpu: '100m', memory: '128Mi' }, limits: { memory: '256Mi' } };
   const sinks = options.sinks ?? ['warehouse'];

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { recordsEdge } from '../../../crds/compile.ts';
 import { pipelineDoor } from '../../../kubernetes/pipelines.ts';
-import { edgeStream, pidOf } from '../../../model/names.ts';
+import { edgeStream, kind, pidOf } from '../../../model/names.ts';
 import { readRegistry } from '../../../stream/registry.ts';
 import { eventually } from '../../support/eventually.ts';
 import { startControlPlane, statusOf, type ControlPlane } from './control-plane.ts';
@@ -63,6 +63,23 @@ describe('a decision of a person, on a real control plane', function () {
       assert.match((await answerTo('loses', text)).problem ?? '', why);
     }
     await person.delete('loses');
+    assert.deepEqual(await person.leftovers(uid), []);
+  });
+
+  it('a deletion with Drain waits where a stream is gone, takes a decision meanwhile, and Immediate frees it', async () => {
+    const { uid = '' } = (await person.apply('deleted')).metadata;
+    const { streams = [] } = await person.untilReady('deleted', 'Running');
+    const dead = streams.find(({ name }) => name.endsWith('-dead'))?.name ?? '';
+    await plane.streams.deleteStream(dead);
+    await plane.kube.delete(kind, 'deleted', 'default');
+    await eventually(async () => {
+      const { operation } = await statusOf(plane.kube, 'deleted');
+      assert.match(operation?.lastError ?? '', /millrace decide deleted -n default dead\.lost/);
+    });
+    await decide('deleted', 'records.5=reread');
+    assert.match((await answerTo('deleted', 'records.5=reread')).problem ?? '', /not the next decision/);
+    await person.apply('deleted', { deletionPolicy: 'Immediate' });
+    await person.untilGone('deleted');
     assert.deepEqual(await person.leftovers(uid), []);
   });
 });
