@@ -47,7 +47,7 @@ describe('streams of others, on a real nats-server', function () {
   }
 
   it('O3: a stream of v0.1 is taken over by the pipeline that v0.1 has set up, with what it holds', async () => {
-    const plan = testPlan();
+    const plan = testPlan({ shards: 1, sourceSlots: 1 });
     const { pid, uid } = plan.pipeline;
     const name = `mr-${pid}-main`;
     await streams.jsm.streams.add({ name, subjects: [`mr.${pid}.main.>`], max_bytes: 2 ** 20 });
