@@ -1,6 +1,7 @@
 /** What is valid but probably not meant: warnings of lint. */
 import { mr } from '../model/errors.ts';
 import { displayPath, type Issue, type IssuePath } from './issue.ts';
+import { memoryAdvice } from './memory-advice.ts';
 import { toJson } from '../model/json.ts';
 import { isSecretName, passwordInUrl } from './secrecy.ts';
 import type { SpecParts } from './spec-parts.ts';
@@ -12,6 +13,7 @@ export function adviceFor(spec: SpecParts): readonly Issue[] {
     ...spec.sources.flatMap((source, i) => (source ? plainSecrets(source, ['spec', 'sources', i], sourceKinds) : [])),
     ...spec.sinks.flatMap((sink, i) => (sink ? plainSecrets(sink, ['spec', 'sinks', i], sinkKinds) : [])),
     ...unrouted(spec),
+    ...memoryAdvice(spec),
   ];
 }
 

@@ -45,6 +45,18 @@ function only(issues: readonly LintIssue[]): LintIssue {
 describe('lint', () => {
   it('finds nothing in a valid pipeline', () => deepEqual(lintText(text(), 'a.yaml'), []));
 
+  it('finds nothing in large frames and batches where the memory is for them', () =>
+    deepEqual(
+      lint(
+        pipelineInput({
+          sinks: [{ ...sink!, batch: { maxBytes: '64Mi' } }],
+          buffer: { shards: 8 },
+          resources: { limits: { memory: '2Gi' } },
+        }),
+      ),
+      [],
+    ));
+
   it('finds nothing in the example of the design', async () => {
     const example = await readFile(new URL('support/example.yaml', import.meta.url), 'utf8');
     deepEqual(lintText(example, 'example.yaml'), []);
@@ -263,6 +275,16 @@ describe('lint', () => {
       'records that no sink takes',
       { sinks: [{ ...sink!, when: 'record.a > 1' }] },
       /drops records for which no `when` is true/,
+    ],
+    [
+      'frames of all slots of a source that do not fit the memory of a pod',
+      { sources: [{ ...source!, slots: 32 }], frame: { maxBytes: '4Mi' } },
+      /may hold 622Mi in one pod that owns all 32 slots, and spec\.resources\.limits\.memory is 512Mi/,
+    ],
+    [
+      'batches of all shards of a sink that do not fit the memory of a pod',
+      { sinks: [{ ...sink!, batch: { maxBytes: '64Mi' } }], buffer: { shards: 8 } },
+      /may hold 1138Mi in one pod that owns all 8 slots/,
     ],
     ['otherwise without when', { sinks: [sink!, { ...sink!, name: 'b', otherwise: true }] }, /has no effect/],
   ];
