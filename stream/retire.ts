@@ -28,7 +28,7 @@ export interface Leaving {
 }
 
 /** Who is registered and not in the plan. */
-async function leavingOf(streams: JetStreamPort, plan: Plan): Promise<Leaving> {
+export async function leavingOf(streams: JetStreamPort, plan: Plan): Promise<Leaving> {
   const readers: string[] = [];
   const sources: string[] = [];
   for (const edge of plan.edges) {
