@@ -18,6 +18,8 @@ describe('what the documents tell a reader to type', () => {
     for (const { language, text, line } of blocksOf(file)) {
       if (language === 'sh') it(`${file}:${line} names commands that there are`, () => checkAll(text));
       else if (language === 'yaml') it(`${file}:${line} is YAML that lint lets through`, () => checkYaml(text, file));
+      else if (language === 'sql')
+        it(`${file}:${line} names tables and columns that the sink has`, () => checkSql(text));
       else if (language === 'json') it(`${file}:${line} is JSON`, () => void JSON.parse(text));
       // Types are checked in snippets.test.ts.
       else if (language !== 'ts' && language !== '')
@@ -88,7 +90,7 @@ function checkNpm([verb, name = '']: readonly string[]): void {
 }
 
 function checkKubectl(args: readonly string[]): void {
-  const verbs = ['get', 'describe', 'apply', 'patch', 'wait', 'delete', 'create', 'explain', 'logs'];
+  const verbs = ['get', 'describe', 'apply', 'patch', 'wait', 'delete', 'create', 'explain', 'logs', 'annotate'];
   assert.ok(verbs.includes(args[0] ?? ''), `kubectl ${args.join(' ')}`);
   const file = args.indexOf('-f');
   if (file >= 0) assertThere(args[file + 1]);
@@ -112,6 +114,13 @@ async function checkMention(command: string): Promise<void> {
       command,
     );
   else await checkMillrace([name, ...more]);
+}
+
+/** Names of ours have an underscore; what makes the tables has them, too. */
+function checkSql(text: string): void {
+  const made = trackedFiles('connectors/postgres/*.ts').map(textOf).join('\n');
+  const unknown = (text.match(/\b[a-z]+(?:_[a-z]+)+\b/g) ?? []).filter((name) => !made.includes(name));
+  assert.deepEqual(unknown, []);
 }
 
 function checkYaml(text: string, file: string): void {
