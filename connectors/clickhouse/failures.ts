@@ -4,6 +4,7 @@
  */
 import { ClickHouseError } from '@clickhouse/client';
 import { assertNever, mr, problemOf, type MillraceError } from '../../model/errors.ts';
+import { stableText } from '../stable-text.ts';
 import { codes } from './codes.ts';
 
 /** Some row of the insert is at fault; `isDoubtful`: or the table or view that computes with them all. */
@@ -30,11 +31,12 @@ export function parseFailure(failure: unknown, where: Where): Failure {
   const { sink, server, table } = where;
   const options = { cause: failure };
   if (!(failure instanceof ClickHouseError)) {
-    const error = mr('MR_SINK_UNREACHABLE', { sink, server, problem: problemOf(failure) }, options);
+    const error = mr('MR_SINK_UNREACHABLE', { sink, server, problem: stableText(problemOf(failure)) }, options);
     return { kind: 'wait', error, stored: neverArrived(failure) ? 'nothing' : 'unknown' };
   }
   const known = codes.get(Number(failure.code));
-  const problem = `${shortened(failure.message.trim())} (${failure.type ?? 'code'} ${failure.code})`;
+  const kind = `(${failure.type ?? 'code'} ${failure.code})`;
+  const problem = `${shortened(stableText(failure.message.trim()))} ${kind}`;
   const wait = (error: MillraceError): Failure => ({ kind: 'wait', error, stored: known?.stored ?? 'unknown' });
   if (isOfView(failure)) {
     return { kind: 'wait', error: mr('MR_SINK_VIEW_FAILED', { table, sink, problem }, options), stored: 'unknown' };
@@ -50,7 +52,11 @@ export function parseFailure(failure: unknown, where: Where): Failure {
   switch (meaning) {
     case 'rows':
     case 'doubtful':
-      return { kind: 'rows', problem, isDoubtful: meaning === 'doubtful' };
+      return {
+        kind: 'rows',
+        problem: `${shortened(failure.message.trim())} ${kind}`,
+        isDoubtful: meaning === 'doubtful',
+      };
     case 'auth':
       return wait(mr('MR_SINK_AUTH_REJECTED', { sink, server }, options));
     case 'missing':
@@ -76,21 +82,29 @@ export function parseExamination(
   where: Where,
   names: ReadonlyMap<string, string>,
 ): RowsAtFault | Extract<Failure, { kind: 'wait' }> {
-  if (failure instanceof ClickHouseError) {
-    const meaning = codes.get(Number(failure.code))?.meaning;
+  const said = namingOriginals(failure, names);
+  if (said instanceof ClickHouseError) {
+    const meaning = codes.get(Number(said.code))?.meaning;
     if (meaning === 'rows' || meaning === 'doubtful') {
-      let said = failure.message.trim();
-      for (const [twin, name] of [...names].toReversed()) said = said.replaceAll(twin, name);
-      const problem = `${shortened(said)} (${failure.type ?? 'code'} ${failure.code})`;
+      const problem = `${shortened(said.message.trim())} (${said.type ?? 'code'} ${said.code})`;
       return { kind: 'rows', problem, isDoubtful: meaning === 'doubtful' };
     }
   }
   const { sink, table } = where;
-  const parsed = parseFailure(failure, where);
+  const parsed = parseFailure(said, where);
   if (parsed.kind === 'wait' && parsed.error.code !== 'MR_SINK_VIEW_FAILED') return { ...parsed, stored: 'nothing' };
   const problem = parsed.kind === 'wait' ? String(parsed.error.params['problem']) : parsed.problem;
   const hint = 'Correct the view; Millrace retries by itself.';
   return { kind: 'wait', error: mr('MR_SINK_ROWS_UNKNOWN', { table, sink, problem, hint }), stored: 'nothing' };
+}
+
+/** A twin has another name each time it is made. */
+function namingOriginals(failure: unknown, names: ReadonlyMap<string, string>): unknown {
+  if (!(failure instanceof ClickHouseError)) return failure;
+  const { code, type } = failure;
+  let { message } = failure;
+  for (const [twin, name] of [...names].toReversed()) message = message.replaceAll(twin, name);
+  return new ClickHouseError({ message, code, ...(type === undefined ? {} : { type }) });
 }
 
 /** The table has the block, or may have it: views come after it. */

@@ -1,6 +1,7 @@
 /** The one place where errors of Kafka and of its client become errors of Millrace. Names and types, never messages. */
 import { z } from 'zod';
 import { MillraceError, mr, problemOf } from '../../model/errors.ts';
+import { stableText } from '../stable-text.ts';
 
 export interface FailureContext {
   readonly source: string;
@@ -17,7 +18,7 @@ export function parseFailure(error: unknown, context: FailureContext): MillraceE
   const { source, topic, server } = context;
   const { name, type, cause } = kafkaError.safeParse(error).data ?? {};
   if (name === 'KafkaJSNumberOfRetriesExceeded' && cause !== undefined) return parseFailure(cause, context);
-  const problem = problemOf(error);
+  const problem = stableText(problemOf(error));
   if (name === 'KafkaJSSASLAuthenticationError' || type === 'SASL_AUTHENTICATION_FAILED') {
     return mr('MR_SOURCE_AUTH_REJECTED', { source, server }, { cause: error });
   }

@@ -1,6 +1,7 @@
 /** What PostgreSQL or the way to it says when it fails, and what that means for the sink. The one place that reads it. */
 import pg from 'pg';
 import { mr, problemOf, type MillraceError } from '../../model/errors.ts';
+import { stableText } from '../stable-text.ts';
 
 export type Failure =
   /** Thrown to the stage, which tries again and shows it. */
@@ -40,7 +41,8 @@ const meanings: Readonly<Record<string, 'auth' | 'missing' | 'unfit' | 'unreacha
 export function parseFailure(error: unknown, where: Where): Failure {
   const { sink, server, table } = where;
   const options = { cause: error };
-  const problem = problemOf(error);
+  const said = problemOf(error);
+  const problem = stableText(said);
   const wait = (waiting: MillraceError): Failure => ({ kind: 'wait', error: waiting });
   if (!(error instanceof pg.DatabaseError) || error.code === undefined) {
     return wait(mr('MR_SINK_UNREACHABLE', { sink, server, problem }, options));
@@ -59,7 +61,7 @@ export function parseFailure(error: unknown, where: Where): Failure {
     case 'unreachable':
       return wait(mr('MR_SINK_UNREACHABLE', { sink, server, problem: `${problem} (${code})` }, options));
     case 'rows':
-      return { kind: 'rows', problem: shortened(`${problem}${detail === undefined ? '' : `: ${detail}`} (${code})`) };
+      return { kind: 'rows', problem: shortened(`${said}${detail === undefined ? '' : `: ${detail}`} (${code})`) };
     default:
       return wait(mr('MR_SINK_BUSY', { sink, server, problem: `${problem} (${code})` }, options));
   }

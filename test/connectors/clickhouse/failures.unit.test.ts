@@ -75,6 +75,17 @@ describe('failures of ClickHouse', () => {
     deepEqual([parsed.error.code, parsed.stored], ['MR_SINK_UNREACHABLE', 'unknown']);
   });
 
+  it('what is no fault of a row is told in the same words, whatever the twins are called', () => {
+    const told = ['a1', 'b2'].map((made) => {
+      const names = new Map([[`shop.millrace_check_${made}_0`, 'shop.orders']]);
+      const message = `Table shop.millrace_check_${made}_0 has no column x (query_id: ${made})`;
+      const parsed = parseExamination(answer(16, 'NO_SUCH_COLUMN_IN_TABLE', message), where, names);
+      return parsed.kind === 'wait' ? parsed.error.sentence : parsed.problem;
+    });
+    equal(told[0], told[1]);
+    match(told[0] ?? '', /shop\.orders has no column x/);
+  });
+
   it('what a twin says names the table and the view that it stands for', () => {
     const names = new Map([
       ['shop.millrace_check_1_1', 'shop.daily'],

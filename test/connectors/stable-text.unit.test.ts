@@ -1,0 +1,63 @@
+import { equal } from 'node:assert/strict';
+import { stableText } from '../../connectors/stable-text.ts';
+
+/** What a server said twice of one trouble. */
+const pairs: readonly (readonly [what: string, once: string, again: string])[] = [
+  [
+    'a table that a server names anew',
+    'Table shop.`.inner_id.61f0c404-5cb3-11e7-907b-a6006ad3dba0` is dropped',
+    'Table shop.`.inner_id.71f0c404-5cb3-11e7-907b-a6006ad3dba1` is dropped',
+  ],
+  ['the id of a query', "Query (query_id: 'a1b2') was cancelled", "Query (query_id: 'c3d4') was cancelled"],
+  [
+    'amounts of memory',
+    'Memory limit exceeded: would use 1.05 GiB (attempt to allocate chunk of 4194304 bytes)',
+    'Memory limit exceeded: would use 1.17 GiB (attempt to allocate chunk of 1048576 bytes)',
+  ],
+  [
+    'times',
+    'Timeout exceeded: elapsed 30012.5 ms, at 2026-01-31 10:00:00.5',
+    'Timeout exceeded: elapsed 30007.1 ms, at 2026-01-31 10:00:07',
+  ],
+  [
+    'a number of parts',
+    'Too many parts (300 parts in 4 rows). Merges are slow',
+    'Too many parts (301 parts in 9 rows). Merges are slow',
+  ],
+  [
+    'the name of a part',
+    'Part 202601_1_5_2 is broken, all_3_3_0_7 too',
+    'Part 202602_4_5_1 is broken, all_9_9_0_8 too',
+  ],
+  [
+    'a process',
+    'Process 17 waits for ShareLock on transaction 801; blocked by process 18',
+    'Process 21 waits for ShareLock on transaction 944; blocked by process 5',
+  ],
+  [
+    'a temporary schema',
+    'relation "pg_temp_3.millrace_rows" does not exist',
+    'relation "pg_temp_14.millrace_rows" does not exist',
+  ],
+  ['the own end of a connection', 'read ECONNRESET from 10.0.0.7:53211', 'read ECONNRESET from 10.0.0.7:40009'],
+];
+
+describe('the text of a trouble', () => {
+  for (const [what, once, again] of pairs) {
+    it(`is the same each time, whatever is passing in it: ${what}`, () => {
+      equal(stableText(once), stableText(again));
+      equal(stableText(once) === once, false);
+    });
+  }
+
+  for (const text of [
+    'connect ECONNREFUSED 127.0.0.1:8123',
+    'getaddrinfo ENOTFOUND ch.shop.svc',
+    'There is no column v2 in table shop.orders_2026 (NO_SUCH_COLUMN_IN_TABLE 16)',
+    'password authentication failed for user "app"',
+    'column "id" is of type bigint but expression is of type text (42804)',
+    "Type mismatch: expected 'UInt32', got 'UInt64'",
+  ]) {
+    it(`stays as it is where nothing passes: ${text}`, () => equal(stableText(text), text));
+  }
+});
