@@ -5,6 +5,7 @@
  *     one that was taken for something else changes nothing.
  * T2  `lost` in place of the number is about a stream that is gone, and counts as long as it is.
  */
+import type { PipelineStatus } from './status.ts';
 
 /**
  * - `accept-loss`  go on with what comes next: nothing is written twice, what is missing is given up
@@ -38,4 +39,10 @@ export function parseDecision(text: string): Decision | undefined {
   const known = decisionChoices.find((one) => one === choice);
   if (scope === undefined || number === undefined || known === undefined) return undefined;
   return { scope, number: number === 'lost' ? number : Number(number), choice: known };
+}
+
+/** Whether something in the status asks for it: a decision that nobody waits for would count for the next loss. */
+export function isAsked({ conditions = [], operation }: PipelineStatus, token: string): boolean {
+  const said = [...conditions.map(({ message }) => message), operation?.lastError ?? ''];
+  return said.some((text) => text.includes(` ${token} `));
 }

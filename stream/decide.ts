@@ -102,8 +102,8 @@ async function restore(act: DecisionAct, plan: Plan, decision: Decision): Promis
     if (scope === commitsEdge) await registerPlan(act, plan, { readFrom: choice === 'reread' ? 'start' : 'end' });
     return;
   }
-  await noteDecision(streams, pid, decision);
   await makePipelineStreams(streams, plan, options);
+  await noteDecision(streams, pid, decision);
   await firstFrames(act, plan, scope);
   const { created } = await streams.streamInfo(edgeStream(pid, scope));
   await changeRegistry(streams, { pid, edge: scope, opSeq }, (now) => {

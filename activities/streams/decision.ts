@@ -2,13 +2,16 @@
  * What a person has decided by the annotation millrace.io/decision (model/decision.ts).
  *
  * A1  It runs beside operations, not as one: an operation may be waiting for this very decision.
- * A2  The annotation counts as it is now, once: what became of it is in the status, with the same text.
+ * A2  A decision about positions is carried out only where the status asks for it: one that nobody waits for would count for
+ *     the next loss. One about a lost stream counts only while the stream is lost.
+ * A3  The annotation counts as it is now, once: what became of it is in the status, with the same text.
  */
-import { MillraceError, mr } from '../../model/errors.ts';
-import { parseDecision } from '../../model/decision.ts';
+import { statusSchema } from '../../crds/status.ts';
+import { isAsked, parseDecision, tokenOf } from '../../model/decision.ts';
+import { MillraceError, mr, type ErrorCode } from '../../model/errors.ts';
 import type { LifecycleActivities, PipelineRef, StatusPatch } from '../../model/lifecycle.ts';
 import { annotations, namespaceOf, pidOf } from '../../model/names.ts';
-import type { DecisionStatus } from '../../model/status.ts';
+import type { DecisionStatus, StreamStatus } from '../../model/status.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 import { carryOut, streamsFound } from '../../stream/decide.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
@@ -41,27 +44,39 @@ export function decisionActivities(deps: ActivityDependencies): Pick<LifecycleAc
   };
 }
 
+interface Outcome {
+  readonly decision: DecisionStatus;
+  readonly streams?: readonly StreamStatus[];
+}
+
 /** A refusal is an outcome; what a retry may mend is thrown. */
 async function outcomeOf(
   deps: ActivityDependencies,
   asked: Asked,
   resource: KubeObject,
   text: string,
-): Promise<DecisionStatus> {
+): Promise<Outcome> {
   const at = new Date(deps.clock.now()).toISOString();
   try {
-    await decide(deps, asked, resource, text);
-    return { text, at };
+    const streams = await decide(deps, asked, resource, text);
+    return { decision: { text, at }, streams };
   } catch (error) {
-    if (!(error instanceof MillraceError) || error.code !== 'MR_DECISION_REFUSED') throw error;
-    return { text, at, problem: error.sentence };
+    if (!(error instanceof MillraceError) || !isFinal.has(error.code)) throw error;
+    return { decision: { text, at, problem: error.sentence } };
   }
 }
 
+const isFinal: ReadonlySet<string> = new Set<ErrorCode>(['MR_DECISION_REFUSED', 'MR_STREAM_FOREIGN']);
+
+/** Resolves with the streams as they are then. */
 async function decide(deps: ActivityDependencies, { pipeline, opSeq }: Asked, resource: KubeObject, text: string) {
   const decision = parseDecision(text);
   if (decision === undefined) {
     throw mr('MR_DECISION_REFUSED', { decision: text, problem: 'it is not TOKEN=accept-loss or TOKEN=reread' });
+  }
+  const status = statusSchema.safeParse(resource['status'] ?? {});
+  if (decision.number !== 'lost' && !(status.success && isAsked(status.data, tokenOf(decision)))) {
+    throw mr('MR_DECISION_REFUSED', { decision: text, problem: 'nothing in the status of the pipeline asks for it' });
   }
   const { isolation = 'Namespace' } = wishesOf(resource);
   const workloadNamespace =
@@ -73,7 +88,7 @@ async function decide(deps: ActivityDependencies, { pipeline, opSeq }: Asked, re
   const { clock, cluster, streamReplicas: replicas } = deps;
   const known = ownStatus(resource).streams ?? [];
   await carryOut({ streams: deps.streams(), opSeq, clock, replicas, cluster, known }, plan, decision);
-  await note(deps, pipeline, resource, { streams: await streamsFound(deps.streams(), plan) });
+  return streamsFound(deps.streams(), plan);
 }
 
 /** Whichever operation runs: what was decided is not its word. */
@@ -96,10 +111,11 @@ async function say(
   deps: ActivityDependencies,
   pipeline: PipelineRef,
   resource: KubeObject,
-  decision: DecisionStatus,
+  { decision, streams }: Outcome,
 ): Promise<void> {
   const { kube, clock } = deps;
-  await note(deps, pipeline, resource, { decision });
+  // In one write: an attempt that comes after it finds both, or neither.
+  await note(deps, pipeline, resource, { decision, ...(streams === undefined ? {} : { streams }) });
   const { text, problem } = decision;
   const event =
     problem === undefined
