@@ -261,6 +261,8 @@ export class IngestLoop {
       throw mr('MR_FRAME_TOO_LARGE', { stream: writer.stream, bytes, limit: capBytes });
     }
     await this.#send(builder, batch.position, once);
+    // A frame that names a plan says it again (G7).
+    this.#position = batch.position;
     await this.#options.outlet.ready();
   }
 
