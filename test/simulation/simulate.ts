@@ -12,10 +12,10 @@ import { decodeFrame } from '../../stream/frame-reader.ts';
 import { fateOf } from './check/reference.ts';
 import type { LedgerInput } from './check/ledger.ts';
 import { Violation } from './check/violation.ts';
-import { Machine } from './kernel/machine.ts';
 import { perform } from './plant/acts.ts';
-import { provision } from './plant/lifecycle.ts';
 import { Plant } from './plant/plant.ts';
+import type { Plan } from '../../model/plan.ts';
+import { edited } from './plant/edit.ts';
 import type { Burst, Scenario } from './plant/scenario.ts';
 
 export interface Result {
@@ -30,7 +30,7 @@ export interface Result {
   readonly passed: ReadonlyMap<string, number>;
 }
 
-const settleMs = 90_000;
+const settleMs = 180_000;
 const freshMs = 10_000;
 /**
  * A source that has nothing new is called connected 15 s after its last failure (stream/ingest-loop.ts); that failure may
@@ -69,7 +69,7 @@ async function violationOf(plant: Plant): Promise<Violation | undefined> {
 async function act(plant: Plant): Promise<void> {
   const { world, scenario } = plant;
   const start = world.now;
-  provision(plant, new Machine('lifecycle', world));
+  plant.lifecycle.tell();
   scenario.bursts.forEach((burst, index) => world.after(burst.at, () => bring(plant, burst, index)));
   for (const one of scenario.acts) world.after(one.at, () => perform(plant, one));
   await world.run(() => false, start + scenario.calmAt);
@@ -97,10 +97,12 @@ function calm(plant: Plant): void {
     pod.machine.slowMs = 0;
     pod.machine.thaw();
   }
-  const plan = plant.plans.get(Math.max(...plant.plans.keys()))!;
-  for (const stage of plan.stages) {
-    if (cluster.wantedOf(stage.name) === 0) cluster.scale(stage.name, 1);
-  }
+  plant.lifecycle.machine?.thaw();
+  plant.lifecycle.edit((now) => edited(now, { what: 'state', desiredState: 'Running' }));
+  for (const { name } of newestPlan(plant).stages) if (cluster.wantedOf(name) === 0) cluster.scale(name, 1);
+  const { sources } = plant.lifecycle.resource;
+  for (const input of plant.ledger.inputs.values())
+    if (!sources.some(({ name }) => name === input.source)) input.mayBeMissing = true;
 }
 
 async function settle(plant: Plant): Promise<void> {
@@ -126,14 +128,16 @@ function isQuiet(plant: Plant): boolean {
 }
 
 function whyNot(plant: Plant): string {
+  if (!plant.lifecycle.isAtRest) return `the lifecycle is busy: ${plant.lifecycle.doing}; ${states(plant)}`;
+  const { sources } = plant.lifecycle.resource;
   for (const [name, service] of plant.services)
-    if (service.unsettled > 0) return `${service.unsettled} requests to ${name} are open`;
+    if (service.unsettled > 0 && sources.some((source) => source.name === name))
+      return `${service.unsettled} requests to ${name} are open`;
   for (const input of plant.ledger.inputs.values()) {
     if (!input.mayBeMissing && !plant.ledger.isInEdge(input.id))
       return `record ${input.id} is not in the edge; ${states(plant)}`;
   }
-  const plan = plant.plans.get(Math.max(...plant.plans.keys()))!;
-  for (const stage of plan.stages) {
+  for (const stage of newestPlan(plant).stages) {
     if (stage.kind !== 'sink') continue;
     const edge = plant.server.host(edgeStream(plant.pid, stage.reads));
     const commits = plant.server.host(plant.streamOf('commits'));
@@ -147,6 +151,10 @@ function whyNot(plant: Plant): string {
     }
   }
   return '';
+}
+
+function newestPlan(plant: Plant): Plan {
+  return plant.plans.get(plant.lifecycle.resource.generation)!;
 }
 
 function states(plant: Plant): string {
@@ -164,7 +172,7 @@ function states(plant: Plant): string {
 /** A fresh record of every lane, and where it must be. */
 async function bringFresh(plant: Plant): Promise<void> {
   const { world, ledger, scenario } = plant;
-  const shape = [...ledger.shapes.values()].at(-1)!;
+  const shape = plant.lifecycle.resource;
   const before = ledger.inputs.size;
   shape.sources.forEach(({ name }, index) =>
     bring(
@@ -208,7 +216,9 @@ function finalChecks(plant: Plant): void {
 /** E5: positions reach the end of what there is to read, also where the last of it were no records. */
 function checkPositions(plant: Plant): void {
   const edge = plant.server.host(plant.streamOf('edge'));
-  for (const [source, topic] of plant.topics) {
+  for (const { name: source } of plant.lifecycle.resource.sources) {
+    const topic = plant.topics.get(source);
+    if (topic === undefined) continue;
     const tails =
       edge?.stream
         .lastOfEach(`mr.${plant.pid}.*.*.>`)
@@ -230,6 +240,8 @@ function checkPositions(plant: Plant): void {
 
 function bring(plant: Plant, burst: Burst, index: number): void {
   const { ledger, topics, services } = plant;
+  // Nobody sends to what is not there.
+  if (!plant.lifecycle.resource.sources.some(({ name }) => name === burst.source)) return;
   const topic = topics.get(burst.source);
   const lane = topic === undefined ? null : `${burst.source}/${burst.lane % topic.partitions.length}`;
   const inputs = burst.kinds.map((kind, at): LedgerInput => ({
@@ -243,6 +255,7 @@ function bring(plant: Plant, burst: Burst, index: number): void {
     place: ledger.inputs.size + at,
     acknowledged: false,
     mayBeMissing: false,
+    mayRepeat: false,
   }));
   for (const input of inputs) ledger.add(input);
   plant.say(`${inputs.length} records for ${burst.source} ${lane ?? ''}`);

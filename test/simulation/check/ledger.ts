@@ -16,9 +16,11 @@ export interface LedgerInput extends Input {
   acknowledged: boolean;
   /** It may be missing, because nobody was told that it is stored. */
   mayBeMissing: boolean;
+  /** It may come again, because its source was taken off and is read from its start when it comes back. */
+  mayRepeat: boolean;
 }
 
-interface FrameOf {
+export interface FrameOf {
   readonly sequence: number;
   readonly subject: string;
   readonly plan: number;
@@ -27,7 +29,10 @@ interface FrameOf {
 export class Ledger {
   readonly inputs = new Map<string, LedgerInput>();
   readonly shapes = new Map<number, Shape>();
-  readonly #frames = new Map<string, FrameOf>();
+  /** More than one where a record may come again. */
+  readonly #frames = new Map<string, FrameOf[]>();
+  /** sink → generation: what of frames up to that one it has not written was given up with it. */
+  readonly #givenUp = new Map<string, number>();
   /** sink → id → row. */
   readonly #rows = new Map<string, Map<string, string>>();
   /** sink → lane → place of the last row. */
@@ -72,15 +77,16 @@ export class Ledger {
   /** A frame was stored in the edge. */
   frame(ids: readonly string[], frame: FrameOf): void {
     for (const id of ids) {
-      const before = this.#frames.get(id);
-      if (before !== undefined) {
+      const [before, ...earlier] = this.#frames.get(id) ?? [];
+      const input = this.inputs.get(id);
+      if (before !== undefined && input?.mayRepeat !== true) {
         this.#fail(
           'I2',
           `record ${id} is in the edge twice: ${before.subject}@${before.sequence} and ${frame.subject}@${frame.sequence}`,
         );
       }
-      if (!this.inputs.has(id)) this.#fail('I5', `the edge has record ${id}, which no source ever had`);
-      this.#frames.set(id, frame);
+      if (input === undefined) this.#fail('I5', `the edge has record ${id}, which no source ever had`);
+      this.#frames.set(id, before === undefined ? [frame] : [frame, before, ...earlier]);
     }
   }
 
@@ -88,15 +94,15 @@ export class Ledger {
   row(sink: string, id: string, text: string): void {
     const rows = this.#rows.get(sink) ?? new Map<string, string>();
     this.#rows.set(sink, rows);
-    if (rows.has(id)) this.#fail('I2', `sink ${sink} has record ${id} twice`);
-    rows.set(id, text);
     const input = this.inputs.get(id);
+    if (rows.has(id) && input?.mayRepeat !== true) this.#fail('I2', `sink ${sink} has record ${id} twice`);
+    rows.set(id, text);
     if (input === undefined) {
       this.#fail('I5', `sink ${sink} has record ${id}, which no source ever had`);
       return;
     }
     this.#compare(sink, input, text);
-    if (input.lane === null) return;
+    if (input.lane === null || input.mayRepeat) return;
     const lanes = this.#lanes.get(sink) ?? new Map<string, number>();
     this.#lanes.set(sink, lanes);
     const last = lanes.get(input.lane) ?? -1;
@@ -104,38 +110,38 @@ export class Ledger {
     lanes.set(input.lane, Math.max(last, input.place));
   }
 
-  /** I4, as soon as the row is there. */
+  /** I4 and E9, as soon as the row is there. */
   #compare(sink: string, input: LedgerInput, text: string): void {
-    const frame = this.#frames.get(input.id);
-    if (frame === undefined) return this.#fail('I5', `sink ${sink} has record ${input.id}, which no frame has`);
-    const shape = this.#shapeOf(frame);
-    if (!fateOf(input, shape).rows.includes(sink)) {
-      this.#fail(
-        'I4',
-        `sink ${sink} has record ${input.id}, which plan ${shape.generation} of its frame does not send there`,
-      );
-    }
-    const want = rowOf(input, shape);
-    if (text !== want) this.#fail('I4', `sink ${sink} has "${text}" for "${want}"`);
+    const frames = this.#frames.get(input.id);
+    if (frames === undefined) return this.#fail('I5', `sink ${sink} has record ${input.id}, which no frame has`);
+    const shapes = frames.map((frame) => this.#shapeOf(frame));
+    if (shapes.some((shape) => fateOf(input, shape).rows.includes(sink) && rowOf(input, shape) === text)) return;
+    const [shape] = shapes;
+    const what = fateOf(input, shape!).rows.includes(sink)
+      ? `"${text}" for "${rowOf(input, shape!)}"`
+      : `record ${input.id}, which plan ${shape!.generation} of its frame does not send there`;
+    this.#fail('I4', `sink ${sink} has ${what}`);
   }
 
   letter(letter: DeadLetter, id: string): void {
     const key = `${letter.stage} ${id}`;
     const before = this.#letters.get(key);
-    if (before !== undefined) this.#fail('I2', `${letter.stage} has two dead letters of record ${id}`);
-    this.#letters.set(key, letter.code);
     const input = this.inputs.get(id);
+    if (before !== undefined && input?.mayRepeat !== true)
+      this.#fail('I2', `${letter.stage} has two dead letters of record ${id}`);
+    this.#letters.set(key, letter.code);
     if (input === undefined) return this.#fail('I5', `a dead letter holds record ${id}, which no source ever had`);
-    const frame = this.#frames.get(id);
-    if (frame === undefined) return;
-    const shape = this.#shapeOf(frame);
-    const isDue = fateOf(input, shape).letters.some(
-      ({ stage, code }) => stage === letter.stage && code === letter.code,
+    const frames = this.#frames.get(id);
+    if (frames === undefined) return;
+    const isDue = frames.some((frame) =>
+      fateOf(input, this.#shapeOf(frame)).letters.some(
+        ({ stage, code }) => stage === letter.stage && code === letter.code,
+      ),
     );
     if (!isDue)
       this.#fail(
         'I4',
-        `${letter.stage} has a dead letter ${letter.code} of record ${id} under plan ${shape.generation}`,
+        `${letter.stage} has a dead letter ${letter.code} of record ${id} under plan ${frames[0]!.plan}`,
       );
   }
 
@@ -143,32 +149,37 @@ export class Ledger {
   settle(): Violation[] {
     const missing: Violation[] = [];
     for (const input of this.inputs.values()) {
-      const frame = this.#frames.get(input.id);
-      if (frame === undefined) {
+      const frames = this.#frames.get(input.id);
+      if (frames === undefined) {
         if (input.acknowledged) missing.push(new Violation('I1', `record ${input.id} is acknowledged and in no frame`));
         else if (!input.mayBeMissing) missing.push(new Violation('I1', `record ${input.id} was never read`));
         continue;
       }
-      const { rows, letters } = fateOf(input, this.#shapeOf(frame));
-      for (const sink of rows) {
-        if (!this.hasRow(sink, input.id)) {
-          missing.push(
-            new Violation('I1', `record ${input.id} (${frame.subject}@${frame.sequence}) is not in sink ${sink}`),
-          );
-        }
-      }
-      for (const { stage, code } of letters) {
-        if (!this.#letters.has(`${stage} ${input.id}`)) {
-          missing.push(
-            new Violation(
-              'I1',
-              `record ${input.id} (${frame.subject}@${frame.sequence}) has no dead letter ${code} of ${stage}`,
-            ),
-          );
-        }
-      }
+      for (const frame of frames) missing.push(...this.#missingOf(input, frame));
     }
     return missing;
+  }
+
+  #missingOf(input: LedgerInput, frame: FrameOf): Violation[] {
+    const where = `record ${input.id} (${frame.subject}@${frame.sequence})`;
+    const { rows, letters } = fateOf(input, this.#shapeOf(frame));
+    return [
+      ...rows
+        .filter((sink) => !this.hasRow(sink, input.id) && !this.#isGivenUp(`sink-${sink}`, input, frame))
+        .map((sink) => new Violation('I1', `${where} is not in sink ${sink}`)),
+      ...letters
+        .filter(({ stage }) => !this.#letters.has(`${stage} ${input.id}`) && !this.#isGivenUp(stage, input, frame))
+        .map(({ stage, code }) => new Violation('I1', `${where} has no dead letter ${code} of ${stage}`)),
+    ];
+  }
+
+  /** A stage was taken off at once, with what it had not written of frames up to this plan. */
+  giveUp(stage: string, generation: number): void {
+    this.#givenUp.set(stage, Math.max(generation, this.#givenUp.get(stage) ?? 0));
+  }
+
+  #isGivenUp(stage: string, { source }: LedgerInput, { plan }: FrameOf): boolean {
+    return plan <= (this.#givenUp.get(stage) ?? 0) || plan <= (this.#givenUp.get(`ingestor-${source}`) ?? 0);
   }
 
   #shapeOf({ plan }: FrameOf): Shape {

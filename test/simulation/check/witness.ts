@@ -1,9 +1,14 @@
 /**
- * Reads along in the streams and checks what must hold of every message (I6, I11, E6).
+ * Reads along in the streams and checks what must hold of every message (I6, I11, E6, E9, E10).
+ *
+ * E9   The plan that a writer names never falls, and once a plan is in force no frame of an older one comes.
+ * E10  What is removed was committed by every reader that is registered; a source that left has nothing unread.
  *
  * It decodes with the real decoders: that a frame can be read is part of what is checked.
  */
+import { z } from 'zod';
 import { commitsEdge, deadEdge, onceToken } from '../../../model/names.ts';
+import type { Plan } from '../../../model/plan.ts';
 import { decodeCommitEntry, positionOf } from '../../../stream/commit-entry.ts';
 import { deadLettersOf } from '../../../stream/dead-letter.ts';
 import { decodeFrame, type Frame } from '../../../stream/frame-reader.ts';
@@ -17,17 +22,20 @@ interface Tail {
   readonly sequence: number;
   readonly position: unknown;
   readonly check: number;
+  readonly plan: number;
 }
 
 export interface WitnessOptions {
   readonly pid: string;
   readonly ledger: Ledger;
-  /** Stages that the plan in force has, and those that are not gone yet. */
-  readonly readers: () => readonly string[];
-  /** Of a frame that names none. */
-  readonly planOf: (by: string) => number;
+  /** A source has left for good: should it come back, it begins anew. */
+  readonly onGone: (source: string) => void;
+  /** Frames of these stages and sources need not have been read. */
+  readonly isGivenUp: (stage: string) => boolean;
   readonly onViolation: (violation: Violation) => void;
 }
+
+const registryRecord = z.object({ readers: z.array(z.string()), gone: z.record(z.string(), z.number()) });
 
 export class Witness implements StoreWitness {
   readonly #options: WitnessOptions;
@@ -35,30 +43,44 @@ export class Witness implements StoreWitness {
   readonly #committed = new Map<string, number>();
   /** subject → owners, in the order in which they appeared. */
   readonly #owners = new Map<string, string[]>();
+  /** Reading stages that are registered. */
+  #readers: readonly string[] = [];
+  #gone: Readonly<Record<string, number>> = {};
+  /** source → the plan that all its writers name. */
+  readonly #inForce = new Map<string, number>();
 
   constructor(options: WitnessOptions) {
     this.#options = options;
   }
 
-  stored(host: StreamHost, message: Message, by: string): void {
+  stored(host: StreamHost, message: Message): void {
     const [, pid, edge = ''] = message.subject.split('.');
     if (pid !== this.#options.pid || !message.subject.startsWith('mr.')) return;
     if (edge === onceToken) return;
     this.#checkOwner(message);
     if (edge === commitsEdge) this.#commit(host, message);
     else if (edge === deadEdge) this.#letters(host, message);
-    else this.#frame(host, message, by);
+    else this.#frame(host, message);
+  }
+
+  /** The lifecycle says that every writer of the plan names it. */
+  isInForce(plan: Plan): void {
+    for (const stage of plan.stages)
+      if (stage.kind === 'ingestor') this.#inForce.set(stage.source, plan.pipeline.generation);
   }
 
   purged(host: StreamHost, filter: string, before: number, by: string): void {
-    const [, pid, edge = '', shard = ''] = filter.split('.');
+    const [, pid, edge = '', shard = '', writer = ''] = filter.split('.');
     if (pid !== this.#options.pid || edge === commitsEdge || edge === deadEdge || shard === '') return;
-    for (const stage of this.#options.readers()) {
+    const source = writer.slice(0, writer.lastIndexOf('-'));
+    for (const stage of this.#readers) {
       const committed = this.#committed.get(`mr.${pid}.${commitsEdge}.${stage}.${shard}`) ?? 0;
       const lost = host.stream.messages.find(
-        ({ subject, sequence }) => subject === filter && sequence < before && sequence > committed,
+        ({ subject, sequence, data }) =>
+          subject === filter && sequence < before && sequence > committed && hasRecords(host, data, sequence),
       );
-      if (lost === undefined) continue;
+      if (lost === undefined || this.#options.isGivenUp(stage) || this.#options.isGivenUp(`ingestor-${source}`))
+        continue;
       this.#fail(
         'E6',
         `${by} removes frame ${lost.sequence} of ${filter}, which ${stage} has not committed (${committed})`,
@@ -85,7 +107,7 @@ export class Witness implements StoreWitness {
     owners.push(owner);
   }
 
-  #frame(host: StreamHost, message: Message, by: string): void {
+  #frame(host: StreamHost, message: Message): void {
     const { subject, sequence, data } = message;
     const frame = decodeFrame(data, { stream: host.name, sequence });
     const tail = this.#tails.get(subject);
@@ -101,20 +123,42 @@ export class Witness implements StoreWitness {
         );
       }
     }
-    this.#tails.set(subject, { sequence, position: frame.position, check: frame.check });
-    const named = frame.link?.plan ?? 0;
-    const plan = named > 0 ? named : this.#options.planOf(by);
+    const plan = frame.link?.plan ?? 0;
+    if (tail !== undefined && plan < tail.plan)
+      this.#fail('E9', `${subject}@${sequence} names plan ${plan} after ${tail.plan}`);
+    this.#tails.set(subject, { sequence, position: frame.position, check: frame.check, plan });
+    const [, , , , writer = ''] = subject.split('.');
+    const inForce = this.#inForce.get(writer.slice(0, writer.lastIndexOf('-'))) ?? 0;
+    if (plan < inForce) this.#fail('E9', `${subject}@${sequence} names plan ${plan}, and ${inForce} is in force`);
     this.#options.ledger.frame(idsIn(frame), { subject, sequence, plan });
   }
 
   #commit(host: StreamHost, { subject, sequence, data }: Message): void {
     const [, , , stage = '', slot = ''] = subject.split('.');
+    if (stage === 'meta' && slot === 'edge') return this.#registry(data);
     if (!stage.startsWith('sink-') || slot === '') return;
     const entry = decodeCommitEntry(data, { stream: host.name, sequence });
     const position = positionOf(entry);
     const before = this.#committed.get(subject) ?? 0;
-    if (position < before) this.#fail('I6', `${subject}@${sequence} goes back from ${before} to ${position}`);
+    const isPlaced = entry.kind === 'commit' && entry.set === true;
+    if (position < before && !isPlaced)
+      this.#fail('I6', `${subject}@${sequence} goes back from ${before} to ${position}`);
     this.#committed.set(subject, position);
+  }
+
+  #registry(data: Uint8Array): void {
+    const { readers, gone } = registryRecord.parse(JSON.parse(Buffer.from(data).toString('utf8')));
+    this.#readers = readers;
+    for (const [source, upTo] of Object.entries(gone)) {
+      if (upTo === this.#gone[source]) continue;
+      this.#inForce.delete(source);
+      for (const subject of [...this.#tails.keys()]) {
+        const writer = subject.split('.').at(-1) ?? '';
+        if (writer.slice(0, writer.lastIndexOf('-')) === source) this.#tails.delete(subject);
+      }
+      this.#options.onGone(source);
+    }
+    this.#gone = gone;
   }
 
   #letters(host: StreamHost, { sequence, data, subject }: Message): void {
@@ -128,6 +172,10 @@ export class Witness implements StoreWitness {
   #fail(label: string, what: string): void {
     this.#options.onViolation(new Violation(label, what));
   }
+}
+
+function hasRecords(host: StreamHost, data: Uint8Array, sequence: number): boolean {
+  return decodeFrame(data, { stream: host.name, sequence }).count > 0;
 }
 
 function idsIn(frame: Frame): string[] {

@@ -4,9 +4,13 @@
  * T1  An event runs, then everything that it made ready (promises to their end), then the next event.
  * T2  The clock moves only from one event to the next: what takes no event takes no time.
  * T3  The same seed gives the same run: who comes first at one moment is drawn, not left to the machine.
+ * T4  Who waits for some time waits: it may be shorter than what the clock can tell apart.
  */
 import type { Machine } from './machine.ts';
 import type { Random } from './random.ts';
+
+/** Above what two numbers of this size differ by. */
+const leastMs = 2 ** -11;
 
 interface Event {
   readonly at: number;
@@ -41,8 +45,10 @@ export class World {
 
   /** `machine`: whose event it is; it is held while that one is frozen and dropped when that one is dead. */
   after(ms: number, act: () => void, machine?: Machine): () => void {
+    const at = this.#now + Math.max(0, ms);
     const event: Event = {
-      at: this.#now + Math.max(0, ms),
+      // T4
+      at: ms > 0 && at === this.#now ? at + leastMs : at,
       order: this.#order.next(),
       act,
       machine,

@@ -1,5 +1,6 @@
 /** Carries out one act of a scenario. What it names may be gone: then it does nothing. */
 import { assertNever } from '../../../model/errors.ts';
+import { edited } from './edit.ts';
 import type { Plant } from './plant.ts';
 import type { Pod } from './pod.ts';
 import type { Act } from './scenario.ts';
@@ -52,16 +53,22 @@ export function perform(plant: Plant, act: Act): void {
       return;
     }
     case 'scale':
-      cluster.scale(act.stage, act.replicas);
+      // As an autoscaler does: of what the spec does not have it knows nothing.
+      if (isWanted(plant, act.stage)) cluster.scale(act.stage, act.replicas);
       return;
     case 'pause': {
-      const before = cluster.stages.map((stage) => [stage, cluster.wantedOf(stage)] as const);
-      for (const [stage] of before) cluster.scale(stage, 0);
-      world.after(act.ms, () => {
-        // When it is calm, everything runs already.
-        if (!plant.faults.enabled) return;
-        for (const [stage, replicas] of before) cluster.scale(stage, replicas);
-      });
+      plant.lifecycle.edit((shape) => edited(shape, { what: 'state', desiredState: act.state }));
+      world.after(act.ms, () => plant.lifecycle.edit((now) => edited(now, { what: 'state', desiredState: 'Running' })));
+      return;
+    }
+    case 'edit':
+      plant.lifecycle.edit((shape) => edited(shape, act.edit));
+      return;
+    case 'lifecycle': {
+      const { machine } = plant.lifecycle;
+      if (act.ms === 0) machine?.kill();
+      else machine?.freeze();
+      world.after(act.ms, () => machine?.thaw());
       return;
     }
     case 'grow':
@@ -78,6 +85,11 @@ function loseServer(plant: Plant, ms: number): void {
   for (const host of server.hosts)
     if (world.random.chance(1 / 3)) server.loseLeader(host.name, Math.min(ms, world.random.between(200, 5_000)));
   for (const connection of [...server.connections]) if (world.random.chance(1 / 3)) connection.cut();
+}
+
+function isWanted({ lifecycle }: Plant, stage: string): boolean {
+  const { sinks, sources } = lifecycle.resource;
+  return [...sinks.map(({ name }) => `sink-${name}`), ...sources.map(({ name }) => `ingestor-${name}`)].includes(stage);
 }
 
 function podOf(plant: Plant, { stage, pod }: { readonly stage: string; readonly pod: number }): Pod | undefined {

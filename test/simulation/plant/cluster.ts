@@ -2,6 +2,7 @@
  * What Kubernetes does with the pods of a pipeline: keeps as many as are wanted, starts again what ends, replaces them
  * when their plan changes, stops them with a grace.
  */
+import { stageHash } from '../../../activities/kubernetes/render/stage-hash.ts';
 import type { Plan, Stage } from '../../../model/plan.ts';
 import { Pod } from './pod.ts';
 import type { Plant } from './plant.ts';
@@ -53,12 +54,15 @@ export class Cluster {
     return this.#workloads.get(stage)?.replicas ?? 0;
   }
 
-  /** Server-side apply of a workload: pods of another plan are replaced, one by one in no order that counts. */
+  /**
+   * Server-side apply of a workload: pods that are told something else are replaced, one by one in no order that counts.
+   * Others stay, with the plan that they have.
+   */
   apply(stage: string, plan: Plan, replicas: number): void {
     const workload = this.#workloads.get(stage) ?? { stage, plan, replicas, places: new Set<Place>() };
     this.#workloads.set(stage, workload);
-    const isChanged = workload.plan !== plan;
-    workload.plan = plan;
+    const isChanged = hashIn(workload.plan, stage) !== hashIn(plan, stage);
+    if (isChanged) workload.plan = plan;
     workload.replicas = replicas;
     if (isChanged) {
       for (const place of workload.places)
@@ -74,8 +78,12 @@ export class Cluster {
     this.#reconcile(workload);
   }
 
-  remove(stage: string): void {
-    this.scale(stage, 0);
+  /** As many run as are wanted, and all as they are wanted. */
+  isRolled(stage: string): boolean {
+    const workload = this.#workloads.get(stage);
+    if (workload === undefined) return true;
+    const places = [...workload.places];
+    return places.every(({ leaving }) => !leaving) && places.length >= workload.replicas;
   }
 
   /** No pod of the stage is left, not even one that is stopping. */
@@ -142,6 +150,11 @@ export class Cluster {
   #gone(place: Place): void {
     place.workload.places.delete(place);
   }
+}
+
+function hashIn(plan: Plan, name: string): string {
+  const stage = stageOf(plan, name);
+  return stage === undefined ? '' : stageHash(plan, stage);
 }
 
 function stageOf(plan: Plan, name: string): Stage | undefined {

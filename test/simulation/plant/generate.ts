@@ -1,6 +1,7 @@
 /** A scenario from a seed. What is likely here is what is searched: rare things together, at moments that matter. */
 import type { Mishap, Phase, Trap } from '../kernel/faults.ts';
 import { Random } from '../kernel/random.ts';
+import type { Edit } from './edit.ts';
 import type { Act, Burst, Scenario } from './scenario.ts';
 import { kinds, type Fixed, type Kind, type Shape, type SinkShape, type SourceShape } from './shape.ts';
 
@@ -10,6 +11,7 @@ const calls: readonly (readonly [call: string, upTo: number])[] = [
   ['publish commits: intent', 15],
   ['publish commits: written', 5],
   ['publish commits: commit', 15],
+  ['publish commits: meta', 20],
   ['publish dead', 8],
   ['publish lease', 40],
   ['get', 20],
@@ -99,15 +101,18 @@ export function someKinds(random: Random): readonly Kind[] {
   return random.shuffled(kinds).slice(0, random.whole(1, 3)).sort();
 }
 
+const names = ['s0', 's1', 's2'];
+
 function burstsOf(random: Random, first: Shape, partitions: number, calmAt: number): Burst[] {
   return Array.from({ length: random.whole(3, 25) }, () => {
-    const source = random.pick(first.sources);
+    const source = random.chance(0.85) ? random.pick(first.sources) : sourceNamed(random, first, random.pick(names));
     const isKafka = source.system === 'kafka';
     const records = random.pick([1, 2, 5, 20]);
     const refused = Object.fromEntries(
-      Array.from({ length: records }, (_, index) => [index, random.pick(first.sinks).name] as const).filter(() =>
-        random.chance(0.03),
-      ),
+      Array.from(
+        { length: records },
+        (_, index) => [index, random.chance(0.7) ? random.pick(first.sinks).name : random.pick(['k1', 'k2'])] as const,
+      ).filter(() => random.chance(0.03)),
     );
     return {
       at: random.whole(0, calmAt),
@@ -167,6 +172,11 @@ function actOf(random: Random, first: Shape, at: number): Act {
       'scale',
       'pause',
       'grow',
+      'lifecycle',
+      'edit',
+      'edit',
+      'edit',
+      'edit',
     ])
   ) {
     case 'kill':
@@ -184,7 +194,16 @@ function actOf(random: Random, first: Shape, at: number): Act {
     case 'freeze server':
       return { at, do: 'freeze server', ms: random.pick([500, 4_000, 12_000]) };
     case 'pause':
-      return { at, do: 'pause', ms: random.pick([500, 4_000, 10_000]) };
+      return {
+        at,
+        do: 'pause',
+        state: random.pick(['Paused', 'Paused', 'Stopped']),
+        ms: random.pick([500, 4_000, 10_000]),
+      };
+    case 'lifecycle':
+      return { at, do: 'lifecycle', ms: random.pick([0, 1_000, 8_000]) };
+    case 'edit':
+      return { at, do: 'edit', edit: editOf(random, first) };
     case 'grow':
       return { at, do: 'grow', source: random.pick(first.sources).name, partitions: random.whole(2, 6) };
     case 'leader':
@@ -218,4 +237,60 @@ function actOf(random: Random, first: Shape, at: number): Act {
         : { at, do: 'scale', stage: `sink-${random.pick(first.sinks).name}`, replicas: random.whole(0, 3) };
     }
   }
+}
+
+/** Names come again: what was taken off comes back. */
+function editOf(random: Random, first: Shape): Edit {
+  const sink = random.pick(['k0', 'k1', 'k2', 'k3']);
+  const source = random.pick(['s0', 's1', 's2']);
+  switch (
+    random.pick([
+      'steps',
+      'routes',
+      'routes',
+      'add sink',
+      'add sink',
+      'remove sink',
+      'add source',
+      'remove source',
+      'policy',
+    ])
+  ) {
+    case 'steps':
+      return {
+        what: 'steps',
+        drops: random.chance(0.6) ? someKinds(random) : [],
+        fails: random.chance(0.3) ? ['f'] : [],
+      };
+    case 'routes':
+      return { what: 'routes', takes: Array.from({ length: random.whole(1, 3) }, () => takesOf(random)) };
+    case 'add sink':
+      return { what: 'add sink', sink: sinkNamed(random, first, sink) };
+    case 'remove sink':
+      return { what: 'remove sink', sink };
+    case 'add source':
+      return { what: 'add source', source: sourceNamed(random, first, source) };
+    case 'remove source':
+      return { what: 'remove source', source };
+    default:
+      return { what: 'policy', deletionPolicy: random.pick(['Drain', 'Drain', 'Immediate']) };
+  }
+}
+
+function takesOf(random: Random): SinkShape['takes'] {
+  return random.chance(0.3) ? undefined : random.chance(0.4) ? 'otherwise' : someKinds(random);
+}
+
+/** What has a name keeps its system: the same table, the same topic. */
+function sinkNamed(random: Random, first: Shape, name: string): SinkShape {
+  const known = first.sinks.find((sink) => sink.name === name);
+  const system = known?.system ?? (name === 'k1' || name === 'k3' ? 'clickhouse' : 'postgres');
+  return { name, system, replicas: 1, takes: takesOf(random) };
+}
+
+function sourceNamed(random: Random, first: Shape, name: string): SourceShape {
+  const known = first.sources.find((source) => source.name === name);
+  if (known !== undefined) return known;
+  const slots = random.whole(1, 3);
+  return { name, system: name === 's1' ? 'kafka' : 'http', replicas: random.whole(1, slots), slots };
 }

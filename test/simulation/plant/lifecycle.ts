@@ -1,21 +1,233 @@
-/** What the lifecycle does to streams and pods of the model. */
-import { ensurePipelineStreams, ensureSharedStreams } from '../../../stream/streams.ts';
-import type { Machine } from '../kernel/machine.ts';
+/**
+ * The lifecycle of the model: the real state and planner of the entity (workflows/state.ts, planner.ts), which remember
+ * what Temporal remembers; and workers, machines like all others, that carry out one step at a time.
+ *
+ * A worker that dies or hangs in a step is noticed by its missing heartbeat: then the step is done again by another one,
+ * while a process that hung may wake and go on with it.
+ */
+import type { PipelineRef, SpecSummary } from '../../../model/lifecycle.ts';
+import type { Plan } from '../../../model/plan.ts';
+import type { Clock } from '../../../stream/clock.ts';
+import type { Act } from '../../../stream/members.ts';
+import { planNext } from '../../../workflows/planner.ts';
+import * as state from '../../../workflows/state.ts';
+import type { JetStreamPort } from '../../../stream/jetstream-port.ts';
+import { Machine } from '../kernel/machine.ts';
+import { carryOut } from './operations.ts';
 import type { Plant } from './plant.ts';
+import { namespace, pipelineName, type Shape } from './shape.ts';
 
-export function provision(plant: Plant, machine: Machine): void {
-  const { port } = plant.connect(machine);
-  const { copies, first } = plant.scenario;
-  const plan = plant.plans.get(first.generation)!;
-  const attempt = async (): Promise<void> => {
-    try {
-      await ensureSharedStreams(port, { replicas: copies });
-      await ensurePipelineStreams(port, plan, { replicas: copies });
-    } catch {
-      await machine.clock.sleep(500);
-      return attempt();
+class Preempted extends Error {}
+
+type Attempt = Act & { readonly clock: Clock };
+
+interface Worker {
+  readonly machine: Machine;
+  readonly port: JetStreamPort;
+}
+
+const heartbeatMs = 5_000;
+/** A step that was told to end is waited for so long, then it is on its own. */
+const patienceMs = 10_000;
+const lookAgainMs = 200;
+
+export class Lifecycle {
+  readonly #plant: Plant;
+  #state: state.PipelineState;
+  #resource: Shape;
+  #worker: Worker | undefined;
+  #workers = 0;
+  #preempt: (() => void) | undefined;
+  /** Of the last operation that ran to its end. */
+  applied: Plan | undefined;
+
+  constructor(plant: Plant, first: Shape) {
+    this.#plant = plant;
+    this.#resource = first;
+    const pipeline: PipelineRef = { namespace, name: pipelineName, uid: plant.scenario.fixed.uid, cluster: 'sim' };
+    this.#state = state.newState(pipeline);
+  }
+
+  /** What is wanted now. */
+  get resource(): Shape {
+    return this.#resource;
+  }
+
+  /** What is wanted holds, and nothing is being done. */
+  get isAtRest(): boolean {
+    const { actual, running } = this.#state;
+    return running === null && actual.is === this.#resource.desiredState && planNext(this.#state).do === 'rest';
+  }
+
+  /** In a word, for whoever wonders why it is not at rest. */
+  get doing(): string {
+    const { running, actual } = this.#state;
+    return running === null ? actual.is : `${running.kind} g${running.generation}: ${this.#doing}`;
+  }
+  #doing = '';
+
+  /** The resource is edited; its generation rises. */
+  edit(change: (now: Shape) => Shape): void {
+    const changed = change(this.#resource);
+    if (changed === this.#resource) return;
+    this.#resource = { ...changed, generation: this.#resource.generation + 1 };
+    this.#plant.addShape(this.#resource);
+    this.#plant.say(`EDIT g${this.#resource.generation}: ${JSON.stringify(this.#resource)}`);
+    this.tell();
+  }
+
+  tell(): void {
+    this.#state = state.want(this.#state, { generation: this.#resource.generation, deleting: false });
+    this.#plant.world.after(1, () => this.#decide());
+  }
+
+  /** A worker is killed or hangs at a moment of the run's choice. */
+  get machine(): Machine | undefined {
+    return this.#worker?.machine;
+  }
+
+  /** The port of a person with admin tools, who is not killed. */
+  person(): JetStreamPort {
+    return this.#newWorker('person').port;
+  }
+
+  #decide(): void {
+    const next = planNext(this.#state);
+    switch (next.do) {
+      case 'look':
+        this.#state = state.see(this.#state, this.#summary(), this.#state.wanted.generation);
+        return this.#decide();
+      case 'start':
+        this.#state = state.begin(this.#state, next.operation, new Date(this.#plant.world.now).toISOString());
+        void this.#operate(next.operation);
+        return;
+      case 'preempt':
+        this.#state = state.preempt(this.#state);
+        this.#preempt?.();
+        return;
+      case 'rest':
+      case 'end':
+        return;
     }
-    for (const stage of plan.stages) plant.cluster.apply(stage.name, plan, stage.replicas);
-  };
-  machine.after(0, () => void attempt());
+  }
+
+  async #operate(operation: state.Operation): Promise<void> {
+    const plant = this.#plant;
+    const { kind, seq, generation } = operation;
+    const plan = plant.plans.get(generation)!;
+    const shape = plant.ledger.shapes.get(generation)!;
+    plant.say(`${kind} g${generation} begins`);
+    const preempted = new AbortController();
+    this.#preempt = () => preempted.abort(new Preempted());
+    let outcome: state.Outcome;
+    try {
+      await carryOut(kind, {
+        plant,
+        plan,
+        shape,
+        step: (what, act) => this.#step(what, seq, act, preempted.signal),
+        wait: async (what, look) => {
+          const since = plant.world.now;
+          const ask = async (act: Attempt) => {
+            while (!preempted.signal.aborted && !(await look(act, plant.world.now - since))) {
+              await act.clock.sleep(lookAgainMs);
+            }
+          };
+          await this.#step(what, seq, ask, preempted.signal);
+        },
+      });
+      outcome = { is: 'done', generation };
+      this.applied = plan;
+    } catch (error) {
+      if (!(error instanceof Preempted)) throw error;
+      outcome = { is: 'preempted' };
+    }
+    plant.say(`${kind} g${generation} ends: ${outcome.is}`);
+    this.#state = state.finish(this.#state, outcome, new Date(plant.world.now).toISOString());
+    if (this.#state.actual.is === 'gone') return;
+    this.#decide();
+  }
+
+  #step<T>(what: string, opSeq: number, act: (act: Attempt) => Promise<T>, preempted: AbortSignal): Promise<T> {
+    const { world } = this.#plant;
+    this.#doing = what;
+    return new Promise<T>((resolve, reject) => {
+      let isOver = false;
+      const end = (settle: () => void) => {
+        if (isOver) return;
+        isOver = true;
+        preempted.removeEventListener('abort', onPreempted);
+        // The next step is another task: it takes a moment.
+        world.after(1, settle);
+      };
+      const onPreempted = () => void world.after(patienceMs, () => end(() => reject(new Preempted())));
+      if (preempted.aborted) return end(() => reject(new Preempted()));
+      preempted.addEventListener('abort', onPreempted, { once: true });
+      const attempt = () => {
+        if (isOver) return;
+        const worker = this.#ready();
+        const { machine, port } = worker;
+        let isRunning = true;
+        const again = (afterMs: number) => {
+          if (!isRunning) return;
+          isRunning = false;
+          if (preempted.aborted) return end(() => reject(new Preempted()));
+          world.after(afterMs, attempt);
+        };
+        machine.onDeath(() => again(world.random.between(heartbeatMs, 2 * heartbeatMs)));
+        const watch = () => {
+          if (!isRunning || isOver) return;
+          // It hangs: another process does it, and what this one does when it wakes, it does beside that one.
+          if (machine.frozen) return again(0);
+          world.after(heartbeatMs, watch);
+        };
+        world.after(heartbeatMs, watch);
+        machine.after(0, () => {
+          act({ streams: port, opSeq, clock: machine.clock }).then(
+            (value) => {
+              if (!isRunning) return;
+              isRunning = false;
+              end(() => (preempted.aborted ? reject(new Preempted()) : resolve(value)));
+            },
+            (error: unknown) => {
+              this.#plant.say(`${machine.name} ${what}: ${error instanceof Error ? error.message : String(error)}`);
+              if (error instanceof TypeError || error instanceof RangeError) world.fail(error);
+              again(world.random.between(300, 3_000));
+            },
+          );
+        });
+      };
+      attempt();
+    });
+  }
+
+  #ready(): Worker {
+    const worker = this.#worker;
+    if (worker !== undefined && worker.machine.alive && !worker.machine.frozen) return worker;
+    this.#worker = this.#newWorker('lifecycle');
+    return this.#worker;
+  }
+
+  #newWorker(name: string): Worker {
+    const machine = new Machine(`${name}#${++this.#workers}`, this.#plant.world);
+    return { machine, port: this.#plant.connect(machine).port };
+  }
+
+  #summary(): SpecSummary {
+    const { generation, desiredState, deletionPolicy } = this.#resource;
+    return {
+      generation,
+      deleting: false,
+      desiredState,
+      deletionPolicy,
+      isolation: 'Namespace',
+      workloadNamespace: 'pipeline-sim',
+      pid: this.#plant.pid,
+      kinds: [],
+      description: '',
+      stages: [],
+      opSeq: 0,
+      cluster: 'sim',
+    };
+  }
 }

@@ -21,6 +21,7 @@ import { Remote } from '../outside/remote.ts';
 import { Topic, TopicReader } from '../outside/topic.ts';
 import type { SimRows } from '../outside/rows.ts';
 import { Cluster } from './cluster.ts';
+import { Lifecycle } from './lifecycle.ts';
 import type { Pod } from './pod.ts';
 import type { Scenario } from './scenario.ts';
 import { planOf, type Shape } from './shape.ts';
@@ -34,6 +35,8 @@ export class Plant {
   readonly faults: Faults;
   readonly ledger: Ledger;
   readonly cluster: Cluster;
+  readonly witness: Witness;
+  readonly lifecycle: Lifecycle;
   readonly topics = new Map<string, Topic>();
   readonly services = new Map<string, HttpService>();
   readonly tables = new Map<string, BlockTable | PositionedTable>();
@@ -43,7 +46,7 @@ export class Plant {
   readonly #log: ((line: string) => void) | undefined;
   readonly #startedAt: number;
   readonly #begun = new Set<string>();
-  readonly #generationOf = new Map<string, number>();
+  readonly #givenUp = new Set<string>();
 
   constructor(scenario: Scenario, log?: (line: string) => void) {
     this.scenario = scenario;
@@ -56,14 +59,15 @@ export class Plant {
     const plan = this.addShape(scenario.first);
     this.pid = plan.pipeline.pid;
     this.cluster = new Cluster(this);
-    const witness = new Witness({
+    this.witness = new Witness({
       pid: this.pid,
       ledger: this.ledger,
-      readers: () => this.cluster.stages.filter((stage) => stage.startsWith('sink-')),
-      planOf: (by) => this.#generationOf.get(by) ?? 1,
+      isGivenUp: (stage) => this.#givenUp.has(stage),
+      onGone: (source) => this.#sourceIsGone(source),
       onViolation: fail,
     });
-    this.server = new Server(this.world, { maxPayload, url: 'nats://nats:4222', maxLagMs: 400 }, witness);
+    this.server = new Server(this.world, { maxPayload, url: 'nats://nats:4222', maxLagMs: 400 }, this.witness);
+    this.lifecycle = new Lifecycle(this, scenario.first);
   }
 
   /** Seconds since the start of the run. */
@@ -96,6 +100,20 @@ export class Plant {
     return plan;
   }
 
+  /** Stages go at once, with what they have not read or written, or what of theirs was not. */
+  giveUp(stages: readonly string[]): void {
+    const generation = Math.max(...this.plans.keys());
+    for (const stage of stages) {
+      this.#givenUp.add(stage);
+      this.ledger.giveUp(stage, generation);
+    }
+  }
+
+  /** Should it come back, it is read from its start. */
+  #sourceIsGone(source: string): void {
+    for (const input of this.ledger.inputs.values()) if (input.source === source) input.mayRepeat = true;
+  }
+
   connect(machine: Machine): Connection {
     return new Connection(machine, this.server, {
       faults: this.faults,
@@ -108,7 +126,6 @@ export class Plant {
   }
 
   openReader(stage: IngestorStage, slot: number, position: Position | undefined, pod: Pod): Promise<SourceReaderPort> {
-    this.#generationOf.set(pod.machine.name, pod.plan.pipeline.generation);
     const topic = this.topics.get(stage.source);
     if (topic === undefined) {
       return Promise.resolve(this.services.get(stage.source)!.openReader(slot, position, pod.machine));

@@ -3,6 +3,7 @@
  * that fails is made smaller by leaving parts out (../shrink.ts); what is left still means the same.
  */
 import type { Trap } from '../kernel/faults.ts';
+import type { Edit } from './edit.ts';
 import type { Fixed, Kind, Shape } from './shape.ts';
 
 export interface Scenario {
@@ -65,5 +66,8 @@ export type Act =
       readonly ms: number;
     }
   | { readonly at: number; readonly do: 'scale'; readonly stage: string; readonly replicas: number }
-  | { readonly at: number; readonly do: 'pause'; readonly ms: number }
+  | { readonly at: number; readonly do: 'pause'; readonly state: 'Paused' | 'Stopped'; readonly ms: number }
+  | { readonly at: number; readonly do: 'edit'; readonly edit: Edit }
+  /** Its worker is killed, or hangs for so long. */
+  | { readonly at: number; readonly do: 'lifecycle'; readonly ms: number }
   | { readonly at: number; readonly do: 'grow'; readonly source: string; readonly partitions: number };

@@ -1,0 +1,129 @@
+/**
+ * What the lifecycle's operations do to streams and pods, step by step, in the order of workflows/converge.ts and
+ * workflows/halt.ts; each step does what the activity of its name does (activities/streams), by the same functions.
+ */
+import { nameFor, namingOf } from '../../../stream/announce.ts';
+import { registerPlan, registerWriters, type Act } from '../../../stream/members.ts';
+import { announcePlan } from '../../../stream/plan-store.ts';
+import { beginLeaving, finishLeaving, prunePlans, unfinished } from '../../../stream/retire.ts';
+import { ensureSharedStreams, isDrained, makePipelineStreams } from '../../../stream/streams.ts';
+import type { OperationKind } from '../../../model/operations.ts';
+import type { Plan } from '../../../model/plan.ts';
+import type { Plant } from './plant.ts';
+import type { Shape } from './shape.ts';
+
+export interface Steps {
+  readonly plant: Plant;
+  readonly plan: Plan;
+  readonly shape: Shape;
+  /** One activity: done again until it succeeds, perhaps by another process while the first still runs. */
+  step<T>(what: string, act: (act: Act) => Promise<T>): Promise<T>;
+  /** A step that looks until it sees what it waits for. */
+  wait(what: string, look: (act: Act, waitedMs: number) => Promise<boolean>): Promise<void>;
+}
+
+const patienceMs = 3_000;
+
+export function carryOut(kind: OperationKind, steps: Steps): Promise<void> {
+  if (kind === 'pause') return halt(steps);
+  if (kind === 'stop') return haltDrained(steps);
+  return converge(steps);
+}
+
+async function converge(steps: Steps): Promise<void> {
+  const { plant, plan, shape } = steps;
+  const { cluster } = plant;
+  // A spec that is edited while it stands still: objects change when it is resumed.
+  if (shape.desiredState !== 'Running') return;
+  const removed = cluster.stages.filter((name) => !plan.stages.some((stage) => stage.name === name));
+  const drains = shape.deletionPolicy === 'Drain';
+  await steps.step('ensure streams', async (act) => {
+    const copies = { replicas: plant.scenario.copies };
+    await ensureSharedStreams(act.streams, copies);
+    await makePipelineStreams(act.streams, plan, copies);
+    await registerPlan(act, plan);
+  });
+  if (removed.length > 0 && !drains) {
+    await stop(steps, removed);
+    plant.giveUp(removed);
+    await retire(steps);
+  }
+  await roll(steps, 'sink');
+  await roll(steps, 'ingestor');
+  await comeIntoForce(steps, drains ? removed : []);
+  for (const name of removed) cluster.forget(name);
+}
+
+async function comeIntoForce(steps: Steps, removed: readonly string[]): Promise<void> {
+  const { plant, plan } = steps;
+  const sinks = removed.filter((name) => name.startsWith('sink-'));
+  await stop(
+    steps,
+    removed.filter((name) => name.startsWith('ingestor-')),
+  );
+  await steps.step('announce the plan', async (act) => {
+    await registerWriters(act, plan);
+    await announcePlan(act.streams, plan);
+  });
+  await steps.wait('announce the plan', async (act, waitedMs) => {
+    const { behind } = await namingOf(act.streams, plan);
+    if (behind.length === 0) return true;
+    if (waitedMs > patienceMs) for (const tail of behind) await nameFor(act, tail, plan);
+    return false;
+  });
+  plant.witness.isInForce(plan);
+  if (removed.length > 0) {
+    runToDrain(plant, sinks);
+    await steps.step('begin to take off', (act) => beginLeaving(act, plan));
+    await steps.wait('read to the end', async ({ streams }) => (await unfinished(streams, plan)).length === 0);
+    await stop(steps, sinks);
+  }
+  await retire(steps);
+}
+
+async function retire({ step, plan }: Steps): Promise<void> {
+  await step('take off', async (act) => {
+    await finishLeaving(act, plan);
+    await prunePlans(act.streams, plan);
+  });
+}
+
+async function roll(steps: Steps, kind: 'sink' | 'ingestor'): Promise<void> {
+  const { plant, plan } = steps;
+  const stages = plan.stages.filter((stage) => stage.kind === kind);
+  for (const { name, replicas } of stages) plant.cluster.apply(name, plan, replicas);
+  await steps.wait(`roll ${kind}s`, () => Promise.resolve(stages.every(({ name }) => plant.cluster.isRolled(name))));
+}
+
+async function stop(steps: Steps, stages: readonly string[]): Promise<void> {
+  const { cluster } = steps.plant;
+  if (stages.length === 0) return;
+  for (const name of stages) cluster.scale(name, 0);
+  await steps.wait(`stop ${stages.join(', ')}`, () => Promise.resolve(stages.every((name) => cluster.isGone(name))));
+}
+
+function runToDrain({ cluster }: Plant, sinks: readonly string[]): void {
+  for (const name of sinks) if (cluster.wantedOf(name) === 0) cluster.scale(name, 1);
+}
+
+/** Paused: no pod is left that could write a row. */
+async function halt(steps: Steps): Promise<void> {
+  await stop(steps, steps.plant.cluster.stages);
+}
+
+/** Stopped: sources stop, the sinks write what was read, then the sinks stop. */
+async function haltDrained(steps: Steps): Promise<void> {
+  const { plant, plan } = steps;
+  const { stages } = plant.cluster;
+  const sinks = stages.filter((name) => name.startsWith('sink-'));
+  await stop(
+    steps,
+    stages.filter((name) => name.startsWith('ingestor-')),
+  );
+  runToDrain(plant, sinks);
+  const newest = plant.lifecycle.applied ?? plan;
+  await steps.wait('drain', async ({ streams }) => {
+    return (await isDrained(streams, newest, { stage: (name) => plant.cluster.stages.includes(name) })).drained;
+  });
+  await stop(steps, sinks);
+}
