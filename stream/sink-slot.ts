@@ -92,13 +92,15 @@ async function begin<Rows extends RowBufferPort>(
     belongs: ({ readers }: Registry) => readers.includes(stage.name),
   };
   for (let lost = found; ; lost = undefined) {
-    const view = await openEdge(opening, signals.stop);
+    const before = await openEdge(opening, signals.stop);
     const log = await CommitLog.open(
       { ...asking, pid, stage: stage.name, slot, onWaiting: (reason) => observer.waiting('commits', reason) },
       signals.stop,
     );
-    const readAll = () => readTails(streams, { pid, edge, shard: slot, shards }, log.last, view);
-    const start = startOf(log.last, view, await untilAnswered(edgeStream(pid, edge), readAll, asking, signals.stop));
+    const readAll = () => readTails(streams, { pid, edge, shard: slot, shards }, log.last, before);
+    const tails = await untilAnswered(edgeStream(pid, edge), readAll, asking, signals.stop);
+    // Again: that a source has left is written down before its frames go, so who finds them gone finds that, too.
+    const start = startOf(log.last, await openEdge(opening, signals.stop), tails);
     if (start.kind === 'ready' && lost === undefined) {
       const chain = new FrameChain(start.chain);
       log.follow(chain);
