@@ -202,8 +202,12 @@ export class SinkLoop<Rows extends RowBufferPort> {
     isLogged: boolean,
   ): Promise<void> {
     const { deadLetters, signals, observer, log, sink, epoch } = this.#options;
-    const letters = await batch.deadLetters(refused);
-    if (letters.length > 0 && coveredIn(epoch, deadLetters.covers) < id.to) {
+    const covered = coveredIn(epoch, deadLetters.covers);
+    // D1, by frames: after a decision to read again, a range may begin before what is covered and end after it.
+    const letters = (await batch.deadLetters(refused)).filter(
+      ({ sequence }) => sequence === null || sequence > covered,
+    );
+    if (letters.length > 0) {
       if (!isLogged) {
         const rows = batch.rows.rows;
         await log.append({ kind: 'written', ...id, rows, refused: encodeRefused(sink, refused) }, signals.abort);
