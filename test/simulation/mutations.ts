@@ -152,8 +152,8 @@ export const mutations: readonly Mutation[] = [
     guard: 'D1',
     without: 'the look whether the dead letters of a range are stored',
     file: 'stream/sink-loop.ts',
-    from: 'letters.length > 0 && covered < id.to',
-    to: 'letters.length > 0',
+    from: '.filter(({ sequence }) => sequence === null || sequence > covered)',
+    to: '',
   },
   {
     guard: 'V1',

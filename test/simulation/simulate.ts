@@ -14,6 +14,7 @@ import type { LedgerInput } from './check/ledger.ts';
 import { Violation } from './check/violation.ts';
 import { perform } from './plant/acts.ts';
 import { Plant } from './plant/plant.ts';
+import { watchOver } from './plant/person.ts';
 import type { Plan } from '../../model/plan.ts';
 import { edited } from './plant/edit.ts';
 import type { Burst, Scenario } from './plant/scenario.ts';
@@ -70,6 +71,7 @@ async function act(plant: Plant): Promise<void> {
   const { world, scenario } = plant;
   const start = world.now;
   plant.lifecycle.tell();
+  watchOver(plant);
   scenario.bursts.forEach((burst, index) => world.after(burst.at, () => bring(plant, burst, index)));
   for (const one of scenario.acts) world.after(one.at, () => perform(plant, one));
   await world.run(() => false, start + scenario.calmAt);
@@ -91,6 +93,7 @@ function calm(plant: Plant): void {
   plant.say('calm');
   for (const remote of remotes.values()) remote.state = 'up';
   if (!server.up) server.start(0);
+  server.options.maxStoreBytes = undefined;
   for (const host of server.hosts) host.electingUntil = host.offlineUntil = 0;
   for (const connection of server.connections) connection.unreachableUntil = 0;
   for (const pod of cluster.pods) {
@@ -177,7 +180,7 @@ async function bringFresh(plant: Plant): Promise<void> {
   shape.sources.forEach(({ name }, index) =>
     bring(
       plant,
-      { at: 0, source: name, lane: 0, kinds: ['a'], refused: {}, broken: [], gap: 0, isKeyed: true },
+      { at: 0, source: name, lane: 0, kinds: ['a'], refused: {}, broken: [], gap: 0, isKeyed: true, openMs: 0 },
       scenario.bursts.length + index,
     ),
   );
@@ -256,14 +259,16 @@ function bring(plant: Plant, burst: Burst, index: number): void {
     acknowledged: false,
     mayBeMissing: false,
     mayRepeat: false,
+    isDecided: false,
   }));
   for (const input of inputs) ledger.add(input);
   plant.say(`${inputs.length} records for ${burst.source} ${lane ?? ''}`);
   if (topic !== undefined) {
     const partition = burst.lane % topic.partitions.length;
+    const transaction = topic.begin(partition);
     for (const input of inputs) topic.append(partition, input, burst.gap);
     if (burst.gap > 0) topic.append(partition, undefined);
-    topic.commit(partition);
+    plant.world.after(burst.openMs, () => topic.commit(partition, transaction));
     return;
   }
   services.get(burst.source)?.send({ inputs, key: burst.isKeyed ? `key-${index}` : undefined });

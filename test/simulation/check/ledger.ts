@@ -18,6 +18,8 @@ export interface LedgerInput extends Input {
   mayBeMissing: boolean;
   /** It may come again, because its source was taken off and is read from its start when it comes back. */
   mayRepeat: boolean;
+  /** It was there when a person decided about a loss: it may be missing, and it may come again. */
+  isDecided: boolean;
 }
 
 export interface FrameOf {
@@ -31,6 +33,10 @@ export class Ledger {
   readonly shapes = new Map<number, Shape>();
   /** More than one where a record may come again. */
   readonly #frames = new Map<string, FrameOf[]>();
+  /** Frames that were acknowledged and are gone: a sink may have taken them before. */
+  readonly #lost = new Map<string, FrameOf[]>();
+  /** sink and id: a person has decided that it may be missing there. */
+  readonly #forgone = new Set<string>();
   /** sink → generation: what of frames up to that one it has not written was given up with it. */
   readonly #givenUp = new Map<string, number>();
   /** sink → id → row. */
@@ -90,6 +96,41 @@ export class Ledger {
     }
   }
 
+  /** The edge has gone back. What a source has, it reads again; what was sent once by HTTP is gone. */
+  lostFrame({ subject, sequence }: Pick<FrameOf, 'subject' | 'sequence'>): void {
+    for (const [id, frames] of this.#frames) {
+      const lost = frames.filter((frame) => frame.subject === subject && frame.sequence === sequence);
+      if (lost.length === 0) continue;
+      const left = frames.filter((frame) => !lost.includes(frame));
+      if (left.length === 0) this.#frames.delete(id);
+      else this.#frames.set(id, left);
+      this.#lost.set(id, [...(this.#lost.get(id) ?? []), ...lost]);
+      const input = this.inputs.get(id);
+      if (input === undefined) continue;
+      input.acknowledged = false;
+      if (input.lane === null) input.mayBeMissing = true;
+    }
+  }
+
+  /** A person has decided, whatever the choice: about everything that is there now. */
+  decided(): void {
+    for (const input of this.inputs.values()) input.isDecided = input.mayRepeat = input.mayBeMissing = true;
+  }
+
+  /** A sink has gone back: it does not have these any more. */
+  unrow(sink: string, ids: readonly string[]): void {
+    for (const id of ids) {
+      this.#rows.get(sink)?.delete(id);
+      const lane = this.inputs.get(id)?.lane;
+      if (typeof lane === 'string') this.#lanes.get(sink)?.delete(lane);
+    }
+  }
+
+  /** A person has decided how a sink goes on that has gone back. */
+  forgo(sink: string, ids: readonly string[]): void {
+    for (const id of ids) this.#forgone.add(`${sink} ${id}`);
+  }
+
   /** A row was stored in a sink. */
   row(sink: string, id: string, text: string): void {
     const rows = this.#rows.get(sink) ?? new Map<string, string>();
@@ -112,9 +153,10 @@ export class Ledger {
 
   /** I4 and E9, as soon as the row is there. */
   #compare(sink: string, input: LedgerInput, text: string): void {
-    const frames = this.#frames.get(input.id);
-    if (frames === undefined) return this.#fail('I5', `sink ${sink} has record ${input.id}, which no frame has`);
+    const frames = [...(this.#frames.get(input.id) ?? []), ...(this.#lost.get(input.id) ?? [])];
+    if (frames.length === 0) return this.#fail('I5', `sink ${sink} has record ${input.id}, which no frame has`);
     const shapes = frames.map((frame) => this.#shapeOf(frame));
+    if (input.isDecided) return;
     if (shapes.some((shape) => fateOf(input, shape).rows.includes(sink) && rowOf(input, shape) === text)) return;
     const [shape] = shapes;
     const what = fateOf(input, shape!).rows.includes(sink)
@@ -131,8 +173,8 @@ export class Ledger {
       this.#fail('I2', `${letter.stage} has two dead letters of record ${id}`);
     this.#letters.set(key, letter.code);
     if (input === undefined) return this.#fail('I5', `a dead letter holds record ${id}, which no source ever had`);
-    const frames = this.#frames.get(id);
-    if (frames === undefined) return;
+    const frames = [...(this.#frames.get(id) ?? []), ...(this.#lost.get(id) ?? [])];
+    if (frames.length === 0) return;
     const isDue = frames.some((frame) =>
       fateOf(input, this.#shapeOf(frame)).letters.some(
         ({ stage, code }) => stage === letter.stage && code === letter.code,
@@ -145,6 +187,10 @@ export class Ledger {
       );
   }
 
+  violated(label: string, what: string): void {
+    this.#fail(label, what);
+  }
+
   /** When nothing is on its way any more: everything that must be somewhere is there (I1, I7). */
   settle(): Violation[] {
     const missing: Violation[] = [];
@@ -155,6 +201,7 @@ export class Ledger {
         else if (!input.mayBeMissing) missing.push(new Violation('I1', `record ${input.id} was never read`));
         continue;
       }
+      if (input.isDecided) continue;
       for (const frame of frames) missing.push(...this.#missingOf(input, frame));
     }
     return missing;
@@ -166,6 +213,7 @@ export class Ledger {
     return [
       ...rows
         .filter((sink) => !this.hasRow(sink, input.id) && !this.#isGivenUp(`sink-${sink}`, input, frame))
+        .filter((sink) => !this.#forgone.has(`${sink} ${input.id}`))
         .map((sink) => new Violation('I1', `${where} is not in sink ${sink}`)),
       ...letters
         .filter(({ stage }) => !this.#letters.has(`${stage} ${input.id}`) && !this.#isGivenUp(stage, input, frame))

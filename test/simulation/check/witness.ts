@@ -32,6 +32,8 @@ export interface WitnessOptions {
   readonly onGone: (source: string) => void;
   /** Frames of these stages and sources need not have been read. */
   readonly isGivenUp: (stage: string) => boolean;
+  /** A person has said how this stage goes on. */
+  readonly isDecided: (stage: string) => boolean;
   readonly onViolation: (violation: Violation) => void;
 }
 
@@ -88,6 +90,17 @@ export class Witness implements StoreWitness {
     }
   }
 
+  rolledBack(host: StreamHost, lost: readonly Message[]): void {
+    const [, pid, edge = ''] = lost[0]!.subject.split('.');
+    if (pid !== this.#options.pid || edge === commitsEdge || edge === deadEdge) return;
+    for (const { subject, sequence } of lost) this.#options.ledger.lostFrame({ subject, sequence });
+    for (const subject of new Set(lost.map((message) => message.subject))) {
+      const last = host.stream.lastOf(subject);
+      if (last === undefined) this.#tails.delete(subject);
+      else this.#tails.set(subject, tailOf(host, last));
+    }
+  }
+
   /** The stream was made anew: what was known of its subjects is no longer. */
   deleted(host: StreamHost): void {
     for (const subject of [...this.#tails.keys()]) {
@@ -141,7 +154,7 @@ export class Witness implements StoreWitness {
     const position = positionOf(entry);
     const before = this.#committed.get(subject) ?? 0;
     const isPlaced = entry.kind === 'commit' && entry.set === true;
-    if (position < before && !isPlaced)
+    if (position < before && !isPlaced && !this.#options.isDecided(stage))
       this.#fail('I6', `${subject}@${sequence} goes back from ${before} to ${position}`);
     this.#committed.set(subject, position);
   }
@@ -172,6 +185,11 @@ export class Witness implements StoreWitness {
   #fail(label: string, what: string): void {
     this.#options.onViolation(new Violation(label, what));
   }
+}
+
+function tailOf(host: StreamHost, { data, sequence }: Message): Tail {
+  const { position, check, link } = decodeFrame(data, { stream: host.name, sequence });
+  return { sequence, position, check, plan: link?.plan ?? 0 };
 }
 
 function hasRecords(host: StreamHost, data: Uint8Array, sequence: number): boolean {

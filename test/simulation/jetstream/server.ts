@@ -2,7 +2,7 @@
  * nats-server of the model: streams by name, who subscribes to what, and how it dies and comes back.
  *
  * V1  What was acknowledged is there after a restart, unless the run says that the machine lost power before it was
- *     synced ({@link crash}). Streams and consumers in memory are gone.
+ *     synced ({@link losePower}). Streams and consumers in memory are gone.
  * V2  A stream with several copies answers through its leader; while one is elected, nobody answers. A direct get may be
  *     answered by a copy that lags.
  */
@@ -28,6 +28,8 @@ export interface StoreWitness {
   purged?(host: StreamHost, filter: string, before: number, by: string): void;
   made?(host: StreamHost): void;
   deleted?(host: StreamHost): void;
+  /** The stream has gone back: these are no longer in it. */
+  rolledBack?(host: StreamHost, lost: readonly Message[]): void;
 }
 
 export interface StreamHost {
@@ -41,8 +43,6 @@ export interface StreamHost {
   /** As a copy that lags has it. */
   lagging: Stream;
   laggingSince: number;
-  /** What is on the disk for certain. */
-  synced: { readonly messages: readonly Message[]; readonly lastSequence: number };
   lastCommitAt: number;
   cancelExpiry: () => void;
 }
@@ -53,7 +53,7 @@ export interface ServerOptions {
   /** Answers of a copy that lags may be so old. */
   readonly maxLagMs: number;
   /** Bytes of all streams on disk; undefined: no bound. */
-  maxStoreBytes?: number;
+  maxStoreBytes?: number | undefined;
 }
 
 export class Server {
@@ -165,7 +165,6 @@ export class Server {
       offlineUntil: 0,
       lagging: stream,
       laggingSince: this.world.now,
-      synced: { messages: [], lastSequence: stream.lastSequence },
       lastCommitAt: 0,
       cancelExpiry: () => undefined,
     };
@@ -239,8 +238,8 @@ export class Server {
 
   // -- how it fails -----------------------------------------------------------------------------------------------
 
-  /** The process ends. `power`: so does the machine, and what was not synced is gone. */
-  crash(power = false): void {
+  /** The process ends. */
+  crash(): void {
     if (!this.up) return;
     this.up = false;
     for (const connection of [...this.connections]) connection.cut();
@@ -252,22 +251,28 @@ export class Server {
         this.#hosts.delete(host.name);
         continue;
       }
-      const { messages, lastSequence } = power ? host.synced : host.stream;
-      host.stream.restore(messages, lastSequence);
+      host.stream.restore(host.stream.messages, host.stream.lastSequence);
       host.lagging = host.stream;
     }
+  }
+
+  /** The machine loses power, and the stream what was not on the disk: its last messages. Streams are synced each for itself. */
+  losePower(name: string, messages: number): void {
+    const host = this.#hosts.get(name);
+    if (!this.up) return;
+    this.crash();
+    if (host === undefined) return;
+    const kept = host.stream.messages.slice(0, Math.max(0, host.stream.messages.length - messages));
+    const lost = host.stream.messages.slice(kept.length);
+    if (lost.length === 0) return;
+    host.stream.restore(kept, kept.at(-1)?.sequence ?? lost[0]!.sequence - 1);
+    host.lagging = host.stream;
+    this.witness.rolledBack?.(host, lost);
   }
 
   start(readyAfterMs: number): void {
     this.up = true;
     this.#readyAt = this.world.now + readyAfterMs;
-  }
-
-  /** Everything that is there is on the disk now. */
-  sync(): void {
-    for (const host of this.#hosts.values()) {
-      host.synced = { messages: [...host.stream.messages], lastSequence: host.stream.lastSequence };
-    }
   }
 
   /** The leader of a stream with several copies is gone; consumers with one copy go with it. */
@@ -292,9 +297,14 @@ export class Server {
   #isStoreFull(host: StreamHost, { data }: Incoming): boolean {
     const { maxStoreBytes } = this.options;
     if (maxStoreBytes === undefined || host.stream.config.storage === 'memory') return false;
-    let bytes = data.length;
+    return data.length + this.storedBytes > maxStoreBytes;
+  }
+
+  /** Of all streams on disk. */
+  get storedBytes(): number {
+    let bytes = 0;
     for (const { stream } of this.#hosts.values()) if (stream.config.storage !== 'memory') bytes += stream.bytes;
-    return bytes > maxStoreBytes;
+    return bytes;
   }
 
   /** Before a change: now and then a copy falls behind and stays as it was. */

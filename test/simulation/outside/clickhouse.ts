@@ -20,6 +20,7 @@ import { refusedBy, SimRows, type Row } from './rows.ts';
 export interface WindowOptions {
   readonly places: number;
   readonly ms: number;
+  readonly mostPartitions: number;
 }
 
 interface Block {
@@ -35,8 +36,10 @@ export class BlockTable {
   readonly remote: Remote;
   readonly #ledger: Ledger;
   readonly #blocks: Block[] = [];
-  /** All tokens that were ever stored: what a person finds out by looking. */
-  readonly #all = new Set<string>();
+  /** All blocks that were ever stored: what a person finds out by looking. */
+  readonly #all = new Map<string, string>();
+  /** token → what a person has said of it. */
+  readonly #answers = new Map<string, 'stored' | 'write'>();
   lastWriteAt = 0;
 
   constructor(name: string, window: WindowOptions, remote: Remote, ledger: Ledger) {
@@ -50,17 +53,27 @@ export class BlockTable {
     return this.#blocks.length;
   }
 
-  /** For a person who has to decide. */
-  holds(token: string): boolean {
-    return this.#all.has(token);
+  /** A person has looked whether it is there, and says how it goes on. */
+  decide(token: string): void {
+    this.#answers.set(token, this.#all.has(token) ? 'stored' : 'write');
   }
 
+  answerTo(token: string): 'stored' | 'write' | undefined {
+    return this.#answers.get(token);
+  }
+
+  /** A block takes a place in the window for each partition that it reaches. */
   insert(token: string, rows: readonly Row[]): void {
+    const text = rows.map((row) => row.text).join('\n');
+    const before = this.#all.get(token);
+    if (before !== undefined && before !== text)
+      this.#ledger.violated('E9', `${this.name} gets other rows under ${token}: "${text}" for "${before}"`);
     if (this.#remembers(token)) return;
-    this.#blocks.push({ token, at: this.remote.world.now });
-    this.#all.add(token);
+    const places = 1 + (rows.length % this.window.mostPartitions);
+    for (let place = 0; place < places; place++) this.#blocks.push({ token, at: this.remote.world.now });
+    this.#all.set(token, text);
     this.lastWriteAt = this.remote.world.now;
-    for (const { id, text } of rows) this.#ledger.row(this.name, id, text);
+    for (const { id, text: row } of rows) this.#ledger.row(this.name, id, row);
   }
 
   #remembers(token: string): boolean {
@@ -93,11 +106,13 @@ export class BlockSlot implements LoggedSinkSlot<SimRows> {
     const { window, name } = this.#table;
     const blocks = await this.#call('mark', () => this.#table.blocks, signal);
     const before = mark?.[name];
+    const answer = this.#table.answerTo(id.token);
+    if (answer !== undefined) return { kind: answer === 'stored' ? 'stored' : 'repeat' };
     const isPast =
       before === undefined || blocks - before >= window.places || ageMs === null || ageMs > window.ms - 5_000;
     if (!isPast && changed === undefined) return { kind: 'repeat' };
     const { from, to } = id;
-    const where = { sink: name, table: name, from, to, rows, hint: 'Look.' };
+    const where = { sink: name, table: name, from, to, rows, hint: id.token };
     const error = mr('MR_SINK_OUTCOME_UNKNOWN', { ...where, problem: changed ?? 'the window has passed' });
     return { kind: 'ask', error };
   }

@@ -28,9 +28,14 @@ class Moved extends Error {}
 export class PositionedTable {
   readonly name: string;
   readonly remote: Remote;
-  readonly onPositionLost: LostPositionPolicy = 'Stop';
+  /** What the spec says; a person may change it. */
+  onPositionLost: LostPositionPolicy = 'Stop';
   readonly #ledger: Ledger;
   readonly #places = new Map<number, Place>();
+  /** The last transactions, which a standby may not have. */
+  readonly #history: { readonly slot: number; readonly before: Place; readonly ids: readonly string[] }[] = [];
+  /** What failovers have lost, and nobody has decided about. */
+  #lost: readonly string[] = [];
   lastWriteAt = 0;
 
   constructor(name: string, remote: Remote, ledger: Ledger) {
@@ -48,11 +53,30 @@ export class PositionedTable {
     const refused = refusedBy(this.name, rows);
     if (place.position === to && place.token === token) return refused;
     if (place.position !== after) throw new Moved();
-    for (const { id, text, refusedBy: by } of rows) if (by !== this.name) this.#ledger.row(this.name, id, text);
+    const taken = rows.filter((row) => row.refusedBy !== this.name);
+    for (const { id, text } of taken) this.#ledger.row(this.name, id, text);
+    this.#history.push({ slot, before: { ...place }, ids: taken.map(({ id }) => id) });
     place.position = to;
     place.token = token;
     this.lastWriteAt = this.remote.world.now;
     return refused;
+  }
+
+  /** Another server goes on, without the last transactions. */
+  failOver(transactions: number): void {
+    const lost = this.#history.splice(Math.max(0, this.#history.length - transactions)).reverse();
+    for (const { slot, before } of lost) this.#places.set(slot, { ...before });
+    const ids = lost.flatMap((one) => one.ids);
+    this.#ledger.unrow(this.name, ids);
+    this.#lost = [...this.#lost, ...ids];
+    if (this.onPositionLost !== 'Stop') this.decide(this.onPositionLost);
+  }
+
+  /** A person says how it goes on. */
+  decide(policy: LostPositionPolicy): void {
+    this.onPositionLost = policy;
+    this.#ledger.forgo(this.name, this.#lost);
+    this.#lost = [];
   }
 
   #placeOf(slot: number): Place {

@@ -19,6 +19,7 @@ interface Entry {
 
 export class Partition {
   readonly entries: Entry[] = [];
+  readonly open = new Set<{ readonly first: number }>();
   end = 0;
   /** Readers see what is before it: a transaction that is open hides what follows. */
   stable = 0;
@@ -39,6 +40,14 @@ export class Topic {
     this.#wake();
   }
 
+  /** Begins a transaction; what comes after its first record is hidden until it ends. */
+  begin(partition: number): { readonly first: number } {
+    const log = this.partitions[partition]!;
+    const transaction = { first: log.end };
+    log.open.add(transaction);
+    return transaction;
+  }
+
   /** `gap`: offsets that are skipped before it. */
   append(partition: number, input: LedgerInput | undefined, gap = 0): void {
     const log = this.partitions[partition]!;
@@ -46,11 +55,27 @@ export class Topic {
     log.entries.push({ offset: log.end++, input });
   }
 
-  /** What was appended is committed, and readers see it. */
-  commit(partition: number): void {
+  /** What was appended is committed, and readers see what no other transaction hides. */
+  commit(partition: number, transaction: { readonly first: number }): void {
     const log = this.partitions[partition]!;
-    log.stable = log.end;
+    log.open.delete(transaction);
+    log.stable = Math.min(log.end, ...[...log.open].map(({ first }) => first));
     this.#wake();
+  }
+
+  /** Records that others have replaced go, and the oldest do. Answers those that are gone. */
+  clean({ every, oldest }: { readonly every: number; readonly oldest: number }): LedgerInput[] {
+    const gone: LedgerInput[] = [];
+    for (const log of this.partitions) {
+      const kept = log.entries.filter(({ offset, input }, at) => {
+        // The last record of a log stays, and so does what a transaction holds.
+        const goes = offset < log.stable - 1 && (at < oldest || (every > 0 && at % every === 0));
+        if (goes && input !== undefined) gone.push(input);
+        return !goes;
+      });
+      log.entries.splice(0, log.entries.length, ...kept);
+    }
+    return gone;
   }
 
   onCommit(wake: () => void): () => void {

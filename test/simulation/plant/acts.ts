@@ -1,5 +1,6 @@
 /** Carries out one act of a scenario. What it names may be gone: then it does nothing. */
 import { assertNever } from '../../../model/errors.ts';
+import { PositionedTable } from '../outside/postgres.ts';
 import { edited } from './edit.ts';
 import type { Plant } from './plant.ts';
 import type { Pod } from './pod.ts';
@@ -37,6 +38,25 @@ export function perform(plant: Plant, act: Act): void {
       if (plant.scenario.copies > 1) return loseServer(plant, act.ms);
       server.crash();
       world.after(act.ms, () => server.start(world.random.between(0, 300)));
+      return;
+    case 'lose power':
+      if (plant.scenario.copies > 1) return;
+      server.losePower(plant.streamOf('edge'), act.frames);
+      world.after(act.ms, () => server.start(world.random.between(0, 300)));
+      return;
+    case 'fill store':
+      server.options.maxStoreBytes = server.storedBytes + 200;
+      world.after(act.ms, () => (server.options.maxStoreBytes = undefined));
+      return;
+    case 'fail over': {
+      const table = plant.tables.get(act.sink);
+      if (table instanceof PositionedTable) table.failOver(act.transactions);
+      return;
+    }
+    case 'clean topic':
+      // What was not read yet is nobody's to have.
+      for (const input of plant.topics.get(act.source)?.clean(act) ?? [])
+        if (!plant.ledger.isInEdge(input.id)) input.mayBeMissing = true;
       return;
     case 'freeze server':
       for (const connection of server.connections) connection.stall(act.ms);

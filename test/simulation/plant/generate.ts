@@ -42,7 +42,11 @@ export function scenarioOf(seed: string): Scenario {
     copies: random.chance(0.3) ? 3 : 1,
     first,
     partitions,
-    window: { places: random.pick([100, 1_000]), ms: random.pick([60_000, 600_000]) },
+    window: {
+      places: random.pick([4, 20, 100, 1_000]),
+      ms: random.pick([15_000, 60_000, 600_000]),
+      mostPartitions: random.whole(1, 3),
+    },
     bursts: burstsOf(random.fork('bursts'), first, partitions, calmAt),
     acts: actsOf(random.fork('acts'), first, calmAt),
     traps: trapsOf(random.fork('traps')),
@@ -123,6 +127,7 @@ function burstsOf(random: Random, first: Shape, partitions: number, calmAt: numb
       broken: isKafka && random.chance(0.1) ? [0] : [],
       gap: isKafka && random.chance(0.3) ? random.whole(1, 3) : 0,
       isKeyed: random.chance(0.7),
+      openMs: isKafka && random.chance(0.2) ? random.pick([20, 1_000, 6_000]) : 0,
     };
   }).sort((a, b) => a.at - b.at);
 }
@@ -147,6 +152,13 @@ function mishapOf(random: Random): Mishap {
 
 function actsOf(random: Random, first: Shape, calmAt: number): Act[] {
   const acts = Array.from({ length: random.pick([0, 1, 3, 6]) }, () => actOf(random, first, random.whole(500, calmAt)));
+  // A third of the runs is about edits.
+  const edits = Array.from({ length: random.chance(0.35) ? random.whole(1, 6) : 0 }, (): Act => ({
+    at: random.whole(200, calmAt),
+    do: 'edit',
+    edit: editOf(random, first),
+  }));
+  acts.push(...edits);
   return acts.sort((a, b) => a.at - b.at);
 }
 
@@ -172,6 +184,10 @@ function actOf(random: Random, first: Shape, at: number): Act {
       'scale',
       'pause',
       'grow',
+      'lose power',
+      'fill store',
+      'fail over',
+      'clean topic',
       'lifecycle',
       'edit',
       'edit',
@@ -199,6 +215,20 @@ function actOf(random: Random, first: Shape, at: number): Act {
         do: 'pause',
         state: random.pick(['Paused', 'Paused', 'Stopped']),
         ms: random.pick([500, 4_000, 10_000]),
+      };
+    case 'lose power':
+      return { at, do: 'lose power', frames: random.pick([1, 1, 2, 5, 1_000]), ms: random.pick([100, 1_500]) };
+    case 'fill store':
+      return { at, do: 'fill store', ms: random.pick([500, 4_000, 12_000]) };
+    case 'fail over':
+      return { at, do: 'fail over', sink: random.pick(first.sinks).name, transactions: random.pick([1, 1, 2, 5]) };
+    case 'clean topic':
+      return {
+        at,
+        do: 'clean topic',
+        source: random.pick(first.sources).name,
+        every: random.pick([0, 2, 3]),
+        oldest: random.pick([0, 0, 5, 20]),
       };
     case 'lifecycle':
       return { at, do: 'lifecycle', ms: random.pick([0, 1_000, 8_000]) };

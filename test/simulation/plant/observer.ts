@@ -3,8 +3,8 @@ import type { MillraceError } from '../../../model/errors.ts';
 import type { SlotObserver, Waiter } from '../../../stream/slot-observer.ts';
 
 export class SimObserver implements SlotObserver {
-  readonly waits = new Map<Waiter, string>();
-  problem: string | undefined;
+  readonly waits = new Map<Waiter, MillraceError>();
+  problem: MillraceError | undefined;
   taken = 0;
   handed = 0;
   droppedRecords = 0;
@@ -12,11 +12,11 @@ export class SimObserver implements SlotObserver {
   lostLetters = 0;
 
   connection(error: MillraceError | undefined): void {
-    this.problem = error?.code;
+    this.problem = error;
   }
   waiting(waiter: Waiter, reason: MillraceError | undefined): void {
     if (reason === undefined) this.waits.delete(waiter);
-    else this.waits.set(waiter, reason.code);
+    else this.waits.set(waiter, reason);
   }
   took(records: number): void {
     this.taken += records;
@@ -43,8 +43,12 @@ export class SimObserver implements SlotObserver {
     // Known to the witness.
   }
 
+  get reasons(): readonly MillraceError[] {
+    return [...(this.problem === undefined ? [] : [this.problem]), ...this.waits.values()];
+  }
+
   /** Why it does not get on, in one word; undefined when it says that all is well. */
   get trouble(): string | undefined {
-    return this.problem ?? [...this.waits.values()][0];
+    return this.reasons[0]?.code;
   }
 }

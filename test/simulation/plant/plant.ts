@@ -63,6 +63,7 @@ export class Plant {
       pid: this.pid,
       ledger: this.ledger,
       isGivenUp: (stage) => this.#givenUp.has(stage),
+      isDecided: (stage) => this.#isDecided(stage.replace('sink-', '')),
       onGone: (source) => this.#sourceIsGone(source),
       onViolation: fail,
     });
@@ -107,6 +108,11 @@ export class Plant {
       this.#givenUp.add(stage);
       this.ledger.giveUp(stage, generation);
     }
+  }
+
+  #isDecided(sink: string): boolean {
+    const table = this.tables.get(sink);
+    return table instanceof PositionedTable && table.onPositionLost !== 'Stop';
   }
 
   /** Should it come back, it is read from its start. */

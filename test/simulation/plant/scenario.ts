@@ -3,6 +3,7 @@
  * that fails is made smaller by leaving parts out (../shrink.ts); what is left still means the same.
  */
 import type { Trap } from '../kernel/faults.ts';
+import type { WindowOptions } from '../outside/clickhouse.ts';
 import type { Edit } from './edit.ts';
 import type { Fixed, Kind, Shape } from './shape.ts';
 
@@ -13,7 +14,7 @@ export interface Scenario {
   readonly copies: 1 | 3;
   readonly first: Shape;
   readonly partitions: number;
-  readonly window: { readonly places: number; readonly ms: number };
+  readonly window: WindowOptions;
   readonly bursts: readonly Burst[];
   readonly acts: readonly Act[];
   readonly traps: readonly Trap[];
@@ -34,6 +35,8 @@ export interface Burst {
   /** Kafka: offsets that are skipped before each record; http: sent with a key. */
   readonly gap: number;
   readonly isKeyed: boolean;
+  /** Kafka: its transaction is committed so much later. */
+  readonly openMs: number;
 }
 
 /** Done at a time, whatever goes on. */
@@ -44,6 +47,20 @@ export type Act =
   | { readonly at: number; readonly do: 'cut'; readonly stage: string; readonly pod: number; readonly ms: number }
   | { readonly at: number; readonly do: 'stall'; readonly stage: string; readonly pod: number; readonly ms: number }
   | { readonly at: number; readonly do: 'crash server'; readonly ms: number }
+  /** The only server loses power, and the edge so many frames that were acknowledged and not synced. */
+  | { readonly at: number; readonly do: 'lose power'; readonly frames: number; readonly ms: number }
+  /** No stream on disk takes anything more. */
+  | { readonly at: number; readonly do: 'fill store'; readonly ms: number }
+  /** A server goes on that does not have the last transactions. */
+  | { readonly at: number; readonly do: 'fail over'; readonly sink: string; readonly transactions: number }
+  /** Compaction takes every n-th record, retention the oldest. */
+  | {
+      readonly at: number;
+      readonly do: 'clean topic';
+      readonly source: string;
+      readonly every: number;
+      readonly oldest: number;
+    }
   | { readonly at: number; readonly do: 'freeze server'; readonly ms: number }
   | {
       readonly at: number;

@@ -1,0 +1,61 @@
+/**
+ * The person whom Millrace asks: looks at what slots say of themselves, waits a while, and decides. What was there then
+ * is settled by the decision; the checks go on to hold for everything that comes later, and for what nobody was asked.
+ */
+import type { MillraceError } from '../../../model/errors.ts';
+import { decisionChoices, parseDecision } from '../../../model/decision.ts';
+import { takeDecision } from '../../../stream/decisions.ts';
+import { PositionedTable } from '../outside/postgres.ts';
+import { BlockTable } from '../outside/clickhouse.ts';
+import type { Plant } from './plant.ts';
+
+const looksEveryMs = 1_000;
+/** Long enough for requests that are on their way to have arrived: a person looks at a table that stands still. */
+const hushMs = 30_000;
+
+export function watchOver(plant: Plant): void {
+  const { world } = plant;
+  const random = world.random.fork('person');
+  const port = plant.lifecycle.person();
+  const asked = new Set<string>();
+  const once = (question: string, error: MillraceError, afterMs: number, answer: () => void) => {
+    if (asked.has(question)) return;
+    asked.add(question);
+    plant.say(`ASKED ${error.sentence}`);
+    world.after(afterMs, () => {
+      plant.say(`PERSON ${question}`);
+      answer();
+    });
+  };
+
+  const decide = (token: string, question: string): void => {
+    const decision = parseDecision(`${token}=${random.pick(decisionChoices)}`);
+    if (decision === undefined) throw new TypeError(`no token: ${token}`);
+    plant.ledger.decided();
+    // Not answered: asked again at the next look.
+    takeDecision(port, plant.pid, decision).catch(() => void asked.delete(question));
+  };
+
+  const answer = (error: MillraceError, sink: string | undefined): void => {
+    const table = sink === undefined ? undefined : plant.tables.get(sink);
+    const { token, hint } = error.params;
+    if (error.code === 'MR_POSITION_LOST' && typeof token === 'string') {
+      const question = `about ${token}`;
+      once(question, error, random.between(1_000, 8_000), () => decide(token, question));
+    } else if (error.code === 'MR_SINK_POSITION_LOST' && table instanceof PositionedTable) {
+      const policy = random.pick(['Reread', 'Continue'] as const);
+      once(`about the position of ${table.name}: ${policy}`, error, random.between(1_000, 8_000), () => table.decide(policy));
+    } else if (error.code === 'MR_SINK_OUTCOME_UNKNOWN' && table instanceof BlockTable && typeof hint === 'string') {
+      once(`about ${hint}`, error, hushMs, () => table.decide(hint));
+    }
+  };
+
+  const look = (): void => {
+    for (const pod of plant.cluster.pods) {
+      const sink = pod.stage.kind === 'sink' ? pod.stage.sink : undefined;
+      for (const { observer } of pod.slots.values()) for (const error of observer.reasons) answer(error, sink);
+    }
+    world.after(looksEveryMs, look);
+  };
+  look();
+}
