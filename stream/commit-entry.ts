@@ -9,8 +9,10 @@
  *     same rows.
  * C4  `written`: the rows are in the sink for certain; what is left to do is outside of it (dead letters, commit).
  * C5  `chain` says which stream the positions are of, and which frames were taken up to the committed one.
+ * C6  `check` is of the frames of the range. A stream that has gone back gives its sequences to other frames: a range of
+ *     them is not the one that was begun, whatever its numbers.
  *
- * Entries of v0.1 have neither bytes, time, mark nor chain, and no refused rows; they are read as what they are.
+ * Entries of v0.1 have neither bytes, time, mark, chain nor check, and no refused rows; they are read as what they are.
  */
 import { z } from 'zod';
 import { mr, problemOf } from '../model/errors.ts';
@@ -25,6 +27,7 @@ const range = {
   to: count,
   after: count,
   token: z.string(),
+  check: count.optional(),
   rows: count,
   refused: refusedSetSchema.optional(),
   chain: chainSchema.optional(),

@@ -5,6 +5,7 @@
  * the frames: until the batch is committed they are in the stream, and the few that hold a refused row are read again.
  * Kept, they were most of a pod's memory, and lived just long enough to leave the collector's cheap generation.
  */
+import { crc32 } from 'node:zlib';
 import { MillraceError, mr, problemOf } from '../model/errors.ts';
 import { copyOf, type DeadLetter } from './dead-letter.ts';
 import { decodeFrame, FrameMeta, type Frame } from './frame-reader.ts';
@@ -33,9 +34,12 @@ export class SinkBatch<Rows extends RowBufferPort> {
   readonly #views: (StageView | null)[] = [];
   #rowFrame = new Int32Array(1024);
   #rowRecord = new Int32Array(1024);
+  readonly #frameCheck = Buffer.alloc(4);
   records = 0;
   recordBytes = 0;
   dropped = 0;
+  /** Of the checksums of its frames. */
+  check = 0;
 
   constructor(rows: Rows, context: BatchContext) {
     this.rows = rows;
@@ -75,6 +79,8 @@ export class SinkBatch<Rows extends RowBufferPort> {
     const view = await views.of(frame.link?.plan ?? 0, sequence, signal);
     await chain.follow(writer, sequence, frame, signal);
     const frameIndex = this.#sequences.push(sequence) - 1;
+    this.#frameCheck.writeUInt32LE(frame.check);
+    this.check = crc32(this.#frameCheck, this.check);
     this.#writers.push(writer);
     this.#views.push(view);
     if (view !== null) this.#run(frame, frameIndex, view);
@@ -164,6 +170,7 @@ export class SinkBatch<Rows extends RowBufferPort> {
     this.records = 0;
     this.recordBytes = 0;
     this.dropped = 0;
+    this.check = 0;
   }
 
   #metaOf(frame: Frame, frameIndex: number): FrameMeta {

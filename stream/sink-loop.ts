@@ -124,7 +124,11 @@ export class SinkLoop<Rows extends RowBufferPort> {
       }
       await batch.add(frame, this.#options.signals.stop);
     }
-    const id = { from: begun.from, to: begun.to, after: begun.after, token: begun.token };
+    const { from, to, after, token, check } = begun;
+    if (check !== undefined && check !== batch.check) {
+      throw new PositionLost(`the frames of the batch ${from}-${to}, which was begun, are others now`);
+    }
+    const id = { from, to, after, token, check };
     if (begun.kind === 'intent') return this.#store(batch, id, begun);
     await this.#conclude(batch, id, begun.refused === undefined ? [] : decodeRefused(begun.refused), true);
   }
@@ -177,8 +181,9 @@ export class SinkLoop<Rows extends RowBufferPort> {
   async #commit(batch: SinkBatch<Rows>): Promise<boolean> {
     const { signals, sinkSlot, stage, slot, tokenPrefix } = this.#options;
     if (signals.stop.aborted) return false;
-    const { from, to } = batch;
-    const id: BatchRange = { from, to, after: this.#committed, token: `${tokenPrefix}:${stage}:${slot}:${from}-${to}` };
+    const { from, to, check } = batch;
+    const token = `${tokenPrefix}:${stage}:${slot}:${from}-${to}`;
+    const id: BatchRange = { from, to, after: this.#committed, token, check };
     if (batch.rows.rows > 0 || sinkSlot.positionIn === 'sink') await this.#store(batch, id);
     else await this.#conclude(batch, id, [], false);
     return true;

@@ -8,6 +8,8 @@ export interface BatchRange {
   readonly to: number;
   readonly after: number;
   readonly token: string;
+  /** Of the frames: the range is repeated with these or not at all. Absent in entries of v0.1. */
+  readonly check?: number | undefined;
 }
 
 export interface RefusedRow {
