@@ -82,7 +82,7 @@ async function work(options: IngestSlotOptions): Promise<SlotEnd> {
   stack.defer(() => sweeper.close());
   const plans = await PlanWatch.start({ streams, plan, source: stage.source, clock, random, onWaiting }, signals.stop);
   stack.defer(() => plans.close());
-  const naming = new PlanNaming(tail, plans, clock, signals.stop);
+  const naming = new PlanNaming(tail, plans, sweeper, clock, signals.stop);
   const reader = await untilOpen(
     () => options.openReader(tail.openedAt),
     (error) => asSourceError(stage.source, error),
@@ -147,10 +147,13 @@ class PlanNaming {
   readonly #name: () => Promise<void>;
   #named: Promise<void>;
 
-  constructor(tail: EdgeWriter, plans: PlanWatch, clock: Clock, stop: AbortSignal) {
+  constructor(tail: EdgeWriter, plans: PlanWatch, sweeper: Sweeper, clock: Clock, stop: AbortSignal) {
     this.#plans = plans;
     this.#name = async () => {
-      if (plans.generation > tail.plan) await tail.name(plans.generation, tail.openedAt, clock.now(), stop);
+      if (plans.generation <= tail.plan) return;
+      await tail.name(plans.generation, tail.openedAt, clock.now(), stop);
+      // What came before it may go now; in a full edge this writer could not append otherwise.
+      sweeper.wrote(tail.sequence);
     };
     this.#named = this.#name();
     // Awaited at the end; until then a failure means that another owner is at work.
