@@ -7,7 +7,8 @@
  *     up to where, stays written down, so that readers tell it from a loss.
  * L2  A stage that leaves goes on reading until it has taken every frame of a plan that has it. Then it is taken off,
  *     and only then its commits go: whoever comes later under its name begins anew.
- * L3  A plan goes when no frame of it, or of one before it, is unread.
+ * L3  A plan goes when the edge holds no frame of it, or of one before it: also what was read may be read again, by a
+ *     person's decision.
  */
 import { commitsEdge, commitSubject, edgeStream } from '../model/names.ts';
 import type { Edge, Plan } from '../model/plan.ts';
@@ -257,11 +258,15 @@ export async function prunePlans(streams: JetStreamPort, plan: Plan): Promise<vo
   const inForce = await readPlanInForce(streams, pid);
   if (inForce === undefined || (await storedPlans(streams, pid)).length <= 1) return;
   let oldest = inForce.generation;
-  const registries = await Promise.all(plan.edges.map(({ name }) => readRegistry(streams, pid, name)));
-  const readers = [...new Set(registries.flatMap((registry) => registry?.readers ?? []))];
-  for await (const { unread } of unreadOf(streams, plan, readers)) {
-    if (unread.kind === 'unknown') return;
-    if (unread.kind === 'frame') oldest = Math.min(oldest, planIn(unread.frame));
+  for (const edge of plan.edges) {
+    const registry = await readRegistry(streams, pid, edge.name);
+    if (registry === undefined) return;
+    for (const { stream, subject } of placesOf(plan, edge, registry, Object.keys(registry.sources))) {
+      const first = await streams.directGet(stream, { seq: 1, next_by_subj: subject });
+      // Lost, or a replica that lags did not show it.
+      if (first === null) return;
+      oldest = Math.min(oldest, planIn(decodeFrame(first.data, { stream, sequence: first.seq })));
+    }
   }
   await forgetPlansBefore(streams, pid, oldest);
 }
