@@ -14,7 +14,7 @@ import type { LedgerInput } from './check/ledger.ts';
 import { Violation } from './check/violation.ts';
 import { perform } from './plant/acts.ts';
 import { Plant } from './plant/plant.ts';
-import { watchOver } from './plant/person.ts';
+import { isQuestion, watchOver } from './plant/person.ts';
 import type { Plan } from '../../model/plan.ts';
 import { edited } from './plant/edit.ts';
 import type { Burst, Scenario } from './plant/scenario.ts';
@@ -33,6 +33,7 @@ export interface Result {
 
 const settleMs = 180_000;
 const freshMs = 10_000;
+const noticeMs = 8_000;
 /**
  * A source that has nothing new is called connected 15 s after its last failure (stream/ingest-loop.ts); that failure may
  * be of a request from before the calm (5 s), and a backoff (10 s) follows it.
@@ -110,14 +111,19 @@ function calm(plant: Plant): void {
 
 async function settle(plant: Plant): Promise<void> {
   const { world } = plant;
-  const isSettled = () => isQuiet(plant);
-  let last = world.now;
-  const slowly = () => {
-    if (world.now - last < 50) return false;
-    last = world.now;
-    return isSettled();
-  };
-  if (await world.run(slowly, world.now + settleMs)) return;
+  const until = world.now + settleMs;
+  // Once more after a while: who has lost his place notices it when he is connected again.
+  for (let isFirst = true; ; isFirst = false) {
+    let last = world.now;
+    const slowly = () => {
+      if (world.now - last < 50) return false;
+      last = world.now;
+      return isQuiet(plant);
+    };
+    if (!(await world.run(slowly, until))) break;
+    if (!isFirst) return;
+    await world.run(() => false, world.now + noticeMs);
+  }
   const [missing] = plant.ledger.settle();
   throw new Violation(
     'I8',
@@ -131,6 +137,9 @@ function isQuiet(plant: Plant): boolean {
 }
 
 function whyNot(plant: Plant): string {
+  for (const pod of plant.cluster.pods)
+    for (const { observer } of pod.slots.values())
+      if (observer.reasons.some(({ code }) => isQuestion(code))) return `a person is asked; ${states(plant)}`;
   if (!plant.lifecycle.isAtRest) return `the lifecycle is busy: ${plant.lifecycle.doing}; ${states(plant)}`;
   const { sources } = plant.lifecycle.resource;
   for (const [name, service] of plant.services)
@@ -187,7 +196,9 @@ async function bringFresh(plant: Plant): Promise<void> {
   const fresh = [...ledger.inputs.values()].slice(before);
   const hasArrived = () =>
     fresh.every(
-      (input) => ledger.isInEdge(input.id) && fateOf(input, shape).rows.every((sink) => ledger.hasRow(sink, input.id)),
+      (input) =>
+        input.isDecided ||
+        (ledger.isInEdge(input.id) && fateOf(input, shape).rows.every((sink) => ledger.hasRow(sink, input.id))),
     );
   if (!(await world.run(hasArrived, world.now + freshMs))) {
     const late = fresh.filter(({ id }) => !ledger.isInEdge(id)).map(({ id }) => `${id} is not in the edge`);

@@ -142,7 +142,8 @@ export class Witness implements StoreWitness {
     this.#tails.set(subject, { sequence, position: frame.position, check: frame.check, plan });
     const [, , , , writer = ''] = subject.split('.');
     const inForce = this.#inForce.get(writer.slice(0, writer.lastIndexOf('-'))) ?? 0;
-    if (plan < inForce) this.#fail('E9', `${subject}@${sequence} names plan ${plan}, and ${inForce} is in force`);
+    if (plan < inForce && frame.count > 0)
+      this.#fail('E9', `${subject}@${sequence} names plan ${plan}, and ${inForce} is in force`);
     this.#options.ledger.frame(idsIn(frame), { subject, sequence, plan });
   }
 

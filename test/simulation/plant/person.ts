@@ -13,6 +13,11 @@ const looksEveryMs = 1_000;
 /** Long enough for requests that are on their way to have arrived: a person looks at a table that stands still. */
 const hushMs = 30_000;
 
+/** Errors that wait for a person. */
+export function isQuestion(code: string): boolean {
+  return ['MR_POSITION_LOST', 'MR_SINK_POSITION_LOST', 'MR_SINK_OUTCOME_UNKNOWN'].includes(code);
+}
+
 export function watchOver(plant: Plant): void {
   const { world } = plant;
   const random = world.random.fork('person');
@@ -44,7 +49,9 @@ export function watchOver(plant: Plant): void {
       once(question, error, random.between(1_000, 8_000), () => decide(token, question));
     } else if (error.code === 'MR_SINK_POSITION_LOST' && table instanceof PositionedTable) {
       const policy = random.pick(['Reread', 'Continue'] as const);
-      once(`about the position of ${table.name}: ${policy}`, error, random.between(1_000, 8_000), () => table.decide(policy));
+      once(`about the position of ${table.name}: ${policy}`, error, random.between(1_000, 8_000), () =>
+        table.decide(policy),
+      );
     } else if (error.code === 'MR_SINK_OUTCOME_UNKNOWN' && table instanceof BlockTable && typeof hint === 'string') {
       once(`about ${hint}`, error, hushMs, () => table.decide(hint));
     }
