@@ -186,14 +186,14 @@ export class Leases {
 
   /** The sequence is another one: by an earlier renewal whose answer was lost, a restarted server, or another owner. */
   async #reclaim(slot: number, held: Held): Promise<void> {
-    const [last] = await this.#options.streams.lastOfEach(leaseStream, this.#subject(slot));
-    const holder = last === undefined ? undefined : holderOf(last);
-    if (holder !== undefined && holder.run !== this.#options.run) {
-      this.#lose(slot, 'expired');
-      return;
-    }
-    const sentAt = this.#options.clock.monotonic();
     try {
+      const [last] = await this.#options.streams.lastOfEach(leaseStream, this.#subject(slot));
+      const holder = last === undefined ? undefined : holderOf(last);
+      if (holder !== undefined && holder.run !== this.#options.run) {
+        this.#lose(slot, 'expired');
+        return;
+      }
+      const sentAt = this.#options.clock.monotonic();
       held.sequence = await this.#publish(this.#subject(slot), last?.seq ?? 0, false);
       held.validUntil = sentAt + this.#ttlMs;
     } catch (error) {
