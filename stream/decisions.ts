@@ -11,15 +11,22 @@ import { commitsEdge, decisionSubject, edgeStream } from '../model/names.ts';
 import { backoffMs, natsBackoff } from './backoff.ts';
 import type { Clock } from './clock.ts';
 import { changeRecord, decodeRecord } from './commit-record.ts';
-import { isConnectionClosed } from './jetstream-errors.ts';
+import { isConnectionClosed, isStreamNotFound } from './jetstream-errors.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { News } from './news.ts';
 
-const decisionSchema = z.object({ number: z.number().int().positive(), choice: z.enum(decisionChoices) });
+const decisionSchema = z.object({
+  number: z.number().int().positive(),
+  choice: z.enum(decisionChoices),
+  /** Of the edge, when it was decided: what comes after that it does not cover. Absent where no edge is in question. */
+  upTo: z.number().int().nonnegative().optional(),
+});
 
 export interface TakenDecision {
   readonly number: number;
   readonly choice: DecisionChoice;
+  /** Last sequence of the edge when it was taken. */
+  readonly upTo?: number | undefined;
   /** Its sequence in the stream of the commits (D1). */
   readonly sequence: number;
 }
@@ -38,11 +45,24 @@ export async function readDecision(
 /** Notes it for those who wait. False: it is not the next one about its scope. The same decision again is no news. */
 export async function noteDecision(streams: JetStreamPort, pid: string, decision: Decision): Promise<boolean> {
   const { scope, number: named, choice } = decision;
+  const upTo = await lastSequenceOf(streams, edgeStream(pid, scope));
   const stored = await changeRecord(streams, pid, decisionSubject(pid, scope), decisionSchema, (now) => {
     const next = (now?.number ?? 0) + 1;
-    return named === 'lost' || named === next ? { number: next, choice } : undefined;
+    return named === 'lost' || named === next
+      ? { number: next, choice, ...(upTo === undefined ? {} : { upTo }) }
+      : undefined;
   });
   return named === 'lost' || (stored?.number === named && stored.choice === choice);
+}
+
+/** Undefined: the scope is no edge, or its stream is gone. */
+async function lastSequenceOf(streams: JetStreamPort, stream: string): Promise<number | undefined> {
+  try {
+    return (await streams.streamInfo(stream)).state.last_seq;
+  } catch (error) {
+    if (isStreamNotFound(error)) return undefined;
+    throw error;
+  }
 }
 
 export interface Question {

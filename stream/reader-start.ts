@@ -5,9 +5,9 @@
  *     made again, or has gone back, or a frame was stored that the reader has passed without seeing it, the slot stops.
  * A1  Entries of v0.1 know neither: they are taken over as of the stream that is there, if it is long enough.
  */
-import type { DecisionChoice } from '../model/decision.ts';
 import { edgeStream, frameSubject, writerName } from '../model/names.ts';
 import { positionOf, type CommitEntry } from './commit-entry.ts';
+import type { TakenDecision } from './decisions.ts';
 import type { EdgeView } from './edge-opening.ts';
 import type { Chain } from './frame-chain.ts';
 import { decodeFrame } from './frame-reader.ts';
@@ -94,16 +94,18 @@ export async function readTails(
  * The entry after a decision.
  *
  * `accept-loss` goes on after everything that was begun, `reread` from the first frame that is there. Of a stream that
- * was made again nothing was read, so both begin at its start.
+ * was made again nothing was read, so both begin at its start. What was appended after the decision, perhaps under
+ * sequences that were given before, is not given up by it.
  */
 export function entryAfter(
   entry: CommitEntry | undefined,
   view: EdgeView,
-  decision: { readonly number: number; readonly choice: DecisionChoice },
+  decision: Pick<TakenDecision, 'number' | 'choice' | 'upTo'>,
 ): CommitEntry {
   const isOtherStream = entry?.chain !== undefined && entry.chain.edge !== view.created;
   const begun = entry === undefined ? view.lastSequence : entry.to;
-  const to = decision.choice === 'reread' || isOtherStream ? 0 : Math.min(begun, view.lastSequence);
+  const end = Math.min(decision.upTo ?? view.lastSequence, view.lastSequence);
+  const to = decision.choice === 'reread' || isOtherStream ? 0 : Math.min(begun, end);
   const chain = { edge: view.created, decided: decision.number, since: view.lastSequence, writers: {} };
   return { kind: 'commit', to, set: true, chain };
 }
