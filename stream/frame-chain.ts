@@ -3,6 +3,7 @@
  *
  * I6  The first frame of a writer that a reader meets follows nothing that the reader should have seen; every further
  *     one names the frame before it by sequence and checksum. Else {@link FrameChain.follow} says what it met instead.
+ *     Up to where it was registered, or a person decided, nothing need follow.
  * H1  What goes into a commit is what was taken up to the committed position: frames taken ahead do not count.
  * H2  A frame of version 1 names no predecessor. It is taken as it comes, and the first frame of version 2 after it
  *     begins a chain.
@@ -61,7 +62,10 @@ export class FrameChain {
   follow(writer: string, sequence: number, frame: Pick<Frame, 'link' | 'check'>): ChainBreak | undefined {
     const head = this.#heads.get(writer);
     const { link } = frame;
-    if (link !== undefined && !follows(link.predecessor, link.predecessorCheck, head, this.#committed.since)) {
+    const { since } = this.#committed;
+    // Before that, whatever does not fit together is decided: else `accept-loss` would meet it again for ever.
+    const isChecked = link !== undefined && sequence > since;
+    if (isChecked && !follows(link.predecessor, link.predecessorCheck, head, since)) {
       return { writer, sequence, taken: head?.[0] ?? 0, named: link.predecessor };
     }
     const check = link === undefined ? null : frame.check;
