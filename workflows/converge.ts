@@ -125,9 +125,10 @@ async function comeIntoForce(input: OperationInput, spec: SpecSummary, removed: 
   const sinks = removed.filter(({ kind }) => kind === 'sink');
   // Their writers would name a plan that does not know them.
   await stopStages(input, spec, sources);
+  // Before there is a wait: an edge that is full of what they have not read has no room for a frame that names the plan.
+  await runToDrain(input, spec, sinks);
   const planInForce = await run('announcePlan', say('announce the plan'), step('announce the plan'));
   if (removed.length > 0) {
-    await runToDrain(input, spec, sinks);
     const wait = `wait until ${removed.map(({ name }) => readable(name)).join(', ')} is read to the end`;
     await run('waitRetired', say(wait), step(wait));
     await stopStages(input, spec, sinks);
