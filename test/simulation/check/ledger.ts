@@ -31,6 +31,8 @@ export interface FrameOf {
 export class Ledger {
   readonly inputs = new Map<string, LedgerInput>();
   readonly shapes = new Map<number, Shape>();
+  /** A person has decided about a loss in the edge. */
+  hasDecided = false;
   /** More than one where a record may come again. */
   readonly #frames = new Map<string, FrameOf[]>();
   /** Frames that were acknowledged and are gone: a sink may have taken them before. */
@@ -57,7 +59,8 @@ export class Ledger {
 
   acknowledge(id: string): void {
     const input = this.inputs.get(id);
-    if (input !== undefined) input.acknowledged = true;
+    // What was lost meanwhile was acknowledged before; the answer came late.
+    if (input !== undefined && (this.#frames.has(id) || !this.#lost.has(id))) input.acknowledged = true;
   }
 
   get storedFrames(): number {
@@ -114,6 +117,7 @@ export class Ledger {
 
   /** A person has decided, whatever the choice: about everything that is there now. */
   decided(): void {
+    this.hasDecided = true;
     for (const input of this.inputs.values()) input.isDecided = input.mayRepeat = input.mayBeMissing = true;
   }
 

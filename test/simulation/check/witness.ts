@@ -50,6 +50,8 @@ export class Witness implements StoreWitness {
   #gone: Readonly<Record<string, number>> = {};
   /** source → the plan that all its writers name. */
   readonly #inForce = new Map<string, number>();
+  /** The edge has lost frames. */
+  #hasLost = false;
 
   constructor(options: WitnessOptions) {
     this.#options = options;
@@ -91,9 +93,7 @@ export class Witness implements StoreWitness {
   }
 
   rolledBack(host: StreamHost, lost: readonly Message[]): void {
-    const [, pid, edge = ''] = lost[0]!.subject.split('.');
-    if (pid !== this.#options.pid || edge === commitsEdge || edge === deadEdge) return;
-    for (const { subject, sequence } of lost) this.#options.ledger.lostFrame({ subject, sequence });
+    if (!this.#forget(lost)) return;
     for (const subject of new Set(lost.map((message) => message.subject))) {
       const last = host.stream.lastOf(subject);
       if (last === undefined) this.#tails.delete(subject);
@@ -103,10 +103,21 @@ export class Witness implements StoreWitness {
 
   /** The stream was made anew: what was known of its subjects is no longer. */
   deleted(host: StreamHost): void {
+    const { messages } = host.stream;
+    if (messages.length > 0) this.#forget(messages);
     for (const subject of [...this.#tails.keys()]) {
       if (host.stream.config.subjects.some((filter) => subject.startsWith(filter.slice(0, -1))))
         this.#tails.delete(subject);
     }
+  }
+
+  /** Whether they are of an edge. */
+  #forget(lost: readonly Message[]): boolean {
+    this.#hasLost = true;
+    const [, pid, edge = ''] = lost[0]!.subject.split('.');
+    if (pid !== this.#options.pid || edge === commitsEdge || edge === deadEdge) return false;
+    for (const { subject, sequence } of lost) this.#options.ledger.lostFrame({ subject, sequence });
+    return true;
   }
 
   /** I11: whoever appended before somebody else never appends again. */
@@ -124,12 +135,14 @@ export class Witness implements StoreWitness {
     const { subject, sequence, data } = message;
     const frame = decodeFrame(data, { stream: host.name, sequence });
     const tail = this.#tails.get(subject);
-    if (tail !== undefined && !isAtOrAfter(frame.position, tail.position)) {
+    if (tail !== undefined && !this.#hasLost && !isAtOrAfter(frame.position, tail.position)) {
       this.#fail('I6', `${subject}@${sequence} goes back from ${text(tail.position)} to ${text(frame.position)}`);
     }
     if (frame.link !== undefined && frame.link.plan > 0 && tail !== undefined) {
       const { predecessor, predecessorCheck } = frame.link;
-      if (predecessor !== tail.sequence || predecessorCheck !== tail.check) {
+      // After a loss a writer of before may meet a last frame of the number of its own: then readers stop at the next one.
+      const follows = predecessor === tail.sequence && (this.#hasLost || predecessorCheck === tail.check);
+      if (!follows) {
         this.#fail(
           'I6',
           `${subject}@${sequence} names ${predecessor} as the frame before it, which is ${tail.sequence}`,
@@ -137,7 +150,7 @@ export class Witness implements StoreWitness {
       }
     }
     const plan = frame.link?.plan ?? 0;
-    if (tail !== undefined && plan < tail.plan)
+    if (tail !== undefined && plan < tail.plan && !this.#hasLost)
       this.#fail('E9', `${subject}@${sequence} names plan ${plan} after ${tail.plan}`);
     this.#tails.set(subject, { sequence, position: frame.position, check: frame.check, plan });
     const [, , , , writer = ''] = subject.split('.');

@@ -28,8 +28,8 @@ class Moved extends Error {}
 export class PositionedTable {
   readonly name: string;
   readonly remote: Remote;
-  /** What the spec says; a person may change it. */
-  onPositionLost: LostPositionPolicy = 'Stop';
+  /** What the spec says beforehand. */
+  readonly onPositionLost: LostPositionPolicy = 'Stop';
   readonly #ledger: Ledger;
   readonly #places = new Map<number, Place>();
   /** The last transactions, which a standby may not have. */
@@ -69,12 +69,10 @@ export class PositionedTable {
     const ids = lost.flatMap((one) => one.ids);
     this.#ledger.unrow(this.name, ids);
     this.#lost = [...this.#lost, ...ids];
-    if (this.onPositionLost !== 'Stop') this.decide(this.onPositionLost);
   }
 
-  /** A person says how it goes on. */
-  decide(policy: LostPositionPolicy): void {
-    this.onPositionLost = policy;
+  /** A person says how it goes on: what it has lost until now may be missing. */
+  decide(): void {
     this.#ledger.forgo(this.name, this.#lost);
     this.#lost = [];
   }

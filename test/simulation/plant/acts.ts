@@ -44,6 +44,9 @@ export function perform(plant: Plant, act: Act): void {
       server.losePower(plant.streamOf('edge'), act.frames);
       world.after(act.ms, () => server.start(world.random.between(0, 300)));
       return;
+    case 'delete edge':
+      if (server.host(plant.streamOf('edge')) !== undefined) server.deleteStream(plant.streamOf('edge'));
+      return;
     case 'fill store':
       server.options.maxStoreBytes = server.storedBytes + 200;
       world.after(act.ms, () => (server.options.maxStoreBytes = undefined));

@@ -6,6 +6,7 @@
  * while a process that hung may wake and go on with it.
  */
 import type { PipelineRef, SpecSummary } from '../../../model/lifecycle.ts';
+import type { StreamStatus } from '../../../model/status.ts';
 import type { Plan } from '../../../model/plan.ts';
 import type { Clock } from '../../../stream/clock.ts';
 import type { Act } from '../../../stream/members.ts';
@@ -40,6 +41,8 @@ export class Lifecycle {
   #preempt: (() => void) | undefined;
   /** Of the last operation that ran to its end. */
   applied: Plan | undefined;
+  /** Streams as the status has them. */
+  known: readonly StreamStatus[] = [];
 
   constructor(plant: Plant, first: Shape) {
     this.#plant = plant;
@@ -86,9 +89,14 @@ export class Lifecycle {
     return this.#worker?.machine;
   }
 
-  /** The port of a person with admin tools, who is not killed. */
-  person(): JetStreamPort {
-    return this.#newWorker('person').port;
+  /** The tools of a person, who is not killed. */
+  person(): Worker {
+    return this.#newWorker('person');
+  }
+
+  /** Of the last operation. */
+  get opSeq(): number {
+    return this.#state.lastSeq;
   }
 
   #decide(): void {

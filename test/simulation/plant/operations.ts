@@ -3,6 +3,7 @@
  * workflows/halt.ts; each step does what the activity of its name does (activities/streams), by the same functions.
  */
 import { nameFor, namingOf } from '../../../stream/announce.ts';
+import { lostOf, streamsFound } from '../../../stream/decide.ts';
 import { registerPlan, registerWriters, type Act } from '../../../stream/members.ts';
 import { announcePlan } from '../../../stream/plan-store.ts';
 import { beginLeaving, finishLeaving, prunePlans, unfinished } from '../../../stream/retire.ts';
@@ -38,10 +39,13 @@ async function converge(steps: Steps): Promise<void> {
   const removed = cluster.stages.filter((name) => !plan.stages.some((stage) => stage.name === name));
   const drains = shape.deletionPolicy === 'Drain';
   await steps.step('ensure streams', async (act) => {
-    const copies = { replicas: plant.scenario.copies };
-    await ensureSharedStreams(act.streams, copies);
-    await makePipelineStreams(act.streams, plan, copies);
+    const replicas = plant.scenario.copies;
+    await ensureSharedStreams(act.streams, { replicas });
+    const lost = lostOf(plan, plant.lifecycle.known, await streamsFound(act.streams, plan));
+    if (lost !== undefined) throw lost;
+    await makePipelineStreams(act.streams, plan, { replicas, cluster: 'sim' });
     await registerPlan(act, plan);
+    plant.lifecycle.known = await streamsFound(act.streams, plan);
   });
   if (removed.length > 0 && !drains) {
     await stop(steps, removed);
@@ -61,6 +65,7 @@ async function comeIntoForce(steps: Steps, removed: readonly string[]): Promise<
     steps,
     removed.filter((name) => name.startsWith('ingestor-')),
   );
+  runToDrain(plant, sinks);
   await steps.step('announce the plan', async (act) => {
     await registerWriters(act, plan);
     await announcePlan(act.streams, plan);
@@ -73,7 +78,6 @@ async function comeIntoForce(steps: Steps, removed: readonly string[]): Promise<
   });
   plant.witness.isInForce(plan);
   if (removed.length > 0) {
-    runToDrain(plant, sinks);
     await steps.step('begin to take off', (act) => beginLeaving(act, plan));
     await steps.wait('read to the end', async ({ streams }) => (await unfinished(streams, plan)).length === 0);
     await stop(steps, sinks);

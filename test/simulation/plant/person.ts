@@ -2,9 +2,9 @@
  * The person whom Millrace asks: looks at what slots say of themselves, waits a while, and decides. What was there then
  * is settled by the decision; the checks go on to hold for everything that comes later, and for what nobody was asked.
  */
-import type { MillraceError } from '../../../model/errors.ts';
+import { problemOf, type MillraceError } from '../../../model/errors.ts';
 import { decisionChoices, parseDecision } from '../../../model/decision.ts';
-import { takeDecision } from '../../../stream/decisions.ts';
+import { carryOut } from '../../../stream/decide.ts';
 import { PositionedTable } from '../outside/postgres.ts';
 import { BlockTable } from '../outside/clickhouse.ts';
 import type { Plant } from './plant.ts';
@@ -15,13 +15,13 @@ const hushMs = 30_000;
 
 /** Errors that wait for a person. */
 export function isQuestion(code: string): boolean {
-  return ['MR_POSITION_LOST', 'MR_SINK_POSITION_LOST', 'MR_SINK_OUTCOME_UNKNOWN'].includes(code);
+  return ['MR_POSITION_LOST', 'MR_EDGE_LOST', 'MR_SINK_POSITION_LOST', 'MR_SINK_OUTCOME_UNKNOWN'].includes(code);
 }
 
 export function watchOver(plant: Plant): void {
   const { world } = plant;
   const random = world.random.fork('person');
-  const port = plant.lifecycle.person();
+  const { machine, port } = plant.lifecycle.person();
   const asked = new Set<string>();
   const once = (question: string, error: MillraceError, afterMs: number, answer: () => void) => {
     if (asked.has(question)) return;
@@ -33,27 +33,32 @@ export function watchOver(plant: Plant): void {
     });
   };
 
-  const decide = (token: string, question: string): void => {
+  const decide = async (token: string): Promise<void> => {
     const decision = parseDecision(`${token}=${random.pick(decisionChoices)}`);
     if (decision === undefined) throw new TypeError(`no token: ${token}`);
-    plant.ledger.decided();
-    // Not answered: asked again at the next look.
-    takeDecision(port, plant.pid, decision).catch(() => void asked.delete(question));
+    const { lifecycle, ledger } = plant;
+    const stage = decision.scope.startsWith('sink-') ? decision.scope : undefined;
+    const table = plant.tables.get(decision.scope.replace('sink-', ''));
+    if (stage === undefined) ledger.decided();
+    else if (table instanceof PositionedTable) table.decide();
+    if (stage !== undefined) plant.decidedStages.add(stage);
+    const { opSeq, known } = lifecycle;
+    const act = { streams: port, opSeq, clock: machine.clock, replicas: plant.scenario.copies, cluster: 'sim', known };
+    await carryOut(act, plant.plans.get(lifecycle.resource.generation)!, decision);
   };
 
   const answer = (error: MillraceError, sink: string | undefined): void => {
     const table = sink === undefined ? undefined : plant.tables.get(sink);
     const { token, hint } = error.params;
-    if (error.code === 'MR_POSITION_LOST' && typeof token === 'string') {
-      const question = `about ${token}`;
-      once(question, error, random.between(1_000, 8_000), () => decide(token, question));
-    } else if (error.code === 'MR_SINK_POSITION_LOST' && table instanceof PositionedTable) {
-      const policy = random.pick(['Reread', 'Continue'] as const);
-      once(`about the position of ${table.name}: ${policy}`, error, random.between(1_000, 8_000), () =>
-        table.decide(policy),
-      );
+    if (typeof token === 'string') {
+      // Not carried out, or another came first: asked again at the next look.
+      const again = (why: unknown) => {
+        asked.delete(token);
+        plant.say(`PERSON about ${token}: ${problemOf(why)}`);
+      };
+      once(token, error, random.between(1_000, 8_000), () => void decide(token).catch(again));
     } else if (error.code === 'MR_SINK_OUTCOME_UNKNOWN' && table instanceof BlockTable && typeof hint === 'string') {
-      once(`about ${hint}`, error, hushMs, () => table.decide(hint));
+      once(hint, error, hushMs, () => table.decide(hint));
     }
   };
 

@@ -43,6 +43,8 @@ export class Plant {
   readonly remotes = new Map<string, Remote>();
   readonly plans = new Map<number, Plan>();
   readonly pid: string;
+  /** About which a person has decided. */
+  readonly decidedStages = new Set<string>();
   readonly #log: ((line: string) => void) | undefined;
   readonly #startedAt: number;
   readonly #begun = new Set<string>();
@@ -63,7 +65,7 @@ export class Plant {
       pid: this.pid,
       ledger: this.ledger,
       isGivenUp: (stage) => this.#givenUp.has(stage),
-      isDecided: (stage) => this.#isDecided(stage.replace('sink-', '')),
+      isDecided: (stage) => this.decidedStages.has(stage),
       onGone: (source) => this.#sourceIsGone(source),
       onViolation: fail,
     });
@@ -108,11 +110,6 @@ export class Plant {
       this.#givenUp.add(stage);
       this.ledger.giveUp(stage, generation);
     }
-  }
-
-  #isDecided(sink: string): boolean {
-    const table = this.tables.get(sink);
-    return table instanceof PositionedTable && table.onPositionLost !== 'Stop';
   }
 
   /** Should it come back, it is read from its start. */

@@ -45,7 +45,7 @@ export class Pod {
       pid: plan.pipeline.pid,
       stage: stage.name,
       pod: name,
-      run: `${String(Math.floor(plant.world.now)).padStart(15, '0')}-${run}`,
+      run: `${String(Math.floor(plant.world.now)).padStart(15, '0')}-${this.machine.name}`,
       slots: stage.slots,
       clock,
       random: random.next,

@@ -49,6 +49,8 @@ export type Act =
   | { readonly at: number; readonly do: 'crash server'; readonly ms: number }
   /** The only server loses power, and the edge so many frames that were acknowledged and not synced. */
   | { readonly at: number; readonly do: 'lose power'; readonly frames: number; readonly ms: number }
+  /** Somebody deletes the edge's stream. */
+  | { readonly at: number; readonly do: 'delete edge' }
   /** No stream on disk takes anything more. */
   | { readonly at: number; readonly do: 'fill store'; readonly ms: number }
   /** A server goes on that does not have the last transactions. */
