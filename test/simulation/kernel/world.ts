@@ -11,6 +11,8 @@ import type { Random } from './random.ts';
 
 /** Above what two numbers of this size differ by. */
 const leastMs = 2 ** -11;
+/** A hundred times what a long run takes. */
+const mostEvents = 5_000_000;
 
 interface Event {
   readonly at: number;
@@ -79,7 +81,7 @@ export class World {
             return resolve(false);
           }
           this.#now = event.at;
-          this.#count++;
+          if (++this.#count > mostEvents) throw new Error(`it spins: ${mostEvents} events, and no end`);
           event.act();
         } catch (error) {
           return reject(asError(error));
