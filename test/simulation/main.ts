@@ -6,6 +6,7 @@
  *   --workers W   processes beside each other (default 2)
  *   --shrink      makes the first failing scenario small and prints it with its schedule
  *   --mutations   takes each guard away in turn; some seed must notice (see ./mutations.ts)
+ *   --only E9     of these guards alone; may be given more than once
  *   --trace       prints the schedule of seed S, and runs no other
  */
 import { parseArgs } from 'node:util';
@@ -24,6 +25,7 @@ const { values } = parseArgs({
     shrink: { type: 'boolean', default: false },
     trace: { type: 'boolean', default: false },
     mutations: { type: 'boolean', default: false },
+    only: { type: 'string', multiple: true, default: [] },
   },
 });
 const print = (line: string) => process.stdout.write(`${line}\n`);
@@ -36,7 +38,7 @@ process.exitCode = values.mutations
 
 async function mutate(): Promise<number> {
   let unnoticed = 0;
-  await tryMutations(Number(values.seeds), Number(values.workers), (tried) => {
+  await tryMutations(Number(values.seeds), Number(values.workers), values.only, (tried) => {
     if (tried.noticed === undefined) unnoticed++;
     print(lineOf(tried));
   });

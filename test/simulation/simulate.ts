@@ -214,6 +214,7 @@ async function bringFresh(plant: Plant): Promise<void> {
 function finalChecks(plant: Plant): void {
   const [missing] = plant.ledger.settle();
   if (missing !== undefined) throw missing;
+  checkLeftovers(plant);
   // Of what was lost with the edge, a writer that goes on has no more to say.
   if (!plant.ledger.hasDecided) checkPositions(plant);
   for (const pod of plant.cluster.pods) {
@@ -225,6 +226,18 @@ function finalChecks(plant: Plant): void {
       if (told !== undefined && told !== 0)
         throw new Violation('I10', `${where} reports a lag of ${told} and has none`);
     }
+  }
+}
+
+/** I9: an edge holds no records of sources that are not in the spec any more, which nobody would sweep. */
+function checkLeftovers(plant: Plant): void {
+  const { sources } = plant.lifecycle.resource;
+  const edge = plant.server.host(plant.streamOf('edge'));
+  for (const { subject, data, sequence } of edge?.stream.messages ?? []) {
+    const writer = subject.split('.')[4] ?? '';
+    if (sources.some(({ name }) => name === writer.slice(0, writer.lastIndexOf('-')))) continue;
+    if (decodeFrame(data, { stream: 'edge', sequence }).count > 0)
+      throw new Violation('I9', `${subject} has records, and the source is not there any more`);
   }
 }
 

@@ -9,8 +9,16 @@ export interface Tried {
   readonly noticed?: { readonly after: number; readonly seed: string; readonly violation: string };
 }
 
-export async function tryMutations(seeds: number, workers: number, onTried: (tried: Tried) => void): Promise<void> {
-  for (const [index, mutation] of mutations.entries()) onTried(await tried(index, mutation, seeds, workers));
+/** `only`: guards of this label; empty: all. */
+export async function tryMutations(
+  seeds: number,
+  workers: number,
+  only: readonly string[],
+  onTried: (tried: Tried) => void,
+): Promise<void> {
+  for (const [index, mutation] of mutations.entries()) {
+    if (only.length === 0 || only.includes(mutation.guard)) onTried(await tried(index, mutation, seeds, workers));
+  }
 }
 
 /** In growing portions: most are noticed within a few seeds. */
