@@ -6,7 +6,7 @@
  *     each source within {@link freshMs}.
  * I10 Then nobody reports a lag, and I14 nobody reports trouble.
  */
-import { commitSubject, edgeStream, shardSubjects } from '../../model/names.ts';
+import { commitSubject, edgeStream, onceToken, shardSubjects } from '../../model/names.ts';
 import { committedPosition } from '../../stream/commit-entry.ts';
 import { decodeFrame } from '../../stream/frame-reader.ts';
 import { fateOf } from './check/reference.ts';
@@ -234,7 +234,8 @@ function checkLeftovers(plant: Plant): void {
   const { sources } = plant.lifecycle.resource;
   const edge = plant.server.host(plant.streamOf('edge'));
   for (const { subject, data, sequence } of edge?.stream.messages ?? []) {
-    const writer = subject.split('.')[4] ?? '';
+    const [, , token, , writer = ''] = subject.split('.');
+    if (token === onceToken) continue;
     if (sources.some(({ name }) => name === writer.slice(0, writer.lastIndexOf('-')))) continue;
     if (decodeFrame(data, { stream: 'edge', sequence }).count > 0)
       throw new Violation('I9', `${subject} has records, and the source is not there any more`);

@@ -92,8 +92,9 @@ export class Witness implements StoreWitness {
     }
   }
 
-  rolledBack(host: StreamHost, lost: readonly Message[]): void {
-    if (!this.#forget(lost)) return;
+  rolledBack(host: StreamHost, all: readonly Message[]): void {
+    const lost = all.filter(({ subject }) => subject.split('.')[2] !== onceToken);
+    if (lost.length === 0 || !this.#forget(lost)) return;
     for (const subject of new Set(lost.map((message) => message.subject))) {
       const last = host.stream.lastOf(subject);
       if (last === undefined) this.#tails.delete(subject);
@@ -103,7 +104,7 @@ export class Witness implements StoreWitness {
 
   /** The stream was made anew: what was known of its subjects is no longer. */
   deleted(host: StreamHost): void {
-    const { messages } = host.stream;
+    const messages = host.stream.messages.filter(({ subject }) => subject.split('.')[2] !== onceToken);
     if (messages.length > 0) this.#forget(messages);
     for (const subject of [...this.#tails.keys()]) {
       if (host.stream.config.subjects.some((filter) => subject.startsWith(filter.slice(0, -1))))
