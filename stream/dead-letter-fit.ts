@@ -40,7 +40,7 @@ export function firstHeaders(headers: readonly Header[], maxBytes = keptHeaderBy
 }
 
 /** A copy: a view would keep the whole record. */
-export function cut(bytes: Uint8Array | null, maxBytes: number): Uint8Array | null {
+function cut(bytes: Uint8Array | null, maxBytes: number): Uint8Array | null {
   return bytes === null || bytes.length <= maxBytes ? bytes : Uint8Array.from(bytes.subarray(0, maxBytes));
 }
 

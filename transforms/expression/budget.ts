@@ -11,7 +11,7 @@
 import { EvaluationProblem } from './problem.ts';
 
 /** About half a second of cel-js. */
-export const mostUnits = 1_000_000;
+const mostUnits = 1_000_000;
 const charactersOfUnit = 64;
 
 let left = mostUnits;
