@@ -101,10 +101,25 @@ export async function unfinished(streams: JetStreamPort, plan: Plan): Promise<re
     const source = (name: string) => leaving.sources.includes(name);
     const stage = (name: string) => !leaving.readers.includes(name);
     behind.push(...(await isDrained(streams, plan, { source, stage })).behind);
+    behind.push(...(await batchesOver(streams, plan)));
   }
   const plans = leaving.readers.length === 0 ? [] : await storedPlans(streams, plan.pipeline.pid);
   for (const stage of leaving.readers) behind.push(...(await leftOf(streams, plan, stage, plans)));
   return behind;
+}
+
+/** One for each source that leaves and has frames in a batch that was begun. */
+async function batchesOver(streams: JetStreamPort, plan: Plan): Promise<readonly Backlog[]> {
+  const open: Backlog[] = [];
+  for (const edge of plan.edges) {
+    const registry = await readRegistry(streams, plan.pipeline.pid, edge.name);
+    if (registry === undefined) continue;
+    for (const source of leavingIn(plan, edge, registry).sources) {
+      const over = await batchOver(streams, plan, edge, registry, source);
+      if (over !== undefined) open.push(over);
+    }
+  }
+  return open;
 }
 
 /** L2. */
@@ -188,7 +203,8 @@ export async function finishLeaving(act: Act, plan: Plan): Promise<Leaving> {
     if (registry === undefined) continue;
     const gone = leavingIn(plan, edge, registry);
     for (const source of gone.sources) {
-      if (await isInBatch(act.streams, plan, edge, registry, source)) continue;
+      // Given up with Immediate while a sink is in the middle of them: a later operation takes it off.
+      if ((await batchOver(act.streams, plan, edge, registry, source)) !== undefined) continue;
       await removeSource(act, plan, edge, registry, source);
     }
     for (const stage of gone.readers) await removeReader(act, plan, edge, stage);
@@ -196,25 +212,24 @@ export async function finishLeaving(act: Act, plan: Plan): Promise<Leaving> {
   return leaving;
 }
 
-/**
- * Whether a batch that was begun may hold frames of the source: it is repeated whole or not at all. The source is taken
- * off by a later operation.
- */
-async function isInBatch(
+/** A batch that was begun may hold frames of the source: it is repeated whole or not at all, so they stay as long as it is open. */
+async function batchOver(
   streams: JetStreamPort,
   plan: Plan,
   edge: Edge,
   registry: Registry,
   source: string,
-): Promise<boolean> {
+): Promise<Backlog | undefined> {
   for (const place of placesOf(plan, edge, registry, [source])) {
     const tail = await tailOf(streams, place);
+    const slot = Number(place.subject.split('.').at(-2));
     for (const stage of registry.readers) {
-      const entry = await commitOf(streams, plan.pipeline.pid, stage, Number(place.subject.split('.').at(-2)));
-      if (entry !== undefined && entry.kind !== 'commit' && entry.from <= tail.sequence) return true;
+      const entry = await commitOf(streams, plan.pipeline.pid, stage, slot);
+      if (entry === undefined || entry.kind === 'commit' || entry.from > tail.sequence) continue;
+      return { stage, slot, frames: entry.to - entry.from + 1 };
     }
   }
-  return false;
+  return undefined;
 }
 
 async function removeSource(act: Act, plan: Plan, edge: Edge, registry: Registry, source: string): Promise<void> {
