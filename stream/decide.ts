@@ -5,6 +5,7 @@
  * C1  One about positions is only noted: the slots that wait for it act on it (`./decisions.ts`).
  * C2  One about a stream that is gone makes it again, and registers it as the one that counts; until then every slot
  *     waits. A stream that is there, and is the one that counts, is never touched.
+ * C3  A sink that the plan has no more reads to its end (`./retire.ts`, L2) and asks like any other until it is taken off.
  */
 import { decisionText, type Decision } from '../model/decision.ts';
 import { mr, type MillraceError } from '../model/errors.ts';
@@ -17,6 +18,7 @@ import { findStream } from './find-stream.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { firstFrames, registerPlan, type Act } from './members.ts';
 import { changeRegistry, readRegistry } from './registry.ts';
+import { leavingOf } from './retire.ts';
 import { streamMissing } from './stream-missing.ts';
 import { makePipelineStreams, pipelineStreams } from './streams.ts';
 
@@ -34,7 +36,7 @@ export async function carryOut(act: DecisionAct, plan: Plan, decision: Decision)
   const { scope, number } = decision;
   const edge = plan.edges.find(({ name }) => name === scope);
   const isStream = edge !== undefined || scope === commitsEdge || scope === deadEdge;
-  if (!isStream && !plan.stages.some(({ kind, name }) => kind === 'sink' && name === scope)) {
+  if (!isStream && !(await isReader(act, plan, scope))) {
     throw refused(decision, `pipeline ${plan.pipeline.name} has no edge and no sink stage ${scope}`);
   }
   if (number === 'lost') {
@@ -44,6 +46,12 @@ export async function carryOut(act: DecisionAct, plan: Plan, decision: Decision)
   }
   const isNoted = await noteDecision(act.streams, pid, decision);
   if (!isNoted) throw refused(decision, 'it is not the next decision about this; another was taken before');
+}
+
+/** C3 */
+async function isReader({ streams }: Act, plan: Plan, scope: string): Promise<boolean> {
+  if (plan.stages.some(({ kind, name }) => kind === 'sink' && name === scope)) return true;
+  return (await leavingOf(streams, plan)).readers.includes(scope);
 }
 
 /** Of the streams of the plan, what is there. */

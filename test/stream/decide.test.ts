@@ -7,6 +7,7 @@ import type { Plan } from '../../model/plan.ts';
 import type { StreamStatus } from '../../model/status.ts';
 import type { Streams } from '../../stream/connection.ts';
 import { carryOut, lostOf, streamsFound } from '../../stream/decide.ts';
+import { finishLeaving } from '../../stream/retire.ts';
 import { ensurePipelineStreams, isDrained } from '../../stream/streams.ts';
 import { eventually } from '../support/eventually.ts';
 import { MemoryTable, NumberSource } from './support/fakes.ts';
@@ -186,6 +187,23 @@ describe('decisions', function () {
     await eventually(() => later.witness.connections.includes('MR_SINK_POSITION_LOST'));
     await later.stop();
     assert.equal(table.position, 1);
+  });
+
+  it('so does one that the plan has no more and that has not read to its end', async () => {
+    const pipeline = await atWork('sink');
+    const { plan, table } = pipeline;
+    await pipeline.stop();
+    const before = table.position;
+    table.position = 1;
+    const sink = drain(streams, plan, table, { positionIn: 'sink' });
+    await eventually(() => sink.witness.connections.includes('MR_SINK_POSITION_LOST'));
+    const without = { ...plan, stages: plan.stages.filter(({ kind }) => kind !== 'sink') };
+    await decide({ ...pipeline, plan: without }, 'sink-warehouse.1=accept-loss');
+    await eventually(() => table.position >= before);
+    await sink.stop();
+    // Taken off, nobody waits for a decision about it.
+    await finishLeaving({ streams, opSeq: 1, clock: eagerClock }, without);
+    await assert.rejects(decide({ ...pipeline, plan: without }, 'sink-warehouse.2=accept-loss'), isRefused);
   });
 
   const refused: readonly (readonly [string, RegExp])[] = [
