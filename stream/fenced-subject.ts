@@ -65,11 +65,11 @@ export type Appended =
   | { readonly outcome: 'stored'; readonly sequence: number; readonly clean: boolean }
   /** E11: stored before, with this note; the tail is as it was. */
   | { readonly outcome: 'duplicate'; readonly note: string }
-  /** Not stored, because there is no room; the tail is as it was. Only when the caller gives it up. */
-  | { readonly outcome: 'full'; readonly reason: MillraceError };
+  /** Not stored, because there is no room for `bytes`; the tail is as it was. Only when the caller gives it up. */
+  | { readonly outcome: 'full'; readonly reason: MillraceError; readonly bytes: number };
 
 const idHeader = 'Millrace-Append';
-/** What the server adds to a message in its store, and room for headers. */
+/** What the server adds in its store, and room for headers: of a message and of what is alongside. */
 const storedOverheadBytes = 1024;
 /** Attempts that follow at once when room was made; others may take it first. */
 const quickAttempts = 5;
@@ -209,7 +209,7 @@ export class FencedSubject {
     signal: AbortSignal,
   ): Promise<Appended | undefined> {
     const { room, streams, stream } = this.#options;
-    const bytes = append.data.length + storedOverheadBytes;
+    const bytes = neededBytes(append);
     const reason =
       limit === 'stream'
         ? await (room ?? noRoom(stream)).make(bytes)
@@ -217,7 +217,7 @@ export class FencedSubject {
     if (reason === undefined && append.attempts < quickAttempts) return undefined;
     // Others took what room there was.
     const why = reason ?? mr('MR_EDGE_FULL', { edge: stream, bytes });
-    if (append.isCertain && append.options.mayGiveUp?.(why) === true) return { outcome: 'full', reason: why };
+    if (append.isCertain && append.options.mayGiveUp?.(why) === true) return { outcome: 'full', reason: why, bytes };
     await this.#wait(why, fullBackoff, append, signal);
     return undefined;
   }
@@ -246,6 +246,12 @@ interface Append {
   attempts: number;
   /** Every attempt so far was answered: none can still arrive. */
   isCertain: boolean;
+}
+
+/** What an append takes of its stream, at most. */
+function neededBytes({ data, options: { once } }: Append): number {
+  const alongside = once === undefined ? 0 : once.subject.length + once.data.length;
+  return data.length + alongside + storedOverheadBytes;
 }
 
 type Answer = { readonly kind: 'stored'; readonly sequence: number } | (PublishFailure & { readonly error: unknown });

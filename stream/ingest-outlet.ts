@@ -96,7 +96,7 @@ export class IngestOutlet {
     });
     if (appended.outcome === 'full') {
       this.waiting(appended.reason);
-      this.#lookForRoom(frame.length, 0);
+      this.#lookForRoom(appended.bytes, 0);
       return;
     }
     if (appended.outcome === 'duplicate') {

@@ -3,7 +3,8 @@
  * belongs.
  *
  * I8  When nothing goes wrong any more, what was taken in reaches the sinks within {@link settleMs}, and a fresh record of
- *     each source within {@link freshMs}, not counting the time of a person who is asked.
+ *     each source within {@link freshMs}, not counting the time of a person who is asked; where keys have taken the room of
+ *     the edge, when their time is over.
  * I10 Then nobody reports a lag, and I14 nobody reports trouble.
  */
 import { commitSubject, edgeStream, onceToken, shardSubjects } from '../../model/names.ts';
@@ -12,6 +13,7 @@ import { decodeFrame } from '../../stream/frame-reader.ts';
 import { fateOf } from './check/reference.ts';
 import type { LedgerInput } from './check/ledger.ts';
 import { Violation } from './check/violation.ts';
+import { keyKeptMs } from './outside/http.ts';
 import { perform } from './plant/acts.ts';
 import { Plant } from './plant/plant.ts';
 import { isQuestion, watchOver } from './plant/person.ts';
@@ -34,6 +36,8 @@ export interface Result {
 const settleMs = 180_000;
 const freshMs = 10_000;
 const noticeMs = 8_000;
+/** More than a fresh record takes of the edge, with its key. */
+const freshBytes = 2_000;
 /**
  * A source that has nothing new is called connected 15 s after its last failure (stream/ingest-loop.ts); that failure may
  * be of a request from before the calm (5 s), and a backoff (10 s) follows it.
@@ -84,6 +88,7 @@ async function act(plant: Plant): Promise<void> {
   );
   calm(plant);
   await settle(plant);
+  await letKeysGo(plant);
   await bringFresh(plant);
   finalChecks(plant);
 }
@@ -183,6 +188,19 @@ function states(plant: Plant): string {
       return `${pod.machine.name} [${[...slots, ...failures].join(', ')}]`;
     })
     .join(' ');
+}
+
+/**
+ * No key is forgotten early: what keys take of a small edge is missing in it until their time is over, and until then a
+ * request is answered 429. Then there must be room, for slots that found none as well.
+ */
+async function letKeysGo(plant: Plant): Promise<void> {
+  const { world, scenario } = plant;
+  const edge = plant.server.host(plant.streamOf('edge'))?.stream;
+  const needed = freshBytes * plant.lifecycle.resource.sources.length;
+  const hasKeys = edge?.messages.some(({ subject }) => subject.split('.')[2] === onceToken) ?? false;
+  if (!hasKeys || edge!.bytes + needed <= scenario.fixed.edgeBytes) return;
+  await world.run(() => false, world.now + keyKeptMs + noticeMs);
 }
 
 /** A fresh record of every lane, and where it must be. */

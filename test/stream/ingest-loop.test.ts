@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { setTimeout } from 'node:timers/promises';
 import { mr } from '../../model/errors.ts';
 import type { Plan } from '../../model/plan.ts';
 import type { Streams } from '../../stream/connection.ts';
@@ -173,6 +174,31 @@ describe('ingest loop', () => {
       await stored(plan),
       outcomes.flatMap((outcome, n) => (outcome === 'stored' ? [n] : [])),
     );
+    await slot.stop();
+  });
+
+  it('H7, E11: room for a frame without its key is no room: the slot stays blocked and says so', async () => {
+    const plan = await pipeline({ edgeBytes: 6_000 });
+    const reader = new HttpReader('p/orders/0', undefined, () => undefined);
+    const slot = ingest(streams, plan, () => reader);
+    const send = (n: number): Promise<string> =>
+      new Promise((settle) => {
+        const body = Buffer.from(JSON.stringify({ n }));
+        const ranges = { start: Int32Array.of(0), end: Int32Array.of(body.length) };
+        const key = { token: `key-${n}`, body: 'x'.repeat(43), forSeconds: 60 };
+        reader.push({ body, ranges, key, receivedAt: 0, settle: ({ outcome }: Outcome) => settle(outcome) });
+      });
+    let sent = 0;
+    while ((await send(sent++)) === 'stored');
+    await eventually(() => reader.isBlocked);
+    const told = slot.witness.waits.length;
+    // Longer than the longest pause between two looks.
+    await setTimeout(1_200);
+    assert.equal(reader.isBlocked, true);
+    assert.deepEqual(slot.witness.waits.slice(told), []);
+    await ensurePipelineStreams(streams, { ...plan, edges: [{ name: 'main', shards: 2, maxBytes: 10 * 2 ** 20 }] });
+    await eventually(() => !reader.isBlocked);
+    assert.equal(await send(sent), 'stored');
     await slot.stop();
   });
 

@@ -29,7 +29,7 @@ type Answer = 'accepted' | 'refused' | 'nothing';
 const clientTimeoutMs = 20_000;
 /** The window in which a key is known: a client that goes on longer is on its own. */
 const keyWindowMs = 100_000;
-const storedSeconds = 120;
+export const keyKeptMs = 120_000;
 
 export class HttpService {
   readonly #pid: string;
@@ -118,7 +118,7 @@ export class HttpService {
     return {
       token: tokenOf(this.#pid, this.#source, key),
       body: bodyDigest(body, 'lines'),
-      forSeconds: storedSeconds,
+      forSeconds: keyKeptMs / 1_000,
     };
   }
 }
