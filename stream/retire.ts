@@ -101,25 +101,36 @@ export async function unfinished(streams: JetStreamPort, plan: Plan): Promise<re
     const source = (name: string) => leaving.sources.includes(name);
     const stage = (name: string) => !leaving.readers.includes(name);
     behind.push(...(await isDrained(streams, plan, { source, stage })).behind);
-    behind.push(...(await batchesOver(streams, plan)));
+    if (behind.length === 0) behind.push(...(await beforeLastOf(streams, plan, leaving)));
   }
   const plans = leaving.readers.length === 0 ? [] : await storedPlans(streams, plan.pipeline.pid);
   for (const stage of leaving.readers) behind.push(...(await leftOf(streams, plan, stage, plans)));
   return behind;
 }
 
-/** One for each source that leaves and has frames in a batch that was begun. */
-async function batchesOver(streams: JetStreamPort, plan: Plan): Promise<readonly Backlog[]> {
-  const open: Backlog[] = [];
+/**
+ * Readers that have not committed the last frame of a source that leaves. It holds no records, but a batch may begin with
+ * it, and could not be repeated when it is gone.
+ */
+async function beforeLastOf(streams: JetStreamPort, plan: Plan, leaving: Leaving): Promise<readonly Backlog[]> {
+  const { pid } = plan.pipeline;
+  const behind: Backlog[] = [];
   for (const edge of plan.edges) {
-    const registry = await readRegistry(streams, plan.pipeline.pid, edge.name);
+    const registry = await readRegistry(streams, pid, edge.name);
     if (registry === undefined) continue;
-    for (const source of leavingIn(plan, edge, registry).sources) {
-      const over = await batchOver(streams, plan, edge, registry, source);
-      if (over !== undefined) open.push(over);
+    const stages = registry.readers.filter((name) => !leaving.readers.includes(name));
+    for (const place of placesOf(plan, edge, registry, leavingIn(plan, edge, registry).sources)) {
+      const tail = await tailOf(streams, place);
+      const slot = Number(place.subject.split('.').at(-2));
+      for (const stage of stages) {
+        const entry = await commitOf(streams, pid, stage, slot);
+        const committed = entry === undefined ? tail.sequence : positionOf(entry);
+        if (committed >= tail.sequence) continue;
+        behind.push({ stage, slot, frames: await framesAfter(streams, pid, edge.name, slot, committed) });
+      }
     }
   }
-  return open;
+  return behind;
 }
 
 /** L2. */
@@ -204,7 +215,7 @@ export async function finishLeaving(act: Act, plan: Plan): Promise<Leaving> {
     const gone = leavingIn(plan, edge, registry);
     for (const source of gone.sources) {
       // Given up with Immediate while a sink is in the middle of them: a later operation takes it off.
-      if ((await batchOver(act.streams, plan, edge, registry, source)) !== undefined) continue;
+      if (await isInBatch(act.streams, plan, edge, registry, source)) continue;
       await removeSource(act, plan, edge, registry, source);
     }
     for (const stage of gone.readers) await removeReader(act, plan, edge, stage);
@@ -213,23 +224,22 @@ export async function finishLeaving(act: Act, plan: Plan): Promise<Leaving> {
 }
 
 /** A batch that was begun may hold frames of the source: it is repeated whole or not at all, so they stay as long as it is open. */
-async function batchOver(
+async function isInBatch(
   streams: JetStreamPort,
   plan: Plan,
   edge: Edge,
   registry: Registry,
   source: string,
-): Promise<Backlog | undefined> {
+): Promise<boolean> {
   for (const place of placesOf(plan, edge, registry, [source])) {
     const tail = await tailOf(streams, place);
     const slot = Number(place.subject.split('.').at(-2));
     for (const stage of registry.readers) {
       const entry = await commitOf(streams, plan.pipeline.pid, stage, slot);
-      if (entry === undefined || entry.kind === 'commit' || entry.from > tail.sequence) continue;
-      return { stage, slot, frames: entry.to - entry.from + 1 };
+      if (entry !== undefined && entry.kind !== 'commit' && entry.from <= tail.sequence) return true;
     }
   }
-  return undefined;
+  return false;
 }
 
 async function removeSource(act: Act, plan: Plan, edge: Edge, registry: Registry, source: string): Promise<void> {
