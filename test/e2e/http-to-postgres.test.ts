@@ -21,6 +21,8 @@ describe('events by HTTP into PostgreSQL', function () {
   before(async () => {
     postgres = new pg.Client({ connectionString: stack().postgresUrl });
     await postgres.connect();
+    // The example of that name has made a table with other columns, on the same stack.
+    await postgres.query('DROP TABLE IF EXISTS events');
   });
   after(() => postgres.end());
 
