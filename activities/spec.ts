@@ -145,7 +145,8 @@ async function policyFound(kube: Kube, place: PlanPlace): Promise<Location['dele
   return isReleased || plan?.deletionPolicy === 'Orphan' ? 'Orphan' : 'Immediate';
 }
 
-function placeOf(isolation: Location['isolation'], pipeline: PipelineRef, pid: string): string {
+/** Namespace of a pipeline's workloads. */
+export function placeOf(isolation: Location['isolation'], pipeline: PipelineRef, pid: string): string {
   return isolation === 'Namespace' ? namespaceOf(pid) : pipeline.namespace;
 }
 

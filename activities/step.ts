@@ -132,12 +132,7 @@ class StepReport {
   async #write(change: (step: string | undefined) => StatusPatch | undefined): Promise<void> {
     const target = { pipeline: this.#op.pipeline, opSeq: this.#op.seq, generation: this.#op.generation };
     try {
-      await updateStatus(
-        this.#deps.kube,
-        () => this.#deps.clock.now(),
-        target,
-        (own) => change(own.operation?.step),
-      );
+      await updateStatus(this.#deps.kube, this.#deps.clock, target, (own) => change(own.operation?.step));
     } catch (error) {
       this.#deps.log.warn({ step: this.#step, problem: problemOf(error) }, 'the step could not be told in the status');
     }

@@ -17,12 +17,7 @@ export function statusActivities(deps: ActivityDependencies): Pick<LifecycleActi
         const { workflow } = patch;
         const linked = workflow === undefined ? patch : { ...patch, workflow: { ...workflow, ...link(workflow) } };
         const target = { pipeline, opSeq, generation };
-        const written = await updateStatus(
-          kube,
-          () => clock.now(),
-          target,
-          () => linked,
-        );
+        const written = await updateStatus(kube, clock, target, () => linked);
         if (!written || event === undefined) return;
         await emitEvent(kube, pipeline, event, { key: `${opSeq}/${generation}`, at: clock.now(), source: eventSource });
       } catch (error) {

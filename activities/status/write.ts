@@ -9,6 +9,7 @@ import { apiVersion, fieldManagers, kind } from '../../model/names.ts';
 import { untilNoConflict } from '../../kubernetes/conflicts.ts';
 import { unlessAbsent, type Kube } from '../../kubernetes/kube.ts';
 import { mergeStatus, ownStatus, type OwnStatus } from './merge.ts';
+import type { Clock } from '../../stream/clock.ts';
 
 export interface StatusTarget {
   readonly pipeline: PipelineRef;
@@ -20,7 +21,7 @@ export interface StatusTarget {
 /** `change` sees the status as it is; undefined leaves it. Resolves with whether something was written. */
 export async function updateStatus(
   kube: Kube,
-  now: () => number,
+  clock: Pick<Clock, 'now'>,
   target: StatusTarget,
   change: (own: OwnStatus) => StatusPatch | undefined,
 ): Promise<boolean> {
@@ -33,7 +34,7 @@ export async function updateStatus(
     if (patch === undefined) return false;
     const newest = resource.metadata.generation ?? target.generation;
     const { opSeq = own.opSeq ?? 0, generation } = target;
-    const input = { opSeq, generation, newest, now: new Date(now()).toISOString() };
+    const input = { opSeq, generation, newest, now: new Date(clock.now()).toISOString() };
     const status = mergeStatus(own, patch, input);
     if (status === undefined) return false;
     const { resourceVersion } = resource.metadata;

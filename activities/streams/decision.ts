@@ -10,7 +10,7 @@ import { statusSchema } from '../../crds/status.ts';
 import { isAsked, parseDecision, tokenOf } from '../../model/decision.ts';
 import { MillraceError, mr, type ErrorCode } from '../../model/errors.ts';
 import type { LifecycleActivities, PipelineRef, StatusPatch } from '../../model/lifecycle.ts';
-import { annotations, namespaceOf, pidOf } from '../../model/names.ts';
+import { annotations, pidOf } from '../../model/names.ts';
 import type { DecisionStatus, StreamStatus } from '../../model/status.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 import { carryOut, streamsFound } from '../../stream/decide.ts';
@@ -18,7 +18,7 @@ import type { ActivityDependencies } from '../dependencies.ts';
 import { toFailure } from '../failures.ts';
 import { latestPlan } from '../kubernetes/stored-plan.ts';
 import { findResource } from '../proof.ts';
-import { wishesOf } from '../spec.ts';
+import { placeOf, wishesOf } from '../spec.ts';
 import { emitEvent, eventSource } from '../status/event.ts';
 import { ownStatus } from '../status/merge.ts';
 import { updateStatus } from '../status/write.ts';
@@ -79,8 +79,7 @@ async function decide(deps: ActivityDependencies, { pipeline, opSeq }: Asked, re
     throw mr('MR_DECISION_REFUSED', { decision: text, problem: 'nothing in the status of the pipeline asks for it' });
   }
   const { isolation = 'Namespace' } = wishesOf(resource);
-  const workloadNamespace =
-    isolation === 'Namespace' ? namespaceOf(pidOf(pipeline.name, pipeline.uid)) : pipeline.namespace;
+  const workloadNamespace = placeOf(isolation, pipeline, pidOf(pipeline.name, pipeline.uid));
   const plan = await latestPlan(deps.kube, { op: { pipeline }, isolation, workloadNamespace });
   if (plan === undefined) {
     throw mr('MR_DECISION_REFUSED', { decision: text, problem: 'the pipeline was never provisioned' });
@@ -99,12 +98,7 @@ async function note(
   patch: StatusPatch,
 ): Promise<void> {
   const target = { pipeline, generation: resource.metadata.generation ?? 0 };
-  await updateStatus(
-    kube,
-    () => clock.now(),
-    target,
-    () => patch,
-  );
+  await updateStatus(kube, clock, target, () => patch);
 }
 
 async function say(

@@ -107,12 +107,7 @@ async function knownStreams(kube: Kube, pipeline: PipelineRef): Promise<readonly
 /** From now on one that is gone is missed. */
 async function noteStreams({ kube, clock }: ActivityDependencies, { op }: PlanRef, streams: readonly StreamStatus[]) {
   const target = { pipeline: op.pipeline, opSeq: op.seq, generation: op.generation };
-  await updateStatus(
-    kube,
-    () => clock.now(),
-    target,
-    () => ({ streams }),
-  );
+  await updateStatus(kube, clock, target, () => ({ streams }));
 }
 
 /**

@@ -85,7 +85,9 @@ describe('the Kubernetes client on a real API server', function () {
     await kube.delete(kind, 'gone', 'default');
     await assert.rejects(make(gone), code('MR_PIPELINE_REPLACED'));
     const busy = await pipelineOf('busy');
-    await updateStatus(kube, Date.now, { pipeline: busy, opSeq: 2, generation: 1 }, () => ({ phase: 'Running' }));
+    await updateStatus(kube, { now: Date.now }, { pipeline: busy, opSeq: 2, generation: 1 }, () => ({
+      phase: 'Running',
+    }));
     await assert.rejects(make(busy), code('MR_OPERATION_FENCED'));
     assert.equal(await kube.get('ConfigMap', 'late', 'default'), undefined);
   });
