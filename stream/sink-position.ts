@@ -47,29 +47,41 @@ export interface Recovered {
 /** Waits for the sink, and for a person's decision when there must be one. */
 export async function recoverPosition<Rows extends RowBufferPort>(check: PositionCheck<Rows>): Promise<Recovered> {
   const { sinkSlot, observer, clock, random, signals } = check;
-  for (let failures = 0; ; failures++) {
+  for (let attempt = 0; ; attempt++) {
     try {
-      const found = judge(check, await sinkSlot.storedPosition(signals.abort));
-      const recovered =
-        found.kind === 'lost'
-          ? await decided(check, found)
-          : found.kind === 'placed'
-            ? await follow(check, found)
-            : found;
-      if (recovered.kind === 'recovered') {
-        if (failures > 0) observer.connection(undefined);
-        return recovered;
+      const end = await settle(check, judge(check, await sinkSlot.storedPosition(signals.abort)));
+      if (end.kind === 'recovered') {
+        if (attempt > 0) observer.connection(undefined);
+        return end;
       }
-      observer.connection(await questionOf(check, recovered));
+      observer.connection(await questionOf(check, end));
     } catch (error) {
       signals.abort.throwIfAborted();
       observer.connection(asSinkError(check.sink, error));
     }
-    await clock.sleep(backoffMs(outsideBackoff, failures, random), AbortSignal.any([signals.stop, signals.abort]));
+    await clock.sleep(backoffMs(outsideBackoff, attempt, random), AbortSignal.any([signals.stop, signals.abort]));
+  }
+}
+
+/** Lost: a person has yet to decide. */
+async function settle<Rows extends RowBufferPort>(
+  check: PositionCheck<Rows>,
+  found: Believed | Lost | Placed,
+): Promise<Believed | Lost> {
+  switch (found.kind) {
+    case 'recovered':
+      return found;
+    case 'placed':
+      return follow(check, found);
+    case 'lost':
+      return actOnChoice(check, found);
+    default:
+      return assertNever(found);
   }
 }
 
 type Believed = { readonly kind: 'recovered' } & Recovered;
+
 interface Lost {
   readonly kind: 'lost';
   readonly stored: StoredPosition;
@@ -139,7 +151,10 @@ async function choiceAbout<Rows extends RowBufferPort>(check: PositionCheck<Rows
   return decision !== undefined && decision.sequence > log.sequence ? choiceOf[decision.choice] : 'Stop';
 }
 
-async function decided<Rows extends RowBufferPort>(check: PositionCheck<Rows>, lost: Lost): Promise<Believed | Lost> {
+async function actOnChoice<Rows extends RowBufferPort>(
+  check: PositionCheck<Rows>,
+  lost: Lost,
+): Promise<Believed | Lost> {
   const { log, signals } = check;
   const choice = await choiceAbout(check);
   switch (choice) {
