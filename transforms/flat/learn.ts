@@ -59,8 +59,8 @@ function piecesOf(bytes: Uint8Array, start: number, end: number): Pieces | null 
   let at = afterSpace(bytes, start, end);
   for (let mark = openBrace; ; mark = comma) {
     if (at >= end || bytes[at] !== mark) return null;
-    const quote = afterSpace(bytes, at + 1, end);
-    const name = bytes[quote] === quoteByte ? nameAt(bytes, quote, end) : null;
+    const quoteAt = afterSpace(bytes, at + 1, end);
+    const name = bytes[quoteAt] === quote ? nameAt(bytes, quoteAt, end) : null;
     if (name === null) return null;
     names.push(name.text);
     const colonAt = afterSpace(bytes, name.end, end);
@@ -77,12 +77,12 @@ function piecesOf(bytes: Uint8Array, start: number, end: number): Pieces | null 
   return { names, bounds };
 }
 
-function nameAt(bytes: Uint8Array, quote: number, end: number): { text: string; end: number } | null {
-  const last = endOfText(bytes, quote, end);
+function nameAt(bytes: Uint8Array, quoteAt: number, end: number): { text: string; end: number } | null {
+  const last = endOfText(bytes, quoteAt, end);
   if (last < 0) return null;
   try {
     const text: unknown = JSON.parse(
-      Buffer.from(bytes.buffer, bytes.byteOffset + quote, last - quote).toString('utf8'),
+      Buffer.from(bytes.buffer, bytes.byteOffset + quoteAt, last - quoteAt).toString('utf8'),
     );
     return typeof text === 'string' ? { text, end: last } : null;
   } catch (error) {
@@ -95,7 +95,7 @@ function nameAt(bytes: Uint8Array, quote: number, end: number): { text: string; 
 function endOfValue(bytes: Uint8Array, at: number, end: number): number {
   const first = bytes[at];
   if (at >= end || first === openBrace || first === openBracket) return -1;
-  if (first === quoteByte) return endOfText(bytes, at, end);
+  if (first === quote) return endOfText(bytes, at, end);
   for (let i = at; i < end; i++) {
     const byte = bytes[i];
     if (byte === comma || byte === closeBrace || isSpace(byte)) return i;
@@ -104,9 +104,9 @@ function endOfValue(bytes: Uint8Array, at: number, end: number): number {
 }
 
 /** After the closing quote; -1 when there is none. */
-function endOfText(bytes: Uint8Array, quote: number, end: number): number {
-  for (let i = quote + 1; i < end; i++) {
-    if (bytes[i] === quoteByte) return i + 1;
+function endOfText(bytes: Uint8Array, quoteAt: number, end: number): number {
+  for (let i = quoteAt + 1; i < end; i++) {
+    if (bytes[i] === quote) return i + 1;
     if (bytes[i] === backslash) i++;
   }
   return -1;
@@ -122,7 +122,7 @@ function isSpace(byte: number | undefined): boolean {
   return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 }
 
-const quoteByte = 0x22;
+const quote = 0x22;
 const backslash = 0x5c;
 const comma = 0x2c;
 const colon = 0x3a;

@@ -20,6 +20,7 @@ const patience = 64;
 const mostDigits = 15;
 const powersOfTen = Float64Array.from({ length: mostDigits + 1 }, (_, power) => 10 ** power);
 
+/** What `toString('utf8', start, end)` calls, here also on bytes that are no Buffer. */
 const { utf8Slice } = Buffer.prototype as Buffer & {
   utf8Slice(this: Uint8Array, start: number, end: number): string;
 };
@@ -51,8 +52,8 @@ export class FlatScanner implements FlatRecord {
   open(bytes: Uint8Array, end: number): void {
     this.bytes = bytes;
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    // One text may end in a frame with half a character, and the next begin with the rest: then a record does not end
-    // with a brace, and is not taken.
+    // One record may end with half a character and the next begin with its other half, and together they are UTF-8. But
+    // then the first does not end with a brace, and is not taken.
     this.#isOpen = end + 4 <= bytes.length && isUtf8(bytes.subarray(0, end));
   }
 
@@ -150,13 +151,13 @@ export class FlatScanner implements FlatRecord {
         at = this.#endOfNumber(field, at);
         if (at < 0) return false;
         ends[field] = at;
-      } else if (first === 0x74 && at + 4 <= end && view.getInt32(at, true) === wordTrue) {
+      } else if (first === letterT && at + 4 <= end && view.getInt32(at, true) === wordTrue) {
         kinds[field] = written.true;
         at += 4;
-      } else if (first === 0x6e && at + 4 <= end && view.getInt32(at, true) === wordNull) {
+      } else if (first === letterN && at + 4 <= end && view.getInt32(at, true) === wordNull) {
         kinds[field] = written.null;
         at += 4;
-      } else if (first === 0x66 && at + 5 <= end && view.getInt32(at + 1, true) === wordFalse) {
+      } else if (first === letterF && at + 5 <= end && view.getInt32(at + 1, true) === wordFalse) {
         kinds[field] = written.false;
         at += 5;
       } else return false;
@@ -212,7 +213,7 @@ export class FlatScanner implements FlatRecord {
       if (behind === 0) return -1;
       count += behind;
     }
-    if (byte === 0x65 || byte === 0x45) {
+    if (byte === smallE || byte === capitalE) {
       byte = bytes[++at]!;
       if (byte === minus || byte === plus) byte = bytes[++at]!;
       const exponentAt = at;
@@ -238,9 +239,15 @@ const plus = 0x2b;
 const point = 0x2e;
 const zero = 0x30;
 const nine = 0x39;
+const smallE = 0x65;
+const capitalE = 0x45;
+const letterT = 0x74;
+const letterN = 0x6e;
+const letterF = 0x66;
+/** As `getInt32` reads them, little-endian. */
 const wordTrue = 0x65757274;
 const wordNull = 0x6c6c756e;
-/** `alse`. */
+/** `alse`: `false` without the letter that was compared before. */
 const wordFalse = 0x65736c61;
 const isSimpleEscape = Uint8Array.from({ length: 256 }, (_, byte) =>
   '"\\/bfnrt'.includes(String.fromCharCode(byte)) ? 1 : 0,
