@@ -3,12 +3,12 @@
  *
  * O1  Sinks are ready before ingestors start; nothing is read that nobody could write.
  * O2  What a plan needs is stored and registered before its pods start; it comes into force when they run (E9, E10).
- * O6  What is removed reads and is read to its end, while the plan without it is in force for everybody else; with
- *     deletionPolicy Immediate it goes at once, before the plan is announced.
  * O3  Every step may have been done before: by an operation that was cut short, or by this one.
  * O4  What an earlier step made may be removed while a later one waits for it (a namespace, a plan): then the steps begin
  *     again, with growing pauses.
  * O5  Beside a refused spec the plan in force is applied, as it was when it was accepted; no revision is recorded.
+ * O6  What is removed reads and is read to its end, while the plan without it is in force for everybody else; with
+ *     deletionPolicy Immediate it goes at once, before the plan is announced.
  */
 import { patched, sleep } from '@temporalio/workflow';
 import type { LiveStage, SpecSummary, StageSummary } from '../model/lifecycle.ts';
@@ -81,8 +81,8 @@ async function applyEverything(input: OperationInput, spec: SpecSummary) {
   const removed = live.filter(({ name }) => !spec.stages.some((stage) => stage.name === name));
   // Before plans were in frames, everything had to stop and drain to take one stage away.
   const isByFrame = patched('plan-in-frames');
-  const isDrained = spec.deletionPolicy === 'Drain';
-  if (!isByFrame && removed.length > 0 && isDrained) {
+  const readsToEnd = spec.deletionPolicy === 'Drain';
+  if (!isByFrame && removed.length > 0 && readsToEnd) {
     await stopStages(
       input,
       spec,
@@ -92,7 +92,7 @@ async function applyEverything(input: OperationInput, spec: SpecSummary) {
   }
   await run('applyPlan', say('apply the plan'), step('apply the plan'));
   await run('ensureStreams', say('ensure streams'), step('ensure streams'));
-  if (isByFrame && removed.length > 0 && !isDrained) {
+  if (isByFrame && removed.length > 0 && !readsToEnd) {
     await stopStages(input, spec, removed);
     await run('retireStages', say('give up what is removed'), step('give up what is removed'));
   }
@@ -108,7 +108,7 @@ async function applyEverything(input: OperationInput, spec: SpecSummary) {
     spec.stages.filter(({ kind }) => kind === 'ingestor'),
   );
 
-  const planInForce = isByFrame ? await comeIntoForce(input, spec, isDrained ? removed : []) : undefined;
+  const planInForce = isByFrame ? await comeIntoForce(input, spec, readsToEnd ? removed : []) : undefined;
 
   const keep = spec.stages.map(({ name }) => name);
   const what =

@@ -153,7 +153,7 @@ class Entity {
 
   async live(): Promise<void> {
     const deciding = new CancellationScope();
-    deciding.run(() => this.#decide()).catch(leaveUnlessCancelled);
+    deciding.run(() => this.#decide()).catch(throwUnlessCancelled);
     try {
       await this.#work();
     } finally {
@@ -290,22 +290,25 @@ class Entity {
   /** Y6. Asked anew each time: during the replay of a run of v0.1 the answer is no, until the run is live. */
   #isOutdated(): boolean {
     if (this.#state.version === 1) return patched(rules2);
-    return workflowInfo().taskQueue === doorTaskQueue && this.#state.pipeline.cluster !== undefined;
+    return this.#clusterQueue() !== undefined;
+  }
+
+  /** Undefined: the run is on its own cluster's queue already, or does not know which that is. */
+  #clusterQueue(): string | undefined {
+    const { cluster } = this.#state.pipeline;
+    if (cluster === undefined || workflowInfo().taskQueue !== doorTaskQueue) return undefined;
+    return taskQueueOf(cluster);
   }
 
   async #rollOver(): Promise<void> {
     await condition(allHandlersFinished);
-    const { pipeline } = this.#state;
-    const { taskQueue } = workflowInfo();
-    const isAtDoor = taskQueue === doorTaskQueue && pipeline.cluster !== undefined;
-    const next = makeContinueAsNewFunc<typeof pipelineLifecycle>(
-      isAtDoor ? { taskQueue: taskQueueOf(pipeline.cluster) } : {},
-    );
-    await next({ ...this.#input, pipeline, state: this.#state });
+    const taskQueue = this.#clusterQueue();
+    const next = makeContinueAsNewFunc<typeof pipelineLifecycle>(taskQueue === undefined ? {} : { taskQueue });
+    await next({ ...this.#input, pipeline: this.#state.pipeline, state: this.#state });
   }
 }
 
-function leaveUnlessCancelled(error: unknown): void {
+function throwUnlessCancelled(error: unknown): void {
   if (!isCancellation(error)) throw error;
 }
 
