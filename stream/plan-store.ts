@@ -31,7 +31,7 @@ const inForceSchema = z.object({
 export type PlanInForce = z.infer<typeof inForceSchema>;
 
 /** Only Millrace writes it, from a `Plan`; the version says whether this process understands it. */
-const planSchema = z.custom<Plan>(
+export const planSchema = z.custom<Plan>(
   (value) => typeof value === 'object' && value !== null && 'planVersion' in value && value.planVersion === 1,
 );
 

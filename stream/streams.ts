@@ -144,43 +144,28 @@ async function mustStoreTogether(streams: JetStreamPort, stream: string): Promis
 /** What {@link makePipelineStreams} makes. Pure. */
 export function pipelineStreams(plan: Plan, options: PipelineStreamOptions = {}): StreamSettings[] {
   const { pid } = plan.pipeline;
-  const num_replicas = options.replicas ?? 1;
-  const subjects = (edge: string) => [`mr.${pid}.${edge}.>`];
-  const metadata = ownerMetadata(plan, options.cluster);
-  const first = options.firstSequence === undefined ? {} : { first_seq: options.firstSequence };
+  const common = (edge: string, ...more: string[]) => ({
+    ...durable,
+    ...(options.firstSequence === undefined ? {} : { first_seq: options.firstSequence }),
+    name: edgeStream(pid, edge),
+    subjects: [`mr.${pid}.${edge}.>`, ...more],
+    num_replicas: options.replicas ?? 1,
+    metadata: ownerMetadata(plan, options.cluster),
+  });
   return [
     ...plan.edges.map((edge) => ({
-      ...durable,
-      ...first,
-      name: edgeStream(pid, edge.name),
-      subjects: [...subjects(edge.name), onceSubject(pid, edge.name, '*')],
-      num_replicas,
+      ...common(edge.name, onceSubject(pid, edge.name, '*')),
       // E11.
       allow_atomic: true,
       allow_msg_ttl: true,
       discard: DiscardPolicy.New,
       max_bytes: Math.min(edge.maxBytes, firstBytes.edge),
-      metadata,
     })),
+    { ...common(commitsEdge), discard: DiscardPolicy.Old, max_msgs_per_subject: 1 },
     {
-      ...durable,
-      ...first,
-      name: edgeStream(pid, commitsEdge),
-      subjects: subjects(commitsEdge),
-      num_replicas,
-      discard: DiscardPolicy.Old,
-      max_msgs_per_subject: 1,
-      metadata,
-    },
-    {
-      ...durable,
-      ...first,
-      name: edgeStream(pid, deadEdge),
-      subjects: subjects(deadEdge),
-      num_replicas,
+      ...common(deadEdge),
       discard: DiscardPolicy.New,
       max_bytes: Math.min(plan.deadLetters.maxBytes, firstBytes.deadLetters),
-      metadata,
     },
   ];
 }

@@ -9,13 +9,10 @@ import { labels } from '../../model/names.ts';
 import type { Plan } from '../../model/plan.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
+import { planSchema } from '../../stream/plan-store.ts';
 import { namesIn, ownerLabels } from './render/context.ts';
 import { planKey } from './render/plan.ts';
 
-/** Only Millrace writes it, from a `Plan`; the version says whether this process understands it. */
-const planSchema = z.custom<Plan>(
-  (value) => typeof value === 'object' && value !== null && 'planVersion' in value && value.planVersion === 1,
-);
 const dataSchema = z.record(z.string(), z.string());
 
 export type PlanPlace = Pick<PlanRef, 'workloadNamespace' | 'isolation'> & {

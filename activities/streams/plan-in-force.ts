@@ -6,7 +6,7 @@ import type { PlanInForceStatus } from '../../model/status.ts';
 import { nameFor, namingOf, type Naming } from '../../stream/announce.ts';
 import { registerWriters } from '../../stream/members.ts';
 import { announcePlan } from '../../stream/plan-store.ts';
-import { beginLeaving, finishLeaving, leavingOf, prunePlans, unfinished } from '../../stream/retire.ts';
+import { beginLeaving, finishLeaving, prunePlans, unfinished } from '../../stream/retire.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { liveStages } from '../kubernetes/stages.ts';
 import { readPlan } from '../kubernetes/stored-plan.ts';
@@ -46,8 +46,7 @@ export function planActivities(deps: ActivityDependencies): PlanActivities {
 
     waitRetired: asStep(deps, async (input) => {
       const plan = await readPlan(kube, input);
-      await beginLeaving(actOf(deps, input), plan);
-      await waitFor(deps, input, () => lookAtUnfinished(deps, plan));
+      await waitFor(deps, input, () => lookAtLeaving(deps, input, plan));
     }),
 
     /**
@@ -58,10 +57,7 @@ export function planActivities(deps: ActivityDependencies): PlanActivities {
       const plan = await readPlan(kube, input);
       await waitFor<undefined>(deps, input, async () => {
         if (!(await isDrainWanted(kube, input.op.pipeline))) return { is: 'done', value: undefined };
-        const { readers, sources } = await leavingOf(deps.streams(), plan);
-        if (readers.length + sources.length === 0) return { is: 'done', value: undefined };
-        await beginLeaving(actOf(deps, input), plan);
-        return lookAtUnfinished(deps, plan);
+        return lookAtLeaving(deps, input, plan);
       });
       await finishLeaving(actOf(deps, input), plan);
       await prunePlans(deps.streams(), plan);
@@ -69,7 +65,9 @@ export function planActivities(deps: ActivityDependencies): PlanActivities {
   };
 }
 
-async function lookAtUnfinished(deps: ActivityDependencies, plan: Plan): Promise<Look<undefined>> {
+/** Whether all that leaves, if anything does, has been read to its end. */
+async function lookAtLeaving(deps: ActivityDependencies, input: PlanRef, plan: Plan): Promise<Look<undefined>> {
+  await beginLeaving(actOf(deps, input), plan);
   const behind = behindText(await unfinished(deps.streams(), plan));
   if (behind === '') return { is: 'done', value: undefined };
   return { is: 'waiting', progress: { behind }, problem: mr('MR_NOT_DRAINED', { behind }) };

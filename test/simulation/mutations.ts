@@ -208,8 +208,8 @@ export const mutations: readonly Mutation[] = [
     guard: 'E9',
     without: 'the plan, stored before a frame names it',
     file: 'stream/members.ts',
-    from: 'await storePlan(streams, plan);\n  if',
-    to: 'if',
+    from: 'await storePlan(streams, plan, release);\n  for',
+    to: 'for',
   },
   {
     guard: 'E9',
@@ -250,7 +250,7 @@ export const mutations: readonly Mutation[] = [
     guard: 'E10',
     without: 'the first position of a reader at the end of the edge: what an earlier one left counts',
     file: 'stream/members.ts',
-    from: 'if (last !== null && keepsOwn) return;',
+    from: 'if (last !== null && isOld) return;',
     to: 'if (last !== null) return;',
   },
   {

@@ -52,6 +52,18 @@ describe('decisions', function () {
     return pipeline;
   }
 
+  /** A sink that keeps its position has lost it, and asks. */
+  async function positionLost() {
+    const pipeline = await atWork('sink');
+    const { plan, table } = pipeline;
+    await pipeline.stop();
+    const before = table.position;
+    table.position = 1;
+    const sink = drain(streams, plan, table, { positionIn: 'sink' });
+    await eventually(() => sink.witness.connections.includes('MR_SINK_POSITION_LOST'));
+    return { pipeline, plan, table, before, sink };
+  }
+
   const readerOf = (pipeline: Pick<AtWork, 'plan' | 'total'>) =>
     ingest(streams, pipeline.plan, (position) => new NumberSource(position, { available: () => pipeline.total }));
   const through = ({ plan, table, total }: Pick<AtWork, 'plan' | 'table' | 'total'>) =>
@@ -168,13 +180,7 @@ describe('decisions', function () {
   });
 
   it('a sink that keeps its position, and has lost it, goes on when a person says how', async () => {
-    const pipeline = await atWork('sink');
-    const { plan, table } = pipeline;
-    await pipeline.stop();
-    const before = table.position;
-    table.position = 1;
-    const sink = drain(streams, plan, table, { positionIn: 'sink' });
-    await eventually(() => sink.witness.connections.includes('MR_SINK_POSITION_LOST'));
+    const { pipeline, plan, table, before, sink } = await positionLost();
     await decide(pipeline, 'sink-warehouse.1=accept-loss');
     await eventually(() => table.position >= before);
     const source = ingest(streams, plan, (position) => new NumberSource(position, { available: () => 150 }));
@@ -190,13 +196,7 @@ describe('decisions', function () {
   });
 
   it('so does one that the plan has no more and that has not read to its end', async () => {
-    const pipeline = await atWork('sink');
-    const { plan, table } = pipeline;
-    await pipeline.stop();
-    const before = table.position;
-    table.position = 1;
-    const sink = drain(streams, plan, table, { positionIn: 'sink' });
-    await eventually(() => sink.witness.connections.includes('MR_SINK_POSITION_LOST'));
+    const { pipeline, plan, table, before, sink } = await positionLost();
     const without = { ...plan, stages: plan.stages.filter(({ kind }) => kind !== 'sink') };
     await decide({ ...pipeline, plan: without }, 'sink-warehouse.1=accept-loss');
     await eventually(() => table.position >= before);
