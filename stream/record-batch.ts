@@ -37,7 +37,7 @@ export interface RecordBatch {
   readonly headers?: readonly (readonly Header[] | undefined)[];
   /** -1 when the source has no partitions. All records of a batch are of one partition. */
   readonly partition: number;
-  /** Offset of record i at the source; absent when the source has none. */
+  /** Offset of record i at the source, above that of record i - 1; absent when the source has none. */
   readonly offsets?: BigInt64Array;
   /** The batch must travel in a frame of its own, and is stored once under this key (E11). */
   readonly once?: Once;
