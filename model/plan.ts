@@ -109,6 +109,16 @@ export interface PlannedStep {
   readonly when: string | null;
 }
 
+/** Stages that write to the edge. */
+export function ingestorsOf(plan: Plan, edge: Edge): readonly IngestorStage[] {
+  return plan.stages.filter((stage): stage is IngestorStage => stage.kind === 'ingestor' && stage.writes === edge.name);
+}
+
+/** Stages that read the edge. */
+export function sinksOf(plan: Plan, edge: Edge): readonly SinkStage[] {
+  return plan.stages.filter((stage): stage is SinkStage => stage.kind === 'sink' && stage.reads === edge.name);
+}
+
 /** A record goes to this sink if none of `unless` holds and `when` (if any) holds. Expressions are CEL. */
 export interface Route {
   readonly unless: readonly string[];

@@ -6,19 +6,13 @@
  *     in the tail. So afterwards no frame of an older plan can come, whatever wakes up.
  * N2  Such a frame leaves the writer's position where it was.
  */
-import { edgeStream, frameSubject, writerName } from '../model/names.ts';
-import type { Plan } from '../model/plan.ts';
+import { ingestorsOf, type Plan } from '../model/plan.ts';
+import { linkTo } from './edge-writer.ts';
+import { appendEmpty } from './empty-frame.ts';
 import { decodeFrame, type Frame } from './frame-reader.ts';
-import { unlinked, type FrameLink } from './frame.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
-import { appendEmpty, type Act } from './members.ts';
-
-export interface WriterPlace {
-  readonly writer: string;
-  readonly subject: string;
-  readonly stream: string;
-  readonly maxBytes: number;
-}
+import type { Act } from './members.ts';
+import { writersOfSource, type WriterPlace } from './writer-place.ts';
 
 /** The last frame of a writer. */
 export interface WriterTail extends WriterPlace {
@@ -63,8 +57,8 @@ export async function appendAfter(
   plan: number,
 ): Promise<boolean> {
   const { sequence: expectLast, frame } = tail;
-  const link = { ...linkAfter(tail), plan };
-  return (await appendEmpty(act, { ...tail, expectLast, position: frame?.position, link })) !== undefined;
+  const link = { ...linkTo(expectLast, frame), plan };
+  return appendEmpty(act, tail, { expectLast, position: frame?.position, link });
 }
 
 export function planIn(frame: Frame): number {
@@ -78,29 +72,10 @@ export async function tailOf(streams: JetStreamPort, place: WriterPlace): Promis
   return { ...place, sequence: last.seq, frame: decodeFrame(last.data, { stream, sequence: last.seq }) };
 }
 
-/** The writers of a plan, by the edges that they write. */
 function writersOf(plan: Plan): WriterPlace[] {
-  return plan.stages.flatMap((stage) => {
-    if (stage.kind !== 'ingestor') return [];
-    return writersOfSource(plan, stage.writes, stage.source, stage.slots);
-  });
-}
-
-export function writersOfSource(plan: Plan, edgeName: string, source: string, slots: number): WriterPlace[] {
-  const edge = plan.edges.find(({ name }) => name === edgeName);
-  if (edge === undefined) return [];
-  const { pid } = plan.pipeline;
-  return Array.from({ length: slots }, (_, slot) => ({
-    writer: writerName(source, slot),
-    subject: frameSubject(pid, edgeName, slot % edge.shards, writerName(source, slot)),
-    stream: edgeStream(pid, edgeName),
-    maxBytes: edge.maxBytes,
-  }));
-}
-
-function linkAfter({ sequence, frame }: WriterTail): FrameLink {
-  if (frame?.link === undefined) return unlinked;
-  return { plan: frame.link.plan, predecessor: sequence, predecessorCheck: frame.check };
+  return plan.edges.flatMap((edge) =>
+    ingestorsOf(plan, edge).flatMap(({ source, slots }) => writersOfSource(plan, edge, source, slots)),
+  );
 }
 
 /** Back from the tail as long as the frames name the plan and are there. */

@@ -11,7 +11,7 @@
 import { AckPolicy, DeliverPolicy } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
 import { commitsEdge, commitSubject, edgeStream, frameSubject, shardSubjects, writerName } from '../model/names.ts';
-import type { Edge, Plan } from '../model/plan.ts';
+import { ingestorsOf, sinksOf, type Edge, type Plan } from '../model/plan.ts';
 import { decodeCommitEntry, positionOf, type CommitEntry } from './commit-entry.ts';
 import { decodeFrame } from './frame-reader.ts';
 import { isConsumerNotFound } from './jetstream-errors.ts';
@@ -79,12 +79,11 @@ async function membersOf(streams: JetStreamPort, plan: Plan, edge: Edge) {
   const slots = new Map<string, number>();
   const add = (source: string, count: number) => slots.set(source, Math.max(count, slots.get(source) ?? 0));
   for (const [source, registered] of Object.entries(registry?.sources ?? {})) add(source, registered.slots);
-  for (const { stages } of [plan, ...(await storedPlans(streams, pid))]) {
-    for (const one of stages) if (one.kind === 'ingestor' && one.writes === edge.name) add(one.source, one.slots);
+  for (const one of [plan, ...(await storedPlans(streams, pid))]) {
+    for (const stage of ingestorsOf(one, edge)) add(stage.source, stage.slots);
   }
-  const inPlan = plan.stages.flatMap((one) => (one.kind === 'sink' && one.reads === edge.name ? [one.name] : []));
   return {
-    readers: registry?.readers ?? inPlan,
+    readers: registry?.readers ?? sinksOf(plan, edge).map(({ name }) => name),
     sources: [...slots].map(([name, count]) => ({ name, slots: count })),
     created,
   };

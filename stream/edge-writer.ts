@@ -102,7 +102,7 @@ export class EdgeWriter {
 }
 
 /** After a frame of version 1, which readers of today may have missed, a chain begins anew. */
-function linkTo(sequence: number, tail: Frame | undefined): FrameLink {
+export function linkTo(sequence: number, tail: Frame | undefined): FrameLink {
   if (tail?.link === undefined) return unlinked;
   return { plan: tail.link.plan, predecessor: sequence, predecessorCheck: tail.check };
 }

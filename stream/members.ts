@@ -11,19 +11,18 @@
  *     Until all of it is written down no plan is in force, so that whoever begins again after a cut still knows.
  * M4  What v0.1 has left of sources that were removed leaves as those do that are removed today (`./retire.ts`).
  */
-import { mr } from '../model/errors.ts';
-import { commitsEdge, commitSubject, edgeStream, frameSubject, writerName } from '../model/names.ts';
-import type { Edge, IngestorStage, Plan, SinkStage } from '../model/plan.ts';
+import { commitsEdge, commitSubject, edgeStream } from '../model/names.ts';
+import { ingestorsOf, sinksOf, type Edge, type IngestorStage, type Plan } from '../model/plan.ts';
 import type { Clock } from './clock.ts';
 import { decodeCommitEntry, type CommitEntry } from './commit-entry.ts';
-import { emptyFrame } from './frame-builder.ts';
-import { unlinked, type FrameLink } from './frame.ts';
+import { appendEmpty } from './empty-frame.ts';
+import { unlinked } from './frame.ts';
 import { classifyPublishFailure } from './jetstream-errors.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
-import type { Position } from './record-batch.ts';
 import { announcePlan, generationUsed, readPlanInForce, storePlan } from './plan-store.ts';
 import { assertLatest, changeRegistry, readRegistry, type Registry } from './registry.ts';
 import { assertNoneReturnsOther } from './returning.ts';
+import { writersOfSource } from './writer-place.ts';
 
 export interface Act {
   readonly streams: JetStreamPort;
@@ -87,7 +86,7 @@ async function registerLeftovers(act: Act, plan: Plan, before: Plan, edge: Edge)
   });
 }
 
-/** Registers the readers of an edge. */
+/** M1. */
 async function registerReadersOf(
   act: Act,
   plan: Plan,
@@ -98,8 +97,8 @@ async function registerReadersOf(
   const { pid } = plan.pipeline;
   const { created, state } = await streams.streamInfo(edgeStream(pid, edge.name));
   const registry = await readRegistry(streams, pid, edge.name);
-  const readers = plan.stages.filter((stage) => stage.kind === 'sink' && stage.reads === edge.name);
-  for (const { name } of readers.filter((stage) => registry?.readers.includes(stage.name) !== true)) {
+  const readers = sinksOf(plan, edge).map(({ name }) => name);
+  for (const name of readers.filter((reader) => registry?.readers.includes(reader) !== true)) {
     const isOld = registry === undefined && before?.stages.some((stage) => stage.name === name) === true;
     const to = isOld || readFrom === 'start' ? 0 : state.last_seq;
     for (let slot = 0; slot < edge.shards; slot++) {
@@ -110,10 +109,7 @@ async function registerReadersOf(
   }
   await changeRegistry(streams, { pid, edge: edge.name, opSeq }, (now) => ({
     ...(now ?? { created, sources: {}, gone: {} }),
-    readers: union(
-      now?.readers ?? [],
-      readers.map(({ name }) => name),
-    ),
+    readers: [...new Set([...(now?.readers ?? []), ...readers])],
   }));
 }
 
@@ -151,19 +147,18 @@ async function firstCommit(
 export async function registerWriters(act: Act, plan: Plan): Promise<void> {
   for (const edge of plan.edges) {
     const registry = await readRegistry(act.streams, plan.pipeline.pid, edge.name);
-    const sources = plan.stages.filter((stage) => stage.kind === 'ingestor' && stage.writes === edge.name);
-    for (const stage of sources) await registerWriter(act, plan, edge, stage, registry);
+    for (const stage of ingestorsOf(plan, edge)) await registerSource(act, plan, edge, stage, registry);
   }
 }
 
-async function registerWriter(
+/** M2. */
+async function registerSource(
   act: Act,
   plan: Plan,
   edge: Edge,
-  stage: SinkStage | IngestorStage,
+  stage: IngestorStage,
   registry: Registry | undefined,
 ): Promise<void> {
-  if (stage.kind !== 'ingestor') return;
   const { streams, opSeq } = act;
   const { source, slots } = stage;
   if (registry?.sources[source]?.leaving === false) return;
@@ -178,51 +173,15 @@ async function registerWriter(
 /** Gives every writer of the plan a first frame in an edge whose stream was made again. */
 export async function firstFrames(act: Act, plan: Plan, edgeName: string): Promise<void> {
   for (const edge of plan.edges.filter(({ name }) => name === edgeName)) {
-    for (const stage of plan.stages) {
-      if (stage.kind === 'ingestor' && stage.writes === edgeName) await firstFramesOf(act, plan, edge, stage);
-    }
+    for (const stage of ingestorsOf(plan, edge)) await firstFramesOf(act, plan, edge, stage);
   }
 }
 
 /** Each writer that has no frame gets one without records. */
 async function firstFramesOf(act: Act, plan: Plan, edge: Edge, { source, slots }: IngestorStage): Promise<void> {
-  const { pid, generation } = plan.pipeline;
-  const stream = edgeStream(pid, edge.name);
-  for (let slot = 0; slot < slots; slot++) {
-    const subject = frameSubject(pid, edge.name, slot % edge.shards, writerName(source, slot));
-    if ((await act.streams.getMessage(stream, { last_by_subj: subject })) !== null) continue;
-    const { maxBytes } = edge;
-    const link = { ...unlinked, plan: generation };
-    await appendEmpty(act, { subject, stream, maxBytes, expectLast: 0, position: undefined, link });
+  const link = { ...unlinked, plan: plan.pipeline.generation };
+  for (const place of writersOfSource(plan, edge, source, slots)) {
+    if ((await act.streams.getMessage(place.stream, { last_by_subj: place.subject })) !== null) continue;
+    await appendEmpty(act, place, { expectLast: 0, position: undefined, link });
   }
-}
-
-export interface EmptyFrame {
-  readonly subject: string;
-  readonly stream: string;
-  /** Bytes that the stream may hold. */
-  readonly maxBytes: number;
-  readonly expectLast: number;
-  readonly position: Position | undefined;
-  readonly link: FrameLink;
-}
-
-/** Appends a frame without records. Undefined: somebody else appended first. Throws MR_EDGE_FULL. */
-export async function appendEmpty(
-  { streams, clock }: Pick<Act, 'streams' | 'clock'>,
-  { subject, stream, maxBytes, expectLast, position, link }: EmptyFrame,
-): Promise<number | undefined> {
-  const frame = emptyFrame(position, clock.now(), link);
-  try {
-    return (await streams.publish(subject, frame, { expectLast })).seq;
-  } catch (error) {
-    const failure = classifyPublishFailure(error).kind;
-    if (failure === 'wrongSequence') return undefined;
-    if (failure === 'full') throw mr('MR_EDGE_FULL', { edge: stream, bytes: maxBytes }, { cause: error });
-    throw error;
-  }
-}
-
-function union(a: readonly string[], b: readonly string[]): string[] {
-  return [...new Set([...a, ...b])];
 }

@@ -11,8 +11,8 @@
  *     person's decision.
  */
 import { commitsEdge, commitSubject, edgeStream } from '../model/names.ts';
-import type { Edge, Plan } from '../model/plan.ts';
-import { appendAfter, planIn, tailOf, writersOfSource, type WriterPlace, type WriterTail } from './announce.ts';
+import { ingestorsOf, sinksOf, type Edge, type Plan } from '../model/plan.ts';
+import { appendAfter, planIn, tailOf, type WriterTail } from './announce.ts';
 import { positionOf } from './commit-entry.ts';
 import { commitOf, framesAfter, isDrained, type Backlog } from './drained.ts';
 import { decodeFrame, type Frame } from './frame-reader.ts';
@@ -21,8 +21,9 @@ import type { Act } from './members.ts';
 import { forgetPlansBefore, readPlanInForce, storedPlans } from './plan-store.ts';
 import { changeRegistry, readRegistry, type Registry } from './registry.ts';
 import { takenOf, type Taken } from './taken.ts';
+import { writersOfSource, type WriterPlace } from './writer-place.ts';
 
-export interface Leaving {
+interface Leaving {
   /** Reading stages. */
   readonly readers: readonly string[];
   readonly sources: readonly string[];
@@ -35,23 +36,19 @@ export async function leavingOf(streams: JetStreamPort, plan: Plan): Promise<Lea
   for (const edge of plan.edges) {
     const registry = await readRegistry(streams, plan.pipeline.pid, edge.name);
     if (registry === undefined) continue;
-    const gone = leavingIn(plan, edge, registry);
-    readers.push(...gone.readers);
-    sources.push(...gone.sources);
+    const leaving = leavingIn(plan, edge, registry);
+    readers.push(...leaving.readers);
+    sources.push(...leaving.sources);
   }
   return { readers, sources };
 }
 
 function leavingIn(plan: Plan, edge: Edge, registry: Registry): Leaving {
-  const stays = (name: string) =>
-    plan.stages.some((stage) =>
-      stage.kind === 'sink'
-        ? stage.reads === edge.name && stage.name === name
-        : stage.writes === edge.name && stage.source === name,
-    );
+  const readers = sinksOf(plan, edge).map(({ name }) => name);
+  const sources = ingestorsOf(plan, edge).map(({ source }) => source);
   return {
-    readers: registry.readers.filter((name) => !stays(name)),
-    sources: Object.keys(registry.sources).filter((name) => !stays(name)),
+    readers: registry.readers.filter((name) => !readers.includes(name)),
+    sources: Object.keys(registry.sources).filter((name) => !sources.includes(name)),
   };
 }
 
@@ -82,7 +79,7 @@ export async function beginLeaving(act: Act, plan: Plan): Promise<void> {
 }
 
 function placesOf(plan: Plan, edge: Edge, registry: Registry, sources: readonly string[]): WriterPlace[] {
-  return sources.flatMap((source) => writersOfSource(plan, edge.name, source, registry.sources[source]?.slots ?? 0));
+  return sources.flatMap((source) => writersOfSource(plan, edge, source, registry.sources[source]?.slots ?? 0));
 }
 
 /** Under the plan that the writer has: no other knows it. */
@@ -121,7 +118,7 @@ async function beforeLastOf(streams: JetStreamPort, plan: Plan, leaving: Leaving
     const stages = registry.readers.filter((name) => !leaving.readers.includes(name));
     for (const place of placesOf(plan, edge, registry, leavingIn(plan, edge, registry).sources)) {
       const tail = await tailOf(streams, place);
-      const slot = Number(place.subject.split('.').at(-2));
+      const slot = place.shard;
       for (const stage of stages) {
         const entry = await commitOf(streams, pid, stage, slot);
         const committed = entry === undefined ? tail.sequence : positionOf(entry);
@@ -184,7 +181,7 @@ async function* unreadOf(streams: JetStreamPort, plan: Plan, readers: readonly s
       const entries = [];
       for (let slot = 0; slot < edge.shards; slot++) entries.push(await commitOf(streams, pid, stage, slot));
       for (const place of placesOf(plan, edge, registry, Object.keys(registry.sources))) {
-        const slot = Number(place.subject.split('.').at(-2));
+        const slot = place.shard;
         const tail = await tailOf(streams, place);
         const entry = entries[slot];
         const unread = await firstUnread(streams, tail, takenOf(entry, created, place.writer));
@@ -207,20 +204,18 @@ async function firstUnread(streams: JetStreamPort, tail: WriterTail, taken: Take
 }
 
 /** L1 and L2, their end. Their pods are gone, and everything is read or given up. */
-export async function finishLeaving(act: Act, plan: Plan): Promise<Leaving> {
-  const leaving = await leavingOf(act.streams, plan);
+export async function finishLeaving(act: Act, plan: Plan): Promise<void> {
   for (const edge of plan.edges) {
     const registry = await readRegistry(act.streams, plan.pipeline.pid, edge.name);
     if (registry === undefined) continue;
-    const gone = leavingIn(plan, edge, registry);
-    for (const source of gone.sources) {
+    const leaving = leavingIn(plan, edge, registry);
+    for (const source of leaving.sources) {
       // Given up with Immediate while a sink is in the middle of them: a later operation takes it off.
       if (await isInBatch(act.streams, plan, edge, registry, source)) continue;
       await removeSource(act, plan, edge, registry, source);
     }
-    for (const stage of gone.readers) await removeReader(act, plan, edge, stage);
+    for (const stage of leaving.readers) await removeReader(act, plan, edge, stage);
   }
-  return leaving;
 }
 
 /** A batch that was begun may hold frames of the source: it is repeated whole or not at all, so they stay as long as it is open. */
@@ -233,9 +228,8 @@ async function isInBatch(
 ): Promise<boolean> {
   for (const place of placesOf(plan, edge, registry, [source])) {
     const tail = await tailOf(streams, place);
-    const slot = Number(place.subject.split('.').at(-2));
     for (const stage of registry.readers) {
-      const entry = await commitOf(streams, plan.pipeline.pid, stage, slot);
+      const entry = await commitOf(streams, plan.pipeline.pid, stage, place.shard);
       if (entry !== undefined && entry.kind !== 'commit' && entry.from <= tail.sequence) return true;
     }
   }
