@@ -2,8 +2,7 @@
  * The text of `millrace describe`: what it is, what it does now, why it does not, where to look next; in the order in
  * which a person on call asks. Pure: the resource and its events in, text out.
  */
-import type { Condition } from '../crds/pipeline.ts';
-import { conditionTypes, isWell, type ConditionType } from '../model/conditions.ts';
+import { inOrder, isWell } from '../model/conditions.ts';
 import type { StoredPipeline } from '../client/wire.ts';
 import type { DecisionStatus, PlanInForceStatus } from '../model/status.ts';
 import { conditionOf } from '../client/settled.ts';
@@ -110,16 +109,10 @@ function operation({ status }: StoredPipeline, nowMs: number): string {
   return `Operation:\n${fields(pairs, '  ')}`;
 }
 
-/** These sum others up, or say that something goes on: what else is not as it should be explains them. */
-const consequences: readonly ConditionType[] = ['Flowing', 'Provisioned', 'Reconciling', 'Ready'];
-
-/** What is not as it should be comes first, and of that what explains the rest; then the others, in the order of the table. */
+/** What is not as it should be comes first; each in the order of the table, in which causes come first. */
 function conditions({ status }: StoredPipeline, nowMs: number): string {
-  const known = conditionTypes.flatMap((type) => conditionOf(status, type) ?? []);
-  const others = (status?.conditions ?? []).filter((condition) => !known.includes(condition));
-  const all = [...known, ...others];
-  const rank = ({ type }: Condition) => consequences.findIndex((consequence) => consequence === type);
-  const wrong = all.filter((condition) => !isWell(condition)).sort((a, b) => rank(a) - rank(b));
+  const all = inOrder(status?.conditions ?? []);
+  const wrong = all.filter((condition) => !isWell(condition));
   const rows = [...wrong, ...all.filter((condition) => isWell(condition))].map((condition) => [
     isWell(condition) ? '' : '!',
     condition.type,

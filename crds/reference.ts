@@ -1,7 +1,14 @@
 /** The reference pages of docs/reference, made of the schema and of the tables of errors and conditions. */
 import { pipelineObjectSchema, shortName } from './crd.ts';
 import type { SchemaNode } from './crd-schema.ts';
-import { conditionTable, conditionTypes, isWell, reasonsOf } from '../model/conditions.ts';
+import {
+  conditionTable,
+  conditionTypes,
+  isOutage,
+  isWell,
+  reasonsOf,
+  type ConditionType,
+} from '../model/conditions.ts';
 import { errorTable, reasonOf, type ErrorCode, type Handling } from '../model/errors.ts';
 import { apiVersion } from '../model/names.ts';
 
@@ -119,28 +126,39 @@ ${meaning.join('\n')}
 ${sections.join('\n')}`;
 }
 
+const toldOf: Readonly<Record<(typeof conditionTable)[ConditionType]['events'], string>> = {
+  outages: 'outages that last, and their ends',
+  operations: 'begin and end of each operation',
+  deadLetters: 'each code, once an hour while there are more',
+};
+
 export function conditionsPage(): string {
   const rows = conditionTypes.map((type) => {
-    const { healthy, says, otherwise, writer } = conditionTable[type];
-    return `| [\`${type}\`](#${type.toLowerCase()}) | ${healthy} | ${cell(says)} | ${cell(otherwise)} | ${writer} |`;
+    const { healthy, says, otherwise, writer, events } = conditionTable[type];
+    return `| [\`${type}\`](#${type.toLowerCase()}) | ${healthy} | ${cell(says)} | ${cell(otherwise)} | ${writer} | ${toldOf[events]} |`;
   });
   const sections = conditionTypes.map((type) => {
     const reasons = Object.entries(reasonsOf(type)).map(
       ([reason, { status, message }]) =>
-        `| \`${reason}\` | ${status} | ${isWell({ type, status, reason }) ? '' : 'yes'} | ${cell(message)} |`,
+        `| \`${reason}\` | ${status} | ${isWell({ type, status, reason }) ? '' : 'yes'} | ${isOutage({ type, status, reason }) ? 'yes' : ''} | ${cell(message)} |`,
     );
-    const head = ['| reason | status | look at it | message |', '| --- | --- | --- | --- |'];
+    const head = ['| reason | status | look at it | Event | message |', '| --- | --- | --- | --- | --- |'];
     return [`## ${type}`, '', conditionTable[type].says, '', ...head, ...reasons, ''].join('\n');
   });
   return `${generated}
 # Conditions
 
-Of \`status.conditions\`, in the order in which to read them: the first that is not as it should be names the cause.
-Besides the reasons below, a condition may have the reason of an [error](errors.md); \`Ready\`, when it is not True, repeats
-the reason and the message of the condition that explains it best. Words in braces are filled in.
+Of \`status.conditions\`, in the order in which to read them, and in which \`millrace describe\` shows those that are not as
+they should be: the first of them names the cause. Besides the reasons below, a condition may have the reason of an
+[error](errors.md); \`Ready\`, when it is not True, repeats the reason and the message of the condition that explains it
+best. Words in braces are filled in.
 
-| condition | should be | says | when not | writer |
-| --- | --- | --- | --- | --- |
+An outage that lasts for half a minute is an Event of type Warning with the reason of the condition, and its end is an Event
+\`OutageOver\`: every reason of an error, and those below with a yes under Event. One reason is told once however many
+conditions have it, and no pipeline has more than ten such Events at once and one in five minutes after that.
+
+| condition | should be | says | when not | writer | Events |
+| --- | --- | --- | --- | --- | --- |
 ${rows.join('\n')}
 
 ${sections.join('\n')}`;

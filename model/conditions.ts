@@ -1,11 +1,15 @@
 /**
- * Every condition of a Pipeline: one row each, in the order in which to read them.
+ * Every condition of a Pipeline: one row each, what may be a cause before what follows from it.
  *
  * C1  A condition has one writer. The writer's type names exactly its own conditions: one that is forgotten, or written
  *     by the other side, does not compile.
  * C2  Every claim comes from here: a reason of a row with its status and its sentence ({@link claim}), or the reason and
  *     the sentence of an error, or of the condition that is the cause ({@link claimBecause}).
  * C3  Whether a condition is as it should be is decided here and nowhere else ({@link isWell}).
+ * C4  The order of the rows is the order in which to read, everywhere: the first that is not as it should be names the
+ *     cause ({@link firstWrong}).
+ * C5  Whether somebody must be told of it as an Event is said here, too ({@link isOutage}): each reason that lasts and has
+ *     nothing to do with a change that is under way.
  *
  * The CRD, the controller, the lifecycle's merge, `millrace describe` and docs/reference/conditions.md are made of these
  * rows. A new condition is a new row, and a claim where its writer makes them.
@@ -22,6 +26,8 @@ interface Reason {
   readonly message: string;
   /** Nothing needs to be looked at, although the status is not the row's `healthy`. */
   readonly isWell?: boolean;
+  /** C5. A reason of an error is one without saying so. */
+  readonly isOutage?: boolean;
 }
 
 interface ConditionRow {
@@ -31,6 +37,8 @@ interface ConditionRow {
   readonly says: string;
   /** Where to look when it is not as it should be. */
   readonly otherwise: string;
+  /** C5. What Events tell of it: its outages and their ends; each operation; the dead letters of each code. */
+  readonly events: 'outages' | 'operations' | 'deadLetters';
   /** Reasons that are not those of an error. `{name}` in a message is a parameter. */
   readonly reasons: Readonly<Record<string, Reason>>;
 }
@@ -39,18 +47,19 @@ const yes = <const M extends string>(message: M) => ({ status: 'True', message }
 const no = <const M extends string>(message: M) => ({ status: 'False', message }) as const;
 const unknown = <const M extends string>(message: M) => ({ status: 'Unknown', message }) as const;
 const fine = <const R extends Reason>(reason: R) => ({ ...reason, isWell: true }) as const;
+const outage = <const R extends Reason>(reason: R) => ({ ...reason, isOutage: true }) as const;
 
 /** What is said of pods whose reports are missing, in every condition that needs their reports. */
 const silence = {
   Listening: unknown('No pod of {stage} has reported yet.'),
-  NotReported: unknown('No pod of {stage} has reported within the last 30 s.'),
+  NotReported: outage(unknown('No pod of {stage} has reported within the last 30 s.')),
   NotHeard: unknown('The controller does not hear the pods, because it is not connected to NATS.'),
 } as const;
 
 const connection = {
   Connected: yes('{pods} connected.'),
   Connecting: unknown('Pod {pod} is connecting.'),
-  Disconnected: no('Pod {pod} is not connected.'),
+  Disconnected: outage(no('Pod {pod} is not connected.')),
   Pending: unknown('No stage has been deployed yet.'),
   Paused: fine(unknown('The pipeline is paused: no pod runs that could be connected.')),
   Stopped: fine(unknown('The pipeline is stopped: no pod runs that could be connected.')),
@@ -58,21 +67,9 @@ const connection = {
 } as const;
 
 export const conditionTable = {
-  Ready: {
-    writer: 'controller',
-    healthy: 'True',
-    says: 'The pipeline does what its spec asks for.',
-    otherwise: 'The reason is that of the condition below that explains it best.',
-    reasons: {
-      Running: yes('Every stage runs and is connected.'),
-      Paused: yes('The pipeline is paused, as requested.'),
-      Stopped: yes('The pipeline is stopped, as requested.'),
-      Pending: no('Generation {generation} waits to be carried out.'),
-      Deleting: no('The pipeline is being taken down.'),
-    },
-  },
   Accepted: {
     writer: 'lifecycle',
+    events: 'operations',
     healthy: 'True',
     says: 'The spec is valid.',
     otherwise: 'The spec is refused; the message names the field.',
@@ -80,6 +77,7 @@ export const conditionTable = {
   },
   Stalled: {
     writer: 'lifecycle',
+    events: 'operations',
     healthy: 'False',
     says: 'An operation has given up.',
     otherwise: 'The message says why. It is tried again when the spec changes, or by `millrace retry`.',
@@ -88,8 +86,71 @@ export const conditionTable = {
       Progressing: no('Nothing keeps the operation from going on.'),
     },
   },
+  SinkConnected: {
+    writer: 'controller',
+    events: 'outages',
+    healthy: 'True',
+    says: 'The sink pods are connected to the sinks.',
+    otherwise: 'Check address, credentials, table: the message has the answer of the sink.',
+    reasons: connection,
+  },
+  SourceConnected: {
+    writer: 'controller',
+    events: 'outages',
+    healthy: 'True',
+    says: 'The ingestors are connected to the sources.',
+    otherwise: 'Check address, credentials, topic: the message has the answer of the source.',
+    reasons: connection,
+  },
+  Flowing: {
+    writer: 'controller',
+    events: 'outages',
+    healthy: 'True',
+    says: 'Records move from the sources to the sinks.',
+    otherwise: 'The message says what is waited for.',
+    reasons: {
+      Flowing: yes('Records move.'),
+      Idle: fine(no('There is nothing to read.')),
+      Paused: fine(no('The pipeline is paused: no record moves.')),
+      Stopped: fine(no('The pipeline is stopped: no record moves.')),
+      Behind: fine(unknown('Something waits before {stage}, and has not moved yet.')),
+      Quiet: fine(unknown('No record has moved lately, and {stage} cannot tell whether some wait.')),
+      Waiting: outage(no('Pod {pod} waits for {what}.')),
+      NoProgress: outage(no('Something waits before {stage}, and nothing has moved since {since}.')),
+      SlotsFree: outage(unknown('{stage} has slots that no pod works on, since {since}.')),
+      Starting: unknown('No pod has read anything yet.'),
+      Connecting: unknown('Pod {pod} is connecting.'),
+      ...silence,
+    },
+  },
+  DeadLettersEmpty: {
+    writer: 'controller',
+    events: 'deadLetters',
+    healthy: 'True',
+    says: 'No record had to be put aside.',
+    otherwise: 'Records were refused; the message has their number.',
+    reasons: {
+      Empty: yes('No record had to be put aside.'),
+      DeadLetters: no('{records} could not be processed and wait to be looked at: {codes}'),
+    },
+  },
+  Provisioned: {
+    writer: 'lifecycle',
+    events: 'operations',
+    healthy: 'True',
+    says: 'Streams and workloads are as the spec wants them.',
+    otherwise: 'Streams or workloads are missing or not ready.',
+    reasons: {
+      Running: yes('Every stage has the pods that it should have.'),
+      Paused: yes('No pod runs; streams and positions are kept.'),
+      Stopped: yes('What was read is written, and no pod runs.'),
+      Provisioning: no('The pipeline is being set up.'),
+      Deleting: no('The pipeline is being taken down.'),
+    },
+  },
   Reconciling: {
     writer: 'lifecycle',
+    events: 'operations',
     healthy: 'False',
     says: 'An operation is running.',
     otherwise: '`status.operation` has its step, its attempt and its last error.',
@@ -104,61 +165,18 @@ export const conditionTable = {
       Deleting: yes('The pipeline is being taken down.'),
     },
   },
-  Provisioned: {
-    writer: 'lifecycle',
+  Ready: {
+    writer: 'controller',
+    events: 'outages',
     healthy: 'True',
-    says: 'Streams and workloads are as the spec wants them.',
-    otherwise: 'Streams or workloads are missing or not ready.',
+    says: 'The pipeline does what its spec asks for.',
+    otherwise: 'The reason is that of the condition that explains it best.',
     reasons: {
-      Running: yes('Every stage has the pods that it should have.'),
-      Paused: yes('No pod runs; streams and positions are kept.'),
-      Stopped: yes('What was read is written, and no pod runs.'),
-      Provisioning: no('The pipeline is being set up.'),
+      Running: yes('Every stage runs and is connected.'),
+      Paused: yes('The pipeline is paused, as requested.'),
+      Stopped: yes('The pipeline is stopped, as requested.'),
+      Pending: no('Generation {generation} waits to be carried out.'),
       Deleting: no('The pipeline is being taken down.'),
-    },
-  },
-  SourceConnected: {
-    writer: 'controller',
-    healthy: 'True',
-    says: 'The ingestors are connected to the sources.',
-    otherwise: 'Check address, credentials, topic: the message has the answer of the source.',
-    reasons: connection,
-  },
-  SinkConnected: {
-    writer: 'controller',
-    healthy: 'True',
-    says: 'The sink pods are connected to the sinks.',
-    otherwise: 'Check address, credentials, table: the message has the answer of the sink.',
-    reasons: connection,
-  },
-  Flowing: {
-    writer: 'controller',
-    healthy: 'True',
-    says: 'Records move from the sources to the sinks.',
-    otherwise: 'The message says what is waited for.',
-    reasons: {
-      Flowing: yes('Records move.'),
-      Idle: fine(no('There is nothing to read.')),
-      Paused: fine(no('The pipeline is paused: no record moves.')),
-      Stopped: fine(no('The pipeline is stopped: no record moves.')),
-      Behind: fine(unknown('Something waits before {stage}, and has not moved yet.')),
-      Quiet: fine(unknown('No record has moved lately, and {stage} cannot tell whether some wait.')),
-      Waiting: no('Pod {pod} waits for {what}.'),
-      NoProgress: no('Something waits before {stage}, and nothing has moved since {since}.'),
-      SlotsFree: unknown('{stage} has slots that no pod works on, since {since}.'),
-      Starting: unknown('No pod has read anything yet.'),
-      Connecting: unknown('Pod {pod} is connecting.'),
-      ...silence,
-    },
-  },
-  DeadLettersEmpty: {
-    writer: 'controller',
-    healthy: 'True',
-    says: 'No record had to be put aside.',
-    otherwise: 'Records were refused; the message has their number.',
-    reasons: {
-      Empty: yes('No record had to be put aside.'),
-      DeadLetters: no('{records} could not be processed and wait to be looked at: {codes}'),
     },
   },
 } as const satisfies Record<string, ConditionRow>;
@@ -230,6 +248,26 @@ export function claimBecause<T extends ConditionType>(
 export function isWell({ type, status, reason }: { readonly type: string; status: ConditionValue; reason: string }) {
   if (!isConditionType(type)) return status === 'True';
   return status === conditionTable[type].healthy || reasonsOf(type)[reason]?.isWell === true;
+}
+
+/** C4. Of conditions in any order. One that only a later version knows comes last. */
+export function inOrder<C extends { readonly type: string }>(conditions: readonly C[]): C[] {
+  const rank = ({ type }: C) => (isConditionType(type) ? conditionTypes.indexOf(type) : conditionTypes.length);
+  return [...conditions].sort((a, b) => rank(a) - rank(b));
+}
+
+/** C4. What names the cause, of conditions in any order; undefined: each is as it should be. */
+export function firstWrong<C extends Parameters<typeof isWell>[0]>(conditions: readonly C[]): C | undefined {
+  return inOrder(conditions).find((condition) => !isWell(condition));
+}
+
+/** C5. Ready repeats the reasons of other rows; one that no row has is that of an error. */
+export function isOutage(condition: Parameters<typeof isWell>[0]): boolean {
+  const { type, reason } = condition;
+  if (isWell(condition) || !isConditionType(type) || conditionTable[type].events !== 'outages') return false;
+  const own = reasonsOf(type)[reason];
+  const known = own === undefined ? conditionTypes.flatMap((each) => reasonsOf(each)[reason] ?? []) : [own];
+  return known.length === 0 || known.some((each) => each.isOutage === true);
 }
 
 function isConditionType(type: string): type is ConditionType {

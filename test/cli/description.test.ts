@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { description } from '../../cli/description.ts';
+import { conditionTable, conditionTypes } from '../../model/conditions.ts';
 import { namespaceOf, pidOf } from '../../model/names.ts';
 import { before, condition, now, stored } from './stored.ts';
 
@@ -97,6 +98,17 @@ Events:
     );
     const marked = [...text.matchAll(/^ {2}! +(\w+)/gm)].map(([, type]) => type);
     assert.deepEqual(marked, ['SinkConnected', 'Provisioned', 'Reconciling', 'Ready']);
+  });
+
+  it('has one order, that of the table: what is wrong first, then the rest', () => {
+    const all = conditionTypes.map((type) => condition(type, 'Unknown', 'Odd')).reverse();
+    for (const well of conditionTypes) {
+      const healthy = condition(well, conditionTable[well].healthy, 'Good');
+      const conditions = all.map((one) => (one.type === well ? healthy : one));
+      const text = description(stored({ status: { conditions } }), [], now);
+      const shown = [...text.matchAll(/^ {2}[! ] +(\w+) +(?:True|False|Unknown) /gm)].map(([, type]) => type);
+      assert.deepEqual(shown, [...conditionTypes.filter((type) => type !== well), well]);
+    }
   });
 
   it('says so when nobody has looked at the pipeline yet', () => {

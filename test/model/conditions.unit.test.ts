@@ -1,5 +1,13 @@
 import assert from 'node:assert/strict';
-import { claim, claimBecause, conditionTypes, conditionsOf, isWell, reasonsOf } from '../../model/conditions.ts';
+import {
+  claim,
+  claimBecause,
+  conditionTypes,
+  conditionsOf,
+  firstWrong,
+  isWell,
+  reasonsOf,
+} from '../../model/conditions.ts';
 
 describe('the table of conditions', () => {
   it('C1: every condition has one writer', () => {
@@ -44,6 +52,21 @@ describe('the table of conditions', () => {
       assert.equal(isWell({ type, status, reason }), well);
     });
   }
+
+  it('C4: in the table a cause comes before what follows from it', () => {
+    assert.deepEqual(conditionTypes, [
+      ...['Accepted', 'Stalled', 'SinkConnected', 'SourceConnected', 'Flowing', 'DeadLettersEmpty'],
+      ...['Provisioned', 'Reconciling', 'Ready'],
+    ]);
+  });
+
+  it('C4: the first that is wrong is that of the table, in whatever order they come', () => {
+    const wrong = conditionTypes.map((type) => ({ type, status: 'Unknown', reason: 'Odd' }) as const);
+    const later = { type: 'OfALaterVersion', status: 'False', reason: 'Odd' } as const;
+    for (const [at, { type }] of wrong.entries()) {
+      assert.equal(firstWrong([later, ...wrong.slice(at)].reverse())?.type, type);
+    }
+  });
 
   it('C2: the reason of an error needs no row', () => {
     const because = claimBecause('SinkConnected', 'False', { reason: 'SinkUnreachable', message: 'no route' });

@@ -4,9 +4,10 @@
  * C1  Only who holds the lease of the claims writes them (`./lease.ts`).
  * C2  Whatever is said is bounded by the pace of its pipeline (`./write-pace.ts`).
  * C3  What was written is known at once, so that it is not written again before the watch has told of it.
+ * C4  Outages that last, and their ends, are told as Events (`./outages.ts`).
  */
 import { problemOf } from '../../model/errors.ts';
-import { emitEvent } from '../../activities/status/event.ts';
+import { emitEvent, type EventContent } from '../../activities/status/event.ts';
 import { countDeadLetters, noDeadLetters, type DeadLetterCount } from '../../stream/dead-letter-count.ts';
 import type { JetStreamPort } from '../../stream/jetstream-port.ts';
 import { KubeError } from '../../kubernetes/kube-error.ts';
@@ -29,7 +30,7 @@ export interface ClaimsWriterParts {
   readonly mayWrite: () => boolean;
   /** C3. */
   readonly onWritten: (resource: KubeObject) => void;
-  /** The dead letters of a pipeline could not be told as an Event. */
+  /** Dead letters or an outage of a pipeline could not be told as an Event. */
   readonly onEventFailed: (record: PipelineRecord, problem: string) => void;
   readonly now: () => number;
 }
@@ -56,10 +57,13 @@ export class ClaimsWriter {
     const now = this.#parts.now();
     const heard = this.#parts.reports.live(record);
     const stages = this.#stages(record, heard);
+    const said = this.#said(record, stages);
+    this.#observe(record, said);
     return Math.min(
       this.#countAt(record, heard),
       this.#askAt(record),
-      writeAt(record, this.#said(record, stages), now),
+      record.outages.dueAt(now),
+      writeAt(record, said, now),
       this.#changesAt(stages, now),
     );
   }
@@ -74,6 +78,8 @@ export class ClaimsWriter {
       if (at !== undefined && at <= now()) await ask(kube, record, workload, now);
     }
     const said = this.#said(record, this.#stages(record, this.#parts.reports.live(record)));
+    this.#observe(record, said);
+    await this.#tellOutages(record);
     if (writeAt(record, said, now()) > now()) return;
     try {
       record.pace.wrote(now());
@@ -171,20 +177,38 @@ export class ClaimsWriter {
 
   /** One Event for each code and hour in which there are more: named by both, so that it is told once. */
   async #tellDeadLetters(record: PipelineRecord): Promise<void> {
-    const { kube, now, onEventFailed } = this.#parts;
     const news = deadLettersOf(record).byCode.filter(({ code, records }) => records > (record.toldOf.get(code) ?? 0));
     for (const { code, records, sample } of news) {
       record.toldOf.set(code, records);
       const note = `${records} ${records === 1 ? 'record' : 'records'} with ${code} so far, such as: ${sample}`;
-      const content = { type: 'Warning', reason: 'DeadLetters', action: 'putAside', note } as const;
-      const source = { controller: 'millrace.io/controller', instance: 'controller' } as const;
-      const hour = Math.floor(now() / 3_600_000);
-      await emitEvent(kube, record.ref, content, { key: `${code}/${hour}`, at: now(), source }).catch(
-        (error: unknown) =>
-          // The condition says the same, and the next hour has an Event of its own.
-          onEventFailed(record, problemOf(error)),
-      );
+      const hour = Math.floor(this.#parts.now() / 3_600_000);
+      // When that fails: the next hour has an Event of its own.
+      await this.#tell(record, { type: 'Warning', reason: 'DeadLetters', action: 'putAside', note }, `${code}/${hour}`);
     }
+  }
+
+  #observe(record: PipelineRecord, { claims }: Said): void {
+    const { untold } = record.telling;
+    const toldElsewhere = untold === undefined ? [] : [untold.reason];
+    record.outages.observe({ claims, status: record.seen.status, toldElsewhere }, this.#parts.now());
+  }
+
+  /** C4. */
+  async #tellOutages(record: PipelineRecord): Promise<void> {
+    const { now } = this.#parts;
+    for (let news = record.outages.next(now()); news !== undefined; news = record.outages.next(now())) {
+      const { type, reason, about, note, key } = news;
+      await this.#tell(record, { type, reason, action: about, note }, key);
+    }
+  }
+
+  /** The condition says the same, so an Event that cannot be written holds up nothing. */
+  async #tell(record: PipelineRecord, content: EventContent, key: string): Promise<void> {
+    const { kube, now, onEventFailed } = this.#parts;
+    const source = { controller: 'millrace.io/controller', instance: 'controller' } as const;
+    await emitEvent(kube, record.ref, content, { key, at: now(), source }).catch((error: unknown) =>
+      onEventFailed(record, problemOf(error)),
+    );
   }
 }
 

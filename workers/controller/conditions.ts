@@ -3,13 +3,14 @@
  *
  * F3  Ready is True only when nothing is being changed, every stage that should run has a ready pod and reports that it is
  *     connected, and no condition of the data path is to be looked at; a pipeline that is paused as requested is ready, too.
- * F4  When Ready is not True it has the most telling reason there is: that of the condition which is the cause.
+ * F4  When Ready is not True it has the most telling reason there is: that of the condition which is the cause, the
+ *     first of the table that is not as it should be.
  * F5  While this controller has not listened for long enough, what was said before stands.
  * I14 Something that waits without moving for longer than `stuckMs` is never Ready (`./flowing.ts`).
  *
  * F1, F2: `./stage-fact.ts`.
  */
-import { claim, claimBecause, conditionsOf, isWell, type Claim, type ConditionOf } from '../../model/conditions.ts';
+import { claim, claimBecause, conditionsOf, firstWrong, type Claim, type ConditionOf } from '../../model/conditions.ts';
 import { mr, reasonOf } from '../../model/errors.ts';
 import type { Condition, PipelineStatus } from '../../model/status.ts';
 import type { DeadLetterCount } from '../../stream/dead-letter-count.ts';
@@ -39,7 +40,7 @@ export function claimsOf(input: ConditionsInput): readonly Claim[] {
   const SinkConnected = { ...standing(input, connected(input, 'sink')), type: 'SinkConnected' } as const;
   const Flowing = standing(input, standsStill(input.status) ?? flowing(input));
   const claims: Claims = {
-    Ready: ready(input, [SinkConnected, SourceConnected, Flowing]),
+    Ready: ready(input, [SourceConnected, SinkConnected, Flowing]),
     SourceConnected,
     SinkConnected,
     Flowing,
@@ -62,11 +63,10 @@ function ready(input: ConditionsInput, dataPath: readonly Claim[]): Claim<'Ready
   const pending = claim('Ready', 'Pending', { generation });
   if (status.observedGeneration === undefined) return { ...pending, status: 'Unknown' };
   if (status.observedGeneration < generation) return pending;
-  for (const type of ['Stalled', 'Accepted', 'Provisioned'] as const) {
-    const condition = conditionOf(status, type);
-    if (condition === undefined) return pending;
-    if (!isWell(condition)) return not(condition.reason, condition.message);
-  }
+  const done = (['Accepted', 'Stalled', 'Provisioned'] as const).map((type) => conditionOf(status, type));
+  if (!done.every((condition) => condition !== undefined)) return pending;
+  const undone = firstWrong(done);
+  if (undone !== undefined) return not(undone.reason, undone.message);
   const still = stillPhase(status);
   if (still !== undefined) return claim('Ready', still);
   const dead = input.stages.find(({ wanted, ready: count }) => wanted > 0 && count === 0);
@@ -75,7 +75,7 @@ function ready(input: ConditionsInput, dataPath: readonly Claim[]): Claim<'Ready
     const error = mr('MR_WORKLOAD_NOT_READY', { stage: dead.name, ready: 0, wanted: dead.wanted, why });
     return not(error.reason, error.sentence);
   }
-  const trouble = dataPath.find((each) => !isWell(each));
+  const trouble = firstWrong(dataPath);
   if (trouble === undefined) return claim('Ready', 'Running');
   // Nothing is known to be wrong where nothing is known.
   const isUnheard = trouble.reason === 'NotHeard' || trouble.reason === 'Listening';

@@ -113,7 +113,7 @@ export class Controller {
       streams: () => this.#streams,
       mayWrite: () => this.#lease.isHeld,
       onEventFailed: ({ key: pipeline }, problem) =>
-        parts.log.warn({ pipeline, problem }, 'dead letters could not be told as an Event'),
+        parts.log.warn({ pipeline, problem }, 'what has happened could not be told as an Event'),
     });
     this.#leftovers = new Leftovers({
       ...{ kube, now, cluster: parts.cluster, distanceMs: parts.sweepMs / 2 },

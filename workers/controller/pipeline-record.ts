@@ -16,6 +16,7 @@ import type { KubeObject } from '../../kubernetes/objects.ts';
 import type { DeadLetterCount } from '../../stream/dead-letter-count.ts';
 import type { Deviation } from './deviation.ts';
 import { DeviationMemory } from './deviation-memory.ts';
+import { Outages } from './outages.ts';
 import { WritePace } from './write-pace.ts';
 import type { HeardText } from './stage-fact.ts';
 
@@ -90,6 +91,7 @@ export class PipelineRecord {
   readonly compared = new Map<string, boolean>();
   readonly pace = new WritePace();
   readonly deviations = new DeviationMemory();
+  readonly outages = new Outages();
   counted: Counted | undefined;
   /** Dead letters that an Event has told of, by code. */
   readonly toldOf = new Map<string, number>();

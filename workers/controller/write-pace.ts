@@ -1,30 +1,40 @@
 /**
- * How often one pipeline's status may be written.
+ * How often something of one pipeline may be written: its status, or Events of it.
  *
- * W1  The first change is written at once; then no more than one a second, and after a burst one in ten seconds.
+ * W1  The first change is written at once; of a status then no more than one a second, and after a burst one in ten seconds.
  * W2  Two who disagree are bounded by this, whatever they disagree about; so is one who changes its mind.
  *
  * A pipeline that is being set up changes its status some ten times within as many seconds: that is the burst.
  */
-const betweenMs = 1_000;
-const refillMs = 10_000;
-const burst = 10;
+export interface Pace {
+  readonly betweenMs: number;
+  readonly refillMs: number;
+  readonly burst: number;
+}
+
+const paceOfStatus: Pace = { betweenMs: 1_000, refillMs: 10_000, burst: 10 };
 
 export class WritePace {
-  #tokens = burst;
+  readonly #pace: Pace;
+  #tokens: number;
   #filledAt: number | undefined;
   #writtenAt = -Infinity;
+
+  constructor(pace = paceOfStatus) {
+    this.#pace = pace;
+    this.#tokens = pace.burst;
+  }
 
   /** When the next write is allowed; not after `now`: at once. */
   nextAt(now: number): number {
     this.#fill(now);
-    const full = this.#tokens > 0 ? now : (this.#filledAt ?? now) + refillMs;
-    return Math.max(full, this.#writtenAt + betweenMs);
+    const full = this.#tokens > 0 ? now : (this.#filledAt ?? now) + this.#pace.refillMs;
+    return Math.max(full, this.#writtenAt + this.#pace.betweenMs);
   }
 
   /** A write that only says something better, without being urgent. */
   nextIdleAt(): number {
-    return this.#writtenAt + refillMs;
+    return this.#writtenAt + this.#pace.refillMs;
   }
 
   wrote(now: number): void {
@@ -34,6 +44,7 @@ export class WritePace {
   }
 
   #fill(now: number): void {
+    const { burst, refillMs } = this.#pace;
     if (this.#filledAt === undefined || this.#tokens === burst) this.#filledAt = now;
     const more = Math.floor((now - this.#filledAt) / refillMs);
     if (more <= 0) return;
