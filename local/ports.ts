@@ -1,5 +1,6 @@
 /** TCP ports on loopback: free ones, and who has one that is not. */
 import { execFile } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { promisify } from 'node:util';
@@ -7,24 +8,24 @@ import { isSystemError } from '../model/system-error.ts';
 
 const run = promisify(execFile);
 
+/**
+ * Where free ports are looked for: below the ports that systems give to outgoing connections (Linux from 32768, macOS and
+ * Windows from 49152). A server that dies gets its port back, whatever has been connected meanwhile.
+ */
+const firstPort = 10_000;
+const lastPort = 29_999;
+const attempts = 100;
+
 /** A port that nothing listens on now. Another process may take it before the caller does; the caller then says so. */
 export async function freePort(host = '127.0.0.1'): Promise<number> {
-  const port = await tryListen(0, host);
-  if (port === undefined) throw new TypeError('the system has no free port');
-  return port;
+  for (let attempt = 0; attempt < attempts; attempt++) {
+    const port = randomInt(firstPort, lastPort + 1);
+    if (await isPortFree(port, host)) return port;
+  }
+  throw new TypeError('the system has no free port');
 }
 
 export async function isPortFree(port: number, host = '127.0.0.1'): Promise<boolean> {
-  return (await tryListen(port, host)) !== undefined;
-}
-
-/** Who listens on a port, as a person would say it: `process 812 (postgres)`. */
-export async function portOwner(port: number): Promise<string> {
-  const pid = process.platform === 'linux' ? await ownerOnLinux(port) : await ownerByLsof(port);
-  return pid === undefined ? 'a process of another user' : `process ${pid} (${await commandOf(pid)})`;
-}
-
-async function tryListen(port: number, host: string): Promise<number | undefined> {
   const server = createServer();
   try {
     await new Promise<void>((resolve, reject) => {
@@ -32,15 +33,17 @@ async function tryListen(port: number, host: string): Promise<number | undefined
       server.listen({ port, host, exclusive: true }, resolve);
     });
   } catch (error) {
-    if (isSystemError(error, 'EADDRINUSE', 'EACCES')) {
-      return undefined;
-    }
+    if (isSystemError(error, 'EADDRINUSE', 'EACCES')) return false;
     throw error;
   }
-  const address = server.address();
   await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new TypeError('a TCP server has a port');
-  return address.port;
+  return true;
+}
+
+/** Who listens on a port, as a person would say it: `process 812 (postgres)`. */
+export async function portOwner(port: number): Promise<string> {
+  const pid = process.platform === 'linux' ? await ownerOnLinux(port) : await ownerByLsof(port);
+  return pid === undefined ? 'a process of another user' : `process ${pid} (${await commandOf(pid)})`;
 }
 
 /** Socket inodes that listen on the port, then the process with such a descriptor. */

@@ -1,5 +1,6 @@
-/** Commands one after the other, each with its name and time; all are run, and any failure is the result. */
+/** Commands, each with its name and time; all are run, and any failure is the result. */
 import { spawn } from 'node:child_process';
+import { InTurn } from './in-turn.ts';
 
 export interface Command {
   readonly name: string;
@@ -7,24 +8,58 @@ export interface Command {
   readonly args: readonly string[];
 }
 
-/** Names of those that failed. */
+/** Names of those that failed. One after the other. */
 export async function runSteps(steps: readonly Command[]): Promise<readonly string[]> {
   const failed: string[] = [];
   for (const step of steps) {
-    const startedAt = Date.now();
-    const code = await run(step.command, step.args);
-    const seconds = ((Date.now() - startedAt) / 1_000).toFixed(1);
-    process.stderr.write(`${code === 0 ? 'ok    ' : 'FAILED'} ${step.name} (${seconds} s)\n`);
-    if (code !== 0) failed.push(step.name);
+    const { verdict, isOk } = await timed(step.name, () => run(step.command, step.args));
+    process.stderr.write(verdict);
+    if (!isOk) failed.push(step.name);
   }
   return failed;
 }
 
-/** The exit code, as a shell would see it. */
-export function run(command: string, args: readonly string[]): Promise<number> {
+/** Names of those that failed. As many at once as `places`; what each of them prints stays together. */
+export async function runBeside(
+  steps: readonly Command[],
+  places: number,
+  print = (text: string): void => void process.stdout.write(text),
+): Promise<readonly string[]> {
+  const failed: string[] = [];
+  const waiting = [...steps];
+  const turns = new InTurn(print);
+  const place = async () => {
+    for (let step = waiting.shift(); step !== undefined; step = waiting.shift()) {
+      const { command, args, name } = step;
+      const output = turns.next();
+      const { verdict, isOk } = await timed(name, () => run(command, args, (text) => output.write(text)));
+      output.write(verdict);
+      output.end();
+      if (!isOk) failed.push(name);
+    }
+  };
+  await Promise.all(Array.from({ length: places }, place));
+  return failed;
+}
+
+async function timed(name: string, work: () => Promise<number>) {
+  const startedAt = Date.now();
+  const isOk = (await work()) === 0;
+  const seconds = ((Date.now() - startedAt) / 1_000).toFixed(1);
+  return { isOk, verdict: `${isOk ? 'ok    ' : 'FAILED'} ${name} (${seconds} s)\n` };
+}
+
+/** The exit code, as a shell would see it. What the command prints goes to `print`, or where this process prints. */
+export function run(command: string, args: readonly string[], print?: (text: string) => void): Promise<number> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: 'inherit' });
+    const colors = process.stdout.isTTY ? { FORCE_COLOR: '1' } : {};
+    const child = print
+      ? spawn(command, args, { stdio: ['inherit', 'pipe', 'pipe'], env: { ...process.env, ...colors } })
+      : spawn(command, args, { stdio: 'inherit' });
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding('utf8').on('data', (text: string) => print?.(text));
+    }
     child.once('error', reject);
-    child.once('exit', (code, signal) => resolve(code ?? (signal === 'SIGINT' ? 130 : 143)));
+    child.once('close', (code, signal) => resolve(code ?? (signal === 'SIGINT' ? 130 : 143)));
   });
 }

@@ -1,26 +1,29 @@
 /**
  * `npm test [-- MOCHA ARGUMENTS]`: all tests, or those that the arguments name.
  *
- * The binaries of the local stack are made first, so that no test waits for them or times out over them. The end-to-end
- * tests run last and by themselves: they share one whole stack, which would take time from all tests after them. So do a
- * minute of random faults.
+ * The binaries of the local stack are made first, so that no test waits for them or times out over them. Most tests wait
+ * for servers most of the time, so groups of them run beside each other; a minute of random faults runs last, by itself.
+ * Each group is a mocha of its own: its files share servers.
  */
+import { availableParallelism } from 'node:os';
 import { binaryVersions, resolveBinaries, type BinaryName } from '../local/binaries/resolve.ts';
 import { progressTo } from '../local/progress.ts';
-import { runSteps } from './run-steps.ts';
-import { allTests, endToEndTests, faultTests } from './test-files.ts';
+import { runBeside, runSteps } from './run-steps.ts';
+import { faults, testGroups, type TestGroup } from './test-files.ts';
+
+/** A third whole set of servers takes more memory than it saves time. */
+const mostAtOnce = 2;
 
 const isBinary = (name: string): name is BinaryName => name in binaryVersions;
 await resolveBinaries(Object.keys(binaryVersions).filter(isBinary), { progress: progressTo(process.stderr) });
 const args = process.argv.slice(2);
 const mocha = (name: string, ...more: string[]) => ({ name, command: 'mocha', args: [...more, ...args] });
-const failed = await runSteps(
-  args.some((arg) => arg.endsWith('.ts'))
-    ? [mocha('tests')]
-    : [
-        mocha('tests', allTests, '--ignore', endToEndTests, '--ignore', faultTests),
-        mocha('end-to-end tests', endToEndTests),
-        mocha('faults', faultTests),
-      ],
-);
+const ofGroup = ({ name, files, except }: TestGroup) =>
+  mocha(name, ...files, ...except.flatMap((pattern) => ['--ignore', pattern]));
+const failed = args.some((arg) => arg.endsWith('.ts'))
+  ? await runSteps([mocha('tests')])
+  : [
+      ...(await runBeside(testGroups.map(ofGroup), Math.min(mostAtOnce, availableParallelism()))),
+      ...(await runSteps([ofGroup(faults)])),
+    ];
 if (failed.length > 0) process.exitCode = 1;
