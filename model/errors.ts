@@ -404,7 +404,7 @@ export const errorTable = {
   MR_STREAM_MISSING: row(
     'retry',
     404,
-    'Stream {stream} of pipeline {pipeline} does not exist, although it was made before any pod started.',
+    'Stream {stream} of pipeline {pipeline} was made before any pod started, and {found}.',
     'Restore it, if you can. Else `millrace decide {pipeline} {token} reread` makes it again and reads all that is still there, which may write records twice; `accept-loss` in its place goes on with what comes next. What only this stream held is lost either way.',
   ),
   MR_STREAM_FOREIGN: row(

@@ -132,6 +132,11 @@ export function decisionSubject(pid: string, scope: string): string {
   return meta(pid, `decision.${scope}`);
 }
 
+/** What `who` asks a person about an edge or a stage. */
+export function questionSubject(pid: string, scope: string, who: string): string {
+  return meta(pid, `question.${scope}.${who}`);
+}
+
 /** Shared by all pipelines: leases of slots, and the last report of each pod. Both in memory. */
 export const leaseStream = 'mr-leases';
 export const reportStream = 'mr-reports';

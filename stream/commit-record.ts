@@ -16,7 +16,7 @@ export async function readRecord<S extends z.ZodType>(
   subject: string,
   schema: S,
 ): Promise<z.output<S> | undefined> {
-  return (await read(streams, pid, subject, schema)).value;
+  return (await readStored(streams, pid, subject, schema)).value;
 }
 
 /** `change` gets what is there, and answers what should be: undefined leaves it. Answers what is there afterwards. */
@@ -28,7 +28,7 @@ export async function changeRecord<S extends z.ZodType>(
   change: (now: z.output<S> | undefined) => z.output<S> | undefined,
 ): Promise<z.output<S> | undefined> {
   for (;;) {
-    const { value, sequence } = await read(streams, pid, subject, schema);
+    const { value, sequence } = await readStored(streams, pid, subject, schema);
     const wanted = change(value);
     if (wanted === undefined) return value;
     try {
@@ -40,7 +40,13 @@ export async function changeRecord<S extends z.ZodType>(
   }
 }
 
-async function read<S extends z.ZodType>(streams: JetStreamPort, pid: string, subject: string, schema: S) {
+/** Sequence 0: there is none. */
+export async function readStored<S extends z.ZodType>(
+  streams: JetStreamPort,
+  pid: string,
+  subject: string,
+  schema: S,
+): Promise<{ readonly value: z.output<S> | undefined; readonly sequence: number }> {
   const stream = edgeStream(pid, commitsEdge);
   const stored = await streams.getMessage(stream, { last_by_subj: subject });
   if (stored === null) return { value: undefined, sequence: 0 };

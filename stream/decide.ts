@@ -30,8 +30,8 @@ export interface DecisionAct extends Act {
   readonly known: readonly StreamStatus[];
 }
 
-/** Throws MR_DECISION_REFUSED. */
-export async function carryOut(act: DecisionAct, plan: Plan, decision: Decision): Promise<void> {
+/** Resolves with the streams as the status is to have them. Throws MR_DECISION_REFUSED. */
+export async function carryOut(act: DecisionAct, plan: Plan, decision: Decision): Promise<readonly StreamStatus[]> {
   const { pid } = plan.pipeline;
   const { scope, number } = decision;
   const edge = plan.edges.find(({ name }) => name === scope);
@@ -41,11 +41,22 @@ export async function carryOut(act: DecisionAct, plan: Plan, decision: Decision)
   }
   if (number === 'lost') {
     if (!isStream) throw refused(decision, `${scope} is not a stream that could be gone`);
-    if (await isLost(act, plan, scope)) return restore(act, plan, decision);
-    return assertRestored(act, pid, decision);
+    if (await isLost(act, plan, scope)) await restore(act, plan, decision);
+    else await assertRestored(act, pid, decision);
+    return knownAfter(act, plan, scope);
   }
   const isNoted = await noteDecision(act.streams, pid, decision);
-  if (!isNoted) throw refused(decision, 'it is not the next decision about this; another was taken before');
+  if (!isNoted) throw refused(decision, 'no slot asks for it: it was taken already, or nothing is lost');
+  return act.known;
+}
+
+/** Those that are still lost stay known, so that nothing but a decision makes them again. */
+async function knownAfter({ streams, known }: DecisionAct, plan: Plan, scope: string): Promise<StreamStatus[]> {
+  const found = await streamsFound(streams, plan);
+  if (scope === commitsEdge) return found;
+  const restored = edgeStream(plan.pipeline.pid, scope);
+  const others = known.filter(({ name }) => name !== restored);
+  return [...others, ...found.filter(({ name }) => name === restored)];
 }
 
 /** C3 */
@@ -64,7 +75,10 @@ export async function streamsFound(streams: JetStreamPort, plan: Plan): Promise<
   return found;
 }
 
-/** The first stream that the status knows and that is not there: nothing may make it again but a decision. */
+/**
+ * The first stream that the status knows and that is not there, or not the one that was made: nothing may go on with
+ * another but by a decision.
+ */
 export function lostOf(
   plan: Plan,
   known: readonly StreamStatus[],
@@ -72,22 +86,35 @@ export function lostOf(
 ): MillraceError | undefined {
   const { pipeline } = plan;
   const isOfPlan = (stream: string) => pipelineStreams(plan).some(({ name }) => name === stream);
-  const missing = known.filter(({ name }) => isOfPlan(name) && !found.some((one) => one.name === name));
+  const isThere = ({ name, created }: StreamStatus) =>
+    found.some((one) => one.name === name && one.created === created);
+  const missing = known.filter((one) => isOfPlan(one.name) && !isThere(one));
   // Decisions about the others are noted in the stream of the commits, and that one makes all that are gone again.
   const commits = edgeStream(pipeline.pid, commitsEdge);
   const gone = missing.find(({ name }) => name === commits) ?? missing[0];
   if (gone === undefined) return undefined;
   const edge = plan.edges.find(({ name }) => edgeStream(pipeline.pid, name) === gone.name);
-  if (edge === undefined) return streamMissing(gone.name, { pipeline: pipelineText(pipeline) });
-  return edgeLost({ pipeline, edge: edge.name, registered: gone.created, found: undefined });
+  const other = found.find(({ name }) => name === gone.name)?.created;
+  if (edge === undefined) {
+    return streamMissing(gone.name, { pipeline: pipelineText(pipeline), ...(other === undefined ? {} : { other }) });
+  }
+  return edgeLost({ pipeline, edge: edge.name, registered: gone.created, found: other });
 }
 
-async function isLost({ streams }: Act, { pipeline, edges }: Plan, scope: string): Promise<boolean> {
+/**
+ * Also one that was made again until the status has it: a decision may have been cut before it had registered who takes
+ * part.
+ */
+async function isLost({ streams, known }: DecisionAct, { pipeline, edges }: Plan, scope: string): Promise<boolean> {
   const { pid } = pipeline;
-  const info = await findStream(streams, edgeStream(pid, scope));
+  const name = edgeStream(pid, scope);
+  const info = await findStream(streams, name);
   if (info === undefined) return true;
-  if (!edges.some(({ name }) => name === scope)) return false;
-  return (await readRegistry(streams, pid, scope))?.created !== info.created;
+  if (edges.some((edge) => edge.name === scope)) {
+    return (await readRegistry(streams, pid, scope))?.created !== info.created;
+  }
+  const before = known.find((one) => one.name === name);
+  return before !== undefined && before.created !== info.created;
 }
 
 /** An attempt before this one has made it again, and could not say so. */
@@ -105,12 +132,13 @@ async function restore(act: DecisionAct, plan: Plan, decision: Decision): Promis
   const options = { replicas, cluster, firstSequence: clock.now() * 1_000 };
   const { pid } = plan.pipeline;
   const { scope, choice } = decision;
-  if (scope === commitsEdge || scope === deadEdge) {
+  if (scope === commitsEdge) {
     await makePipelineStreams(streams, plan, options);
-    if (scope === commitsEdge) await registerPlan(act, plan, { readFrom: choice === 'reread' ? 'start' : 'end' });
+    await registerPlan(act, plan, { readFrom: choice === 'reread' ? 'start' : 'end' });
     return;
   }
-  await makePipelineStreams(streams, plan, options);
+  await makePipelineStreams(streams, plan, { ...options, only: scope });
+  if (scope === deadEdge) return;
   await noteDecision(streams, pid, decision);
   await firstFrames(act, plan, scope);
   const { created } = await streams.streamInfo(edgeStream(pid, scope));

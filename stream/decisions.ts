@@ -1,16 +1,17 @@
 /**
- * Decisions of a person, as slots wait for them (model/decision.ts says what they are).
+ * What slots ask a person, and what a person has decided (model/decision.ts says what decisions are).
  *
- * D1  A decision covers what was committed before it was taken, by the order of the stream in which both are: a slot
- *     that acts on it writes its next commit after it, so a later finding needs another decision.
+ * D1  A decision answers the questions that were asked under its number before it was taken, by the order of the stream in
+ *     which both are. Another loss, or the same one met by another slot later, is another question.
  * D2  Nothing goes on without one: the slot that asks waits for it, however long.
+ * D3  A decision that nobody has asked for is refused: it would count for the next loss.
  */
 import { z } from 'zod';
 import { decisionChoices, tokenOf, type Decision, type DecisionChoice } from '../model/decision.ts';
-import { commitsEdge, decisionSubject, edgeStream } from '../model/names.ts';
+import { commitsEdge, decisionSubject, edgeStream, questionSubject } from '../model/names.ts';
 import { backoffMs, natsBackoff } from './backoff.ts';
 import type { Clock } from './clock.ts';
-import { changeRecord, decodeRecord } from './commit-record.ts';
+import { changeRecord, decodeRecord, readRecord, readStored } from './commit-record.ts';
 import { isConnectionClosed, isStreamNotFound } from './jetstream-errors.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { News } from './news.ts';
@@ -27,32 +28,49 @@ export interface TakenDecision {
   readonly choice: DecisionChoice;
   /** Last sequence of the edge when it was taken. */
   readonly upTo?: number | undefined;
-  /** Its sequence in the stream of the commits (D1). */
-  readonly sequence: number;
 }
+
+const questionSchema = z.object({
+  /** Of the decision that answers it. */
+  number: z.number().int().positive(),
+  found: z.string(),
+  after: z.number().int().nonnegative(),
+});
 
 export async function readDecision(
   streams: JetStreamPort,
   pid: string,
   scope: string,
 ): Promise<TakenDecision | undefined> {
-  const stream = edgeStream(pid, commitsEdge);
-  const stored = await streams.getMessage(stream, { last_by_subj: decisionSubject(pid, scope) });
-  if (stored === null) return undefined;
-  return { ...decodeRecord(stored.data, decisionSchema, stream, stored.seq), sequence: stored.seq };
+  return readRecord(streams, pid, decisionSubject(pid, scope), decisionSchema);
 }
 
-/** Notes it for those who wait. False: it is not the next one about its scope. The same decision again is no news. */
+/**
+ * Notes it for those who wait. False: nobody asks for it, or it is not the next one about its scope. The same decision
+ * again is no news.
+ */
 export async function noteDecision(streams: JetStreamPort, pid: string, decision: Decision): Promise<boolean> {
   const { scope, number: named, choice } = decision;
   const upTo = await lastSequenceOf(streams, edgeStream(pid, scope));
+  const isAsked = named === 'lost' || (await isAskedFor(streams, pid, { scope, number: named }));
   const stored = await changeRecord(streams, pid, decisionSubject(pid, scope), decisionSchema, (now) => {
     const next = (now?.number ?? 0) + 1;
-    return named === 'lost' || named === next
+    return isAsked && (named === 'lost' || named === next)
       ? { number: next, choice, ...(upTo === undefined ? {} : { upTo }) }
       : undefined;
   });
   return named === 'lost' || (stored?.number === named && stored.choice === choice);
+}
+
+/** D3. */
+async function isAskedFor(
+  streams: JetStreamPort,
+  pid: string,
+  { scope, number }: { readonly scope: string; readonly number: number },
+): Promise<boolean> {
+  const stream = edgeStream(pid, commitsEdge);
+  const asked = await streams.lastOfEach(stream, questionSubject(pid, scope, '>'));
+  return asked.some(({ data, seq }) => decodeRecord(data, questionSchema, stream, seq).number === number);
 }
 
 /** Undefined: the scope is no edge, or its stream is gone. */
@@ -70,25 +88,64 @@ export interface Question {
   readonly pid: string;
   /** Name of the edge, or of the stage. */
   readonly scope: string;
-  /** Sequence, in the stream of the commits, of the entry that is in question: an earlier decision does not cover it. */
+  /** Tokens of a subject: the slot that asks. */
+  readonly who: string;
+  /** What is wrong, as the slot has found it: with `after` it tells one question of a slot from the next. */
+  readonly found: string;
+  /** Sequence, in the stream of the commits, of the entry that is in question; 0: there is none. */
   readonly after: number;
+}
+
+export type Answer =
+  | { readonly kind: 'decided'; readonly decision: TakenDecision }
+  /** It is stored now; the token is that under which a person can decide. */
+  | { readonly kind: 'asked'; readonly token: string };
+
+/** The decision that answers the question (D1), or what a person can decide. */
+export async function askFor({ streams, pid, scope, who, found, after }: Question): Promise<Answer> {
+  const subject = questionSubject(pid, scope, who);
+  const { value: decision, sequence: decided } = await readStored(
+    streams,
+    pid,
+    decisionSubject(pid, scope),
+    decisionSchema,
+  );
+  const { value: before, sequence: asked } = await readStored(streams, pid, subject, questionSchema);
+  const isSame = before?.found === found && before.after === after;
+  if (isSame && decision?.number === before.number && asked < decided) {
+    // Nothing else of the slot would tell, should all of it be lost once more, that this decision was used.
+    if (after === 0) await streams.purgeStream(edgeStream(pid, commitsEdge), { filter: subject });
+    return { kind: 'decided', decision };
+  }
+  const number = (decision?.number ?? 0) + 1;
+  if (!isSame || before.number !== number) {
+    await streams.publish(subject, JSON.stringify({ number, found, after }));
+  }
+  return { kind: 'asked', token: tokenOf({ scope, number }) };
+}
+
+export interface Waiting {
   /** Told the token under which a person can decide. */
   readonly ask: (token: string) => void;
   readonly clock: Clock;
   readonly random: () => number;
 }
 
-/** Waits for a decision that covers the question. Rejects with the signal's reason. */
-export async function awaitDecision(question: Question, signal: AbortSignal): Promise<TakenDecision> {
-  const { streams, pid, scope, after, ask, clock, random } = question;
+/** Waits for the decision that answers the question. Rejects with the signal's reason. */
+export async function awaitDecision(
+  question: Question,
+  { ask, clock, random }: Waiting,
+  signal: AbortSignal,
+): Promise<TakenDecision> {
+  const { streams, pid, scope } = question;
   const news = new News(streams, decisionSubject(pid, scope), clock);
   try {
     for (let failures = 0; ;) {
       signal.throwIfAborted();
       try {
-        const decision = await readDecision(streams, pid, scope);
-        if (decision !== undefined && decision.sequence > after) return decision;
-        ask(tokenOf({ scope, number: (decision?.number ?? 0) + 1 }));
+        const answer = await askFor(question);
+        if (answer.kind === 'decided') return answer.decision;
+        ask(answer.token);
         failures = 0;
       } catch (error) {
         if (isConnectionClosed(error)) throw error;

@@ -7,7 +7,7 @@
  *     waits for a decision about its stage (`./decisions.ts`), and looks again each time, so that a person may as well
  *     mend the position in the sink.
  */
-import { tokenOf, type DecisionChoice } from '../model/decision.ts';
+import type { DecisionChoice } from '../model/decision.ts';
 import { assertNever, mr, type MillraceError } from '../model/errors.ts';
 import { commitsEdge, edgeStream } from '../model/names.ts';
 import type { Plan } from '../model/plan.ts';
@@ -15,7 +15,7 @@ import { backoffMs, outsideBackoff } from './backoff.ts';
 import type { Clock } from './clock.ts';
 import type { Intent, Written } from './commit-entry.ts';
 import type { CommitLog } from './commit-log.ts';
-import { readDecision, type TakenDecision } from './decisions.ts';
+import { askFor, type Answer } from './decisions.ts';
 import { pipelineText } from './edge-opening.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { asSinkError } from './outside-errors.ts';
@@ -50,11 +50,11 @@ export async function recoverPosition<Rows extends RowBufferPort>(check: Positio
   for (let attempt = 0; ; attempt++) {
     try {
       const end = await settle(check, judge(check, await sinkSlot.storedPosition(signals.abort)));
-      if (end.kind === 'recovered') {
+      if ('kind' in end) {
         if (attempt > 0) observer.connection(undefined);
         return end;
       }
-      observer.connection(await questionOf(check, end));
+      observer.connection(end.asked);
     } catch (error) {
       signals.abort.throwIfAborted();
       observer.connection(asSinkError(check.sink, error));
@@ -63,18 +63,20 @@ export async function recoverPosition<Rows extends RowBufferPort>(check: Positio
   }
 }
 
-/** Lost: a person has yet to decide. */
+/** Recovered, or what a person has yet to decide. */
 async function settle<Rows extends RowBufferPort>(
   check: PositionCheck<Rows>,
   found: Believed | Lost | Placed,
-): Promise<Believed | Lost> {
+): Promise<Believed | { readonly asked: MillraceError }> {
   switch (found.kind) {
     case 'recovered':
       return found;
     case 'placed':
       return follow(check, found);
-    case 'lost':
-      return actOnChoice(check, found);
+    case 'lost': {
+      const choice = await choiceAbout(check, found);
+      return typeof choice === 'string' ? actOn(choice, check, found) : choice;
+    }
     default:
       return assertNever(found);
   }
@@ -117,49 +119,42 @@ function judge<Rows extends RowBufferPort>(
   return { kind: 'lost', stored, isOfOtherStream, logged: last?.kind === 'written' ? last.to : committed };
 }
 
-/** What a person is asked. */
-async function questionOf<Rows extends RowBufferPort>(
-  check: PositionCheck<Rows>,
-  { stored, isOfOtherStream, logged }: Lost,
-): Promise<MillraceError> {
-  const { sink, slot, stage, pipeline } = check;
-  const problem = isOfOtherStream
-    ? 'that position belongs to another incarnation of the stream (deleted and made again, or another pipeline)'
-    : 'the sink has gone back: what it had committed in between is gone from it';
-  const token = tokenOf({ scope: stage, number: ((await decisionAbout(check))?.number ?? 0) + 1 });
-  const about = { stored: stored.position, committed: logged, problem };
-  return mr('MR_SINK_POSITION_LOST', { sink, slot, ...about, pipeline: pipelineText(pipeline), token });
-}
-
-/** The last decision about the stage. */
-function decisionAbout<Rows extends RowBufferPort>(check: PositionCheck<Rows>): Promise<TakenDecision | undefined> {
-  const { streams, pipeline, stage, observer, signals } = check;
-  const asking = { ...check, onWaiting: (reason: MillraceError | undefined) => observer.waiting('commits', reason) };
-  const ask = () => readDecision(streams, pipeline.pid, stage);
-  return untilAnswered(edgeStream(pipeline.pid, commitsEdge), ask, asking, signals.stop);
-}
-
-type Choice = PositionedSinkSlot['onPositionLost'];
+type Choice = Exclude<PositionedSinkSlot['onPositionLost'], 'Stop'>;
 
 const choiceOf: Readonly<Record<DecisionChoice, Choice>> = { 'accept-loss': 'Continue', reread: 'Reread' };
 
-/** What the spec says beforehand; else what a person has decided since the log was written (`./decisions.ts`, D1). */
-async function choiceAbout<Rows extends RowBufferPort>(check: PositionCheck<Rows>): Promise<Choice> {
-  const { sinkSlot, log } = check;
-  if (sinkSlot.onPositionLost !== 'Stop') return sinkSlot.onPositionLost;
-  const decision = await decisionAbout(check);
-  return decision !== undefined && decision.sequence > log.sequence ? choiceOf[decision.choice] : 'Stop';
-}
-
-async function actOnChoice<Rows extends RowBufferPort>(
+/** What the spec says beforehand, or what a person has decided; else what that person is asked. */
+async function choiceAbout<Rows extends RowBufferPort>(
   check: PositionCheck<Rows>,
   lost: Lost,
-): Promise<Believed | Lost> {
+): Promise<Choice | { readonly asked: MillraceError }> {
+  const { sink, slot, pipeline, sinkSlot } = check;
+  if (sinkSlot.onPositionLost !== 'Stop') return sinkSlot.onPositionLost;
+  const problem = lost.isOfOtherStream
+    ? 'that position belongs to another incarnation of the stream (deleted and made again, or another pipeline)'
+    : 'the sink has gone back: what it had committed in between is gone from it';
+  const answer = await ask(check, `${lost.stored.position}: ${problem}`);
+  if (answer.kind === 'decided') return choiceOf[answer.decision.choice];
+  const about = { stored: lost.stored.position, committed: lost.logged, problem };
+  const { token } = answer;
+  return { asked: mr('MR_SINK_POSITION_LOST', { sink, slot, ...about, pipeline: pipelineText(pipeline), token }) };
+}
+
+function ask<Rows extends RowBufferPort>(check: PositionCheck<Rows>, found: string): Promise<Answer> {
+  const { streams, pipeline, stage, slot, log, observer, signals } = check;
+  const { pid } = pipeline;
+  const asking = { ...check, onWaiting: (reason: MillraceError | undefined) => observer.waiting('commits', reason) };
+  const question = { streams, pid, scope: stage, who: `${stage}.${slot}`, found, after: log.sequence };
+  return untilAnswered(edgeStream(pid, commitsEdge), () => askFor(question), asking, signals.stop);
+}
+
+async function actOn<Rows extends RowBufferPort>(
+  choice: Choice,
+  check: PositionCheck<Rows>,
+  lost: Lost,
+): Promise<Believed> {
   const { log, signals } = check;
-  const choice = await choiceAbout(check);
   switch (choice) {
-    case 'Stop':
-      return lost;
     case 'Reread': {
       const to = lost.isOfOtherStream ? log.committed : lost.stored.position;
       if (lost.isOfOtherStream) await move(check, lost.stored.position, to);

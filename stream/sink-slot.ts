@@ -7,13 +7,13 @@
  *     begin anew with the one and are read again after the other, and batches must not look like those of before.
  */
 import { MillraceError, mr } from '../model/errors.ts';
-import { edgeStream, shardSubjects, writerName } from '../model/names.ts';
+import { commitsEdge, edgeStream, shardSubjects, writerName } from '../model/names.ts';
 import type { Plan, SinkStage } from '../model/plan.ts';
 import type { Clock } from './clock.ts';
 import { CommitLog } from './commit-log.ts';
 import { DeadLetterWriter } from './dead-letters.ts';
 import { frameCap } from './frame-size.ts';
-import { awaitDecision } from './decisions.ts';
+import { awaitDecision, readDecision, type TakenDecision } from './decisions.ts';
 import { openEdge, pipelineText, type EdgeOpening } from './edge-opening.ts';
 import { FrameChain } from './frame-chain.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
@@ -113,12 +113,13 @@ async function begin<Rows extends RowBufferPort>(
 
 /** Waits until a person has decided, and puts the position where the decision says. */
 async function decide<Rows extends RowBufferPort>(
-  { streams, plan, stage, clock, random, observer, signals }: SinkSlotOptions<Rows>,
+  options: SinkSlotOptions<Rows>,
   opening: EdgeOpening,
   log: CommitLog,
   found: string,
 ): Promise<void> {
-  const { pipeline } = plan;
+  const { stage, slot, clock, random, observer, signals } = options;
+  const { pipeline, streams } = opening;
   const ask = (token: string) =>
     observer.waiting(
       'decision',
@@ -131,11 +132,23 @@ async function decide<Rows extends RowBufferPort>(
         token,
       }),
     );
-  const question = { streams, pid: pipeline.pid, scope: stage.reads, after: log.sequence, ask, clock, random };
-  const decision = await awaitDecision(question, signals.stop);
+  const about = { streams, pid: pipeline.pid, scope: stage.reads };
+  const question = { ...about, who: `${stage.name}.${slot}`, found, after: log.sequence };
+  const decision =
+    (await remade(opening, log, signals.stop)) ?? (await awaitDecision(question, { ask, clock, random }, signals.stop));
   const entry = entryAfter(log.last, await openEdge(opening, signals.stop), decision);
   await log.reset(entry, signals.stop);
   observer.waiting('decision', undefined);
+}
+
+/** Only a decision makes a stream again, so whoever counts in the one before need not ask. */
+async function remade(opening: EdgeOpening, log: CommitLog, signal: AbortSignal): Promise<TakenDecision | undefined> {
+  const { pipeline, edge, streams } = opening;
+  const { created } = await openEdge(opening, signal);
+  const counted = log.last?.chain?.edge;
+  if (counted === undefined || counted === created) return undefined;
+  const ask = () => readDecision(streams, pipeline.pid, edge);
+  return untilAnswered(edgeStream(pipeline.pid, commitsEdge), ask, opening, signal);
 }
 
 async function run<Rows extends RowBufferPort>(

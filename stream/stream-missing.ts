@@ -3,13 +3,17 @@ import { tokenOf } from '../model/decision.ts';
 import { mr, type MillraceError } from '../model/errors.ts';
 import { partsOfStream } from '../model/names.ts';
 
-/** `pipeline`: as the command takes it; whoever knows only the stream does not know the namespace. */
+/**
+ * `pipeline`: as the command takes it; whoever knows only the stream does not know the namespace. `other`: when the stream
+ * of that name was made that is there instead.
+ */
 export function streamMissing(
   stream: string,
-  { pipeline, cause }: { readonly pipeline?: string; readonly cause?: unknown } = {},
+  { pipeline, other, cause }: { readonly pipeline?: string; readonly other?: string; readonly cause?: unknown } = {},
 ): MillraceError {
   const parts = partsOfStream(stream) ?? { pipeline: 'NAME', edge: stream };
   const named = pipeline ?? `${parts.pipeline} -n NAMESPACE`;
   const token = tokenOf({ scope: parts.edge, number: 'lost' });
-  return mr('MR_STREAM_MISSING', { stream, pipeline: named, token }, { cause });
+  const found = other === undefined ? 'is gone' : `the one that is there was made at ${other}`;
+  return mr('MR_STREAM_MISSING', { stream, pipeline: named, found, token }, { cause });
 }

@@ -48,6 +48,8 @@ export interface PipelineStreamOptions extends StreamOptions {
    * one before never had: its writers run on, and an expected sequence fences them only while it means one frame (E4).
    */
   readonly firstSequence?: number;
+  /** The edge whose stream alone is made. Default: all. */
+  readonly only?: string;
 }
 
 const duplicateWindowMs = 120_000;
@@ -129,7 +131,11 @@ export async function makePipelineStreams(
     ...plan.edges.map(({ name, maxBytes }) => [edgeStream(pid, name), maxBytes] as const),
     [edgeStream(pid, deadEdge), plan.deadLetters.maxBytes] as const,
   ]);
-  for (const wanted of pipelineStreams(plan, options)) {
+  const { only } = options;
+  const chosen = pipelineStreams(plan, options).filter(
+    ({ name }) => only === undefined || name === edgeStream(pid, only),
+  );
+  for (const wanted of chosen) {
     await ensure(streams, wanted, owner, most.get(wanted.name));
     if (wanted.allow_atomic === true) await mustStoreTogether(streams, wanted.name);
   }

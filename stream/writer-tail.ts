@@ -8,7 +8,7 @@ import { mr } from '../model/errors.ts';
 import { commitsEdge, commitSubject, edgeStream } from '../model/names.ts';
 import type { Plan } from '../model/plan.ts';
 import { decodeCommitEntry } from './commit-entry.ts';
-import { awaitDecision, readDecision } from './decisions.ts';
+import { awaitDecision } from './decisions.ts';
 import { pipelineText, type EdgeView } from './edge-opening.ts';
 import type { EdgeWriter } from './edge-writer.ts';
 import { untilAnswered, type Asking } from './until-answered.ts';
@@ -38,7 +38,9 @@ export async function checkTail(check: TailCheck, tail: EdgeWriter, signal: Abor
         token,
       }),
     );
-  await awaitDecision({ ...check, pid: pipeline.pid, scope: edge, after, ask: say }, signal);
+  const { streams, clock, random } = check;
+  const question = { streams, pid: pipeline.pid, scope: edge, who: tail.writer, found, after };
+  await awaitDecision(question, { ask: say, clock, random }, signal);
   onWaiting(undefined);
 }
 
@@ -46,14 +48,12 @@ async function problemOf(
   check: TailCheck,
   tail: EdgeWriter,
 ): Promise<{ readonly after: number; readonly found: string } | undefined> {
-  const { streams, pipeline, edge, shard, view } = check;
+  const { streams, pipeline, shard, view } = check;
   const stream = edgeStream(pipeline.pid, commitsEdge);
-  const decided = (await readDecision(streams, pipeline.pid, edge))?.sequence ?? 0;
   for (const last of await streams.lastOfEach(stream, commitSubject(pipeline.pid, '*', shard))) {
     const { chain } = decodeCommitEntry(last.data, { stream, sequence: last.seq });
     const taken = chain?.edge === view.created ? chain.writers[tail.writer] : undefined;
-    // What was said before the last decision is settled by it.
-    if (taken === undefined || last.seq < decided) continue;
+    if (taken === undefined) continue;
     const [sequence, frameCheck] = taken;
     if (sequence > tail.sequence) {
       return { after: last.seq, found: `${last.subject} has taken its frame ${sequence}, which is gone` };
@@ -63,6 +63,6 @@ async function problemOf(
     }
   }
   // Each writer has a first frame before it is registered.
-  if (tail.sequence === 0 && decided === 0) return { after: 0, found: 'all its frames are gone' };
+  if (tail.sequence === 0) return { after: 0, found: 'all its frames are gone' };
   return undefined;
 }

@@ -13,7 +13,7 @@ import type { LifecycleActivities, PipelineRef, StatusPatch } from '../../model/
 import { annotations, pidOf } from '../../model/names.ts';
 import type { DecisionStatus, StreamStatus } from '../../model/status.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
-import { carryOut, streamsFound } from '../../stream/decide.ts';
+import { carryOut } from '../../stream/decide.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { toFailure } from '../failures.ts';
 import { latestPlan } from '../kubernetes/stored-plan.ts';
@@ -68,7 +68,7 @@ async function outcomeOf(
 
 const isFinal: ReadonlySet<string> = new Set<ErrorCode>(['MR_DECISION_REFUSED', 'MR_STREAM_FOREIGN']);
 
-/** Resolves with the streams as they are then. */
+/** Resolves with the streams as the status is to have them. */
 async function decide(deps: ActivityDependencies, { pipeline, opSeq }: Asked, resource: KubeObject, text: string) {
   const decision = parseDecision(text);
   if (decision === undefined) {
@@ -86,8 +86,7 @@ async function decide(deps: ActivityDependencies, { pipeline, opSeq }: Asked, re
   }
   const { clock, cluster, streamReplicas: replicas } = deps;
   const known = ownStatus(resource).streams ?? [];
-  await carryOut({ streams: deps.streams(), opSeq, clock, replicas, cluster, known }, plan, decision);
-  return streamsFound(deps.streams(), plan);
+  return carryOut({ streams: deps.streams(), opSeq, clock, replicas, cluster, known }, plan, decision);
 }
 
 /** Whichever operation runs: what was decided is not its word. */

@@ -6,7 +6,7 @@ import { commitsEdge, commitSubject, deadEdge, edgeStream, frameSubject } from '
 import type { Plan } from '../../model/plan.ts';
 import type { StreamStatus } from '../../model/status.ts';
 import type { Streams } from '../../stream/connection.ts';
-import { carryOut, lostOf, streamsFound } from '../../stream/decide.ts';
+import { carryOut, lostOf, streamsFound, type DecisionAct } from '../../stream/decide.ts';
 import { finishLeaving } from '../../stream/retire.ts';
 import { ensurePipelineStreams, isDrained } from '../../stream/streams.ts';
 import { eventually } from '../support/eventually.ts';
@@ -73,10 +73,15 @@ describe('decisions', function () {
   const waited = ({ witness }: RunningSlot, code: string) =>
     eventually(() => witness.waits.some(([, said]) => said === code));
 
-  async function decide({ plan, known }: Pick<AtWork, 'plan' | 'known'>, text: string): Promise<void> {
+  function decide(
+    { plan, known }: Pick<AtWork, 'plan' | 'known'>,
+    text: string,
+    act: Partial<DecisionAct> = {},
+  ): Promise<readonly StreamStatus[]> {
     const decision = parseDecision(text);
     assert.ok(decision, text);
-    await carryOut({ streams, opSeq: 1, clock: eagerClock, replicas: 1, cluster: 'test', known }, plan, decision);
+    const all = { streams, opSeq: 1, clock: eagerClock, replicas: 1, cluster: 'test', known, ...act };
+    return carryOut(all, plan, decision);
   }
 
   it('an edge that is deleted stops both sides; when a person gives it up they go on with a new one', async () => {
@@ -206,13 +211,74 @@ describe('decisions', function () {
     await assert.rejects(decide({ ...pipeline, plan: without }, 'sink-warehouse.2=accept-loss'), isRefused);
   });
 
+  it('D1: a decision about what one slot has lost is not one about what another slot loses later, or the same again', async () => {
+    const plan = testPlan({ shards: 1, sourceSlots: 1, sinks: ['warehouse', 'ledger'] });
+    await ensurePipelineStreams(streams, plan);
+    const { pid } = plan.pipeline;
+    const source = ingest(streams, plan, (position) => new NumberSource(position, { available: () => 100 }));
+    const tables = { warehouse: new MemoryTable(), ledger: new MemoryTable() };
+    type Name = keyof typeof tables;
+    const sinkOf = (name: Name) => drain(streams, plan, tables[name], { stage: `sink-${name}` });
+    const sinks = [sinkOf('warehouse'), sinkOf('ledger')];
+    for (const table of Object.values(tables)) await through({ plan, table, total: 100 });
+    await Promise.all([source, ...sinks].map((slot) => slot.stop()));
+    const losesCommits = async (name: Name, next: string) => {
+      await streams.purgeStream(edgeStream(pid, commitsEdge), { filter: commitSubject(pid, `sink-${name}`, 0) });
+      const sink = sinkOf(name);
+      await waited(sink, 'MR_POSITION_LOST');
+      await assert.rejects(decide({ plan, known: [] }, `main.${Number(next) + 1}=accept-loss`), isRefused);
+      await decide({ plan, known: [] }, `main.${next}=accept-loss`);
+      await eventually(async () => (await isDrained(streams, plan)).drained);
+      await sink.stop();
+    };
+    await losesCommits('warehouse', '1');
+    await losesCommits('ledger', '2');
+    await losesCommits('ledger', '3');
+    assert.deepEqual(ids(tables.ledger), upTo(100));
+  });
+
+  it('C2: commits made again by an attempt that was cut are registered by the next, as the person has said', async () => {
+    const pipeline = await atWork();
+    const { plan, table, known } = pipeline;
+    const { pid } = plan.pipeline;
+    await pipeline.stop();
+    await streams.deleteStream(edgeStream(pid, commitsEdge));
+    const cut = new Error('cut');
+    const cutStreams = Object.assign(Object.create(streams) as typeof streams, {
+      publish: () => Promise.reject(cut),
+    });
+    await assert.rejects(decide(pipeline, 'commits.lost=reread', { streams: cutStreams }), cut);
+    // No operation goes on in between: it would let readers begin after what is there.
+    assert.equal(lostOf(plan, known, await streamsFound(streams, plan))?.code, 'MR_STREAM_MISSING');
+    const after = await decide(pipeline, 'commits.lost=reread');
+    assert.equal(lostOf(plan, after, await streamsFound(streams, plan)), undefined);
+    table.tokens.length = 0;
+    const sink = drain(streams, plan, table);
+    await eventually(async () => (await isDrained(streams, plan)).drained);
+    await sink.stop();
+    assert.deepEqual(ids(table), [...upTo(100), ...upTo(100)]);
+  });
+
+  it('C2: a decision about one stream does not make another one again that is gone, too', async () => {
+    const pipeline = await atWork();
+    const { plan } = pipeline;
+    await pipeline.stop();
+    for (const edge of ['main', deadEdge]) await streams.deleteStream(edgeStream(plan.pipeline.pid, edge));
+    const after = await decide(pipeline, 'main.lost=accept-loss');
+    const lost = lostOf(plan, after, await streamsFound(streams, plan));
+    assert.match(lost?.sentence ?? '', /decide test -n default dead\.lost/);
+    const last = await decide({ plan, known: after }, 'dead.lost=accept-loss');
+    assert.equal(lostOf(plan, last, await streamsFound(streams, plan)), undefined);
+  });
+
   const refused: readonly (readonly [string, RegExp])[] = [
     ['main.lost=reread', /is there, and is the one that was made/],
     ['commits.lost=reread', /is there/],
     ['dead.lost=accept-loss', /is there/],
     ['nowhere.1=reread', /has no edge and no sink stage nowhere/],
     ['sink-warehouse.lost=reread', /is not a stream/],
-    ['main.2=accept-loss', /not the next decision/],
+    ['main.1=accept-loss', /no slot asks for it/],
+    ['sink-warehouse.1=reread', /no slot asks for it/],
   ];
   for (const [text, why] of refused) {
     it(`${text} about a pipeline that has lost nothing is refused, and changes nothing`, async () => {

@@ -44,7 +44,7 @@ export function watchOver(plant: Plant): void {
     if (stage !== undefined) plant.decidedStages.add(stage);
     const { opSeq, known } = lifecycle;
     const act = { streams: port, opSeq, clock: machine.clock, replicas: plant.scenario.copies, cluster: 'sim', known };
-    await carryOut(act, plant.plans.get(lifecycle.resource.generation)!, decision);
+    lifecycle.known = await carryOut(act, plant.plans.get(lifecycle.resource.generation)!, decision);
   };
 
   const answer = (error: MillraceError, sink: string | undefined): void => {
