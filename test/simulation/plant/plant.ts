@@ -169,7 +169,7 @@ export class Plant {
     if (first === 'mr-report') return 'report';
     if (edge === deadEdge) return 'dead';
     if (edge !== commitsEdge) return 'edge';
-    if (!/\.sink-[^.]*\.\d+$/.test(subject)) return `commits: ${subject.split('.')[3] ?? ''}`;
+    if (!/\.commits\.sink-[^.]*\.\d+$/.test(subject)) return `commits: ${subject.split('.')[3] ?? ''}`;
     const entry = decodeCommitEntry(data, { stream: edge, sequence: 0 });
     if (entry.kind === 'intent') this.#checkBegun(machine, entry.token);
     return `commits: ${entry.kind}`;
