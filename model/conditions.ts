@@ -145,6 +145,7 @@ export const conditionTable = {
       Paused: yes('No pod runs; streams and positions are kept.'),
       Stopped: yes('What was read is written, and no pod runs.'),
       Provisioning: no('The pipeline is being set up.'),
+      Repairing: no('What was changed by somebody else is being restored; `status.operation` says what it waits for.'),
       Deleting: no('The pipeline is being taken down.'),
     },
   },

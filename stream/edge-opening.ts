@@ -72,7 +72,7 @@ export function edgeLost({
   registered,
   found,
 }: {
-  readonly pipeline: Plan['pipeline'];
+  readonly pipeline: Pick<Plan['pipeline'], 'name' | 'namespace' | 'pid'>;
   readonly edge: string;
   readonly registered: string;
   /** When the stream that is there was made; undefined: there is none. */

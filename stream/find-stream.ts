@@ -1,9 +1,10 @@
-import type { StreamInfo } from '@nats-io/jetstream';
 import { isStreamNotFound } from './jetstream-errors.ts';
-import type { JetStreamPort } from './jetstream-port.ts';
 
 /** Undefined: there is no stream of this name. */
-export async function findStream(streams: JetStreamPort, name: string): Promise<StreamInfo | undefined> {
+export async function findStream<I>(
+  streams: { readonly streamInfo: (stream: string) => Promise<I> },
+  name: string,
+): Promise<I | undefined> {
   try {
     return await streams.streamInfo(name);
   } catch (error) {

@@ -84,13 +84,23 @@ export async function begin(input: OperationInput): Promise<void> {
         { ...reconciling, message: doing },
         claim('Stalled', 'Progressing'),
         ...(input.kind === 'teardown' ? [] : acceptedBy(input)),
-        ...(input.kind === 'provision' ? [claim('Provisioned', 'Provisioning')] : []),
-        ...(input.kind === 'teardown' ? [claim('Provisioned', 'Deleting')] : []),
+        ...whileRunning[input.kind],
       ],
     },
     event: { type: 'Normal', reason, action: input.kind, note: `${doing} Generation ${input.generation}.` },
   });
 }
+
+/** Provisioned says what is: a change of what is there leaves it there, a repair begins because it is not. */
+const whileRunning: Readonly<Record<OperationKind, readonly LifecycleCondition[]>> = {
+  provision: [claim('Provisioned', 'Provisioning')],
+  repair: [claim('Provisioned', 'Repairing')],
+  teardown: [claim('Provisioned', 'Deleting')],
+  reconfigure: [],
+  pause: [],
+  stop: [],
+  resume: [],
+};
 
 /** An operation beside a refused spec leaves the condition that says so. */
 function acceptedBy({ refused }: OperationInput): readonly LifecycleCondition[] {

@@ -123,7 +123,7 @@ function statusOf(plan: Plan, reports: readonly PodReport[]): object {
     conditions: [...done],
   };
   const claims = claimsOf({
-    ...{ now, generation: 1, deleting: false, status, hearing: 'steady', stages, untold: undefined },
+    ...{ now, generation: 1, deleting: false, status, hearing: 'steady', stages, lost: undefined, untold: undefined },
     deadLetters: { records: 0, byCode: [] },
   });
   const said = claims.map((claim) => ({ ...claim, observedGeneration: 1, lastTransitionTime: since }));

@@ -19,6 +19,7 @@ import type { PipelineRecord } from './pipeline-record.ts';
 import { ask, askAt } from './pod-reasons.ts';
 import type { Reports } from './reports.ts';
 import { isCovered, liveMs, spokesmen, stillMs, stuckMs, type Heard, type StageFact } from './stage-fact.ts';
+import { lostOf } from './stream-look.ts';
 import type { Workload, Workloads } from './workloads.ts';
 
 export interface ClaimsWriterParts {
@@ -123,7 +124,8 @@ export class ClaimsWriter {
     const { hearing } = ear;
     const { untold } = record.telling;
     const now = this.#parts.now();
-    const claims = claimsOf({ now, generation, deleting, status, hearing, stages, deadLetters, untold });
+    const lost = lostOf(record);
+    const claims = claimsOf({ now, generation, deleting, status, hearing, stages, deadLetters, lost, untold });
     const deployed = new Set(this.#workloads(record).map(({ stage }) => stage));
     const counts = stages.filter(({ name }) => deployed.has(name)).map(({ name, ready }) => ({ name, ready }));
     return { claims, deadLetters: deadLetters.records, stages: counts };

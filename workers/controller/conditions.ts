@@ -2,7 +2,8 @@
  * What the pods report and what the lifecycle has done, folded into the conditions of the controller. Pure.
  *
  * F3  Ready is True only when nothing is being changed, every stage that should run has a ready pod and reports that it is
- *     connected, and no condition of the data path is to be looked at; a pipeline that is paused as requested is ready, too.
+ *     connected, no condition of the data path is to be looked at, and its streams are there; a pipeline that is paused as
+ *     requested is ready, too.
  * F4  When Ready is not True it has the most telling reason there is: that of the condition which is the cause, the
  *     first of the table that is not as it should be.
  * F5  While this controller has not listened for long enough, what was said before stands.
@@ -11,7 +12,7 @@
  * F1, F2: `./stage-fact.ts`.
  */
 import { claim, claimBecause, conditionsOf, firstWrong, type Claim, type ConditionOf } from '../../model/conditions.ts';
-import { mr, reasonOf } from '../../model/errors.ts';
+import { mr, reasonOf, type MillraceError } from '../../model/errors.ts';
 import type { Condition, PipelineStatus } from '../../model/status.ts';
 import type { DeadLetterCount } from '../../stream/dead-letter-count.ts';
 import { flowing } from './flowing.ts';
@@ -31,6 +32,8 @@ export interface ConditionsInput {
   /** Stages that the lifecycle has named, as they are now. */
   readonly stages: readonly StageFact[];
   readonly deadLetters: DeadLetterCount;
+  /** A stream of it is gone. Pods say so, too, where there are any. */
+  readonly lost: MillraceError | undefined;
   /** Why the entity cannot be told what there is to tell; undefined: it is told. */
   readonly untold: Untold | undefined;
 }
@@ -50,7 +53,7 @@ export function claimsOf(input: ConditionsInput): readonly Claim[] {
 }
 
 function ready(input: ConditionsInput, dataPath: readonly Claim[]): Claim<'Ready'> {
-  const { status, generation, deleting, untold } = input;
+  const { status, generation, deleting, untold, lost } = input;
   const not = (reason: string, message: string) => claimBecause('Ready', 'False', { reason, message });
   const reconciling = conditionOf(status, 'Reconciling');
   const isChanging = reconciling?.status === 'True';
@@ -59,6 +62,8 @@ function ready(input: ConditionsInput, dataPath: readonly Claim[]): Claim<'Ready
     const deletion = claim('Ready', 'Deleting');
     return isChanging ? { ...deletion, message: reconciling.message } : deletion;
   }
+  // Whatever is being done waits for a person, too.
+  if (lost !== undefined) return not(lost.reason, lost.sentence);
   if (isChanging) return not(reconciling.reason, reconciling.message);
   const pending = claim('Ready', 'Pending', { generation });
   if (status.observedGeneration === undefined) return { ...pending, status: 'Unknown' };

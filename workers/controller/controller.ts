@@ -35,6 +35,7 @@ import { readinessToTell } from './readiness.ts';
 import { Referenced } from './referenced.ts';
 import { RepairPace } from './repair-pace.ts';
 import { Reports } from './reports.ts';
+import { lostOf, StreamLook } from './stream-look.ts';
 import { Teller } from './teller.ts';
 import { workloadOf, Workloads, type Workload } from './workloads.ts';
 
@@ -75,6 +76,7 @@ export class Controller {
   readonly #lease: Lease;
   readonly #repairs: RepairPace;
   readonly #leftovers: Leftovers;
+  readonly #streamLook: StreamLook;
   readonly #alarms: Alarms;
   readonly #tellings: KeyedQueue;
   readonly #writings: KeyedQueue;
@@ -120,6 +122,10 @@ export class Controller {
       streams: () => this.#streams,
       isKnown: (of) => ('uid' in of ? this.#cache.byUid(of.uid) : this.#cache.byPid(of.pid)) !== undefined,
       tell: (pipeline, trace) => this.#tellOfLeftover(pipeline, trace),
+    });
+    this.#streamLook = new StreamLook({
+      streams: () => this.#streams,
+      onNews: (record) => this.#look(record),
     });
     this.#tellings = new KeyedQueue({
       work: (key) => this.#withRecord(key, (record) => this.#teller.work(record)),
@@ -180,6 +186,7 @@ export class Controller {
       this.#every(tickMs, () => this.#tick()),
       this.#every(tickMs, () => this.#probeEngine()),
       this.#every(this.#parts.sweepMs, () => this.#sweep()),
+      this.#every(this.#parts.sweepMs, () => this.#lookAtStreams()),
     ]);
     await Promise.all([
       this.#referenced.ended(),
@@ -322,6 +329,7 @@ export class Controller {
       status: seen.status,
       workloads: this.#workloads.of(ref.uid),
       stale: this.#staleSources(record),
+      lost: lostOf(record),
     });
     const opSeq = seen.status.opSeq ?? 0;
     const at = record.deviations.tellAt(deviation, opSeq, now);
@@ -419,6 +427,10 @@ export class Controller {
     }
     await this.#tellReadiness(open);
     await this.#leftovers.sweep(open);
+  }
+
+  async #lookAtStreams(): Promise<void> {
+    if (this.#isSynced && this.#lease.isHeld) await this.#streamLook.sweep([...this.#cache.all()]);
   }
 
   /** A bounded number each time: when NATS is away no pipeline is ready. */

@@ -7,7 +7,10 @@
  * D3  Credentials count while the pipeline runs: nobody reads them else.
  * D4  One whose last operation has failed deviates as a running one does: somebody has changed the cluster since, and what has
  *     failed is tried again. It is told once for each operation, and more and more seldom (`./deviation-memory.ts`).
+ * D5  Whatever it should do, its streams are there. The operation that finds one gone says so in the status, and waits for a
+ *     decision: nothing makes it again by itself.
  */
+import type { MillraceError } from '../../model/errors.ts';
 import type { PipelineStatus } from '../../model/status.ts';
 import type { Workload } from './workloads.ts';
 
@@ -26,16 +29,19 @@ export interface Observed {
   readonly workloads: readonly Workload[];
   /** Sources that changed since they were copied. */
   readonly stale: readonly string[];
+  /** A stream that is gone. */
+  readonly lost: MillraceError | undefined;
 }
 
 export function deviationOf(observed: Observed): Deviation | undefined {
-  const { generation, deleting, status, workloads, stale } = observed;
+  const { generation, deleting, status, workloads, stale, lost } = observed;
   if (deleting || status.operation !== undefined || status.observedGeneration !== generation) return undefined;
+  const isGone = lost === undefined ? [] : [`Stream ${lost.params['stream']} is gone.`];
   switch (status.phase) {
     case 'Running':
     case 'NotReady':
     case 'Failed': {
-      const gone = missing(status, workloads);
+      const gone = [...isGone, ...missing(status, workloads)];
       const drifted = workloads.filter(({ isChangedByOthers }) => isChangedByOthers);
       const what = [...gone, ...drifted.map((each) => changed(status, each))];
       const isUrgent = gone.length > 0 || drifted.some((each) => isScaled(status, each));
@@ -45,8 +51,9 @@ export function deviationOf(observed: Observed): Deviation | undefined {
     case 'Paused':
     case 'Stopped': {
       const awake = workloads.filter(({ wanted }) => wanted > 0);
-      const what = awake.map(({ name, wanted }) => `Deployment ${name} was scaled to ${wanted}.`).join(' ');
-      return awake.length === 0 ? undefined : { is: 'drift', what, isUrgent: true };
+      const scaled = awake.map(({ name, wanted }) => `Deployment ${name} was scaled to ${wanted}.`);
+      const what = [...isGone, ...scaled].join(' ');
+      return what === '' ? undefined : { is: 'drift', what, isUrgent: true };
     }
     default:
       return undefined;

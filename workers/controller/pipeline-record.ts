@@ -19,6 +19,7 @@ import { DeviationMemory } from './deviation-memory.ts';
 import { Outages } from './outages.ts';
 import { WritePace } from './write-pace.ts';
 import type { HeardText } from './stage-fact.ts';
+import type { LostStream } from './stream-look.ts';
 
 /** What the controller needs to know of a resource. */
 export interface Seen {
@@ -92,6 +93,8 @@ export class PipelineRecord {
   readonly pace = new WritePace();
   readonly deviations = new DeviationMemory();
   readonly outages = new Outages();
+  /** A stream of it that was found to be gone (`./stream-look.ts`). */
+  lost: LostStream | undefined;
   counted: Counted | undefined;
   /** Dead letters that an Event has told of, by code. */
   readonly toldOf = new Map<string, number>();

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { PipelineStatus } from '../../../model/status.ts';
+import { edgeLost } from '../../../stream/edge-opening.ts';
 import { deviationOf, type Observed } from '../../../workers/controller/deviation.ts';
 import { DeviationMemory } from '../../../workers/controller/deviation-memory.ts';
 import type { Workload } from '../../../workers/controller/workloads.ts';
@@ -21,7 +22,7 @@ function workload(some: Partial<Workload> = {}): Workload {
 function observed(status: Partial<PipelineStatus> = {}, some: Partial<Observed> = {}): Observed {
   const stages = [{ name: 'sink-warehouse', replicas: 1, ready: 1 }];
   return {
-    ...{ generation: 1, deleting: false, stale: [], workloads: [workload()] },
+    ...{ generation: 1, deleting: false, stale: [], lost: undefined, workloads: [workload()] },
     status: { observedGeneration: 1, phase: 'Running', stages, ...status },
     ...some,
   };
@@ -29,6 +30,8 @@ function observed(status: Partial<PipelineStatus> = {}, some: Partial<Observed> 
 
 const busy = { operation: { id: 'x', type: 'provision', step: 'begin', startedAt: '2026-01-01T00:00:00Z' } };
 const gone = { workloads: [] };
+const pipeline = { name: 'orders', namespace: 'shop', pid: 'orders-abc123' };
+const lost = edgeLost({ pipeline, edge: 'records', registered: '2026-01-01T00:00:00Z', found: undefined });
 const changed = { workloads: [workload({ isChangedByOthers: true })] };
 
 describe('deviation: how the cluster differs from what was left', () => {
@@ -41,6 +44,18 @@ describe('deviation: how the cluster differs from what was left', () => {
       observed({}, { workloads: [workload({ isChangedByOthers: true, wanted: 0 })] }),
       'drift Deployment ns/sink-warehouse was scaled from 1 to 0.',
     ],
+    ['D5: a stream of a running one is gone', observed({}, { lost }), 'drift Stream mr-orders-abc123-records is gone.'],
+    [
+      'D5: a stream of a paused one is gone',
+      observed({ phase: 'Paused' }, { lost, workloads: [] }),
+      'drift Stream mr-orders-abc123-records is gone.',
+    ],
+    [
+      'D5: a stream of a stopped one is gone',
+      observed({ phase: 'Stopped' }, { lost, workloads: [] }),
+      'drift Stream mr-orders-abc123-records is gone.',
+    ],
+    ['D1: a stream is gone while an operation runs, which says so', observed(busy, { lost }), undefined],
     ['D1: not while an operation runs', observed(busy, gone), undefined],
     ['D1: not while a newer generation waits', observed({}, { ...gone, generation: 2 }), undefined],
     ['D1: not while it is deleted', observed({}, { ...gone, deleting: true }), undefined],

@@ -64,6 +64,7 @@ export function input(some: Partial<ConditionsInput> = {}): ConditionsInput {
     hearing: 'steady',
     stages: [stage('ingestor'), stage('sink')],
     deadLetters: { records: 0, byCode: [] },
+    lost: undefined,
     untold: undefined,
     ...some,
   };

@@ -38,7 +38,16 @@ describe('a decision of a person, on a real control plane', function () {
     await plane.streams.deleteStream(stream);
     await person.apply('loses', { steps: [] });
     await person.apply('loses', { desiredState: 'Paused' });
-    await person.untilReady('loses', 'Paused');
+    // No pod runs that could tell: the controller looks, and an operation waits for what is missing.
+    await eventually(async () => {
+      const { observedGeneration, generation, operation, conditions = [] } = await statusOf(plane.kube, 'loses');
+      const [ready, provisioned] = ['Ready', 'Provisioned'].map((name) => conditions.find(({ type }) => type === name));
+      assert.equal(observedGeneration, generation);
+      assert.deepEqual([ready?.status, ready?.reason], ['False', 'EdgeLost']);
+      assert.deepEqual([provisioned?.status, provisioned?.reason], ['False', 'Repairing']);
+      assert.match(ready?.message ?? '', /`millrace decide loses -n default records\.lost accept-loss`/);
+      assert.equal(operation?.type, 'repair');
+    });
     await person.apply('loses', { desiredState: 'Running' });
     await eventually(async () => {
       const { operation } = await statusOf(plane.kube, 'loses');

@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { apiVersion, kind } from '../../../model/names.ts';
+import type { StreamStatus } from '../../../model/status.ts';
+import { isAsked } from '../../../model/decision.ts';
+import { JetStreamApiError } from '@nats-io/jetstream';
+import { claimsOf } from '../../../workers/controller/conditions.ts';
+import { PipelineRecord, sightingOf } from '../../../workers/controller/pipeline-record.ts';
+import { lostOf, StreamLook } from '../../../workers/controller/stream-look.ts';
+import { input, status } from './facts.ts';
+
+const made = '2026-01-01T00:00:00Z';
+const later = '2026-02-02T00:00:00Z';
+
+/** JetStream as far as it is asked: streams and when they were made. */
+class Store {
+  readonly streams = new Map<string, string>();
+  readonly asked: string[] = [];
+  readonly port = {
+    link: { connected: true },
+    streamNames: () => Promise.resolve([...this.streams.keys()]),
+    streamInfo: (name: string) => {
+      this.asked.push(name);
+      const created = this.streams.get(name);
+      return created === undefined
+        ? Promise.reject(new JetStreamApiError({ code: 404, err_code: 10059, description: 'stream not found' }))
+        : Promise.resolve({ created });
+    },
+  };
+}
+
+describe('looking whether streams are there', () => {
+  let store: Store;
+  let look: StreamLook;
+  let news: string[];
+
+  beforeEach(() => {
+    store = new Store();
+    news = [];
+    look = new StreamLook({
+      streams: () => store.port,
+      onNews: ({ ref }) => void news.push(ref.name),
+    });
+  });
+
+  function pipeline(name: string, phase: 'Running' | 'Paused' | 'Stopped' = 'Paused'): PipelineRecord {
+    const metadata = { name, namespace: 'shop', uid: `uid-${name}`, generation: 1 };
+    const record = new PipelineRecord(sightingOf({ apiVersion, kind, metadata }, () => undefined));
+    const streams: StreamStatus[] = ['records', 'commits', 'dead'].map((edge) => ({
+      name: `mr-${record.pid}-${edge}`,
+      created: made,
+    }));
+    for (const stream of streams) store.streams.set(stream.name, stream.created);
+    record.seen = { ...record.seen, status: { ...status({ phase }), streams } };
+    return record;
+  }
+
+  const gone = ['records', 'commits', 'dead'] as const;
+  for (const phase of ['Running', 'Paused', 'Stopped'] as const) {
+    for (const edge of gone) {
+      it(`Ready of a pipeline that is ${phase} says that its stream ${edge} is gone, and how to decide, until it is back`, async () => {
+        const record = pipeline('orders', phase);
+        await look.sweep([record]);
+        assert.equal(lostOf(record), undefined);
+        store.streams.delete(`mr-${record.pid}-${edge}`);
+        await look.sweep([record]);
+        const claims = claimsOf(input({ status: record.seen.status, lost: lostOf(record) }));
+        const ready = claims.find(({ type }) => type === 'Ready');
+        assert.equal(ready?.status, 'False');
+        assert.equal(ready.reason, edge === 'records' ? 'EdgeLost' : 'StreamMissing');
+        const conditions = [{ ...ready, lastTransitionTime: made }];
+        assert(isAsked({ conditions }, `${edge}.lost`), ready.message);
+        store.streams.set(`mr-${record.pid}-${edge}`, made);
+        await look.sweep([record]);
+        assert.equal(lostOf(record), undefined);
+        assert.deepEqual(news, ['orders', 'orders']);
+      });
+    }
+  }
+
+  it('S2: a stream that a decision has made anew is none that is lost, as soon as the status says so', async () => {
+    const record = pipeline('orders');
+    const name = `mr-${record.pid}-records`;
+    store.streams.delete(name);
+    await look.sweep([record]);
+    assert.equal(lostOf(record)?.code, 'MR_EDGE_LOST');
+    const streams = (record.seen.status.streams ?? []).map((one) =>
+      one.name === name ? { ...one, created: later } : one,
+    );
+    record.seen = { ...record.seen, status: { ...record.seen.status, streams } };
+    assert.equal(lostOf(record), undefined);
+  });
+
+  it('S3: an edge that is another one is found out in its turn', async () => {
+    const record = pipeline('orders');
+    store.streams.set(`mr-${record.pid}-records`, later);
+    await look.sweep([record]);
+    assert.match(lostOf(record)?.message ?? '', /the one that is there was made at 2026-02-02/);
+  });
+
+  it('S1: of many pipelines a sweep looks at a bounded number, and all have their turn', async () => {
+    const records = Array.from({ length: 450 }, (_, at) => pipeline(`p${at}`));
+    const last = records.at(-1);
+    store.streams.set(`mr-${last?.pid}-records`, later);
+    await look.sweep(records);
+    assert(store.asked.length <= 3 * 200, String(store.asked.length));
+    await look.sweep(records);
+    await look.sweep(records);
+    assert.deepEqual(news, ['p449']);
+  });
+
+  it('S4: nothing is concluded while NATS does not answer, nor of a pipeline that is being deleted', async () => {
+    const [record, deleted] = [pipeline('orders'), pipeline('deleted')];
+    deleted.seen = { ...deleted.seen, deleting: true };
+    store.streams.clear();
+    store.port.link.connected = false;
+    await look.sweep([record, deleted]);
+    assert.deepEqual(news, []);
+    store.port.link.connected = true;
+    await look.sweep([record, deleted]);
+    assert.deepEqual(news, ['orders']);
+  });
+});

@@ -1,0 +1,108 @@
+/**
+ * Whether the streams of pipelines are there. Pods say so while they run; of a pipeline that stands still nobody would.
+ *
+ * S1  One list of names a sweep, however many pipelines there are. What is not in it is asked for by name before it counts
+ *     as gone, and so is what counted as gone before; a bounded number each time.
+ * S2  What was found holds only while the status says the same of the stream: one that a decision has made anew is another.
+ * S3  An edge that is there may be another one. That is found out by looking at it, a bounded number each time, in turns.
+ * S4  A question without an answer says nothing.
+ */
+import type { MillraceError } from '../../model/errors.ts';
+import { commitsEdge, deadEdge, edgeStream } from '../../model/names.ts';
+import type { StreamStatus } from '../../model/status.ts';
+import { edgeLost, pipelineText } from '../../stream/edge-opening.ts';
+import { findStream } from '../../stream/find-stream.ts';
+import type { JetStreamPort } from '../../stream/jetstream-port.ts';
+import { streamMissing } from '../../stream/stream-missing.ts';
+import type { PipelineRecord } from './pipeline-record.ts';
+
+/** As far as JetStream is asked. */
+export interface LookedAt extends Pick<JetStreamPort, 'streamNames'> {
+  readonly link: { readonly connected: boolean };
+  readonly streamInfo: (stream: string) => Promise<{ readonly created: string }>;
+}
+
+export interface StreamLookParts {
+  readonly streams: () => LookedAt | undefined;
+  /** What is known of the streams of a pipeline has changed. */
+  readonly onNews: (record: PipelineRecord) => void;
+}
+
+/** A stream that was made for a pipeline, and is not there. */
+export interface LostStream extends StreamStatus {
+  /** When the stream was made that is there in its place. */
+  readonly found: string | undefined;
+}
+
+/** Looks at single streams, each sweep. */
+const most = 200;
+
+export class StreamLook {
+  readonly #parts: StreamLookParts;
+  /** Where the next turn begins (S3). */
+  #next = 0;
+
+  constructor(parts: StreamLookParts) {
+    this.#parts = parts;
+  }
+
+  async sweep(records: readonly PipelineRecord[]): Promise<void> {
+    const streams = this.#parts.streams();
+    if (streams?.link.connected !== true) return;
+    const names = new Set(await streams.streamNames('mr.>'));
+    let left = most;
+    const look = async (record: PipelineRecord) => {
+      left -= 1;
+      await this.#look(record, streams);
+    };
+    for (const record of records) {
+      if (record.seen.deleting) continue;
+      const isSuspect = record.lost !== undefined || madeOf(record).some(({ name }) => !names.has(name));
+      // One after the other: few are suspect, and nobody waits for the answer.
+      if (isSuspect && left > 0) await look(record);
+    }
+    for (let turn = Math.min(records.length, left); turn > 0; turn--) {
+      const record = records[this.#next++ % records.length];
+      if (record?.lost === undefined && record?.seen.deleting === false) await look(record);
+    }
+  }
+
+  async #look(record: PipelineRecord, streams: LookedAt): Promise<void> {
+    const before = lostOf(record)?.message;
+    record.lost = await this.#lostIn(record, streams);
+    if (lostOf(record)?.message !== before) this.#parts.onNews(record);
+  }
+
+  /** The stream of the commits first: it makes all the others again (`stream/decide.ts`). */
+  async #lostIn(record: PipelineRecord, streams: LookedAt): Promise<LostStream | undefined> {
+    const commits = edgeStream(record.pid, commitsEdge);
+    const made = [...madeOf(record)].sort((a, b) => Number(b.name === commits) - Number(a.name === commits));
+    for (const { name, created } of made) {
+      const info = await findStream(streams, name);
+      const isOther = info !== undefined && info.created !== created && isEdge(record, name);
+      if (info === undefined || isOther) return { name, created, found: info?.created };
+    }
+    return undefined;
+  }
+}
+
+/** S2. Undefined: nothing is known to be lost. */
+export function lostOf(record: PipelineRecord): MillraceError | undefined {
+  const { lost, ref, pid } = record;
+  if (lost === undefined || !madeOf(record).some((one) => isSame(one, lost))) return undefined;
+  if (!isEdge(record, lost.name)) return streamMissing(lost.name, { pipeline: pipelineText(ref) });
+  const edge = lost.name.slice(edgeStream(pid, '').length);
+  return edgeLost({ pipeline: { ...ref, pid }, edge, registered: lost.created, found: lost.found });
+}
+
+function isSame(a: StreamStatus, b: StreamStatus): boolean {
+  return a.name === b.name && a.created === b.created;
+}
+
+function madeOf({ seen }: PipelineRecord): readonly StreamStatus[] {
+  return seen.status.streams ?? [];
+}
+
+function isEdge({ pid }: PipelineRecord, stream: string): boolean {
+  return stream !== edgeStream(pid, commitsEdge) && stream !== edgeStream(pid, deadEdge);
+}
