@@ -11,6 +11,7 @@ import { z } from 'zod';
 import type { BenchCase } from './cases.ts';
 import { cpuMicros, peakRssBytes } from './cpu.ts';
 import type { Rig } from './rig.ts';
+import '../connectors/kafka/quiet-timers.ts';
 
 export interface Result {
   readonly name: string;

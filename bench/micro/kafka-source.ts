@@ -18,6 +18,7 @@ import { source } from '../../connectors/kafka/index.ts';
 import { kafkaSourceSpec } from '../../connectors/kafka/spec.ts';
 import { startKafka } from '../../local/kafka/kafka.ts';
 import { freePort } from '../../local/ports.ts';
+import '../../connectors/kafka/quiet-timers.ts';
 
 const { values: options } = parseArgs({
   options: {

@@ -1,12 +1,12 @@
 /**
- * Connections and requests to a Kafka cluster. The only file that touches the inside of kafkajs.
+ * Connections and requests to a Kafka cluster. With ./quiet-timers.ts the only file that touches the inside of kafkajs.
  *
  * kafkajs keeps sockets, TLS, SASL and request framing; its consumer makes an object a message, so records are fetched
  * past it. Relied on, in version 2.2.4, its last (test/connectors/kafka/kafkajs-internals.test.ts names each):
  * - `Broker` and `ConnectionPool` are constructible, and a pool's connection 1 carries Fetch, connection 0 the rest;
  * - the encoders of Fetch v11 and Metadata v6, the decoder of Metadata v6;
  * - the payload given to a response decoder is never written again, so records may point into it;
- * - `RequestQueue` asks for a timer even when nothing is pending.
+ * - `RequestQueue` asks for a timer even when nothing is pending (./quiet-timers.ts).
  *
  * C1  Metadata is asked for with automatic topic creation off: reading never creates a topic.
  * C2  `close` ends every socket at once, whatever was asked of it.
@@ -16,7 +16,6 @@ import { connect as connectTls, type ConnectionOptions } from 'node:tls';
 import Broker from 'kafkajs/src/broker/index.js';
 import { LEVELS, createLogger, type KafkaLogger } from 'kafkajs/src/loggers/index.js';
 import ConnectionPool, { type ProtocolRequest } from 'kafkajs/src/network/connectionPool.js';
-import RequestQueue from 'kafkajs/src/network/requestQueue/index.js';
 import { createErrorFromCode } from 'kafkajs/src/protocol/error.js';
 import encodeFetch from 'kafkajs/src/protocol/requests/fetch/v11/request.js';
 import encodeMetadata from 'kafkajs/src/protocol/requests/metadata/v6/request.js';
@@ -24,17 +23,12 @@ import { decode as decodeMetadata, type Metadata } from 'kafkajs/src/protocol/re
 import type { Logger } from 'pino';
 import { problemOf } from '../../model/errors.ts';
 import { decodeFetchResponse, type FetchResponse } from './fetch-response.ts';
+import './quiet-timers.ts';
 
 const connectionTimeoutMs = 5_000;
 const requestTimeoutMs = 10_000;
 const readCommitted = 1;
 const groupCoordinator = 0;
-
-/** kafkajs asks for a timer at a negative time after each response, for which Node prints a warning. */
-const scheduleCheck = RequestQueue.prototype.scheduleCheckPendingRequests;
-RequestQueue.prototype.scheduleCheckPendingRequests = function (this: RequestQueue) {
-  if (this.pending.length > 0) scheduleCheck.call(this);
-};
 
 export interface ClusterOptions {
   readonly brokers: readonly Address[];

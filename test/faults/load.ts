@@ -8,6 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Kafka, logLevel, type Producer } from 'kafkajs';
 import { problemOf } from '../../model/errors.ts';
 import { partitions, topic } from './pipelines.ts';
+import '../../connectors/kafka/quiet-timers.ts';
 
 const kafkaBatch = 150;
 const kafkaEveryMs = 100;

@@ -11,6 +11,7 @@ import { startKafka, type Kafka, type KafkaOptions } from '../../../local/kafka/
 import { freePort } from '../../../local/ports.ts';
 import { sourceContext, type TestContext } from '../source-context.ts';
 import { hangMs } from '../../support/eventually.ts';
+import '../../../connectors/kafka/quiet-timers.ts';
 
 export class KafkaForTests {
   readonly kafka: Kafka;

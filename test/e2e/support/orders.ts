@@ -1,5 +1,6 @@
 /** A topic of orders whose every field is a function of its number, so that what must arrive can be computed. */
 import { Kafka, logLevel } from 'kafkajs';
+import '../../../connectors/kafka/quiet-timers.ts';
 
 export interface Order {
   readonly id: number;

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import kafkajs, { type KafkaConfig, type SASLOptions } from 'kafkajs';
 import { startKafka, type Kafka } from '../../../local/kafka/kafka.ts';
 import { freePort } from '../../../local/ports.ts';
+import '../../../connectors/kafka/quiet-timers.ts';
 
 const { Kafka: Client, logLevel } = kafkajs;
 
