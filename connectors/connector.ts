@@ -58,6 +58,8 @@ export interface SourceReader {
   acknowledge(position: Position): void;
   /** A batch with `once` was stored before, with this note, under another position. Followed by acknowledge. */
   duplicate?(position: Position, note: string): void;
+  /** A batch with `once` is not stored: the edge keeps `most` keys, and no more. Followed by acknowledge. */
+  keysFull?(position: Position, most: number): void;
   /** Records at the source that are not read yet, when the source can tell. */
   lag(): number | undefined;
   /** Refuse new work until the edge has room (HTTP answers 429); called with false when it flows again. */

@@ -369,6 +369,12 @@ export const errorTable = {
     'Source "{source}" has stored another body under this Idempotency-Key; nothing of this request is taken.',
     'Send it with a key of its own.',
   ),
+  MR_RECORDS_KEYS_FULL: row(
+    'retry',
+    429,
+    'Source "{source}" takes no request with a new Idempotency-Key now: {most} keys are kept, as many as its buffer has KiB. Nothing of this one is stored.',
+    'Send it again later, with the same key: keys go when their idempotencyWindow is over. A larger buffer.maxBytes keeps more of them, a shorter idempotencyWindow keeps them less long; requests without a key are taken all the same.',
+  ),
   MR_RECORDS_BUSY: row(
     'retry',
     429,

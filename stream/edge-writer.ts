@@ -5,6 +5,7 @@
  * E2  Every frame carries the input position that it covers.
  * E3  Opening reads the last frame: its position is where the writer goes on.
  * E9  The plan that a writer names never falls: {@link EdgeWriter.link} says at least that of the last frame.
+ * E11 What is stored once needs room for its key (`./key-share.ts`). A key that is known is answered without.
  * I6  Every frame names the one before it.
  *
  * The writer never decides when a frame closes: that is the loop's business (`./ingest-loop.ts`).
@@ -14,6 +15,7 @@ import { FencedSubject, type AppendOptions, type Appended, type FencedOptions } 
 import { emptyFrame } from './frame-builder.ts';
 import { decodeFrame, type Frame } from './frame-reader.ts';
 import { checkOf, planOf, unlinked, type FrameLink } from './frame.ts';
+import type { KeyShare } from './key-share.ts';
 import type { Alongside } from './jetstream-port.ts';
 import type { Once, Position } from './record-batch.ts';
 
@@ -22,7 +24,14 @@ export interface EdgeWriterOptions extends Omit<FencedOptions, 'stream' | 'subje
   readonly edge: string;
   readonly shard: number;
   readonly writer: string;
+  /** Of what is stored once. Absent: whatever comes finds room. */
+  readonly keys?: KeyShare;
 }
+
+export type EdgeAppended =
+  | Appended
+  /** The edge keeps as many keys as it may; nothing is stored, and the tail is as it was. */
+  | { readonly outcome: 'keysFull'; readonly most: number };
 
 export interface EdgeAppendOptions extends Omit<AppendOptions, 'once'> {
   readonly once?: Once | undefined;
@@ -78,12 +87,18 @@ export class EdgeWriter {
     return { ...this.#link, plan: Math.max(plan, this.#link.plan) };
   }
 
-  async append(frame: Uint8Array, signal: AbortSignal, options: EdgeAppendOptions = {}): Promise<Appended> {
+  async append(frame: Uint8Array, signal: AbortSignal, options: EdgeAppendOptions = {}): Promise<EdgeAppended> {
     const { once, ...rest } = options;
-    const appended = await this.#fenced.append(frame, signal, {
-      ...rest,
-      ...(once === undefined ? {} : { once: this.#noteOf(once) }),
-    });
+    if (once === undefined) return await this.#append(frame, signal, rest);
+    const note = this.#noteOf(once);
+    const key = await this.#options.keys?.take(signal);
+    if (key?.hasRoom === false)
+      return (await this.#fenced.storedBefore(note, signal)) ?? { outcome: 'keysFull', most: key.most };
+    return await this.#append(frame, signal, { ...rest, once: note });
+  }
+
+  async #append(frame: Uint8Array, signal: AbortSignal, options: AppendOptions): Promise<Appended> {
+    const appended = await this.#fenced.append(frame, signal, options);
     if (appended.outcome === 'stored') {
       this.#check = checkOf(frame);
       this.#link = { plan: planOf(frame), predecessor: appended.sequence, predecessorCheck: this.#check };

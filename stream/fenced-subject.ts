@@ -60,11 +60,16 @@ export interface Tail {
   readonly data: Uint8Array | undefined;
 }
 
+/** E11: stored before, with this note; the tail is as it was. */
+export interface Duplicate {
+  readonly outcome: 'duplicate';
+  readonly note: string;
+}
+
 export type Appended =
   /** `clean`: acknowledged at the first attempt, so nothing holds the bytes any more. */
   | { readonly outcome: 'stored'; readonly sequence: number; readonly clean: boolean }
-  /** E11: stored before, with this note; the tail is as it was. */
-  | { readonly outcome: 'duplicate'; readonly note: string }
+  | Duplicate
   /** Not stored, because there is no room for `bytes`; the tail is as it was. Only when the caller gives it up. */
   | { readonly outcome: 'full'; readonly reason: MillraceError; readonly bytes: number };
 
@@ -155,7 +160,7 @@ export class FencedSubject {
         // An earlier attempt of this very message may be what moved the sequence.
         const own =
           (await this.#ownTail(append, signal)) ??
-          (await this.#storedBefore(append, signal)) ??
+          (append.options.once === undefined ? undefined : await this.storedBefore(append.options.once, signal)) ??
           (await this.#ownTail(append, signal, { mustBeAsKnown: true }));
         // The tail is as this owner knows it: the server that refused was behind.
         if (own === undefined) await this.#wait(unavailable(this.#options, answer.error), natsBackoff, append, signal);
@@ -195,10 +200,9 @@ export class FencedSubject {
     return undefined;
   }
 
-  /** E11. */
-  async #storedBefore({ options: { once } }: Append, signal: AbortSignal): Promise<Appended | undefined> {
-    if (once === undefined) return undefined;
-    const note = await readLast(this.#options, once.subject, signal);
+  /** E11. What an append with this note would be answered when another has been stored with it. */
+  async storedBefore({ subject }: Alongside, signal: AbortSignal): Promise<Duplicate | undefined> {
+    const note = await readLast(this.#options, subject, signal);
     return note === null ? undefined : { outcome: 'duplicate', note: new TextDecoder().decode(note.data) };
   }
 

@@ -6,7 +6,7 @@
  * E7  While the edge is full the source is told to refuse work. One that can give up what it has handed over does so,
  *     instead of waiting; then room is looked for, and when there is some the source is told.
  */
-import type { MillraceError } from '../model/errors.ts';
+import { assertNever, type MillraceError } from '../model/errors.ts';
 import { backoffMs, fullBackoff } from './backoff.ts';
 import type { Clock } from './clock.ts';
 import type { EdgeWriter } from './edge-writer.ts';
@@ -94,18 +94,26 @@ export class IngestOutlet {
       once,
       mayGiveUp: () => records > 0 && this.#refuse(),
     });
-    if (appended.outcome === 'full') {
-      this.waiting(appended.reason);
-      this.#lookForRoom(appended.bytes, 0);
-      return;
-    }
-    if (appended.outcome === 'duplicate') {
-      if (position !== undefined) reader.duplicate?.(position, appended.note);
-    } else {
-      if (appended.clean) builder.recycle(frame);
-      observer.frame(frame.length);
-      observer.handedOn(records);
-      if (position !== undefined) observer.position(position);
+    switch (appended.outcome) {
+      case 'full':
+        this.waiting(appended.reason);
+        this.#lookForRoom(appended.bytes, 0);
+        return;
+      case 'duplicate':
+        if (position !== undefined) reader.duplicate?.(position, appended.note);
+        break;
+      case 'keysFull':
+        observer.keyRefused();
+        if (position !== undefined) reader.keysFull?.(position, appended.most);
+        break;
+      case 'stored':
+        if (appended.clean) builder.recycle(frame);
+        observer.frame(frame.length);
+        observer.handedOn(records);
+        if (position !== undefined) observer.position(position);
+        break;
+      default:
+        assertNever(appended);
     }
     if (position !== undefined) reader.acknowledge(position);
     sweeper.wrote(writer.sequence);

@@ -7,11 +7,11 @@ import type { IngestorStage, Plan } from '../model/plan.ts';
 import type { Clock } from './clock.ts';
 import { DeadLetterWriter } from './dead-letters.ts';
 import { openEdge } from './edge-opening.ts';
-import { EdgeWriter } from './edge-writer.ts';
-import type { Room } from './fenced-subject.ts';
+import { EdgeWriter, type EdgeWriterOptions } from './edge-writer.ts';
 import { IngestLoop } from './ingest-loop.ts';
 import { IngestOutlet } from './ingest-outlet.ts';
 import { frameCap } from './frame-size.ts';
+import { KeyShare } from './key-share.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { asSourceError } from './outside-errors.ts';
 import { PlanWatch } from './plan-watch.ts';
@@ -20,6 +20,7 @@ import type { SlotEnd, SlotObserver, SlotSignals } from './slot-observer.ts';
 import type { SourceReaderPort } from './source-port.ts';
 import { deadLetterRoom, edgeRoom } from './slot-rooms.ts';
 import { Sweeper } from './sweep.ts';
+import type { Asking } from './until-answered.ts';
 import { untilOpen } from './until-open.ts';
 import { checkTail } from './writer-tail.ts';
 
@@ -63,7 +64,8 @@ async function work(options: IngestSlotOptions): Promise<SlotEnd> {
   using room = edgeRoom(roomOf, stage.writes, async () => behind.sweeper?.done());
   using deadRoom = deadLetterRoom(roomOf, (records) => observer.lettersDropped(records));
 
-  const { tail, shard, created } = await openTail(options, writer, room, onWaiting);
+  const keys = new KeyShare({ streams, clock, random, onWaiting }, plan, stage.writes);
+  const { tail, shard, created } = await openTail(options, writer, { room, keys, onWaiting });
   const deadLetters = await DeadLetterWriter.open(
     {
       ...base,
@@ -118,8 +120,7 @@ async function work(options: IngestSlotOptions): Promise<SlotEnd> {
 async function openTail(
   options: IngestSlotOptions,
   writer: string,
-  room: Room,
-  onWaiting: (reason: MillraceError | undefined) => void,
+  of: Pick<EdgeWriterOptions, 'room' | 'keys'> & Pick<Asking, 'onWaiting'>,
 ): Promise<{ readonly tail: EdgeWriter; readonly shard: number; readonly created: string }> {
   const { streams, plan, stage, slot, clock, random, observer, signals } = options;
   const { pipeline } = plan;
@@ -131,11 +132,11 @@ async function openTail(
       ...base,
       who: `Writer ${writer}`,
       belongs: ({ sources }) => sources[stage.source]?.leaving === false,
-      onWaiting,
+      onWaiting: of.onWaiting,
     },
     signals.stop,
   );
-  const tail = await EdgeWriter.open({ ...base, pid: pipeline.pid, shard, writer, room, onWaiting }, signals.stop);
+  const tail = await EdgeWriter.open({ ...base, ...of, pid: pipeline.pid, shard, writer }, signals.stop);
   const onDecision = (reason: MillraceError | undefined) => observer.waiting('decision', reason);
   await checkTail({ ...base, shard, view, onWaiting: onDecision }, tail, signals.stop);
   return { tail, shard, created: view.created };

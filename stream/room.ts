@@ -6,7 +6,8 @@
  * M2  At `most` it is full, and whoever appends waits (E7), unless something may be dropped.
  * M3  A stream that is full of nothing but last messages grows all the same, by what the next message needs: they are the
  *     writers' checkpoints and never go away, so without that nothing would ever move again, whatever the sizes.
- *     Messages that go away by themselves (notes of E11) are waited for first.
+ *     Notes of keys (E11) are such messages, too, and are not waited for: how many there are is bounded elsewhere
+ *     (`./key-share.ts`).
  * M4  What is not used is given back after a while, by halves.
  *
  * Several writers may do this at once: each looks before it changes, and one that grew twice is made smaller again.
@@ -31,8 +32,6 @@ export interface StreamRoomOptions {
   readonly onFailure?: (error: unknown) => void;
   /** M3. Not where the last messages are what the limit is about. */
   readonly mayExceed: boolean;
-  /** Subjects of messages that go away by themselves. */
-  readonly passing?: string;
   /** Why there is no room, when nothing can be done. */
   readonly full: (bytes: number) => MillraceError;
   /** Removes what nobody needs any more; asked first. */
@@ -68,7 +67,7 @@ export class StreamRoom implements Room {
       await sweep?.();
       const look = await this.#look();
       if (look.used + bytes <= look.limit) return undefined;
-      const larger = this.#doubled(look, bytes) ?? (await this.#exceeding(look, bytes));
+      const larger = this.#doubled(look, bytes) ?? this.#exceeding(look, bytes);
       if (larger !== undefined) return await this.#grow(larger);
       if (drop !== undefined && (await drop(bytes))) return undefined;
       return full(look.limit);
@@ -99,11 +98,6 @@ export class StreamRoom implements Room {
     };
   }
 
-  async #hasPassing(): Promise<boolean> {
-    const { streams, stream, passing } = this.#options;
-    return passing !== undefined && (await streams.directGet(stream, { seq: 1, next_by_subj: passing })) !== null;
-  }
-
   /** M1. */
   #doubled({ limit, used }: Look, bytes: number): number | undefined {
     const doubled = Math.min(this.#options.most, Math.max(limit * 2, used + bytes));
@@ -111,9 +105,8 @@ export class StreamRoom implements Room {
   }
 
   /** M3. */
-  async #exceeding({ used, isAllLast }: Look, bytes: number): Promise<number | undefined> {
-    if (!isAllLast || !this.#options.mayExceed || (await this.#hasPassing())) return undefined;
-    return used + bytes;
+  #exceeding({ used, isAllLast }: Look, bytes: number): number | undefined {
+    return isAllLast && this.#options.mayExceed ? used + bytes : undefined;
   }
 
   async #grow(limit: number): Promise<MillraceError | undefined> {

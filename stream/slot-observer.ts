@@ -36,6 +36,8 @@ export interface SlotObserver {
   took(records: number, bytes: number): void;
   /** Records handed on for certain. */
   handedOn(records: number): void;
+  /** What was to be stored once is not, because the edge keeps as many keys as it may. */
+  keyRefused(): void;
   dropped(records: number): void;
   /** Dead letters that are stored, by code. */
   deadLettered(letters: readonly { readonly code: string }[]): void;

@@ -5,7 +5,7 @@
  *     writer: that one says what is covered and how many there were.
  */
 import { mr } from '../model/errors.ts';
-import { deadEdge, edgeStream, onceSubject } from '../model/names.ts';
+import { deadEdge, edgeStream } from '../model/names.ts';
 import type { Plan } from '../model/plan.ts';
 import type { Clock } from './clock.ts';
 import { dropOldestLetters } from './dead-letter-drop.ts';
@@ -28,7 +28,6 @@ export function edgeRoom(options: SlotRoomOptions, edge: string, sweep: () => Pr
     first: firstBytes.edge,
     most: plan.edges.find(({ name }) => name === edge)?.maxBytes ?? firstBytes.edge,
     mayExceed: true,
-    passing: onceSubject(plan.pipeline.pid, edge, '*'),
     full: (bytes) => mr('MR_EDGE_FULL', { edge: stream, bytes }),
     sweep,
   });

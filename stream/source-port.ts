@@ -5,6 +5,7 @@ export interface SourceReaderPort {
   read(signal: AbortSignal): Promise<RecordBatch | undefined>;
   acknowledge(position: Position): void;
   duplicate?(position: Position, note: string): void;
+  keysFull?(position: Position, most: number): void;
   lag(): number | undefined;
   setBlocked?(blocked: boolean): void;
   refuse?(): boolean;

@@ -32,6 +32,7 @@ const observer: SlotObserver = {
   waiting: () => undefined,
   took: () => undefined,
   handedOn: () => undefined,
+  keyRefused: () => undefined,
   dropped: () => undefined,
   deadLettered: () => undefined,
   lettersDropped: () => undefined,

@@ -280,6 +280,10 @@ export class Door {
         return answer(response, 202, { accepted, ids: outcome.ids, lastId: outcome.lastId, duplicate: true });
       case 'keyReused':
         return this.refuse(request, response, mr('MR_RECORDS_KEY_REUSED', { source: this.options.source }));
+      case 'keysFull': {
+        const { source } = this.options;
+        return this.refuse(request, response, mr('MR_RECORDS_KEYS_FULL', { source, most: outcome.most }));
+      }
       case 'full':
         return this.refuse(request, response, this.edgeIsFull());
       case 'unknown': {

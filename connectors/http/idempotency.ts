@@ -3,6 +3,8 @@
  *
  * K1  A key is one request. The same key with another body is refused and never taken for the first (422).
  * K2  What is kept says nothing about key and body but whether they are the same.
+ * K3  No key is forgotten before its time. When the edge keeps as many as it may, a request with a new one is refused
+ *     (429), whole, and one with a key that is known is answered all the same.
  *
  * Kept is a note beside the frame, stored with it in one step (E11 of stream/fenced-subject.ts).
  */

@@ -61,11 +61,15 @@ export class HttpReader implements SourceReader {
   }
 
   duplicate(position: Position, note: string): void {
-    const last = numberOf(position);
-    const read = this.unanswered.find(({ at }) => at.last === last);
+    const read = this.readAt(position);
     if (read?.request.key === undefined) return;
     const before = storedBefore(read.request.key, note);
     read.settled = before === undefined ? { outcome: 'keyReused' } : { outcome: 'duplicate', ...idsOf(before) };
+  }
+
+  keysFull(position: Position, most: number): void {
+    const read = this.readAt(position);
+    if (read !== undefined) read.settled = { outcome: 'keysFull', most };
   }
 
   /** Whoever sends waits for its answer: there is no backlog behind it. */
@@ -98,6 +102,11 @@ export class HttpReader implements SourceReader {
     this.queue = [];
     for (const request of open) request.settle({ outcome: 'unknown' });
     return Promise.resolve();
+  }
+
+  private readAt(position: Position): Read | undefined {
+    const last = numberOf(position);
+    return this.unanswered.find(({ at }) => at.last === last);
   }
 
   private hand(request: Accepted): RecordBatch {

@@ -15,6 +15,8 @@ export type Outcome =
   | ({ readonly outcome: 'duplicate' } & Ids)
   /** A request with this key and another body was stored before; nothing of this one is. */
   | { readonly outcome: 'keyReused' }
+  /** The edge keeps `most` keys, and no more; nothing of it is stored. */
+  | { readonly outcome: 'keysFull'; readonly most: number }
   /** There is no room, and nothing of it was taken. */
   | { readonly outcome: 'full' }
   /** The slot went away: the records may be stored or not. */

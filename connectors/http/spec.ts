@@ -19,7 +19,7 @@ export const httpSourceSpec = z
       ),
     maxBodyBytes: bytesField('Largest body of one request; a larger one is answered with 413.').default('4Mi'),
     idempotencyWindow: durationField(
-      'How long an Idempotency-Key is known after its request was answered, whatever restarts meanwhile: 1m to 24h. Each takes about 500 bytes of the buffer for so long.',
+      'How long an Idempotency-Key is known after its request was answered, whatever restarts meanwhile: 1m to 24h. The buffer keeps one for each KiB of its maxBytes; a request with another one is answered with 429.',
     )
       .refine((text) => isBetween(text, '1m', '24h'), { message: 'is not between 1m and 24h' })
       .default('10m'),

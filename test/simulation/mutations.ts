@@ -170,6 +170,13 @@ export const mutations: readonly Mutation[] = [
     to: "this.#intent = { kind: 'intent', ...this.#id, rows, bytes, mark, at: this.#options.clock.now() };",
   },
   {
+    guard: 'Q1',
+    without: 'the bound of the keys that an edge keeps',
+    file: 'stream/key-share.ts',
+    from: 'if (this.#left === 0) return { hasRoom: false, most: this.#most };',
+    to: '',
+  },
+  {
     guard: 'N1',
     without: 'the wait for the run of the slot before',
     file: 'stream/slot-runner.ts',

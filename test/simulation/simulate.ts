@@ -3,8 +3,7 @@
  * belongs.
  *
  * I8  When nothing goes wrong any more, what was taken in reaches the sinks within {@link settleMs}, and a fresh record of
- *     each source within {@link freshMs}, not counting the time of a person who is asked; where keys have taken the room of
- *     the edge, when their time is over.
+ *     each source within {@link freshMs}, not counting the time of a person who is asked.
  * I10 Then nobody reports a lag, and I14 nobody reports trouble.
  */
 import { commitSubject, edgeStream, onceToken, shardSubjects } from '../../model/names.ts';
@@ -13,7 +12,7 @@ import { decodeFrame } from '../../stream/frame-reader.ts';
 import { fateOf } from './check/reference.ts';
 import type { LedgerInput } from './check/ledger.ts';
 import { Violation } from './check/violation.ts';
-import { keyKeptMs } from './outside/http.ts';
+import { mostKeys } from './check/keys.ts';
 import { perform } from './plant/acts.ts';
 import { Plant } from './plant/plant.ts';
 import { isQuestion, watchOver } from './plant/person.ts';
@@ -36,8 +35,6 @@ export interface Result {
 const settleMs = 180_000;
 const freshMs = 10_000;
 const noticeMs = 8_000;
-/** More than a fresh record takes of the edge, with its key. */
-const freshBytes = 2_000;
 /**
  * A source that has nothing new is called connected 15 s after its last failure (stream/ingest-loop.ts); that failure may
  * be of a request from before the calm (5 s), and a backoff (10 s) follows it.
@@ -88,7 +85,6 @@ async function act(plant: Plant): Promise<void> {
   );
   calm(plant);
   await settle(plant);
-  await letKeysGo(plant);
   await bringFresh(plant);
   finalChecks(plant);
 }
@@ -191,20 +187,14 @@ function states(plant: Plant): string {
 }
 
 /**
- * No key is forgotten early: what keys take of a small edge is missing in it until their time is over, and until then a
- * request is answered 429. Then there must be room, for slots that found none as well.
+ * Whether each source may bring a request with a new key for certain: else it is answered 429 until older keys are over.
+ * A pod of an older plan takes the subjects of writers that it does not know for keys.
  */
-async function letKeysGo(plant: Plant): Promise<void> {
-  const { world, scenario } = plant;
-  const edge = plant.server.host(plant.streamOf('edge'))?.stream;
-  const needed = freshBytes * plant.lifecycle.resource.sources.length;
-  const hasKeys = edge?.messages.some(({ subject }) => subject.split('.')[2] === onceToken) ?? false;
-  // Whoever was refused for want of room looks for as much: that may be more than a fresh record takes.
-  const isFull = plant.cluster.pods.some((pod) =>
-    [...pod.slots.values()].some(({ observer }) => observer.reasons.some(({ code }) => code === 'MR_EDGE_FULL')),
-  );
-  if (!hasKeys || (!isFull && edge!.bytes + needed <= scenario.fixed.edgeBytes)) return;
-  await world.run(() => false, world.now + keyKeptMs + noticeMs);
+function hasRoomForKeys(plant: Plant): boolean {
+  const edge = plant.server.host(plant.streamOf('edge'));
+  if (edge === undefined) return true;
+  edge.stream.expire(plant.world.now);
+  return edge.stream.subjects + plant.lifecycle.resource.sources.length <= mostKeys(plant.scenario.fixed);
 }
 
 /** A fresh record of every lane, and where it must be. */
@@ -212,10 +202,11 @@ async function bringFresh(plant: Plant): Promise<void> {
   const { world, ledger, scenario } = plant;
   const shape = plant.lifecycle.resource;
   const before = ledger.inputs.size;
+  const isKeyed = hasRoomForKeys(plant);
   shape.sources.forEach(({ name }, index) =>
     bring(
       plant,
-      { at: 0, source: name, lane: 0, kinds: ['a'], refused: {}, broken: [], gap: 0, isKeyed: true, openMs: 0 },
+      { at: 0, source: name, lane: 0, kinds: ['a'], refused: {}, broken: [], gap: 0, isKeyed, openMs: 0 },
       scenario.bursts.length + index,
     ),
   );

@@ -4,14 +4,13 @@ import { mr } from '../../model/errors.ts';
 import type { Plan } from '../../model/plan.ts';
 import type { Streams } from '../../stream/connection.ts';
 import { readDeadLetters } from '../../stream/dead-letters.ts';
-import type { Position, RecordBatch } from '../../stream/record-batch.ts';
-import type { SourceReaderPort } from '../../stream/source-port.ts';
+import type { Position } from '../../stream/record-batch.ts';
 import { ensurePipelineStreams } from '../../stream/streams.ts';
 import { CommitLog } from '../../stream/commit-log.ts';
 import { HttpReader } from '../../connectors/http/reader.ts';
 import type { Outcome } from '../../connectors/http/request-batch.ts';
 import { eventually } from '../support/eventually.ts';
-import { batchOf } from './support/batches.ts';
+import { batchOf, listReader } from './support/batches.ts';
 import { NumberSource } from './support/fakes.ts';
 import { eagerClock, edgeFrames, ingest } from './support/stages.ts';
 import { startTestServer, testPlan, type TestServer } from './support/server.ts';
@@ -339,18 +338,6 @@ function bounded(
 }
 
 /** Hands out the batches, each when `when` resolves, and then waits. */
-function listReader(left: RecordBatch[], when: () => Promise<unknown> = () => Promise.resolve()): SourceReaderPort {
-  return {
-    read: (signal) =>
-      left.length > 0
-        ? when().then(() => left.shift())
-        : new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('stopped')))),
-    acknowledge: () => undefined,
-    lag: () => undefined,
-    close: () => Promise.resolve(),
-  };
-}
-
 /** Streams whose publishes stop being answered after so many: the process died there. */
 function countPublishes(streams: Streams) {
   let crash: () => void = () => undefined;

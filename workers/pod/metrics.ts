@@ -11,6 +11,10 @@ export class PodMetrics {
     'millrace_records_out_total',
     'Records handed on for certain: stored in the edge, or written to the sink.',
   );
+  readonly keysRefused = this.#counter(
+    'millrace_keys_refused_total',
+    'Requests that were answered 429 because the edge keeps as many Idempotency-Keys as it may.',
+  );
   readonly recordsDropped = this.#counter('millrace_records_dropped_total', 'Records that steps or the route dropped.');
   /** The codes are those of the error table: a bounded number of series. */
   readonly deadLetters = new Counter({

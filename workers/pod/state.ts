@@ -166,6 +166,7 @@ export class PodState {
         this.#recordsOut += records;
         metrics.recordsOut.inc(records);
       },
+      keyRefused: () => metrics.keysRefused.inc(),
       dropped: (records) => metrics.recordsDropped.inc(records),
       lettersDropped: (records) => metrics.lettersDropped.inc(records),
       deadLettered: (letters) => {

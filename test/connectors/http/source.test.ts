@@ -248,6 +248,22 @@ describe('http source', () => {
     assert.deepEqual({ http, accepted, duplicate, ids }, { http: 202, accepted: 1, duplicate: true, ids: ids0(1) });
   });
 
+  it('K3: when no other key is kept, a request with one is 429 and says why, and one without is taken', async () => {
+    await start();
+    const reader = await source.open(0, undefined);
+    const refused = await sendKeyed(reader);
+    reader.keysFull?.(refused.batch.position, 4_096);
+    reader.acknowledge(refused.batch.position);
+    const { http, code, detail, retryAfter } = await refused.answer;
+    assert.deepEqual({ http, code }, { http: 429, code: 'MR_RECORDS_KEYS_FULL' });
+    assert.match(detail ?? '', /4096 keys are kept/);
+    assert.notEqual(retryAfter, null);
+    const plain = post('{}');
+    const batch = await next(reader);
+    reader.acknowledge(batch.position);
+    assert.equal((await plain).http, 202);
+  });
+
   it('K1: the same key with another body is 422, also in another form; the same body packed otherwise is the same', async () => {
     await start();
     const reader = await source.open(0, undefined);

@@ -15,6 +15,7 @@ import { decodeFrame, type Frame } from '../../../stream/frame-reader.ts';
 import type { Message } from '../jetstream/stream.ts';
 import type { StoreWitness, StreamHost } from '../jetstream/server.ts';
 import { idOf } from '../plant/record.ts';
+import { keysIn } from './keys.ts';
 import type { Ledger } from './ledger.ts';
 import { Violation } from './violation.ts';
 
@@ -34,6 +35,10 @@ export interface WitnessOptions {
   readonly isGivenUp: (stage: string) => boolean;
   /** A person has said how this stage goes on. */
   readonly isDecided: (stage: string) => boolean;
+  /** That the edge may keep (I9). */
+  readonly mostKeys: number;
+  /** Slots that write to it. */
+  readonly writers: () => number;
   readonly onViolation: (violation: Violation) => void;
 }
 
@@ -60,7 +65,7 @@ export class Witness implements StoreWitness {
   stored(host: StreamHost, message: Message): void {
     const [, pid, edge = ''] = message.subject.split('.');
     if (pid !== this.#options.pid || !message.subject.startsWith('mr.')) return;
-    if (edge === onceToken) return;
+    if (edge === onceToken) return this.#key(host);
     this.#checkOwner(message);
     if (edge === commitsEdge) this.#commit(host, message);
     else if (edge === deadEdge) this.#letters(host, message);
@@ -130,6 +135,13 @@ export class Witness implements StoreWitness {
     if (owners.at(-1) === owner) return;
     if (owners.includes(owner)) this.#fail('I11', `a stale owner appended ${subject}@${sequence}`);
     owners.push(owner);
+  }
+
+  /** I9. */
+  #key({ stream }: StreamHost): void {
+    const { mostKeys, writers } = this.#options;
+    const keys = keysIn(stream);
+    if (keys > mostKeys + 2 * writers()) this.#fail('I9', `the edge keeps ${keys} keys, and ${mostKeys} are allowed`);
   }
 
   #frame(host: StreamHost, message: Message): void {

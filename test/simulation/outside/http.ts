@@ -130,6 +130,7 @@ function answerTo({ outcome }: Outcome): Answer {
     case 'duplicate':
       return 'accepted';
     case 'full':
+    case 'keysFull':
       return 'refused';
     // Each request here has a key of its own: were it taken for another, its records would be missing in the end.
     case 'keyReused':

@@ -24,6 +24,9 @@ export class SimObserver implements SlotObserver {
   handedOn(records: number): void {
     this.handed += records;
   }
+  keyRefused(): void {
+    // Its sender tries again, as after every 429.
+  }
   dropped(records: number): void {
     this.droppedRecords += records;
   }

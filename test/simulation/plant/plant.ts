@@ -7,6 +7,7 @@ import type { SourceReaderPort } from '../../../stream/source-port.ts';
 import { decodeCommitEntry } from '../../../stream/commit-entry.ts';
 import { Ledger } from '../check/ledger.ts';
 import { Violation } from '../check/violation.ts';
+import { mostKeys } from '../check/keys.ts';
 import { Witness } from '../check/witness.ts';
 import { Connection } from '../jetstream/connection.ts';
 import { Server } from '../jetstream/server.ts';
@@ -67,6 +68,8 @@ export class Plant {
       isGivenUp: (stage) => this.#givenUp.has(stage),
       isDecided: (stage) => this.decidedStages.has(stage),
       onGone: (source) => this.#sourceIsGone(source),
+      mostKeys: mostKeys(scenario.fixed),
+      writers: () => this.lifecycle.resource.sources.reduce((sum, { slots }) => sum + slots, 0),
       onViolation: fail,
     });
     this.server = new Server(this.world, { maxPayload, url: 'nats://nats:4222', maxLagMs: 400 }, this.witness);

@@ -1,5 +1,6 @@
 /** Record batches as a source would make them, from plain records. */
 import type { Header, Once, Position, RecordBatch } from '../../../stream/record-batch.ts';
+import type { SourceReaderPort } from '../../../stream/source-port.ts';
 
 export interface PlainRecord {
   readonly value: string | null;
@@ -51,5 +52,21 @@ export function batchOf(records: readonly PlainRecord[], options: BatchOptions =
     ...(options.once === undefined ? {} : { once: options.once }),
     positionAfter,
     position: options.position ?? positionAfter(records.length - 1),
+  };
+}
+
+/** Hands over what there is, each batch `when` it may come, and then nothing more. */
+export function listReader(
+  left: RecordBatch[],
+  when: () => Promise<unknown> = () => Promise.resolve(),
+): SourceReaderPort {
+  return {
+    read: (signal) =>
+      left.length > 0
+        ? when().then(() => left.shift())
+        : new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('stopped')))),
+    acknowledge: () => undefined,
+    lag: () => undefined,
+    close: () => Promise.resolve(),
   };
 }

@@ -222,6 +222,7 @@ export class Witness implements SlotObserver {
   droppedRecords = 0;
   dead = 0;
   lettersGone = 0;
+  keysRefused = 0;
   frames = 0;
   batches = 0;
   last: Position = null;
@@ -234,6 +235,9 @@ export class Witness implements SlotObserver {
   }
   took(records: number): void {
     this.taken += records;
+  }
+  keyRefused(): void {
+    this.keysRefused++;
   }
   handedOn(records: number): void {
     this.handed += records;
