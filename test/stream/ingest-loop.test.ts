@@ -177,18 +177,20 @@ describe('ingest loop', () => {
   });
 
   it('H7, E11: room for a frame without its key is no room: the slot stays blocked and says so', async () => {
-    const plan = await pipeline({ edgeBytes: 6_000 });
+    const plan = await pipeline({ edgeBytes: 20_000 });
     const reader = new HttpReader('p/orders/0', undefined, () => undefined);
     const slot = ingest(streams, plan, () => reader);
     const send = (n: number): Promise<string> =>
       new Promise((settle) => {
-        const body = Buffer.from(JSON.stringify({ n }));
+        const body = Buffer.from(JSON.stringify({ n, pad: 'x'.repeat(1_500) }));
         const ranges = { start: Int32Array.of(0), end: Int32Array.of(body.length) };
         const key = { token: `key-${n}`, body: 'x'.repeat(43), forSeconds: 60 };
         reader.push({ body, ranges, key, receivedAt: 0, settle: ({ outcome }: Outcome) => settle(outcome) });
       });
     let sent = 0;
-    while ((await send(sent++)) === 'stored');
+    let outcome = 'stored';
+    while (outcome === 'stored') outcome = await send(sent++);
+    assert.equal(outcome, 'full');
     await eventually(() => reader.isBlocked);
     const told = slot.witness.waits.length;
     // Longer than the longest pause between two looks.
