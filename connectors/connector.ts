@@ -2,6 +2,7 @@
  * What a connector is: at most one source and one sink, each with a schema, and code that is loaded only in the pod that
  * runs it. `./registry.ts` lists all of them; nothing else in Millrace knows a connector by name.
  */
+import type { Identity } from '../model/credentials.ts';
 import type { Logger } from 'pino';
 import type { FlatRecord } from '../model/flat-record.ts';
 import type { RecordMeta, RecordObject } from '../model/value.ts';
@@ -19,6 +20,8 @@ export interface ConnectorContext {
   /** Name of the source or sink in the spec, for messages. */
   readonly name: string;
   readonly pipeline: { readonly name: string; readonly namespace: string; readonly uid: string; readonly pid: string };
+  /** For messages: as whom it comes to the system outside. */
+  readonly identity: Identity;
   readonly log: Logger;
   readonly clock: Clock;
   /** Address on which this pod may listen. */

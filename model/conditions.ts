@@ -63,6 +63,7 @@ const connection = {
   Pending: unknown('No stage has been deployed yet.'),
   Paused: fine(unknown('The pipeline is paused: no pod runs that could be connected.')),
   Stopped: fine(unknown('The pipeline is stopped: no pod runs that could be connected.')),
+  NoPods: fine(unknown('No pod runs that could be connected while the pipeline is being changed.')),
   ...silence,
 } as const;
 
@@ -120,6 +121,7 @@ export const conditionTable = {
       SlotsFree: outage(unknown('{stage} has slots that no pod works on, since {since}.')),
       Starting: unknown('No pod has read anything yet.'),
       Connecting: unknown('Pod {pod} is connecting.'),
+      NoPods: fine(unknown('No pod runs while the pipeline is being changed.')),
       ...silence,
     },
   },

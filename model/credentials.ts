@@ -48,6 +48,42 @@ export function resolveReferences(value: Json, resolve: (ref: CredentialRef) => 
   return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, resolveReferences(member, resolve)]));
 }
 
+/** As whom a connector comes to the system outside, for who must mend it. Pieces of sentences; no value of a Secret. */
+export interface Identity {
+  /** `user "app"`. */
+  readonly user: string;
+  /** `username, password (key "password" of Secret "ch")`. */
+  readonly credentials: string;
+}
+
+/** Names of the fields by which connectors say who they are, in the order in which they are told. */
+const identityFields = ['username', 'password', 'token', 'cert', 'key'] as const;
+
+/** Of a configuration as the plan has it: with its references. */
+export function identityOf(config: Json): Identity {
+  const texts = new Map<string, string>();
+  visit(config, [], (text, path) => {
+    const name = path.at(-1);
+    if (typeof name === 'string' && !texts.has(name)) texts.set(name, text);
+  });
+  const username = texts.get('username');
+  const told = identityFields.flatMap((name) => {
+    const text = texts.get(name);
+    if (text === undefined) return [];
+    const keys = findReferences(text).refs.map(credentialText);
+    return [keys.length === 0 ? name : `${name} (${keys.join(', ')})`];
+  });
+  return {
+    user: username === undefined ? 'its user' : `user "${username}"`,
+    credentials: told.length === 0 ? 'whether it asks for a user' : told.join(', '),
+  };
+}
+
+/** `key "password" of Secret "ch"`. */
+export function credentialText({ kind, name, key }: CredentialRef): string {
+  return `key "${key}" of ${kind === 'secret' ? 'Secret' : 'ConfigMap'} "${name}"`;
+}
+
 function visit(value: Json, path: (string | number)[], seen: (text: string, path: (string | number)[]) => void): void {
   if (typeof value === 'string') return seen(value, path);
   if (typeof value !== 'object' || value === null) return;

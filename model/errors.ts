@@ -299,8 +299,8 @@ export const errorTable = {
   MR_SOURCE_AUTH_REJECTED: row(
     'retry',
     401,
-    '{server} rejected the credentials of source "{source}".',
-    'Check user, mechanism and Secret; Millrace retries by itself.',
+    '{server} rejected {user} of source "{source}".',
+    'Check {credentials} and the mechanism; Millrace retries by itself.',
   ),
   MR_SOURCE_TOPIC_MISSING: row(
     'retry',
@@ -318,7 +318,7 @@ export const errorTable = {
   MR_SOURCE_FORBIDDEN: row(
     'retry',
     403,
-    'The user of source "{source}" may not do this at {server}: {problem}.',
+    'Source "{source}" may not do this at {server} as {user}: {problem}.',
     'Grant it (Kafka: Read and Describe on the topic); Millrace retries by itself.',
   ),
   MR_RECORDS_PATH: row(
@@ -535,8 +535,8 @@ export const errorTable = {
   MR_SINK_AUTH_REJECTED: row(
     'retry',
     401,
-    '{server} rejected the user of sink "{sink}".',
-    'Check user and Secret; Millrace retries by itself.',
+    '{server} rejected {user} of sink "{sink}".',
+    'Check {credentials} and what the user may do; Millrace retries by itself.',
   ),
   MR_SINK_SILENT: row(
     'retry',

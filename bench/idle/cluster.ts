@@ -109,7 +109,16 @@ function statusOf(plan: Plan, reports: readonly PodReport[]): object {
   const stages = plan.stages.map(({ name, kind: stageKind, replicas }, index): StageFact => {
     const report = reports[index];
     const heard = report === undefined ? [] : [{ report, firstAt: now, at: now }];
-    return { name, kind: stageKind, wanted: replicas, ready: replicas, why: undefined, heard, freeSince: undefined };
+    return {
+      name,
+      kind: stageKind,
+      wanted: replicas,
+      ready: replicas,
+      why: undefined,
+      heard,
+      freeSince: undefined,
+      isStopped: false,
+    };
   });
   const status = {
     ...({

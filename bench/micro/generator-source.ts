@@ -23,6 +23,7 @@ const { signal } = new AbortController();
 const opened = await source.connect(config, {
   name: 'bench',
   pipeline: { name: 'bench', namespace: 'bench', uid: 'bench', pid: 'bench' },
+  identity: { user: 'user "app"', credentials: 'username, password (key "password" of Secret "app")' },
   log: pino({ level: 'silent' }),
   clock: { now: Date.now, sleep: () => Promise.resolve() },
   bindAddress: '127.0.0.1',

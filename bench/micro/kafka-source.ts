@@ -69,6 +69,7 @@ async function consume(brokers: readonly string[], round: number): Promise<void>
   const context: ConnectorContext & { slots: number } = {
     name: 'bench',
     pipeline: { name: 'bench', namespace: 'bench', uid: 'bench', pid: 'bench' },
+    identity: { user: 'user "app"', credentials: 'username, password (key "password" of Secret "app")' },
     log: pino({ level: 'warn' }),
     clock: {
       now: Date.now,

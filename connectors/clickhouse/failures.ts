@@ -3,6 +3,7 @@
  * what a code means is in `./codes.ts`.
  */
 import { ClickHouseError } from '@clickhouse/client';
+import type { Identity } from '../../model/credentials.ts';
 import { assertNever, mr, problemOf, type MillraceError } from '../../model/errors.ts';
 import { stableText } from '../stable-text.ts';
 import { codes } from './codes.ts';
@@ -21,6 +22,7 @@ export type Failure =
 
 export interface Where {
   readonly sink: string;
+  readonly identity: Identity;
   /** Host and port. */
   readonly server: string;
   /** For messages: `shop.orders`. */
@@ -28,7 +30,7 @@ export interface Where {
 }
 
 export function parseFailure(failure: unknown, where: Where): Failure {
-  const { sink, server, table } = where;
+  const { sink, server, table, identity } = where;
   const options = { cause: failure };
   if (!(failure instanceof ClickHouseError)) {
     const error = mr('MR_SINK_UNREACHABLE', { sink, server, problem: stableText(problemOf(failure)) }, options);
@@ -58,7 +60,7 @@ export function parseFailure(failure: unknown, where: Where): Failure {
         isDoubtful: meaning === 'doubtful',
       };
     case 'auth':
-      return wait(mr('MR_SINK_AUTH_REJECTED', { sink, server }, options));
+      return wait(mr('MR_SINK_AUTH_REJECTED', { sink, server, ...identity }, options));
     case 'missing':
       return wait(mr('MR_SINK_TABLE_MISSING', { table, sink, server }, options));
     case 'unfit': {

@@ -242,8 +242,8 @@ function insertConfig({ settings, requestTimeout }: ClickHouseSinkConfig): Inser
   return { settings, requestTimeoutMs: milliseconds(requestTimeout) };
 }
 
-function whereOf(config: ClickHouseSinkConfig, { name }: ConnectorContext): Where {
-  return { sink: name, server: serverOf(config.url), table: `${config.database}.${config.table}` };
+function whereOf(config: ClickHouseSinkConfig, { name, identity }: ConnectorContext): Where {
+  return { sink: name, identity, server: serverOf(config.url), table: `${config.database}.${config.table}` };
 }
 
 /** Host and port only: a URL may hold a password. */

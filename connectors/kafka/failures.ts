@@ -1,5 +1,6 @@
 /** The one place where errors of Kafka and of its client become errors of Millrace. Names and types, never messages. */
 import { z } from 'zod';
+import type { Identity } from '../../model/credentials.ts';
 import { MillraceError, mr, problemOf } from '../../model/errors.ts';
 import { stableText } from '../stable-text.ts';
 
@@ -8,6 +9,7 @@ export interface FailureContext {
   readonly topic: string;
   /** Brokers as the spec names them. */
   readonly server: string;
+  readonly identity: Identity;
 }
 
 /** What kafkajs puts on its errors: `type` names the broker's answer, `cause` the error that was retried. */
@@ -15,12 +17,12 @@ const kafkaError = z.object({ name: z.string().optional(), type: z.string().opti
 
 export function parseFailure(error: unknown, context: FailureContext): MillraceError {
   if (error instanceof MillraceError) return error;
-  const { source, topic, server } = context;
+  const { source, topic, server, identity } = context;
   const { name, type, cause } = kafkaError.safeParse(error).data ?? {};
   if (name === 'KafkaJSNumberOfRetriesExceeded' && cause !== undefined) return parseFailure(cause, context);
   const problem = stableText(problemOf(error));
   if (name === 'KafkaJSSASLAuthenticationError' || type === 'SASL_AUTHENTICATION_FAILED') {
-    return mr('MR_SOURCE_AUTH_REJECTED', { source, server }, { cause: error });
+    return mr('MR_SOURCE_AUTH_REJECTED', { source, server, ...identity }, { cause: error });
   }
   switch (type) {
     case 'UNKNOWN_TOPIC_OR_PARTITION':
@@ -29,7 +31,7 @@ export function parseFailure(error: unknown, context: FailureContext): MillraceE
     case 'TOPIC_AUTHORIZATION_FAILED':
     case 'GROUP_AUTHORIZATION_FAILED':
     case 'CLUSTER_AUTHORIZATION_FAILED':
-      return mr('MR_SOURCE_FORBIDDEN', { source, server, problem }, { cause: error });
+      return mr('MR_SOURCE_FORBIDDEN', { source, server, user: identity.user, problem }, { cause: error });
     default:
       return mr('MR_SOURCE_UNREACHABLE', { source, server, problem }, { cause: error });
   }

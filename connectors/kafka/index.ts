@@ -28,7 +28,8 @@ type SourceContext = ConnectorContext & { readonly slots: number };
 
 export const source: SourceConnector<KafkaSourceConfig> = {
   async connect(config, context) {
-    const failure = { source: context.name, topic: config.topic, server: config.brokers.join(', ') };
+    const { name, identity } = context;
+    const failure = { source: name, topic: config.topic, server: config.brokers.join(', '), identity };
     const cluster = openCluster(config, context);
     const topic = new Topic(config.topic, cluster);
     try {

@@ -1,5 +1,6 @@
 /** What PostgreSQL or the way to it says when it fails, and what that means for the sink. The one place that reads it. */
 import pg from 'pg';
+import type { Identity } from '../../model/credentials.ts';
 import { mr, problemOf, type MillraceError } from '../../model/errors.ts';
 import { stableText } from '../stable-text.ts';
 
@@ -11,6 +12,7 @@ export type Failure =
 
 export interface Where {
   readonly sink: string;
+  readonly identity: Identity;
   /** Host and port. */
   readonly server: string;
   /** For messages: `public.orders`. */
@@ -39,7 +41,7 @@ const meanings: Readonly<Record<string, 'auth' | 'missing' | 'unfit' | 'unreacha
 
 /** What is not in the table makes the sink wait: an unknown trouble is never blamed on a record. */
 export function parseFailure(error: unknown, where: Where): Failure {
-  const { sink, server, table } = where;
+  const { sink, server, table, identity } = where;
   const options = { cause: error };
   const said = problemOf(error);
   const problem = stableText(said);
@@ -51,7 +53,7 @@ export function parseFailure(error: unknown, where: Where): Failure {
   const meaning = meanings[code] ?? meanings[code.slice(0, 2)];
   switch (isOfValue(error, meaning) ? 'rows' : meaning) {
     case 'auth':
-      return wait(mr('MR_SINK_AUTH_REJECTED', { sink, server }, options));
+      return wait(mr('MR_SINK_AUTH_REJECTED', { sink, server, ...identity }, options));
     case 'missing':
       return wait(mr('MR_SINK_TABLE_MISSING', { table, sink, server }, options));
     case 'unfit': {

@@ -195,8 +195,8 @@ class PostgresSlot implements PositionedSinkSlot<RowBuffer> {
 const durableCommit = `SELECT set_config('synchronous_commit', 'on', true)
   WHERE current_setting('synchronous_commit') <> 'remote_apply'`;
 
-function whereOf(config: PostgresSinkConfig, { name }: ConnectorContext): Where {
-  return { sink: name, server: `${config.host}:${config.port}`, table: `${config.schema}.${config.table}` };
+function whereOf(config: PostgresSinkConfig, { name, identity }: ConnectorContext): Where {
+  return { sink: name, identity, server: `${config.host}:${config.port}`, table: `${config.schema}.${config.table}` };
 }
 
 /** Outside of a batch no row can be at fault: what looks like it is a race, or a table that is not what it should be. */

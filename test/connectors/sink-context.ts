@@ -14,6 +14,7 @@ export function sinkContext(name = 'warehouse', slots = 1): SinkContext {
   return {
     name,
     pipeline: { name: 'orders', namespace: 'shop', uid: 'uid-1', pid: 'orders-abcdef' },
+    identity: { user: 'user "app"', credentials: 'username, password (key "password" of Secret "app")' },
     log: pino({ level: 'silent' }),
     clock,
     bindAddress: '127.0.0.1',

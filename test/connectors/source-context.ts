@@ -21,6 +21,7 @@ export function sourceContext(options: TestContext = {}): ConnectorContext & { r
   return {
     name: 'orders',
     pipeline: { name: 'shop', namespace: 'test', uid: 'uid-1', pid: 'shop-abc123' },
+    identity: { user: 'user "app"', credentials: 'username, password (key "password" of Secret "app")' },
     log: options.log ?? pino({ level: 'silent' }),
     clock: options.clock ?? hurriedClock(),
     bindAddress: '127.0.0.1',

@@ -136,7 +136,9 @@ describe('sink loop', () => {
   it('K3: an outage of the sink is shown and waited for, and nothing is lost', async () => {
     const plan = await pipeline();
     const table = new MemoryTable();
-    table.failWith = mr('MR_SINK_AUTH_REJECTED', { sink: 'warehouse', server: 'ch:8443' });
+    table.failWith = mr('MR_SINK_AUTH_REJECTED', {
+      ...{ sink: 'warehouse', server: 'ch:8443', user: 'its user', credentials: 'password' },
+    });
     const slot = drain(streams, plan, table);
     await write(plan, 300);
     await eventually(() => table.writes > 5);

@@ -18,7 +18,7 @@ import { urgencyOf, writeDataStatus, type Said } from './data-status.ts';
 import type { PipelineRecord } from './pipeline-record.ts';
 import { ask, askAt } from './pod-reasons.ts';
 import type { Reports } from './reports.ts';
-import { isCovered, liveMs, spokesmen, stillMs, stuckMs, type Heard, type StageFact } from './stage-fact.ts';
+import { isCovered, isStopped, liveMs, spokesmen, stillMs, stuckMs, type Heard, type StageFact } from './stage-fact.ts';
 import { lostOf } from './stream-look.ts';
 import type { Workload, Workloads } from './workloads.ts';
 
@@ -142,6 +142,7 @@ export class ClaimsWriter {
         kind: name.startsWith('ingestor-') ? 'ingestor' : 'sink',
         wanted: replicas,
         ready: workload?.ready ?? 0,
+        isStopped: isStopped(workload?.wanted, record.seen.status),
         why: workload === undefined ? 'its Deployment was deleted' : record.reasons.get(name)?.why,
         heard: own,
         freeSince: this.#freeSince(record, name, own),

@@ -18,7 +18,7 @@ import type { DeadLetterCount } from '../../stream/dead-letter-count.ts';
 import { flowing } from './flowing.ts';
 import type { Hearing } from './hearing.ts';
 import type { Untold } from './pipeline-record.ts';
-import { silenceOf, spokesmen, type StageFact } from './stage-fact.ts';
+import { silenceOf, speaking, spokesmen, type StageFact } from './stage-fact.ts';
 
 /** One claim for each condition of the controller: a new row of the table does not compile without one. */
 type Claims = { readonly [T in ConditionOf<'controller'>]: Claim<T> };
@@ -94,15 +94,17 @@ function connected(input: ConditionsInput, kind: StageFact['kind']): Claim<'Sour
   if (still !== undefined) return claim(type, still);
   const stages = input.stages.filter((stage) => stage.kind === kind);
   if (stages.length === 0) return claim(type, 'Pending');
+  const expected = speaking(stages);
+  if (expected.length === 0) return claim(type, 'NoPods');
   if (input.hearing === 'deaf') return claim(type, 'NotHeard');
-  const reports = stages.flatMap(({ heard }) => spokesmen(heard)).map(({ report }) => report);
+  const reports = expected.flatMap(({ heard }) => spokesmen(heard)).map(({ report }) => report);
   const broken = reports.find(({ connection }) => connection.state === 'Disconnected');
   if (broken !== undefined) {
     const { code, message } = broken.connection;
     const base = claim(type, 'Disconnected', { pod: broken.pod });
     return { ...base, reason: code === undefined ? base.reason : reasonOf(code), message: message ?? base.message };
   }
-  for (const stage of stages) {
+  for (const stage of expected) {
     const silence = silenceOf(stage, input.hearing);
     if (silence !== undefined) return claim(type, silence, { stage: stage.name });
   }
@@ -115,7 +117,7 @@ function connected(input: ConditionsInput, kind: StageFact['kind']): Claim<'Sour
 function standing<T extends ConditionOf<'controller'>>({ status }: ConditionsInput, said: Claim<T>): Claim<T> {
   if (said.reason !== 'Listening') return said;
   const before = conditionOf(status, said.type);
-  const isOld = before === undefined || ['Paused', 'Stopped', 'Pending', 'Starting'].includes(before.reason);
+  const isOld = before === undefined || ['Paused', 'Stopped', 'Pending', 'Starting', 'NoPods'].includes(before.reason);
   return isOld ? said : claimBecause(said.type, before.status, before);
 }
 

@@ -11,7 +11,7 @@ import { claim, type Claim } from '../../model/conditions.ts';
 import { reasonOf } from '../../model/errors.ts';
 import { waitsFor, type PodReport } from '../../stream/pod-report.ts';
 import type { Hearing } from './hearing.ts';
-import { silenceOf, spokesmen, stillMs, stuckMs, type StageFact } from './stage-fact.ts';
+import { silenceOf, speaking, spokesmen, stillMs, stuckMs, type StageFact } from './stage-fact.ts';
 
 export interface FlowInput {
   readonly now: number;
@@ -21,8 +21,10 @@ export interface FlowInput {
 
 export function flowing({ now, hearing, stages }: FlowInput): Claim<'Flowing'> {
   if (stages.length === 0) return claim('Flowing', 'Starting');
+  const expected = speaking(stages);
+  if (expected.length === 0) return claim('Flowing', 'NoPods');
   if (hearing === 'deaf') return claim('Flowing', 'NotHeard');
-  const views = stages.map((stage) => ({ ...stage, heard: spokesmen(stage.heard) }));
+  const views = expected.map((stage) => ({ ...stage, heard: spokesmen(stage.heard) }));
   return (
     waiting(views) ??
     stuck(views, now) ??

@@ -5,8 +5,10 @@
  *     "not heard" when nobody can be heard.
  * F2  Of a stage's reports those of its newest plan count: a pod that is being replaced does not speak for what comes
  *     after it.
+ * F6  Of a stage that an operation has stopped or taken away no report is missed.
  */
 import type { ReasonOf } from '../../model/conditions.ts';
+import type { PipelineStatus } from '../../model/status.ts';
 import type { PodReport } from '../../stream/pod-report.ts';
 import type { Hearing } from './hearing.ts';
 
@@ -32,6 +34,8 @@ export interface StageFact {
   readonly ready: number;
   /** What its pods say about why they are not ready. */
   readonly why: string | undefined;
+  /** An operation has stopped it, to remove it or to start it later: of its pods nothing is expected. */
+  readonly isStopped: boolean;
   /** Live reports of its pods. */
   readonly heard: readonly Heard[];
   /** Since when a slot of it has no pod; undefined: each has one. */
@@ -49,6 +53,17 @@ const repeatMs = 12_000;
 export function spokesmen(heard: readonly Heard[]): readonly Heard[] {
   const newest = Math.max(...heard.map(({ report }) => report.generation));
   return heard.filter(({ report }) => report.generation === newest);
+}
+
+/** F6. A Deployment that is gone while a repair runs is what is being repaired. `wanted`: undefined: there is none. */
+export function isStopped(wanted: number | undefined, { operation }: Pick<PipelineStatus, 'operation'>): boolean {
+  if (operation === undefined) return false;
+  return wanted === undefined ? operation.type !== 'repair' : wanted === 0;
+}
+
+/** F6. Without those that are stopped, and whose pods have gone. */
+export function speaking(stages: readonly StageFact[]): readonly StageFact[] {
+  return stages.filter(({ isStopped, heard }) => !isStopped || heard.length > 0);
 }
 
 /** Reasons that SourceConnected, SinkConnected and Flowing share. */

@@ -22,6 +22,7 @@ function ingestor({ config, plan, stage }: PodPlan<'ingestor'>, load: LoadSource
   const place = { config: stage.config, where: `source ${stage.source}`, namespace: plan.pipeline.namespace };
   return {
     name: stage.source,
+    config: stage.config,
     edge: stage.writes,
     named: (error) => asSourceError(stage.source, error),
     async connect(context) {

@@ -7,8 +7,10 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
+import { identityOf } from '../../model/credentials.ts';
 import { MillraceError, mr, problemOf } from '../../model/errors.ts';
 import type { Plan, Stage } from '../../model/plan.ts';
+import type { Json } from '../../model/value.ts';
 import type { ConnectorContext } from '../../connectors/connector.ts';
 import { backoffMs, outsideBackoff } from '../../stream/backoff.ts';
 import { systemClock } from '../../stream/clock.ts';
@@ -40,6 +42,8 @@ export interface PodProgram<Outside> {
   /** Name of the source or sink. */
   readonly name: string;
   readonly edge: string;
+  /** Of the source or sink, with its references. */
+  readonly config: Json;
   /** An error of the table for whatever the system outside has failed with. */
   readonly named: (error: unknown) => MillraceError;
   /** Connects to the source or sink; throws MillraceError. Called again after a backoff when it does. */
@@ -224,6 +228,7 @@ class Pod<Outside> {
     return {
       name: this.#program.name,
       pipeline: { name, namespace, uid, pid },
+      identity: identityOf(this.#program.config),
       log: this.log,
       clock: systemClock,
       bindAddress: this.#config.podIp,

@@ -24,6 +24,7 @@ function sink({ config, plan, stage }: PodPlan<'sink'>, load: LoadSink): PodProg
   const place = { config: stage.config, where: `sink ${stage.sink}`, namespace: plan.pipeline.namespace };
   return {
     name: stage.sink,
+    config: stage.config,
     edge: stage.reads,
     named: (error) => asSinkError(stage.sink, error),
     async connect(context) {

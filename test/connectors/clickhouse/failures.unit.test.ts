@@ -3,7 +3,12 @@ import { ClickHouseError } from '@clickhouse/client';
 import { codes, type Meaning } from '../../../connectors/clickhouse/codes.ts';
 import { parseExamination, parseFailure } from '../../../connectors/clickhouse/failures.ts';
 
-const where = { sink: 'warehouse', server: 'ch:8123', table: 'shop.orders' };
+const where = {
+  sink: 'warehouse',
+  identity: { user: 'user "app"', credentials: 'password' },
+  server: 'ch:8123',
+  table: 'shop.orders',
+};
 const answer = (code: number, type: string, message = 'what it says') =>
   new ClickHouseError({ message, code: String(code), type });
 

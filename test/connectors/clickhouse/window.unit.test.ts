@@ -3,7 +3,12 @@ import type { Reached } from '../../../connectors/clickhouse/reach.ts';
 import { checkedWindows, forgotten, neededPlaces, windowSettings } from '../../../connectors/clickhouse/window.ts';
 import { MillraceError } from '../../../model/errors.ts';
 
-const where = { sink: 'warehouse', server: 'ch:8123', table: 'shop.orders' };
+const where = {
+  sink: 'warehouse',
+  identity: { user: 'user "app"', credentials: 'password' },
+  server: 'ch:8123',
+  table: 'shop.orders',
+};
 const defaults = new Map([
   ['non_replicated_deduplication_window', 0],
   ['replicated_deduplication_window', 10_000],

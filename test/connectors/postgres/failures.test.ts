@@ -3,7 +3,12 @@ import pg from 'pg';
 import { parseFailure } from '../../../connectors/postgres/failures.ts';
 
 describe('failures of PostgreSQL', () => {
-  const where = { sink: 'warehouse', server: 'pg:5432', table: 'public.orders' };
+  const where = {
+    sink: 'warehouse',
+    identity: { user: 'user "app"', credentials: 'password' },
+    server: 'pg:5432',
+    table: 'public.orders',
+  };
 
   function failure(code: string) {
     const error = new pg.DatabaseError('what it says', 0, 'error');

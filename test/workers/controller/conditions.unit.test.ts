@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { operationTable } from '../../../model/operations.ts';
 import { claimsOf, type ConditionsInput } from '../../../workers/controller/conditions.ts';
+import { isStopped } from '../../../workers/controller/stage-fact.ts';
 import { urgencyOf } from '../../../workers/controller/data-status.ts';
 import { heard, input, messageOf, report, shown, stage, status } from './facts.ts';
 
@@ -9,6 +11,73 @@ const broken = heard(
   }),
 );
 const ingestor = stage('ingestor');
+
+describe('a stage that an operation has stopped', () => {
+  const changing = status({}, { Reconciling: ['True', 'Reconfiguring'] });
+  const stopped = (kind: 'ingestor' | 'sink', some = {}) => stage(kind, { heard: [], isStopped: true, ...some });
+  const rows: [title: string, some: Partial<ConditionsInput>, type: string, said: string][] = [
+    [
+      'the only source is being removed',
+      { stages: [stopped('ingestor'), stage('sink')] },
+      'SourceConnected',
+      'Unknown NoPods',
+    ],
+    [
+      'records that it has read still flow',
+      { stages: [stopped('ingestor'), stage('sink')] },
+      'Flowing',
+      'True Flowing',
+    ],
+    [
+      'one of two sources is being removed',
+      { stages: [stopped('ingestor'), ingestor, stage('sink')] },
+      'SourceConnected',
+      'True Connected',
+    ],
+    [
+      'one of two sinks is being removed',
+      { stages: [ingestor, stopped('sink'), stage('sink')] },
+      'SinkConnected',
+      'True Connected',
+    ],
+    ['all stop for a pause', { stages: [stopped('ingestor'), stopped('sink')] }, 'Flowing', 'Unknown NoPods'],
+    [
+      'all stop, and nobody hears',
+      { stages: [stopped('ingestor'), stopped('sink')], hearing: 'deaf' },
+      'SinkConnected',
+      'Unknown NoPods',
+    ],
+    [
+      'its last pod still says that it fails',
+      { stages: [ingestor, stopped('sink', { heard: [broken] })] },
+      'SinkConnected',
+      'False SinkAuthRejected',
+    ],
+    [
+      'one that should run and is silent',
+      { stages: [ingestor, stage('sink', { heard: [] })] },
+      'SinkConnected',
+      'Unknown NotReported',
+    ],
+  ];
+  for (const [title, some, type, said] of rows) {
+    it(`F6: ${type} says ${said}: ${title}`, () => {
+      assert.equal(shown({ status: changing, ...some }, type), said);
+    });
+  }
+});
+
+describe('whether an operation has stopped a stage', () => {
+  const operations = [...Object.keys(operationTable), undefined];
+  for (const type of operations) {
+    it(`F6: is told from its Deployment while ${type ?? 'no operation'} runs`, () => {
+      const running = type === undefined ? {} : { operation: { id: 'x', type, step: 'begin', startedAt: '' } };
+      assert.equal(isStopped(2, running), false);
+      assert.equal(isStopped(0, running), type !== undefined);
+      assert.equal(isStopped(undefined, running), type !== undefined && type !== 'repair');
+    });
+  }
+});
 
 describe('conditions of the controller', () => {
   const rows: [title: string, some: Partial<ConditionsInput>, ready: string][] = [

@@ -51,7 +51,7 @@ export function heard(told: PodReport, some: Partial<Heard> = {}): Heard {
 }
 
 export function stage(kind: Kind, some: Partial<StageFact> = {}): StageFact {
-  const ready = { wanted: 1, ready: 1, why: undefined, freeSince: undefined };
+  const ready = { wanted: 1, ready: 1, why: undefined, freeSince: undefined, isStopped: false };
   return { name: stageOf[kind], kind, ...ready, heard: [heard(report(kind))], ...some };
 }
 
