@@ -9,7 +9,8 @@
  *     when it wakes (E4).
  * M3  An edge of v0.1 knows no registration: its stages keep their commits, and those without one begin at the start.
  *     Until all of it is written down no plan is in force, so that whoever begins again after a cut still knows.
- * M4  What v0.1 has left of sources that were removed leaves as those do that are removed today (`./retire.ts`).
+ * M4  What v0.1 has left of sources that were removed, or that the first edit of today removes, leaves as those do that are
+ *     removed today (`./retire.ts`).
  */
 import { commitsEdge, commitSubject, edgeStream } from '../model/names.ts';
 import { ingestorsOf, sinksOf, type Edge, type IngestorStage, type Plan } from '../model/plan.ts';
@@ -67,16 +68,19 @@ export async function registerPlan(act: Act, plan: Plan, how: Registering = {}):
 async function registerLeftovers(act: Act, plan: Plan, before: Plan, edge: Edge): Promise<void> {
   const { streams, opSeq } = act;
   const { pid } = plan.pipeline;
-  const known = [...plan.stages, ...before.stages].flatMap((stage) =>
-    stage.kind === 'ingestor' ? [stage.source] : [],
-  );
+  const sourcesIn = ({ stages }: Plan) =>
+    stages.filter((stage) => stage.kind === 'ingestor').filter(({ writes }) => writes === edge.name);
+  const stays = new Set(sourcesIn(plan).map(({ source }) => source));
   const slots = new Map<string, number>();
+  const found = (source: string, count: number) => {
+    if (!stays.has(source)) slots.set(source, Math.max(slots.get(source) ?? 0, count));
+  };
+  // Its pods may be running, and have yet to write under each of their subjects.
+  for (const { source, slots: count } of sourcesIn(before)) found(source, count);
   for (const { subject } of await streams.lastOfEach(edgeStream(pid, edge.name), `mr.${pid}.${edge.name}.>`)) {
     const writer = subject.slice(subject.lastIndexOf('.') + 1);
     const dash = writer.lastIndexOf('-');
-    const source = writer.slice(0, dash);
-    if (!known.includes(source))
-      slots.set(source, Math.max(slots.get(source) ?? 0, Number(writer.slice(dash + 1)) + 1));
+    found(writer.slice(0, dash), Number(writer.slice(dash + 1)) + 1);
   }
   if (slots.size === 0) return;
   const leftovers = Object.fromEntries([...slots].map(([source, count]) => [source, { slots: count, leaving: true }]));

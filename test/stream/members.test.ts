@@ -1,5 +1,5 @@
-import { equal, partialDeepStrictEqual, rejects } from 'node:assert/strict';
-import { commitSubject, frameSubject } from '../../model/names.ts';
+import { deepEqual, equal, partialDeepStrictEqual, rejects } from 'node:assert/strict';
+import { commitSubject, edgeStream, frameSubject } from '../../model/names.ts';
 import type { IngestorStage, Plan } from '../../model/plan.ts';
 import { announcePlan, readPlanInForce, readStoredPlan } from '../../stream/plan-store.ts';
 import type { Streams } from '../../stream/connection.ts';
@@ -7,7 +7,7 @@ import { commitOf } from '../../stream/drained.ts';
 import type { JetStreamPort } from '../../stream/jetstream-port.ts';
 import { registerPlan, registerWriters } from '../../stream/members.ts';
 import { readRegistry } from '../../stream/registry.ts';
-import { beginLeaving, finishLeaving } from '../../stream/retire.ts';
+import { beginLeaving, finishLeaving, unfinished } from '../../stream/retire.ts';
 import { isDrained, makePipelineStreams } from '../../stream/streams.ts';
 import frames from './frames/v1.json' with { type: 'json' };
 import { startTestServer, testPlan, type TestServer } from './support/server.ts';
@@ -79,6 +79,27 @@ describe('who takes part in an edge, on a real nats-server', function () {
       const next = numbered({ ...plan, stages: plan.stages.filter(({ kind }) => kind === 'sink') }, 2);
       await registerPlan(act(1), next, { before: plan });
       equal((await isDrained(streams, next)).drained, false);
+    });
+
+    it('M4: what the edit removes that ends v0.1 is read to its end, and its frames go', async () => {
+      const plan = await setUpByV1();
+      const { pid } = plan.pipeline;
+      const next = numbered({ ...plan, stages: plan.stages.filter(({ kind }) => kind === 'sink') }, 2);
+      await registerPlan(act(1), next, { before: plan });
+      // Its pods are gone.
+      await registerWriters(act(1), next);
+      await announcePlan(streams, next);
+      await beginLeaving(act(1), next);
+      partialDeepStrictEqual(await unfinished(streams, next), [{ stage }]);
+      const { last_seq: to } = (await streams.streamInfo(edgeStream(pid, 'main'))).state;
+      await streams.publish(commitSubject(pid, stage, 0), JSON.stringify({ kind: 'commit', to }));
+      equal((await unfinished(streams, next)).length, 0);
+      await finishLeaving(act(1), next);
+      deepEqual((await readRegistry(streams, pid, 'main'))?.sources, {});
+      equal(
+        await streams.getMessage(edgeStream(pid, 'main'), { last_by_subj: frameSubject(pid, 'main', 0, 'orders-0') }),
+        null,
+      );
     });
   });
 
