@@ -20,6 +20,7 @@ import { Armed } from './arsenal.ts';
 import { startBus, type Bus } from './bus.ts';
 import { brokenEvery, Load, orderOf } from './load.ts';
 import { eventsPipeline, ordersPipeline, passwordSecret, type Targets } from './pipelines.ts';
+import { eventually } from '../support/eventually.ts';
 import { scheduleOf, sentenceOf, type Battlefield, type FaultKind } from './schedule.ts';
 import { Sinks } from './sinks.ts';
 import { falseClaims, Truth, type FalseClaims } from './truth.ts';
@@ -130,16 +131,19 @@ async function underFire(options: RunOptions, field: Battlefield, stack: Stack, 
     say('The load has ended; waiting until everything has arrived …');
     const settledMs = await settled(load, sinks);
     await truth.stop();
-    const topic = await load.topicContent();
-    const rows = await sinks.orders();
+    // The last fault may just have ended: a connection that it cut is found out by the first question.
+    const topic = await eventually(() => load.topicContent());
+    const rows = await eventually(() => sinks.orders());
+    const deadLetters = await eventually(() => deadLettersOf(stack, kube, 'orders'));
+    const events = await eventually(() => sinks.events());
     return {
       seed,
       lengthMs,
       bus: field.bus,
       faults: counts,
-      orders: verifyOrders({ topic, ...rows, deadLetters: await deadLettersOf(stack, kube, 'orders') }),
-      events: verifyEvents(load.events, await sinks.events()),
-      outOfOrder: await sinks.outOfOrder(),
+      orders: verifyOrders({ topic, ...rows, deadLetters }),
+      events: verifyEvents(load.events, events),
+      outOfOrder: await eventually(() => sinks.outOfOrder()),
       health: falseClaims(truth.samples),
       recoveries: recoveriesOf(ended, load, truth),
       settledMs,
