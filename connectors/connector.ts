@@ -8,6 +8,7 @@ import type { FlatRecord } from '../model/flat-record.ts';
 import type { RecordMeta, RecordObject } from '../model/value.ts';
 import type { Position, RecordBatch } from '../stream/record-batch.ts';
 import type { SinkSlotPort } from '../stream/sink-port.ts';
+import type { SourceLossPort } from '../stream/source-port.ts';
 
 export interface Clock {
   /** Milliseconds since 1970. */
@@ -45,8 +46,11 @@ export interface SourceConnector<Config> {
 }
 
 export interface Source {
-  /** Opens one slot's share of the source just after `position`; without one, where the spec says (startFrom). */
-  open(slot: number, position: Position | undefined): Promise<SourceReader>;
+  /**
+   * Opens one slot's share of the source just after `position`; without one, where the spec says (startFrom). A position
+   * that the source does not have any more is `losses`' to decide about, unless the spec does.
+   */
+  open(slot: number, position: Position | undefined, losses: SourceLossPort): Promise<SourceReader>;
   close(): Promise<void>;
 }
 

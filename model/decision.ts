@@ -15,7 +15,7 @@ export const decisionChoices = ['accept-loss', 'reread'] as const;
 export type DecisionChoice = (typeof decisionChoices)[number];
 
 export interface Decision {
-  /** Name of an edge, of a sink's stage, or `commits` or `dead` for those streams. */
+  /** Name of an edge, of a stage, or `commits` or `dead` for those streams. */
   readonly scope: string;
   /** 1: the first about this scope. */
   readonly number: number | 'lost';

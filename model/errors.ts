@@ -311,8 +311,8 @@ export const errorTable = {
   MR_SOURCE_POSITION_LOST: row(
     'retry',
     410,
-    'Source "{source}" no longer has {position}; the oldest it still has is {oldest}.',
-    'Records between them are gone at the source. Set `onPositionLost` in the source to go on from the oldest.',
+    'Source "{source}" no longer has {position}: {problem}.',
+    'It waits for you. `millrace decide {pipeline} {token} accept-loss` {acceptLoss}; `millrace decide {pipeline} {token} reread` {reread}. `onPositionLost` of the source decides beforehand.',
   ),
 
   MR_SOURCE_FORBIDDEN: row(

@@ -36,8 +36,8 @@ export async function carryOut(act: DecisionAct, plan: Plan, decision: Decision)
   const { scope, number } = decision;
   const edge = plan.edges.find(({ name }) => name === scope);
   const isStream = edge !== undefined || scope === commitsEdge || scope === deadEdge;
-  if (!isStream && !(await isReader(act, plan, scope))) {
-    throw refused(decision, `pipeline ${plan.pipeline.name} has no edge and no sink stage ${scope}`);
+  if (!isStream && !plan.stages.some(({ name }) => name === scope) && !(await isLeaving(act, plan, scope))) {
+    throw refused(decision, `pipeline ${plan.pipeline.name} has no edge and no stage ${scope}`);
   }
   if (number === 'lost') {
     if (!isStream) throw refused(decision, `${scope} is not a stream that could be gone`);
@@ -60,8 +60,7 @@ async function knownAfter({ streams, known }: DecisionAct, plan: Plan, scope: st
 }
 
 /** C3 */
-async function isReader({ streams }: Act, plan: Plan, scope: string): Promise<boolean> {
-  if (plan.stages.some(({ kind, name }) => kind === 'sink' && name === scope)) return true;
+async function isLeaving({ streams }: Act, plan: Plan, scope: string): Promise<boolean> {
   return (await leavingOf(streams, plan)).readers.includes(scope);
 }
 

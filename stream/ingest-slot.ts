@@ -17,7 +17,8 @@ import { asSourceError } from './outside-errors.ts';
 import { PlanWatch } from './plan-watch.ts';
 import type { Position } from './record-batch.ts';
 import type { SlotEnd, SlotObserver, SlotSignals } from './slot-observer.ts';
-import type { SourceReaderPort } from './source-port.ts';
+import { SourceLoss } from './source-loss.ts';
+import type { SourceLossPort, SourceReaderPort } from './source-port.ts';
 import { deadLetterRoom, edgeRoom } from './slot-rooms.ts';
 import { Sweeper } from './sweep.ts';
 import type { Asking } from './until-answered.ts';
@@ -30,7 +31,7 @@ export interface IngestSlotOptions {
   readonly stage: IngestorStage;
   readonly slot: number;
   /** Opens the source after `position`; throws MillraceError. Called again after a backoff when it does. */
-  readonly openReader: (position: Position | undefined) => Promise<SourceReaderPort>;
+  readonly openReader: (position: Position | undefined, losses: SourceLossPort) => Promise<SourceReaderPort>;
   /** Told while the reader is open: who wants its lag. */
   readonly onReader: (reader: SourceReaderPort | undefined) => void;
   readonly onSweepFailure: (error: unknown) => void;
@@ -85,8 +86,13 @@ async function work(options: IngestSlotOptions): Promise<SlotEnd> {
   const plans = await PlanWatch.start({ streams, plan, source: stage.source, clock, random, onWaiting }, signals.stop);
   stack.defer(() => plans.close());
   const naming = new PlanNaming(tail, plans, sweeper, clock, signals.stop);
+  const losses = new SourceLoss({
+    ...{ streams, clock, random, pipeline: plan.pipeline, stage: stage.name, source: stage.source, slot },
+    onWaiting: (reason) => observer.waiting('commits', reason),
+    stop: signals.stop,
+  });
   const reader = await untilOpen(
-    () => options.openReader(tail.openedAt),
+    () => options.openReader(tail.openedAt, losses),
     (error) => asSourceError(stage.source, error),
     options,
   );

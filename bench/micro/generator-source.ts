@@ -6,6 +6,7 @@
 import { pino } from 'pino';
 import { source } from '../../connectors/generator/index.ts';
 import { generatorSourceSpec } from '../../connectors/generator/spec.ts';
+import { undecided } from '../../test/connectors/source-context.ts';
 
 const records = Number(process.argv[2] ?? 2_000_000);
 const config = generatorSourceSpec.parse({
@@ -34,7 +35,7 @@ const opened = await source.connect(config, {
 });
 
 for (let round = 1; round <= 3; round++) {
-  const reader = await opened.open(0, undefined);
+  const reader = await opened.open(0, undefined, undecided);
   const cpu = process.cpuUsage();
   let bytes = 0;
   for (let batch = await reader.read(signal); batch !== undefined; batch = await reader.read(signal)) {

@@ -19,6 +19,7 @@ import { kafkaSourceSpec } from '../../connectors/kafka/spec.ts';
 import { startKafka } from '../../local/kafka/kafka.ts';
 import { freePort } from '../../local/ports.ts';
 import '../../connectors/kafka/quiet-timers.ts';
+import { undecided } from '../../test/connectors/source-context.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -82,7 +83,7 @@ async function consume(brokers: readonly string[], round: number): Promise<void>
     slots: 1,
   };
   const opened = await source.connect(kafkaSourceSpec.parse({ brokers, topic }), context);
-  const reader = await opened.open(0, undefined);
+  const reader = await opened.open(0, undefined, undecided);
   const cpu = process.cpuUsage();
   const start = process.hrtime.bigint();
   let count = 0;

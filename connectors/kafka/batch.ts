@@ -1,10 +1,15 @@
 /** A decoded piece of a partition as the stream's record batch. Points into the tables, which the next batch uses again. */
 import type { RecordBatch } from '../../stream/record-batch.ts';
-import type { Offsets } from './position.ts';
+import type { StoredPosition } from './position.ts';
 import type { RecordTables } from './record-tables.ts';
 
 /** `position` is the slot's after the batch; in it, `partition` stands after the last record that was decoded or skipped. */
-export function kafkaBatch(tables: RecordTables, bytes: Uint8Array, partition: number, position: Offsets): RecordBatch {
+export function kafkaBatch(
+  tables: RecordTables,
+  bytes: Uint8Array,
+  partition: number,
+  position: StoredPosition,
+): RecordBatch {
   const { count, valueStart, valueEnd, keyStart, keyEnd, timestamps, offsets, headers } = tables;
   return {
     bytes,
@@ -26,7 +31,7 @@ export function kafkaBatch(tables: RecordTables, bytes: Uint8Array, partition: n
 const nothing = new Uint8Array(0);
 
 /** No records, only the position: so that it is stored where reading began. */
-export function emptyBatch(tables: RecordTables, position: Offsets): RecordBatch {
+export function emptyBatch(tables: RecordTables, position: StoredPosition): RecordBatch {
   tables.clear();
   return { ...kafkaBatch(tables, nothing, -1, position), positionAfter: () => position };
 }

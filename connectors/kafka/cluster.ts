@@ -4,7 +4,8 @@
  * kafkajs keeps sockets, TLS, SASL and request framing; its consumer makes an object a message, so records are fetched
  * past it. Relied on, in version 2.2.4, its last (test/connectors/kafka/kafkajs-internals.test.ts names each):
  * - `Broker` and `ConnectionPool` are constructible, and a pool's connection 1 carries Fetch, connection 0 the rest;
- * - the encoders of Fetch v11 and Metadata v6, the decoder of Metadata v6;
+ * - the encoders of Fetch v11 and Metadata v6, the decoder of Metadata v6, for brokers that have no later ones;
+ * - a request carries whatever bytes an `Encoder` holds, and `Broker.versions` tells what the broker takes;
  * - the payload given to a response decoder is never written again, so records may point into it;
  * - `RequestQueue` asks for a timer even when nothing is pending (./quiet-timers.ts).
  *
@@ -18,12 +19,22 @@ import { LEVELS, createLogger, type KafkaLogger } from 'kafkajs/src/loggers/inde
 import ConnectionPool, { type ProtocolRequest } from 'kafkajs/src/network/connectionPool.js';
 import { createErrorFromCode } from 'kafkajs/src/protocol/error.js';
 import encodeFetch from 'kafkajs/src/protocol/requests/fetch/v11/request.js';
+import Encoder from 'kafkajs/src/protocol/encoder.js';
 import encodeMetadata from 'kafkajs/src/protocol/requests/metadata/v6/request.js';
-import { decode as decodeMetadata, type Metadata } from 'kafkajs/src/protocol/requests/metadata/v6/response.js';
+import { decode as decodeMetadata } from 'kafkajs/src/protocol/requests/metadata/v6/response.js';
 import type { Logger } from 'pino';
 import { problemOf } from '../../model/errors.ts';
+import { decodeFetchById, encodeFetchById, fetchApi, fetchByIdVersion } from './fetch-by-id.ts';
 import { decodeFetchResponse, type FetchResponse } from './fetch-response.ts';
 import './quiet-timers.ts';
+import {
+  decodeMetadataResponse,
+  encodeMetadataRequest,
+  fromOld,
+  metadataApi,
+  metadataVersion,
+  type Metadata,
+} from './metadata.ts';
 
 const connectionTimeoutMs = 5_000;
 const requestTimeoutMs = 10_000;
@@ -45,6 +56,8 @@ export interface Address {
 
 export interface FetchRequest {
   readonly topic: string;
+  /** Undefined: the cluster has no ids of topics. */
+  readonly topicId: string | undefined;
   readonly partitions: readonly { readonly partition: number; readonly offset: number }[];
   readonly partitionMaxBytes: number;
   readonly maxBytes: number;
@@ -86,10 +99,14 @@ export class Cluster {
   metadata(topic: string): Promise<Metadata> {
     return this.inTurn(async () => {
       const broker = await this.anyBroker();
-      const metadata = await broker.connectionPool.send<Metadata>({
-        request: encodeMetadata({ topics: [topic], allowAutoTopicCreation: false }),
-        response: { decode: decodeMetadata, parse: keep },
-      });
+      const metadata = takes(broker, metadataApi, metadataVersion)
+        ? await broker.connectionPool.send(metadataRequest(topic))
+        : fromOld(
+            await broker.connectionPool.send({
+              request: encodeMetadata({ topics: [topic], allowAutoTopicCreation: false }),
+              response: { decode: decodeMetadata, parse: keep },
+            }),
+          );
       this.nodes.clear();
       for (const { nodeId, host, port } of metadata.brokers) this.nodes.set(nodeId, { host, port });
       return metadata;
@@ -132,12 +149,21 @@ export class Cluster {
   /** To be closed by the caller, at the latest when a fetch has failed. */
   async fetchConnection(node: number): Promise<FetchConnection> {
     const address = this.addressOf(node);
-    const { versions } = await this.inTurn(() => this.connected(address));
+    const broker = await this.inTurn(() => this.connected(address));
+    const { versions } = broker;
+    const takesIds = takes(broker, fetchApi, fetchByIdVersion);
     const sockets = new Set<Socket>();
     const pool = this.pool(address, sockets);
     if (versions !== null) pool.setVersions(versions);
     pool.setSupportAuthenticationProtocol(true);
-    return { fetch: (request) => pool.send(fetchRequest(request)), close: () => this.end(pool, sockets) };
+    const fetch = async (request: FetchRequest) => {
+      const { topicId } = request;
+      const asked = takesIds && topicId !== undefined ? fetchByIdRequest(request, topicId) : fetchRequest(request);
+      const response = await pool.send(asked);
+      if (response.errorCode !== 0) throw brokerError(response.errorCode);
+      return response;
+    };
+    return { fetch, close: () => this.end(pool, sockets) };
   }
 
   close(): void {
@@ -227,6 +253,39 @@ export class Cluster {
       logger: this.logger,
     });
   }
+}
+
+function takes({ versions }: Broker, api: number, version: number): boolean {
+  const range = versions?.[api];
+  return range !== undefined && range.minVersion <= version && version <= range.maxVersion;
+}
+
+function metadataRequest(topic: string): ProtocolRequest<Metadata> {
+  return {
+    request: {
+      apiKey: metadataApi,
+      apiVersion: metadataVersion,
+      apiName: 'Metadata',
+      encode: () => Promise.resolve(new Encoder().writeBuffer(encodeMetadataRequest(topic))),
+    },
+    response: { decode: (payload) => Promise.resolve(decodeMetadataResponse(payload)), parse: keep },
+  };
+}
+
+function fetchByIdRequest(request: FetchRequest, topicId: string): ProtocolRequest<FetchResponse> {
+  return {
+    request: {
+      apiKey: fetchApi,
+      apiVersion: fetchByIdVersion,
+      apiName: 'Fetch',
+      encode: () => {
+        const bytes = encodeFetchById({ ...request, topicId, isolationLevel: readCommitted });
+        return Promise.resolve(new Encoder().writeBuffer(bytes));
+      },
+    },
+    response: { decode: (payload) => Promise.resolve(decodeFetchById(payload)), parse: keep },
+    requestTimeout: request.maxWaitMs + requestTimeoutMs,
+  };
 }
 
 function fetchRequest(request: FetchRequest): ProtocolRequest<FetchResponse> {

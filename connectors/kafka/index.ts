@@ -8,6 +8,7 @@ import type { ConnectionOptions } from 'node:tls';
 import { bytes, milliseconds } from '../../model/quantities.ts';
 import { problemOf } from '../../model/errors.ts';
 import type { Position } from '../../stream/record-batch.ts';
+import type { SourceLossPort } from '../../stream/source-port.ts';
 import type { ConnectorContext, Source, SourceConnector, SourceReader } from '../connector.ts';
 import { Cluster, type Address } from './cluster.ts';
 import { GroupCommits } from './commits.ts';
@@ -71,17 +72,17 @@ class KafkaSource implements Source {
     topic.onLook(() => void this.refreshEnds());
   }
 
-  open(slot: number, position: Position | undefined): Promise<SourceReader> {
+  open(slot: number, position: Position | undefined, losses: SourceLossPort): Promise<SourceReader> {
     const { startFrom, onPositionLost } = this.config;
     const { cluster, topic, commits, failure } = this;
-    const { name, slots, clock, log } = this.context;
+    const { slots, clock, log } = this.context;
     const reader = new KafkaReader({
-      source: name,
       slot,
       slots,
       position,
       startFrom,
       onPositionLost,
+      losses,
       limits: this.limits(),
       cluster,
       topic,

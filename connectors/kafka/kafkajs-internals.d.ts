@@ -134,6 +134,13 @@ declare module 'kafkajs/src/protocol/requests/metadata/v6/response.js' {
   export function decode(payload: Buffer): Promise<Metadata>;
 }
 
+declare module 'kafkajs/src/protocol/encoder.js' {
+  export default class Encoder {
+    readonly buffer: Buffer;
+    writeBuffer(bytes: Buffer): this;
+  }
+}
+
 declare module 'kafkajs/src/protocol/error.js' {
   export function createErrorFromCode(code: number): Error & { readonly type: string; readonly code: number };
 }

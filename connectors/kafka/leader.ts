@@ -42,6 +42,7 @@ export class Leader {
   readonly node: number;
   private readonly cluster: Cluster;
   private readonly topic: string;
+  private readonly topicId: string | undefined;
   private readonly limits: FetchLimits;
   private readonly events: LeaderEvents;
   private connection: FetchConnection | undefined;
@@ -51,10 +52,17 @@ export class Leader {
   private reading: Section[] = [];
   private waiting: Section[] = [];
 
-  constructor(node: number, cluster: Cluster, topic: string, limits: FetchLimits, events: LeaderEvents) {
+  constructor(
+    node: number,
+    cluster: Cluster,
+    topic: { readonly name: string; readonly id: string | undefined },
+    limits: FetchLimits,
+    events: LeaderEvents,
+  ) {
     this.node = node;
     this.cluster = cluster;
-    this.topic = topic;
+    this.topic = topic.name;
+    this.topicId = topic.id;
     this.limits = limits;
     this.events = events;
   }
@@ -106,6 +114,7 @@ export class Leader {
         maxBytes,
         maxWaitMs,
         topic: this.topic,
+        topicId: this.topicId,
         partitions: asked.map(({ partition, offset }) => ({ partition: partition.id, offset })),
       };
       const response = await this.connection.fetch(request);

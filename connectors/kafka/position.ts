@@ -1,20 +1,32 @@
 /**
- * The position of a slot: the next offset of each of its partitions, `{"0": 17, "4": 3}`.
+ * The position of a slot: the next offset of each of its partitions, and the id of the topic that they count in,
+ * `{"0": 17, "4": 3, "topic": "kBZ4Z…"}`.
  *
  * O1  Partition p belongs to slot p mod slots; entries of other slots' partitions are ignored.
  * O2  Offsets only grow when positions are merged: a late acknowledgement never takes one back.
+ * O3  A position without id is of version 0.1, or of a cluster that has none; it is taken for one of the topic that is
+ *     there.
  */
 import { z } from 'zod';
 import type { Position } from '../../stream/record-batch.ts';
 
-export type Offsets = Readonly<Record<string, number>>;
-
-const stored = z.record(z.string().regex(/^[0-9]+$/), z.int().min(0));
-
-/** The offsets in a stored position. Throws when it is none of this source's. */
-export function offsetsOf(position: Position): ReadonlyMap<number, number> {
-  return new Map(Object.entries(stored.parse(position)).map(([partition, offset]) => [Number(partition), offset]));
+export interface SlotPosition {
+  readonly offsets: ReadonlyMap<number, number>;
+  readonly topicId: string | undefined;
 }
+
+const offsets = z.record(z.string().regex(/^[0-9]+$/), z.int().min(0));
+const stored = z.looseObject({ topic: z.string().optional() });
+
+/** Throws when it is none of this source's. */
+export function parsePosition(position: Position): SlotPosition {
+  const { topic: topicId, ...rest } = stored.parse(position);
+  const entries = Object.entries(offsets.parse(rest));
+  return { topicId, offsets: new Map(entries.map(([partition, offset]) => [Number(partition), offset])) };
+}
+
+/** As it is stored. */
+export type StoredPosition = Readonly<Record<string, number | string>>;
 
 export function isOfSlot(partition: number, slot: number, slots: number): boolean {
   return partition % slots === slot;

@@ -4,7 +4,8 @@
  * R1  Each partition is handed out in offset order without gap: a section is read only if it begins where the partition
  *     stands, whichever leader it came from.
  * R2  A batch's position names every partition of the slot whose start is known, so that no restart decides anew
- *     between earliest and latest; where reading began at the latest, that is handed out before any record.
+ *     between earliest and latest; where reading began at the latest, or what a person decided, is handed out before any
+ *     record.
  * R3  A failure is thrown once it is more than a passing one; what was fetched stays, and `read` goes on after it.
  */
 import type { Logger } from 'pino';
@@ -17,7 +18,7 @@ import type { GroupCommits } from './commits.ts';
 import { parseFailure, type FailureContext } from './failures.ts';
 import { Leader, type FetchLimits, type LeaderEvents, type Section } from './leader.ts';
 import type { Partition } from './partition.ts';
-import { offsetsOf } from './position.ts';
+import { parsePosition } from './position.ts';
 import { RecordTables } from './record-tables.ts';
 import { SlotPartitions, type SlotOptions } from './slot-partitions.ts';
 import type { Topic } from './topic.ts';
@@ -41,8 +42,8 @@ const passingFailures = 2;
 
 const offsetOutOfRange = 1;
 const leaderNotAvailable = 5;
-/** Unknown partition, no leader, not the leader, no replica, fenced or unknown epoch: the metadata is old. */
-const staleMetadata: ReadonlySet<number> = new Set([3, 5, 6, 9, 74, 75, 76]);
+/** Unknown partition, no leader, not the leader, no replica, fenced or unknown epoch, unknown or other id: it is old. */
+const staleMetadata: ReadonlySet<number> = new Set([3, 5, 6, 9, 74, 75, 76, 100, 103]);
 
 export class KafkaReader implements SourceReader, LeaderEvents {
   private readonly options: ReaderOptions;
@@ -81,7 +82,7 @@ export class KafkaReader implements SourceReader, LeaderEvents {
   }
 
   acknowledge(position: Position): void {
-    this.options.commits.note(offsetsOf(position));
+    this.options.commits.note(parsePosition(position).offsets);
   }
 
   lag(): number | undefined {
@@ -153,12 +154,12 @@ export class KafkaReader implements SourceReader, LeaderEvents {
   }
 
   private startFetches(): void {
-    const { cluster, topic, limits } = this.options;
+    const { cluster, limits } = this.options;
     for (const [node, partitions] of Map.groupBy(this.slot.all, ({ leader }) => leader)) {
       if (node === undefined) continue;
       let leader = this.leaders.get(node);
       if (leader === undefined) {
-        leader = new Leader(node, cluster, topic.name, limits, this);
+        leader = new Leader(node, cluster, this.slot.fetchedTopic, limits, this);
         this.leaders.set(node, leader);
       }
       leader.fetch(partitions);
@@ -190,10 +191,12 @@ export class KafkaReader implements SourceReader, LeaderEvents {
       if (this.mustLook) await this.options.topic.refresh();
       this.mustLook = false;
       this.mustAdopt = false;
+      if (await this.slot.settleTopic()) this.dropLeaders();
       this.adoptLeaders();
       this.throwLastingFailure();
-      if (await this.slot.findStarts()) this.mustAnnounce = true;
+      await this.slot.findStarts();
       await this.slot.settleLost();
+      if (this.slot.takeNews()) this.mustAnnounce = true;
     } catch (error) {
       this.lookSoon();
       throw parseFailure(error, this.options.failure);
@@ -213,6 +216,13 @@ export class KafkaReader implements SourceReader, LeaderEvents {
       this.failures.delete(node);
     }
     if (this.slot.isLeaderless) throw brokerError(leaderNotAvailable);
+  }
+
+  /** What they have fetched and what is under way is of another topic. */
+  private dropLeaders(): void {
+    for (const leader of this.leaders.values()) leader.close();
+    this.leaders.clear();
+    this.failures.clear();
   }
 
   private throwLastingFailure(): void {

@@ -3,23 +3,36 @@
  *
  * S1  A partition without a stored position begins where the spec says if the slot itself has none; if the slot has
  *     one, the partition is newer than it and begins at its start.
- * S2  An offset that the topic no longer has stops the slot (`onPositionLost: Stop`) or is replaced, with a warning.
+ * S2  An offset that the topic no longer has stops the slot until a person decides (`onPositionLost: Stop`), or is replaced,
+ *     with a warning.
+ * S3  A position belongs to one topic, by its id. When another topic has the name, nothing of it is read before that is
+ *     decided like S2; then all partitions begin anew.
  */
 import type { Logger } from 'pino';
-import { mr } from '../../model/errors.ts';
+import type { DecisionChoice } from '../../model/decision.ts';
 import type { Position } from '../../stream/record-batch.ts';
+import type { SourceLossPort } from '../../stream/source-port.ts';
 import type { Cluster } from './cluster.ts';
 import { Partition } from './partition.ts';
-import { isOfSlot, offsetsOf, type Offsets } from './position.ts';
+import { isOfSlot, parsePosition, type StoredPosition } from './position.ts';
 import type { Topic } from './topic.ts';
 
 export interface SlotOptions {
-  readonly source: string;
   readonly slot: number;
   readonly slots: number;
   readonly position: Position | undefined;
   readonly startFrom: 'Earliest' | 'Latest';
   readonly onPositionLost: 'Stop' | 'Earliest' | 'Latest';
+  readonly losses: SourceLossPort;
+}
+
+type Start = 'earliest' | 'latest';
+
+interface Lost {
+  readonly partition: Partition;
+  readonly at: number;
+  readonly from: number;
+  readonly to: number;
 }
 
 export class SlotPartitions {
@@ -28,16 +41,25 @@ export class SlotPartitions {
   private readonly cluster: Cluster;
   private readonly log: Logger;
   private readonly byId = new Map<number, Partition>();
-  private readonly stored: ReadonlyMap<number, number>;
-  private hasStarted: boolean;
+  /** By partition, as far as they are this slot's. */
+  private stored: ReadonlyMap<number, number>;
+  /** Whose offsets the positions are. Undefined: nobody has said so far. */
+  private topicId: string | undefined;
+  /** Of partitions without a stored position. */
+  private start: Start;
+  private hasNews = false;
+  private hasAdopted = false;
 
   constructor(options: SlotOptions, topic: Topic, cluster: Cluster, log: Logger) {
     this.options = options;
     this.topic = topic;
     this.cluster = cluster;
     this.log = log;
-    this.stored = options.position === undefined ? new Map() : offsetsOf(options.position);
-    this.hasStarted = [...this.stored.keys()].some((id) => isOfSlot(id, options.slot, options.slots));
+    const { position, slot, slots, startFrom } = options;
+    const { offsets, topicId } = position === undefined ? { offsets: [], topicId: undefined } : parsePosition(position);
+    this.stored = new Map([...offsets].filter(([id]) => isOfSlot(id, slot, slots)));
+    this.topicId = topicId;
+    this.start = this.stored.size > 0 || startFrom === 'Earliest' ? 'earliest' : 'latest';
   }
 
   get all(): readonly Partition[] {
@@ -54,25 +76,85 @@ export class SlotPartitions {
     return this.byId.size > 0 && this.all.every((each) => each.leader === undefined);
   }
 
-  get positions(): Offsets {
-    const offsets: Record<string, number> = {};
-    for (const { id, position } of this.byId.values()) {
-      if (position !== undefined) offsets[String(id)] = position;
+  get positions(): StoredPosition {
+    const position: Record<string, number | string> = {};
+    for (const { id, position: offset } of this.byId.values()) {
+      if (offset !== undefined) position[String(id)] = offset;
     }
-    return offsets;
+    if (this.topicId !== undefined) position['topic'] = this.topicId;
+    return position;
+  }
+
+  /** Whose offsets are to be fetched. */
+  get fetchedTopic(): { readonly name: string; readonly id: string | undefined } {
+    return { name: this.topic.name, id: this.topicId };
+  }
+
+  /** True once, when the position says something that no record will: it has to be stored for itself. */
+  takeNews(): boolean {
+    const { hasNews } = this;
+    this.hasNews = false;
+    return hasNews;
   }
 
   /** undefined: nothing is known to wait, and not every partition is known. */
   get lag(): number | undefined {
+    if (!this.hasAdopted) return undefined;
     const known = this.all.flatMap(({ lag }) => (lag === undefined ? [] : [lag]));
     const sum = known.reduce((total, lag) => total + lag, 0);
     return sum > 0 || known.length === this.byId.size ? sum : undefined;
   }
 
+  /** S3. True: the slot begins anew, and what was fetched is not its any more. Throws MR_SOURCE_POSITION_LOST. */
+  async settleTopic(): Promise<boolean> {
+    for (;;) {
+      const { id } = this.topic.current;
+      if (id === undefined || id === this.topicId) return false;
+      const hasRead = this.stored.size > 0 || this.byId.size > 0;
+      if (this.topicId === undefined || !hasRead) {
+        this.topicId = id;
+        this.hasNews ||= hasRead;
+        return false;
+      }
+      const start = await this.startInAnother(this.topicId, id);
+      if (this.topic.current.id !== id) continue;
+      this.log.warn(
+        { topic: this.topic.name, before: this.topicId, id, start },
+        'another topic has the name, read anew',
+      );
+      this.beginAnew(id, start);
+      return true;
+    }
+  }
+
+  private async startInAnother(before: string, id: string): Promise<Start> {
+    const choice = await this.choose({
+      found: `topic ${before} is ${id}`,
+      position: `topic "${this.topic.name}" of id ${before}, which it has read`,
+      problem: `the topic of that name has id ${id}: it was deleted and made again, or is of another cluster`,
+      acceptLoss: 'goes on with what comes into that topic from then on',
+      reread: 'reads that topic from its start, and may write records twice',
+    });
+    return choice === 'accept-loss' || choice === 'Latest' ? 'latest' : 'earliest';
+  }
+
+  private beginAnew(id: string, start: Start): void {
+    this.topicId = id;
+    this.start = start;
+    this.stored = new Map();
+    this.byId.clear();
+    this.hasNews = true;
+  }
+
+  private choose(lost: Parameters<SourceLossPort['choiceAbout']>[0]): Promise<DecisionChoice | 'Earliest' | 'Latest'> {
+    const { onPositionLost, losses } = this.options;
+    return onPositionLost === 'Stop' ? losses.choiceAbout(lost) : Promise.resolve(onPositionLost);
+  }
+
   /** Takes over what the topic knows. Returns the partitions that another broker led before. */
   adopt(): readonly Partition[] {
     const moved: Partition[] = [];
-    for (const [id, leader] of this.topic.current) {
+    for (const [id, leader] of this.topic.current.leaders) {
       if (!isOfSlot(id, this.options.slot, this.options.slots)) continue;
       const partition = this.byId.get(id) ?? this.add(id);
       if (partition.leader === leader) continue;
@@ -81,51 +163,65 @@ export class SlotPartitions {
       if (leader === undefined)
         this.log.warn({ partition: id }, 'partition has no leader, the others are read meanwhile');
     }
-    this.hasStarted = true;
+    this.start = 'earliest';
+    this.hasAdopted = true;
     return moved;
   }
 
   private add(id: number): Partition {
-    const start = this.hasStarted || this.options.startFrom === 'Earliest' ? 'earliest' : 'latest';
-    const partition = new Partition(id, this.stored.get(id), start);
+    const partition = new Partition(id, this.stored.get(id), this.start);
     this.byId.set(id, partition);
     return partition;
   }
 
-  /** Asks where partitions begin that have no position. Returns true when one begins at its present end. */
-  async findStarts(): Promise<boolean> {
-    let isLatest = false;
+  /** Asks where partitions begin that have no position. */
+  async findStarts(): Promise<void> {
     for (const start of ['earliest', 'latest'] as const) {
       const without = this.all.filter((each) => each.fetchAt === undefined && each.start === start);
       for (const [partition, offset] of await this.offsets(without, start)) {
         partition.moveTo(offset);
-        isLatest ||= start === 'latest';
+        this.hasNews ||= start === 'latest';
       }
     }
-    return isLatest;
   }
 
   /** Decides about positions that the topic does not have. Throws MR_SOURCE_POSITION_LOST. */
   async settleLost(): Promise<void> {
-    const lost = this.all.filter((each) => each.isOutOfRange);
-    if (lost.length === 0) return;
-    const earliest = await this.offsets(lost, 'earliest');
-    const latest = await this.offsets(lost, 'latest');
-    for (const partition of lost) {
+    const out = this.all.filter((each) => each.isOutOfRange);
+    if (out.length === 0) return;
+    const earliest = await this.offsets(out, 'earliest');
+    const latest = await this.offsets(out, 'latest');
+    const lost: Lost[] = [];
+    for (const partition of out) {
       const from = earliest.get(partition);
       const to = latest.get(partition);
-      if (from !== undefined && to !== undefined) this.settleOne(partition, from, to);
+      const at = partition.position ?? 0;
+      if (from === undefined || to === undefined) continue;
+      if (at >= from && at <= to) partition.moveTo(at);
+      else lost.push({ partition, at, from, to });
     }
+    const [first] = lost;
+    if (first === undefined) return;
+    const choice = await this.choose(this.questionOf(first, lost.length - 1));
+    for (const one of lost) this.goOn(one, choice);
   }
 
-  private settleOne(partition: Partition, earliest: number, latest: number): void {
-    const { source, onPositionLost } = this.options;
-    const at = partition.position ?? 0;
-    if (at >= earliest && at <= latest) return partition.moveTo(at);
-    const where = { source, position: `offset ${at} of partition ${partition.id}`, oldest: `offset ${earliest}` };
-    if (onPositionLost === 'Stop') throw mr('MR_SOURCE_POSITION_LOST', where);
-    partition.moveTo(onPositionLost === 'Earliest' ? earliest : latest);
-    this.log.warn({ partition: partition.id, lost: at, earliest, latest }, 'position lost, going on as the spec says');
+  private questionOf({ partition, at, from, to }: Lost, more: number) {
+    const others = more === 0 ? '' : ` (and so of ${more} more partitions)`;
+    return {
+      found: `offset ${at} of partition ${partition.id}`,
+      position: `offset ${at} of partition ${partition.id} of topic "${this.topic.name}"`,
+      problem: `the partition has offsets ${from} to ${to} now${others}`,
+      acceptLoss: `goes on at offset ${at < from ? from : to}`,
+      reread: `reads from offset ${from}${at < from ? '' : ', and may write records twice'}`,
+    };
+  }
+
+  private goOn({ partition, at, from, to }: Lost, choice: DecisionChoice | 'Earliest' | 'Latest'): void {
+    const goesToEnd = choice === 'Latest' || (choice === 'accept-loss' && at > to);
+    partition.moveTo(goesToEnd ? to : from);
+    this.hasNews = true;
+    this.log.warn({ partition: partition.id, lost: at, earliest: from, latest: to, choice }, 'position lost, decided');
   }
 
   /** The ends of partitions that no fetch has told of since `before`: what is not read still counts as lag. */

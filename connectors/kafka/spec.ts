@@ -77,7 +77,7 @@ export const kafkaSourceSpec = z
       .enum(['Stop', 'Earliest', 'Latest'])
       .default('Stop')
       .describe(
-        'When the topic no longer has the next record (retention): Stop and show SourcePositionLost, or go on from the Earliest or the Latest.',
+        'When the topic no longer has the next record (retention), or was deleted and made again: Stop with SourcePositionLost until you decide, or go on from the Earliest or the Latest.',
       ),
     fetch: fetch.default({ maxBytes: '1Mi', maxInflatedBytes: '64Mi', maxWait: '500ms' }),
   })

@@ -3,6 +3,7 @@
  *
  * T1  Asked again every {@link watchMs}, so a new partition is read within that time; at once when a reader says so.
  * T2  Readers that ask together share one request.
+ * T3  `current` is one answer: the id belongs to the leaders that come with it.
  */
 import type { Clock } from '../connector.ts';
 import { brokerError, type Cluster } from './cluster.ts';
@@ -14,13 +15,19 @@ const electionMs = 1_000;
 /** Partition → node id of its leader; undefined while one is being elected. */
 export type Leaders = ReadonlyMap<number, number | undefined>;
 
+export interface TopicView {
+  /** Another topic of the same name has another one. Undefined: the cluster has none. */
+  readonly id: string | undefined;
+  readonly leaders: Leaders;
+}
+
 const noError = 0;
 
 export class Topic {
   readonly name: string;
   private readonly cluster: Cluster;
-  private leaders: Leaders = new Map();
-  private asking: Promise<Leaders> | undefined;
+  private view: TopicView = { id: undefined, leaders: new Map() };
+  private asking: Promise<TopicView> | undefined;
   private readonly listeners = new Set<() => void>();
 
   constructor(name: string, cluster: Cluster) {
@@ -28,16 +35,16 @@ export class Topic {
     this.cluster = cluster;
   }
 
-  get current(): Leaders {
-    return this.leaders;
+  get current(): TopicView {
+    return this.view;
   }
 
   private get isElecting(): boolean {
-    return [...this.leaders.values()].includes(undefined);
+    return [...this.view.leaders.values()].includes(undefined);
   }
 
   /** Asks the cluster. Throws its error when the topic as a whole is missing or closed to us. */
-  refresh(): Promise<Leaders> {
+  refresh(): Promise<TopicView> {
     this.asking ??= this.ask().finally(() => {
       this.asking = undefined;
     });
@@ -63,15 +70,14 @@ export class Topic {
     }
   }
 
-  private async ask(): Promise<Leaders> {
+  private async ask(): Promise<TopicView> {
     const metadata = await this.cluster.metadata(this.name);
-    const topic = metadata.topicMetadata.find((each) => each.topic === this.name);
+    const topic = metadata.topics.find((each) => each.name === this.name);
     if (topic === undefined) throw brokerError(3);
-    if (topic.topicErrorCode !== noError) throw brokerError(topic.topicErrorCode);
-    this.leaders = new Map(
-      topic.partitionMetadata.map(({ partitionId, leader }) => [partitionId, leader < 0 ? undefined : leader]),
-    );
+    if (topic.errorCode !== noError) throw brokerError(topic.errorCode);
+    const leaders = new Map(topic.partitions.map(({ id, leader }) => [id, leader < 0 ? undefined : leader]));
+    this.view = { id: topic.id, leaders };
     for (const listener of this.listeners) listener();
-    return this.leaders;
+    return this.view;
   }
 }

@@ -2,6 +2,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { pino, type Logger } from 'pino';
 import type { Clock, ConnectorContext } from '../../connectors/connector.ts';
+import type { DecisionChoice } from '../../model/decision.ts';
+import { mr } from '../../model/errors.ts';
+import type { SourceLossPort } from '../../stream/source-port.ts';
 
 /** Real time, but no sleep is longer than `longestMs`: what happens every 10 s happens sooner. */
 export function hurriedClock(longestMs = 200): Clock {
@@ -30,4 +33,17 @@ export function sourceContext(options: TestContext = {}): ConnectorContext & { r
     signal: new AbortController().signal,
     slots: options.slots ?? 1,
   };
+}
+
+/** Nobody has decided so far. */
+export const undecided: SourceLossPort = {
+  choiceAbout: ({ found: _, ...lost }) => {
+    const asks = { pipeline: 'shop -n test', token: 'ingestor-orders.1' };
+    return Promise.reject(mr('MR_SOURCE_POSITION_LOST', { source: 'orders', ...lost, ...asks }));
+  },
+};
+
+/** What somebody has decided already. */
+export function decided(choice: DecisionChoice): SourceLossPort {
+  return { choiceAbout: () => Promise.resolve(choice) };
 }

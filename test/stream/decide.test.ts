@@ -1,6 +1,6 @@
 /** What a person decides after a loss, on a real nats-server, with a source slot and a sink slot at work. */
 import assert from 'node:assert/strict';
-import { parseDecision } from '../../model/decision.ts';
+import { parseDecision, type DecisionChoice } from '../../model/decision.ts';
 import { MillraceError } from '../../model/errors.ts';
 import { commitsEdge, commitSubject, deadEdge, edgeStream, frameSubject } from '../../model/names.ts';
 import type { Plan } from '../../model/plan.ts';
@@ -8,6 +8,8 @@ import type { StreamStatus } from '../../model/status.ts';
 import type { Streams } from '../../stream/connection.ts';
 import { carryOut, lostOf, streamsFound, type DecisionAct } from '../../stream/decide.ts';
 import { finishLeaving } from '../../stream/retire.ts';
+import type { Position, RecordBatch } from '../../stream/record-batch.ts';
+import type { SourceLossPort } from '../../stream/source-port.ts';
 import { ensurePipelineStreams, isDrained } from '../../stream/streams.ts';
 import { eventually } from '../support/eventually.ts';
 import { MemoryTable, NumberSource } from './support/fakes.ts';
@@ -271,11 +273,79 @@ describe('decisions', function () {
     assert.equal(lostOf(plan, last, await streamsFound(streams, plan)), undefined);
   });
 
+  describe('a source that has lost the position of its slots', () => {
+    /** Loses its place each time it has read what there is, until 50. */
+    interface Lost {
+      at: number;
+      /** What it asked last. */
+      asked: string;
+      readonly choices: DecisionChoice[];
+    }
+
+    class Forgetful extends NumberSource {
+      readonly #losses: SourceLossPort;
+      readonly #lost: Lost;
+
+      constructor(position: Position | undefined, losses: SourceLossPort, lost: Lost) {
+        super(position, { available: () => lost.at });
+        this.#losses = losses;
+        this.#lost = lost;
+      }
+
+      override async read(signal: AbortSignal): Promise<RecordBatch | undefined> {
+        if (this.lag() > 0 || this.#lost.at > 50) return super.read(signal);
+        const found = `place ${this.#lost.at}`;
+        const parts = {
+          found,
+          position: 'its place',
+          problem: 'it is gone',
+          acceptLoss: 'goes on',
+          reread: 'reads again',
+        };
+        try {
+          this.#lost.choices.push(await this.#losses.choiceAbout(parts));
+        } catch (error) {
+          if (error instanceof MillraceError) this.#lost.asked = error.sentence;
+          throw error;
+        }
+        this.#lost.at += 10;
+        return super.read(signal);
+      }
+    }
+
+    it('Q1: waits, each slot; goes on when a person has decided; and asks again about the next loss', async () => {
+      const plan = testPlan({ shards: 1, sourceSlots: 2 });
+      await ensurePipelineStreams(streams, plan);
+      const known = await streamsFound(streams, plan);
+      const lost = [0, 1].map((): Lost => ({ at: 20, asked: '', choices: [] }));
+      const open = (slot: number) =>
+        ingest(streams, plan, (position, losses) => new Forgetful(position, losses, lost[slot]!), slot);
+      const slots = [open(0), open(1)];
+      const asks = (slot: number, number: number) =>
+        eventually(() => lost[slot]!.asked.includes(`decide test -n default ingestor-orders.${number} accept-loss`));
+      for (const [number, choice] of [
+        [1, 'accept-loss'],
+        [2, 'reread'],
+      ] as const) {
+        await Promise.all([asks(0, number), asks(1, number)]);
+        await decide({ plan, known }, `ingestor-orders.${number}=${choice}`);
+        await eventually(() => lost.every(({ choices }) => choices.length === number && choices.at(-1) === choice));
+      }
+      // Another owner does not know that the decision was used.
+      await Promise.all(slots.map((slot) => slot.stop()));
+      lost[0]!.asked = '';
+      const later = open(0);
+      await asks(0, 3);
+      assert.equal(lost[0]!.choices.length, 2);
+      await later.stop();
+    });
+  });
+
   const refused: readonly (readonly [string, RegExp])[] = [
     ['main.lost=reread', /is there, and is the one that was made/],
     ['commits.lost=reread', /is there/],
     ['dead.lost=accept-loss', /is there/],
-    ['nowhere.1=reread', /has no edge and no sink stage nowhere/],
+    ['nowhere.1=reread', /has no edge and no stage nowhere/],
     ['sink-warehouse.lost=reread', /is not a stream/],
     ['main.1=accept-loss', /no slot asks for it/],
     ['sink-warehouse.1=reread', /no slot asks for it/],

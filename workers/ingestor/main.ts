@@ -41,7 +41,7 @@ function ingestor({ config, plan, stage }: PodPlan<'ingestor'>, load: LoadSource
         observer: run.observer,
         clock: systemClock,
         random: Math.random,
-        openReader: async (position) => (await outside.get()).open(slot, position),
+        openReader: async (position, losses) => (await outside.get()).open(slot, position, losses),
         onReader: (reader) => run.lagIs(() => reader?.lag()),
         onSweepFailure: (error) => log.debug({ err: error }, 'sweep failed'),
       }),

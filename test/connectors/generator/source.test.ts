@@ -5,7 +5,7 @@ import { source } from '../../../connectors/generator/index.ts';
 import { RecordMaker } from '../../../connectors/generator/record-maker.ts';
 import { generatorSourceSpec, type GeneratorSourceConfig } from '../../../connectors/generator/spec.ts';
 import type { Position, RecordBatch } from '../../../stream/record-batch.ts';
-import { sourceContext } from '../source-context.ts';
+import { sourceContext, undecided } from '../source-context.ts';
 import { hangMs } from '../../support/eventually.ts';
 
 function config(spec: Record<string, unknown>): GeneratorSourceConfig {
@@ -14,7 +14,7 @@ function config(spec: Record<string, unknown>): GeneratorSourceConfig {
 
 async function open(spec: Record<string, unknown>, slot = 0, slots = 1, position?: Position, clock?: Clock) {
   const context = sourceContext({ slots, ...(clock === undefined ? {} : { clock }) });
-  return (await source.connect(config(spec), context)).open(slot, position);
+  return (await source.connect(config(spec), context)).open(slot, position, undecided);
 }
 
 function textsOf(batch: RecordBatch): string[] {

@@ -11,7 +11,7 @@ import { httpSourceSpec } from '../../../connectors/http/spec.ts';
 import { freePort } from '../../../local/ports.ts';
 import type { RecordBatch } from '../../../stream/record-batch.ts';
 import { eventually, hangMs } from '../../support/eventually.ts';
-import { sourceContext } from '../source-context.ts';
+import { sourceContext, undecided } from '../source-context.ts';
 
 const answerShape = z.looseObject({
   accepted: z.number().optional(),
@@ -83,7 +83,7 @@ describe('http source', () => {
 
   it('H1: answers 202 with an id for each record, and only after they are stored', async () => {
     await start();
-    const reader = await source.open(0, undefined);
+    const reader = await source.open(0, undefined, undecided);
     let isAnswered = false;
     const answer = post('[{"a":1},{"a":2.50}]').finally(() => {
       isAnswered = true;
@@ -100,7 +100,7 @@ describe('http source', () => {
 
   it('H2: continues its positions and ids from the stored one', async () => {
     await start();
-    const reader = await source.open(1, 41);
+    const reader = await source.open(1, 41, undecided);
     const answer = post('{}');
     const batch = await next(reader);
     assert.equal(batch.position, 42);
@@ -110,7 +110,7 @@ describe('http source', () => {
 
   it('takes lines, and answers an empty array at once', async () => {
     await start();
-    const reader = await source.open(0, undefined);
+    const reader = await source.open(0, undefined, undecided);
     const answer = post('{"a":1}\n{"a":2}\n', { 'content-type': 'application/x-ndjson' });
     const batch = await next(reader);
     assert.deepEqual(valuesOf(batch), ['{"a":1}', '{"a":2}']);
@@ -121,7 +121,7 @@ describe('http source', () => {
 
   it('gives requests to its open slots in turn, past one that is blocked', async () => {
     await start();
-    const readers = [await source.open(0, undefined), await source.open(1, undefined)];
+    const readers = [await source.open(0, undefined, undecided), await source.open(1, undefined, undecided)];
     const answers = [post('{}'), post('{}')];
     for (const reader of readers) reader.acknowledge((await next(reader)).position);
     await Promise.all(answers);
@@ -136,7 +136,7 @@ describe('http source', () => {
 
   it('H4: answers 429 with Retry-After while every slot is blocked, and takes records again afterwards', async () => {
     await start();
-    const reader = await source.open(0, undefined);
+    const reader = await source.open(0, undefined, undecided);
     reader.setBlocked?.(true);
     const { http, retryAfter, code } = await post('{}');
     assert.deepEqual({ http, retryAfter, code }, { http: 429, retryAfter: '1', code: 'MR_RECORDS_BUSY' });
@@ -148,7 +148,7 @@ describe('http source', () => {
 
   it('H4: answers 429 when the bodies that wait to be stored fill its memory', async () => {
     await start({ maxBodyBytes: '32Mi' });
-    const reader = await source.open(0, undefined);
+    const reader = await source.open(0, undefined, undecided);
     const large = JSON.stringify(Array.from({ length: 5 }, () => ({ text: 'x'.repeat(6 * 2 ** 20) })));
     const first = [post(large), post(large)];
     const batches = [await next(reader), await next(reader)];
@@ -165,7 +165,7 @@ describe('http source', () => {
 
   it('H4: answers 429 at once to what waits in a slot that becomes blocked', async () => {
     await start();
-    const reader = await source.open(0, undefined);
+    const reader = await source.open(0, undefined, undecided);
     const waiting = post('{}');
     await eventually(() => reader.lag() === 1);
     reader.setBlocked?.(true);
@@ -175,7 +175,7 @@ describe('http source', () => {
 
   it('H3: answers 413 to a record that is too large to be kept whole, names it, and takes nothing of the request', async () => {
     await start({ maxBodyBytes: '16Mi' });
-    const reader = await source.open(0, undefined);
+    const reader = await source.open(0, undefined, undecided);
     const { http, code, detail } = await post(`[{"a":1},{"text":"${'x'.repeat(8 * 2 ** 20)}"}]`);
     assert.deepEqual({ http, code }, { http: 413, code: 'MR_RECORDS_RECORD_TOO_LARGE' });
     assert.match(detail ?? '', /Record 1 .* 8388608 can be stored/);
@@ -184,7 +184,7 @@ describe('http source', () => {
 
   it('names the first of many records and the last, so that an answer is not larger than its request', async () => {
     await start();
-    const reader = await source.open(0, undefined);
+    const reader = await source.open(0, undefined, undecided);
     const answer = post('{}\n'.repeat(100_000), { 'content-type': 'application/x-ndjson' });
     reader.acknowledge((await next(reader)).position);
     const { accepted, ids, lastId } = await answer;
@@ -201,7 +201,7 @@ describe('http source', () => {
 
   it('H3: answers 503 to what is not stored when its slot goes away', async () => {
     await start();
-    const reader = await source.open(0, undefined);
+    const reader = await source.open(0, undefined, undecided);
     const answers = [post('{"read":true}'), post('{"read":false}')];
     await next(reader);
     await eventually(() => reader.lag() === 1);
@@ -215,7 +215,7 @@ describe('http source', () => {
   it('H5: takes nothing new once the pod stops, and answers what it took', async () => {
     const stop = new AbortController();
     await start({}, stop.signal);
-    const reader = await source.open(0, undefined);
+    const reader = await source.open(0, undefined, undecided);
     const taken = post('{}');
     const batch = await next(reader);
     stop.abort();
@@ -234,7 +234,7 @@ describe('http source', () => {
 
   it('K2: a request with Idempotency-Key is to be stored once, under a key that does not show the one sent', async () => {
     await start({ idempotencyWindow: '2m' });
-    const reader = await source.open(0, undefined);
+    const reader = await source.open(0, undefined, undecided);
     const first = await sendKeyed(reader);
     assert.match(first.once.key, /^[\w-]{43}$/);
     assert.equal(first.once.forSeconds, 120);
@@ -250,7 +250,7 @@ describe('http source', () => {
 
   it('K3: when no other key is kept, a request with one is 429 and says why, and one without is taken', async () => {
     await start();
-    const reader = await source.open(0, undefined);
+    const reader = await source.open(0, undefined, undecided);
     const refused = await sendKeyed(reader);
     reader.keysFull?.(refused.batch.position, 4_096);
     reader.acknowledge(refused.batch.position);
@@ -266,7 +266,7 @@ describe('http source', () => {
 
   it('K1: the same key with another body is 422, also in another form; the same body packed otherwise is the same', async () => {
     await start();
-    const reader = await source.open(0, undefined);
+    const reader = await source.open(0, undefined, undecided);
     const first = await sendKeyed(reader, '{"a":1}');
     reader.acknowledge(first.batch.position);
     await first.answer;
@@ -291,7 +291,7 @@ describe('http source', () => {
 
   it('J2: answers 400 to bad JSON with where it is, and takes no record of it', async () => {
     await start();
-    const reader = await source.open(0, undefined);
+    const reader = await source.open(0, undefined, undecided);
     const { http, type, code, detail } = await post('[{"a":1},{"a":x}]');
     assert.deepEqual({ http, type, code }, { http: 400, type: 'application/problem+json', code: 'MR_RECORDS_INVALID' });
     assert.match(detail ?? '', /byte 14/);
@@ -300,7 +300,7 @@ describe('http source', () => {
 
   it('refuses with a problem of the same form as the API', async () => {
     await start({ auth: { token: 's3cret' } });
-    await source.open(0, undefined);
+    await source.open(0, undefined, undecided);
     const { title, instance } = await post('{}');
     assert.equal(title, 'Records unauthorized');
     assert.match(instance ?? '', /^urn:millrace:request:[0-9a-f-]{36}$/);
@@ -308,14 +308,14 @@ describe('http source', () => {
 
   it('answers 413 to a body above the limit, with and without a length, and above one frame with a key', async () => {
     await start({ maxBodyBytes: '1Mi' });
-    await source.open(0, undefined);
+    await source.open(0, undefined, undecided);
     const large = JSON.stringify({ text: 'x'.repeat(2 ** 20) });
     assert.equal((await post(large)).http, 413);
     assert.equal(await chunked(large), 413);
     const together = sourceContext().maxTogetherBytes(1);
     await source.close();
     await start({ maxBodyBytes: '32Mi' });
-    await source.open(0, undefined);
+    await source.open(0, undefined, undecided);
     for (const body of [`"${'x'.repeat(together)}"`, '{}\n'.repeat(together / 3 + 1)]) {
       const type = { 'content-type': 'application/x-ndjson' };
       const keyed = await post(body, { ...type, 'idempotency-key': 'k' });
@@ -325,7 +325,7 @@ describe('http source', () => {
 
   it('answers 415 to other media types and encodings, and names those that it takes', async () => {
     await start();
-    await source.open(0, undefined);
+    await source.open(0, undefined, undecided);
     assert.equal((await post('{}', { 'content-type': 'text/plain' })).http, 415);
     const refused = await post('{}', { 'content-encoding': 'br' });
     assert.equal(refused.http, 415);
@@ -348,7 +348,7 @@ describe('http source', () => {
   for (const [encoding, pack] of packers) {
     it(`takes a body in ${encoding}, whole, and bounds what it is inflated to`, async () => {
       await start({ maxBodyBytes: '16Ki' });
-      const reader = await source.open(0, undefined);
+      const reader = await source.open(0, undefined, undecided);
       const send = (body: Uint8Array) =>
         fetch(`http://127.0.0.1:${port}/records`, {
           method: 'POST',
@@ -370,7 +370,7 @@ describe('http source', () => {
 
   it('H6: a refusal reaches a sender who goes on sending, and the connection is used again', async () => {
     await start({ maxBodyBytes: '1Ki' });
-    await source.open(0, undefined);
+    await source.open(0, undefined, undecided);
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     for (let times = 0; times < 10; times++) {
       const outgoing = httpRequest({
@@ -401,7 +401,7 @@ describe('http source', () => {
   for (const [what, text] of slow) {
     it(`V2: a client that sends ${what} is answered 408, and its connection ends`, async () => {
       await start({}, undefined, { headersTimeoutMs: 100, receiveTimeoutMs: 200, lookMs: 20 });
-      await source.open(0, undefined);
+      await source.open(0, undefined, undecided);
       const answer = await raw(text);
       assert.match(answer, /^HTTP\/1\.1 408 /);
       assert.match(answer, /"code":"MR_RECORDS_TOO_SLOW"/);
@@ -417,7 +417,7 @@ describe('http source', () => {
 
   it('V3: who asks before sending a body hears a refusal instead of being asked for it', async () => {
     await start({ auth: { token: 's3cret' } });
-    await source.open(0, undefined);
+    await source.open(0, undefined, undecided);
     const answer = await raw(`${requestLine}Content-Length: 4000000\r\nExpect: 100-continue\r\n\r\n`);
     assert.match(answer, /^HTTP\/1\.1 401 [^]*MR_RECORDS_UNAUTHORIZED/);
     assert.doesNotMatch(answer, /100 Continue/);
@@ -425,7 +425,7 @@ describe('http source', () => {
 
   it('V3: who asks and is not refused is asked for the body', async () => {
     await start();
-    const reader = await source.open(0, undefined);
+    const reader = await source.open(0, undefined, undecided);
     const headers = { 'content-type': 'application/json', expect: '100-continue' };
     const asking = httpRequest({ port, path: '/records', method: 'POST', headers });
     const answered = once(asking, 'response');
@@ -439,7 +439,7 @@ describe('http source', () => {
 
   it('V1: who comes beyond the connections that are served is answered 429; when others have gone, it is served', async () => {
     await start({}, undefined, { mostConnections: 2 });
-    const reader = await source.open(0, undefined);
+    const reader = await source.open(0, undefined, undecided);
     const idle = [connect(port, '127.0.0.1'), connect(port, '127.0.0.1')];
     await Promise.all(idle.map((socket) => once(socket, 'connect')));
     const crowded = await raw(`${requestLine}Content-Length: 2\r\n\r\n{}`);
@@ -457,7 +457,7 @@ describe('http source', () => {
 
   it('H4: a body of many small records counts with what its tables take', async () => {
     await start({ maxBodyBytes: '32Mi' });
-    await source.open(0, undefined);
+    await source.open(0, undefined, undecided);
     const lines = { 'content-type': 'application/x-ndjson' };
     const { http, code } = await post('{}\n'.repeat(3_000_000), lines);
     assert.deepEqual([http, code], [413, 'MR_RECORDS_TOO_LARGE']);
@@ -465,7 +465,7 @@ describe('http source', () => {
 
   it('H4: a body that comes byte by byte is taken whole', async () => {
     await start();
-    const reader = await source.open(0, undefined);
+    const reader = await source.open(0, undefined, undecided);
     const headers = { 'content-type': 'application/json', 'transfer-encoding': 'chunked' };
     const request = httpRequest({ port, path: '/records', method: 'POST', headers });
     const answered = once(request, 'response');
@@ -482,7 +482,7 @@ describe('http source', () => {
 
   it('answers 401 to a wrong token and to none, and takes records with the right one', async () => {
     await start({ auth: { token: 's3cret' } });
-    const reader = await source.open(0, undefined);
+    const reader = await source.open(0, undefined, undecided);
     assert.equal((await post('{}')).http, 401);
     assert.equal((await post('{}', { authorization: 'Bearer nope' })).http, 401);
     const answer = post('{}', { authorization: 'Bearer s3cret' });
@@ -492,14 +492,14 @@ describe('http source', () => {
 
   it('answers 404 at another path and to another method', async () => {
     await start({ path: '/in' });
-    await source.open(0, undefined);
+    await source.open(0, undefined, undecided);
     assert.equal((await post('{}')).http, 404);
     assert.equal((await fetch(`http://127.0.0.1:${port}/in`)).status, 404);
   });
 
   it('goes on after a client that leaves in the middle of its body', async () => {
     await start();
-    const reader = await source.open(0, undefined);
+    const reader = await source.open(0, undefined, undecided);
     await new Promise<void>((resolve) => {
       const headers = { 'content-type': 'application/json', 'content-length': '100' };
       const leaving = httpRequest({ port, path: '/records', method: 'POST', headers });

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { MillraceError } from '../../../model/errors.ts';
-import type { SourceReader } from '../../../connectors/connector.ts';
 import { eventually, hangMs } from '../../support/eventually.ts';
 import { freePort } from '../../../local/ports.ts';
-import { KafkaForTests, numbered, recordsOf, take } from './harness.ts';
+import { failure, KafkaForTests, numbered, recordsOf, take } from './harness.ts';
+import { decided, undecided } from '../source-context.ts';
 
 describe('kafka source when things fail', function () {
   let kafka: KafkaForTests;
@@ -18,7 +18,7 @@ describe('kafka source when things fail', function () {
     await kafka.createTopic('not-yet');
     await kafka.send('not-yet', 0, ['here']);
     const source = await kafka.connect('not-yet');
-    assert.equal((await take(await source.open(0, undefined), 1)).records[0]?.value, 'here');
+    assert.equal((await take(await source.open(0, undefined, undecided), 1)).records[0]?.value, 'here');
     await source.close();
   });
 
@@ -41,13 +41,16 @@ describe('kafka source when things fail', function () {
     await kafka.send('kept', 0, numbered(0, 20));
     await kafka.deleteBefore('kept', 0, 10);
     const source = await kafka.connect('kept');
-    const lost = await source.open(0, { '0': 4 });
+    const lost = await source.open(0, { '0': 4 }, undecided);
     for (let tries = 0; tries < 2; tries++) {
       const error = await failure(lost);
       assert.equal(error.code, 'MR_SOURCE_POSITION_LOST');
-      assert.match(error.message, /offset 4 of partition 0.*offset 10/);
+      assert.match(
+        error.sentence,
+        /offset 4 of partition 0.*accept-loss` goes on at offset 10; .*reads from offset 10/,
+      );
     }
-    const kept = await source.open(0, { '0': 10 });
+    const kept = await source.open(0, { '0': 10 }, undecided);
     assert.equal((await take(kept, 10)).records[0]?.offset, 10);
     await source.close();
   });
@@ -57,10 +60,10 @@ describe('kafka source when things fail', function () {
     await kafka.send('policy', 0, numbered(0, 20));
     await kafka.deleteBefore('policy', 0, 10);
     const earliest = await kafka.connect('policy', { onPositionLost: 'Earliest' });
-    assert.equal((await take(await earliest.open(0, { '0': 4 }), 10)).records[0]?.offset, 10);
+    assert.equal((await take(await earliest.open(0, { '0': 4 }, undecided), 10)).records[0]?.offset, 10);
     await earliest.close();
     const latest = await kafka.connect('policy', { onPositionLost: 'Latest' });
-    const reader = await latest.open(0, { '0': 4 });
+    const reader = await latest.open(0, { '0': 4 }, undecided);
     const waiting = take(reader, 1);
     await eventually(() => reader.lag() === 0);
     await kafka.send('policy', 0, ['new']);
@@ -68,11 +71,48 @@ describe('kafka source when things fail', function () {
     await latest.close();
   });
 
+  for (const [choice, offset] of [
+    ['accept-loss', 10],
+    ['reread', 10],
+  ] as const) {
+    it(`S2: behind what retention took, ${choice} goes on at the oldest that is there`, async () => {
+      const topic = `retained-${choice}`;
+      await kafka.createTopic(topic);
+      await kafka.send(topic, 0, numbered(0, 20));
+      await kafka.deleteBefore(topic, 0, 10);
+      const source = await kafka.connect(topic);
+      const reader = await source.open(0, { '0': 4 }, decided(choice));
+      assert.equal((await take(reader, 10)).records[0]?.offset, offset);
+      await source.close();
+    });
+  }
+
+  for (const [choice, values] of [
+    ['accept-loss', ['later']],
+    ['reread', ['x', 'y', 'later']],
+  ] as const) {
+    it(`S2: beyond the end of the topic, ${choice} hands out ${values.join(', ')}`, async () => {
+      const topic = `ahead-${choice}`;
+      await kafka.createTopic(topic);
+      await kafka.send(topic, 0, ['x', 'y']);
+      const source = await kafka.connect(topic);
+      const reader = await source.open(0, { '0': 50 }, decided(choice));
+      const reading = take(reader, values.length);
+      await eventually(() => reader.lag() === 0);
+      await kafka.send(topic, 0, ['later']);
+      assert.deepEqual(
+        (await reading).records.map(({ value }) => value),
+        values,
+      );
+      await source.close();
+    });
+  }
+
   it('S2: stops at a position that the topic has not reached, as after it was made anew', async () => {
     await kafka.createTopic('short');
     await kafka.send('short', 0, numbered(0, 2));
     const source = await kafka.connect('short');
-    const error = await failure(await source.open(0, { '0': 50 }));
+    const error = await failure(await source.open(0, { '0': 50 }, undecided));
     assert.equal(error.code, 'MR_SOURCE_POSITION_LOST');
     await source.close();
   });
@@ -81,7 +121,7 @@ describe('kafka source when things fail', function () {
     await kafka.createTopic('deleted');
     await kafka.send('deleted', 0, ['x']);
     const source = await kafka.connect('deleted');
-    const reader = await source.open(0, undefined);
+    const reader = await source.open(0, undefined, undecided);
     await take(reader, 1);
     await kafka.admin.deleteTopics({ topics: ['deleted'] });
     assert.equal((await failure(reader)).code, 'MR_SOURCE_TOPIC_MISSING');
@@ -92,7 +132,7 @@ describe('kafka source when things fail', function () {
     await kafka.createTopic('killed', 3);
     for (let partition = 0; partition < 3; partition++) await kafka.send('killed', partition, numbered(0, 2_000));
     const source = await kafka.connect('killed', { fetch: { maxBytes: '16Ki' } });
-    const reader = await source.open(0, undefined);
+    const reader = await source.open(0, undefined, undecided);
     const seen = new Map<string, number>();
     const read = async () => {
       const batch = await reader.read(AbortSignal.timeout(hangMs));
@@ -118,7 +158,7 @@ describe('kafka source when things fail', function () {
     await kafka.createTopic('uncommitted');
     await kafka.send('uncommitted', 0, ['x']);
     const source = await kafka.connect('uncommitted');
-    const reader = await source.open(0, undefined);
+    const reader = await source.open(0, undefined, undecided);
     await take(reader, 1);
     await kafka.kafka.kill();
     reader.acknowledge({ '0': 1 });
@@ -126,15 +166,6 @@ describe('kafka source when things fail', function () {
     await kafka.kafka.restart();
   });
 });
-
-async function failure(reader: SourceReader): Promise<MillraceError> {
-  try {
-    for (;;) await reader.read(AbortSignal.timeout(hangMs));
-  } catch (error) {
-    if (error instanceof MillraceError) return error;
-    throw error;
-  }
-}
 
 function withCode(code: string) {
   return (error: unknown) => {

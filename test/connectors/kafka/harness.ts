@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import { Kafka as Client, logLevel, type Admin, type Message, type Producer } from 'kafkajs';
 import type { Source, SourceReader } from '../../../connectors/connector.ts';
 import { source } from '../../../connectors/kafka/index.ts';
+import { parsePosition } from '../../../connectors/kafka/position.ts';
 import { kafkaSourceSpec } from '../../../connectors/kafka/spec.ts';
+import { MillraceError } from '../../../model/errors.ts';
 import type { Position, RecordBatch } from '../../../stream/record-batch.ts';
 import { startKafka, type Kafka, type KafkaOptions } from '../../../local/kafka/kafka.ts';
 import { freePort } from '../../../local/ports.ts';
@@ -114,6 +116,24 @@ export async function take(reader: SourceReader, count: number): Promise<Read> {
     position = batch.position;
   }
   return { records, position };
+}
+
+/** Without the topic's id. */
+export function offsetsIn(position: Position | undefined): Record<string, number> {
+  return Object.fromEntries(position === undefined ? [] : parsePosition(position).offsets);
+}
+
+/** What reading ends with; no record may come before. */
+export async function failure(reader: SourceReader): Promise<MillraceError> {
+  for (;;) {
+    try {
+      const batch = await reader.read(AbortSignal.timeout(hangMs));
+      if (batch !== undefined && batch.count > 0) throw new Error(`records came: ${recordsOf(batch).length}`);
+    } catch (error) {
+      if (error instanceof MillraceError) return error;
+      throw error;
+    }
+  }
 }
 
 export function numbered(from: number, count: number): string[] {

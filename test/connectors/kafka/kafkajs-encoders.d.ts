@@ -1,11 +1,5 @@
 /** The encoders and decoders of kafkajs that tests compare with. */
 
-declare module 'kafkajs/src/protocol/encoder.js' {
-  export default class Encoder {
-    readonly buffer: Buffer;
-  }
-}
-
 declare module 'kafkajs/src/protocol/decoder.js' {
   export default class Decoder {
     constructor(bytes: Buffer);

@@ -8,6 +8,7 @@ import type { RunningProcess } from '../../../local/process.ts';
 import { eventually, hangMs } from '../../support/eventually.ts';
 import { KafkaForTests, numbered, recordsOf } from './harness.ts';
 import { startSecondBroker } from './second-broker.ts';
+import { undecided } from '../source-context.ts';
 
 describe('kafka source on two brokers', function () {
   let kafka: KafkaForTests;
@@ -54,7 +55,7 @@ describe('kafka source on two brokers', function () {
     const replicaAssignment = replicas.map((nodes, partition) => ({ partition, replicas: nodes }));
     await admin.createTopics({ topics: [{ topic, replicaAssignment }], waitForLeaders: true });
     source = await kafka.connect(topic, spec);
-    reader = await source.open(0, undefined);
+    reader = await source.open(0, undefined, undecided);
     next = new Map([
       [0, 0],
       [1, 0],
@@ -63,9 +64,9 @@ describe('kafka source on two brokers', function () {
 
   /** -1: none. Asked by our own client: that of the test refuses to answer while a partition has no leader. */
   async function leadersOf(topic: string): Promise<number[]> {
-    const { topicMetadata } = await cluster.metadata(topic);
-    const partitions = topicMetadata[0]?.partitionMetadata ?? [];
-    return partitions.toSorted((a, b) => a.partitionId - b.partitionId).map(({ leader }) => leader);
+    const { topics } = await cluster.metadata(topic);
+    const partitions = topics[0]?.partitions ?? [];
+    return partitions.toSorted((a, b) => a.id - b.id).map(({ leader }) => leader);
   }
 
   /** Sends to both partitions and reads to their ends; each offset must come once, in order. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
 import { MillraceError } from '../../../model/errors.ts';
-import { sourceContext } from '../source-context.ts';
+import { sourceContext, undecided } from '../source-context.ts';
 import { source } from '../../../connectors/kafka/index.ts';
 import { kafkaSourceSpec } from '../../../connectors/kafka/spec.ts';
 import { KafkaForTests, take } from './harness.ts';
@@ -24,7 +24,7 @@ describe('kafka source with TLS and SASL', function () {
   async function firstValue(spec: Record<string, unknown>): Promise<string | null | undefined> {
     const opened = await kafka.connect('secured', spec);
     try {
-      return (await take(await opened.open(0, undefined), 1)).records[0]?.value;
+      return (await take(await opened.open(0, undefined, undecided), 1)).records[0]?.value;
     } finally {
       await opened.close();
     }
@@ -69,7 +69,7 @@ describe('kafka source with TLS and SASL', function () {
       const config = kafkaSourceSpec.parse({ brokers, topic: 'secured', sasl: { username: 'app', password: secret } });
       try {
         const opened = await source.connect(config, sourceContext({ log }));
-        await take(await opened.open(0, undefined), 1);
+        await take(await opened.open(0, undefined, undecided), 1);
         await opened.close();
       } catch (error) {
         assert.ok(error instanceof MillraceError);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { eventually, hangMs } from '../../support/eventually.ts';
-import { KafkaForTests, numbered, recordsOf, take } from './harness.ts';
+import { KafkaForTests, numbered, offsetsIn, recordsOf, take } from './harness.ts';
+import { undecided } from '../source-context.ts';
 
 describe('kafka source', function () {
   let kafka: KafkaForTests;
@@ -16,14 +17,14 @@ describe('kafka source', function () {
       { key: null, value: null, timestamp: '1700000000001' },
     ]);
     const source = await kafka.connect('fields');
-    const { records, position } = await take(await source.open(0, undefined), 2);
+    const { records, position } = await take(await source.open(0, undefined, undecided), 2);
     const first = { key: 'k', value: '{"a":1}', time: 1_700_000_000_000, headers: [['trace', 'x']] };
     const second = { key: null, value: null, time: 1_700_000_000_001, headers: [] };
     assert.deepEqual(records, [
       { partition: 0, offset: 0, ...first },
       { partition: 0, offset: 1, ...second },
     ]);
-    assert.deepEqual(position, { '0': 2 });
+    assert.deepEqual(offsetsIn(position), { '0': 2 });
     await source.close();
   });
 
@@ -33,7 +34,7 @@ describe('kafka source', function () {
     const source = await kafka.connect('many', {}, { slots: 4 });
     const wanted = [[0, 4], [1, 5], [2], [3]];
     for (const [slot, partitions] of wanted.entries()) {
-      const { records } = await take(await source.open(slot, undefined), partitions.length * 500);
+      const { records } = await take(await source.open(slot, undefined, undecided), partitions.length * 500);
       for (const partition of partitions) {
         const values = records.filter((each) => each.partition === partition).map(({ value }) => value);
         assert.deepEqual(values, numbered(0, 500));
@@ -47,10 +48,10 @@ describe('kafka source', function () {
     for (let partition = 0; partition < 4; partition++) await kafka.send('resume', partition, numbered(0, 10));
     const source = await kafka.connect('resume', {}, { slots: 2 });
     const merged = { '0': 7, '1': 1, '2': 9, '3': 1 };
-    const { records, position } = await take(await source.open(0, merged), 4);
+    const { records, position } = await take(await source.open(0, merged, undecided), 4);
     const seen = records.map(({ partition, offset }) => `${partition}:${offset}`).sort();
     assert.deepEqual(seen, ['0:7', '0:8', '0:9', '2:9']);
-    assert.deepEqual(position, { '0': 10, '2': 10 });
+    assert.deepEqual(offsetsIn(position), { '0': 10, '2': 10 });
     await source.close();
   });
 
@@ -58,9 +59,11 @@ describe('kafka source', function () {
     await kafka.createTopic('each', 2);
     await kafka.send('each', 0, numbered(0, 3));
     const source = await kafka.connect('each');
-    const batch = await (await source.open(0, { '1': 0, '0': 1 })).read(AbortSignal.timeout(hangMs));
+    const reader = await source.open(0, { '1': 0, '0': 1 }, undecided);
+    let batch = await reader.read(AbortSignal.timeout(hangMs));
+    while (batch?.count === 0) batch = await reader.read(AbortSignal.timeout(hangMs));
     assert.deepEqual(
-      [batch?.positionAfter(0), batch?.positionAfter(1)],
+      [0, 1].map((index) => offsetsIn(batch?.positionAfter(index))),
       [
         { '0': 2, '1': 0 },
         { '0': 3, '1': 0 },
@@ -74,7 +77,7 @@ describe('kafka source', function () {
       await kafka.createTopic(`packed-${codec}`, 1, { 'compression.type': codec });
       for (let from = 0; from < 3_000; from += 1_000) await kafka.send(`packed-${codec}`, 0, numbered(from, 1_000));
       const source = await kafka.connect(`packed-${codec}`);
-      const { records } = await take(await source.open(0, { '0': 500 }), 2_500);
+      const { records } = await take(await source.open(0, { '0': 500 }, undecided), 2_500);
       assert.deepEqual(
         records.map(({ value }) => value),
         numbered(500, 2_500),
@@ -99,7 +102,7 @@ describe('kafka source', function () {
     }
     await producer.disconnect();
     const source = await kafka.connect('transactions');
-    const reader = await source.open(0, undefined);
+    const reader = await source.open(0, undefined, undecided);
     const { records } = await take(reader, 4);
     assert.deepEqual(
       records.map(({ value }) => value),
@@ -107,7 +110,7 @@ describe('kafka source', function () {
     );
     await kafka.send('transactions', 0, ['e']);
     const last = await take(reader, 1);
-    assert.deepEqual(last.position, { '0': 13 });
+    assert.deepEqual(offsetsIn(last.position), { '0': 13 });
     assert.equal(reader.lag(), 0);
     await source.close();
   });
@@ -116,9 +119,9 @@ describe('kafka source', function () {
     await kafka.createTopic('latest');
     await kafka.send('latest', 0, numbered(0, 5));
     const source = await kafka.connect('latest', { startFrom: 'Latest' });
-    const reader = await source.open(0, undefined);
+    const reader = await source.open(0, undefined, undecided);
     const first = await reader.read(AbortSignal.timeout(hangMs));
-    assert.deepEqual([first?.count, first?.position], [0, { '0': 5 }]);
+    assert.deepEqual([first?.count, offsetsIn(first?.position)], [0, { '0': 5 }]);
     await kafka.send('latest', 0, ['new']);
     assert.deepEqual(
       (await take(reader, 1)).records.map(({ value }) => value),
@@ -130,7 +133,7 @@ describe('kafka source', function () {
   it('S1, T1: reads a partition that is added later from its start, although it begins at the latest', async () => {
     await kafka.createTopic('grows');
     const source = await kafka.connect('grows', { startFrom: 'Latest' });
-    const reader = await source.open(0, undefined);
+    const reader = await source.open(0, undefined, undecided);
     await reader.read(AbortSignal.timeout(hangMs));
     await kafka.admin.createPartitions({ topicPartitions: [{ topic: 'grows', count: 3 }] });
     await eventually(() => kafka.send('grows', 2, ['in the new one']));
@@ -146,7 +149,7 @@ describe('kafka source', function () {
     await kafka.send('grew', 0, numbered(0, 2));
     await kafka.send('grew', 1, numbered(0, 2));
     const source = await kafka.connect('grew', { startFrom: 'Latest' });
-    const { records } = await take(await source.open(0, { '0': 2 }), 2);
+    const { records } = await take(await source.open(0, { '0': 2 }, undecided), 2);
     assert.deepEqual(
       records.map(({ partition, offset }) => [partition, offset]),
       [
@@ -168,7 +171,7 @@ describe('kafka source', function () {
       );
     await kafka.send('uneven', 1, numbered(0, 10));
     const source = await kafka.connect('uneven', { fetch: { maxBytes: '64Ki' } });
-    const reader = await source.open(0, undefined);
+    const reader = await source.open(0, undefined, undecided);
     const order: number[] = [];
     for (let records = 0; records < 1_010;) {
       const batch = await reader.read(AbortSignal.timeout(hangMs));
@@ -185,7 +188,7 @@ describe('kafka source', function () {
     await kafka.send('large', 0, ['x'.repeat(900_000), 'small']);
     await kafka.send('large', 0, ['last']);
     const source = await kafka.connect('large', { fetch: { maxBytes: '16Ki' } });
-    const { records } = await take(await source.open(0, undefined), 3);
+    const { records } = await take(await source.open(0, undefined, undecided), 3);
     assert.deepEqual(
       records.map(({ value }) => value?.length),
       [900_000, 5, 4],
@@ -197,7 +200,7 @@ describe('kafka source', function () {
     await kafka.createTopic('behind');
     await kafka.send('behind', 0, numbered(0, 100));
     const source = await kafka.connect('behind');
-    const reader = await source.open(0, { '0': 40 });
+    const reader = await source.open(0, { '0': 40 }, undecided);
     await take(reader, 60);
     assert.equal(reader.lag(), 0);
     await kafka.send('behind', 0, numbered(100, 25));
@@ -212,7 +215,7 @@ describe('kafka source', function () {
     await kafka.createTopic('committed', 2);
     await kafka.send('committed', 0, numbered(0, 5));
     const source = await kafka.connect('committed');
-    const reader = await source.open(0, undefined);
+    const reader = await source.open(0, undefined, undecided);
     await take(reader, 5);
     reader.acknowledge({ '0': 3, '1': 0 });
     await eventually(async () => (await committed('committed'))['0'] === '3');
@@ -227,7 +230,7 @@ describe('kafka source', function () {
   it('ends a waiting read at once when it is told to, and reads on afterwards', async () => {
     await kafka.createTopic('waits');
     const source = await kafka.connect('waits');
-    const reader = await source.open(0, undefined);
+    const reader = await source.open(0, undefined, undecided);
     const stop = new AbortController();
     const waiting = reader.read(stop.signal);
     stop.abort(new Error('stop'));
@@ -240,7 +243,7 @@ describe('kafka source', function () {
   it('waits without lag when it has more slots than the topic has partitions', async () => {
     await kafka.createTopic('few');
     const source = await kafka.connect('few', {}, { slots: 3 });
-    const reader = await source.open(2, undefined);
+    const reader = await source.open(2, undefined, undecided);
     await assert.rejects(reader.read(AbortSignal.timeout(300)));
     assert.equal(reader.lag(), 0);
     await source.close();

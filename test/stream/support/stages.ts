@@ -8,7 +8,7 @@ import { runSinkSlot } from '../../../stream/sink-slot.ts';
 import type { Position } from '../../../stream/record-batch.ts';
 import type { SinkProgram, SinkSlotPort } from '../../../stream/sink-port.ts';
 import type { SlotEnd } from '../../../stream/slot-observer.ts';
-import type { SourceReaderPort } from '../../../stream/source-port.ts';
+import type { SourceLossPort, SourceReaderPort } from '../../../stream/source-port.ts';
 import { jsonProgram, Witness, type MemoryRows, type MemoryTable } from './fakes.ts';
 import { valuesIn } from './frames.ts';
 
@@ -25,7 +25,7 @@ export const eagerClock: Clock = { ...systemClock, sleep: (ms, signal) => system
 export function ingest(
   streams: Streams,
   plan: Plan,
-  openReader: (position: Position | undefined) => SourceReaderPort | Promise<SourceReaderPort>,
+  openReader: (position: Position | undefined, losses: SourceLossPort) => SourceReaderPort | Promise<SourceReaderPort>,
   slot = 0,
 ): RunningSlot {
   return running((witness, signals) =>
@@ -34,7 +34,7 @@ export function ingest(
       plan,
       stage: ingestorOf(plan),
       slot,
-      openReader: async (position) => openReader(position),
+      openReader: async (position, losses) => openReader(position, losses),
       onReader: () => undefined,
       onSweepFailure: () => undefined,
       clock: eagerClock,
