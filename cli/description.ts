@@ -57,7 +57,7 @@ function facts(pipeline: StoredPipeline, nowMs: number): string {
   if (status?.revision !== undefined) pairs.push(['Revision', status.revision]);
   if (status?.planInForce) pairs.push(['Records by', inForce(status.planInForce)]);
   if (status?.decision) pairs.push(['Decision', decided(status.decision, nowMs)]);
-  if (status?.deadLetters) pairs.push(['Dead letters', String(status.deadLetters.records)]);
+  if (status?.deadLetters) pairs.push(['Dead letters', lettersOf(status.deadLetters)]);
   if (status?.workflow) pairs.push(['Temporal', status.workflow.url ?? status.workflow.id]);
   return fields(pairs);
 }
@@ -71,6 +71,10 @@ function carriedOut({ metadata, status }: StoredPipeline): string {
   return `${generation}, refused; ${accepted === 0 ? 'none' : accepted} in force`;
 }
 
+function lettersOf({ records, dropped = 0 }: { records: number; dropped?: number | undefined }): string {
+  return dropped === 0 ? String(records) : `${records}, and ${dropped} that were dropped to make room`;
+}
+
 const shownWriters = 3;
 
 /** From which position an edit holds (E9). */
@@ -82,7 +86,7 @@ function inForce({ generation, from }: PlanInForceStatus): string {
 }
 
 function decided({ text, at, problem }: DecisionStatus, nowMs: number): string {
-  return `${text}, ${age(at, nowMs)} ago: ${problem ?? 'carried out'}`;
+  return `${text}, ${age(at, nowMs)} ago: ${problem === undefined ? 'carried out' : `not carried out: ${problem}`}`;
 }
 
 function flow({ spec }: StoredPipeline): string {

@@ -5,6 +5,7 @@
  */
 import { settledAt } from '../client/settled.ts';
 import type { StoredPipeline } from '../client/wire.ts';
+import { outcomeOf } from '../model/decision.ts';
 import { mr } from '../model/errors.ts';
 import { milliseconds } from '../model/quantities.ts';
 import type { PipelineStatus } from '../crds/pipeline.ts';
@@ -89,6 +90,18 @@ export function untilSettledAgain(stored: StoredPipeline): (look: Look) => Verdi
     const verdict = judge(look);
     if (isNew || look.is === 'gone' || verdict.is === 'waiting') return verdict;
     return { is: 'waiting', message: 'the operation has not begun' };
+  };
+}
+
+/** The verdict of a decision: what became of it, and then whether the pipeline gets on. */
+export function untilDecided(stored: StoredPipeline, text: string): (look: Look) => Verdict {
+  const judge = untilSettled(stored);
+  return (look) => {
+    if (look.is === 'gone') return judge(look);
+    const outcome = outcomeOf(look.pipeline.status ?? {}, text);
+    if (outcome === undefined) return { is: 'waiting', message: `decision "${text}" was not looked at yet` };
+    if (outcome.problem !== undefined) throw mr('MR_DECISION_REFUSED', { decision: text, problem: outcome.problem });
+    return judge(look);
   };
 }
 

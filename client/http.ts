@@ -9,6 +9,7 @@ export interface ApiRequest<T> {
   readonly path: string;
   readonly query?: Readonly<Record<string, string | undefined>>;
   readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
   readonly answer: z.ZodType<T>;
   readonly signal?: AbortSignal | undefined;
 }
@@ -17,7 +18,7 @@ export type Ask = <T>(request: ApiRequest<T>) => Promise<T>;
 
 export function askApi(api: string, token?: string): Ask {
   const base = api.endsWith('/') ? api.slice(0, -1) : api;
-  return async ({ method, path, query, body, answer, signal }) => {
+  return async ({ method, path, query, body, headers, answer, signal }) => {
     const url = new URL(base + path);
     for (const [name, value] of Object.entries(query ?? {})) {
       if (value !== undefined) url.searchParams.set(name, value);
@@ -26,6 +27,7 @@ export function askApi(api: string, token?: string): Ask {
       method,
       headers: {
         accept: 'application/json',
+        ...headers,
         ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
         ...(body === undefined
           ? {}

@@ -9,6 +9,6 @@ export { definePipeline, type PipelineDefinition, type SpecInput } from './defin
 export { MillraceProblem } from './problem.ts';
 export { NotSettled, type ListQuery, type Pipelines, type WaitOptions } from './pipelines.ts';
 export type { PipelineWorkflows, WorkflowOptions } from './workflows.ts';
-export type { Change, LintReport, Operation, Problem, StoredPipeline } from './wire.ts';
+export type { Change, Decided, Decision, LintReport, Operation, Problem, StoredPipeline } from './wire.ts';
 export type { AppliedPipeline } from '../model/lifecycle.ts';
 export type { Condition, PipelineSpec, PipelineStatus } from '../crds/pipeline.ts';

@@ -5,11 +5,14 @@ import type { Ask } from './http.ts';
 import { settledAt, type Settled } from './settled.ts';
 import {
   changeSchema,
+  decidedSchema,
   lintReportSchema,
   operationSchema,
   storedPipeline,
   storedPipelines,
   type Change,
+  type Decided,
+  type Decision,
   type LintReport,
   type Operation,
   type StoredPipeline,
@@ -102,6 +105,17 @@ export class Pipelines {
   /** Tries again what failed, without a change. Refused while an operation runs, and when nothing failed. */
   retry(at: Name): Promise<Change> {
     return this.#ask({ method: 'POST', path: `${pathOf(at)}/retry`, answer: changeSchema });
+  }
+
+  /** Says how to go on where the status asks for it. Repeated with the same `requestId` it is one decision. */
+  decide(at: Name, decision: Decision, { requestId }: { requestId?: string } = {}): Promise<Decided> {
+    return this.#ask({
+      method: 'POST',
+      path: `${pathOf(at)}/decide`,
+      body: decision,
+      answer: decidedSchema,
+      ...(requestId === undefined ? {} : { headers: { 'idempotency-key': requestId } }),
+    });
   }
 
   delete(at: Name, { force = false }: { force?: boolean } = {}): Promise<Change> {

@@ -3,6 +3,7 @@
  * them, and the client reads with them.
  */
 import { z } from 'zod';
+import { decisionChoices } from '../model/decision.ts';
 import { apiVersion, kind } from '../model/names.ts';
 import type { PipelineStatus } from '../model/status.ts';
 import type { Stored } from '../model/stored-pipeline.ts';
@@ -71,6 +72,24 @@ export const changeSchema = z
   })
   .describe('A change that is stored and will be carried out, whatever crashes.');
 
+export const decisionSchema = z
+  .object({
+    token: z.string().describe('From the message that asks, such as records.1.'),
+    choice: z
+      .enum(decisionChoices)
+      .describe('accept-loss: go on with what comes next. reread: read all that is there again.'),
+  })
+  .describe('How to go on after a loss.');
+
+export const decidedSchema = z
+  .object({
+    decision: z.string().describe('As the annotation millrace.io/decision and `status.decision.text` have it.'),
+    state: z
+      .enum(['Accepted', 'CarriedOut'])
+      .describe('Accepted: stored, not looked at yet; `status.decision` says what became of it.'),
+  })
+  .describe('A decision that is stored and will be carried out, whatever crashes.');
+
 const issueSchema = z
   .object({
     pointer: z.string().describe('JSON pointer to the field.'),
@@ -106,6 +125,8 @@ export const problemSchema = z
 
 export type Operation = z.output<typeof operationSchema>;
 export type Change = z.output<typeof changeSchema>;
+export type Decision = z.output<typeof decisionSchema>;
+export type Decided = z.output<typeof decidedSchema>;
 export type Issue = z.output<typeof issueSchema>;
 export type LintReport = z.output<typeof lintReportSchema>;
 export type Problem = z.output<typeof problemSchema>;

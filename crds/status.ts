@@ -107,7 +107,12 @@ export const statusSchema = z
       .optional(),
     decision: decisionStatus.optional(),
     deadLetters: z
-      .object({ records: count('Dead letters that wait to be looked at.') })
+      .object({
+        records: count('Dead letters that wait to be looked at.'),
+        dropped: count(
+          'Dead letters that were removed to make room for later ones (deadLetters.whenFull: DropOldest).',
+        ).optional(),
+      })
       .describe('Records that could not be processed.')
       .optional(),
     workflow: z

@@ -134,6 +134,9 @@ export const conditionTable = {
     reasons: {
       Empty: yes('No record had to be put aside.'),
       DeadLetters: no('{records} could not be processed and wait to be looked at: {codes}'),
+      DeadLettersDropped: no(
+        '{dropped} to make room for later ones (deadLetters.whenFull: DropOldest), and are lost; {records} wait to be looked at. All that were stored: {codes}',
+      ),
     },
   },
   Provisioned: {

@@ -5,7 +5,7 @@
  *     one that was taken for something else changes nothing.
  * T2  `lost` in place of the number is about a stream that is gone, and counts as long as it is.
  */
-import type { PipelineStatus } from './status.ts';
+import type { DecisionStatus, PipelineStatus } from './status.ts';
 
 /**
  * - `accept-loss`  go on with what comes next: nothing is written twice, what is missing is given up
@@ -39,6 +39,11 @@ export function parseDecision(text: string): Decision | undefined {
   const known = decisionChoices.find((one) => one === choice);
   if (scope === undefined || number === undefined || known === undefined) return undefined;
   return { scope, number: number === 'lost' ? number : Number(number), choice: known };
+}
+
+/** What became of the decision with this text; undefined: it was not looked at yet. */
+export function outcomeOf({ decision }: PipelineStatus, text: string): DecisionStatus | undefined {
+  return decision?.text === text ? decision : undefined;
 }
 
 /** Whether something in the status asks for it: a decision that nobody waits for would count for the next loss. */

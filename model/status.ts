@@ -102,7 +102,7 @@ export interface PipelineStatus {
   conditions?: Condition[] | undefined;
   stages?: StageStatus[] | undefined;
   operation?: OperationStatus | undefined;
-  deadLetters?: { records: number } | undefined;
+  deadLetters?: { records: number; dropped?: number | undefined } | undefined;
   planInForce?: PlanInForceStatus | undefined;
   streams?: StreamStatus[] | undefined;
   decision?: DecisionStatus | undefined;

@@ -35,7 +35,15 @@ export async function dropOldestLetters(streams: JetStreamPort, pid: string, byt
 /** How many letters were removed so far, of all writers. */
 export async function droppedLetters(streams: JetStreamPort, pid: string): Promise<number> {
   const stream = edgeStream(pid, deadEdge);
-  const lasts = await streams.lastOfEach(stream, `mr.${pid}.${deadEdge}.>`);
+  return droppedOf(streams, stream, await streams.lastOfEach(stream, `mr.${pid}.${deadEdge}.>`));
+}
+
+/** `lasts`: the last frame of each writer. */
+export async function droppedOf(
+  streams: Pick<JetStreamPort, 'directGet'>,
+  stream: string,
+  lasts: readonly Pick<StoredMessage, 'subject'>[],
+): Promise<number> {
   const gone = await Promise.all(
     lasts.map(async ({ subject }) => {
       const first = await streams.directGet(stream, { seq: 1, next_by_subj: subject });

@@ -3,7 +3,7 @@ import { setCurrentDetails, upsertMemo, upsertSearchAttributes, workflowInfo } f
 import { reasonOf } from '../model/errors.ts';
 import type { StatusPatch } from '../model/lifecycle.ts';
 import { run } from './activities.ts';
-import { operationTable } from '../model/operations.ts';
+import { phaseOf, shownStateOf } from './phase.ts';
 import { searchAttributesOf } from './search-attributes.ts';
 import type { Failure, PipelineState, Refusal } from './state.ts';
 
@@ -13,23 +13,6 @@ export function publish(state: PipelineState): void {
   const description = state.seen?.description ?? '';
   if (description !== '' && workflowInfo().memo?.['description'] !== description) upsertMemo({ description });
   setCurrentDetails(detailsOf(state));
-}
-
-function phaseOf({ running, failure, refused, actual, readiness }: PipelineState): string {
-  if (running !== null) return operationTable[running.kind].phase;
-  if (failure !== null || refused !== null) return 'Failed';
-  if (actual.is === 'Running' && readiness?.isReady === false) return 'NotReady';
-  return actual.is === 'absent' || actual.is === 'unfinished'
-    ? 'Pending'
-    : actual.is === 'gone'
-      ? 'Deleted'
-      : actual.is;
-}
-
-/** The phase; of a pipeline that is not ready, why. */
-function shownStateOf(state: PipelineState): string {
-  const phase = phaseOf(state);
-  return phase === 'NotReady' ? (state.readiness?.reason ?? phase) : phase;
 }
 
 /** Markdown at the head of the run in Temporal UI. Pure. */
@@ -81,7 +64,7 @@ export async function sayRefused(state: PipelineState): Promise<void> {
       : `${refused.message} Generation ${acceptedGeneration} stays in force.`;
   const no = { status: 'False', reason, message } as const;
   await say(state, { ...refused, operation: 'read' }, `refuse generation ${refused.generation}`, {
-    ...(neverRan ? { phase: 'Failed' } : {}),
+    ...phaseNow(state),
     observedGeneration: refused.generation,
     conditions: [
       // While an operation runs these two are its own.
@@ -92,11 +75,17 @@ export async function sayRefused(state: PipelineState): Promise<void> {
   });
 }
 
+/** W1. While an operation runs the phase is its own; what stands still keeps its word; that of what is gone is nobody's. */
+function phaseNow(state: PipelineState): Pick<StatusPatch, 'phase'> {
+  const phase = phaseOf(state);
+  const isKept = state.running !== null || phase === 'Paused' || phase === 'Stopped';
+  return isKept || phase === 'Deleted' ? {} : { phase };
+}
+
 /** An operation ended without having done its work. */
 export async function sayFailed(state: PipelineState, failure: Failure): Promise<void> {
-  const isTeardown = failure.operation === 'teardown';
   await say(state, failure, `say that ${failure.operation} failed (g${failure.generation})`, {
-    phase: isTeardown ? 'Deleting' : 'Failed',
+    ...phaseNow(state),
     observedGeneration: failure.generation,
     operation: null,
     conditions: [

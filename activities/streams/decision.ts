@@ -62,8 +62,13 @@ async function outcomeOf(
     return { decision: { text, at }, streams };
   } catch (error) {
     if (!(error instanceof MillraceError) || !isFinal.has(error.code)) throw error;
-    return { decision: { text, at, problem: error.sentence } };
+    return { decision: { text, at, problem: whyNot(error) } };
   }
+}
+
+/** Where it is shown it is said already that a decision was not carried out. */
+function whyNot(error: MillraceError): string {
+  return error.code === 'MR_DECISION_REFUSED' ? String(error.params['problem']) : error.sentence;
 }
 
 const isFinal: ReadonlySet<string> = new Set<ErrorCode>(['MR_DECISION_REFUSED', 'MR_STREAM_FOREIGN']);
@@ -100,6 +105,10 @@ async function note(
   await updateStatus(kube, clock, target, () => patch);
 }
 
+function refusedText(decision: string, problem: string): string {
+  return mr('MR_DECISION_REFUSED', { decision, problem: problem.replace(/\.$/, '') }).sentence;
+}
+
 async function say(
   deps: ActivityDependencies,
   pipeline: PipelineRef,
@@ -113,6 +122,6 @@ async function say(
   const event =
     problem === undefined
       ? ({ type: 'Normal', reason: 'Decided', note: `Decision "${text}" is carried out.` } as const)
-      : ({ type: 'Warning', reason: 'DecisionRefused', note: problem } as const);
+      : ({ type: 'Warning', reason: 'DecisionRefused', note: refusedText(text, problem) } as const);
   await emitEvent(kube, pipeline, { ...event, action: 'decide' }, { key: text, at: clock.now(), source: eventSource });
 }

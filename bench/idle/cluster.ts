@@ -133,7 +133,7 @@ function statusOf(plan: Plan, reports: readonly PodReport[]): object {
   };
   const claims = claimsOf({
     ...{ now, generation: 1, deleting: false, status, hearing: 'steady', stages, lost: undefined, untold: undefined },
-    deadLetters: { records: 0, byCode: [] },
+    deadLetters: { records: 0, dropped: 0, byCode: [] },
   });
   const said = claims.map((claim) => ({ ...claim, observedGeneration: 1, lastTransitionTime: since }));
   return { ...status, conditions: [...done, ...said] };

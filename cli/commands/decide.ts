@@ -1,17 +1,20 @@
 /**
  * `millrace decide NAME TOKEN CHOICE`: says how to go on where a pipeline waits for a person, because something that it
  * relied on is gone. The token is in the message that asks.
- *
- * D1  It is refused when nothing in the pipeline's status asks for it, and while an earlier one was not looked at: there is
- *     one annotation, and the earlier one would be gone.
  */
 import { Argument, Command } from 'commander';
-import { decisionChoices, decisionText, isAsked, parseDecision, type DecisionChoice } from '../../model/decision.ts';
-import { mr } from '../../model/errors.ts';
-import { annotations } from '../../model/names.ts';
+import { decisionChoices, type DecisionChoice } from '../../model/decision.ts';
+import { decideOn } from '../../kubernetes/decisions.ts';
 import { withCluster, withClusterOptions, type ClusterOptions } from '../cluster.ts';
-import { print } from '../output.ts';
+import { durationOption } from '../durations.ts';
+import { print, say } from '../output.ts';
 import { pipelineArgument } from '../pipeline-name.ts';
+import { untilDecided, waitFor } from '../wait.ts';
+
+interface Options extends ClusterOptions {
+  readonly wait: boolean;
+  readonly timeout: string;
+}
 
 export function decideCommand(): Command {
   return withClusterOptions(
@@ -20,21 +23,22 @@ export function decideCommand(): Command {
       .addArgument(pipelineArgument())
       .addArgument(new Argument('<token>', 'from the message that asks, such as records.1'))
       .addArgument(new Argument('<choice>', 'what to do').choices(decisionChoices)),
-  ).action(async (name: string, token: string, choice: DecisionChoice, options: ClusterOptions) => {
-    await withCluster(options, async ({ pipelines, namespace }) => {
-      const found = await pipelines.get(namespace, name);
-      const decision = parseDecision(`${token}=${choice}`);
-      const refuse = (problem: string) => mr('MR_DECISION_REFUSED', { decision: `${token}=${choice}`, problem });
-      if (decision === undefined || !isAsked(found.status ?? {}, token)) {
-        throw refuse(`nothing in the status of pipeline ${name} asks for it`);
-      }
-      const earlier = found.metadata.annotations?.[annotations.decision];
-      if (earlier !== undefined && earlier !== found.status?.decision?.text) {
-        throw refuse(`decision "${earlier}" was not looked at yet; \`millrace describe ${name}\` says when it was`);
-      }
-      // The note tells it from the same decision about an earlier loss.
-      await pipelines.decide(found, decisionText(decision, new Date().toISOString()));
-      print(`pipeline/${name} decided: ${token} ${choice}; it is carried out within seconds\n`);
+  )
+    .option('--wait', 'show each step and end when it is carried out and the pipeline is ready', false)
+    .addOption(durationOption('--timeout <duration>', 'of --wait', '5m'))
+    .action(async (name: string, token: string, choice: DecisionChoice, options: Options) => {
+      await withCluster(options, async (cluster) => {
+        const { pipelines, namespace } = cluster;
+        const found = await pipelines.get(namespace, name);
+        const text = await decideOn(pipelines, found, { token, choice, note: new Date().toISOString() });
+        if (!options.wait) {
+          print(`pipeline/${name} decided: ${token} ${choice}; it is carried out within seconds\n`);
+          return;
+        }
+        const { timeout } = options;
+        const judge = untilDecided(found, text);
+        await waitFor(cluster, { namespace, name, wanted: 'ready', timeout, known: found.status, judge, say });
+        print(`pipeline/${name} decided: ${token} ${choice}; it is ready\n`);
+      });
     });
-  });
 }

@@ -25,7 +25,7 @@ describe('dead letters', () => {
 
   it('keep value, key, headers and reason, and are counted over all writers', async () => {
     const pid = await pipeline();
-    assert.deepEqual(await countDeadLetters(streams, pid), { records: 0, byCode: [] });
+    assert.deepEqual(await countDeadLetters(streams, pid), { records: 0, dropped: 0, byCode: [] });
     const one = await open(pid, 'sink-a-0');
     const other = await open(pid, 'sink-b-1');
     await one.append([letter(7, 0), letter(7, 3)], 7, never);
@@ -46,6 +46,7 @@ describe('dead letters', () => {
     await (await open(pid, 'sink-b-0')).append([of('MR_RECORD_NOT_JSON', 'again', 0)], 7, never);
     assert.deepEqual(await countDeadLetters(streams, pid), {
       records: 5,
+      dropped: 0,
       byCode: [
         { code: 'MR_RECORD_MISFIT', records: 3, sample: `${'x'.repeat(199)}…` },
         { code: 'MR_RECORD_NOT_JSON', records: 2, sample: 'again' },
@@ -220,6 +221,8 @@ describe('dead letters of which the oldest go', () => {
     assert.equal(letters.at(-1)?.sequence, 30);
     const dropped = await droppedLetters(streams, pid);
     assert.equal(letters.length + dropped, 31);
+    const counted = await countDeadLetters(streams, pid);
+    assert.deepEqual([counted.records, counted.dropped], [letters.length, dropped]);
     assert.equal(told, dropped);
     assert(dropped >= 15);
     assert.equal((await open('sink-a-0')).total, 1);

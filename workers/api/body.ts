@@ -1,7 +1,8 @@
 /** Reads a pipeline from a request body: YAML or JSON text, whole or only its spec; checked by the same lint as everywhere. */
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
-import type { Issue } from '../../client/wire.ts';
+import { decisionSchema, type Decision, type Issue } from '../../client/wire.ts';
+import { decisionChoices } from '../../model/decision.ts';
 import { mr, type MillraceError } from '../../model/errors.ts';
 import { sentenceOf, unusableAlias } from '../../crds/yaml-places.ts';
 import { jsonFault } from '../../crds/json-text.ts';
@@ -25,6 +26,14 @@ export function readPipelineBody(body: unknown, at: { namespace: string; name: s
     throw new Refused(refused, errors.map(issueOf));
   }
   return input.parse(value);
+}
+
+/** What a person has decided. */
+export function readDecisionBody(body: unknown): Decision {
+  const decision = decisionSchema.strict().safeParse(body);
+  if (decision.success) return decision.data;
+  const problem = `it must be an object with \`token\`, a text, and \`choice\`, one of ${decisionChoices.join(', ')}`;
+  throw mr('MR_REQUEST_INVALID', { where: 'body', problem });
 }
 
 export function issueOf({ path, ...issue }: LintIssue): Issue {

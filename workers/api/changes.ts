@@ -9,7 +9,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { formatOperationId, parseOperationId, type OperationId } from '../../client/operation-id.ts';
 import { settledAt } from '../../client/settled.ts';
-import type { Change, Operation, StoredPipeline } from '../../client/wire.ts';
+import type { Change, Decided, Operation, StoredPipeline } from '../../client/wire.ts';
+import { outcomeOf } from '../../model/decision.ts';
 import { assertNever, mr, MillraceError } from '../../model/errors.ts';
 import type { PipelineDoor } from '../../kubernetes/pipelines.ts';
 import type { OperationRuns } from './operation-runs.ts';
@@ -63,6 +64,22 @@ export class Changes {
       if (now === null || Date.now() >= deadline) {
         return { operation: { ...base(change), state: now === null ? 'Cancelled' : 'Accepted' }, generation };
       }
+      await delay(pollMs);
+    }
+  }
+
+  /** What becomes of a decision, as far as that is known within `planWaitMs`. Throws MR_DECISION_REFUSED. */
+  async announceDecision(stored: StoredPipeline, text: string): Promise<Decided> {
+    const { namespace = 'default', name } = stored.metadata;
+    const deadline = Date.now() + this.#planWaitMs;
+    for (;;) {
+      const { status = {} } = await this.#pipelines.get(namespace, name);
+      const outcome = outcomeOf(status, text);
+      if (outcome?.problem !== undefined) {
+        throw mr('MR_DECISION_REFUSED', { decision: text, problem: outcome.problem });
+      }
+      if (outcome !== undefined) return { decision: text, state: 'CarriedOut' };
+      if (Date.now() >= deadline) return { decision: text, state: 'Accepted' };
       await delay(pollMs);
     }
   }

@@ -49,7 +49,10 @@ export function openApiOptions(version: string): FastifyDynamicSwaggerOptions {
       },
       security: [{ bearer: [] }, { token: [] }, {}],
       tags: [
-        { name: 'pipelines', description: 'Apply, read, pause, stop, resume, retry and delete pipelines.' },
+        {
+          name: 'pipelines',
+          description: 'Apply, read, pause, stop, resume, retry, decide about and delete pipelines.',
+        },
         { name: 'operations', description: 'What a change does now.' },
         { name: 'records', description: 'Records in.' },
         { name: 'lint', description: 'Check without applying.' },

@@ -1,6 +1,13 @@
 /** What the API's routes take, and the named parts of its OpenAPI document. Answers are in `client/wire.ts`. */
 import { z } from 'zod';
-import { changeSchema, lintReportSchema, operationSchema, problemSchema } from '../../client/wire.ts';
+import {
+  changeSchema,
+  decidedSchema,
+  decisionSchema,
+  lintReportSchema,
+  operationSchema,
+  problemSchema,
+} from '../../client/wire.ts';
 import { pipelineSchema } from '../../crds/pipeline.ts';
 
 /** Not zod's global registry: other documents are made from the same schemas. */
@@ -111,6 +118,8 @@ components.add(pipelineList, { id: 'PipelineList' });
 components.add(recordsTaken, { id: 'RecordsTaken' });
 components.add(operationSchema, { id: 'Operation' });
 components.add(changeSchema, { id: 'Change' });
+components.add(decisionSchema, { id: 'Decision' });
+components.add(decidedSchema, { id: 'Decided' });
 components.add(lintReportSchema, { id: 'LintReport' });
 
 const problem = { 'application/problem+json': { schema: problemSchema } };

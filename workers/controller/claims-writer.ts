@@ -128,7 +128,7 @@ export class ClaimsWriter {
     const claims = claimsOf({ now, generation, deleting, status, hearing, stages, deadLetters, lost, untold });
     const deployed = new Set(this.#workloads(record).map(({ stage }) => stage));
     const counts = stages.filter(({ name }) => deployed.has(name)).map(({ name, ready }) => ({ name, ready }));
-    return { claims, deadLetters: deadLetters.records, stages: counts };
+    return { claims, deadLetters, stages: counts };
   }
 
   /** Of the stages that the lifecycle has named: the list is its own, the numbers of ready pods are not. */
@@ -180,11 +180,21 @@ export class ClaimsWriter {
 
   /** One Event for each code and hour in which there are more: named by both, so that it is told once. */
   async #tellDeadLetters(record: PipelineRecord): Promise<void> {
-    const news = deadLettersOf(record).byCode.filter(({ code, records }) => records > (record.toldOf.get(code) ?? 0));
+    const { byCode, dropped } = deadLettersOf(record);
+    const hour = Math.floor(this.#parts.now() / 3_600_000);
+    if (dropped > record.toldDropped) {
+      record.toldDropped = dropped;
+      const note = `${dropped} dead ${dropped === 1 ? 'letter was' : 'letters were'} dropped so far to make room for later ones.`;
+      await this.#tell(
+        record,
+        { type: 'Warning', reason: 'DeadLettersDropped', action: 'drop', note },
+        `dropped/${hour}`,
+      );
+    }
+    const news = byCode.filter(({ code, records }) => records > (record.toldOf.get(code) ?? 0));
     for (const { code, records, sample } of news) {
       record.toldOf.set(code, records);
       const note = `${records} ${records === 1 ? 'record' : 'records'} with ${code} so far, such as: ${sample}`;
-      const hour = Math.floor(this.#parts.now() / 3_600_000);
       // When that fails: the next hour has an Event of its own.
       await this.#tell(record, { type: 'Warning', reason: 'DeadLetters', action: 'putAside', note }, `${code}/${hour}`);
     }
@@ -217,7 +227,8 @@ export class ClaimsWriter {
 
 /** Before the first count: what was written by whoever counted last. */
 function deadLettersOf({ counted, seen }: PipelineRecord): DeadLetterCount {
-  return counted ?? { ...noDeadLetters, records: seen.status.deadLetters?.records ?? 0 };
+  const { records = 0, dropped = 0 } = seen.status.deadLetters ?? {};
+  return counted ?? { ...noDeadLetters, records, dropped };
 }
 
 function writeAt({ seen, pace }: PipelineRecord, said: Said, now: number): number {

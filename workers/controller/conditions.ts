@@ -124,17 +124,20 @@ function standing<T extends ConditionOf<'controller'>>({ status }: ConditionsInp
 const shownCodes = 3;
 const shownSample = 200;
 
-function deadLettersEmpty({ records, byCode }: DeadLetterCount): Claim<'DeadLettersEmpty'> {
-  if (records === 0) return claim('DeadLettersEmpty', 'Empty');
+function deadLettersEmpty({ records, dropped, byCode }: DeadLetterCount): Claim<'DeadLettersEmpty'> {
+  if (records + dropped === 0) return claim('DeadLettersEmpty', 'Empty');
   const codes = byCode.slice(0, shownCodes).map(({ code, records: some, sample }) => {
     const text = sample.length > shownSample ? `${sample.slice(0, shownSample - 1)}…` : sample;
     return `${some} ${code} (${text})`;
   });
   const more = byCode.length > shownCodes ? [`and ${byCode.length - shownCodes} more codes`] : [];
-  return claim('DeadLettersEmpty', 'DeadLetters', {
+  const said = {
     records: records === 1 ? '1 record' : `${records} records`,
     codes: codes.length === 0 ? 'stored by an earlier version.' : `${[...codes, ...more].join('; ')}.`,
-  });
+  };
+  if (dropped === 0) return claim('DeadLettersEmpty', 'DeadLetters', said);
+  const gone = dropped === 1 ? '1 dead letter was dropped' : `${dropped} dead letters were dropped`;
+  return claim('DeadLettersEmpty', 'DeadLettersDropped', { ...said, dropped: gone });
 }
 
 function stillPhase({ phase }: PipelineStatus): 'Paused' | 'Stopped' | undefined {

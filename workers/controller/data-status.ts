@@ -20,7 +20,7 @@ export type Urgency = 'none' | 'later' | 'now';
 /** What the controller says of a pipeline. */
 export interface Said {
   readonly claims: readonly Claim[];
-  readonly deadLetters: number;
+  readonly deadLetters: { readonly records: number; readonly dropped: number };
   /** Of the stages that have a workload, ready pods. */
   readonly stages: readonly { readonly name: string; readonly ready: number }[];
 }
@@ -31,7 +31,9 @@ export function urgencyOf({ claims, deadLetters, stages }: Said, status: Pipelin
   if (phaseOf(claims, status) !== status.phase) return 'now';
   const readyOf = (name: string) => stages.find((stage) => stage.name === name)?.ready ?? 0;
   if ((status.stages ?? []).some(({ name, ready }) => ready !== readyOf(name))) return 'now';
-  let urgency: Urgency = status.deadLetters?.records === deadLetters ? 'none' : 'later';
+  const { records, dropped = 0 } = status.deadLetters ?? {};
+  const isCounted = records === deadLetters.records && dropped === deadLetters.dropped;
+  let urgency: Urgency = isCounted ? 'none' : 'later';
   for (const claim of claims) {
     const old = status.conditions?.find(({ type }) => type === claim.type);
     const isSame = old?.status === claim.status && old.reason === claim.reason;
@@ -44,6 +46,11 @@ export function urgencyOf({ claims, deadLetters, stages }: Said, status: Pipelin
 function phaseOf(claims: readonly Claim[], { phase }: PipelineStatus): Phase | undefined {
   if (!isUnderWay(phase)) return phase;
   return claims.some(({ type, status }) => type === 'Ready' && status === 'True') ? 'Running' : 'NotReady';
+}
+
+/** What was never dropped is not spoken of. */
+function shownCount({ records, dropped }: Said['deadLetters']): PipelineStatus['deadLetters'] {
+  return { records, ...(dropped === 0 ? {} : { dropped }) };
 }
 
 export async function writeDataStatus(
@@ -69,7 +76,7 @@ export async function writeDataStatus(
       apiVersion,
       kind,
       metadata,
-      status: { ...phased, conditions, stages, deadLetters: { records: deadLetters } },
+      status: { ...phased, conditions, stages, deadLetters: shownCount(deadLetters) },
     },
     { fieldManager: fieldManagers.controller, force: true, subresource: 'status' },
   );

@@ -98,6 +98,8 @@ export class PipelineRecord {
   counted: Counted | undefined;
   /** Dead letters that an Event has told of, by code. */
   readonly toldOf = new Map<string, number>();
+  /** Dropped ones that an Event has told of. */
+  toldDropped = 0;
 
   constructor({ key, ref, seen }: Sighting) {
     this.key = key;

@@ -182,13 +182,33 @@ describe('conditions of the controller', () => {
       records: 10 - index,
       sample: index === 0 ? 'x'.repeat(1_000) : `sample ${index}`,
     }));
-    const message = messageOf({ deadLetters: { records: 34, byCode } }, 'DeadLettersEmpty');
+    const message = messageOf({ deadLetters: { records: 34, dropped: 0, byCode } }, 'DeadLettersEmpty');
     assert.match(message, /^34 records could not be processed/);
     assert.match(message, /10 MR_RECORD_MISFIT \(x{199}…\); 9 MR_RECORD_NOT_JSON \(sample 1\);/);
     assert.match(message, /and 1 more codes\.$/);
-    assert.equal(shown({ deadLetters: { records: 34, byCode } }, 'DeadLettersEmpty'), 'False DeadLetters');
+    assert.equal(shown({ deadLetters: { records: 34, dropped: 0, byCode } }, 'DeadLettersEmpty'), 'False DeadLetters');
     assert.equal(shown({}, 'DeadLettersEmpty'), 'True Empty');
   });
+
+  const counts: [what: string, records: number, dropped: number, said: string, message: RegExp][] = [
+    ['none', 0, 0, 'True Empty', /^No record had to be put aside/],
+    ['some', 2, 0, 'False DeadLetters', /^2 records could not be processed and wait/],
+    [
+      'some, and one was dropped',
+      2,
+      1,
+      'False DeadLettersDropped',
+      /^1 dead letter was dropped .* lost; 2 records wait/,
+    ],
+    ['many were dropped', 1, 30, 'False DeadLettersDropped', /^30 dead letters were dropped .*; 1 record wait/],
+  ];
+  for (const [what, records, dropped, said, text] of counts) {
+    it(`dead letters that are there, and that were dropped, are counted apart: ${what}`, () => {
+      const some = { deadLetters: { records, dropped, byCode: [] } };
+      assert.equal(shown(some, 'DeadLettersEmpty'), said);
+      assert.match(messageOf(some, 'DeadLettersEmpty'), text);
+    });
+  }
 
   it('F3: says of a crash-looping pod what it died of', () => {
     const why = 'pod sink-warehouse-1 is in CrashLoopBackOff, restarted 3 times (exit code 1, no such table)';
@@ -203,12 +223,16 @@ describe('conditions of the controller', () => {
       { name: 'ingestor-orders', ready: 1 },
       { name: 'sink-warehouse', ready: 1 },
     ];
-    const said = { claims, deadLetters: 0, stages };
+    const said = { claims, deadLetters: { records: 0, dropped: 0 }, stages };
     assert.equal(urgencyOf(said, written), 'now');
     const conditions = claims.map((claim) => ({ ...claim, observedGeneration: 1, lastTransitionTime: '' }));
     assert.equal(urgencyOf(said, { ...written, conditions }), 'none');
     assert.equal(urgencyOf(said, { ...written, conditions, phase: 'NotReady' }), 'now');
-    assert.equal(urgencyOf({ ...said, deadLetters: 3 }, { ...written, conditions }), 'later');
+    for (const deadLetters of [
+      { records: 3, dropped: 0 },
+      { records: 0, dropped: 3 },
+    ])
+      assert.equal(urgencyOf({ ...said, deadLetters }, { ...written, conditions }), 'later');
     assert.equal(urgencyOf({ ...said, stages: stages.slice(1) }, { ...written, conditions }), 'now');
     const reworded = conditions.map((condition) => ({ ...condition, message: 'other words' }));
     assert.equal(urgencyOf(said, { ...written, conditions: reworded }), 'later');

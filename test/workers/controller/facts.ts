@@ -63,7 +63,7 @@ export function input(some: Partial<ConditionsInput> = {}): ConditionsInput {
     status: status(),
     hearing: 'steady',
     stages: [stage('ingestor'), stage('sink')],
-    deadLetters: { records: 0, byCode: [] },
+    deadLetters: { records: 0, dropped: 0, byCode: [] },
     lost: undefined,
     untold: undefined,
     ...some,

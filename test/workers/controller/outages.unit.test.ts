@@ -49,7 +49,7 @@ const cases: readonly Case[] = [
     [],
   ],
   ['a NATS that the controller does not reach', { hearing: 'deaf' }, []],
-  ['dead letters, which are told by code', { deadLetters: { records: 3, byCode: [] } }, []],
+  ['dead letters, which are told by code', { deadLetters: { records: 3, dropped: 0, byCode: [] } }, []],
 ];
 
 /** The status after the controller has written what it claims. */

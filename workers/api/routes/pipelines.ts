@@ -1,12 +1,14 @@
-/** `/v1/namespaces/{namespace}/pipelines`: apply, read, pause, stop, resume, retry, delete. */
+/** `/v1/namespaces/{namespace}/pipelines`: apply, read, pause, stop, resume, retry, decide, delete. */
+import { createHash } from 'node:crypto';
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod';
 import type { z } from 'zod';
-import { changeSchema, type Change, type StoredPipeline } from '../../../client/wire.ts';
+import { changeSchema, decidedSchema, decisionSchema, type Change, type StoredPipeline } from '../../../client/wire.ts';
 import { MillraceError } from '../../../model/errors.ts';
 import type { DesiredState } from '../../../model/plan.ts';
-import { parseText, readPipelineBody, textTypes } from '../body.ts';
+import { parseText, readDecisionBody, readPipelineBody, textTypes } from '../body.ts';
 import type { Changes } from '../changes.ts';
 import type { OperationRuns } from '../operation-runs.ts';
+import { decideOn } from '../../../kubernetes/decisions.ts';
 import type { PipelineDoor } from '../../../kubernetes/pipelines.ts';
 import { exceptBody } from '../validation.ts';
 import {
@@ -34,6 +36,15 @@ const changed = {
   202: {
     description: 'Stored; `Location` says where to follow it.',
     content: { 'application/json': { schema: changeSchema } },
+  },
+  ...problems,
+};
+
+const decided = {
+  200: { description: 'It is carried out.', content: { 'application/json': { schema: decidedSchema } } },
+  202: {
+    description: 'Stored; `status.decision` of the pipeline says what becomes of it.',
+    content: { 'application/json': { schema: decidedSchema } },
   },
   ...problems,
 };
@@ -162,6 +173,32 @@ export const pipelineRoutes: FastifyPluginCallbackZod<Options> = (server, { pipe
     },
   );
 
+  server.post(
+    `${base}/:name/decide`,
+    {
+      schema: {
+        tags,
+        operationId: 'decidePipeline',
+        summary: 'Say how to go on after a loss',
+        description:
+          'Where the status asks for it: the message has the token. Refused with 409 (`MR_DECISION_REFUSED`) where nothing asks for it, while an earlier decision was not looked at, and when it cannot be carried out. With an Idempotency-Key a repeated request is one.',
+        params: pipelineParams,
+        headers: retryHeaders,
+        body: decisionSchema,
+        consumes: textTypes,
+        response: decided,
+      },
+    },
+    async ({ params, body, headers, id }, reply) => {
+      const { token, choice } = readDecisionBody(body);
+      const found = await pipelines.get(params.namespace, params.name);
+      const text = await decideOn(pipelines, found, { token, choice, note: noteOf(headers['idempotency-key'] ?? id) });
+      const answered = await changes.announceDecision(found, text);
+      reply.code(answered.state === 'CarriedOut' ? 200 : 202);
+      return answered;
+    },
+  );
+
   async function list(
     namespace: string | null,
     query: z.output<typeof listQuery>,
@@ -201,6 +238,11 @@ function answer(reply: Reply, change: Change): Change {
     reply.code(202).header('location', change.operation.href);
   }
   return change;
+}
+
+/** A key may be any text; a note is a word. */
+function noteOf(key: string): string {
+  return createHash('sha256').update(key).digest('hex').slice(0, 32);
 }
 
 function stateSchema(operationId: string, summary: string) {
