@@ -1,6 +1,6 @@
 /**
- * The cluster of the user's kubeconfig. The Kubernetes client takes half a second to load, so it is loaded here, when a
- * command really asks the cluster, and never for `--help` or a usage error.
+ * The cluster of the user's kubeconfig. What speaks to it is loaded here, when a command really asks the cluster, and never
+ * for `--help` or a usage error.
  */
 import type { Command } from 'commander';
 import type { Kube } from '../kubernetes/kube.ts';
@@ -32,16 +32,15 @@ export function withClusterOptions(command: Command): Command {
 /** Opens the cluster for one piece of work and closes it after. */
 export async function withCluster<T>(options: ClusterOptions, work: (cluster: Cluster) => Promise<T>): Promise<T> {
   const { createKube } = await import('../kubernetes/kube.ts');
-  const { createTransport, loadKubeConfig } = await import('../kubernetes/transport.ts');
-  const config = loadKubeConfig(options.kubeconfig);
-  if (options.context !== undefined) {
-    if (config.getContextObject(options.context) === null) {
-      throw new CommandFailed(exitCodes.usage, `The kubeconfig has no context "${options.context}".`);
-    }
-    config.setCurrentContext(options.context);
+  const { createTransport } = await import('../kubernetes/transport.ts');
+  const { loadKubeconfig } = await import('../kubernetes/kubeconfig.ts');
+  const config = loadKubeconfig(options.kubeconfig);
+  if (options.context !== undefined && !config.hasContext(options.context)) {
+    throw new CommandFailed(exitCodes.usage, `The kubeconfig has no context "${options.context}".`);
   }
-  const kube = createKube(createTransport(config));
-  const namespace = options.namespace ?? config.getContextObject(config.getCurrentContext())?.namespace ?? 'default';
+  const access = config.access(options.context);
+  const kube = createKube(createTransport(access));
+  const namespace = options.namespace ?? access.namespace ?? 'default';
   try {
     return await work({ kube, pipelines: pipelineDoor(kube, fieldManagers.cli), namespace });
   } finally {

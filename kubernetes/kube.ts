@@ -13,7 +13,8 @@ import { z } from 'zod';
 import { applyType, askedOf } from './asked.ts';
 import { foreignAnswer, KubeError } from './kube-error.ts';
 import { objectSchema, pathOf, type KindName, type KubeObject, type Manifest } from './objects.ts';
-import { createTransport, loadKubeConfig, type KubeRequest, type KubeTransport } from './transport.ts';
+import { loadKubeconfig } from './kubeconfig.ts';
+import { createTransport, type KubeRequest, type KubeTransport } from './transport.ts';
 
 export interface WriteOptions {
   readonly fieldManager: string;
@@ -74,7 +75,7 @@ const listSchema = z.looseObject({
 });
 
 export function connectKube(kubeconfig: string | undefined): Kube {
-  return createKube(createTransport(loadKubeConfig(kubeconfig)));
+  return createKube(createTransport(loadKubeconfig(kubeconfig).access()));
 }
 
 export function createKube(transport: KubeTransport): Kube {

@@ -1,7 +1,5 @@
 /**
- * Requests to the API server of a kubeconfig, with its authentication (certificates, tokens, exec plugins, proxies).
- *
- * Connections are kept open: the client library makes an agent without keep-alive, which costs a TLS handshake a request.
+ * Requests to the API server of a kubeconfig. Connections are kept open.
  *
  * H1  A request ends with its signal, and by itself well before the attempt of an activity does (`workflows/activities.ts`):
  *     nothing is written on behalf of an attempt that was given up.
@@ -9,11 +7,10 @@
  */
 import http, { type ClientRequest, type IncomingMessage } from 'node:http';
 import https from 'node:https';
-import { KubeConfig } from '@kubernetes/client-node';
-import { mr, problemOf } from '../model/errors.ts';
-import { isSystemError } from '../model/system-error.ts';
+import { problemOf } from '../model/errors.ts';
 import { askedOf } from './asked.ts';
 import { foreignAnswer, networkError, parseAnswer } from './kube-error.ts';
+import type { KubeAccess } from './kubeconfig.ts';
 
 export interface KubeRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -41,43 +38,16 @@ export interface KubeTransport {
 
 /** Of a request with one answer. A page of a list is the slowest of these, and takes a second or two. */
 export const requestTimeoutMs = 15_000;
-const libraryFallback = 'loaded-context';
-
-/** The kubeconfig of `KUBECONFIG`, `~/.kube/config` or the pod's service account, as kubectl finds it. */
-export function loadKubeConfig(path: string | undefined): KubeConfig {
-  const config = new KubeConfig();
-  const file = path ?? process.env['KUBECONFIG'] ?? '~/.kube/config';
-  try {
-    if (path !== undefined) config.loadFromFile(path);
-    else config.loadFromDefault();
-  } catch (error) {
-    // The library's words may repeat the file, which holds keys: only why it was not read is said.
-    const problem = isSystemError(error, 'ENOENT')
-      ? 'there is no such file'
-      : isSystemError(error, 'EACCES', 'EISDIR')
-        ? `it cannot be read (${error.code ?? ''})`
-        : 'it is not a kubeconfig';
-    throw mr('MR_KUBECONFIG_UNREADABLE', { file, problem }, { cause: error });
-  }
-  if (path !== undefined) return config;
-  // Where nothing is configured the library falls back to plain HTTP on localhost, which no cluster serves today.
-  if (config.getCurrentContext() === libraryFallback) throw mr('MR_KUBECONFIG_MISSING', {});
-  return config;
-}
-
-export function createTransport(config: KubeConfig): KubeTransport {
-  const cluster = config.getCurrentCluster();
-  if (cluster === null) throw new TypeError('the kubeconfig has no current cluster');
-  const base = new URL(cluster.server);
+export function createTransport(access: KubeAccess): KubeTransport {
+  const base = new URL(access.server);
   const module = base.protocol === 'http:' ? http : https;
   const agent = new module.Agent({ keepAlive: true, maxSockets: 64 });
   // Each watch holds a connection for minutes: they must not use up those of the requests.
   const longAgent = new module.Agent({ keepAlive: true });
 
   async function start(request: KubeRequest, by: typeof agent): Promise<IncomingMessage> {
-    const options: https.RequestOptions = {};
-    await config.applyToHTTPSOptions(options);
-    if (cluster?.proxyUrl === undefined) options.agent = by;
+    const options = await access.options();
+    if (!access.hasProxy) options.agent = by;
     const payload = request.body === undefined ? undefined : JSON.stringify(request.body);
     const headers = {
       ...toHeaders(options.headers),
