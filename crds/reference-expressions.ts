@@ -17,6 +17,8 @@ Expressions are [CEL](https://cel.dev). \`millrace lint\` checks them, with type
 | \`now\` | when its frame was stored, as a timestamp: the same each time the record is processed |
 
 - A field that is absent is an error, and the record becomes a dead letter. Ask first: \`has(record.amount) && record.amount > 1\`.
+- A field that no record has, because a generator does not make it or a step has taken it away, is refused by lint; one that
+  a schema does not name is a warning, as it may be there.
 - Numbers of a record are doubles; \`1\` in an expression is an int. Between the two Millrace computes in doubles:
   \`record.count + 1\`. Two ints divide to an int: \`1 / 2\` is \`0\`.
 - Integers beyond 2^53 compute as 64-bit ints. Decimals with more digits than a double holds become doubles when a step

@@ -10,13 +10,14 @@
  *
  * R1–R3 are CEL rules in the CRD, too (`./crd-rules.ts`), for those who do not come through lint.
  */
-import { checkExpression } from '../transforms/expression/check.ts';
+import { checkExpression, type CheckOptions } from '../transforms/expression/check.ts';
 import type { KnownFields } from '../transforms/expression/fields.ts';
 import { transformOf } from '../transforms/registry.ts';
 import { findReferences } from '../model/credentials.ts';
 import { mr } from '../model/errors.ts';
 import { displayPath, type Issue, type IssuePath } from './issue.ts';
 import { toJson } from '../model/json.ts';
+import { absenceAfter, absenceAfterSources, absentIn } from './absent-fields.ts';
 import { knownFields } from './known-fields.ts';
 import { batchIssues, limitIssues } from './limits.ts';
 import type { SinkSpec, SourceSpec, StepSpec } from './pipeline.ts';
@@ -103,23 +104,31 @@ function routeIssues(sinks: SpecParts['sinks']): readonly Issue[] {
 function expressionIssues(spec: SpecParts): readonly Issue[] {
   const issues: Issue[] = [];
   let fields = knownFields(spec.sources);
+  let absence = absenceAfterSources(spec.sources);
   spec.steps.forEach((step, i) => {
-    if (step !== undefined) issues.push(...stepExpressions(step, ['spec', 'steps', i], fields));
+    if (step !== undefined) {
+      issues.push(...stepExpressions(step, ['spec', 'steps', i], { fields, absent: absentIn(absence) }));
+    }
     fields = step === undefined ? null : fieldsAfter(step, fields);
+    absence = absenceAfter(step, absence);
   });
+  const known = { fields, absent: absentIn(absence) };
   spec.sinks.forEach((sink, i) => {
-    if (sink?.when !== undefined) issues.push(...expressionAt(['spec', 'sinks', i, 'when'], sink.when, true, fields));
+    if (sink?.when !== undefined) issues.push(...expressionAt(['spec', 'sinks', i, 'when'], sink.when, true, known));
   });
   return issues;
 }
 
-function stepExpressions(step: StepSpec, path: IssuePath, fields: KnownFields): readonly Issue[] {
+/** What is known of the record where an expression stands. */
+type Known = Pick<CheckOptions, 'fields' | 'absent'>;
+
+function stepExpressions(step: StepSpec, path: IssuePath, known: Known): readonly Issue[] {
   const own = membersOf(step, stepKinds).flatMap(({ kind, config }) =>
     (transformOf(kind)?.expressions(config) ?? []).flatMap((found) =>
-      expressionAt([...path, kind, ...found.path], found.source, found.isCondition, fields),
+      expressionAt([...path, kind, ...found.path], found.source, found.isCondition, known),
     ),
   );
-  return step.when === undefined ? own : [...own, ...expressionAt([...path, 'when'], step.when, true, fields)];
+  return step.when === undefined ? own : [...own, ...expressionAt([...path, 'when'], step.when, true, known)];
 }
 
 /** After a step that only some records take, a field is known when it was known before. */
@@ -133,8 +142,8 @@ function fieldsAfter(step: StepSpec, fields: KnownFields): KnownFields {
   );
 }
 
-function expressionAt(path: IssuePath, source: string, isCondition: boolean, fields: KnownFields): readonly Issue[] {
-  return checkExpression(source, { fields, isCondition }).map((problem) => ({
+function expressionAt(path: IssuePath, source: string, isCondition: boolean, known: Known): readonly Issue[] {
+  return checkExpression(source, { ...known, isCondition }).map((problem) => ({
     severity: problem.kind === 'unknownField' ? ('warning' as const) : ('error' as const),
     path,
     error: mr('MR_SPEC_EXPRESSION', {

@@ -12,6 +12,7 @@ export const filter = defineTransform({
   spec: filterSpec,
   expressions: ({ where }) => [{ path: ['where'], source: where, isCondition: true }],
   fieldsAfter: (_, fields) => fields,
+  fieldChanges: () => ({ removes: [], sets: [] }),
   touches: () => [],
   compile({ where }, step) {
     const isWanted = compileCondition(where, `step "${step}", where`, step);

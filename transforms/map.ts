@@ -14,7 +14,7 @@ import type { RecordValue } from '../model/value.ts';
 import { compileExpression } from './expression/expression.ts';
 import type { KnownFields } from './expression/fields.ts';
 import { parsePath, put, take } from './path.ts';
-import { defineTransform } from './transform.ts';
+import { defineTransform, type FieldChanges } from './transform.ts';
 
 const fieldPath = (description: string) =>
   z
@@ -49,6 +49,7 @@ export const map = defineTransform({
   expressions: ({ set }) =>
     Object.entries(set).map(([field, source]) => ({ path: ['set', field], source, isCondition: false })),
   fieldsAfter: ({ set, rename, remove }, fields) => fieldsAfter(set, rename, remove, fields),
+  fieldChanges: ({ set, rename, remove }) => fieldChanges(set, rename, remove),
   touches: ({ set, rename, remove }) =>
     [...Object.keys(set), ...Object.entries(rename).flat(), ...remove].map((path) => topOf(path)),
   compile({ set, rename, remove }, step) {
@@ -90,6 +91,18 @@ function fieldsAfter(
   for (const field of Object.keys(set)) after.set(topOf(field), 'dyn');
   for (const field of remove) after.delete(field);
   return after;
+}
+
+/** M2. A path with dots leaves the field at its top where it is. */
+function fieldChanges(
+  set: Readonly<Record<string, string>>,
+  rename: Readonly<Record<string, string>>,
+  remove: readonly string[],
+): FieldChanges {
+  const written = new Set([...Object.values(rename), ...Object.keys(set)].map((path) => topOf(path)));
+  const moved = Object.keys(rename).filter((from) => !from.includes('.') && !written.has(from));
+  const removed = remove.filter((path) => !path.includes('.'));
+  return { removes: [...moved, ...removed], sets: [...written].filter((field) => !removed.includes(field)) };
 }
 
 function topOf(path: string): string {

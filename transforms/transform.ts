@@ -23,11 +23,18 @@ export interface ExpressionAt {
   readonly isCondition: boolean;
 }
 
+export interface FieldChanges {
+  readonly removes: readonly string[];
+  readonly sets: readonly string[];
+}
+
 interface Definition<Schema extends z.ZodType> {
   readonly spec: Schema;
   expressions(config: z.output<Schema>): readonly ExpressionAt[];
   /** What is known about the record after the step, given what was known before. */
   fieldsAfter(config: z.output<Schema>, fields: KnownFields): KnownFields;
+  /** Whatever the record: fields that it has not, and fields that it may have, after the step. */
+  fieldChanges(config: z.output<Schema>): FieldChanges;
   /** Fields of the record that the step itself looks at or changes; those of its expressions need not be among them. */
   touches(config: z.output<Schema>): readonly string[];
   /** `step` is the step's name, for messages. Throws MillraceError MR_SPEC_EXPRESSION or MR_SPEC_INVALID. */
@@ -39,6 +46,7 @@ export interface Transform<Schema extends z.ZodType = z.ZodType> {
   readonly spec: Schema;
   expressions(config: unknown): readonly ExpressionAt[];
   fieldsAfter(config: unknown, fields: KnownFields): KnownFields;
+  fieldChanges(config: unknown): FieldChanges;
   touches(config: unknown): readonly string[];
   compile(config: unknown, step: string): StepProgram;
 }
@@ -49,6 +57,7 @@ export function defineTransform<Schema extends z.ZodType>(definition: Definition
     spec,
     expressions: (config) => definition.expressions(spec.parse(config)),
     fieldsAfter: (config, fields) => definition.fieldsAfter(spec.parse(config), fields),
+    fieldChanges: (config) => definition.fieldChanges(spec.parse(config)),
     touches: (config) => definition.touches(spec.parse(config)),
     compile: (config, step) => definition.compile(spec.parse(config), step),
   };

@@ -134,7 +134,8 @@ describe('lint', () => {
     ];
     const schema = [{ name: 'amount', type: 'float64' as const }];
     const issues = lint(pipelineInput({ sources: [{ ...source!, schema }], steps }));
-    match(only(issues).message, /the schema has no field "amount"/);
+    equal(only(issues).severity, 'error');
+    match(only(issues).message, /no record has a field "amount": step "shape" has taken it away/);
   });
 
   it('still looks at expressions when another part is wrong', () => {

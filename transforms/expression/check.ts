@@ -10,7 +10,14 @@ import { metaFields } from './variables.ts';
 
 export interface CheckOptions {
   readonly fields: KnownFields;
+  /** Why no record has this field, whatever comes: `step "shape" has removed it`. Undefined: one may have it. */
+  readonly absent?: ((field: string) => AbsentField | undefined) | undefined;
   readonly isCondition: boolean;
+}
+
+export interface AbsentField {
+  readonly why: string;
+  readonly suggestion?: string | undefined;
 }
 
 /** The problems of an expression; empty when it may run. */
@@ -20,7 +27,7 @@ export function checkExpression(source: string, options: CheckOptions): readonly
   }
   const tree = parseTree(source);
   if ('message' in tree) return [tree];
-  const bound = boundProblem(tree) ?? metaProblem(tree);
+  const bound = boundProblem(tree) ?? metaProblem(tree) ?? absentProblem(tree, options);
   if (bound !== undefined) return [bound];
   const result = checkTypes(source, options, recordEnvironment);
   if (result.length > 0 || options.fields === null) return result;
@@ -62,21 +69,22 @@ function problemFrom(
   const place = { start: range?.start ?? 0, end: range?.end ?? source.length };
   const message = summaryOf(error);
   const code = isCelError(error) ? error.code : '';
+  const said = isCelError(error) ? error.summary : '';
   if (code === 'unknown_variable') {
-    const name = message.replace('Unknown variable: ', '');
-    return unknownName(`unknown name "${name}"`, name, ['record', 'meta', 'now'], place);
+    const name = said.replace('Unknown variable: ', '');
+    return unknownName(message, name, ['record', 'meta', 'now'], place);
   }
   if (code === 'no_such_key' && fields !== null) {
-    const field = message.replace('No such key: ', '');
+    const field = said.replace('No such key: ', '');
     const known = [...fields.keys()];
     return { ...unknownName(`the schema has no field "${field}"`, field, known, place), kind: 'unknownField' };
   }
-  if (code === 'no_matching_overload') return overloadProblem(message, place);
+  if (code === 'no_matching_overload') return overloadProblem(said, message, place);
   return { kind: fallback, message, ...place };
 }
 
-function overloadProblem(message: string, place: { start: number; end: number }): ExpressionProblem {
-  const [, name = ''] = /(?:'|\.)([A-Za-z_]\w*)\(/.exec(message) ?? [];
+function overloadProblem(said: string, message: string, place: { start: number; end: number }): ExpressionProblem {
+  const [, name = ''] = /(?:'|\.)([A-Za-z_]\w*)\(/.exec(said) ?? [];
   const known = [...new Set(recordEnvironment.getDefinitions().functions.map((declared) => declared.name))];
   if (known.includes(name)) return { kind: 'type', message, ...place };
   return unknownName(`unknown function "${name}"`, name, known, place);
@@ -92,16 +100,58 @@ function unknownName(
   return { kind: 'unknownName', message, ...place, ...(suggestion === undefined ? {} : { suggestion }) };
 }
 
-function metaProblem(node: ASTNode): ExpressionProblem | undefined {
-  if (node.op === '.') {
-    const [target, name] = node.args;
-    if (target.op === 'id' && target.args === 'meta' && !metaFields.has(name)) {
-      return unknownName(`meta has no field "${name}"`, name, [...metaFields.keys()], node);
+/** `record.a`, `record["a"]`: the field; undefined: the node is neither. */
+function fieldOf(node: ASTNode, variable: 'record' | 'meta'): string | undefined {
+  if (node.op !== '.' && node.op !== '[]') return undefined;
+  const [target, key] = node.args;
+  if (target.op !== 'id' || target.args !== variable) return undefined;
+  if (typeof key === 'string') return key;
+  return key.op === 'value' && typeof key.args === 'string' ? key.args : undefined;
+}
+
+/** What no record has is wrong on every record; not where the expression itself asks whether it is there. */
+function absentProblem(tree: ASTNode, { absent }: CheckOptions): ExpressionProblem | undefined {
+  if (absent === undefined) return undefined;
+  const asked = new Set(askedIn(tree));
+  const visit = (node: ASTNode): ExpressionProblem | undefined => {
+    const field = fieldOf(node, 'record');
+    const found = field === undefined || asked.has(field) ? undefined : absent(field);
+    if (field !== undefined && found !== undefined) {
+      const { why, suggestion } = found;
+      const message = `no record has a field "${field}": ${why}`;
+      const place = { start: node.start, end: node.end };
+      return { kind: 'unknownName', message, ...place, ...(suggestion === undefined ? {} : { suggestion }) };
     }
-  }
-  for (const child of childrenOf(node)) {
-    const problem = metaProblem(child);
-    if (problem !== undefined) return problem;
+    return firstOf(childrenOf(node), visit);
+  };
+  return visit(tree);
+}
+
+/** Fields that `has()` asks for. */
+function askedIn(node: ASTNode): readonly string[] {
+  const inner = childrenOf(node).flatMap(askedIn);
+  const [argument] = node.op === 'call' && node.args[0] === 'has' ? node.args[1] : [];
+  const field = argument === undefined ? undefined : topFieldOf(argument);
+  return field === undefined ? inner : [...inner, field];
+}
+
+/** `record.a.b` → `a`. */
+function topFieldOf(node: ASTNode): string | undefined {
+  return fieldOf(node, 'record') ?? (node.op === '.' ? topFieldOf(node.args[0]) : undefined);
+}
+
+function firstOf<T, R>(members: readonly T[], look: (member: T) => R | undefined): R | undefined {
+  for (const member of members) {
+    const found = look(member);
+    if (found !== undefined) return found;
   }
   return undefined;
+}
+
+function metaProblem(node: ASTNode): ExpressionProblem | undefined {
+  const name = fieldOf(node, 'meta');
+  if (name !== undefined && !metaFields.has(name)) {
+    return unknownName(`meta has no field "${name}"`, name, [...metaFields.keys()], node);
+  }
+  return firstOf(childrenOf(node), metaProblem);
 }

@@ -6,8 +6,7 @@
  *     back-references.
  */
 import type { ASTNode } from '@marcbachmann/cel-js';
-import { problemOf } from '../../model/errors.ts';
-import { compilePattern } from './pattern.ts';
+import { compilePattern, PatternProblem } from './pattern.ts';
 import type { ExpressionProblem } from './problem.ts';
 import { childrenOf } from './tree.ts';
 
@@ -50,7 +49,8 @@ function patternProblem(node: ASTNode | undefined): string | undefined {
   try {
     compilePattern(pattern);
   } catch (error) {
-    return problemOf(error);
+    if (!(error instanceof PatternProblem)) throw error;
+    return `the pattern of matches() cannot be used: ${error.message}`;
   }
   return undefined;
 }

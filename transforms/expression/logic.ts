@@ -7,6 +7,7 @@ import type { ASTNode } from '@marcbachmann/cel-js';
 import type { Closure } from './closure.ts';
 import { celTypeOf } from './cel-type.ts';
 import { EvaluationProblem } from './problem.ts';
+import { notBoolChoice, notBoolOperand } from './sentences.ts';
 
 type LogicNode = Extract<ASTNode, { op: '?:' | '&&' | '||' }>;
 
@@ -27,7 +28,7 @@ function choose(condition: Closure, yes: Closure, no: Closure): Closure {
     const value = condition(r, m, n);
     if (value === true) return yes(r, m, n);
     if (value === false) return no(r, m, n);
-    throw new EvaluationProblem(`Ternary condition must be bool, got '${celTypeOf(value)}'`);
+    throw new EvaluationProblem(notBoolChoice(celTypeOf(value)));
   };
 }
 
@@ -52,5 +53,5 @@ function decide(decisive: boolean, left: Closure, right: Closure): Closure {
 }
 
 function notBool(value: unknown): EvaluationProblem {
-  return new EvaluationProblem(`Logical operator requires bool operands, got '${celTypeOf(value)}'`);
+  return new EvaluationProblem(notBoolOperand(celTypeOf(value)));
 }

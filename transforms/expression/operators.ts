@@ -6,6 +6,7 @@
 import { ExactNumber } from '../../model/value.ts';
 import { binary, computableNumber } from './delegate.ts';
 import { EvaluationProblem } from './problem.ts';
+import { noField } from './sentences.ts';
 
 export type BinaryOperation = (left: unknown, right: unknown) => unknown;
 
@@ -130,7 +131,7 @@ export function ownField(target: unknown, key: string): unknown {
 }
 
 export function noSuchKey(key: unknown): EvaluationProblem {
-  return new EvaluationProblem(`No such key: ${String(key)}`);
+  return new EvaluationProblem(noField(String(key)));
 }
 
 /** An exact number as something to compute with; any other value as it is. */

@@ -19,12 +19,25 @@ export interface Pattern {
 const mostSteps = 20_000;
 const longestWrittenOut = 20_000;
 
-/** Throws SyntaxError for what is no pattern, or none that can be matched in linear time. */
+/** What is wrong with a pattern, in our words: those of the engine stay in the cause. */
+export class PatternProblem extends Error {
+  override readonly name = 'PatternProblem';
+}
+
+/** Throws {@link PatternProblem} for what is no pattern, or none that can be matched in linear time. */
 export function compilePattern(pattern: string): Pattern {
-  const fast = new RegExp(pattern);
-  const linear = linearPattern(pattern);
+  const fast = told('it is not a regular expression', () => new RegExp(pattern));
+  const linear = told('it cannot be matched in linear time', () => linearPattern(pattern));
   const shortest = longestForBacktracking(pattern);
   return { test: (text) => (text.length <= shortest ? fast : linear).test(text) };
+}
+
+function told<T>(problem: string, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    throw error instanceof PatternProblem ? error : new PatternProblem(problem, { cause: error });
+  }
 }
 
 const linearFlag = 'l';
@@ -117,10 +130,10 @@ function writtenOut(pattern: string): string {
     const item = text.slice(from, at);
     const optional = most === Infinity ? 1 : most - least;
     if (item.length * (least + optional) > longestWrittenOut)
-      throw new SyntaxError(`the count ${text.slice(at, end)} is too large`);
+      throw new PatternProblem(`the count ${text.slice(at, end)} is too large`);
     const tail = most === Infinity ? `${item}*` : `${item}?`.repeat(Math.max(0, optional));
     const whole = item.repeat(least) + tail;
     text = `${text.slice(0, from)}${whole === '' ? '(?:)' : whole}${text.slice(end)}`;
-    if (text.length > longestWrittenOut) throw new SyntaxError('with its counts written out it is too long');
+    if (text.length > longestWrittenOut) throw new PatternProblem('with its counts written out it is too long');
   }
 }

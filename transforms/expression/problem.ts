@@ -1,6 +1,6 @@
 /** What is wrong with an expression, and where in it. */
 import { EvaluationError, ParseError, TypeError as CelTypeError } from '@marcbachmann/cel-js';
-import { problemOf } from '../../model/errors.ts';
+import { sentenceOf } from './sentences.ts';
 
 export interface ExpressionProblem {
   /** `unknownField`: a field that the schema does not name; it may be there all the same. */
@@ -13,12 +13,15 @@ export interface ExpressionProblem {
 }
 
 /**
- * The sentence of a CEL error, without the drawing of the source that cel-js adds, and without its mark for a type that
- * was found only at run time: `dyn<string> + dyn<list<int>>` → `string + list<int>`.
+ * Our sentence for an error (`./sentences.ts`). What cel-js says is given to it without the mark for a type that was found
+ * only at run time: `dyn<string> + dyn<list<int>>` → `string + list<int>`.
  */
 export function summaryOf(error: unknown): string {
+  if (error instanceof EvaluationProblem) return error.message;
+  if (!isCelError(error)) return sentenceOf('', '', 'record');
   // `matchesLinear` is what stands for `matches` there (`./bounded.ts`).
-  return isCelError(error) ? withoutDyn(error.summary).replaceAll('matchesLinear', 'matches') : problemOf(error);
+  const said = withoutDyn(error.summary).replaceAll('matchesLinear', 'matches');
+  return sentenceOf(error.code, said, error instanceof EvaluationError ? 'record' : 'check');
 }
 
 function withoutDyn(text: string): string {

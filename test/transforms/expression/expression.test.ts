@@ -79,7 +79,7 @@ describe('expressions', () => {
   it('fail for a record with a missing field, and say which', () => {
     const error = failure(() => evaluate('record.amount > 1', '{}'));
     equal(error.code, 'MR_RECORD_EXPRESSION');
-    match(error.message, /Step "step" failed on this record: No such key: amount in `record\.amount > 1`/);
+    match(error.message, /Step "step" failed on this record: there is no field "amount" in `record\.amount > 1`/);
   });
 
   it('fail for a record when the result cannot be JSON', () => {
@@ -166,7 +166,7 @@ describe('expressions', () => {
     ]) {
       match(
         failure(() => evaluate(source, '{"s": "x", "l": [1], "n": 12345678901234567890}')).message,
-        /No such key/,
+        /there is no field/,
         source,
       );
     }
@@ -185,16 +185,16 @@ describe('the check of expressions', () => {
     ['recrod.status == "paid"', /unknown name "recrod"/, 'record'],
     ['record.s.startWith("x")', /unknown function "startWith"/, 'startsWith'],
     ['meta.ofset > 1', /meta has no field "ofset"/, 'offset'],
-    ['record.a ==', /Unexpected token: EOF/, undefined],
+    ['record.a ==', /ends where something must follow/, undefined],
     ['record.a.matches(record.b)', /must be a constant/, undefined],
     ['record.a.matches("(?=x)")', /look-around/, undefined],
     ['record.a.matches("(?i:x)")', /linear time/, undefined],
     ['record.a.matches("(a{500}){500}")', /too (large|long)/, undefined],
-    ['record.a.matches("(")', /Invalid regular expression/, undefined],
+    ['record.a.matches("(")', /is not a regular expression/, undefined],
     ['record.l.map(a, record.l.map(b, record.l.map(c, c)))', /at most 2 deep/, undefined],
     [`record.a == "${'x'.repeat(5000)}"`, /at most 4096 characters/, undefined],
-    [`${'('.repeat(200)}1${')'.repeat(200)}`, /depth/i, undefined],
-    ['1 + "a"', /no such overload: int \+ string/, undefined],
+    [`${'('.repeat(200)}1${')'.repeat(200)}`, /too deep/, undefined],
+    ['1 + "a"', /there is no operation int \+ string/, undefined],
   ];
   for (const [source, message, suggestion] of problems) {
     it(`refuses ${source.slice(0, 60)}`, () => {
@@ -221,7 +221,7 @@ describe('the check of expressions', () => {
   it('knows the types of the fields of a schema', () => {
     match(
       checkExpression('record.amount == "x"', { fields, isCondition: true })[0]?.message ?? '',
-      /no such overload: double == string/,
+      /there is no operation double == string/,
     );
     deepEqual(checkExpression('record.amount * 2 > 1 && record.extra == 1', { fields, isCondition: true }), []);
   });
