@@ -10,7 +10,9 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
-import { KubeError, type Kube } from './kube.ts';
+import { askedOf } from '../../kubernetes/asked.ts';
+import { parseAnswer } from '../../kubernetes/kube-error.ts';
+import { refusalOf, type Kube } from './kube.ts';
 
 export interface Watched<T> {
   readonly path: string;
@@ -32,7 +34,7 @@ const watchSeconds = 300;
 const versioned = z.object({ metadata: z.object({ resourceVersion: z.string() }) });
 const list = z.object({ metadata: z.object({ resourceVersion: z.string() }), items: z.array(z.unknown()).nullish() });
 const event = z.object({ type: z.string(), object: z.unknown() });
-const errorEvent = z.object({ code: z.number().default(500), message: z.string().default('watch failed') });
+const errorEvent = z.object({ code: z.number().default(500) });
 
 export async function listWatch<T>(kube: Kube, watched: Watched<T>, signal: AbortSignal): Promise<void> {
   const isOver = () => signal.aborted;
@@ -46,7 +48,7 @@ export async function listWatch<T>(kube: Kube, watched: Watched<T>, signal: Abor
     } catch (error) {
       if (isOver()) return;
       // T2: 410 means that the version is too old; any other refusal of a watch is healed by a list, too.
-      if (error instanceof KubeError) seen.version = undefined;
+      if (refusalOf(error) !== undefined) seen.version = undefined;
       watched.onTrouble(error);
       const wait = Math.min(maxDelayMs, firstDelayMs * 2 ** Math.min(failures++, 10));
       await delay(wait, undefined, { signal }).catch(() => undefined);
@@ -105,8 +107,9 @@ async function* linesOf(body: AsyncIterable<Uint8Array>): AsyncGenerator<string>
 
 function handle<T>({ type, object }: z.infer<typeof event>, watched: Watched<T>): string {
   if (type === 'ERROR') {
-    const { code, message } = errorEvent.parse(object);
-    throw new KubeError(code, message);
+    const { code } = errorEvent.parse(object);
+    const asked = askedOf({ method: 'GET', path: watched.path, query: { watch: true } });
+    throw parseAnswer({ status: code, body: JSON.stringify(object) }, asked, `watch ${watched.path}`, 'the API server');
   }
   if (type === 'ADDED' || type === 'MODIFIED' || type === 'DELETED') watched.onEvent(type, watched.parse(object));
   return versioned.parse(object).metadata.resourceVersion;

@@ -16,7 +16,7 @@ import { localBackoff, type Backoff } from './backoff.ts';
 import { defaultMaxLogBytes } from './container-log.ts';
 import type { NodeContext, NodeLog } from './context.ts';
 import { claimDataDir } from './data-dir.ts';
-import { KubeError, openKube, type Kube } from './kube.ts';
+import { openKube, refusalOf, type Kube } from './kube.ts';
 import { startKubeletServer, type FindLog } from './kubelet-server.ts';
 import { listWatch } from './list-watch.ts';
 import { claimNetwork } from './network.ts';
@@ -74,7 +74,7 @@ export async function startNode(options: NodeOptions): Promise<LocalNode> {
   try {
     const claim = await claimDataDir(dataDir);
     stack.defer(() => claim.release());
-    const kube = await openKube(options.kubeconfig);
+    const kube = openKube(options.kubeconfig);
     stack.defer(() => kube.close());
     const context = await makeContext(options, { name, dataDir, log, kube, stack });
     const workers = new PodWorkers(context);
@@ -195,7 +195,7 @@ async function untilAnswered(
       await action();
       return;
     } catch (error) {
-      if (error instanceof KubeError && [400, 401, 422].includes(error.status)) throw error;
+      if ([400, 401, 422].some((final) => final === refusalOf(error))) throw error;
       onTrouble(error);
       await delay(250, undefined, signal ? { signal } : {});
     }

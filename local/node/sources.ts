@@ -5,7 +5,7 @@
  * does not wait for the API server.
  */
 import { configMapSchema, secretSchema, type KeyedSource } from './pod.ts';
-import { isNotFound, KubeError, type Kube } from './kube.ts';
+import { isNotFound, refusalOf, type Kube } from './kube.ts';
 
 /** How long to wait for the API when the last content would do. */
 const soonMs = 3_000;
@@ -32,7 +32,7 @@ export function openSources(kube: Kube): Sources {
           known.set(path, undefined);
           return undefined;
         }
-        if (error instanceof KubeError || !known.has(path)) throw error;
+        if (refusalOf(error) !== undefined || !known.has(path)) throw error;
         return known.get(path);
       }
     },

@@ -74,7 +74,7 @@ export interface Cluster {
 export async function startCluster(...flags: readonly string[]): Promise<Cluster> {
   const dir = await mkdtemp(join(tmpdir(), 'millrace-node-test-'));
   const kubernetes = await startKubernetes({ dir: join(dir, 'kubernetes'), unsafeNoFsync: true });
-  const kube = await openKube(kubernetes.kubeconfigPath);
+  const kube = openKube(kubernetes.kubeconfigPath);
   const dataDir = join(dir, 'node');
   const port = await freePort();
   const launch = () => {
