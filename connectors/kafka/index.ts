@@ -12,13 +12,14 @@ import type { SourceLossPort } from '../../stream/source-port.ts';
 import type { ConnectorContext, Source, SourceConnector, SourceReader } from '../connector.ts';
 import { Cluster, type Address } from './cluster.ts';
 import { GroupCommits } from './commits.ts';
+import { FetchBudget } from './fetch-budget.ts';
 import { parseFailure, type FailureContext } from './failures.ts';
 import type { FetchLimits } from './leader.ts';
 import { KafkaReader } from './reader.ts';
 import type { KafkaSourceConfig } from './spec.ts';
 import { Topic } from './topic.ts';
 
-/** One answer holds at most this, and a slot holds two answers a leader. */
+/** One answer holds at most this, unless the spec wants more of a partition. */
 const answerMaxBytes = 4 * 2 ** 20;
 /** A broker holds a fetch back no longer, whatever the spec says: the client would take it for dead. */
 const longestWaitMs = 30_000;
@@ -50,6 +51,7 @@ class KafkaSource implements Source {
   private readonly topic: Topic;
   private readonly failure: FailureContext;
   private readonly commits: GroupCommits;
+  private readonly budget: FetchBudget;
   private readonly readers = new Set<KafkaReader>();
   private readonly closed = new AbortController();
 
@@ -65,6 +67,7 @@ class KafkaSource implements Source {
     this.cluster = cluster;
     this.topic = topic;
     this.failure = failure;
+    this.budget = new FetchBudget(bytes(config.fetch.maxBufferedBytes));
     const { clock, log } = context;
     const group = config.group ?? `millrace-${context.pipeline.pid}`;
     this.commits = new GroupCommits({ cluster, group, topic: topic.name, clock, log, failure });
@@ -109,6 +112,7 @@ class KafkaSource implements Source {
       partitionMaxBytes,
       maxBytes: Math.max(partitionMaxBytes, answerMaxBytes),
       maxInflatedBytes: bytes(this.config.fetch.maxInflatedBytes),
+      budget: this.budget,
       maxWaitMs: Math.min(milliseconds(this.config.fetch.maxWait), longestWaitMs),
     };
   }

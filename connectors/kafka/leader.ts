@@ -2,9 +2,11 @@
  * Fetches of one slot from one leader, one ahead of what is being read.
  *
  * L1  At most one fetch is in flight, and at most two answers are held: the one that is read and the one after it.
+ *     What they hold, and what is asked for, is the pod's to count (`./fetch-budget.ts`).
  * L2  Partitions that gave records go to the end of the next request, so that a full answer starves none.
  */
 import type { Cluster, FetchConnection, FetchRequest } from './cluster.ts';
+import type { FetchBudget } from './fetch-budget.ts';
 import { offsetAfter } from './batch-header.ts';
 import type { FetchedPartition, FetchResponse } from './fetch-response.ts';
 import type { Partition } from './partition.ts';
@@ -25,6 +27,7 @@ export interface FetchLimits {
   /** Of one record batch. */
   readonly maxInflatedBytes: number;
   readonly maxWaitMs: number;
+  readonly budget: FetchBudget;
 }
 
 export interface LeaderEvents {
@@ -40,7 +43,7 @@ export interface LeaderEvents {
 
 export class Leader {
   readonly node: number;
-  private readonly cluster: Cluster;
+  private readonly cluster: Pick<Cluster, 'fetchConnection'>;
   private readonly topic: string;
   private readonly topicId: string | undefined;
   private readonly limits: FetchLimits;
@@ -51,10 +54,12 @@ export class Leader {
   private order: Partition[] = [];
   private reading: Section[] = [];
   private waiting: Section[] = [];
+  private readingBytes = 0;
+  private waitingBytes = 0;
 
   constructor(
     node: number,
-    cluster: Cluster,
+    cluster: Pick<Cluster, 'fetchConnection'>,
     topic: { readonly name: string; readonly id: string | undefined },
     limits: FetchLimits,
     events: LeaderEvents,
@@ -65,13 +70,17 @@ export class Leader {
     this.topicId = topic.id;
     this.limits = limits;
     this.events = events;
+    limits.budget.join();
   }
 
   /** The next section to read, taken out. */
   take(): Section | undefined {
     if (this.reading.length === 0) {
+      this.limits.budget.give(this.readingBytes);
       this.reading = this.waiting;
+      this.readingBytes = this.waitingBytes;
       this.waiting = [];
+      this.waitingBytes = 0;
     }
     return this.reading.shift();
   }
@@ -101,14 +110,22 @@ export class Leader {
   }
 
   close(): void {
+    if (this.isClosed) return;
     this.isClosed = true;
     this.connection?.close();
+    const { budget } = this.limits;
+    budget.give(this.readingBytes + this.waitingBytes);
+    this.reading = [];
+    this.waiting = [];
+    budget.leave();
   }
 
   private async run(asked: readonly { readonly partition: Partition; readonly offset: number }[]): Promise<void> {
+    const { budget, partitionMaxBytes, maxWaitMs } = this.limits;
+    const maxBytes = budget.take(this.limits.maxBytes);
+    let keptBytes = 0;
     try {
       this.connection ??= await this.cluster.fetchConnection(this.node);
-      const { partitionMaxBytes, maxBytes, maxWaitMs } = this.limits;
       const request: FetchRequest = {
         partitionMaxBytes,
         maxBytes,
@@ -119,12 +136,16 @@ export class Leader {
       };
       const response = await this.connection.fetch(request);
       this.events.answered(this.node);
+      if (this.isClosed) return;
       this.accept(asked, response);
+      if (this.waiting.length > 0) keptBytes = bytesOf(response);
+      this.waitingBytes = keptBytes;
     } catch (error) {
       this.connection?.close();
       this.connection = undefined;
       if (!this.isClosed) this.events.failed(this.node, error);
     } finally {
+      budget.give(maxBytes - keptBytes);
       this.isFetching = false;
       if (this.isClosed) this.connection?.close();
       else this.events.changed();
@@ -157,6 +178,10 @@ export class Leader {
     partition.fetchAt = next;
     this.order.push(...this.order.splice(this.order.indexOf(partition), 1));
   }
+}
+
+function bytesOf({ partitions }: FetchResponse): number {
+  return partitions.reduce((sum, { records }) => sum + records.length, 0);
 }
 
 /** Undefined: the bytes do not decode. They become a section all the same, and reading it says where they are. */

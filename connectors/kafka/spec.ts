@@ -37,6 +37,9 @@ const fetch = z
     maxInflatedBytes: bytesField(
       'Most bytes of one record batch after decompression. A larger one is not read, and its partition stands still.',
     ).default('64Mi'),
+    maxBufferedBytes: bytesField(
+      'Most bytes that one pod holds of fetched records, of all its slots together, as the brokers sent them.',
+    ).default('32Mi'),
     maxWait: durationField('How long a broker may hold a fetch back when there is nothing to read.').default('500ms'),
   })
   .describe('How records are fetched.');
@@ -79,7 +82,7 @@ export const kafkaSourceSpec = z
       .describe(
         'When the topic no longer has the next record (retention), or was deleted and made again: Stop with SourcePositionLost until you decide, or go on from the Earliest or the Latest.',
       ),
-    fetch: fetch.default({ maxBytes: '1Mi', maxInflatedBytes: '64Mi', maxWait: '500ms' }),
+    fetch: fetch.default({ maxBytes: '1Mi', maxInflatedBytes: '64Mi', maxBufferedBytes: '32Mi', maxWait: '500ms' }),
   })
   .describe('Reads a topic of Apache Kafka, exactly once, without joining a consumer group.');
 
