@@ -51,7 +51,7 @@ export interface RecordMeta {
   readonly topic: string | null;
   readonly partition: number | null;
   readonly offset: bigint | null;
-  /** The key as text (UTF-8), or null. */
+  /** The key as text, or null. Throws MR_RECORD_MISFIT when it is not UTF-8; so does a header that is read and is not. */
   readonly key: string | null;
   readonly headers: Readonly<Record<string, string>>;
   /** Source time, milliseconds since 1970. */

@@ -4,6 +4,7 @@
  * F1 lives here: every length is checked against what is there before it is used, so even bytes with a right checksum
  * that no builder wrote end in MR_FRAME_CORRUPT.
  */
+import { isUtf8 } from 'node:buffer';
 import { crc32, zstdDecompressSync } from 'node:zlib';
 import { z } from 'zod';
 import { mr, problemOf } from '../model/errors.ts';
@@ -230,9 +231,21 @@ function must(holds: boolean, otherwise: string): void {
   if (!holds) throw new RangeError(otherwise);
 }
 
+function notText(field: string): Error {
+  return mr('MR_RECORD_MISFIT', { field, wanted: 'UTF-8 text', actual: 'bytes that are none' });
+}
+
+/** The others can be read. */
+function refuseToRead(headers: Record<string, string>, name: string): void {
+  const get = () => {
+    throw notText(`meta.headers[${JSON.stringify(name)}]`);
+  };
+  Object.defineProperty(headers, name, { get, enumerable: true });
+}
+
 /**
  * `meta` of one record after the other: a single object for a whole frame, moved by {@link at}. Whoever keeps it past
- * the next record copies it.
+ * the next record copies it. What is not UTF-8 text is refused where it is read (MR_RECORD_MISFIT), never replaced.
  */
 export class FrameMeta implements RecordMeta {
   readonly source: string;
@@ -272,13 +285,21 @@ export class FrameMeta implements RecordMeta {
   get key(): string | null {
     const { keyStart, keyEnd, bytes } = this.#frame;
     const end = keyEnd[this.#index]!;
-    return end < 0
-      ? null
-      : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8', keyStart[this.#index], end);
+    if (end < 0) return null;
+    const from = bytes.byteOffset + keyStart[this.#index]!;
+    const key = Buffer.from(bytes.buffer, from, bytes.byteOffset + end - from);
+    if (!isUtf8(key)) throw notText('meta.key');
+    return key.toString();
   }
 
   get headers(): Readonly<Record<string, string>> {
-    return Object.fromEntries(this.#frame.headers.get(this.#index) ?? []);
+    const pairs = this.#frame.headers.get(this.#index) ?? [];
+    const headers: Record<string, string> = Object.fromEntries(pairs);
+    for (const [name, value] of pairs) {
+      if (!name.isWellFormed()) throw notText('meta.headers');
+      if (!value.isWellFormed()) refuseToRead(headers, name);
+    }
+    return headers;
   }
 
   get timestamp(): number {

@@ -7,6 +7,7 @@
  * D4  Bytes that are not a record batch end in a RangeError; nothing of the piece is used then.
  */
 import { Buffer } from 'node:buffer';
+import { textOfBytes } from '../../model/byte-text.ts';
 import type { Header } from '../../stream/record-batch.ts';
 import { AbortedTransactions, type AbortedTransaction } from './aborted.ts';
 import { headerBytes, readBatchHeader, type BatchHeader } from './batch-header.ts';
@@ -161,12 +162,12 @@ function readHeaders(reader: VarintReader, count: number, end: number): readonly
   return headers;
 }
 
-/** A null value reads as an empty text. */
+/** A null value reads as an empty text; bytes that are not UTF-8 are kept (`model/byte-text.ts`). */
 function readText(reader: VarintReader, end: number): string {
   const length = reader.int();
   if (length <= 0) return '';
   const at = reader.at;
   if (at + length > end) throw new RangeError('a header ends after its record');
   reader.at += length;
-  return Buffer.from(reader.bytes.buffer, reader.bytes.byteOffset + at, length).toString('utf8');
+  return textOfBytes(reader.bytes.subarray(at, at + length));
 }

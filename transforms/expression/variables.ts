@@ -14,7 +14,11 @@ export const metaFields: ReadonlyMap<string, (meta: RecordMeta) => unknown> = ne
   ['timestamp', (meta) => new Date(meta.timestamp)],
 ]);
 
-/** `meta` as one CEL map. */
+/** `meta` as one CEL map. Fields are read when they are asked for: a key that is no text is refused only then. */
 export function metaValue(meta: RecordMeta): Record<string, unknown> {
-  return Object.fromEntries([...metaFields].map(([name, read]) => [name, read(meta)]));
+  const value: Record<string, unknown> = {};
+  for (const [name, read] of metaFields) {
+    Object.defineProperty(value, name, { get: () => read(meta), enumerable: true });
+  }
+  return value;
 }

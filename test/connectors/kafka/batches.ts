@@ -10,7 +10,7 @@ export interface PlainRecord {
   readonly time?: number;
   readonly key?: string | null | undefined;
   readonly value: string | null;
-  readonly headers?: Record<string, string | string[]>;
+  readonly headers?: Record<string, string | Buffer | string[]>;
 }
 
 export interface BatchOptions {

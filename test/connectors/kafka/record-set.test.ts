@@ -217,6 +217,15 @@ describe('kafka record set', () => {
       ['h', '2'],
     ]);
   });
+
+  it('keeps the bytes of headers that are not UTF-8', async () => {
+    const headers = { h: Buffer.of(0x61, 0xff), t: 'é' };
+    const bytes = await encodeBatch({ offset: 0, records: [{ value: 'a', headers }] });
+    assert.deepEqual(decodeAll(bytes).records[0]?.headers, [
+      ['h', 'a\udcff'],
+      ['t', 'é'],
+    ]);
+  });
 });
 
 function isCodecError(error: unknown): boolean {
