@@ -9,7 +9,6 @@ import {
   type Scalar,
   type YAMLError,
 } from 'yaml';
-import { problemOf } from '../model/errors.ts';
 import { jsonFault, looksLikeJson } from './json-text.ts';
 import type { Issue, IssuePath } from './issue.ts';
 
@@ -54,7 +53,7 @@ export function placesIn(text: string): {
       documents.push({ document, value, placeOf: (issue) => placeOf(issue, document, text, lines) });
     } catch (error) {
       // The library names the alias, which may be a secret that begins with an asterisk.
-      const problem = error instanceof ReferenceError ? unusableAlias : problemOf(error);
+      const problem = error instanceof ReferenceError ? unusableAlias : 'it cannot be read';
       broken.push({ problem, place: placeAt(at, at, lines) });
     }
   }
@@ -67,20 +66,35 @@ function brokenAt(error: YAMLError, lines: LineCounter): Broken {
   return { problem: `is not YAML: ${sentenceOf(error)}`, place: placeAt(error.pos[0], error.pos[1], lines) };
 }
 
-/** What the library says, but for the sentences in which it repeats the text: that may be a secret. */
-export function sentenceOf({ code, message }: YAMLError): string {
-  const [sentence = ''] = message.split(/ at line \d+|\n/);
-  return withoutText[code] ?? sentence;
+/** In our words, for each code of the library; none of its sentences repeats the text, which may be a secret. */
+export function sentenceOf({ code }: Pick<YAMLError, 'code'>): string {
+  return sentences[code];
 }
 
-const withoutText: Readonly<Partial<Record<YAMLError['code'], string>>> = {
+const sentences: Readonly<Record<YAMLError['code'], string>> = {
+  ALIAS_PROPS: 'an alias has an anchor or a tag of its own; text that begins with * needs quotes',
   BAD_ALIAS: 'an alias or anchor is not well formed; text that begins with & or * needs quotes',
+  BAD_COLLECTION_TYPE: 'a tag does not fit what it stands before; text that begins with ! needs quotes',
   BAD_DIRECTIVE: 'a directive is not well formed; text that begins with % needs quotes',
   BAD_DQ_ESCAPE: 'an escape sequence is not known; write the text in single quotes',
-  BAD_COLLECTION_TYPE: 'a tag does not fit what it stands before; text that begins with ! needs quotes',
+  BAD_INDENT: 'the line is not indented as those that it belongs to',
+  BAD_PROP_ORDER: 'an anchor or a tag stands where none may stand; text that begins with & or ! needs quotes',
+  BAD_SCALAR_START: 'a text cannot begin with this character without quotes',
+  BLOCK_AS_IMPLICIT_KEY: 'a colon stands within a value, or a list within a name; put the value in quotes',
+  BLOCK_IN_FLOW: 'what is written with indentation stands within brackets; write it with brackets, too',
+  DUPLICATE_KEY: 'a field is there twice',
+  IMPOSSIBLE: 'it cannot be read here',
+  KEY_OVER_1024_CHARS: 'the name of a field has more than 1024 characters; is a quote missing before it?',
+  MISSING_CHAR: 'something is missing: a quote, a bracket, a comma, a colon or a space',
+  MULTILINE_IMPLICIT_KEY: 'the name of a field goes over several lines; is a colon or a quote missing?',
+  MULTIPLE_ANCHORS: 'a value has more than one anchor; text that begins with & needs quotes',
+  MULTIPLE_DOCS: 'it holds several documents, where one is read',
+  MULTIPLE_TAGS: 'a value has more than one tag; text that begins with ! needs quotes',
+  NON_STRING_KEY: 'the name of a field must be text',
+  RESOURCE_EXHAUSTION: 'it is nested too deep',
+  TAB_AS_INDENT: 'a line is indented with a tab; use spaces',
   TAG_RESOLVE_FAILED: 'a tag is not known; text that begins with ! needs quotes',
   UNEXPECTED_TOKEN: 'something stands where nothing of its kind may stand; is a quote or a bracket missing before it?',
-  RESOURCE_EXHAUSTION: 'it is nested too deep',
 };
 
 function placeOf(issue: Issue, document: Document.Parsed, text: string, lines: LineCounter): Place {

@@ -157,6 +157,23 @@ describe('lint', () => {
     equal(issue.suggestion, 'Paused');
   });
 
+  const broken: [text: string, said: RegExp][] = [
+    ['a: 1\na: 2', /a field is there twice/],
+    ['a:\n\tb: 1', /indented with a tab/],
+    ['a: "b', /something is missing/],
+    ['a: [1, 2', /something is missing|must be|indented/],
+    ['a: b: c', /a colon stands within a value/],
+    ['a: @b', /cannot begin with this character/],
+    ['a: "\\q"', /an escape sequence is not known/],
+  ];
+  for (const [text, said] of broken) {
+    it(`says in our words what is not YAML: ${JSON.stringify(text)}`, () => {
+      const [issue] = lintText(text, 'a.yaml');
+      match(issue?.message ?? '', /is not YAML: /);
+      match(issue?.message ?? '', said);
+    });
+  }
+
   it('says what is not YAML, and where', () => {
     const issue = only(lintText('spec: [', 'a.yaml'));
     match(issue.message, /is not YAML/);
