@@ -6,12 +6,14 @@
  * L3  A stack trace is left out, too; `--output json` has it.
  */
 import { z } from 'zod';
+import { jsonOrNothing } from '../model/json-or-nothing.ts';
 
 const line = z.looseObject({ level: z.union([z.string(), z.number()]), msg: z.string().optional() });
 
 const known = new Set(['level', 'time', 'msg', 'pipeline', 'namespace', 'stage', 'pod', 'pid', 'hostname', 'name']);
 
 export function readableLine(pod: string, text: string): string {
+  // L1: a program may log in its own way.
   const parsed = line.safeParse(jsonOrNothing(text));
   if (!parsed.success) return `${pod} ${text}`;
   const { level, time, msg = '', ...rest } = parsed.data;
@@ -57,13 +59,4 @@ function plain(value: unknown): string {
 
 function quoted(text: string): string {
   return /^[^\s"=]+$/.test(text) ? text : JSON.stringify(text);
-}
-
-function jsonOrNothing(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // L1: what a program prints that logs in its own way.
-    return undefined;
-  }
 }

@@ -1,5 +1,6 @@
 /** Requests to the API: JSON out, checked JSON in, problems as {@link MillraceProblem}. */
 import type { z } from 'zod';
+import { jsonOrNothing } from '../model/json-or-nothing.ts';
 import { MillraceProblem } from './problem.ts';
 import { problemSchema } from './wire.ts';
 
@@ -44,6 +45,7 @@ export function askApi(api: string, token?: string): Ask {
 
 /** Something between here and the API may answer in its own way. */
 function problemIn(text: string, status: number, url: URL) {
+  // Without a problem of ours the status is enough.
   const known = problemSchema.safeParse(jsonOrNothing(text));
   if (known.success) return known.data;
   return {
@@ -55,13 +57,4 @@ function problemIn(text: string, status: number, url: URL) {
     code: 'MR_INTERNAL',
     retryable: status >= 500,
   };
-}
-
-function jsonOrNothing(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // The status is enough then.
-    return undefined;
-  }
 }

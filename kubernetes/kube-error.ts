@@ -8,6 +8,7 @@
  */
 import { z } from 'zod';
 import { mr, type MillraceError } from '../model/errors.ts';
+import { jsonOrNothing } from '../model/json-or-nothing.ts';
 import type { Asked } from './asked.ts';
 import { verdicts, type Situation, type Verdict } from './verdicts.ts';
 
@@ -95,6 +96,7 @@ export interface Answer {
 
 /** The error of an answer that is not the wished one. */
 export function parseAnswer(answer: Answer, asked: Asked, request: string, server: string): KubeError {
+  // A page of a proxy: what it says is shown, and means nothing.
   const parsed = statusSchema.safeParse(jsonOrNothing(answer.body));
   const said = parsed.success ? parsed.data : undefined;
   const seconds = Number(answer.retryAfter ?? said?.details?.retryAfterSeconds ?? Number.NaN);
@@ -184,13 +186,4 @@ export function toMillraceError(error: KubeError): MillraceError {
 function firstLine(body: string): string {
   const [line = ''] = body.trim().split('\n');
   return line === '' ? 'an empty page' : line.slice(0, 200);
-}
-
-function jsonOrNothing(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // A page of a proxy: what it says is shown, and means nothing.
-    return undefined;
-  }
 }

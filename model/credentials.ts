@@ -80,7 +80,7 @@ export function identityOf(config: Json): Identity {
 }
 
 /** `key "password" of Secret "ch"`. */
-export function credentialText({ kind, name, key }: CredentialRef): string {
+function credentialText({ kind, name, key }: CredentialRef): string {
   return `key "${key}" of ${kind === 'secret' ? 'Secret' : 'ConfigMap'} "${name}"`;
 }
 

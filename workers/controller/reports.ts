@@ -6,6 +6,7 @@
  * R2  Reports of pipelines that are not known are not kept.
  * R3  A report expires only while this controller hears (F1).
  */
+import { jsonOrNothing } from '../../model/json-or-nothing.ts';
 import { isFarewell, podReportSchema } from '../../stream/pod-report.ts';
 import type { JetStreamPort } from '../../stream/jetstream-port.ts';
 import { Ear } from './hearing.ts';
@@ -69,7 +70,8 @@ export class Reports {
       return;
     }
     const text = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-    const parsed = podReportSchema.safeParse(parseJson(text.toString('utf8')));
+    // Anybody may publish on NATS: what is no report is left out.
+    const parsed = podReportSchema.safeParse(jsonOrNothing(text.toString('utf8')));
     if (!parsed.success) return;
     const end = text.lastIndexOf('"at":');
     // A copy: the message is a part of what was read from the socket, which would be kept as a whole.
@@ -83,13 +85,4 @@ export class Reports {
 function saysTheSame(data: Uint8Array, known: Uint8Array): boolean {
   if (data.length < known.length || data.length > known.length + 24) return false;
   return Buffer.compare(data.subarray(0, known.length), known) === 0;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // Not a report: anybody may publish on NATS.
-    return undefined;
-  }
 }
