@@ -7,6 +7,8 @@
  * W2  A stale writer may sweep: committed positions only rise, so what it removes is committed for good.
  * W3  A commit counts when the frame that it names is there as the reader took it. One that was made before the stream
  *     was made again or rolled back says nothing about the frames that are there now. So that frame stays, too.
+ * W4  A writer whose last frame is gone sweeps nothing: the stream was rolled back, and the last frame that is left is the
+ *     checkpoint of whoever comes next.
  *
  * Positions may be read from a replica that lags: it then removes less. Who is registered is asked of the leader.
  */
@@ -57,7 +59,11 @@ async function boundOf(streams: JetStreamPort, { pid, edge, subject }: SweepTarg
 /** Returns the sequence below which the subject is now empty. `lastSequence`: of the writer's last frame, which stays. */
 export async function sweep(streams: JetStreamPort, target: SweepTarget, lastSequence: number): Promise<number> {
   const first = Math.min(await firstToStay(streams, target), lastSequence);
-  if (first > 1) await streams.purgeStream(edgeStream(target.pid, target.edge), { filter: target.subject, seq: first });
+  if (first <= 1) return first;
+  const stream = edgeStream(target.pid, target.edge);
+  const last = await streams.getMessage(stream, { last_by_subj: target.subject });
+  if (last === null || last.seq < lastSequence) return 0;
+  await streams.purgeStream(stream, { filter: target.subject, seq: first });
   return first;
 }
 

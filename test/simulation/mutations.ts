@@ -62,7 +62,14 @@ export const mutations: readonly Mutation[] = [
     without: 'the last frame, which stays',
     file: 'stream/sweep.ts',
     from: 'const first = Math.min(await firstToStay(streams, target), lastSequence);',
-    to: 'const first = (await firstToStay(streams, target)) + 1;',
+    to: 'const first = (await firstToStay(streams, target)) + 1;\n  lastSequence = 0;',
+  },
+  {
+    guard: 'E6',
+    without: 'the look whether the last frame of the writer is still there',
+    file: 'stream/sweep.ts',
+    from: 'const last = await streams.getMessage(stream, { last_by_subj: target.subject });\n  if (last === null || last.seq < lastSequence) return 0;',
+    to: '',
   },
   {
     guard: 'E6',

@@ -35,6 +35,8 @@ export interface Result {
 const settleMs = 180_000;
 const freshMs = 10_000;
 const noticeMs = 8_000;
+/** Requests without a key that nobody answers, one after the other. */
+const mostFresh = 12;
 /**
  * A source that has nothing new is called connected 15 s after its last failure (stream/ingest-loop.ts); that failure may
  * be of a request from before the calm (5 s), and a backoff (10 s) follows it.
@@ -197,35 +199,48 @@ function hasRoomForKeys(plant: Plant): boolean {
   return edge.stream.subjects + plant.lifecycle.resource.sources.length <= mostKeys(plant.scenario.fixed);
 }
 
-/** A fresh record of every lane, and where it must be. */
+/** A fresh record of every source, and where it must be. */
 async function bringFresh(plant: Plant): Promise<void> {
-  const { world, ledger, scenario } = plant;
-  const shape = plant.lifecycle.resource;
-  const before = ledger.inputs.size;
+  const { world, scenario } = plant;
+  let index = scenario.bursts.length;
+  let sources = plant.lifecycle.resource.sources.map(({ name }) => name);
+  while (sources.length > 0 && index < scenario.bursts.length + mostFresh) {
+    const fresh = sources.flatMap((name) => bringOne(plant, name, index++));
+    await mustArrive(plant, fresh);
+    // A request without a key may be answered 503, and then it is a new one that must arrive.
+    sources = fresh.filter((input) => isUnanswered(plant, input)).map(({ source }) => source);
+  }
+  await settle(plant);
+  await world.run(() => false, world.now + hushMs);
+}
+
+function bringOne(plant: Plant, source: string, index: number): LedgerInput[] {
+  const before = plant.ledger.inputs.size;
   const isKeyed = hasRoomForKeys(plant);
-  shape.sources.forEach(({ name }, index) =>
-    bring(
-      plant,
-      { at: 0, source: name, lane: 0, kinds: ['a'], refused: {}, broken: [], gap: 0, isKeyed, openMs: 0 },
-      scenario.bursts.length + index,
-    ),
-  );
-  const fresh = [...ledger.inputs.values()].slice(before);
+  bring(plant, { at: 0, source, lane: 0, kinds: ['a'], refused: {}, broken: [], gap: 0, isKeyed, openMs: 0 }, index);
+  return [...plant.ledger.inputs.values()].slice(before);
+}
+
+async function mustArrive(plant: Plant, fresh: readonly LedgerInput[]): Promise<void> {
+  const { ledger } = plant;
+  const shape = plant.lifecycle.resource;
   const hasArrived = () =>
     fresh.every(
       (input) =>
         input.isDecided ||
+        isUnanswered(plant, input) ||
         (ledger.isInEdge(input.id) && fateOf(input, shape).rows.every((sink) => ledger.hasRow(sink, input.id))),
     );
-  if (!(await arrives(plant, hasArrived))) {
-    const late = fresh.filter(({ id }) => !ledger.isInEdge(id)).map(({ id }) => `${id} is not in the edge`);
-    throw new Violation(
-      'I8',
-      `a fresh record does not arrive within ${freshMs / 1_000} s: ${late.join(', ')} ${states(plant)}`,
-    );
-  }
-  await settle(plant);
-  await world.run(() => false, world.now + hushMs);
+  if (await arrives(plant, hasArrived)) return;
+  const late = fresh.filter(({ id }) => !ledger.isInEdge(id)).map(({ id }) => `${id} is not in the edge`);
+  throw new Violation(
+    'I8',
+    `a fresh record does not arrive within ${freshMs / 1_000} s: ${late.join(', ')} ${states(plant)}`,
+  );
+}
+
+function isUnanswered({ ledger }: Plant, { id, lane, mayBeMissing }: LedgerInput): boolean {
+  return lane === null && mayBeMissing && !ledger.isInEdge(id);
 }
 
 /**

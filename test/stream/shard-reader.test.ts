@@ -173,6 +173,18 @@ describe('shard reader', () => {
     assert.equal((await sequencesOf(plan, one.subject))[0], third);
   });
 
+  it('W4: a writer whose last frame was lost leaves the one before it, though all was committed', async () => {
+    const plan = await registered();
+    const one = await writer(plan, 0, 'orders-0');
+    for (let n = 1; n <= 3; n++) await one.append(frameOf(['x'], n, one.link(1)), never);
+    const before = await sequencesOf(plan, one.subject);
+    await commit(plan.pipeline.pid, 'sink-warehouse', one.sequence + 2);
+    const lost = one.sequence + 1;
+    assert.equal(await sweep(streams, await targetOf(plan, one), lost), 0);
+    assert.deepEqual(await sequencesOf(plan, one.subject), before);
+    assert.equal((await writer(plan, 0, 'orders-0')).openedAt, 3);
+  });
+
   it('W1: with no reader registered nothing is swept', async () => {
     const plan = testPlan();
     await makePipelineStreams(streams, plan);

@@ -82,6 +82,9 @@ export class Witness implements StoreWitness {
     const [, pid, edge = '', shard = '', writer = ''] = filter.split('.');
     if (pid !== this.#options.pid || edge === commitsEdge || edge === deadEdge || shard === '') return;
     const source = writer.slice(0, writer.lastIndexOf('-'));
+    const last = host.stream.lastOf(filter)?.sequence;
+    if (by.startsWith('ingestor-') && last !== undefined && last < before)
+      this.#fail('E6', `${by} removes ${last} of ${filter}, the last frame that is left of the writer`);
     for (const stage of this.#readers) {
       const committed = this.#committed.get(`mr.${pid}.${commitsEdge}.${stage}.${shard}`) ?? 0;
       const lost = host.stream.messages.find(

@@ -48,7 +48,7 @@ export function scenarioOf(seed: string): Scenario {
       mostPartitions: random.whole(1, 3),
     },
     bursts: burstsOf(random.fork('bursts'), first, partitions, calmAt),
-    acts: actsOf(random.fork('acts'), first, calmAt),
+    acts: [...actsOf(random.fork('acts'), first, calmAt), ...returnOf(random.fork('return'), first, calmAt)],
     traps: trapsOf(random.fork('traps')),
     calmAt,
   };
@@ -160,6 +160,23 @@ function actsOf(random: Random, first: Shape, calmAt: number): Act[] {
   }));
   acts.push(...edits);
   return acts.sort((a, b) => a.at - b.at);
+}
+
+/** A source is taken off and comes back while it leaves: its pods know an older plan than its last frame. */
+function returnOf(random: Random, first: Shape, calmAt: number): Act[] {
+  const [gone, stays] = random.shuffled(['s0', 's1']).map((name) => sourceNamed(random, first, name));
+  if (gone === undefined || stays === undefined || !random.chance(0.08)) return [];
+  const steps = (): Edit => ({ what: 'steps', drops: random.chance(0.5) ? someKinds(random) : [], fails: [] });
+  const leavesAt = random.whole(3_000, calmAt);
+  const backAt = leavesAt + random.pick([300, 1_000, 2_000, 4_000]);
+  const edits: readonly (readonly [at: number, edit: Edit])[] = [
+    [0, { what: 'add source', source: gone }],
+    [0, { what: 'add source', source: stays }],
+    [leavesAt - random.whole(500, 2_500), steps()],
+    [leavesAt, { what: 'remove source', source: gone.name }],
+    [backAt, { what: 'add source', source: gone }],
+  ];
+  return edits.map(([at, edit]): Act => ({ at, do: 'edit', edit }));
 }
 
 function actOf(random: Random, first: Shape, at: number): Act {

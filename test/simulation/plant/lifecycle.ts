@@ -89,7 +89,7 @@ export class Lifecycle {
     return this.#worker?.machine;
   }
 
-  /** The tools of a person, who is not killed. */
+  /** A tool of a person, run once. */
   person(): Worker {
     return this.#newWorker('person');
   }

@@ -21,7 +21,6 @@ export function isQuestion(code: string): boolean {
 export function watchOver(plant: Plant): void {
   const { world } = plant;
   const random = world.random.fork('person');
-  const { machine, port } = plant.lifecycle.person();
   const asked = new Set<string>();
   const once = (question: string, error: MillraceError, afterMs: number, answer: () => void) => {
     if (asked.has(question)) return;
@@ -33,8 +32,14 @@ export function watchOver(plant: Plant): void {
     });
   };
 
-  const decide = async (token: string): Promise<void> => {
-    const decision = parseDecision(`${token}=${random.pick(decisionChoices)}`);
+  /** What was decided stays so, also when the tool is killed over it and the person calls it again. */
+  const choices = new Map<string, string>();
+  const decide = async (token: string, again: (why: unknown) => void): Promise<void> => {
+    const { machine, port } = plant.lifecycle.person();
+    machine.onDeath(() => again('the tool was killed'));
+    const choice = choices.get(token) ?? random.pick(decisionChoices);
+    choices.set(token, choice);
+    const decision = parseDecision(`${token}=${choice}`);
     if (decision === undefined) throw new TypeError(`no token: ${token}`);
     const { lifecycle, ledger } = plant;
     const stage = decision.scope.startsWith('sink-') ? decision.scope : undefined;
@@ -56,7 +61,7 @@ export function watchOver(plant: Plant): void {
         asked.delete(token);
         plant.say(`PERSON about ${token}: ${problemOf(why)}`);
       };
-      once(token, error, random.between(1_000, 8_000), () => void decide(token).catch(again));
+      once(token, error, random.between(1_000, 8_000), () => void decide(token, again).catch(again));
     } else if (error.code === 'MR_SINK_OUTCOME_UNKNOWN' && table instanceof BlockTable && typeof hint === 'string') {
       once(hint, error, hushMs, () => table.decide(hint));
     }
