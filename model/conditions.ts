@@ -10,6 +10,8 @@
  *     cause ({@link firstWrong}).
  * C5  Whether somebody must be told of it as an Event is said here, too ({@link isOutage}): each reason that lasts and has
  *     nothing to do with a change that is under way.
+ * C6  And what may be told to be over: what a condition knows to be well ({@link isKnownWell}). A pipeline without pods is
+ *     as it should be, and nobody knows whether its sink is.
  *
  * The CRD, the controller, the lifecycle's merge, `millrace describe` and docs/reference/conditions.md are made of these
  * rows. A new condition is a new row, and a claim where its writer makes them.
@@ -28,6 +30,8 @@ interface Reason {
   readonly isWell?: boolean;
   /** C5. A reason of an error is one without saying so. */
   readonly isOutage?: boolean;
+  /** C6. Nobody looks whether it is as it should be. */
+  readonly isUnseen?: boolean;
 }
 
 interface ConditionRow {
@@ -47,6 +51,7 @@ const yes = <const M extends string>(message: M) => ({ status: 'True', message }
 const no = <const M extends string>(message: M) => ({ status: 'False', message }) as const;
 const unknown = <const M extends string>(message: M) => ({ status: 'Unknown', message }) as const;
 const fine = <const R extends Reason>(reason: R) => ({ ...reason, isWell: true }) as const;
+const unseen = <const R extends Reason>(reason: R) => ({ ...fine(reason), isUnseen: true }) as const;
 const outage = <const R extends Reason>(reason: R) => ({ ...reason, isOutage: true }) as const;
 
 /** What is said of pods whose reports are missing, in every condition that needs their reports. */
@@ -61,9 +66,9 @@ const connection = {
   Connecting: unknown('Pod {pod} is connecting.'),
   Disconnected: outage(no('Pod {pod} is not connected.')),
   Pending: unknown('No stage has been deployed yet.'),
-  Paused: fine(unknown('The pipeline is paused: no pod runs that could be connected.')),
-  Stopped: fine(unknown('The pipeline is stopped: no pod runs that could be connected.')),
-  NoPods: fine(unknown('No pod runs that could be connected while the pipeline is being changed.')),
+  Paused: unseen(unknown('The pipeline is paused: no pod runs that could be connected.')),
+  Stopped: unseen(unknown('The pipeline is stopped: no pod runs that could be connected.')),
+  NoPods: unseen(unknown('No pod runs that could be connected while the pipeline is being changed.')),
   ...silence,
 } as const;
 
@@ -112,8 +117,8 @@ export const conditionTable = {
     reasons: {
       Flowing: yes('Records move.'),
       Idle: fine(no('There is nothing to read.')),
-      Paused: fine(no('The pipeline is paused: no record moves.')),
-      Stopped: fine(no('The pipeline is stopped: no record moves.')),
+      Paused: unseen(no('The pipeline is paused: no record moves.')),
+      Stopped: unseen(no('The pipeline is stopped: no record moves.')),
       Behind: fine(unknown('Something waits before {stage}, and has not moved yet.')),
       Quiet: fine(unknown('No record has moved lately, and {stage} cannot tell whether some wait.')),
       Waiting: outage(no('Pod {pod} waits for {what}.')),
@@ -121,7 +126,7 @@ export const conditionTable = {
       SlotsFree: outage(unknown('{stage} has slots that no pod works on, since {since}.')),
       Starting: unknown('No pod has read anything yet.'),
       Connecting: unknown('Pod {pod} is connecting.'),
-      NoPods: fine(unknown('No pod runs while the pipeline is being changed.')),
+      NoPods: unseen(unknown('No pod runs while the pipeline is being changed.')),
       ...silence,
     },
   },
@@ -254,6 +259,12 @@ export function claimBecause<T extends ConditionType>(
 export function isWell({ type, status, reason }: { readonly type: string; status: ConditionValue; reason: string }) {
   if (!isConditionType(type)) return status === 'True';
   return status === conditionTable[type].healthy || reasonsOf(type)[reason]?.isWell === true;
+}
+
+/** C6. */
+export function isKnownWell(condition: Parameters<typeof isWell>[0]): boolean {
+  const { type, reason } = condition;
+  return isWell(condition) && !(isConditionType(type) && reasonsOf(type)[reason]?.isUnseen === true);
 }
 
 /** C4. Of conditions in any order. One that only a later version knows comes last. */

@@ -5,6 +5,7 @@ import {
   conditionTypes,
   conditionsOf,
   firstWrong,
+  isKnownWell,
   isWell,
   reasonsOf,
 } from '../../model/conditions.ts';
@@ -52,6 +53,19 @@ describe('the table of conditions', () => {
       assert.equal(isWell({ type, status, reason }), well);
     });
   }
+
+  it('C6: what has no pods is as it should be, and known to be well it is not', () => {
+    const blind = conditionTypes.flatMap((type) =>
+      Object.entries(reasonsOf(type)).flatMap(([reason, { status }]) =>
+        isWell({ type, status, reason }) && !isKnownWell({ type, status, reason }) ? [`${type} ${reason}`] : [],
+      ),
+    );
+    const dataPath = ['SinkConnected', 'SourceConnected', 'Flowing'];
+    assert.deepEqual(
+      blind,
+      dataPath.flatMap((type) => ['Paused', 'Stopped', 'NoPods'].map((reason) => `${type} ${reason}`)),
+    );
+  });
 
   it('C4: in the table a cause comes before what follows from it', () => {
     assert.deepEqual(conditionTypes, [

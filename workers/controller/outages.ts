@@ -2,16 +2,19 @@
  * What has failed for a while in one pipeline, and what of it must be told as an Event. Pure but for what it remembers.
  *
  * U1  An outage is a reason, whichever and however many conditions have it (`isOutage` of the table of conditions). Its
- *     beginning is told when it has lasted for `lastingMs`, its end when it has been away for as long.
+ *     beginning is told when it has lasted for `lastingMs`, its end when its condition has been well for as long.
  * U2  While nothing changes nothing is told; another text is no change.
- * U3  Each beginning and end has a name of its own, made of the status: one that a controller before this one has told is
- *     not told again, and an outage that ended while none was up is told to be over.
- * U4  What nobody knows ends nothing: a pod that connects, or is not heard, may still fail.
+ * U3  Each beginning and end has a name of its own, made of when it was. A beginning has the time of the status where the
+ *     status tells it: one that a controller before this one has told is not told again, and an outage that ended while
+ *     none was up is told to be over.
+ * U4  What nobody knows ends nothing: a pod that connects, or is not heard, may still fail; so may what a pause has
+ *     stopped; and another reason of the same condition may be in front of this one.
  * U5  However much comes and goes, there are at most ten Events at once, and then one in five minutes. What is left out is the
  *     coming and going in between: the state that lasts is told when there is room.
  * U6  Who writes a condition of the lifecycle tells of it, and who tells that an entity cannot be told tells of that.
+ * U7  A condition that fails for `lastingMs` is told, however often its reasons take turns: by the one that it has then.
  */
-import { conditionsOf, inOrder, isOutage, isWell, type Claim } from '../../model/conditions.ts';
+import { conditionsOf, inOrder, isKnownWell, isOutage, isWell, type Claim } from '../../model/conditions.ts';
 import type { PipelineStatus } from '../../model/status.ts';
 import { WritePace } from './write-pace.ts';
 
@@ -27,14 +30,24 @@ export interface OutageNews {
 
 interface Outage {
   readonly about: string;
-  /** As the status has it, once it is written there (U3). */
+  /** U3: as the status has it, once it is written there. */
   since: string;
-  readonly seenAt: number;
+  /** When it began, or its conditions began to fail with nothing told of them (U7). */
+  seenAt: number;
   message: string;
   /** `before`: by a controller before this one, if it came to that. */
   told: 'no' | 'before' | 'yes';
   isPresent: boolean;
-  goneAt: number | undefined;
+  /** When it was no longer said. */
+  leftAt: number | undefined;
+  /** Since when its condition is known to be well. */
+  wellAt: number | undefined;
+}
+
+/** A condition with one outage after the other, and never known to be well in between (U7). */
+interface Failing {
+  readonly since: number;
+  isTold: boolean;
 }
 
 const lastingMs = 30_000;
@@ -51,6 +64,7 @@ export interface OutageInput {
 
 export class Outages {
   readonly #open = new Map<string, Outage>();
+  readonly #failing = new Map<string, Failing>();
   #claims: readonly Claim[] = [];
   #isSeeded = false;
   readonly #pace = new WritePace(paceOfEvents);
@@ -59,29 +73,59 @@ export class Outages {
   observe({ claims, status, toldElsewhere }: OutageInput, now: number): void {
     if (!this.#isSeeded) this.#seed(status, now);
     this.#claims = claims;
+    const elsewhere = lifecycleReasons(status);
+    const outages = inOrder(claims).filter((claim) => isOutage(claim) && !elsewhere.includes(claim.reason));
+    for (const { type } of outages) {
+      if (!this.#failing.has(type)) this.#failing.set(type, { since: now, isTold: false });
+    }
     const present = new Map<string, Claim>();
-    for (const claim of inOrder(claims)) {
-      if (isOutage(claim) && !present.has(claim.reason)) present.set(claim.reason, claim);
+    for (const claim of outages) if (!present.has(claim.reason)) present.set(claim.reason, claim);
+    for (const [reason, claim] of present) {
+      const isTold = toldElsewhere.includes(reason);
+      this.#present(claim, { isTold, stands: sinceOf(status, this.#open.get(reason)?.about ?? claim.type) }, now);
     }
-    for (const reason of lifecycleReasons(status)) present.delete(reason);
-    for (const [reason, { type, message }] of present) {
-      const open = this.#open.get(reason);
-      const stands = sinceOf(status, type);
-      if (open === undefined) {
-        const told = toldElsewhere.includes(reason) ? 'yes' : 'no';
-        const since = stands ?? new Date(now).toISOString();
-        this.#open.set(reason, { about: type, since, seenAt: now, message, told, isPresent: true, goneAt: undefined });
-      } else {
-        const since = open.told === 'no' && stands !== undefined ? stands : open.since;
-        Object.assign(open, { message, since, isPresent: true, goneAt: undefined });
-      }
+    for (const [reason, open] of this.#open) if (!present.has(reason)) this.#absent(reason, open, now);
+    for (const claim of claims) if (isKnownWell(claim)) this.#failing.delete(claim.type);
+  }
+
+  #present(
+    { type, reason, message }: Claim,
+    status: { isTold: boolean; stands: string | undefined },
+    now: number,
+  ): void {
+    const open = this.#open.get(reason) ?? newOutage(type, message, now);
+    if (!this.#open.has(reason)) {
+      this.#open.set(reason, open);
+      if (status.isTold) open.told = 'yes';
     }
-    const isClear = claims.every((claim) => claim.status !== 'Unknown' || isWell(claim) || isOutage(claim));
-    for (const [reason, open] of this.#open) {
-      if (present.has(reason)) continue;
-      if (open.told === 'no' && isClear) this.#open.delete(reason);
-      Object.assign(open, { isPresent: false, goneAt: isClear ? (open.goneAt ?? now) : undefined });
+    if (open.told !== 'no') this.#toldOf(reason);
+    else {
+      open.seenAt = Math.min(open.seenAt, ...this.#failingOf(reason).flatMap((one) => (one.isTold ? [] : [one.since])));
+      // A transition before the condition began to fail, as from Idle, is not when this began.
+      const began = this.#failing.get(open.about)?.since ?? open.seenAt;
+      const { stands } = status;
+      open.since = stands !== undefined && isSince(stands, began) ? stands : new Date(open.seenAt).toISOString();
     }
+    Object.assign(open, { message, isPresent: true, leftAt: undefined, wellAt: undefined });
+  }
+
+  /** U4. */
+  #absent(reason: string, open: Outage, now: number): void {
+    const claim = this.#claims.find(({ type }) => type === open.about);
+    if (claim === undefined) return;
+    const isWellNow = isKnownWell(claim);
+    if (open.told === 'no' && (isWellNow || isOutage(claim))) this.#open.delete(reason);
+    open.isPresent = false;
+    open.leftAt ??= now;
+    open.wellAt = isWellNow ? (open.wellAt ?? now) : undefined;
+  }
+
+  #failingOf(reason: string): readonly Failing[] {
+    return this.#claims.flatMap((claim) => (claim.reason === reason ? (this.#failing.get(claim.type) ?? []) : []));
+  }
+
+  #toldOf(reason: string): void {
+    for (const failing of this.#failingOf(reason)) failing.isTold = true;
   }
 
   /** When there is something to tell; infinity: nothing, until something changes. */
@@ -96,16 +140,19 @@ export class Outages {
     for (const [reason, open] of this.#open) {
       if (dueOf(open) > now) continue;
       this.#pace.wrote(now);
-      const { about, since, message, goneAt, seenAt } = open;
+      const { about, since, message, leftAt, wellAt, seenAt } = open;
       const key = `${about}/${since}`;
-      if (goneAt === undefined) {
+      if (wellAt === undefined) {
         open.told = 'yes';
+        this.#toldOf(reason);
         return { type: 'Warning', reason, about, note: message, key };
       }
       this.#open.delete(reason);
       const instead = this.#claims.find(({ type }) => type === about);
-      const note = `${reason} is over after ${durationText(goneAt - seenAt)}. ${instead?.message ?? ''}`.trim();
-      return { type: 'Normal', reason: 'OutageOver', about, note, key: `${reason}/${key}` };
+      const note =
+        `${reason} is over after ${durationText((leftAt ?? wellAt) - seenAt)}. ${instead?.message ?? ''}`.trim();
+      const ended = new Date(wellAt).toISOString();
+      return { type: 'Normal', reason: 'OutageOver', about, note, key: `${reason}/${key}/${ended}` };
     }
     return undefined;
   }
@@ -114,25 +161,25 @@ export class Outages {
   #seed(status: PipelineStatus, now: number): void {
     this.#isSeeded = true;
     const own: readonly string[] = conditionsOf('controller');
+    const elsewhere = lifecycleReasons(status);
     for (const { type, reason, message, lastTransitionTime: since, ...rest } of inOrder(status.conditions ?? [])) {
-      const seenAt = Date.parse(since);
-      if (!own.includes(type) || !isOutage({ type, reason, ...rest }) || now - seenAt < lastingMs) continue;
-      if (this.#open.has(reason)) continue;
-      this.#open.set(reason, {
-        about: type,
-        since,
-        seenAt,
-        message,
-        told: 'before',
-        isPresent: false,
-        goneAt: undefined,
-      });
+      const seenAt = Math.min(now, Date.parse(since));
+      if (!own.includes(type) || elsewhere.includes(reason) || !isOutage({ type, reason, ...rest })) continue;
+      const isLasting = now - seenAt >= lastingMs;
+      this.#failing.set(type, { since: seenAt, isTold: isLasting });
+      if (!isLasting || this.#open.has(reason)) continue;
+      this.#open.set(reason, { ...newOutage(type, message, seenAt), since, told: 'before', isPresent: false });
     }
   }
 }
 
-function dueOf({ told, isPresent, goneAt, seenAt }: Outage): number {
-  if (goneAt !== undefined) return told === 'no' ? never : goneAt + lastingMs;
+function newOutage(about: string, message: string, seenAt: number): Outage {
+  const since = new Date(seenAt).toISOString();
+  return { about, since, seenAt, message, told: 'no', isPresent: true, leftAt: undefined, wellAt: undefined };
+}
+
+function dueOf({ told, isPresent, wellAt, seenAt }: Outage): number {
+  if (wellAt !== undefined) return told === 'no' ? never : wellAt + lastingMs;
   return told !== 'yes' && isPresent ? seenAt + lastingMs : never;
 }
 
@@ -147,6 +194,11 @@ function lifecycleReasons({ conditions = [] }: PipelineStatus): readonly string[
 function sinceOf({ conditions = [] }: PipelineStatus, type: string): string | undefined {
   const stands = conditions.find((condition) => condition.type === type);
   return stands === undefined || !isOutage(stands) ? undefined : stands.lastTransitionTime;
+}
+
+/** The status may have times to the second. */
+function isSince(time: string, began: number): boolean {
+  return Date.parse(time) >= Math.floor(began / 1_000) * 1_000;
 }
 
 function durationText(ms: number): string {

@@ -63,6 +63,10 @@ function written(claims: readonly Claim[], before: PipelineStatus, now: number):
   return { ...before, conditions: [...old.filter(({ type }) => !claims.some((one) => one.type === type)), ...own] };
 }
 
+function flowingIs(said: Claim<'Flowing'>): readonly Claim[] {
+  return claimsOf(input()).map((one) => (one.type === 'Flowing' ? said : one));
+}
+
 /** A pipeline that is looked at once a second. */
 class Night {
   outages = new Outages();
@@ -156,6 +160,61 @@ describe('events of outages', () => {
     assert.deepEqual(night.reasons, ['SinkUnreachable', 'OutageOver']);
   });
 
+  const unseen = (reason: 'NoPods' | 'Paused' | 'Stopped') =>
+    sink().map((one) => {
+      if (one.type === 'SinkConnected' || one.type === 'SourceConnected') return claim(one.type, reason);
+      return one.type === 'Flowing' ? claim('Flowing', reason) : one;
+    });
+  for (const reason of ['NoPods', 'Paused', 'Stopped'] as const) {
+    it(`U4: ${reason} says nothing of a sink that failed: nobody looks at it, and it is no other outage when somebody does`, () => {
+      const night = new Night().say(60, sink('MR_SINK_UNREACHABLE')).say(3_600, unseen(reason));
+      night.say(600, sink('MR_SINK_UNREACHABLE'));
+      assert.deepEqual(night.reasons, ['SinkUnreachable']);
+      night.say(60, sink());
+      assert.deepEqual(night.reasons, ['SinkUnreachable', 'OutageOver']);
+    });
+  }
+
+  it('U4: another reason in front of it ends nothing; both are over when the condition is well, each after its own time', () => {
+    const night = new Night().say(600, sink('MR_SINK_UNREACHABLE')).say(1_200, sink('MR_SINK_AUTH_REJECTED'));
+    assert.deepEqual(night.reasons, ['SinkUnreachable', 'SinkAuthRejected']);
+    night.say(60, sink());
+    assert.deepEqual(
+      night.told.slice(2).map(({ note }) => note),
+      [
+        'SinkUnreachable is over after 10 min. 1 pod is connected.',
+        'SinkAuthRejected is over after 20 min. 1 pod is connected.',
+      ],
+    );
+  });
+
+  it('U4: an edge that is full is over when there is nothing to read, and what is over once may begin again', () => {
+    const full = flowingIs(claimBecause('Flowing', 'False', { reason: 'EdgeFull', message: 'full' }));
+    const night = new Night();
+    for (let time = 0; time < 3; time++) night.say(60, full).say(60, flowingIs(claim('Flowing', 'Idle')));
+    assert.deepEqual(night.reasons, ['EdgeFull', 'OutageOver', 'EdgeFull', 'OutageOver', 'EdgeFull', 'OutageOver']);
+  });
+
+  it('U7: reasons that take turns are an outage, told by one of them, and over once', () => {
+    const night = new Night();
+    for (let turn = 0; turn < 90; turn++)
+      night.say(20, sink('MR_SINK_UNREACHABLE')).say(20, sink('MR_SINK_AUTH_REJECTED'));
+    assert.deepEqual(night.reasons, ['SinkAuthRejected']);
+    night.say(60, sink());
+    assert.deepEqual(
+      night.told.map(({ note }) => note),
+      ['MR_SINK_AUTH_REJECTED', 'SinkAuthRejected is over after 60 min. 1 pod is connected.'],
+    );
+  });
+
+  it('U7: so is a condition that repeats what takes turns in others', () => {
+    const [away, gone] = [broken('MR_SINK_UNREACHABLE', 'sink'), broken('MR_SOURCE_UNREACHABLE', 'ingestor')];
+    const night = new Night();
+    for (let turn = 0; turn < 90; turn++)
+      night.pass(20, { stages: [stage('ingestor'), away] }).pass(20, { stages: [gone, stage('sink')] });
+    assert.deepEqual(night.reasons, ['SourceUnreachable']);
+  });
+
   it('U6: what the teller has told begins no second time, and is told to be over', () => {
     const { reason, sentence: message } = mr('MR_ENGINE_UNAVAILABLE', { address: 'temporal:7233' });
     const untold = claimsOf(input({ untold: { reason, message } }));
@@ -172,6 +231,8 @@ describe('events of outages', () => {
       fc.property(fc.array(change, { maxLength: 60 }), (changes) => {
         const night = new Night();
         for (const { code, seconds } of changes) night.say(seconds, sink(code));
+        const names = night.told.map(({ reason, key }) => `${reason}/${key}`);
+        assert.equal(new Set(names).size, names.length, 'two Events have one name');
         assert(night.told.length <= 10 + Math.ceil((night.now - start) / 300_000), String(night.told.length));
         const open = new Set<string>();
         for (const { type, reason, note } of night.told) {
