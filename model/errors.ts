@@ -672,6 +672,15 @@ export function reasonOf(code: string): string {
     .join('');
 }
 
+/** It goes on when a person has decided (`./decision.ts`). The code may be one that only another version knows. */
+export function asksPerson(code: string | undefined): boolean {
+  return code !== undefined && isErrorCode(code) && errorTable[code].fix.includes(' {token} ');
+}
+
+function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(errorTable, code);
+}
+
 /** The text of any thrown thing, for a `problem` parameter. */
 export function problemOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -4,6 +4,7 @@
  * more.
  */
 import { z } from 'zod';
+import { asksPerson } from '../model/errors.ts';
 import { reportStream, reportSubject } from '../model/names.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { remakeSharedStreams } from './streams.ts';
@@ -14,6 +15,15 @@ const count = z.number().int().nonnegative();
 export const waitsFor = ['decision', 'lifecycle', 'nats', 'deadLetters', 'edge', 'attempt', 'outside'] as const;
 
 export type WaitsFor = (typeof waitsFor)[number];
+
+/** Less is told before more. A question to a person comes first, whoever asks it; a pod of v0.1 does not say for what it waits. */
+export function rankOfWait(waiting: {
+  readonly waitsFor?: WaitsFor | undefined;
+  readonly code?: string | undefined;
+}): number {
+  if (asksPerson(waiting.code)) return waitsFor.indexOf('decision');
+  return waiting.waitsFor === undefined ? waitsFor.length : waitsFor.indexOf(waiting.waitsFor);
+}
 
 export const podReportSchema = z.object({
   pid: z.string(),

@@ -7,12 +7,13 @@
  * F4  When Ready is not True it has the most telling reason there is: that of the condition which is the cause, the
  *     first of the table that is not as it should be.
  * F5  While this controller has not listened for long enough, what was said before stands.
+ * F7  Of several connections that are broken the one is told that waits for a person.
  * I14 Something that waits without moving for longer than `stuckMs` is never Ready (`./flowing.ts`).
  *
  * F1, F2: `./stage-fact.ts`.
  */
 import { claim, claimBecause, conditionsOf, firstWrong, type Claim, type ConditionOf } from '../../model/conditions.ts';
-import { mr, reasonOf, type MillraceError } from '../../model/errors.ts';
+import { asksPerson, mr, reasonOf, type MillraceError } from '../../model/errors.ts';
 import type { Condition, PipelineStatus } from '../../model/status.ts';
 import type { DeadLetterCount } from '../../stream/dead-letter-count.ts';
 import { flowing } from './flowing.ts';
@@ -98,7 +99,8 @@ function connected(input: ConditionsInput, kind: StageFact['kind']): Claim<'Sour
   if (expected.length === 0) return claim(type, 'NoPods');
   if (input.hearing === 'deaf') return claim(type, 'NotHeard');
   const reports = expected.flatMap(({ heard }) => spokesmen(heard)).map(({ report }) => report);
-  const broken = reports.find(({ connection }) => connection.state === 'Disconnected');
+  const away = reports.filter(({ connection }) => connection.state === 'Disconnected');
+  const broken = away.find(({ connection }) => asksPerson(connection.code)) ?? away[0];
   if (broken !== undefined) {
     const { code, message } = broken.connection;
     const base = claim(type, 'Disconnected', { pod: broken.pod });

@@ -1,7 +1,8 @@
 /**
  * Whether records move, from what the pods of all stages report. Pure.
  *
- * L1  What a pod waits for comes first, the cause before what it leads to: NATS, dead letters, the edge, the system outside.
+ * L1  What a pod waits for comes first, and of several that before which the others are of no use: a decision of a person,
+ *     NATS, dead letters, the edge, the system outside (`rankOfWait`).
  * L2  Something that waits and has not moved for `stuckMs` is said, whatever else the pods say (I14).
  * L3  Nothing is said of a stage that is silent but that it is.
  * L4  "There is nothing to read" needs every slot of every stage: each has a live pod, is connected, and knows that nothing
@@ -9,7 +10,7 @@
  */
 import { claim, type Claim } from '../../model/conditions.ts';
 import { reasonOf } from '../../model/errors.ts';
-import { waitsFor, type PodReport } from '../../stream/pod-report.ts';
+import { rankOfWait, type PodReport } from '../../stream/pod-report.ts';
 import type { Hearing } from './hearing.ts';
 import { silenceOf, speaking, spokesmen, stillMs, stuckMs, type StageFact } from './stage-fact.ts';
 
@@ -43,7 +44,7 @@ export function flowing({ now, hearing, stages }: FlowInput): Claim<'Flowing'> {
 function waiting(stages: readonly StageFact[]): Claim<'Flowing'> | undefined {
   const [first] = reportsOf(stages)
     .filter(({ flow }) => flow.state === 'Waiting')
-    .sort((a, b) => rankOf(a) - rankOf(b));
+    .sort((a, b) => rankOfWait(a.flow) - rankOfWait(b.flow));
   if (first === undefined) return undefined;
   const { pod, flow } = first;
   const base = claim('Flowing', 'Waiting', { pod, what: flow.waitingOn ?? 'something' });
@@ -52,11 +53,6 @@ function waiting(stages: readonly StageFact[]): Claim<'Flowing'> | undefined {
     reason: flow.code === undefined ? base.reason : reasonOf(flow.code),
     message: flow.message ?? base.message,
   };
-}
-
-/** A pod of v0.1 does not say. */
-function rankOf({ flow }: PodReport): number {
-  return flow.waitsFor === undefined ? waitsFor.length : waitsFor.indexOf(flow.waitsFor);
 }
 
 /** L2. */

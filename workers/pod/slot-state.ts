@@ -91,12 +91,12 @@ export class SlotState {
     return mr('MR_SINK_SILENT', { sink: outside, since: new Date(askedAt).toISOString() });
   }
 
-  /** The wait that has lasted longest, when it is worth telling. */
-  waitAt(now: number): { readonly waiter: Waiter; readonly reason: MillraceError } | undefined {
-    const [longest] = [...this.#run.waits]
+  /** Waits that are worth telling, the one that has lasted longest first. */
+  waitsAt(now: number): readonly { readonly waiter: Waiter; readonly reason: MillraceError }[] {
+    return [...this.#run.waits]
       .filter(([, { since }]) => now - since >= waitPatienceMs)
-      .sort(([, a], [, b]) => a.since - b.since);
-    return longest === undefined ? undefined : { waiter: longest[0], reason: longest[1].reason };
+      .sort(([, a], [, b]) => a.since - b.since)
+      .map(([waiter, { reason }]) => ({ waiter, reason }));
   }
 
   /** A wait keeps its beginning while its reason is of the same kind. */

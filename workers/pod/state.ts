@@ -2,11 +2,12 @@
  * What this pod knows about itself, folded from what its slots say: the content of reports, /positions and metrics.
  *
  * I14  One slot that is disconnected, waits or failed makes the pod so: it never says more than all of its slots can say.
+ *      What it waits for is the wait of the highest rank of all slots, so that none hides one that asks a person.
  *      `lag` is there only when every slot knows how much waits before it; without it, idle means nothing.
  * R1   A slot's observer is heard while its run is the present one (`./slot-state.ts`).
  */
-import type { MillraceError } from '../../model/errors.ts';
-import type { PodReport, WaitsFor } from '../../stream/pod-report.ts';
+import { asksPerson, type MillraceError } from '../../model/errors.ts';
+import { rankOfWait, type PodReport, type WaitsFor } from '../../stream/pod-report.ts';
 import type { Position } from '../../stream/record-batch.ts';
 import type { SlotObserver, Waiter } from '../../stream/slot-observer.ts';
 import type { PodMetrics } from './metrics.ts';
@@ -190,7 +191,8 @@ export class PodState {
   #connection(now: number): PodReport['connection'] {
     const { name } = this.#identity;
     const connections = [this.#own, ...[...this.#slots.values()].map((slot) => slot.connectionAt(now, name))];
-    const error = connections.find((one) => typeof one !== 'string');
+    const errors = connections.filter((one) => typeof one !== 'string');
+    const error = errors.find(({ code }) => asksPerson(code)) ?? errors[0];
     if (error !== undefined)
       return { state: 'Disconnected', code: error.code, message: error.sentence, since: this.#since.at };
     return {
@@ -201,23 +203,29 @@ export class PodState {
 
   #flow(now: number): PodReport['flow'] {
     if (!this.#started) return { state: 'Starting' };
-    const { name } = this.#identity;
     const slots = [...this.#slots.values()];
-    for (const slot of slots) {
-      const wait = slot.waitAt(now);
-      if (wait !== undefined) return this.#waiting(subjectOf(wait.waiter, wait.reason), wait.reason);
-    }
-    for (const slot of slots) {
-      const connection = slot.connectionAt(now, name);
-      if (typeof connection !== 'string') return this.#waiting('outside', connection);
-      if (slot.failure !== undefined) return this.#waiting('attempt', slot.failure);
-    }
-    if (typeof this.#own !== 'string') return this.#waiting('outside', this.#own);
+    const waits = slots.flatMap((slot) => this.#waitsOf(slot, now));
+    if (typeof this.#own !== 'string') waits.push(this.#waiting('outside', this.#own));
+    // As sorting keeps the order of equals, the first slot comes first among them.
+    const [first] = waits.sort((a, b) => rankOfWait(a) - rankOfWait(b));
+    if (first !== undefined) return first;
     if (now - this.#lastRecordAt < flowingMs) return { state: 'Flowing' };
     return { state: 'Idle' };
   }
 
-  #waiting(on: WaitsFor, error: MillraceError): PodReport['flow'] {
+  /** Whatever keeps the slot from going on. A failure is told where the connection is not what is wrong. */
+  #waitsOf(slot: SlotState, now: number): PodReport['flow'][] {
+    const waits = slot.waitsAt(now).map(({ waiter, reason }) => this.#waiting(subjectOf(waiter, reason), reason));
+    const connection = slot.connectionAt(now, this.#identity.name);
+    const { failure } = slot;
+    if (typeof connection !== 'string') waits.push(this.#waiting('outside', connection));
+    if (failure !== undefined && (typeof connection === 'string' || asksPerson(failure.code)))
+      waits.push(this.#waiting('attempt', failure));
+    return waits;
+  }
+
+  #waiting(waits: WaitsFor, error: MillraceError): PodReport['flow'] {
+    const on = asksPerson(error.code) ? 'decision' : waits;
     const { kind, name, edge } = this.#identity;
     const waitingOn = {
       nats: 'nats',
@@ -244,9 +252,8 @@ export class PodState {
   }
 }
 
-/** What a part of a slot waits for: room where it writes, a person, the lifecycle, or else NATS. */
+/** What a part of a slot waits for: room where it writes, the lifecycle, or else NATS. */
 function subjectOf(waiter: Waiter, { code }: MillraceError): WaitsFor {
-  if (code === 'MR_POSITION_LOST' || code === 'MR_EDGE_LOST') return 'decision';
   if (code === 'MR_NOT_REGISTERED' || code === 'MR_FRAME_PLAN_MISSING') return 'lifecycle';
   if (!isFull({ code })) return 'nats';
   return waiter === 'deadLetters' ? 'deadLetters' : 'edge';

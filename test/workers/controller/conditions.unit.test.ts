@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { isAsked } from '../../../model/decision.ts';
+import { asksPerson, errorTable, reasonOf } from '../../../model/errors.ts';
 import { operationTable } from '../../../model/operations.ts';
 import { claimsOf, type ConditionsInput } from '../../../workers/controller/conditions.ts';
 import { isStopped } from '../../../workers/controller/stage-fact.ts';
@@ -64,6 +66,43 @@ describe('a stage that an operation has stopped', () => {
     it(`F6: ${type} says ${said}: ${title}`, () => {
       assert.equal(shown({ status: changing, ...some }, type), said);
     });
+  }
+});
+
+describe('a question to a person', () => {
+  const codes = Object.keys(errorTable).filter(asksPerson);
+  const says = (kind: 'ingestor' | 'sink', name: string, code: string) => {
+    const message = `decide orders ${name}.1 reread`;
+    const connection = { state: 'Disconnected', since: 0, code, message } as const;
+    const flow = { state: 'Waiting', waitsFor: 'outside', code, message } as const;
+    return stage(kind, { name, heard: [heard(report(kind, { stage: name, pod: name, connection, flow }))] });
+  };
+
+  it('is what these errors are', () => {
+    assert.deepEqual(codes.sort(), [
+      ...['MR_EDGE_LOST', 'MR_POSITION_LOST', 'MR_SINK_POSITION_LOST'],
+      ...['MR_SOURCE_POSITION_LOST', 'MR_STREAM_MISSING'],
+    ]);
+  });
+
+  for (const kind of ['ingestor', 'sink'] as const) {
+    const type = kind === 'ingestor' ? 'SourceConnected' : 'SinkConnected';
+    for (const code of codes) {
+      it(`F7: ${type} and Flowing tell ${code} beside others that are away, whichever comes first`, () => {
+        const asks = says(kind, 'asks', code);
+        const away = ['one', 'two'].map((name) => says(kind, name, 'MR_SINK_UNREACHABLE'));
+        const rest = kind === 'ingestor' ? stage('sink') : ingestor;
+        for (const stages of [
+          [asks, ...away, rest],
+          [rest, ...away, asks],
+        ]) {
+          const claims = claimsOf(input({ stages }));
+          for (const each of [type, 'Flowing', 'Ready'])
+            assert.equal(shown({ stages }, each), `False ${reasonOf(code)}`);
+          assert(isAsked({ conditions: claims.map((one) => ({ ...one, lastTransitionTime: '' })) }, 'asks.1'));
+        }
+      });
+    }
   }
 });
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { reasonOf } from '../../../model/errors.ts';
 import type { PodReport } from '../../../stream/pod-report.ts';
 import type { Hearing } from '../../../workers/controller/hearing.ts';
 import { stuckMs, type StageFact } from '../../../workers/controller/stage-fact.ts';
@@ -22,7 +23,8 @@ function flow(
 }
 
 describe('Flowing', () => {
-  const rows: [title: string, ...stages: Parameters<typeof flow>, expected: string][] = [
+  type Row = [title: string, ...stages: Parameters<typeof flow>, expected: string];
+  const rows: Row[] = [
     ['records move', {}, {}, 'steady', 'True Flowing'],
     ['they move on one side', {}, idle, 'steady', 'True Flowing'],
     ['L4: nothing to read when all know that nothing waits', idle, idle, 'steady', 'False Idle'],
@@ -77,6 +79,21 @@ describe('Flowing', () => {
       'steady',
       'False DeadLettersFull',
     ],
+    ...[
+      'MR_SINK_POSITION_LOST',
+      'MR_SOURCE_POSITION_LOST',
+      'MR_POSITION_LOST',
+      'MR_EDGE_LOST',
+      'MR_STREAM_MISSING',
+    ].flatMap((code) =>
+      (['outside', 'attempt', 'nats', undefined] as const).map((on): Row => [
+        `L1: a question to a person beats what needs none (${code}, waits for ${on ?? 'what it does not say'})`,
+        waits('lifecycle', 'MR_NOT_REGISTERED'),
+        waits(on, code),
+        'steady',
+        `False ${reasonOf(code)}`,
+      ]),
+    ),
     [
       'L1: why it waits beats that it waits',
       idle,

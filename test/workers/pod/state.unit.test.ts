@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { mr } from '../../../model/errors.ts';
+import { mr, type MillraceError } from '../../../model/errors.ts';
+import type { Waiter } from '../../../stream/slot-observer.ts';
 import { PodMetrics } from '../../../workers/pod/metrics.ts';
 import { PodState } from '../../../workers/pod/state.ts';
 import { testPlan } from '../../stream/support/server.ts';
@@ -101,6 +102,81 @@ describe('state of a pod', () => {
     now += 5_000;
     assert.equal(flow(), 'Waiting MR_EDGE_FULL dead letters');
   });
+
+  const pipeline = 'orders -n shop';
+  const asked = mr('MR_POSITION_LOST', {
+    who: 'Slot 1',
+    position: 1,
+    stream: 's',
+    found: 'gone',
+    pipeline,
+    token: 'main.1',
+  });
+  const sinkLost = mr('MR_SINK_POSITION_LOST', {
+    ...{ sink: 'warehouse', slot: 1, stored: 1, committed: 9, problem: 'rows are gone', pipeline },
+    token: 'sink-warehouse.1',
+  });
+  const deadLettersFull = mr('MR_DEAD_LETTERS_FULL', { bytes: 1 });
+  const failed = mr('MR_SINK_FAILED', { sink: 'warehouse', server: 'ch', problem: 'odd' });
+  const planMissing = mr('MR_NOT_REGISTERED', { who: 'Slot 1', edge: 'main' });
+  type Trouble = (slot: number) => void;
+  const wait =
+    (waiter: Waiter, reason: MillraceError): Trouble =>
+    (slot) =>
+      state.begin(slot).observer.waiting(waiter, reason);
+  /** From what is told before all others to what is told last. */
+  const ranks: readonly (readonly [told: string, Trouble])[] = [
+    ['Waiting MR_POSITION_LOST a decision', wait('reader', asked)],
+    ['Waiting MR_NOT_REGISTERED the lifecycle', wait('commits', planMissing)],
+    ['Waiting MR_STREAM_UNAVAILABLE nats', wait('commits', away)],
+    ['Waiting MR_DEAD_LETTERS_FULL dead letters', wait('deadLetters', deadLettersFull)],
+    ['Waiting MR_EDGE_FULL edge orders-edge', wait('edge', full)],
+    ['Waiting MR_SINK_FAILED its next attempt', (slot) => state.failed(slot, failed)],
+    ['Waiting MR_SINK_UNREACHABLE sink warehouse', (slot) => state.begin(slot).observer.connection(down)],
+    ['Idle', (slot) => void state.begin(slot)],
+  ];
+  for (const [high, [told, first]] of ranks.entries()) {
+    for (const [lower, second] of ranks.slice(high)) {
+      it(`I14: of two slots, ${told} is told before ${lower}, whichever slot it is`, () => {
+        for (const [one, other] of [
+          [0, 1],
+          [1, 0],
+        ] as const) {
+          state.own(0);
+          state.own(1);
+          second(other);
+          now += 1_000;
+          first(one);
+          now += 60_000;
+          assert.equal(flow(), told);
+        }
+      });
+    }
+  }
+
+  it('I14: a part of a slot that waits for a decision is not hidden by one that has waited longer', () => {
+    const { observer } = state.begin(0);
+    observer.waiting('deadLetters', deadLettersFull);
+    now += 60_000;
+    observer.waiting('reader', asked);
+    now += 60_000;
+    assert.equal(flow(), 'Waiting MR_POSITION_LOST a decision');
+  });
+
+  for (const [how, trouble] of [
+    ['a connection', (slot) => state.begin(slot).observer.connection(sinkLost)],
+    ['a failure', (slot) => state.failed(slot, sinkLost)],
+  ] as readonly (readonly [string, Trouble])[]) {
+    it(`I14: a question to a person that comes as ${how} is told before all that needs none`, () => {
+      state.own(1);
+      wait('commits', away)(0);
+      state.begin(0).observer.connection(down);
+      trouble(1);
+      now += 60_000;
+      assert.match(flow(), /^Waiting MR_SINK_POSITION_LOST /);
+      if (how === 'a connection') assert.equal(connection(), 'Disconnected MR_SINK_POSITION_LOST');
+    });
+  }
 
   it('short waits, one after the other, are a flow', () => {
     const { observer } = state.begin(0);
