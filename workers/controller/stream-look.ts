@@ -4,8 +4,10 @@
  * S1  One list of names a sweep, however many pipelines there are. What is not in it is asked for by name before it counts
  *     as gone, and so is what counted as gone before; a bounded number each time.
  * S2  What was found holds only while the status says the same of the stream: one that a decision has made anew is another.
- * S3  An edge that is there may be another one. That is found out by looking at it, a bounded number each time, in turns.
+ * S3  An edge that is there may be another one. That is found out by looking at it, a bounded number each time.
  * S4  A question without an answer says nothing.
+ * S5  All have their turn, however many are lost: suspects, and all others, share a sweep by half where both need it, and
+ *     on each side those come first that were looked at longest ago.
  */
 import type { MillraceError } from '../../model/errors.ts';
 import { commitsEdge, deadEdge, edgeStream } from '../../model/names.ts';
@@ -39,8 +41,8 @@ const most = 200;
 
 export class StreamLook {
   readonly #parts: StreamLookParts;
-  /** Where the next turn begins (S3). */
-  #next = 0;
+  readonly #suspects = new Turns();
+  readonly #others = new Turns();
 
   constructor(parts: StreamLookParts) {
     this.#parts = parts;
@@ -50,21 +52,15 @@ export class StreamLook {
     const streams = this.#parts.streams();
     if (streams?.link.connected !== true) return;
     const names = new Set(await streams.streamNames('mr.>'));
-    let left = most;
-    const look = async (record: PipelineRecord) => {
-      left -= 1;
-      await this.#look(record, streams);
-    };
-    for (const record of records) {
-      if (record.seen.deleting) continue;
-      const isSuspect = record.lost !== undefined || madeOf(record).some(({ name }) => !names.has(name));
-      // One after the other: few are suspect, and nobody waits for the answer.
-      if (isSuspect && left > 0) await look(record);
-    }
-    for (let turn = Math.min(records.length, left); turn > 0; turn--) {
-      const record = records[this.#next++ % records.length];
-      if (record?.lost === undefined && record?.seen.deleting === false) await look(record);
-    }
+    const isSuspect = (record: PipelineRecord) =>
+      record.lost !== undefined || madeOf(record).some(({ name }) => !names.has(name));
+    const living = records.filter(({ seen }) => !seen.deleting);
+    const suspects = living.filter((record) => isSuspect(record));
+    const others = living.filter((record) => !isSuspect(record));
+    const some = this.#suspects.next(suspects, Math.max(most / 2, most - others.length));
+    const rest = this.#others.next(others, most - some.length);
+    // One after the other: nobody waits for the answer.
+    for (const record of [...some, ...rest]) await this.#look(record, streams);
   }
 
   async #look(record: PipelineRecord, streams: LookedAt): Promise<void> {
@@ -83,6 +79,19 @@ export class StreamLook {
       if (info === undefined || isOther) return { name, created, found: info?.created };
     }
     return undefined;
+  }
+}
+
+/** S5. Whose turn it is, among those of one side: who was looked at longest ago, and who never was before all. */
+class Turns {
+  readonly #lookedAt = new WeakMap<PipelineRecord, number>();
+  #looks = 0;
+
+  next(records: readonly PipelineRecord[], count: number): readonly PipelineRecord[] {
+    const at = (record: PipelineRecord) => this.#lookedAt.get(record) ?? 0;
+    const chosen = [...records].sort((a, b) => at(a) - at(b)).slice(0, count);
+    for (const record of chosen) this.#lookedAt.set(record, ++this.#looks);
+    return chosen;
   }
 }
 

@@ -108,6 +108,37 @@ describe('looking whether streams are there', () => {
     assert.deepEqual(news, ['p449']);
   });
 
+  for (const phase of ['Running', 'Paused', 'Stopped'] as const) {
+    it(`S5: however many pipelines that are ${phase} are lost, each is found, and found to be back, in a bounded number of sweeps`, async () => {
+      const records = Array.from({ length: 700 }, (_, at) => pipeline(`p${at}`, phase));
+      const swept = async (sweeps: number) => {
+        for (let sweep = 0; sweep < sweeps; sweep++) {
+          store.asked.length = 0;
+          await look.sweep(records);
+          assert(store.asked.length <= 3 * 200, String(store.asked.length));
+        }
+        return records.filter((record) => lostOf(record) !== undefined).length;
+      };
+      const kept = new Map(store.streams);
+      store.streams.clear();
+      assert.equal(await swept(4), 700);
+      for (const [name, created] of kept) store.streams.set(name, created);
+      assert.equal(await swept(10), 0);
+      assert.equal(news.length, 1_400);
+    });
+  }
+
+  it('S5: many that are lost do not hide an edge that is another one, nor one that is lost later', async () => {
+    const records = Array.from({ length: 700 }, (_, at) => pipeline(`p${at}`));
+    for (const { pid } of records.slice(0, 400)) store.streams.delete(`mr-${pid}-records`);
+    for (let sweep = 0; sweep < 4; sweep++) await look.sweep(records);
+    store.streams.set(`mr-${records[600]?.pid}-records`, later);
+    store.streams.delete(`mr-${records[699]?.pid}-records`);
+    news.length = 0;
+    for (let sweep = 0; sweep < 4; sweep++) await look.sweep(records);
+    assert.deepEqual([...news].sort(), ['p600', 'p699']);
+  });
+
   it('S4: nothing is concluded while NATS does not answer, nor of a pipeline that is being deleted', async () => {
     const [record, deleted] = [pipeline('orders'), pipeline('deleted')];
     deleted.seen = { ...deleted.seen, deleting: true };
