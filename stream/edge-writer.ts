@@ -100,6 +100,7 @@ export class EdgeWriter {
   async #append(frame: Uint8Array, signal: AbortSignal, options: AppendOptions): Promise<Appended> {
     const appended = await this.#fenced.append(frame, signal, options);
     if (appended.outcome === 'stored') {
+      this.#options.keys?.passed(appended.sequence);
       this.#check = checkOf(frame);
       this.#link = { plan: planOf(frame), predecessor: appended.sequence, predecessorCheck: this.#check };
     }

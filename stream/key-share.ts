@@ -7,6 +7,8 @@
  *     know a source that was added, it takes each slot of that for a key.
  * Q2  What the server said last is used by half, shared between all slots, before it is asked again; so it is asked seldom
  *     while there is much room, and for every key while there is hardly any.
+ * Q3  A share that was taken early is worth nothing once others may have used the room: every message that the stream has
+ *     taken since may be a key. A slot knows of them with each frame of its own, so it is at most one key late.
  */
 import { edgeStream } from '../model/names.ts';
 import { ingestorsOf, type Plan } from '../model/plan.ts';
@@ -24,6 +26,9 @@ export class KeyShare {
   readonly #writers: number;
   /** Keys that this slot may store before it asks again. */
   #left = 0;
+  /** Q3: sequence of the stream from which on its room may be used up. */
+  #staleFrom = 0;
+  #sequence = 0;
 
   constructor(asking: Asking, plan: Plan, edge: string) {
     this.#asking = asking;
@@ -36,10 +41,15 @@ export class KeyShare {
 
   /** Takes room for one key. Waits for nats-server; rejects with the signal's reason. */
   async take(signal: AbortSignal): Promise<KeyAnswer> {
-    if (this.#left === 0) this.#left = await this.#ask(signal);
+    if (this.#left === 0 || this.#sequence >= this.#staleFrom) this.#left = await this.#ask(signal);
     if (this.#left === 0) return { hasRoom: false, most: this.#most };
     this.#left--;
     return { hasRoom: true };
+  }
+
+  /** Q3: the stream has come to this sequence. */
+  passed(sequence: number): void {
+    this.#sequence = sequence;
   }
 
   async #ask(signal: AbortSignal): Promise<number> {
@@ -47,6 +57,8 @@ export class KeyShare {
     const look = () => streams.streamInfo(this.#stream);
     const { state } = await untilAnswered(this.#stream, look, this.#asking, signal);
     const free = this.#most - Math.max(0, (state.num_subjects ?? 0) - this.#writers);
+    this.#sequence = state.last_seq;
+    this.#staleFrom = state.last_seq + free;
     return free <= 0 ? 0 : Math.max(1, Math.floor(free / (2 * this.#writers)));
   }
 }

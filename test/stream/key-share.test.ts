@@ -67,6 +67,30 @@ describe('key share', function () {
     assert.equal((await writer.append(frame(), never, once('d'))).outcome, 'stored');
   });
 
+  it('Q3: slots that asked while there was much room, and come back when others have used it, bring one key more each', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.record({ most: fc.integer({ min: 8, max: 60 }), writers: fc.integer({ min: 2, max: 4 }) }),
+        fc.array(fc.record({ slot: fc.nat(3), share: fc.double({ min: 0, max: 1, noNaN: true }) }), { maxLength: 5 }),
+        async ({ most, writers }, turns) => {
+          const plan = await pipeline(most, writers);
+          const all = await Promise.all(Array.from({ length: writers }, (_, slot) => open(plan, slot)));
+          let sent = 0;
+          const bring = async (slot: number, count: number) => {
+            for (let n = 0; n < count; n++) await all[slot % writers]?.append(frame(), never, once(`key-${sent++}`));
+          };
+          // Each asks while there is room for all.
+          for (const slot of all.keys()) await bring(slot, 1);
+          for (const { slot, share } of turns) await bring(slot, Math.ceil(share * most));
+          for (const slot of [...all.keys()].reverse()) await bring(slot, most);
+          const kept = await keysOf(plan);
+          assert(kept >= most && kept <= most + writers, `${kept} of ${most} by ${writers}`);
+        },
+      ),
+      { numRuns: 6 },
+    );
+  });
+
   it('Q2: while there is much room the server is asked once for many keys', async () => {
     const plan = await pipeline(10_000, 2);
     let asked = 0;
