@@ -459,7 +459,7 @@ export const errorTable = {
     'retry',
     409,
     '{who} stands at {position} of {stream}, but {found}.',
-    'It waits for you. `millrace decide {pipeline} {token} accept-loss` goes on after that and writes nothing twice; `millrace decide {pipeline} {token} reread` reads all that the stream still holds, and may write records twice.',
+    'It waits for you. `millrace decide {pipeline} {token} accept-loss` {accepted}; `millrace decide {pipeline} {token} reread` {reread}.',
   ),
   MR_EDGE_LOST: row(
     'retry',

@@ -53,6 +53,8 @@ const commitEntrySchema = z.discriminatedUnion('kind', [
      * that keeps the position itself has yet to follow.
      */
     set: z.literal(true).optional(),
+    /** By registration: in the same life of the edge a position that the sink itself keeps, and that is further, counts. */
+    registered: z.literal(true).optional(),
   }),
 ]);
 

@@ -11,7 +11,7 @@ import { decisionChoices, tokenOf, type Decision, type DecisionChoice } from '..
 import { commitsEdge, decisionSubject, edgeStream, questionSubject } from '../model/names.ts';
 import { backoffMs, natsBackoff } from './backoff.ts';
 import type { Clock } from './clock.ts';
-import { changeRecord, decodeRecord, readRecord, readStored } from './commit-record.ts';
+import { changeRecord, decodeRecord, readStored } from './commit-record.ts';
 import { isConnectionClosed, isStreamNotFound } from './jetstream-errors.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { News } from './news.ts';
@@ -28,6 +28,8 @@ export interface TakenDecision {
   readonly choice: DecisionChoice;
   /** Last sequence of the edge when it was taken. */
   readonly upTo?: number | undefined;
+  /** Its sequence in the stream of the commits, which no other decision has, also when that stream was made again. */
+  readonly sequence: number;
 }
 
 const questionSchema = z.object({
@@ -42,7 +44,8 @@ export async function readDecision(
   pid: string,
   scope: string,
 ): Promise<TakenDecision | undefined> {
-  return readRecord(streams, pid, decisionSubject(pid, scope), decisionSchema);
+  const { value, sequence } = await readStored(streams, pid, decisionSubject(pid, scope), decisionSchema);
+  return value && { ...value, sequence };
 }
 
 /**
@@ -92,7 +95,7 @@ export interface Question {
   readonly who: string;
   /** What is wrong, as the slot has found it: with `after` it tells one question of a slot from the next. */
   readonly found: string;
-  /** Sequence, in the stream of the commits, of the entry that is in question; 0: there is none. */
+  /** Sequence of what is in question, and does not change while it is: a commit, or a frame; 0: there is none. */
   readonly after: number;
 }
 
@@ -115,7 +118,7 @@ export async function askFor({ streams, pid, scope, who, found, after }: Questio
   if (isSame && decision?.number === before.number && asked < decided) {
     // Nothing else of the slot would tell, should all of it be lost once more, that this decision was used.
     if (after === 0) await streams.purgeStream(edgeStream(pid, commitsEdge), { filter: subject });
-    return { kind: 'decided', decision };
+    return { kind: 'decided', decision: { ...decision, sequence: decided } };
   }
   const number = (decision?.number ?? 0) + 1;
   if (!isSame || before.number !== number) {

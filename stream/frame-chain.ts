@@ -16,7 +16,10 @@ const count = z.number().int().nonnegative();
 export const chainSchema = z.object({
   /** When the edge's stream was made: sequences of another stream mean nothing here. */
   edge: z.string(),
-  /** Number of the last decision about the edge that this reader acted on (`./decisions.ts`). */
+  /**
+   * Of the last decision about the edge that this reader acted on, its sequence in the stream of the commits
+   * (`./decisions.ts`). Where that stream was made again, the number of its first message.
+   */
   decided: count,
   /** Up to here the reader need not have seen anything: it was registered there. */
   since: count,

@@ -100,14 +100,20 @@ async function registerReadersOf(
   const { streams, opSeq } = act;
   const { pid } = plan.pipeline;
   const { created, state } = await streams.streamInfo(edgeStream(pid, edge.name));
+  const commits = await streams.streamInfo(edgeStream(pid, commitsEdge));
   const registry = await readRegistry(streams, pid, edge.name);
   const readers = sinksOf(plan, edge).map(({ name }) => name);
   for (const name of readers.filter((reader) => registry?.readers.includes(reader) !== true)) {
     const isOld = registry === undefined && before?.stages.some((stage) => stage.name === name) === true;
     const to = isOld || readFrom === 'start' ? 0 : state.last_seq;
     for (let slot = 0; slot < edge.shards; slot++) {
-      const chain = { edge: created, decided: 0, since: isOld ? 0 : state.last_seq, writers: {} };
-      const first = { kind: 'commit', to, set: true, chain } as const;
+      const chain = {
+        edge: created,
+        decided: isOld ? 0 : (commits.config.first_seq ?? 0),
+        since: isOld ? 0 : state.last_seq,
+        writers: {},
+      };
+      const first = { kind: 'commit', to, set: true, registered: true, chain } as const;
       await firstCommit(streams, pid, name, slot, first, { isOld, isUnregistered: registry === undefined });
     }
   }

@@ -100,13 +100,13 @@ export async function readTails(
 export function entryAfter(
   entry: CommitEntry | undefined,
   view: EdgeView,
-  decision: Pick<TakenDecision, 'number' | 'choice' | 'upTo'>,
+  decision: Pick<TakenDecision, 'sequence' | 'choice' | 'upTo'>,
 ): CommitEntry {
   const isOtherStream = entry?.chain !== undefined && entry.chain.edge !== view.created;
   const begun = entry === undefined ? view.lastSequence : entry.to;
   const end = Math.min(decision.upTo ?? view.lastSequence, view.lastSequence);
   const to = decision.choice === 'reread' || isOtherStream ? 0 : Math.min(begun, end);
-  const chain = { edge: view.created, decided: decision.number, since: view.lastSequence, writers: {} };
+  const chain = { edge: view.created, decided: decision.sequence, since: view.lastSequence, writers: {} };
   return { kind: 'commit', to, set: true, chain };
 }
 

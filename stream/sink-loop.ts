@@ -28,6 +28,7 @@ import type { ShardReader } from './shard-reader.ts';
 import { SinkBatch, type BatchContext } from './sink-batch.ts';
 import type { BatchRange, RefusedRow, RowBufferPort, SinkSlotPort } from './sink-port.ts';
 import { recoverPosition } from './sink-position.ts';
+import { rangeText } from './range-text.ts';
 import { SinkWrite } from './sink-write.ts';
 import type { SlotEnd, SlotObserver, SlotSignals } from './slot-observer.ts';
 
@@ -122,6 +123,11 @@ export class SinkLoop<Rows extends RowBufferPort> {
       if (frame.sequence > begun.to) {
         throw new PositionLost(`frames of the batch ${begun.from}-${begun.to}, which was begun, are gone`);
       }
+      // The sink is ahead of the log by more than this batch.
+      if (frame.sequence < begun.from) {
+        await batch.pass(frame, this.#options.signals.stop);
+        continue;
+      }
       await batch.add(frame, this.#options.signals.stop);
     }
     const { from, to, after, token, check } = begun;
@@ -182,7 +188,7 @@ export class SinkLoop<Rows extends RowBufferPort> {
     const { signals, sinkSlot, stage, slot, tokenPrefix } = this.#options;
     if (signals.stop.aborted) return false;
     const { from, to, check } = batch;
-    const token = `${tokenPrefix}:${stage}:${slot}:${from}-${to}`;
+    const token = `${tokenPrefix}:${stage}:${slot}:${rangeText({ from, to, check })}`;
     const id: BatchRange = { from, to, after: this.#committed, token, check };
     if (batch.rows.rows > 0 || sinkSlot.positionIn === 'sink') await this.#store(batch, id);
     else await this.#conclude(batch, id, [], false);

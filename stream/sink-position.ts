@@ -21,6 +21,7 @@ import type { JetStreamPort } from './jetstream-port.ts';
 import { asSinkError } from './outside-errors.ts';
 import type { PositionedSinkSlot, RowBufferPort, StoredPosition } from './sink-port.ts';
 import type { SlotObserver, SlotSignals } from './slot-observer.ts';
+import { rangeIn } from './range-text.ts';
 import { untilAnswered } from './until-answered.ts';
 
 export interface PositionCheck<Rows extends RowBufferPort> {
@@ -30,6 +31,8 @@ export interface PositionCheck<Rows extends RowBufferPort> {
   readonly sink: string;
   readonly slot: number;
   readonly sinkSlot: PositionedSinkSlot<Rows>;
+  /** Of the edge. */
+  readonly stream: string;
   readonly tokenPrefix: string;
   readonly log: Pick<CommitLog, 'last' | 'committed' | 'sequence' | 'place'>;
   readonly clock: Clock;
@@ -49,7 +52,7 @@ export async function recoverPosition<Rows extends RowBufferPort>(check: Positio
   const { sinkSlot, observer, clock, random, signals } = check;
   for (let attempt = 0; ; attempt++) {
     try {
-      const end = await settle(check, judge(check, await sinkSlot.storedPosition(signals.abort)));
+      const end = await settle(check, judge(check, await sinkSlot.storedPosition(signals.abort), await edgeEnd(check)));
       if ('kind' in end) {
         if (attempt > 0) observer.connection(undefined);
         return end;
@@ -102,10 +105,12 @@ interface Placed {
 function judge<Rows extends RowBufferPort>(
   { log, tokenPrefix }: Pick<PositionCheck<Rows>, 'log' | 'tokenPrefix'>,
   stored: StoredPosition,
+  lastSequence: number,
 ): Believed | Lost | Placed {
   const { last, committed } = log;
   if (last?.kind === 'commit' && last.set === true) return { kind: 'placed', stored };
-  const isOfOtherStream = stored.token !== '' && !stored.token.startsWith(`${tokenPrefix}:`);
+  const isOfOtherStream =
+    stored.position > lastSequence || (stored.token !== '' && !stored.token.startsWith(`${tokenPrefix}:`));
   if (!isOfOtherStream) {
     const begun = last === undefined || last.kind === 'commit' ? undefined : last;
     // The announced batch may or may not be in the sink; repeating it is safe either way and tells its refusals again.
@@ -113,10 +118,28 @@ function judge<Rows extends RowBufferPort>(
       const isRolledBack = begun.kind === 'written' && stored.position !== begun.to;
       if (!isRolledBack) return { kind: 'recovered', committed, finish: begun };
     } else if (stored.position >= committed) {
-      return { kind: 'recovered', committed: stored.position, finish: undefined };
+      return ahead(stored, committed);
     }
   }
   return { kind: 'lost', stored, isOfOtherStream, logged: last?.kind === 'written' ? last.to : committed };
+}
+
+/**
+ * The log has gone back, or the sink's word is all there is. That the edge has not gone back, too, and has other frames
+ * there now, the frames of the sink's last batch tell: the loop compares them before it goes on.
+ */
+function ahead({ position, token }: StoredPosition, committed: number): Believed {
+  const range = rangeIn(token);
+  if (position === committed || range?.to !== position) {
+    return { kind: 'recovered', committed: position, finish: undefined };
+  }
+  return { kind: 'recovered', committed, finish: { kind: 'written', ...range, after: committed, token, rows: 0 } };
+}
+
+async function edgeEnd<Rows extends RowBufferPort>(check: PositionCheck<Rows>): Promise<number> {
+  const { streams, stream, observer, signals } = check;
+  const asking = { ...check, onWaiting: (reason: MillraceError | undefined) => observer.waiting('reader', reason) };
+  return untilAnswered(stream, async () => (await streams.streamInfo(stream)).state.last_seq, asking, signals.stop);
 }
 
 type Choice = Exclude<PositionedSinkSlot['onPositionLost'], 'Stop'>;
@@ -131,7 +154,7 @@ async function choiceAbout<Rows extends RowBufferPort>(
   const { sink, slot, pipeline, sinkSlot } = check;
   if (sinkSlot.onPositionLost !== 'Stop') return sinkSlot.onPositionLost;
   const problem = lost.isOfOtherStream
-    ? 'that position belongs to another incarnation of the stream (deleted and made again, or another pipeline)'
+    ? 'that position belongs to another incarnation of the stream (deleted and made again, gone back, or another pipeline)'
     : 'the sink has gone back: what it had committed in between is gone from it';
   const answer = await ask(check, `${lost.stored.position}: ${problem}`);
   if (answer.kind === 'decided') return choiceOf[answer.decision.choice];
@@ -172,13 +195,28 @@ async function actOn<Rows extends RowBufferPort>(
   }
 }
 
-/** The sink's position goes where the log's was put. Done before, it is there already, under a token of this stream. */
+/**
+ * The sink's position goes where the log's was put. Done before, it is there already, under a token of this epoch. Where
+ * only the log is new, the sink's own position counts, unless the edge was not so long when the log was begun.
+ */
 async function follow<Rows extends RowBufferPort>(check: PositionCheck<Rows>, { stored }: Placed): Promise<Believed> {
   const { log, tokenPrefix } = check;
-  const { committed } = log;
-  const isThere = stored.position >= committed && stored.token.startsWith(`${tokenPrefix}:`);
-  if (!isThere) await move(check, stored.position, committed);
-  return { kind: 'recovered', committed: isThere ? stored.position : committed, finish: undefined };
+  const { committed, last } = log;
+  const isOfEpoch = stored.token.startsWith(`${tokenPrefix}:`);
+  const isOwn = isOfEpoch || (last?.kind === 'commit' && last.registered === true && isOfLife(check, stored));
+  const isBelieved = isOwn && stored.position >= committed && stored.position <= (last?.chain?.since ?? Infinity);
+  const to = isBelieved ? stored.position : committed;
+  if (!isBelieved || !isOfEpoch) await move(check, stored.position, to);
+  return { kind: 'recovered', committed: to, finish: undefined };
+}
+
+/** Whether it counts in the edge's stream that is there, whatever was decided since. */
+function isOfLife<Rows extends RowBufferPort>(
+  { tokenPrefix }: PositionCheck<Rows>,
+  { token }: StoredPosition,
+): boolean {
+  const life = tokenPrefix.split('.')[0] ?? '';
+  return token.startsWith(`${life}:`) || token.startsWith(`${life}.`);
 }
 
 /** A batch without rows, whose token says that the position was set. */

@@ -130,6 +130,8 @@ async function decide<Rows extends RowBufferPort>(
         found,
         pipeline: pipelineText(pipeline),
         token,
+        accepted: 'goes on after that and writes nothing twice',
+        reread: 'reads all that the stream still holds, and may write records twice',
       }),
     );
   const about = { streams, pid: pipeline.pid, scope: stage.reads };

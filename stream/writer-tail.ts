@@ -36,6 +36,9 @@ export async function checkTail(check: TailCheck, tail: EdgeWriter, signal: Abor
         found,
         pipeline: pipelineText(pipeline),
         token,
+        // Where it was in its source it has lost with its frames, so there is no more to choose.
+        accepted: 'reads the source again from there, and what sinks have taken since then may be written twice',
+        reread: 'does the same, and lets sinks that ask under this token read all that the stream still holds',
       }),
     );
   const { streams, clock, random } = check;
@@ -56,10 +59,10 @@ async function problemOf(
     if (taken === undefined) continue;
     const [sequence, frameCheck] = taken;
     if (sequence > tail.sequence) {
-      return { after: last.seq, found: `${last.subject} has taken its frame ${sequence}, which is gone` };
+      return { after: sequence, found: `${last.subject} has taken its frame ${sequence}, which is gone` };
     }
     if (sequence === tail.sequence && frameCheck !== null && frameCheck !== tail.check) {
-      return { after: last.seq, found: `${last.subject} has taken another frame of that number` };
+      return { after: sequence, found: `${last.subject} has taken another frame of that number` };
     }
   }
   // Each writer has a first frame before it is registered.

@@ -2,12 +2,12 @@
  * What a person has decided by the annotation millrace.io/decision (model/decision.ts).
  *
  * A1  It runs beside operations, not as one: an operation may be waiting for this very decision.
- * A2  A decision about positions is carried out only where the status asks for it: one that nobody waits for would count for
- *     the next loss. One about a lost stream counts only while the stream is lost.
+ * A2  A decision about positions is carried out only where a slot asks for it, by what is stored (`stream/decisions.ts`): the
+ *     status may show another trouble first, and has moved on when an attempt is repeated that had carried it out. One
+ *     about a lost stream counts only while the stream is lost.
  * A3  The annotation counts as it is now, once: what became of it is in the status, with the same text.
  */
-import { statusSchema } from '../../crds/status.ts';
-import { isAsked, parseDecision, tokenOf } from '../../model/decision.ts';
+import { parseDecision } from '../../model/decision.ts';
 import { MillraceError, mr, type ErrorCode } from '../../model/errors.ts';
 import type { LifecycleActivities, PipelineRef, StatusPatch } from '../../model/lifecycle.ts';
 import { annotations, pidOf } from '../../model/names.ts';
@@ -78,10 +78,6 @@ async function decide(deps: ActivityDependencies, { pipeline, opSeq }: Asked, re
   const decision = parseDecision(text);
   if (decision === undefined) {
     throw mr('MR_DECISION_REFUSED', { decision: text, problem: 'it is not TOKEN=accept-loss or TOKEN=reread' });
-  }
-  const status = statusSchema.safeParse(resource['status'] ?? {});
-  if (decision.number !== 'lost' && !(status.success && isAsked(status.data, tokenOf(decision)))) {
-    throw mr('MR_DECISION_REFUSED', { decision: text, problem: 'nothing in the status of the pipeline asks for it' });
   }
   const { isolation = 'Namespace' } = wishesOf(resource);
   const workloadNamespace = placeOf(isolation, pipeline, pidOf(pipeline.name, pipeline.uid));

@@ -65,7 +65,7 @@ describe('a decision of a person, on a real control plane', function () {
 
     for (const [text, why] of [
       ['records.lost=accept-loss@2', /is there, and is the one that was made/],
-      ['records.9=reread', /nothing in the status of the pipeline asks for it/],
+      ['records.9=reread', /no slot asks for it/],
       ['make it work', /it is not TOKEN=accept-loss/],
     ] as const) {
       await decide('loses', text);
@@ -86,7 +86,7 @@ describe('a decision of a person, on a real control plane', function () {
       assert.match(operation?.lastError ?? '', /millrace decide deleted -n default dead\.lost/);
     });
     await decide('deleted', 'records.5=reread');
-    assert.match((await answerTo('deleted', 'records.5=reread')).problem ?? '', /nothing in the status/);
+    assert.match((await answerTo('deleted', 'records.5=reread')).problem ?? '', /no slot asks for it/);
     await person.apply('deleted', { deletionPolicy: 'Immediate' });
     await person.untilGone('deleted');
     assert.deepEqual(await person.leftovers(uid), []);
