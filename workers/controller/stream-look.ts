@@ -16,6 +16,7 @@ import { edgeLost, pipelineText } from '../../stream/edge-opening.ts';
 import { findStream } from '../../stream/find-stream.ts';
 import type { JetStreamPort } from '../../stream/jetstream-port.ts';
 import { streamMissing } from '../../stream/stream-missing.ts';
+import type { LostStream } from './lost-stream.ts';
 import type { PipelineRecord } from './pipeline-record.ts';
 
 /** As far as JetStream is asked. */
@@ -28,12 +29,6 @@ export interface StreamLookParts {
   readonly streams: () => LookedAt | undefined;
   /** What is known of the streams of a pipeline has changed. */
   readonly onNews: (record: PipelineRecord) => void;
-}
-
-/** A stream that was made for a pipeline, and is not there. */
-export interface LostStream extends StreamStatus {
-  /** When the stream was made that is there in its place. */
-  readonly found: string | undefined;
 }
 
 /** Looks at single streams, each sweep. */
