@@ -33,8 +33,8 @@ export const mutations: readonly Mutation[] = [
     guard: 'E3',
     without: 'reading on from the tail',
     file: 'stream/ingest-slot.ts',
-    from: 'options.openReader(tail.openedAt)',
-    to: 'options.openReader(undefined)',
+    from: 'options.openReader(tail.openedAt, losses)',
+    to: 'options.openReader(undefined, losses)',
   },
   {
     guard: 'E4',
