@@ -100,7 +100,8 @@ async function registerReadersOf(
   const { streams, opSeq } = act;
   const { pid } = plan.pipeline;
   const { created, state } = await streams.streamInfo(edgeStream(pid, edge.name));
-  const commits = await streams.streamInfo(edgeStream(pid, commitsEdge));
+  // Of a stream that was made again, and absent in any other: an epoch like none before (`./decide.ts`).
+  const { first_seq: firstCommitted = 0 } = (await streams.streamInfo(edgeStream(pid, commitsEdge))).config;
   const registry = await readRegistry(streams, pid, edge.name);
   const readers = sinksOf(plan, edge).map(({ name }) => name);
   for (const name of readers.filter((reader) => registry?.readers.includes(reader) !== true)) {
@@ -109,7 +110,7 @@ async function registerReadersOf(
     for (let slot = 0; slot < edge.shards; slot++) {
       const chain = {
         edge: created,
-        decided: isOld ? 0 : (commits.config.first_seq ?? 0),
+        decided: isOld ? 0 : firstCommitted,
         since: isOld ? 0 : state.last_seq,
         writers: {},
       };

@@ -239,6 +239,48 @@ describe('decisions', function () {
     assert.deepEqual(ids(tables.ledger), upTo(100));
   });
 
+  it('D1: what a writer has lost is asked about once, however often it is taken over while others go on', async () => {
+    const plan = testPlan({ shards: 1, sourceSlots: 2 });
+    await ensurePipelineStreams(streams, plan);
+    const stream = edgeStream(plan.pipeline.pid, 'main');
+    const table = new MemoryTable();
+    const available = [10, 10];
+    const sourceOf = (slot: number) =>
+      ingest(streams, plan, (position) => new NumberSource(position, { available: () => available[slot]! }), slot);
+    const sink = drain(streams, plan, table);
+    const busy = sourceOf(1);
+    let idle = sourceOf(0);
+    const rows = (count: number) =>
+      eventually(async () => table.rows.length === count && (await isDrained(streams, plan)).drained);
+    await rows(20);
+    available[0] = 20;
+    await rows(30);
+    await idle.stop();
+    const last = await streams.getMessage(stream, {
+      last_by_subj: frameSubject(plan.pipeline.pid, 'main', 0, 'orders-0'),
+    });
+    assert.ok(last);
+    await streams.jsm.streams.deleteMessage(stream, last.seq);
+    // From now on nothing comes to it.
+    available[0] = 0;
+    idle = sourceOf(0);
+    await waited(idle, 'MR_POSITION_LOST');
+    await decide({ plan, known: [] }, 'main.1=accept-loss');
+    for (const count of [40, 50, 60]) {
+      await eventually(() => idle.witness.last !== null);
+      await idle.stop();
+      available[1] = count - 20;
+      await eventually(() => table.rows.length === count);
+      idle = sourceOf(0);
+    }
+    await eventually(() => idle.witness.last !== null);
+    assert.deepEqual(
+      idle.witness.waits.filter(([, code]) => code === 'MR_POSITION_LOST'),
+      [],
+    );
+    await Promise.all([idle, busy, sink].map((slot) => slot.stop()));
+  });
+
   it('C2: commits made again by an attempt that was cut are registered by the next, as the person has said', async () => {
     const pipeline = await atWork();
     const { plan, table, known } = pipeline;

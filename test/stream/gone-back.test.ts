@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { startNats } from '../../local/parts/nats.ts';
 import { freePort } from '../../local/ports.ts';
 import { parseDecision } from '../../model/decision.ts';
@@ -36,7 +37,7 @@ describe('nats-server has gone back', () => {
           batch: { ...one, maxDelayMs: 1 },
         });
         const table = new MemoryTable();
-        const values = () => table.rows.map(({ value }) => String(value['n']));
+        const values = () => table.rows.map(({ value }) => z.string().parse(value['n']));
         // As with HTTP, what comes after the loss is other records, in frames that have the numbers of those that are lost.
         let label = 'a';
         let total = 10;
