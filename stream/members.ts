@@ -19,7 +19,7 @@ import { decodeCommitEntry, type CommitEntry } from './commit-entry.ts';
 import { appendEmpty } from './empty-frame.ts';
 import { unlinked } from './frame.ts';
 import { classifyPublishFailure } from './jetstream-errors.ts';
-import type { JetStreamPort } from './jetstream-port.ts';
+import type { JetStreamPort, StreamSettings } from './jetstream-port.ts';
 import { announcePlan, generationUsed, readPlanInForce, storePlan } from './plan-store.ts';
 import { assertLatest, changeRegistry, readRegistry, type Registry } from './registry.ts';
 import { assertNoneReturnsOther } from './returning.ts';
@@ -101,7 +101,7 @@ async function registerReadersOf(
   const { pid } = plan.pipeline;
   const { created, state } = await streams.streamInfo(edgeStream(pid, edge.name));
   // Of a stream that was made again, and absent in any other: an epoch like none before (`./decide.ts`).
-  const { first_seq: firstCommitted = 0 } = (await streams.streamInfo(edgeStream(pid, commitsEdge))).config;
+  const commits: StreamSettings = (await streams.streamInfo(edgeStream(pid, commitsEdge))).config;
   const registry = await readRegistry(streams, pid, edge.name);
   const readers = sinksOf(plan, edge).map(({ name }) => name);
   for (const name of readers.filter((reader) => registry?.readers.includes(reader) !== true)) {
@@ -110,7 +110,7 @@ async function registerReadersOf(
     for (let slot = 0; slot < edge.shards; slot++) {
       const chain = {
         edge: created,
-        decided: isOld ? 0 : firstCommitted,
+        decided: isOld ? 0 : (commits.first_seq ?? 0),
         since: isOld ? 0 : state.last_seq,
         writers: {},
       };
