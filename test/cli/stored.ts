@@ -28,7 +28,7 @@ export function stored(part: { metadata?: object; spec?: object; status?: Pipeli
     },
     spec: specSchema.parse({
       sources: [{ name: 'orders', generator: {} }],
-      steps: [{ name: 'paid', filter: { where: 'record.paid' } }],
+      steps: [{ name: 'paid', filter: { where: 'record.id > 0' } }],
       sinks: [{ name: 'warehouse', clickhouse: { url: 'http://ch:8123', table: 'orders' } }],
       ...part.spec,
     }),
