@@ -111,6 +111,8 @@ describe('state of a pod', () => {
     found: 'gone',
     pipeline,
     token: 'main.1',
+    accepted: 'goes on',
+    reread: 'reads again',
   });
   const sinkLost = mr('MR_SINK_POSITION_LOST', {
     ...{ sink: 'warehouse', slot: 1, stored: 1, committed: 9, problem: 'rows are gone', pipeline },
