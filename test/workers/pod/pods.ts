@@ -1,5 +1,5 @@
 /** Worker pods as host processes. */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -32,6 +32,7 @@ const program = fileURLToPath(new URL('./process.ts', import.meta.url));
 export async function podBench(natsUrl: string, options: BenchOptions = {}): Promise<PodBench> {
   const dir = await mkdtemp(join(tmpdir(), 'millrace-pods-'));
   const rows = join(dir, 'rows');
+  await mkdir(rows);
   const base = testPlan({ frame: { maxRecords: 200, maxBytes: 64 * 1024, lingerMs: 5 }, ...options });
   const config = {
     perSlot: options.perSlot ?? 5_000,
