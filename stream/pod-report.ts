@@ -12,7 +12,7 @@ import { remakeSharedStreams } from './streams.ts';
 const count = z.number().int().nonnegative();
 
 /** What a pod may wait for, the cause before what it leads to: without NATS nothing moves; a full edge is what a sink leaves. */
-export const waitsFor = ['decision', 'lifecycle', 'nats', 'deadLetters', 'edge', 'attempt', 'outside'] as const;
+const waitsFor = ['decision', 'lifecycle', 'nats', 'deadLetters', 'edge', 'attempt', 'outside'] as const;
 
 export type WaitsFor = (typeof waitsFor)[number];
 
