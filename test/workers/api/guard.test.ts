@@ -26,6 +26,7 @@ const routes: readonly (readonly [path: string, isOpen: boolean])[] = [
   [`${orders}/resume`, false],
   [`${orders}/stop`, false],
   [`${orders}/retry`, false],
+  [`${orders}/decide`, false],
   [`${orders}/operations/pipeline%2Fshop%2Forders%2Fu%2Fg1`, false],
   [`${orders}/records`, false],
   [`${orders}/records/events`, false],
