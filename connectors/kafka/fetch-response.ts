@@ -1,5 +1,6 @@
 /** The response to Fetch v11, taken apart down to each partition's bytes; those are not looked into and not copied. */
 import type { AbortedTransaction } from './aborted.ts';
+import { BigEndianReader } from './big-endian.ts';
 
 export interface FetchedPartition {
   readonly partition: number;
@@ -31,31 +32,7 @@ export function decodeFetchResponse(payload: Uint8Array): FetchResponse {
   return { clientSideThrottleTime, errorCode, partitions };
 }
 
-class FetchReader {
-  private readonly bytes: Uint8Array;
-  private readonly view: DataView;
-  private at = 0;
-
-  constructor(bytes: Uint8Array) {
-    this.bytes = bytes;
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  }
-
-  int16(): number {
-    this.at += 2;
-    return this.view.getInt16(this.at - 2);
-  }
-
-  int32(): number {
-    this.at += 4;
-    return this.view.getInt32(this.at - 4);
-  }
-
-  int64(): bigint {
-    this.at += 8;
-    return this.view.getBigInt64(this.at - 8);
-  }
-
+class FetchReader extends BigEndianReader {
   skip(bytes: number): void {
     this.at += bytes;
   }

@@ -3,6 +3,7 @@
  * varints, one more than they say, with 0 for null; each structure ends with tagged fields, which are passed over.
  */
 import { Buffer } from 'node:buffer';
+import { BigEndianReader } from './big-endian.ts';
 
 export class FlexibleWriter {
   private readonly parts: Buffer[] = [];
@@ -69,34 +70,7 @@ export class FlexibleWriter {
 
 const idBytes = 16;
 
-export class FlexibleReader {
-  private readonly bytes: Buffer;
-  private at = 0;
-
-  constructor(payload: Uint8Array) {
-    this.bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
-  }
-
-  int8(): number {
-    this.at += 1;
-    return this.bytes.readInt8(this.at - 1);
-  }
-
-  int16(): number {
-    this.at += 2;
-    return this.bytes.readInt16BE(this.at - 2);
-  }
-
-  int32(): number {
-    this.at += 4;
-    return this.bytes.readInt32BE(this.at - 4);
-  }
-
-  int64(): bigint {
-    this.at += 8;
-    return this.bytes.readBigInt64BE(this.at - 8);
-  }
-
+export class FlexibleReader extends BigEndianReader {
   /** As the tools of Kafka print it; undefined: the topic has none, because it was made before there were ids. */
   id(): string | undefined {
     const bytes = this.slice(idBytes);
@@ -112,7 +86,7 @@ export class FlexibleReader {
   slice(length: number): Buffer {
     this.at += length;
     if (this.at > this.bytes.length) throw new RangeError('an answer ends before what it announces');
-    return this.bytes.subarray(this.at - length, this.at);
+    return Buffer.from(this.bytes.buffer, this.bytes.byteOffset + this.at - length, length);
   }
 
   /** Null reads as empty. */
@@ -138,7 +112,7 @@ export class FlexibleReader {
   private unsigned(): number {
     let value = 0;
     for (let shift = 0; shift < 35; shift += 7) {
-      const byte = this.bytes.readUInt8(this.at++);
+      const byte = this.int8() & 0xff;
       value += (byte & 0x7f) * 2 ** shift;
       if (byte < 0x80) return value;
     }
