@@ -7,20 +7,38 @@ import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { startNats } from '../../local/parts/nats.ts';
-import { freePort } from '../../local/ports.ts';
 import { parseDecision } from '../../model/decision.ts';
 import { commitsEdge, edgeStream } from '../../model/names.ts';
 import type { Plan } from '../../model/plan.ts';
-import { connectStreams, type Streams } from '../../stream/connection.ts';
+import type { Streams } from '../../stream/connection.ts';
 import { carryOut, streamsFound } from '../../stream/decide.ts';
 import { ensurePipelineStreams, isDrained } from '../../stream/streams.ts';
 import { eventually } from '../support/eventually.ts';
 import { MemoryTable, NumberSource } from './support/fakes.ts';
-import { testPlan } from './support/server.ts';
+import { startTestServer, testPlan, type TestServer } from './support/server.ts';
 import { drain, eagerClock, ingest, type RunningSlot } from './support/stages.ts';
 
 describe('nats-server has gone back', () => {
+  let server: TestServer;
+  let streams: Streams;
+  let kept: string;
+  beforeEach(async () => {
+    server = await startTestServer();
+    streams = await server.connect();
+    kept = await mkdtemp(join(tmpdir(), 'millrace-kept-'));
+  });
+  afterEach(async () => {
+    await server.stop();
+    await rm(kept, { recursive: true, force: true });
+  });
+
+  const whileDown = async (act: () => Promise<void>) => {
+    await server.crash();
+    await act();
+    await server.start();
+    await eventually(() => streams.streamNames('>'));
+  };
+
   const one = { maxRecords: 1, maxBytes: 1_000 };
   const upTo = (label: string, from: number, to: number) =>
     Array.from({ length: to - from }, (_, n) => `${label}${from + n}`);
@@ -29,7 +47,6 @@ describe('nats-server has gone back', () => {
     for (const choice of [undefined, 'accept-loss', 'reread'] as const) {
       const also = choice === undefined ? 'all of it' : `and the commits are lost: ${choice}`;
       it(`I6: ${also}; a sink with its position in the ${positionIn} takes each record that comes afterwards once`, async () => {
-        const disk = await Disk.make();
         const plan = testPlan({
           shards: 1,
           sourceSlots: 1,
@@ -41,27 +58,29 @@ describe('nats-server has gone back', () => {
         // As with HTTP, what comes after the loss is other records, in frames that have the numbers of those that are lost.
         let label = 'a';
         let total = 10;
-        const start = (streams: Streams): readonly RunningSlot[] => [
+        const start = (): readonly RunningSlot[] => [
           ingest(streams, plan, (position) => {
             const record = (n: number) => ({ value: JSON.stringify({ n: `${label}${n}` }), offset: BigInt(n) });
             return new NumberSource(position, { batch: 1, available: () => total, record });
           }),
           drain(streams, plan, table, { positionIn }),
         ];
-        const through = async (streams: Streams, last: string) => {
-          const slots = start(streams);
+        const through = async (last: string) => {
+          const slots = start();
           await eventually(async () => values().includes(last) && (await isDrained(streams, plan)).drained);
           await Promise.all(slots.map((slot) => slot.stop()));
         };
 
-        let streams = await disk.start();
         await ensurePipelineStreams(streams, plan);
         const known = await streamsFound(streams, plan);
-        await through(streams, 'a9');
-        streams = await disk.keep();
+        await through('a9');
+        await whileDown(() => cp(server.dir, kept, { recursive: true }));
         total = 20;
-        await through(streams, 'a19');
-        streams = await disk.goBack();
+        await through('a19');
+        await whileDown(async () => {
+          await rm(server.dir, { recursive: true });
+          await cp(kept, server.dir, { recursive: true });
+        });
         const decide = async (text: string) => {
           const decision = parseDecision(text);
           assert.ok(decision);
@@ -74,7 +93,7 @@ describe('nats-server has gone back', () => {
         }
         label = 'b';
         total = 25;
-        const slots = start(streams);
+        const slots = start();
         const answered = new Set<string>();
         await eventually(async () => {
           await answerAll(plan, slots, answered, decide);
@@ -85,7 +104,6 @@ describe('nats-server has gone back', () => {
           values().filter((value) => value.startsWith('b')),
           upTo('b', 10, 25),
         );
-        await disk.remove();
       });
     }
   }
@@ -113,54 +131,5 @@ async function answerAll(
     } catch (error) {
       assert.match(String(error), /no slot asks for it/);
     }
-  }
-}
-
-/** A nats-server whose disk can be copied and put back. */
-class Disk {
-  readonly #at: { readonly dir: string; readonly copy: string; readonly port: number; readonly monitorPort: number };
-  #nats: Awaited<ReturnType<typeof startNats>> | undefined;
-  #streams: Streams | undefined;
-
-  private constructor(at: { dir: string; copy: string; port: number; monitorPort: number }) {
-    this.#at = at;
-  }
-
-  static async make(): Promise<Disk> {
-    const folder = (what: string) => mkdtemp(join(tmpdir(), `millrace-nats-${what}-`));
-    const [port, monitorPort] = [await freePort(), await freePort()];
-    return new Disk({ dir: await folder('disk'), copy: await folder('copy'), port, monitorPort });
-  }
-
-  async start(): Promise<Streams> {
-    const { dir, port, monitorPort } = this.#at;
-    this.#nats = await startNats({ dir, port, monitorPort });
-    const how = { name: 'test', reconnectTimeWaitMs: 50, requestTimeoutMs: 1_000 };
-    return (this.#streams = await connectStreams({ url: this.#nats.url, ...how }));
-  }
-
-  /** As it is now. */
-  async keep(): Promise<Streams> {
-    await this.#stop();
-    await cp(this.#at.dir, this.#at.copy, { recursive: true });
-    return this.start();
-  }
-
-  /** To what was kept. */
-  async goBack(): Promise<Streams> {
-    await this.#stop();
-    await rm(this.#at.dir, { recursive: true });
-    await cp(this.#at.copy, this.#at.dir, { recursive: true });
-    return this.start();
-  }
-
-  async remove(): Promise<void> {
-    await this.#stop();
-    for (const dir of [this.#at.dir, this.#at.copy]) await rm(dir, { recursive: true, force: true });
-  }
-
-  async #stop(): Promise<void> {
-    await this.#streams?.nc.close();
-    await this.#nats?.stop();
   }
 }

@@ -8,6 +8,8 @@ import { freePort } from '../../../local/ports.ts';
 import { connectStreams, type Streams } from '../../../stream/connection.ts';
 
 export interface TestServer {
+  /** Its disk. */
+  readonly dir: string;
   readonly url: string;
   readonly port: number;
   connect(name?: string, url?: string): Promise<Streams>;
@@ -28,6 +30,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   let nats: Nats = await start(options);
   const connections: Streams[] = [];
   return {
+    dir,
     url: nats.url,
     port,
     async connect(name = 'test', url = nats.url) {
