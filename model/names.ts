@@ -102,8 +102,13 @@ export const commitsEdge = 'commits';
 /** The edge of dead letters. */
 export const deadEdge = 'dead';
 
+/** A slot, as tokens of a subject. */
+export function slotTokens(stage: string, slot: number): string {
+  return `${stage}.${slot}`;
+}
+
 export function commitSubject(pid: string, stage: string, slot: number): string {
-  return `mr.${pid}.${commitsEdge}.${stage}.${slot}`;
+  return `mr.${pid}.${commitsEdge}.${slotTokens(stage, slot)}`;
 }
 
 /**
@@ -142,7 +147,7 @@ export const leaseStream = 'mr-leases';
 export const reportStream = 'mr-reports';
 
 export function leaseSubject(pid: string, stage: string, slot: number): string {
-  return `mr-lease.${pid}.${stage}.${slot}`;
+  return `mr-lease.${pid}.${slotTokens(stage, slot)}`;
 }
 
 export function reportSubject(pid: string, stage: string, pod: string): string {

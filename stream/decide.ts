@@ -13,13 +13,12 @@ import { commitsEdge, deadEdge, edgeStream } from '../model/names.ts';
 import type { Plan } from '../model/plan.ts';
 import type { StreamStatus } from '../model/status.ts';
 import { noteDecision } from './decisions.ts';
-import { edgeLost, pipelineText } from './edge-opening.ts';
 import { findStream } from './find-stream.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { firstFrames, registerPlan, type Act } from './members.ts';
 import { changeRegistry, readRegistry } from './registry.ts';
 import { leavingOf } from './retire.ts';
-import { streamMissing } from './stream-missing.ts';
+import { lostStream } from './lost-stream.ts';
 import { makePipelineStreams, pipelineStreams } from './streams.ts';
 
 export interface DecisionAct extends Act {
@@ -92,12 +91,7 @@ export function lostOf(
   const commits = edgeStream(pipeline.pid, commitsEdge);
   const gone = missing.find(({ name }) => name === commits) ?? missing[0];
   if (gone === undefined) return undefined;
-  const edge = plan.edges.find(({ name }) => edgeStream(pipeline.pid, name) === gone.name);
-  const other = found.find(({ name }) => name === gone.name)?.created;
-  if (edge === undefined) {
-    return streamMissing(gone.name, { pipeline: pipelineText(pipeline), ...(other === undefined ? {} : { other }) });
-  }
-  return edgeLost({ pipeline, edge: edge.name, registered: gone.created, found: other });
+  return lostStream(pipeline, { ...gone, found: found.find(({ name }) => name === gone.name)?.created });
 }
 
 /**

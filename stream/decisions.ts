@@ -55,10 +55,10 @@ export async function readDecision(
 export async function noteDecision(streams: JetStreamPort, pid: string, decision: Decision): Promise<boolean> {
   const { scope, number: named, choice } = decision;
   const upTo = await lastSequenceOf(streams, edgeStream(pid, scope));
-  const isAsked = named === 'lost' || (await isAskedFor(streams, pid, { scope, number: named }));
+  if (named !== 'lost' && !(await isAsked(streams, pid, { scope, number: named }))) return false;
   const stored = await changeRecord(streams, pid, decisionSubject(pid, scope), decisionSchema, (now) => {
     const next = (now?.number ?? 0) + 1;
-    return isAsked && (named === 'lost' || named === next)
+    return named === 'lost' || named === next
       ? { number: next, choice, ...(upTo === undefined ? {} : { upTo }) }
       : undefined;
   });
@@ -66,7 +66,7 @@ export async function noteDecision(streams: JetStreamPort, pid: string, decision
 }
 
 /** D3. */
-async function isAskedFor(
+async function isAsked(
   streams: JetStreamPort,
   pid: string,
   { scope, number }: { readonly scope: string; readonly number: number },

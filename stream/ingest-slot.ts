@@ -16,7 +16,7 @@ import type { JetStreamPort } from './jetstream-port.ts';
 import { asSourceError } from './outside-errors.ts';
 import { PlanWatch } from './plan-watch.ts';
 import type { Position } from './record-batch.ts';
-import type { SlotEnd, SlotObserver, SlotSignals } from './slot-observer.ts';
+import { waitingAs, type SlotEnd, type SlotObserver, type SlotSignals } from './slot-observer.ts';
 import { SourceLoss } from './source-loss.ts';
 import type { SourceLossPort, SourceReaderPort } from './source-port.ts';
 import { deadLetterRoom, edgeRoom } from './slot-rooms.ts';
@@ -73,7 +73,7 @@ async function work(options: IngestSlotOptions): Promise<SlotEnd> {
       writer,
       room: deadRoom,
       maxFrameBytes: capBytes,
-      onWaiting: (reason) => observer.waiting('deadLetters', reason),
+      onWaiting: waitingAs(observer, 'deadLetters'),
     },
     signals.stop,
   );
@@ -88,7 +88,7 @@ async function work(options: IngestSlotOptions): Promise<SlotEnd> {
   const naming = new PlanNaming(tail, plans, sweeper, clock, signals.stop);
   const losses = new SourceLoss({
     ...{ streams, clock, random, pipeline: plan.pipeline, stage: stage.name, source: stage.source, slot },
-    onWaiting: (reason) => observer.waiting('commits', reason),
+    onWaiting: waitingAs(observer, 'commits'),
     stop: signals.stop,
   });
   const reader = await untilOpen(
@@ -143,8 +143,7 @@ async function openTail(
     signals.stop,
   );
   const tail = await EdgeWriter.open({ ...base, ...of, pid: pipeline.pid, shard, writer }, signals.stop);
-  const onDecision = (reason: MillraceError | undefined) => observer.waiting('decision', reason);
-  await checkTail({ ...base, shard, view, onWaiting: onDecision }, tail, signals.stop);
+  await checkTail({ ...base, shard, view, onWaiting: waitingAs(observer, 'decision') }, tail, signals.stop);
   return { tail, shard, created: view.created };
 }
 

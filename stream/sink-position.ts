@@ -9,7 +9,7 @@
  */
 import type { DecisionChoice } from '../model/decision.ts';
 import { assertNever, mr, type MillraceError } from '../model/errors.ts';
-import { commitsEdge, edgeStream } from '../model/names.ts';
+import { commitsEdge, edgeStream, slotTokens } from '../model/names.ts';
 import type { Plan } from '../model/plan.ts';
 import { backoffMs, outsideBackoff } from './backoff.ts';
 import type { Clock } from './clock.ts';
@@ -20,7 +20,7 @@ import { pipelineText } from './edge-opening.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { asSinkError } from './outside-errors.ts';
 import type { PositionedSinkSlot, RowBufferPort, StoredPosition } from './sink-port.ts';
-import type { SlotObserver, SlotSignals } from './slot-observer.ts';
+import { waitingAs, type SlotObserver, type SlotSignals } from './slot-observer.ts';
 import { rangeIn } from './range-text.ts';
 import { untilAnswered } from './until-answered.ts';
 
@@ -53,11 +53,11 @@ export async function recoverPosition<Rows extends RowBufferPort>(check: Positio
   for (let attempt = 0; ; attempt++) {
     try {
       const end = await settle(check, judge(check, await sinkSlot.storedPosition(signals.abort), await edgeEnd(check)));
-      if ('kind' in end) {
+      if (end.kind === 'recovered') {
         if (attempt > 0) observer.connection(undefined);
         return end;
       }
-      observer.connection(end.asked);
+      observer.connection(end.question);
     } catch (error) {
       signals.abort.throwIfAborted();
       observer.connection(asSinkError(check.sink, error));
@@ -70,7 +70,7 @@ export async function recoverPosition<Rows extends RowBufferPort>(check: Positio
 async function settle<Rows extends RowBufferPort>(
   check: PositionCheck<Rows>,
   found: Believed | Lost | Placed,
-): Promise<Believed | { readonly asked: MillraceError }> {
+): Promise<Believed | Asked> {
   switch (found.kind) {
     case 'recovered':
       return found;
@@ -93,6 +93,11 @@ interface Lost {
   readonly isOfOtherStream: boolean;
   /** Position in the log that the sink should have. */
   readonly logged: number;
+}
+
+interface Asked {
+  readonly kind: 'asked';
+  readonly question: MillraceError;
 }
 
 /** The log was put where it is by registration or by a decision about the edge, and the sink has yet to follow. */
@@ -138,7 +143,7 @@ function ahead({ position, token }: StoredPosition, committed: number): Believed
 
 async function edgeEnd<Rows extends RowBufferPort>(check: PositionCheck<Rows>): Promise<number> {
   const { streams, stream, observer, signals } = check;
-  const asking = { ...check, onWaiting: (reason: MillraceError | undefined) => observer.waiting('reader', reason) };
+  const asking = { ...check, onWaiting: waitingAs(observer, 'reader') };
   return untilAnswered(stream, async () => (await streams.streamInfo(stream)).state.last_seq, asking, signals.stop);
 }
 
@@ -150,7 +155,7 @@ const choiceOf: Readonly<Record<DecisionChoice, Choice>> = { 'accept-loss': 'Con
 async function choiceAbout<Rows extends RowBufferPort>(
   check: PositionCheck<Rows>,
   lost: Lost,
-): Promise<Choice | { readonly asked: MillraceError }> {
+): Promise<Choice | Asked> {
   const { sink, slot, pipeline, sinkSlot } = check;
   if (sinkSlot.onPositionLost !== 'Stop') return sinkSlot.onPositionLost;
   const problem = lost.isOfOtherStream
@@ -160,14 +165,15 @@ async function choiceAbout<Rows extends RowBufferPort>(
   if (answer.kind === 'decided') return choiceOf[answer.decision.choice];
   const about = { stored: lost.stored.position, committed: lost.logged, problem };
   const { token } = answer;
-  return { asked: mr('MR_SINK_POSITION_LOST', { sink, slot, ...about, pipeline: pipelineText(pipeline), token }) };
+  const question = mr('MR_SINK_POSITION_LOST', { sink, slot, ...about, pipeline: pipelineText(pipeline), token });
+  return { kind: 'asked', question };
 }
 
 function ask<Rows extends RowBufferPort>(check: PositionCheck<Rows>, found: string): Promise<Answer> {
   const { streams, pipeline, stage, slot, log, observer, signals } = check;
   const { pid } = pipeline;
-  const asking = { ...check, onWaiting: (reason: MillraceError | undefined) => observer.waiting('commits', reason) };
-  const question = { streams, pid, scope: stage, who: `${stage}.${slot}`, found, after: log.sequence };
+  const asking = { ...check, onWaiting: waitingAs(observer, 'commits') };
+  const question = { streams, pid, scope: stage, who: slotTokens(stage, slot), found, after: log.sequence };
   return untilAnswered(edgeStream(pid, commitsEdge), () => askFor(question), asking, signals.stop);
 }
 

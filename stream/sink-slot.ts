@@ -7,7 +7,7 @@
  *     begin anew with the one and are read again after the other, and batches must not look like those of before.
  */
 import { MillraceError, mr } from '../model/errors.ts';
-import { commitsEdge, edgeStream, shardSubjects, writerName } from '../model/names.ts';
+import { commitsEdge, edgeStream, shardSubjects, slotTokens, writerName } from '../model/names.ts';
 import type { Plan, SinkStage } from '../model/plan.ts';
 import type { Clock } from './clock.ts';
 import { CommitLog } from './commit-log.ts';
@@ -26,7 +26,7 @@ import { ShardReader } from './shard-reader.ts';
 import { SinkLoop } from './sink-loop.ts';
 import type { RowBufferPort, SinkProgram, SinkSlotPort } from './sink-port.ts';
 import { deadLetterRoom } from './slot-rooms.ts';
-import type { SlotEnd, SlotObserver, SlotSignals } from './slot-observer.ts';
+import { waitingAs, type SlotEnd, type SlotObserver, type SlotSignals } from './slot-observer.ts';
 import { StageViews } from './stage-views.ts';
 import { untilAnswered } from './until-answered.ts';
 import { untilOpen } from './until-open.ts';
@@ -83,7 +83,7 @@ async function begin<Rows extends RowBufferPort>(
   const { pid } = plan.pipeline;
   const edge = stage.reads;
   const shards = plan.edges.find(({ name }) => name === edge)?.shards ?? 1;
-  const asking = { ...options, onWaiting: (reason: MillraceError | undefined) => observer.waiting('reader', reason) };
+  const asking = { ...options, onWaiting: waitingAs(observer, 'reader') };
   const opening = {
     ...asking,
     pipeline: plan.pipeline,
@@ -94,7 +94,7 @@ async function begin<Rows extends RowBufferPort>(
   for (let lost = found; ; lost = undefined) {
     const before = await openEdge(opening, signals.stop);
     const log = await CommitLog.open(
-      { ...asking, pid, stage: stage.name, slot, onWaiting: (reason) => observer.waiting('commits', reason) },
+      { ...asking, pid, stage: stage.name, slot, onWaiting: waitingAs(observer, 'commits') },
       signals.stop,
     );
     const readAll = () => readTails(streams, { pid, edge, shard: slot, shards }, log.last, before);
@@ -135,7 +135,7 @@ async function decide<Rows extends RowBufferPort>(
       }),
     );
   const about = { streams, pid: pipeline.pid, scope: stage.reads };
-  const question = { ...about, who: `${stage.name}.${slot}`, found, after: log.sequence };
+  const question = { ...about, who: slotTokens(stage.name, slot), found, after: log.sequence };
   const decision =
     (await remade(opening, log, signals.stop)) ?? (await awaitDecision(question, { ask, clock, random }, signals.stop));
   const entry = entryAfter(log.last, await openEdge(opening, signals.stop), decision);
@@ -163,7 +163,7 @@ async function run<Rows extends RowBufferPort>(
   const stream = edgeStream(pid, edge);
   const epoch = epochOf(chain.committed);
   const base = { streams, pid, clock, random };
-  const onWaiting = (reason: MillraceError | undefined) => observer.waiting('reader', reason);
+  const onWaiting = waitingAs(observer, 'reader');
 
   using room = deadLetterRoom({ streams, plan, clock }, (records) => observer.lettersDropped(records));
   const deadLetters = await DeadLetterWriter.open(
@@ -172,7 +172,7 @@ async function run<Rows extends RowBufferPort>(
       room,
       writer: writerName(stage.name, slot),
       maxFrameBytes: frameCap(streams),
-      onWaiting: (reason) => observer.waiting('deadLetters', reason),
+      onWaiting: waitingAs(observer, 'deadLetters'),
     },
     signals.stop,
   );
@@ -191,7 +191,7 @@ async function run<Rows extends RowBufferPort>(
       stream,
       batch: stage.batch,
       chain: new ReaderChain({ ...base, edge, chain, onWaiting }),
-      views: new StageViews({ ...options, onWaiting: (reason) => observer.waiting('plans', reason) }),
+      views: new StageViews({ ...options, onWaiting: waitingAs(observer, 'plans') }),
       fetchFrame: (sequence) => fetchFrame(stream, sequence, options),
       epoch,
       tokenPrefix: `${uid}:${epoch}`,
@@ -236,7 +236,7 @@ async function fetchFrame<Rows extends RowBufferPort>(
   options: SinkSlotOptions<Rows>,
 ): Promise<Uint8Array> {
   const { streams, observer, signals } = options;
-  const asking = { ...options, onWaiting: (reason: MillraceError | undefined) => observer.waiting('frames', reason) };
+  const asking = { ...options, onWaiting: waitingAs(observer, 'frames') };
   const found = await untilAnswered(stream, () => streams.getMessage(stream, { seq: sequence }), asking, signals.abort);
   if (found === null) throw new PositionLost(`frame ${sequence} is gone before it was committed`);
   return found.data;

@@ -49,6 +49,11 @@ export interface SlotObserver {
   position(position: Position): void;
 }
 
+/** For `onWaiting` of what a part of a loop uses. */
+export function waitingAs(observer: SlotObserver, waiter: Waiter): (reason: MillraceError | undefined) => void {
+  return (reason) => observer.waiting(waiter, reason);
+}
+
 /** How a slot's loop ended, when it did not fail. */
 export type SlotEnd =
   /** Asked to. */

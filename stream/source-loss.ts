@@ -6,7 +6,7 @@
  */
 import type { DecisionChoice } from '../model/decision.ts';
 import { mr } from '../model/errors.ts';
-import { commitsEdge, edgeStream } from '../model/names.ts';
+import { commitsEdge, edgeStream, slotTokens } from '../model/names.ts';
 import type { Plan } from '../model/plan.ts';
 import { askFor } from './decisions.ts';
 import { pipelineText } from './edge-opening.ts';
@@ -32,7 +32,7 @@ export class SourceLoss implements SourceLossPort {
     const { streams, pipeline, stage, source, slot, stop } = this.#options;
     const { pid } = pipeline;
     // No entry of the stream is in question: used, the question goes (after: 0).
-    const question = { streams, pid, scope: stage, who: `${stage}.${slot}`, found, after: 0 };
+    const question = { streams, pid, scope: stage, who: slotTokens(stage, slot), found, after: 0 };
     const ask = () => askFor(question);
     const answer = await untilAnswered(edgeStream(pid, commitsEdge), ask, this.#options, stop);
     if (answer.kind === 'decided') return answer.decision.choice;

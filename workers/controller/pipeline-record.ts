@@ -19,7 +19,7 @@ import { DeviationMemory } from './deviation-memory.ts';
 import { Outages } from './outages.ts';
 import { WritePace } from './write-pace.ts';
 import type { HeardText } from './stage-fact.ts';
-import type { LostStream } from './lost-stream.ts';
+import type { LostStream } from '../../stream/lost-stream.ts';
 
 /** What the controller needs to know of a resource. */
 export interface Seen {

@@ -10,13 +10,11 @@
  *     on each side those come first that were looked at longest ago.
  */
 import type { MillraceError } from '../../model/errors.ts';
-import { commitsEdge, deadEdge, edgeStream } from '../../model/names.ts';
+import { commitsEdge, edgeStream } from '../../model/names.ts';
 import type { StreamStatus } from '../../model/status.ts';
-import { edgeLost, pipelineText } from '../../stream/edge-opening.ts';
 import { findStream } from '../../stream/find-stream.ts';
 import type { JetStreamPort } from '../../stream/jetstream-port.ts';
-import { streamMissing } from '../../stream/stream-missing.ts';
-import type { LostStream } from './lost-stream.ts';
+import { isOfEdge, lostStream, type LostStream } from '../../stream/lost-stream.ts';
 import type { PipelineRecord } from './pipeline-record.ts';
 
 /** As far as JetStream is asked. */
@@ -70,7 +68,7 @@ export class StreamLook {
     const made = [...madeOf(record)].sort((a, b) => Number(b.name === commits) - Number(a.name === commits));
     for (const { name, created } of made) {
       const info = await findStream(streams, name);
-      const isOther = info !== undefined && info.created !== created && isEdge(record, name);
+      const isOther = info !== undefined && info.created !== created && isOfEdge(record.pid, name);
       if (info === undefined || isOther) return { name, created, found: info?.created };
     }
     return undefined;
@@ -94,9 +92,7 @@ class Turns {
 export function lostOf(record: PipelineRecord): MillraceError | undefined {
   const { lost, ref, pid } = record;
   if (lost === undefined || !madeOf(record).some((one) => isSame(one, lost))) return undefined;
-  if (!isEdge(record, lost.name)) return streamMissing(lost.name, { pipeline: pipelineText(ref) });
-  const edge = lost.name.slice(edgeStream(pid, '').length);
-  return edgeLost({ pipeline: { ...ref, pid }, edge, registered: lost.created, found: lost.found });
+  return lostStream({ ...ref, pid }, lost);
 }
 
 function isSame(a: StreamStatus, b: StreamStatus): boolean {
@@ -105,8 +101,4 @@ function isSame(a: StreamStatus, b: StreamStatus): boolean {
 
 function madeOf({ seen }: PipelineRecord): readonly StreamStatus[] {
   return seen.status.streams ?? [];
-}
-
-function isEdge({ pid }: PipelineRecord, stream: string): boolean {
-  return stream !== edgeStream(pid, commitsEdge) && stream !== edgeStream(pid, deadEdge);
 }
