@@ -6,7 +6,7 @@
  * kubelet when it is given no authority; the port is on loopback, and whoever reaches it may read logs.
  */
 import { createServer, type Server } from 'node:https';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
 import { mr, problemOf } from '../../model/errors.ts';
 import { makeAuthority, makeLeaf } from '../parts/kubernetes/certificate.ts';
 import { logStream, type LogQuery, type LogSource } from './log-stream.ts';
@@ -47,9 +47,17 @@ export async function startKubeletServer(port: number, findLog: FindLog): Promis
   // kubectl exec asks for an upgrade of the connection.
   server.on('upgrade', (request, socket) => {
     const { status, problem } = refusalOf(request);
+    // kubectl port-forward reads the answer as YAML of a Status and shows nothing of a sentence with a colon in it.
+    const body = JSON.stringify({
+      apiVersion: 'v1',
+      kind: 'Status',
+      status: 'Failure',
+      code: status,
+      message: problem,
+    });
     socket.end(
-      `HTTP/1.1 ${status} Not Implemented\r\ncontent-type: text/plain\r\nconnection: close\r\n` +
-        `content-length: ${Buffer.byteLength(problem)}\r\n\r\n${problem}`,
+      `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\ncontent-type: application/json\r\nconnection: close\r\n` +
+        `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
       // An upgraded socket is no longer the server's to close.
       () => socket.destroy(),
     );
@@ -138,10 +146,10 @@ export function parseQuery(params: URLSearchParams, now: number): LogQuery | str
 function refusalOf(request: IncomingMessage): { status: number; problem: string } {
   const verb = (request.url ?? '/').split('/')[1]?.split('?')[0] ?? '';
   const name = notOffered.get(verb);
-  if (name === undefined) return { status: 404, problem: `the local node does not serve ${request.url ?? '/'}\n` };
+  if (name === undefined) return { status: 404, problem: `the local node does not serve ${request.url ?? '/'}` };
   const problem =
     `${name} is not supported by the local node: its containers are processes of this machine. ` +
-    `Look at them with ps, or connect to the pod's address.\n`;
+    `Look at them with ps, or connect to the pod's address.`;
   return { status: 501, problem };
 }
 

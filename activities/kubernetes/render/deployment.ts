@@ -107,7 +107,8 @@ function container(context: RenderContext, stage: Stage) {
       capabilities: { drop: ['ALL'] },
     },
     // Ten minutes: a process that starts on a busy node is slow, not broken, and one that is broken exits.
-    startupProbe: { ...probe('/health/alive'), periodSeconds: 1, failureThreshold: 600 },
+    // Nothing listens in the first half second: a probe at once only leaves an Event "Unhealthy" behind each start.
+    startupProbe: { ...probe('/health/alive'), initialDelaySeconds: 1, periodSeconds: 1, failureThreshold: 600 },
     livenessProbe: { ...probe('/health/alive'), periodSeconds: 10, failureThreshold: 3 },
     readinessProbe: { ...probe('/health/ready'), periodSeconds: 2, failureThreshold: 2 },
     volumeMounts: [

@@ -83,10 +83,14 @@ describe('logs of the local node', function () {
     );
   });
 
-  it('refuses exec with a sentence that says what to do instead', async () => {
+  it('refuses exec and port-forward with a sentence that says what to do instead', async () => {
     await createPod(cluster.kube, { name: 'no-exec' });
     await podBecomes(cluster.kube, 'no-exec', isReady);
     await rejects(kubectl(cluster, 'exec', 'no-exec', '--', 'true'), /exec is not supported by the local node/);
+    await rejects(
+      kubectl(cluster, 'port-forward', 'no-exec', ':8080'),
+      /port-forward is not supported by the local node: its containers are processes of this machine/,
+    );
   });
 
   it('shows what happened to a pod as events', async () => {
