@@ -465,7 +465,7 @@ export const errorTable = {
     'retry',
     409,
     'Stream {stream} was made at {created} and held what this pipeline had read, but {found}.',
-    'Restore it, if you can. Else `millrace decide {pipeline} {token} accept-loss` goes on with what is there, or with an empty one: what it held is lost, and sources without a position in it begin where `startFrom` says.',
+    'Restore it, if you can. Else `millrace decide {pipeline} {token} accept-loss` goes on with what is there, or with an empty one: what it held is lost, sources without a position in it begin where `startFrom` says, and idempotency keys of HTTP requests are forgotten: a request of before that is repeated is stored once more.',
   ),
   MR_DECISION_REFUSED: row(
     'refuse',

@@ -52,6 +52,8 @@ export const annotations = {
   cluster: `${group}/cluster`,
   /** The pipeline was deleted with deletionPolicy Orphan: what carries this was left on purpose, and is nobody's. */
   released: `${group}/released`,
+  /** On the stream of the commits, when it was made again: where the edges ended when that was decided. */
+  edgeEnds: `${group}/edge-ends`,
 } as const;
 
 export function pidOf(name: string, uid: string): string {

@@ -4,10 +4,11 @@
  *
  * C1  One about positions is only noted: the slots that wait for it act on it (`./decisions.ts`).
  * C2  One about a stream that is gone makes it again, and registers it as the one that counts; until then every slot
- *     waits. A stream that is there, and is the one that counts, is never touched.
+ *     waits. A stream that is there, and is the one that counts, is never touched. What is lost is said by
+ *     `./lost-stream.ts`.
  * C3  A sink that the plan has no more reads to its end (`./retire.ts`, L2) and asks like any other until it is taken off.
  */
-import { decisionText, type Decision } from '../model/decision.ts';
+import { decisionText, tokenOf, type Decision } from '../model/decision.ts';
 import { mr, type MillraceError } from '../model/errors.ts';
 import { commitsEdge, deadEdge, edgeStream } from '../model/names.ts';
 import type { Plan } from '../model/plan.ts';
@@ -15,13 +16,15 @@ import type { StreamStatus } from '../model/status.ts';
 import { noteDecision } from './decisions.ts';
 import { findStream } from './find-stream.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
-import { firstFrames, registerPlan, type Act } from './members.ts';
+import { endsOf, saidOf, saysEnds } from './edge-ends.ts';
+import { firstFrames, type Act } from './members.ts';
+import { registerAgain, type Remembered } from './register-again.ts';
 import { changeRegistry, readRegistry } from './registry.ts';
 import { leavingOf } from './retire.ts';
-import { lostStream } from './lost-stream.ts';
+import { firstLost, isLost, lostStream } from './lost-stream.ts';
 import { makePipelineStreams, pipelineStreams } from './streams.ts';
 
-export interface DecisionAct extends Act {
+export interface DecisionAct extends Act, Remembered {
   readonly replicas: number;
   /** uid of the cluster that the pipeline is in. */
   readonly cluster: string;
@@ -33,14 +36,17 @@ export interface DecisionAct extends Act {
 export async function carryOut(act: DecisionAct, plan: Plan, decision: Decision): Promise<readonly StreamStatus[]> {
   const { pid } = plan.pipeline;
   const { scope, number } = decision;
-  const edge = plan.edges.find(({ name }) => name === scope);
-  const isStream = edge !== undefined || scope === commitsEdge || scope === deadEdge;
+  const isStream = scope === commitsEdge || scope === deadEdge || plan.edges.some(({ name }) => name === scope);
+  if (scope !== commitsEdge && (await isToRestore(act, plan, commitsEdge))) {
+    const token = tokenOf({ scope: commitsEdge, number: 'lost' });
+    throw refused(decision, `stream ${edgeStream(pid, commitsEdge)} is lost, and ${token} is to be decided first`);
+  }
   if (!isStream && !plan.stages.some(({ name }) => name === scope) && !(await isLeaving(act, plan, scope))) {
     throw refused(decision, `pipeline ${plan.pipeline.name} has no edge and no stage ${scope}`);
   }
   if (number === 'lost') {
     if (!isStream) throw refused(decision, `${scope} is not a stream that could be gone`);
-    if (await isLost(act, plan, scope)) await restore(act, plan, decision);
+    if (await isToRestore(act, plan, scope)) await restore(act, plan, decision);
     else await assertRestored(act, pid, decision);
     return knownAfter(act, plan, scope);
   }
@@ -83,31 +89,25 @@ export function lostOf(
   found: readonly StreamStatus[],
 ): MillraceError | undefined {
   const { pipeline } = plan;
-  const isOfPlan = (stream: string) => pipelineStreams(plan).some(({ name }) => name === stream);
-  const isThere = ({ name, created }: StreamStatus) =>
-    found.some((one) => one.name === name && one.created === created);
-  const missing = known.filter((one) => isOfPlan(one.name) && !isThere(one));
-  // Decisions about the others are noted in the stream of the commits, and that one makes all that are gone again.
-  const commits = edgeStream(pipeline.pid, commitsEdge);
-  const gone = missing.find(({ name }) => name === commits) ?? missing[0];
-  if (gone === undefined) return undefined;
-  return lostStream(pipeline, { ...gone, found: found.find(({ name }) => name === gone.name)?.created });
+  const isOfPlan = ({ name }: StreamStatus) => pipelineStreams(plan).some((one) => one.name === name);
+  const lost = firstLost(pipeline.pid, known.filter(isOfPlan), found);
+  return lost && lostStream(pipeline, lost);
 }
 
 /**
- * Also one that was made again until the status has it: a decision may have been cut before it had registered who takes
- * part.
+ * Lost, by what the status knows and by what is registered. Also one that was made again until all of the decision is
+ * carried out: it may have been cut before it had registered who takes part.
  */
-async function isLost({ streams, known }: DecisionAct, { pipeline, edges }: Plan, scope: string): Promise<boolean> {
-  const { pid } = pipeline;
+async function isToRestore({ streams, known }: DecisionAct, plan: Plan, scope: string): Promise<boolean> {
+  const { pid } = plan.pipeline;
   const name = edgeStream(pid, scope);
   const info = await findStream(streams, name);
   if (info === undefined) return true;
-  if (edges.some((edge) => edge.name === scope)) {
-    return (await readRegistry(streams, pid, scope))?.created !== info.created;
-  }
+  const isEdge = plan.edges.some((edge) => edge.name === scope);
+  const registered = isEdge ? (await readRegistry(streams, pid, scope))?.created : undefined;
+  if (registered !== undefined) return isLost({ name, created: registered }, info.created);
   const before = known.find((one) => one.name === name);
-  return before !== undefined && before.created !== info.created;
+  return before === undefined ? saysEnds(info.config) : isLost(before, info.created);
 }
 
 /** An attempt before this one has made it again, and could not say so. */
@@ -115,7 +115,7 @@ async function assertRestored({ streams, known }: DecisionAct, pid: string, deci
   const name = edgeStream(pid, decision.scope);
   const info = await findStream(streams, name);
   const before = known.find((one) => one.name === name);
-  if (before !== undefined && before.created !== info?.created) return;
+  if (before !== undefined && isLost(before, info?.created)) return;
   throw refused(decision, `stream ${name} is there, and is the one that was made for this pipeline`);
 }
 
@@ -126,17 +126,20 @@ async function restore(act: DecisionAct, plan: Plan, decision: Decision): Promis
   const { pid } = plan.pipeline;
   const { scope, choice } = decision;
   if (scope === commitsEdge) {
-    await makePipelineStreams(streams, plan, options);
-    await registerPlan(act, plan, { readFrom: choice === 'reread' ? 'start' : 'end' });
+    const ends = await endsOf(streams, plan);
+    await makePipelineStreams(streams, plan, { ...options, ofCommits: saidOf(ends) });
+    await registerAgain(act, plan, { ...act, readFrom: choice === 'reread' ? 'start' : 'end', ends });
     return;
   }
   await makePipelineStreams(streams, plan, { ...options, only: scope });
   if (scope === deadEdge) return;
   await noteDecision(streams, pid, decision);
   await firstFrames(act, plan, scope);
+  // Where nobody is registered, whoever registers finds the stream that is there.
+  if ((await readRegistry(streams, pid, scope)) === undefined) return;
   const { created } = await streams.streamInfo(edgeStream(pid, scope));
   await changeRegistry(streams, { pid, edge: scope, opSeq }, (now) => {
-    if (now === undefined) throw new TypeError('an edge that was lost was registered');
+    if (now === undefined) throw new TypeError('a registry is never taken back');
     return { ...now, created };
   });
 }

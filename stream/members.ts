@@ -16,11 +16,13 @@ import { commitsEdge, commitSubject, edgeStream } from '../model/names.ts';
 import { ingestorsOf, sinksOf, type Edge, type IngestorStage, type Plan } from '../model/plan.ts';
 import type { Clock } from './clock.ts';
 import { decodeCommitEntry, type CommitEntry } from './commit-entry.ts';
+import { endIn, type EdgeEnds } from './edge-ends.ts';
 import { appendEmpty } from './empty-frame.ts';
+import { foundIn } from './found-in-edge.ts';
 import { unlinked } from './frame.ts';
 import { classifyPublishFailure } from './jetstream-errors.ts';
 import type { JetStreamPort, StreamSettings } from './jetstream-port.ts';
-import { announcePlan, generationUsed, readPlanInForce, storePlan } from './plan-store.ts';
+import { announcePlan, generationUsed, readPlanInForce, storedPlans, storePlan } from './plan-store.ts';
 import { assertLatest, changeRegistry, readRegistry, type Registry } from './registry.ts';
 import { assertNoneReturnsOther } from './returning.ts';
 import { writersOfSource } from './writer-place.ts';
@@ -40,8 +42,13 @@ export interface Registering {
    * ({@link registerWriters}), because they do not read frames of today.
    */
   readonly before?: Plan | undefined;
+}
+
+export interface RegisteringReaders extends Registering {
   /** Where a reader begins that is not registered yet. Default: after what the edge holds. */
   readonly readFrom?: 'start' | 'end';
+  /** Where the edges ended, as it was noted. Default: as they are. */
+  readonly ends?: EdgeEnds;
 }
 
 /**
@@ -55,10 +62,13 @@ export async function registerPlan(act: Act, plan: Plan, how: Registering = {}):
   await assertLatest(streams, { pid, edges: plan.edges.map(({ name }) => name), opSeq });
   const inForce = await readPlanInForce(streams, pid);
   if (inForce !== undefined && inForce.generation > generation) throw generationUsed(plan, inForce.generation);
-  await assertNoneReturnsOther(streams, plan);
+  await assertNoneReturnsOther(streams, plan, inForce === undefined ? before : undefined);
   if (before !== undefined && inForce === undefined) await storePlan(streams, before, release);
   await storePlan(streams, plan, release);
-  for (const edge of plan.edges) await registerReadersOf(act, plan, edge, how);
+  for (const edge of plan.edges) {
+    const readers = sinksOf(plan, edge).map(({ name }) => name);
+    await registerReaders(act, plan, edge, readers, how);
+  }
   if (before !== undefined) for (const edge of plan.edges) await registerLeftovers(act, plan, before, edge);
   if (inForce === undefined) await announcePlan(streams, before ?? plan);
   if (before === undefined) await registerWriters(act, plan);
@@ -77,11 +87,7 @@ async function registerLeftovers(act: Act, plan: Plan, before: Plan, edge: Edge)
   };
   // Its pods may be running, and have yet to write under each of their subjects.
   for (const { source, slots: count } of sourcesIn(before)) found(source, count);
-  for (const { subject } of await streams.lastOfEach(edgeStream(pid, edge.name), `mr.${pid}.${edge.name}.>`)) {
-    const writer = subject.slice(subject.lastIndexOf('.') + 1);
-    const dash = writer.lastIndexOf('-');
-    found(writer.slice(0, dash), Number(writer.slice(dash + 1)) + 1);
-  }
+  for (const [source, count] of (await foundIn(streams, pid, edge.name)).slots) found(source, count);
   if (slots.size === 0) return;
   const leftovers = Object.fromEntries([...slots].map(([source, count]) => [source, { slots: count, leaving: true }]));
   await changeRegistry(streams, { pid, edge: edge.name, opSeq }, (now) => {
@@ -91,27 +97,28 @@ async function registerLeftovers(act: Act, plan: Plan, before: Plan, edge: Edge)
 }
 
 /** M1. */
-async function registerReadersOf(
+export async function registerReaders(
   act: Act,
   plan: Plan,
   edge: Edge,
-  { before, readFrom = 'end' }: Registering,
+  readers: readonly string[],
+  { before, readFrom = 'end', ends }: RegisteringReaders,
 ): Promise<void> {
   const { streams, opSeq } = act;
   const { pid } = plan.pipeline;
   const { created, state } = await streams.streamInfo(edgeStream(pid, edge.name));
+  const end = ends === undefined ? state.last_seq : (endIn(ends, edge.name, created) ?? state.first_seq - 1);
   // Of a stream that was made again, and absent in any other: an epoch like none before (`./decide.ts`).
   const commits: StreamSettings = (await streams.streamInfo(edgeStream(pid, commitsEdge))).config;
   const registry = await readRegistry(streams, pid, edge.name);
-  const readers = sinksOf(plan, edge).map(({ name }) => name);
   for (const name of readers.filter((reader) => registry?.readers.includes(reader) !== true)) {
     const isOld = registry === undefined && before?.stages.some((stage) => stage.name === name) === true;
-    const to = isOld || readFrom === 'start' ? 0 : state.last_seq;
+    const to = isOld || readFrom === 'start' ? 0 : end;
     for (let slot = 0; slot < edge.shards; slot++) {
       const chain = {
         edge: created,
         decided: isOld ? 0 : (commits.first_seq ?? 0),
-        since: isOld ? 0 : state.last_seq,
+        since: isOld ? 0 : end,
         writers: {},
       };
       const first = { kind: 'commit', to, set: true, registered: true, chain } as const;
@@ -181,15 +188,32 @@ async function registerSource(
   });
 }
 
-/** Gives every writer of the plan a first frame in an edge whose stream was made again. */
+/**
+ * Gives every writer a first frame in an edge whose stream was made again: those of the plan, and those that are leaving, under
+ * the newest plan that has them.
+ */
 export async function firstFrames(act: Act, plan: Plan, edgeName: string): Promise<void> {
+  const { streams } = act;
+  const { pid } = plan.pipeline;
+  const plans = (await storedPlans(streams, pid)).sort((a, b) => b.pipeline.generation - a.pipeline.generation);
   for (const edge of plan.edges.filter(({ name }) => name === edgeName)) {
-    for (const stage of ingestorsOf(plan, edge)) await firstFramesOf(act, plan, edge, stage);
+    const stages = ingestorsOf(plan, edge);
+    for (const stage of stages) await firstFramesOf(act, plan, edge, stage);
+    const registered = Object.entries((await readRegistry(streams, pid, edgeName))?.sources ?? {});
+    for (const [source, { slots }] of registered.filter(([name]) => !stages.some((one) => one.source === name))) {
+      const has = plans.find((one) => ingestorsOf(one, edge).some((stage) => stage.source === source));
+      await firstFramesOf(act, has ?? plan, edge, { source, slots });
+    }
   }
 }
 
 /** Each writer that has no frame gets one without records. */
-async function firstFramesOf(act: Act, plan: Plan, edge: Edge, { source, slots }: IngestorStage): Promise<void> {
+async function firstFramesOf(
+  act: Act,
+  plan: Plan,
+  edge: Edge,
+  { source, slots }: Pick<IngestorStage, 'source' | 'slots'>,
+): Promise<void> {
   const link = { ...unlinked, plan: plan.pipeline.generation };
   for (const place of writersOfSource(plan, edge, source, slots)) {
     if ((await act.streams.getMessage(place.stream, { last_by_subj: place.subject })) !== null) continue;

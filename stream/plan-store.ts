@@ -97,13 +97,17 @@ export async function storedPlans(streams: JetStreamPort, pid: string): Promise<
   return stored.map((message) => decodePlan(message, pid));
 }
 
-/** P2. Whoever writes is told at once, through the subject. */
-export async function announcePlan(streams: JetStreamPort, plan: Plan): Promise<void> {
+/** P2. Whoever writes is told at once, through the subject. `oldest`: of the plans that are kept; where one was in force, it knows. */
+export async function announcePlan(
+  streams: JetStreamPort,
+  plan: Plan,
+  oldest = plan.pipeline.generation,
+): Promise<void> {
   const { pid, generation } = plan.pipeline;
   const sources = plan.stages.flatMap((stage) => (stage.kind === 'ingestor' ? [stage.source] : []));
   await changeRecord(streams, pid, planSubject(pid), inForceSchema, (now) => {
     if (now !== undefined && now.generation >= generation) return undefined;
-    return { generation, oldest: now?.oldest ?? generation, sources };
+    return { generation, oldest: now?.oldest ?? oldest, sources };
   });
 }
 

@@ -4,32 +4,69 @@
  * Q1  Positions belong to the connector that gave them, and subjects to a number of slots. While a source is registered,
  *     leaving or not, one of its name with other slots or another connector is refused: it would go on from positions
  *     that are not its own, and the frames of the slots that it has no more would be nobody's.
+ * Q2  v0.1 wrote down nothing about who writes. A source that it has left behind is of a connector that nobody knows any
+ *     more, so none comes back under its name before its frames have gone, whatever its connector is.
  *
  * A spec that changes them in one edit is refused by the API; two edits, the first of which takes the source away, come
  * here when no operation has taken it off between them.
  */
 import { mr } from '../model/errors.ts';
-import type { IngestorStage, Plan } from '../model/plan.ts';
+import { ingestorsOf, type Edge, type IngestorStage, type Plan } from '../model/plan.ts';
+import { foundIn } from './found-in-edge.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { storedPlans } from './plan-store.ts';
 import { readRegistry } from './registry.ts';
 
-/** Q1. Throws MR_SOURCE_NOT_GONE. */
-export async function assertNoneReturnsOther(streams: JetStreamPort, plan: Plan): Promise<void> {
+/** Q1, Q2. Throws MR_SOURCE_NOT_GONE. `before`: the plan of v0.1, while the edges are being taken over from it. */
+export async function assertNoneReturnsOther(streams: JetStreamPort, plan: Plan, before?: Plan): Promise<void> {
   const { pid, generation } = plan.pipeline;
   const plans = (await storedPlans(streams, pid)).filter(({ pipeline }) => pipeline.generation < generation);
   for (const edge of plan.edges) {
-    const registry = await readRegistry(streams, pid, edge.name);
-    for (const stage of plan.stages) {
-      if (stage.kind !== 'ingestor' || stage.writes !== edge.name) continue;
-      const registered = registry?.sources[stage.source];
-      if (registered === undefined) continue;
-      const { source, slots, connector } = stage;
-      const before = connectorOf(plans, source) ?? connector;
-      if (registered.slots === slots && before === connector) continue;
-      throw mr('MR_SOURCE_NOT_GONE', { source, edge: edge.name, slots, connector, before, had: registered.slots });
+    const there =
+      before === undefined ? await registeredIn(streams, pid, edge, plans) : await leftByV1(streams, pid, edge, before);
+    for (const { source, slots, connector } of ingestorsOf(plan, edge)) {
+      const one = there.get(source);
+      if (one === undefined) continue;
+      // What was registered under the very plan is what the plan has; an attempt before this one has done that.
+      const was = one.connector ?? (one.isLeaving ? undefined : connector);
+      if (one.slots === slots && was === connector) continue;
+      const had = { before: was ?? 'unknown', had: one.slots };
+      throw mr('MR_SOURCE_NOT_GONE', { source, edge: edge.name, slots, connector, ...had });
     }
   }
+}
+
+interface There {
+  readonly slots: number;
+  readonly isLeaving: boolean;
+  /** Undefined: nobody knows. */
+  readonly connector: string | undefined;
+}
+
+async function registeredIn(
+  streams: JetStreamPort,
+  pid: string,
+  edge: Edge,
+  plans: readonly Plan[],
+): Promise<Map<string, There>> {
+  const registered = Object.entries((await readRegistry(streams, pid, edge.name))?.sources ?? {});
+  return new Map(
+    registered.map(([source, { slots, leaving }]) => {
+      return [source, { slots, isLeaving: leaving, connector: connectorOf(plans, source) }];
+    }),
+  );
+}
+
+/** Q2. What it was running when the upgrade came, and whose frames it has left behind. */
+async function leftByV1(streams: JetStreamPort, pid: string, edge: Edge, before: Plan): Promise<Map<string, There>> {
+  const there = new Map<string, There>();
+  for (const [source, slots] of (await foundIn(streams, pid, edge.name)).slots) {
+    there.set(source, { slots, isLeaving: true, connector: undefined });
+  }
+  for (const { source, slots, connector } of ingestorsOf(before, edge)) {
+    there.set(source, { slots, isLeaving: false, connector });
+  }
+  return there;
 }
 
 /** As the newest plan has it that has the source. */

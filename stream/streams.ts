@@ -48,6 +48,8 @@ export interface PipelineStreamOptions extends StreamOptions {
    * one before never had: its writers run on, and an expected sequence fences them only while it means one frame (E4).
    */
   readonly firstSequence?: number;
+  /** What the stream of the commits says of itself, beside whose it is. Default: nothing. */
+  readonly ofCommits?: Readonly<Record<string, string>>;
   /** The edge whose stream alone is made. Default: all. */
   readonly only?: string;
 }
@@ -167,7 +169,12 @@ export function pipelineStreams(plan: Plan, options: PipelineStreamOptions = {})
       discard: DiscardPolicy.New,
       max_bytes: Math.min(edge.maxBytes, firstBytes.edge),
     })),
-    { ...common(commitsEdge), discard: DiscardPolicy.Old, max_msgs_per_subject: 1 },
+    {
+      ...common(commitsEdge),
+      metadata: { ...ownerMetadata(plan, options.cluster), ...options.ofCommits },
+      discard: DiscardPolicy.Old,
+      max_msgs_per_subject: 1,
+    },
     {
       ...common(deadEdge),
       discard: DiscardPolicy.New,

@@ -33,7 +33,7 @@ import {
   type StagePods,
 } from './render/deployment.ts';
 import { stageHash } from './render/stage-hash.ts';
-import { readPlan } from './stored-plan.ts';
+import { readPlan, type PlanPlace } from './stored-plan.ts';
 import { renderContext } from './surroundings.ts';
 
 type Stages = Pick<LifecycleActivities, 'applyStage' | 'waitStage' | 'listStages' | 'scaleStage' | 'waitStageGone'>;
@@ -130,7 +130,10 @@ async function apply(deps: ActivityDependencies, input: StageInput & { readonly 
 }
 
 /** Deployments of the pipeline, whatever any plan says. */
-export async function liveStages(kube: Kube, { op, workloadNamespace }: PlanRef): Promise<LiveStage[]> {
+export async function liveStages(
+  kube: Kube,
+  { op, workloadNamespace }: Pick<PlanPlace, 'op' | 'workloadNamespace'>,
+): Promise<LiveStage[]> {
   const found = await kube.list('Deployment', { namespace: workloadNamespace, labels: ownerLabels(op.pipeline.uid) });
   return found.items.flatMap((item) => {
     const name = item.metadata.labels?.[labels.stage];

@@ -31,13 +31,18 @@ export async function readPlan(kube: Kube, ref: PlanRef): Promise<Plan> {
 
 /** The newest plan that was ever applied; undefined when nothing was. */
 export async function latestPlan(kube: Kube, place: PlanPlace): Promise<Plan | undefined> {
-  const plans = (await planConfigMaps(kube, place)).map(planOf);
+  const plans = await keptPlans(kube, place);
   return plans.reduce<Plan | undefined>((newest, plan) => (isNewer(plan, newest) ? plan : newest), undefined);
+}
+
+/** Every plan that the cluster keeps. */
+export async function keptPlans(kube: Kube, place: PlanPlace): Promise<Plan[]> {
+  return (await planConfigMaps(kube, place)).map(planOf);
 }
 
 /** The plan that pods have from before: the newest older one, or this one when it was applied before. */
 export async function planBefore(kube: Kube, place: PlanPlace, plan: Plan): Promise<Plan> {
-  const plans = (await planConfigMaps(kube, place)).map(planOf);
+  const plans = await keptPlans(kube, place);
   const older = plans.filter(({ pipeline }) => pipeline.generation < plan.pipeline.generation);
   return older.reduce<Plan | undefined>((newest, one) => (isNewer(one, newest) ? one : newest), undefined) ?? plan;
 }

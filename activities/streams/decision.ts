@@ -9,19 +9,21 @@
  */
 import { parseDecision } from '../../model/decision.ts';
 import { MillraceError, mr, type ErrorCode } from '../../model/errors.ts';
-import type { LifecycleActivities, PipelineRef, StatusPatch } from '../../model/lifecycle.ts';
+import type { LifecycleActivities, PipelineRef } from '../../model/lifecycle.ts';
 import { annotations, pidOf } from '../../model/names.ts';
 import type { DecisionStatus, StreamStatus } from '../../model/status.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 import { carryOut } from '../../stream/decide.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { toFailure } from '../failures.ts';
-import { latestPlan } from '../kubernetes/stored-plan.ts';
+import { liveStages } from '../kubernetes/stages.ts';
+import { keptPlans, latestPlan } from '../kubernetes/stored-plan.ts';
 import { findResource } from '../proof.ts';
 import { placeOf, wishesOf } from '../spec.ts';
 import { emitEvent, eventSource } from '../status/event.ts';
 import { ownStatus } from '../status/merge.ts';
 import { updateStatus } from '../status/write.ts';
+import { changedIn, withChanged } from './known-streams.ts';
 
 interface Asked {
   readonly pipeline: PipelineRef;
@@ -46,6 +48,7 @@ export function decisionActivities(deps: ActivityDependencies): Pick<LifecycleAc
 
 interface Outcome {
   readonly decision: DecisionStatus;
+  /** Those that were made again. */
   readonly streams?: readonly StreamStatus[];
 }
 
@@ -73,7 +76,7 @@ function whyNot(error: MillraceError): string {
 
 const isFinal: ReadonlySet<string> = new Set<ErrorCode>(['MR_DECISION_REFUSED', 'MR_STREAM_FOREIGN']);
 
-/** Resolves with the streams as the status is to have them. */
+/** Resolves with the streams that are others than before. */
 async function decide(deps: ActivityDependencies, { pipeline, opSeq }: Asked, resource: KubeObject, text: string) {
   const decision = parseDecision(text);
   if (decision === undefined) {
@@ -81,13 +84,17 @@ async function decide(deps: ActivityDependencies, { pipeline, opSeq }: Asked, re
   }
   const { isolation = 'Namespace' } = wishesOf(resource);
   const workloadNamespace = placeOf(isolation, pipeline, pidOf(pipeline.name, pipeline.uid));
-  const plan = await latestPlan(deps.kube, { op: { pipeline }, isolation, workloadNamespace });
+  const place = { op: { pipeline }, isolation, workloadNamespace };
+  const plan = await latestPlan(deps.kube, place);
   if (plan === undefined) {
     throw mr('MR_DECISION_REFUSED', { decision: text, problem: 'the pipeline was never provisioned' });
   }
-  const { clock, cluster, streamReplicas: replicas } = deps;
+  const { kube, clock, cluster, streamReplicas: replicas, image: release } = deps;
   const known = ownStatus(resource).streams ?? [];
-  return carryOut({ streams: deps.streams(), opSeq, clock, replicas, cluster, known }, plan, decision);
+  const live = new Set((await liveStages(kube, place)).map(({ name }) => name));
+  const remembered = { earlier: await keptPlans(kube, place), isLive: (stage: string) => live.has(stage) };
+  const act = { streams: deps.streams(), opSeq, clock, release, replicas, cluster, known, ...remembered };
+  return changedIn(known, await carryOut(act, plan, decision));
 }
 
 /** Whichever operation runs: what was decided is not its word. */
@@ -95,10 +102,10 @@ async function note(
   { kube, clock }: ActivityDependencies,
   pipeline: PipelineRef,
   resource: KubeObject,
-  patch: StatusPatch,
+  { decision, streams = [] }: Outcome,
 ): Promise<void> {
   const target = { pipeline, generation: resource.metadata.generation ?? 0 };
-  await updateStatus(kube, clock, target, () => patch);
+  await updateStatus(kube, clock, target, (own) => ({ decision, ...withChanged(own.streams, streams) }));
 }
 
 function refusedText(decision: string, problem: string): string {
@@ -109,11 +116,12 @@ async function say(
   deps: ActivityDependencies,
   pipeline: PipelineRef,
   resource: KubeObject,
-  { decision, streams }: Outcome,
+  outcome: Outcome,
 ): Promise<void> {
   const { kube, clock } = deps;
+  const { decision } = outcome;
   // In one write: an attempt that comes after it finds both, or neither.
-  await note(deps, pipeline, resource, { decision, ...(streams === undefined ? {} : { streams }) });
+  await note(deps, pipeline, resource, outcome);
   const { text, problem } = decision;
   const event =
     problem === undefined

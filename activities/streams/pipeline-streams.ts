@@ -25,6 +25,7 @@ import { wishesOf } from '../spec.ts';
 import { ownStatus } from '../status/merge.ts';
 import { updateStatus } from '../status/write.ts';
 import { asStep, waitFor } from '../step.ts';
+import { allOf } from './known-streams.ts';
 
 type StreamActivities = Pick<LifecycleActivities, 'ensureStreams' | 'waitDrained' | 'deleteStreams' | 'forgetLeases'>;
 
@@ -45,7 +46,7 @@ export function streamActivities(deps: ActivityDependencies): StreamActivities {
       const isAdopted = !isNew && (adopts || (await readPlanInForce(streams, plan.pipeline.pid)) === undefined);
       const before = isAdopted ? await planBefore(kube, input, plan) : undefined;
       await registerPlan(actOf(deps, input), plan, { before });
-      await noteStreams(deps, input, await streamsFound(streams, plan));
+      await noteStreams(deps, input, allOf(plan, await streamsFound(streams, plan)));
     }),
 
     /**

@@ -11,7 +11,7 @@ import { beginLeaving, finishLeaving, unfinished } from '../../stream/retire.ts'
 import { isDrained, makePipelineStreams } from '../../stream/streams.ts';
 import frames from './frames/v1.json' with { type: 'json' };
 import { startTestServer, testPlan, type TestServer } from './support/server.ts';
-import { eagerClock } from './support/stages.ts';
+import { eagerClock, ingestorOf } from './support/stages.ts';
 
 const frameOfV1 = Buffer.from(frames['values, keys, headers and offsets'].base64, 'base64');
 const stage = 'sink-warehouse';
@@ -79,6 +79,68 @@ describe('who takes part in an edge, on a real nats-server', function () {
       const next = numbered({ ...plan, stages: plan.stages.filter(({ kind }) => kind === 'sink') }, 2);
       await registerPlan(act(1), next, { before: plan });
       equal((await isDrained(streams, next)).drained, false);
+    });
+
+    describe('Q2: a source that v0.1 has left behind', () => {
+      const withOther = (plan: Plan, changed: Partial<IngestorStage> = {}): Plan => {
+        const orders = ingestorOf(plan);
+        const stages = [{ ...orders, ...changed, name: 'ingestor-other', source: 'other' }, ...plan.stages];
+        return { ...plan, stages };
+      };
+
+      /** Ten frames of `orders` are there, which v0.1 has removed. */
+      async function leftBehind() {
+        const plan = await setUpByV1();
+        const sinksOnly = { ...plan, stages: plan.stages.filter(({ kind }) => kind === 'sink') };
+        const other = withOther(plan);
+        const without = { ...other, stages: other.stages.filter(({ name }) => name !== 'ingestor-orders') };
+        return { plan, sinksOnly, without };
+      }
+
+      for (const connector of ['generator', 'kafka']) {
+        it(`does not get its name back with connector ${connector} by the edit that ends v0.1`, async () => {
+          const { plan, without } = await leftBehind();
+          const { pid } = plan.pipeline;
+          const back = numbered(withSource(plan, { connector }), 2);
+          await rejects(registerPlan(act(1), back, { before: without }), { code: 'MR_SOURCE_NOT_GONE' });
+          equal(await readStoredPlan(streams, pid, 2), undefined);
+          equal(await readRegistry(streams, pid, 'main'), undefined);
+        });
+
+        it(`nor by a later one, until its frames have gone`, async () => {
+          const { plan, sinksOnly, without } = await leftBehind();
+          const { pid } = plan.pipeline;
+          await registerPlan(act(1), numbered(sinksOnly, 2), { before: without });
+          const back = numbered(withSource(plan, { connector }), 3);
+          await rejects(registerPlan(act(2), back), { code: 'MR_SOURCE_NOT_GONE', message: /connector unknown/ });
+          await beginLeaving(act(2), numbered(sinksOnly, 2));
+          await finishLeaving(act(2), numbered(sinksOnly, 2));
+          await registerWriters(act(2), numbered(sinksOnly, 2));
+          await announcePlan(streams, numbered(sinksOnly, 2));
+          await registerPlan(act(3), back);
+          partialDeepStrictEqual(await readRegistry(streams, pid, 'main'), { sources: { orders: { leaving: false } } });
+        });
+      }
+
+      for (const [what, changed] of [
+        ['another connector', { connector: 'kafka' }],
+        ['other slots', { slots: 3 }],
+      ] as const) {
+        it(`nor does one that is running become one with ${what}, also when an attempt was cut`, async () => {
+          const plan = await setUpByV1();
+          const next = numbered(withSource(plan, changed), 2);
+          await rejects(registerPlan(act(1), next, { before: plan }), { code: 'MR_SOURCE_NOT_GONE' });
+          await rejects(registerPlan(act(1, cutAfter(streams, 3)), numbered(plan, 2), { before: plan }));
+          const later = numbered(withSource(plan, changed), 3);
+          await rejects(registerPlan(act(2), later, { before: plan }), { code: 'MR_SOURCE_NOT_GONE' });
+        });
+      }
+
+      it('is no reason against a source of another name', async () => {
+        const plan = await setUpByV1();
+        await registerPlan(act(1), numbered(withOther(plan), 2), { before: plan });
+        equal((await readPlanInForce(streams, plan.pipeline.pid))?.generation, 1);
+      });
     });
 
     it('M4: what the edit removes that ends v0.1 is read to its end, and its frames go', async () => {

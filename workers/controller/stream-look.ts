@@ -4,17 +4,16 @@
  * S1  One list of names a sweep, however many pipelines there are. What is not in it is asked for by name before it counts
  *     as gone, and so is what counted as gone before; a bounded number each time.
  * S2  What was found holds only while the status says the same of the stream: one that a decision has made anew is another.
- * S3  An edge that is there may be another one. That is found out by looking at it, a bounded number each time.
+ * S3  A stream that is there may be another one. That is found out by looking at it, a bounded number each time.
  * S4  A question without an answer says nothing.
  * S5  All have their turn, however many are lost: suspects, and all others, share a sweep by half where both need it, and
  *     on each side those come first that were looked at longest ago.
  */
 import type { MillraceError } from '../../model/errors.ts';
-import { commitsEdge, edgeStream } from '../../model/names.ts';
 import type { StreamStatus } from '../../model/status.ts';
 import { findStream } from '../../stream/find-stream.ts';
 import type { JetStreamPort } from '../../stream/jetstream-port.ts';
-import { isOfEdge, lostStream, type LostStream } from '../../stream/lost-stream.ts';
+import { firstLost, lostStream, type LostStream } from '../../stream/lost-stream.ts';
 import type { PipelineRecord } from './pipeline-record.ts';
 
 /** As far as JetStream is asked. */
@@ -62,16 +61,13 @@ export class StreamLook {
     if (lostOf(record)?.message !== before) this.#parts.onNews(record);
   }
 
-  /** The stream of the commits first: it makes all the others again (`stream/decide.ts`). */
   async #lostIn(record: PipelineRecord, streams: LookedAt): Promise<LostStream | undefined> {
-    const commits = edgeStream(record.pid, commitsEdge);
-    const made = [...madeOf(record)].sort((a, b) => Number(b.name === commits) - Number(a.name === commits));
-    for (const { name, created } of made) {
+    const found: StreamStatus[] = [];
+    for (const { name } of madeOf(record)) {
       const info = await findStream(streams, name);
-      const isOther = info !== undefined && info.created !== created && isOfEdge(record.pid, name);
-      if (info === undefined || isOther) return { name, created, found: info?.created };
+      if (info !== undefined) found.push({ name, created: info.created });
     }
-    return undefined;
+    return firstLost(record.pid, madeOf(record), found);
   }
 }
 

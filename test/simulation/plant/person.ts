@@ -41,7 +41,7 @@ export function watchOver(plant: Plant): void {
     choices.set(token, choice);
     const decision = parseDecision(`${token}=${choice}`);
     if (decision === undefined) throw new TypeError(`no token: ${token}`);
-    const { lifecycle, ledger } = plant;
+    const { lifecycle, ledger, cluster } = plant;
     const stage = decision.scope.startsWith('sink-') ? decision.scope : undefined;
     const table = plant.tables.get(decision.scope.replace('sink-', ''));
     if (stage === undefined) ledger.decided();
@@ -49,7 +49,15 @@ export function watchOver(plant: Plant): void {
     if (stage !== undefined) plant.decidedStages.add(stage);
     const { opSeq, known } = lifecycle;
     const act = { streams: port, opSeq, clock: machine.clock, replicas: plant.scenario.copies, cluster: 'sim', known };
-    lifecycle.known = await carryOut(act, plant.plans.get(lifecycle.resource.generation)!, decision);
+    const remembered = {
+      earlier: [...plant.plans.values()],
+      isLive: (name: string) => cluster.stages.includes(name),
+    };
+    lifecycle.known = await carryOut(
+      { ...act, ...remembered },
+      plant.plans.get(lifecycle.resource.generation)!,
+      decision,
+    );
   };
 
   const answer = (error: MillraceError, sink: string | undefined): void => {

@@ -1,0 +1,25 @@
+/** What the frames of an edge say of who has written them, where nobody is registered who could. */
+import { edgeStream } from '../model/names.ts';
+import { decodeFrame } from './frame-reader.ts';
+import type { JetStreamPort } from './jetstream-port.ts';
+import { sourceOf } from './reader-chain.ts';
+
+export interface FoundInEdge {
+  /** So many slots of each source have frames. */
+  readonly slots: ReadonlyMap<string, number>;
+  /** Generations that last frames name; 0: they are of v0.1. */
+  readonly plans: ReadonlySet<number>;
+}
+
+export async function foundIn(streams: JetStreamPort, pid: string, edge: string): Promise<FoundInEdge> {
+  const stream = edgeStream(pid, edge);
+  const slots = new Map<string, number>();
+  const plans = new Set<number>();
+  for (const { subject, data, seq } of await streams.lastOfEach(stream, `mr.${pid}.${edge}.>`)) {
+    const writer = subject.slice(subject.lastIndexOf('.') + 1);
+    const source = sourceOf(writer);
+    slots.set(source, Math.max(slots.get(source) ?? 0, Number(writer.slice(source.length + 1)) + 1));
+    plans.add(decodeFrame(data, { stream, sequence: seq }).link?.plan ?? 0);
+  }
+  return { slots, plans };
+}
