@@ -1,7 +1,7 @@
 /**
  * The oldest dead letters of a pipeline, removed to make room (D3). Whoever finds the dead edge full may do it for all
  * writers: what is removed is the beginning of each writer's letters, so the first frame that is left tells how many are
- * gone, whatever crashed meanwhile ({@link droppedLetters}).
+ * gone, whatever crashed meanwhile ({@link droppedOf}).
  */
 import { deadEdge, edgeStream } from '../model/names.ts';
 import { deadLetterPosition } from './dead-letter-position.ts';
@@ -32,13 +32,7 @@ export async function dropOldestLetters(streams: JetStreamPort, pid: string, byt
   return dropped;
 }
 
-/** How many letters were removed so far, of all writers. */
-export async function droppedLetters(streams: JetStreamPort, pid: string): Promise<number> {
-  const stream = edgeStream(pid, deadEdge);
-  return droppedOf(streams, stream, await streams.lastOfEach(stream, `mr.${pid}.${deadEdge}.>`));
-}
-
-/** `lasts`: the last frame of each writer. */
+/** How many letters were removed so far, of all writers. `lasts`: the last frame of each. */
 export async function droppedOf(
   streams: Pick<JetStreamPort, 'directGet'>,
   stream: string,

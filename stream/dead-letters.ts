@@ -62,11 +62,6 @@ export class DeadLetterWriter {
     return this.#tail.covers;
   }
 
-  /** Dead letters of this writer, all time. */
-  get total(): number {
-    return this.#tail.total;
-  }
-
   /**
    * Stores the dead letters of the input up to `covers`. Called again for the same input it stores what is missing.
    * The caller skips input that {@link covers} has passed.

@@ -19,7 +19,7 @@ import {
   type Codec,
   type FrameLink,
 } from './frame.ts';
-import { largestRecord, leastPositionBytes, recordBytes, worstFrameBytes, worstRecordBytes } from './frame-size.ts';
+import { largestRecord, leastPositionBytes, worstFrameBytes, worstRecordBytes } from './frame-size.ts';
 import type { Position, RecordBatch } from './record-batch.ts';
 
 export interface FrameLimits {
@@ -86,12 +86,6 @@ export class FrameBuilder {
     return this.#count >= this.#limits.maxRecords || this.bytes >= this.#limits.maxBytes;
   }
 
-  /** Record `index` fits no frame: it is for the dead letters. */
-  isTooLarge(batch: RecordBatch, index: number): boolean {
-    this.#makePositionRoom(batch);
-    return recordBytes(batch, index) > this.largestRecord;
-  }
-
   /** Value, key and text of the headers of the largest record that fits. */
   get largestRecord(): number {
     return largestRecord(this.#limits.capBytes, this.#positionRoom);
@@ -99,7 +93,8 @@ export class FrameBuilder {
 
   /**
    * Takes records from `from` on while they fit, and returns the index of the first that it did not take:
-   * `batch.count` when all are in. The caller closes the frame, or deals with a record that {@link isTooLarge}.
+   * `batch.count` when all are in. The caller closes the frame, or deals with a record that no frame takes
+   * ({@link largestRecord}).
    */
   append(batch: RecordBatch, from: number, nowMs: number): number {
     const { valueStart, valueEnd, keyStart, keyEnd, timestamps, headers } = batch;

@@ -64,10 +64,6 @@ export class SinkBatch<Rows extends RowBufferPort> {
     return this.#failures.length;
   }
 
-  get hasFailures(): boolean {
-    return this.#failures.length > 0;
-  }
-
   /**
    * Decodes a frame and runs the program of the frame's plan over its records. Throws MR_FRAME_CORRUPT, PositionLost, or
    * the signal's reason while the plan is fetched, and leaves the batch as it was.

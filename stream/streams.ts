@@ -31,8 +31,6 @@ import { registerPlan, type Act } from './members.ts';
 import { firstBytes } from './room.ts';
 import { foreignStream, isOwn, ownerMetadata, type StreamOwner } from './stream-owner.ts';
 
-export { isDrained, type Backlog } from './drained.ts';
-
 export interface StreamOptions {
   /** Copies of each stream. Default 1; 3 in production. */
   readonly replicas?: number;

@@ -4,14 +4,13 @@ import type { Kube } from '../../kubernetes/kube.ts';
 import type { LifecycleActivities, PipelineRef, PlanRef } from '../../model/lifecycle.ts';
 import { annotations } from '../../model/names.ts';
 import type { StreamStatus } from '../../model/status.ts';
+import { isDrained, type Backlog } from '../../stream/drained.ts';
 import {
   deletePipelineStreams,
   ensureSharedStreams,
   forgetLeasesAndReports,
-  isDrained,
   makePipelineStreams,
   pipelineStreamsExist,
-  type Backlog,
 } from '../../stream/streams.ts';
 import { lostOf, streamsFound } from '../../stream/decide.ts';
 import { registerPlan, type Act } from '../../stream/members.ts';

@@ -10,7 +10,8 @@ import { carryOut, lostOf, streamsFound, type DecisionAct } from '../../stream/d
 import { finishLeaving } from '../../stream/retire.ts';
 import type { Position, RecordBatch } from '../../stream/record-batch.ts';
 import type { SourceLossPort } from '../../stream/source-port.ts';
-import { ensurePipelineStreams, isDrained } from '../../stream/streams.ts';
+import { isDrained } from '../../stream/drained.ts';
+import { ensurePipelineStreams } from '../../stream/streams.ts';
 import { eventually } from '../support/eventually.ts';
 import { MemoryTable, NumberSource } from './support/fakes.ts';
 import { drain, eagerClock, ingest, type RunningSlot } from './support/stages.ts';

@@ -7,11 +7,11 @@ import { EdgeWriter } from '../../stream/edge-writer.ts';
 import type { Chain } from '../../stream/frame-chain.ts';
 import { checkOf } from '../../stream/frame.ts';
 import { ShardReader } from '../../stream/shard-reader.ts';
+import { isDrained } from '../../stream/drained.ts';
 import {
   committedOf,
   ensurePipelineStreams,
   makePipelineStreams,
-  isDrained,
   pipelineStreamsExist,
   deletePipelineStreams,
 } from '../../stream/streams.ts';

@@ -66,7 +66,6 @@ export class Leftovers {
   readonly #found = new Map<string, Leftover>();
   #place = 0;
   #lastStream = '';
-  told = 0;
 
   constructor(parts: LeftoversParts) {
     this.#parts = parts;
@@ -113,7 +112,6 @@ export class Leftovers {
       } else {
         tellings -= 1;
         await tell(pipeline, textOf(trace));
-        this.told += 1;
         this.#found.set(uid, { ...leftover, toldAt: now() });
       }
     }

@@ -8,8 +8,6 @@ export interface Workload {
   /** `pipeline-orders-abc123/sink-warehouse`. */
   readonly name: string;
   readonly namespace: string;
-  /** `namespace/name` of the pipeline. */
-  readonly pipeline: string;
   readonly pipelineUid: string;
   readonly stage: string;
   readonly wanted: number;
@@ -63,7 +61,6 @@ export function workloadOf(deployment: KubeObject): Workload | undefined {
   return {
     name: `${namespace}/${name}`,
     namespace,
-    pipeline: `${labelled[labels.pipelineNamespace] ?? ''}/${labelled[labels.pipeline] ?? ''}`,
     pipelineUid,
     stage,
     wanted: parsed.data.spec.replicas,
