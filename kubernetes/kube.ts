@@ -166,7 +166,7 @@ export function createKube(transport: KubeTransport): Kube {
           path: pathOf(kind, { name, namespace }),
           body: {
             propagationPolicy: 'Background',
-            ...(only.uid === undefined ? {} : { preconditions: only }),
+            ...(only.uid === undefined && only.resourceVersion === undefined ? {} : { preconditions: only }),
           },
           what: `delete ${named(kind, name, namespace)}`,
         });

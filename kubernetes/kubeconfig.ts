@@ -230,7 +230,13 @@ function libraryAccess(files: readonly string[], context: string, cluster: Clust
     hasProxy: cluster['proxy-url'] != null,
     async options() {
       const options: RequestOptions = {};
-      await (await (loading ??= load())).applyToHTTPSOptions(options);
+      loading ??= load();
+      const loaded = await loading.catch((error: unknown) => {
+        // A file that is being written is whole a moment later.
+        loading = undefined;
+        throw error;
+      });
+      await loaded.applyToHTTPSOptions(options);
       return options;
     },
   };

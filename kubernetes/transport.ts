@@ -4,12 +4,14 @@
  * H1  A request ends with its signal, and by itself well before the attempt of an activity does (`workflows/activities.ts`):
  *     nothing is written on behalf of an attempt that was given up.
  * H2  A process that was frozen goes on where it stood. So `mayLeave` is asked at the last moment, when the bytes leave.
+ * H3  Credentials come from outside, too: a file that is being replaced, a plugin that hangs. Without them the API cannot be
+ *     reached, which is a {@link KubeError} like any other, and ends with the request's signal.
  */
 import http, { type ClientRequest, type IncomingMessage } from 'node:http';
-import https from 'node:https';
+import https, { type RequestOptions } from 'node:https';
 import { problemOf } from '../model/errors.ts';
 import { askedOf } from './asked.ts';
-import { foreignAnswer, networkError, parseAnswer } from './kube-error.ts';
+import { foreignAnswer, networkError, parseAnswer, type KubeError } from './kube-error.ts';
 import type { KubeAccess } from './kubeconfig.ts';
 
 export interface KubeRequest {
@@ -46,7 +48,7 @@ export function createTransport(access: KubeAccess): KubeTransport {
   const longAgent = new module.Agent({ keepAlive: true });
 
   async function start(request: KubeRequest, by: typeof agent): Promise<IncomingMessage> {
-    const options = await access.options();
+    const options = await credentials(request);
     if (!access.hasProxy) options.agent = by;
     const payload = request.body === undefined ? undefined : JSON.stringify(request.body);
     const headers = {
@@ -57,25 +59,62 @@ export function createTransport(access: KubeAccess): KubeTransport {
         : { 'content-type': request.contentType ?? 'application/json', 'content-length': Buffer.byteLength(payload) }),
     };
     const url = urlOf(base, request);
-    return new Promise((resolve, reject) => {
-      const outgoing: ClientRequest = module.request(url, {
-        ...options,
-        method: request.method,
-        headers,
-        ...(request.signal === undefined ? {} : { signal: request.signal }),
-      });
+    const outgoing = prepare(request, url, { ...options, method: request.method, headers });
+    const answer = new Promise<IncomingMessage>((resolve, reject) => {
       outgoing.once('response', resolve);
-      outgoing.once('error', (error) => reject(networkError(error, askedOf(request), request.what, base.host)));
-      request.mayLeave?.();
-      outgoing.end(payload);
+      outgoing.once('error', (error) => reject(unreachable(error, request)));
     });
+    try {
+      request.mayLeave?.();
+    } catch (refusal) {
+      // That it ends without an answer is known.
+      answer.catch(() => undefined);
+      outgoing.destroy();
+      throw refusal;
+    }
+    outgoing.end(payload);
+    return answer;
+  }
+
+  /** H3. */
+  async function credentials(request: KubeRequest): Promise<RequestOptions> {
+    try {
+      return await unlessAborted(access.options(), request.signal);
+    } catch (error) {
+      throw unreachable(new Error(`there are no credentials: ${credentialProblem(error)}`, { cause: error }), request);
+    }
+  }
+
+  /** Nothing has left yet. Certificates that are none, or a token that is no header, are found here (H3). */
+  function prepare(request: KubeRequest, url: URL, options: RequestOptions): ClientRequest {
+    try {
+      return module.request(url, { ...options, ...(request.signal === undefined ? {} : { signal: request.signal }) });
+    } catch (error) {
+      throw unreachable(error, request);
+    }
+  }
+
+  function unreachable(error: unknown, request: KubeRequest): KubeError {
+    const problem = error instanceof Error ? error : new Error(String(error));
+    return networkError(problem, askedOf(request), request.what, base.host);
+  }
+
+  async function textOf(response: IncomingMessage, request: KubeRequest): Promise<string> {
+    response.setEncoding('utf8');
+    let text = '';
+    try {
+      for await (const chunk of response) text += String(chunk);
+    } catch (error) {
+      throw unreachable(error, request);
+    }
+    return text;
   }
 
   async function open(request: KubeRequest, by = longAgent): Promise<IncomingMessage> {
     const response = await start(request, by);
     const status = response.statusCode ?? 0;
     if (status >= 200 && status < 300) return response;
-    const body = await textOf(response, request, base.host);
+    const body = await textOf(response, request);
     const retryAfter = response.headers['retry-after'];
     throw parseAnswer({ status, body, retryAfter }, askedOf(request), request.what, base.host);
   }
@@ -86,7 +125,7 @@ export function createTransport(access: KubeAccess): KubeTransport {
     async send(request) {
       const timeout = AbortSignal.timeout(requestTimeoutMs);
       const signal = request.signal === undefined ? timeout : AbortSignal.any([request.signal, timeout]);
-      const text = await textOf(await open({ ...request, signal }, agent), request, base.host);
+      const text = await textOf(await open({ ...request, signal }, agent), request);
       try {
         const answer: unknown = JSON.parse(text);
         return answer;
@@ -110,18 +149,27 @@ function urlOf(base: URL, request: KubeRequest): URL {
 }
 
 /** The library always makes an object of headers; its type also allows Node's list of names and values. */
-function toHeaders(headers: https.RequestOptions['headers']): http.OutgoingHttpHeaders {
+function toHeaders(headers: RequestOptions['headers']): http.OutgoingHttpHeaders {
   return headers !== undefined && !('length' in headers) ? headers : {};
 }
 
-async function textOf(response: IncomingMessage, request: KubeRequest, server: string): Promise<string> {
-  response.setEncoding('utf8');
-  let text = '';
+/** A plugin's output is a credential: of one that is no JSON, nothing is said (`./kubeconfig.ts` C4). */
+function credentialProblem(error: unknown): string {
+  if (error instanceof SyntaxError) return 'what was printed is no JSON';
+  const [line = ''] = problemOf(error).trim().split('\n');
+  return line === '' ? 'it was not said why' : line.slice(0, 200);
+}
+
+/** As `work`, or rejects with the signal's reason. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
+  const aborted = Promise.withResolvers<never>();
+  const give = () => aborted.reject(signal.reason);
+  signal.addEventListener('abort', give, { once: true });
+  if (signal.aborted) give();
   try {
-    for await (const chunk of response) text += String(chunk);
-  } catch (error) {
-    const problem = error instanceof Error ? error : new Error(String(error));
-    throw networkError(problem, askedOf(request), request.what, server);
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', give);
   }
-  return text;
 }
