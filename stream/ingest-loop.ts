@@ -185,8 +185,8 @@ export class IngestLoop {
   async #readOnce(): Promise<Turn> {
     const { reader, signals, source, observer } = this.#options;
     if (isStopped(signals)) return { kind: 'stopped' };
-    const calm = new AbortController();
-    if (this.#failures > 0) void this.#calmDown(calm.signal);
+    const calm = this.#failures > 0 ? new AbortController() : undefined;
+    if (calm !== undefined) void this.#calmDown(calm.signal);
     try {
       const batch = await reader.read(this.#reading);
       if (this.#failures > 0) observer.connection(undefined);
@@ -196,7 +196,7 @@ export class IngestLoop {
       if (isStopped(signals)) return { kind: 'stopped' };
       return { kind: 'failed', error: asSourceError(source, error) };
     } finally {
-      calm.abort();
+      calm?.abort(new Error('the source has answered'));
     }
   }
 

@@ -45,6 +45,7 @@ export class IngestOutlet {
   #inFlight: Promise<void> = Promise.resolve();
   #failure: Error | undefined;
   #isFull = false;
+  readonly #onStop = () => this.#giveUpIfFull();
   /** Called when {@link ready} would throw: the loop may be waiting for a source that has nothing more to say. */
   onFailed: (() => void) | undefined;
   /** Called when the source has given up all that it has handed over: what is in open frames is not to be stored. */
@@ -56,7 +57,7 @@ export class IngestOutlet {
     this.#options = options;
     this.#signal = AbortSignal.any([options.signals.abort, this.#giveUp.signal]);
     // What is in a frame that finds no room was never acknowledged: when the pod stops, it is left to the next owner.
-    options.signals.stop.addEventListener('abort', () => this.#giveUpIfFull(), { once: true });
+    options.signals.stop.addEventListener('abort', this.#onStop, { once: true });
   }
 
   /** Resolves when nothing is in flight. Throws what the last frame failed with. */
@@ -122,6 +123,8 @@ export class IngestOutlet {
   close(): void {
     this.#isClosed = true;
     this.#cancelLook?.();
+    // A slot whose loop fails opens another outlet under the same signals.
+    this.#options.signals.stop.removeEventListener('abort', this.#onStop);
   }
 
   #refuse(): boolean {

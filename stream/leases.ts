@@ -62,6 +62,8 @@ const holderSchema = z.object({
 type Holder = z.infer<typeof holderSchema>;
 
 const podsToken = 'pods';
+/** One for all: a reason of its own, with its stack, would cost more than the look that it brings about. */
+const nudged = new Error('the leases are looked at now');
 /** Told by nats-server on the message that an expired lease leaves behind. */
 const markerReason = 'Nats-Marker-Reason';
 /** On a message that took the place of those before it: a purge that left a marker. */
@@ -100,7 +102,7 @@ export class Leases {
 
   start(): void {
     this.#unsubscribe = this.#options.streams.subscribe(`${this.#prefix}>`, ({ data }) => {
-      if (isFree(data)) this.#nudge.abort();
+      if (isFree(data)) this.#nudge.abort(nudged);
     });
     this.#loops = [this.#renewLoop(), this.#lookLoop(), this.#expiryLoop()];
   }
@@ -108,7 +110,7 @@ export class Leases {
   /** Keeps what is held until it is released: the pod is about to stop. The others share its slots as they come free. */
   takeNoMore(): void {
     this.#isTaking = false;
-    this.#nudge.abort();
+    this.#nudge.abort(nudged);
   }
 
   /** Gives a slot back, so that another pod takes it without waiting for it to expire. */
@@ -122,8 +124,8 @@ export class Leases {
 
   /** Releases everything. The caller has stopped what runs in its slots. */
   async stop(): Promise<void> {
-    this.#stop.abort();
-    this.#nudge.abort();
+    this.#stop.abort(nudged);
+    this.#nudge.abort(nudged);
     this.#unsubscribe();
     await Promise.all(this.#loops);
     await Promise.all(this.held.map((slot) => this.release(slot)));
@@ -154,7 +156,7 @@ export class Leases {
         // above is one that could answer.
         await remakeSharedStreams(streams, pid).catch(onFailure);
       }
-      await clock.sleep(this.#renewMs, AbortSignal.any([this.#stop.signal, this.#nudge.signal])).catch(() => undefined);
+      await clock.sleep(this.#renewMs, this.#nudge.signal).catch(() => undefined);
     }
   }
 
@@ -277,7 +279,8 @@ export class Leases {
 
 function holderOf(message: StoredMessage): Holder | undefined {
   if (message.header.has(markerReason) || message.header.has(rollup)) return undefined;
-  const holder = holderSchema.safeParse(JSON.parse(Buffer.from(message.data).toString('utf8')));
+  const { buffer, byteOffset, byteLength } = message.data;
+  const holder = holderSchema.safeParse(JSON.parse(Buffer.from(buffer, byteOffset, byteLength).toString('utf8')));
   return holder.success && holder.data.free !== true ? holder.data : undefined;
 }
 

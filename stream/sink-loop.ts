@@ -92,7 +92,7 @@ export class SinkLoop<Rows extends RowBufferPort> {
       await this.#work(this.#reader);
       return 'stopped';
     } finally {
-      this.#over.abort();
+      this.#over.abort(new Error('the loop is over'));
       await this.#reader?.close();
     }
   }

@@ -12,6 +12,7 @@ import { storedBefore, type StoredAt } from './idempotency.ts';
 import { requestBatch, type Accepted, type Outcome } from './request-batch.ts';
 
 const namedIds = 1_000;
+const countSchema = z.int().min(0);
 
 interface Read {
   readonly request: Accepted;
@@ -119,13 +120,16 @@ export class HttpReader implements SourceReader {
   }
 
   private async arrival(signal: AbortSignal): Promise<void> {
-    const done = new AbortController();
     await new Promise<void>((resolve) => {
-      this.notify = resolve;
-      signal.addEventListener('abort', () => resolve(), { once: true, signal: done.signal });
+      const wake = () => {
+        // It outlives many waits.
+        signal.removeEventListener('abort', wake);
+        resolve();
+      };
+      this.notify = wake;
+      signal.addEventListener('abort', wake, { once: true });
     });
     this.notify = undefined;
-    done.abort();
   }
 }
 
@@ -136,5 +140,5 @@ function idsOf({ ids: prefix, after, last }: StoredAt): { ids: string[]; lastId:
 }
 
 function numberOf(position: Position): number {
-  return z.int().min(0).parse(position);
+  return countSchema.parse(position);
 }

@@ -7,6 +7,7 @@ export interface Found {
   readonly seed: string;
   /** `I2: sink k0 has …`; absent: the run was right. */
   readonly violation?: string;
+  readonly events: number;
   readonly records: number;
   readonly mishaps: number;
   readonly virtualMs: number;

@@ -4,6 +4,7 @@
  *   --seeds N     how many (default 200)
  *   --from S      the first (default 1)
  *   --workers W   processes beside each other (default 2)
+ *   --summary F   adds what came of them to a file, of this call and of those before (./summary.ts)
  *   --shrink      makes the first failing scenario small and prints it with its schedule
  *   --mutations   takes each guard away in turn; some seed must notice (see ./mutations.ts)
  *   --only E9     of these guards alone; may be given more than once
@@ -15,19 +16,23 @@ import { scenarioOf } from './plant/generate.ts';
 import type { Scenario } from './plant/scenario.ts';
 import { runSeed } from './run-seed.ts';
 import { shrink } from './shrink.ts';
-import { lineOf, tryMutations } from './try-mutations.ts';
+import { added, lineOf, nothing, readSummary, writeSummary, type Summary } from './summary.ts';
+import { lineOfTried, tryMutations } from './try-mutations.ts';
 
 const { values } = parseArgs({
   options: {
     seeds: { type: 'string', default: '200' },
     from: { type: 'string', default: '1' },
     workers: { type: 'string', default: '2' },
+    summary: { type: 'string' },
     shrink: { type: 'boolean', default: false },
     trace: { type: 'boolean', default: false },
     mutations: { type: 'boolean', default: false },
     only: { type: 'string', multiple: true, default: [] },
   },
 });
+/** A long run says so often how far it is. */
+const progressMs = 30_000;
 const print = (line: string) => process.stdout.write(`${line}\n`);
 
 process.exitCode = values.mutations
@@ -40,28 +45,40 @@ async function mutate(): Promise<number> {
   let unnoticed = 0;
   await tryMutations(Number(values.seeds), Number(values.workers), values.only, (tried) => {
     if (tried.noticed === undefined) unnoticed++;
-    print(lineOf(tried));
+    print(lineOfTried(tried));
   });
   print(`${unnoticed} of them nothing noticed`);
   return unnoticed === 0 ? 0 : 1;
 }
 
 async function search(): Promise<number> {
-  const totals = { runs: 0, records: 0, mishaps: 0, virtualMs: 0 };
+  const { summary: file } = values;
+  const [from, seeds] = [Number(values.from), Number(values.seeds)];
+  const before = file === undefined ? nothing : readSummary(file);
+  const call = { from, to: from + seeds - 1, at: new Date().toISOString() };
+  let all: Summary = { ...before, calls: [...before.calls, call] };
+  let own = nothing;
   const failed: Found[] = [];
-  await runSeeds(Number(values.from), Number(values.seeds), Number(values.workers), (found) => {
-    totals.runs++;
-    totals.records += found.records;
-    totals.mishaps += found.mishaps;
-    totals.virtualMs += found.virtualMs;
-    if (found.violation === undefined) return;
-    failed.push(found);
-    print(`seed ${found.seed}  ${found.violation}`);
+  const startedAt = performance.now();
+  let toldAt = startedAt;
+  await runSeeds(from, seeds, Number(values.workers), (found) => {
+    own = added(own, found);
+    all = added(all, found);
+    if (found.violation !== undefined) {
+      failed.push(found);
+      print(`seed ${found.seed}  ${found.violation}`);
+    }
+    const now = performance.now();
+    if (now - toldAt < progressMs) return;
+    toldAt = now;
+    print(`${own.runs} of ${seeds}, ${((1_000 * own.runs) / (now - startedAt)).toFixed(1)} a second: ${lineOf(own)}`);
+    if (file !== undefined) writeSummary(file, all);
   });
-  const hours = (totals.virtualMs / 3_600_000).toFixed(1);
-  print(
-    `${totals.runs} runs, ${totals.records} records, ${totals.mishaps} mishaps, ${hours} h of model time: ${failed.length} failed`,
-  );
+  print(lineOf(own));
+  if (file !== undefined) {
+    writeSummary(file, all);
+    print(`with those before: ${lineOf(all)}`);
+  }
   const [first] = failed;
   if (first === undefined) return 0;
   if (!values.shrink) {

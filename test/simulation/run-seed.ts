@@ -2,6 +2,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { scenarioOf } from './plant/generate.ts';
 import type { Scenario } from './plant/scenario.ts';
+import { forgetSignals, watchSignals } from './kernel/signals.ts';
 import { simulate, type Result } from './simulate.ts';
 import { Violation } from './check/violation.ts';
 
@@ -9,9 +10,11 @@ const unhandled: unknown[] = [];
 let watches = false;
 
 export async function runSeed(seed: string | Scenario, log?: (line: string) => void): Promise<Result> {
+  watchSignals();
   if (!watches) process.on('unhandledRejection', (reason) => unhandled.push(reason));
   watches = true;
   const result = await simulate(typeof seed === 'string' ? scenarioOf(seed) : seed, log);
+  forgetSignals();
   // Node tells of them when the run lets go of the thread.
   await turn();
   const [reason] = unhandled.splice(0);

@@ -51,7 +51,7 @@ async function firstOfIts<T extends { readonly seed: string }>(found: readonly T
   return undefined;
 }
 
-export function lineOf({ mutation, noticed }: Tried): string {
+export function lineOfTried({ mutation, noticed }: Tried): string {
   const what = noticed === undefined ? 'NOT NOTICED' : `seed ${noticed.seed}: ${noticed.violation.slice(0, 110)}`;
   return `${nameOf(mutation).padEnd(86)} ${what}`;
 }

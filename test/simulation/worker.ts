@@ -7,9 +7,10 @@ Error.stackTraceLimit = 4;
 
 const [first = 0, end = 0, step = 1] = process.argv.slice(2).map(Number);
 for (let seed = first; seed < end; seed += step) {
-  const { violation, records, mishaps, virtualMs } = await runSeed(String(seed));
+  const { violation, events, records, mishaps, virtualMs } = await runSeed(String(seed));
   const found: Found = {
     seed: String(seed),
+    events,
     records,
     mishaps,
     virtualMs,

@@ -26,6 +26,7 @@ import type { Random } from '../kernel/random.ts';
 import * as failures from './failures.ts';
 import type { CoreSubscription, Server } from './server.ts';
 import type { Incoming, Message, Stream } from './stream.ts';
+import { matcher } from './subjects.ts';
 
 export interface ConnectionOptions {
   readonly faults: Faults;
@@ -168,7 +169,7 @@ export class Connection {
     // What breaks on the way may have arrived: drawn when it is sent, so that all before it have arrived, too.
     const at = Math.max(this.#lastArrival, Math.max(world.now, this.stalledUntil) + this.#latency());
     this.#lastArrival = at;
-    world.after(at - world.now, () => {
+    world.inside(at - world.now, () => {
       if (!this.server.up || (this.#epoch !== epoch && this.#lostAfter(epoch) <= at)) return;
       act();
     });
@@ -246,7 +247,7 @@ export class Connection {
 
   #later(ms: number, act: () => void): void {
     if (ms <= 0) act();
-    else this.server.world.after(ms, act);
+    else this.server.world.inside(ms, act);
   }
 
   /** An API call: done by the server within some time of its own, so that two of them may be done in either order. */
@@ -254,7 +255,7 @@ export class Connection {
     const { requestTimeoutMs = 3_000 } = this.#options;
     return this.#request<T>(call, requestTimeoutMs, (answer) => {
       if (!this.server.isReady) return answer({ is: 'error', error: failures.notEnabled(call) });
-      this.server.world.after(this.#serverMs(), () => {
+      this.server.world.inside(this.#serverMs(), () => {
         if (!this.server.isReady) return;
         try {
           answer({ is: 'value', value: act() });
@@ -348,7 +349,7 @@ export class Connection {
           server.world.now + (copies > 1 ? this.#serverMs() * 3 : this.#random.next() * 0.2),
         );
         host.lastCommitAt = at;
-        server.world.after(at - server.world.now, () => {
+        server.world.inside(at - server.world.now, () => {
           // It went with its leader, or with its server, unless it had got to the others before.
           const isGone = !server.up || server.host(host.name) !== host;
           if (isGone || (server.hostOfSubject(subject) === undefined && this.#random.chance(0.5))) return;
@@ -367,7 +368,7 @@ export class Connection {
     return this.#request<T>(call, requestTimeoutMs, (answer) => {
       const copy = this.server.isReady ? this.server.anyCopyOf(stream) : undefined;
       if (copy === undefined) return answer({ is: 'error', error: failures.noResponders(stream) });
-      this.server.world.after(this.#serverMs(), () => answer({ is: 'value', value: read(copy) }));
+      this.server.world.inside(this.#serverMs(), () => answer({ is: 'value', value: read(copy) }));
     });
   }
 
@@ -409,7 +410,7 @@ export class Connection {
   }
 
   #subscribe(subject: string, receive: (message: CoreMessage) => void): () => void {
-    const subscription: CoreSubscription = { connection: this, subject, receive };
+    const subscription: CoreSubscription = { connection: this, matches: matcher(subject), receive };
     this.#subscriptions.add(subscription);
     this.#toServer(() => {
       if (this.#subscriptions.has(subscription)) this.server.subscriptions.add(subscription);

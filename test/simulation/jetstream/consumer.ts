@@ -55,7 +55,7 @@ export class Consumer {
       cancelExpiry: () => undefined,
       cancelHeartbeat: () => undefined,
     };
-    pull.cancelExpiry = this.#world.after(request.expiresMs, () => this.#end(pull, 408, 'Request Timeout'));
+    pull.cancelExpiry = this.#world.inside(request.expiresMs, () => this.#end(pull, 408, 'Request Timeout'));
     this.#pulls.push(pull);
     this.#beat(pull);
     this.pump();
@@ -98,7 +98,7 @@ export class Consumer {
 
   #beat(pull: Pull): void {
     pull.cancelHeartbeat();
-    pull.cancelHeartbeat = this.#world.after(pull.request.heartbeatMs, () => {
+    pull.cancelHeartbeat = this.#world.inside(pull.request.heartbeatMs, () => {
       pull.inbox.status(100, 'Idle Heartbeat');
       this.#beat(pull);
     });

@@ -18,7 +18,7 @@ import { matcher, overlap } from './subjects.ts';
 
 export interface CoreSubscription {
   readonly connection: Connection;
-  readonly subject: string;
+  readonly matches: (subject: string) => boolean;
   readonly receive: (message: { readonly subject: string; readonly data: Uint8Array }) => void;
 }
 
@@ -63,6 +63,8 @@ export class Server {
   readonly subscriptions = new Set<CoreSubscription>();
   readonly witness: StoreWitness;
   readonly #hosts = new Map<string, StreamHost>();
+  /** Which stream takes a subject, as long as there are the same streams. */
+  readonly #takers = new Map<string, StreamHost | undefined>();
   readonly random: Random;
   up = true;
   /** JetStream of a server that has just started is not ready at once. */
@@ -99,12 +101,15 @@ export class Server {
 
   /** Undefined: no responders. */
   hostOfSubject(subject: string): StreamHost | undefined {
-    for (const host of this.#hosts.values()) {
-      if (host.stream.config.subjects.some((filter) => matcher(filter)(subject))) {
-        return this.#isMute(host) ? undefined : host;
-      }
-    }
-    return undefined;
+    const host = this.#takers.has(subject) ? this.#takers.get(subject) : this.#takerOf(subject);
+    return host === undefined || this.#isMute(host) ? undefined : host;
+  }
+
+  #takerOf(subject: string): StreamHost | undefined {
+    const takes = ({ stream }: StreamHost) => stream.config.subjects.some((filter) => matcher(filter)(subject));
+    const host = [...this.#hosts.values()].find(takes);
+    this.#takers.set(subject, host);
+    return host;
   }
 
   /** The stream as some copy has it; undefined: no copy answers. */
@@ -169,17 +174,20 @@ export class Server {
       cancelExpiry: () => undefined,
     };
     this.#hosts.set(config.name, host);
+    this.#takers.clear();
     this.witness.made?.(host);
   }
 
   updateStream(config: StreamSettings): void {
     const host = this.leaderOf(config.name);
     host.stream.update(config);
+    this.#takers.clear();
   }
 
   deleteStream(name: string): void {
     const host = this.leaderOf(name);
     this.#hosts.delete(name);
+    this.#takers.clear();
     host.cancelExpiry();
     for (const consumer of host.consumers.values()) consumer.close(true);
     this.witness.deleted?.(host);
@@ -225,14 +233,14 @@ export class Server {
   /** Core NATS: to everybody who listens, whether a stream takes it or not. */
   toSubscribers(subject: string, data: Uint8Array): void {
     for (const subscription of this.subscriptions) {
-      if (!matcher(subscription.subject)(subject)) continue;
+      if (!subscription.matches(subject)) continue;
       subscription.connection.toClient(() => subscription.receive({ subject, data }));
     }
   }
 
   hasSubscriber(subject: string): boolean {
     for (const subscription of this.subscriptions)
-      if (subscription.connection.connected && matcher(subscription.subject)(subject)) return true;
+      if (subscription.connection.connected && subscription.matches(subject)) return true;
     return false;
   }
 
@@ -249,6 +257,7 @@ export class Server {
       if (host.stream.config.storage === 'memory') {
         host.cancelExpiry();
         this.#hosts.delete(host.name);
+        this.#takers.clear();
         continue;
       }
       host.stream.restore(host.stream.messages, host.stream.lastSequence);
@@ -319,7 +328,7 @@ export class Server {
     host.cancelExpiry();
     const at = host.stream.nextExpiry;
     if (at === undefined) return;
-    host.cancelExpiry = this.world.after(at - this.world.now, () => {
+    host.cancelExpiry = this.world.inside(at - this.world.now, () => {
       host.stream.expire(this.world.now);
       this.#planExpiry(host);
     });

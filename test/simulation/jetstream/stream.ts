@@ -44,6 +44,8 @@ export class Stream {
   /** The last message of each subject. */
   readonly #last = new Map<string, Message>();
   readonly #counts = new Map<string, number>();
+  /** No message expires before. */
+  #soonest = Infinity;
 
   constructor(config: StreamSettings, created: number) {
     this.config = config;
@@ -83,12 +85,12 @@ export class Stream {
       if (expectLast !== undefined && expectLast !== last) return refused(10071, `wrong last sequence: ${last}`);
     }
     const { max_bytes: maxBytes = -1, discard } = this.config;
-    const bytes = all.reduce((sum, one) => sum + this.#messageOf(one, now).bytes, 0);
+    const messages = all.map((one, index) => this.#messageOf(one, now, this.lastSequence + 1 + index));
+    const bytes = messages.reduce((sum, one) => sum + one.bytes, 0);
     if (discard === 'new' && maxBytes > 0 && this.bytes + bytes > maxBytes) {
       return refused(10077, 'maximum bytes exceeded');
     }
-    for (const one of all) {
-      const message = this.#messageOf(one, now);
+    for (const message of messages) {
       this.lastSequence = message.sequence;
       this.#put(message);
       this.#makeRoom(message.subject);
@@ -146,25 +148,26 @@ export class Stream {
 
   update(config: StreamSettings): void {
     this.config = { ...this.config, ...config };
+    this.#soonest = -Infinity;
     this.#makeRoom(undefined);
   }
 
   /** When the next message expires. */
   get nextExpiry(): number | undefined {
-    let next = Infinity;
+    if (this.#soonest === Infinity) return undefined;
+    this.#soonest = this.messages.reduce((soonest, message) => Math.min(soonest, this.#expiryOf(message)), Infinity);
+    return this.#soonest === Infinity ? undefined : this.#soonest;
+  }
+
+  #expiryOf({ expiresAt = Infinity, storedAt }: Message): number {
     const maxAge = ms(this.config.max_age);
-    for (const message of this.messages) {
-      const at = Math.min(message.expiresAt ?? Infinity, maxAge > 0 ? message.storedAt + maxAge : Infinity);
-      if (at < next) next = at;
-    }
-    return next === Infinity ? undefined : next;
+    return maxAge > 0 ? Math.min(expiresAt, storedAt + maxAge) : expiresAt;
   }
 
   /** Removes what has expired; the last message of a subject leaves a marker, where the stream is made so. */
   expire(now: number): boolean {
-    const maxAge = ms(this.config.max_age);
-    const isOver = (message: Message) =>
-      (message.expiresAt !== undefined && message.expiresAt <= now) || (maxAge > 0 && message.storedAt + maxAge <= now);
+    if (this.#soonest > now) return false;
+    const isOver = (message: Message) => this.#expiryOf(message) <= now;
     if (!this.messages.some(isOver)) return false;
     const markers = [...this.#last.values()].filter((message) => isOver(message) && !isMarker(message));
     this.#removeWhere(isOver);
@@ -189,12 +192,12 @@ export class Stream {
       expectLast: undefined,
       ttlMs,
     };
-    const message = this.#messageOf(incoming, now);
+    const message = this.#messageOf(incoming, now, this.lastSequence + 1);
     this.lastSequence = message.sequence;
     this.#put(message);
   }
 
-  #messageOf({ subject, data, headers, expectLast, ttlMs }: Incoming, now: number): Message {
+  #messageOf({ subject, data, headers, expectLast, ttlMs }: Incoming, now: number, sequence: number): Message {
     const all: Record<string, string> = {
       ...headers,
       ...(expectLast === undefined ? {} : { 'Nats-Expected-Last-Subject-Sequence': String(expectLast) }),
@@ -204,7 +207,7 @@ export class Stream {
     };
     const mayExpire = ttlMs !== undefined && this.config.allow_msg_ttl === true;
     return {
-      sequence: this.lastSequence + 1,
+      sequence,
       subject,
       data,
       headers: all,
@@ -226,6 +229,7 @@ export class Stream {
 
   #put(message: Message): void {
     this.messages.push(message);
+    this.#soonest = Math.min(this.#soonest, this.#expiryOf(message));
     this.bytes += message.bytes;
     this.#last.set(message.subject, message);
     this.#counts.set(message.subject, (this.#counts.get(message.subject) ?? 0) + 1);

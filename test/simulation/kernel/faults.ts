@@ -46,10 +46,15 @@ export interface Place {
   readonly crash?: (ms: number) => void;
 }
 
+interface Point {
+  count: number;
+  readonly traps: Trap[];
+}
+type Points = Readonly<Record<Phase, Point>>;
+
 export class Faults {
   readonly #world: World;
-  readonly #traps = new Map<string, Trap[]>();
-  readonly #passed = new Map<string, number>();
+  readonly #calls = new Map<string, Points>();
   readonly #onMishap: (text: string) => void;
   /** Off: nothing more goes wrong, so that a run may show that it recovers. */
   enabled = true;
@@ -58,27 +63,33 @@ export class Faults {
   constructor(world: World, traps: readonly Trap[], onMishap: (text: string) => void) {
     this.#world = world;
     this.#onMishap = onMishap;
-    for (const trap of traps) {
-      const key = `${trap.call}/${trap.phase}`;
-      this.#traps.set(key, [...(this.#traps.get(key) ?? []), trap]);
-    }
+    for (const trap of traps) this.#pointsOf(trap.call)[trap.phase].traps.push(trap);
   }
 
   /** Calls that were made, with how often they passed each point: what a run has reached. */
   get passed(): ReadonlyMap<string, number> {
-    return this.#passed;
+    const all = [...this.#calls].flatMap(([call, points]) =>
+      Object.entries(points).map(([phase, { count }]) => [`${call}/${phase}`, count] as const),
+    );
+    return new Map(all.filter(([, count]) => count > 0));
   }
 
   pass(call: string, phase: Phase, place: Place): Verdict {
-    const key = `${call}/${phase}`;
-    const count = (this.#passed.get(key) ?? 0) + 1;
-    this.#passed.set(key, count);
+    const point = this.#pointsOf(call)[phase];
+    const count = ++point.count;
     if (!this.enabled) return goOn;
-    const traps = this.#traps.get(key);
-    if (traps === undefined) return goOn;
     let verdict = goOn;
-    for (const trap of traps) if (trap.nth === count) verdict = this.#spring(trap, place, verdict);
+    for (const trap of point.traps) if (trap.nth === count) verdict = this.#spring(trap, place, verdict);
     return verdict;
+  }
+
+  #pointsOf(call: string): Points {
+    const known = this.#calls.get(call);
+    if (known !== undefined) return known;
+    const point = (): Point => ({ count: 0, traps: [] });
+    const made = { sent: point(), arrived: point(), done: point(), answered: point() };
+    this.#calls.set(call, made);
+    return made;
   }
 
   #spring(trap: Trap, { machine, cut, crash }: Place, before: Verdict): Verdict {

@@ -1,7 +1,8 @@
 /**
  * Virtual time: a queue of events, one thread, one event at a time.
  *
- * T1  An event runs, then everything that it made ready (promises to their end), then the next event.
+ * T1  An event runs, then everything that it made ready (promises to their end), then the next event. An event of the
+ *     model alone makes nothing ready ({@link World.inside}): the next one follows at once.
  * T2  The clock moves only from one event to the next: what takes no event takes no time.
  * T3  The same seed gives the same run: who comes first at one moment is drawn, not left to the machine.
  * T4  Who waits for some time waits: it may be shorter than what the clock can tell apart.
@@ -19,8 +20,12 @@ interface Event {
   readonly order: number;
   readonly act: () => void;
   readonly machine: Machine | undefined;
+  /** Makes no promise ready. */
+  readonly isInside: boolean;
   cancelled: boolean;
 }
+
+const settled = Promise.resolve();
 
 export class World {
   readonly random: Random;
@@ -47,19 +52,12 @@ export class World {
 
   /** `machine`: whose event it is; it is held while that one is frozen and dropped when that one is dead. */
   after(ms: number, act: () => void, machine?: Machine): () => void {
-    const at = this.#now + Math.max(0, ms);
-    const event: Event = {
-      // T4
-      at: ms > 0 && at === this.#now ? at + leastMs : at,
-      order: this.#order.next(),
-      act,
-      machine,
-      cancelled: false,
-    };
-    this.#push(event);
-    return () => {
-      event.cancelled = true;
-    };
+    return this.#plan(ms, act, machine, false);
+  }
+
+  /** For what the outside does by itself: `act` runs none of our code and settles no promise, so nothing runs after it. */
+  inside(ms: number, act: () => void): () => void {
+    return this.#plan(ms, act, undefined, true);
   }
 
   /** What no part of the model may do: the run ends with it. */
@@ -72,25 +70,46 @@ export class World {
     return new Promise((resolve, reject) => {
       const step = () => {
         try {
-          if (this.#failure !== undefined) throw this.#failure;
-          if (done()) return resolve(true);
-          const event = this.#pop();
-          if (event === undefined || event.at > untilMs) {
-            if (event !== undefined) this.#push(event);
-            this.#now = Math.max(this.#now, Math.min(untilMs, event?.at ?? untilMs));
-            return resolve(false);
+          for (let isInside = true; isInside;) {
+            if (this.#failure !== undefined) throw this.#failure;
+            if (done()) return resolve(true);
+            const event = this.#pop();
+            if (event === undefined || event.at > untilMs) {
+              if (event !== undefined) this.#push(event);
+              this.#now = Math.max(this.#now, Math.min(untilMs, event?.at ?? untilMs));
+              return resolve(false);
+            }
+            this.#now = event.at;
+            if (++this.#count > mostEvents) throw new Error(`it spins: ${mostEvents} events, and no end`);
+            event.act();
+            ({ isInside } = event);
           }
-          this.#now = event.at;
-          if (++this.#count > mostEvents) throw new Error(`it spins: ${mostEvents} events, and no end`);
-          event.act();
         } catch (error) {
           return reject(asError(error));
         }
         // A tick that is asked for in a microtask comes when no microtask is left (T1); and it costs no turn of the loop.
-        queueMicrotask(() => process.nextTick(step));
+        void settled.then(tick);
       };
+      const tick = () => process.nextTick(step);
       process.nextTick(step);
     });
+  }
+
+  #plan(ms: number, act: () => void, machine: Machine | undefined, isInside: boolean): () => void {
+    const at = this.#now + Math.max(0, ms);
+    const event: Event = {
+      // T4
+      at: ms > 0 && at === this.#now ? at + leastMs : at,
+      order: this.#order.next(),
+      act,
+      machine,
+      isInside,
+      cancelled: false,
+    };
+    this.#push(event);
+    return () => {
+      event.cancelled = true;
+    };
   }
 
   /** The next event that is to happen; those of frozen machines go to these, those of dead ones nowhere. */

@@ -72,14 +72,14 @@ export class Remote {
         );
         return;
       }
-      this.world.after(sent.delayMs + this.#ms(), () => {
+      this.world.inside(sent.delayMs + this.#ms(), () => {
         const arrived = this.faults.pass(call, 'arrived', place);
         if (arrived.drop || this.state === 'silent' || this.state === 'refusing') return;
-        this.world.after(arrived.delayMs + this.#ms(), () => {
+        this.world.inside(arrived.delayMs + this.#ms(), () => {
           if (this.state === 'refusing') return;
           const made = outcomeOf(effect);
           const done = this.faults.pass(call, 'done', place);
-          if (done.repeat) this.world.after(this.random.between(1, 5_000), () => void outcomeOf(effect));
+          if (done.repeat) this.world.inside(this.random.between(1, 5_000), () => void outcomeOf(effect));
           if (done.drop || this.state === 'mute') return;
           machine.after(done.delayMs + this.#ms(), () => {
             const answered = this.faults.pass(call, 'answered', place);
