@@ -7,8 +7,8 @@
  * L4  A pod that holds more than its share gives slots back one by one: `onLose`, then the caller's `release`.
  * L5  A lease that an earlier run of this pod left behind is taken at once: that process is gone. A later run's is not:
  *     should the earlier process wake after all, it is the one that gives way.
- * L6  Renewing waits for nothing else: what is held is renewed every `renewMs`, however slow announcing, reading and
- *     taking are. After {@link Leases.takeNoMore} nothing new is taken, and the other pods count this one no longer.
+ * L6  Renewing waits for nothing else: what is held is renewed every `renewMs`, however slow announcing, reading, taking
+ *     and the renewal of another slot are. After {@link Leases.takeNoMore} nothing new is taken, and the other pods count this one no longer.
  *
  * A lease is one message per subject with a message TTL; taking and renewing expect the last sequence of the subject.
  * An expired one leaves a marker, whose sequence the next owner expects. (The KV client's update loses the TTL.)
@@ -48,8 +48,6 @@ interface Held {
   sequence: number;
   validUntil: number;
   giving: boolean;
-  /** A renewal that is on its way; a release waits for it, because both expect the same sequence. */
-  renewing?: Promise<void>;
 }
 
 const holderSchema = z.object({
@@ -74,6 +72,8 @@ export class Leases {
   readonly #ttlMs: number;
   readonly #renewMs: number;
   readonly #held = new Map<number, Held>();
+  /** Renewals that are on their way, by slot. A release waits for its own, because both expect the same sequence. */
+  readonly #renewals = new Map<number, Promise<void>>();
   readonly #stop = new AbortController();
   readonly #prefix: string;
   #nudge = new AbortController();
@@ -118,7 +118,7 @@ export class Leases {
     const held = this.#held.get(slot);
     if (held === undefined) return;
     this.#held.delete(slot);
-    await held.renewing;
+    await this.#renewals.get(slot);
     await this.#publish(this.#subject(slot), held.sequence, true).catch(this.#options.onFailure);
   }
 
@@ -127,7 +127,7 @@ export class Leases {
     this.#stop.abort(nudged);
     this.#nudge.abort(nudged);
     this.#unsubscribe();
-    await Promise.all(this.#loops);
+    await Promise.all([...this.#loops, ...this.#renewals.values()]);
     await Promise.all(this.held.map((slot) => this.release(slot)));
     await this.#publish(this.#presenceSubject(), undefined, true).catch(this.#options.onFailure);
   }
@@ -138,7 +138,11 @@ export class Leases {
     while (!this.#stop.signal.aborted) {
       this.#renewedAt = clock.monotonic();
       this.#expire();
-      await Promise.all([...this.#held].map(([slot, held]) => (held.renewing = this.#renew(slot, held))));
+      for (const [slot, held] of this.#held) {
+        if (this.#renewals.has(slot)) continue;
+        const renewal = this.#renew(slot, held).finally(() => this.#renewals.delete(slot));
+        this.#renewals.set(slot, renewal);
+      }
       await clock.sleep(this.#renewMs, this.#stop.signal).catch(() => undefined);
     }
   }

@@ -1,4 +1,6 @@
 /** Answers of what is taken for the Kubernetes API. */
+import { KubeError } from '../../kubernetes/kube-error.ts';
+import { MillraceError } from '../../model/errors.ts';
 import type { OddAnswer } from './odd-server.ts';
 
 /** A Status object. */
@@ -43,3 +45,7 @@ export const oddAnswers: Readonly<Record<string, OddAnswer | 'drop'>> = {
   'a bad gateway': { status: 502, body: '<html>Bad Gateway</html>' },
   'no answer': 'drop',
 };
+
+/** Whether a failure is about such an answer, and not one of the code that got it. */
+export const isOfKubernetes = (failure: unknown): boolean =>
+  failure instanceof KubeError || (failure instanceof MillraceError && failure.code.startsWith('MR_KUBERNETES_'));

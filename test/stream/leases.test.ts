@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { systemClock, type Clock } from '../../stream/clock.ts';
 import type { Streams } from '../../stream/connection.ts';
+import { leaseSubject } from '../../model/names.ts';
 import { planLeases } from '../../stream/lease-plan.ts';
 import { Leases, type LossReason } from '../../stream/leases.ts';
 import { ensurePipelineStreams, ensureSharedStreams } from '../../stream/streams.ts';
@@ -133,6 +134,26 @@ describe('leases', () => {
     assert.deepEqual([...after.slots].sort(), [0, 1, 2, 3]);
     assert.equal(before.slots.size, 0);
     assert.deepEqual(after.lost, []);
+  });
+
+  it('L6: a renewal that nobody answers costs its own slot, and no other', async () => {
+    const name = stage();
+    const renewed = [0, 0, 0, 0];
+    let answer: (error: Error) => void = () => undefined;
+    const silence = new Promise<never>((_, reject) => (answer = reject));
+    const publish: Streams['publish'] = async (subject, ...rest) => {
+      const slot = [0, 1, 2, 3].find((each) => subject === leaseSubject(plan.pipeline.pid, name, each));
+      if (slot !== undefined) renewed[slot] = (renewed[slot] ?? 0) + 1;
+      return await (slot === 0 && renewed[0]! > 1 ? silence : streams.publish(subject, ...rest));
+    };
+    const over = Object.create(streams, { publish: { value: publish } }) as Streams;
+    const a = pod(name, 'a', { ttlMs: 1_500, renewMs: 300 }, over);
+    await holds(a, [0, 1, 2, 3]);
+    await eventually(() => a.lost.length > 0);
+    const since = [...renewed];
+    await eventually(() => [1, 2, 3].every((each) => renewed[each]! >= since[each]! + 3));
+    assert.deepEqual(a.lost, [[0, 'expired']]);
+    answer(new Error('the test is over'));
   });
 
   interface TestPod {

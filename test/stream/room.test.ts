@@ -120,7 +120,7 @@ describe('room', function () {
               ({ witness }) => witness.last === total || witness.waits.some(([, code]) => code !== undefined),
             ),
           );
-          await Promise.all(first.map((slot) => slot.stop().catch(() => undefined)));
+          await Promise.all(first.map((slot) => slot.stop()));
           const table = new MemoryTable();
           const sinks = [0, 1].map((slot) => drain(streams, plan, table, { slot }));
           const second = start();

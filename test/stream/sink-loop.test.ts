@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { mr } from '../../model/errors.ts';
+import { edgeStream } from '../../model/names.ts';
 import type { Plan } from '../../model/plan.ts';
 import type { Streams } from '../../stream/connection.ts';
 import { deadLetterId, type DeadLetter } from '../../stream/dead-letter.ts';
@@ -245,7 +246,9 @@ describe('sink loop', () => {
     await write(plan, 3, undefined, 0);
     const table = new MemoryTable();
     const slot = drain(streams, plan, table);
-    await drained(plan);
+    const { pid } = plan.pipeline;
+    const { state } = await streams.streamInfo(edgeStream(pid, 'main'));
+    await eventually(async () => assert.equal(await committedOf(streams, pid, 'sink-warehouse', 0), state.last_seq));
     assert.equal(table.writes, 0);
     await slot.stop();
   });
@@ -313,6 +316,9 @@ describe('sink loop', () => {
       const { plan, table, kept, position } = await wentBack();
       const slot = drain(streams, plan, table, { positionIn: 'sink' });
       await eventually(() => slot.witness.connections.includes('MR_SINK_POSITION_LOST'));
+      const logged = await committedOf(streams, plan.pipeline.pid, 'sink-warehouse', 0);
+      const sentence = slot.witness.sentences.at(-1) ?? '';
+      for (const named of [position, logged]) assert.match(sentence, new RegExp(`\\b${named}\\b`));
       await write(plan, 50, undefined, 50, 300);
       const writes = table.writes;
       assert.deepEqual([table.position, table.rows.length], [position, kept]);

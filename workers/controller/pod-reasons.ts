@@ -1,10 +1,12 @@
 /**
  * Why stages have no ready pod, as their pods tell: asked of the API server only while a stage has none, and less often the
- * longer its answer stays the same.
+ * longer its answer stays the same. That they cannot be listed is such an answer: it must not keep conditions from being
+ * written, which have more to say than this.
  */
 import type { Kube } from '../../kubernetes/kube.ts';
 import { podReason } from '../../activities/kubernetes/pods.ts';
 import { stageSelector } from '../../activities/kubernetes/render/context.ts';
+import { problemOf } from '../../model/errors.ts';
 import type { PipelineRecord } from './pipeline-record.ts';
 import type { Workload } from './workloads.ts';
 
@@ -19,15 +21,27 @@ export function askAt({ reasons }: PipelineRecord, { stage, wanted, ready }: Wor
 }
 
 export async function ask(
-  kube: Kube,
-  { reasons }: PipelineRecord,
-  { namespace, pipelineUid, stage }: Workload,
+  kube: Pick<Kube, 'list'>,
+  { reasons }: Pick<PipelineRecord, 'reasons'>,
+  workload: Pick<Workload, 'namespace' | 'pipelineUid' | 'stage'>,
   now: () => number,
 ): Promise<void> {
-  const pods = await kube.list('Pod', { namespace, labels: stageSelector(pipelineUid, stage) });
-  const why = podReason(pods.items);
+  const { stage } = workload;
+  const why = await whyNotReady(kube, workload);
   const before = reasons.get(stage);
   const isNews = before === undefined || before.why !== why;
   const pauseMs = isNews ? firstPauseMs : Math.min(before.pauseMs * 2, maxPauseMs);
   reasons.set(stage, { why, askAgainAt: now() + pauseMs, pauseMs });
+}
+
+async function whyNotReady(
+  kube: Pick<Kube, 'list'>,
+  { namespace, pipelineUid, stage }: Pick<Workload, 'namespace' | 'pipelineUid' | 'stage'>,
+): Promise<string | undefined> {
+  try {
+    const pods = await kube.list('Pod', { namespace, labels: stageSelector(pipelineUid, stage) });
+    return podReason(pods.items);
+  } catch (error) {
+    return `its pods cannot be listed: ${problemOf(error)}`;
+  }
 }

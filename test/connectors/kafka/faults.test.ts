@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { pino } from 'pino';
 import { MillraceError } from '../../../model/errors.ts';
 import { eventually, hangMs } from '../../support/eventually.ts';
 import { freePort } from '../../../local/ports.ts';
@@ -157,11 +158,14 @@ describe('kafka source when things fail', function () {
   it('G1: reads and closes although nobody takes its commits', async () => {
     await kafka.createTopic('uncommitted');
     await kafka.send('uncommitted', 0, ['x']);
-    const source = await kafka.connect('uncommitted');
+    const warnings: string[] = [];
+    const lines = { write: (line: string) => void warnings.push(line) };
+    const source = await kafka.connect('uncommitted', {}, { log: pino({ level: 'warn' }, lines) });
     const reader = await source.open(0, undefined, undecided);
     await take(reader, 1);
     await kafka.kafka.kill();
     reader.acknowledge({ '0': 1 });
+    await eventually(() => warnings.some((line) => line.includes('"group":')));
     await source.close();
     await kafka.kafka.restart();
   });

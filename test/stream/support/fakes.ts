@@ -216,6 +216,8 @@ export const jsonProgram: SinkProgram = {
 /** Remembers what a loop said. */
 export class Witness implements SlotObserver {
   readonly connections: (string | undefined)[] = [];
+  /** Of the errors in `connections`. */
+  readonly sentences: string[] = [];
   readonly waits: [Waiter, string | undefined][] = [];
   taken = 0;
   handed = 0;
@@ -229,6 +231,7 @@ export class Witness implements SlotObserver {
 
   connection(error: MillraceError | undefined): void {
     this.connections.push(error?.code);
+    if (error !== undefined) this.sentences.push(error.sentence);
   }
   waiting(waiter: Waiter, reason: MillraceError | undefined): void {
     this.waits.push([waiter, reason?.code]);

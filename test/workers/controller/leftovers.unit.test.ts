@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
+import { MillraceError } from '../../../model/errors.ts';
 import type { PipelineRef } from '../../../model/lifecycle.ts';
 import { annotations, kind, labels, pidOf } from '../../../model/names.ts';
 import type { JetStreamPort } from '../../../stream/jetstream-port.ts';
 import { Leftovers } from '../../../workers/controller/leftovers.ts';
-import { oddAnswers } from '../../activities/odd-answers.ts';
+import { isOfKubernetes, oddAnswers } from '../../activities/odd-answers.ts';
 import { OddServer } from '../../activities/odd-server.ts';
 
 const cluster = 'cluster-1';
@@ -46,7 +47,8 @@ describe('what is left of pipelines that are gone', () => {
     for (let time = 0; time < times; time++) {
       now += everyMs;
       // What a look fails with is logged by the controller, and the next one comes all the same.
-      await leftovers.sweep({ own: entities }).catch(() => undefined);
+      const failure: unknown = await leftovers.sweep({ own: entities }).catch((error: unknown) => error);
+      assert(failure === undefined || isOfKubernetes(failure) || isOfAnotherCluster(failure), String(failure));
     }
   }
 
@@ -244,3 +246,6 @@ function listing(streams: ReadonlyMap<string, Record<string, string>>): JetStrea
   };
   return port as unknown as JetStreamPort;
 }
+
+const isOfAnotherCluster = (failure: unknown) =>
+  failure instanceof MillraceError && failure.code === 'MR_CLUSTER_FOREIGN';
