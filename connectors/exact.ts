@@ -1,5 +1,5 @@
 /** Numbers with all their digits: integers and scaled decimals as bigint, from whatever a record holds. */
-import { decimalOf, roundedInteger, scaledInteger } from '../model/decimal.ts';
+import { decimalOf, scaledInteger } from '../model/decimal.ts';
 import { ExactNumber, type RecordValue } from '../model/value.ts';
 
 const integerText = /^-?[0-9]{1,100}$/;
@@ -18,8 +18,18 @@ export function scaledOf(text: string, scale: number): bigint | null {
   return number === null ? null : scaledInteger(number, scale);
 }
 
-/** A double times 10^scale: its shortest text, rounded half away from zero. Null for NaN and infinities. */
+/**
+ * A double times 10^scale, or null when it has digits behind the scale (NaN and infinities have none that count). What a
+ * double surely has are 15 digits: 0.1 + 0.2 is 0.3 and 19.99 * 3 is 59.97, while 1.005 has three digits after the point.
+ */
 export function scaledDouble(value: number, scale: number): bigint | null {
-  const number = decimalOf(String(value));
-  return number === null ? null : roundedInteger(number, scale);
+  return scaledOf(String(value), scale) ?? scaledOf(value.toPrecision(15), scale);
+}
+
+/** An integer with more digits than a double holds. Somebody meant all of them: a float column would change some. */
+export function isLongInteger(value: bigint | string): boolean {
+  const integer = typeof value === 'bigint' ? value : scaledOf(value, 0);
+  if (integer === null) return false;
+  const double = Number(integer);
+  return Number.isFinite(double) && BigInt(double) !== integer;
 }

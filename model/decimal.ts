@@ -62,18 +62,6 @@ export function scaledInteger({ isNegative, digits, power }: Decimal, scale: num
   return isNegative ? -magnitude : magnitude;
 }
 
-/** Like {@link scaledInteger}, but rounded half away from zero. */
-export function roundedInteger(number: Decimal, scale: number): bigint | null {
-  const { isNegative, digits, power } = number;
-  const behind = -(power + scale);
-  if (digits === '' || behind <= 0) return scaledInteger(number, scale);
-  if (behind > digits.length) return 0n;
-  const kept = digits.length - behind;
-  if (kept > longestInteger) return null;
-  const magnitude = BigInt(digits.slice(0, kept) || '0') + (digits.charCodeAt(kept) >= 0x35 ? 1n : 0n);
-  return isNegative ? -magnitude : magnitude;
-}
-
 function endOfDigits(text: DigitText, from: number): number {
   let at = from;
   for (let code = text.charCodeAt(at); code >= zero && code <= nine; code = text.charCodeAt(at)) at++;

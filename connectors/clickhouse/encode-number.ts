@@ -2,7 +2,7 @@
 import { decimalOf } from '../../model/decimal.ts';
 import { ExactNumber, type RecordValue } from '../../model/value.ts';
 import type { Encoder } from './encoder.ts';
-import { integerOf, scaledDouble, scaledOf } from '../exact.ts';
+import { integerOf, isLongInteger, scaledDouble, scaledOf } from '../exact.ts';
 import { Misfit } from '../misfit.ts';
 
 /** Up to 32 bits. true and false count as 1 and 0, as ClickHouse reads them. */
@@ -50,8 +50,8 @@ export function bigIntegerEncoder(name: string, width: 8 | 16 | 32, isSigned: bo
 }
 
 /**
- * A double is rounded to the width of the column, as every double is; what would become an infinity or, without being
- * zero, zero is refused: nothing of it would be left.
+ * What is stored is the nearest number of the type. What would become an infinity or, without being zero, zero is
+ * refused: nothing of it would be left. So is an integer that no double holds: it is no measurement, but a name.
  */
 export function floatEncoder(name: 'BFloat16' | 'Float32' | 'Float64'): Encoder {
   const wanted = `a number within the range of ${name}`;
@@ -63,6 +63,9 @@ export function floatEncoder(name: 'BFloat16' | 'Float32' | 'Float64'): Encoder 
     else if (typeof value === 'bigint') number = Number(value);
     else if (value instanceof ExactNumber) number = exactDouble(value, wanted);
     else throw new Misfit(`a number (${name})`, value);
+    if (typeof value !== 'number' && isLongInteger(typeof value === 'bigint' ? value : value.text)) {
+      throw new Misfit(`${wanted}, with no more digits than a double holds when it is an integer`, value);
+    }
     const stored = rounded(number);
     if (!Number.isFinite(stored) || (stored === 0 && number !== 0)) throw new Misfit(wanted, value);
     return stored;
@@ -128,11 +131,12 @@ export function decimalEncoder(precision: number, scale: number): Encoder {
   return {
     write(value, to) {
       if (width <= 8 && typeof value === 'number') {
-        // Half of the slow way's cost is bigint. Below 10^14 the product is off by less than 0.1, so that a product
-        // within a quarter of an integer rounds to it exactly as its text would.
+        // Half of the slow way's cost is bigint. Below 10^14 a number with no more digits than the scale is as near to an
+        // integer as this, and one with more digits is not.
         const product = value * factor;
         const ticks = Math.round(product);
-        if (Math.abs(product) < 1e14 && Math.abs(product - ticks) < 0.25 && Math.abs(ticks) < numericLimit) {
+        const noise = Math.abs(ticks) * 4e-16;
+        if (Math.abs(product) < 1e14 && Math.abs(product - ticks) <= noise && Math.abs(ticks) < numericLimit) {
           return width === 4 ? to.u32(ticks) : to.i64(ticks);
         }
       }

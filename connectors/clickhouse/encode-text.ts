@@ -1,9 +1,8 @@
 /** Texts, and types that are written as text, in RowBinary. */
 import { isIP, SocketAddress } from 'node:net';
-import { encodeJson, ExactNumber, isRecordObject, type RecordValue } from '../../model/value.ts';
+import { encodeJson } from '../../model/value.ts';
 import type { ByteWriter } from './byte-writer.ts';
 import type { Encoder } from './encoder.ts';
-import { integerOf } from '../exact.ts';
 import { Misfit } from '../misfit.ts';
 
 /** Anything but null: numbers, true, false, arrays and objects as their JSON. */
@@ -27,33 +26,6 @@ export function fixedStringEncoder(width: number): Encoder {
     },
     missing: (to) => to.zeros(width),
   };
-}
-
-/** Type JSON, sent as text (`input_format_binary_read_json_as_string`). */
-export function jsonEncoder(): Encoder {
-  return {
-    write(value, to) {
-      if (!isRecordObject(value)) throw new Misfit('an object (JSON)', value);
-      assertKeptByJson(value);
-      to.text(encodeJson(value));
-    },
-    missing: (to) => to.text('{}'),
-  };
-}
-
-/**
- * Type JSON stores numbers as Int64, UInt64 or Float64, and rounds without a word. A path with a type of its own might
- * hold more, but which path that is only ClickHouse knows.
- */
-export function assertKeptByJson(value: RecordValue | undefined): void {
-  if (typeof value !== 'object' || value === null) return;
-  if (Array.isArray(value)) value.forEach(assertKeptByJson);
-  else if (isRecordObject(value)) for (const name of Object.keys(value)) assertKeptByJson(value[name]);
-  else if (value instanceof ExactNumber) {
-    const integer = integerOf(value);
-    if (integer !== null && integer >= -(2n ** 63n) && integer < 2n ** 64n) return;
-    throw new Misfit('made of numbers that type JSON keeps (a double, or an integer of 64 bits)', value);
-  }
 }
 
 const uuid = /^([0-9a-f]{8})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{12})$/i;

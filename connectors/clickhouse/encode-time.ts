@@ -25,7 +25,8 @@ export function dateEncoder(name: 'Date' | 'Date32', min: number, max: number): 
 
   return name === 'Date'
     ? { write: (value, to) => to.u16(days(value)), missing: (to) => to.zeros(2) }
-    : { write: (value, to) => to.u32(days(value)), missing: (to) => to.zeros(4) };
+    : // Its default is its first day, not the one that is zero.
+      { write: (value, to) => to.u32(days(value)), missing: (to) => to.u32(min) };
 }
 
 export function dateTimeEncoder(): Encoder {

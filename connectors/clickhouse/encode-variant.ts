@@ -9,7 +9,7 @@
 import { ExactNumber, isRecordObject, encodeJson, type RecordValue } from '../../model/value.ts';
 import type { ByteWriter } from './byte-writer.ts';
 import type { TypeName } from './column-type.ts';
-import { assertKeptByJson } from './encode-text.ts';
+import { assertKeptByJson } from './encode-json.ts';
 import type { Encoder } from './encoder.ts';
 import { integerOf } from '../exact.ts';
 import { Misfit } from '../misfit.ts';

@@ -1,8 +1,8 @@
 /**
  * One encoder for each ClickHouse type: writes a value in RowBinary, or throws {@link Misfit}.
  *
- * T1  No digit is lost: what a column cannot hold is a misfit, never cut off. Exceptions: a double into a Decimal or a
- *     narrower float is rounded, and of a time as text the digits behind the column's scale are cut off.
+ * T1  No digit is lost: what a column cannot hold is a misfit, never cut off. Exceptions: a float holds the nearest number
+ *     of its type, and of a time as text the digits behind the column's scale are cut off.
  * T2  An encoder is compiled once for a column; per value it allocates nothing for numbers, times and short texts.
  * T3  `missing` writes the type's default value, as ClickHouse does for a field that is not there.
  */
@@ -15,16 +15,10 @@ import {
   intervalEncoder,
   vectorEncoder,
 } from './encode-number.ts';
+import { jsonEncoder } from './encode-json.ts';
 import { keyWriter } from './encode-key.ts';
 import { arrayEncoder, enumEncoder, mapEncoder, nullableEncoder, tupleEncoder } from './encode-nested.ts';
-import {
-  fixedStringEncoder,
-  ipv4Encoder,
-  ipv6Encoder,
-  jsonEncoder,
-  stringEncoder,
-  uuidEncoder,
-} from './encode-text.ts';
+import { fixedStringEncoder, ipv4Encoder, ipv6Encoder, stringEncoder, uuidEncoder } from './encode-text.ts';
 import { dateEncoder, dateTime64Encoder, dateTimeEncoder, time64Encoder, timeEncoder } from './encode-time.ts';
 import { dynamicEncoder, geometryEncoder, variantEncoder } from './encode-variant.ts';
 import type { Encoder } from './encoder.ts';
@@ -87,11 +81,23 @@ function madeOfOthers(type: TypeName): Encoder | null {
       const length = type.args.find((arg) => arg.kind === 'number');
       return first && length ? vectorEncoder(first, length.value) : null;
     }
+    case 'JSON':
+      return jsonEncoder(typedPaths(type));
     case 'Geometry':
       return geometryEncoder((shape) => encoderOf({ name: shape, args: [] }));
     default:
       return geometric(type.name);
   }
+}
+
+/** A path may be quoted part by part, or as a whole. */
+function typedPaths(type: TypeName): ReadonlyMap<string, Encoder> {
+  return new Map(
+    type.args.flatMap((arg) => {
+      const encoder = arg.kind === 'named' ? encoderOf(arg.type) : null;
+      return arg.kind === 'named' && encoder !== null ? [[arg.name.replaceAll('`', ''), encoder] as const] : [];
+    }),
+  );
 }
 
 /** Shapes are lists of lists of points. */
@@ -140,7 +146,6 @@ const simpleEncoders: Readonly<Record<string, () => Encoder>> = {
   UUID: uuidEncoder,
   IPv4: ipv4Encoder,
   IPv6: ipv6Encoder,
-  JSON: jsonEncoder,
   Dynamic: dynamicEncoder,
 };
 

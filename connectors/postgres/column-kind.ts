@@ -3,6 +3,8 @@
  *
  * K1  A type is what pg_type says it is: a domain is its base, an array its elements, a composite its members, and what
  *     is not known here goes by its category to its own input function. No type is known by the shape of its name.
+ * K2  A type has its limits with it (digits, characters, fractions of a second): PostgreSQL would round or cut off what is
+ *     beyond most of them without a word.
  */
 import type pg from 'pg';
 import { z } from 'zod';
@@ -10,42 +12,98 @@ import { z } from 'zod';
 export type ColumnKind =
   | { readonly kind: 'integer'; readonly min: bigint; readonly max: bigint }
   | { readonly kind: 'float'; readonly isSingle: boolean }
-  | { readonly kind: 'numeric' }
+  /** `digits`: in all, and after the point; null: any. */
+  | { readonly kind: 'numeric'; readonly digits: Digits | null }
   | { readonly kind: 'boolean' }
-  | { readonly kind: 'timestamp'; readonly hasZone: boolean }
+  /** `scale`, here and below: digits of a second. */
+  | { readonly kind: 'timestamp'; readonly hasZone: boolean; readonly scale: number }
   | { readonly kind: 'date' }
-  | { readonly kind: 'time' }
+  | { readonly kind: 'time'; readonly hasZone: boolean; readonly scale: number }
+  /** `dropsParts`: its fields end before the seconds, and what is finer is dropped. */
+  | { readonly kind: 'interval'; readonly dropsParts: boolean; readonly scale: number }
+  | { readonly kind: 'range'; readonly of: ColumnKind }
   | { readonly kind: 'json'; readonly isBinary: boolean }
   /** Anything that is a text to people: numbers and objects as their JSON. */
-  | { readonly kind: 'text' }
+  | { readonly kind: 'text'; readonly limit: TextLimit | null }
   /** A type with an input function of its own: uuid, inet, an enum, a range, a vector, … */
   | { readonly kind: 'literal'; readonly type: string; readonly takesNumbers: boolean; readonly takesJson: boolean }
   | { readonly kind: 'array'; readonly of: ColumnKind; readonly delimiter: string }
   | { readonly kind: 'composite'; readonly type: string; readonly members: readonly Member[] };
+
+export interface Digits {
+  readonly precision: number;
+  readonly scale: number;
+}
+
+export interface TextLimit {
+  readonly most: number;
+  readonly of: 'characters' | 'bytes';
+}
 
 export interface Member {
   readonly name: string;
   readonly kind: ColumnKind;
 }
 
-const range = (bits: bigint) => ({ kind: 'integer', min: -(2n ** (bits - 1n)), max: 2n ** (bits - 1n) - 1n }) as const;
+const signed = (bits: bigint) => ({ kind: 'integer', min: -(2n ** (bits - 1n)), max: 2n ** (bits - 1n) - 1n }) as const;
+const unsigned = (bits: bigint) => ({ kind: 'integer', min: 0n, max: 2n ** bits - 1n }) as const;
+const timestamp = (hasZone: boolean) => (modifier: number) =>
+  ({ kind: 'timestamp', hasZone, scale: modifier < 0 ? 6 : modifier }) as const;
+const time = (hasZone: boolean) => (modifier: number) =>
+  ({ kind: 'time', hasZone, scale: modifier < 0 ? 6 : modifier }) as const;
+const text = (most: number, of: TextLimit['of']): ColumnKind => ({ kind: 'text', limit: { most, of } });
+const characters = (modifier: number): ColumnKind =>
+  modifier < 0 ? { kind: 'text', limit: null } : text(modifier - 4, 'characters');
 
-/** Types of pg_catalog that are more than a text to their input function. */
-const known: Readonly<Record<string, ColumnKind>> = {
-  int2: range(16n),
-  int4: range(32n),
-  int8: range(64n),
+/** Types of pg_catalog that are more than a text to their input function; some, with the column's type modifier. */
+const known: Readonly<Record<string, ColumnKind | ((modifier: number) => ColumnKind)>> = {
+  int2: signed(16n),
+  int4: signed(32n),
+  int8: signed(64n),
+  // Their input functions make 4294967295 of -1, and 16 of 0x10.
+  oid: unsigned(32n),
+  xid: unsigned(32n),
+  cid: unsigned(32n),
+  xid8: unsigned(64n),
   float4: { kind: 'float', isSingle: true },
   float8: { kind: 'float', isSingle: false },
-  numeric: { kind: 'numeric' },
+  numeric: (modifier) => ({ kind: 'numeric', digits: modifier < 0 ? null : digitsOf(modifier) }),
+  money: { kind: 'numeric', digits: { precision: 19, scale: 2 } },
   bool: { kind: 'boolean' },
   date: { kind: 'date' },
-  time: { kind: 'time' },
-  timestamp: { kind: 'timestamp', hasZone: false },
-  timestamptz: { kind: 'timestamp', hasZone: true },
+  time: time(false),
+  timetz: time(true),
+  timestamp: timestamp(false),
+  timestamptz: timestamp(true),
+  interval: intervalOf,
+  daterange: { kind: 'range', of: { kind: 'date' } },
+  datemultirange: { kind: 'range', of: { kind: 'date' } },
+  tsrange: { kind: 'range', of: timestamp(false)(-1) },
+  tsmultirange: { kind: 'range', of: timestamp(false)(-1) },
+  tstzrange: { kind: 'range', of: timestamp(true)(-1) },
+  tstzmultirange: { kind: 'range', of: timestamp(true)(-1) },
   json: { kind: 'json', isBinary: false },
   jsonb: { kind: 'json', isBinary: true },
+  varchar: characters,
+  bpchar: characters,
+  name: text(63, 'bytes'),
+  char: text(1, 'bytes'),
 };
+
+/** `numeric(5, -2)`: the scale has a sign of its own. */
+function digitsOf(modifier: number): Digits {
+  return { precision: ((modifier - 4) >> 16) & 0xffff, scale: (((modifier - 4) & 0x7ff) ^ 0x400) - 0x400 };
+}
+
+function intervalOf(modifier: number): ColumnKind {
+  const seconds = 1 << 12;
+  const scale = modifier & 0xffff;
+  return {
+    kind: 'interval',
+    dropsParts: modifier >= 0 && ((modifier >> 16) & seconds) === 0,
+    scale: modifier < 0 || scale === 0xffff ? 6 : scale,
+  };
+}
 
 const typeRow = z.object({
   oid: z.string(),
@@ -54,12 +112,13 @@ const typeRow = z.object({
   type: z.string(),
   category: z.string(),
   base: z.string(),
+  base_modifier: z.number(),
   element: z.string(),
   is_array: z.boolean(),
   delimiter: z.string(),
   default_expression: z.string().nullable(),
   not_null: z.boolean(),
-  members: z.array(z.object({ name: z.string(), type: z.string() })),
+  members: z.array(z.object({ name: z.string(), type: z.string(), modifier: z.number() })),
 });
 type TypeRow = z.infer<typeof typeRow>;
 
@@ -77,18 +136,27 @@ export class Catalogue {
     return new Catalogue(z.array(typeRow).parse(rows));
   }
 
-  kindOf(oid: string): ColumnKind {
+  /** @param modifier of the column: what stands in brackets after its type; -1 for nothing. */
+  kindOf(oid: string, modifier: number): ColumnKind {
     const type = this.#typeOf(oid);
-    if (type.type === 'd') return this.kindOf(type.base);
+    if (type.type === 'd') return this.kindOf(type.base, type.base_modifier);
     if (type.is_array) {
-      return { kind: 'array', of: this.kindOf(type.element), delimiter: this.#typeOf(type.element).delimiter };
+      return {
+        kind: 'array',
+        of: this.kindOf(type.element, modifier),
+        delimiter: this.#typeOf(type.element).delimiter,
+      };
     }
     if (type.type === 'c') {
-      const members = type.members.map((member) => ({ name: member.name, kind: this.kindOf(member.type) }));
+      const members = type.members.map((member) => ({
+        name: member.name,
+        kind: this.kindOf(member.type, member.modifier),
+      }));
       return { kind: 'composite', type: type.name, members };
     }
     const ours = type.is_built_in && Object.hasOwn(known, type.name) ? known[type.name] : undefined;
-    return ours ?? (type.category === 'S' ? { kind: 'text' } : literal(type));
+    if (ours !== undefined) return typeof ours === 'function' ? ours(modifier) : ours;
+    return type.category === 'S' ? { kind: 'text', limit: null } : literal(type);
   }
 
   /** A domain may bring a default and NOT NULL of its own. */
@@ -133,10 +201,10 @@ const typesQuery = `
     ) part
   )
   SELECT t.oid::text AS oid, t.typname AS name, n.nspname = 'pg_catalog' AS is_built_in, t.typtype AS type,
-    t.typcategory AS category, t.typbasetype::text AS base, t.typelem::text AS element,
+    t.typcategory AS category, t.typbasetype::text AS base, t.typtypmod AS base_modifier, t.typelem::text AS element,
     t.typinput = 'pg_catalog.array_in'::regproc AS is_array, t.typdelim AS delimiter,
     pg_get_expr(t.typdefaultbin, 0) AS default_expression, t.typnotnull AS not_null,
-    coalesce((SELECT json_agg(json_build_object('name', a.attname, 'type', a.atttypid::text) ORDER BY a.attnum)
+    coalesce((SELECT json_agg(json_build_object('name', a.attname, 'type', a.atttypid::text, 'modifier', a.atttypmod) ORDER BY a.attnum)
       FROM pg_catalog.pg_attribute a
       WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped), '[]') AS members
   FROM used

@@ -32,6 +32,7 @@ const meanings: Readonly<Record<string, 'auth' | 'missing' | 'unfit' | 'unreacha
   '57P01': 'unreachable', // admin_shutdown
   '57P02': 'unreachable', // crash_shutdown
   '57P03': 'unreachable', // cannot_connect_now
+  '54000': 'rows', // program_limit_exceeded: too long for an index, a page, a word of a text search
   '22': 'rows', // data
   '23': 'rows', // constraints
   '21': 'rows', // cardinality
@@ -71,10 +72,11 @@ export function parseFailure(error: unknown, where: Where): Failure {
 
 /**
  * A value of type regclass that names no table ends in "undefined_table", too. What COPY itself says of a line it has
- * read begins with COPY; what a trigger or a default says begins with their own context.
+ * read begins with COPY, and what an input function adds stands before the column that COPY was at; what a trigger or a
+ * default says begins with their own context, and COPY is at no column by then.
  */
 function isOfValue({ where }: pg.DatabaseError, meaning: (typeof meanings)[string] | undefined): boolean {
-  return (meaning === 'missing' || meaning === 'unfit') && (where?.startsWith('COPY ') ?? false);
+  return (meaning === 'missing' || meaning === 'unfit') && /^COPY |\nCOPY [^\n]*, column /.test(where ?? '');
 }
 
 function shortened(text: string): string {

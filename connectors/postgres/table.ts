@@ -88,6 +88,7 @@ async function versionOf(client: pg.Client): Promise<number> {
 const columnRow = z.object({
   name: z.string(),
   type: z.string(),
+  modifier: z.number(),
   not_null: z.boolean(),
   identity: z.string(),
   generated: z.string(),
@@ -102,7 +103,7 @@ async function readTable(
   canCopyDefaults: boolean,
 ): Promise<Table> {
   const { rows } = await client.query<pg.QueryResultRow>(
-    `SELECT a.attname AS name, a.atttypid::text AS type, a.attnotnull AS not_null, a.attidentity AS identity,
+    `SELECT a.attname AS name, a.atttypid::text AS type, a.atttypmod AS modifier, a.attnotnull AS not_null, a.attidentity AS identity,
        a.attgenerated AS generated, pg_get_expr(d.adbin, d.adrelid) AS expression
      FROM pg_catalog.pg_attribute a
      LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
@@ -132,13 +133,13 @@ function openColumn(
   catalogue: Catalogue,
   { isStaged, canCopyDefaults }: { readonly isStaged: boolean; readonly canCopyDefaults: boolean },
 ): Column {
-  const { name, type, expression, identity } = row;
+  const { name, type, modifier, expression, identity } = row;
   const isNumbered = isNumberedBy(row);
   const constraints = catalogue.constraintsOf(type);
   const mustMerge = isStaged && (isNumbered || !canCopyDefaults);
   return {
     name,
-    kind: catalogue.kindOf(type),
+    kind: catalogue.kindOf(type, modifier),
     missing: !hasDefault(row, catalogue) ? 'null' : mustMerge ? 'merged' : 'default',
     defaultExpression: expression ?? constraints.defaultExpression,
     isNumbered,

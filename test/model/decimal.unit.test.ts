@@ -1,6 +1,6 @@
-import { deepEqual, equal, ok } from 'node:assert/strict';
+import { equal, ok } from 'node:assert/strict';
 import fc from 'fast-check';
-import { decimalOf, isSameDecimal, roundedInteger, scaledInteger, type DigitText } from '../../model/decimal.ts';
+import { decimalOf, isSameDecimal, scaledInteger, type DigitText } from '../../model/decimal.ts';
 
 /** A text that counts how often it is looked at. */
 class Counted implements DigitText {
@@ -61,15 +61,6 @@ describe('decimal numbers as text', () => {
         equal(isSameDecimal(decimalOf(a), decimalOf(`${a.split('e')[0]}e${Number(a.split('e')[1] ?? 0)}`)), true);
       }),
     );
-  });
-
-  it('round half away from zero', () => {
-    const rounded = (text: string, scale: number) => roundedInteger(decimalOf(text)!, scale);
-    deepEqual(
-      ['1.005', '-1.005', '0.4999', '-0.5', '1e-400', '99.5', '12', '0.05'].map((text) => rounded(text, 0)),
-      [1n, -1n, 0n, -1n, 0n, 100n, 12n, 0n],
-    );
-    deepEqual([rounded('1.005', 2), rounded('-1.005', 2), rounded('0.05', 1)], [101n, -101n, 1n]);
   });
 
   it('have no digits behind the scale, or are refused', () => {

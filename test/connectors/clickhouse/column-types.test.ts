@@ -24,84 +24,6 @@ const permissive = {
   allow_suspicious_variant_types: 1,
 } as const;
 
-/**
- * Every family of types that the engine has: a column of it, a value, and what is read back. `refused`: the sink says at
- * its start that it cannot write such a column. `never`: a table cannot have one.
- */
-const families: Readonly<Record<string, readonly [type: string, json: string, text: string] | 'refused' | 'never'>> = {
-  AggregateFunction: 'refused',
-  Array: ['Array(UInt8)', '[1,2]', '[1,2]'],
-  BFloat16: ['BFloat16', '-1.5', '-1.5'],
-  Bool: ['Bool', 'true', 'true'],
-  Date: ['Date', '"2026-01-31"', '2026-01-31'],
-  Date32: ['Date32', '"1900-01-01"', '1900-01-01'],
-  DateTime: ["DateTime('UTC')", '"2026-01-31T12:34:56Z"', '2026-01-31 12:34:56'],
-  DateTime32: ["DateTime32('UTC')", '1', '1970-01-01 00:00:01'],
-  DateTime64: ["DateTime64(3, 'UTC')", '-1', '1969-12-31 23:59:59.999'],
-  Decimal: ['Decimal(10, 2)', '1.5', '1.5'],
-  Decimal32: ['Decimal32(2)', '1.5', '1.5'],
-  Decimal64: ['Decimal64(2)', '1.5', '1.5'],
-  Decimal128: ['Decimal128(2)', '1.5', '1.5'],
-  Decimal256: ['Decimal256(2)', '1.5', '1.5'],
-  Dynamic: ['Dynamic(max_types=5)', '["x",{"a":1},null,1.5]', "['x','{\"a\":1}',NULL,1.5]"],
-  Enum: ["Enum('a', 'b')", '"b"', 'b'],
-  Enum8: [String.raw`Enum8('it\'s' = -1, 'a=b, c)' = 2)`, '"a=b, c)"', 'a=b, c)'],
-  Enum16: ["Enum16('' = 1000)", '""', ''],
-  FixedString: ['FixedString(3)', '"abc"', 'abc'],
-  Float32: ['Float32', '0.25', '0.25'],
-  Float64: ['Float64', '0.1', '0.1'],
-  Geometry: ['Geometry', '{"type":"Ring","coordinates":[[1,2],[3,4]]}', '[(1,2),(3,4)]'],
-  IPv4: ['IPv4', '"192.0.2.1"', '192.0.2.1'],
-  IPv6: ['IPv6', '"2001:db8::1"', '2001:db8::1'],
-  Int8: ['Int8', '-128', '-128'],
-  Int16: ['Int16', '-32768', '-32768'],
-  Int32: ['Int32', '-2147483648', '-2147483648'],
-  Int64: ['Int64', '-9223372036854775808', '-9223372036854775808'],
-  Int128: ['Int128', '-1e23', '-100000000000000000000000'],
-  Int256: ['Int256', '1e23', '100000000000000000000000'],
-  IntervalNanosecond: ['IntervalNanosecond', '5', '5'],
-  IntervalMicrosecond: ['IntervalMicrosecond', '5', '5'],
-  IntervalMillisecond: ['IntervalMillisecond', '5', '5'],
-  IntervalSecond: ['IntervalSecond', '-5', '-5'],
-  IntervalMinute: ['IntervalMinute', '5', '5'],
-  IntervalHour: ['IntervalHour', '5', '5'],
-  IntervalDay: ['IntervalDay', '5', '5'],
-  IntervalWeek: ['IntervalWeek', '5', '5'],
-  IntervalMonth: ['IntervalMonth', '5', '5'],
-  IntervalQuarter: ['IntervalQuarter', '5', '5'],
-  IntervalYear: ['IntervalYear', '5', '5'],
-  JSON: [
-    String.raw`JSON(max_dynamic_paths=16, max_dynamic_types=4, a.b UInt32, \`c d\` String, SKIP x.y, SKIP REGEXP 'z(.*)')`,
-    '{"a":{"b":7},"c d":"x","x":{"y":1}}',
-    '{"a":{"b":7},"c d":"x"}',
-  ].map((text) => text.replaceAll('\\`', '`')) as [string, string, string],
-  LineString: ['LineString', '[[1,2]]', '[(1,2)]'],
-  LowCardinality: ['LowCardinality(Nullable(FixedString(2)))', '"ab"', 'ab'],
-  Map: ['Map(UInt32, String)', '{"1":"a"}', "{1:'a'}"],
-  MultiLineString: ['MultiLineString', '[[[1,2]]]', '[[(1,2)]]'],
-  MultiPolygon: ['MultiPolygon', '[[[[1,2]]]]', '[[[(1,2)]]]'],
-  Nested: ['Array(Tuple(a UInt8, b String))', '[{"a":1,"b":"x"}]', "[(1,'x')]"],
-  Nothing: 'never',
-  Nullable: ['Nullable(Tuple(a UInt8))', '{"a":1}', '(1)'],
-  Point: ['Point', '[1,-2.5]', '(1,-2.5)'],
-  Polygon: ['Polygon', '[[[1,2]]]', '[[(1,2)]]'],
-  QBit: ['QBit(Float32, 3)', '[1,2,3]', '[1,2,3]'],
-  Ring: ['Ring', '[[1,2]]', '[(1,2)]'],
-  SimpleAggregateFunction: ['SimpleAggregateFunction(groupUniqArrayArray(5), Array(String))', '["x"]', "['x']"],
-  String: ['String', '"x"', 'x'],
-  Time: ['Time', '"-999:59:59"', '-999:59:59'],
-  Time64: ['Time64(3)', '"12:34:56.789"', '12:34:56.789'],
-  Tuple: ['Tuple(`1` UInt8, `b c` String, SKIP Int8)', '{"1":1,"b c":"x","SKIP":-1}', "(1,'x',-1)"],
-  UInt8: ['UInt8', '255', '255'],
-  UInt16: ['UInt16', '65535', '65535'],
-  UInt32: ['UInt32', '4294967295', '4294967295'],
-  UInt64: ['UInt64', '18446744073709551615', '18446744073709551615'],
-  UInt128: ['UInt128', '1', '1'],
-  UInt256: ['UInt256', '1', '1'],
-  UUID: ['UUID', '"61f0c404-5cb3-11e7-907b-a6006ad3dba0"', '61f0c404-5cb3-11e7-907b-a6006ad3dba0'],
-  Variant: ['Variant(UInt64, String, Array(Int8))', '"12"', '12'],
-};
-
 describe('ClickHouse column types', function () {
   let dir: string;
   let clickhouse: ClickHouse;
@@ -152,23 +74,6 @@ describe('ClickHouse column types', function () {
   const isUnfit = (problem: RegExp) => (error: unknown) =>
     error instanceof MillraceError && error.code === 'MR_SINK_TABLE_UNFIT' && problem.test(error.message);
 
-  it('the table of families has every one that the engine knows', async () => {
-    const query = "SELECT name FROM system.data_type_families WHERE alias_to = '' ORDER BY name";
-    const known = await (await client.query({ query, format: 'JSONEachRow' })).json<{ name: string }>();
-    deepEqual(Object.keys(families).sort(), known.map(({ name }) => name).sort());
-  });
-
-  for (const [family, expected] of Object.entries(families)) {
-    if (expected === 'refused' || expected === 'never') continue;
-    const [type, json, text] = expected;
-    it(`${family}: ${json} into ${type} is ${text}`, async () => {
-      const records = [decode(`{"v":${json}}`), {}];
-      const [[value] = [], missing] = (await written(`v ${type}`, records, 'toString(v)')) as [string?][];
-      equal(value, text);
-      equal(missing?.length, 1, 'a missing field has the default of the type');
-    });
-  }
-
   it('A2: a type that cannot be written is named with its column, the same at each attempt', async () => {
     const name = await table('id UInt8, total AggregateFunction(quantiles(0.5, 0.9), UInt64)');
     const problem =
@@ -184,31 +89,6 @@ describe('ClickHouse column types', function () {
   });
 
   describe('keys of a Map', () => {
-    const keys: readonly [type: string, json: string, text: string][] = [
-      ['Int8', '{"-5":1}', '{-5:1}'],
-      ['UInt64', '{"18446744073709551615":1}', '{18446744073709551615:1}'],
-      ['Int256', '{"-1e3":1}', '{-1000:1}'],
-      ['Float64', '{"0.5":1}', '{0.5:1}'],
-      ['Decimal(9, 2)', '{"1.25":1}', '{1.25:1}'],
-      ['Bool', '{"true":1,"false":1}', '{true:1,false:1}'],
-      ['Date', '{"2026-01-31":1}', "{'2026-01-31':1}"],
-      ["DateTime64(3, 'UTC')", '{"2026-01-31T12:00:00.5Z":1}', "{'2026-01-31 12:00:00.500':1}"],
-      ['LowCardinality(String)', '{"a":1}', "{'a':1}"],
-      ['LowCardinality(UInt8)', '{"7":1}', '{7:1}'],
-      ['FixedString(2)', '{"ab":1}', "{'ab':1}"],
-      ['UUID', '{"61f0c404-5cb3-11e7-907b-a6006ad3dba0":1}', "{'61f0c404-5cb3-11e7-907b-a6006ad3dba0':1}"],
-      ['IPv4', '{"192.0.2.1":1}', "{'192.0.2.1':1}"],
-      ["Enum8('a' = 1)", '{"a":1}', "{'a':1}"],
-      ['Tuple(UInt8, String)', String.raw`{"[1,\"x\"]":1}`, "{(1,'x'):1}"],
-      ['Array(UInt64)', '{"[18446744073709551615]":1}', '{[18446744073709551615]:1}'],
-      ['Map(String, UInt8)', String.raw`{"{\"a\":1}":1}`, "{{'a':1}:1}"],
-    ];
-    for (const [type, json, text] of keys) {
-      it(`${type}: ${json}`, async () => {
-        deepEqual(await written(`v Map(${type}, UInt8)`, [decode(`{"v":${json}}`)], 'toString(v)'), [[text]]);
-      });
-    }
-
     it('that cannot be read are a misfit', async () => {
       const add = await rowsFor('v Map(UInt8, UInt8)');
       throws(() => add({ v: { x: 1 } }), /a number as key of the Map, but is the text "x"/);
@@ -367,7 +247,7 @@ describe('ClickHouse column types', function () {
 
   it('JSON: a number that the type would round is a misfit', async () => {
     const add = await rowsFor('v JSON');
-    add(decode('{"v":{"a":[18446744073709551615,-9223372036854775808,0.1]}}'));
+    add(decode('{"v":{"a":[18446744073709551615,-9223372036854775808],"b":[0.1]}}'));
     throws(() => add(decode('{"v":{"a":[{"b":0.12345678901234567891}]}}')), /numbers that type JSON keeps/);
     throws(() => add(decode('{"v":{"a":1e400}}')), /numbers that type JSON keeps/);
     throws(() => add(decode('{"v":12345678901234567890}')), /an object \(JSON\), but is the number/);
