@@ -16,6 +16,23 @@ import { KubeError, parseAnswer } from './kube-error.ts';
 import { acceptOf, selectorOf, type Kube, type ListOptions } from './kube.ts';
 import { objectSchema, pathOf, type KindName, type KubeObject } from './objects.ts';
 
+/** What a watch wants of time. Injected by whoever has a clock; the machine's by default. */
+export interface WatchClock {
+  now(): number;
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Calls `act` once after `ms`, unless the returned function is called before. */
+  after(ms: number, act: () => void): () => void;
+}
+
+const wallClock: WatchClock = {
+  now: () => Date.now(),
+  sleep: (ms, signal) => delay(ms, undefined, signal === undefined ? {} : { signal }),
+  after(ms, act) {
+    const timer = setTimeout(act, ms);
+    return () => clearTimeout(timer);
+  },
+};
+
 export interface WatchOptions<Kept = KubeObject> extends Omit<ListOptions, 'onPage'> {
   readonly kind: KindName;
   readonly signal: AbortSignal;
@@ -30,6 +47,7 @@ export interface WatchOptions<Kept = KubeObject> extends Omit<ListOptions, 'onPa
   readonly silenceMs?: number;
   /** Pause after the first failure; doubles up to 30 s. Default 1 s. */
   readonly retryMs?: number;
+  readonly clock?: WatchClock;
 }
 
 const eventSchema = z.looseObject({
@@ -50,33 +68,33 @@ export function watchObjects(kube: Kube, options: WatchOptions): Promise<void> {
 
 /** The same for what is wanted of each object (W5). */
 export async function watchKept<Kept>(kube: Kube, options: KeepingOptions<Kept>): Promise<void> {
-  const { signal, relistMs = 600_000, retryMs = 1_000 } = options;
+  const { signal, relistMs = 600_000, retryMs = 1_000, clock = wallClock } = options;
   let position: string | undefined;
   let relistAt = 0;
   let pauseMs = retryMs;
   let listedAt = 0;
   while (!signal.aborted) {
     try {
-      if (position === undefined || Date.now() >= relistAt) {
-        listedAt = Date.now();
+      if (position === undefined || clock.now() >= relistAt) {
+        listedAt = clock.now();
         position = await list(kube, options);
-        relistAt = Date.now() + relistMs;
+        relistAt = clock.now() + relistMs;
       }
-      const connectedAt = Date.now();
+      const connectedAt = clock.now();
       position = await follow(kube, options, position, relistAt - connectedAt);
       pauseMs = retryMs;
       // A server that hangs up at once must not be asked in a tight loop.
-      if (Date.now() - connectedAt < retryMs) await delay(retryMs, undefined, { signal });
+      if (clock.now() - connectedAt < retryMs) await clock.sleep(retryMs, signal);
     } catch (error) {
       if (isAborted(signal)) return;
       // That the place in a watch is too old is not an error: the list is read anew. A list that says so itself, or has just
       // been read, is one: a server that answers so must not be asked in a tight loop.
       const isStale = error instanceof KubeError && error.isExpired();
-      const isOld = position !== undefined && Date.now() - listedAt >= retryMs;
+      const isOld = position !== undefined && clock.now() - listedAt >= retryMs;
       if (isStale) position = undefined;
       if (isStale && isOld) continue;
       options.onError(problemOf(error));
-      await delay(pauseMs, undefined, { signal }).catch(() => undefined);
+      await clock.sleep(pauseMs, signal).catch(() => undefined);
       pauseMs = Math.min(pauseMs * 2, maxRetryMs);
     }
   }
@@ -102,9 +120,10 @@ async function list<Kept>(kube: Kube, options: KeepingOptions<Kept>): Promise<st
 
 /** One connection. Returns the last resourceVersion when it ends in order. */
 async function follow<Kept>(kube: Kube, options: KeepingOptions<Kept>, from: string, forMs: number): Promise<string> {
-  const { silenceMs = 150_000 } = options;
+  const { silenceMs = 150_000, clock = wallClock } = options;
   const silence = new AbortController();
-  const timer = setTimeout(() => silence.abort(new Error(`silent for ${silenceMs} ms`)), silenceMs);
+  const wait = () => clock.after(silenceMs, () => silence.abort(new Error(`silent for ${silenceMs} ms`)));
+  let stopWaiting = wait();
   const signal = AbortSignal.any([options.signal, silence.signal]);
   let position = from;
   try {
@@ -125,7 +144,8 @@ async function follow<Kept>(kube: Kube, options: KeepingOptions<Kept>, from: str
     response.setEncoding('utf8');
     let rest = '';
     for await (const chunk of response) {
-      timer.refresh();
+      stopWaiting();
+      stopWaiting = wait();
       const lines = (rest + String(chunk)).split('\n');
       rest = lines.pop() ?? '';
       for (const line of lines) if (line !== '') position = handle(line, options, kube.server) ?? position;
@@ -135,7 +155,7 @@ async function follow<Kept>(kube: Kube, options: KeepingOptions<Kept>, from: str
     if (silence.signal.aborted) return position;
     throw error;
   } finally {
-    clearTimeout(timer);
+    stopWaiting();
   }
 }
 

@@ -6,8 +6,6 @@
  * C3  What was written is known at once, so that it is not written again before the watch has told of it.
  * C4  Outages that last, and their ends, are told as Events (`./outages.ts`).
  */
-import { problemOf } from '../../model/errors.ts';
-import { emitEvent, type EventContent } from '../../activities/status/event.ts';
 import { countDeadLetters, noDeadLetters, type DeadLetterCount } from '../../stream/dead-letter-count.ts';
 import type { JetStreamPort } from '../../stream/jetstream-port.ts';
 import { KubeError } from '../../kubernetes/kube-error.ts';
@@ -15,6 +13,7 @@ import type { Kube } from '../../kubernetes/kube.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 import { claimsOf } from './conditions.ts';
 import { urgencyOf, writeDataStatus, type Said } from './data-status.ts';
+import type { Events } from './events.ts';
 import type { PipelineRecord } from './pipeline-record.ts';
 import { ask, askAt } from './pod-reasons.ts';
 import type { Reports } from './reports.ts';
@@ -31,8 +30,8 @@ export interface ClaimsWriterParts {
   readonly mayWrite: () => boolean;
   /** C3. */
   readonly onWritten: (resource: KubeObject) => void;
-  /** Dead letters or an outage of a pipeline could not be told as an Event. */
-  readonly onEventFailed: (record: PipelineRecord, problem: string) => void;
+  /** Of dead letters, and of outages. */
+  readonly events: Events;
   readonly now: () => number;
 }
 
@@ -180,23 +179,22 @@ export class ClaimsWriter {
 
   /** One Event for each code and hour in which there are more: named by both, so that it is told once. */
   async #tellDeadLetters(record: PipelineRecord): Promise<void> {
+    const { events } = this.#parts;
     const { byCode, dropped } = deadLettersOf(record);
     const hour = Math.floor(this.#parts.now() / 3_600_000);
     if (dropped > record.toldDropped) {
       record.toldDropped = dropped;
       const note = `${dropped} dead ${dropped === 1 ? 'letter was' : 'letters were'} dropped so far to make room for later ones.`;
-      await this.#tell(
-        record,
-        { type: 'Warning', reason: 'DeadLettersDropped', action: 'drop', note },
-        `dropped/${hour}`,
-      );
+      const content = { type: 'Warning', reason: 'DeadLettersDropped', action: 'drop', note } as const;
+      await events.emit(record.ref, content, `dropped/${hour}`);
     }
     const news = byCode.filter(({ code, records }) => records > (record.toldOf.get(code) ?? 0));
     for (const { code, records, sample } of news) {
       record.toldOf.set(code, records);
       const note = `${records} ${records === 1 ? 'record' : 'records'} with ${code} so far, such as: ${sample}`;
       // When that fails: the next hour has an Event of its own.
-      await this.#tell(record, { type: 'Warning', reason: 'DeadLetters', action: 'putAside', note }, `${code}/${hour}`);
+      const content = { type: 'Warning', reason: 'DeadLetters', action: 'putAside', note } as const;
+      await events.emit(record.ref, content, `${code}/${hour}`);
     }
   }
 
@@ -208,20 +206,11 @@ export class ClaimsWriter {
 
   /** C4. */
   async #tellOutages(record: PipelineRecord): Promise<void> {
-    const { now } = this.#parts;
+    const { now, events } = this.#parts;
     for (let news = record.outages.next(now()); news !== undefined; news = record.outages.next(now())) {
       const { type, reason, about, note, key } = news;
-      await this.#tell(record, { type, reason, action: about, note }, key);
+      await events.emit(record.ref, { type, reason, action: about, note }, key);
     }
-  }
-
-  /** The condition says the same, so an Event that cannot be written holds up nothing. */
-  async #tell(record: PipelineRecord, content: EventContent, key: string): Promise<void> {
-    const { kube, now, onEventFailed } = this.#parts;
-    const source = { controller: 'millrace.io/controller', instance: 'controller' } as const;
-    await emitEvent(kube, record.ref, content, { key, at: now(), source }).catch((error: unknown) =>
-      onEventFailed(record, problemOf(error)),
-    );
   }
 }
 

@@ -39,6 +39,35 @@ export function copyOf({ metadata }: KubeObject): Copy | undefined {
   return { pipelineUid, namespace, name, version: resourceVersion, sources: parseSources(text) };
 }
 
+/** The copies of all pipelines as they were seen last. */
+export class Copies {
+  readonly #byUid = new Map<string, Copy>();
+  #isSynced = false;
+
+  /** False: nothing may be concluded from what is not here. */
+  get isSynced(): boolean {
+    return this.#isSynced;
+  }
+
+  of(pipelineUid: string): Copy | undefined {
+    return this.#byUid.get(pipelineUid);
+  }
+
+  put(copy: Copy): void {
+    this.#byUid.set(copy.pipelineUid, copy);
+  }
+
+  remove({ pipelineUid }: Copy): void {
+    this.#byUid.delete(pipelineUid);
+  }
+
+  replaceAll(copies: readonly Copy[]): void {
+    this.#byUid.clear();
+    for (const copy of copies) this.put(copy);
+    this.#isSynced = true;
+  }
+}
+
 export type Freshness =
   /** `Secret/ch`, …: their values differ. */
   | { readonly is: 'stale'; readonly sources: readonly string[] }

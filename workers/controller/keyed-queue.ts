@@ -5,6 +5,8 @@
  * Q2  A failed key comes again after a pause that doubles, with jitter; success resets it.
  * Q3  The key is all that is kept: whoever works reads the newest state.
  */
+import type { Clock } from '../../stream/clock.ts';
+
 export interface KeyedQueueOptions {
   readonly work: (key: string) => Promise<void>;
   readonly onError: (key: string, error: unknown, retryInMs: number) => void;
@@ -14,10 +16,9 @@ export interface KeyedQueueOptions {
   readonly minRetryMs?: number;
   /** Default 5 min. */
   readonly maxRetryMs?: number;
-  /** Between 0 and 1. */
-  readonly random?: () => number;
-  /** Milliseconds; for ages only. */
-  readonly now?: () => number;
+  /** From 0 to below 1. */
+  readonly random: () => number;
+  readonly clock: Pick<Clock, 'now' | 'after'>;
 }
 
 export class KeyedQueue {
@@ -28,7 +29,7 @@ export class KeyedQueue {
   readonly #failures = new Map<string, number>();
   /** Since when a key is wanted, retries included. */
   readonly #since = new Map<string, number>();
-  readonly #timers = new Map<string, NodeJS.Timeout>();
+  readonly #retries = new Map<string, () => void>();
   #closed = false;
 
   constructor(options: KeyedQueueOptions) {
@@ -36,8 +37,6 @@ export class KeyedQueue {
       concurrency: 8,
       minRetryMs: 1_000,
       maxRetryMs: 300_000,
-      random: Math.random,
-      now: Date.now,
       ...options,
     };
   }
@@ -50,12 +49,12 @@ export class KeyedQueue {
   get oldestAgeMs(): number {
     // A Map keeps the order in which keys came.
     const [oldest] = this.#since.values();
-    return oldest === undefined ? 0 : this.#options.now() - oldest;
+    return oldest === undefined ? 0 : this.#options.clock.now() - oldest;
   }
 
   add(key: string): void {
     if (this.#closed) return;
-    if (!this.#since.has(key)) this.#since.set(key, this.#options.now());
+    if (!this.#since.has(key)) this.#since.set(key, this.#options.clock.now());
     if (this.#running.has(key)) this.#again.add(key);
     else this.#waiting.add(key);
     this.#pump();
@@ -65,15 +64,13 @@ export class KeyedQueue {
   forget(key: string): void {
     this.#failures.delete(key);
     this.#since.delete(key);
-    clearTimeout(this.#timers.get(key));
-    this.#timers.delete(key);
+    this.#cancelRetry(key);
   }
 
   /** Starts nothing more; resolves when what runs has ended. */
   async close(): Promise<void> {
     this.#closed = true;
-    for (const timer of this.#timers.values()) clearTimeout(timer);
-    this.#timers.clear();
+    for (const key of [...this.#retries.keys()]) this.#cancelRetry(key);
     this.#waiting.clear();
     await Promise.all(this.#running.values());
   }
@@ -82,8 +79,7 @@ export class KeyedQueue {
     for (const key of this.#waiting) {
       if (this.#running.size >= this.#options.concurrency) return;
       this.#waiting.delete(key);
-      clearTimeout(this.#timers.get(key));
-      this.#timers.delete(key);
+      this.#cancelRetry(key);
       this.#running.set(key, this.#run(key));
     }
   }
@@ -104,13 +100,18 @@ export class KeyedQueue {
   #retryLater(key: string, error: unknown): void {
     const failures = (this.#failures.get(key) ?? 0) + 1;
     this.#failures.set(key, failures);
-    const { minRetryMs, maxRetryMs, random, onError } = this.#options;
+    const { minRetryMs, maxRetryMs, random, clock, onError } = this.#options;
     const pause = Math.min(minRetryMs * 2 ** (failures - 1), maxRetryMs) * (0.75 + random() / 2);
     onError(key, error, pause);
     if (this.#closed) return;
-    this.#timers.set(
+    this.#retries.set(
       key,
-      setTimeout(() => this.add(key), pause),
+      clock.after(pause, () => this.add(key)),
     );
+  }
+
+  #cancelRetry(key: string): void {
+    this.#retries.get(key)?.();
+    this.#retries.delete(key);
   }
 }

@@ -33,7 +33,7 @@ export async function serveController(config: ControllerConfig, log: Logger, sig
   const cluster = knownOnce(() => clusterOf(kube));
   const engine = temporalEngine({ ...config.temporal, cluster });
   const controller = new Controller({
-    ...{ kube, engine, log, clock: systemClock, cluster },
+    ...{ kube, engine, log, clock: systemClock, random: Math.random, cluster },
     ...{ sweepMs: config.sweepMs, repairsAtOnce: config.repairsAtOnce, lease: config.lease },
   });
   const health =

@@ -8,6 +8,7 @@
  */
 import { problemOf } from '../../model/errors.ts';
 import type { CredentialRef } from '../../model/plan.ts';
+import type { Clock } from '../../stream/clock.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import { watchKept } from '../../kubernetes/watch.ts';
 import type { PipelineRecord } from './pipeline-record.ts';
@@ -28,6 +29,7 @@ export type Version =
 
 export interface ReferencedParts {
   readonly kube: Kube;
+  readonly clock: Clock;
   /** Ends all watches. */
   readonly signal: AbortSignal;
   /** Keys of the pipelines that refer to what has changed. */
@@ -130,7 +132,8 @@ class NamespaceWatch {
   /** Names that a list was read for. */
   #listed: ReadonlySet<string> = new Set();
   #again = new AbortController();
-  #settling: NodeJS.Timeout | undefined;
+  /** Gives up the list that comes soon. */
+  #unsettle: (() => void) | undefined;
   #hasBegun = false;
 
   constructor(kind: ReferencedKind, namespace: string, parts: ReferencedParts) {
@@ -164,18 +167,18 @@ class NamespaceWatch {
   }
 
   close(): void {
-    clearTimeout(this.#settling);
+    this.#unsettle?.();
     this.#end.abort();
   }
 
   /** V3. The watch begins, or begins again, with a list. */
   #listSoon(): void {
-    this.#settling ??= setTimeout(() => {
-      this.#settling = undefined;
+    this.#unsettle ??= this.#parts.clock.after(settleMs, () => {
+      this.#unsettle = undefined;
       if (this.#hasBegun) return this.#again.abort();
       this.#hasBegun = true;
       this.ended = this.#run();
-    }, settleMs);
+    });
   }
 
   async #run(): Promise<void> {
@@ -185,7 +188,7 @@ class NamespaceWatch {
       this.#again = new AbortController();
       await this.#follow(AbortSignal.any([end, this.#again.signal]));
     }
-    clearTimeout(this.#settling);
+    this.#unsettle?.();
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
@@ -194,7 +197,7 @@ class NamespaceWatch {
       kind: this.#kind,
       namespace: this.#namespace,
       metadataOnly: true,
-      signal,
+      ...{ signal, clock: this.#parts.clock },
       keep: ({ metadata: { name, resourceVersion = '' } }) =>
         this.#wanted.has(name) ? { name, version: resourceVersion } : undefined,
       onListing: () => (asked = new Set(this.#wanted.keys())),

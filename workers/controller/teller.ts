@@ -9,22 +9,23 @@
  *     what fails later.
  */
 import { fieldManagers } from '../../model/names.ts';
-import { problemOf, type MillraceError } from '../../model/errors.ts';
+import type { MillraceError } from '../../model/errors.ts';
 import { classify } from '../../activities/failures.ts';
-import { emitEvent } from '../../activities/status/event.ts';
 import { addFinalizer } from '../../kubernetes/finalizer.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 import type { Deviation } from './deviation.ts';
 import type { Engine } from './engine.ts';
 import type { EngineGate } from './engine-gate.ts';
+import type { Events } from './events.ts';
 import { needOf } from './level.ts';
-import type { PipelineRecord, Seen, Telling } from './pipeline-record.ts';
+import type { PipelineRecord, Seen } from './pipeline-record.ts';
 
 export interface TellerParts {
   readonly kube: Kube;
   readonly engine: Engine;
   readonly gate: EngineGate;
+  readonly events: Events;
   /** Our finalizer was added: the resource as it is now. */
   readonly onWritten: (resource: KubeObject) => void;
   readonly now: () => number;
@@ -40,11 +41,14 @@ export class Teller {
     this.#parts = parts;
   }
 
-  /** Whether the entity does not know what the resource says. */
-  mustTell({ seen, telling }: PipelineRecord): boolean {
+  /** A resource was seen. Whether its entity does not know what it says. */
+  see({ seen, telling }: PipelineRecord): boolean {
     const need = needOf(seen, telling.told, telling.isMissing);
-    if (need.do === 'nothing' && need.because === 'told') this.suppressed += 1;
-    return need.do !== 'nothing' || retryOf(seen, telling) !== undefined;
+    const retry = retryOf(seen, telling.retried);
+    if (retry.tell === undefined) telling.retried = retry.passed;
+    const mustTell = need.do !== 'nothing' || retry.tell !== undefined;
+    if (!mustTell && need.because === 'told') this.suppressed += 1;
+    return mustTell;
   }
 
   /** T1: resolves although Temporal is away. */
@@ -91,12 +95,12 @@ export class Teller {
       this.signals += 1;
       Object.assign(telling, { told: what, toldAt: now(), isMissing: false });
     }
-    const retry = retryOf(record.seen, telling);
+    const { tell: retry, passed } = retryOf(record.seen, telling.retried);
     if (retry !== undefined) {
       await gate.pass(() => engine.tellRetry(ref, retry));
       this.signals += 1;
-      telling.retried = retry;
     }
+    telling.retried = passed;
     const { deviation } = telling;
     if (deviation === undefined) return;
     if (!record.seen.deleting) {
@@ -113,21 +117,25 @@ export class Teller {
     const { reason, sentence: message } = error;
     if (telling.untold?.reason === reason) return;
     telling.untold = { reason, message };
-    const { kube, now } = this.#parts;
+    const { events, now } = this.#parts;
     const content = { type: 'Warning', reason, action: 'tell', note: message } as const;
-    const source = { controller: 'millrace.io/controller', instance: 'controller' } as const;
-    await emitEvent(kube, ref, content, { key: String(now()), at: now(), source }).catch((problem: unknown) => {
-      // The condition says the same; the outage must not hide behind an Event that could not be written.
-      telling.untold = { reason, message: `${message} (${problemOf(problem)})` };
-    });
+    const problem = await events.emit(ref, content, String(now()));
+    // The condition says the same; the outage must not hide behind an Event that could not be written.
+    if (problem !== undefined) telling.untold = { reason, message: `${message} (${problem})` };
   }
 }
 
-/** T3. */
-function retryOf({ retry, status }: Seen, telling: Telling): string | undefined {
-  if (retry === undefined || retry === '' || retry === telling.retried) return undefined;
-  if (status.conditions?.some(({ type, status: value }) => type === 'Stalled' && value === 'True') === true)
-    return retry;
-  if (status.operation === undefined) telling.retried = retry;
-  return undefined;
+interface Retry {
+  /** What is told now; undefined: nothing. */
+  readonly tell: string | undefined;
+  /** What need not be told any more, once that is done. */
+  readonly passed: string | undefined;
+}
+
+/** T3. `passed`: what was told last, or came while nothing had failed. */
+function retryOf({ retry, status }: Seen, passed: string | undefined): Retry {
+  if (retry === undefined || retry === '' || retry === passed) return { tell: undefined, passed };
+  const isStalled = status.conditions?.some(({ type, status: value }) => type === 'Stalled' && value === 'True');
+  if (isStalled === true) return { tell: retry, passed: retry };
+  return { tell: undefined, passed: status.operation === undefined ? retry : passed };
 }

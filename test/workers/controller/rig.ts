@@ -105,7 +105,7 @@ export async function startRig(): Promise<Rig> {
       const own = connectKube(kubernetes.kubeconfigPath);
       const end = new AbortController();
       const controller = new Controller({
-        ...{ kube: own, engine, log, clock: systemClock, sweepMs: 600_000, repairsAtOnce },
+        ...{ kube: own, engine, log, clock: systemClock, random: () => 0.5, sweepMs: 600_000, repairsAtOnce },
         cluster: () => clusterOf(own),
         lease: { namespace: 'default', identity },
       });

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { pino } from 'pino';
 import { mr } from '../../../model/errors.ts';
 import { apiVersion, kind } from '../../../model/names.ts';
 import { EngineGate } from '../../../workers/controller/engine-gate.ts';
+import { Events } from '../../../workers/controller/events.ts';
 import { PipelineRecord, sightingOf } from '../../../workers/controller/pipeline-record.ts';
 import { Teller } from '../../../workers/controller/teller.ts';
 import { isOfKubernetes, oddAnswers, status } from '../../activities/odd-answers.ts';
@@ -26,6 +28,7 @@ describe('telling an entity', () => {
     record = new PipelineRecord(sightingOf({ apiVersion, kind, metadata }, () => undefined));
     teller = new Teller({
       ...{ kube: server.kube, engine, gate: new EngineGate(), now: () => 0 },
+      events: new Events({ kube: server.kube, log: pino({ level: 'silent' }), now: () => 0 }),
       onWritten: () => void (record.seen = { ...record.seen, isOurs: true }),
     });
   });
@@ -66,11 +69,23 @@ describe('telling an entity', () => {
     see('1', 'True');
     assert.deepEqual(await before(), []);
     see('2', 'True');
-    assert.equal(teller.mustTell(record), true);
+    assert.equal(teller.see(record), true);
     assert.deepEqual(await before(), ['orders retry 2']);
-    assert.deepEqual([await before(), teller.mustTell(record)], [[], false]);
+    assert.deepEqual([await before(), teller.see(record)], [[], false]);
     see('3', 'True');
     assert.deepEqual(await before(), ['orders retry 3']);
+  });
+
+  it('T2: where no Event can be written either, Ready says so', async () => {
+    server.oddity = ({ resource, verb }) =>
+      resource === 'events' || verb === 'PATCH' ? status(403, 'Forbidden') : null;
+    await assert.rejects(teller.work(record), { code: 'MR_KUBERNETES_FORBIDDEN' });
+    assert.match(record.telling.untold?.message ?? '', /patch Pipeline shop\/orders.*\(Forbidden.*\)$/);
+  });
+
+  it('T3: what comes while nothing has failed is passed over when it is seen, and looking again changes nothing', () => {
+    record.seen = { ...record.seen, isOurs: true, retry: '1', status: { observedGeneration: 1 } };
+    assert.deepEqual([teller.see(record), teller.see(record), record.telling.retried], [false, false, '1']);
   });
 
   for (const [what, answer] of Object.entries(oddAnswers)) {

@@ -1,0 +1,101 @@
+/**
+ * Finds the pipelines that are not as they were left (`./deviation.ts`), and says when their entities are to be told.
+ *
+ * DD1 Only the controller that holds the lease detects, and only when it knows what there is: what was not listed yet is no
+ *     deviation.
+ * DD2 What lasts is told (`./deviation-memory.ts`), a bounded number of pipelines at once (`./repair-pace.ts`).
+ */
+import type { Logger } from 'pino';
+import type { Kube } from '../../kubernetes/kube.ts';
+import { isUnderWay } from '../../model/status.ts';
+import { freshnessOf, isCopied, pairOf, type Copies, type Freshness } from './copies.ts';
+import { deviationOf, type Deviation } from './deviation.ts';
+import type { PipelineRecord } from './pipeline-record.ts';
+import type { Referenced } from './referenced.ts';
+import type { RepairPace } from './repair-pace.ts';
+import { lostOf } from './stream-look.ts';
+import type { Workloads } from './workloads.ts';
+
+export interface DeviationDetectorParts {
+  readonly kube: Kube;
+  readonly log: Logger;
+  readonly copies: Copies;
+  readonly workloads: Workloads;
+  readonly referenced: Pick<Referenced, 'versionOf'>;
+  readonly repairs: RepairPace;
+  /** DD1. */
+  readonly isLeader: () => boolean;
+  /** The entity of this pipeline is to be told. */
+  readonly onDeviation: (record: PipelineRecord, deviation: Deviation) => void;
+  /** Values must be read before anything is known: {@link DeviationDetector.compare}. */
+  readonly onUnclear: (record: PipelineRecord) => void;
+}
+
+const never = Number.POSITIVE_INFINITY;
+
+export class DeviationDetector {
+  readonly #parts: DeviationDetectorParts;
+
+  constructor(parts: DeviationDetectorParts) {
+    this.#parts = parts;
+  }
+
+  /** Tells of a deviation that has lasted. Returns when to look again; Infinity: when something has changed. */
+  look(record: PipelineRecord, now: number): number {
+    const { isLeader, workloads, copies, repairs, log, onDeviation } = this.#parts;
+    if (!isLeader() || !workloads.isSynced || !copies.isSynced) return never;
+    const { key, seen, deviations } = record;
+    const deviation = this.#deviationOf(record);
+    const opSeq = seen.status.opSeq ?? 0;
+    const at = deviations.tellAt(deviation, opSeq, now);
+    if (deviation === undefined) repairs.leave(key);
+    if (deviation === undefined || at === undefined) return never;
+    if (at > now) return at;
+    if (!repairs.admit(key, deviation, opSeq, now)) return never;
+    log.info({ pipeline: key, ...deviation }, 'the cluster is not as it was left');
+    deviations.told(deviation, opSeq, now);
+    onDeviation(record, deviation);
+    return never;
+  }
+
+  /** Reads what versions alone cannot tell. */
+  async compare(record: PipelineRecord): Promise<void> {
+    const { kube, copies, referenced } = this.#parts;
+    const copy = copies.of(record.ref.uid);
+    const freshness = this.#freshnessOf(record);
+    if (copy === undefined || freshness.is !== 'unclear') return;
+    // Answers for other versions are of no use any more.
+    record.compared.clear();
+    for (const source of freshness.sources) {
+      const now = referenced.versionOf(source);
+      if (now.is !== 'there') continue;
+      // One after the other: each reads two objects, and there are few.
+      record.compared.set(pairOf(source, now.version, copy), await isCopied(kube, record, copy, source));
+    }
+  }
+
+  #deviationOf(record: PipelineRecord): Deviation | undefined {
+    const { generation, deleting, status } = record.seen;
+    return deviationOf({
+      ...{ generation, deleting, status },
+      workloads: this.#parts.workloads.of(record.ref.uid),
+      stale: this.#staleSources(record),
+      lost: lostOf(record),
+    });
+  }
+
+  #staleSources(record: PipelineRecord): readonly string[] {
+    const { phase } = record.seen.status;
+    const hasCopy = this.#parts.copies.of(record.ref.uid) !== undefined;
+    // What has failed before anything was copied reads them when it is tried again.
+    if (!isUnderWay(phase) && !(phase === 'Failed' && hasCopy)) return [];
+    const freshness = this.#freshnessOf(record);
+    if (freshness.is === 'unclear') this.#parts.onUnclear(record);
+    return freshness.is === 'stale' ? freshness.sources : [];
+  }
+
+  #freshnessOf(record: PipelineRecord): Freshness {
+    const { copies, referenced } = this.#parts;
+    return freshnessOf(record, copies.of(record.ref.uid), (source) => referenced.versionOf(source));
+  }
+}

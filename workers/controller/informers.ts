@@ -1,0 +1,120 @@
+/**
+ * What the controller watches: Pipelines, copied credentials, Deployments. Each keeps what is known up to date, and names the
+ * pipelines that something has changed for.
+ */
+import type { Logger } from 'pino';
+import type { Kube } from '../../kubernetes/kube.ts';
+import type { KubeObject } from '../../kubernetes/objects.ts';
+import { watchKept, type WatchOptions } from '../../kubernetes/watch.ts';
+import { kind, labels } from '../../model/names.ts';
+import type { Clock } from '../../stream/clock.ts';
+import { copyOf, type Copies, type Copy } from './copies.ts';
+import type { PipelineCache } from './pipeline-cache.ts';
+import { sightingOf, type PipelineRecord, type Sighting } from './pipeline-record.ts';
+import { workloadOf, type Workload, type Workloads } from './workloads.ts';
+
+export interface InformersParts {
+  readonly kube: Kube;
+  readonly log: Logger;
+  readonly clock: Clock;
+  /** Ends all watches. */
+  readonly signal: AbortSignal;
+  readonly cache: PipelineCache;
+  readonly copies: Copies;
+  readonly workloads: Workloads;
+  /** A resource was met. `isListed`: in a list, which is right whatever was seen before. */
+  readonly onSighting: (sighting: Sighting, isListed: boolean) => void;
+  readonly onGone: (record: PipelineRecord) => void;
+  /** Something of this pipeline has changed; undefined: anything of any. */
+  readonly onChange: (pipelineUid: string | undefined) => void;
+}
+
+const ownObjects = { [labels.managedBy]: 'millrace' };
+
+export class Informers {
+  readonly #parts: InformersParts;
+  #isSynced = false;
+  relists = 0;
+
+  constructor(parts: InformersParts) {
+    this.#parts = parts;
+  }
+
+  /** The pipelines are known. */
+  get isSynced(): boolean {
+    return this.#isSynced;
+  }
+
+  /** Resolves when the signal is aborted. */
+  async run(): Promise<void> {
+    await Promise.all([this.#pipelines(), this.#copies(), this.#workloads()]);
+  }
+
+  #pipelines(): Promise<void> {
+    const { cache, log, onSighting, onGone } = this.#parts;
+    return watchKept<Sighting>(this.#parts.kube, {
+      ...this.#common('pipelines'),
+      kind,
+      keep: (resource: KubeObject) => sightingOf(resource, (key) => cache.get(key)),
+      onList: (sightings) => {
+        for (const sighting of sightings) onSighting(sighting, true);
+        for (const gone of cache.keepOnly(new Set(sightings.map(({ key }) => key)))) onGone(gone);
+        if (!this.#isSynced) log.info({ pipelines: cache.size }, 'pipelines are known');
+        this.#isSynced = true;
+        this.relists += 1;
+      },
+      onChange: (change, sighting) => {
+        if (change === 'changed') return onSighting(sighting, false);
+        const record = cache.get(sighting.key);
+        // Another one may have its name already.
+        if (record?.ref.uid !== sighting.ref.uid) return;
+        cache.remove(record);
+        onGone(record);
+      },
+    });
+  }
+
+  #copies(): Promise<void> {
+    const { copies, onChange } = this.#parts;
+    return watchKept<Copy>(this.#parts.kube, {
+      ...this.#common('copied credentials'),
+      kind: 'Secret',
+      metadataOnly: true,
+      labels: ownObjects,
+      keep: copyOf,
+      onList: (all) => {
+        copies.replaceAll(all);
+        onChange(undefined);
+      },
+      onChange: (change, copy) => {
+        if (change === 'deleted') copies.remove(copy);
+        else copies.put(copy);
+        onChange(copy.pipelineUid);
+      },
+    });
+  }
+
+  #workloads(): Promise<void> {
+    const { workloads, onChange } = this.#parts;
+    return watchKept<Workload>(this.#parts.kube, {
+      ...this.#common('Deployments'),
+      kind: 'Deployment',
+      labels: ownObjects,
+      keep: workloadOf,
+      onList: (all) => {
+        workloads.replaceAll(all);
+        onChange(undefined);
+      },
+      onChange: (change, workload) => {
+        if (change === 'deleted') workloads.remove(workload);
+        else workloads.put(workload);
+        onChange(workload.pipelineUid);
+      },
+    });
+  }
+
+  #common(what: string): Pick<WatchOptions, 'signal' | 'clock' | 'onError'> {
+    const { signal, clock, log } = this.#parts;
+    return { signal, clock, onError: (problem) => log.warn({ problem }, `${what} are not watched for now`) };
+  }
+}
