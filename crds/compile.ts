@@ -10,7 +10,7 @@ import { findReferences } from '../model/credentials.ts';
 import { mr } from '../model/errors.ts';
 import { bytes, milliseconds } from '../model/quantities.ts';
 import { toJson } from '../model/json.ts';
-import { namespaceOf, pidOf } from '../model/names.ts';
+import { ingestorName, namespaceOf, pidOf } from '../model/names.ts';
 import type { Pipeline, PipelineSpec, SinkSpec, SourceSpec } from './pipeline.ts';
 import type {
   CredentialRef,
@@ -67,7 +67,7 @@ function identityOf({ metadata }: Pipeline): Plan['pipeline'] {
 
 function ingestorStage(source: SourceSpec, pipeline: Pipeline): IngestorStage {
   const { frame, resources } = pipeline.spec;
-  const name = `ingestor-${source.name}`;
+  const name = ingestorName(source.name);
   return {
     kind: 'ingestor',
     name,

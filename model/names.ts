@@ -104,8 +104,13 @@ export const commitsEdge = 'commits';
 /** The edge of dead letters. */
 export const deadEdge = 'dead';
 
-/** A slot, as tokens of a subject. */
-export function slotTokens(stage: string, slot: number): string {
+/** The stage that reads a source. */
+export function ingestorName(source: string): string {
+  return `ingestor-${source}`;
+}
+
+/** A slot, as tokens of a subject; `*`: every slot of the stage. */
+export function slotTokens(stage: string, slot: number | '*'): string {
   return `${stage}.${slot}`;
 }
 

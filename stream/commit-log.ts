@@ -18,6 +18,7 @@ export class CommitLog {
   readonly #fenced: FencedSubject;
   #last: CommitEntry | undefined;
   #chain: FrameChain | undefined;
+  #past: { readonly position: number; readonly then: () => Promise<void> } | undefined;
 
   private constructor(fenced: FencedSubject, last: CommitEntry | undefined) {
     this.#fenced = fenced;
@@ -59,10 +60,18 @@ export class CommitLog {
     this.#chain = chain;
   }
 
-  /** Commits `to` by a decision instead of by reading up to there: it may be before or after what was taken. */
+  /** Called once, with the first commit that reaches `position`. */
+  whenPast(position: number, then: () => Promise<void>): void {
+    this.#past = { position, then };
+  }
+
+  /**
+   * Commits `to` by a decision instead of by reading up to there: it may be before or after what was taken. The sink has yet to
+   * follow.
+   */
   async place(to: number, signal: AbortSignal): Promise<void> {
     const chain = this.#chain?.restart(to, this.committed);
-    const entry: CommitEntry = { kind: 'commit', to, ...(chain === undefined ? {} : { chain }) };
+    const entry: CommitEntry = { kind: 'commit', to, set: true, ...(chain === undefined ? {} : { chain }) };
     await this.#fenced.append(Buffer.from(JSON.stringify(entry)), signal);
     this.#last = entry;
   }
@@ -72,5 +81,10 @@ export class CommitLog {
     const entry = chain === undefined ? bare : { ...bare, chain };
     await this.#fenced.append(Buffer.from(JSON.stringify(entry)), signal);
     this.#last = entry;
+    if (this.#past !== undefined && this.committed >= this.#past.position) {
+      const { then } = this.#past;
+      this.#past = undefined;
+      await then();
+    }
   }
 }

@@ -5,6 +5,8 @@
  *     which both are. Another loss, or the same one met by another slot later, is another question.
  * D2  Nothing goes on without one: the slot that asks waits for it, however long.
  * D3  A decision that nobody has asked for is refused: it would count for the next loss.
+ * D4  A question is stored as long as it is one. Whoever asked takes it back when it is decided and acted upon, and when
+ *     somebody has put right what was lost. With a stage or a source that leaves its questions go (`./retire.ts`).
  */
 import { z } from 'zod';
 import { decisionChoices, tokenOf, type Decision, type DecisionChoice } from '../model/decision.ts';
@@ -35,8 +37,10 @@ export interface TakenDecision {
 const questionSchema = z.object({
   /** Of the decision that answers it. */
   number: z.number().int().positive(),
+  /** What is lost. */
   found: z.string(),
   after: z.number().int().nonnegative(),
+  until: z.number().int().nonnegative().optional(),
 });
 
 export async function readDecision(
@@ -54,6 +58,8 @@ export async function readDecision(
  */
 export async function noteDecision(streams: JetStreamPort, pid: string, decision: Decision): Promise<boolean> {
   const { scope, number: named, choice } = decision;
+  const taken = await readDecision(streams, pid, scope);
+  if (named !== 'lost' && taken?.number === named) return taken.choice === choice;
   const upTo = await lastSequenceOf(streams, edgeStream(pid, scope));
   if (named !== 'lost' && !(await isAsked(streams, pid, { scope, number: named }))) return false;
   const stored = await changeRecord(streams, pid, decisionSubject(pid, scope), decisionSchema, (now) => {
@@ -86,17 +92,48 @@ async function lastSequenceOf(streams: JetStreamPort, stream: string): Promise<n
   }
 }
 
-export interface Question {
+export interface Asker {
   readonly streams: JetStreamPort;
   readonly pid: string;
   /** Name of the edge, or of the stage. */
   readonly scope: string;
   /** Tokens of a subject: the slot that asks. */
   readonly who: string;
-  /** What is wrong, as the slot has found it: with `after` it tells one question of a slot from the next. */
-  readonly found: string;
+}
+
+export interface Question extends Asker {
+  /**
+   * What is lost, in words that stay while it is the same loss, whatever others write meanwhile: with `after` it tells one
+   * question of a slot from the next.
+   */
+  readonly loss: string;
   /** Sequence of what is in question, and does not change while it is: a commit, or a frame; 0: there is none. */
   readonly after: number;
+  /** It was met at this sequence of the edge: that it is over shows when the slot has committed that. */
+  readonly until?: number | undefined;
+}
+
+export interface StoredQuestion {
+  /** In the stream of the commits. */
+  readonly sequence: number;
+  readonly until?: number | undefined;
+}
+
+/** Read before whoever asked looks again: what is asked after that, by another owner, stays when it takes this back. */
+export async function storedQuestion({ streams, pid, scope, who }: Asker): Promise<StoredQuestion | undefined> {
+  const { value, sequence } = await readStored(streams, pid, questionSubject(pid, scope, who), questionSchema);
+  return value && { sequence, until: value.until };
+}
+
+/** D4. */
+export async function takeBack({ streams, pid, scope, who }: Asker, { sequence }: StoredQuestion): Promise<void> {
+  const filter = questionSubject(pid, scope, who);
+  await streams.purgeStream(edgeStream(pid, commitsEdge), { filter, seq: sequence + 1 });
+}
+
+/** D4. `who`: tokens of a subject, of all slots of a stage or one writer; whatever they asked about. */
+export async function forgetQuestions(streams: JetStreamPort, pid: string, who: string): Promise<void> {
+  await streams.purgeStream(edgeStream(pid, commitsEdge), { filter: questionSubject(pid, '*', who) });
 }
 
 export type Answer =
@@ -105,7 +142,7 @@ export type Answer =
   | { readonly kind: 'asked'; readonly token: string };
 
 /** The decision that answers the question (D1), or what a person can decide. */
-export async function askFor({ streams, pid, scope, who, found, after }: Question): Promise<Answer> {
+export async function askFor({ streams, pid, scope, who, loss, after, until }: Question): Promise<Answer> {
   const subject = questionSubject(pid, scope, who);
   const { value: decision, sequence: decided } = await readStored(
     streams,
@@ -114,15 +151,13 @@ export async function askFor({ streams, pid, scope, who, found, after }: Questio
     decisionSchema,
   );
   const { value: before, sequence: asked } = await readStored(streams, pid, subject, questionSchema);
-  const isSame = before?.found === found && before.after === after;
+  const isSame = before?.found === loss && before.after === after;
   if (isSame && decision?.number === before.number && asked < decided) {
-    // Nothing else of the slot would tell, should all of it be lost once more, that this decision was used.
-    if (after === 0) await streams.purgeStream(edgeStream(pid, commitsEdge), { filter: subject });
     return { kind: 'decided', decision: { ...decision, sequence: decided } };
   }
   const number = (decision?.number ?? 0) + 1;
   if (!isSame || before.number !== number) {
-    await streams.publish(subject, JSON.stringify({ number, found, after }));
+    await streams.publish(subject, JSON.stringify({ number, found: loss, after, until }));
   }
   return { kind: 'asked', token: tokenOf({ scope, number }) };
 }

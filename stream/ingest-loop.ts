@@ -38,6 +38,8 @@ export interface IngestLoopOptions {
   readonly capBytes: number;
   readonly codec?: Codec;
   readonly reader: SourceReaderPort;
+  /** Told whenever the reader has shown that it has its place: it gave records, or did not fail again for a while. */
+  readonly onRead: () => void;
   readonly outlet: IngestOutlet;
   readonly deadLetters: DeadLetterWriter;
   readonly writer: Pick<EdgeWriter, 'stream' | 'plan' | 'link'>;
@@ -191,6 +193,7 @@ export class IngestLoop {
       const batch = await reader.read(this.#reading);
       if (this.#failures > 0) observer.connection(undefined);
       this.#failures = 0;
+      this.#options.onRead();
       return batch === undefined ? { kind: 'ended' } : { kind: 'batch', batch };
     } catch (error) {
       if (isStopped(signals)) return { kind: 'stopped' };
@@ -208,6 +211,7 @@ export class IngestLoop {
       return;
     }
     this.#failures = 0;
+    this.#options.onRead();
     this.#options.observer.connection(undefined);
   }
 

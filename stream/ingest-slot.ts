@@ -110,6 +110,7 @@ async function work(options: IngestSlotOptions): Promise<SlotEnd> {
     frame: stage.frame,
     capBytes,
     reader,
+    onRead: () => losses.goesOn(),
     outlet,
     deadLetters,
     writer: tail,

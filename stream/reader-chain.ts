@@ -34,7 +34,7 @@ export class ReaderChain {
     }
     const named = broken.named === 0 ? 'begins anew' : `follows frame ${broken.named}`;
     const taken = broken.taken === 0 ? 'of which none was seen' : `of which frame ${broken.taken} was taken last`;
-    throw new PositionLost(`frame ${sequence} of ${writer}, ${taken}, ${named}`);
+    throw new PositionLost(`frame ${sequence} of ${writer}, ${taken}, ${named}`, { until: sequence });
   }
 
   async #hasLeft(writer: string, taken: number, signal: AbortSignal): Promise<boolean> {

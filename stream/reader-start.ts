@@ -19,8 +19,8 @@ export type Tail = { readonly sequence: number; readonly check: number } | undef
 
 export type Start =
   | { readonly kind: 'ready'; readonly chain: Chain }
-  /** `found`: to stand after "but". */
-  | { readonly kind: 'lost'; readonly found: string };
+  /** `found`: to stand after "but". `loss`: in words that stay while it is the same loss. */
+  | { readonly kind: 'lost'; readonly found: string; readonly loss: string };
 
 /** Pure. `tails`: of every writer that the entry or the registry knows. */
 export function startOf(entry: CommitEntry | undefined, view: EdgeView, tails: ReadonlyMap<string, Tail>): Start {
@@ -30,7 +30,7 @@ export function startOf(entry: CommitEntry | undefined, view: EdgeView, tails: R
   if (chain !== undefined && chain.edge !== view.created) {
     return lost(`that was of the stream made at ${chain.edge}, and this one was made at ${view.created}`);
   }
-  if (committed > view.lastSequence) return lost(`the stream ends at ${view.lastSequence}`);
+  if (committed > view.lastSequence) return lost(`the stream ends at ${view.lastSequence}`, endsBefore);
   if (chain === undefined) {
     return { kind: 'ready', chain: { edge: view.created, decided: 0, since: committed, writers: {} } };
   }
@@ -38,9 +38,10 @@ export function startOf(entry: CommitEntry | undefined, view: EdgeView, tails: R
   for (const [writer, tail] of tails) {
     const head = writers.get(writer);
     if (head !== undefined && hasLeft(writer, head[0], view)) writers.delete(writer);
-    else if (head !== undefined && !isStillThere(head, tail, committed)) return lost(wordsFor(writer, head[0], tail));
+    else if (head !== undefined && !isStillThere(head, tail, committed))
+      return lost(wordsFor(writer, head[0], tail), `frame ${head[0]} of ${writer} is not there`);
     else if (head === undefined && tail !== undefined && tail.sequence > chain.since && tail.sequence <= committed)
-      return lost(`frame ${tail.sequence} of ${writer} was never seen`);
+      return lost(`frame ${tail.sequence} of ${writer} was never seen`, `frames of ${writer} were never seen`);
   }
   return { kind: 'ready', chain: { ...chain, writers: Object.fromEntries(writers) } };
 }
@@ -62,8 +63,11 @@ function wordsFor(writer: string, taken: number, tail: Tail): string {
   return `the last frame of ${writer} is ${tail.sequence}, and ${taken} was taken`;
 }
 
-function lost(found: string): Start {
-  return { kind: 'lost', found };
+/** Its end moves while others write. */
+export const endsBefore = 'the stream ends before that';
+
+function lost(found: string, loss = found): Start {
+  return { kind: 'lost', found, loss };
 }
 
 /** The last frame of every writer that the entry or the registry names, as the leader has them. */

@@ -10,11 +10,12 @@
  * L3  A plan goes when the edge holds no frame of it, or of one before it: also what was read may be read again, by a
  *     person's decision.
  */
-import { commitsEdge, commitSubject, edgeStream } from '../model/names.ts';
+import { commitsEdge, commitSubject, edgeStream, ingestorName, slotTokens } from '../model/names.ts';
 import { ingestorsOf, sinksOf, type Edge, type Plan } from '../model/plan.ts';
 import { appendAfter, planIn, tailOf, type WriterTail } from './announce.ts';
 import { positionOf } from './commit-entry.ts';
 import { commitOf, framesAfter, isDrained, type Backlog } from './drained.ts';
+import { forgetQuestions } from './decisions.ts';
 import { decodeFrame, type Frame } from './frame-reader.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import type { Act } from './members.ts';
@@ -247,6 +248,8 @@ async function removeSource(act: Act, plan: Plan, edge: Edge, registry: Registry
   for (const { stream, subject, sequence } of tails) {
     if (sequence > 0) await streams.purgeStream(stream, { filter: subject, seq: sequence + 1 });
   }
+  for (const { writer } of tails) await forgetQuestions(streams, place.pid, writer);
+  await forgetQuestions(streams, place.pid, slotTokens(ingestorName(source), '*'));
   await changeRegistry(streams, place, (now = registry) => {
     const { [source]: _, ...sources } = now.sources;
     return { ...now, sources };
@@ -267,6 +270,7 @@ async function removeReader(act: Act, plan: Plan, edge: Edge, stage: string): Pr
     if (now === undefined) throw new TypeError('who leaves was registered');
     return { ...now, readers: now.readers.filter((name) => name !== stage) };
   });
+  await forgetQuestions(streams, pid, slotTokens(stage, '*'));
   // What is there by now of one that has come back meanwhile is later than these.
   for (const { subject, seq } of lasts) await streams.purgeStream(stream, { filter: subject, seq: seq + 1 });
 }

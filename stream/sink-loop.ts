@@ -121,7 +121,9 @@ export class SinkLoop<Rows extends RowBufferPort> {
         continue;
       }
       if (frame.sequence > begun.to) {
-        throw new PositionLost(`frames of the batch ${begun.from}-${begun.to}, which was begun, are gone`);
+        throw new PositionLost(`frames of the batch ${begun.from}-${begun.to}, which was begun, are gone`, {
+          until: begun.to,
+        });
       }
       // The sink is ahead of the log by more than this batch.
       if (frame.sequence < begun.from) {
@@ -132,7 +134,7 @@ export class SinkLoop<Rows extends RowBufferPort> {
     }
     const { from, to, after, token, check } = begun;
     if (check !== undefined && check !== batch.check) {
-      throw new PositionLost(`the frames of the batch ${from}-${to}, which was begun, are others now`);
+      throw new PositionLost(`the frames of the batch ${from}-${to}, which was begun, are others now`, { until: to });
     }
     const id = { from, to, after, token, check };
     if (begun.kind === 'intent') return this.#store(batch, id, begun);

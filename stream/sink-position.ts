@@ -15,7 +15,7 @@ import { backoffMs, outsideBackoff } from './backoff.ts';
 import type { Clock } from './clock.ts';
 import type { Intent, Written } from './commit-entry.ts';
 import type { CommitLog } from './commit-log.ts';
-import { askFor, type Answer } from './decisions.ts';
+import { askFor, storedQuestion, takeBack, type Answer } from './decisions.ts';
 import { pipelineText } from './edge-opening.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { asSinkError } from './outside-errors.ts';
@@ -34,7 +34,7 @@ export interface PositionCheck<Rows extends RowBufferPort> {
   /** Of the edge. */
   readonly stream: string;
   readonly tokenPrefix: string;
-  readonly log: Pick<CommitLog, 'last' | 'committed' | 'sequence' | 'place'>;
+  readonly log: Pick<CommitLog, 'last' | 'committed' | 'sequence' | 'place' | 'append'>;
   readonly clock: Clock;
   readonly random: () => number;
   readonly observer: SlotObserver;
@@ -50,10 +50,17 @@ export interface Recovered {
 /** Waits for the sink, and for a person's decision when there must be one. */
 export async function recoverPosition<Rows extends RowBufferPort>(check: PositionCheck<Rows>): Promise<Recovered> {
   const { sinkSlot, observer, clock, random, signals } = check;
+  const { streams, pipeline, stage, slot } = check;
+  const asker = { streams, pid: pipeline.pid, scope: stage, who: slotTokens(stage, slot) };
+  const asking = { ...check, onWaiting: waitingAs(observer, 'commits') };
+  const ask = <T>(about: () => Promise<T>) =>
+    untilAnswered(edgeStream(pipeline.pid, commitsEdge), about, asking, signals.stop);
   for (let attempt = 0; ; attempt++) {
     try {
+      const asked = await ask(() => storedQuestion(asker));
       const end = await settle(check, judge(check, await sinkSlot.storedPosition(signals.abort), await edgeEnd(check)));
       if (end.kind === 'recovered') {
+        if (asked !== undefined) await ask(() => takeBack(asker, asked));
         if (attempt > 0) observer.connection(undefined);
         return end;
       }
@@ -169,50 +176,46 @@ async function choiceAbout<Rows extends RowBufferPort>(
   return { kind: 'asked', question };
 }
 
-function ask<Rows extends RowBufferPort>(check: PositionCheck<Rows>, found: string): Promise<Answer> {
+function ask<Rows extends RowBufferPort>(check: PositionCheck<Rows>, loss: string): Promise<Answer> {
   const { streams, pipeline, stage, slot, log, observer, signals } = check;
   const { pid } = pipeline;
   const asking = { ...check, onWaiting: waitingAs(observer, 'commits') };
-  const question = { streams, pid, scope: stage, who: slotTokens(stage, slot), found, after: log.sequence };
+  const question = { streams, pid, scope: stage, who: slotTokens(stage, slot), loss, after: log.sequence };
   return untilAnswered(edgeStream(pid, commitsEdge), () => askFor(question), asking, signals.stop);
 }
 
+/**
+ * First the log, as if it had been put there by registration: from then on the decision is used up, and whoever comes next lets
+ * the sink follow. The other way round it would count for what the sink loses later.
+ */
 async function actOn<Rows extends RowBufferPort>(
   choice: Choice,
   check: PositionCheck<Rows>,
-  lost: Lost,
+  { stored, isOfOtherStream, logged }: Lost,
 ): Promise<Believed> {
   const { log, signals } = check;
-  switch (choice) {
-    case 'Reread': {
-      const to = lost.isOfOtherStream ? log.committed : lost.stored.position;
-      if (lost.isOfOtherStream) await move(check, lost.stored.position, to);
-      // The log says so, too: should this owner end in between, both say the same; and the decision counts once.
-      await log.place(to, signals.abort);
-      return { kind: 'recovered', committed: to, finish: undefined };
-    }
-    case 'Continue': {
-      await move(check, lost.stored.position, lost.logged);
-      await log.place(lost.logged, signals.abort);
-      return { kind: 'recovered', committed: lost.logged, finish: undefined };
-    }
-    default:
-      return assertNever(choice);
-  }
+  const reread = isOfOtherStream ? log.committed : stored.position;
+  await log.place(choice === 'Reread' ? reread : logged, signals.abort);
+  return follow(check, { stored });
 }
 
 /**
  * The sink's position goes where the log's was put. Done before, it is there already, under a token of this epoch. Where
  * only the log is new, the sink's own position counts, unless the edge was not so long when the log was begun.
  */
-async function follow<Rows extends RowBufferPort>(check: PositionCheck<Rows>, { stored }: Placed): Promise<Believed> {
-  const { log, tokenPrefix } = check;
+async function follow<Rows extends RowBufferPort>(
+  check: PositionCheck<Rows>,
+  { stored }: Pick<Placed, 'stored'>,
+): Promise<Believed> {
+  const { log, tokenPrefix, signals } = check;
   const { committed, last } = log;
   const isOfEpoch = stored.token.startsWith(`${tokenPrefix}:`);
   const isOwn = isOfEpoch || (last?.kind === 'commit' && last.registered === true && isOfLife(check, stored));
   const isBelieved = isOwn && stored.position >= committed && stored.position <= (last?.chain?.since ?? Infinity);
   const to = isBelieved ? stored.position : committed;
   if (!isBelieved || !isOfEpoch) await move(check, stored.position, to);
+  // It has followed: when the sink goes back after this, that is a loss.
+  await log.append({ kind: 'commit', to }, signals.abort);
   return { kind: 'recovered', committed: to, finish: undefined };
 }
 

@@ -13,14 +13,14 @@ import type { Clock } from './clock.ts';
 import { CommitLog } from './commit-log.ts';
 import { DeadLetterWriter } from './dead-letters.ts';
 import { frameCap } from './frame-size.ts';
-import { awaitDecision, readDecision, type TakenDecision } from './decisions.ts';
+import { awaitDecision, readDecision, storedQuestion, takeBack, type TakenDecision } from './decisions.ts';
 import { openEdge, pipelineText, type EdgeOpening } from './edge-opening.ts';
 import { FrameChain } from './frame-chain.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { asSinkError } from './outside-errors.ts';
 import { PositionLost } from './position-lost.ts';
 import { ReaderChain } from './reader-chain.ts';
-import { entryAfter, epochOf, readTails, startOf } from './reader-start.ts';
+import { endsBefore, entryAfter, epochOf, readTails, startOf } from './reader-start.ts';
 import type { Registry } from './registry.ts';
 import { ShardReader } from './shard-reader.ts';
 import { SinkLoop } from './sink-loop.ts';
@@ -58,13 +58,13 @@ export async function runSinkSlot<Rows extends RowBufferPort>(options: SinkSlotO
 }
 
 async function work<Rows extends RowBufferPort>(options: SinkSlotOptions<Rows>): Promise<SlotEnd> {
-  let found: string | undefined;
+  let lost: PositionLost | undefined;
   for (;;) {
     try {
-      return await run(options, await begin(options, found));
+      return await run(options, await begin(options, lost));
     } catch (error) {
       if (!(error instanceof PositionLost)) throw error;
-      found = error.found;
+      lost = error;
     }
   }
 }
@@ -74,10 +74,10 @@ interface Beginning {
   readonly chain: FrameChain;
 }
 
-/** L1. `found`: what stopped the run before. */
+/** L1. `met`: what stopped the run before. */
 async function begin<Rows extends RowBufferPort>(
   options: SinkSlotOptions<Rows>,
-  found: string | undefined,
+  met: PositionLost | undefined,
 ): Promise<Beginning> {
   const { streams, plan, stage, slot, observer, signals } = options;
   const { pid } = plan.pipeline;
@@ -91,12 +91,14 @@ async function begin<Rows extends RowBufferPort>(
     who: `Slot ${slot} of ${stage.name}`,
     belongs: ({ readers }: Registry) => readers.includes(stage.name),
   };
-  for (let lost = found; ; lost = undefined) {
+  const asker = { streams, pid, scope: edge, who: slotTokens(stage.name, slot) };
+  for (let lost = met; ; lost = undefined) {
     const before = await openEdge(opening, signals.stop);
     const log = await CommitLog.open(
       { ...asking, pid, stage: stage.name, slot, onWaiting: waitingAs(observer, 'commits') },
       signals.stop,
     );
+    const asked = await untilAnswered(edgeStream(pid, commitsEdge), () => storedQuestion(asker), asking, signals.stop);
     const readAll = () => readTails(streams, { pid, edge, shard: slot, shards }, log.last, before);
     const tails = await untilAnswered(edgeStream(pid, edge), readAll, asking, signals.stop);
     // Again: that a source has left is written down before its frames go, so who finds them gone finds that, too.
@@ -104,10 +106,16 @@ async function begin<Rows extends RowBufferPort>(
     if (start.kind === 'ready' && lost === undefined) {
       const chain = new FrameChain(start.chain);
       log.follow(chain);
+      if (asked !== undefined) {
+        const takenBack = () =>
+          untilAnswered(edgeStream(pid, commitsEdge), () => takeBack(asker, asked), asking, signals.stop);
+        if (log.committed >= (asked.until ?? 0)) await takenBack();
+        else log.whenPast(asked.until ?? 0, takenBack);
+      }
       return { log, chain };
     }
-    const why = start.kind === 'lost' ? start.found : (lost ?? '');
-    await decide(options, opening, log, why);
+    const why = start.kind === 'lost' ? start : lost;
+    if (why !== undefined) await decide(options, opening, log, why);
   }
 }
 
@@ -116,7 +124,7 @@ async function decide<Rows extends RowBufferPort>(
   options: SinkSlotOptions<Rows>,
   opening: EdgeOpening,
   log: CommitLog,
-  found: string,
+  { found, loss, until }: Pick<PositionLost, 'found' | 'loss'> & Partial<Pick<PositionLost, 'until'>>,
 ): Promise<void> {
   const { stage, slot, clock, random, observer, signals } = options;
   const { pipeline, streams } = opening;
@@ -135,7 +143,7 @@ async function decide<Rows extends RowBufferPort>(
       }),
     );
   const about = { streams, pid: pipeline.pid, scope: stage.reads };
-  const question = { ...about, who: slotTokens(stage.name, slot), found, after: log.sequence };
+  const question = { ...about, who: slotTokens(stage.name, slot), loss, after: log.sequence, until };
   const decision =
     (await remade(opening, log, signals.stop)) ?? (await awaitDecision(question, { ask, clock, random }, signals.stop));
   const entry = entryAfter(log.last, await openEdge(opening, signals.stop), decision);
@@ -226,7 +234,7 @@ async function run<Rows extends RowBufferPort>(
 async function checkStream(streams: JetStreamPort, stream: string, chain: FrameChain, after: number): Promise<void> {
   const { created, state } = await streams.streamInfo(stream);
   if (created !== chain.committed.edge) throw new PositionLost(`this stream was made at ${created}`);
-  if (state.last_seq < after) throw new PositionLost(`the stream ends at ${state.last_seq}`);
+  if (state.last_seq < after) throw new PositionLost(`the stream ends at ${state.last_seq}`, { loss: endsBefore });
 }
 
 /** From the stream's leader; waits for nats-server as everything here does. */
@@ -238,6 +246,6 @@ async function fetchFrame<Rows extends RowBufferPort>(
   const { streams, observer, signals } = options;
   const asking = { ...options, onWaiting: waitingAs(observer, 'frames') };
   const found = await untilAnswered(stream, () => streams.getMessage(stream, { seq: sequence }), asking, signals.abort);
-  if (found === null) throw new PositionLost(`frame ${sequence} is gone before it was committed`);
+  if (found === null) throw new PositionLost(`frame ${sequence} is gone before it was committed`, { until: sequence });
   return found.data;
 }

@@ -3,12 +3,13 @@
  *
  * Q1  A decision counts once: a later loss asks again, and so does an owner that takes the slot over before what was
  *     decided shows in its frames.
+ * Q2  When the slot reads again, undecided, because somebody has put right what was lost, it asks no more.
  */
 import type { DecisionChoice } from '../model/decision.ts';
 import { mr } from '../model/errors.ts';
 import { commitsEdge, edgeStream, slotTokens } from '../model/names.ts';
 import type { Plan } from '../model/plan.ts';
-import { askFor } from './decisions.ts';
+import { askFor, storedQuestion, takeBack, type Asker } from './decisions.ts';
 import { pipelineText } from './edge-opening.ts';
 import type { LostAtSource, SourceLossPort } from './source-port.ts';
 import { untilAnswered, type Asking } from './until-answered.ts';
@@ -23,17 +24,42 @@ export interface SourceLossOptions extends Asking {
 
 export class SourceLoss implements SourceLossPort {
   readonly #options: SourceLossOptions;
+  readonly #asker: Asker;
+  /** This owner, or one before it. */
+  #mayHaveAsked = true;
 
   constructor(options: SourceLossOptions) {
     this.#options = options;
+    const { streams, pipeline, stage, slot } = options;
+    this.#asker = { streams, pid: pipeline.pid, scope: stage, who: slotTokens(stage, slot) };
+  }
+
+  /** Q2. The reader has its place. */
+  goesOn(): void {
+    if (!this.#mayHaveAsked) return;
+    this.#mayHaveAsked = false;
+    this.#takeBack().catch(() => {
+      // Tried again with what is read next.
+      this.#mayHaveAsked = true;
+    });
+  }
+
+  async #takeBack(): Promise<void> {
+    const asked = await storedQuestion(this.#asker);
+    if (asked !== undefined) await takeBack(this.#asker, asked);
   }
 
   async choiceAbout({ found, ...lost }: LostAtSource): Promise<DecisionChoice> {
-    const { streams, pipeline, stage, source, slot, stop } = this.#options;
+    const { pipeline, source, stop } = this.#options;
     const { pid } = pipeline;
-    // No entry of the stream is in question: used, the question goes (after: 0).
-    const question = { streams, pid, scope: stage, who: slotTokens(stage, slot), found, after: 0 };
-    const ask = () => askFor(question);
+    const asker = this.#asker;
+    this.#mayHaveAsked = true;
+    // No entry of the stream is in question: used, the question goes.
+    const ask = async () => {
+      const answer = await askFor({ ...asker, loss: found, after: 0 });
+      if (answer.kind === 'decided') await takeBack(asker, { sequence: answer.decision.sequence });
+      return answer;
+    };
     const answer = await untilAnswered(edgeStream(pid, commitsEdge), ask, this.#options, stop);
     if (answer.kind === 'decided') return answer.decision.choice;
     const { token } = answer;

@@ -8,7 +8,7 @@ import { mr } from '../model/errors.ts';
 import { commitsEdge, commitSubject, edgeStream } from '../model/names.ts';
 import type { Plan } from '../model/plan.ts';
 import { decodeCommitEntry } from './commit-entry.ts';
-import { awaitDecision } from './decisions.ts';
+import { awaitDecision, storedQuestion, takeBack, type StoredQuestion } from './decisions.ts';
 import { pipelineText, type EdgeView } from './edge-opening.ts';
 import type { EdgeWriter } from './edge-writer.ts';
 import { untilAnswered, type Asking } from './until-answered.ts';
@@ -23,10 +23,18 @@ export interface TailCheck extends Asking {
 /** Resolves when the tail is what it should be, or a person has decided to go on from what is there. */
 export async function checkTail(check: TailCheck, tail: EdgeWriter, signal: AbortSignal): Promise<void> {
   const { pipeline, edge, onWaiting } = check;
-  const ask = () => problemOf(check, tail);
-  const problem = await untilAnswered(edgeStream(pipeline.pid, commitsEdge), ask, check, signal);
-  if (problem === undefined) return;
-  const { after, found } = problem;
+  const { streams, clock, random } = check;
+  const commits = edgeStream(pipeline.pid, commitsEdge);
+  const asker = { streams, pid: pipeline.pid, scope: edge, who: tail.writer };
+  const asked = await untilAnswered(commits, () => storedQuestion(asker), check, signal);
+  const problem = await untilAnswered(commits, () => problemOf(check, tail), check, signal);
+  const takenBack = (question: StoredQuestion) =>
+    untilAnswered(commits, () => takeBack(asker, question), check, signal);
+  if (problem === undefined) {
+    if (asked !== undefined) await takenBack(asked);
+    return;
+  }
+  const { after, found, loss } = problem;
   const say = (token: string) =>
     onWaiting(
       mr('MR_POSITION_LOST', {
@@ -41,31 +49,39 @@ export async function checkTail(check: TailCheck, tail: EdgeWriter, signal: Abor
         reread: 'does the same, and lets sinks that ask under this token read all that the stream still holds',
       }),
     );
-  const { streams, clock, random } = check;
-  const question = { streams, pid: pipeline.pid, scope: edge, who: tail.writer, found, after };
-  await awaitDecision(question, { ask: say, clock, random }, signal);
+  const decision = await awaitDecision({ ...asker, loss, after }, { ask: say, clock, random }, signal);
+  // Nothing else of the writer would tell, should all of it be lost once more, that this decision was used.
+  if (after === 0) await takenBack({ sequence: decision.sequence });
   onWaiting(undefined);
 }
 
-async function problemOf(
-  check: TailCheck,
-  tail: EdgeWriter,
-): Promise<{ readonly after: number; readonly found: string } | undefined> {
+interface Problem {
+  /** The newest of its frames that a reader has taken. */
+  readonly after: number;
+  readonly found: string;
+  readonly loss: string;
+}
+
+/** By the reader that is furthest: whichever is asked first, it is the same loss. */
+async function problemOf(check: TailCheck, tail: EdgeWriter): Promise<Problem | undefined> {
   const { streams, pipeline, shard, view } = check;
   const stream = edgeStream(pipeline.pid, commitsEdge);
+  let problem: Problem | undefined;
   for (const last of await streams.lastOfEach(stream, commitSubject(pipeline.pid, '*', shard))) {
     const { chain } = decodeCommitEntry(last.data, { stream, sequence: last.seq });
     const taken = chain?.edge === view.created ? chain.writers[tail.writer] : undefined;
     if (taken === undefined) continue;
     const [sequence, frameCheck] = taken;
+    if (sequence <= (problem?.after ?? 0)) continue;
+    const loss = `frame ${sequence} that was taken`;
     if (sequence > tail.sequence) {
-      return { after: sequence, found: `${last.subject} has taken its frame ${sequence}, which is gone` };
-    }
-    if (sequence === tail.sequence && frameCheck !== null && frameCheck !== tail.check) {
-      return { after: sequence, found: `${last.subject} has taken another frame of that number` };
+      problem = { after: sequence, loss, found: `${last.subject} has taken its frame ${sequence}, which is gone` };
+    } else if (sequence === tail.sequence && frameCheck !== null && frameCheck !== tail.check) {
+      problem = { after: sequence, loss, found: `${last.subject} has taken another frame of that number` };
     }
   }
+  if (problem !== undefined) return problem;
   // Each writer has a first frame before it is registered.
-  if (tail.sequence === 0) return { after: 0, found: 'all its frames are gone' };
+  if (tail.sequence === 0) return { after: 0, loss: 'all', found: 'all its frames are gone' };
   return undefined;
 }

@@ -285,15 +285,15 @@ export const mutations: readonly Mutation[] = [
     guard: 'I6',
     without: 'the look at the frames behind a position, before it counts',
     file: 'stream/reader-start.ts',
-    from: 'return lost(wordsFor(writer, head[0], tail));',
+    from: 'return lost(wordsFor(writer, head[0], tail), `frame ${head[0]} of ${writer} is not there`);',
     to: 'continue;',
   },
   {
     guard: 'I6',
     without: 'the look whether the last frame of a writer is the last that was taken',
     file: 'stream/writer-tail.ts',
-    from: 'if (problem === undefined) return;',
-    to: 'return;',
+    from: 'if (problem === undefined) {',
+    to: '{',
   },
   {
     guard: 'C6',

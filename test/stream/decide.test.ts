@@ -1,14 +1,16 @@
 /** What a person decides after a loss, on a real nats-server, with a source slot and a sink slot at work. */
 import assert from 'node:assert/strict';
-import { parseDecision, type DecisionChoice } from '../../model/decision.ts';
+import { z } from 'zod';
+import { decisionChoices, parseDecision, type DecisionChoice } from '../../model/decision.ts';
 import { MillraceError } from '../../model/errors.ts';
-import { commitsEdge, commitSubject, deadEdge, edgeStream, frameSubject } from '../../model/names.ts';
+import { commitsEdge, commitSubject, deadEdge, edgeStream, frameSubject, questionSubject } from '../../model/names.ts';
 import type { Plan } from '../../model/plan.ts';
 import type { StreamStatus } from '../../model/status.ts';
 import type { Streams } from '../../stream/connection.ts';
 import { carryOut, lostOf, streamsFound, type DecisionAct } from '../../stream/decide.ts';
 import { finishLeaving } from '../../stream/retire.ts';
 import type { Position, RecordBatch } from '../../stream/record-batch.ts';
+import { SourceLoss } from '../../stream/source-loss.ts';
 import type { SourceLossPort } from '../../stream/source-port.ts';
 import { isDrained } from '../../stream/drained.ts';
 import { ensurePipelineStreams } from '../../stream/streams.ts';
@@ -202,6 +204,209 @@ describe('decisions', function () {
     await later.stop();
     assert.equal(table.position, 1);
   });
+
+  describe('D4: a question that is none any more', () => {
+    const questions = ({ pipeline: { pid } }: Plan) =>
+      streams.lastOfEach(edgeStream(pid, commitsEdge), questionSubject(pid, '*', '>'));
+    const noneLeft = (plan: Plan) => eventually(async () => (await questions(plan)).length === 0);
+    const tailOf = async ({ pipeline: { pid } }: Plan) => {
+      const last = await streams.getMessage(edgeStream(pid, 'main'), {
+        last_by_subj: frameSubject(pid, 'main', 0, 'orders-0'),
+      });
+      assert.ok(last);
+      return last.seq;
+    };
+
+    it('is taken back when somebody has put right what a sink had lost: nobody asks for a decision', async () => {
+      const { pipeline, plan, table, before, sink } = await positionLost();
+      table.position = before;
+      pipeline.total = 150;
+      const source = readerOf(pipeline);
+      await through({ plan, table, total: 150 });
+      await noneLeft(plan);
+      await assert.rejects(decide(pipeline, 'sink-warehouse.1=accept-loss'), isRefused);
+      await Promise.all([source.stop(), sink.stop()]);
+    });
+
+    for (const what of ['the commits of a sink', 'what a sink says that it has taken'] as const) {
+      it(`is taken back when somebody has put right ${what}`, async () => {
+        const pipeline = await atWork();
+        const { plan, table } = pipeline;
+        const { pid } = plan.pipeline;
+        await pipeline.stop();
+        const subject = commitSubject(pid, 'sink-warehouse', 0);
+        const commits = edgeStream(pid, commitsEdge);
+        const kept = await streams.getMessage(commits, { last_by_subj: subject });
+        assert.ok(kept);
+        const right = Buffer.from(kept.data).toString();
+        const isGone = what === 'the commits of a sink';
+        const wrong = right.replace(/"orders-0":\[\d+/, `"orders-0":[${(await tailOf(plan)) + 5}`);
+        assert.notEqual(wrong, right);
+        if (isGone) await streams.purgeStream(commits, { filter: subject });
+        else await streams.publish(subject, wrong);
+        const asking = isGone ? drain(streams, plan, table) : readerOf(pipeline);
+        await waited(asking, 'MR_POSITION_LOST');
+        await asking.stop();
+        await streams.publish(subject, right);
+        pipeline.total = 150;
+        const slots = [drain(streams, plan, table), readerOf(pipeline)];
+        await through(pipeline);
+        await noneLeft(plan);
+        await assert.rejects(decide(pipeline, 'main.1=accept-loss'), isRefused);
+        await Promise.all(slots.map((slot) => slot.stop()));
+        assert.deepEqual(ids(table), upTo(150));
+      });
+    }
+
+    it('goes with the stage and with the source that ask it, when they are taken off', async () => {
+      const { pipeline, plan, sink } = await positionLost();
+      const { pid } = plan.pipeline;
+      await sink.stop();
+      const subject = commitSubject(pid, 'sink-warehouse', 0);
+      const { data } = (await streams.getMessage(edgeStream(pid, commitsEdge), { last_by_subj: subject })) ?? {};
+      const text = Buffer.from(data ?? []).toString();
+      await streams.publish(subject, text.replace(/"orders-0":\[\d+/, `"orders-0":[${(await tailOf(plan)) + 5}`));
+      const asking = readerOf(pipeline);
+      await waited(asking, 'MR_POSITION_LOST');
+      await asking.stop();
+      const lost = { found: 'x', position: 'x', problem: 'x', acceptLoss: 'x', reread: 'x' };
+      const parts = { streams, pipeline: plan.pipeline, stage: 'ingestor-orders', source: 'orders', slot: 0 };
+      const waiting = {
+        clock: eagerClock,
+        random: () => 0.5,
+        onWaiting: () => undefined,
+        stop: new AbortController().signal,
+      };
+      await assert.rejects(new SourceLoss({ ...parts, ...waiting }).choiceAbout(lost), {
+        code: 'MR_SOURCE_POSITION_LOST',
+      });
+      assert.equal((await questions(plan)).length, 3);
+      await finishLeaving({ streams, opSeq: 1, clock: eagerClock }, { ...plan, stages: [] });
+      assert.deepEqual(await questions(plan), []);
+    });
+
+    it('is taken back when it is decided and acted upon', async () => {
+      const pipeline = await atWork();
+      const { plan, table } = pipeline;
+      const { pid } = plan.pipeline;
+      await pipeline.stop();
+      await streams.purgeStream(edgeStream(pid, commitsEdge), { filter: commitSubject(pid, 'sink-warehouse', 0) });
+      const sink = drain(streams, plan, table);
+      await waited(sink, 'MR_POSITION_LOST');
+      await decide(pipeline, 'main.1=accept-loss');
+      await noneLeft(plan);
+      await sink.stop();
+    });
+
+    it('met while it reads is kept until that is passed, and what is decided meanwhile counts', async () => {
+      const pipeline = await atWork();
+      const { plan, table } = pipeline;
+      const { pid } = plan.pipeline;
+      await pipeline.sink.stop();
+      const frames = [];
+      for (const total of [110, 120, 130]) {
+        pipeline.total = total;
+        await eventually(() => pipeline.source.witness.last === total);
+        frames.push(await tailOf(plan));
+      }
+      await streams.jsm.streams.deleteMessage(edgeStream(pid, 'main'), frames[1] ?? 0);
+      const asking = drain(streams, plan, table);
+      await waited(asking, 'MR_POSITION_LOST');
+      await asking.stop();
+      await decide(pipeline, 'main.1=accept-loss');
+      const sink = drain(streams, plan, table);
+      pipeline.total = 150;
+      await eventually(() => ids(table).includes(149));
+      await noneLeft(plan);
+      assert.deepEqual(
+        sink.witness.waits.filter(([, code]) => code === 'MR_POSITION_LOST'),
+        [],
+      );
+      await Promise.all([pipeline.source.stop(), sink.stop()]);
+    });
+
+    it('of a source is taken back when it reads again', async () => {
+      const plan = testPlan({ shards: 1, sourceSlots: 1 });
+      await ensurePipelineStreams(streams, plan);
+      let isLost = true;
+      const source = ingest(streams, plan, (position, losses) => {
+        const reader = new NumberSource(position, { available: () => 10 });
+        const read = reader.read.bind(reader);
+        const parts = { found: 'x', position: 'x', problem: 'x', acceptLoss: 'x', reread: 'x' };
+        reader.read = async (signal) => {
+          if (isLost) await losses.choiceAbout(parts);
+          return read(signal);
+        };
+        return reader;
+      });
+      await eventually(() => source.witness.connections.includes('MR_SOURCE_POSITION_LOST'));
+      isLost = false;
+      await noneLeft(plan);
+      await assert.rejects(decide({ plan, known: [] }, 'ingestor-orders.1=accept-loss'), isRefused);
+      await source.stop();
+    });
+  });
+
+  it('D1: it is the same loss however far others have written since it was asked about', async () => {
+    const pipeline = await atWork();
+    const { plan, table } = pipeline;
+    const { pid } = plan.pipeline;
+    await pipeline.sink.stop();
+    const subject = commitSubject(pid, 'sink-warehouse', 0);
+    const kept = await streams.getMessage(edgeStream(pid, commitsEdge), { last_by_subj: subject });
+    const entry = Buffer.from(kept?.data ?? []).toString();
+    // The stream has lost its end, which the sink had read.
+    await streams.publish(subject, entry.replace(/"to":\d+/, '"to":1000000'));
+    const asking = drain(streams, plan, table);
+    await waited(asking, 'MR_POSITION_LOST');
+    await asking.stop();
+    await decide(pipeline, 'main.1=accept-loss');
+    pipeline.total = 120;
+    await eventually(() => pipeline.source.witness.last === 120);
+    const sink = drain(streams, plan, table);
+    await through(pipeline);
+    assert.deepEqual(
+      sink.witness.waits.filter(([, code]) => code === 'MR_POSITION_LOST'),
+      [],
+    );
+    await Promise.all([pipeline.source.stop(), sink.stop()]);
+    assert.deepEqual(ids(table), upTo(120));
+  });
+
+  for (const choice of decisionChoices) {
+    it(`D1: ${choice} is used up before the sink follows: cut there it goes on unasked, and the same loss again asks`, async () => {
+      const { pipeline, plan, table, before, sink } = await positionLost();
+      const begun = Promise.withResolvers<undefined>();
+      table.beforeWrite = () => {
+        begun.resolve(undefined);
+        return Promise.reject(new Error('cut'));
+      };
+      await decide(pipeline, `sink-warehouse.1=${choice}`);
+      await begun.promise;
+      sink.abort();
+      await sink.stop().catch(() => undefined);
+      table.beforeWrite = undefined;
+      const next = drain(streams, plan, table, { positionIn: 'sink' });
+      await eventually(() => table.position >= before);
+      await eventually(async () => (await askedAbout(plan)) === undefined);
+      await next.stop();
+      assert.equal(next.witness.connections.includes('MR_SINK_POSITION_LOST'), false);
+      table.position = 1;
+      const later = drain(streams, plan, table, { positionIn: 'sink' });
+      await eventually(() => later.witness.connections.includes('MR_SINK_POSITION_LOST'));
+      await later.stop();
+      assert.equal(table.position, 1);
+    });
+  }
+
+  /** The number under which the sink asks. */
+  async function askedAbout({ pipeline: { pid } }: Plan): Promise<number | undefined> {
+    const subject = questionSubject(pid, 'sink-warehouse', 'sink-warehouse.0');
+    const asked = await streams.getMessage(edgeStream(pid, commitsEdge), { last_by_subj: subject });
+    return asked === null
+      ? undefined
+      : z.object({ number: z.number() }).parse(JSON.parse(Buffer.from(asked.data).toString())).number;
+  }
 
   it('so does one that the plan has no more and that has not read to its end', async () => {
     const { pipeline, plan, table, before, sink } = await positionLost();
