@@ -4,11 +4,13 @@
  *
  * I8  When nothing goes wrong any more, what was taken in reaches the sinks within {@link settleMs}, and a fresh record of
  *     each source within {@link freshMs}, not counting the time of a person who is asked.
+ * I7  Then what each loop has counted adds up (./check/balance.ts).
  * I10 Then nobody reports a lag, and I14 nobody reports trouble.
  */
 import { commitSubject, edgeStream, onceToken, shardSubjects } from '../../model/names.ts';
 import { committedPosition } from '../../stream/commit-entry.ts';
 import { decodeFrame } from '../../stream/frame-reader.ts';
+import { imbalance } from './check/balance.ts';
 import { fateOf } from './check/reference.ts';
 import type { LedgerInput } from './check/ledger.ts';
 import { Violation } from './check/violation.ts';
@@ -268,8 +270,12 @@ function finalChecks(plant: Plant): void {
   // Of what was lost with the edge, a writer that goes on has no more to say.
   if (!plant.ledger.hasDecided) checkPositions(plant);
   for (const pod of plant.cluster.pods) {
-    for (const [slot, { observer, lag }] of pod.slots) {
+    for (const [slot, { observer, lag, lettersBefore }] of pod.slots) {
       const where = `${pod.machine.name} slot ${slot}`;
+      const { stage } = pod;
+      const system = stage.kind !== 'ingestor' ? undefined : plant.topics.has(stage.source) ? 'kafka' : 'http';
+      const wrong = imbalance(observer, { kind: stage.kind, system, lettersBefore });
+      if (wrong !== undefined && !pod.failures.has(slot)) throw new Violation('I7', `${where} says ${wrong}`);
       if (observer.trouble !== undefined)
         throw new Violation('I14', `${where} says ${observer.trouble} while all is well`);
       const told = lag();
@@ -305,7 +311,9 @@ function checkPositions(plant: Plant): void {
     const covered = new Map<string, number>();
     for (const { data, sequence } of tails) {
       const { position } = decodeFrame(data, { stream: 'edge', sequence });
-      for (const [partition, offset] of Object.entries(position ?? {})) {
+      const { topic: id, ...offsets } = Object(position) as Record<string, unknown>;
+      if (id !== topic.id) continue;
+      for (const [partition, offset] of Object.entries(offsets)) {
         covered.set(partition, Math.max(covered.get(partition) ?? 0, Number(offset)));
       }
     }

@@ -5,6 +5,7 @@
 import { fateOf, rowOf, type Input } from './reference.ts';
 import { Violation } from './violation.ts';
 import type { DeadLetter } from '../../../stream/dead-letter.ts';
+import { textOf } from '../plant/record.ts';
 import type { Shape } from '../plant/shape.ts';
 
 export interface LedgerInput extends Input {
@@ -28,15 +29,20 @@ export interface FrameOf {
   readonly plan: number;
 }
 
+interface Place extends FrameOf {
+  /** Of the record in the frame. */
+  readonly index: number;
+}
+
 export class Ledger {
   readonly inputs = new Map<string, LedgerInput>();
   readonly shapes = new Map<number, Shape>();
   /** A person has decided about a loss in the edge. */
   hasDecided = false;
   /** More than one where a record may come again. */
-  readonly #frames = new Map<string, FrameOf[]>();
+  readonly #frames = new Map<string, Place[]>();
   /** Frames that were acknowledged and are gone: a sink may have taken them before. */
-  readonly #lost = new Map<string, FrameOf[]>();
+  readonly #lost = new Map<string, Place[]>();
   /** sink and id: a person has decided that it may be missing there. */
   readonly #forgone = new Set<string>();
   /** sink → generation: what of frames up to that one it has not written was given up with it. */
@@ -85,7 +91,7 @@ export class Ledger {
 
   /** A frame was stored in the edge. */
   frame(ids: readonly string[], frame: FrameOf): void {
-    for (const id of ids) {
+    for (const [index, id] of ids.entries()) {
       const [before, ...earlier] = this.#frames.get(id) ?? [];
       const input = this.inputs.get(id);
       if (before !== undefined && input?.mayRepeat !== true) {
@@ -95,7 +101,8 @@ export class Ledger {
         );
       }
       if (input === undefined) this.#fail('I5', `the edge has record ${id}, which no source ever had`);
-      this.#frames.set(id, before === undefined ? [frame] : [frame, before, ...earlier]);
+      const place = { ...frame, index };
+      this.#frames.set(id, before === undefined ? [place] : [place, before, ...earlier]);
     }
   }
 
@@ -179,6 +186,7 @@ export class Ledger {
     if (input === undefined) return this.#fail('I5', `a dead letter holds record ${id}, which no source ever had`);
     const frames = [...(this.#frames.get(id) ?? []), ...(this.#lost.get(id) ?? [])];
     if (frames.length === 0) return;
+    this.#comparePlace(letter, input, frames);
     const isDue = frames.some((frame) =>
       fateOf(input, this.#shapeOf(frame)).letters.some(
         ({ stage, code }) => stage === letter.stage && code === letter.code,
@@ -189,6 +197,20 @@ export class Ledger {
         'I4',
         `${letter.stage} has a dead letter ${letter.code} of record ${id} under plan ${frames[0]!.plan}`,
       );
+  }
+
+  /** I13: what brings a record back holds its bytes, and names the one record of the edge that it is. */
+  #comparePlace(letter: DeadLetter, input: LedgerInput, places: readonly Place[]): void {
+    const { stage, sequence, index, value } = letter;
+    if (Buffer.from(value ?? []).toString() !== textOf(input))
+      this.#fail('I13', `the dead letter of record ${input.id} in ${stage} does not hold its bytes`);
+    if (!places.some((place) => place.sequence === sequence && place.index === index))
+      this.#fail('I13', `the dead letter of record ${input.id} in ${stage} names ${sequence ?? 'no frame'}:${index}`);
+  }
+
+  /** Of one stage. */
+  lettersOf(stage: string): number {
+    return [...this.#letters.keys()].filter((key) => key.startsWith(`${stage} `)).length;
   }
 
   violated(label: string, what: string): void {

@@ -151,7 +151,9 @@ export class Witness implements StoreWitness {
     const { subject, sequence, data } = message;
     const frame = decodeFrame(data, { stream: host.name, sequence });
     const tail = this.#tails.get(subject);
-    if (tail !== undefined && !this.#hasLost && !isAtOrAfter(frame.position, tail.position)) {
+    if (tail !== undefined && !this.#hasLost && this.#isAnew(subject, frame.position, tail.position)) {
+      // Offsets begin anew (086).
+    } else if (tail !== undefined && !this.#hasLost && !isAtOrAfter(frame.position, tail.position)) {
       this.#fail('I6', `${subject}@${sequence} goes back from ${text(tail.position)} to ${text(frame.position)}`);
     }
     if (frame.link !== undefined && frame.link.plan > 0 && tail !== undefined) {
@@ -174,6 +176,17 @@ export class Witness implements StoreWitness {
     if (plan < inForce && frame.count > 0)
       this.#fail('E9', `${subject}@${sequence} names plan ${plan}, and ${inForce} is in force`);
     this.#options.ledger.frame(idsIn(frame), { subject, sequence, plan });
+  }
+
+  /** The position is in another topic, and a person has said how the source goes on in it. */
+  #isAnew(subject: string, position: unknown, before: unknown): boolean {
+    const [now, then] = [topicOf(position), topicOf(before)];
+    if (now === undefined || then === undefined || now === then) return false;
+    const writer = subject.split('.').at(-1) ?? '';
+    const stage = `ingestor-${writer.slice(0, writer.lastIndexOf('-'))}`;
+    if (now < then || !this.#options.isDecided(stage))
+      this.#fail('I6', `${subject} goes from topic ${then} to ${now}, and nobody has decided so`);
+    return true;
   }
 
   #commit(host: StreamHost, { subject, sequence, data }: Message): void {
@@ -239,6 +252,10 @@ export function isAtOrAfter(position: unknown, before: unknown): boolean {
   if (typeof position === 'number' && typeof before === 'number') return position >= before;
   if (!isRecord(position) || !isRecord(before)) return false;
   return Object.entries(before).every(([partition, offset]) => Number(position[partition] ?? -1) >= Number(offset));
+}
+
+function topicOf(position: unknown): number | undefined {
+  return isRecord(position) && typeof position['topic'] === 'number' ? position['topic'] : undefined;
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -1,10 +1,10 @@
 /**
  * A topic of a log broker, as far as positions go: partitions, offsets with gaps (markers, aborted records, compaction),
- * transactions that are open, growth, retention.
+ * transactions that are open, growth, retention; and a topic that is deleted and made anew, which has another id (086).
  */
 import type { LedgerInput } from '../check/ledger.ts';
 import type { Position, RecordBatch } from '../../../stream/record-batch.ts';
-import type { SourceReaderPort } from '../../../stream/source-port.ts';
+import type { SourceLossPort, SourceReaderPort } from '../../../stream/source-port.ts';
 import { batchOf } from '../../stream/support/batches.ts';
 import type { Machine } from '../kernel/machine.ts';
 import { textOf } from '../plant/record.ts';
@@ -27,6 +27,8 @@ export class Partition {
 
 export class Topic {
   readonly name: string;
+  /** Rises with each that is made of the name. */
+  id = 1;
   readonly partitions: Partition[] = [];
   readonly #waiting = new Set<() => void>();
 
@@ -78,6 +80,14 @@ export class Topic {
     return gone;
   }
 
+  /** Deleted, and made again with as many partitions: offsets begin anew. */
+  remake(): void {
+    const { length } = this.partitions;
+    this.partitions.length = 0;
+    this.id++;
+    this.grow(length);
+  }
+
   onCommit(wake: () => void): () => void {
     this.#waiting.add(wake);
     return () => void this.#waiting.delete(wake);
@@ -89,8 +99,19 @@ export class Topic {
 }
 
 type Offsets = Record<string, number>;
+/** The offsets, and the id of the topic that they count in. */
+type Found =
+  | { readonly partition: number; readonly from: number; readonly entries: readonly Entry[]; readonly next: number }
+  | { readonly otherId: number };
 const fetchTimeoutMs = 5_000;
 const idleMs = 2_000;
+
+export interface TopicEvents {
+  readonly acknowledged: (ids: readonly string[]) => void;
+  /** A person has said that these are not read. */
+  readonly givenUp: (inputs: readonly LedgerInput[]) => void;
+  readonly losses: SourceLossPort;
+}
 
 /** One slot's share: the partitions p with p mod slots = slot. */
 export class TopicReader implements SourceReaderPort {
@@ -100,8 +121,9 @@ export class TopicReader implements SourceReaderPort {
   readonly #slot: number;
   readonly #slots: number;
   readonly #maxRecords: number;
-  readonly #offsets: Offsets;
-  readonly #onAcknowledge: (ids: readonly string[]) => void;
+  #offsets: Offsets;
+  #topicId: number;
+  readonly #events: TopicEvents;
   #turn = 0;
   #handed: { readonly id: string; readonly partition: number; readonly offset: number }[] = [];
 
@@ -111,7 +133,7 @@ export class TopicReader implements SourceReaderPort {
     machine: Machine,
     share: { readonly slot: number; readonly slots: number; readonly maxRecords: number },
     position: Position | undefined,
-    onAcknowledge: (ids: readonly string[]) => void,
+    events: TopicEvents,
   ) {
     this.#topic = topic;
     this.#broker = broker;
@@ -119,8 +141,10 @@ export class TopicReader implements SourceReaderPort {
     this.#slot = share.slot;
     this.#slots = share.slots;
     this.#maxRecords = share.maxRecords;
-    this.#offsets = isOffsets(position) ? { ...position } : {};
-    this.#onAcknowledge = onAcknowledge;
+    const { topic: id = topic.id, ...offsets } = isOffsets(position) ? position : {};
+    this.#topicId = id;
+    this.#offsets = offsets;
+    this.#events = events;
   }
 
   async read(signal: AbortSignal): Promise<RecordBatch> {
@@ -133,9 +157,10 @@ export class TopicReader implements SourceReaderPort {
   }
 
   acknowledge(position: Position): void {
-    if (!isOffsets(position)) return;
+    // Of the topic before: what was handed out since is counted in another.
+    if (!isOffsets(position) || position['topic'] !== this.#topicId) return;
     const isCovered = (one: { partition: number; offset: number }) => one.offset < (position[one.partition] ?? 0);
-    this.#onAcknowledge(this.#handed.filter(isCovered).map(({ id }) => id));
+    this.#events.acknowledged(this.#handed.filter(isCovered).map(({ id }) => id));
     this.#handed = this.#handed.filter((one) => !isCovered(one));
   }
 
@@ -157,11 +182,13 @@ export class TopicReader implements SourceReaderPort {
   async #fetch(signal: AbortSignal): Promise<RecordBatch | undefined> {
     const own = this.#own;
     const first = this.#turn++;
+    let found: Found | undefined;
     try {
-      const found = await this.#broker.call(
+      found = await this.#broker.call<Found | undefined>(
         this.#machine,
         'fetch',
         () => {
+          if (this.#topic.id !== this.#topicId) return { otherId: this.#topic.id };
           for (let index = 0; index < own.length; index++) {
             const partition = own[(first + index) % own.length]!;
             const log = this.#topic.partitions[partition]!;
@@ -172,17 +199,46 @@ export class TopicReader implements SourceReaderPort {
         },
         { timeoutMs: fetchTimeoutMs, signal },
       );
-      return found === undefined ? undefined : this.#batchOf(found.partition, found.entries, found.next);
     } catch (error) {
       signal.throwIfAborted();
       throw mr('MR_SOURCE_UNREACHABLE', { source: this.#topic.name, server: 'kafka:9092', problem: problemOf(error) });
     }
+    if (found === undefined) return undefined;
+    if ('otherId' in found) return this.#goOnIn(found.otherId);
+    return this.#batchOf(found.partition, found.entries, found.next);
+  }
+
+  /** A person decides; what was decided is handed out before any record, as connectors/kafka does (R2). */
+  async #goOnIn(id: number): Promise<RecordBatch> {
+    const { name } = this.#topic;
+    const choice = await this.#events.losses.choiceAbout({
+      found: `topic ${id} in place of ${this.#topicId}`,
+      position: `a position in topic ${name}`,
+      problem: 'it was made anew',
+      acceptLoss: 'goes on after what is there',
+      reread: 'reads it from its start',
+    });
+    this.#topicId = id;
+    this.#handed = [];
+    this.#offsets = {};
+    for (const partition of this.#own) {
+      const log = this.#topic.partitions[partition]!;
+      this.#offsets[partition] = choice === 'reread' ? 0 : log.stable;
+      const skipped = log.entries.filter(({ offset }) => offset < this.#offsets[partition]!);
+      this.#events.givenUp(skipped.flatMap(({ input }) => (input === undefined ? [] : [input])));
+    }
+    const position = this.#position;
+    return batchOf([], { partition: 0, positionAfter: () => position, position });
+  }
+
+  get #position(): Position {
+    return { ...this.#offsets, topic: this.#topicId };
   }
 
   #batchOf(partition: number, entries: readonly Entry[], next: number): RecordBatch {
     const inputs = entries.flatMap(({ offset, input }) => (input === undefined ? [] : [{ offset, input }]));
+    const base = { ...this.#offsets, topic: this.#topicId };
     const at = (offset: number): Position => ({ ...base, [partition]: offset });
-    const base = { ...this.#offsets };
     this.#offsets[partition] = next;
     for (const { offset, input } of inputs) this.#handed.push({ id: input.id, partition, offset });
     return batchOf(

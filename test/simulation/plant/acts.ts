@@ -61,6 +61,14 @@ export function perform(plant: Plant, act: Act): void {
       for (const input of plant.topics.get(act.source)?.clean(act) ?? [])
         if (!plant.ledger.isInEdge(input.id)) input.mayBeMissing = true;
       return;
+    case 'remake topic': {
+      const topic = plant.topics.get(act.source);
+      if (topic === undefined) return;
+      topic.remake();
+      // Also what is in the edge: should that go back, nobody has it any more.
+      for (const input of plant.ledger.inputs.values()) if (input.source === act.source) input.mayBeMissing = true;
+      return;
+    }
     case 'freeze server':
       for (const connection of server.connections) connection.stall(act.ms);
       return;

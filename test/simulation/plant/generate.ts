@@ -48,7 +48,11 @@ export function scenarioOf(seed: string): Scenario {
       mostPartitions: random.whole(1, 3),
     },
     bursts: burstsOf(random.fork('bursts'), first, partitions, calmAt),
-    acts: [...actsOf(random.fork('acts'), first, calmAt), ...returnOf(random.fork('return'), first, calmAt)],
+    acts: [
+      ...actsOf(random.fork('acts'), first, calmAt),
+      ...returnOf(random.fork('return'), first, calmAt),
+      ...remakeOf(random.fork('remake'), first, calmAt),
+    ],
     traps: trapsOf(random.fork('traps')),
     calmAt,
   };
@@ -177,6 +181,17 @@ function returnOf(random: Random, first: Shape, calmAt: number): Act[] {
     [backAt, { what: 'add source', source: gone }],
   ];
   return edits.map(([at, edit]): Act => ({ at, do: 'edit', edit }));
+}
+
+/** A topic is made anew under its source's feet, now and then twice. */
+function remakeOf(random: Random, first: Shape, calmAt: number): Act[] {
+  const topics = first.sources.filter(({ system }) => system === 'kafka');
+  if (topics.length === 0 || !random.chance(0.06)) return [];
+  return Array.from({ length: random.pick([1, 1, 2]) }, (): Act => ({
+    at: random.whole(500, calmAt),
+    do: 'remake topic',
+    source: random.pick(topics).name,
+  }));
 }
 
 function actOf(random: Random, first: Shape, at: number): Act {

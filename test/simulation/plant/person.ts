@@ -13,9 +13,17 @@ const looksEveryMs = 1_000;
 /** Long enough for requests that are on their way to have arrived: a person looks at a table that stands still. */
 const hushMs = 30_000;
 
+const questions: ReadonlySet<string> = new Set([
+  'MR_POSITION_LOST',
+  'MR_EDGE_LOST',
+  'MR_SINK_POSITION_LOST',
+  'MR_SINK_OUTCOME_UNKNOWN',
+  'MR_SOURCE_POSITION_LOST',
+]);
+
 /** Errors that wait for a person. */
 export function isQuestion(code: string): boolean {
-  return ['MR_POSITION_LOST', 'MR_EDGE_LOST', 'MR_SINK_POSITION_LOST', 'MR_SINK_OUTCOME_UNKNOWN'].includes(code);
+  return questions.has(code);
 }
 
 export function watchOver(plant: Plant): void {
@@ -42,8 +50,9 @@ export function watchOver(plant: Plant): void {
     const decision = parseDecision(`${token}=${choice}`);
     if (decision === undefined) throw new TypeError(`no token: ${token}`);
     const { lifecycle, ledger, cluster } = plant;
-    const stage = decision.scope.startsWith('sink-') ? decision.scope : undefined;
-    const table = plant.tables.get(decision.scope.replace('sink-', ''));
+    const { scope } = decision;
+    const stage = scope.startsWith('sink-') || scope.startsWith('ingestor-') ? scope : undefined;
+    const table = plant.tables.get(scope.replace('sink-', ''));
     if (stage === undefined) ledger.decided();
     else if (table instanceof PositionedTable) table.decide();
     if (stage !== undefined) plant.decidedStages.add(stage);

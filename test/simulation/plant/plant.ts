@@ -3,7 +3,7 @@ import { deadEdge, commitsEdge, edgeStream, leaseStream } from '../../../model/n
 import type { IngestorStage, Plan, SinkStage } from '../../../model/plan.ts';
 import type { Position } from '../../../stream/record-batch.ts';
 import type { SinkSlotPort } from '../../../stream/sink-port.ts';
-import type { SourceReaderPort } from '../../../stream/source-port.ts';
+import type { SourceLossPort, SourceReaderPort } from '../../../stream/source-port.ts';
 import { Ledger } from '../check/ledger.ts';
 import { Violation } from '../check/violation.ts';
 import { mostKeys } from '../check/keys.ts';
@@ -130,16 +130,22 @@ export class Plant {
     return this.world.random.fork(`skew ${name}`).whole(-500, 500);
   }
 
-  openReader(stage: IngestorStage, slot: number, position: Position | undefined, pod: Pod): Promise<SourceReaderPort> {
+  openReader(
+    { stage, slot, losses }: { readonly stage: IngestorStage; readonly slot: number; readonly losses: SourceLossPort },
+    position: Position | undefined,
+    pod: Pod,
+  ): Promise<SourceReaderPort> {
     const topic = this.topics.get(stage.source);
     if (topic === undefined) {
       return Promise.resolve(this.services.get(stage.source)!.openReader(slot, position, pod.machine));
     }
     const share = { slot, slots: stage.slots, maxRecords: 10 };
     return Promise.resolve(
-      new TopicReader(topic, this.remotes.get(stage.source)!, pod.machine, share, position, (ids) =>
-        ids.forEach((id) => this.ledger.acknowledge(id)),
-      ),
+      new TopicReader(topic, this.remotes.get(stage.source)!, pod.machine, share, position, {
+        acknowledged: (ids) => ids.forEach((id) => this.ledger.acknowledge(id)),
+        givenUp: (inputs) => inputs.forEach((input) => (input.mayBeMissing = true)),
+        losses,
+      }),
     );
   }
 

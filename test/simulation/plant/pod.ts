@@ -16,6 +16,8 @@ import { programOf } from './programs.ts';
 
 interface SlotAtWork {
   readonly observer: SimObserver;
+  /** Dead letters that the stage had when this run of the slot began. */
+  readonly lettersBefore: number;
   lag: () => number | undefined;
 }
 
@@ -81,7 +83,8 @@ export class Pod {
 
   async #work(slot: number, signals: SlotSignals): Promise<SlotEnd> {
     this.failures.delete(slot);
-    const at: SlotAtWork = { observer: new SimObserver(), lag: () => undefined };
+    const lettersBefore = this.#plant.ledger.lettersOf(this.stage.name);
+    const at: SlotAtWork = { observer: new SimObserver(), lettersBefore, lag: () => undefined };
     this.slots.set(slot, at);
     const end = this.stage.kind === 'ingestor' ? this.#ingest(slot, signals, at) : this.#sink(slot, signals, at);
     const how = await end;
@@ -97,7 +100,7 @@ export class Pod {
       plan,
       stage,
       slot,
-      openReader: (position) => this.#plant.openReader(stage, slot, position, this),
+      openReader: (position, losses) => this.#plant.openReader({ stage, slot, losses }, position, this),
       onReader: (reader: SourceReaderPort | undefined) => (at.lag = () => reader?.lag()),
       onSweepFailure: () => undefined,
       clock: machine.clock,

@@ -63,6 +63,8 @@ export type Act =
       readonly every: number;
       readonly oldest: number;
     }
+  /** Deleted and made again under its name. */
+  | { readonly at: number; readonly do: 'remake topic'; readonly source: string }
   | { readonly at: number; readonly do: 'freeze server'; readonly ms: number }
   | {
       readonly at: number;
