@@ -11,8 +11,9 @@
  * C5  `chain` says which stream the positions are of, and which frames were taken up to the committed one.
  * C6  `check` is of the frames of the range. A stream that has gone back gives its sequences to other frames: a range of
  *     them is not the one that was begun, whatever its numbers.
+ * C7  `target` is where the sink wrote when the batch was begun: after an edit of the spec another table would not know it.
  *
- * Entries of v0.1 have neither bytes, time, mark, chain nor check, and no refused rows; they are read as what they are.
+ * Entries of v0.1 have neither bytes, time, mark, target, chain nor check, and no refused rows; they are read as what they are.
  */
 import { z } from 'zod';
 import { mr, problemOf } from '../model/errors.ts';
@@ -42,6 +43,7 @@ const commitEntrySchema = z.discriminatedUnion('kind', [
     at: count.optional(),
     /** What the sink said of itself before the first attempt (`SinkSlotPort.mark`). */
     mark: z.record(z.string(), z.number()).nullable().optional(),
+    target: z.string().optional(),
   }),
   z.object({ kind: z.literal('written'), ...range }),
   z.object({

@@ -52,7 +52,9 @@ export interface Begun {
   /** Since before the first attempt; null in an entry of v0.1. */
   readonly ageMs: number | null;
   readonly rows: number;
-  /** Why the rows are not those of the first attempt; undefined when they are. */
+  /** Where to, when it is not where the sink writes now. */
+  readonly otherTarget?: string | undefined;
+  /** Why the rows are not those of the first attempt, or go elsewhere; undefined when neither is so. */
   readonly changed: string | undefined;
 }
 
@@ -81,6 +83,11 @@ export type LostPositionPolicy =
   | 'Continue';
 
 interface SinkSlotBase<Rows extends RowBufferPort> {
+  /**
+   * What remembers a batch of this sink: server and table, or where the position is. A batch that was begun in another one
+   * is not known in this. Absent: there is only one.
+   */
+  readonly target?: string;
   newRows(): Rows;
   /**
    * One attempt to write all rows, or all but `refused`, under `id.token`. `refused` is undefined while the rows have not

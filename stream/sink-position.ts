@@ -22,6 +22,7 @@ import { asSinkError } from './outside-errors.ts';
 import type { PositionedSinkSlot, RowBufferPort, StoredPosition } from './sink-port.ts';
 import { waitingAs, type SlotObserver, type SlotSignals } from './slot-observer.ts';
 import { rangeIn } from './range-text.ts';
+import { otherTargetOf } from './sink-write.ts';
 import { untilAnswered } from './until-answered.ts';
 
 export interface PositionCheck<Rows extends RowBufferPort> {
@@ -98,6 +99,8 @@ interface Lost {
   readonly kind: 'lost';
   readonly stored: StoredPosition;
   readonly isOfOtherStream: boolean;
+  /** Where the batch was begun that may be stored there, when the sink writes elsewhere now. */
+  readonly otherTarget: string | undefined;
   /** Position in the log that the sink should have. */
   readonly logged: number;
 }
@@ -115,7 +118,7 @@ interface Placed {
 
 /** Pure. */
 function judge<Rows extends RowBufferPort>(
-  { log, tokenPrefix }: Pick<PositionCheck<Rows>, 'log' | 'tokenPrefix'>,
+  { log, tokenPrefix, sinkSlot }: Pick<PositionCheck<Rows>, 'log' | 'tokenPrefix' | 'sinkSlot'>,
   stored: StoredPosition,
   lastSequence: number,
 ): Believed | Lost | Placed {
@@ -123,17 +126,20 @@ function judge<Rows extends RowBufferPort>(
   if (last?.kind === 'commit' && last.set === true) return { kind: 'placed', stored };
   const isOfOtherStream =
     stored.position > lastSequence || (stored.token !== '' && !stored.token.startsWith(`${tokenPrefix}:`));
+  const begun = last === undefined || last.kind === 'commit' ? undefined : last;
+  const otherTarget = begun?.kind === 'intent' ? otherTargetOf(begun, sinkSlot.target) : undefined;
   if (!isOfOtherStream) {
-    const begun = last === undefined || last.kind === 'commit' ? undefined : last;
     // The announced batch may or may not be in the sink; repeating it is safe either way and tells its refusals again.
     if (begun !== undefined && (stored.position === begun.after || stored.position === begun.to)) {
       const isRolledBack = begun.kind === 'written' && stored.position !== begun.to;
-      if (!isRolledBack) return { kind: 'recovered', committed, finish: begun };
+      // A position of this pipeline that is just before the batch is the one that it was begun on, whatever its address is.
+      const isElsewhere = otherTarget !== undefined && stored.token === '';
+      if (!isRolledBack && !isElsewhere) return { kind: 'recovered', committed, finish: begun };
     } else if (stored.position >= committed) {
       return ahead(stored, committed);
     }
   }
-  return { kind: 'lost', stored, isOfOtherStream, logged: last?.kind === 'written' ? last.to : committed };
+  return { kind: 'lost', stored, isOfOtherStream, otherTarget, logged: last?.kind === 'written' ? last.to : committed };
 }
 
 /**
@@ -167,7 +173,9 @@ async function choiceAbout<Rows extends RowBufferPort>(
   if (sinkSlot.onPositionLost !== 'Stop') return sinkSlot.onPositionLost;
   const problem = lost.isOfOtherStream
     ? 'that position belongs to another incarnation of the stream (deleted and made again, gone back, or another pipeline)'
-    : 'the sink has gone back: what it had committed in between is gone from it';
+    : lost.otherTarget === undefined
+      ? 'the sink has gone back: what it had committed in between is gone from it'
+      : `the spec was edited while a batch was open, which may be stored in ${lost.otherTarget}, and the sink writes to ${sinkSlot.target ?? ''} now`;
   const answer = await ask(check, `${lost.stored.position}: ${problem}`);
   if (answer.kind === 'decided') return choiceOf[answer.decision.choice];
   const about = { stored: lost.stored.position, committed: lost.logged, problem };

@@ -11,6 +11,7 @@
  * V2  All attempts at a batch have the same token, the same rows and the same refused rows.
  * V3  A batch that may be in the sink is repeated only when the sink says that it will recognise it. Otherwise it waits
  *     for a person, and the observer says so.
+ *     A batch that was begun in another target (an edit of the spec while it was open) no sink recognises.
  * V4  Asked to stop, it ends between attempts when nothing is at stake; an open question it first tries to settle
  *     (`./patience.ts`, I12).
  */
@@ -49,6 +50,7 @@ export class SinkWrite<Rows extends RowBufferPort> {
   readonly #rows: Rows;
   readonly #id: BatchRange;
   #changed: string | undefined;
+  #otherTarget: string | undefined;
   #refused: readonly RefusedRow[] | undefined;
   /** What stands in the log of this batch. */
   #intent: Intent | undefined;
@@ -62,7 +64,8 @@ export class SinkWrite<Rows extends RowBufferPort> {
     this.#intent = begun;
     if (begun === undefined) return;
     this.#mayBeStored = true;
-    this.#changed = changeOf(begun, rows);
+    this.#otherTarget = otherTargetOf(begun, options.sinkSlot.target);
+    this.#changed = changeOf(begun, rows, this.#otherTarget, options.sinkSlot.target);
     if (begun.refused !== undefined) this.#refused = decodeRefused(begun.refused);
     this.#suspectHalves();
   }
@@ -131,7 +134,8 @@ export class SinkWrite<Rows extends RowBufferPort> {
     if (ageMs !== null && ageMs > staleMs) this.#mayBeStored = true;
     if (!this.#mayBeStored) return undefined;
     try {
-      const begun = { mark: intent.mark ?? null, ageMs, rows: intent.rows, changed: this.#changed };
+      const rows = { rows: intent.rows, changed: this.#changed, otherTarget: this.#otherTarget };
+      const begun = { mark: intent.mark ?? null, ageMs, ...rows };
       const verdict = await sinkSlot.mayRepeat(this.#id, begun, signals.abort);
       if (verdict.kind === 'repeat') return undefined;
       return verdict.kind === 'stored' ? { kind: 'done' } : { kind: 'wait', error: verdict.error, isOpen: false };
@@ -192,9 +196,12 @@ export class SinkWrite<Rows extends RowBufferPort> {
     this.#intent = undefined;
   }
 
+  /** An intent of before keeps its target. */
   async #log(intent: Intent): Promise<void> {
-    await this.#options.log.append(intent, this.#options.signals.abort);
-    this.#intent = intent;
+    const { sinkSlot, log, signals } = this.#options;
+    const named = sinkSlot.target === undefined ? intent : { target: sinkSlot.target, ...intent };
+    await log.append(named, signals.abort);
+    this.#intent = named;
   }
 
   /** What is thrown is not waited for when it says that this owner has to end. */
@@ -205,7 +212,18 @@ export class SinkWrite<Rows extends RowBufferPort> {
   }
 }
 
-function changeOf(begun: Intent, { rows, bytes }: RowBufferPort): string | undefined {
+/** Where a batch was begun, when the sink writes elsewhere now. */
+export function otherTargetOf(begun: Pick<Intent, 'target'>, target: string | undefined): string | undefined {
+  return begun.target === target || target === undefined ? undefined : begun.target;
+}
+
+function changeOf(
+  begun: Intent,
+  { rows, bytes }: RowBufferPort,
+  otherTarget: string | undefined,
+  target = '',
+): string | undefined {
+  if (otherTarget !== undefined) return `the spec was edited while it was open, and the sink writes to ${target} now`;
   if (begun.rows !== rows) return `it had ${begun.rows} rows when it was begun and has ${rows} now`;
   if (begun.bytes !== undefined && begun.bytes !== bytes) {
     return `its rows had ${begun.bytes} bytes when it was begun and have ${bytes} now`;

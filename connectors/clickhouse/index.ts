@@ -9,6 +9,7 @@
  *     insert, because the table has the block when a view refuses it; else after a refusal, which comes before anything
  *     is stored. The rest goes in once, under the batch's token: a partition that was stored before the refusal of
  *     another has none of the refused rows.
+ *     Only the table that a batch was begun in remembers it: after an edit of the spec another one asks a person.
  * X4  The position is kept by Millrace (`commitLog`): ClickHouse has no transaction to put it in.
  */
 import type { ClickHouseClient } from '@clickhouse/client';
@@ -86,6 +87,7 @@ class ClickHouseSink implements Sink {
 
 class ClickHouseSlot implements LoggedSinkSlot<RowBuffer> {
   readonly positionIn = 'commitLog';
+  readonly target: string;
   readonly #sink: Opened;
   readonly #statement: string;
   /** What stands before the rows of every insert. */
@@ -97,6 +99,7 @@ class ClickHouseSlot implements LoggedSinkSlot<RowBuffer> {
     this.#sink = sinkOpened;
     const { client, config, where, opened, settings, context } = sinkOpened;
     const { table } = opened;
+    this.target = `${where.server}/${where.table}`;
     this.#marksDefaults = table.columns.some(({ hasDefault }) => hasDefault);
     this.#statement = insertStatement(table, this.#marksDefaults);
     this.#opening = opening(table, this.#marksDefaults);
@@ -134,11 +137,10 @@ class ClickHouseSlot implements LoggedSinkSlot<RowBuffer> {
     if (config.onUncertain === 'Skip') return { kind: 'stored' };
     const { from, to, token } = id;
     const hint = `The server may still know: SELECT event_time, type FROM system.query_log WHERE Settings['insert_deduplication_token'] = '${token}'.`;
-    const { sink: name, table } = where;
-    return {
-      kind: 'ask',
-      error: mr('MR_SINK_OUTCOME_UNKNOWN', { from, to, sink: name, rows: begun.rows, table, problem, hint }),
-    };
+    const back =
+      begun.otherTarget === undefined ? '' : `Or set the sink back to ${begun.otherTarget}, which may still know. `;
+    const about = { from, to, sink: where.sink, rows: begun.rows, table: begun.otherTarget ?? where.table };
+    return { kind: 'ask', error: mr('MR_SINK_OUTCOME_UNKNOWN', { ...about, problem, hint: `${back}${hint}` }) };
   }
 
   async write(

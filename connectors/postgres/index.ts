@@ -76,6 +76,8 @@ class PostgresSink implements Sink {
 
 class PostgresSlot implements PositionedSinkSlot<RowBuffer> {
   readonly positionIn = 'sink';
+  /** Where the position is: another table beside it knows what is stored. */
+  readonly target: string;
   readonly onPositionLost: PostgresSinkConfig['onPositionLost'];
   readonly #id: SinkSlotId;
   readonly #where: Where;
@@ -93,6 +95,7 @@ class PostgresSlot implements PositionedSinkSlot<RowBuffer> {
     this.#table = table;
     this.#positions = positions;
     this.onPositionLost = config.onPositionLost;
+    this.target = `${where.server}/${config.database}.${config.schema}`;
     this.#session = new Session(config);
     this.#upsertKey = config.upsertKey;
     this.#statements = statementsOf(table, config.upsertKey);

@@ -48,6 +48,33 @@ export function rowsOf(slot: SinkSlot, records: readonly RecordObject[]): RowBuf
   return rows;
 }
 
+/** A pod that ends when its write has ended, before it could say so. */
+export function killedAfterWrite(slot: SinkSlot, kill: () => void): SinkSlot {
+  const write: SinkSlot['write'] = async (...attempt) => {
+    const end = await slot.write(...attempt);
+    const [rows] = attempt;
+    if (rows.rows === 0) return end;
+    kill();
+    throw new Error('killed');
+  };
+  const shared = {
+    ...(slot.target === undefined ? {} : { target: slot.target }),
+    newRows: () => slot.newRows(),
+    write,
+    close: () => slot.close(),
+  };
+  if (slot.positionIn === 'sink') {
+    const { positionIn, onPositionLost } = slot;
+    return { ...shared, positionIn, onPositionLost, storedPosition: (signal) => slot.storedPosition(signal) };
+  }
+  return {
+    ...shared,
+    positionIn: slot.positionIn,
+    mark: (signal) => slot.mark(signal),
+    mayRepeat: (...question) => slot.mayRepeat(...question),
+  };
+}
+
 export const noSignal = new AbortController().signal;
 
 /** Attempts as the loop makes them, until the rows are stored; an attempt that has to be waited for throws its reason. */

@@ -16,6 +16,7 @@ export function listening(slot: SinkSlot, { asking }: Pick<SlotRun, 'asking'>): 
     }
   }
   const shared = {
+    ...(slot.target === undefined ? {} : { target: slot.target }),
     newRows: () => slot.newRows(),
     write: (...attempt: Parameters<SinkSlot['write']>) => answered(() => slot.write(...attempt)),
     close: () => slot.close(),

@@ -25,7 +25,7 @@ import { frameOf } from '../../stream/support/frames.ts';
 import { startTestServer, testPlan, type TestServer } from '../../stream/support/server.ts';
 import { eagerClock, sinkOf } from '../../stream/support/stages.ts';
 import { eventually } from '../../support/eventually.ts';
-import { noSignal, sinkContext } from '../sink-context.ts';
+import { killedAfterWrite, noSignal, sinkContext } from '../sink-context.ts';
 
 describe('PostgreSQL that goes back', function () {
   let dir: string;
@@ -64,11 +64,12 @@ describe('PostgreSQL that goes back', function () {
     }
   }
 
-  function work(plan: Plan, table: string, onPositionLost = 'Stop') {
+  function work(plan: Plan, table: string, onPositionLost = 'Stop', more: object = {}, killed = false) {
     const { host, port, username, password } = postgres;
-    const config = postgresSinkSpec.parse({ host, port, username, password, table, onPositionLost });
+    const config = postgresSinkSpec.parse({ host, port, username, password, table, onPositionLost, ...more });
     const stage = sinkOf(plan);
     const stop = new AbortController();
+    const abort = new AbortController();
     const said: (MillraceError | undefined)[] = [];
     const witness = new Witness();
     witness.connection = (error) => said.push(error);
@@ -81,17 +82,19 @@ describe('PostgreSQL that goes back', function () {
       programOf: () => jsonProgram,
       openSlot: async () => {
         connected = await sink.connect(config, sinkContext());
-        return connected.open({ pipelineUid: plan.pipeline.uid, stage: stage.name, slot: 0 });
+        const slot = await connected.open({ pipelineUid: plan.pipeline.uid, stage: stage.name, slot: 0 });
+        return killed ? killedAfterWrite(slot, () => abort.abort(new Error('killed'))) : slot;
       },
       onLoop: () => undefined,
       clock: eagerClock,
       random: () => 0.5,
       observer: witness,
-      signals: { stop: stop.signal, abort: new AbortController().signal },
+      signals: { stop: AbortSignal.any([stop.signal, abort.signal]), abort: abort.signal },
     }).catch(() => 'stopped');
     return {
       said,
       waits: witness.waits,
+      done,
       async stop() {
         stop.abort(new Error('the pod stops'));
         await done;
@@ -192,6 +195,33 @@ describe('PostgreSQL that goes back', function () {
     deepEqual(await rowsIn('continued'), [...upTo(4_000), ...upTo(6_500).slice(6_000)]);
     await slot.stop();
   });
+
+  for (const [what, position, wanted] of [
+    ['asks a person where the position is in another schema', { schema: 'elsewhere' }, 'asks'],
+    ['writes nothing twice where only the table is another', {}, 'goes on'],
+  ] as const) {
+    it(`after an edit of the target while a batch is open ${what}`, async () => {
+      const name = wanted === 'asks' ? 'moved' : 'renamed';
+      const plan = testPlan({ shards: 1, batch: { maxRecords: 100, maxBytes: 2 ** 20, maxDelayMs: 20 } });
+      await ensurePipelineStreams(streams, plan);
+      await run(`CREATE SCHEMA IF NOT EXISTS elsewhere;
+        CREATE TABLE ${name} (n int); CREATE TABLE ${name}_new (n int); CREATE TABLE elsewhere.${name}_new (n int)`);
+      await write(plan, 0, 100);
+      await work(plan, name, 'Stop', {}, true).done;
+      const next = work(plan, `${name}_new`, 'Stop', position);
+      if (wanted === 'asks') {
+        await eventually(() => next.said.some((error) => error?.code === 'MR_SINK_POSITION_LOST'));
+        match(next.said.at(-1)!.sentence, /may be stored in .*public, and the sink writes to .*elsewhere now/);
+      } else {
+        await write(plan, 100, 100);
+        await drained(plan);
+        deepEqual(await rowsIn(`${name}_new`), upTo(200).slice(100));
+      }
+      await next.stop();
+      deepEqual(await rowsIn(name), upTo(100));
+      deepEqual(await rowsIn(`elsewhere.${name}_new`), []);
+    });
+  }
 
   it('waits for a decision when its edge was deleted and made again, and writes nothing', async () => {
     const { plan } = await wentBack('remade');
