@@ -7,6 +7,8 @@
  * X4  It begins by looking. A resource that is there and is not being deleted ends it as `notDeleted`, with nothing done;
  *     one that is gone must be seen to be gone twice, seconds apart. The activities that cannot be undone look again.
  * X5  What deletionPolicy Orphan leaves is marked: without the mark it would be found, and taken down, as a leftover.
+ * X6  Nothing is made: where the namespace itself is being deleted nothing could be, and the finalizer keeps the namespace.
+ *     A drain without pods, and without a place for any, is given up.
  */
 import { patched, sleep } from '@temporalio/workflow';
 import type { Location } from '../model/lifecycle.ts';

@@ -13,7 +13,7 @@ import { annotations, fieldManagers, labels } from '../../model/names.ts';
 import { markPipelineStreams } from '../../stream/streams.ts';
 import { removeFinalizer } from '../../kubernetes/finalizer.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
-import { emitEvent, eventSource } from '../status/event.ts';
+import { tellEvent } from '../status/event.ts';
 import { assertMayTakeDown } from '../proof.ts';
 import { asStep, waitFor } from '../step.ts';
 import { deleteFenced } from './fenced.ts';
@@ -86,8 +86,7 @@ export function teardownActivities(deps: ActivityDependencies): Teardown {
       await assertMayTakeDown(kube, op.pipeline);
       await removeFinalizer(kube, op.pipeline, fieldManagers.lifecycle);
       const note = 'Nothing is left of the pipeline.';
-      const told = { key: String(op.seq), at: deps.clock.now(), source: eventSource };
-      await emitEvent(kube, op.pipeline, { type: 'Normal', reason: 'Deleted', action: op.kind, note }, told);
+      await tellEvent(deps, op.pipeline, { type: 'Normal', reason: 'Deleted', action: op.kind, note }, String(op.seq));
     }),
   };
 }

@@ -2,7 +2,7 @@
 import type { LifecycleActivities } from '../../model/lifecycle.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { toFailure } from '../failures.ts';
-import { emitEvent, eventSource } from './event.ts';
+import { tellEvent } from './event.ts';
 import { updateStatus } from './write.ts';
 
 export function statusActivities(deps: ActivityDependencies): Pick<LifecycleActivities, 'writeStatus'> {
@@ -19,7 +19,7 @@ export function statusActivities(deps: ActivityDependencies): Pick<LifecycleActi
         const target = { pipeline, opSeq, generation };
         const written = await updateStatus(kube, clock, target, () => linked);
         if (!written || event === undefined) return;
-        await emitEvent(kube, pipeline, event, { key: `${opSeq}/${generation}`, at: clock.now(), source: eventSource });
+        await tellEvent(deps, pipeline, event, `${opSeq}/${generation}`);
       } catch (error) {
         throw toFailure(error);
       }

@@ -1,11 +1,17 @@
 /**
  * Kubernetes Events of a pipeline's transitions. Named by what they tell, so that telling it twice makes one event.
+ *
+ * EV1 An Event is never the only word: a condition, the log or Temporal says the same. So one that cannot be written keeps
+ *     nothing from going on. In a namespace that is being deleted none can be made at all, and what waited for one would
+ *     keep the namespace.
  */
 import { createHash } from 'node:crypto';
 import type { PipelineRef } from '../../model/lifecycle.ts';
 import { apiVersion, fieldManagers, kind } from '../../model/names.ts';
+import { problemOf } from '../../model/errors.ts';
 import { KubeError } from '../../kubernetes/kube-error.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
+import type { ActivityDependencies } from '../dependencies.ts';
 import type { Manifest } from '../../kubernetes/objects.ts';
 
 export interface EventContent {
@@ -20,24 +26,39 @@ export interface EventSource {
   readonly instance: string;
 }
 
-export const eventSource: EventSource = { controller: 'millrace.io/lifecycle', instance: 'lifecycle' };
+const lifecycle: EventSource = { controller: 'millrace.io/lifecycle', instance: 'lifecycle' };
 
 const maxNote = 1_024;
 
+/** Resolves with what has kept it from being written (EV1); undefined: it is told, or there is nobody left to tell. */
 export async function emitEvent(
   kube: Kube,
   pipeline: PipelineRef,
   content: EventContent,
   about: { readonly key: string; readonly at: number; readonly source: EventSource },
-): Promise<void> {
+): Promise<string | undefined> {
   try {
     const fieldManager = about.source.instance === 'controller' ? fieldManagers.controller : fieldManagers.status;
     await kube.create(renderEvent(pipeline, content, about), { fieldManager });
+    return undefined;
   } catch (error) {
     // Told before; or the namespace is gone, and with it everybody who could read the event.
-    if (error instanceof KubeError && (error.isConflict() || error.isWithoutNamespace())) return;
-    throw error;
+    if (error instanceof KubeError && (error.isConflict() || error.isWithoutNamespace())) return undefined;
+    return problemOf(error);
   }
+}
+
+/** Of the lifecycle, which logs what could not be told. */
+export async function tellEvent(
+  { kube, clock, log }: Pick<ActivityDependencies, 'kube' | 'clock' | 'log'>,
+  pipeline: PipelineRef,
+  content: EventContent,
+  key: string,
+): Promise<void> {
+  const problem = await emitEvent(kube, pipeline, content, { key, at: clock.now(), source: lifecycle });
+  if (problem === undefined) return;
+  const about = { pipeline: `${pipeline.namespace}/${pipeline.name}`, reason: content.reason, problem };
+  log.warn(about, 'what has happened could not be told as an Event');
 }
 
 function renderEvent(

@@ -20,7 +20,7 @@ import { liveStages } from '../kubernetes/stages.ts';
 import { keptPlans, latestPlan } from '../kubernetes/stored-plan.ts';
 import { findResource } from '../proof.ts';
 import { placeOf, wishesOf } from '../spec.ts';
-import { emitEvent, eventSource } from '../status/event.ts';
+import { tellEvent } from '../status/event.ts';
 import { ownStatus } from '../status/merge.ts';
 import { updateStatus } from '../status/write.ts';
 import { changedIn, withChanged } from './known-streams.ts';
@@ -118,7 +118,6 @@ async function say(
   resource: KubeObject,
   outcome: Outcome,
 ): Promise<void> {
-  const { kube, clock } = deps;
   const { decision } = outcome;
   // In one write: an attempt that comes after it finds both, or neither.
   await note(deps, pipeline, resource, outcome);
@@ -127,5 +126,5 @@ async function say(
     problem === undefined
       ? ({ type: 'Normal', reason: 'Decided', note: `Decision "${text}" is carried out.` } as const)
       : ({ type: 'Warning', reason: 'DecisionRefused', note: refusedText(text, problem) } as const);
-  await emitEvent(kube, pipeline, { ...event, action: 'decide' }, { key: text, at: clock.now(), source: eventSource });
+  await tellEvent(deps, pipeline, { ...event, action: 'decide' }, text);
 }

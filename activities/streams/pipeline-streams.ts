@@ -19,7 +19,7 @@ import type { ActivityDependencies } from '../dependencies.ts';
 import { ownerLabels } from '../kubernetes/render/context.ts';
 import { liveStages } from '../kubernetes/stages.ts';
 import { latestPlan, planBefore, readPlan } from '../kubernetes/stored-plan.ts';
-import { assertMayTakeDown, findResource } from '../proof.ts';
+import { assertMayTakeDown, findResource, isBeingDeleted } from '../proof.ts';
 import { wishesOf } from '../spec.ts';
 import { ownStatus } from '../status/merge.ts';
 import { updateStatus } from '../status/write.ts';
@@ -69,6 +69,13 @@ export function streamActivities(deps: ActivityDependencies): StreamActivities {
         if (!(await pipelineStreamsExist(streams, plan, { adopts }))) return { is: 'done', value: { drained: true } };
         const { drained, behind } = await isDrained(streams, plan, { stage: (name) => live.has(name) });
         if (drained) return { is: 'done', value: { drained } };
+        if (input.op.kind === 'teardown' && (await isBeyondPods(kube, input))) {
+          deps.log.warn(
+            { pid: plan.pipeline.pid, behind: behindText(behind) },
+            'given up with the namespace of the pods',
+          );
+          return { is: 'done', value: { drained } };
+        }
         return {
           is: 'waiting',
           progress: { behind: behindText(behind) },
@@ -125,6 +132,14 @@ export async function isDrainWanted(kube: Kube, pipeline: PipelineRef): Promise<
   if (resource === undefined) return false;
   const { deletionPolicy = 'Drain' } = wishesOf(resource);
   return deletionPolicy === 'Drain';
+}
+
+/** The namespace of the pods is being deleted and the last of them has ended: none comes that could write anything. */
+async function isBeyondPods(kube: Kube, { op, workloadNamespace }: PlanRef): Promise<boolean> {
+  const namespace = await kube.get('Namespace', workloadNamespace);
+  if (namespace !== undefined && !isBeingDeleted(namespace)) return false;
+  const pods = await kube.list('Pod', { namespace: workloadNamespace, labels: ownerLabels(op.pipeline.uid) });
+  return pods.items.length === 0;
 }
 
 /** `sink-warehouse slot 0 is 12 frames behind`. */

@@ -1,13 +1,12 @@
 /**
  * What the controller tells as Kubernetes Events.
  *
- * EV1 An Event is never the only word: a condition, the log or Temporal says the same. So one that cannot be written holds
- *     up nothing; it goes to the log, and whoever told is answered why.
+ * One that cannot be written holds up nothing (EV1, `activities/status/event.ts`): it goes to the log, and whoever told is
+ * answered why.
  */
 import type { Logger } from 'pino';
 import { emitEvent, type EventContent, type EventSource } from '../../activities/status/event.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
-import { problemOf } from '../../model/errors.ts';
 import type { PipelineRef } from '../../model/lifecycle.ts';
 
 export interface EventsParts {
@@ -28,14 +27,10 @@ export class Events {
   /** The same `key` makes one Event. Resolves with what kept it from being written (EV1). */
   async emit(pipeline: PipelineRef, content: EventContent, key: string): Promise<string | undefined> {
     const { kube, log, now } = this.#parts;
-    try {
-      await emitEvent(kube, pipeline, content, { key, at: now(), source });
-      return undefined;
-    } catch (error) {
-      const problem = problemOf(error);
-      const about = { pipeline: `${pipeline.namespace}/${pipeline.name}`, reason: content.reason, problem };
-      log.warn(about, 'what has happened could not be told as an Event');
-      return problem;
-    }
+    const problem = await emitEvent(kube, pipeline, content, { key, at: now(), source });
+    if (problem === undefined) return undefined;
+    const about = { pipeline: `${pipeline.namespace}/${pipeline.name}`, reason: content.reason, problem };
+    log.warn(about, 'what has happened could not be told as an Event');
+    return problem;
   }
 }
