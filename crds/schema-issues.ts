@@ -75,7 +75,23 @@ function keyIssue(issue: z.core.$ZodIssue, path: IssuePath): readonly Issue[] {
   ];
 }
 
-function problemOf(issue: z.core.$ZodIssue, actual: unknown, describe: (value: unknown) => string): string {
+/** Of a value that is no secret, outside of a pipeline: `must be a whole number, but is "x"`. */
+export function issueProblem(issue: z.core.$ZodIssue, actual: unknown): string {
+  if (issue.code === 'unrecognized_keys')
+    return `${issue.keys.map((key) => JSON.stringify(key)).join(', ')} is not known`;
+  if (actual === undefined) return 'is required';
+  // A number of a query is text until it is checked.
+  const isNumber = (issue.code === 'too_big' || issue.code === 'too_small') && issue.origin !== 'string';
+  if (isNumber && typeof actual === 'string') return problemOf(issue, Number(actual), shown);
+  return issue.code === 'custom' ? issue.message : problemOf(issue, actual, shown, 'does not fit');
+}
+
+function problemOf(
+  issue: z.core.$ZodIssue,
+  actual: unknown,
+  describe: (value: unknown) => string,
+  otherwise = issue.message,
+): string {
   switch (issue.code) {
     case 'invalid_type':
       return `must be ${article(issue.expected)}, but is ${describe(actual)}`;
@@ -90,7 +106,7 @@ function problemOf(issue: z.core.$ZodIssue, actual: unknown, describe: (value: u
         ? `must match ${issue.pattern}, but is ${describe(actual)}`
         : `must be a valid ${issue.format}, but is ${describe(actual)}`;
     default:
-      return issue.message;
+      return otherwise;
   }
 }
 

@@ -538,6 +538,12 @@ export const errorTable = {
     '{server} rejected {user} of sink "{sink}".',
     'Check {credentials} and what the user may do; Millrace retries by itself.',
   ),
+  MR_SINK_PRIVILEGE_MISSING: row(
+    'retry',
+    403,
+    '{server} has let {user} of sink "{sink}" in, who may not write to {table}: {problem}.',
+    '{grant}; Millrace retries by itself.',
+  ),
   MR_SINK_SILENT: row(
     'retry',
     504,

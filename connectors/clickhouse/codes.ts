@@ -14,8 +14,10 @@ export type Meaning =
   | 'rows'
   /** A value, or the table or view that computes with it: a value if others pass. */
   | 'doubtful'
-  /** Who connects is not known, or may not. A person has to act. */
+  /** Who connects is not known, or not let in. A person has to act. */
   | 'auth'
+  /** Who connects is known, and has not the right to do this. A person has to act. */
+  | 'privilege'
   /** The table, or its database, is not there. A person has to act. */
   | 'missing'
   /** Table, view, statement or settings do not fit together. A person has to act. */
@@ -110,13 +112,19 @@ const groups: readonly (readonly [Meaning, CodeMeaning['stored'], Readonly<Recor
       193: 'WRONG_PASSWORD',
       194: 'REQUIRED_PASSWORD',
       195: 'IP_ADDRESS_NOT_ALLOWED',
-      291: 'DATABASE_ACCESS_DENIED',
-      482: 'DICTIONARY_ACCESS_DENIED',
-      497: 'ACCESS_DENIED',
       511: 'UNKNOWN_ROLE',
       516: 'AUTHENTICATION_FAILED',
       720: 'USER_EXPIRED',
       767: 'REQUIRED_SECOND_FACTOR',
+    },
+  ],
+  [
+    'privilege',
+    'nothing',
+    {
+      291: 'DATABASE_ACCESS_DENIED',
+      482: 'DICTIONARY_ACCESS_DENIED',
+      497: 'ACCESS_DENIED',
     },
   ],
   [

@@ -151,7 +151,7 @@ export class Examiner {
     } catch (error) {
       await this.#drop();
       if (!(error instanceof ClickHouseError)) throw error;
-      if (codeOf(error) !== 'auth') {
+      if (codeOf(error) !== 'privilege') {
         const failure = parseFailure(error, where);
         if (failure.kind === 'wait') throw failure.error;
         throw cannotTell(where, failure.problem, 'Millrace tries again by itself.');

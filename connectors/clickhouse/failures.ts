@@ -61,6 +61,10 @@ export function parseFailure(failure: unknown, where: Where): Failure {
       };
     case 'auth':
       return wait(mr('MR_SINK_AUTH_REJECTED', { sink, server, ...identity }, options));
+    case 'privilege': {
+      const about = { sink, server, table, user: identity.user, problem, grant: grantFor(failure.message, where) };
+      return wait(mr('MR_SINK_PRIVILEGE_MISSING', about, options));
+    }
     case 'missing':
       return wait(mr('MR_SINK_TABLE_MISSING', { table, sink, server }, options));
     case 'unfit': {
@@ -107,6 +111,14 @@ function namingOriginals(failure: unknown, names: ReadonlyMap<string, string>): 
   let { message } = failure;
   for (const [twin, name] of [...names].toReversed()) message = message.replaceAll(twin, name);
   return new ClickHouseError({ message, code, ...(type === undefined ? {} : { type }) });
+}
+
+/** `… it's necessary to have the grant INSERT(id, v) ON shop.orders.` The user is in front of the message, and in the identity. */
+function grantFor(message: string, { identity }: Where): string {
+  const grant = /necessary to have (?:the )?grant (.+? ON [^\s]+?)(?=\.?(?:\s|$))/.exec(message)?.[1];
+  const user = /"(.+)"/.exec(identity.user)?.[1];
+  const to = user === undefined ? 'the user of the sink' : `\`${user.replaceAll(/[\\`]/g, '\\$&')}\``;
+  return grant === undefined ? `Give ${to} the right that is named` : `Run: GRANT ${grant} TO ${to}`;
 }
 
 /** The table has the block, or may have it: views come after it. */

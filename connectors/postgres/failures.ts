@@ -17,12 +17,15 @@ export interface Where {
   readonly server: string;
   /** For messages: `public.orders`. */
   readonly table: string;
+  readonly schema: string;
+  /** What the sink does with the table, as a GRANT names it. */
+  readonly rights: string;
 }
 
 /** SQLSTATEs by meaning; a class is its first two characters. An exact code goes before its class. */
-const meanings: Readonly<Record<string, 'auth' | 'missing' | 'unfit' | 'unreachable' | 'rows'>> = {
+const meanings: Readonly<Record<string, 'auth' | 'privilege' | 'missing' | 'unfit' | 'unreachable' | 'rows'>> = {
   '28': 'auth', // invalid authorization
-  '42501': 'auth', // insufficient_privilege
+  '42501': 'privilege', // insufficient_privilege
   '3D000': 'missing', // the database
   '3F000': 'missing', // the schema
   '42P01': 'missing', // the table
@@ -55,6 +58,10 @@ export function parseFailure(error: unknown, where: Where): Failure {
   switch (isOfValue(error, meaning) ? 'rows' : meaning) {
     case 'auth':
       return wait(mr('MR_SINK_AUTH_REJECTED', { sink, server, ...identity }, options));
+    case 'privilege': {
+      const about = { sink, server, table, user: identity.user, problem: `${problem} (${code})` };
+      return wait(mr('MR_SINK_PRIVILEGE_MISSING', { ...about, grant: grantFor(said, where) }, options));
+    }
     case 'missing':
       return wait(mr('MR_SINK_TABLE_MISSING', { table, sink, server }, options));
     case 'unfit': {
@@ -77,6 +84,34 @@ export function parseFailure(error: unknown, where: Where): Failure {
  */
 function isOfValue({ where }: pg.DatabaseError, meaning: (typeof meanings)[string] | undefined): boolean {
   return (meaning === 'missing' || meaning === 'unfit') && /^COPY |\nCOPY [^\n]*, column /.test(where ?? '');
+}
+
+/** PostgreSQL says of what, not which right: what Millrace does there is known here. */
+function grantFor(said: string, { identity, table, schema, rights }: Where): string {
+  const [, kind, name = ''] =
+    /permission denied for (table|relation|schema|sequence|database) "?([^"]+)"?/.exec(said) ?? [];
+  const user = /"(.+)"/.exec(identity.user)?.[1];
+  const to = user === undefined ? 'the user of the sink' : pg.escapeIdentifier(user);
+  const quoted = pg.escapeIdentifier(name);
+  if (said.includes('temporary tables')) return `Run: GRANT TEMPORARY ON DATABASE ${databaseIn(said)} TO ${to}`;
+  switch (kind) {
+    case 'schema':
+      return `Run: GRANT USAGE, CREATE ON SCHEMA ${quoted} TO ${to}, or make the table millrace_positions yourself and grant USAGE`;
+    case 'sequence':
+      return `Run: GRANT USAGE ON SEQUENCE ${pg.escapeIdentifier(schema)}.${quoted} TO ${to}`;
+    case 'database':
+      return `Run: GRANT CONNECT ON DATABASE ${quoted} TO ${to}`;
+    default: {
+      const isPositions = name === 'millrace_positions';
+      const what = isPositions ? 'SELECT, INSERT, UPDATE' : rights;
+      const on = kind === undefined ? table : `${pg.escapeIdentifier(schema)}.${quoted}`;
+      return `Run: GRANT ${what} ON ${on} TO ${to}`;
+    }
+  }
+}
+
+function databaseIn(said: string): string {
+  return /in database "(.+)"/.exec(said)?.[1] ?? 'of the sink';
 }
 
 function shortened(text: string): string {

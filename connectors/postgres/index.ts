@@ -199,7 +199,11 @@ const durableCommit = `SELECT set_config('synchronous_commit', 'on', true)
   WHERE current_setting('synchronous_commit') <> 'remote_apply'`;
 
 function whereOf(config: PostgresSinkConfig, { name, identity }: ConnectorContext): Where {
-  return { sink: name, identity, server: `${config.host}:${config.port}`, table: `${config.schema}.${config.table}` };
+  // With a key, tombstones may delete; whether they do is not the connector's to know.
+  const rights = config.upsertKey.length > 0 ? 'SELECT, INSERT, UPDATE, DELETE' : 'INSERT';
+  const { schema } = config;
+  const table = `${schema}.${config.table}`;
+  return { sink: name, identity, server: `${config.host}:${config.port}`, schema, table, rights };
 }
 
 /** Outside of a batch no row can be at fault: what looks like it is a race, or a table that is not what it should be. */

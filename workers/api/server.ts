@@ -13,6 +13,8 @@ import {
   validatorCompiler,
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { issueProblem } from '../../crds/schema-issues.ts';
 import { mr } from '../../model/errors.ts';
 import { problemMediaType } from '../../model/problem.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
@@ -83,7 +85,7 @@ function answerProblems(server: Api): void {
 }
 
 function answerProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const refusal = asRefusal(error);
+  const refusal = asRefusal(error, request);
   const problem = problemOfError(refusedByFastify(refusal, request) ?? refusal, request.id);
   if (problem.status >= 500) request.log.error({ err: error, code: problem.code }, problem.title);
   if (problem.retryable) reply.header('retry-after', retryAfterSeconds);
@@ -92,16 +94,27 @@ function answerProblem(error: unknown, request: FastifyRequest, reply: FastifyRe
   return reply.code(problem.status).type(problemMediaType).send(JSON.stringify(problem));
 }
 
-/** A parameter or query that does not fit its schema. */
-function asRefusal(error: unknown): unknown {
+/** As zod made it: the library takes it apart and keeps the parts. */
+const zodIssue = z.custom<z.core.$ZodIssue>((value) => typeof value === 'object' && value !== null && 'code' in value);
+
+/** A parameter or query that does not fit its schema, in our words. */
+function asRefusal(error: unknown, request: FastifyRequest): unknown {
   if (!hasZodFastifySchemaValidationErrors(error)) return error;
   const context = error.validationContext ?? 'request';
-  const issues = error.validation.map(({ instancePath, message }) => ({
-    pointer: instancePath,
-    message: message ?? 'it does not fit',
-    severity: 'error' as const,
-    code: 'MR_REQUEST_INVALID',
-  }));
+  const values = z
+    .record(z.string(), z.unknown())
+    .catch({})
+    .parse(context === 'params' ? request.params : request.query);
+  const issues = error.validation.map(({ instancePath, keyword, params, message }) => {
+    const issue = zodIssue.parse({ ...params, code: keyword, message, path: [] });
+    const [, name = ''] = instancePath.split('/');
+    return {
+      pointer: instancePath,
+      message: issueProblem(issue, values[name]),
+      severity: 'error' as const,
+      code: 'MR_REQUEST_INVALID',
+    };
+  });
   const [first] = issues;
   const where = `${context}${first?.pointer ?? ''}`;
   return new Refused(mr('MR_REQUEST_INVALID', { where, problem: first?.message ?? 'it does not fit' }), issues);

@@ -15,6 +15,7 @@ const answer = (code: number, type: string, message = 'what it says') =>
 describe('failures of ClickHouse', () => {
   const expected: Readonly<Record<Exclude<Meaning, 'rows' | 'doubtful'>, string>> = {
     auth: 'MR_SINK_AUTH_REJECTED',
+    privilege: 'MR_SINK_PRIVILEGE_MISSING',
     missing: 'MR_SINK_TABLE_MISSING',
     unfit: 'MR_SINK_TABLE_UNFIT',
     busy: 'MR_SINK_BUSY',
@@ -38,6 +39,14 @@ describe('failures of ClickHouse', () => {
       deepEqual([parsed.error.code, parsed.stored], ['MR_SINK_VIEW_FAILED', 'unknown']);
     });
   }
+
+  it('a right that is missing is told with the statement that gives it', () => {
+    const text =
+      "app: Not enough privileges. To execute this query, it's necessary to have the grant INSERT(id, v) ON shop.orders. ";
+    const parsed = parseFailure(answer(497, 'ACCESS_DENIED', text), where);
+    ok(parsed.kind === 'wait');
+    match(parsed.error.sentence, /has let user "app" of sink .* Run: GRANT INSERT\(id, v\) ON shop\.orders TO `app`;/);
+  });
 
   it('L1: a code that is not in the table leaves open what is stored, and blames no row', () => {
     for (const code of [-1, 0, 5, 99_999]) {

@@ -8,17 +8,19 @@ describe('failures of PostgreSQL', () => {
     identity: { user: 'user "app"', credentials: 'password' },
     server: 'pg:5432',
     table: 'public.orders',
+    schema: 'public',
+    rights: 'INSERT',
   };
 
-  function failure(code: string) {
-    const error = new pg.DatabaseError('what it says', 0, 'error');
+  function failure(code: string, said = 'what it says') {
+    const error = new pg.DatabaseError(said, 0, 'error');
     error.code = code;
     return parseFailure(error, where);
   }
 
   for (const [code, what, expected] of [
     ['28P01', 'invalid_password', 'MR_SINK_AUTH_REJECTED'],
-    ['42501', 'insufficient_privilege', 'MR_SINK_AUTH_REJECTED'],
+    ['42501', 'insufficient_privilege', 'MR_SINK_PRIVILEGE_MISSING'],
     ['3D000', 'invalid_catalog_name', 'MR_SINK_TABLE_MISSING'],
     ['42P01', 'undefined_table', 'MR_SINK_TABLE_MISSING'],
     ['42703', 'undefined_column', 'MR_SINK_TABLE_UNFIT'],
@@ -45,6 +47,25 @@ describe('failures of PostgreSQL', () => {
   ] as const) {
     it(`${what} is the fault of a row`, () => {
       equal(failure(code).kind, 'rows');
+    });
+  }
+
+  for (const [said, grant] of [
+    ['permission denied for table orders', 'GRANT INSERT ON "public"."orders" TO "app"'],
+    ['permission denied for relation orders', 'GRANT INSERT ON "public"."orders" TO "app"'],
+    [
+      'permission denied for table millrace_positions',
+      'GRANT SELECT, INSERT, UPDATE ON "public"."millrace_positions" TO "app"',
+    ],
+    ['permission denied for schema shop', 'GRANT USAGE, CREATE ON SCHEMA "shop" TO "app"'],
+    ['permission denied for sequence orders_id_seq', 'GRANT USAGE ON SEQUENCE "public"."orders_id_seq" TO "app"'],
+    ['permission denied to create temporary tables in database "shop"', 'GRANT TEMPORARY ON DATABASE shop TO "app"'],
+    ['must be owner of table orders', 'GRANT INSERT ON public.orders TO "app"'],
+  ] as const) {
+    it(`${said}: the statement that gives the right is said`, () => {
+      const parsed = failure('42501', said);
+      ok(parsed.kind === 'wait');
+      ok(parsed.error.sentence.includes(`${said} (42501). Run: ${grant}`), parsed.error.sentence);
     });
   }
 

@@ -275,7 +275,7 @@ describe('PostgreSQL sink', function () {
       await run('GRANT SELECT, INSERT, UPDATE ON kept_rows, millrace_positions TO writer');
       const slot = await openSlot({ table: 'kept_rows', upsertKey: ['id'], username: 'writer', password: 'writer' });
       await write(slot, rows(slot, [{ id: 1 }]), batch(0, 1));
-      await rejects(write(slot, rows(slot, ['1']), batch(1, 2)), isCode('MR_SINK_AUTH_REJECTED'));
+      await rejects(write(slot, rows(slot, ['1']), batch(1, 2)), isCode('MR_SINK_PRIVILEGE_MISSING'));
       await run('GRANT DELETE ON kept_rows TO writer');
       await write(slot, rows(slot, ['1']), batch(1, 2));
       deepEqual(await run('SELECT * FROM kept_rows'), []);
