@@ -115,8 +115,11 @@ export interface PullChannel {
 
 export interface PullChannelEvents {
   readonly delivered: (message: Delivered) => void;
-  /** A status of the server, such as 100 (heartbeat), 408 (expired), 409. */
-  readonly status: (code: number, description: string) => void;
+  /**
+   * A status of the server, such as 100 (heartbeat), 408 (expired), 409. `delivered`: in a heartbeat, how many messages
+   * the consumer has delivered.
+   */
+  readonly status: (code: number, description: string, delivered?: number) => void;
   /** The client itself ended the subscription. */
   readonly failed: () => void;
 }

@@ -11,6 +11,8 @@
  *     Until all of it is written down no plan is in force, so that whoever begins again after a cut still knows.
  * M4  What v0.1 has left of sources that were removed, or that the first edit of today removes, leaves as those do that are
  *     removed today (`./retire.ts`).
+ * M5  In an edge that is at work the first frames of new writers come before new readers are registered: a frame may have
+ *     to wait for room, and a reader that counts and does not run yet would keep that from coming for ever.
  */
 import { commitsEdge, commitSubject, edgeStream } from '../model/names.ts';
 import { ingestorsOf, sinksOf, type Edge, type IngestorStage, type Plan } from '../model/plan.ts';
@@ -65,6 +67,7 @@ export async function registerPlan(act: Act, plan: Plan, how: Registering = {}):
   await assertNoneReturnsOther(streams, plan, inForce === undefined ? before : undefined);
   if (before !== undefined && inForce === undefined) await storePlan(streams, before, release);
   await storePlan(streams, plan, release);
+  if (before === undefined) for (const edge of plan.edges) await placeNewWriters(act, plan, edge);
   for (const edge of plan.edges) {
     const readers = sinksOf(plan, edge).map(({ name }) => name);
     await registerReaders(act, plan, edge, readers, how);
@@ -72,6 +75,14 @@ export async function registerPlan(act: Act, plan: Plan, how: Registering = {}):
   if (before !== undefined) for (const edge of plan.edges) await registerLeftovers(act, plan, before, edge);
   if (inForce === undefined) await announcePlan(streams, before ?? plan);
   if (before === undefined) await registerWriters(act, plan);
+}
+
+/** M5. */
+async function placeNewWriters(act: Act, plan: Plan, edge: Edge): Promise<void> {
+  const registry = await readRegistry(act.streams, plan.pipeline.pid, edge.name);
+  if (registry === undefined) return;
+  for (const stage of ingestorsOf(plan, edge))
+    if (registry.sources[stage.source]?.leaving !== false) await firstFramesOf(act, plan, edge, stage);
 }
 
 /** M4. */

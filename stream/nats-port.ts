@@ -138,7 +138,8 @@ function requestOf({ messages, maxBytes, expiresMs, heartbeatMs }: PullRequest) 
 function receive(message: Msg, events: PullChannelEvents): void {
   const code = message.headers?.code ?? 0;
   if (code > 0) {
-    events.status(code, message.headers?.description ?? '');
+    const delivered = message.headers?.get('Nats-Last-Consumer') ?? '';
+    events.status(code, message.headers?.description ?? '', delivered === '' ? undefined : Number(delivered));
     return;
   }
   const reply = message.reply ?? '';

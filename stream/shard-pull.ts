@@ -1,8 +1,9 @@
 /**
  * One ephemeral consumer of a shard and its one open pull request: the wire side of `./shard-reader.ts`.
  *
- * It says `lost` once it cannot vouch that the next frame is the next: the consumer's count has a gap, heartbeats stay
- * away, the server says something it does not know, or the connection was made anew. It is then of no more use.
+ * It says `lost` once it cannot vouch that the next frame is the next: the consumer's count has a gap (a heartbeat tells
+ * it, too: between servers of a cluster the last frame may be lost, and no other comes after it), heartbeats stay away, the
+ * server says something it does not know, or the connection was made anew. It is then of no more use.
  */
 import type { Clock } from './clock.ts';
 import type { Delivered, JetStreamPort, PullChannel } from './jetstream-port.ts';
@@ -49,7 +50,7 @@ export class ShardPull {
     this.#events = events;
     this.#channel = streams.openPull(stream, consumer, {
       delivered: (message) => this.#receiveFrame(message),
-      status: (code, description) => this.#receiveStatus(code, description),
+      status: (code, description, delivered) => this.#receiveStatus(code, description, delivered),
       failed: () => this.#lose(),
     });
     this.#watch();
@@ -97,11 +98,14 @@ export class ShardPull {
     if (this.#messagesLeft <= 0 || this.#bytesLeft <= 0) this.#end();
   }
 
-  #receiveStatus(code: number, description: string): void {
+  #receiveStatus(code: number, description: string, delivered = 0): void {
     if (this.#closed) return;
     this.#heard = this.#clock.monotonic();
     const text = description.toLowerCase();
-    if (code === 100) return;
+    if (code === 100) {
+      if (delivered > this.#delivered) this.#lose();
+      return;
+    }
     if (code === 409 && text.includes('exceeds maxbytes')) {
       this.#alone = this.#messagesOfPull === 0;
       this.#end();

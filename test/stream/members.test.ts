@@ -252,6 +252,30 @@ describe('who takes part in an edge, on a real nats-server', function () {
     });
   });
 
+  it('M5: a new source that finds no room keeps no new reader waiting: that one would keep the room from coming', async () => {
+    const plan = testPlan({ shards: 1, sourceSlots: 1, edgeBytes: 4_000 });
+    const { pid } = plan.pipeline;
+    await makePipelineStreams(streams, plan);
+    await registerPlan(act(1), plan);
+    await fill(frameSubject(pid, 'main', 0, 'orders-0'));
+    const next = withLate(plan);
+    await rejects(registerPlan(act(2), next), { code: 'MR_EDGE_FULL' });
+    deepEqual((await readRegistry(streams, pid, 'main'))?.readers, [stage]);
+    await streams.purgeStream(edgeStream(pid, 'main'), { filter: frameSubject(pid, 'main', 0, 'orders-0') });
+    await registerPlan(act(2), next);
+    deepEqual((await readRegistry(streams, pid, 'main'))?.readers, [stage, 'sink-late']);
+  });
+
+  async function fill(subject: string): Promise<void> {
+    await rejects(async () => {
+      for (;;) await streams.publish(subject, frameOfV1);
+    });
+    // To the last byte.
+    await rejects(async () => {
+      for (;;) await streams.publish(subject, '');
+    });
+  }
+
   async function registered(): Promise<Plan> {
     const plan = testPlan({ shards: 2, sourceSlots: 4 });
     await makePipelineStreams(streams, plan);
@@ -262,6 +286,16 @@ describe('who takes part in an edge, on a real nats-server', function () {
 
 function numbered(plan: Plan, generation: number): Plan {
   return { ...plan, pipeline: { ...plan.pipeline, generation } };
+}
+
+/** With one more source, and one more sink. */
+function withLate(plan: Plan): Plan {
+  const late = plan.stages.map((one) =>
+    one.kind === 'ingestor'
+      ? { ...one, name: 'ingestor-late', source: 'late' }
+      : { ...one, name: 'sink-late', sink: 'late' },
+  );
+  return numbered({ ...plan, stages: [...plan.stages, ...late] }, 2);
 }
 
 function withSource(plan: Plan, changed: Partial<IngestorStage>): Plan {

@@ -123,7 +123,10 @@ export function openPull(port: JetStreamPort, stream: string, consumer: string) 
   const seen: unknown[] = [];
   const channel = port.openPull(stream, consumer, {
     delivered: ({ sequence, delivered, pending }: Delivered) => seen.push([sequence, delivered, pending]),
-    status: (code, description) => seen.push(description === '' ? code : `${code} ${description}`),
+    status: (code, description, delivered) =>
+      seen.push(
+        description === '' ? code : [code, description, ...(delivered === undefined ? [] : [delivered])].join(' '),
+      ),
     failed: () => seen.push('failed'),
   });
   return { channel, seen };

@@ -341,7 +341,7 @@ for (const rig of [realServer(), modelledServer()]) {
       const { channel, seen } = openPull(port, 'edge', name);
       channel.request({ messages: 10, expiresMs: 1_500, heartbeatMs: 500 });
       await sleep(2_300);
-      assert.deepEqual([seen[0], seen.at(-1)], ['100 Idle Heartbeat', '408 Request Timeout']);
+      assert.deepEqual([seen[0], seen.at(-1)], ['100 Idle Heartbeat 0', '408 Request Timeout']);
     });
 
     ask(

@@ -393,7 +393,8 @@ export class Connection {
         if (faults.pass('deliver', 'done', this.#place).drop) return;
         toInbox(() => events.delivered(message));
       },
-      status: (code: number, description: string) => toInbox(() => events.status(code, description)),
+      status: (code: number, description: string, delivered?: number) =>
+        toInbox(() => events.status(code, description, delivered)),
     };
     return {
       request: (pull: PullRequest) => {

@@ -10,7 +10,7 @@ import type { Stream } from './stream.ts';
 /** Where answers go: the inbox of the request. */
 export interface PullInbox {
   delivered(message: Delivered): void;
-  status(code: number, description: string): void;
+  status(code: number, description: string, delivered?: number): void;
 }
 
 interface Pull {
@@ -99,7 +99,7 @@ export class Consumer {
   #beat(pull: Pull): void {
     pull.cancelHeartbeat();
     pull.cancelHeartbeat = this.#world.inside(pull.request.heartbeatMs, () => {
-      pull.inbox.status(100, 'Idle Heartbeat');
+      pull.inbox.status(100, 'Idle Heartbeat', this.#delivered);
       this.#beat(pull);
     });
   }

@@ -36,6 +36,7 @@ export function scenarioOf(seed: string): Scenario {
   const first = firstShape(random);
   const calmAt = random.whole(8_000, 30_000);
   const partitions = random.whole(1, 4);
+  const back = returnOf(random.fork('return'), first, calmAt);
   return {
     seed,
     fixed,
@@ -47,10 +48,10 @@ export function scenarioOf(seed: string): Scenario {
       ms: random.pick([15_000, 60_000, 600_000]),
       mostPartitions: random.whole(1, 3),
     },
-    bursts: burstsOf(random.fork('bursts'), first, partitions, calmAt),
+    bursts: [...burstsOf(random.fork('bursts'), first, partitions, calmAt), ...back.bursts].sort((a, b) => a.at - b.at),
     acts: [
       ...actsOf(random.fork('acts'), first, calmAt),
-      ...returnOf(random.fork('return'), first, calmAt),
+      ...back.acts,
       ...remakeOf(random.fork('remake'), first, calmAt),
     ],
     traps: trapsOf(random.fork('traps')),
@@ -166,10 +167,18 @@ function actsOf(random: Random, first: Shape, calmAt: number): Act[] {
   return acts.sort((a, b) => a.at - b.at);
 }
 
-/** A source is taken off and comes back while it leaves: its pods know an older plan than its last frame. */
-function returnOf(random: Random, first: Shape, calmAt: number): Act[] {
+interface Return {
+  readonly acts: readonly Act[];
+  readonly bursts: readonly Burst[];
+}
+
+/**
+ * A source is taken off and comes back while it leaves: its pods know an older plan than its last frame. In half of them
+ * what it has written is not read meanwhile, and records wait for it that its pods read before the plan is announced.
+ */
+function returnOf(random: Random, first: Shape, calmAt: number): Return {
   const [gone, stays] = random.shuffled(['s0', 's1']).map((name) => sourceNamed(random, first, name));
-  if (gone === undefined || stays === undefined || !random.chance(0.08)) return [];
+  if (gone === undefined || stays === undefined || !random.chance(0.08)) return { acts: [], bursts: [] };
   const steps = (): Edit => ({ what: 'steps', drops: random.chance(0.5) ? someKinds(random) : [], fails: [] });
   const leavesAt = random.whole(3_000, calmAt);
   const backAt = leavesAt + random.pick([300, 1_000, 2_000, 4_000]);
@@ -180,7 +189,26 @@ function returnOf(random: Random, first: Shape, calmAt: number): Act[] {
     [leavesAt, { what: 'remove source', source: gone.name }],
     [backAt, { what: 'add source', source: gone }],
   ];
-  return edits.map(([at, edit]): Act => ({ at, do: 'edit', edit }));
+  const acts = edits.map(([at, edit]): Act => ({ at, do: 'edit', edit }));
+  const own = random.fork('backlog');
+  if (gone.system !== 'kafka' || own.chance(0.5)) return { acts, bursts: [] };
+  const stands = first.sinks.map(({ name: sink }): Act => {
+    return { at: leavesAt - 200, do: 'sink', sink, state: 'silent', ms: own.pick([5_000, 12_000]) };
+  });
+  const bursts = Array.from({ length: own.whole(2, 4) }, (_, lane): Burst => ({
+    at: leavesAt - own.whole(1, 150),
+    source: gone.name,
+    lane,
+    kinds: [own.pick(kinds)],
+    refused: {},
+    broken: [],
+    gap: 0,
+    isKeyed: false,
+    openMs: own.whole(200, 600),
+  }));
+  // Then it is the lifecycle that comes late with the plan, with luck between its registration and its announcement.
+  const hangs: Act = { at: backAt + own.whole(20, 600), do: 'lifecycle', ms: 8_000 };
+  return { acts: [...acts, ...stands, hangs], bursts };
 }
 
 /** A topic is made anew under its source's feet, now and then twice. */
