@@ -229,8 +229,8 @@ export const mutations: readonly Mutation[] = [
     guard: 'E9',
     without: 'the plan, stored before a frame names it',
     file: 'stream/members.ts',
-    from: 'await storePlan(streams, plan, release);\n  for',
-    to: 'for',
+    from: 'await storePlan(streams, plan, release);\n  if (before === undefined) for',
+    to: 'if (before === undefined) for',
   },
   {
     guard: 'E9',
