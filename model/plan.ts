@@ -109,6 +109,13 @@ export interface PlannedStep {
   readonly when: string | null;
 }
 
+/** A plan has every edge that its stages name: one without is a defect. */
+export function edgeOf(plan: Plan, name: string): Edge {
+  const edge = plan.edges.find((each) => each.name === name);
+  if (edge === undefined) throw new TypeError(`the plan has no edge "${name}"`);
+  return edge;
+}
+
 /** Stages that write to the edge. */
 export function ingestorsOf(plan: Plan, edge: Edge): readonly IngestorStage[] {
   return plan.stages.filter((stage): stage is IngestorStage => stage.kind === 'ingestor' && stage.writes === edge.name);

@@ -50,8 +50,7 @@ export class CommitLog {
 
   /** Puts the position elsewhere, with the chain that belongs there. */
   async reset(entry: CommitEntry, signal: AbortSignal): Promise<void> {
-    await this.#fenced.append(Buffer.from(JSON.stringify(entry)), signal);
-    this.#last = entry;
+    await this.#store(entry, signal);
     this.#chain = undefined;
   }
 
@@ -72,19 +71,22 @@ export class CommitLog {
   async place(to: number, signal: AbortSignal): Promise<void> {
     const chain = this.#chain?.restart(to, this.committed);
     const entry: CommitEntry = { kind: 'commit', to, set: true, ...(chain === undefined ? {} : { chain }) };
-    await this.#fenced.append(Buffer.from(JSON.stringify(entry)), signal);
-    this.#last = entry;
+    await this.#store(entry, signal);
   }
 
   async append(bare: CommitEntry, signal: AbortSignal): Promise<void> {
     const chain = bare.kind === 'commit' ? this.#chain?.commit(bare.to) : this.#chain?.committed;
     const entry = chain === undefined ? bare : { ...bare, chain };
-    await this.#fenced.append(Buffer.from(JSON.stringify(entry)), signal);
-    this.#last = entry;
+    await this.#store(entry, signal);
     if (this.#past !== undefined && this.committed >= this.#past.position) {
       const { then } = this.#past;
       this.#past = undefined;
       await then();
     }
+  }
+
+  async #store(entry: CommitEntry, signal: AbortSignal): Promise<void> {
+    await this.#fenced.append(Buffer.from(JSON.stringify(entry)), signal);
+    this.#last = entry;
   }
 }

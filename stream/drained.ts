@@ -10,7 +10,7 @@
  */
 import { AckPolicy, DeliverPolicy } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
-import { commitsEdge, commitSubject, edgeStream, frameSubject, shardSubjects, writerName } from '../model/names.ts';
+import { commitsEdge, commitSubject, edgeStream, shardSubjects } from '../model/names.ts';
 import { ingestorsOf, sinksOf, type Edge, type Plan } from '../model/plan.ts';
 import { decodeCommitEntry, positionOf, type CommitEntry } from './commit-entry.ts';
 import { decodeFrame } from './frame-reader.ts';
@@ -18,7 +18,8 @@ import { isConsumerNotFound } from './jetstream-errors.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { storedPlans } from './plan-store.ts';
 import { readRegistry } from './registry.ts';
-import { hasTaken, takenOf } from './taken.ts';
+import { hasTaken, takenOf, type Taken } from './taken.ts';
+import { writersOfSource, type WriterPlace } from './writer-place.ts';
 
 export interface Backlog {
   readonly stage: string;
@@ -41,12 +42,12 @@ export async function isDrained(
   const { pid } = plan.pipeline;
   const behind: Backlog[] = [];
   for (const edge of plan.edges) {
-    const { readers, sources, created } = await membersOf(streams, plan, edge);
+    const { readers, writers, created } = await membersOf(streams, plan, edge, concerns.source);
     for (const stage of readers.filter((name) => concerns.stage?.(name) ?? true)) {
       for (let slot = 0; slot < edge.shards; slot++) {
         const entry = await commitOf(streams, pid, stage, slot);
-        const writers = writersOf(sources, edge, slot, concerns.source);
-        if (!(await isBehind(streams, pid, edge, slot, created, entry, writers))) continue;
+        const ofShard = writers.filter(({ shard }) => shard === slot);
+        if (!(await isBehind(streams, entry, created, ofShard))) continue;
         const committed = entry?.chain === undefined || entry.chain.edge === created ? positionIn(entry) : 0;
         behind.push({ stage, slot, frames: await framesAfter(streams, pid, edge.name, slot, committed) });
       }
@@ -72,7 +73,16 @@ function positionIn(entry: CommitEntry | undefined): number {
 }
 
 /** Readers that are registered; in an edge of v0.1, where nobody is, those of the plan. N3. */
-async function membersOf(streams: JetStreamPort, plan: Plan, edge: Edge) {
+async function membersOf(
+  streams: JetStreamPort,
+  plan: Plan,
+  edge: Edge,
+  concerns: (source: string) => boolean = () => true,
+): Promise<{
+  readonly readers: readonly string[];
+  readonly writers: readonly WriterPlace[];
+  readonly created: string;
+}> {
   const { pid } = plan.pipeline;
   const registry = await readRegistry(streams, pid, edge.name);
   const { created } = await streams.streamInfo(edgeStream(pid, edge.name));
@@ -84,36 +94,22 @@ async function membersOf(streams: JetStreamPort, plan: Plan, edge: Edge) {
   }
   return {
     readers: registry?.readers ?? sinksOf(plan, edge).map(({ name }) => name),
-    sources: [...slots].map(([name, count]) => ({ name, slots: count })),
+    writers: [...slots]
+      .filter(([source]) => concerns(source))
+      .flatMap(([source, count]) => writersOfSource(plan, edge, source, count)),
     created,
   };
 }
 
-function writersOf(
-  sources: readonly { readonly name: string; readonly slots: number }[],
-  edge: Edge,
-  shard: number,
-  concerns: ((source: string) => boolean) | undefined,
-): string[] {
-  return sources
-    .filter(({ name }) => concerns?.(name) ?? true)
-    .flatMap(({ name, slots }) => Array.from({ length: slots }, (_, slot) => ({ name, slot })))
-    .filter(({ slot }) => slot % edge.shards === shard)
-    .map(({ name, slot }) => writerName(name, slot));
-}
-
+/** `entry`: of the reader. `created`: of the edge's stream. */
 async function isBehind(
   streams: JetStreamPort,
-  pid: string,
-  edge: Edge,
-  shard: number,
-  created: string,
   entry: CommitEntry | undefined,
-  writers: readonly string[],
+  created: string,
+  writers: readonly WriterPlace[],
 ): Promise<boolean> {
-  for (const writer of writers) {
-    const taken = takenOf(entry, created, writer);
-    if (await hasRecordsAfter(streams, pid, edge.name, shard, writer, taken)) return true;
+  for (const place of writers) {
+    if (await hasRecordsAfter(streams, place, takenOf(entry, created, place.writer))) return true;
   }
   return false;
 }
@@ -121,14 +117,9 @@ async function isBehind(
 /** From the last frame back, until one is taken, or holds records, or is not where the reader's should be. */
 async function hasRecordsAfter(
   streams: JetStreamPort,
-  pid: string,
-  edge: string,
-  shard: number,
-  writer: string,
-  taken: ReturnType<typeof takenOf>,
+  { stream, subject }: WriterPlace,
+  taken: Taken,
 ): Promise<boolean> {
-  const stream = edgeStream(pid, edge);
-  const subject = frameSubject(pid, edge, shard, writer);
   let message = await streams.getMessage(stream, { last_by_subj: subject });
   while (message !== null) {
     const frame = decodeFrame(message.data, { stream, sequence: message.seq });

@@ -6,7 +6,7 @@
  */
 import { mr } from '../model/errors.ts';
 import { deadEdge, edgeStream } from '../model/names.ts';
-import type { Plan } from '../model/plan.ts';
+import { edgeOf, type Plan } from '../model/plan.ts';
 import type { Clock } from './clock.ts';
 import { dropOldestLetters } from './dead-letter-drop.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
@@ -26,7 +26,7 @@ export function edgeRoom(options: SlotRoomOptions, edge: string, sweep: () => Pr
     ...options,
     stream,
     first: firstBytes.edge,
-    most: plan.edges.find(({ name }) => name === edge)?.maxBytes ?? firstBytes.edge,
+    most: edgeOf(plan, edge).maxBytes,
     mayExceed: true,
     full: (bytes) => mr('MR_EDGE_FULL', { edge: stream, bytes }),
     sweep,

@@ -1,0 +1,47 @@
+/**
+ * E9 while the source is not open, and the loop not at work: a plan that comes into force is named all the same. An edge
+ * whose writer cannot reach its source would hold up every edit else.
+ */
+import type { Clock } from './clock.ts';
+import type { EdgeWriter } from './edge-writer.ts';
+import type { PlanWatch } from './plan-watch.ts';
+import type { Sweeper } from './sweep.ts';
+
+export interface PlanNamingOptions {
+  readonly writer: EdgeWriter;
+  readonly plans: PlanWatch;
+  readonly sweeper: Pick<Sweeper, 'wrote'>;
+  readonly clock: Clock;
+  readonly stop: AbortSignal;
+}
+
+export class PlanNaming {
+  readonly #options: PlanNamingOptions;
+  #named: Promise<void>;
+
+  /** Begins at once. */
+  constructor(options: PlanNamingOptions) {
+    this.#options = options;
+    this.#named = this.#name();
+    // Awaited at the end; until then a failure means that another owner is at work.
+    this.#named.catch(() => undefined);
+    options.plans.onChange = () => {
+      this.#named = this.#named.then(() => this.#name());
+      this.#named.catch(() => undefined);
+    };
+  }
+
+  /** Resolves when nothing is in flight. Throws what naming failed with. */
+  async end(): Promise<void> {
+    this.#options.plans.onChange = undefined;
+    await this.#named;
+  }
+
+  async #name(): Promise<void> {
+    const { writer, plans, sweeper, clock, stop } = this.#options;
+    if (plans.generation <= writer.plan) return;
+    await writer.name(plans.generation, writer.openedAt, clock.now(), stop);
+    // What came before it may go now; in a full edge this writer could not append otherwise.
+    sweeper.wrote(writer.sequence);
+  }
+}
