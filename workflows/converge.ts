@@ -14,7 +14,15 @@ import { patched, sleep } from '@temporalio/workflow';
 import type { LiveStage, SpecSummary, StageSummary } from '../model/lifecycle.ts';
 import { run } from './activities.ts';
 import { failureOf } from './failure.ts';
-import { begin, readable, sentence, stepOf, succeed, type OperationInput, type OperationResult } from './operation.ts';
+import {
+  actsOf,
+  readable,
+  sayBegun,
+  sayDone,
+  sentence,
+  type OperationInput,
+  type OperationResult,
+} from './operation.ts';
 import { drainSinks, runToDrain, stopStages } from './stop-stages.ts';
 import { together } from './together.ts';
 
@@ -28,15 +36,11 @@ export async function converge(input: OperationInput): Promise<OperationResult> 
   if (input.refused === true) return convergeInForce(input);
   const spec = await run('fetchSpec', sentence('read the spec', generation), { pipeline });
   if (spec.generation !== generation) return { is: 'superseded', generation: spec.generation };
-  await begin(input);
+  await sayBegun(input);
   const result = keepsStill(input) ? {} : await applyUntilItHolds(input, spec);
-  const step = stepOf(input, spec);
-  const { revision } = await run(
-    'recordRevision',
-    sentence('record the revision', generation),
-    step('record the revision'),
-  );
-  await succeed(input, { ...result, revision });
+  const act = actsOf(input, spec);
+  const { revision } = await run('recordRevision', ...act('record the revision'));
+  await sayDone(input, { ...result, revision });
   return { is: 'done', generation };
 }
 
@@ -44,9 +48,9 @@ export async function converge(input: OperationInput): Promise<OperationResult> 
 async function convergeInForce(input: OperationInput): Promise<OperationResult> {
   const { generation, pipeline } = input;
   const spec = await run('fetchSpec', sentence('read the plan in force', generation), { pipeline, plan: 'inForce' });
-  await begin(input);
+  await sayBegun(input);
   const result = await applyUntilItHolds({ ...input, generation: spec.generation }, spec);
-  await succeed(input, result);
+  await sayDone(input, result);
   return { is: 'done', generation };
 }
 
@@ -69,15 +73,13 @@ async function applyUntilItHolds(input: OperationInput, spec: SpecSummary) {
 }
 
 async function applyEverything(input: OperationInput, spec: SpecSummary) {
-  const { generation } = input;
-  const step = stepOf(input, spec);
-  const say = (what: string) => sentence(what, generation);
+  const act = actsOf(input, spec);
 
   const where =
     spec.isolation === 'Namespace' ? `ensure namespace ${spec.workloadNamespace}` : 'ensure account and network policy';
-  await run('ensureNamespace', say(where), step(where));
-  await run('copyCredentials', say('copy credentials'), step('copy credentials'));
-  const live = await run('listStages', say('list live stages'), step('list live stages'));
+  await run('ensureNamespace', ...act(where));
+  await run('copyCredentials', ...act('copy credentials'));
+  const live = await run('listStages', ...act('list live stages'));
   const removed = live.filter(({ name }) => !spec.stages.some((stage) => stage.name === name));
   // Before plans were in frames, everything had to stop and drain to take one stage away.
   const isByFrame = patched('plan-in-frames');
@@ -90,11 +92,11 @@ async function applyEverything(input: OperationInput, spec: SpecSummary) {
     );
     await drainSinks(input, spec, live, 'drainedOrImmediate');
   }
-  await run('applyPlan', say('apply the plan'), step('apply the plan'));
-  await run('ensureStreams', say('ensure streams'), step('ensure streams'));
+  await run('applyPlan', ...act('apply the plan'));
+  await run('ensureStreams', ...act('ensure streams'));
   if (isByFrame && removed.length > 0 && !readsToEnd) {
     await stopStages(input, spec, removed);
-    await run('retireStages', say('give up what is removed'), step('give up what is removed'));
+    await run('retireStages', ...act('give up what is removed'));
   }
 
   const sinks = await roll(
@@ -113,42 +115,38 @@ async function applyEverything(input: OperationInput, spec: SpecSummary) {
   const keep = spec.stages.map(({ name }) => name);
   const what =
     removed.length === 0 ? 'remove old plans' : `remove ${removed.map(({ name }) => readable(name)).join(', ')}`;
-  await run('pruneStages', say(what), { ...step(what), keep });
+  await run('pruneStages', ...act(what, { keep }));
   return { stages: [...ingestors, ...sinks], ...(planInForce === undefined ? {} : { planInForce }) };
 }
 
 /** The plan holds from one frame of each writer on; then what it does not have any more reads to its end, and goes. */
 async function comeIntoForce(input: OperationInput, spec: SpecSummary, removed: readonly LiveStage[]) {
-  const step = stepOf(input, spec);
-  const say = (what: string) => sentence(what, input.generation);
+  const act = actsOf(input, spec);
   const sources = removed.filter(({ kind }) => kind === 'ingestor');
   const sinks = removed.filter(({ kind }) => kind === 'sink');
   // Their writers would name a plan that does not know them.
   await stopStages(input, spec, sources);
   // Before there is a wait: an edge that is full of what they have not read has no room for a frame that names the plan.
   await runToDrain(input, spec, sinks);
-  const planInForce = await run('announcePlan', say('announce the plan'), step('announce the plan'));
+  const planInForce = await run('announcePlan', ...act('announce the plan'));
   if (removed.length > 0) {
     const wait = `wait until ${removed.map(({ name }) => readable(name)).join(', ')} is read to the end`;
-    await run('waitRetired', say(wait), step(wait));
+    await run('waitRetired', ...act(wait));
     await stopStages(input, spec, sinks);
   }
   const forget = removed.length === 0 ? 'forget plans that nobody needs' : 'take off what is removed';
-  await run('retireStages', say(forget), step(forget));
+  await run('retireStages', ...act(forget));
   return planInForce;
 }
 
 /** Applies stages of one kind side by side, each followed until its pods are ready. */
 async function roll(input: OperationInput, spec: SpecSummary, stages: readonly StageSummary[]) {
-  const step = stepOf(input, spec);
-  const say = (what: string) => sentence(what, input.generation);
+  const act = actsOf(input, spec);
   return together(
     stages.map(({ name, replicas: wanted }) => async () => {
       const replicas = input.desired === 'Running' ? wanted : 0;
-      const apply = `apply ${readable(name)}`;
-      await run('applyStage', say(apply), { ...step(apply), stage: name, replicas });
-      const wait = `wait for ${readable(name)}`;
-      await run('waitStage', say(wait), { ...step(wait), stage: name, replicas });
+      await run('applyStage', ...act(`apply ${readable(name)}`, { stage: name, replicas }));
+      await run('waitStage', ...act(`wait for ${readable(name)}`, { stage: name, replicas }));
       return { name, replicas };
     }),
   );

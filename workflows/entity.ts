@@ -47,7 +47,7 @@ import {
   decided,
   finish,
   migrate,
-  miss,
+  noteGone,
   newestRead,
   newState,
   noteDrift,
@@ -55,8 +55,8 @@ import {
   preempt,
   refuse,
   request,
-  see,
-  want,
+  noteSpec,
+  noteWanted,
   wantAgain,
   type EarlierState,
   type Operation,
@@ -110,7 +110,7 @@ class Entity {
 
   /** Handlers are set before anything is awaited: a message that arrives earlier would be refused. */
   listen(): void {
-    setHandler(specChanged, (change) => void (this.#state = want(this.#state, change)), {
+    setHandler(specChanged, (change) => void (this.#state = noteWanted(this.#state, change)), {
       description: 'The resource changed, or is not where it should be; look at it.',
     });
     setHandler(credentialsChanged, () => void (this.#state = wantAgain(this.#state)), {
@@ -220,12 +220,12 @@ class Entity {
     const told = wanted.generation;
     try {
       const spec = await run('fetchSpec', `read the spec (g${told})`, { pipeline });
-      this.#state = see(this.#state, spec, told);
+      this.#state = noteSpec(this.#state, spec, told);
     } catch (error) {
       if (isCancellation(error)) throw error;
       const failure = failureOf(error);
       if (failure.code === 'MR_PIPELINE_REPLACED') {
-        this.#state = miss(this.#state);
+        this.#state = noteGone(this.#state);
         return;
       }
       this.#state = refuse(this.#state, failure, told, new Date().toISOString());

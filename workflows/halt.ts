@@ -8,7 +8,16 @@
  */
 import type { Location, SpecSummary } from '../model/lifecycle.ts';
 import { run } from './activities.ts';
-import { begin, refOf, sentence, stepOf, succeed, type OperationInput, type OperationResult } from './operation.ts';
+import {
+  actsOf,
+  refOf,
+  sayBegun,
+  sayDone,
+  sentence,
+  type OperationInput,
+  type OperationResult,
+  type Place,
+} from './operation.ts';
 import { drainSinks, stopStages } from './stop-stages.ts';
 
 export async function haltPipeline(input: OperationInput): Promise<OperationResult> {
@@ -17,9 +26,9 @@ export async function haltPipeline(input: OperationInput): Promise<OperationResu
   if (at.generation !== generation && input.refused === undefined) {
     return { is: 'superseded', generation: at.generation };
   }
-  await begin(input);
-  const step = stepOf(input, at);
-  const live = await run('listStages', sentence('list live stages', generation), step('list live stages'));
+  await sayBegun(input);
+  const act = actsOf(input, at);
+  const live = await run('listStages', ...act('list live stages'));
 
   if (input.kind === 'stop') {
     await stopStages(
@@ -33,18 +42,16 @@ export async function haltPipeline(input: OperationInput): Promise<OperationResu
 
   const stages = live.map(({ name }) => ({ name, replicas: 0 }));
   if (input.refused === true) {
-    await succeed(input, { stages });
+    await sayDone(input, { stages });
   } else {
-    const what = 'record the revision';
-    const { revision } = await run('recordRevision', sentence(what, generation), step(what));
-    await succeed(input, { revision, stages });
+    const { revision } = await run('recordRevision', ...act('record the revision'));
+    await sayDone(input, { revision, stages });
   }
   return { is: 'done', generation };
 }
 
-type Place = Pick<SpecSummary | Location, 'generation' | 'isolation' | 'workloadNamespace'>;
-
-function placeOf(input: OperationInput): Promise<Place> {
+/** Of the spec, or of what is there where the spec is refused. */
+function placeOf(input: OperationInput): Promise<Place & Pick<SpecSummary | Location, 'generation'>> {
   const { generation, pipeline } = input;
   if (input.refused === undefined) return run('fetchSpec', sentence('read the spec', generation), { pipeline });
   const what = 'find what there is';

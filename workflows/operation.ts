@@ -52,21 +52,26 @@ export function readable(stage: string): string {
   return stage.replace('-', '/');
 }
 
-/** Input of an activity that is one step of an operation. */
-export function stepOf(input: OperationInput, at: Pick<SpecSummary | Location, 'workloadNamespace' | 'isolation'>) {
+/** Where the objects of a pipeline are. */
+export type Place = Pick<SpecSummary | Location, 'workloadNamespace' | 'isolation'>;
+
+/**
+ * The acts of an operation, each told by one text: of `act('apply the plan')` Temporal shows `apply the plan (g7)`, and the
+ * activity gets it as its step. `more`: what the activity wants beside that.
+ *
+ *     await run('scaleStage', ...act('stop sink/warehouse', { stage: 'sink-warehouse', replicas: 0 }));
+ */
+export function actsOf(input: OperationInput, { workloadNamespace, isolation }: Place) {
   const op = refOf(input);
-  const { workloadNamespace, isolation } = at;
-  return (what: string): PlanRef => ({
-    op,
-    step: what,
-    workloadNamespace,
-    isolation,
-    generation: input.generation,
-    ...(input.refused === undefined ? {} : { plan: 'inForce' }),
-  });
+  const { generation } = input;
+  const plan = input.refused === undefined ? {} : ({ plan: 'inForce' } as const);
+  return <More extends object = object>(what: string, more?: More): [summary: string, input: PlanRef & More] => {
+    const step: PlanRef = { op, step: what, workloadNamespace, isolation, generation, ...plan };
+    return [sentence(what, generation), Object.assign(step, more)];
+  };
 }
 
-export async function begin(input: OperationInput): Promise<void> {
+export async function sayBegun(input: OperationInput): Promise<void> {
   const { phase, reason } = operationTable[input.kind];
   const reconciling = claim('Reconciling', reason);
   const doing = [reconciling.message, ...(input.because === undefined ? [] : [input.because])].join(' ');
@@ -107,7 +112,7 @@ function acceptedBy({ refused }: OperationInput): readonly LifecycleCondition[] 
   return refused === undefined ? [claim('Accepted', 'Valid')] : [];
 }
 
-export async function succeed(
+export async function sayDone(
   input: OperationInput,
   result: Pick<StatusPatch, 'stages' | 'revision' | 'planInForce'>,
 ): Promise<void> {

@@ -165,7 +165,7 @@ export function newestRead({ seen, refused }: PipelineState): Pick<Refusal, 'gen
 }
 
 /** The resource was told of (L1). */
-export function want(state: PipelineState, told: Told): PipelineState {
+export function noteWanted(state: PipelineState, told: Told): PipelineState {
   const { wanted, pipeline } = state;
   const isNowhere = pipeline.cluster === undefined && told.cluster !== undefined;
   // After a restore of etcd generations are counted again: the same number may mean another spec then.
@@ -216,7 +216,7 @@ export function request(state: PipelineState, id: string): PipelineState {
  * The resource was read. `told`: `wanted.generation` as the read began. A new entity of an old pipeline goes on counting
  * where the status says.
  */
-export function see(state: PipelineState, spec: SpecSummary, told: number): PipelineState {
+export function noteSpec(state: PipelineState, spec: SpecSummary, told: number): PipelineState {
   const { generation, desiredState, deletionPolicy, isolation, workloadNamespace, pid, kinds, description } = spec;
   return {
     ...afterRead(state, spec, told),
@@ -250,7 +250,7 @@ function afterRead(
   told: number,
 ): PipelineState {
   const isAdopted = state.lastSeq === 0 && read.opSeq > 0 && state.actual.is === 'absent';
-  const { wanted } = want(state, { generation: read.generation, deleting: read.deleting });
+  const { wanted } = noteWanted(state, { generation: read.generation, deleting: read.deleting });
   // L2: told meanwhile, and not what was read.
   const isToldAnew = state.version === 2 && state.wanted.generation !== told;
   return {
@@ -266,7 +266,7 @@ function afterRead(
 }
 
 /** The resource was read and is gone, or another one has its name: what is left of it must be taken down. */
-export function miss(state: PipelineState): PipelineState {
+export function noteGone(state: PipelineState): PipelineState {
   return { ...state, wanted: { ...state.wanted, deleting: true, look: false } };
 }
 
@@ -323,12 +323,12 @@ function afterwards(state: PipelineState, running: Operation, outcome: Outcome):
   const { wanted } = state;
   switch (outcome.is) {
     case 'superseded':
-      if (state.version === 1) return want(state, { generation: outcome.generation, deleting: false });
+      if (state.version === 1) return noteWanted(state, { generation: outcome.generation, deleting: false });
       return lookUnlessRead(state, running);
     case 'overtaken':
       return lookUnlessRead(state, running);
     case 'orphaned':
-      return miss(state);
+      return noteGone(state);
     case 'notDeleted':
       return { ...state, wanted: { ...wanted, deleting: false, look: true } };
     case 'fenced':

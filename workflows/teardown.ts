@@ -13,7 +13,7 @@
 import { patched, sleep } from '@temporalio/workflow';
 import type { Location } from '../model/lifecycle.ts';
 import { run } from './activities.ts';
-import { begin, refOf, sentence, stepOf, type OperationInput, type OperationResult } from './operation.ts';
+import { actsOf, refOf, sayBegun, sentence, type OperationInput, type OperationResult } from './operation.ts';
 import { drainSinks, stopStages } from './stop-stages.ts';
 
 /** Long enough for an API server that was just restored, or a cache behind it, to have caught up. */
@@ -21,10 +21,10 @@ const betweenLooks = '5s';
 
 export async function tearDown(input: OperationInput): Promise<OperationResult> {
   const looksFirst = patched('teardown-looks-first');
-  if (!looksFirst) await begin(input);
+  if (!looksFirst) await sayBegun(input);
   const at = looksFirst ? await lookTwice(input) : await look(input);
   if (at === undefined) return { is: 'notDeleted' };
-  if (looksFirst) await begin(input);
+  if (looksFirst) await sayBegun(input);
   await takeDown(input, at);
   return { is: 'done', generation: input.generation };
 }
@@ -44,14 +44,13 @@ async function lookTwice(input: OperationInput): Promise<Location | undefined> {
 }
 
 async function takeDown(input: OperationInput, at: Location): Promise<void> {
-  const say = (what: string) => sentence(what, input.generation);
   const op = refOf(input);
-  const step = stepOf(input, at);
+  const act = actsOf(input, at);
   if (at.deletionPolicy === 'Orphan') {
-    const what = 'mark what is left on purpose';
-    if (patched('teardown-releases')) await run('releaseObjects', say(what), { ...step(what), pid: at.pid });
+    if (patched('teardown-releases'))
+      await run('releaseObjects', ...act('mark what is left on purpose', { pid: at.pid }));
   } else {
-    const live = await run('listStages', say('list live stages'), step('list live stages'));
+    const live = await run('listStages', ...act('list live stages'));
     await stopStages(
       input,
       at,
@@ -63,13 +62,14 @@ async function takeDown(input: OperationInput, at: Location): Promise<void> {
       at,
       live.filter(({ kind }) => kind === 'sink'),
     );
-    await run('deleteStreams', say('delete streams'), { ...step('delete streams'), pid: at.pid });
+    await run('deleteStreams', ...act('delete streams', { pid: at.pid }));
     const what = at.isolation === 'Namespace' ? `delete namespace ${at.workloadNamespace}` : 'delete objects';
-    await run('deleteNamespace', say(what), step(what));
+    await run('deleteNamespace', ...act(what));
     const wait =
       at.isolation === 'Namespace' ? `wait until namespace ${at.workloadNamespace} is gone` : 'wait until it is gone';
-    await run('waitNamespaceGone', say(wait), step(wait));
-    await run('forgetLeases', say('forget leases and reports'), { ...step('forget leases and reports'), pid: at.pid });
+    await run('waitNamespaceGone', ...act(wait));
+    await run('forgetLeases', ...act('forget leases and reports', { pid: at.pid }));
   }
-  await run('removeFinalizer', say('remove the finalizer'), { op, step: 'remove the finalizer' });
+  const last = 'remove the finalizer';
+  await run('removeFinalizer', sentence(last, input.generation), { op, step: last });
 }

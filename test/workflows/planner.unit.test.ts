@@ -13,8 +13,8 @@ import {
   preempt,
   refuse,
   request,
-  see,
-  want,
+  noteSpec,
+  noteWanted,
   wantAgain,
   type Actual,
   type Operation,
@@ -27,7 +27,7 @@ const at = '2026-01-01T00:00:00Z';
 
 describe('planner: what happens next', () => {
   const rows: [title: string, state: PipelineState, expected: string][] = [
-    ['reads the resource first', want(newState(pipeline), { generation: 1, deleting: false }), 'look'],
+    ['reads the resource first', noteWanted(newState(pipeline), { generation: 1, deleting: false }), 'look'],
     ['provisions what was never made', seen({ is: 'absent' }, 'Running', 1), 'provision'],
     ['provisions without pods when Paused is wanted from the start', seen({ is: 'absent' }, 'Paused', 1), 'provision'],
     ['rests when the generation is carried out', seen({ is: 'Running', generation: 2 }, 'Running', 2), 'rest'],
@@ -62,17 +62,17 @@ describe('planner: what happens next', () => {
     ['N7: reads when it was started by hand', newState(pipeline), 'look'],
     [
       'N7: reads when it was told that the resource is not there',
-      want(seen({ is: 'Running', generation: 1 }, 'Running', 1), { generation: 0, deleting: false }),
+      noteWanted(seen({ is: 'Running', generation: 1 }, 'Running', 1), { generation: 0, deleting: false }),
       'look',
     ],
     [
       'L1: carries out a generation that went back',
-      see(seen({ is: 'Running', generation: 7 }, 'Running', 7), spec({ generation: 3 }), 7),
+      noteSpec(seen({ is: 'Running', generation: 7 }, 'Running', 7), spec({ generation: 3 }), 7),
       'reconfigure',
     ],
     [
       'L1: reads an edit after a generation that went back',
-      want(seen({ is: 'Running', generation: 7 }, 'Running', 7), { generation: 4, deleting: false }),
+      noteWanted(seen({ is: 'Running', generation: 7 }, 'Running', 7), { generation: 4, deleting: false }),
       'look',
     ],
     [
@@ -134,7 +134,7 @@ describe('planner: what happens next', () => {
     assert.equal(described(failed), 'rest');
     assert.equal(described(wantAgain(failed)), 'provision');
     assert.equal(described(drifted(failed)), 'provision');
-    assert.equal(described(see(failed, spec({ generation: 2 }), 1)), 'provision');
+    assert.equal(described(noteSpec(failed, spec({ generation: 2 }), 1)), 'provision');
     assert.equal(described(deleted(failed)), 'teardown');
   });
 
@@ -186,8 +186,8 @@ describe('planner: what happens next', () => {
 
   it('reads the resource while an operation runs, so that a pause is found', () => {
     const busy = running(seen({ is: 'absent' }, 'Running', 1));
-    assert.equal(described(want(busy, { generation: 2, deleting: false })), 'look');
-    assert.equal(described(see(busy, spec({ generation: 2, desiredState: 'Paused' }), 1)), 'preempt by Paused');
+    assert.equal(described(noteWanted(busy, { generation: 2, deleting: false })), 'look');
+    assert.equal(described(noteSpec(busy, spec({ generation: 2, desiredState: 'Paused' }), 1)), 'preempt by Paused');
   });
 
   it('N8: a refused spec preempts only to stand still', () => {
@@ -201,18 +201,18 @@ describe('planner: what happens next', () => {
   });
 
   it('L2: what is told while the resource is read is not lost', () => {
-    const told = want(newState(pipeline), { generation: 1, deleting: false });
-    const meanwhile = want(told, { generation: 2, deleting: false });
-    assert.equal(described(see(meanwhile, spec({ generation: 1 }), 1)), 'look');
-    assert.equal(described(see(meanwhile, spec({ generation: 2 }), 1)), 'provision');
+    const told = noteWanted(newState(pipeline), { generation: 1, deleting: false });
+    const meanwhile = noteWanted(told, { generation: 2, deleting: false });
+    assert.equal(described(noteSpec(meanwhile, spec({ generation: 1 }), 1)), 'look');
+    assert.equal(described(noteSpec(meanwhile, spec({ generation: 2 }), 1)), 'provision');
   });
 
   it('L4: a resource that is not being deleted after all is read, and goes on', () => {
     const torn = running(deleted(seen({ is: 'Running', generation: 1 }, 'Running', 1)));
     const spared = finish(torn, { is: 'notDeleted' }, at);
     assert.equal(described(spared), 'look');
-    assert.equal(described(see(spared, spec({ generation: 1 }), spared.wanted.generation)), 'rest');
-    const read = see(spared, spec({ generation: 2, deleting: true }), spared.wanted.generation);
+    assert.equal(described(noteSpec(spared, spec({ generation: 1 }), spared.wanted.generation)), 'rest');
+    const read = noteSpec(spared, spec({ generation: 2, deleting: true }), spared.wanted.generation);
     assert.equal(described(read), 'teardown');
   });
 
@@ -229,15 +229,15 @@ describe('planner: what happens next', () => {
       { is: 'failed', code: 'MR_CLUSTER_UNKNOWN', message: 'no' },
       at,
     );
-    const told = want(failed, { generation: 2, deleting: true, cluster: 'c1' });
+    const told = noteWanted(failed, { generation: 2, deleting: true, cluster: 'c1' });
     assert.equal(told.pipeline.cluster, 'c1');
     assert.equal(described(told), 'teardown');
-    assert.equal(want(told, { generation: 2, deleting: true, cluster: 'c2' }).pipeline.cluster, 'c1');
+    assert.equal(noteWanted(told, { generation: 2, deleting: true, cluster: 'c2' }).pipeline.cluster, 'c1');
   });
 
   it('a new entity of an old pipeline goes on counting where the status says', () => {
-    const told = want(newState(pipeline), { generation: 4, deleting: false });
-    const state = see(told, spec({ generation: 4, opSeq: 9 }), 4);
+    const told = noteWanted(newState(pipeline), { generation: 4, deleting: false });
+    const state = noteSpec(told, spec({ generation: 4, opSeq: 9 }), 4);
     const next = planNext(state);
     assert.ok(next.do === 'start');
     assert.deepEqual([next.operation.kind, next.operation.seq], ['reconfigure', 10]);
@@ -252,14 +252,14 @@ describe('planner: what happens next', () => {
   it('starts over when the resource had moved on before the operation read it', () => {
     const state = finish(running(seen({ is: 'absent' }, 'Running', 1)), { is: 'superseded', generation: 2 }, at);
     assert.equal(described(state), 'look');
-    assert.equal(described(see(state, spec({ generation: 2 }), 1)), 'provision');
+    assert.equal(described(noteSpec(state, spec({ generation: 2 }), 1)), 'provision');
   });
 
   it('what was overtaken at work has done something: a resume that a pause has cut is paused again', () => {
     const resuming = running(seen({ is: 'Paused', generation: 1 }, 'Running', 2));
     const cut = finish(resuming, { is: 'overtaken' }, at);
     assert.equal(described(cut), 'look');
-    assert.equal(described(see(cut, spec({ generation: 3, desiredState: 'Paused' }), 2)), 'pause');
+    assert.equal(described(noteSpec(cut, spec({ generation: 3, desiredState: 'Paused' }), 2)), 'pause');
   });
 });
 
@@ -452,7 +452,7 @@ describe('planner: properties', () => {
 
     private tell(): void {
       const { generation, deleting } = this.resource;
-      this.state = want(this.state, { generation, deleting });
+      this.state = noteWanted(this.state, { generation, deleting });
     }
 
     private end(outcome: 'done' | 'failed' | 'late'): void {
@@ -492,7 +492,7 @@ describe('planner: properties', () => {
       const opSeq = Math.max(this.lastSeqOfStatus, this.state.lastSeq);
       if (valid) {
         this.accepted = generation;
-        this.state = see(this.state, spec({ generation, desiredState, deleting, opSeq }), told);
+        this.state = noteSpec(this.state, spec({ generation, desiredState, deleting, opSeq }), told);
         return;
       }
       const read = { generation, deleting, desiredState, opSeq, acceptedGeneration: this.accepted };
@@ -527,7 +527,11 @@ describe('planner: properties', () => {
 
 function seen(actual: Actual, desiredState: DesiredState, generation: number): PipelineState {
   return {
-    ...see(want(newState(pipeline), { generation, deleting: false }), spec({ generation, desiredState }), generation),
+    ...noteSpec(
+      noteWanted(newState(pipeline), { generation, deleting: false }),
+      spec({ generation, desiredState }),
+      generation,
+    ),
     actual,
   };
 }
@@ -535,7 +539,7 @@ function seen(actual: Actual, desiredState: DesiredState, generation: number): P
 function refused(state: PipelineState, generation: number, desiredState: DesiredState | null): PipelineState {
   const { acceptedGeneration, lastSeq: opSeq } = state;
   const read = { generation, deleting: false, desiredState, acceptedGeneration, opSeq };
-  const told = want(state, { generation, deleting: false });
+  const told = noteWanted(state, { generation, deleting: false });
   return refuse(told, { code: 'MR_SPEC_INVALID', message: 'not valid', read }, generation, at);
 }
 
@@ -544,7 +548,7 @@ function drifted(state: PipelineState): PipelineState {
 }
 
 function deleted(state: PipelineState): PipelineState {
-  return want(state, { generation: state.wanted.generation + 1, deleting: true });
+  return noteWanted(state, { generation: state.wanted.generation + 1, deleting: true });
 }
 
 function running(state: PipelineState): PipelineState {

@@ -80,7 +80,7 @@ export class Lifecycle {
   }
 
   tell(): void {
-    this.#state = state.want(this.#state, { generation: this.#resource.generation, deleting: false });
+    this.#state = state.noteWanted(this.#state, { generation: this.#resource.generation, deleting: false });
     this.#plant.world.after(1, () => this.#decide());
   }
 
@@ -103,7 +103,7 @@ export class Lifecycle {
     const next = planNext(this.#state);
     switch (next.do) {
       case 'look':
-        this.#state = state.see(this.#state, this.#summary(), this.#state.wanted.generation);
+        this.#state = state.noteSpec(this.#state, this.#summary(), this.#state.wanted.generation);
         return this.#decide();
       case 'start':
         this.#state = state.begin(this.#state, next.operation, new Date(this.#plant.world.now).toISOString());
