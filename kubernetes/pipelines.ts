@@ -110,7 +110,8 @@ export function pipelineDoor(kube: Kube, fieldManager: string): PipelineDoor {
       const { name, namespace = 'default', uid } = metadata;
       await speaking(() => kube.delete(kind, name, namespace, { uid }), { namespace, name });
       const left = await speaking(() => kube.get(kind, name, namespace), { namespace, name });
-      return left?.metadata.uid === uid && left ? readPipeline(left) : null;
+      const isStillThere = left !== undefined && left.metadata.uid === uid;
+      return isStillThere ? readPipeline(left) : null;
     },
   };
   return door;

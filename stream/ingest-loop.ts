@@ -13,7 +13,7 @@
  * E7  A source that fails is asked again, for ever; the observer knows why.
  */
 import { crc32 } from 'node:zlib';
-import { mr, type MillraceError } from '../model/errors.ts';
+import { assertNever, mr, type MillraceError } from '../model/errors.ts';
 import { backoffMs, outsideBackoff } from './backoff.ts';
 import type { Clock } from './clock.ts';
 import type { DeadLetter } from './dead-letter.ts';
@@ -136,6 +136,8 @@ export class IngestLoop {
           await this.#close();
           await this.#options.outlet.ready();
           return turn.kind;
+        default:
+          return assertNever(turn);
       }
     }
   }

@@ -24,6 +24,7 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
+import { assertNever } from '../model/errors.ts';
 import type { PipelineRef, RetryRequest } from '../model/lifecycle.ts';
 import { doorTaskQueue, taskQueueOf } from '../model/workflow-ids.ts';
 import { run } from './activities.ts';
@@ -79,8 +80,9 @@ export interface EntityInput {
 const rules2 = 'entity-2';
 
 /**
- * A cancelled activity ends within seconds; one whose worker was killed, when its heartbeat is missed; any at its time-out
- * of 30 s. After three minutes without an end there is no worker that serves the operation.
+ * A cancelled activity ends within seconds; one whose worker was killed, when its heartbeat is missed; any at its time-out,
+ * which is two minutes at most (`./activities.ts`). After three minutes without an end there is no worker that serves the
+ * operation.
  */
 const abandonAfterMs = 180_000;
 
@@ -196,6 +198,9 @@ class Entity {
         case 'preempt':
         case 'rest':
           await this.#rest();
+          break;
+        default:
+          assertNever(next);
       }
     }
   }

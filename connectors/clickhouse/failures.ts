@@ -5,6 +5,7 @@
 import { ClickHouseError } from '@clickhouse/client';
 import type { Identity } from '../../model/credentials.ts';
 import { assertNever, mr, problemOf, type MillraceError } from '../../model/errors.ts';
+import { shortened } from '../../model/text.ts';
 import { stableText } from '../stable-text.ts';
 import { codes } from './codes.ts';
 
@@ -150,10 +151,4 @@ function neverArrived(failure: unknown): boolean {
   if (failure instanceof AggregateError) return failure.errors.every(neverArrived);
   if (!(failure instanceof Error) || !('code' in failure)) return false;
   return typeof failure.code === 'string' && beforeTheRequest.has(failure.code);
-}
-
-/** A message may repeat a row; a condition has room for a sentence. */
-function shortened(text: string): string {
-  const limit = 400;
-  return text.length <= limit ? text : `${text.slice(0, limit)}…`;
 }

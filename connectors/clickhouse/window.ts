@@ -8,6 +8,7 @@
  *     counting what was written since (`./marks.ts`), and by the clock.
  */
 import { mr, type MillraceError } from '../../model/errors.ts';
+import { durationText } from '../../model/text.ts';
 import type { Begun, Mark } from '../../stream/sink-port.ts';
 import type { Where } from './failures.ts';
 import { tablesOf, type Reached } from './reach.ts';
@@ -125,14 +126,14 @@ export function forgotten(windows: readonly Window[], { mark, ageMs }: Begun, no
   if (ageMs === null) return undefined;
   for (const { table, seconds } of windows) {
     if (seconds !== undefined && ageMs > seconds * 1_000 * margin) {
-      return `it was begun ${duration(ageMs)} ago, and ${table} remembers inserts for ${duration(seconds * 1_000)}`;
+      return `it was begun ${durationText(ageMs)} ago, and ${table} remembers inserts for ${durationText(seconds * 1_000)}`;
     }
   }
   for (const { table, places } of windows) {
     const [before, after] = [mark?.[table], now?.[table]];
     if (before === undefined || after === undefined) {
       if (ageMs <= blindMs) continue;
-      return `it was begun ${duration(ageMs)} ago, and how much was written to ${table} since cannot be seen`;
+      return `it was begun ${durationText(ageMs)} ago, and how much was written to ${table} since cannot be seen`;
     }
     // Below: partitions were dropped, so that the count says nothing.
     if (after < before) return `the parts of ${table} that tell how much was written since are gone`;
@@ -141,12 +142,6 @@ export function forgotten(windows: readonly Window[], { mark, ageMs }: Begun, no
     }
   }
   return undefined;
-}
-
-function duration(ms: number): string {
-  const seconds = Math.round(ms / 1_000);
-  if (seconds < 120) return `${seconds} s`;
-  return seconds < 7_200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3_600)} h`;
 }
 
 /** A view's table is named; the sink's own is in the sentence already. */

@@ -2,6 +2,7 @@
 import pg from 'pg';
 import type { Identity } from '../../model/credentials.ts';
 import { mr, problemOf, type MillraceError } from '../../model/errors.ts';
+import { shortened } from '../../model/text.ts';
 import { stableText } from '../stable-text.ts';
 
 export type Failure =
@@ -112,9 +113,4 @@ function grantFor(said: string, { identity, table, schema, rights }: Where): str
 
 function databaseIn(said: string): string {
   return /in database "(.+)"/.exec(said)?.[1] ?? 'of the sink';
-}
-
-function shortened(text: string): string {
-  const limit = 400;
-  return text.length <= limit ? text : `${text.slice(0, limit)}…`;
 }

@@ -2,6 +2,7 @@
 import {
   Client,
   Connection,
+  isGrpcServiceError,
   ServiceError,
   WorkflowIdConflictPolicy,
   WorkflowIdReusePolicy,
@@ -57,8 +58,7 @@ export function temporalEngine({ address, namespace, cluster }: EngineOptions): 
     try {
       return await connection.withDeadline(Date.now() + requestTimeoutMs, ask);
     } catch (error) {
-      if (error instanceof ServiceError || isUnreachable(error))
-        throw mr('MR_ENGINE_UNAVAILABLE', { address }, { cause: error });
+      if (isUnavailable(error)) throw mr('MR_ENGINE_UNAVAILABLE', { address }, { cause: error });
       throw error;
     }
   }
@@ -160,7 +160,7 @@ function keywordIn(data: Uint8Array | null | undefined): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
-/** The lazy connection fails with a plain Error when it cannot be made in time. */
-function isUnreachable(error: unknown): boolean {
-  return error instanceof Error && /connect|UNAVAILABLE|DEADLINE/i.test(error.message);
+/** The client wraps what gRPC says in a ServiceError; what is asked of the service itself comes as gRPC has it. */
+export function isUnavailable(error: unknown): boolean {
+  return error instanceof ServiceError || isGrpcServiceError(error);
 }

@@ -15,6 +15,7 @@ import { findResource } from '../../activities/proof.ts';
 import { ownedKinds } from '../../activities/kubernetes/owned.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { KindName, KubeObject } from '../../kubernetes/objects.ts';
+import { assertNever } from '../../model/errors.ts';
 import type { PipelineRef } from '../../model/lifecycle.ts';
 import { annotations, labels } from '../../model/names.ts';
 import type { JetStreamPort } from '../../stream/jetstream-port.ts';
@@ -130,6 +131,8 @@ export class Leftovers {
         if (streams?.link.connected !== true) return false;
         return (await streams.streamNames('mr.>')).includes(trace.stream);
       }
+      default:
+        return assertNever(trace);
     }
   }
 
@@ -198,5 +201,7 @@ function textOf(trace: Trace): string {
       return `${trace.kind} ${trace.namespace === undefined ? '' : `${trace.namespace}/`}${trace.name}`;
     case 'NATS':
       return `stream ${trace.stream}`;
+    default:
+      return assertNever(trace);
   }
 }

@@ -16,6 +16,7 @@
  */
 import { conditionsOf, inOrder, isKnownWell, isOutage, isWell, type Claim } from '../../model/conditions.ts';
 import type { PipelineStatus } from '../../model/status.ts';
+import { durationText } from '../../model/text.ts';
 import { WritePace } from './write-pace.ts';
 
 export interface OutageNews {
@@ -199,11 +200,4 @@ function sinceOf({ conditions = [] }: PipelineStatus, type: string): string | un
 /** The status may have times to the second. */
 function isSince(time: string, began: number): boolean {
   return Date.parse(time) >= Math.floor(began / 1_000) * 1_000;
-}
-
-function durationText(ms: number): string {
-  const seconds = Math.round(ms / 1_000);
-  if (seconds < 120) return `${seconds} s`;
-  const minutes = Math.round(seconds / 60);
-  return minutes < 120 ? `${minutes} min` : `${Math.round(minutes / 60)} h`;
 }

@@ -1,0 +1,17 @@
+/** Texts for people that several parts make alike. */
+
+/** A message may repeat a row; a condition has room for a sentence. */
+const maxProblem = 400;
+
+/** What another system said, at a length that a condition has room for. */
+export function shortened(text: string): string {
+  return text.length <= maxProblem ? text : `${text.slice(0, maxProblem)}…`;
+}
+
+/** `90 s`, `5 min`, `3 h`: the unit in which a person would say it. */
+export function durationText(ms: number): string {
+  const seconds = Math.round(ms / 1_000);
+  if (seconds < 120) return `${seconds} s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 120 ? `${minutes} min` : `${Math.round(minutes / 60)} h`;
+}
