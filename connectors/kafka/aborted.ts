@@ -14,28 +14,28 @@ export interface AbortedTransaction {
 }
 
 export class AbortedTransactions {
-  private readonly ahead: AbortedTransaction[];
-  private readonly open = new Set<bigint>();
+  readonly #ahead: AbortedTransaction[];
+  readonly #open = new Set<bigint>();
 
   constructor(listed: readonly AbortedTransaction[]) {
-    this.ahead = listed.toSorted((a, b) => a.firstOffset - b.firstOffset);
+    this.#ahead = listed.toSorted((a, b) => a.firstOffset - b.firstOffset);
   }
 
   /** To be asked for each batch, in order. */
   skips(header: BatchHeader, bytes: Uint8Array): boolean {
     for (
-      let first = this.ahead[0];
+      let first = this.#ahead[0];
       first !== undefined && first.firstOffset <= header.lastOffset;
-      first = this.ahead[0]
+      first = this.#ahead[0]
     ) {
-      this.open.add(first.producerId);
-      this.ahead.shift();
+      this.#open.add(first.producerId);
+      this.#ahead.shift();
     }
     if (header.isControl) {
-      if (isAbortMarker(header, bytes)) this.open.delete(header.producerId);
+      if (isAbortMarker(header, bytes)) this.#open.delete(header.producerId);
       return true;
     }
-    return header.isTransactional && this.open.has(header.producerId);
+    return header.isTransactional && this.#open.has(header.producerId);
   }
 }
 

@@ -76,18 +76,18 @@ export function brokerError(code: number): Error {
 }
 
 export class Cluster {
-  private readonly options: ClusterOptions;
-  private readonly logger: KafkaLogger;
-  private readonly sockets = new Set<Socket>();
+  readonly #options: ClusterOptions;
+  readonly #logger: KafkaLogger;
+  readonly #sockets = new Set<Socket>();
   /** For everything but fetches, by address. */
-  private readonly brokers = new Map<string, Broker>();
-  private readonly nodes = new Map<number, Address>();
+  readonly #brokers = new Map<string, Broker>();
+  readonly #nodes = new Map<number, Address>();
   /** Control requests go one after the other: two at once would open a lost connection twice. */
-  private control: Promise<unknown> = Promise.resolve();
+  #control: Promise<unknown> = Promise.resolve();
 
   constructor(options: ClusterOptions) {
-    this.options = options;
-    this.logger = createLogger({
+    this.#options = options;
+    this.#logger = createLogger({
       level: options.log.isLevelEnabled('trace') ? LEVELS.DEBUG : LEVELS.INFO,
       logCreator: () => (entry) => {
         options.log.debug({ kafkajs: entry.namespace, broker: entry.log.broker }, entry.log.message);
@@ -97,8 +97,8 @@ export class Cluster {
 
   /** Where the topic's partitions are. Asks whichever broker answers. */
   metadata(topic: string): Promise<Metadata> {
-    return this.inTurn(async () => {
-      const broker = await this.anyBroker();
+    return this.#inTurn(async () => {
+      const broker = await this.#anyBroker();
       const metadata = takes(broker, metadataApi, metadataVersion)
         ? await broker.connectionPool.send(metadataRequest(topic))
         : fromOld(
@@ -107,16 +107,16 @@ export class Cluster {
               response: { decode: decodeMetadata, parse: keep },
             }),
           );
-      this.nodes.clear();
-      for (const { nodeId, host, port } of metadata.brokers) this.nodes.set(nodeId, { host, port });
+      this.#nodes.clear();
+      for (const { nodeId, host, port } of metadata.brokers) this.#nodes.set(nodeId, { host, port });
       return metadata;
     });
   }
 
   /** Offsets by partition: `earliest` that is still there, or `latest` = the next to be written. */
   listOffsets(node: number, topic: string, partitions: readonly number[], which: 'earliest' | 'latest') {
-    return this.inTurn(async () => {
-      const broker = await this.connected(this.addressOf(node));
+    return this.#inTurn(async () => {
+      const broker = await this.#connected(this.#addressOf(node));
       const timestamp = which === 'earliest' ? -2 : -1;
       const { responses } = await broker.listOffsets({
         isolationLevel: readCommitted,
@@ -132,10 +132,10 @@ export class Cluster {
 
   /** Commits offsets to a group that has no members. */
   commitOffsets(group: string, topic: string, offsets: ReadonlyMap<number, number>): Promise<void> {
-    return this.inTurn(async () => {
-      const asked = await this.anyBroker();
+    return this.#inTurn(async () => {
+      const asked = await this.#anyBroker();
       const { coordinator } = await asked.findGroupCoordinator({ groupId: group, coordinatorType: groupCoordinator });
-      const broker = await this.connected(coordinator);
+      const broker = await this.#connected(coordinator);
       const partitions = [...offsets].map(([partition, offset]) => ({ partition, offset: String(offset) }));
       await broker.offsetCommit({
         groupId: group,
@@ -148,12 +148,12 @@ export class Cluster {
 
   /** To be closed by the caller, at the latest when a fetch has failed. */
   async fetchConnection(node: number): Promise<FetchConnection> {
-    const address = this.addressOf(node);
-    const broker = await this.inTurn(() => this.connected(address));
+    const address = this.#addressOf(node);
+    const broker = await this.#inTurn(() => this.#connected(address));
     const { versions } = broker;
     const takesIds = takes(broker, fetchApi, fetchByIdVersion);
     const sockets = new Set<Socket>();
-    const pool = this.pool(address, sockets);
+    const pool = this.#pool(address, sockets);
     if (versions !== null) pool.setVersions(versions);
     pool.setSupportAuthenticationProtocol(true);
     const fetch = async (request: FetchRequest) => {
@@ -163,34 +163,34 @@ export class Cluster {
       if (response.errorCode !== 0) throw brokerError(response.errorCode);
       return response;
     };
-    return { fetch, close: () => this.end(pool, sockets) };
+    return { fetch, close: () => this.#end(pool, sockets) };
   }
 
   close(): void {
-    for (const [key, broker] of this.brokers) this.forget(key, broker);
-    for (const socket of this.sockets) socket.destroy(new Error('closed'));
+    for (const [key, broker] of this.#brokers) this.#forget(key, broker);
+    for (const socket of this.#sockets) socket.destroy(new Error('closed'));
   }
 
-  private inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.control.then(work, work);
-    this.control = turn.catch(() => undefined);
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#control.then(work, work);
+    this.#control = turn.catch(() => undefined);
     return turn;
   }
 
-  private addressOf(node: number): Address {
-    const address = this.nodes.get(node);
+  #addressOf(node: number): Address {
+    const address = this.#nodes.get(node);
     if (address === undefined) throw brokerError(5);
     return address;
   }
 
   /** Brokers that are known by now, then those of the spec; the first that lets us in. */
-  private async anyBroker(): Promise<Broker> {
-    const candidates = [...this.nodes.values(), ...this.options.brokers];
-    candidates.sort((a, b) => Number(this.isConnected(b)) - Number(this.isConnected(a)));
+  async #anyBroker(): Promise<Broker> {
+    const candidates = [...this.#nodes.values(), ...this.#options.brokers];
+    candidates.sort((a, b) => Number(this.#isConnected(b)) - Number(this.#isConnected(a)));
     let failure: unknown;
     for (const address of candidates) {
       try {
-        return await this.connected(address);
+        return await this.#connected(address);
       } catch (error) {
         failure ??= error;
       }
@@ -198,49 +198,51 @@ export class Cluster {
     throw failure;
   }
 
-  private isConnected(address: Address): boolean {
-    return this.brokers.get(keyOf(address))?.isConnected() ?? false;
+  #isConnected(address: Address): boolean {
+    return this.#brokers.get(keyOf(address))?.isConnected() ?? false;
   }
 
-  private async connected(address: Address): Promise<Broker> {
+  async #connected(address: Address): Promise<Broker> {
     const key = keyOf(address);
-    const known = this.brokers.get(key);
+    const known = this.#brokers.get(key);
     if (known?.isConnected()) return known;
-    if (known) this.forget(key, known);
+    if (known) this.#forget(key, known);
     const broker = new Broker({
-      connectionPool: this.pool(address, this.sockets),
-      logger: this.logger,
+      connectionPool: this.#pool(address, this.#sockets),
+      logger: this.#logger,
       allowAutoTopicCreation: false,
     });
-    this.brokers.set(key, broker);
+    this.#brokers.set(key, broker);
     try {
       await broker.connect();
       return broker;
     } catch (error) {
-      this.forget(key, broker);
+      this.#forget(key, broker);
       throw error;
     }
   }
 
-  private forget(key: string, broker: Broker): void {
-    if (this.brokers.get(key) === broker) this.brokers.delete(key);
-    this.end(broker.connectionPool, new Set());
+  #forget(key: string, broker: Broker): void {
+    if (this.#brokers.get(key) === broker) this.#brokers.delete(key);
+    this.#end(broker.connectionPool, new Set());
   }
 
-  private end(pool: ConnectionPool, sockets: ReadonlySet<Socket>): void {
+  #end(pool: ConnectionPool, sockets: ReadonlySet<Socket>): void {
     for (const socket of sockets) socket.destroy(new Error('closed'));
-    pool.destroy().catch((error: unknown) => this.options.log.debug({ problem: problemOf(error) }, 'kafka disconnect'));
+    pool
+      .destroy()
+      .catch((error: unknown) => this.#options.log.debug({ problem: problemOf(error) }, 'kafka disconnect'));
   }
 
-  private pool(address: Address, sockets: Set<Socket>): ConnectionPool {
+  #pool(address: Address, sockets: Set<Socket>): ConnectionPool {
     return new ConnectionPool({
       ...address,
-      ssl: this.options.tls ?? null,
-      sasl: this.options.sasl === undefined ? null : { ...this.options.sasl },
-      clientId: this.options.clientId,
+      ssl: this.#options.tls ?? null,
+      sasl: this.#options.sasl === undefined ? null : { ...this.#options.sasl },
+      clientId: this.#options.clientId,
       socketFactory: (to) => {
         const socket = openSocket(to);
-        for (const set of [sockets, this.sockets]) {
+        for (const set of [sockets, this.#sockets]) {
           set.add(socket);
           socket.once('close', () => set.delete(socket));
         }
@@ -250,7 +252,7 @@ export class Cluster {
       requestTimeout: requestTimeoutMs,
       enforceRequestTimeout: true,
       maxInFlightRequests: null,
-      logger: this.logger,
+      logger: this.#logger,
     });
   }
 }

@@ -26,78 +26,78 @@ export interface CommitOptions {
 }
 
 export class GroupCommits {
-  private readonly options: CommitOptions;
-  private readonly noted = new Map<number, number>();
-  private readonly ended = new AbortController();
-  private isDirty = false;
-  private scheduled: Promise<void> | undefined;
-  private committing: Promise<void> = Promise.resolve();
-  private warnedAt = -Infinity;
-  private warnedOf = '';
+  readonly #options: CommitOptions;
+  readonly #noted = new Map<number, number>();
+  readonly #ended = new AbortController();
+  #isDirty = false;
+  #scheduled: Promise<void> | undefined;
+  #committing: Promise<void> = Promise.resolve();
+  #warnedAt = -Infinity;
+  #warnedOf = '';
 
   constructor(options: CommitOptions) {
-    this.options = options;
+    this.#options = options;
   }
 
   note(offsets: ReadonlyMap<number, number>): void {
-    advance(this.noted, offsets);
-    this.isDirty = true;
-    this.schedule();
+    advance(this.#noted, offsets);
+    this.#isDirty = true;
+    this.#schedule();
   }
 
   /** Commits now what was noted. Waits no longer than {@link lastCommitMs}. */
   async flush(): Promise<void> {
     const enough = new AbortController();
-    const late = this.options.clock.sleep(lastCommitMs, enough.signal).catch(() => undefined);
-    await Promise.race([this.commit(), late]);
+    const late = this.#options.clock.sleep(lastCommitMs, enough.signal).catch(() => undefined);
+    await Promise.race([this.#commit(), late]);
     enough.abort();
     await late;
   }
 
   async close(): Promise<void> {
-    this.ended.abort();
+    this.#ended.abort();
     await this.flush();
   }
 
-  private schedule(): void {
-    if (!this.ended.signal.aborted) this.scheduled ??= this.commitLater();
+  #schedule(): void {
+    if (!this.#ended.signal.aborted) this.#scheduled ??= this.#commitLater();
   }
 
-  private async commitLater(): Promise<void> {
+  async #commitLater(): Promise<void> {
     try {
-      await this.options.clock.sleep(everyMs, this.ended.signal);
+      await this.#options.clock.sleep(everyMs, this.#ended.signal);
     } catch {
       return; // closing commits
     } finally {
-      this.scheduled = undefined;
+      this.#scheduled = undefined;
     }
-    await this.commit();
+    await this.#commit();
   }
 
-  private commit(): Promise<void> {
-    this.committing = this.committing.then(() => this.commitOnce());
-    return this.committing;
+  #commit(): Promise<void> {
+    this.#committing = this.#committing.then(() => this.#commitOnce());
+    return this.#committing;
   }
 
-  private async commitOnce(): Promise<void> {
-    if (!this.isDirty) return;
-    const { cluster, group, topic } = this.options;
-    this.isDirty = false;
+  async #commitOnce(): Promise<void> {
+    if (!this.#isDirty) return;
+    const { cluster, group, topic } = this.#options;
+    this.#isDirty = false;
     try {
-      await cluster.commitOffsets(group, topic, new Map(this.noted));
+      await cluster.commitOffsets(group, topic, new Map(this.#noted));
     } catch (error) {
-      this.isDirty = true;
-      this.warn(error);
-      this.schedule();
+      this.#isDirty = true;
+      this.#warn(error);
+      this.#schedule();
     }
   }
 
-  private warn(error: unknown): void {
-    const { clock, log, group, failure } = this.options;
+  #warn(error: unknown): void {
+    const { clock, log, group, failure } = this.#options;
     const { code, message } = parseFailure(error, failure);
-    if (message === this.warnedOf && clock.now() - this.warnedAt < repeatWarningMs) return;
-    this.warnedOf = message;
-    this.warnedAt = clock.now();
+    if (message === this.#warnedOf && clock.now() - this.#warnedAt < repeatWarningMs) return;
+    this.#warnedOf = message;
+    this.#warnedAt = clock.now();
     log.warn({ code, group }, `offsets are not shown to the tools of Kafka for now: ${message}`);
   }
 }

@@ -10,36 +10,36 @@ const smallestBytes = 64 * 1024;
 const answersOfFetcher = 2;
 
 export class FetchBudget {
-  private readonly totalBytes: number;
-  private fetchers = 0;
-  private held = 0;
+  readonly #totalBytes: number;
+  #fetchers = 0;
+  #held = 0;
 
   constructor(totalBytes: number) {
-    this.totalBytes = totalBytes;
+    this.#totalBytes = totalBytes;
   }
 
   get heldBytes(): number {
-    return this.held;
+    return this.#held;
   }
 
   join(): void {
-    this.fetchers++;
+    this.#fetchers++;
   }
 
   leave(): void {
-    this.fetchers--;
+    this.#fetchers--;
   }
 
   /** How many bytes the next answer may have; they count as held until they are given back. */
   take(mostBytes: number): number {
-    const share = Math.floor(this.totalBytes / (answersOfFetcher * Math.max(1, this.fetchers)));
-    const bytes = Math.max(smallestBytes, Math.min(mostBytes, share, this.totalBytes - this.held));
-    this.held += bytes;
+    const share = Math.floor(this.#totalBytes / (answersOfFetcher * Math.max(1, this.#fetchers)));
+    const bytes = Math.max(smallestBytes, Math.min(mostBytes, share, this.#totalBytes - this.#held));
+    this.#held += bytes;
     return bytes;
   }
 
   /** Below 0: the answer has a batch that is larger than was asked for. */
   give(bytes: number): void {
-    this.held -= bytes;
+    this.#held -= bytes;
   }
 }

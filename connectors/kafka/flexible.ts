@@ -6,18 +6,18 @@ import { Buffer } from 'node:buffer';
 import { BigEndianReader } from './big-endian.ts';
 
 export class FlexibleWriter {
-  private readonly parts: Buffer[] = [];
+  readonly #parts: Buffer[] = [];
 
   int8(value: number): this {
-    return this.put(1, (bytes) => bytes.writeInt8(value));
+    return this.#put(1, (bytes) => bytes.writeInt8(value));
   }
 
   int32(value: number): this {
-    return this.put(4, (bytes) => bytes.writeInt32BE(value));
+    return this.#put(4, (bytes) => bytes.writeInt32BE(value));
   }
 
   int64(value: number): this {
-    return this.put(8, (bytes) => bytes.writeBigInt64BE(BigInt(value)));
+    return this.#put(8, (bytes) => bytes.writeBigInt64BE(BigInt(value)));
   }
 
   boolean(value: boolean): this {
@@ -25,19 +25,19 @@ export class FlexibleWriter {
   }
 
   id(id: string): this {
-    this.parts.push(Buffer.from(id, 'base64url'));
+    this.#parts.push(Buffer.from(id, 'base64url'));
     return this;
   }
 
   text(value: string): this {
     const bytes = Buffer.from(value);
-    this.length(bytes.length);
-    this.parts.push(bytes);
+    this.#length(bytes.length);
+    this.#parts.push(bytes);
     return this;
   }
 
   array<T>(items: readonly T[], write: (item: T) => void): this {
-    this.length(items.length);
+    this.#length(items.length);
     for (const item of items) write(item);
     return this;
   }
@@ -48,22 +48,22 @@ export class FlexibleWriter {
   }
 
   finish(): Buffer {
-    return Buffer.concat(this.parts);
+    return Buffer.concat(this.#parts);
   }
 
-  private length(length: number): void {
+  #length(length: number): void {
     let left = length + 1;
     while (left >= 0x80) {
-      this.parts.push(Buffer.of((left & 0x7f) | 0x80));
+      this.#parts.push(Buffer.of((left & 0x7f) | 0x80));
       left >>>= 7;
     }
-    this.parts.push(Buffer.of(left));
+    this.#parts.push(Buffer.of(left));
   }
 
-  private put(size: number, write: (bytes: Buffer) => void): this {
+  #put(size: number, write: (bytes: Buffer) => void): this {
     const bytes = Buffer.alloc(size);
     write(bytes);
-    this.parts.push(bytes);
+    this.#parts.push(bytes);
     return this;
   }
 }
@@ -98,18 +98,18 @@ export class FlexibleReader extends BigEndianReader {
 
   /** Null reads as 0. */
   length(): number {
-    return Math.max(0, this.unsigned() - 1);
+    return Math.max(0, this.#unsigned() - 1);
   }
 
   /** Passes over tagged fields. */
   end(): void {
-    for (let left = this.unsigned(); left > 0; left--) {
-      this.unsigned();
-      this.slice(this.unsigned());
+    for (let left = this.#unsigned(); left > 0; left--) {
+      this.#unsigned();
+      this.slice(this.#unsigned());
     }
   }
 
-  private unsigned(): number {
+  #unsigned(): number {
     let value = 0;
     for (let shift = 0; shift < 35; shift += 7) {
       const byte = this.int8() & 0xff;

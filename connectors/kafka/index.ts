@@ -45,15 +45,15 @@ export const source: SourceConnector<KafkaSourceConfig> = {
 };
 
 class KafkaSource implements Source {
-  private readonly config: KafkaSourceConfig;
-  private readonly context: SourceContext;
-  private readonly cluster: Cluster;
-  private readonly topic: Topic;
-  private readonly failure: FailureContext;
-  private readonly commits: GroupCommits;
-  private readonly budget: FetchBudget;
-  private readonly readers = new Set<KafkaReader>();
-  private readonly closed = new AbortController();
+  readonly #config: KafkaSourceConfig;
+  readonly #context: SourceContext;
+  readonly #cluster: Cluster;
+  readonly #topic: Topic;
+  readonly #failure: FailureContext;
+  readonly #commits: GroupCommits;
+  readonly #budget: FetchBudget;
+  readonly #readers = new Set<KafkaReader>();
+  readonly #closed = new AbortController();
 
   constructor(
     config: KafkaSourceConfig,
@@ -62,23 +62,23 @@ class KafkaSource implements Source {
     topic: Topic,
     failure: FailureContext,
   ) {
-    this.config = config;
-    this.context = context;
-    this.cluster = cluster;
-    this.topic = topic;
-    this.failure = failure;
-    this.budget = new FetchBudget(bytes(config.fetch.maxBufferedBytes));
+    this.#config = config;
+    this.#context = context;
+    this.#cluster = cluster;
+    this.#topic = topic;
+    this.#failure = failure;
+    this.#budget = new FetchBudget(bytes(config.fetch.maxBufferedBytes));
     const { clock, log } = context;
     const group = config.group ?? `millrace-${context.pipeline.pid}`;
-    this.commits = new GroupCommits({ cluster, group, topic: topic.name, clock, log, failure });
-    void topic.watch(clock, this.closed.signal, (error) => this.debug('kafka metadata', error));
-    topic.onLook(() => void this.refreshEnds());
+    this.#commits = new GroupCommits({ cluster, group, topic: topic.name, clock, log, failure });
+    void topic.watch(clock, this.#closed.signal, (error) => this.#debug('kafka metadata', error));
+    topic.onLook(() => void this.#refreshEnds());
   }
 
   open(slot: number, position: Position | undefined, losses: SourceLossPort): Promise<SourceReader> {
-    const { startFrom, onPositionLost } = this.config;
-    const { cluster, topic, commits, failure } = this;
-    const { slots, clock, log } = this.context;
+    const { startFrom, onPositionLost } = this.#config;
+    const [cluster, topic, commits, failure] = [this.#cluster, this.#topic, this.#commits, this.#failure];
+    const { slots, clock, log } = this.#context;
     const reader = new KafkaReader({
       slot,
       slots,
@@ -86,50 +86,50 @@ class KafkaSource implements Source {
       startFrom,
       onPositionLost,
       losses,
-      limits: this.limits(),
+      limits: this.#limits(),
       cluster,
       topic,
       commits,
       clock,
       log,
       failure,
-      onClose: (closing) => this.readers.delete(closing),
+      onClose: (closing) => this.#readers.delete(closing),
     });
-    this.readers.add(reader);
+    this.#readers.add(reader);
     return Promise.resolve(reader);
   }
 
   async close(): Promise<void> {
-    this.closed.abort();
-    await Promise.all([...this.readers].map((reader) => reader.close()));
-    await this.commits.close();
-    this.cluster.close();
+    this.#closed.abort();
+    await Promise.all([...this.#readers].map((reader) => reader.close()));
+    await this.#commits.close();
+    this.#cluster.close();
   }
 
-  private limits(): FetchLimits {
-    const partitionMaxBytes = bytes(this.config.fetch.maxBytes);
+  #limits(): FetchLimits {
+    const partitionMaxBytes = bytes(this.#config.fetch.maxBytes);
     return {
       partitionMaxBytes,
       maxBytes: Math.max(partitionMaxBytes, answerMaxBytes),
-      maxInflatedBytes: bytes(this.config.fetch.maxInflatedBytes),
-      budget: this.budget,
-      maxWaitMs: Math.min(milliseconds(this.config.fetch.maxWait), longestWaitMs),
+      maxInflatedBytes: bytes(this.#config.fetch.maxInflatedBytes),
+      budget: this.#budget,
+      maxWaitMs: Math.min(milliseconds(this.#config.fetch.maxWait), longestWaitMs),
     };
   }
 
   /** While the edge is full nothing is fetched, and yet lag must go on growing. */
-  private async refreshEnds(): Promise<void> {
-    for (const reader of this.readers) {
+  async #refreshEnds(): Promise<void> {
+    for (const reader of this.#readers) {
       try {
         await reader.refreshEnds(endIsOldMs);
       } catch (error) {
-        this.debug('kafka ends', error);
+        this.#debug('kafka ends', error);
       }
     }
   }
 
-  private debug(what: string, error: unknown): void {
-    this.context.log.debug({ problem: problemOf(error) }, what);
+  #debug(what: string, error: unknown): void {
+    this.#context.log.debug({ problem: problemOf(error) }, what);
   }
 }
 

@@ -43,19 +43,19 @@ export interface LeaderEvents {
 
 export class Leader {
   readonly node: number;
-  private readonly cluster: Pick<Cluster, 'fetchConnection'>;
-  private readonly topic: string;
-  private readonly topicId: string | undefined;
-  private readonly limits: FetchLimits;
-  private readonly events: LeaderEvents;
-  private connection: FetchConnection | undefined;
-  private isFetching = false;
-  private isClosed = false;
-  private order: Partition[] = [];
-  private reading: Section[] = [];
-  private waiting: Section[] = [];
-  private readingBytes = 0;
-  private waitingBytes = 0;
+  readonly #cluster: Pick<Cluster, 'fetchConnection'>;
+  readonly #topic: string;
+  readonly #topicId: string | undefined;
+  readonly #limits: FetchLimits;
+  readonly #events: LeaderEvents;
+  #connection: FetchConnection | undefined;
+  #isFetching = false;
+  #isClosed = false;
+  #order: Partition[] = [];
+  #reading: Section[] = [];
+  #waiting: Section[] = [];
+  #readingBytes = 0;
+  #waitingBytes = 0;
 
   constructor(
     node: number,
@@ -65,118 +65,115 @@ export class Leader {
     events: LeaderEvents,
   ) {
     this.node = node;
-    this.cluster = cluster;
-    this.topic = topic.name;
-    this.topicId = topic.id;
-    this.limits = limits;
-    this.events = events;
+    this.#cluster = cluster;
+    this.#topic = topic.name;
+    this.#topicId = topic.id;
+    this.#limits = limits;
+    this.#events = events;
     limits.budget.join();
   }
 
   /** The next section to read, taken out. */
   take(): Section | undefined {
-    if (this.reading.length === 0) {
-      this.limits.budget.give(this.readingBytes);
-      this.reading = this.waiting;
-      this.readingBytes = this.waitingBytes;
-      this.waiting = [];
-      this.waitingBytes = 0;
+    if (this.#reading.length === 0) {
+      this.#limits.budget.give(this.#readingBytes);
+      this.#reading = this.#waiting;
+      this.#readingBytes = this.#waitingBytes;
+      this.#waiting = [];
+      this.#waitingBytes = 0;
     }
-    return this.reading.shift();
+    return this.#reading.shift();
   }
 
   /** A section that is not read to its end goes behind the others of its answer. */
   putBack(section: Section): void {
-    this.reading.push(section);
+    this.#reading.push(section);
   }
 
   /** Drops what was fetched of a partition: it is another leader's now, or stands elsewhere. */
   forget(partition: Partition): void {
-    this.reading = this.reading.filter((section) => section.partition !== partition);
-    this.waiting = this.waiting.filter((section) => section.partition !== partition);
+    this.#reading = this.#reading.filter((section) => section.partition !== partition);
+    this.#waiting = this.#waiting.filter((section) => section.partition !== partition);
   }
 
   /** Starts the next fetch if there is room for its answer and a partition to fetch. */
   fetch(partitions: readonly Partition[]): void {
-    if (this.isFetching || this.isClosed || this.waiting.length > 0) return;
-    const kept = this.order.filter((each) => partitions.includes(each));
-    this.order = [...kept, ...partitions.filter((each) => !kept.includes(each))];
-    const asked = this.order.flatMap((partition) =>
+    if (this.#isFetching || this.#isClosed || this.#waiting.length > 0) return;
+    const kept = this.#order.filter((each) => partitions.includes(each));
+    this.#order = [...kept, ...partitions.filter((each) => !kept.includes(each))];
+    const asked = this.#order.flatMap((partition) =>
       partition.fetchAt === undefined || partition.isOutOfRange ? [] : [{ partition, offset: partition.fetchAt }],
     );
     if (asked.length === 0) return;
-    this.isFetching = true;
-    void this.run(asked);
+    this.#isFetching = true;
+    void this.#run(asked);
   }
 
   close(): void {
-    if (this.isClosed) return;
-    this.isClosed = true;
-    this.connection?.close();
-    const { budget } = this.limits;
-    budget.give(this.readingBytes + this.waitingBytes);
-    this.reading = [];
-    this.waiting = [];
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#connection?.close();
+    const { budget } = this.#limits;
+    budget.give(this.#readingBytes + this.#waitingBytes);
+    this.#reading = [];
+    this.#waiting = [];
     budget.leave();
   }
 
-  private async run(asked: readonly { readonly partition: Partition; readonly offset: number }[]): Promise<void> {
-    const { budget, partitionMaxBytes, maxWaitMs } = this.limits;
-    const maxBytes = budget.take(this.limits.maxBytes);
+  async #run(asked: readonly { readonly partition: Partition; readonly offset: number }[]): Promise<void> {
+    const { budget, partitionMaxBytes, maxWaitMs } = this.#limits;
+    const maxBytes = budget.take(this.#limits.maxBytes);
     let keptBytes = 0;
     try {
-      this.connection ??= await this.cluster.fetchConnection(this.node);
+      this.#connection ??= await this.#cluster.fetchConnection(this.node);
       const request: FetchRequest = {
         partitionMaxBytes,
         maxBytes,
         maxWaitMs,
-        topic: this.topic,
-        topicId: this.topicId,
+        topic: this.#topic,
+        topicId: this.#topicId,
         partitions: asked.map(({ partition, offset }) => ({ partition: partition.id, offset })),
       };
-      const response = await this.connection.fetch(request);
-      this.events.answered(this.node);
-      if (this.isClosed) return;
-      this.accept(asked, response);
-      if (this.waiting.length > 0) keptBytes = bytesOf(response);
-      this.waitingBytes = keptBytes;
+      const response = await this.#connection.fetch(request);
+      this.#events.answered(this.node);
+      if (this.#isClosed) return;
+      this.#accept(asked, response);
+      if (this.#waiting.length > 0) keptBytes = bytesOf(response);
+      this.#waitingBytes = keptBytes;
     } catch (error) {
-      this.connection?.close();
-      this.connection = undefined;
-      if (!this.isClosed) this.events.failed(this.node, error);
+      this.#connection?.close();
+      this.#connection = undefined;
+      if (!this.#isClosed) this.#events.failed(this.node, error);
     } finally {
       budget.give(maxBytes - keptBytes);
-      this.isFetching = false;
-      if (this.isClosed) this.connection?.close();
-      else this.events.changed();
+      this.#isFetching = false;
+      if (this.#isClosed) this.#connection?.close();
+      else this.#events.changed();
     }
   }
 
-  private accept(
-    asked: readonly { readonly partition: Partition; readonly offset: number }[],
-    response: FetchResponse,
-  ): void {
+  #accept(asked: readonly { readonly partition: Partition; readonly offset: number }[], response: FetchResponse): void {
     const byId = new Map(asked.map((each) => [each.partition.id, each]));
     for (const fetched of response.partitions) {
       const one = byId.get(fetched.partition);
       // Between request and answer the partition may have moved (position lost, other leader): then it is asked again.
       if (one === undefined || one.partition.fetchAt !== one.offset) continue;
-      if (fetched.errorCode !== 0) this.events.refused(this.node, one.partition, fetched.errorCode);
-      else this.queue(one.partition, one.offset, fetched);
+      if (fetched.errorCode !== 0) this.#events.refused(this.node, one.partition, fetched.errorCode);
+      else this.#queue(one.partition, one.offset, fetched);
     }
   }
 
-  private queue(partition: Partition, offset: number, fetched: FetchedPartition): void {
-    this.events.sawEnd(partition, fetched.highWatermark);
+  #queue(partition: Partition, offset: number, fetched: FetchedPartition): void {
+    this.#events.sawEnd(partition, fetched.highWatermark);
     if (fetched.records.length === 0) return;
     const next = nextOffset(fetched.records, offset);
     // Cut before the end of its first batch: the partition keeps its place at the front, where a batch comes whole.
     if (next === offset) return;
-    const records = new RecordSet(fetched.records, offset, fetched.aborted, this.limits.maxInflatedBytes);
-    this.waiting.push({ leader: this, partition, from: offset, records });
+    const records = new RecordSet(fetched.records, offset, fetched.aborted, this.#limits.maxInflatedBytes);
+    this.#waiting.push({ leader: this, partition, from: offset, records });
     if (next === undefined) return;
     partition.fetchAt = next;
-    this.order.push(...this.order.splice(this.order.indexOf(partition), 1));
+    this.#order.push(...this.#order.splice(this.#order.indexOf(partition), 1));
   }
 }
 

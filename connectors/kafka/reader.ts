@@ -46,121 +46,121 @@ const leaderNotAvailable = 5;
 const staleMetadata: ReadonlySet<number> = new Set([3, 5, 6, 9, 74, 75, 76, 100, 103]);
 
 export class KafkaReader implements SourceReader, LeaderEvents {
-  private readonly options: ReaderOptions;
-  private readonly slot: SlotPartitions;
-  private readonly tables = new RecordTables();
-  private readonly wake = new Wake();
-  private readonly leaders = new Map<number, Leader>();
-  private readonly failures = new Map<number, { count: number; error: unknown }>();
-  private readonly stopListening: () => void;
-  private readonly closed = new AbortController();
-  private settling: Promise<void> | undefined;
-  private turn = 0;
-  private mustAdopt = true;
-  private mustLook = false;
-  private mustPause = false;
-  private mustAnnounce = false;
+  readonly #options: ReaderOptions;
+  readonly #slot: SlotPartitions;
+  readonly #tables = new RecordTables();
+  readonly #wake = new Wake();
+  readonly #leaders = new Map<number, Leader>();
+  readonly #failures = new Map<number, { count: number; error: unknown }>();
+  readonly #stopListening: () => void;
+  readonly #closed = new AbortController();
+  #settling: Promise<void> | undefined;
+  #turn = 0;
+  #mustAdopt = true;
+  #mustLook = false;
+  #mustPause = false;
+  #mustAnnounce = false;
 
   constructor(options: ReaderOptions) {
-    this.options = options;
-    this.slot = new SlotPartitions(options, options.topic, options.cluster, options.log);
-    this.stopListening = options.topic.onLook(() => {
-      this.mustAdopt = true;
-      this.wake.notify();
+    this.#options = options;
+    this.#slot = new SlotPartitions(options, options.topic, options.cluster, options.log);
+    this.#stopListening = options.topic.onLook(() => {
+      this.#mustAdopt = true;
+      this.#wake.notify();
     });
   }
 
   async read(signal: AbortSignal): Promise<RecordBatch | undefined> {
     for (;;) {
       signal.throwIfAborted();
-      if (this.mustSettle) await this.settle(signal);
-      const batch = this.takeBatch();
-      this.startFetches();
+      if (this.#mustSettle) await this.#settle(signal);
+      const batch = this.#takeBatch();
+      this.#startFetches();
       if (batch !== undefined) return batch;
-      if (!this.mustSettle) await this.wake.wait(signal);
+      if (!this.#mustSettle) await this.#wake.wait(signal);
     }
   }
 
   acknowledge(position: Position): void {
-    this.options.commits.note(parsePosition(position).offsets);
+    this.#options.commits.note(parsePosition(position).offsets);
   }
 
   lag(): number | undefined {
-    return this.slot.lag;
+    return this.#slot.lag;
   }
 
   /** For lag while fetches rest: see {@link SlotPartitions.refreshEnds}. */
   refreshEnds(olderThanMs: number): Promise<void> {
-    const now = this.options.clock.now();
-    return this.slot.refreshEnds(now - olderThanMs, now);
+    const now = this.#options.clock.now();
+    return this.#slot.refreshEnds(now - olderThanMs, now);
   }
 
   async close(): Promise<void> {
-    this.stopListening();
-    this.closed.abort();
-    this.options.onClose(this);
-    for (const leader of this.leaders.values()) leader.close();
-    await this.options.commits.flush();
+    this.#stopListening();
+    this.#closed.abort();
+    this.#options.onClose(this);
+    for (const leader of this.#leaders.values()) leader.close();
+    await this.#options.commits.flush();
   }
 
   // -- handing out -------------------------------------------------------------------------------------------------
 
-  private takeBatch(): RecordBatch | undefined {
-    if (this.mustAnnounce) {
-      this.mustAnnounce = false;
-      return emptyBatch(this.tables, this.slot.positions);
+  #takeBatch(): RecordBatch | undefined {
+    if (this.#mustAnnounce) {
+      this.#mustAnnounce = false;
+      return emptyBatch(this.#tables, this.#slot.positions);
     }
-    for (let section = this.takeSection(); section !== undefined; section = this.takeSection()) {
-      const batch = this.batchOf(section);
+    for (let section = this.#takeSection(); section !== undefined; section = this.#takeSection()) {
+      const batch = this.#batchOf(section);
       if (batch !== undefined) return batch;
     }
     return undefined;
   }
 
   /** Leaders take turns. */
-  private takeSection(): Section | undefined {
-    const leaders = [...this.leaders.values()];
+  #takeSection(): Section | undefined {
+    const leaders = [...this.#leaders.values()];
     for (let tries = 0; tries < leaders.length; tries++) {
-      this.turn = (this.turn + 1) % leaders.length;
-      const section = leaders[this.turn]?.take();
+      this.#turn = (this.#turn + 1) % leaders.length;
+      const section = leaders[this.#turn]?.take();
       if (section !== undefined) return section;
     }
     return undefined;
   }
 
-  private batchOf(section: Section): RecordBatch | undefined {
+  #batchOf(section: Section): RecordBatch | undefined {
     const { partition, records, leader } = section;
     if (section.from !== partition.position) return undefined;
-    const piece = this.decode(section);
+    const piece = this.#decode(section);
     if (piece === undefined) return undefined;
     const hasMoved = records.position > section.from;
     partition.position = records.position;
     section.from = records.position;
     leader.putBack(section);
     if (!hasMoved) return undefined;
-    return kafkaBatch(this.tables, piece.bytes, partition.id, this.slot.positions);
+    return kafkaBatch(this.#tables, piece.bytes, partition.id, this.#slot.positions);
   }
 
-  private decode({ partition, records, from, leader }: Section) {
+  #decode({ partition, records, from, leader }: Section) {
     try {
-      return records.next(this.tables);
+      return records.next(this.#tables);
     } catch (error) {
       leader.forget(partition);
       partition.moveTo(from);
-      const { source, topic } = this.options.failure;
+      const { source, topic } = this.#options.failure;
       const position = `offset ${from} of partition ${partition.id} of topic "${topic}"`;
       throw mr('MR_SOURCE_UNREADABLE', { source, position, problem: problemOf(error) }, { cause: error });
     }
   }
 
-  private startFetches(): void {
-    const { cluster, limits } = this.options;
-    for (const [node, partitions] of Map.groupBy(this.slot.all, ({ leader }) => leader)) {
+  #startFetches(): void {
+    const { cluster, limits } = this.#options;
+    for (const [node, partitions] of Map.groupBy(this.#slot.all, ({ leader }) => leader)) {
       if (node === undefined) continue;
-      let leader = this.leaders.get(node);
+      let leader = this.#leaders.get(node);
       if (leader === undefined) {
-        leader = new Leader(node, cluster, this.slot.fetchedTopic, limits, this);
-        this.leaders.set(node, leader);
+        leader = new Leader(node, cluster, this.#slot.fetchedTopic, limits, this);
+        this.#leaders.set(node, leader);
       }
       leader.fetch(partitions);
     }
@@ -168,8 +168,8 @@ export class KafkaReader implements SourceReader, LeaderEvents {
 
   // -- knowing where things are ------------------------------------------------------------------------------------
 
-  private get mustSettle(): boolean {
-    return this.mustAdopt || this.mustLook || !this.slot.isSettled;
+  get #mustSettle(): boolean {
+    return this.#mustAdopt || this.#mustLook || !this.#slot.isSettled;
   }
 
   /**
@@ -177,92 +177,92 @@ export class KafkaReader implements SourceReader, LeaderEvents {
    * A read that is told to end leaves it running, and the next read waits for the same one: two at once would move
    * partitions that are already being read.
    */
-  private settle(signal: AbortSignal): Promise<void> {
-    this.settling ??= this.settleOnce().finally(() => {
-      this.settling = undefined;
+  #settle(signal: AbortSignal): Promise<void> {
+    this.#settling ??= this.#settleOnce().finally(() => {
+      this.#settling = undefined;
     });
-    return abortable(this.settling, signal);
+    return abortable(this.#settling, signal);
   }
 
-  private async settleOnce(): Promise<void> {
+  async #settleOnce(): Promise<void> {
     try {
-      if (this.mustPause) await this.options.clock.sleep(pauseMs, this.closed.signal);
-      this.mustPause = false;
-      if (this.mustLook) await this.options.topic.refresh();
-      this.mustLook = false;
-      this.mustAdopt = false;
-      if (await this.slot.settleTopic()) this.dropLeaders();
-      this.adoptLeaders();
-      this.throwLastingFailure();
-      await this.slot.findStarts();
-      await this.slot.settleLost();
-      if (this.slot.takeNews()) this.mustAnnounce = true;
+      if (this.#mustPause) await this.#options.clock.sleep(pauseMs, this.#closed.signal);
+      this.#mustPause = false;
+      if (this.#mustLook) await this.#options.topic.refresh();
+      this.#mustLook = false;
+      this.#mustAdopt = false;
+      if (await this.#slot.settleTopic()) this.#dropLeaders();
+      this.#adoptLeaders();
+      this.#throwLastingFailure();
+      await this.#slot.findStarts();
+      await this.#slot.settleLost();
+      if (this.#slot.takeNews()) this.#mustAnnounce = true;
     } catch (error) {
-      this.lookSoon();
-      throw parseFailure(error, this.options.failure);
+      this.#lookSoon();
+      throw parseFailure(error, this.#options.failure);
     }
   }
 
-  private adoptLeaders(): void {
-    for (const partition of this.slot.adopt()) {
-      for (const leader of this.leaders.values()) leader.forget(partition);
+  #adoptLeaders(): void {
+    for (const partition of this.#slot.adopt()) {
+      for (const leader of this.#leaders.values()) leader.forget(partition);
       if (partition.position !== undefined) partition.moveTo(partition.position);
     }
-    const leading = new Set(this.slot.all.map(({ leader }) => leader));
-    for (const [node, leader] of this.leaders) {
+    const leading = new Set(this.#slot.all.map(({ leader }) => leader));
+    for (const [node, leader] of this.#leaders) {
       if (leading.has(node)) continue;
       leader.close();
-      this.leaders.delete(node);
-      this.failures.delete(node);
+      this.#leaders.delete(node);
+      this.#failures.delete(node);
     }
-    if (this.slot.isLeaderless) throw brokerError(leaderNotAvailable);
+    if (this.#slot.isLeaderless) throw brokerError(leaderNotAvailable);
   }
 
   /** What they have fetched and what is under way is of another topic. */
-  private dropLeaders(): void {
-    for (const leader of this.leaders.values()) leader.close();
-    this.leaders.clear();
-    this.failures.clear();
+  #dropLeaders(): void {
+    for (const leader of this.#leaders.values()) leader.close();
+    this.#leaders.clear();
+    this.#failures.clear();
   }
 
-  private throwLastingFailure(): void {
-    for (const failure of this.failures.values()) {
+  #throwLastingFailure(): void {
+    for (const failure of this.#failures.values()) {
       if (failure.count < passingFailures) continue;
       failure.count = passingFailures - 1;
       throw failure.error;
     }
   }
 
-  private lookSoon(): void {
-    this.mustLook = true;
-    this.mustPause = true;
+  #lookSoon(): void {
+    this.#mustLook = true;
+    this.#mustPause = true;
   }
 
   // -- what leaders tell -------------------------------------------------------------------------------------------
 
   changed(): void {
-    this.wake.notify();
+    this.#wake.notify();
   }
 
   answered(node: number): void {
-    this.failures.delete(node);
+    this.#failures.delete(node);
   }
 
   sawEnd(partition: Partition, end: number): void {
     partition.end = end;
-    partition.endKnownAt = this.options.clock.now();
+    partition.endKnownAt = this.#options.clock.now();
   }
 
   refused(node: number, partition: Partition, errorCode: number): void {
     if (errorCode === offsetOutOfRange) partition.isOutOfRange = true;
-    else if (staleMetadata.has(errorCode)) this.lookSoon();
-    else this.failures.set(node, { count: passingFailures, error: brokerError(errorCode) });
-    if (!this.mustLook) this.mustAdopt = true;
+    else if (staleMetadata.has(errorCode)) this.#lookSoon();
+    else this.#failures.set(node, { count: passingFailures, error: brokerError(errorCode) });
+    if (!this.#mustLook) this.#mustAdopt = true;
   }
 
   failed(node: number, error: unknown): void {
-    const count = (this.failures.get(node)?.count ?? 0) + 1;
-    this.failures.set(node, { count, error });
-    this.lookSoon();
+    const count = (this.#failures.get(node)?.count ?? 0) + 1;
+    this.#failures.set(node, { count, error });
+    this.#lookSoon();
   }
 }

@@ -26,65 +26,65 @@ export interface Piece {
 
 export class RecordSet {
   position: number;
-  private readonly bytes: Uint8Array;
-  private readonly view: DataView;
-  private readonly aborted: AbortedTransactions;
-  private readonly asked: number;
-  private readonly maxInflatedBytes: number;
-  private at = 0;
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  readonly #aborted: AbortedTransactions;
+  readonly #asked: number;
+  readonly #maxInflatedBytes: number;
+  #at = 0;
 
   constructor(bytes: Uint8Array, asked: number, aborted: readonly AbortedTransaction[], maxInflatedBytes: number) {
-    this.bytes = bytes;
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.asked = asked;
-    this.maxInflatedBytes = maxInflatedBytes;
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#asked = asked;
+    this.#maxInflatedBytes = maxInflatedBytes;
     this.position = asked;
-    this.aborted = new AbortedTransactions(aborted);
+    this.#aborted = new AbortedTransactions(aborted);
   }
 
   /** Fills the tables with the next piece. Undefined: there is no further whole batch. */
   next(tables: RecordTables): Piece | undefined {
     tables.clear();
-    const first = this.peek();
+    const first = this.#peek();
     if (first === undefined) return undefined;
-    return first.codec === 'none' ? this.plainPiece(tables) : this.inflatedPiece(tables);
+    return first.codec === 'none' ? this.#plainPiece(tables) : this.#inflatedPiece(tables);
   }
 
-  private peek(): BatchHeader | undefined {
-    return readBatchHeader(this.view, this.at);
+  #peek(): BatchHeader | undefined {
+    return readBatchHeader(this.#view, this.#at);
   }
 
-  private pass(header: BatchHeader): void {
-    this.at = header.end;
+  #pass(header: BatchHeader): void {
+    this.#at = header.end;
     this.position = Math.max(this.position, header.lastOffset + 1);
   }
 
   /** Batches without compression, as they lie in the fetch. */
-  private plainPiece(tables: RecordTables): Piece {
-    for (let header = this.peek(); header?.codec === 'none'; header = this.peek()) {
-      if (!this.aborted.skips(header, this.bytes) && header.lastOffset >= this.asked) {
-        decodeRecords(header, this.bytes, header.at + headerBytes, header.end, this.asked, tables);
+  #plainPiece(tables: RecordTables): Piece {
+    for (let header = this.#peek(); header?.codec === 'none'; header = this.#peek()) {
+      if (!this.#aborted.skips(header, this.#bytes) && header.lastOffset >= this.#asked) {
+        decodeRecords(header, this.#bytes, header.at + headerBytes, header.end, this.#asked, tables);
       }
-      this.pass(header);
+      this.#pass(header);
       if (tables.count >= pieceRecords) break;
     }
-    return { bytes: this.bytes };
+    return { bytes: this.#bytes };
   }
 
   /** Compressed batches, inflated one after the other into one buffer. */
-  private inflatedPiece(tables: RecordTables): Piece {
+  #inflatedPiece(tables: RecordTables): Piece {
     const parts: { header: BatchHeader; bytes: Uint8Array }[] = [];
     let total = 0;
     let records = 0;
-    for (let header = this.peek(); header !== undefined && header.codec !== 'none'; header = this.peek()) {
-      if (!this.aborted.skips(header, this.bytes) && header.lastOffset >= this.asked) {
-        const packed = this.bytes.subarray(header.at + headerBytes, header.end);
-        const bytes = inflate(header.codec, packed, this.maxInflatedBytes);
+    for (let header = this.#peek(); header !== undefined && header.codec !== 'none'; header = this.#peek()) {
+      if (!this.#aborted.skips(header, this.#bytes) && header.lastOffset >= this.#asked) {
+        const packed = this.#bytes.subarray(header.at + headerBytes, header.end);
+        const bytes = inflate(header.codec, packed, this.#maxInflatedBytes);
         parts.push({ header, bytes });
         total += bytes.length;
         records += header.records;
       }
-      this.pass(header);
+      this.#pass(header);
       if (records >= pieceRecords || total >= pieceInflatedBytes) break;
     }
     const bytes =
@@ -96,7 +96,7 @@ export class RecordSet {
           );
     let at = 0;
     for (const part of parts) {
-      decodeRecords(part.header, bytes, at, at + part.bytes.length, this.asked, tables);
+      decodeRecords(part.header, bytes, at, at + part.bytes.length, this.#asked, tables);
       at += part.bytes.length;
     }
     return { bytes };

@@ -36,34 +36,34 @@ interface Lost {
 }
 
 export class SlotPartitions {
-  private readonly options: SlotOptions;
-  private readonly topic: Topic;
-  private readonly cluster: Cluster;
-  private readonly log: Logger;
-  private readonly byId = new Map<number, Partition>();
+  readonly #options: SlotOptions;
+  readonly #topic: Topic;
+  readonly #cluster: Cluster;
+  readonly #log: Logger;
+  readonly #byId = new Map<number, Partition>();
   /** By partition, as far as they are this slot's. */
-  private stored: ReadonlyMap<number, number>;
+  #stored: ReadonlyMap<number, number>;
   /** Whose offsets the positions are. Undefined: nobody has said so far. */
-  private topicId: string | undefined;
+  #topicId: string | undefined;
   /** Of partitions without a stored position. */
-  private start: Start;
-  private hasNews = false;
-  private hasAdopted = false;
+  #start: Start;
+  #hasNews = false;
+  #hasAdopted = false;
 
   constructor(options: SlotOptions, topic: Topic, cluster: Cluster, log: Logger) {
-    this.options = options;
-    this.topic = topic;
-    this.cluster = cluster;
-    this.log = log;
+    this.#options = options;
+    this.#topic = topic;
+    this.#cluster = cluster;
+    this.#log = log;
     const { position, slot, slots, startFrom } = options;
     const { offsets, topicId } = position === undefined ? { offsets: [], topicId: undefined } : parsePosition(position);
-    this.stored = new Map([...offsets].filter(([id]) => isOfSlot(id, slot, slots)));
-    this.topicId = topicId;
-    this.start = this.stored.size > 0 || startFrom === 'Earliest' ? 'earliest' : 'latest';
+    this.#stored = new Map([...offsets].filter(([id]) => isOfSlot(id, slot, slots)));
+    this.#topicId = topicId;
+    this.#start = this.#stored.size > 0 || startFrom === 'Earliest' ? 'earliest' : 'latest';
   }
 
   get all(): readonly Partition[] {
-    return [...this.byId.values()];
+    return [...this.#byId.values()];
   }
 
   /** Nothing needs an answer of the cluster. A partition without leader holds up no other. */
@@ -73,64 +73,64 @@ export class SlotPartitions {
 
   /** There are partitions and none of them can be read. */
   get isLeaderless(): boolean {
-    return this.byId.size > 0 && this.all.every((each) => each.leader === undefined);
+    return this.#byId.size > 0 && this.all.every((each) => each.leader === undefined);
   }
 
   get positions(): StoredPosition {
     const position: Record<string, number | string> = {};
-    for (const { id, position: offset } of this.byId.values()) {
+    for (const { id, position: offset } of this.#byId.values()) {
       if (offset !== undefined) position[String(id)] = offset;
     }
-    if (this.topicId !== undefined) position['topic'] = this.topicId;
+    if (this.#topicId !== undefined) position['topic'] = this.#topicId;
     return position;
   }
 
   /** Whose offsets are to be fetched. */
   get fetchedTopic(): { readonly name: string; readonly id: string | undefined } {
-    return { name: this.topic.name, id: this.topicId };
+    return { name: this.#topic.name, id: this.#topicId };
   }
 
   /** True once, when the position says something that no record will: it has to be stored for itself. */
   takeNews(): boolean {
-    const { hasNews } = this;
-    this.hasNews = false;
+    const hasNews = this.#hasNews;
+    this.#hasNews = false;
     return hasNews;
   }
 
   /** undefined: nothing is known to wait, and not every partition is known. */
   get lag(): number | undefined {
-    if (!this.hasAdopted) return undefined;
+    if (!this.#hasAdopted) return undefined;
     const known = this.all.flatMap(({ lag }) => (lag === undefined ? [] : [lag]));
     const sum = known.reduce((total, lag) => total + lag, 0);
-    return sum > 0 || known.length === this.byId.size ? sum : undefined;
+    return sum > 0 || known.length === this.#byId.size ? sum : undefined;
   }
 
   /** S3. True: the slot begins anew, and what was fetched is not its any more. Throws MR_SOURCE_POSITION_LOST. */
   async settleTopic(): Promise<boolean> {
     for (;;) {
-      const { id } = this.topic.current;
-      if (id === undefined || id === this.topicId) return false;
-      const hasRead = this.stored.size > 0 || this.byId.size > 0;
-      if (this.topicId === undefined || !hasRead) {
-        this.topicId = id;
-        this.hasNews ||= hasRead;
+      const { id } = this.#topic.current;
+      if (id === undefined || id === this.#topicId) return false;
+      const hasRead = this.#stored.size > 0 || this.#byId.size > 0;
+      if (this.#topicId === undefined || !hasRead) {
+        this.#topicId = id;
+        this.#hasNews ||= hasRead;
         return false;
       }
-      const start = await this.startInAnother(this.topicId, id);
-      if (this.topic.current.id !== id) continue;
-      this.log.warn(
-        { topic: this.topic.name, before: this.topicId, id, start },
+      const start = await this.#startInAnother(this.#topicId, id);
+      if (this.#topic.current.id !== id) continue;
+      this.#log.warn(
+        { topic: this.#topic.name, before: this.#topicId, id, start },
         'another topic has the name, read anew',
       );
-      this.beginAnew(id, start);
+      this.#beginAnew(id, start);
       return true;
     }
   }
 
-  private async startInAnother(before: string, id: string): Promise<Start> {
-    const choice = await this.choose({
+  async #startInAnother(before: string, id: string): Promise<Start> {
+    const choice = await this.#choose({
       found: `topic ${before} is ${id}`,
-      position: `topic "${this.topic.name}" of id ${before}, which it has read`,
+      position: `topic "${this.#topic.name}" of id ${before}, which it has read`,
       problem: `the topic of that name has id ${id}: it was deleted and made again, or is of another cluster`,
       acceptLoss: 'goes on with what comes into that topic from then on',
       reread: 'reads that topic from its start, and may write records twice',
@@ -138,39 +138,39 @@ export class SlotPartitions {
     return choice === 'accept-loss' || choice === 'Latest' ? 'latest' : 'earliest';
   }
 
-  private beginAnew(id: string, start: Start): void {
-    this.topicId = id;
-    this.start = start;
-    this.stored = new Map();
-    this.byId.clear();
-    this.hasNews = true;
+  #beginAnew(id: string, start: Start): void {
+    this.#topicId = id;
+    this.#start = start;
+    this.#stored = new Map();
+    this.#byId.clear();
+    this.#hasNews = true;
   }
 
-  private choose(lost: Parameters<SourceLossPort['choiceAbout']>[0]): Promise<DecisionChoice | 'Earliest' | 'Latest'> {
-    const { onPositionLost, losses } = this.options;
+  #choose(lost: Parameters<SourceLossPort['choiceAbout']>[0]): Promise<DecisionChoice | 'Earliest' | 'Latest'> {
+    const { onPositionLost, losses } = this.#options;
     return onPositionLost === 'Stop' ? losses.choiceAbout(lost) : Promise.resolve(onPositionLost);
   }
 
   /** Takes over what the topic knows. Returns the partitions that another broker led before. */
   adopt(): readonly Partition[] {
     const moved: Partition[] = [];
-    for (const [id, leader] of this.topic.current.leaders) {
-      if (!isOfSlot(id, this.options.slot, this.options.slots)) continue;
-      const partition = this.byId.get(id) ?? this.add(id);
+    for (const [id, leader] of this.#topic.current.leaders) {
+      if (!isOfSlot(id, this.#options.slot, this.#options.slots)) continue;
+      const partition = this.#byId.get(id) ?? this.#add(id);
       if (partition.leader === leader) continue;
       if (partition.leader !== undefined) moved.push(partition);
       partition.leader = leader;
       if (leader === undefined)
-        this.log.warn({ partition: id }, 'partition has no leader, the others are read meanwhile');
+        this.#log.warn({ partition: id }, 'partition has no leader, the others are read meanwhile');
     }
-    this.start = 'earliest';
-    this.hasAdopted = true;
+    this.#start = 'earliest';
+    this.#hasAdopted = true;
     return moved;
   }
 
-  private add(id: number): Partition {
-    const partition = new Partition(id, this.stored.get(id), this.start);
-    this.byId.set(id, partition);
+  #add(id: number): Partition {
+    const partition = new Partition(id, this.#stored.get(id), this.#start);
+    this.#byId.set(id, partition);
     return partition;
   }
 
@@ -178,9 +178,9 @@ export class SlotPartitions {
   async findStarts(): Promise<void> {
     for (const start of ['earliest', 'latest'] as const) {
       const without = this.all.filter((each) => each.fetchAt === undefined && each.start === start);
-      for (const [partition, offset] of await this.offsets(without, start)) {
+      for (const [partition, offset] of await this.#offsets(without, start)) {
         partition.moveTo(offset);
-        this.hasNews ||= start === 'latest';
+        this.#hasNews ||= start === 'latest';
       }
     }
   }
@@ -189,8 +189,8 @@ export class SlotPartitions {
   async settleLost(): Promise<void> {
     const out = this.all.filter((each) => each.isOutOfRange);
     if (out.length === 0) return;
-    const earliest = await this.offsets(out, 'earliest');
-    const latest = await this.offsets(out, 'latest');
+    const earliest = await this.#offsets(out, 'earliest');
+    const latest = await this.#offsets(out, 'latest');
     const lost: Lost[] = [];
     for (const partition of out) {
       const from = earliest.get(partition);
@@ -202,44 +202,44 @@ export class SlotPartitions {
     }
     const [first] = lost;
     if (first === undefined) return;
-    const choice = await this.choose(this.questionOf(first, lost.length - 1));
-    for (const one of lost) this.goOn(one, choice);
+    const choice = await this.#choose(this.#questionOf(first, lost.length - 1));
+    for (const one of lost) this.#goOn(one, choice);
   }
 
-  private questionOf({ partition, at, from, to }: Lost, more: number) {
+  #questionOf({ partition, at, from, to }: Lost, more: number) {
     const others = more === 0 ? '' : ` (and so of ${more} more partitions)`;
     return {
       found: `offset ${at} of partition ${partition.id}`,
-      position: `offset ${at} of partition ${partition.id} of topic "${this.topic.name}"`,
+      position: `offset ${at} of partition ${partition.id} of topic "${this.#topic.name}"`,
       problem: `the partition has offsets ${from} to ${to} now${others}`,
       acceptLoss: `goes on at offset ${at < from ? from : to}`,
       reread: `reads from offset ${from}${at < from ? '' : ', and may write records twice'}`,
     };
   }
 
-  private goOn({ partition, at, from, to }: Lost, choice: DecisionChoice | 'Earliest' | 'Latest'): void {
+  #goOn({ partition, at, from, to }: Lost, choice: DecisionChoice | 'Earliest' | 'Latest'): void {
     const goesToEnd = choice === 'Latest' || (choice === 'accept-loss' && at > to);
     partition.moveTo(goesToEnd ? to : from);
-    this.hasNews = true;
-    this.log.warn({ partition: partition.id, lost: at, earliest: from, latest: to, choice }, 'position lost, decided');
+    this.#hasNews = true;
+    this.#log.warn({ partition: partition.id, lost: at, earliest: from, latest: to, choice }, 'position lost, decided');
   }
 
   /** The ends of partitions that no fetch has told of since `before`: what is not read still counts as lag. */
   async refreshEnds(before: number, now: number): Promise<void> {
     const unheard = this.all.filter((each) => each.endKnownAt < before);
-    for (const [partition, end] of await this.offsets(unheard, 'latest')) {
+    for (const [partition, end] of await this.#offsets(unheard, 'latest')) {
       partition.end = Math.max(end, partition.end ?? 0);
       partition.endKnownAt = now;
     }
   }
 
-  private async offsets(of: readonly Partition[], which: 'earliest' | 'latest'): Promise<Map<Partition, number>> {
+  async #offsets(of: readonly Partition[], which: 'earliest' | 'latest'): Promise<Map<Partition, number>> {
     const found = new Map<Partition, number>();
     const led = Map.groupBy(of, (partition) => partition.leader);
     for (const [leader, partitions] of led) {
       if (leader === undefined) continue;
       const ids = partitions.map(({ id }) => id);
-      const offsets = await this.cluster.listOffsets(leader, this.topic.name, ids, which);
+      const offsets = await this.#cluster.listOffsets(leader, this.#topic.name, ids, which);
       for (const partition of partitions) {
         const offset = offsets.get(partition.id);
         if (offset !== undefined && offset >= 0) found.set(partition, offset);

@@ -25,43 +25,43 @@ const noError = 0;
 
 export class Topic {
   readonly name: string;
-  private readonly cluster: Cluster;
-  private view: TopicView = { id: undefined, leaders: new Map() };
-  private asking: Promise<TopicView> | undefined;
-  private readonly listeners = new Set<() => void>();
+  readonly #cluster: Cluster;
+  #view: TopicView = { id: undefined, leaders: new Map() };
+  #asking: Promise<TopicView> | undefined;
+  readonly #listeners = new Set<() => void>();
 
   constructor(name: string, cluster: Cluster) {
     this.name = name;
-    this.cluster = cluster;
+    this.#cluster = cluster;
   }
 
   get current(): TopicView {
-    return this.view;
+    return this.#view;
   }
 
-  private get isElecting(): boolean {
-    return [...this.view.leaders.values()].includes(undefined);
+  get #isElecting(): boolean {
+    return [...this.#view.leaders.values()].includes(undefined);
   }
 
   /** Asks the cluster. Throws its error when the topic as a whole is missing or closed to us. */
   refresh(): Promise<TopicView> {
-    this.asking ??= this.ask().finally(() => {
-      this.asking = undefined;
+    this.#asking ??= this.#ask().finally(() => {
+      this.#asking = undefined;
     });
-    return this.asking;
+    return this.#asking;
   }
 
   /** Calls `listener` after each look. Returns how to stop that. */
   onLook(listener: () => void): () => void {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /** Looks now and then until the signal ends. A look that fails is for the readers to notice: their fetches fail too. */
   async watch(clock: Clock, signal: AbortSignal, failed: (error: unknown) => void): Promise<void> {
     for (;;) {
       try {
-        await clock.sleep(this.isElecting ? electionMs : watchMs, signal);
+        await clock.sleep(this.#isElecting ? electionMs : watchMs, signal);
         await this.refresh();
       } catch (error) {
         if (signal.aborted) return;
@@ -70,14 +70,14 @@ export class Topic {
     }
   }
 
-  private async ask(): Promise<TopicView> {
-    const metadata = await this.cluster.metadata(this.name);
+  async #ask(): Promise<TopicView> {
+    const metadata = await this.#cluster.metadata(this.name);
     const topic = metadata.topics.find((each) => each.name === this.name);
     if (topic === undefined) throw brokerError(3);
     if (topic.errorCode !== noError) throw brokerError(topic.errorCode);
     const leaders = new Map(topic.partitions.map(({ id, leader }) => [id, leader < 0 ? undefined : leader]));
-    this.view = { id: topic.id, leaders };
-    for (const listener of this.listeners) listener();
-    return this.view;
+    this.#view = { id: topic.id, leaders };
+    for (const listener of this.#listeners) listener();
+    return this.#view;
   }
 }

@@ -18,10 +18,10 @@ export class VarintReader {
       const two = (first & 0x7f) | (second << 7);
       return (two >>> 1) ^ -(two & 1);
     }
-    return this.longInt((first & 0x7f) | ((second & 0x7f) << 7));
+    return this.#longInt((first & 0x7f) | ((second & 0x7f) << 7));
   }
 
-  private longInt(low: number): number {
+  #longInt(low: number): number {
     let raw = low;
     for (let shift = 14; shift < 35; shift += 7) {
       const byte = this.bytes[this.at++];

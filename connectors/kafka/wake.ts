@@ -1,31 +1,31 @@
 /** Waits for "something changed". A change that comes while nobody waits is kept for the next wait. */
 export class Wake {
-  private changed = false;
-  private resolve: (() => void) | undefined;
+  #changed = false;
+  #resolve: (() => void) | undefined;
 
   notify(): void {
-    this.changed = true;
-    this.resolve?.();
+    this.#changed = true;
+    this.#resolve?.();
   }
 
   /** Resolves at the next change; rejects with the signal's reason. One caller at a time. */
   async wait(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    if (!this.changed) {
+    if (!this.#changed) {
       await new Promise<void>((resolve) => {
-        this.resolve = resolve;
-        signal.addEventListener('abort', () => resolve(), { once: true, signal: this.listening.signal });
+        this.#resolve = resolve;
+        signal.addEventListener('abort', () => resolve(), { once: true, signal: this.#listening.signal });
       });
-      this.listening.abort();
-      this.listening = new AbortController();
-      this.resolve = undefined;
+      this.#listening.abort();
+      this.#listening = new AbortController();
+      this.#resolve = undefined;
     }
-    this.changed = false;
+    this.#changed = false;
     signal.throwIfAborted();
   }
 
   /** Takes the listener off the caller's signal, which outlives many waits. */
-  private listening = new AbortController();
+  #listening = new AbortController();
 }
 
 /** The promise, or the signal's reason if that comes first. What the promise stands for goes on by itself. */
