@@ -30,7 +30,7 @@ export class GroupCommits {
   readonly #noted = new Map<number, number>();
   readonly #ended = new AbortController();
   #isDirty = false;
-  #scheduled: Promise<void> | undefined;
+  #isScheduled = false;
   #committing: Promise<void> = Promise.resolve();
   #warnedAt = -Infinity;
   #warnedOf = '';
@@ -60,7 +60,9 @@ export class GroupCommits {
   }
 
   #schedule(): void {
-    if (!this.#ended.signal.aborted) this.#scheduled ??= this.#commitLater();
+    if (this.#isScheduled || this.#ended.signal.aborted) return;
+    this.#isScheduled = true;
+    void this.#commitLater();
   }
 
   async #commitLater(): Promise<void> {
@@ -69,7 +71,7 @@ export class GroupCommits {
     } catch {
       return; // closing commits
     } finally {
-      this.#scheduled = undefined;
+      this.#isScheduled = false;
     }
     await this.#commit();
   }
