@@ -33,7 +33,6 @@ const keptViews = 16;
 
 export class StageViews {
   readonly #options: StageViewsOptions;
-  /** Null: the stage takes nothing from frames of this plan. */
   readonly #views = new Map<number, StageView | null>();
 
   constructor(options: StageViewsOptions) {
@@ -41,16 +40,13 @@ export class StageViews {
     this.#views.set(options.plan.pipeline.generation, viewOf(options.stage, options.programOf));
   }
 
-  /**
-   * Null: the stage takes nothing from frames of this plan. A promise only where the plan must be fetched: this is asked for
-   * every frame. `sequence`: of the frame, for the message while it waits.
-   */
+  /** Null: the stage takes nothing from frames of this plan. `sequence`: of the frame, for the message while it waits. */
   of(generation: number, sequence: number, signal: AbortSignal): StageView | null | Promise<StageView | null> {
-    const known = this.#views.get(generation);
-    return known === undefined ? this.#load(generation, sequence, signal) : known;
+    return this.#views.get(generation) ?? this.#load(generation, sequence, signal);
   }
 
   async #load(generation: number, sequence: number, signal: AbortSignal): Promise<StageView | null> {
+    if (this.#views.has(generation)) return null;
     const { stage, programOf } = this.#options;
     const plan = await this.#planOf(generation, sequence, signal);
     const found = plan.stages.find((one): one is SinkStage => one.kind === 'sink' && one.name === stage.name);
