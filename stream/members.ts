@@ -3,7 +3,8 @@
  * after having been cut anywhere.
  *
  * M1  A reader's first commit is stored before it is registered. A new one begins at the end of the edge: what is
- *     there belongs to plans that do not know it.
+ *     there belongs to plans that do not know it. The end, what its subject holds and whether it is registered are read
+ *     in this order, so an act that was frozen in between cannot overwrite what the reader has committed since.
  * M2  A writer's first frame, without records and without a position, is stored before its source is registered. So a
  *     subject of a registered source is never empty, and an owner that was frozen before its first frame cannot append
  *     when it wakes (E4).
@@ -23,7 +24,7 @@ import { appendEmpty } from './empty-frame.ts';
 import { foundIn } from './found-in-edge.ts';
 import { unlinked } from './frame.ts';
 import { classifyPublishFailure } from './jetstream-errors.ts';
-import type { JetStreamPort, StreamSettings } from './jetstream-port.ts';
+import type { JetStreamPort, StoredMessage, StreamSettings } from './jetstream-port.ts';
 import { announcePlan, generationUsed, readPlanInForce, storedPlans, storePlan } from './plan-store.ts';
 import { assertLatest, changeRegistry, readRegistry, type Registry } from './registry.ts';
 import { assertNoneReturnsOther } from './returning.ts';
@@ -121,11 +122,12 @@ export async function registerReaders(
   const end = ends === undefined ? state.last_seq : (endIn(ends, edge.name, created) ?? state.first_seq - 1);
   // Of a stream that was made again, and absent in any other: an epoch like none before (`./decide.ts`).
   const commits: StreamSettings = (await streams.streamInfo(edgeStream(pid, commitsEdge))).config;
+  const lasts = await lastCommits(streams, plan, edge, readers);
   const registry = await readRegistry(streams, pid, edge.name);
   for (const name of readers.filter((reader) => registry?.readers.includes(reader) !== true)) {
     const isOld = registry === undefined && before?.stages.some((stage) => stage.name === name) === true;
     const to = isOld || readFrom === 'start' ? 0 : end;
-    for (let slot = 0; slot < edge.shards; slot++) {
+    for (const [slot, last] of (lasts.get(name) ?? []).entries()) {
       const chain = {
         edge: created,
         decided: isOld ? 0 : (commits.first_seq ?? 0),
@@ -133,7 +135,8 @@ export async function registerReaders(
         writers: {},
       };
       const first = { kind: 'commit', to, set: true, registered: true, chain } as const;
-      await firstCommit(streams, pid, name, slot, first, { isOld, isUnregistered: registry === undefined });
+      const subject = commitSubject(pid, name, slot);
+      await firstCommit(act, plan, { subject, last }, first, { isOld, isUnregistered: registry === undefined });
     }
   }
   await changeRegistry(streams, { pid, edge: edge.name, opSeq }, (now) => ({
@@ -142,21 +145,37 @@ export async function registerReaders(
   }));
 }
 
+/** By reader and slot; null: none. */
+async function lastCommits(
+  streams: JetStreamPort,
+  { pipeline: { pid } }: Plan,
+  { shards }: Edge,
+  readers: readonly string[],
+): Promise<Map<string, (StoredMessage | null)[]>> {
+  const stream = edgeStream(pid, commitsEdge);
+  const lasts = new Map<string, (StoredMessage | null)[]>();
+  for (const name of readers) {
+    const ofSlots: (StoredMessage | null)[] = [];
+    for (let slot = 0; slot < shards; slot++) {
+      ofSlots.push(await streams.getMessage(stream, { last_by_subj: commitSubject(pid, name, slot) }));
+    }
+    lasts.set(name, ofSlots);
+  }
+  return lasts;
+}
+
 /**
  * What a reader left behind that was removed is not its position when it comes back. What v0.1 has committed in an edge
  * that knows no registration is (M3).
  */
 async function firstCommit(
-  streams: JetStreamPort,
-  pid: string,
-  stage: string,
-  slot: number,
+  { streams }: Act,
+  { pipeline: { pid } }: Plan,
+  { subject, last }: { readonly subject: string; readonly last: StoredMessage | null },
   entry: CommitEntry,
   { isOld, isUnregistered }: { readonly isOld: boolean; readonly isUnregistered: boolean },
 ): Promise<void> {
-  const subject = commitSubject(pid, stage, slot);
   const stream = edgeStream(pid, commitsEdge);
-  const last = await streams.getMessage(stream, { last_by_subj: subject });
   if (last !== null && isOld) return;
   if (
     last !== null &&

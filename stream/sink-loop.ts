@@ -11,16 +11,19 @@
  * K4  Intent, dead letters and commit are fenced (E4); a sink that keeps the position itself fences the write as well.
  * K5  After `stop` the write in progress finishes and is committed; none begins after it (I12).
  * K6  The position in the sink and the one in the log belong to the same stream, and the first is not behind the second;
- *     otherwise a person decides (`./sink-position.ts`).
+ *     otherwise a person decides (`./sink-position.ts`). A slot that has nothing to write looks at it every minute: what
+ *     a failover has lost is found although no record comes.
  *
  * The next batch is prepared while one is written: two row buffers take turns.
  */
+import { mr } from '../model/errors.ts';
 import type { Plan } from '../model/plan.ts';
 import type { Clock } from './clock.ts';
 import type { Intent, Written } from './commit-entry.ts';
 import type { CommitLog } from './commit-log.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import type { DeadLetterWriter } from './dead-letters.ts';
+import { asSinkError } from './outside-errors.ts';
 import { PositionLost } from './position-lost.ts';
 import type { Position } from './record-batch.ts';
 import { decodeRefused, encodeRefused } from './refused-set.ts';
@@ -53,6 +56,8 @@ export interface SinkLoopOptions<Rows extends RowBufferPort> extends BatchContex
 
 /** A batch closes when so many of its records have failed: each is kept with its reason until the batch is written. */
 const mostFailures = 5_000;
+/** K6: one small query for each idle slot. */
+const lookEveryMs = 60_000;
 
 export class SinkLoop<Rows extends RowBufferPort> {
   readonly #options: SinkLoopOptions<Rows>;
@@ -62,6 +67,7 @@ export class SinkLoop<Rows extends RowBufferPort> {
   readonly #assembling: AbortSignal;
   #reader: ShardReader | undefined;
   #committed = 0;
+  #isWriting = false;
 
   constructor(options: SinkLoopOptions<Rows>) {
     this.#options = options;
@@ -151,7 +157,9 @@ export class SinkLoop<Rows extends RowBufferPort> {
       next = this.#assemble(reader, this.#batches[turn]!);
       // It is awaited below; should the commit fail first, its failure says enough.
       next.catch(() => undefined);
+      this.#isWriting = true;
       if (!(await this.#commit(batch))) return;
+      this.#isWriting = false;
     }
   }
 
@@ -178,11 +186,29 @@ export class SinkLoop<Rows extends RowBufferPort> {
         if (clock.monotonic() < closesAt) continue;
         return batch;
       }
-      const waitMs = closesAt === undefined ? undefined : closesAt - clock.monotonic();
-      if (waitMs !== undefined && waitMs <= 0) return batch;
+      const waitMs = closesAt === undefined ? lookEveryMs : closesAt - clock.monotonic();
+      if (waitMs <= 0) return batch;
+      const until = clock.monotonic() + waitMs;
       await reader.wait(this.#assembling, waitMs);
+      if (closesAt === undefined && clock.monotonic() >= until) await this.#lookAtPosition();
     }
     return undefined;
+  }
+
+  /** K6. Throws MR_OWNERSHIP_LOST when the sink is not where this slot has left it: the next run finds out why. */
+  async #lookAtPosition(): Promise<void> {
+    const { sinkSlot, sink, observer } = this.#options;
+    // No write can begin meanwhile: it would be of the batch that is being assembled here.
+    if (sinkSlot.positionIn !== 'sink' || this.#isWriting) return;
+    try {
+      const { position } = await sinkSlot.storedPosition(this.#assembling);
+      observer.connection(undefined);
+      if (position === this.#committed) return;
+    } catch (error) {
+      if (!this.#assembling.aborted) observer.connection(asSinkError(sink, error));
+      return;
+    }
+    throw mr('MR_OWNERSHIP_LOST', { writer: `the position in sink ${sink}`, expected: this.#committed });
   }
 
   /** False: asked to stop before it was announced. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mr } from '../../model/errors.ts';
 import { edgeStream } from '../../model/names.ts';
 import type { Plan } from '../../model/plan.ts';
+import type { Clock } from '../../stream/clock.ts';
 import type { Streams } from '../../stream/connection.ts';
 import { deadLetterId, type DeadLetter } from '../../stream/dead-letter.ts';
 import { readDeadLetters } from '../../stream/dead-letters.ts';
@@ -326,6 +327,20 @@ describe('sink loop', () => {
       assert.equal(table.writes, writes);
     });
 
+    it('that goes back under an idle slot is found although nothing comes', async () => {
+      const plan = await pipeline();
+      const table = new MemoryTable();
+      const slot = drain(streams, plan, table, { positionIn: 'sink', clock: minutesPassAtOnce() });
+      await write(plan, 100, undefined, 100);
+      await drained(plan);
+      Object.assign(table, { position: 0, positionToken: '' });
+      table.rows.length = 0;
+      assert.equal(await slot.done, 'fenced');
+      const next = drain(streams, plan, table, { positionIn: 'sink' });
+      await eventually(() => next.witness.connections.includes('MR_SINK_POSITION_LOST'));
+      await next.stop();
+    });
+
     it('goes on by itself when the sink is restored', async () => {
       const { plan, table } = await wentBack();
       const slot = drain(streams, plan, table, { positionIn: 'sink' });
@@ -490,6 +505,22 @@ function crashing(streams: Streams, nth: number, when: 'before' | 'after', table
       dead = true;
       table.beforeWrite = undefined;
       table.afterWrite = undefined;
+    },
+  };
+}
+
+/** What waits for a minute or longer waits for 20 ms, after which a minute has passed. */
+function minutesPassAtOnce(): Clock {
+  let skippedMs = 0;
+  return {
+    ...eagerClock,
+    monotonic: () => eagerClock.monotonic() + skippedMs,
+    after(ms, act) {
+      if (ms < 60_000) return eagerClock.after(ms, act);
+      return eagerClock.after(20, () => {
+        skippedMs += ms;
+        act();
+      });
     },
   };
 }

@@ -50,6 +50,8 @@ export interface DrainOptions {
   readonly positionIn?: 'commitLog' | 'sink';
   readonly program?: SinkProgram;
   readonly stage?: string;
+  /** Default: {@link eagerClock}. */
+  readonly clock?: Clock;
   readonly wrap?: (slot: SinkSlotPort<MemoryRows>) => SinkSlotPort<MemoryRows>;
 }
 
@@ -64,7 +66,7 @@ export function drain(streams: Streams, plan: Plan, table: MemoryTable, options:
       programOf: () => options.program ?? jsonProgram,
       openSlot: () => Promise.resolve(options.wrap?.(slot) ?? slot),
       onLoop: () => undefined,
-      clock: eagerClock,
+      clock: options.clock ?? eagerClock,
       random: () => 0.5,
       observer: witness,
       signals,
