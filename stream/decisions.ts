@@ -11,12 +11,11 @@
 import { z } from 'zod';
 import { decisionChoices, tokenOf, type Decision, type DecisionChoice } from '../model/decision.ts';
 import { commitsEdge, decisionSubject, edgeStream, questionSubject } from '../model/names.ts';
-import { backoffMs, natsBackoff } from './backoff.ts';
-import type { Clock } from './clock.ts';
 import { changeRecord, decodeRecord, readStored } from './commit-record.ts';
-import { isConnectionClosed, isStreamNotFound } from './jetstream-errors.ts';
+import { isStreamNotFound } from './jetstream-errors.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { News } from './news.ts';
+import { untilAnswered, type Asking } from './until-answered.ts';
 
 const decisionSchema = z.object({
   number: z.number().int().positive(),
@@ -162,35 +161,24 @@ export async function askFor({ streams, pid, scope, who, loss, after, until }: Q
   return { kind: 'asked', token: tokenOf({ scope, number }) };
 }
 
-export interface Waiting {
+export interface Waiting extends Asking {
   /** Told the token under which a person can decide. */
   readonly ask: (token: string) => void;
-  readonly clock: Clock;
-  readonly random: () => number;
 }
 
-/** Waits for the decision that answers the question. Rejects with the signal's reason. */
-export async function awaitDecision(
-  question: Question,
-  { ask, clock, random }: Waiting,
-  signal: AbortSignal,
-): Promise<TakenDecision> {
+/**
+ * Waits for the decision that answers the question. Rejects with the signal's reason, and with what no waiting mends, such
+ * as a record that cannot be read.
+ */
+export async function awaitDecision(question: Question, waiting: Waiting, signal: AbortSignal): Promise<TakenDecision> {
   const { streams, pid, scope } = question;
-  const news = new News(streams, decisionSubject(pid, scope), clock);
+  const news = new News(streams, decisionSubject(pid, scope), waiting.clock);
   try {
-    for (let failures = 0; ;) {
+    for (;;) {
       signal.throwIfAborted();
-      try {
-        const answer = await askFor(question);
-        if (answer.kind === 'decided') return answer.decision;
-        ask(answer.token);
-        failures = 0;
-      } catch (error) {
-        if (isConnectionClosed(error)) throw error;
-        // nats-server is away: that it is, others tell.
-        await clock.sleep(backoffMs(natsBackoff, failures++, random), signal);
-        continue;
-      }
+      const answer = await untilAnswered(edgeStream(pid, commitsEdge), () => askFor(question), waiting, signal);
+      if (answer.kind === 'decided') return answer.decision;
+      waiting.ask(answer.token);
       await news.wait(signal);
     }
   } finally {

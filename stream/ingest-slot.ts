@@ -1,7 +1,7 @@
 /**
  * One source slot from takeover to hand-over: opens the edge's tail, the dead letters and the source, and runs the loop.
  */
-import { MillraceError } from '../model/errors.ts';
+import type { MillraceError } from '../model/errors.ts';
 import { writerName } from '../model/names.ts';
 import { edgeOf, type IngestorStage, type Plan } from '../model/plan.ts';
 import type { Clock } from './clock.ts';
@@ -9,6 +9,7 @@ import { DeadLetterWriter } from './dead-letters.ts';
 import { openEdge } from './edge-opening.ts';
 import { EdgeWriter } from './edge-writer.ts';
 import type { Room } from './fenced-subject.ts';
+import { isFence } from './fence.ts';
 import { IngestLoop } from './ingest-loop.ts';
 import { IngestOutlet } from './ingest-outlet.ts';
 import { frameCap } from './frame-size.ts';
@@ -47,7 +48,7 @@ export async function runIngestSlot(options: IngestSlotOptions): Promise<SlotEnd
   try {
     return await work(options);
   } catch (error) {
-    if (error instanceof MillraceError && error.handling === 'fence') return 'fenced';
+    if (isFence(error)) return 'fenced';
     throw error;
   }
 }

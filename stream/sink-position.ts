@@ -17,6 +17,8 @@ import type { Intent, Written } from './commit-entry.ts';
 import type { CommitLog } from './commit-log.ts';
 import { askFor, storedQuestion, takeBack, type Answer } from './decisions.ts';
 import { pipelineText } from './edge-opening.ts';
+import { isFence } from './fence.ts';
+import { isConnectionClosed } from './jetstream-errors.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { asSinkError } from './outside-errors.ts';
 import type { PositionedSinkSlot, RowBufferPort, StoredPosition } from './sink-port.ts';
@@ -67,7 +69,10 @@ export async function recoverPosition<Rows extends RowBufferPort>(check: Positio
       }
       observer.connection(end.question);
     } catch (error) {
+      signals.stop.throwIfAborted();
       signals.abort.throwIfAborted();
+      // Of the log, not of the sink: another owner has taken over, or nats-server will not be asked any more.
+      if (isFence(error) || isConnectionClosed(error)) throw error;
       observer.connection(asSinkError(check.sink, error));
     }
     await clock.sleep(backoffMs(outsideBackoff, attempt, random), AbortSignal.any([signals.stop, signals.abort]));

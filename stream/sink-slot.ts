@@ -6,7 +6,7 @@
  * L2  The token of a range carries the epoch: when the edge's stream was made, and the last decision about it. Sequences
  *     begin anew with the one and are read again after the other, and batches must not look like those of before.
  */
-import { MillraceError, mr } from '../model/errors.ts';
+import { mr } from '../model/errors.ts';
 import { commitsEdge, edgeStream, shardSubjects, slotTokens, writerName } from '../model/names.ts';
 import type { Plan, SinkStage } from '../model/plan.ts';
 import type { Clock } from './clock.ts';
@@ -15,6 +15,7 @@ import { DeadLetterWriter } from './dead-letters.ts';
 import { frameCap } from './frame-size.ts';
 import { awaitDecision, readDecision, storedQuestion, takeBack, type TakenDecision } from './decisions.ts';
 import { openEdge, pipelineText, type EdgeOpening } from './edge-opening.ts';
+import { isFence } from './fence.ts';
 import { FrameChain } from './frame-chain.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { asSinkError } from './outside-errors.ts';
@@ -52,7 +53,7 @@ export async function runSinkSlot<Rows extends RowBufferPort>(options: SinkSlotO
   try {
     return await work(options);
   } catch (error) {
-    if (error instanceof MillraceError && error.handling === 'fence') return 'fenced';
+    if (isFence(error)) return 'fenced';
     throw error;
   }
 }
@@ -126,8 +127,9 @@ async function decide<Rows extends RowBufferPort>(
   log: CommitLog,
   { found, loss, until }: Pick<PositionLost, 'found' | 'loss'> & Partial<Pick<PositionLost, 'until'>>,
 ): Promise<void> {
-  const { stage, slot, clock, random, observer, signals } = options;
+  const { stage, slot, observer, signals } = options;
   const { pipeline, streams } = opening;
+  const asking = { ...options, onWaiting: waitingAs(observer, 'commits') };
   const ask = (token: string) =>
     observer.waiting(
       'decision',
@@ -145,7 +147,7 @@ async function decide<Rows extends RowBufferPort>(
   const about = { streams, pid: pipeline.pid, scope: stage.reads };
   const question = { ...about, who: slotTokens(stage.name, slot), loss, after: log.sequence, until };
   const decision =
-    (await remade(opening, log, signals.stop)) ?? (await awaitDecision(question, { ask, clock, random }, signals.stop));
+    (await remade(opening, log, signals.stop)) ?? (await awaitDecision(question, { ...asking, ask }, signals.stop));
   const entry = entryAfter(log.last, await openEdge(opening, signals.stop), decision);
   await log.reset(entry, signals.stop);
   observer.waiting('decision', undefined);

@@ -15,11 +15,12 @@
  * V4  Asked to stop, it ends between attempts when nothing is at stake; an open question it first tries to settle
  *     (`./patience.ts`, I12).
  */
-import { assertNever, MillraceError } from '../model/errors.ts';
+import { assertNever, type MillraceError } from '../model/errors.ts';
 import { backoffMs, outsideBackoff } from './backoff.ts';
 import type { Clock } from './clock.ts';
 import type { Intent } from './commit-entry.ts';
 import type { CommitLog } from './commit-log.ts';
+import { isFence } from './fence.ts';
 import { asSinkError } from './outside-errors.ts';
 import { Patience } from './patience.ts';
 import { decodeRefused, encodeRefused } from './refused-set.ts';
@@ -207,7 +208,7 @@ export class SinkWrite<Rows extends RowBufferPort> {
   /** What is thrown is not waited for when it says that this owner has to end. */
   #named(error: unknown): MillraceError {
     this.#options.signals.abort.throwIfAborted();
-    if (error instanceof MillraceError && error.handling === 'fence') throw error;
+    if (isFence(error)) throw error;
     return asSinkError(this.#options.sink, error);
   }
 }

@@ -22,8 +22,7 @@ export interface TailCheck extends Asking {
 
 /** Resolves when the tail is what it should be, or a person has decided to go on from what is there. */
 export async function checkTail(check: TailCheck, tail: EdgeWriter, signal: AbortSignal): Promise<void> {
-  const { pipeline, edge, onWaiting } = check;
-  const { streams, clock, random } = check;
+  const { streams, pipeline, edge, onWaiting } = check;
   const commits = edgeStream(pipeline.pid, commitsEdge);
   const asker = { streams, pid: pipeline.pid, scope: edge, who: tail.writer };
   const asked = await untilAnswered(commits, () => storedQuestion(asker), check, signal);
@@ -49,7 +48,7 @@ export async function checkTail(check: TailCheck, tail: EdgeWriter, signal: Abor
         reread: 'does the same, and lets sinks that ask under this token read all that the stream still holds',
       }),
     );
-  const decision = await awaitDecision({ ...asker, loss, after }, { ask: say, clock, random }, signal);
+  const decision = await awaitDecision({ ...asker, loss, after }, { ...check, ask: say }, signal);
   // Nothing else of the writer would tell, should all of it be lost once more, that this decision was used.
   if (after === 0) await takenBack({ sequence: decision.sequence });
   onWaiting(undefined);

@@ -9,9 +9,10 @@ import { readDeadLetters } from '../../stream/dead-letters.ts';
 import { EdgeWriter } from '../../stream/edge-writer.ts';
 import { countDeadLetters } from '../../stream/dead-letter-count.ts';
 import { isDrained } from '../../stream/drained.ts';
+import { recoverPosition } from '../../stream/sink-position.ts';
 import { committedOf, ensurePipelineStreams } from '../../stream/streams.ts';
 import { eventually } from '../support/eventually.ts';
-import { MemoryTable } from './support/fakes.ts';
+import { MemoryTable, Witness } from './support/fakes.ts';
 import { frameOf } from './support/frames.ts';
 import { drain, eagerClock, type RunningSlot } from './support/stages.ts';
 import { startTestServer, testPlan, type TestServer } from './support/server.ts';
@@ -339,6 +340,30 @@ describe('sink loop', () => {
       const next = drain(streams, plan, table, { positionIn: 'sink' });
       await eventually(() => next.witness.connections.includes('MR_SINK_POSITION_LOST'));
       await next.stop();
+    });
+
+    it('that another owner has placed ends the one that meets it', async () => {
+      const { plan, table } = await wentBack();
+      const witness = new Witness();
+      const running = { stop: new AbortController().signal, abort: new AbortController().signal };
+      const { pid } = plan.pipeline;
+      const sinkSlot = table.slot('sink');
+      assert.equal(sinkSlot.positionIn, 'sink');
+      const fenced = mr('MR_OWNERSHIP_LOST', { writer: 'the log', expected: 1 });
+      const recovering = recoverPosition({
+        ...{ streams, pipeline: plan.pipeline, stage: 'sink-warehouse', sink: 'warehouse', slot: 0 },
+        ...{ clock: eagerClock, random: () => 0.5, observer: witness, signals: running },
+        sinkSlot: { ...sinkSlot, onPositionLost: 'Reread' },
+        stream: edgeStream(pid, 'main'),
+        tokenPrefix: table.positionToken.split(':').slice(0, 2).join(':'),
+        log: {
+          ...{ last: undefined, committed: table.position + 1, sequence: 7 },
+          place: () => Promise.reject(fenced),
+          append: () => Promise.reject(fenced),
+        },
+      });
+      await assert.rejects(recovering, fenced);
+      assert.deepEqual(witness.connections, []);
     });
 
     it('goes on by itself when the sink is restored', async () => {
