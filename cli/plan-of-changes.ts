@@ -35,7 +35,10 @@ function whatItTakes(before: StoredPipeline | null, after: StoredPipeline): read
   try {
     const plan = compile(after);
     if (before === null) return plan.stages.map(({ name }) => `starts ${name}`);
-    return inWords(changesBetween(compile(before), plan), before.spec.desiredState, after.spec.desiredState);
+    const wasThere = compile(before);
+    const sources = [...wasThere.stages, ...plan.stages].filter(({ kind }) => kind === 'ingestor');
+    const isSource = (name: string) => sources.some((stage) => stage.name === name);
+    return inWords(changesBetween(wasThere, plan), before.spec.desiredState, after.spec.desiredState, isSource);
   } catch (error) {
     // What is stored may be a spec that was refused: then there is no plan to compare with.
     if (error instanceof MillraceError && error.handling === 'refuse')
@@ -44,12 +47,20 @@ function whatItTakes(before: StoredPipeline | null, after: StoredPipeline): read
   }
 }
 
-function inWords(changes: Changes, before: string, after: string): readonly string[] {
+/** Where a source has stood is known in the pipeline's streams, and not here. */
+function inWords(
+  changes: Changes,
+  before: string,
+  after: string,
+  isSource: (stage: string) => boolean,
+): readonly string[] {
+  const back = '; a source of this name that was here before goes on where it stood';
+  const away = '; should the source come back under its name, it goes on where it stood';
   return [
     ...(changes.isStateChanged ? [`goes from ${before} to ${after}`] : []),
-    ...changes.addedStages.map((name) => `starts ${name}`),
+    ...changes.addedStages.map((name) => `starts ${name}${isSource(name) ? back : ''}`),
     ...changes.changedStages.map((name) => `replaces the pods of ${name}`),
-    ...changes.removedStages.map((name) => `drains and removes ${name}`),
+    ...changes.removedStages.map((name) => `drains and removes ${name}${isSource(name) ? away : ''}`),
     ...changes.refusals,
     effects[changes.class],
   ];

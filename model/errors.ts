@@ -186,6 +186,12 @@ export const errorTable = {
     'Source "{source}" cannot come back with connector {connector} and {slots} slots: what it was before, with connector {before} and {had} slots, has not left edge "{edge}" yet.',
     'Give the new source another name. Or take it out of the spec, let the pipeline run until it is Ready without it, and add it then.',
   ),
+  MR_SOURCE_RETURNS_OTHER: row(
+    'refuse',
+    409,
+    'Source "{source}" cannot come back with connector {connector} and {slots} slots: it left with connector {before} and {had} slots, and goes on from where it stood.',
+    'Give it the connector and the number of slots that it had (`slots: {had}`), or another name; a source of another name begins where `startFrom` says.',
+  ),
   MR_PIPELINE_STALLED: row(
     'refuse',
     422,

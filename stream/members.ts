@@ -5,9 +5,9 @@
  * M1  A reader's first commit is stored before it is registered. A new one begins at the end of the edge: what is
  *     there belongs to plans that do not know it. The end, what its subject holds and whether it is registered are read
  *     in this order, so an act that was frozen in between cannot overwrite what the reader has committed since.
- * M2  A writer's first frame, without records and without a position, is stored before its source is registered. So a
- *     subject of a registered source is never empty, and an owner that was frozen before its first frame cannot append
- *     when it wakes (E4).
+ * M2  A writer's first frame, without records, is stored before its source is registered. So a subject of a registered
+ *     source is never empty, and an owner that was frozen before its first frame cannot append when it wakes (E4). It has
+ *     no position, or that at which the slot stood when the source left (`./kept-position.ts`).
  * M3  An edge of v0.1 knows no registration: its stages keep their commits, and those without one begin at the start.
  *     Until all of it is written down no plan is in force, so that whoever begins again after a cut still knows.
  * M4  What v0.1 has left of sources that were removed, or that the first edit of today removes, leaves as those do that are
@@ -15,20 +15,23 @@
  * M5  In an edge that is at work the first frames of new writers come before new readers are registered: a frame may have
  *     to wait for room, and a reader that counts and does not run yet would keep that from coming for ever.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { commitsEdge, commitSubject, edgeStream } from '../model/names.ts';
 import { ingestorsOf, sinksOf, type Edge, type IngestorStage, type Plan } from '../model/plan.ts';
 import type { Clock } from './clock.ts';
 import { decodeCommitEntry, type CommitEntry } from './commit-entry.ts';
 import { endIn, type EdgeEnds } from './edge-ends.ts';
 import { appendEmpty } from './empty-frame.ts';
+import { linkTo } from './edge-writer.ts';
 import { foundIn } from './found-in-edge.ts';
+import { decodeFrame } from './frame-reader.ts';
 import { unlinked } from './frame.ts';
 import { classifyPublishFailure } from './jetstream-errors.ts';
 import type { JetStreamPort, StoredMessage, StreamSettings } from './jetstream-port.ts';
 import { announcePlan, generationUsed, readPlanInForce, storedPlans, storePlan } from './plan-store.ts';
 import { assertLatest, changeRegistry, readRegistry, type Registry } from './registry.ts';
 import { assertNoneReturnsOther } from './returning.ts';
-import { writersOfSource } from './writer-place.ts';
+import { writersOfSource, type WriterPlace } from './writer-place.ts';
 
 export interface Act {
   readonly streams: JetStreamPort;
@@ -56,7 +59,7 @@ export interface RegisteringReaders extends Registering {
 
 /**
  * Stores the plan and registers who takes part in it. Throws, before it has changed anything, MR_SOURCE_NOT_GONE
- * (`./returning.ts`) and MR_GENERATION_USED (`./plan-store.ts`).
+ * or MR_SOURCE_RETURNS_OTHER (`./returning.ts`) and MR_GENERATION_USED (`./plan-store.ts`).
  */
 export async function registerPlan(act: Act, plan: Plan, how: Registering = {}): Promise<void> {
   const { streams, opSeq, release } = act;
@@ -83,7 +86,7 @@ async function placeNewWriters(act: Act, plan: Plan, edge: Edge): Promise<void> 
   const registry = await readRegistry(act.streams, plan.pipeline.pid, edge.name);
   if (registry === undefined) return;
   for (const stage of ingestorsOf(plan, edge))
-    if (registry.sources[stage.source]?.leaving !== false) await firstFramesOf(act, plan, edge, stage);
+    if (registry.sources[stage.source]?.leaving !== false) await firstFramesOf(act, plan, edge, stage, registry);
 }
 
 /** M4. */
@@ -140,7 +143,7 @@ export async function registerReaders(
     }
   }
   await changeRegistry(streams, { pid, edge: edge.name, opSeq }, (now) => ({
-    ...(now ?? { created, sources: {}, gone: {} }),
+    ...(now ?? { created, sources: {}, gone: {}, kept: {} }),
     readers: [...new Set([...(now?.readers ?? []), ...readers])],
   }));
 }
@@ -211,10 +214,11 @@ async function registerSource(
   const { source, slots } = stage;
   if (registry?.sources[source]?.leaving === false) return;
   // Of one that was leaving, some subjects may have been emptied.
-  await firstFramesOf(act, plan, edge, stage);
+  await firstFramesOf(act, plan, edge, stage, registry);
   await changeRegistry(streams, { pid: plan.pipeline.pid, edge: edge.name, opSeq }, (now) => {
     if (now === undefined) throw new TypeError('readers are registered before writers');
-    return { ...now, sources: { ...now.sources, [source]: { slots, leaving: false } } };
+    const { [source]: _, ...kept } = now.kept;
+    return { ...now, sources: { ...now.sources, [source]: { slots, leaving: false } }, kept };
   });
 }
 
@@ -228,25 +232,55 @@ export async function firstFrames(act: Act, plan: Plan, edgeName: string): Promi
   const plans = (await storedPlans(streams, pid)).sort((a, b) => b.pipeline.generation - a.pipeline.generation);
   for (const edge of plan.edges.filter(({ name }) => name === edgeName)) {
     const stages = ingestorsOf(plan, edge);
-    for (const stage of stages) await firstFramesOf(act, plan, edge, stage);
-    const registered = Object.entries((await readRegistry(streams, pid, edgeName))?.sources ?? {});
+    const registry = await readRegistry(streams, pid, edgeName);
+    for (const stage of stages) await firstFramesOf(act, plan, edge, stage, registry);
+    const registered = Object.entries(registry?.sources ?? {});
     for (const [source, { slots }] of registered.filter(([name]) => !stages.some((one) => one.source === name))) {
       const has = plans.find((one) => ingestorsOf(one, edge).some((stage) => stage.source === source));
-      await firstFramesOf(act, has ?? plan, edge, { source, slots });
+      await firstFramesOf(act, has ?? plan, edge, { source, slots }, registry);
     }
   }
 }
 
-/** Each writer that has no frame gets one without records. */
+/** Each writer that has no frame gets one without records, and each stands where it stood (M2). */
 async function firstFramesOf(
   act: Act,
   plan: Plan,
   edge: Edge,
   { source, slots }: Pick<IngestorStage, 'source' | 'slots'>,
+  registry: Registry | undefined,
 ): Promise<void> {
-  const link = { ...unlinked, plan: plan.pipeline.generation };
-  for (const place of writersOfSource(plan, edge, source, slots)) {
-    if ((await act.streams.getMessage(place.stream, { last_by_subj: place.subject })) !== null) continue;
-    await appendEmpty(act, place, { expectLast: 0, position: undefined, link });
+  const kept = registry?.kept[source]?.slots ?? [];
+  for (const [slot, place] of writersOfSource(plan, edge, source, slots).entries()) {
+    const stood = kept[slot];
+    const last = await act.streams.getMessage(place.stream, { last_by_subj: place.subject });
+    if (last !== null) {
+      if (stood?.stood === 'at') await standAgain(act, { plan, edge, source, slot }, place, last);
+    } else if (stood?.stood !== 'nowhere') {
+      const position = stood?.stood === 'at' ? stood.position : undefined;
+      await appendEmpty(act, place, { expectLast: 0, position, link: { ...unlinked, plan: plan.pipeline.generation } });
+    }
   }
+}
+
+/**
+ * The first frame that is there may be of an act that slept while the source came back, and left once more. It counts when
+ * it has the position that is kept now, after the frame was read; who has registered the source meanwhile has moved it.
+ */
+async function standAgain(
+  act: Act,
+  {
+    plan,
+    edge,
+    source,
+    slot,
+  }: { readonly plan: Plan; readonly edge: Edge; readonly source: string; readonly slot: number },
+  place: WriterPlace,
+  last: StoredMessage,
+): Promise<void> {
+  const stood = (await readRegistry(act.streams, plan.pipeline.pid, edge.name))?.kept[source]?.slots[slot];
+  const frame = decodeFrame(last.data, { stream: place.stream, sequence: last.seq });
+  if (stood?.stood !== 'at' || isDeepStrictEqual(frame.position, stood.position)) return;
+  const { position } = stood;
+  await appendEmpty(act, place, { expectLast: last.seq, position, link: linkTo(last.seq, frame) });
 }

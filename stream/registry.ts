@@ -10,6 +10,7 @@ import { mr } from '../model/errors.ts';
 import { registrySubject } from '../model/names.ts';
 import { changeRecord, readRecord } from './commit-record.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
+import { keptSchema } from './kept-position.ts';
 
 const count = z.number().int().nonnegative();
 
@@ -24,6 +25,8 @@ const registrySchema = z.object({
   sources: z.record(z.string(), z.object({ slots: count, leaving: z.boolean(), fenced: z.literal(true).optional() })),
   /** Sources that have left: up to which sequence their frames were taken. Their subjects are empty. */
   gone: z.record(z.string(), count),
+  /** Of those that have left and have not come back: where they stood. */
+  kept: z.record(z.string(), keptSchema).default({}),
 });
 
 export type Registry = z.infer<typeof registrySchema>;

@@ -4,7 +4,8 @@
  *
  * L1  A source that leaves may not begin any more, and each of its subjects gets a last frame, so that an owner that was
  *     frozen cannot append (E4). When all readers have taken what it wrote, its subjects are emptied; that it left, and
- *     up to where, stays written down, so that readers tell it from a loss.
+ *     up to where, stays written down, so that readers tell it from a loss; and so does where it stood, so that it goes on
+ *     from there when it comes back (`./kept-position.ts`).
  * L2  A stage that leaves goes on reading until it has taken every frame of a plan that has it. Then it is taken off,
  *     and only then its commits go: whoever comes later under its name begins anew.
  * L3  A plan goes when the edge holds no frame of it, or of one before it: also what was read may be read again, by a
@@ -18,11 +19,14 @@ import { commitOf, framesAfter, isDrained, type Backlog } from './drained.ts';
 import { forgetQuestions } from './decisions.ts';
 import { decodeFrame, type Frame } from './frame-reader.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
+import { keptOf, type Kept, type LastOfSlot } from './kept-position.ts';
 import type { Act } from './members.ts';
 import { forgetPlansBefore, readPlanInForce, storedPlans } from './plan-store.ts';
 import { changeRegistry, readRegistry, type Registry } from './registry.ts';
+import { connectorOf } from './returning.ts';
 import { takenOf, type Taken } from './taken.ts';
 import { writersOfSource, type WriterPlace } from './writer-place.ts';
+import { lostBehind } from './writer-tail.ts';
 
 interface Leaving {
   /** Reading stages. */
@@ -243,8 +247,13 @@ async function removeSource(act: Act, plan: Plan, edge: Edge, registry: Registry
   const tails: WriterTail[] = [];
   for (const writer of placesOf(plan, edge, registry, [source])) tails.push(await tailOf(streams, writer));
   const upTo = Math.max(registry.gone[source] ?? 0, ...tails.map(({ sequence }) => sequence));
-  // First that it is gone: readers meet an empty subject afterwards.
-  await changeRegistry(streams, place, (now = registry) => ({ ...now, gone: { ...now.gone, [source]: upTo } }));
+  const kept = await keptIn(streams, plan, edge, { source, tails });
+  // First that it is gone, and where it stood: readers meet an empty subject afterwards, and so does another attempt.
+  await changeRegistry(streams, place, (now = registry) => ({
+    ...now,
+    gone: { ...now.gone, [source]: Math.max(now.gone[source] ?? 0, upTo) },
+    kept: now.sources[source] === undefined || kept === undefined ? now.kept : { [source]: kept, ...now.kept },
+  }));
   for (const { stream, subject, sequence } of tails) {
     if (sequence > 0) await streams.purgeStream(stream, { filter: subject, seq: sequence + 1 });
   }
@@ -254,6 +263,24 @@ async function removeSource(act: Act, plan: Plan, edge: Edge, registry: Registry
     const { [source]: _, ...sources } = now.sources;
     return { ...now, sources };
   });
+}
+
+/** Undefined: nobody knows any more what it was. */
+async function keptIn(
+  streams: JetStreamPort,
+  { pipeline: { pid } }: Plan,
+  edge: Edge,
+  { source, tails }: { readonly source: string; readonly tails: readonly WriterTail[] },
+): Promise<Kept | undefined> {
+  const connector = connectorOf(await storedPlans(streams, pid), source);
+  if (connector === undefined) return undefined;
+  const { created } = await streams.streamInfo(edgeStream(pid, edge.name));
+  const lasts: LastOfSlot[] = [];
+  for (const { shard, writer, sequence, frame } of tails) {
+    const lost = await lostBehind(streams, { pid, shard, created }, { writer, sequence, check: frame?.check ?? 0 });
+    lasts.push({ position: frame?.position, isLost: lost !== undefined });
+  }
+  return keptOf(connector, lasts);
 }
 
 async function removeReader(act: Act, plan: Plan, edge: Edge, stage: string): Promise<void> {

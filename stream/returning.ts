@@ -1,23 +1,25 @@
 /**
- * A source that comes back under its name before what it was has left the edge.
+ * A source that comes back under its name.
  *
  * Q1  Positions belong to the connector that gave them, and subjects to a number of slots. While a source is registered,
  *     leaving or not, one of its name with other slots or another connector is refused: it would go on from positions
  *     that are not its own, and the frames of the slots that it has no more would be nobody's.
  * Q2  v0.1 wrote down nothing about who writes. A source that it has left behind is of a connector that nobody knows any
  *     more, so none comes back under its name before its frames have gone, whatever its connector is.
+ * Q3  One that has left goes on from where it stood (`./kept-position.ts`), so it is refused as in Q1 when it is another.
  *
  * A spec that changes them in one edit is refused by the API; two edits, the first of which takes the source away, come
- * here when no operation has taken it off between them.
+ * here.
  */
 import { mr } from '../model/errors.ts';
 import { ingestorsOf, type Edge, type IngestorStage, type Plan } from '../model/plan.ts';
 import { foundIn } from './found-in-edge.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { storedPlans } from './plan-store.ts';
+import { isBound } from './kept-position.ts';
 import { readRegistry } from './registry.ts';
 
-/** Q1, Q2. Throws MR_SOURCE_NOT_GONE. `before`: the plan of v0.1, while the edges are being taken over from it. */
+/** Q1–Q3. Throws MR_SOURCE_NOT_GONE or MR_SOURCE_RETURNS_OTHER. `before`: the plan of v0.1, while the edges are being taken over from it. */
 export async function assertNoneReturnsOther(streams: JetStreamPort, plan: Plan, before?: Plan): Promise<void> {
   const { pid, generation } = plan.pipeline;
   const plans = (await storedPlans(streams, pid)).filter(({ pipeline }) => pipeline.generation < generation);
@@ -26,7 +28,10 @@ export async function assertNoneReturnsOther(streams: JetStreamPort, plan: Plan,
       before === undefined ? await registeredIn(streams, pid, edge, plans) : await leftByV1(streams, pid, edge, before);
     for (const { source, slots, connector } of ingestorsOf(plan, edge)) {
       const one = there.get(source);
-      if (one === undefined) continue;
+      if (one === undefined) {
+        await assertAsItWas(streams, pid, edge, { source, slots, connector });
+        continue;
+      }
       // What was registered under the very plan is what the plan has; an attempt before this one has done that.
       const was = one.connector ?? (one.isLeaving ? undefined : connector);
       if (one.slots === slots && was === connector) continue;
@@ -34,6 +39,20 @@ export async function assertNoneReturnsOther(streams: JetStreamPort, plan: Plan,
       throw mr('MR_SOURCE_NOT_GONE', { source, edge: edge.name, slots, connector, ...had });
     }
   }
+}
+
+/** Q3. */
+async function assertAsItWas(
+  streams: JetStreamPort,
+  pid: string,
+  edge: Edge,
+  { source, slots, connector }: Pick<IngestorStage, 'source' | 'slots' | 'connector'>,
+): Promise<void> {
+  const kept = (await readRegistry(streams, pid, edge.name))?.kept[source];
+  if (kept === undefined || !isBound(kept)) return;
+  const had = kept.slots.length;
+  if (kept.connector === connector && had === slots) return;
+  throw mr('MR_SOURCE_RETURNS_OTHER', { source, slots, connector, before: kept.connector, had });
 }
 
 interface There {
@@ -70,7 +89,7 @@ async function leftByV1(streams: JetStreamPort, pid: string, edge: Edge, before:
 }
 
 /** As the newest plan has it that has the source. */
-function connectorOf(plans: readonly Plan[], source: string): string | undefined {
+export function connectorOf(plans: readonly Plan[], source: string): string | undefined {
   return plans
     .toSorted((a, b) => b.pipeline.generation - a.pipeline.generation)
     .flatMap(({ stages }) => stages)

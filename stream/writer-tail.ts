@@ -11,6 +11,7 @@ import { decodeCommitEntry } from './commit-entry.ts';
 import { awaitDecision, storedQuestion, takeBack, type StoredQuestion } from './decisions.ts';
 import { pipelineText, type EdgeView } from './edge-opening.ts';
 import type { EdgeWriter } from './edge-writer.ts';
+import type { JetStreamPort } from './jetstream-port.ts';
 import { untilAnswered, type Asking } from './until-answered.ts';
 
 export interface TailCheck extends Asking {
@@ -54,33 +55,44 @@ export async function checkTail(check: TailCheck, tail: EdgeWriter, signal: Abor
   onWaiting(undefined);
 }
 
-interface Problem {
+async function problemOf(check: TailCheck, tail: EdgeWriter): Promise<LostBehind | undefined> {
+  const { streams, pipeline, shard, view } = check;
+  const lost = await lostBehind(streams, { pid: pipeline.pid, shard, created: view.created }, tail);
+  if (lost !== undefined) return lost;
+  // Each writer has a first frame before it is registered.
+  return tail.sequence === 0 ? { after: 0, loss: 'all', found: 'all its frames are gone' } : undefined;
+}
+
+interface LostBehind {
   /** The newest of its frames that a reader has taken. */
   readonly after: number;
   readonly found: string;
   readonly loss: string;
 }
 
-/** By the reader that is furthest: whichever is asked first, it is the same loss. */
-async function problemOf(check: TailCheck, tail: EdgeWriter): Promise<Problem | undefined> {
-  const { streams, pipeline, shard, view } = check;
-  const stream = edgeStream(pipeline.pid, commitsEdge);
-  let problem: Problem | undefined;
-  for (const last of await streams.lastOfEach(stream, commitSubject(pipeline.pid, '*', shard))) {
+/**
+ * What readers of the shard have taken of the writer, and is not there; by the reader that is furthest: whichever is asked
+ * first, it is the same loss. `created`: when the edge's stream was made.
+ */
+export async function lostBehind(
+  streams: JetStreamPort,
+  { pid, shard, created }: { readonly pid: string; readonly shard: number; readonly created: string },
+  tail: Pick<EdgeWriter, 'writer' | 'sequence' | 'check'>,
+): Promise<LostBehind | undefined> {
+  const stream = edgeStream(pid, commitsEdge);
+  let lost: LostBehind | undefined;
+  for (const last of await streams.lastOfEach(stream, commitSubject(pid, '*', shard))) {
     const { chain } = decodeCommitEntry(last.data, { stream, sequence: last.seq });
-    const taken = chain?.edge === view.created ? chain.writers[tail.writer] : undefined;
+    const taken = chain?.edge === created ? chain.writers[tail.writer] : undefined;
     if (taken === undefined) continue;
     const [sequence, frameCheck] = taken;
-    if (sequence <= (problem?.after ?? 0)) continue;
+    if (sequence <= (lost?.after ?? 0)) continue;
     const loss = `frame ${sequence} that was taken`;
     if (sequence > tail.sequence) {
-      problem = { after: sequence, loss, found: `${last.subject} has taken its frame ${sequence}, which is gone` };
+      lost = { after: sequence, loss, found: `${last.subject} has taken its frame ${sequence}, which is gone` };
     } else if (sequence === tail.sequence && frameCheck !== null && frameCheck !== tail.check) {
-      problem = { after: sequence, loss, found: `${last.subject} has taken another frame of that number` };
+      lost = { after: sequence, loss, found: `${last.subject} has taken another frame of that number` };
     }
   }
-  if (problem !== undefined) return problem;
-  // Each writer has a first frame before it is registered.
-  if (tail.sequence === 0) return { after: 0, loss: 'all', found: 'all its frames are gone' };
-  return undefined;
+  return lost;
 }

@@ -64,7 +64,7 @@ export const kafkaSourceSpec = z
       .enum(['Earliest', 'Latest'])
       .default('Earliest')
       .describe(
-        'Where the pipeline begins in partitions that exist when it starts. Later partitions are read from their start.',
+        'Where the pipeline begins in partitions that exist when it starts. Later partitions are read from their start. A source that was removed and comes back under its name goes on where it stood.',
       ),
     group: z
       .string()

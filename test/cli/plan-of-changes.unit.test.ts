@@ -58,6 +58,21 @@ describe('what an apply would do', () => {
     assert.ok(shown.includes('drains and removes sink-copy'), shown.join());
   });
 
+  it('says of a source that goes, and of one that comes, that it goes on where it stood', () => {
+    const sources = ['orders', 'refunds'].map((name) => ({ name, generator: { rate: 7 } }));
+    const one = { spec: { sources: sources.slice(0, 1) } };
+    assert.ok(
+      plan(one, { spec: { sources } }).includes(
+        'drains and removes ingestor-refunds; should the source come back under its name, it goes on where it stood',
+      ),
+    );
+    assert.ok(
+      plan({ spec: { sources } }, one).includes(
+        'starts ingestor-refunds; a source of this name that was here before goes on where it stood',
+      ),
+    );
+  });
+
   it('tells a change of the wanted state', () =>
     assert.ok(plan({ spec: { desiredState: 'Paused' } }).includes('goes from Running to Paused')));
 

@@ -278,8 +278,15 @@ export const mutations: readonly Mutation[] = [
     guard: 'E10',
     without: 'the note that a source has left, before its frames go',
     file: 'stream/retire.ts',
-    from: 'gone: { ...now.gone, [source]: upTo }',
+    from: 'gone: { ...now.gone, [source]: Math.max(now.gone[source] ?? 0, upTo) }',
     to: 'gone: now.gone',
+  },
+  {
+    guard: 'B1',
+    without: 'the position at which a source stood when it left',
+    file: 'stream/members.ts',
+    from: "const position = stood?.stood === 'at' ? stood.position : undefined;",
+    to: 'const position = undefined;',
   },
   {
     guard: 'I6',

@@ -6,7 +6,6 @@ import type { Plan } from '../../model/plan.ts';
 import type { StreamStatus } from '../../model/status.ts';
 import type { Streams } from '../../stream/connection.ts';
 import { carryOut, lostOf, streamsFound, type DecisionAct } from '../../stream/decide.ts';
-import type { JetStreamPort } from '../../stream/jetstream-port.ts';
 import { registerPlan } from '../../stream/members.ts';
 import { readPlanInForce } from '../../stream/plan-store.ts';
 import { readRegistry } from '../../stream/registry.ts';
@@ -14,6 +13,7 @@ import { beginLeaving, finishLeaving, unfinished } from '../../stream/retire.ts'
 import { isDrained } from '../../stream/drained.ts';
 import { ensurePipelineStreams } from '../../stream/streams.ts';
 import { eventually } from '../support/eventually.ts';
+import { cutAfter } from './support/cut-after.ts';
 import { MemoryTable, NumberSource } from './support/fakes.ts';
 import { drain, eagerClock, edgeFrames, ingest } from './support/stages.ts';
 import { startTestServer, testPlan, type TestServer } from './support/server.ts';
@@ -195,12 +195,3 @@ describe('the commits are lost', function () {
     await rejects(decide(plan, 'commits.lost=reread', after), { code: 'MR_DECISION_REFUSED' });
   });
 });
-
-/** Whose process ends after so many writes. */
-function cutAfter(streams: Streams, writes: number): JetStreamPort {
-  let left = writes;
-  return Object.assign(Object.create(streams) as Streams, {
-    publish: (...write: Parameters<Streams['publish']>) =>
-      left-- > 0 ? streams.publish(...write) : Promise.reject(new Error('cut')),
-  });
-}

@@ -10,6 +10,7 @@ import { readRegistry } from '../../stream/registry.ts';
 import { beginLeaving, finishLeaving, unfinished } from '../../stream/retire.ts';
 import { makePipelineStreams } from '../../stream/streams.ts';
 import frames from './frames/v1.json' with { type: 'json' };
+import { cutAfter } from './support/cut-after.ts';
 import { startTestServer, testPlan, type TestServer } from './support/server.ts';
 import { eagerClock, ingestorOf } from './support/stages.ts';
 
@@ -181,7 +182,7 @@ describe('who takes part in an edge, on a real nats-server', function () {
         partialDeepStrictEqual(await readRegistry(streams, pid, 'main'), { sources: { orders: { slots: 4 } } });
       });
 
-      it(`Q1: with ${what} is refused while what it was is leaving, and begins when that has left`, async () => {
+      it(`Q1: with ${what} is refused while what it was is leaving, and begins when that has left without having read anything`, async () => {
         const plan = await registered();
         const without = numbered({ ...plan, stages: plan.stages.filter(({ kind }) => kind === 'sink') }, 2);
         const back = numbered(withSource(plan, changed), 3);
@@ -306,13 +307,4 @@ function withTopic(plan: Plan, generation: number, topic: string): Plan {
   const sources = { orders: { topic, schema: null } };
   const stages = plan.stages.map((one) => (one.kind === 'sink' ? { ...one, sources } : one));
   return numbered({ ...plan, stages }, generation);
-}
-
-/** Whose process ends after so many writes. */
-function cutAfter(streams: Streams, writes: number): JetStreamPort {
-  let left = writes;
-  return {
-    ...streams,
-    publish: (...write) => (left-- > 0 ? streams.publish(...write) : Promise.reject(new Error('cut'))),
-  };
 }

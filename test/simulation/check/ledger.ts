@@ -17,7 +17,7 @@ export interface LedgerInput extends Input {
   acknowledged: boolean;
   /** It may be missing, because nobody was told that it is stored. */
   mayBeMissing: boolean;
-  /** It may come again, because its source was taken off and is read from its start when it comes back. */
+  /** It may come again: a person has decided. */
   mayRepeat: boolean;
   /** It was there when a person decided about a loss: it may be missing, and it may come again. */
   isDecided: boolean;

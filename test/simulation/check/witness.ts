@@ -3,6 +3,7 @@
  *
  * E9   The plan that a writer names never falls, and once a plan is in force no frame of an older one comes.
  * E10  What is removed was committed by every reader that is registered; a source that left has nothing unread.
+ * I6   A source that comes back goes on from where it stood when it left.
  *
  * It decodes with the real decoders: that a frame can be read is part of what is checked.
  */
@@ -29,8 +30,6 @@ interface Tail {
 export interface WitnessOptions {
   readonly pid: string;
   readonly ledger: Ledger;
-  /** A source has left for good: should it come back, it begins anew. */
-  readonly onGone: (source: string) => void;
   /** Frames of these stages and sources need not have been read. */
   readonly isGivenUp: (stage: string) => boolean;
   /** A person has said how this stage goes on. */
@@ -156,7 +155,7 @@ export class Witness implements StoreWitness {
     } else if (tail !== undefined && !this.#hasLost && !isAtOrAfter(frame.position, tail.position)) {
       this.#fail('I6', `${subject}@${sequence} goes back from ${text(tail.position)} to ${text(frame.position)}`);
     }
-    if (frame.link !== undefined && frame.link.plan > 0 && tail !== undefined) {
+    if (frame.link !== undefined && frame.link.plan > 0 && tail !== undefined && tail.sequence > 0) {
       const { predecessor, predecessorCheck } = frame.link;
       // After a loss a writer of before may meet a last frame of the number of its own: then readers stop at the next one.
       const follows = predecessor === tail.sequence && (this.#hasLost || predecessorCheck === tail.check);
@@ -208,11 +207,12 @@ export class Witness implements StoreWitness {
     for (const [source, upTo] of Object.entries(gone)) {
       if (upTo === this.#gone[source]) continue;
       this.#inForce.delete(source);
-      for (const subject of [...this.#tails.keys()]) {
+      for (const [subject, { position }] of this.#tails) {
         const writer = subject.split('.').at(-1) ?? '';
-        if (writer.slice(0, writer.lastIndexOf('-')) === source) this.#tails.delete(subject);
+        // Its frames go, and what comes under its name follows none; only where it stood counts.
+        if (writer.slice(0, writer.lastIndexOf('-')) === source)
+          this.#tails.set(subject, { sequence: 0, position, check: 0, plan: 0 });
       }
-      this.#options.onGone(source);
     }
     this.#gone = gone;
   }

@@ -66,7 +66,6 @@ export class Plant {
       ledger: this.ledger,
       isGivenUp: (stage) => this.#givenUp.has(stage),
       isDecided: (stage) => this.decidedStages.has(stage),
-      onGone: (source) => this.#sourceIsGone(source),
       mostKeys: mostKeys(scenario.fixed),
       writers: () => this.lifecycle.resource.sources.reduce((sum, { slots }) => sum + slots, 0),
       onViolation: fail,
@@ -112,11 +111,6 @@ export class Plant {
       this.#givenUp.add(stage);
       this.ledger.giveUp(stage, generation);
     }
-  }
-
-  /** Should it come back, it is read from its start. */
-  #sourceIsGone(source: string): void {
-    for (const input of this.ledger.inputs.values()) if (input.source === source) input.mayRepeat = true;
   }
 
   connect(machine: Machine): Connection {

@@ -1,0 +1,26 @@
+/** The lifecycle's acts by which a source leaves and comes back, in the order of its operations. */
+import type { Plan } from '../../../model/plan.ts';
+import { registerPlan, type Act } from '../../../stream/members.ts';
+import { announcePlan } from '../../../stream/plan-store.ts';
+import { beginLeaving, finishLeaving, prunePlans, unfinished } from '../../../stream/retire.ts';
+import { eventually } from '../../support/eventually.ts';
+
+export function withoutSources(plan: Plan, generation: number): Plan {
+  const stages = plan.stages.filter(({ kind }) => kind !== 'ingestor');
+  return { ...plan, pipeline: { ...plan.pipeline, generation }, stages };
+}
+
+/** Sources that are not in the plan leave; sinks are at work. */
+export async function leave(act: Act, plan: Plan): Promise<void> {
+  await registerPlan(act, plan);
+  await announcePlan(act.streams, plan);
+  await beginLeaving(act, plan);
+  await eventually(async () => (await unfinished(act.streams, plan)).length === 0);
+  await finishLeaving(act, plan);
+  await prunePlans(act.streams, plan);
+}
+
+export async function comeBack(act: Act, plan: Plan): Promise<void> {
+  await registerPlan(act, plan);
+  await announcePlan(act.streams, plan);
+}
