@@ -1,5 +1,6 @@
 /** Looks at pipelines as they change: the present state first, then every change, whatever connections are lost. */
 import type { StoredPipeline } from '../client/wire.ts';
+import { isAborted } from '../model/is-aborted.ts';
 import { kind } from '../model/names.ts';
 import type { Kube } from '../kubernetes/kube.ts';
 import { readPipeline } from '../kubernetes/pipelines.ts';
@@ -60,9 +61,4 @@ export async function* follow(kube: Kube, options: FollowOptions): AsyncGenerato
 
 function gone({ metadata }: { metadata: { name: string; namespace?: string | undefined } }): Look {
   return { is: 'gone', name: metadata.name, namespace: metadata.namespace ?? 'default' };
-}
-
-/** A function, so that the compiler does not conclude from an earlier check that this cannot have changed. */
-function isAborted(signal: AbortSignal): boolean {
-  return signal.aborted;
 }

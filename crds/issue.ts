@@ -1,5 +1,5 @@
 /** What is wrong with a pipeline, or odd about it, and where. */
-import type { MillraceError } from '../model/errors.ts';
+import { mr, type MillraceError } from '../model/errors.ts';
 
 export type IssuePath = readonly (string | number)[];
 
@@ -30,4 +30,9 @@ export function displayPath(path: IssuePath): string {
 /** `/spec/sources/0/kafka`: RFC 6901. */
 export function jsonPointer(path: IssuePath): string {
   return path.map((key) => `/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+}
+
+/** A value that its field does not take. */
+export function invalid(path: IssuePath, problem: string): Issue {
+  return { severity: 'error', path, error: mr('MR_SPEC_INVALID', { path: displayPath(path), problem }) };
 }

@@ -5,9 +5,8 @@
  * Q2  Records wait for minutes at most, because who looks at the sink takes a longer wait for a fault.
  * Q3  A pod may use at least what it asks for, as Kubernetes wants.
  */
-import { mr } from '../model/errors.ts';
 import { bytes, milliseconds, quantityOf } from '../model/quantities.ts';
-import { displayPath, type Issue, type IssuePath } from './issue.ts';
+import { invalid, type Issue, type IssuePath } from './issue.ts';
 import type { PipelineSpec, SinkSpec } from './pipeline.ts';
 
 export function limitIssues({
@@ -51,8 +50,4 @@ function requestIssues(resource: string, request: string, limit: string): readon
       `must be at most spec.resources.limits.${resource} (${limit}), but is ${request}`,
     ),
   ];
-}
-
-function invalid(path: IssuePath, problem: string): Issue {
-  return { severity: 'error', path, error: mr('MR_SPEC_INVALID', { path: displayPath(path), problem }) };
 }

@@ -15,7 +15,7 @@ import type { KnownFields } from '../transforms/expression/fields.ts';
 import { transformOf } from '../transforms/registry.ts';
 import { findReferences } from '../model/credentials.ts';
 import { mr } from '../model/errors.ts';
-import { displayPath, type Issue, type IssuePath } from './issue.ts';
+import { displayPath, invalid, type Issue, type IssuePath } from './issue.ts';
 import { toJson } from '../model/json.ts';
 import { absenceAfter, absenceAfterSources, absentIn } from './absent-fields.ts';
 import { knownFields } from './known-fields.ts';
@@ -154,8 +154,4 @@ function expressionAt(path: IssuePath, source: string, isCondition: boolean, kno
     range: { start: problem.start, end: problem.end },
     ...(problem.suggestion === undefined ? {} : { suggestion: problem.suggestion }),
   }));
-}
-
-function invalid(path: IssuePath, problem: string): Issue {
-  return { severity: 'error', path, error: mr('MR_SPEC_INVALID', { path: displayPath(path), problem }) };
 }

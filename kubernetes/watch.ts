@@ -11,6 +11,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { problemOf } from '../model/errors.ts';
+import { isAborted } from '../model/is-aborted.ts';
 import { askedOf } from './asked.ts';
 import { KubeError, parseAnswer } from './kube-error.ts';
 import { acceptOf, selectorOf, type Kube, type ListOptions } from './kube.ts';
@@ -170,9 +171,4 @@ function handle<Kept>(line: string, options: KeepingOptions<Kept>, server: strin
   const kept = event.type === 'BOOKMARK' ? undefined : options.keep(object);
   if (kept !== undefined) options.onChange(event.type === 'DELETED' ? 'deleted' : 'changed', kept);
   return object.metadata.resourceVersion;
-}
-
-/** A function, so that the compiler does not conclude from the loop's condition that this cannot be true. */
-function isAborted(signal: AbortSignal): boolean {
-  return signal.aborted;
 }

@@ -10,6 +10,7 @@
  */
 import type { Logger } from 'pino';
 import { problemOf, type MillraceError } from '../../model/errors.ts';
+import { isAborted } from '../../model/is-aborted.ts';
 import { classify } from '../../activities/failures.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
@@ -309,9 +310,4 @@ export class Controller {
       }
     }
   }
-}
-
-/** A function, so that the compiler does not conclude from the loop's condition that this cannot be true. */
-function isAborted(signal: AbortSignal): boolean {
-  return signal.aborted;
 }
