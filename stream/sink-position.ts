@@ -106,7 +106,7 @@ interface Lost {
   readonly isOfOtherStream: boolean;
   /** Where the batch was begun that may be stored there, when the sink writes elsewhere now. */
   readonly otherTarget: string | undefined;
-  /** Position in the log that the sink should have. */
+  /** Position in the log that the sink should have: that of the last commit, because what was written after it is taken again. */
   readonly logged: number;
 }
 
@@ -137,14 +137,16 @@ function judge<Rows extends RowBufferPort>(
     // The announced batch may or may not be in the sink; repeating it is safe either way and tells its refusals again.
     if (begun !== undefined && (stored.position === begun.after || stored.position === begun.to)) {
       const isRolledBack = begun.kind === 'written' && stored.position !== begun.to;
+      // It has lost this batch and nothing before it, and the frames are still in the edge: they are taken again.
+      if (isRolledBack) return { kind: 'recovered', committed, finish: undefined };
       // A position of this pipeline that is just before the batch is the one that it was begun on, whatever its address is.
       const isElsewhere = otherTarget !== undefined && stored.token === '';
-      if (!isRolledBack && !isElsewhere) return { kind: 'recovered', committed, finish: begun };
+      if (!isElsewhere) return { kind: 'recovered', committed, finish: begun };
     } else if (stored.position >= committed) {
       return ahead(stored, committed);
     }
   }
-  return { kind: 'lost', stored, isOfOtherStream, otherTarget, logged: last?.kind === 'written' ? last.to : committed };
+  return { kind: 'lost', stored, isOfOtherStream, otherTarget, logged: committed };
 }
 
 /**

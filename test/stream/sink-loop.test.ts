@@ -342,6 +342,28 @@ describe('sink loop', () => {
       await next.stop();
     });
 
+    it('that is before a batch which waits for its dead letters only: the batch is taken again, and nothing is missing', async () => {
+      const plan = await pipeline({ deadBytes: 20_000 });
+      const pad = 'x'.repeat(3_000);
+      await write(plan, 20, (n) => JSON.stringify({ n, pad, ...(n % 2 === 0 ? { fail: true } : {}) }), 20);
+      const table = new MemoryTable();
+      const slot = drain(streams, plan, table, { positionIn: 'sink' });
+      await eventually(() => slot.witness.waits.some(([, code]) => code === 'MR_DEAD_LETTERS_FULL'));
+      slot.abort();
+      await assert.rejects(slot.done);
+      Object.assign(table, { position: 0, positionToken: '' });
+      table.rows.length = 0;
+      await ensurePipelineStreams(streams, { ...plan, deadLetters: { maxBytes: 2 ** 20, whenFull: 'Block' } });
+      const next = drain(streams, plan, table, { positionIn: 'sink' });
+      await drained(plan);
+      assert.deepEqual(
+        ids(table),
+        numbers(20).filter((n) => n % 2 === 1),
+      );
+      assert.equal((await deadLetters(plan)).length, 10);
+      await next.stop();
+    });
+
     it('that another owner has placed ends the one that meets it', async () => {
       const { plan, table } = await wentBack();
       const witness = new Witness();
