@@ -1,20 +1,20 @@
 /**
- * Every condition of a Pipeline: one row each, what may be a cause before what follows from it.
+ * Every condition of a Pipeline: one row each, possible causes before what follows from them.
  *
- * C1  A condition has one writer. The writer's type names exactly its own conditions: one that is forgotten, or written
- *     by the other side, does not compile.
- * C2  Every claim comes from here: a reason of a row with its status and its sentence ({@link claim}), or the reason and
- *     the sentence of an error, or of the condition that is the cause ({@link claimBecause}).
- * C3  Whether a condition is as it should be is decided here and nowhere else ({@link isWell}).
- * C4  The order of the rows is the order in which to read, everywhere: the first that is not as it should be names the
- *     cause ({@link firstWrong}).
- * C5  Whether somebody must be told of it as an Event is said here, too ({@link isOutage}): each reason that lasts and has
- *     nothing to do with a change that is under way.
- * C6  And what may be told to be over: what a condition knows to be well ({@link isKnownWell}). A pipeline without pods is
- *     as it should be, and nobody knows whether its sink is.
+ * C1  A condition has one writer. The writer's type names exactly its own conditions: a condition that is forgotten, or
+ *     written by the other side, does not compile.
+ * C2  Every claim comes from here: a reason of a row with its status and sentence ({@link claim}), or the reason and the
+ *     sentence of an error or of the condition that is the cause ({@link claimBecause}).
+ * C3  Whether a condition is healthy is decided here and nowhere else ({@link isWell}).
+ * C4  The order of the rows is the order in which conditions are read everywhere: the first unhealthy one names the cause
+ *     ({@link firstWrong}).
+ * C5  Whether a condition is reported as an Event is decided here, too ({@link isOutage}): every reason that lasts and is
+ *     not part of a change in progress.
+ * C6  An outage is reported as over only when the condition is known to be healthy ({@link isKnownWell}). A pipeline
+ *     without pods is healthy, but nobody knows whether its sink is.
  *
- * The CRD, the controller, the lifecycle's merge, `millrace describe` and docs/reference/conditions.md are made of these
- * rows. A new condition is a new row, and a claim where its writer makes them.
+ * The CRD, the controller, the lifecycle's merge, `millrace describe` and docs/reference/conditions.md are built from
+ * these rows. A new condition needs a new row, and a claim in its writer.
  */
 import { fill, type TemplateParams } from './template.ts';
 
@@ -28,9 +28,9 @@ interface Reason {
   readonly message: string;
   /** Nothing needs to be looked at, although the status is not the row's `healthy`. */
   readonly isWell?: boolean;
-  /** C5. A reason of an error is one without saying so. */
+  /** C5. The reason of an error is always an outage and needs no mark. */
   readonly isOutage?: boolean;
-  /** C6. Nobody looks whether it is as it should be. */
+  /** C6. Nothing observes whether it is healthy. */
   readonly isUnseen?: boolean;
 }
 
@@ -39,9 +39,9 @@ interface ConditionRow {
   readonly healthy: ConditionValue;
   /** What it claims. */
   readonly says: string;
-  /** Where to look when it is not as it should be. */
+  /** Where to look when it is not healthy. */
   readonly otherwise: string;
-  /** C5. What Events tell of it: its outages and their ends; each operation; the dead letters of each code. */
+  /** C5. What Events report: its outages and their ends; each operation; the dead letters of each code. */
   readonly events: 'outages' | 'operations' | 'deadLetters';
   /** Reasons that are not those of an error. `{name}` in a message is a parameter. */
   readonly reasons: Readonly<Record<string, Reason>>;
@@ -54,11 +54,11 @@ const fine = <const R extends Reason>(reason: R) => ({ ...reason, isWell: true }
 const unseen = <const R extends Reason>(reason: R) => ({ ...fine(reason), isUnseen: true }) as const;
 const outage = <const R extends Reason>(reason: R) => ({ ...reason, isOutage: true }) as const;
 
-/** What is said of pods whose reports are missing, in every condition that needs their reports. */
+/** Reasons for pods whose reports are missing, in every condition that needs their reports. */
 const silence = {
   Listening: unknown('No pod of {stage} has reported yet.'),
   NotReported: outage(unknown('No pod of {stage} has reported within the last 30 s.')),
-  NotHeard: unknown('The controller does not hear the pods, because it is not connected to NATS.'),
+  NotHeard: unknown('The controller gets no reports from the pods, because it is not connected to NATS.'),
 } as const;
 
 const connection = {
@@ -66,9 +66,9 @@ const connection = {
   Connecting: unknown('Pod {pod} is connecting.'),
   Disconnected: outage(no('Pod {pod} is not connected.')),
   Pending: unknown('No stage has been deployed yet.'),
-  Paused: unseen(unknown('The pipeline is paused: no pod runs that could be connected.')),
-  Stopped: unseen(unknown('The pipeline is stopped: no pod runs that could be connected.')),
-  NoPods: unseen(unknown('No pod runs that could be connected while the pipeline is being changed.')),
+  Paused: unseen(unknown('The pipeline is paused: no pod is running.')),
+  Stopped: unseen(unknown('The pipeline is stopped: no pod is running.')),
+  NoPods: unseen(unknown('No pod is running while the pipeline is being changed.')),
   ...silence,
 } as const;
 
@@ -86,10 +86,10 @@ export const conditionTable = {
     events: 'operations',
     healthy: 'False',
     says: 'An operation has given up.',
-    otherwise: 'The message says why. It is tried again when the spec changes, or by `millrace retry`.',
+    otherwise: 'The message says why. It is retried when the spec changes, or by `millrace retry`.',
     reasons: {
       Settled: no('Nothing is being changed.'),
-      Progressing: no('Nothing keeps the operation from going on.'),
+      Progressing: no('The operation is making progress.'),
     },
   },
   SinkConnected: {
@@ -97,7 +97,7 @@ export const conditionTable = {
     events: 'outages',
     healthy: 'True',
     says: 'The sink pods are connected to the sinks.',
-    otherwise: 'Check address, credentials, table: the message has the answer of the sink.',
+    otherwise: 'Check address, credentials, table: the message contains the answer of the sink.',
     reasons: connection,
   },
   SourceConnected: {
@@ -105,7 +105,7 @@ export const conditionTable = {
     events: 'outages',
     healthy: 'True',
     says: 'The ingestors are connected to the sources.',
-    otherwise: 'Check address, credentials, topic: the message has the answer of the source.',
+    otherwise: 'Check address, credentials, topic: the message contains the answer of the source.',
     reasons: connection,
   },
   Flowing: {
@@ -113,20 +113,20 @@ export const conditionTable = {
     events: 'outages',
     healthy: 'True',
     says: 'Records move from the sources to the sinks.',
-    otherwise: 'The message says what is waited for.',
+    otherwise: 'The message says what the pipeline is waiting for.',
     reasons: {
-      Flowing: yes('Records move.'),
+      Flowing: yes('Records are moving.'),
       Idle: fine(no('There is nothing to read.')),
       Paused: unseen(no('The pipeline is paused: no record moves.')),
       Stopped: unseen(no('The pipeline is stopped: no record moves.')),
-      Behind: fine(unknown('Something waits before {stage}, and has not moved yet.')),
-      Quiet: fine(unknown('No record has moved lately, and {stage} cannot tell whether some wait.')),
-      Waiting: outage(no('Pod {pod} waits for {what}.')),
-      NoProgress: outage(no('Something waits before {stage}, and nothing has moved since {since}.')),
-      SlotsFree: outage(unknown('{stage} has slots that no pod works on, since {since}.')),
+      Behind: fine(unknown('Records are waiting before {stage}, and none has moved yet.')),
+      Quiet: fine(unknown('No record has moved lately, and {stage} cannot tell whether any are waiting.')),
+      Waiting: outage(no('Pod {pod} is waiting for {what}.')),
+      NoProgress: outage(no('Records are waiting before {stage}, and none has moved since {since}.')),
+      SlotsFree: outage(unknown('No pod has owned some slots of {stage} since {since}.')),
       Starting: unknown('No pod has read anything yet.'),
       Connecting: unknown('Pod {pod} is connecting.'),
-      NoPods: unseen(unknown('No pod runs while the pipeline is being changed.')),
+      NoPods: unseen(unknown('No pod is running while the pipeline is being changed.')),
       ...silence,
     },
   },
@@ -135,12 +135,12 @@ export const conditionTable = {
     events: 'deadLetters',
     healthy: 'True',
     says: 'No record had to be put aside.',
-    otherwise: 'Records were refused; the message has their number.',
+    otherwise: 'Records were refused; the message says how many.',
     reasons: {
       Empty: yes('No record had to be put aside.'),
-      DeadLetters: no('{records} could not be processed and wait to be looked at: {codes}'),
+      DeadLetters: no('{records} could not be processed and wait to be inspected: {codes}'),
       DeadLettersDropped: no(
-        '{dropped} to make room for later ones (deadLetters.whenFull: DropOldest), and are lost; {records} wait to be looked at. All that were stored: {codes}',
+        '{dropped} to make room for later ones (deadLetters.whenFull: DropOldest), and are lost; {records} wait to be inspected. All that were stored: {codes}',
       ),
     },
   },
@@ -148,14 +148,16 @@ export const conditionTable = {
     writer: 'lifecycle',
     events: 'operations',
     healthy: 'True',
-    says: 'Streams and workloads are as the spec wants them.',
+    says: 'Streams and workloads are as the spec requires.',
     otherwise: 'Streams or workloads are missing or not ready.',
     reasons: {
       Running: yes('Every stage has the pods that it should have.'),
-      Paused: yes('No pod runs; streams and positions are kept.'),
-      Stopped: yes('What was read is written, and no pod runs.'),
+      Paused: yes('No pod is running; streams and positions are kept.'),
+      Stopped: yes('Everything that was read has been written, and no pod is running.'),
       Provisioning: no('The pipeline is being set up.'),
-      Repairing: no('What was changed by somebody else is being restored; `status.operation` says what it waits for.'),
+      Repairing: no(
+        'Changes made by somebody else are being reverted; `status.operation` says what it is waiting for.',
+      ),
       Deleting: no('The pipeline is being taken down.'),
     },
   },
@@ -169,10 +171,10 @@ export const conditionTable = {
       Settled: no('Nothing is being changed.'),
       Provisioning: yes('The pipeline is being set up.'),
       Reconfiguring: yes('The change is being carried out.'),
-      Repairing: yes('What was changed by somebody else is being restored.'),
+      Repairing: yes('Changes made by somebody else are being reverted.'),
       Resuming: yes('The pipeline is being started again.'),
       Pausing: yes('All pods are being stopped.'),
-      Stopping: yes('Sources are being stopped and what was read is written.'),
+      Stopping: yes('Sources are being stopped, and everything that was read is being written.'),
       Deleting: yes('The pipeline is being taken down.'),
     },
   },
@@ -181,7 +183,7 @@ export const conditionTable = {
     events: 'outages',
     healthy: 'True',
     says: 'The pipeline does what its spec asks for.',
-    otherwise: 'The reason is that of the condition that explains it best.',
+    otherwise: 'The reason comes from the condition that explains it best.',
     reasons: {
       Running: yes('Every stage runs and is connected.'),
       Paused: yes('The pipeline is paused, as requested.'),
@@ -209,7 +211,7 @@ type MessageOf<T extends ConditionType, R extends ReasonOf<T>> = Table[T]['reaso
   ? M
   : never;
 
-/** Nothing, where the sentence needs nothing. */
+/** No argument, where the sentence has no parameter. */
 type ParamsOf<M extends string> = keyof TemplateParams<M> extends never ? [] : [params: TemplateParams<M>];
 
 /** A condition as its writer states it: without generation and times. */
@@ -230,7 +232,7 @@ export function conditionsOf<W extends Writer>(writer: W): readonly ConditionOf<
   return conditionTypes.filter(isOwn);
 }
 
-/** The reasons of a row, for whoever lists them. */
+/** The reasons of a row that are not those of an error. */
 export function reasonsOf(type: ConditionType): Readonly<Record<string, Reason>> {
   return conditionTable[type].reasons;
 }
@@ -255,7 +257,7 @@ export function claimBecause<T extends ConditionType>(
   return { type, status, reason, message };
 }
 
-/** C3. A condition that only a later version knows should be True. */
+/** C3. A condition that only a later version knows is healthy when it is True. */
 export function isWell({ type, status, reason }: { readonly type: string; status: ConditionValue; reason: string }) {
   if (!isConditionType(type)) return status === 'True';
   return status === conditionTable[type].healthy || reasonsOf(type)[reason]?.isWell === true;
@@ -267,18 +269,18 @@ export function isKnownWell(condition: Parameters<typeof isWell>[0]): boolean {
   return isWell(condition) && !(isConditionType(type) && reasonsOf(type)[reason]?.isUnseen === true);
 }
 
-/** C4. Of conditions in any order. One that only a later version knows comes last. */
+/** C4. Sorts conditions into the order of the table. One that only a later version knows comes last. */
 export function inOrder<C extends { readonly type: string }>(conditions: readonly C[]): C[] {
   const rank = ({ type }: C) => (isConditionType(type) ? conditionTypes.indexOf(type) : conditionTypes.length);
   return [...conditions].sort((a, b) => rank(a) - rank(b));
 }
 
-/** C4. What names the cause, of conditions in any order; undefined: each is as it should be. */
+/** C4. The condition that names the cause, from conditions in any order; undefined when all are healthy. */
 export function firstWrong<C extends Parameters<typeof isWell>[0]>(conditions: readonly C[]): C | undefined {
   return inOrder(conditions).find((condition) => !isWell(condition));
 }
 
-/** C5. Ready repeats the reasons of other rows; one that no row has is that of an error. */
+/** C5. Ready repeats the reasons of other rows; a reason that is in no row is that of an error. */
 export function isOutage(condition: Parameters<typeof isWell>[0]): boolean {
   const { type, reason } = condition;
   if (isWell(condition) || !isConditionType(type) || conditionTable[type].events !== 'outages') return false;

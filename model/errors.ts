@@ -7,8 +7,8 @@
  *
  * `handling` says who acts on it:
  * - `refuse`      the input is wrong; nothing is retried until the input changes
- * - `retry`       Millrace goes on trying by itself with capped backoff and shows a condition meanwhile
- * - `deadLetter`  one record is at fault; it becomes a dead letter and the rest goes on
+ * - `retry`       Millrace keeps retrying by itself with capped backoff and shows a condition meanwhile
+ * - `deadLetter`  one record is at fault; it becomes a dead letter and the others continue
  * - `fence`       the caller is no longer the owner and must stop
  */
 import { fill, type TemplateParams } from './template.ts';
@@ -19,8 +19,8 @@ export const errorTable = {
   MR_SPEC_REFUSED: row(
     'refuse',
     422,
-    'Pipeline "{name}" is refused for {errors}: {problem}',
-    'Correct each and apply again.',
+    'Pipeline "{name}" is refused because of {errors}: {problem}',
+    'Correct each of them and apply again.',
   ),
   MR_SPEC_UNKNOWN_FIELD: row('refuse', 422, '{path}: unknown field "{field}".', '{hint}'),
   MR_SPEC_ONE_CONNECTOR: row(
@@ -36,37 +36,37 @@ export const errorTable = {
     'refuse',
     404,
     'There is no pipeline "{name}" in namespace "{namespace}".',
-    'List what exists with `millrace get -n {namespace}`.',
+    'List the existing pipelines with `millrace get -n {namespace}`.',
   ),
   MR_OPERATION_NOT_FOUND: row(
     'refuse',
     404,
     'Pipeline "{name}" in namespace "{namespace}" has no operation "{operation}".',
-    'Take the id from the answer that announced it; Temporal forgets operations after its retention.',
+    'Use the id from the response that started the operation; Temporal forgets operations after its retention period.',
   ),
   MR_PIPELINE_CONFLICT: row(
     'refuse',
     409,
     'Pipeline "{name}" in namespace "{namespace}" was not changed: {problem}.',
-    'Change the field where it is managed, or let its manager give it up.',
+    'Change the field where it is managed, or have its field manager give it up.',
   ),
   MR_RETRY_REFUSED: row(
     'refuse',
     409,
-    'Pipeline "{name}" in namespace "{namespace}" is not tried again: {problem}.',
-    '`millrace describe {name} -n {namespace}` says what it does.',
+    'Pipeline "{name}" in namespace "{namespace}" is not retried: {problem}.',
+    '`millrace describe {name} -n {namespace}` says what it is doing.',
   ),
   MR_SOURCE_TAKES_NO_RECORDS: row(
     'refuse',
     409,
     'Pipeline "{name}" in namespace "{namespace}" has {problem}.',
-    'Only a source with the connector http takes records here.',
+    'Only a source with the connector http accepts records here.',
   ),
   MR_SOURCE_NOT_READY: row(
     'retry',
     503,
-    'Source "{source}" of pipeline "{name}" takes no records now: {problem}.',
-    'Send the request again with the same Idempotency-Key; `millrace describe {name}` says why it waits.',
+    'Source "{source}" of pipeline "{name}" accepts no records now: {problem}.',
+    'Send the request again with the same Idempotency-Key; `millrace describe {name}` says what the source is waiting for.',
   ),
   MR_REQUEST_INVALID: row('refuse', 400, '{where}: {problem}.', 'Correct the request; /openapi.json describes it.'),
   MR_ENVIRONMENT_INVALID: row(
@@ -79,64 +79,69 @@ export const errorTable = {
     'refuse',
     403,
     '{problem}.',
-    'Ask by the address on which the server listens, from a program or from a page of its own. MILLRACE_API_HOSTS names further hosts of the API.',
+    'Use the address on which the server listens, from a program or from a page that this server delivered. MILLRACE_API_HOSTS names further hosts of the API.',
   ),
   MR_API_TOKEN_REQUIRED: row(
     'refuse',
     401,
-    'The API answers only to those who have its token, and the request has {what}.',
+    'The API answers only requests that carry its token, and this request has {what}.',
     'Send `Authorization: Bearer TOKEN`, or `Millrace-Token: TOKEN`. The token of `millrace dev` is in the file api-token of its data directory.',
   ),
-  MR_ROUTE_NOT_FOUND: row('refuse', 404, 'There is no {method} {path}.', '/openapi.json lists what there is.'),
+  MR_ROUTE_NOT_FOUND: row('refuse', 404, 'There is no {method} {path}.', '/openapi.json lists every route.'),
   MR_METHOD_NOT_ALLOWED: row(
     'refuse',
     405,
-    '{path} does not take {method}, but {allowed}.',
-    '/openapi.json lists what there is.',
+    '{path} does not accept {method}, but {allowed}.',
+    '/openapi.json lists every route and its methods.',
   ),
   MR_MEDIA_TYPE: row(
     'refuse',
     415,
     'The body is {actual}, but must be one of {types}.',
-    'Set Content-Type to what the body is; it may be sent with Content-Encoding gzip, deflate or zstd.',
+    'Set Content-Type to the type of the body. Content-Encoding may be gzip, deflate or zstd.',
   ),
   MR_BODY_TOO_LARGE: row(
     'refuse',
     413,
     'The body has more than {limit} bytes.',
-    'Send less at once; a pipeline is much smaller than that.',
+    'Send a smaller body; a pipeline is far below this limit.',
   ),
   MR_ERROR_CODE_UNKNOWN: row('refuse', 404, 'There is no error code "{code}".', '{hint}'),
   MR_NOT_ALLOWED: row(
     'refuse',
     403,
     'Kubernetes does not allow "{action}": {problem}.',
-    'Ask for the right in Kubernetes RBAC, or use another kubeconfig context.',
+    'Have the permission granted in Kubernetes RBAC, or use another kubeconfig context.',
   ),
   MR_KUBERNETES_UNAVAILABLE: row(
     'retry',
     503,
     'The Kubernetes API at {server} does not answer: {problem}.',
-    'Check the kubeconfig and the API server; running pipelines go on moving records.',
+    'Check the kubeconfig and the API server; running pipelines keep moving records.',
   ),
   MR_WAIT_TIMEOUT: row(
     'refuse',
     504,
     'Pipeline "{name}" is not {wanted} after {timeout}: {state}.',
-    'It goes on by itself; `millrace describe {name}` says what it waits for.',
+    'It continues by itself; `millrace describe {name}` says what it is waiting for.',
   ),
-  MR_INTERNAL: row('refuse', 500, 'Millrace failed: {problem}.', 'The log of the API has the request id.'),
+  MR_INTERNAL: row(
+    'refuse',
+    500,
+    'Millrace failed: {problem}.',
+    'Look for the id of the request in the log of the API.',
+  ),
   MR_ENGINE_UNAVAILABLE: row(
     'retry',
     503,
     'Temporal at {address} does not answer.',
-    'Running pipelines go on moving records; changes wait until Temporal is back.',
+    'Running pipelines keep moving records; changes wait until Temporal is reachable again.',
   ),
   MR_KUBECONFIG_UNREADABLE: row(
     'retry',
     503,
     'The kubeconfig {file} cannot be used: {problem}.',
-    'Correct the file, or name another one in KUBECONFIG or by --kubeconfig.',
+    'Correct the file, or name another one in KUBECONFIG or with --kubeconfig.',
   ),
   MR_KUBECONFIG_MISSING: row(
     'refuse',
@@ -148,25 +153,25 @@ export const errorTable = {
     'refuse',
     422,
     'Kubernetes refused {object}: {problem}.',
-    'Correct what the message names; the next generation is tried at once.',
+    'Correct what the message names; the next generation is applied at once.',
   ),
   MR_KUBERNETES_FORBIDDEN: row(
     'retry',
     403,
     'Kubernetes does not allow {object}: {problem}.',
-    'Give Millrace the right, or make room in the quota; it goes on by itself.',
+    'Grant Millrace the permission, or make room in the quota; it then continues by itself.',
   ),
   MR_OBJECT_FOREIGN: row(
     'retry',
     409,
     '{object} is in the way: it belongs to {owner}.',
-    'It is neither changed nor deleted. Remove it, or give the pipeline another name; Millrace goes on by itself.',
+    'Millrace neither changes nor deletes it. Remove it, or give the pipeline another name; Millrace then continues by itself.',
   ),
   MR_OPERATION_FENCED: row(
     'fence',
     409,
     'Operation {seq} must not write {object}: operation {newer} has written it.',
-    'Nothing to do: the newer operation goes on.',
+    'Nothing to do: the newer operation continues.',
   ),
   MR_GENERATION_SUPERSEDED: row(
     'fence',
@@ -177,14 +182,14 @@ export const errorTable = {
   MR_GENERATION_USED: row(
     'refuse',
     409,
-    'Generation {generation} of pipeline "{name}" in namespace "{namespace}" cannot be carried out: its streams know up to generation {newest}, and another plan under that number.',
-    'Kubernetes counts again, as after a restore of its store: edit the spec, however little, until `metadata.generation` is above {newest}. Until then the pods go on as they are.',
+    'Generation {generation} of pipeline "{name}" in namespace "{namespace}" cannot be carried out: its streams already hold generations up to {newest}, and a different plan under this number.',
+    'Kubernetes has restarted its count of generations, as it does after a restore of its store. Edit the spec, however little, until `metadata.generation` is above {newest}. Until then the pods keep running as they are.',
   ),
   MR_SOURCE_NOT_GONE: row(
     'refuse',
     409,
-    'Source "{source}" cannot come back with connector {connector} and {slots} slots: what it was before, with connector {before} and {had} slots, has not left edge "{edge}" yet.',
-    'Give the new source another name. Or take it out of the spec, let the pipeline run until it is Ready without it, and add it then.',
+    'Source "{source}" cannot be added again with connector {connector} and {slots} slots: the removed source of that name, with connector {before} and {had} slots, still has records in edge "{edge}".',
+    'Give the new source another name. Or remove it from the spec, wait until the pipeline is Ready without it, and then add it.',
   ),
   MR_SOURCE_RETURNS_OTHER: row(
     'refuse',
@@ -195,43 +200,43 @@ export const errorTable = {
   MR_PIPELINE_STALLED: row(
     'refuse',
     422,
-    'The pipeline does not get on ({reason}): {problem}',
+    'The pipeline is stuck ({reason}): {problem}',
     'Correct the spec and apply again.',
   ),
   MR_PIPELINE_NOT_DELETED: row(
     'fence',
     409,
-    'Pipeline "{name}" in namespace "{namespace}" is there and is not being deleted.',
+    'Pipeline "{name}" in namespace "{namespace}" exists and is not being deleted.',
     'Nothing to do: it is left as it is.',
   ),
   MR_PIPELINE_BEING_DELETED: row(
     'fence',
     409,
     'Pipeline "{name}" in namespace "{namespace}" is being deleted.',
-    'Nothing to do: nothing is made for it any more.',
+    'Nothing to do: nothing more is created for it.',
   ),
   MR_PLAN_MISSING: row(
     'refuse',
     409,
     'Pipeline "{name}" in namespace "{namespace}" has no plan in the cluster that could be applied again.',
-    'Correct the spec: it is carried out as a whole then.',
+    'Correct the spec: it is then carried out as a whole.',
   ),
   MR_STEP_WAITS: row(
     'retry',
     503,
     'The step "{step}" is not done yet: {progress}.',
-    'Nothing to do: Millrace looks again by itself.',
+    'Nothing to do: Millrace checks again by itself.',
   ),
   MR_OBJECT_VANISHED: row(
     'fence',
     409,
-    '{object} is gone, although an earlier step has made it.',
-    'Nothing to do: the operation begins its steps again.',
+    '{object} is gone, although an earlier step created it.',
+    'Nothing to do: the operation starts again from its first step.',
   ),
   MR_CLUSTER_FOREIGN: row(
     'retry',
     409,
-    'Pipeline "{name}" in namespace "{namespace}" is in another cluster ({wanted}) than this process ({found}).',
+    'Pipeline "{name}" in namespace "{namespace}" is in cluster {wanted}, but this process is in cluster {found}.',
     'Give the lifecycle worker the kubeconfig of its own cluster; until then nothing is changed.',
   ),
   MR_DOOR_TAKEN: row(
@@ -243,56 +248,56 @@ export const errorTable = {
   MR_CLUSTER_UNKNOWN: row(
     'refuse',
     409,
-    'Pipeline "{name}" in namespace "{namespace}" is not in this cluster ({found}), and it is not known where it was.',
-    'Nothing is taken down; the controller of its cluster says where it is as soon as it sees the pipeline.',
+    'Pipeline "{name}" in namespace "{namespace}" is not in this cluster ({found}), and which cluster it was in is not known.',
+    'Nothing is taken down; the controller of its cluster reports where it is as soon as it sees the pipeline.',
   ),
   MR_PIPELINE_REPLACED: row(
     'fence',
     409,
     'Pipeline "{name}" in namespace "{namespace}" with uid {uid} is gone.',
-    'Nothing to do: what belongs to it is taken down.',
+    'Nothing to do: everything that belongs to it is taken down.',
   ),
   MR_NAMESPACE_BLOCKED: row(
     'retry',
     409,
-    'Namespace "{namespace}" is being deleted but still there: {problem}.',
-    'Remove what the message names, or its finalizer; Millrace goes on by itself.',
+    'Namespace "{namespace}" is being deleted but still exists: {problem}.',
+    'Remove what the message names, or its finalizer; Millrace then continues by itself.',
   ),
   MR_NOT_DRAINED: row(
     'retry',
     409,
     'The sinks have not yet written everything that was read: {behind}.',
-    'Repair the sink, or set `deletionPolicy: Immediate` to give those records up.',
+    'Repair the sink, or set `deletionPolicy: Immediate` to discard those records.',
   ),
   MR_SECRET_MISSING: row(
     'retry',
     409,
     '{kind} "{name}" in namespace "{namespace}" must have key "{key}", but {problem}.',
-    'Create it; Millrace goes on by itself.',
+    'Create it; Millrace then continues by itself.',
   ),
   MR_CREDENTIAL_UNUSABLE: row(
     'retry',
     409,
     '{credential}, used for {field}, {problem}.',
-    'Correct the value; Millrace takes the new one by itself.',
+    'Correct the value; Millrace picks up the new one by itself.',
   ),
   MR_WORKER_FAILED: row(
     'retry',
     500,
     'Slot {slot} of {stage} has failed: {problem}.',
-    'Millrace begins again by itself; if it stays so, report it with the log of the pod.',
+    'Millrace restarts it by itself; if it keeps failing, report it with the log of the pod.',
   ),
   MR_PODS_NOT_GONE: row(
     'retry',
     503,
     '{stage} still has {left} pods that should be gone: {why}.',
-    'If its node is dead, it is free once the node is back or deleted (`kubectl delete node`), or the pod is forced away (`kubectl delete pod --force`).',
+    'If the node of a pod is dead, bring it back or delete it (`kubectl delete node`), or delete the pod by force (`kubectl delete pod --force`).',
   ),
   MR_WORKLOAD_NOT_READY: row(
     'retry',
     503,
     '{stage} has {ready} of {wanted} pods ready: {why}.',
-    'See `millrace logs` for the stage; Millrace goes on waiting.',
+    'See `millrace logs` for the stage; Millrace keeps waiting.',
   ),
 
   // -- sources ---------------------------------------------------------------------------------------------------
@@ -318,19 +323,19 @@ export const errorTable = {
     'retry',
     410,
     'Source "{source}" no longer has {position}: {problem}.',
-    'It waits for you. `millrace decide {pipeline} {token} accept-loss` {acceptLoss}; `millrace decide {pipeline} {token} reread` {reread}. `onPositionLost` of the source decides beforehand.',
+    'It waits for your decision. `millrace decide {pipeline} {token} accept-loss` {acceptLoss}; `millrace decide {pipeline} {token} reread` {reread}. `onPositionLost` of the source decides in advance.',
   ),
 
   MR_SOURCE_FORBIDDEN: row(
     'retry',
     403,
-    'Source "{source}" may not do this at {server} as {user}: {problem}.',
+    'Source "{source}" lacks a permission at {server} as {user}: {problem}.',
     'Grant it (Kafka: Read and Describe on the topic); Millrace retries by itself.',
   ),
   MR_RECORDS_PATH: row(
     'refuse',
     404,
-    'Records are taken by POST {path}, not by {method} {asked}.',
+    'Records are accepted by POST {path}, not by {method} {asked}.',
     'Correct the method and the path.',
   ),
   MR_RECORDS_UNAUTHORIZED: row(
@@ -343,7 +348,7 @@ export const errorTable = {
     'refuse',
     415,
     'The body is {actual}, but must be application/json or application/x-ndjson.',
-    'Set Content-Type to what the body is, and send it without Content-Encoding.',
+    'Set Content-Type to the type of the body, and send it without Content-Encoding.',
   ),
   MR_RECORDS_TOO_LARGE: row(
     'refuse',
@@ -354,13 +359,13 @@ export const errorTable = {
   MR_RECORDS_RECORD_TOO_LARGE: row(
     'refuse',
     413,
-    'Record {index} of the request has {bytes} bytes, but {limit} can be stored at most. No record of it is taken.',
+    'Record {index} of the request has {bytes} bytes, but {limit} can be stored at most. No record of the request is stored.',
     'Make it smaller, or raise max_payload of NATS.',
   ),
   MR_RECORDS_INVALID: row(
     'refuse',
     400,
-    'No record of the request is taken: {problem}.',
+    'No record of the request is stored: {problem}.',
     'Correct it and send it again.',
   ),
   MR_RECORDS_TOO_SLOW: row(
@@ -372,32 +377,32 @@ export const errorTable = {
   MR_RECORDS_KEY_REUSED: row(
     'refuse',
     422,
-    'Source "{source}" has stored another body under this Idempotency-Key; nothing of this request is taken.',
+    'Source "{source}" has stored a different body under this Idempotency-Key; nothing of this request is stored.',
     'Send it with a key of its own.',
   ),
   MR_RECORDS_KEYS_FULL: row(
     'retry',
     429,
-    'Source "{source}" takes no request with a new Idempotency-Key now: {most} keys are kept, as many as its buffer has KiB. Nothing of this one is stored.',
-    'Send it again later, with the same key: keys go when their idempotencyWindow is over. A larger buffer.maxBytes keeps more of them, a shorter idempotencyWindow keeps them less long; requests without a key are taken all the same.',
+    'Source "{source}" accepts no request with a new Idempotency-Key now: it already keeps {most} keys, the most that it may (one for each KiB of its buffer). Nothing of this request is stored.',
+    'Send it again later, with the same key: keys are dropped when their idempotencyWindow is over. A larger buffer.maxBytes keeps more keys, a shorter idempotencyWindow keeps them for less time. Requests without a key are still accepted.',
   ),
   MR_RECORDS_BUSY: row(
     'retry',
     429,
-    'Source "{source}" takes no records now: {why}.',
+    'Source "{source}" accepts no records now: {why}.',
     'Send the same request again after the time in Retry-After.',
   ),
   MR_RECORDS_NO_SLOT: row(
     'retry',
     503,
-    'Source "{source}" takes no records at this pod: {why}.',
+    'Source "{source}" accepts no records at this pod: {why}.',
     'Send the same request again after the time in Retry-After, with the same Idempotency-Key if it had one.',
   ),
   MR_SOURCE_UNREADABLE: row(
     'retry',
     500,
-    'Source "{source}" holds something at {position} that does not decode: {problem}.',
-    'Nothing after it in the same partition is read until it is gone; look at it with the tools of the source.',
+    'Source "{source}" cannot decode what it read at {position}: {problem}.',
+    'Nothing after it in the same partition is read until it is gone; inspect it with the tools of the source.',
   ),
 
   // -- streams ---------------------------------------------------------------------------------------------------
@@ -411,31 +416,31 @@ export const errorTable = {
     'retry',
     503,
     'nats-server at {server} is too old: {needed} or later is needed.',
-    'Upgrade nats-server; Millrace goes on by itself.',
+    'Upgrade nats-server; Millrace then continues by itself.',
   ),
   MR_STREAM_MISSING: row(
     'retry',
     404,
-    'Stream {stream} of pipeline {pipeline} was made before any pod started, and {found}.',
-    'Restore it, if you can. Else `millrace decide {pipeline} {token} reread` makes it again and reads all that is still there, which may write records twice; `accept-loss` in its place goes on with what comes next. What only this stream held is lost either way.',
+    'Stream {stream} of pipeline {pipeline} was created before any pod started, and {found}.',
+    'Restore it if you can. Otherwise `millrace decide {pipeline} {token} reread` recreates it and reads everything that its sources still hold, which may write records twice; `accept-loss` instead of `reread` continues with what arrives next. What only this stream held is lost either way.',
   ),
   MR_STREAM_FOREIGN: row(
     'retry',
     409,
-    'Stream "{stream}" of JetStream at {server} is not this pipeline\'s: {owner}.',
-    'It is neither used nor deleted. Remove it, or give the pipeline another name; Millrace goes on by itself.',
+    'Stream "{stream}" of JetStream at {server} does not belong to this pipeline: {owner}.',
+    'Millrace neither uses nor deletes it. Remove it, or give the pipeline another name; Millrace then continues by itself.',
   ),
   MR_EDGE_FULL: row(
     'retry',
     429,
     'Edge "{edge}" is full ({bytes} bytes).',
-    'The stage that reads it is slower than its source, or stopped; the source waits and nothing is lost.',
+    'The stage that reads it is slower than its source, or stopped. The source waits, and nothing is lost.',
   ),
   MR_DEAD_LETTERS_FULL: row(
     'retry',
     429,
     'The dead letters are full ({bytes} bytes).',
-    'Raise deadLetters.maxBytes, or let the oldest go with `whenFull: DropOldest`; until then the pipeline waits.',
+    'Raise deadLetters.maxBytes, or drop the oldest with `whenFull: DropOldest`; until then the pipeline waits.',
   ),
   MR_STORE_FULL: row(
     'retry',
@@ -446,32 +451,32 @@ export const errorTable = {
   MR_FRAME_TOO_LARGE: row(
     'retry',
     413,
-    'A message of {bytes} bytes for stream "{stream}" is above what NATS takes (max_payload {limit}).',
-    'max_payload was lowered while it was made: it is made again in smaller pieces.',
+    'A message of {bytes} bytes for stream "{stream}" is larger than NATS accepts (max_payload {limit}).',
+    'Nothing to do: max_payload was lowered while the message was being built, and Millrace builds it again in smaller pieces.',
   ),
   MR_OWNERSHIP_LOST: row(
     'fence',
     409,
     '{writer} is owned by another pod now (expected sequence {expected}).',
-    'Nothing to do: the new owner goes on from the stored position.',
+    'Nothing to do: the new owner continues from the stored position.',
   ),
   MR_NOT_REGISTERED: row(
     'retry',
     409,
     '{who} is not registered with edge "{edge}".',
-    'The lifecycle registers it before its pods start, and takes it off when it is removed; see the operation in Temporal.',
+    'The lifecycle registers it before its pods start, and unregisters it when it is removed; see the operation in Temporal.',
   ),
   MR_POSITION_LOST: row(
     'retry',
     409,
-    '{who} stands at {position} of {stream}, but {found}.',
-    'It waits for you. `millrace decide {pipeline} {token} accept-loss` {accepted}; `millrace decide {pipeline} {token} reread` {reread}.',
+    '{who} is at {position} of {stream}, but {found}.',
+    'It waits for your decision. `millrace decide {pipeline} {token} accept-loss` {accepted}; `millrace decide {pipeline} {token} reread` {reread}.',
   ),
   MR_EDGE_LOST: row(
     'retry',
     409,
-    'Stream {stream} was made at {created} and held what this pipeline had read, but {found}.',
-    'Restore it, if you can. Else `millrace decide {pipeline} {token} accept-loss` goes on with what is there, or with an empty one: what it held is lost, sources without a position in it begin where `startFrom` says, and idempotency keys of HTTP requests are forgotten: a request of before that is repeated is stored once more.',
+    'Stream {stream} was created at {created} and held what this pipeline had read, but {found}.',
+    'Restore it if you can. Otherwise `millrace decide {pipeline} {token} accept-loss` continues with the stream that exists now, or with an empty one. What the stream held is lost, sources without a position in it start where `startFrom` says, and idempotency keys of HTTP requests are forgotten: an earlier request that is repeated is stored a second time.',
   ),
   MR_DECISION_REFUSED: row(
     'refuse',
@@ -483,13 +488,13 @@ export const errorTable = {
     'retry',
     409,
     'Frame {sequence} of {stream} was written under generation {plan}, whose plan is not stored.',
-    'The frame waits until an operation of the lifecycle stores the plan; see the operation in Temporal.',
+    'The frame waits until a lifecycle operation stores the plan; see the operation in Temporal.',
   ),
   MR_FRAME_CORRUPT: row(
     'refuse',
     500,
     'Frame {sequence} of {stream} does not decode: {problem}.',
-    'The stream was written by something else or damaged; keep a copy and report it.',
+    'The stream is damaged, or something other than Millrace has written to it; keep a copy and report it.',
   ),
 
   // -- records ---------------------------------------------------------------------------------------------------
@@ -547,7 +552,7 @@ export const errorTable = {
   MR_SINK_PRIVILEGE_MISSING: row(
     'retry',
     403,
-    '{server} has let {user} of sink "{sink}" in, who may not write to {table}: {problem}.',
+    '{user} of sink "{sink}" is logged in at {server} but may not write to {table}: {problem}.',
     '{grant}; Millrace retries by itself.',
   ),
   MR_SINK_SILENT: row(
@@ -566,58 +571,63 @@ export const errorTable = {
   MR_SINK_OUTCOME_UNKNOWN: row(
     'retry',
     409,
-    'Whether frames {from} to {to} of sink "{sink}" ({rows} rows) are in {table} cannot be told any more: {problem}.',
-    'Look for these rows there. Then set `onUncertain` of the sink to Skip if they are, or to Repeat if they are not, apply, and set it back to Stop. {hint}',
+    'Millrace can no longer tell whether frames {from} to {to} of sink "{sink}" ({rows} rows) are in {table}: {problem}.',
+    'Look for these rows in the table. Set `onUncertain` of the sink to Skip if they are there, or to Repeat if they are not; apply, and set it back to Stop afterwards. {hint}',
   ),
   MR_SINK_VIEW_FAILED: row(
     'retry',
     409,
-    'Table {table} of sink "{sink}" may have taken a batch that a view of it then refused: {problem}.',
-    'Correct the view or the table that it writes to; Millrace repeats the batch by itself, and what has it already drops it.',
+    'Table {table} of sink "{sink}" may have stored a batch that one of its materialized views then refused: {problem}.',
+    'Correct the view or the table that it writes to; Millrace repeats the batch by itself, and tables that already have the batch drop it.',
   ),
   MR_SINK_ROWS_UNKNOWN: row(
     'retry',
     409,
-    'Table {table} of sink "{sink}" refuses rows of a batch, and which ones cannot be found out: {problem}.',
+    'Table {table} of sink "{sink}" refuses rows of a batch, and Millrace cannot find out which: {problem}.',
     '{hint}',
   ),
   MR_SINK_POSITION_LOST: row(
     'retry',
     410,
     'Sink "{sink}" has stored slot {slot} up to frame {stored}, but the commit log says {committed}: {problem}.',
-    'Restore what the sink has lost, or decide: `millrace decide {pipeline} {token} reread` goes on from where the sink is with the frames that are still there, `accept-loss` in its place goes on from the commit log without what is missing. `onPositionLost` of the sink decides beforehand.',
+    'Restore what the sink has lost, or decide: `millrace decide {pipeline} {token} reread` continues from the position of the sink with the frames that still exist; `accept-loss` instead of `reread` continues from the commit log, without what is missing. `onPositionLost` of the sink decides in advance.',
   ),
   MR_SINK_FAILED: row(
     'retry',
     502,
-    'Sink "{sink}" at {server} fails in a way that Millrace does not know: {problem}.',
-    'Millrace repeats the batch by itself, under the same token; if it stays, look for the cause at the server.',
+    'Sink "{sink}" at {server} fails in a way that Millrace does not recognize: {problem}.',
+    'Millrace repeats the batch by itself, under the same token; if the failure persists, look for the cause at the server.',
   ),
   MR_SINK_BUSY: row(
     'retry',
     429,
-    'Sink "{sink}" at {server} asks to wait: {problem}.',
+    'Sink "{sink}" at {server} is busy and asks Millrace to wait: {problem}.',
     'Millrace slows down and retries by itself.',
   ),
 
   // -- local stack -----------------------------------------------------------------------------------------------
-  MR_BINARY_MISSING: row('refuse', 500, '{binary} {version} is not here and could not be made: {problem}.', '{hint}'),
+  MR_BINARY_MISSING: row(
+    'refuse',
+    500,
+    '{binary} {version} is not installed and could not be obtained: {problem}.',
+    '{hint}',
+  ),
   MR_PORT_IN_USE: row(
     'refuse',
     409,
     'Port {port} for {part} is in use by {owner}.',
-    'Stop it, or choose another with {flag}.',
+    'Stop that process, or choose another port with {flag}.',
   ),
   MR_STACK_RUNNING: row(
     'refuse',
     409,
-    'The local stack in {dir} runs already, in process {pid}: {where}.',
+    'The local stack in {dir} is already running, in process {pid}: {where}.',
     'See `millrace dev status`; stop it with `millrace dev down`.',
   ),
   MR_STACK_NOT_RUNNING: row(
     'refuse',
     404,
-    'No local stack runs in {dir}.',
+    'No local stack is running in {dir}.',
     'Start one with `millrace dev`, or name its directory with --data-dir.',
   ),
   MR_PART_FAILED: row('refuse', 500, '{part} did not become ready: {problem}.', 'Its log is {log}.'),
@@ -684,7 +694,7 @@ export function reasonOf(code: string): string {
     .join('');
 }
 
-/** It goes on when a person has decided (`./decision.ts`). The code may be one that only another version knows. */
+/** Whether it waits for a person's decision (`./decision.ts`). The code may be one that only another version knows. */
 export function asksPerson(code: string | undefined): boolean {
   return code !== undefined && isErrorCode(code) && errorTable[code].fix.includes(' {token} ');
 }
@@ -693,12 +703,12 @@ function isErrorCode(code: string): code is ErrorCode {
   return Object.hasOwn(errorTable, code);
 }
 
-/** The text of any thrown thing, for a `problem` parameter. */
+/** The message of any thrown value, for a `problem` parameter. */
 export function problemOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Closes a switch over a union: the compiler refuses a forgotten member. */
+/** Makes a switch over a union exhaustive: the compiler refuses a forgotten member. */
 export function assertNever(value: never): never {
   throw new TypeError(`unexpected value: ${JSON.stringify(value)}`);
 }

@@ -24,7 +24,7 @@ try {
   const handle = await client.workflow.start('applyPipeline', {
     taskQueue: 'pipelines',
     workflowId: `apply/${metadata.namespace}/${metadata.name}`,
-    // The workflow goes on when this program ends; whoever starts it again meets the one that runs.
+    // The workflow keeps running when this program ends; a second start then joins the running workflow.
     workflowIdConflictPolicy: 'USE_EXISTING',
     staticSummary: `apply pipeline ${metadata.namespace}/${metadata.name}`,
     args: [{ ...metadata, spec }],

@@ -1,5 +1,5 @@
 #!/bin/sh
-# A pipeline by REST, with nothing but curl and jq.
+# A pipeline through the REST API, with only curl and jq.
 #
 #   sh examples/rest/pipeline.sh [file.yaml]
 set -eu
@@ -14,12 +14,12 @@ pipeline="$api/v1/namespaces/$namespace/pipelines/$name"
 token_file=${MILLRACE_API_TOKEN_FILE:-"$(dirname "${KUBECONFIG:-.millrace/kubeconfig}")/api-token"}
 token=${MILLRACE_API_TOKEN:-$(cat "$token_file" 2>/dev/null || true)}
 
-# A problem (RFC 9457) goes to stderr, and the script ends with it.
+# A problem (RFC 9457) is printed to stderr and ends the script.
 ask() {
   method=$1
   url=$2
   shift 2
-  # From standard input, because the command line of a process can be read by others.
+  # From standard input, because other users can read the command line of a process.
   answer=$(printf '%s' "${token:+Millrace-Token: $token}" | curl -sS -X "$method" -H @- -w '\n%{http_code}' "$url" "$@")
   status=$(printf '%s' "$answer" | tail -n 1)
   body=$(printf '%s' "$answer" | sed '$d')

@@ -23,7 +23,7 @@ describe('millrace dev', () => {
   it('status where nothing runs says so and ends with the code of not found', async () => {
     const { code, out, err } = await dev('status');
     deepStrictEqual([code, out], [6, '']);
-    match(err, /MR_STACK_NOT_RUNNING: No local stack runs in/);
+    match(err, /MR_STACK_NOT_RUNNING: No local stack is running in/);
   });
 
   it('down where nothing runs is no error', async () => {

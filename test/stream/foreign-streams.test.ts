@@ -37,7 +37,7 @@ describe('streams of others, on a real nats-server', function () {
       const config = { name: `mr-${pid}-main`, subjects: [`mr.${pid}.main.>`], max_bytes: 1_000, ...foreign };
       await streams.jsm.streams.add({ ...config, subjects: [...config.subjects] });
       const before = await configOf(config.name);
-      const refused = new RegExp(`"${config.name}".*is not this pipeline's`);
+      const refused = new RegExp(`"${config.name}".*does not belong to this pipeline`);
       await assert.rejects(ensurePipelineStreams(streams, plan), { code: 'MR_STREAM_FOREIGN', message: refused });
       assert.equal(await pipelineStreamsExist(streams, plan), false);
       await deletePipelineStreams(streams, { ...plan.pipeline, adopts: false });

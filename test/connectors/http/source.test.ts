@@ -256,7 +256,7 @@ describe('http source', () => {
     reader.acknowledge(refused.batch.position);
     const { http, code, detail, retryAfter } = await refused.answer;
     assert.deepEqual({ http, code }, { http: 429, code: 'MR_RECORDS_KEYS_FULL' });
-    assert.match(detail ?? '', /4096 keys are kept/);
+    assert.match(detail ?? '', /it already keeps 4096 keys/);
     assert.notEqual(retryAfter, null);
     const plain = post('{}');
     const batch = await next(reader);

@@ -86,6 +86,6 @@ describe('a retry of what failed, on a real entity', function () {
 
   it('is refused in the words of the entity when nothing has failed', async () => {
     await run.provision();
-    await assert.rejects(runs.retry(run.pipeline, 'r1'), /MR_RETRY_REFUSED: .*is not tried again: nothing has failed/);
+    await assert.rejects(runs.retry(run.pipeline, 'r1'), /MR_RETRY_REFUSED: .*is not retried: nothing has failed/);
   });
 });

@@ -131,7 +131,7 @@ describe('Flowing', () => {
         { now: now + later, stages: [stage('ingestor'), stage('sink', { heard: [heard(told, { at: now + later })] })] },
         'Flowing',
       );
-    assert.equal(at(0), 'Something waits before sink-warehouse, and nothing has moved since 2023-11-14T22:13:00Z.');
+    assert.equal(at(0), 'Records are waiting before sink-warehouse, and none has moved since 2023-11-14T22:13:00Z.');
     assert.equal(at(50_000), at(0));
   });
 
