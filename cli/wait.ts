@@ -5,7 +5,7 @@
  */
 import { settledAt } from '../client/settled.ts';
 import type { StoredPipeline } from '../client/wire.ts';
-import { outcomeOf } from '../model/decision.ts';
+import { isAsked, outcomeOf, questionIn } from '../model/decision.ts';
 import { mr } from '../model/errors.ts';
 import { milliseconds } from '../model/quantities.ts';
 import type { PipelineStatus } from '../crds/pipeline.ts';
@@ -15,7 +15,8 @@ import { follow, type Look } from './follow.ts';
 import { changes } from './progress.ts';
 
 export type Verdict =
-  | { readonly is: 'reached'; readonly message: string }
+  /** `holdsMs`: it counts when nothing else was seen for so long. */
+  | { readonly is: 'reached'; readonly message: string; readonly holdsMs?: number }
   | { readonly is: 'refused'; readonly reason: string; readonly message: string }
   | { readonly is: 'waiting'; readonly message: string };
 
@@ -32,6 +33,38 @@ export interface WaitOptions {
   readonly say: (line: string) => void;
 }
 
+/** A verdict that has to hold for a while before it counts. */
+export class Holding {
+  readonly #after: (ms: number, then: () => void) => () => void;
+  readonly #held: () => void;
+  hasHeld = false;
+  #cancel: (() => void) | undefined;
+
+  /** `held`: called when a verdict has held. */
+  constructor(held: () => void, after = afterMs) {
+    this.#held = () => {
+      this.hasHeld = true;
+      held();
+    };
+    this.#after = after;
+  }
+
+  see(verdict: Verdict): void {
+    if (verdict.is !== 'reached' || verdict.holdsMs === undefined) this.close();
+    else this.#cancel ??= this.#after(verdict.holdsMs, this.#held);
+  }
+
+  close(): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
+  }
+}
+
+function afterMs(ms: number, then: () => void): () => void {
+  const timer = setTimeout(then, ms);
+  return () => clearTimeout(timer);
+}
+
 /** Resolves with what the verdict says. Throws when it is refused, or MR_WAIT_TIMEOUT. */
 export async function waitFor({ kube }: Cluster, options: WaitOptions): Promise<string> {
   const { namespace, name, wanted, timeout, judge, say } = options;
@@ -39,13 +72,15 @@ export async function waitFor({ kube }: Cluster, options: WaitOptions): Promise<
   const timer = setTimeout(() => stop.abort(), milliseconds(timeout));
   let before = options.known;
   let state = 'nothing was heard of it';
+  const holding = new Holding(() => stop.abort());
   try {
     for await (const look of follow(kube, { namespace, name, signal: stop.signal, onError: lostConnection(say) })) {
       const status = look.is === 'there' ? look.pipeline.status : undefined;
       for (const line of changes(before, status)) say(line);
       before = status ?? before;
       const verdict = judge(look);
-      if (verdict.is === 'reached') return verdict.message;
+      holding.see(verdict);
+      if (verdict.is === 'reached' && verdict.holdsMs === undefined) return verdict.message;
       if (verdict.is === 'refused') {
         throw new CommandFailed(
           exitCodes.invalidConfig,
@@ -54,9 +89,11 @@ export async function waitFor({ kube }: Cluster, options: WaitOptions): Promise<
       }
       state = verdict.message;
     }
+    if (holding.hasHeld) return state;
     throw mr('MR_WAIT_TIMEOUT', { name, wanted, timeout, state: state.replace(/\.$/, '') });
   } finally {
     clearTimeout(timer);
+    holding.close();
     stop.abort();
   }
 }
@@ -93,16 +130,33 @@ export function untilSettledAgain(stored: StoredPipeline): (look: Look) => Verdi
   };
 }
 
-/** The verdict of a decision: what became of it, and then whether the pipeline gets on. */
-export function untilDecided(stored: StoredPipeline, text: string): (look: Look) => Verdict {
+/** Every pod has reported in that time (10 s), and what it says is in the status. */
+const calmMs = 15_000;
+
+/**
+ * The verdict of a decision: what became of it, and then whether the pipeline gets on. Who asked by it has to have gone on,
+ * and whoever meets the consequence and asks in turn does so within seconds: that ends the wait, with the next question.
+ */
+export function untilDecided(stored: StoredPipeline, { token, text }: Decided): (look: Look) => Verdict {
   const judge = untilSettled(stored);
   return (look) => {
     if (look.is === 'gone') return judge(look);
-    const outcome = outcomeOf(look.pipeline.status ?? {}, text);
+    const { status = {}, metadata } = look.pipeline;
+    const outcome = outcomeOf(status, text);
     if (outcome === undefined) return { is: 'waiting', message: `decision "${text}" was not looked at yet` };
     if (outcome.problem !== undefined) throw mr('MR_DECISION_REFUSED', { decision: text, problem: outcome.problem });
-    return judge(look);
+    if (isAsked(status, token)) return { is: 'waiting', message: `who asked by ${token} has not gone on yet` };
+    const next = questionIn(status);
+    if (next !== undefined) throw mr('MR_ASKED_AGAIN', { decision: text, pipeline: metadata.name, question: next });
+    const verdict = judge(look);
+    return verdict.is === 'reached' ? { ...verdict, holdsMs: calmMs } : verdict;
   };
+}
+
+interface Decided {
+  readonly token: string;
+  /** Of the annotation. */
+  readonly text: string;
 }
 
 /** The verdict of a deletion. */

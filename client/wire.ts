@@ -77,7 +77,9 @@ export const decisionSchema = z
     token: z.string().describe('From the message that asks, such as records.1.'),
     choice: z
       .enum(decisionChoices)
-      .describe('accept-loss: go on with what comes next. reread: read all that is there again.'),
+      .describe(
+        'accept-loss: go on with what comes next, and give up what is missing. reread: read all that is there again. With either a source whose frames are gone is read again from what is left.',
+      ),
   })
   .describe('How to go on after a loss.');
 

@@ -8,8 +8,11 @@
 import type { DecisionStatus, PipelineStatus } from './status.ts';
 
 /**
- * - `accept-loss`  go on with what comes next: nothing is written twice, what is missing is given up
- * - `reread`       read everything that is there again: nothing that is there is missed, records may be written twice
+ * - `accept-loss`  whoever reads goes on with what comes next, and what is missing is given up
+ * - `reread`       whoever reads takes everything again that is there, so records may be written twice
+ *
+ * A writer whose frames are gone has lost where it stood: with either choice its source is read again from what is left,
+ * and what sinks had taken since then is written twice.
  */
 export const decisionChoices = ['accept-loss', 'reread'] as const;
 export type DecisionChoice = (typeof decisionChoices)[number];
@@ -51,3 +54,10 @@ export function isAsked({ conditions = [], operation }: PipelineStatus, token: s
   const said = [...conditions.map(({ message }) => message), operation?.lastError ?? ''];
   return said.some((text) => text.includes(` ${token} `));
 }
+
+/** What the pipeline asks a person, if anything. */
+export function questionIn({ conditions = [], operation }: PipelineStatus): string | undefined {
+  return [...conditions.map(({ message }) => message), operation?.lastError ?? ''].find((text) => asking.test(text));
+}
+
+const asking = /\bmillrace decide \S+ (?:-n \S+ )?\S+\.(?:[1-9][0-9]*|lost) (?:accept-loss|reread)\b/;

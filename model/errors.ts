@@ -484,6 +484,12 @@ export const errorTable = {
     'Decision "{decision}" was not carried out: {problem}.',
     'Take the token from the message that asks for a decision (`millrace describe`): `millrace decide NAME TOKEN accept-loss` or `reread`.',
   ),
+  MR_ASKED_AGAIN: row(
+    'refuse',
+    409,
+    'Decision "{decision}" was carried out, and pipeline {pipeline} asks for another one: {question}',
+    'Decide that as well: each part that has met a loss asks for itself, and some only notice when others go on.',
+  ),
   MR_FRAME_PLAN_MISSING: row(
     'retry',
     409,

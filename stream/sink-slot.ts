@@ -140,7 +140,8 @@ async function decide<Rows extends RowBufferPort>(
         found,
         pipeline: pipelineText(pipeline),
         token,
-        accepted: 'goes on after that and writes nothing twice',
+        accepted:
+          'goes on after that and reads nothing of the stream twice; what a source that has lost its frames reads again comes as new and is written twice',
         reread: 'reads all that the stream still holds, and may write records twice',
       }),
     );

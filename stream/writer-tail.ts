@@ -45,7 +45,7 @@ export async function checkTail(check: TailCheck, tail: EdgeWriter, signal: Abor
         pipeline: pipelineText(pipeline),
         token,
         // Where it was in its source it has lost with its frames, so there is no more to choose.
-        accepted: 'reads the source again from there, and what sinks have taken since then may be written twice',
+        accepted: `${againFrom(tail)}; what sinks had taken of it after that is written twice`,
         reread: 'does the same, and lets sinks that ask under this token read all that the stream still holds',
       }),
     );
@@ -53,6 +53,13 @@ export async function checkTail(check: TailCheck, tail: EdgeWriter, signal: Abor
   // Nothing else of the writer would tell, should all of it be lost once more, that this decision was used.
   if (after === 0) await takenBack({ sequence: decision.sequence });
   onWaiting(undefined);
+}
+
+/** A position is in the frame that has it, and nowhere else (E2). */
+function againFrom({ openedAt }: EdgeWriter): string {
+  return openedAt === undefined
+    ? 'reads the source again from its beginning (`startFrom`), because no frame is left that says where it stood'
+    : 'reads the source again from where it stood in the last frame that is left';
 }
 
 async function problemOf(check: TailCheck, tail: EdgeWriter): Promise<LostBehind | undefined> {

@@ -24,7 +24,11 @@ export function decideCommand(): Command {
       .addArgument(new Argument('<token>', 'from the message that asks, such as records.1'))
       .addArgument(new Argument('<choice>', 'what to do').choices(decisionChoices)),
   )
-    .option('--wait', 'show each step and end when it is carried out and the pipeline is ready', false)
+    .option(
+      '--wait',
+      'show each step and end when it is carried out and the pipeline has been ready for 15 s, or asks again',
+      false,
+    )
     .addOption(durationOption('--timeout <duration>', 'of --wait', '5m'))
     .action(async (name: string, token: string, choice: DecisionChoice, options: Options) => {
       await withCluster(options, async (cluster) => {
@@ -36,7 +40,7 @@ export function decideCommand(): Command {
           return;
         }
         const { timeout } = options;
-        const judge = untilDecided(found, text);
+        const judge = untilDecided(found, { token, text });
         await waitFor(cluster, { namespace, name, wanted: 'ready', timeout, known: found.status, judge, say });
         print(`pipeline/${name} decided: ${token} ${choice}; it is ready\n`);
       });

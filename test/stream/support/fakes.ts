@@ -219,6 +219,8 @@ export class Witness implements SlotObserver {
   /** Of the errors in `connections`. */
   readonly sentences: string[] = [];
   readonly waits: [Waiter, string | undefined][] = [];
+  /** Of the errors in `waits`. */
+  readonly waitSentences: string[] = [];
   taken = 0;
   handed = 0;
   droppedRecords = 0;
@@ -235,6 +237,7 @@ export class Witness implements SlotObserver {
   }
   waiting(waiter: Waiter, reason: MillraceError | undefined): void {
     this.waits.push([waiter, reason?.code]);
+    if (reason !== undefined) this.waitSentences.push(reason.sentence);
   }
   took(records: number): void {
     this.taken += records;
