@@ -4,7 +4,8 @@
  *
  * Q1  When there are as many, no other is stored, and none is forgotten for it before its time. Slots count for themselves:
  *     there may be one more for each slot, and one for each that has written nothing yet; and as long as a pod does not
- *     know a source that was added, it takes each slot of that for a key.
+ *     know a source that was added, it takes each slot of that for a key, and leaves room for each slot of one that was
+ *     taken off.
  * Q2  What the server said last is used by half, shared between all slots, before it is asked again; so it is asked seldom
  *     while there is much room, and for every key while there is hardly any.
  * Q3  A share that was taken early is worth nothing once others may have used the room: every message that the stream has

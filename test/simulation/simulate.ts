@@ -12,6 +12,7 @@ import { committedPosition } from '../../stream/commit-entry.ts';
 import { decodeFrame } from '../../stream/frame-reader.ts';
 import { imbalance } from './check/balance.ts';
 import { fateOf } from './check/reference.ts';
+import { PositionedTable } from './outside/postgres.ts';
 import type { LedgerInput } from './check/ledger.ts';
 import { Violation } from './check/violation.ts';
 import { mostKeys } from './check/keys.ts';
@@ -144,7 +145,12 @@ function isQuiet(plant: Plant): boolean {
 function whyNot(plant: Plant): string {
   if (asksPerson(plant)) return `a person is asked; ${states(plant)}`;
   if (!plant.lifecycle.isAtRest) return `the lifecycle is busy: ${plant.lifecycle.doing}; ${states(plant)}`;
-  const { sources } = plant.lifecycle.resource;
+  const { sources, sinks } = plant.lifecycle.resource;
+  for (const { name } of sinks) {
+    const table = plant.tables.get(name);
+    if (table instanceof PositionedTable && table.hasGoneBack)
+      return `sink ${name} has gone back, and nobody has noticed`;
+  }
   for (const [name, service] of plant.services)
     if (service.unsettled > 0 && sources.some((source) => source.name === name))
       return `${service.unsettled} requests to ${name} are open`;

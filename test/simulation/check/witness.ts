@@ -36,7 +36,7 @@ export interface WitnessOptions {
   readonly isDecided: (stage: string) => boolean;
   /** That the edge may keep (I9). */
   readonly mostKeys: number;
-  /** Slots that write to it. */
+  /** Slots that write to it, as the pod counts them that counts the most. */
   readonly writers: () => number;
   readonly onViolation: (violation: Violation) => void;
 }

@@ -36,6 +36,8 @@ export class PositionedTable {
   readonly #history: { readonly slot: number; readonly before: Place; readonly ids: readonly string[] }[] = [];
   /** What failovers have lost, and nobody has decided about. */
   #lost: readonly string[] = [];
+  /** slot → where it stood before a failover took it back. */
+  readonly #stood = new Map<number, number>();
   lastWriteAt = 0;
 
   constructor(name: string, remote: Remote, ledger: Ledger) {
@@ -58,6 +60,7 @@ export class PositionedTable {
     this.#history.push({ slot, before: { ...place }, ids: taken.map(({ id }) => id) });
     place.position = to;
     place.token = token;
+    if (to >= (this.#stood.get(slot) ?? Infinity)) this.#stood.delete(slot);
     this.lastWriteAt = this.remote.world.now;
     return refused;
   }
@@ -65,7 +68,10 @@ export class PositionedTable {
   /** Another server goes on, without the last transactions. */
   failOver(transactions: number): void {
     const lost = this.#history.splice(Math.max(0, this.#history.length - transactions)).reverse();
-    for (const { slot, before } of lost) this.#places.set(slot, { ...before });
+    for (const { slot, before } of lost) {
+      this.#stood.set(slot, Math.max(this.#placeOf(slot).position, this.#stood.get(slot) ?? 0));
+      this.#places.set(slot, { ...before });
+    }
     const ids = lost.flatMap((one) => one.ids);
     this.#ledger.unrow(this.name, ids);
     this.#lost = [...this.#lost, ...ids];
@@ -75,6 +81,12 @@ export class PositionedTable {
   decide(): void {
     this.#ledger.forgo(this.name, this.#lost);
     this.#lost = [];
+    this.#stood.clear();
+  }
+
+  /** It stands before where it stood, and nobody has decided about it: who has nothing to write has yet to look (K6). */
+  get hasGoneBack(): boolean {
+    return this.#stood.size > 0;
   }
 
   #placeOf(slot: number): Place {

@@ -45,8 +45,16 @@ export class Remote {
     this.random = world.random.fork(`remote ${name}`);
   }
 
-  /** `effect` runs where the system is, whether or not the caller still waits; it may be held for `delayMs` more. */
-  call<T>(machine: Machine, call: string, effect: () => T, { timeoutMs, signal }: CallOptions): Promise<T> {
+  /**
+   * `effect` runs where the system is, whether or not the caller still waits; it is told when nobody does (dead, frozen,
+   * given up, or answered already: a repetition). It may be held for `delayMs` more.
+   */
+  call<T>(
+    machine: Machine,
+    call: string,
+    effect: (isLate: boolean) => T,
+    { timeoutMs, signal }: CallOptions,
+  ): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (!machine.alive) return;
       if (signal?.aborted === true) return reject(reasonOf(signal));
@@ -77,9 +85,10 @@ export class Remote {
         if (arrived.drop || this.state === 'silent' || this.state === 'refusing') return;
         this.world.inside(arrived.delayMs + this.#ms(), () => {
           if (this.state === 'refusing') return;
-          const made = outcomeOf(effect);
+          const isLate = !isOpen || !machine.alive || machine.frozen;
+          const made = outcomeOf(() => effect(isLate));
           const done = this.faults.pass(call, 'done', place);
-          if (done.repeat) this.world.inside(this.random.between(1, 5_000), () => void outcomeOf(effect));
+          if (done.repeat) this.world.inside(this.random.between(1, 5_000), () => void outcomeOf(() => effect(true)));
           if (done.drop || this.state === 'mute') return;
           machine.after(done.delayMs + this.#ms(), () => {
             const answered = this.faults.pass(call, 'answered', place);

@@ -5,6 +5,7 @@
  * A worker that dies or hangs in a step is noticed by its missing heartbeat: then the step is done again by another one,
  * while a process that hung may wake and go on with it.
  */
+import { MillraceError } from '../../../model/errors.ts';
 import type { PipelineRef, SpecSummary } from '../../../model/lifecycle.ts';
 import type { StreamStatus } from '../../../model/status.ts';
 import type { Plan } from '../../../model/plan.ts';
@@ -41,6 +42,8 @@ export class Lifecycle {
   #preempt: (() => void) | undefined;
   /** Of the last operation that ran to its end. */
   applied: Plan | undefined;
+  /** Why the step that is being done is refused, until the spec is another. */
+  refused: MillraceError | undefined;
   /** Streams as the status has them. */
   known: readonly StreamStatus[] = [];
 
@@ -74,6 +77,7 @@ export class Lifecycle {
     const changed = change(this.#resource);
     if (changed === this.#resource) return;
     this.#resource = { ...changed, generation: this.#resource.generation + 1 };
+    this.refused = undefined;
     this.#plant.addShape(this.#resource);
     this.#plant.say(`EDIT g${this.#resource.generation}: ${JSON.stringify(this.#resource)}`);
     this.tell();
@@ -200,6 +204,7 @@ export class Lifecycle {
             (error: unknown) => {
               this.#plant.say(`${machine.name} ${what}: ${error instanceof Error ? error.message : String(error)}`);
               if (error instanceof TypeError || error instanceof RangeError) world.fail(error);
+              if (error instanceof MillraceError && opSeq === this.opSeq) this.refused = error;
               again(world.random.between(300, 3_000));
             },
           );

@@ -84,7 +84,21 @@ export function watchOver(plant: Plant): void {
     }
   };
 
+  /** What cannot come back as another comes back as it was. */
+  const asItWas = ({ params: { source, had } }: MillraceError): void => {
+    if (typeof had !== 'number') return;
+    plant.lifecycle.edit((now) => ({
+      ...now,
+      sources: now.sources.map((one) =>
+        one.name === source ? { ...one, slots: had, replicas: Math.min(one.replicas, had) } : one,
+      ),
+    }));
+  };
+
   const look = (): void => {
+    const { refused, resource } = plant.lifecycle;
+    if (refused?.code === 'MR_SOURCE_NOT_GONE' || refused?.code === 'MR_SOURCE_RETURNS_OTHER')
+      once(`the sources of g${resource.generation}`, refused, random.between(1_000, 8_000), () => asItWas(refused));
     for (const pod of plant.cluster.pods) {
       const sink = pod.stage.kind === 'sink' ? pod.stage.sink : undefined;
       for (const { observer } of pod.slots.values()) for (const error of observer.reasons) answer(error, sink);

@@ -67,11 +67,17 @@ export class Plant {
       isGivenUp: (stage) => this.#givenUp.has(stage),
       isDecided: (stage) => this.decidedStages.has(stage),
       mostKeys: mostKeys(scenario.fixed),
-      writers: () => this.lifecycle.resource.sources.reduce((sum, { slots }) => sum + slots, 0),
+      writers: () => Math.max(...this.#plansAtWork().map(writersIn)),
       onViolation: fail,
     });
     this.server = new Server(this.world, { maxPayload, url: 'nats://nats:4222', maxLagMs: 400 }, this.witness);
     this.lifecycle = new Lifecycle(this, scenario.first);
+  }
+
+  /** What is wanted, and what its pods were started with. */
+  #plansAtWork(): Plan[] {
+    const wanted = this.plans.get(this.lifecycle.resource.generation);
+    return [...this.cluster.pods.map(({ plan }) => plan), ...(wanted === undefined ? [] : [wanted])];
   }
 
   /** Seconds since the start of the run. */
@@ -178,4 +184,8 @@ export class Plant {
     if (kind === 'intent') this.#checkBegun(machine, token);
     return `commits: ${kind}`;
   }
+}
+
+function writersIn({ stages }: Plan): number {
+  return stages.reduce((sum, stage) => sum + (stage.kind === 'ingestor' ? stage.slots : 0), 0);
 }
