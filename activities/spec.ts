@@ -5,10 +5,11 @@ import { firstError } from '../crds/lint.ts';
 import { pipelineSchema, type Pipeline } from '../crds/pipeline.ts';
 import type { Kube } from '../kubernetes/kube.ts';
 import type { KubeObject } from '../kubernetes/objects.ts';
-import { MillraceError, mr } from '../model/errors.ts';
+import { MillraceError, mr, problemOf } from '../model/errors.ts';
 import type { LifecycleActivities, Location, PipelineRef, RefusedSpec, SpecSummary } from '../model/lifecycle.ts';
 import { annotations, labels, namespaceOf, pidOf } from '../model/names.ts';
 import type { Plan } from '../model/plan.ts';
+import { assertTakesBack } from '../stream/returning.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { SpecRefused, toFailure } from './failures.ts';
 import { ownedKinds } from './kubernetes/owned.ts';
@@ -22,7 +23,9 @@ export function specActivities(deps: ActivityDependencies): Pick<LifecycleActivi
     async fetchSpec({ pipeline, plan }) {
       try {
         const resource = await readResource(kube, pipeline);
-        const read = plan === 'inForce' ? await planInForce(kube, pipeline) : planIn(resource, cluster);
+        if (plan === 'inForce') return summaryOf(await planInForce(kube, pipeline), resource, cluster);
+        const read = planIn(resource, cluster);
+        if (isNews(read, resource)) await refuseByStreams(deps, read, resource);
         return summaryOf(read, resource, cluster);
       } catch (error) {
         throw toFailure(error);
@@ -57,6 +60,27 @@ function planIn(resource: KubeObject, cluster: string): Plan {
       throw new SpecRefused(error, refusedSpec(resource, cluster));
     }
     throw error;
+  }
+}
+
+/** It is to move records, which another plan has moved until now. What stands still or goes is not asked about its edges. */
+function isNews(plan: Plan, resource: KubeObject): boolean {
+  const { acceptedGeneration, streams = [] } = ownStatus(resource);
+  const isToMove = plan.desiredState === 'Running' && !isBeingDeleted(resource);
+  return isToMove && streams.length > 0 && acceptedGeneration !== plan.pipeline.generation;
+}
+
+/**
+ * What only the streams know of a spec refuses it like what it says itself: before anything is done for it. While they cannot
+ * be asked, the step that registers the plan finds out.
+ */
+async function refuseByStreams({ streams, log, cluster }: ActivityDependencies, plan: Plan, resource: KubeObject) {
+  try {
+    await assertTakesBack(streams(), plan);
+  } catch (error) {
+    if (error instanceof MillraceError && error.handling === 'refuse')
+      throw new SpecRefused(error, refusedSpec(resource, cluster));
+    log.warn({ pid: plan.pipeline.pid, problem: problemOf(error) }, 'the streams were not asked about the spec');
   }
 }
 

@@ -110,7 +110,10 @@ class StepReport {
   async problem(error: MillraceError, attempt: number): Promise<void> {
     await this.#write(() => ({
       operation: { ...this.#operation(), attempt, lastError: error.sentence },
-      conditions: [claimBecause('Reconciling', 'True', { reason: error.reason, message: error.sentence })],
+      conditions: [
+        claimBecause('Reconciling', 'True', { reason: error.reason, message: error.sentence }),
+        claim('Stalled', 'Waiting', { why: error.sentence }),
+      ],
     }));
   }
 
@@ -119,7 +122,7 @@ class StepReport {
       step === this.#step
         ? {
             operation: this.#operation(),
-            conditions: [claim('Reconciling', operationTable[this.#op.kind].reason)],
+            conditions: [claim('Reconciling', operationTable[this.#op.kind].reason), claim('Stalled', 'Progressing')],
           }
         : undefined,
     );

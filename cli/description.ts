@@ -40,7 +40,11 @@ function headline(pipeline: StoredPipeline, nowMs: number): string {
   if (!ready) return `${name}: Millrace has not looked at it yet. Is the controller running?\n`;
   const since = `since ${age(ready.lastTransitionTime, nowMs)}`;
   const what = ready.status === 'True' ? `ready (${ready.reason}) ${since}` : `not ready (${ready.reason}) ${since}`;
-  return `${name} is ${what}: ${ready.message}\n`;
+  // What it is stands beside why it is not ready: a pipeline whose newest spec is refused is paused all the same.
+  const { phase } = pipeline.status ?? {};
+  const isStill = phase === 'Paused' || phase === 'Stopped';
+  const also = isStill && ready.status !== 'True' ? `${phase.toLowerCase()}, and ` : '';
+  return `${name} is ${also}${what}: ${ready.message}\n`;
 }
 
 function facts(pipeline: StoredPipeline, nowMs: number): string {
@@ -49,7 +53,7 @@ function facts(pipeline: StoredPipeline, nowMs: number): string {
     ['Name', metadata.name],
     ['Namespace', metadata.namespace ?? 'default'],
     ['Age', age(metadata.creationTimestamp, nowMs)],
-    ['Flow', flow(pipeline)],
+    ...flows(pipeline),
     ['Wanted', spec.desiredState],
     ['Generation', carriedOut(pipeline)],
   ];
@@ -87,6 +91,19 @@ function inForce({ generation, from }: PlanInForceStatus): string {
 
 function decided({ text, at, problem }: DecisionStatus, nowMs: number): string {
   return `${text}, ${age(at, nowMs)} ago: ${problem === undefined ? 'carried out' : `not carried out: ${problem}`}`;
+}
+
+/** Of a refused spec nothing flows: the stages are those of what was accepted before. */
+function flows(pipeline: StoredPipeline): [string, string][] {
+  if (conditionOf(pipeline.status, 'Accepted')?.status !== 'False') return [['Flow', flow(pipeline)]];
+  const named = (kind: string) =>
+    (pipeline.status?.stages ?? []).flatMap(({ name }) => (name.startsWith(kind) ? [name.slice(kind.length)] : []));
+  const [sources, sinks] = [named('ingestor-'), named('sink-')];
+  const inForce = sinks.length === 0 ? 'none' : `${sources.join(', ')} -> ${sinks.join(', ')}`;
+  return [
+    ['Flow', inForce],
+    ['Refused', flow(pipeline)],
+  ];
 }
 
 function flow({ spec }: StoredPipeline): string {

@@ -114,6 +114,25 @@ export function untilSettled(stored: StoredPipeline): (look: Look) => Verdict {
   };
 }
 
+/**
+ * The verdict of a pause or a stop. It needs no valid spec, so a refusal of the spec is said and waited beyond; it has failed
+ * when the pipeline is not as it was asked for and nothing goes on.
+ */
+export function untilStill(stored: StoredPipeline, state: 'Paused' | 'Stopped'): (look: Look) => Verdict {
+  const { generation = 0 } = stored.metadata;
+  const judge = untilSettled(stored);
+  return (look) => {
+    const verdict = judge(look);
+    if (verdict.is !== 'refused' || look.is === 'gone') return verdict;
+    const { phase, operation, observedGeneration = 0, conditions = [] } = look.pipeline.status ?? {};
+    const isObserved = observedGeneration >= generation && operation === undefined;
+    if (isObserved && phase === state) return { is: 'reached', message: state };
+    const provisioned = conditions.find(({ type }) => type === 'Provisioned');
+    const hasFailed = provisioned?.status === 'False' && (provisioned.observedGeneration ?? 0) >= generation;
+    return isObserved && hasFailed ? verdict : { is: 'waiting', message: `${verdict.reason}: ${verdict.message}` };
+  };
+}
+
 /** The verdict of a retry: the generation stays, so what it says is new once it is no longer what was said before. */
 export function untilSettledAgain(stored: StoredPipeline): (look: Look) => Verdict {
   const before = JSON.stringify(stored.status?.conditions ?? []);

@@ -90,6 +90,24 @@ export const conditionTable = {
     reasons: {
       Settled: no('Nothing is being changed.'),
       Progressing: no('The operation is making progress.'),
+      Waiting: no('The operation is waiting, and continues by itself once it can: {why}'),
+    },
+  },
+  Reconciling: {
+    writer: 'lifecycle',
+    events: 'operations',
+    healthy: 'False',
+    says: 'An operation is running.',
+    otherwise: '`status.operation` has its step, its attempt and its last error.',
+    reasons: {
+      Settled: no('Nothing is being changed.'),
+      Provisioning: yes('The pipeline is being set up.'),
+      Reconfiguring: yes('The change is being carried out.'),
+      Repairing: yes('Changes made by somebody else are being reverted.'),
+      Resuming: yes('The pipeline is being started again.'),
+      Pausing: yes('All pods are being stopped.'),
+      Stopping: yes('Sources are being stopped, and everything that was read is being written.'),
+      Deleting: yes('The pipeline is being taken down.'),
     },
   },
   SinkConnected: {
@@ -159,23 +177,6 @@ export const conditionTable = {
         'Changes made by somebody else are being reverted; `status.operation` says what it is waiting for.',
       ),
       Deleting: no('The pipeline is being taken down.'),
-    },
-  },
-  Reconciling: {
-    writer: 'lifecycle',
-    events: 'operations',
-    healthy: 'False',
-    says: 'An operation is running.',
-    otherwise: '`status.operation` has its step, its attempt and its last error.',
-    reasons: {
-      Settled: no('Nothing is being changed.'),
-      Provisioning: yes('The pipeline is being set up.'),
-      Reconfiguring: yes('The change is being carried out.'),
-      Repairing: yes('Changes made by somebody else are being reverted.'),
-      Resuming: yes('The pipeline is being started again.'),
-      Pausing: yes('All pods are being stopped.'),
-      Stopping: yes('Sources are being stopped, and everything that was read is being written.'),
-      Deleting: yes('The pipeline is being taken down.'),
     },
   },
   Ready: {

@@ -275,6 +275,12 @@ export const errorTable = {
     '{kind} "{name}" in namespace "{namespace}" must have key "{key}", but {problem}.',
     'Create it; Millrace then continues by itself.',
   ),
+  MR_SECRET_KEY_MISSING: row(
+    'retry',
+    409,
+    '{kind} "{name}" in namespace "{namespace}" is there, and has no key "{key}".',
+    'Add the key, or name another one in the spec; Millrace then continues by itself.',
+  ),
   MR_CREDENTIAL_UNUSABLE: row(
     'retry',
     409,
@@ -698,6 +704,11 @@ export function reasonOf(code: string): string {
     .split('_')
     .map((word) => word.charAt(0) + word.slice(1).toLowerCase())
     .join('');
+}
+
+/** Undefined: only another version knows the code. */
+export function handlingOf(code: string): Handling | undefined {
+  return isErrorCode(code) ? errorTable[code].handling : undefined;
 }
 
 /** Whether it waits for a person's decision (`./decision.ts`). The code may be one that only another version knows. */

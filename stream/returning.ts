@@ -55,6 +55,16 @@ async function assertAsItWas(
   throw mr('MR_SOURCE_RETURNS_OTHER', { source, slots, connector, before: kept.connector, had });
 }
 
+/**
+ * The same of a plan that nobody has stored yet, as far as it is known already. What v0.1 has left is found when it is
+ * registered.
+ */
+export async function assertTakesBack(streams: JetStreamPort, plan: Plan): Promise<void> {
+  const { pid, generation } = plan.pipeline;
+  const isStored = (await storedPlans(streams, pid)).some(({ pipeline }) => pipeline.generation === generation);
+  if (!isStored) await assertNoneReturnsOther(streams, plan);
+}
+
 interface There {
   readonly slots: number;
   readonly isLeaving: boolean;

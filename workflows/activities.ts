@@ -19,7 +19,7 @@ const call: ActivityOptions = {
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' },
 };
 
-/** Waiting for a person to make a Secret: a minute after they did, at the latest, and at next to no cost until then. */
+/** Waiting for a person to make a Secret: the controller tells when they did; where it does not, it is seen within a minute. */
 const person: ActivityOptions = {
   ...call,
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '1m' },

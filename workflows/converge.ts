@@ -9,11 +9,13 @@
  * O5  Beside a refused spec the plan in force is applied, as it was when it was accepted; no revision is recorded.
  * O6  What is removed reads and is read to its end, while the plan without it is in force for everybody else; with
  *     deletionPolicy Immediate it goes at once, before the plan is announced.
+ * O7  What it waits for a person to make is looked at as soon as somebody says that it was made.
  */
-import { patched, sleep } from '@temporalio/workflow';
+import { CancellationScope, isCancellation, patched, setHandler, sleep } from '@temporalio/workflow';
 import type { LiveStage, SpecSummary, StageSummary } from '../model/lifecycle.ts';
 import { run } from './activities.ts';
 import { failureOf } from './failure.ts';
+import { referencedChanged } from './messages.ts';
 import {
   actsOf,
   readable,
@@ -78,7 +80,7 @@ async function applyEverything(input: OperationInput, spec: SpecSummary) {
   const where =
     spec.isolation === 'Namespace' ? `ensure namespace ${spec.workloadNamespace}` : 'ensure account and network policy';
   await run('ensureNamespace', ...act(where));
-  await run('copyCredentials', ...act('copy credentials'));
+  await copyCredentials(act);
   const live = await run('listStages', ...act('list live stages'));
   const removed = live.filter(({ name }) => !spec.stages.some((stage) => stage.name === name));
   // Before plans were in frames, everything had to stop and drain to take one stage away.
@@ -117,6 +119,23 @@ async function applyEverything(input: OperationInput, spec: SpecSummary) {
     removed.length === 0 ? 'remove old plans' : `remove ${removed.map(({ name }) => readable(name)).join(', ')}`;
   await run('pruneStages', ...act(what, { keep }));
   return { stages: [...ingestors, ...sinks], ...(planInForce === undefined ? {} : { planInForce }) };
+}
+
+/** O7: the pause between two attempts ends, and the step begins anew. */
+async function copyCredentials(act: ReturnType<typeof actsOf>): Promise<void> {
+  for (;;) {
+    const attempts = new CancellationScope();
+    setHandler(referencedChanged, () => attempts.cancel(), {
+      description: 'A Secret or ConfigMap that the spec refers to changed; look whether it is what is waited for.',
+    });
+    try {
+      await attempts.run(() => run('copyCredentials', ...act('copy credentials')));
+      return;
+    } catch (error) {
+      const isWoken = attempts.consideredCancelled && !CancellationScope.current().consideredCancelled;
+      if (!isCancellation(error) || !isWoken) throw error;
+    }
+  }
 }
 
 /** The plan holds from one frame of each writer on; then what it does not have any more reads to its end, and goes. */

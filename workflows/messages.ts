@@ -10,6 +10,9 @@ export const specChanged = defineSignal<[Told]>('specChanged');
 /** A Secret or ConfigMap that the spec refers to changed: converge once more. */
 export const credentialsChanged = defineSignal('credentialsChanged');
 
+/** To an operation: a Secret or ConfigMap that the spec refers to changed; a step that waits for one looks at once. */
+export const referencedChanged = defineSignal('referencedChanged');
+
 /** Somebody else has changed or deleted what the lifecycle made. */
 export const driftDetected = defineSignal<[Drift]>('driftDetected');
 

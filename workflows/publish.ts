@@ -1,6 +1,6 @@
 /** Makes the entity readable: search attributes, memo and details in Temporal UI; failures in the pipeline's status. */
 import { setCurrentDetails, upsertMemo, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
-import { reasonOf } from '../model/errors.ts';
+import { handlingOf, reasonOf } from '../model/errors.ts';
 import type { StatusPatch } from '../model/lifecycle.ts';
 import { run } from './activities.ts';
 import { phaseOf, shownStateOf } from './phase.ts';
@@ -75,24 +75,35 @@ export async function sayRefused(state: PipelineState): Promise<void> {
   });
 }
 
-/** W1. While an operation runs the phase is its own; what stands still keeps its word; that of what is gone is nobody's. */
+/**
+ * W1. While an operation runs the phase is its own; what stands still keeps its word; that of what is gone is nobody's. That
+ * what runs is not ready the controller says, with the condition Ready in one write: one without the other would be wrong.
+ */
 function phaseNow(state: PipelineState): Pick<StatusPatch, 'phase'> {
   const phase = phaseOf(state);
-  const isKept = state.running !== null || phase === 'Paused' || phase === 'Stopped';
+  const isKept = state.running !== null || phase === 'Paused' || phase === 'Stopped' || phase === 'NotReady';
   return isKept || phase === 'Deleted' ? {} : { phase };
 }
 
 /** An operation ended without having done its work. */
 export async function sayFailed(state: PipelineState, failure: Failure): Promise<void> {
+  const why = { reason: reasonOf(failure.code), message: failure.message };
   await say(state, failure, `say that ${failure.operation} failed (g${failure.generation})`, {
     ...phaseNow(state),
     observedGeneration: failure.generation,
     operation: null,
     conditions: [
       ...stalled(failure),
-      { type: 'Provisioned', status: 'False', reason: reasonOf(failure.code), message: failure.message },
+      ...(isOfSpec(failure) ? [{ type: 'Accepted', status: 'False', ...why } as const] : []),
+      { type: 'Provisioned', status: 'False', ...why },
     ],
   });
+}
+
+/** What refuses a step of carrying a spec out refuses the spec: it was not seen before, and another spec is what helps. */
+function isOfSpec({ code, operation }: Failure): boolean {
+  const carriesOut = operation === 'provision' || operation === 'reconfigure' || operation === 'resume';
+  return carriesOut && code !== 'MR_INTERNAL' && handlingOf(code) === 'refuse';
 }
 
 function stalled({ code, message }: Pick<Failure | Refusal, 'code' | 'message'>) {

@@ -2,7 +2,8 @@
  * The keys that a spec refers to, from the resource's own namespace: those keys and no others.
  *
  * C1  Values go from Secret to Secret. They are in no answer, log line or error.
- * C2  A key that is not there is MR_SECRET_MISSING, which is retried: making it is all that a person has to do.
+ * C2  What is not there is MR_SECRET_MISSING, or MR_SECRET_KEY_MISSING where only the key is not. Both are retried: making it
+ *     is all that a person has to do.
  * C3  With the values comes the version of each object that they were read from (`sources`): whoever compares them with the
  *     objects as they are knows of a change without reading a value, whenever it happened.
  */
@@ -61,17 +62,18 @@ export async function credentialsVersion(
 async function readOne(kube: Kube, namespace: string, ref: CredentialRef): Promise<{ value: string; version: string }> {
   const kind = ref.kind === 'secret' ? 'Secret' : 'ConfigMap';
   const object = await kube.get(kind, ref.name, namespace);
-  const missing = (problem: string) =>
-    mr('MR_SECRET_MISSING', { kind, name: ref.name, namespace, key: ref.key, problem });
-  if (object === undefined) throw missing(`there is no such ${kind}`);
+  const { name, key } = ref;
+  if (object === undefined)
+    throw mr('MR_SECRET_MISSING', { kind, name, namespace, key, problem: `there is no such ${kind}` });
+  const withoutKey = () => mr('MR_SECRET_KEY_MISSING', { kind, name, namespace, key });
   const version = object.metadata.resourceVersion ?? '';
   const text = dataSchema.parse(object['data'])?.[ref.key];
   if (kind === 'Secret') {
-    if (text === undefined) throw missing('it has no such key');
+    if (text === undefined) throw withoutKey();
     return { value: text, version };
   }
   const binary = dataSchema.parse(object['binaryData'])?.[ref.key];
   if (binary !== undefined) return { value: binary, version };
-  if (text === undefined) throw missing('it has no such key');
+  if (text === undefined) throw withoutKey();
   return { value: Buffer.from(text).toString('base64'), version };
 }

@@ -5,7 +5,7 @@ import { withCluster, withClusterOptions, type ClusterOptions } from '../cluster
 import { durationOption } from '../durations.ts';
 import { print, say } from '../output.ts';
 import { pipelineArgument } from '../pipeline-name.ts';
-import { untilSettled, waitFor } from '../wait.ts';
+import { untilSettled, untilStill, waitFor } from '../wait.ts';
 
 interface Options extends ClusterOptions {
   readonly wait: boolean;
@@ -38,7 +38,7 @@ function stateCommand(verb: string, state: DesiredState, description: string): C
           return;
         }
         const { timeout } = options;
-        const judge = untilSettled(stored);
+        const judge = state === 'Running' ? untilSettled(stored) : untilStill(stored, state);
         const known = found.status;
         const reason = await waitFor(cluster, { namespace, name, wanted: state, timeout, known, judge, say });
         print(`pipeline/${name} ${reason.toLowerCase()}\n`);

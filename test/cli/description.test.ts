@@ -97,7 +97,54 @@ Events:
       now,
     );
     const marked = [...text.matchAll(/^ {2}! +(\w+)/gm)].map(([, type]) => type);
-    assert.deepEqual(marked, ['SinkConnected', 'Provisioned', 'Reconciling', 'Ready']);
+    assert.deepEqual(marked, ['Reconciling', 'SinkConnected', 'Provisioned', 'Ready']);
+  });
+
+  describe('of a pipeline whose newest spec is refused', () => {
+    const refused = (phase: 'Paused' | 'NotReady') =>
+      stored({
+        metadata: { generation: 8 },
+        spec: { sources: [{ name: 'clicks', generator: {} }] },
+        status: {
+          phase,
+          observedGeneration: 8,
+          acceptedGeneration: 7,
+          stages: [
+            { name: 'ingestor-orders', replicas: 1, ready: 1 },
+            { name: 'sink-warehouse', replicas: 1, ready: 1 },
+          ],
+          conditions: [
+            condition('Accepted', 'False', 'SourceNotGone', 'Source "clicks" cannot come back.'),
+            condition('Ready', 'False', 'SourceNotGone', 'Source "clicks" cannot come back.'),
+          ],
+        },
+      });
+
+    it('says which generation is in force, what flows, and what is refused', () => {
+      const text = description(refused('NotReady'), [], now);
+      assert.match(text, /^Generation: +8, refused; 7 in force$/m);
+      assert.match(text, /^Flow: +orders -> warehouse$/m);
+      assert.match(text, /^Refused: +clicks \(generator\) -> paid \(filter\) -> warehouse \(clickhouse\)$/m);
+    });
+
+    it('says that it is paused, and that the spec is refused', () => {
+      assert.match(
+        description(refused('Paused'), [], now),
+        /^orders is paused, and not ready \(SourceNotGone\) since 30s: Source "clicks" cannot come back\./,
+      );
+    });
+  });
+
+  it('names what an operation waits for before what follows from it', () => {
+    const conditions = [
+      condition('SinkConnected', 'Unknown', 'Pending'),
+      condition('SourceConnected', 'Unknown', 'Pending'),
+      condition('Reconciling', 'True', 'SecretMissing'),
+      condition('Ready', 'False', 'SecretMissing'),
+    ];
+    assert.match(description(stored({ status: { conditions } }), [], now), /^ {2}! +Reconciling /m);
+    const [first] = description(stored({ status: { conditions } }), [], now).matchAll(/^ {2}! +(\w+) /gm);
+    assert.equal(first?.[1], 'Reconciling');
   });
 
   it('has one order, that of the table: what is wrong first, then the rest', () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { WorkflowUpdateFailedError, type WorkflowExecutionInfo } from '@temporalio/client';
+import { operationWorkflowId } from '../../model/workflow-ids.ts';
 import { eventually } from '../support/eventually.ts';
 import { pipelineName, pipelinePhase, pipelineState } from '../../workflows/search-attributes.ts';
 import { EntityRun } from './entity-run.ts';
@@ -200,6 +201,25 @@ describe('entity workflow', function () {
     assert.deepEqual(await run.operations(), ['provision preempted', 'pause done']);
   });
 
+  it('O7: a provision that waits for a Secret looks at once when it is told of one', async () => {
+    run.world.failWith('copyCredentials', 'MR_SECRET_MISSING', false);
+    await run.signal();
+    const looks = () => run.world.calls.filter((name) => name === 'copyCredentials').length;
+    await eventually(() => looks() >= 2);
+    run.world.recover('copyCredentials');
+    const { running } = await run.state();
+    const id = operationWorkflowId(run.id, running?.seq ?? 0, 'provision', running?.generation ?? 0);
+    const provision = run.temporal.client.workflow.getHandle(id);
+    await provision.signal('referencedChanged');
+    await run.untilReached('Running');
+    assert.deepEqual(await run.operations(), ['provision done']);
+    const { events = [] } = await provision.fetchHistory();
+    const begun = events?.filter(
+      ({ activityTaskScheduledEventAttributes: scheduled }) => scheduled?.activityType?.name === 'copyCredentials',
+    );
+    assert.equal(begun?.length, 2, 'the step began anew, and did not wait for the pause to end');
+  });
+
   it('an edit preempts a provision that waits for a Secret', async () => {
     run.world.failWith('copyCredentials', 'MR_SECRET_MISSING', false);
     await run.signal();
@@ -226,6 +246,28 @@ describe('entity workflow', function () {
     run.world.edit({});
     await run.signal();
     await run.untilReached('Running');
+  });
+
+  it('what refuses a step of carrying a spec out refuses the spec: it is not accepted', async () => {
+    await run.provision();
+    run.world.failWith('ensureStreams', 'MR_SOURCE_NOT_GONE', true);
+    run.world.edit({});
+    await run.signal();
+    await run.until(({ failure, running }) => failure?.code === 'MR_SOURCE_NOT_GONE' && running === null);
+    await eventually(() => run.world.statuses.at(-1)?.event?.reason === 'SourceNotGone');
+    const { patch } = run.world.statuses.at(-1) ?? {};
+    const said = patch?.conditions?.map(({ type, status, reason }) => `${type} ${status} ${reason}`);
+    assert.ok(said?.includes('Accepted False SourceNotGone'), said?.join());
+    assert.equal(patch?.acceptedGeneration, undefined);
+  });
+
+  it('W1: that what runs is not ready any more, the controller says, together with Ready', async () => {
+    await run.provision();
+    run.world.invalid = 'MR_SPEC_INVALID';
+    run.world.edit({});
+    await run.signal();
+    await eventually(() => run.world.statuses.at(-1)?.event?.reason === 'SpecInvalid');
+    assert.equal(run.world.statuses.at(-1)?.patch.phase, undefined);
   });
 
   it('D5: the generation of a refused first spec is in the lists', async () => {

@@ -12,7 +12,7 @@ import { KubeError } from '../../kubernetes/kube-error.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 import { claimsOf } from './conditions.ts';
-import { urgencyOf, writeDataStatus, type Said } from './data-status.ts';
+import { takesReadyBack, urgencyOf, writeDataStatus, type Said } from './data-status.ts';
 import type { Events } from './events.ts';
 import type { PipelineRecord } from './pipeline-record.ts';
 import { ask, askAt } from './pod-reasons.ts';
@@ -227,7 +227,7 @@ function writeAt({ seen, pace }: PipelineRecord, said: Said, now: number): numbe
     case 'later':
       return Math.max(pace.nextAt(now), pace.nextIdleAt());
     case 'now':
-      return pace.nextAt(now);
+      return takesReadyBack(said, seen.status) ? pace.nextTakingBackAt() : pace.nextAt(now);
   }
 }
 

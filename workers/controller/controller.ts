@@ -96,7 +96,7 @@ export class Controller {
     const reports = (this.#reports = new Reports(cache, now, (record) => this.#look(record)));
     const referenced = (this.#referenced = new Referenced({
       ...{ kube, clock, signal },
-      onChange: (keys) => this.#lookAt(keys),
+      onChange: (keys) => this.#referencedChanged(keys),
       onError: (what, problem) => log.warn({ problem }, `${what} are not watched for now`),
     }));
     this.#informers = new Informers({
@@ -235,6 +235,15 @@ export class Controller {
     for (const key of keys) {
       const record = this.#cache.get(key);
       if (record !== undefined) this.#look(record);
+    }
+  }
+
+  #referencedChanged(keys: Iterable<string>): void {
+    for (const key of keys) {
+      const record = this.#cache.get(key);
+      if (record === undefined) continue;
+      if (this.#teller.noteReferenced(record)) this.#tellings.add(key);
+      this.#look(record);
     }
   }
 

@@ -12,7 +12,7 @@ import { z } from 'zod';
 import { readCredentials } from '../../activities/kubernetes/credentials.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
-import { MillraceError } from '../../model/errors.ts';
+import { MillraceError, type ErrorCode } from '../../model/errors.ts';
 import { annotations, labels } from '../../model/names.ts';
 import type { PipelineRecord } from './pipeline-record.ts';
 import { sourcesOf, type Source, type Version } from './referenced.ts';
@@ -106,9 +106,13 @@ export async function isCopied(kube: Kube, record: PipelineRecord, copy: Copy, s
     const copied = dataSchema.parse(live?.['data']) ?? {};
     return Object.entries(data).every(([key, value]) => copied[key] === value);
   } catch (error) {
-    if (error instanceof MillraceError && error.code === 'MR_SECRET_MISSING') return true;
+    if (error instanceof MillraceError && isMissing(error.code)) return true;
     throw error;
   }
+}
+
+function isMissing(code: ErrorCode): boolean {
+  return code === 'MR_SECRET_MISSING' || code === 'MR_SECRET_KEY_MISSING';
 }
 
 /** What an answer holds for: these versions of both. */

@@ -43,6 +43,13 @@ export function urgencyOf({ claims, deadLetters, stages }: Said, status: Pipelin
   return urgency;
 }
 
+/** Ready falls: what is said of a pipeline must not stay better than it is. */
+export function takesReadyBack({ claims }: Said, { conditions = [] }: PipelineStatus): boolean {
+  const isReady = ({ type, status }: Pick<Claim, 'status'> & { readonly type: string }) =>
+    type === 'Ready' && status === 'True';
+  return conditions.some(isReady) && !claims.some(isReady);
+}
+
 function phaseOf(claims: readonly Claim[], { phase }: PipelineStatus): Phase | undefined {
   if (!isUnderWay(phase)) return phase;
   return claims.some(({ type, status }) => type === 'Ready' && status === 'True') ? 'Running' : 'NotReady';

@@ -20,6 +20,8 @@ export interface Engine {
   tellDrift(pipeline: PipelineRef, what: string): Promise<void>;
   /** Try again what failed or was refused; the same id twice is one request. */
   tellRetry(pipeline: PipelineRef, requestId: string): Promise<void>;
+  /** What the operation with this workflow id may wait for was changed. Nothing, where it has ended meanwhile. */
+  tellReferencedChanged(operation: string): Promise<void>;
   /** Nothing, where the entity has ended meanwhile. */
   tellReadiness(pipeline: PipelineRef, readiness: Readiness): Promise<void>;
   openEntities(): Promise<OpenEntities>;
@@ -60,6 +62,14 @@ export function temporalEngine({ address, namespace, cluster }: EngineOptions): 
     } catch (error) {
       if (isUnavailable(error)) throw mr('MR_ENGINE_UNAVAILABLE', { address }, { cause: error });
       throw error;
+    }
+  }
+
+  async function ifThere(workflowId: string, signal: string, args: readonly unknown[]): Promise<void> {
+    try {
+      await asking(() => client.workflow.getHandle(workflowId).signal(signal, ...args));
+    } catch (error) {
+      if (!(error instanceof WorkflowNotFoundError)) throw error;
     }
   }
 
@@ -114,14 +124,10 @@ export function temporalEngine({ address, namespace, cluster }: EngineOptions): 
       );
     },
 
-    async tellReadiness({ namespace: at, name, uid }, readiness) {
-      const handle = client.workflow.getHandle(entityWorkflowId(at, name, uid));
-      try {
-        await asking(() => handle.signal('readinessChanged', readiness));
-      } catch (error) {
-        if (!(error instanceof WorkflowNotFoundError)) throw error;
-      }
-    },
+    tellReferencedChanged: (operation) => ifThere(operation, 'referencedChanged', []),
+
+    tellReadiness: ({ namespace: at, name, uid }, readiness) =>
+      ifThere(entityWorkflowId(at, name, uid), 'readinessChanged', [readiness]),
 
     async openEntities() {
       const queue = taskQueueOf(await cluster());

@@ -49,6 +49,8 @@ export interface Telling {
   toldAt: number;
   isMissing: boolean;
   deviation: Deviation | undefined;
+  /** Workflow id of an operation that waits for what has changed now. */
+  waiting: string | undefined;
   untold: Untold | undefined;
   readinessToldAt: number;
   /** Value of the annotation millrace.io/retry that was told, or that came while nothing had failed. */
@@ -78,6 +80,7 @@ export class PipelineRecord {
     toldAt: 0,
     isMissing: false,
     deviation: undefined,
+    waiting: undefined,
     untold: undefined,
     readinessToldAt: -Infinity,
     retried: undefined,

@@ -7,9 +7,10 @@
  *     less an outage than a Temporal that is away. Only that the API server does not answer cannot be said there.
  * T3  A retry that is asked for on the resource is told once, while something has failed: one that comes before is no wish for
  *     what fails later.
+ * T4  An operation that waits for a Secret or a ConfigMap is told as soon as one that the spec refers to has changed.
  */
 import { fieldManagers } from '../../model/names.ts';
-import type { MillraceError } from '../../model/errors.ts';
+import { reasonOf, type MillraceError } from '../../model/errors.ts';
 import { classify } from '../../activities/failures.ts';
 import { addFinalizer } from '../../kubernetes/finalizer.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
@@ -20,6 +21,9 @@ import type { EngineGate } from './engine-gate.ts';
 import type { Events } from './events.ts';
 import { needOf } from './level.ts';
 import type { PipelineRecord, Seen } from './pipeline-record.ts';
+
+/** Reasons of an operation that waits for a person to make what the spec refers to. */
+const missing: ReadonlySet<string> = new Set([reasonOf('MR_SECRET_MISSING'), reasonOf('MR_SECRET_KEY_MISSING')]);
 
 export interface TellerParts {
   readonly kube: Kube;
@@ -70,6 +74,14 @@ export class Teller {
     telling.deviation = deviation;
   }
 
+  /** T4. True when there is somebody to tell. */
+  noteReferenced({ seen: { status }, telling }: PipelineRecord): boolean {
+    const waitsFor = status.conditions?.find(({ type }) => type === 'Reconciling')?.reason;
+    if (status.operation === undefined || waitsFor === undefined || !missing.has(waitsFor)) return false;
+    telling.waiting = status.operation.id;
+    return true;
+  }
+
   /** True when the entity must be started again; one that was told a moment ago may not be listed yet. */
   noteMissing({ telling }: PipelineRecord, graceMs: number): boolean {
     if (this.#parts.now() - telling.toldAt < graceMs) return false;
@@ -101,6 +113,12 @@ export class Teller {
       this.signals += 1;
     }
     telling.retried = passed;
+    const { waiting } = telling;
+    if (waiting !== undefined) {
+      await gate.pass(() => engine.tellReferencedChanged(waiting));
+      this.signals += 1;
+      if (telling.waiting === waiting) telling.waiting = undefined;
+    }
     const { deviation } = telling;
     if (deviation === undefined) return;
     if (!record.seen.deleting) {

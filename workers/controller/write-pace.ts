@@ -2,6 +2,7 @@
  * How often something of one pipeline may be written: its status, or Events of it.
  *
  * W1  The first change is written at once; of a status then no more than one a second, and after a burst one in ten seconds.
+ *     That a pipeline is Ready no longer waits a second at most: it says so again only after a write that the burst allows.
  * W2  Two who disagree are bounded by this, whatever they disagree about; so is one who changes its mind.
  *
  * A pipeline that is being set up changes its status some ten times within as many seconds: that is the burst.
@@ -35,6 +36,11 @@ export class WritePace {
   /** A write that only says something better, without being urgent. */
   nextIdleAt(): number {
     return this.#writtenAt + this.#pace.refillMs;
+  }
+
+  /** A write that takes back what holds no longer. Its claim can come back by another write only, which is bounded. */
+  nextTakingBackAt(): number {
+    return this.#writtenAt + this.#pace.betweenMs;
   }
 
   wrote(now: number): void {

@@ -36,6 +36,14 @@ describe('pace of status writes', () => {
     assert.equal(pace.nextAt(1_000_000), 1_000_000);
   });
 
+  it('W1: after a burst, what holds no longer is taken back within a second, and said again only when there is room', () => {
+    const pace = new WritePace();
+    for (let at = 0; at < 20; at++) pace.wrote(at);
+    assert.equal(pace.nextTakingBackAt(), 1_019);
+    pace.wrote(1_019);
+    assert(pace.nextAt(2_019) >= 10_000, String(pace.nextAt(2_019)));
+  });
+
   it('W2: whatever is to be written when, no window holds more than the burst and one in ten seconds', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 0, max: 5_000 }), { maxLength: 300 }), (gaps) => {

@@ -43,6 +43,10 @@ export class NotingEngine implements Engine {
     return this.#note(`${name} retry ${requestId}`);
   }
 
+  tellReferencedChanged(operation: string): Promise<void> {
+    return this.#note(`${operation} may go on`);
+  }
+
   tellReadiness({ name }: PipelineRef, { reason }: Readiness): Promise<void> {
     return this.#note(`${name} is ${reason}`);
   }

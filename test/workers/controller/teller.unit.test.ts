@@ -76,6 +76,24 @@ describe('telling an entity', () => {
     assert.deepEqual(await before(), ['orders retry 3']);
   });
 
+  const operation = { id: 'op/1', type: 'provision', step: 'copy credentials', startedAt: '' };
+  for (const [reason, running, told] of [
+    ['SecretMissing', operation, ['op/1 may go on']],
+    ['SecretKeyMissing', operation, ['op/1 may go on']],
+    ['Provisioning', operation, []],
+    ['SecretMissing', undefined, []],
+  ] as const) {
+    it(`T4: ${reason} ${running === undefined ? 'of an operation that has ended' : ''}: ${told.join()} is told once`, async () => {
+      const condition = { type: 'Reconciling', status: 'True', reason, message: 'x', lastTransitionTime: '' } as const;
+      const said = { observedGeneration: 1, conditions: [condition], ...(running ? { operation: running } : {}) };
+      record.seen = { ...record.seen, isOurs: true, status: said };
+      assert.equal(teller.noteReferenced(record), told.length > 0);
+      await teller.work(record);
+      await teller.work(record);
+      assert.deepEqual(engine.told, told);
+    });
+  }
+
   it('T2: where no Event can be written either, Ready says so', async () => {
     server.oddity = ({ resource, verb }) =>
       resource === 'events' || verb === 'PATCH' ? status(403, 'Forbidden') : null;

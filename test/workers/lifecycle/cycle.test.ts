@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { AppliedPipeline, ApplyPipelineInput } from '../../../model/lifecycle.ts';
 import { finalizer, kind, namespaceOf, pidOf } from '../../../model/names.ts';
 import { entityWorkflowId, doorTaskQueue } from '../../../model/workflow-ids.ts';
+import { firstWrong } from '../../../model/conditions.ts';
 import { eventually } from '../../support/eventually.ts';
 import { pipelineManifest, startControlPlane, statusOf, type ControlPlane } from './control-plane.ts';
 import { Person } from './person.ts';
@@ -81,6 +82,17 @@ describe('lifecycle on a real control plane', function () {
       const status = await statusOf(plane.kube, 'waits');
       assert.match(status.operation?.lastError ?? '', /Secret "late".*must have key "password"/);
       assert.equal(status.conditions?.find(({ type }) => type === 'Ready')?.reason, 'SecretMissing');
+      // C4: the first that is wrong is the cause, and nothing says that there is none.
+      assert.deepEqual(firstWrong(status.conditions)?.reason, 'SecretMissing');
+      const stalled = status.conditions.find(({ type }) => type === 'Stalled');
+      assert.deepEqual([stalled?.status, stalled?.reason], ['False', 'Waiting']);
+      assert.match(stalled?.message ?? '', /continues by itself.*Secret "late"/);
+    });
+    await person.putSecret('late', { user: 'x' });
+    await eventually(async () => {
+      const status = await statusOf(plane.kube, 'waits');
+      assert.equal(status.conditions?.find(({ type }) => type === 'Ready')?.reason, 'SecretKeyMissing');
+      assert.match(status.operation?.lastError ?? '', /Secret "late" .* is there, and has no key "password"/);
     });
     await person.putSecret('late', { password: 'x' });
     await person.untilReady('waits', 'Running');
@@ -89,6 +101,30 @@ describe('lifecycle on a real control plane', function () {
     // The Secret that came late was copied by the provision: nothing had to be done again for it.
     await person.untilOperations('waits', uid, ['provision', 'pause']);
     await person.delete('waits');
+  });
+
+  it('a source that comes back before it has left is refused like a spec, and what was accepted stays in force', async () => {
+    const numbers = { name: 'numbers', generator: { fields: [{ name: 'id', kind: 'Sequence' as const }] } };
+    const words = { ...numbers, name: 'words' };
+    await person.putSecret('ch', { password: 'topsecret' });
+    await person.apply('returns', { sources: [numbers, words] });
+    await person.untilReady('returns', 'Running');
+    // While it is paused the edges stay as they are: the source has left the spec and not the edge.
+    await person.apply('returns', { sources: [numbers], desiredState: 'Paused' });
+    await person.untilReady('returns', 'Paused');
+    const { generation: accepted } = await statusOf(plane.kube, 'returns');
+    await person.apply('returns', {
+      sources: [numbers, { name: 'words', http: { path: '/words' } }],
+      desiredState: 'Running',
+    });
+    await eventually(async () => {
+      const status = await statusOf(plane.kube, 'returns');
+      const said = (wanted: string) => status.conditions?.find(({ type }) => type === wanted);
+      assert.deepEqual([said('Accepted')?.status, said('Accepted')?.reason], ['False', 'SourceNotGone']);
+      assert.deepEqual([said('Ready')?.status, said('Ready')?.reason], ['False', 'SourceNotGone']);
+      assert.deepEqual([status.phase, status.acceptedGeneration], ['Paused', accepted]);
+    });
+    await person.delete('returns');
   });
 
   it('refuses an expression that does not compile, with its path, and carries out the repair', async () => {
