@@ -58,7 +58,8 @@ const outage = <const R extends Reason>(reason: R) => ({ ...reason, isOutage: tr
 const silence = {
   Listening: unknown('No pod of {stage} has reported yet.'),
   NotReported: outage(unknown('No pod of {stage} has reported within the last 30 s.')),
-  NotHeard: unknown('The controller gets no reports from the pods, because it is not connected to NATS.'),
+  PodsGone: outage(unknown('{stage} has no pod: {why}.')),
+  NotHeard: unknown('The controller gets no reports from the pods, because NATS at {server} does not answer it.'),
 } as const;
 
 const connection = {
@@ -281,13 +282,14 @@ export function firstWrong<C extends Parameters<typeof isWell>[0]>(conditions: r
   return inOrder(conditions).find((condition) => !isWell(condition));
 }
 
-/** C5. Ready repeats the reasons of other rows; a reason that is in no row is that of an error. */
+/** C5. Ready repeats the reasons of other rows; a reason that is in no row is that of an error; Unknown claims none. */
 export function isOutage(condition: Parameters<typeof isWell>[0]): boolean {
-  const { type, reason } = condition;
+  const { type, reason, status } = condition;
   if (isWell(condition) || !isConditionType(type) || conditionTable[type].events !== 'outages') return false;
   const own = reasonsOf(type)[reason];
   const known = own === undefined ? conditionTypes.flatMap((each) => reasonsOf(each)[reason] ?? []) : [own];
-  return known.length === 0 || known.some((each) => each.isOutage === true);
+  if (known.length === 0) return status === 'False';
+  return known.some((each) => each.isOutage === true);
 }
 
 function isConditionType(type: string): type is ConditionType {

@@ -14,6 +14,7 @@
  * An expired one leaves a marker, whose sequence the next owner expects. (The KV client's update loses the TTL.)
  */
 import { z } from 'zod';
+import { problemOf } from '../model/errors.ts';
 import { leaseStream, leaseSubject } from '../model/names.ts';
 import type { Clock } from './clock.ts';
 import { classifyPublishFailure } from './jetstream-errors.ts';
@@ -37,7 +38,8 @@ export interface LeasesOptions {
   readonly slots: number;
   readonly clock: Clock;
   readonly onAcquire: (slot: number) => void;
-  readonly onLose: (slot: number, reason: LossReason) => void;
+  /** `why`: for people. */
+  readonly onLose: (slot: number, reason: LossReason, why: string) => void;
   /** A turn failed; the next one comes in `renewMs`. */
   readonly onFailure: (error: unknown) => void;
   readonly ttlMs?: number;
@@ -48,6 +50,8 @@ interface Held {
   sequence: number;
   validUntil: number;
   giving: boolean;
+  /** Why it is not renewed, and since when; undefined: it is, or nothing is heard yet. */
+  trouble: string | undefined;
 }
 
 const holderSchema = z.object({
@@ -184,9 +188,10 @@ export class Leases {
     try {
       held.sequence = await this.#publish(this.#subject(slot), held.sequence, false);
       held.validUntil = sentAt + this.#ttlMs;
+      held.trouble = undefined;
     } catch (error) {
       if (classifyPublishFailure(error).kind === 'wrongSequence') await this.#reclaim(slot, held);
-      else this.#options.onFailure(error);
+      else this.#failed(held, error);
     }
   }
 
@@ -196,16 +201,25 @@ export class Leases {
       const [last] = await this.#options.streams.lastOfEach(leaseStream, this.#subject(slot));
       const holder = last === undefined ? undefined : holderOf(last);
       if (holder !== undefined && holder.run !== this.#options.run) {
-        this.#lose(slot, 'expired');
+        this.#lose(slot, 'expired', `pod ${holder.pod} has taken it`);
         return;
       }
       const sentAt = this.#options.clock.monotonic();
       held.sequence = await this.#publish(this.#subject(slot), last?.seq ?? 0, false);
       held.validUntil = sentAt + this.#ttlMs;
+      held.trouble = undefined;
     } catch (error) {
-      if (classifyPublishFailure(error).kind === 'wrongSequence') this.#lose(slot, 'expired');
-      else this.#options.onFailure(error);
+      if (classifyPublishFailure(error).kind === 'wrongSequence')
+        this.#lose(slot, 'expired', 'another pod has taken it');
+      else this.#failed(held, error);
     }
+  }
+
+  #failed(held: Held, error: unknown): void {
+    const { streams, clock, onFailure } = this.#options;
+    const since = new Date(clock.now()).toISOString();
+    held.trouble ??= `NATS at ${streams.server} has not answered since ${since} (${problemOf(error)})`;
+    onFailure(error);
   }
 
   async #move(lasts: ReadonlyMap<string, StoredMessage>): Promise<void> {
@@ -225,7 +239,7 @@ export class Leases {
       const held = this.#held.get(slot);
       if (held === undefined) continue;
       held.giving = true;
-      this.#options.onLose(slot, 'rebalance');
+      this.#options.onLose(slot, 'rebalance', 'another pod is to have it');
     }
     if (!this.#isTaking) return;
     await Promise.all(
@@ -240,7 +254,7 @@ export class Leases {
     try {
       const sequence = await this.#publish(this.#subject(slot), expected, false);
       const wanted = this.#isTaking && !this.#stop.signal.aborted;
-      this.#held.set(slot, { sequence, validUntil: sentAt + this.#ttlMs, giving: !wanted });
+      this.#held.set(slot, { sequence, validUntil: sentAt + this.#ttlMs, giving: !wanted, trouble: undefined });
       if (!wanted) return await this.release(slot);
     } catch (error) {
       const { kind } = classifyPublishFailure(error);
@@ -253,12 +267,14 @@ export class Leases {
   #expire(): void {
     const now = this.#options.clock.monotonic();
     for (const [slot, held] of this.#held) {
-      if (now >= held.validUntil) this.#lose(slot, 'expired');
+      if (now < held.validUntil) continue;
+      const because = held.trouble ?? 'this process stood still';
+      this.#lose(slot, 'expired', `its lease was not renewed for ${this.#ttlMs} ms: ${because}`);
     }
   }
 
-  #lose(slot: number, reason: LossReason): void {
-    if (this.#held.delete(slot)) this.#options.onLose(slot, reason);
+  #lose(slot: number, reason: LossReason, why: string): void {
+    if (this.#held.delete(slot)) this.#options.onLose(slot, reason, why);
   }
 
   async #publish(subject: string, expected: number | undefined, free: boolean): Promise<number> {

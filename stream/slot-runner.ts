@@ -16,7 +16,8 @@ export interface SlotRunnerOptions extends Omit<LeasesOptions, 'onAcquire' | 'on
   readonly random: () => number;
   /** Works on a slot until its signals say so. Resolves `fenced` when another owner was met. */
   readonly work: (slot: number, signals: SlotSignals) => Promise<SlotEnd>;
-  readonly onOwned: (slot: number, owned: boolean) => void;
+  /** `why`: of one that is not owned any more, for people. */
+  readonly onOwned: (slot: number, owned: boolean, why?: string) => void;
   /** `slot` is undefined when the leases themselves failed. */
   readonly onFailure: (slot: number | undefined, error: unknown) => void;
 }
@@ -44,7 +45,7 @@ export class SlotRunner {
     this.#leases = new Leases({
       ...options,
       onAcquire: (slot) => this.#begin(slot),
-      onLose: (slot, reason) => this.#lose(slot, reason),
+      onLose: (slot, reason, why) => this.#lose(slot, reason, why),
       onFailure: (error) => options.onFailure(undefined, error),
     });
   }
@@ -82,17 +83,17 @@ export class SlotRunner {
     if (this.#isStopping) void this.#giveAway(running, 'the pod stops', 0);
   }
 
-  #lose(slot: number, reason: LossReason): void {
+  #lose(slot: number, reason: LossReason, why: string): void {
     const running = this.#owned.get(slot);
     if (reason === 'rebalance') {
-      if (running !== undefined) void this.#giveAway(running, 'another pod takes over', handOverMs);
+      if (running !== undefined) void this.#giveAway(running, why, handOverMs);
       return;
     }
     // One that is being given away loses its lease like any other when it is not renewed.
-    for (const one of this.#leaving) if (one.slot === slot) one.abort.abort(new Error('the lease is lost'));
+    for (const one of this.#leaving) if (one.slot === slot) one.abort.abort(new Error(why));
     if (running === undefined) return;
-    running.abort.abort(new Error('the lease is lost'));
-    this.#options.onOwned(slot, false);
+    running.abort.abort(new Error(why));
+    this.#options.onOwned(slot, false, why);
     void this.#leave(running);
   }
 
@@ -103,7 +104,7 @@ export class SlotRunner {
     cancel();
     // Lost meanwhile and taken anew: that lease is the next run's.
     if (this.#owned.has(running.slot)) return;
-    this.#options.onOwned(running.slot, false);
+    this.#options.onOwned(running.slot, false, why);
     await this.#leases.release(running.slot);
   }
 

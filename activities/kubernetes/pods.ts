@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 
 const containerState = z.looseObject({
+  running: z.looseObject({ startedAt: z.string().optional() }).optional(),
   waiting: z.looseObject({ reason: z.string().optional(), message: z.string().optional() }).optional(),
   terminated: z
     .looseObject({ reason: z.string().optional(), exitCode: z.number().optional(), message: z.string().optional() })
@@ -17,6 +18,7 @@ const podStatus = z.looseObject({
         status: z.string(),
         reason: z.string().optional(),
         message: z.string().optional(),
+        lastTransitionTime: z.string().nullish(),
       }),
     )
     .nullish(),
@@ -69,19 +71,27 @@ export function lingerReason(pods: readonly KubeObject[], now: number): string |
 function reasonOf(pod: KubeObject): string | undefined {
   const status = podStatus.safeParse(pod['status'] ?? {});
   if (!status.success || pod.metadata.deletionTimestamp != null) return undefined;
+  const ready = status.data.conditions?.find(({ type }) => type === 'Ready');
+  const unreadyAt = ready?.status === 'False' ? (ready.lastTransitionTime ?? undefined) : undefined;
   for (const container of status.data.containerStatuses ?? []) {
-    const { waiting, terminated } = container.state ?? {};
+    const { waiting, terminated, running } = container.state ?? {};
     const ended = terminated ?? container.lastState?.terminated;
     const restarts = container.restartCount > 0 ? `, restarted ${container.restartCount} times` : '';
     if (waiting?.reason !== undefined && !passing.has(waiting.reason)) {
       return `is in ${waiting.reason}${restarts}${endedText(ended) ?? textOf(waiting.message)}`;
     }
     if (terminated !== undefined) return `has ended${restarts}${endedText(terminated) ?? ''}`;
+    // It was ready after it had started: how it ended before that has nothing to do with it.
+    if (!container.ready && isAfter(unreadyAt, running?.startedAt)) return `is not ready any more since ${unreadyAt}`;
     if (!container.ready && container.restartCount > 0) return `is not ready${restarts}${endedText(ended) ?? ''}`;
   }
   const scheduled = status.data.conditions?.find(({ type }) => type === 'PodScheduled');
   if (scheduled?.status === 'False') return `is not scheduled${textOf(scheduled.message ?? scheduled.reason)}`;
   return undefined;
+}
+
+function isAfter(at: string | undefined, start: string | undefined): at is string {
+  return at !== undefined && start !== undefined && Date.parse(at) > Date.parse(start);
 }
 
 function endedText(ended: z.output<typeof containerState>['terminated']): string | undefined {

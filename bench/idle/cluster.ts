@@ -117,6 +117,8 @@ function statusOf(plan: Plan, reports: readonly PodReport[]): object {
       why: undefined,
       heard,
       freeSince: undefined,
+      isMissing: false,
+      leftAt: undefined,
       isStopped: false,
     };
   });
@@ -132,7 +134,18 @@ function statusOf(plan: Plan, reports: readonly PodReport[]): object {
     conditions: [...done],
   };
   const claims = claimsOf({
-    ...{ now, generation: 1, deleting: false, status, hearing: 'steady', stages, lost: undefined, untold: undefined },
+    ...{
+      now,
+      generation: 1,
+      deleting: false,
+      status,
+      hearing: 'steady',
+      isCutOff: false,
+      nats: '127.0.0.1:4222',
+      stages,
+      lost: undefined,
+      untold: undefined,
+    },
     deadLetters: { records: 0, dropped: 0, byCode: [] },
   });
   const said = claims.map((claim) => ({ ...claim, observedGeneration: 1, lastTransitionTime: since }));

@@ -90,7 +90,10 @@ describe('leases', () => {
     await holds(b, [0, 1, 2, 3]);
     frozen.thaw();
     await eventually(() => a.lost.length === 4);
-    assert(a.lost.every(([, reason]) => reason === 'expired'));
+    for (const [, reason, why] of a.lost) {
+      assert.equal(reason, 'expired');
+      assert.match(why, /this process stood still|has taken it/);
+    }
     await eventually(() => a.slots.size === 2 && b.slots.size === 2);
   });
 
@@ -102,6 +105,8 @@ describe('leases', () => {
     await holds(a, [0, 1, 2, 3]);
     await own.crash();
     await eventually(() => a.slots.size === 0);
+    for (const [, , why] of a.lost)
+      assert.match(why, /^its lease was not renewed for 1500 ms: NATS at \S+ has not answered since 20/);
     await own.start();
     await holds(a, [0, 1, 2, 3]);
     await a.leases.stop();
@@ -159,7 +164,7 @@ describe('leases', () => {
   interface TestPod {
     readonly leases: Leases;
     readonly slots: Set<number>;
-    readonly lost: [number, LossReason][];
+    readonly lost: [slot: number, reason: LossReason, why: string][];
   }
 
   function pod(
@@ -169,7 +174,7 @@ describe('leases', () => {
     over = streams,
   ): TestPod {
     const slots = new Set<number>();
-    const lost: [number, LossReason][] = [];
+    const lost: TestPod['lost'] = [];
     const leases = new Leases({
       streams: over,
       pid: plan.pipeline.pid,
@@ -181,9 +186,9 @@ describe('leases', () => {
       ttlMs: options.ttlMs ?? 3_000,
       renewMs: options.renewMs ?? renewMs,
       onAcquire: (slot) => slots.add(slot),
-      onLose: (slot, reason) => {
+      onLose: (slot, reason, why) => {
         slots.delete(slot);
-        lost.push([slot, reason]);
+        lost.push([slot, reason, why]);
         if (reason === 'rebalance') void leases.release(slot);
       },
       onFailure: () => undefined,

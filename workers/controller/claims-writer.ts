@@ -17,7 +17,17 @@ import type { Events } from './events.ts';
 import type { PipelineRecord } from './pipeline-record.ts';
 import { ask, askAt } from './pod-reasons.ts';
 import type { Reports } from './reports.ts';
-import { isCovered, isStopped, liveMs, spokesmen, stillMs, stuckMs, type Heard, type StageFact } from './stage-fact.ts';
+import {
+  isCovered,
+  isStopped,
+  liveMs,
+  missingText,
+  spokesmen,
+  stillMs,
+  stuckMs,
+  type Heard,
+  type StageFact,
+} from './stage-fact.ts';
 import { lostOf } from './stream-look.ts';
 import type { Workload, Workloads } from './workloads.ts';
 
@@ -26,6 +36,8 @@ export interface ClaimsWriterParts {
   readonly reports: Reports;
   readonly workloads: Workloads;
   readonly streams: () => JetStreamPort | undefined;
+  /** Where it is looked for until there is a connection. */
+  readonly nats: string;
   /** C1. */
   readonly mayWrite: () => boolean;
   /** C3. */
@@ -107,7 +119,8 @@ export class ClaimsWriter {
   /** When what is said now may become untrue without anything happening: silence, patience, an ear that settles. */
   #changesAt(stages: readonly StageFact[], now: number): number {
     const { ear } = this.#parts.reports;
-    const times = stages.flatMap(({ heard, freeSince }) => [
+    const times = stages.flatMap(({ heard, freeSince, leftAt }) => [
+      ...(leftAt === undefined ? [] : [leftAt + liveMs]),
       ...heard.map(({ at }) => at + liveMs),
       ...heard.map((each) => now + stuckMs - (stillMs(each, now) ?? never)),
       ...(freeSince === undefined ? [] : [freeSince + stuckMs]),
@@ -120,11 +133,15 @@ export class ClaimsWriter {
     const { generation, deleting, status } = record.seen;
     const { ear } = this.#parts.reports;
     const deadLetters = deadLettersOf(record);
-    const { hearing } = ear;
+    const { hearing, isCutOff } = ear;
+    const nats = this.#parts.streams()?.server ?? this.#parts.nats;
     const { untold } = record.telling;
     const now = this.#parts.now();
     const lost = lostOf(record);
-    const claims = claimsOf({ now, generation, deleting, status, hearing, stages, deadLetters, lost, untold });
+    const claims = claimsOf({
+      ...{ now, generation, deleting, status, hearing, isCutOff, nats },
+      ...{ stages, deadLetters, lost, untold },
+    });
     const deployed = new Set(this.#workloads(record).map(({ stage }) => stage));
     const counts = stages.filter(({ name }) => deployed.has(name)).map(({ name, ready }) => ({ name, ready }));
     return { claims, deadLetters, stages: counts };
@@ -142,7 +159,9 @@ export class ClaimsWriter {
         wanted: replicas,
         ready: workload?.ready ?? 0,
         isStopped: isStopped(workload?.wanted, record.seen.status),
-        why: workload === undefined ? 'its Deployment was deleted' : record.reasons.get(name)?.why,
+        why: workload === undefined ? missingText : record.reasons.get(name)?.why,
+        isMissing: workload === undefined,
+        leftAt: record.leftAt.get(name),
         heard: own,
         freeSince: this.#freeSince(record, name, own),
       };

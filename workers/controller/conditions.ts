@@ -8,6 +8,8 @@
  *     first of the table that is not as it should be.
  * F5  While this controller has not listened for long enough, what was said before stands.
  * F7  Of several connections that are broken the one is told that waits for a person.
+ * F8  When NATS does not answer the controller, that is the reason of Ready, and named with its address: silence and pods
+ *     that are not ready follow from it.
  * I14 Something that waits without moving for longer than `stuckMs` is never Ready (`./flowing.ts`).
  *
  * F1, F2: `./stage-fact.ts`.
@@ -19,7 +21,7 @@ import type { DeadLetterCount } from '../../stream/dead-letter-count.ts';
 import { flowing } from './flowing.ts';
 import type { Hearing } from './hearing.ts';
 import type { Untold } from './pipeline-record.ts';
-import { silenceOf, speaking, spokesmen, type StageFact } from './stage-fact.ts';
+import { silenceOf, speaking, whyGone, spokesmen, type StageFact } from './stage-fact.ts';
 
 /** One claim for each condition of the controller: a new row of the table does not compile without one. */
 type Claims = { readonly [T in ConditionOf<'controller'>]: Claim<T> };
@@ -30,6 +32,10 @@ export interface ConditionsInput {
   readonly deleting: boolean;
   readonly status: PipelineStatus;
   readonly hearing: Hearing;
+  /** NATS as the controller reaches it. */
+  readonly nats: string;
+  /** The controller had a connection to it, and has none. */
+  readonly isCutOff: boolean;
   /** Stages that the lifecycle has named, as they are now. */
   readonly stages: readonly StageFact[];
   readonly deadLetters: DeadLetterCount;
@@ -76,16 +82,25 @@ function ready(input: ConditionsInput, dataPath: readonly Claim[]): Claim<'Ready
   const still = stillPhase(status);
   if (still !== undefined) return claim('Ready', still);
   const dead = input.stages.find(({ wanted, ready: count }) => wanted > 0 && count === 0);
+  // F8. Without NATS no pod is ready either: that is the cause, and what is known of the pods says nothing more.
+  if (input.hearing === 'deaf' || (input.isCutOff && dead !== undefined)) {
+    const error = mr('MR_STREAM_UNAVAILABLE', {
+      server: input.nats,
+      problem: 'the controller has no connection to NATS',
+    });
+    const { reason, sentence: message } = error;
+    return claimBecause('Ready', dead === undefined ? 'Unknown' : 'False', { reason, message });
+  }
   if (dead !== undefined) {
-    const why = dead.why ?? 'its pods have not become ready yet';
+    // The operation that has made it has waited for its pods: they were ready.
+    const why = dead.why ?? 'its pods are not ready any more';
     const error = mr('MR_WORKLOAD_NOT_READY', { stage: dead.name, ready: 0, wanted: dead.wanted, why });
     return not(error.reason, error.sentence);
   }
   const trouble = firstWrong(dataPath);
   if (trouble === undefined) return claim('Ready', 'Running');
   // Nothing is known to be wrong where nothing is known.
-  const isUnheard = trouble.reason === 'NotHeard' || trouble.reason === 'Listening';
-  return claimBecause('Ready', isUnheard ? 'Unknown' : 'False', trouble);
+  return claimBecause('Ready', trouble.reason === 'Listening' ? 'Unknown' : 'False', trouble);
 }
 
 /** The same for both ends. */
@@ -97,7 +112,7 @@ function connected(input: ConditionsInput, kind: StageFact['kind']): Claim<'Sour
   if (stages.length === 0) return claim(type, 'Pending');
   const expected = speaking(stages);
   if (expected.length === 0) return claim(type, 'NoPods');
-  if (input.hearing === 'deaf') return claim(type, 'NotHeard');
+  if (input.hearing === 'deaf') return claim(type, 'NotHeard', { server: input.nats });
   const reports = expected.flatMap(({ heard }) => spokesmen(heard)).map(({ report }) => report);
   const away = reports.filter(({ connection }) => connection.state === 'Disconnected');
   const broken = away.find(({ connection }) => asksPerson(connection.code)) ?? away[0];
@@ -107,7 +122,8 @@ function connected(input: ConditionsInput, kind: StageFact['kind']): Claim<'Sour
     return { ...base, reason: code === undefined ? base.reason : reasonOf(code), message: message ?? base.message };
   }
   for (const stage of expected) {
-    const silence = silenceOf(stage, input.hearing);
+    const silence = silenceOf(stage, input.hearing, input.now);
+    if (silence === 'PodsGone') return claim(type, silence, { stage: stage.name, why: whyGone(stage) });
     if (silence !== undefined) return claim(type, silence, { stage: stage.name });
   }
   const connecting = reports.find(({ connection }) => connection.state === 'Connecting');

@@ -44,6 +44,8 @@ export interface ControllerParts {
   readonly random: () => number;
   /** uid of the cluster (`kubernetes/cluster.ts`). */
   readonly cluster: () => Promise<string>;
+  /** Address of NATS, without what it needs to let somebody in. */
+  readonly nats: string;
   readonly sweepMs: number;
   /** Pipelines that are put right at once. */
   readonly repairsAtOnce: number;
@@ -80,7 +82,7 @@ export class Controller {
   #heard = '';
 
   constructor(parts: ControllerParts) {
-    const { kube, engine, clock, log, random, lease, cluster, sweepMs } = parts;
+    const { kube, engine, clock, log, random, lease, cluster, sweepMs, nats } = parts;
     const { signal } = this.#end;
     const [cache, copies, workloads, gate] = [this.#cache, this.#copies, this.#workloads, this.#gate];
     const now = () => clock.now();
@@ -113,7 +115,7 @@ export class Controller {
     });
     this.#teller = new Teller({ kube, engine, now, onWritten, gate, events });
     this.#writer = new ClaimsWriter({
-      ...{ kube, now, onWritten, reports, workloads, events, streams },
+      ...{ kube, now, onWritten, reports, workloads, events, streams, nats },
       mayWrite: isLeader,
     });
     this.#deviations = new DeviationDetector({

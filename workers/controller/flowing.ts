@@ -12,24 +12,26 @@ import { claim, type Claim } from '../../model/conditions.ts';
 import { reasonOf } from '../../model/errors.ts';
 import { rankOfWait, type PodReport } from '../../stream/pod-report.ts';
 import type { Hearing } from './hearing.ts';
-import { silenceOf, speaking, spokesmen, stillMs, stuckMs, type StageFact } from './stage-fact.ts';
+import { silenceOf, whyGone, speaking, spokesmen, stillMs, stuckMs, type StageFact } from './stage-fact.ts';
 
 export interface FlowInput {
   readonly now: number;
   readonly hearing: Hearing;
+  /** NATS as the controller reaches it. */
+  readonly nats: string;
   readonly stages: readonly StageFact[];
 }
 
-export function flowing({ now, hearing, stages }: FlowInput): Claim<'Flowing'> {
+export function flowing({ now, hearing, nats, stages }: FlowInput): Claim<'Flowing'> {
   if (stages.length === 0) return claim('Flowing', 'Starting');
   const expected = speaking(stages);
   if (expected.length === 0) return claim('Flowing', 'NoPods');
-  if (hearing === 'deaf') return claim('Flowing', 'NotHeard');
+  if (hearing === 'deaf') return claim('Flowing', 'NotHeard', { server: nats });
   const views = expected.map((stage) => ({ ...stage, heard: spokesmen(stage.heard) }));
   return (
     waiting(views) ??
     stuck(views, now) ??
-    silent(views, hearing) ??
+    silent(views, hearing, now) ??
     free(views, now) ??
     beginning(views) ??
     moving(views) ??
@@ -65,9 +67,10 @@ function stuck(stages: readonly StageFact[], now: number): Claim<'Flowing'> | un
 }
 
 /** L3. */
-function silent(stages: readonly StageFact[], hearing: Hearing): Claim<'Flowing'> | undefined {
+function silent(stages: readonly StageFact[], hearing: Hearing, now: number): Claim<'Flowing'> | undefined {
   for (const stage of stages) {
-    const silence = silenceOf(stage, hearing);
+    const silence = silenceOf(stage, hearing, now);
+    if (silence === 'PodsGone') return claim('Flowing', silence, { stage: stage.name, why: whyGone(stage) });
     if (silence !== undefined) return claim('Flowing', silence, { stage: stage.name });
   }
   return undefined;

@@ -10,11 +10,17 @@ export type Hearing = 'catchingUp' | 'steady' | 'deaf';
 export class Ear {
   readonly #now: () => number;
   readonly #patienceMs: number;
+  readonly #lostMs: number;
   #isConnected = false;
+  #wasConnected = false;
   #since: number;
 
-  /** `patienceMs`: how long a pod may be silent. */
-  constructor(now: () => number, patienceMs: number) {
+  /**
+   * `patienceMs`: how long a pod may be silent. `lostMs`: how long NATS may be away, which is found out by fifteen seconds of
+   * silence where it hangs: together less than a report is worth.
+   */
+  constructor(now: () => number, patienceMs: number, lostMs = 10_000) {
+    this.#lostMs = lostMs;
     this.#now = now;
     this.#patienceMs = patienceMs;
     this.#since = now();
@@ -24,11 +30,17 @@ export class Ear {
   note(isConnected: boolean, wasLost = false): void {
     if (isConnected === this.#isConnected && !wasLost) return;
     this.#isConnected = isConnected;
+    this.#wasConnected ||= isConnected;
     this.#since = this.#now();
   }
 
   get isConnected(): boolean {
     return this.#isConnected;
+  }
+
+  /** NATS was there, and is not. */
+  get isCutOff(): boolean {
+    return this.#wasConnected && !this.#isConnected;
   }
 
   get hearing(): Hearing {
@@ -42,6 +54,6 @@ export class Ear {
   }
 
   get #settledAt(): number {
-    return this.#since + this.#patienceMs;
+    return this.#since + (this.isCutOff ? this.#lostMs : this.#patienceMs);
   }
 }

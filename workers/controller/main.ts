@@ -34,6 +34,7 @@ export async function serveController(config: ControllerConfig, log: Logger, sig
   const engine = temporalEngine({ ...config.temporal, cluster });
   const controller = new Controller({
     ...{ kube, engine, log, clock: systemClock, random: Math.random, cluster },
+    nats: hostsOf(config.natsUrl),
     ...{ sweepMs: config.sweepMs, repairsAtOnce: config.repairsAtOnce, lease: config.lease },
   });
   const health =
@@ -63,6 +64,17 @@ export async function serveController(config: ControllerConfig, log: Logger, sig
     kube.close();
     await health?.close();
   }
+}
+
+/** `nats://app:secret@a:4222,b:4222` → `a:4222,b:4222`. */
+export function hostsOf(natsUrl: string): string {
+  const host = (address: string) =>
+    address
+      .trim()
+      .replace(/^\w+:\/\//, '')
+      .replace(/^.*@/, '')
+      .replace(/\/.*$/, '');
+  return natsUrl.split(',').map(host).join(',');
 }
 
 /** Asked until it is known, and then never again. */

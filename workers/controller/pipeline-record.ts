@@ -87,6 +87,8 @@ export class PipelineRecord {
   };
   /** Last report by pod. */
   readonly heard = new Map<string, HeardText>();
+  /** When a pod of a stage has said that it ends, by stage. */
+  readonly leftAt = new Map<string, number>();
   /** Since when a stage has slots without a pod, by stage. */
   readonly freeSince = new Map<string, number>();
   /** By stage. */

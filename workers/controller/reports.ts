@@ -56,12 +56,14 @@ export class Reports {
   }
 
   #hear(subject: string, data: Uint8Array): void {
-    const [, pid = '', , pod = ''] = subject.split('.');
+    const [, pid = '', stage = '', pod = ''] = subject.split('.');
     const record = this.#cache.byPid(pid);
     if (record === undefined) return;
     const before = record.heard.get(pod);
     if (isFarewell(data)) {
-      if (record.heard.delete(pod)) this.#onNews(record);
+      if (!record.heard.delete(pod)) return;
+      record.leftAt.set(stage, this.#now());
+      this.#onNews(record);
       return;
     }
     const now = this.#now();

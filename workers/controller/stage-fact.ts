@@ -1,8 +1,8 @@
 /**
  * One stage of a pipeline as its Deployment and its pods show it, and what may be concluded from that. Pure.
  *
- * F1  Only who was listening may conclude anything from silence: "not reported" is said after 30 s of hearing others, and
- *     "not heard" when nobody can be heard.
+ * F1  Only who was listening may conclude anything from silence: "not reported" is said after 30 s without a word of that
+ *     stage, "gone" of pods that have said so or have no Deployment, and "not heard" when nobody can be heard.
  * F2  Of a stage's reports those of its newest plan count: a pod that is being replaced does not speak for what comes
  *     after it.
  * F6  Of a stage that an operation has stopped or taken away no report is missed.
@@ -36,6 +36,10 @@ export interface StageFact {
   readonly why: string | undefined;
   /** An operation has stopped it, to remove it or to start it later: of its pods nothing is expected. */
   readonly isStopped: boolean;
+  /** Its Deployment is not there. */
+  readonly isMissing: boolean;
+  /** When a pod of it has said that it ends. */
+  readonly leftAt: number | undefined;
   /** Live reports of its pods. */
   readonly heard: readonly Heard[];
   /** Since when a slot of it has no pod; undefined: each has one. */
@@ -67,14 +71,21 @@ export function speaking(stages: readonly StageFact[]): readonly StageFact[] {
 }
 
 /** Reasons that SourceConnected, SinkConnected and Flowing share. */
-type Silence = Extract<ReasonOf<'Flowing'> & ReasonOf<'SinkConnected'>, 'NotHeard' | 'NotReported' | 'Listening'>;
+type Silence = Extract<ReasonOf<'Flowing'> & ReasonOf<'SinkConnected'>, 'PodsGone' | 'NotReported' | 'Listening'>;
 
-/** F1: why nothing is known of a stage; undefined: something is. */
-export function silenceOf({ heard }: Pick<StageFact, 'heard'>, hearing: Hearing): Silence | undefined {
-  if (hearing === 'deaf') return 'NotHeard';
+/** F1: why nothing is known of a stage; undefined: something is. Of one who hears, or will. */
+export function silenceOf(stage: StageFact, hearing: Hearing, now: number): Silence | undefined {
+  const { heard, isMissing, leftAt } = stage;
   if (heard.length > 0) return undefined;
+  if (isMissing || (leftAt !== undefined && now - leftAt < liveMs)) return 'PodsGone';
   return hearing === 'steady' ? 'NotReported' : 'Listening';
 }
+
+export function whyGone({ isMissing }: Pick<StageFact, 'isMissing'>): string {
+  return isMissing ? missingText : 'the last one has ended';
+}
+
+export const missingText = 'its Deployment was deleted';
 
 /** How long something has waited before the pod without moving. Its own clock tells the beginning, ours the rest. */
 export function stillMs({ report, firstAt, at }: Heard, now: number): number | undefined {

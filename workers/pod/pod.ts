@@ -170,8 +170,9 @@ class Pod<Outside> {
       slots: this.#stage.slots,
       clock: systemClock,
       random: Math.random,
-      onOwned: (slot, owned) => {
-        this.log.info({ slot }, owned ? 'slot acquired' : 'slot given up');
+      onOwned: (slot, owned, why) => {
+        if (owned) this.log.info({ slot }, 'slot acquired');
+        else this.log.info({ slot, why }, 'slot given up');
         if (owned) this.#state.own(slot);
         else this.#state.disown(slot);
       },

@@ -17,6 +17,36 @@ describe('why pods are not ready', () => {
     const reason = podReason([pod({ containerStatuses: [{ restartCount: 3, state, lastState }] })]);
     assert.equal(reason, 'pod sink-1 is in CrashLoopBackOff, restarted 3 times (exit code 1, no route)');
   });
+  describe('that run', () => {
+    const restarted = { running: { startedAt: '2026-01-01T00:00:10Z' } };
+    const unready = (lastTransitionTime: string, restartCount: number) =>
+      podReason([
+        pod({
+          conditions: [{ type: 'Ready', status: 'False', lastTransitionTime }],
+          containerStatuses: [
+            {
+              ready: false,
+              restartCount,
+              state: restarted,
+              lastState: { terminated: { exitCode: 1, message: 'no route' } },
+            },
+          ],
+        }),
+      ]);
+    it('names the last end of a container that has not been ready since', () => {
+      assert.equal(
+        unready('2026-01-01T00:00:09Z', 2),
+        'pod sink-1 is not ready, restarted 2 times (exit code 1, no route)',
+      );
+    });
+    for (const restarts of [0, 2]) {
+      it(`names no end that it has been ready after, with ${restarts} restarts`, () => {
+        const since = '2026-01-01T00:30:00Z';
+        assert.equal(unready(since, restarts), `pod sink-1 is not ready any more since ${since}`);
+      });
+    }
+    it('says nothing of one that starts', () => assert.equal(unready('2026-01-01T00:00:09Z', 0), undefined));
+  });
   it('names what the scheduler misses', () => {
     const conditions = [{ type: 'PodScheduled', status: 'False', message: '0/1 nodes are available' }];
     assert.equal(podReason([pod({ conditions })]), 'pod sink-1 is not scheduled: 0/1 nodes are available');

@@ -5,7 +5,7 @@ import { operationTable } from '../../../model/operations.ts';
 import { claimsOf, type ConditionsInput } from '../../../workers/controller/conditions.ts';
 import { isStopped } from '../../../workers/controller/stage-fact.ts';
 import { urgencyOf } from '../../../workers/controller/data-status.ts';
-import { heard, input, messageOf, report, shown, stage, status } from './facts.ts';
+import { heard, input, messageOf, now, report, shown, stage, status } from './facts.ts';
 
 const broken = heard(
   report('sink', {
@@ -145,7 +145,33 @@ describe('conditions of the controller', () => {
       { stages: [ingestor, stage('sink', { heard: [] })], hearing: 'catchingUp' },
       'Unknown Listening',
     ],
-    ['F1: who hears nobody claims no outage', { hearing: 'deaf' }, 'Unknown NotHeard'],
+    ['F1, F8: who hears nobody claims no outage but that of NATS', { hearing: 'deaf' }, 'Unknown StreamUnavailable'],
+    [
+      'F8: pods that are not ready while NATS does not answer follow from that',
+      { hearing: 'deaf', isCutOff: true, stages: [ingestor, stage('sink', { ready: 0 })] },
+      'False StreamUnavailable',
+    ],
+    [
+      'F8: also before it is certain that nobody is heard',
+      { hearing: 'catchingUp', isCutOff: true, stages: [ingestor, stage('sink', { ready: 0 })] },
+      'False StreamUnavailable',
+    ],
+    ['F8: a short loss of NATS is no news', { hearing: 'catchingUp', isCutOff: true }, 'True Running'],
+    [
+      'F1: pods that have said that they end have reported',
+      { stages: [ingestor, stage('sink', { heard: [], leftAt: now - 4_000 })] },
+      'False PodsGone',
+    ],
+    [
+      'F1: and have not, when that is long ago',
+      { stages: [ingestor, stage('sink', { heard: [], leftAt: now - 30_000 })] },
+      'False NotReported',
+    ],
+    [
+      'F1: a Deployment that is gone is said, whoever has listened how long',
+      { hearing: 'catchingUp', stages: [ingestor, stage('sink', { heard: [], isMissing: true })] },
+      'False PodsGone',
+    ],
     [
       'F4: a broken sink gives its reason',
       { stages: [ingestor, stage('sink', { heard: [broken] })] },

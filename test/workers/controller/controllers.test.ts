@@ -80,6 +80,27 @@ describe('controllers on a real API server', function () {
     return reasonIn(resource, 'Ready');
   }
 
+  it('F8: a nats-server that hangs is the reason, named with its address, whatever the pods said', async () => {
+    const made = await rig.provision('hangs');
+    start();
+    keepSaying(made, () => ({}));
+    await eventually(async () => (await ready(made)) === 'True Running');
+    rig.signalNats('SIGSTOP');
+    try {
+      await eventually(async () => (await ready(made)) === 'Unknown StreamUnavailable');
+      const status = statusSchema.parse((await rig.kube.get(kind, made.name, 'default'))?.['status']);
+      for (const type of ['Ready', 'SourceConnected', 'SinkConnected', 'Flowing']) {
+        const said = status.conditions?.find((one) => one.type === type);
+        assert.equal(said?.status, 'Unknown', type);
+        assert.ok(said.message.includes(new URL(rig.natsUrl).host), said.message);
+      }
+      assert.equal(status.phase, 'NotReady');
+    } finally {
+      rig.signalNats('SIGCONT');
+    }
+    await eventually(async () => (await ready(made)) === 'True Running');
+  });
+
   it('one of two that has no NATS claims no outage, and what the other says is written at its pace', async () => {
     const made = await rig.provision('two');
     // The deaf one comes first, and has the lease.

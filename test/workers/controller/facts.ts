@@ -51,7 +51,15 @@ export function heard(told: PodReport, some: Partial<Heard> = {}): Heard {
 }
 
 export function stage(kind: Kind, some: Partial<StageFact> = {}): StageFact {
-  const ready = { wanted: 1, ready: 1, why: undefined, freeSince: undefined, isStopped: false };
+  const ready = {
+    wanted: 1,
+    ready: 1,
+    why: undefined,
+    freeSince: undefined,
+    isStopped: false,
+    isMissing: false,
+    leftAt: undefined,
+  };
   return { name: stageOf[kind], kind, ...ready, heard: [heard(report(kind))], ...some };
 }
 
@@ -62,6 +70,8 @@ export function input(some: Partial<ConditionsInput> = {}): ConditionsInput {
     deleting: false,
     status: status(),
     hearing: 'steady',
+    isCutOff: false,
+    nats: 'nats.example:4222',
     stages: [stage('ingestor'), stage('sink')],
     deadLetters: { records: 0, dropped: 0, byCode: [] },
     lost: undefined,

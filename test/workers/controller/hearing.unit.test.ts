@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { Ear } from '../../../workers/controller/hearing.ts';
+import { liveMs } from '../../../workers/controller/stage-fact.ts';
 
 describe('whether the pods can be heard', () => {
   let now: number;
@@ -40,12 +41,23 @@ describe('whether the pods can be heard', () => {
     now += 60_000;
     ear.note(false);
     assert.equal(ear.hearing, 'catchingUp');
-    now += 10_000;
+    now += 9_000;
     ear.note(true);
     now += 29_000;
     assert.equal(ear.hearing, 'catchingUp');
     now += 1_000;
     assert.equal(ear.hearing, 'steady');
+  });
+
+  it('NATS that is away is said before what was heard has expired, with the time that it takes to find out', () => {
+    ear.note(true);
+    now += 60_000;
+    // Pings of five seconds, two of which may stay without an answer.
+    const frozenAt = now - 15_000;
+    ear.note(false);
+    now = ear.changesAt ?? now;
+    assert.equal(ear.hearing, 'deaf');
+    assert.ok(now - frozenAt <= liveMs);
   });
 
   it('a loss between two looks counts, too', () => {

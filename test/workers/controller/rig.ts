@@ -78,6 +78,8 @@ export interface Rig {
   readonly kube: Kube;
   readonly streams: Streams;
   readonly natsUrl: string;
+  /** Stops it where it stands, and lets it go on. */
+  signalNats(signal: 'SIGSTOP' | 'SIGCONT'): void;
   start(options: { engine: Engine; hears: boolean; identity?: string; repairsAtOnce?: number }): RunningController;
   /** A pipeline that was provisioned and runs: resource, status, Deployments with a ready pod, copied credentials. */
   provision(
@@ -111,6 +113,7 @@ export async function startRig(): Promise<Rig> {
       const controller = new Controller({
         ...{ kube: own, engine, log, clock: systemClock, random: () => 0.5, sweepMs: 600_000, repairsAtOnce },
         cluster: () => clusterOf(own),
+        nats: natsUrl,
         lease: { namespace: 'default', identity },
       });
       if (hears) controller.useStreams(streams);
@@ -124,6 +127,7 @@ export async function startRig(): Promise<Rig> {
         },
       };
     },
+    signalNats: (signal) => void process.kill(nats.pid, signal),
     provision: (name, some) => provision(kube, name, some),
     async stop() {
       await streams.nc.close();
