@@ -268,9 +268,14 @@ export class Leases {
     const now = this.#options.clock.monotonic();
     for (const [slot, held] of this.#held) {
       if (now < held.validUntil) continue;
-      const because = held.trouble ?? 'this process stood still';
+      const because = held.trouble ?? this.#unanswered(slot);
       this.#lose(slot, 'expired', `its lease was not renewed for ${this.#ttlMs} ms: ${because}`);
     }
+  }
+
+  #unanswered(slot: number): string {
+    const isAsked = this.#renewals.has(slot);
+    return isAsked ? `NATS at ${this.#options.streams.server} has not answered` : 'this process stood still';
   }
 
   #lose(slot: number, reason: LossReason, why: string): void {
