@@ -1,10 +1,11 @@
 /**
- * A plan comes into force: from one frame of each writer on, and in all stages at once (E9). An act of the lifecycle.
+ * Brings a plan into force, for each writer from one of its frames on and in all stages at once (E9). A lifecycle act.
  *
- * N1  Pods that run hear of it and name it in their next frame. For a writer that does not (its pod is down, frozen, or
- *     cut off) the lifecycle appends a frame without records: whoever owned the slot is fenced by it and finds the plan
- *     in the tail. So afterwards no frame of an older plan can come, whatever wakes up.
- * N2  Such a frame leaves the writer's position where it was.
+ * N1  Running pods are notified and name the plan in their next frame. For a writer that does not (its pod is down,
+ *     frozen or cut off) the lifecycle appends a frame without records: it fences whoever owned the slot, and the
+ *     next owner finds the plan in the tail. So no frame of an older plan can follow, whichever process wakes up
+ *     later.
+ * N2  Such a frame leaves the writer's position unchanged.
  */
 import { ingestorsOf, type Plan } from '../model/plan.ts';
 import { linkTo } from './edge-writer.ts';
@@ -16,13 +17,13 @@ import { writersOfSource, type WriterPlace } from './writer-place.ts';
 
 /** The last frame of a writer. */
 export interface WriterTail extends WriterPlace {
-  /** 0: there is none. */
+  /** 0: the writer has no frame. */
   readonly sequence: number;
   readonly frame: Frame | undefined;
 }
 
 export interface Naming {
-  /** Writers that name the plan, and the first of their frames that is known to. */
+  /** Writers that name the plan, each with the first of its frames that is known to name it. */
   readonly from: readonly { readonly writer: string; readonly sequence: number }[];
   readonly behind: readonly WriterTail[];
 }
@@ -30,14 +31,15 @@ export interface Naming {
 /** Enough to find the first frame of a plan that came into force a moment ago. */
 const longestWalk = 64;
 
-/** Which writers name the plan. */
+/** Finds out which writers name the plan. */
 export async function namingOf(streams: JetStreamPort, plan: Plan): Promise<Naming> {
   const from: { writer: string; sequence: number }[] = [];
   const behind: WriterTail[] = [];
   const { generation } = plan.pipeline;
   for (const place of writersOf(plan)) {
     const tail = await tailOf(streams, place);
-    // One without any frame has lost them: a person decides, and nothing may look as if it began.
+    // A writer without any frame has lost them: a person must decide, and it must not look like a writer that has yet
+    // to start.
     if (tail.frame === undefined) continue;
     if (planIn(tail.frame) < generation) behind.push(tail);
     else from.push({ writer: place.writer, sequence: await firstOf(streams, tail, generation) });
@@ -45,12 +47,12 @@ export async function namingOf(streams: JetStreamPort, plan: Plan): Promise<Nami
   return { from, behind };
 }
 
-/** N1. False: the writer has moved meanwhile, so look again. */
+/** N1. False when the writer has appended meanwhile: the caller must look again. */
 export async function nameFor(act: Pick<Act, 'streams' | 'clock'>, tail: WriterTail, plan: Plan): Promise<boolean> {
   return appendAfter(act, tail, plan.pipeline.generation);
 }
 
-/** A frame without records after this tail, with its position. False: another came first. */
+/** Appends a frame without records after this tail, with the tail's position. False when another frame came first. */
 export async function appendAfter(
   act: Pick<Act, 'streams' | 'clock'>,
   tail: WriterTail,
@@ -78,7 +80,7 @@ function writersOf(plan: Plan): WriterPlace[] {
   );
 }
 
-/** Back from the tail as long as the frames name the plan and are there. */
+/** Walks back from the tail for as long as frames exist and name the plan. */
 async function firstOf(streams: JetStreamPort, { stream, sequence, frame }: WriterTail, plan: number): Promise<number> {
   let first = sequence;
   let link = frame?.link;

@@ -1,14 +1,16 @@
-/** Capped exponential backoff with jitter: attempt 0 waits about `firstMs`, each later one up to twice the one before. */
+/**
+ * Capped exponential backoff with jitter: attempt 0 waits about `firstMs`, each later one up to twice the one before.
+ */
 export interface Backoff {
   readonly firstMs: number;
   readonly maxMs: number;
 }
 
-/** For requests to nats-server: it is near, and back within a second after a restart. */
+/** For requests to nats-server: it is close, and reachable again within a second after a restart. */
 export const natsBackoff: Backoff = { firstMs: 50, maxMs: 1_000 };
-/** For an edge that is full: as often as its reader may have made room. */
+/** For a full edge: as often as its reader may have made room. */
 export const fullBackoff: Backoff = { firstMs: 20, maxMs: 500 };
-/** For systems outside, which an eager retry may keep down. */
+/** For external systems, which eager retries can keep from recovering. */
 export const outsideBackoff: Backoff = { firstMs: 500, maxMs: 10_000 };
 
 /** Between half and all of the exponential delay, so that pods that failed together do not return together. */

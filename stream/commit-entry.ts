@@ -1,19 +1,21 @@
 /**
- * What the commit log of a sink slot holds: one entry, the last.
+ * What the commit log of a sink slot holds: only its last entry.
  *
- * C1  An intent names the range that is being written, and how much it is: after a crash that same range is written
- *     again, and a range that has become something else is noticed. It stands from before the first attempt that may
- *     store something until the end of that attempt is known.
+ * C1  An intent names the range that is being written, and its size. After a crash the same range is written again,
+ *     and a range whose content has changed is noticed. The intent stays from before the first attempt that may store
+ *     something until the outcome of that attempt is known.
  * C2  `after` is the committed position until the commit replaces it.
- * C3  Rows that the sink will never take are in the intent before the others are written: a repetition leaves out the
- *     same rows.
- * C4  `written`: the rows are in the sink for certain; what is left to do is outside of it (dead letters, commit).
- * C5  `chain` says which stream the positions are of, and which frames were taken up to the committed one.
- * C6  `check` is of the frames of the range. A stream that has gone back gives its sequences to other frames: a range of
- *     them is not the one that was begun, whatever its numbers.
- * C7  `target` is where the sink wrote when the batch was begun: after an edit of the spec another table would not know it.
+ * C3  Rows that the sink will never accept are recorded in the intent before the others are written: a repetition
+ *     leaves out the same rows.
+ * C4  `written`: the rows are certainly in the sink; what remains to be done is elsewhere (dead letters, commit).
+ * C5  `chain` says which stream the positions belong to, and which frames were taken up to the committed one.
+ * C6  `check` is a checksum over the frames of the range. A stream that was rolled back gives its sequences to other
+ *     frames, so the same numbers may be a different range from the one that was started.
+ * C7  `target` is where the sink wrote when the batch was started: another table, named by a later edit of the spec,
+ *     does not know the batch.
  *
- * Entries of v0.1 have neither bytes, time, mark, target, chain nor check, and no refused rows; they are read as what they are.
+ * Entries of v0.1 have neither bytes, time, mark, target, chain nor check, and no refused rows; they are read without
+ * them.
  */
 import { z } from 'zod';
 import { mr, problemOf } from '../model/errors.ts';
@@ -41,7 +43,7 @@ const commitEntrySchema = z.discriminatedUnion('kind', [
     bytes: count.optional(),
     /** Milliseconds since 1970, before the first attempt. */
     at: count.optional(),
-    /** What the sink said of itself before the first attempt (`SinkSlotPort.mark`). */
+    /** What the sink reported about itself before the first attempt (`SinkSlotPort.mark`). */
     mark: z.record(z.string(), z.number()).nullable().optional(),
     target: z.string().optional(),
   }),
@@ -51,11 +53,14 @@ const commitEntrySchema = z.discriminatedUnion('kind', [
     to: count,
     chain: chainSchema.optional(),
     /**
-     * Put there by registration (`./members.ts`) or by a person's decision (`./reader-start.ts`), not by the slot: a sink
-     * that keeps the position itself has yet to follow.
+     * Put there by registration (`./members.ts`) or by a person's decision (`./reader-start.ts`), not by the slot: a
+     * sink that keeps the position itself has yet to follow.
      */
     set: z.literal(true).optional(),
-    /** By registration: in the same life of the edge a position that the sink itself keeps, and that is further, counts. */
+    /**
+     * Written by registration: a position that the sink itself keeps counts if it is further on in the same edge
+     * stream.
+     */
     registered: z.literal(true).optional(),
   }),
 ]);

@@ -1,7 +1,7 @@
 /**
  * Intents and commits of one sink slot. Entries and their labels: `./commit-entry.ts`.
  *
- * E4 holds here too: a sink pod that lost its slot can neither announce a batch nor commit one.
+ * E4 holds here too: a sink pod that lost its slot can neither write an intent nor commit one.
  */
 import { commitsEdge, commitSubject, edgeStream } from '../model/names.ts';
 import { decodeCommitEntry, positionOf, type CommitEntry } from './commit-entry.ts';
@@ -48,13 +48,13 @@ export class CommitLog {
     return this.#fenced.sequence;
   }
 
-  /** Puts the position elsewhere, with the chain that belongs there. */
+  /** Moves the position, and replaces the chain by the one that belongs to the new position. */
   async reset(entry: CommitEntry, signal: AbortSignal): Promise<void> {
     await this.#store(entry, signal);
     this.#chain = undefined;
   }
 
-  /** From now on every entry says which frames of this chain are committed (C5). */
+  /** From now on every entry records which frames of this chain are committed (C5). */
   follow(chain: FrameChain): void {
     this.#chain = chain;
   }
@@ -65,8 +65,8 @@ export class CommitLog {
   }
 
   /**
-   * Commits `to` by a decision instead of by reading up to there: it may be before or after what was taken. The sink has yet to
-   * follow.
+   * Commits `to` because of a decision, without having read up to there: it may be before or after what was taken. A
+   * sink that keeps the position itself has yet to follow.
    */
   async place(to: number, signal: AbortSignal): Promise<void> {
     const chain = this.#chain?.restart(to, this.committed);

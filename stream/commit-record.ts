@@ -1,8 +1,8 @@
 /**
- * Small JSON records in the stream of the commits, one a subject: what the lifecycle tells the pods.
+ * Small JSON records in the stream of the commits, one per subject: how the lifecycle informs the pods.
  *
- * M1  Read from the leader: who has been told that something changed sees the change.
- * M2  A change is made on what was read; when another came first, it is made on that.
+ * M1  Records are read from the leader: a process that was notified of a change sees that change.
+ * M2  A change is based on what was read; if another writer was faster, it is computed again from the newer record.
  */
 import type { z } from 'zod';
 import { mr, problemOf } from '../model/errors.ts';
@@ -19,7 +19,7 @@ export async function readRecord<S extends z.ZodType>(
   return (await readStored(streams, pid, subject, schema)).value;
 }
 
-/** `change` gets what is there, and answers what should be: undefined leaves it. Answers what is there afterwards. */
+/** `change` maps the current record to the new one; undefined keeps it. Returns the record as it is afterwards. */
 export async function changeRecord<S extends z.ZodType>(
   streams: JetStreamPort,
   pid: string,
@@ -40,7 +40,7 @@ export async function changeRecord<S extends z.ZodType>(
   }
 }
 
-/** Sequence 0: there is none. */
+/** Sequence 0: there is no record. */
 export async function readStored<S extends z.ZodType>(
   streams: JetStreamPort,
   pid: string,

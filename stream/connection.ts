@@ -1,6 +1,6 @@
 /**
- * The connection to NATS. It never gives up: a worker outlives any outage of nats-server, and what needs an answer
- * retries by itself (`./fenced-subject.ts`, `./shard-reader.ts`).
+ * The connection to NATS. It never gives up: a worker must outlive any outage of nats-server. Requests that need an
+ * answer are retried by their callers (`./fenced-subject.ts`, `./shard-reader.ts`).
  */
 import { connect } from '@nats-io/transport-node';
 import { jetstream, jetstreamManager, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
@@ -8,7 +8,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import type { JetStreamPort, Link } from './jetstream-port.ts';
 import { natsPort } from './nats-port.ts';
 
-/** The port, and the client under it for who owns the connection. */
+/** The port, and the client below it for the owner of the connection. */
 export interface Streams extends JetStreamPort {
   readonly nc: NatsConnection;
   readonly js: JetStreamClient;
@@ -16,7 +16,7 @@ export interface Streams extends JetStreamPort {
 }
 
 export interface ConnectOptions {
-  /** One address, or several of one cluster with commas between them. */
+  /** One address, or several of one cluster, separated by commas. */
   readonly url: string;
   /** Shown by `nats server report connections`: process and pod. */
   readonly name: string;
@@ -40,7 +40,8 @@ export async function connectStreams(options: ConnectOptions): Promise<Streams> 
   });
   const timeout = options.requestTimeoutMs ?? 3_000;
   const js = jetstream(nc, { timeout });
-  // Not asked whether JetStream is on: a server that is starting would refuse, and every caller retries anyway.
+  // Whether JetStream is enabled is not checked: a server that is still starting would refuse, and every caller
+  // retries anyway.
   const jsm = await jetstreamManager(nc, { timeout, checkAPI: false });
   return Object.assign(natsPort(nc, js, jsm, watchLink(nc)), { nc, js, jsm });
 }

@@ -1,6 +1,6 @@
 /**
- * How many dead letters a pipeline has, and why: by code, each with what the last one of it said. Read from the last frame
- * and the first frame of each writer, so counting costs the same however many there are.
+ * How many dead letters a pipeline has, and why: by code, each with the message of the last one. Computed from the
+ * first and the last frame of each writer, so counting costs the same however many there are.
  */
 import { deadEdge, edgeStream } from '../model/names.ts';
 import { droppedOf } from './dead-letter-drop.ts';
@@ -8,11 +8,13 @@ import { deadLetterPosition } from './dead-letter-position.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 
 export interface DeadLetterCount {
-  /** That are there. */
+  /** Dead letters that are stored now. */
   readonly records: number;
-  /** That were removed to make room for later ones (`./dead-letter-drop.ts`). */
+  /** Dead letters that were removed to make room for later ones (`./dead-letter-drop.ts`). */
   readonly dropped: number;
-  /** Of all that were stored. The most frequent first. Frames of 0.1 do not say their codes: the sum may be less than `records`. */
+  /**
+   * All that were ever stored, most frequent first. Frames of 0.1 carry no codes: the sum may be less than `records`.
+   */
   readonly byCode: readonly { readonly code: string; readonly records: number; readonly sample: string }[];
 }
 

@@ -1,7 +1,7 @@
 /**
- * The oldest dead letters of a pipeline, removed to make room (D3). Whoever finds the dead edge full may do it for all
- * writers: what is removed is the beginning of each writer's letters, so the first frame that is left tells how many are
- * gone, whatever crashed meanwhile ({@link droppedOf}).
+ * Removes the oldest dead letters of a pipeline to make room (D3). Any writer that finds the dead edge full may do it
+ * for all writers: only the beginning of each writer's letters is removed, so the first remaining frame tells how
+ * many are gone, even if the process that removed them crashed ({@link droppedOf}).
  */
 import { deadEdge, edgeStream } from '../model/names.ts';
 import { deadLetterPosition } from './dead-letter-position.ts';
@@ -13,7 +13,7 @@ export interface DroppedLetters {
   readonly bytes: number;
 }
 
-/** Removes whole frames, oldest first, until so many bytes are free; never the last frame of a writer. */
+/** Removes whole frames, oldest first, until this many bytes are free; never the last frame of a writer. */
 export async function dropOldestLetters(streams: JetStreamPort, pid: string, bytes: number): Promise<DroppedLetters> {
   const stream = edgeStream(pid, deadEdge);
   const all = `mr.${pid}.${deadEdge}.>`;
@@ -32,7 +32,7 @@ export async function dropOldestLetters(streams: JetStreamPort, pid: string, byt
   return dropped;
 }
 
-/** How many letters were removed so far, of all writers. `lasts`: the last frame of each. */
+/** How many letters of all writers have been removed so far. `lasts`: the last frame of each writer. */
 export async function droppedOf(
   streams: Pick<JetStreamPort, 'directGet'>,
   stream: string,

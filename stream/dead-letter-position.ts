@@ -1,6 +1,7 @@
 /**
- * The position of a dead-letter frame: which input it covers, and how many dead letters its writer has stored in all.
- * The running totals, in all and by code, make the count of a pipeline one look at the last frame of each writer.
+ * The position of a dead-letter frame: which input it covers, and how many dead letters its writer has stored in
+ * total. With these running totals, overall and by code, counting a pipeline's dead letters needs only each writer's
+ * last frame.
  *
  * Dead letters of one input range that need several frames: all but the last keep the old `covers` and say in `part`
  * how many entries of the new range are stored, so that a crash between them repeats none.
@@ -29,10 +30,10 @@ export interface DeadLetterPosition {
   readonly byCode?: CountByCode | undefined;
 }
 
-/** Of each code: a position is to be small. Codes are those of the error table: few. */
+/** How many codes are kept, so that a position stays small. Codes are those of the error table, so they are few. */
 export const maxSampleLength = 200;
 
-/** The count after `letters` were stored, too. */
+/** The totals after `letters` have also been stored. */
 export function countLetters(
   before: CountByCode,
   letters: readonly { readonly code: string; readonly text: string }[],

@@ -1,6 +1,6 @@
 /**
  * One dead letter: the record as it was read, and why it could not be processed. Stored as a record of a frame on the
- * dead edge: value and key are the original bytes; its first header is ours, the original headers follow.
+ * dead edge: value and key are the original bytes; the first header is Millrace's, and the original headers follow.
  */
 import { z } from 'zod';
 import { mr } from '../model/errors.ts';
@@ -16,14 +16,14 @@ const reasonSchema = z.object({
   index: z.number().int(),
   source: z.string(),
   partition: z.number().int().nullable(),
-  /** As text, because it may pass 2^53. */
+  /** A string, because it may exceed 2^53. */
   offset: z.string().nullable(),
   step: z.string().nullable(),
   code: z.string(),
   text: z.string(),
   /** Bytes of the whole value, when only its beginning is kept. */
   truncatedFrom: z.number().int().optional(),
-  /** The same of the key; and how many headers there were, when only the first are kept. */
+  /** The same for the key; and how many headers there were, when only the first are kept. */
   keyTruncatedFrom: z.number().int().optional(),
   headersTruncatedFrom: z.number().int().optional(),
 });
@@ -31,7 +31,7 @@ const reasonSchema = z.object({
 export type DeadLetterReason = z.infer<typeof reasonSchema>;
 
 export interface DeadLetter extends DeadLetterReason {
-  /** Null: the record had none. */
+  /** Null: the record had no key. */
   readonly value: Uint8Array | null;
   readonly key: Uint8Array | null;
   readonly headers: readonly Header[];
@@ -75,7 +75,7 @@ function letterAt(frame: Frame, index: number, place: FramePlace): DeadLetter {
   };
 }
 
-/** A copy: `slice` of a Buffer would keep the whole frame alive. */
+/** A copy: `slice` of a Buffer would keep the whole frame in memory. */
 export function copyOf(frame: Frame, start: number, end: number): Uint8Array {
   return new Uint8Array(frame.bytes.subarray(start, end));
 }

@@ -2,8 +2,8 @@
  * The dead edge: one writer for each slot of each stage, fenced like every edge.
  *
  * D1  A dead letter is stored once, however often its input range is processed again: a frame says which input it
- *     covers, and a range that is covered already is not written.
- * D4  Every letter fits a frame: what is too large for one is cut (`./dead-letter-fit.ts`).
+ *     covers, and nothing is written for a range that is already covered.
+ * D4  Every letter fits a frame: one that is too large is cut (`./dead-letter-fit.ts`).
  * D2  It is stored before the position of the stage passes the record: the caller appends, waits, then commits.
  */
 import { deadEdge, edgeStream, frameSubject } from '../model/names.ts';
@@ -20,18 +20,18 @@ export interface DeadLetterWriterOptions extends Omit<FencedOptions, 'stream' | 
   readonly pid: string;
   /** Stage and slot: `sink-warehouse-0`. */
   readonly writer: string;
-  /** What NATS accepts, less room for headers. */
+  /** The largest message that NATS accepts, less room for headers. */
   readonly maxFrameBytes: number;
 }
 
-/** All dead letters of a pipeline are one shard: nobody reads them under load. */
+/** All dead letters of a pipeline are one shard, because nothing reads them under load. */
 const shard = 0;
 const maxFrameRecords = 1_000;
-/** Of values and keys that are put together for one frame. */
+/** Most bytes of values and keys that are collected for one frame. */
 const maxSliceBytes = 256 * 1024;
 /** Names, numbers and brackets of a position. */
 const positionBaseBytes = 256;
-/** Of one code in a position: names and numbers, and its sample at six bytes a character. */
+/** Most bytes of one code in a position: names, numbers, and its sample at six bytes a character. */
 const countBytes = 64 + maxSampleLength * 6;
 
 export class DeadLetterWriter {
@@ -63,15 +63,15 @@ export class DeadLetterWriter {
   }
 
   /**
-   * Stores the dead letters of the input up to `covers`. Called again for the same input it stores what is missing.
-   * The caller skips input that {@link covers} has passed.
+   * Stores the dead letters of the input up to `covers`. When called again for the same input, it stores what is
+   * missing. The caller skips input that {@link covers} has passed.
    */
   async append(letters: readonly DeadLetter[], covers: Position, signal: AbortSignal): Promise<void> {
     const { part } = this.#tail;
     let next = part !== undefined && same(part.of, covers) ? part.entries : 0;
     while (next < letters.length) {
       const builder = (this.#builder ??= this.#newBuilder());
-      // No more than a frame holds: all letters at once would be in memory twice.
+      // Only as many letters as one frame holds: all of them at once would be in memory twice.
       const some = letters.slice(next, next + maxFrameRecords);
       const room = this.#positionBytes(some, covers);
       const limit = largestRecord(this.#options.maxFrameBytes, room);
@@ -88,13 +88,13 @@ export class DeadLetterWriter {
         next === letters.length
           ? { covers, total, byCode }
           : { covers: this.#tail.covers, total, byCode, part: { of: covers, entries: next } };
-      // One frame in flight (E1), and each depends on the one before: in turn.
+      // One frame in flight (E1), and each depends on its predecessor, so they are sent in turn.
       await this.#fenced.append(builder.finish(position, this.#options.clock.now()), signal);
       this.#tail = position;
     }
   }
 
-  /** No position of a frame with some of these letters is longer. */
+  /** The longest position that a frame with any of these letters can have. */
   #positionBytes(letters: readonly DeadLetter[], covers: Position): number {
     const { byCode = {}, covers: before } = this.#tail;
     const codes = new Set([...Object.keys(byCode), ...letters.map(({ code }) => code)]);
@@ -113,7 +113,7 @@ export class DeadLetterWriter {
   }
 }
 
-/** Dead letters from a stream sequence on, oldest first, whole frames, until at least `limit` are there. */
+/** Reads dead letters from a stream sequence on, oldest first, in whole frames, until it has at least `limit`. */
 export async function readDeadLetters(
   streams: JetStreamPort,
   pid: string,
@@ -131,7 +131,7 @@ export async function readDeadLetters(
   return { letters, nextSequence };
 }
 
-/** The first letters, up to so many bytes; at least one. */
+/** The first letters that fit into this many bytes; at least one. */
 function firstBytes(letters: readonly DeadLetter[], maxBytes: number): readonly DeadLetter[] {
   let bytes = 0;
   const end = letters.findIndex(({ value, key }) => (bytes += (value?.length ?? 0) + (key?.length ?? 0)) > maxBytes);
@@ -142,7 +142,7 @@ function bytesOfJson(value: Position): number {
   return Buffer.byteLength(JSON.stringify(value));
 }
 
-/** `positionBytes`: what its frame keeps free for the position. */
+/** `positionBytes`: what the frame reserves for the position. */
 function batchOfLetters(letters: readonly DeadLetter[], positionBytes: number): RecordBatch {
   const table = () => new Int32Array(letters.length);
   const [valueStart, valueEnd, keyStart, keyEnd] = [table(), table(), table(), table()] as const;
@@ -171,7 +171,7 @@ function batchOfLetters(letters: readonly DeadLetter[], positionBytes: number): 
     headers: letters.map(headersOfDeadLetter),
     partition: -1,
     positionAfter: () => null,
-    // Stands for the one that the frame gets: no longer than that (B3).
+    // A placeholder that is at least as long as the position that the frame will get (B3).
     position: 'x'.repeat(positionBytes),
   };
 }

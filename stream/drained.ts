@@ -1,12 +1,12 @@
 /**
- * Whether everything that an edge holds has been taken by who reads it. It looks at positions only, so it holds with no
- * pod running. Meaningful once nothing writes.
+ * Whether the readers of an edge have taken everything that it holds. Only positions are compared, so it works with
+ * no pod running. Meaningful once nothing writes any more.
  *
- * N1  A reader is behind a writer when it has not taken some frame with records of it. Frames without records hold
- *     nothing that could be missed.
- * N2  Tails and commits are asked of the leader: a replica that lags would call an edge drained that is not.
- * N3  What counts is who may have written: the registered sources, and those of every plan that is kept. Writers of v0.1
- *     are registered only when their pods have gone.
+ * N1  A reader is behind a writer when it has not taken some frame of it that has records. Frames without records
+ *     contain nothing that could be missed.
+ * N2  Tails and commits are read from the leader: a replica that lags could report an edge as drained that is not.
+ * N3  The writers that count are the registered sources and those of every stored plan. Writers of v0.1 are registered
+ *     only after their pods have gone.
  */
 import { AckPolicy, DeliverPolicy } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
@@ -24,7 +24,7 @@ import { writersOfSource, type WriterPlace } from './writer-place.ts';
 export interface Backlog {
   readonly stage: string;
   readonly slot: number;
-  /** Frames that the slot has not committed. */
+  /** How many frames the slot has not committed. */
   readonly frames: number;
 }
 
@@ -33,7 +33,7 @@ export interface Drained {
   readonly behind: Backlog[];
 }
 
-/** Of the stages and sources for which `concerns` says so, when it is given. */
+/** Checks the stages and sources for which `concerns` is true, or all when it is absent. */
 export async function isDrained(
   streams: JetStreamPort,
   plan: Plan,
@@ -56,7 +56,7 @@ export async function isDrained(
   return { drained: behind.length === 0, behind };
 }
 
-/** The last commit or intent of a slot, as the leader has it. */
+/** The last commit or intent of a slot, read from the leader. */
 export async function commitOf(
   streams: JetStreamPort,
   pid: string,
@@ -72,7 +72,7 @@ function positionIn(entry: CommitEntry | undefined): number {
   return entry === undefined ? 0 : positionOf(entry);
 }
 
-/** Readers that are registered; in an edge of v0.1, where nobody is, those of the plan. N3. */
+/** N3. The registered readers; in an edge of v0.1, which registers none, those of the plan. */
 async function membersOf(
   streams: JetStreamPort,
   plan: Plan,
@@ -101,7 +101,7 @@ async function membersOf(
   };
 }
 
-/** `entry`: of the reader. `created`: of the edge's stream. */
+/** `entry`: the reader's last. `created`: when the edge's stream was created. */
 async function isBehind(
   streams: JetStreamPort,
   entry: CommitEntry | undefined,
@@ -114,7 +114,10 @@ async function isBehind(
   return false;
 }
 
-/** From the last frame back, until one is taken, or holds records, or is not where the reader's should be. */
+/**
+ * Walks back from the last frame to one that was taken, one with records, or a place where the reader's frame is
+ * missing.
+ */
 async function hasRecordsAfter(
   streams: JetStreamPort,
   { stream, subject }: WriterPlace,
@@ -131,7 +134,7 @@ async function hasRecordsAfter(
   return false;
 }
 
-/** How many frames of a shard come after `sequence`. Asked of a short-lived consumer: the one exact count there is. */
+/** How many frames of a shard come after `sequence`. A short-lived consumer is the only way to get an exact count. */
 export async function framesAfter(
   streams: JetStreamPort,
   pid: string,

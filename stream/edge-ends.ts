@@ -1,9 +1,10 @@
 /**
- * Where the edges of a pipeline ended when a person gave up what its commits knew of them.
+ * Where the edges of a pipeline ended when a person gave up the positions in its lost commits.
  *
- * X1  A decision covers what was there when it was taken. The ends come into being with the stream of the commits that is
- *     made again, in what that says of itself, so whoever repeats an attempt that was cut finds those of the first.
- * X2  They are of one life of an edge: of one that was made after them, nothing is covered.
+ * X1  A decision covers what existed when it was made. The ends are stored in the metadata of the recreated stream of
+ *     the commits, when that stream is created. So a retry after an interrupted attempt finds the ends of the first
+ *     attempt.
+ * X2  They belong to one incarnation of an edge: nothing of an edge that was created later is covered.
  */
 import { z } from 'zod';
 import { annotations, commitsEdge, edgeStream } from '../model/names.ts';
@@ -14,10 +15,10 @@ import type { JetStreamPort, StreamSettings } from './jetstream-port.ts';
 
 const schema = z.record(z.string(), z.object({ created: z.string(), end: z.number().int().nonnegative() }));
 
-/** By the names of edges. */
+/** Keyed by the name of the edge. */
 export type EdgeEnds = Readonly<z.output<typeof schema>>;
 
-/** As they were noted (X1), or as they are now. */
+/** As they were recorded (X1), or as they are now. */
 export async function endsOf(streams: JetStreamPort, plan: Plan): Promise<EdgeEnds> {
   const { pid } = plan.pipeline;
   const commits = edgeStream(pid, commitsEdge);
@@ -31,7 +32,7 @@ export async function endsOf(streams: JetStreamPort, plan: Plan): Promise<EdgeEn
   return ends;
 }
 
-/** What the stream of the commits is to say of itself. The next operation takes it away again. */
+/** The metadata for the stream of the commits. The next operation removes it again. */
 export function saidOf(ends: EdgeEnds): Readonly<Record<string, string>> {
   return { [annotations.edgeEnds]: JSON.stringify(ends) };
 }

@@ -3,12 +3,12 @@
  *
  * E1–E4, E7, E11 are those of `./fenced-subject.ts`. Here:
  * E2  Every frame carries the input position that it covers.
- * E3  Opening reads the last frame: its position is where the writer goes on.
- * E9  The plan that a writer names never falls: {@link EdgeWriter.link} says at least that of the last frame.
- * E11 What is stored once needs room for its key (`./key-share.ts`). A key that is known is answered without.
- * I6  Every frame names the one before it.
+ * E3  Opening reads the last frame: the writer continues from its position.
+ * E9  The plan that a writer names never decreases: {@link EdgeWriter.link} returns at least that of the last frame.
+ * E11 A batch that is stored once needs room for its key (`./key-share.ts`). A known key is answered without it.
+ * I6  Every frame names its predecessor.
  *
- * The writer never decides when a frame closes: that is the loop's business (`./ingest-loop.ts`).
+ * The writer never decides when a frame closes: the loop does (`./ingest-loop.ts`).
  */
 import { edgeStream, frameSubject, onceSubject } from '../model/names.ts';
 import { FencedSubject, type AppendOptions, type Appended, type FencedOptions } from './fenced-subject.ts';
@@ -24,13 +24,13 @@ export interface EdgeWriterOptions extends Omit<FencedOptions, 'stream' | 'subje
   readonly edge: string;
   readonly shard: number;
   readonly writer: string;
-  /** Of what is stored once. Absent: whatever comes finds room. */
+  /** Room for keys of batches that are stored once. Absent: there is no limit. */
   readonly keys?: KeyShare;
 }
 
 export type EdgeAppended =
   | Appended
-  /** The edge keeps as many keys as it may; nothing is stored, and the tail is as it was. */
+  /** The edge keeps as many keys as it may; nothing was stored, and the tail is unchanged. */
   | { readonly outcome: 'keysFull'; readonly most: number };
 
 export interface EdgeAppendOptions extends Omit<AppendOptions, 'once'> {
@@ -67,7 +67,7 @@ export class EdgeWriter {
     return new EdgeWriter(options, fenced, frame);
   }
 
-  /** Of the last frame; 0: there is none. */
+  /** Sequence of the last frame; 0: there is none. */
   get sequence(): number {
     return this.#fenced.sequence;
   }
@@ -82,7 +82,7 @@ export class EdgeWriter {
     return this.#link.plan;
   }
 
-  /** What the next frame says of plan and predecessor. */
+  /** The plan and the predecessor that the next frame names. */
   link(plan: number): FrameLink {
     return { ...this.#link, plan: Math.max(plan, this.#link.plan) };
   }
@@ -111,13 +111,13 @@ export class EdgeWriter {
     return { subject: onceSubject(this.#options.pid, this.#options.edge, key), data: note, ttlSeconds: forSeconds };
   }
 
-  /** A frame without records, which moves nothing but the plan. */
+  /** Appends a frame without records, which changes nothing but the plan. */
   async name(plan: number, position: Position | undefined, nowMs: number, signal: AbortSignal): Promise<void> {
     await this.append(emptyFrame(position, nowMs, this.link(plan)), signal);
   }
 }
 
-/** After a frame of version 1, which readers of today may have missed, a chain begins anew. */
+/** After a frame of version 1, which current readers may have missed, a new chain starts. */
 export function linkTo(sequence: number, tail: Frame | undefined): FrameLink {
   if (tail?.link === undefined) return unlinked;
   return { plan: tail.link.plan, predecessor: sequence, predecessorCheck: tail.check };

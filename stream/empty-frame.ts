@@ -13,7 +13,9 @@ interface EmptyFrame {
   readonly link: FrameLink;
 }
 
-/** Appends a frame without records in a writer's place. False: somebody else appended first. Throws MR_EDGE_FULL. */
+/**
+ * Appends a frame without records on a writer's behalf. False when another owner appended first. Throws MR_EDGE_FULL.
+ */
 export async function appendEmpty(
   { streams, clock }: { readonly streams: JetStreamPort; readonly clock: Pick<Clock, 'now'> },
   { subject, stream, maxBytes }: WriterPlace,

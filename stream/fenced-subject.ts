@@ -1,18 +1,19 @@
 /**
- * One subject that one owner appends to: the mechanism under edges, commits and dead letters.
+ * One subject that one owner appends to: the mechanism below edges, commits and dead letters.
  *
  * E1  At most one message is in flight.
- * E4  Each append expects the last sequence that this owner knows. When another has appended, it throws
+ * E4  Each append expects the last sequence that this owner knows. When another owner has appended, it throws
  *     MR_OWNERSHIP_LOST, and so does every later call.
- * E7  A full stream is waited for, after what makes room has done what it can; so is nats-server. The caller learns why
- *     through `onWaiting`, and may give the message up instead, when it is certain that it is not stored.
- * E11 What is to be stored once, whoever appends it, carries a note under a subject of its own. Both are stored in one
- *     step or not at all, and not when that subject has a note: then the append answers with that one. A note is in the
- *     stream like every message, so neither a restart nor sweeping forgets it before its time.
- * A1  After an append returns, the message is stored once, however many acknowledgements were lost on the way: each
- *     message carries an id of its own, and when an answer is missing the tail tells whether it arrived.
+ * E7  When the stream is full, the append tries to have room made, and then waits; it also waits for nats-server. The
+ *     caller learns why through `onWaiting`, and may give the message up when it is certainly not stored.
+ * E11 A message that must be stored once, whichever owner appends it, carries a note under a subject of its own. Both
+ *     are stored atomically, and only if that subject has no note yet; otherwise the append returns the existing
+ *     note. A note is a message of the stream like any other, so neither a restart nor sweeping loses it before it
+ *     expires.
+ * A1  After an append returns, the message is stored once, however many acknowledgements were lost: each message
+ *     carries an id of its own, and when an answer is missing the tail tells whether the message arrived.
  *
- * A resent message cannot be stored twice: both copies expect the same sequence, and the first to arrive moves it.
+ * A resent message cannot be stored twice: both copies expect the same sequence, and the first to arrive changes it.
  */
 import { assertNever, mr, problemOf, type MillraceError } from '../model/errors.ts';
 import { backoffMs, fullBackoff, natsBackoff } from './backoff.ts';
@@ -33,16 +34,18 @@ export interface FencedOptions {
   readonly subject: string;
   readonly clock: Clock;
   readonly random: () => number;
-  /** Called with what is waited for, and with undefined when it goes on. */
+  /** Called with the reason for waiting, and with undefined when it continues. */
   readonly onWaiting?: (reason: MillraceError | undefined) => void;
-  /** Asked when the stream has no room by its own limit. */
+  /** Called when the stream has no room by its own limit. */
   readonly room?: Room;
 }
 
 export interface Room {
-  /** For a message of so many bytes. Undefined: there may be room now; else why there is none. */
+  /**
+   * Makes room for a message of this size. Undefined: there may be room now; otherwise the reason why there is none.
+   */
   make(bytes: number): Promise<MillraceError | undefined>;
-  /** A message was stored. */
+  /** Called after a message was stored. */
   used(): void;
 }
 
@@ -50,33 +53,36 @@ export interface AppendOptions {
   /** E11. */
   readonly once?: Alongside;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Asked when there is no room and the message is not stored for certain: true ends the append without it. */
+  /** Called when there is no room and the message is certainly not stored: true ends the append without storing it. */
   readonly mayGiveUp?: (reason: MillraceError) => boolean;
 }
 
 export interface Tail {
-  /** 0: nothing was ever appended. */
+  /** 0: nothing has been appended yet. */
   readonly sequence: number;
   readonly data: Uint8Array | undefined;
 }
 
-/** E11: stored before, with this note; the tail is as it was. */
+/** E11: it was stored before, with this note; the tail is unchanged. */
 export interface Duplicate {
   readonly outcome: 'duplicate';
   readonly note: string;
 }
 
 export type Appended =
-  /** `clean`: acknowledged at the first attempt, so nothing holds the bytes any more. */
+  /** `clean`: acknowledged at the first attempt, so the client no longer holds the bytes. */
   | { readonly outcome: 'stored'; readonly sequence: number; readonly clean: boolean }
   | Duplicate
-  /** Not stored, because there is no room for `bytes`; the tail is as it was. Only when the caller gives it up. */
+  /**
+   * Not stored, because there is no room for `bytes`; the tail is unchanged. Only when the caller gave the message
+   * up.
+   */
   | { readonly outcome: 'full'; readonly reason: MillraceError; readonly bytes: number };
 
 const idHeader = 'Millrace-Append';
-/** What the server adds in its store, and room for headers: of a message and of what is alongside. */
+/** What the server adds in its store, and room for headers: for a message and for its note. */
 const storedOverheadBytes = 1024;
-/** Attempts that follow at once when room was made; others may take it first. */
+/** Attempts that follow at once after room was made, because another writer may take it first. */
 const quickAttempts = 5;
 
 export class FencedSubject {
@@ -94,7 +100,7 @@ export class FencedSubject {
     this.#sequence = sequence;
   }
 
-  /** Reads the tail (E3) and takes over from there. Waits for server and stream. */
+  /** Reads the tail (E3) and takes over from it. Waits for server and stream. */
   static async open(options: FencedOptions, signal: AbortSignal): Promise<{ subject: FencedSubject; tail: Tail }> {
     const last = await readLast(options, options.subject, signal);
     const tail = { sequence: last?.seq ?? 0, data: last?.data };
@@ -157,12 +163,12 @@ export class FencedSubject {
         this.#sequence = answer.sequence;
         return { outcome: 'stored', sequence: answer.sequence, clean: append.attempts === 0 };
       case 'wrongSequence': {
-        // An earlier attempt of this very message may be what moved the sequence.
+        // An earlier attempt of this same message may be what changed the sequence.
         const own =
           (await this.#ownTail(append, signal)) ??
           (append.options.once === undefined ? undefined : await this.storedBefore(append.options.once, signal)) ??
           (await this.#ownTail(append, signal, { mustBeAsKnown: true }));
-        // The tail is as this owner knows it: the server that refused was behind.
+        // The tail is what this owner expected: the server that refused was lagging behind.
         if (own === undefined) await this.#wait(unavailable(this.#options, answer.error), natsBackoff, append, signal);
         return own;
       }
@@ -190,8 +196,9 @@ export class FencedSubject {
   }
 
   /**
-   * What an earlier attempt of this very message has done. Undefined: it is not the last message. With `mustBeAsKnown`
-   * that must then be the one that this owner knows: else another has appended, and this one is no owner any more.
+   * The result of an earlier attempt of this same message. Undefined: the last message is not this one. With
+   * `mustBeAsKnown` the last message must then be the one that this owner knows; otherwise another owner has
+   * appended, and this one is stale.
    */
   async #ownTail({ id }: Append, signal: AbortSignal, { mustBeAsKnown = false } = {}): Promise<Appended | undefined> {
     const last = await readLast(this.#options, this.#options.subject, signal);
@@ -200,7 +207,7 @@ export class FencedSubject {
     return undefined;
   }
 
-  /** E11. What an append with this note would be answered when another has been stored with it. */
+  /** E11. What an append with this note must return when another append has already stored the note. */
   async storedBefore({ subject }: Alongside, signal: AbortSignal): Promise<Duplicate | undefined> {
     const note = await readLast(this.#options, subject, signal);
     return note === null ? undefined : { outcome: 'duplicate', note: new TextDecoder().decode(note.data) };
@@ -219,7 +226,7 @@ export class FencedSubject {
         ? await (room ?? noRoom(stream)).make(bytes)
         : mr('MR_STORE_FULL', { server: streams.server, stream, limit: problemOf(error) }, { cause: error });
     if (reason === undefined && append.attempts < quickAttempts) return undefined;
-    // Others took what room there was.
+    // Other writers took the room that was made.
     const why = reason ?? mr('MR_EDGE_FULL', { edge: stream, bytes });
     if (append.isCertain && append.options.mayGiveUp?.(why) === true) return { outcome: 'full', reason: why, bytes };
     await this.#wait(why, fullBackoff, append, signal);
@@ -252,7 +259,7 @@ interface Append {
   isCertain: boolean;
 }
 
-/** What an append takes of its stream, at most. */
+/** The most bytes that an append can take in its stream. */
 function neededBytes({ data, options: { once } }: Append): number {
   const alongside = once === undefined ? 0 : once.subject.length + once.data.length;
   return data.length + alongside + storedOverheadBytes;
@@ -260,7 +267,9 @@ function neededBytes({ data, options: { once } }: Append): number {
 
 type Answer = { readonly kind: 'stored'; readonly sequence: number } | (PublishFailure & { readonly error: unknown });
 
-/** The last message of a subject, as the stream's leader has it: a direct get may be answered by a replica that lags. */
+/**
+ * The last message of a subject, read from the stream's leader: a direct get may be answered by a replica that lags.
+ */
 async function readLast(options: FencedOptions, subject: string, signal: AbortSignal): Promise<StoredMessage | null> {
   for (let attempt = 0; ; attempt++) {
     try {

@@ -1,13 +1,15 @@
-/** What the frames of an edge say of who has written them, where nobody is registered who could. */
+/**
+ * What the frames of an edge say about their writers, for an edge where no writer is registered that could be asked.
+ */
 import { edgeStream } from '../model/names.ts';
 import { decodeFrame } from './frame-reader.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { sourceOf } from './reader-chain.ts';
 
 export interface FoundInEdge {
-  /** So many slots of each source have frames. */
+  /** For each source, how many of its slots have frames. */
   readonly slots: ReadonlyMap<string, number>;
-  /** Generations that last frames name; 0: they are of v0.1. */
+  /** Generations that last frames name; 0: a frame of v0.1. */
   readonly plans: ReadonlySet<number>;
 }
 

@@ -1,9 +1,9 @@
 /**
  * Packs records into a frame (layout: `./frame.ts`). Holds one open frame at a time and reuses its buffers.
  *
- * No object, closure or view is made per record: `Buffer.copy` into a buffer that is already there costs 40 ns for
- * 200 bytes, a subarray with `set` twice that, and a fresh 256 KiB buffer for each frame more than all copies together.
- * That is why finished frames come from a pool and `recycle` gives them back.
+ * No object, closure or view is created per record: `Buffer.copy` into an existing buffer costs 40 ns for 200 bytes, a
+ * subarray with `set` twice that, and a fresh 256 KiB buffer for each frame more than all copies together. That is why
+ * finished frames come from a pool, and `recycle` returns them to it.
  */
 import { crc32, zstdCompressSync } from 'node:zlib';
 import {
@@ -24,15 +24,15 @@ import type { Position, RecordBatch } from './record-batch.ts';
 
 export interface FrameLimits {
   readonly maxRecords: number;
-  /** A frame closes before the record that would take it above this; one larger record travels alone. */
+  /** A frame closes before the record that would exceed this; a single larger record gets a frame of its own. */
   readonly maxBytes: number;
-  /** No frame is larger, everything counted (`./frame-size.ts`). A record that fits none is not taken. */
+  /** The hard limit of a frame, everything counted (`./frame-size.ts`). A record that fits no frame is not taken. */
   readonly capBytes: number;
 }
 
-/** Bytes that tables and header add to a usual frame. */
+/** Bytes that tables and header add to a typical frame. */
 const usualOverheadBytes = 16 * 1024;
-/** What a builder begins with when its frames may be larger: most are not. */
+/** The initial buffer of a builder whose frames may be larger: most are not. */
 const firstBufferBytes = 512 * 1024;
 const pooledFrames = 4;
 const nothing = Buffer.alloc(0);
@@ -61,9 +61,9 @@ export class FrameBuilder {
   #headerTextBytes = 0;
   #ingestMin = 0;
   #ingestMax = 0;
-  /** Of the records in the open frame, at their worst. */
+  /** Table bytes of the records in the open frame, in the worst case. */
   #worst = 0;
-  /** What is kept free for the position. */
+  /** Bytes reserved for the position. */
   #positionRoom = leastPositionBytes;
   #measured: RecordBatch | undefined;
 
@@ -86,14 +86,14 @@ export class FrameBuilder {
     return this.#count >= this.#limits.maxRecords || this.bytes >= this.#limits.maxBytes;
   }
 
-  /** Value, key and text of the headers of the largest record that fits. */
+  /** Value, key and header text of the largest record that fits. */
   get largestRecord(): number {
     return largestRecord(this.#limits.capBytes, this.#positionRoom);
   }
 
   /**
-   * Takes records from `from` on while they fit, and returns the index of the first that it did not take:
-   * `batch.count` when all are in. The caller closes the frame, or deals with a record that no frame takes
+   * Takes records starting at `from` for as long as they fit, and returns the index of the first that it did not take:
+   * `batch.count` when all were taken. The caller then closes the frame, or handles a record that no frame can hold
    * ({@link largestRecord}).
    */
   append(batch: RecordBatch, from: number, nowMs: number): number {
@@ -145,8 +145,8 @@ export class FrameBuilder {
   }
 
   /**
-   * Closes the frame and begins the next. `position` is what the writer's input is covered up to (E2); undefined: it has
-   * read nothing yet.
+   * Closes the frame and starts the next. `position`: the writer's input is covered up to here (E2); undefined: the
+   * writer has read nothing yet.
    */
   finish(position: Position | undefined, nowMs: number, link: FrameLink = unlinked): Buffer {
     if (this.#count === 0) this.#ingestMin = this.#ingestMax = nowMs;
@@ -157,7 +157,7 @@ export class FrameBuilder {
     let frame = this.#buffer;
     let storedEnd = bodyEnd;
     const packed = this.#codec === 'zstd' ? zstdCompressSync(frame.subarray(headerBytes, bodyEnd)) : undefined;
-    // What does not become smaller stays as it is: so a frame is never larger than was counted.
+    // What compression does not make smaller is stored as it is, so a frame never exceeds the size that was counted.
     const isPacked = packed !== undefined && packed.length < bodyEnd - headerBytes;
     if (isPacked) {
       frame = this.#take(headerBytes + packed.length + positionText.length + checksumBytes);
@@ -174,14 +174,15 @@ export class FrameBuilder {
     return frame.subarray(0, end + checksumBytes);
   }
 
-  /** Forgets what the open frame holds: its records are not to be stored. */
+  /** Discards the content of the open frame: its records must not be stored. */
   clear(): void {
     this.#reset();
   }
 
   /**
-   * Gives the memory of a finished frame back. Only for a frame that was acknowledged at its first publish: after a
-   * reconnect the client may still hold the bytes of an earlier attempt. One of unusual size is left to the collector.
+   * Returns the memory of a finished frame to the pool. Only for a frame that was acknowledged at its first publish:
+   * after a reconnect the client may still hold the bytes of an earlier attempt. A buffer of unusual size is left to
+   * the collector.
    */
   recycle(frame: Buffer): void {
     if (this.#pool.length < pooledFrames && frame.buffer.byteLength <= 2 * this.#usualBytes)
@@ -192,7 +193,7 @@ export class FrameBuilder {
     return headerBytes + Math.min(this.#limits.maxBytes, firstBufferBytes) + usualOverheadBytes;
   }
 
-  /** No position within a batch is longer than that after it (B3), so one look is enough for all of its frames. */
+  /** No position within a batch is longer than the one after it (B3), so one check covers all of its frames. */
   #makePositionRoom(batch: RecordBatch): void {
     if (batch === this.#measured) return;
     this.#measured = batch;
@@ -207,7 +208,8 @@ export class FrameBuilder {
       this.#addRun(to - from, partition, -1n);
       return;
     }
-    // Offsets rise, so a range whose ends are as far apart as its length has no gap: one look instead of one a record.
+    // Offsets increase, so a range whose ends are as far apart as its length has no gap: one comparison instead of
+    // one per record.
     if (offsets[to - 1]! - offsets[from]! === BigInt(to - from - 1)) {
       this.#addRun(to - from, partition, offsets[from]!);
       return;
@@ -301,7 +303,7 @@ export class FrameBuilder {
     frame.writeDoubleLE(link.plan, at.plan);
     frame.writeDoubleLE(link.predecessor, at.predecessor);
     frame.writeUInt32LE(link.predecessorCheck, at.predecessorCheck);
-    // Room for a field of 4 bytes: the buffer is used again, and a frame must not depend on the one before it.
+    // The 4 reserved bytes after it are cleared: the buffer is reused, and a frame must not depend on its predecessor.
     frame.writeUInt32LE(0, at.predecessorCheck + 4);
   }
 

@@ -1,12 +1,12 @@
 /**
- * What a reader knows of the frames that it has taken: enough to tell that the next one is the next.
+ * What a reader remembers of the frames that it has taken: enough to tell whether the next frame is the successor.
  *
- * I6  The first frame of a writer that a reader meets follows nothing that the reader should have seen; every further
- *     one names the frame before it by sequence and checksum. Else {@link FrameChain.follow} says what it met instead.
- *     Up to where it was registered, or a person decided, nothing need follow.
- * H1  What goes into a commit is what was taken up to the committed position: frames taken ahead do not count.
- * H2  A frame of version 1 names no predecessor. It is taken as it comes, and the first frame of version 2 after it
- *     begins a chain.
+ * I6  The first frame of a writer that a reader sees must not follow a frame that the reader should have seen; every
+ *     further one names its predecessor by sequence and checksum. Otherwise {@link FrameChain.follow} returns what was
+ *     found instead. Up to where the reader was registered, or a person decided, frames need not follow each other.
+ * H1  A commit records what was taken up to the committed position: frames that were read ahead do not count.
+ * H2  A frame of version 1 names no predecessor. It is always accepted, and the first frame of version 2 after it
+ *     starts a chain.
  */
 import { z } from 'zod';
 import type { Frame } from './frame-reader.ts';
@@ -14,16 +14,16 @@ import type { Frame } from './frame-reader.ts';
 const count = z.number().int().nonnegative();
 
 export const chainSchema = z.object({
-  /** When the edge's stream was made: sequences of another stream mean nothing here. */
+  /** When the edge's stream was created: sequences of another stream mean nothing here. */
   edge: z.string(),
   /**
-   * Of the last decision about the edge that this reader acted on, its sequence in the stream of the commits
-   * (`./decisions.ts`). Where that stream was made again, the number of its first message.
+   * Sequence, in the stream of the commits, of the last decision about the edge that this reader applied
+   * (`./decisions.ts`). If that stream was recreated, the number of its first message.
    */
   decided: count,
-  /** Up to here the reader need not have seen anything: it was registered there. */
+  /** The reader was registered here and need not have seen anything before it. */
   since: count,
-  /** Of each writer, the last frame taken: sequence and checksum; null: of version 1. */
+  /** For each writer the last frame taken: sequence and checksum; null: a frame of version 1. */
   writers: z.record(z.string(), z.tuple([count, count.nullable()])),
 });
 
@@ -33,7 +33,7 @@ export type Chain = z.infer<typeof chainSchema>;
 export interface ChainBreak {
   readonly writer: string;
   readonly sequence: number;
-  /** Sequence of the frame that the reader took last of this writer; 0: none. */
+  /** Sequence of the last frame of this writer that the reader took; 0: none. */
   readonly taken: number;
   /** Sequence that the frame names. */
   readonly named: number;
@@ -61,12 +61,13 @@ export class FrameChain {
     return this.#committed;
   }
 
-  /** Takes the frame, or says why it does not follow; then nothing has changed. */
+  /** Takes the frame, or returns why it does not follow and changes nothing. */
   follow(writer: string, sequence: number, frame: Pick<Frame, 'link' | 'check'>): ChainBreak | undefined {
     const head = this.#heads.get(writer);
     const { link } = frame;
     const { since } = this.#committed;
-    // Before that, whatever does not fit together is decided: else `accept-loss` would meet it again for ever.
+    // Up to there a decision covers whatever does not fit: otherwise `accept-loss` would meet the same break again
+    // for ever.
     const isChecked = link !== undefined && sequence > since;
     if (isChecked && !follows(link.predecessor, link.predecessorCheck, head, since)) {
       return { writer, sequence, taken: head?.[0] ?? 0, named: link.predecessor };
@@ -77,14 +78,14 @@ export class FrameChain {
     return undefined;
   }
 
-  /** The writer has left and come back: its next frame begins anew. */
+  /** The writer has left and come back: its next frame starts a new chain. */
   forget(writer: string): void {
     this.#heads.delete(writer);
   }
 
   /**
-   * The reader goes on after `position`, whatever it has taken: what it meets up to where it was, or up to there, need
-   * not follow anything.
+   * The reader continues after `position`, whatever it has taken. Frames up to its former place, or up to `position`,
+   * need not follow anything.
    */
   restart(position: number, before: number): Chain {
     const since = Math.max(position, before, this.#committed.since);

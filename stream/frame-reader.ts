@@ -1,8 +1,8 @@
 /**
  * Opens a frame (layout: `./frame.ts`): tables of where each record is, no object per record.
  *
- * F1 lives here: every length is checked against what is there before it is used, so even bytes with a right checksum
- * that no builder wrote end in MR_FRAME_CORRUPT.
+ * F1 is implemented here: every length is checked against the bytes that exist before it is used. So even bytes with a
+ * valid checksum that no builder wrote end in MR_FRAME_CORRUPT.
  */
 import { isUtf8 } from 'node:buffer';
 import { crc32, zstdDecompressSync } from 'node:zlib';
@@ -28,7 +28,7 @@ import {
 } from './frame.ts';
 import type { Header, Position } from './record-batch.ts';
 
-/** Where a frame was read, for messages. */
+/** Where a frame was read, for error messages. */
 export interface FramePlace {
   readonly stream: string;
   readonly sequence: number;
@@ -37,17 +37,17 @@ export interface FramePlace {
 export interface Frame {
   /** Plan and predecessor; undefined in a frame of version 1, which names neither. */
   readonly link: FrameLink | undefined;
-  /** By which the next frame of this writer names it. */
+  /** Checksum by which the next frame of this writer names this one. */
   readonly check: number;
   readonly count: number;
-  /** Milliseconds since 1970: when the first and the last record were taken in. */
+  /** Milliseconds since 1970: when the first and the last record were ingested. */
   readonly ingestMin: number;
   readonly ingestMax: number;
   /** Undefined: the writer has read nothing yet. */
   readonly position: Position | undefined;
   /** Values and keys; the tables point into it. */
   readonly bytes: Uint8Array;
-  /** All values are before this place. */
+  /** All values end before this offset. */
   readonly valueBytes: number;
   readonly valueStart: Int32Array;
   /** -1: null. */
@@ -60,7 +60,7 @@ export interface Frame {
   readonly headers: ReadonlyMap<number, readonly Header[]>;
 }
 
-/** Records in a row of one partition, with offsets in a row. */
+/** Consecutive records of one partition with consecutive offsets. */
 export interface Run {
   readonly records: number;
   /** -1: none. */
@@ -144,7 +144,7 @@ function tablesOf(header: Buffer, body: Buffer, frameFlags: number): Tables {
 
   let from = valueBytes + keyBytes;
   const table = (size: number): ArrayBuffer => {
-    // Copied, because a typed array needs an aligned start and a message begins anywhere in the socket's buffer.
+    // Copied, because a typed array needs an aligned start, and a message starts anywhere in the socket's buffer.
     const aligned = new Uint8Array(size);
     aligned.set(body.subarray(from, from + size));
     from += size;
@@ -235,7 +235,7 @@ function notText(field: string): Error {
   return mr('MR_RECORD_MISFIT', { field, wanted: 'UTF-8 text', actual: 'bytes that are none' });
 }
 
-/** The others can be read. */
+/** Headers that are UTF-8 can be read although others are not. */
 function refuseToRead(headers: Record<string, string>, name: string): void {
   const get = () => {
     throw notText(`meta.headers[${JSON.stringify(name)}]`);
@@ -244,8 +244,9 @@ function refuseToRead(headers: Record<string, string>, name: string): void {
 }
 
 /**
- * `meta` of one record after the other: a single object for a whole frame, moved by {@link at}. Whoever keeps it past
- * the next record copies it. What is not UTF-8 text is refused where it is read (MR_RECORD_MISFIT), never replaced.
+ * `meta` of one record after another: a single object for a whole frame, moved by {@link at}. Code that keeps it past
+ * the next record must copy it. Bytes that are not UTF-8 are refused when they are read (MR_RECORD_MISFIT), never
+ * replaced.
  */
 export class FrameMeta implements RecordMeta {
   readonly source: string;

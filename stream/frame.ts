@@ -11,12 +11,13 @@
  *   position JSON: up to where the writer's input is covered by this frame (E2); empty with flag `unbegun`
  *   checksum CRC-32 of all bytes before it (docs/decisions/010-frame-checksum.md)
  *
- * Values come first so that a builder writes them where they stay; only the small tables are copied when it closes.
+ * Values come first so that a builder writes them in their final place; only the small tables are copied when it
+ * closes.
  *
- * F1  A frame decodes to what was put in, or decoding throws MR_FRAME_CORRUPT. Never anything else.
+ * F1  A frame decodes to what was encoded, or decoding throws MR_FRAME_CORRUPT. Never anything else.
  * F2  A frame without records (a progress frame, E5) still carries position and ingest time.
- * F3  A frame names the plan under which it was written (E9), and the frame of the same writer before it with that
- *     frame's checksum: so a reader can tell that none is missing and that it is the same chain (I6).
+ * F3  A frame names the plan under which it was written (E9), and its predecessor of the same writer with that frame's
+ *     checksum. So a reader can tell that no frame is missing, and that the chain is the same (I6).
  *
  * Version 1, of Millrace 0.1, has 64 bytes of header: neither plan nor predecessor. It is read, never written.
  */

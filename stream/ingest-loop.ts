@@ -1,16 +1,17 @@
 /**
  * A source slot at work: records from the source into frames of the edge.
  *
- * G2  Reading goes on from the position of the slot's last frame (E3), and nothing else.
- * G3  A frame closes when it is full or `lingerMs` after its first record; the linger grows to 100 ms while frames close
- *     nearly empty, because then a longer wait costs little and saves most of the work.
- * G4  When the position moves without records, a progress frame follows within a second (E5).
- * G5  A record above what NATS accepts becomes a dead letter. It is stored before the edge's position passes it, and
- *     the position passes it before the next such record, so a crash in between repeats none.
- * G6  A batch that is to be stored once travels in one frame of its own (E11).
- * G7  When another plan comes into force, the next frame names it, and follows at once (E9), also while the source fails.
- * G8  What the source has given up, because there is no room, is in no frame that is sent later.
- * E7  A source that fails is asked again, for ever; the observer knows why.
+ * G2  Reading continues from the position of the slot's last frame (E3), and from nothing else.
+ * G3  A frame closes when it is full or `lingerMs` after its first record; the linger grows to 100 ms while frames
+ *     close nearly empty, because then a longer wait costs little and saves most of the work.
+ * G4  When the position advances without records, a progress frame follows within a second (E5).
+ * G5  A record that is larger than NATS accepts becomes a dead letter. It is stored before the edge's position passes
+ *     it, and the position passes it before the next such record, so a crash in between repeats none.
+ * G6  A batch that must be stored once gets a frame of its own (E11).
+ * G7  When another plan comes into force, the next frame names it and is sent at once (E9), also while the source
+ *     fails.
+ * G8  What the source has given up for lack of room is in no frame that is sent later.
+ * E7  A source that fails is retried indefinitely; the observer is notified of the reason.
  */
 import { crc32 } from 'node:zlib';
 import { assertNever, mr, type MillraceError } from '../model/errors.ts';
@@ -34,17 +35,20 @@ export interface IngestLoopOptions {
   readonly source: string;
   readonly slot: number;
   readonly frame: { readonly maxRecords: number; readonly maxBytes: number; readonly lingerMs: number };
-  /** No frame is larger than what NATS takes. */
+  /** The hard limit of a frame: what NATS accepts. */
   readonly capBytes: number;
   readonly codec?: Codec;
   readonly reader: SourceReaderPort;
-  /** Told whenever the reader has shown that it has its place: it gave records, or did not fail again for a while. */
+  /**
+   * Called whenever the reader has shown that its position is valid: it returned records, or did not fail again for a
+   * while.
+   */
   readonly onRead: () => void;
   readonly outlet: IngestOutlet;
   readonly deadLetters: DeadLetterWriter;
   readonly writer: Pick<EdgeWriter, 'stream' | 'plan' | 'link'>;
   readonly plans: Pick<PlanWatch, 'generation' | 'onChange'>;
-  /** Of the slot's last frame: undefined when it never wrote one. */
+  /** Position of the slot's last frame; undefined when it never wrote one. */
   readonly openedAt: Position | undefined;
   readonly clock: Clock;
   readonly random: () => number;
@@ -64,19 +68,19 @@ const maxLingerMs = 100;
 const progressMs = 1_000;
 /** Longer than a source takes to notice that it cannot connect. */
 const calmMs = 15_000;
-/** What is kept of a value that fits nowhere. */
+/** How many bytes are kept of a value that no frame can hold. */
 const keptBytes = 64 * 1024;
 const nothing = new Uint8Array(0);
 
 export class IngestLoop {
   readonly #options: IngestLoopOptions;
   readonly #builder: FrameBuilder;
-  /** For batches that are stored once, made when the first one comes. */
+  /** For batches that are stored once; created when the first one arrives. */
   #whole: FrameBuilder | undefined;
   #position: Position | undefined;
   #hasStored: boolean;
   #namedPlan: number;
-  /** When the oldest thing that is not yet in a frame on its way came in. */
+  /** When the oldest input arrived that is not yet in a frame being sent. */
   #dirtySince: number | undefined;
   #lingerMs: number;
   #isReading = false;
@@ -85,10 +89,10 @@ export class IngestLoop {
   #failures = 0;
   /** How often the source has given up what it had handed over (G8). */
   #refusals = 0;
-  /** Ends a read that waits when the loop is over: it would keep the loop and its buffers. */
+  /** Aborts a pending read when the loop ends: it would otherwise keep the loop and its buffers in memory. */
   readonly #over = new AbortController();
   readonly #reading: AbortSignal;
-  /** The source is not asked before this moment. */
+  /** The source is not read before this time. */
   #asksAt = 0;
 
   constructor(options: IngestLoopOptions) {
@@ -105,7 +109,7 @@ export class IngestLoop {
     options.plans.onChange = () => this.#wake();
   }
 
-  /** Runs until the source ends or the signals say so. Throws MR_OWNERSHIP_LOST and what no retry repairs. */
+  /** Runs until the source ends or a signal stops it. Throws MR_OWNERSHIP_LOST and errors that no retry repairs. */
   async run(): Promise<Exclude<SlotEnd, 'fenced'>> {
     try {
       return await this.#work();
@@ -142,11 +146,11 @@ export class IngestLoop {
     }
   }
 
-  /** What comes first: a batch, the time to close the frame, or a frame that could not be stored. */
+  /** Waits for the first of: a batch, the time to close the frame, a frame that could not be stored. */
   async #next(): Promise<Turn> {
     for (;;) {
       if (this.#options.outlet.hasFailed) await this.#options.outlet.ready();
-      // What has arrived meanwhile is not acknowledged: the next owner reads it again.
+      // A batch that arrived meanwhile is not acknowledged: the next owner reads it again.
       if (isStopped(this.#options.signals)) return { kind: 'stopped' };
       if (this.#options.plans.generation > this.#namedPlan) return { kind: 'plan' };
       const waitMs = this.#waitMs();
@@ -160,7 +164,7 @@ export class IngestLoop {
     }
   }
 
-  /** A promise of its own for each wait: racing against one that lives long would leave something behind every time. */
+  /** Creates a new promise for each wait: each race against one long-lived promise would leave a reaction behind. */
   async #arrival(waitMs: number | undefined): Promise<Turn | undefined> {
     let cancel: (() => void) | undefined;
     await new Promise<void>((resolve) => {
@@ -205,7 +209,7 @@ export class IngestLoop {
     }
   }
 
-  /** A source without new records answers nothing: when it has not failed again for a while, it is connected. */
+  /** A source without new records returns nothing: if it has not failed again for a while, it counts as connected. */
   async #calmDown(signal: AbortSignal): Promise<void> {
     try {
       await this.#options.clock.sleep(calmMs, signal);
@@ -254,25 +258,25 @@ export class IngestLoop {
     }
   }
 
-  /** G6. The batch's frame holds nothing else, so what was open before it goes first. */
+  /** G6. The batch's frame holds nothing else, so the open frame is sent first. */
   async #takeWhole(batch: RecordBatch, once: Once): Promise<void> {
     await this.#close();
     if (isRefused(batch)) return;
     const { capBytes, clock, writer } = this.#options;
     const builder = (this.#whole ??= new FrameBuilder({ maxRecords: Infinity, maxBytes: capBytes, capBytes }));
     if (builder.append(batch, 0, clock.now()) < batch.count) {
-      // Its source has been told of another limit: that of the server before this one.
+      // The source checked the batch against the limit of the server that it was connected to before.
       const bytes = batch.bytes.length;
       builder.clear();
       throw mr('MR_FRAME_TOO_LARGE', { stream: writer.stream, bytes, limit: capBytes });
     }
     await this.#send(builder, batch.position, once);
-    // A frame that names a plan says it again (G7).
+    // If this frame names a plan, a later one must name it again (G7).
     this.#position = batch.position;
     await this.#options.outlet.ready();
   }
 
-  /** G8. A plan that was to be named with it is named by the next frame. */
+  /** G8. A plan that was to be named by the discarded frame is named by the next one. */
   #forget(): void {
     this.#refusals++;
     this.#builder.clear();
@@ -281,14 +285,14 @@ export class IngestLoop {
     this.#namedPlan = this.#options.writer.plan;
   }
 
-  /** Sends what the open frame holds, and the position even when it holds nothing. */
+  /** Sends the content of the open frame, and the position even when the frame is empty. */
   async #close(): Promise<void> {
     if (this.#dirtySince === undefined) return;
     await this.#send(this.#builder, this.#position);
     this.#dirtySince = undefined;
   }
 
-  /** G7. What the open frame holds goes along. */
+  /** G7. The content of the open frame is sent along. */
   async #namePlan(): Promise<void> {
     await this.#options.outlet.ready();
     this.#namedPlan = this.#options.plans.generation;
@@ -368,8 +372,8 @@ export class IngestLoop {
 }
 
 /**
- * What tells this record from every other, also from one that gets the same position after a crash: a source that counts
- * its records may give a number twice.
+ * Distinguishes this record from every other one, including one that gets the same position after a crash: a source
+ * that counts its records may give a number twice.
  */
 function coveredBy(batch: RecordBatch, index: number, { timestamp, value, key, truncatedFrom }: DeadLetter): Position {
   const check = crc32(key ?? nothing, crc32(value ?? nothing));

@@ -1,10 +1,10 @@
 /**
  * The writing half of a source slot: frames to the edge, acknowledgements to the source.
  *
- * E1  One frame is in flight; `ready` waits for it, so the loop fills the next one meanwhile.
+ * E1  One frame is in flight; `ready` waits for it, while the loop fills the next one.
  * G1  The source is acknowledged only when the frame that covers the position is stored (I1).
- * E7  While the edge is full the source is told to refuse work. One that can give up what it has handed over does so,
- *     instead of waiting; then room is looked for, and when there is some the source is told.
+ * E7  While the edge is full, the source is told to refuse input. A source that can give up what it has handed over
+ *     does so instead of waiting; the outlet then probes for room, and notifies the source when there is some.
  */
 import { assertNever, type MillraceError } from '../model/errors.ts';
 import { backoffMs, fullBackoff } from './backoff.ts';
@@ -34,7 +34,7 @@ export interface OutgoingFrame {
   readonly position: Position | undefined;
   readonly records: number;
   readonly once?: Once | undefined;
-  /** Gets the frame's memory back. */
+  /** Receives the frame's memory for reuse. */
   readonly builder: FrameBuilder;
 }
 
@@ -46,9 +46,9 @@ export class IngestOutlet {
   #failure: Error | undefined;
   #isFull = false;
   readonly #onStop = () => this.#giveUpIfFull();
-  /** Called when {@link ready} would throw: the loop may be waiting for a source that has nothing more to say. */
+  /** Called when {@link ready} would throw: the loop may be waiting for a source that returns nothing more. */
   onFailed: (() => void) | undefined;
-  /** Called when the source has given up all that it has handed over: what is in open frames is not to be stored. */
+  /** Called when the source has given up all that it has handed over: the content of open frames must not be stored. */
   onRefused: (() => void) | undefined;
   #cancelLook: (() => void) | undefined;
   #isClosed = false;
@@ -56,11 +56,11 @@ export class IngestOutlet {
   constructor(options: OutletOptions) {
     this.#options = options;
     this.#signal = AbortSignal.any([options.signals.abort, this.#giveUp.signal]);
-    // What is in a frame that finds no room was never acknowledged: when the pod stops, it is left to the next owner.
+    // A frame that finds no room was never acknowledged: when the pod stops, its records are left to the next owner.
     options.signals.stop.addEventListener('abort', this.#onStop, { once: true });
   }
 
-  /** Resolves when nothing is in flight. Throws what the last frame failed with. */
+  /** Resolves when nothing is in flight. Throws the error of the last frame. */
   async ready(): Promise<void> {
     await this.#inFlight;
     if (this.#failure !== undefined) throw this.#failure;
@@ -139,7 +139,7 @@ export class IngestOutlet {
     this.#cancelLook?.();
     this.#cancelLook = clock.after(backoffMs(fullBackoff, attempt, random), () => {
       void room.make(bytes).then((reason) => {
-        // A frame that was sent meanwhile says by itself what it waits for.
+        // A frame that was sent meanwhile reports by itself what it waits for.
         if (this.#isClosed) return;
         if (this.#isFull && reason !== undefined) this.#lookForRoom(bytes, attempt + 1);
         else this.waiting(undefined);

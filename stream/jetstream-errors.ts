@@ -1,24 +1,26 @@
 /**
- * What an error of the NATS client means to a writer. The one place that knows codes, classes and texts of client and
- * server; test/stream/jetstream-errors.test.ts has a row for each, and gets most of them from a real nats-server.
+ * What an error of the NATS client means to a writer. The only place that knows codes, classes and texts of client and
+ * server; test/stream/jetstream-errors.test.ts has a row for each, and triggers most of them on a real nats-server.
  */
 import { JetStreamApiError, JetStreamError } from '@nats-io/jetstream';
 import { errors } from '@nats-io/transport-node';
 
 export type PublishFailure =
-  /** Refused: the subject's last sequence is another one. An earlier copy of the same message may have moved it. */
+  /**
+   * Refused: the subject's last sequence is a different one. An earlier copy of the same message may have changed it.
+   */
   | { readonly kind: 'wrongSequence' }
-  /** Refused, because an earlier copy, or another message of this subject or id, is on its way through the servers. */
+  /** Refused, because an earlier copy, or another message of this subject or id, is still being replicated. */
   | { readonly kind: 'inProcess' }
   /** Refused: no room. `stream`: its own limit; `store`: nats-server's; `account`: that of the account. */
   | { readonly kind: 'full'; readonly limit: FullLimit }
-  /** Refused, and so will be every other attempt: larger than server or stream take. */
+  /** Refused, as every other attempt would be: larger than the server or the stream accepts. */
   | { readonly kind: 'tooLarge' }
-  /** Refused: nobody takes this subject. The stream is not there, has no leader, or JetStream is still starting. */
+  /** Refused: no stream receives this subject. It does not exist, has no leader, or JetStream is still starting. */
   | { readonly kind: 'missing' }
   /** No attempt can succeed in this process: its connection was closed. */
   | { readonly kind: 'closed' }
-  /** Whether it is stored is not known, or only for now not possible. */
+  /** It is unknown whether the message is stored, or the request is impossible only for now. */
   | { readonly kind: 'unknown' };
 
 export type FullLimit = 'stream' | 'store' | 'account';
@@ -37,7 +39,7 @@ const nameInUse = 10058;
 const subjectsInUse = 10065;
 const storeFailed = 10077;
 
-/** Answers of JetStream. One that is not here is `unknown`: it is waited for, and the tail is looked at. */
+/** Error codes of JetStream. A code that is not listed is `unknown`: the writer waits, then reads the tail. */
 export const answers: Readonly<Record<number, PublishFailure>> = {
   10071: wrongSequence, // wrong last sequence: N
   10164: inProcess, // wrong last sequence: a message of the same subject is being agreed on
@@ -53,7 +55,7 @@ export const answers: Readonly<Record<number, PublishFailure>> = {
   [streamNotFound]: missing,
 };
 
-/** 10077 says in words what the store said. */
+/** Code 10077 passes on the text of the store. */
 const storeTexts: readonly (readonly [RegExp, PublishFailure])[] = [
   [/maximum (bytes|messages|messages per subject) exceeded/, full('stream')],
   [/message too large/, tooLarge],
@@ -66,27 +68,27 @@ export function classifyPublishFailure(error: unknown): PublishFailure {
   }
   if (isConnectionClosed(error)) return closed;
   if (isNoResponders(error)) return missing;
-  // The client compares with what the server said when it connected.
+  // The client compares with the limit that the server reported when the client connected.
   if (error instanceof errors.InvalidArgumentError && error.message.includes('max_payload')) return tooLarge;
   return unknown;
 }
 
-/** A stream of this name is there, with another configuration. */
+/** A stream of this name exists with a different configuration. */
 export function isNameInUse(error: unknown): boolean {
   return error instanceof JetStreamApiError && error.code === nameInUse;
 }
 
-/** A stream of another name takes some of the subjects. */
+/** A stream of another name receives some of the subjects. */
 export function isSubjectsInUse(error: unknown): boolean {
   return error instanceof JetStreamApiError && error.code === subjectsInUse;
 }
 
-/** The stream does not exist (and JetStream is there to say so). */
+/** The stream does not exist (and JetStream is available to say so). */
 export function isStreamNotFound(error: unknown): boolean {
   return error instanceof JetStreamApiError && error.code === streamNotFound;
 }
 
-/** Gone already: it was left alone for longer than it lives. */
+/** Already gone: it was idle for longer than its lifetime. */
 export function isConsumerNotFound(error: unknown): boolean {
   return error instanceof JetStreamApiError && error.code === consumerNotFound;
 }
@@ -97,14 +99,14 @@ function isNoResponders(error: unknown): boolean {
   return error instanceof Error && error.cause !== undefined && isNoResponders(error.cause);
 }
 
-/** Whether the failure is one of NATS or JetStream, and not of what was done with them. */
+/** Whether the failure is one of NATS or JetStream, rather than of the caller's use of them. */
 export function isNatsError(error: unknown): boolean {
   const kinds = [JetStreamError, JetStreamApiError, ...Object.values(errors)];
   if (kinds.some((kind) => error instanceof kind)) return true;
   return error instanceof Error && error.cause !== undefined && isNatsError(error.cause);
 }
 
-/** No attempt can succeed until somebody closes and opens the connection: only when this process is ending. */
+/** No attempt can succeed on this connection, because it was closed: only when this process is ending. */
 export function isConnectionClosed(error: unknown): boolean {
   return error instanceof errors.ClosedConnectionError || error instanceof errors.DrainingConnectionError;
 }

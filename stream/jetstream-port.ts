@@ -1,23 +1,23 @@
 /**
- * What this folder asks of JetStream, and all of it: one real implementation (`./nats-port.ts`), and one model for the
- * simulation (test/simulation/jetstream/), which a conformance suite holds to what nats-server does.
+ * Everything that this folder needs of JetStream: one real implementation (`./nats-port.ts`), and one model for the
+ * simulation (test/simulation/jetstream/), which a conformance suite compares with nats-server.
  *
- * J1  A rejected call may have had its effect, unless the failure says that it was refused (`./jetstream-errors.ts`).
- * J2  Calls that say "leader" see every write that was acknowledged before; direct ones may be answered by a replica
- *     that lags.
- * J3  What is published alongside is stored with the message in one step, also when the server is killed in it. The
- *     stream must be made with `allow_atomic`.
+ * J1  A rejected call may have taken effect, unless the failure says that it was refused (`./jetstream-errors.ts`).
+ * J2  Calls marked "leader" see every write that was acknowledged before; direct ones may be answered by a replica that
+ *     lags.
+ * J3  What is published alongside is stored with the message atomically, also when the server is killed meanwhile. The
+ *     stream must be created with `allow_atomic`.
  */
 import type { ConsumerConfig, StreamConfig, StreamInfo } from '@nats-io/jetstream';
 
 export interface JetStreamPort {
-  /** For messages to people. */
+  /** Name of the server, for messages to people. */
   readonly server: string;
-  /** Bytes of one message that the server takes, headers included; undefined until it has said so. */
+  /** Bytes of one message that the server accepts, headers included; undefined until the server has reported it. */
   readonly maxPayload: number | undefined;
   readonly link: Link;
 
-  /** Rejects when it was refused, and when nobody knows. */
+  /** Rejects when the message was refused, and when the outcome is unknown. */
   publish(subject: string, data: Uint8Array | string, options?: PublishOptions): Promise<Published>;
   /** Leader: one message, or null. */
   getMessage(stream: string, query: MessageQuery): Promise<StoredMessage | null>;
@@ -37,14 +37,14 @@ export interface JetStreamPort {
 
   addConsumer(stream: string, config: Partial<ConsumerConfig>): Promise<AddedConsumer>;
   deleteConsumer(stream: string, consumer: string): Promise<void>;
-  /** Answers to the pull requests of one consumer, as they come, statuses included. */
+  /** Answers to the pull requests of one consumer, as they arrive, status messages included. */
   openPull(stream: string, consumer: string, events: PullChannelEvents): PullChannel;
 
-  /** Core NATS: what is published while the subscription lives, at most once. Returns what ends it. */
+  /** Core NATS: what is published while the subscription exists, at most once. Returns a function that ends it. */
   subscribe(subject: string, receive: (message: CoreMessage) => void): () => void;
 }
 
-/** Whether nats-server is there, and word of its return. */
+/** Whether nats-server is reachable, and notification when it is again. */
 export interface Link {
   readonly connected: boolean;
   /** Calls `listener` after each reconnect, until the returned function is called. */
@@ -54,7 +54,7 @@ export interface Link {
 export interface PublishOptions {
   /** Names and values. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Refused unless this is the sequence of the subject's last message; 0: there is none. */
+  /** Refused unless this is the sequence of the subject's last message; 0: the subject has none. */
   readonly expectLast?: number;
   /** Both are stored, or neither (J3). */
   readonly alongside?: Alongside;
@@ -62,7 +62,7 @@ export interface PublishOptions {
   readonly timeoutMs?: number;
 }
 
-/** A second message of the same stream. Refused, like a wrong `expectLast`, when its subject has a message already. */
+/** A second message of the same stream. Refused, like a wrong `expectLast`, if its subject already has a message. */
 export interface Alongside {
   readonly subject: string;
   readonly data: string;
@@ -90,19 +90,19 @@ export type StreamSettings = Partial<StreamConfig> & { readonly name: string; re
 
 export interface PurgeOptions {
   readonly filter: string;
-  /** The first message to stay. */
+  /** Sequence of the first message to keep. */
   readonly seq?: number;
 }
 
 export interface AddedConsumer {
   readonly name: string;
-  /** Messages that it has still to deliver. */
+  /** Messages that the consumer has yet to deliver. */
   readonly pending: number;
 }
 
 export interface PullRequest {
   readonly messages: number;
-  /** Absent: without a bound. */
+  /** Absent: without a limit. */
   readonly maxBytes?: number;
   readonly expiresMs: number;
   readonly heartbeatMs: number;
@@ -126,9 +126,9 @@ export interface PullChannelEvents {
 
 export interface Delivered {
   readonly sequence: number;
-  /** How many messages the consumer has delivered, this one included. */
+  /** How many messages the consumer has delivered, including this one. */
   readonly delivered: number;
-  /** Messages of the consumer after this one. */
+  /** How many messages of the consumer follow this one. */
   readonly pending: number;
   readonly subject: string;
   readonly data: Uint8Array;

@@ -1,15 +1,15 @@
 /**
- * How many keys an edge keeps at a time (E11): one for each KiB that the spec allows it. A key takes about half of that, so
- * keys never take more than half of an edge, and whatever is sent with keys, frames find their room as if there were none.
+ * How many keys an edge keeps at a time (E11): one for each KiB of its `maxBytes`. A key takes about half a KiB, so
+ * keys never take more than half of an edge, and frames find room however many requests carry keys.
  *
- * Q1  When there are as many, no other is stored, and none is forgotten for it before its time. Slots count for themselves:
- *     there may be one more for each slot, and one for each that has written nothing yet; and as long as a pod does not
- *     know a source that was added, it takes each slot of that for a key, and leaves room for each slot of one that was
- *     taken off.
- * Q2  What the server said last is used by half, shared between all slots, before it is asked again; so it is asked seldom
- *     while there is much room, and for every key while there is hardly any.
- * Q3  A share that was taken early is worth nothing once others may have used the room: every message that the stream has
- *     taken since may be a key. A slot knows of them with each frame of its own, so it is at most one key late.
+ * Q1  At the limit no new key is stored, and no old one is dropped before it expires. The stream counts subjects, and a
+ *     slot's own subject is one too. So there may be one more key for each slot and one for each slot that has written
+ *     nothing yet; and while a pod does not know an added source, it counts each slot of that source as a key, and it
+ *     still leaves room for each slot of a removed source.
+ * Q2  Half of the room that the server reported last, divided by the slots, is used before asking again. So the
+ *     server is asked seldom while there is much room, and for every key while there is hardly any.
+ * Q3  A share is no longer valid once others may have used the room: every message that the stream has stored since may
+ *     be a key. A slot learns of them with each of its own frames, so it is at most one key late.
  */
 import { edgeStream } from '../model/names.ts';
 import { ingestorsOf, type Plan } from '../model/plan.ts';
@@ -23,11 +23,11 @@ export class KeyShare {
   readonly #asking: Asking;
   readonly #stream: string;
   readonly #most: number;
-  /** Slots that write to the edge: each has one subject, and so has each key. */
+  /** Slots that write to the edge: each slot, and each key, has one subject. */
   readonly #writers: number;
-  /** Keys that this slot may store before it asks again. */
+  /** Keys that this slot may store before it asks the server again. */
   #left = 0;
-  /** Q3: sequence of the stream from which on its room may be used up. */
+  /** Q3: from this stream sequence on, the room may be used up. */
   #staleFrom = 0;
   #sequence = 0;
 
@@ -48,7 +48,7 @@ export class KeyShare {
     return { hasRoom: true };
   }
 
-  /** Q3: the stream has come to this sequence. */
+  /** Q3: the stream has reached this sequence. */
   passed(sequence: number): void {
     this.#sequence = sequence;
   }

@@ -1,14 +1,16 @@
 /**
- * Which slots of its stage this pod owns. For liveness only: that a stale owner cannot write is E4.
+ * Which slots of its stage this pod owns. Leases give liveness only: E4 is what keeps a stale owner from writing.
  *
- * L2  A slot is held from `onAcquire` to `onLose`, and while it is held its lease was renewed within the last `ttlMs` by
- *     this process's own monotonic clock. After a pause (SIGSTOP, long collection) it is lost before it is renewed.
- * L3  A slot that nobody renews is free after `ttlMs`, and is taken within about `renewMs` more.
+ * L2  A slot is held from `onAcquire` to `onLose`, and while it is held its lease was renewed within the last `ttlMs`
+ *     by this process's own monotonic clock. After a pause (SIGSTOP, long garbage collection) it is lost before it is
+ *     renewed.
+ * L3  A slot that no pod renews is free after `ttlMs`, and is taken within about `renewMs` more.
  * L4  A pod that holds more than its share gives slots back one by one: `onLose`, then the caller's `release`.
- * L5  A lease that an earlier run of this pod left behind is taken at once: that process is gone. A later run's is not:
- *     should the earlier process wake after all, it is the one that gives way.
- * L6  Renewing waits for nothing else: what is held is renewed every `renewMs`, however slow announcing, reading, taking
- *     and the renewal of another slot are. After {@link Leases.takeNoMore} nothing new is taken, and the other pods count this one no longer.
+ * L5  A lease that an earlier run of this pod left behind is taken at once, because that process is gone. A lease of a
+ *     later run is not: if the earlier process wakes up after all, it is the one that must yield.
+ * L6  Renewing waits for nothing else: held slots are renewed every `renewMs`, however slow announcing, reading, taking
+ *     and the renewal of another slot are. After {@link Leases.takeNoMore} nothing new is taken, and the other pods no
+ *     longer count this one.
  *
  * A lease is one message per subject with a message TTL; taking and renewing expect the last sequence of the subject.
  * An expired one leaves a marker, whose sequence the next owner expects. (The KV client's update loses the TTL.)
@@ -23,9 +25,9 @@ import { planLeases } from './lease-plan.ts';
 import { remakeSharedStreams } from './streams.ts';
 
 export type LossReason =
-  /** Not renewed in time, or taken by another: stop at once. */
+  /** Not renewed in time, or taken by another pod: stop at once. */
   | 'expired'
-  /** Another pod is to have it: finish what is in flight, then call `release`. */
+  /** Another pod should have it: finish what is in flight, then call `release`. */
   | 'rebalance';
 
 export interface LeasesOptions {
@@ -33,14 +35,14 @@ export interface LeasesOptions {
   readonly pid: string;
   readonly stage: string;
   readonly pod: string;
-  /** Different for each start of the pod's process; as text, that of a later start sorts after those before it. */
+  /** Different for each start of the pod's process; as strings, that of a later start sorts after earlier ones. */
   readonly run: string;
   readonly slots: number;
   readonly clock: Clock;
   readonly onAcquire: (slot: number) => void;
-  /** `why`: for people. */
+  /** `why`: a sentence for people. */
   readonly onLose: (slot: number, reason: LossReason, why: string) => void;
-  /** A turn failed; the next one comes in `renewMs`. */
+  /** An iteration failed; the next one starts after `renewMs`. */
   readonly onFailure: (error: unknown) => void;
   readonly ttlMs?: number;
   readonly renewMs?: number;
@@ -64,11 +66,11 @@ const holderSchema = z.object({
 type Holder = z.infer<typeof holderSchema>;
 
 const podsToken = 'pods';
-/** One for all: a reason of its own, with its stack, would cost more than the look that it brings about. */
+/** One error for all nudges: a new one each time, with its stack, would cost more than the check that it triggers. */
 const nudged = new Error('the leases are looked at now');
-/** Told by nats-server on the message that an expired lease leaves behind. */
+/** Set by nats-server on the marker that an expired lease leaves behind. */
 const markerReason = 'Nats-Marker-Reason';
-/** On a message that took the place of those before it: a purge that left a marker. */
+/** On a message that replaced its predecessors: a purge that left a marker. */
 const rollup = 'Nats-Rollup';
 
 export class Leases {
@@ -76,7 +78,7 @@ export class Leases {
   readonly #ttlMs: number;
   readonly #renewMs: number;
   readonly #held = new Map<number, Held>();
-  /** Renewals that are on their way, by slot. A release waits for its own, because both expect the same sequence. */
+  /** Renewals in flight, by slot. A release waits for its slot's renewal, because both expect the same sequence. */
   readonly #renewals = new Map<number, Promise<void>>();
   readonly #stop = new AbortController();
   readonly #prefix: string;
@@ -99,7 +101,7 @@ export class Leases {
     return [...this.#held.keys()].sort((a, b) => a - b);
   }
 
-  /** Time since the leases were looked after, with or without success: large only when something hangs. */
+  /** Time since the last iteration, successful or not: large only when something hangs. */
   get silentMs(): number {
     return this.#options.clock.monotonic() - Math.min(this.#renewedAt, this.#lookedAt);
   }
@@ -111,7 +113,10 @@ export class Leases {
     this.#loops = [this.#renewLoop(), this.#lookLoop(), this.#expiryLoop()];
   }
 
-  /** Keeps what is held until it is released: the pod is about to stop. The others share its slots as they come free. */
+  /**
+   * Holds its slots until they are released, because the pod is about to stop. Other pods take them as they become
+   * free.
+   */
   takeNoMore(): void {
     this.#isTaking = false;
     this.#nudge.abort(nudged);
@@ -160,15 +165,15 @@ export class Leases {
         await this.#look();
       } catch (error) {
         onFailure(error);
-        // The stream is in memory: a restarted nats-server has lost it. It does not say so, because the subscription
-        // above is one that could answer.
+        // The stream is in memory, so a restarted nats-server has lost it. The server does not say so: the subscription
+        // above counts as a receiver that could answer.
         await remakeSharedStreams(streams, pid).catch(onFailure);
       }
       await clock.sleep(this.#renewMs, this.#nudge.signal).catch(() => undefined);
     }
   }
 
-  /** L2: runs beside the renewals, because one of those may hang as long as a request may take. */
+  /** L2: runs beside the renewals, because one of those may hang for as long as a request timeout. */
   async #expiryLoop(): Promise<void> {
     while (!this.#stop.signal.aborted) {
       this.#expire();
@@ -195,7 +200,10 @@ export class Leases {
     }
   }
 
-  /** The sequence is another one: by an earlier renewal whose answer was lost, a restarted server, or another owner. */
+  /**
+   * The sequence is a different one: changed by an earlier renewal whose answer was lost, a restarted server, or
+   * another owner.
+   */
   async #reclaim(slot: number, held: Held): Promise<void> {
     try {
       const [last] = await this.#options.streams.lastOfEach(leaseStream, this.#subject(slot));

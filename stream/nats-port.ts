@@ -1,4 +1,6 @@
-/** {@link JetStreamPort} over the NATS client: each call is one of the client's, nothing is decided here. */
+/**
+ * {@link JetStreamPort} over the NATS client: each call maps to one call of the client, and nothing is decided here.
+ */
 import { JetStreamError, type JetStreamClient, type JetStreamManager, type StoredMsg } from '@nats-io/jetstream';
 import { createInbox, headers, nanos, type Msg, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node';
 import type {
@@ -147,7 +149,10 @@ function receive(message: Msg, events: PullChannelEvents): void {
   events.delivered({ ...deliveryOf(reply), subject, data, bytes: data.length + subject.length + reply.length });
 }
 
-/** `$JS.ACK.<stream>.<consumer>.<tries>.<sequence>.<delivered>.<time>.<pending>`, or with domain and account before, and a token after. */
+/**
+ * `$JS.ACK.<stream>.<consumer>.<tries>.<sequence>.<delivered>.<time>.<pending>`, or with domain and account before,
+ * and a token after.
+ */
 function deliveryOf(reply: string): { sequence: number; delivered: number; pending: number } {
   const tokens = reply.split('.');
   const first = tokens.length === 9 ? 4 : 6;

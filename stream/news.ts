@@ -1,11 +1,12 @@
 /**
- * Waiting for word on a subject of JetStream, without polling: what is published there reaches core subscribers, too. It
- * may get lost, so after a reconnect and after a while there may be news as well; whoever waits looks again.
+ * Waiting for messages on a JetStream subject without polling: what is published there also reaches core subscribers.
+ * Such a message may get lost, so after a reconnect and after a while there may be news as well; the waiting code
+ * checks again.
  */
 import type { Clock } from './clock.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 
-/** How long a message that got lost is not missed. */
+/** How long a lost message may go unnoticed. */
 const againMs = 5_000;
 
 export class News {

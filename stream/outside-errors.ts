@@ -1,4 +1,4 @@
-/** Failures of what is outside: those of the error table as they are, any other as one that is waited for. */
+/** Failures of external systems: an error of the table is kept; any other becomes one that is retried. */
 import { MillraceError, mr, problemOf } from '../model/errors.ts';
 
 export function asSourceError(source: string, error: unknown): MillraceError {

@@ -1,15 +1,15 @@
 /**
- * How long a slot goes on trying when it is asked to stop.
+ * How long a slot keeps retrying after it is asked to stop.
  *
  * T1  With nothing at stake it stops at once.
- * T2  While it is unknown whether a write happened, it goes on for some time: a pause that is acknowledged with the
- *     question open would leave a write behind that nobody waits for (I12). Then the next owner has to find out.
+ * T2  While it is unknown whether a write happened, it retries for some time: a pause that was acknowledged in that
+ *     state would leave a write behind that nobody waits for (I12). After that time the next owner has to find out.
  */
 import type { Clock } from './clock.ts';
 import type { SlotSignals } from './slot-observer.ts';
 
 const settleMs = 15_000;
-/** While somebody waits for the stop, an outside system is asked more often. */
+/** While a stop is pending, an external system is asked more often. */
 const hurriedMs = 1_000;
 
 export class Patience {
@@ -33,7 +33,7 @@ export class Patience {
     };
   }
 
-  /** Waits before the next attempt. Rejects with the signal's reason when there must be none. */
+  /** Waits before the next attempt. Rejects with the signal's reason when there must be no further attempt. */
   async wait(ms: number, isAtStake: boolean): Promise<void> {
     const { stop, abort } = this.#signals;
     if (!isAtStake) return this.#clock.sleep(ms, AbortSignal.any([stop, abort]));

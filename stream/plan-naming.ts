@@ -1,6 +1,7 @@
 /**
- * E9 while the source is not open, and the loop not at work: a plan that comes into force is named all the same. An edge
- * whose writer cannot reach its source would hold up every edit else.
+ * E9 while the source is not open and the loop is not running: a plan that comes into force is named anyway.
+ *    Otherwise an
+ * edge whose writer cannot reach its source would delay every edit.
  */
 import type { Clock } from './clock.ts';
 import type { EdgeWriter } from './edge-writer.ts';
@@ -19,11 +20,11 @@ export class PlanNaming {
   readonly #options: PlanNamingOptions;
   #named: Promise<void>;
 
-  /** Begins at once. */
+  /** Starts at once. */
   constructor(options: PlanNamingOptions) {
     this.#options = options;
     this.#named = this.#name();
-    // Awaited at the end; until then a failure means that another owner is at work.
+    // Awaited at the end; until then a failure means that another owner is active.
     this.#named.catch(() => undefined);
     options.plans.onChange = () => {
       this.#named = this.#named.then(() => this.#name());
@@ -31,7 +32,7 @@ export class PlanNaming {
     };
   }
 
-  /** Resolves when nothing is in flight. Throws what naming failed with. */
+  /** Resolves when nothing is in flight. Throws the error with which naming failed. */
   async end(): Promise<void> {
     this.#options.plans.onChange = undefined;
     await this.#named;
@@ -41,7 +42,7 @@ export class PlanNaming {
     const { writer, plans, sweeper, clock, stop } = this.#options;
     if (plans.generation <= writer.plan) return;
     await writer.name(plans.generation, writer.openedAt, clock.now(), stop);
-    // What came before it may go now; in a full edge this writer could not append otherwise.
+    // Frames before this one may be removed now; in a full edge this writer could not append otherwise.
     sweeper.wrote(writer.sequence);
   }
 }

@@ -1,12 +1,12 @@
 /**
- * Plans as readers find them, and which of them is in force (E9).
+ * The stored plans that readers use, and which of them is in force (E9).
  *
  * P1  The plan of a generation is stored before any frame names it, and stays while a frame of it is unread.
- * P2  The generation in force never falls.
- * P3  A frame that names a plan from before the oldest that is kept is read under the oldest: frames of v0.1, which name
+ * P2  The generation in force never decreases.
+ * P3  A frame that names a plan older than the oldest stored one is read under the oldest: frames of v0.1, which name
  *     none, and frames that a person has decided to read again.
- * P4  A number means one plan: another plan under a number that was used (a restored etcd counts again) is refused, and so
- *     is one that is older than the plan in force, because it could never come into force.
+ * P4  A number identifies one plan. A different plan under a used number (a restored etcd counts again) is refused,
+ *     and so is one that is older than the plan in force, because it could never come into force.
  */
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { z } from 'zod';
@@ -22,15 +22,15 @@ const count = z.number().int().nonnegative();
 
 const inForceSchema = z.object({
   generation: count,
-  /** The oldest plan that is kept (P3). */
+  /** The oldest stored plan (P3). */
   oldest: count,
-  /** Its sources: a writer of any other goes on naming the plan that it has. */
+  /** The sources of the plan in force: a writer of any other source keeps naming the plan that it has. */
   sources: z.array(z.string()),
 });
 
 export type PlanInForce = z.infer<typeof inForceSchema>;
 
-/** Only Millrace writes it, from a `Plan`; the version says whether this process understands it. */
+/** Only Millrace writes it, from a `Plan`; the version tells whether this process understands it. */
 export const planSchema = z.custom<Plan>(
   (value) => typeof value === 'object' && value !== null && 'planVersion' in value && value.planVersion === 1,
 );
@@ -46,14 +46,14 @@ export function decodePlanInForce(data: Uint8Array, pid: string): PlanInForce {
   return decodeRecord(data, inForceSchema, edgeStream(pid, commitsEdge), 0);
 }
 
-/** What has compiled a stored plan. */
+/** The program that compiled a stored plan. */
 const releaseHeader = 'Millrace-Release';
 
-/** The first to store a generation wins: a plan does not change. P4: throws MR_GENERATION_USED. */
+/** The first plan stored for a generation is kept: a plan does not change. P4: throws MR_GENERATION_USED. */
 export async function storePlan(streams: JetStreamPort, plan: Plan, release = ''): Promise<void> {
   const { pid, generation } = plan.pipeline;
   try {
-    // Compressed: the sinks of a plan repeat its steps, and a message has a limit.
+    // Compressed: the sinks of a plan repeat its steps, and a message has a size limit.
     const data = zstdCompressSync(Buffer.from(JSON.stringify(plan)));
     const headers = { [releaseHeader]: release };
     await streams.publish(storedPlanSubject(pid, generation), data, { expectLast: 0, headers });
@@ -63,7 +63,7 @@ export async function storePlan(streams: JetStreamPort, plan: Plan, release = ''
   }
 }
 
-/** By the stages: they are what frames are read under. Two releases may compile one spec differently. */
+/** Compares the stages: frames are read under them. Two releases may compile one spec differently. */
 async function assertIsStored(streams: JetStreamPort, plan: Plan, release: string): Promise<void> {
   const { pid, generation } = plan.pipeline;
   const stored = await storedMessage(streams, pid, generation);
@@ -91,13 +91,16 @@ function storedMessage(streams: JetStreamPort, pid: string, generation: number):
   return streams.getMessage(edgeStream(pid, commitsEdge), { last_by_subj: subject });
 }
 
-/** Every plan that is kept. */
+/** Every stored plan. */
 export async function storedPlans(streams: JetStreamPort, pid: string): Promise<Plan[]> {
   const stored = await streams.lastOfEach(edgeStream(pid, commitsEdge), `${planSubject(pid)}.*`);
   return stored.map((message) => decodePlan(message, pid));
 }
 
-/** P2. Whoever writes is told at once, through the subject. `oldest`: of the plans that are kept; where one was in force, it knows. */
+/**
+ * P2. Writers are notified at once, through the subject. `oldest`: the oldest stored plan; by default that of the
+ * plan in force.
+ */
 export async function announcePlan(
   streams: JetStreamPort,
   plan: Plan,
@@ -111,7 +114,7 @@ export async function announcePlan(
   });
 }
 
-/** Forgets plans older than `oldest`, of which no frame is unread; never the one in force. */
+/** Deletes plans older than `oldest`, of which no frame is unread; never the one in force. */
 export async function forgetPlansBefore(streams: JetStreamPort, pid: string, oldest: number): Promise<void> {
   const kept = await changeRecord(streams, pid, planSubject(pid), inForceSchema, (now) => {
     const least = Math.min(oldest, now?.generation ?? 0);

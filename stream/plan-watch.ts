@@ -1,7 +1,7 @@
 /**
- * Which plan a writer names (E9): the newest of the one that its pod was started with and the one in force, if that one
- * knows the writer's source. It is told when another comes into force, and does not poll: should the word get lost, the
- * lifecycle names the plan in the writer's stead (`./announce.ts`).
+ * Which plan a writer names (E9): the newer of the pod's own plan and the plan in force, if the latter contains the
+ * writer's source. It is notified when another comes into force and does not poll: if the notification gets lost, the
+ * lifecycle names the plan on the writer's behalf (`./announce.ts`).
  */
 import type { Plan } from '../model/plan.ts';
 import { commitsEdge, edgeStream, planSubject } from '../model/names.ts';
@@ -9,7 +9,7 @@ import { decodePlanInForce, readPlanInForce, type PlanInForce } from './plan-sto
 import { untilAnswered, type Asking } from './until-answered.ts';
 
 export interface PlanWatchOptions extends Asking {
-  /** The pod's own. */
+  /** The pod's own plan. */
   readonly plan: Plan;
   readonly source: string;
 }
@@ -28,7 +28,7 @@ export class PlanWatch {
     this.#generation = options.plan.pipeline.generation;
   }
 
-  /** Resolves when it knows what is in force. Rejects with the signal's reason. */
+  /** Resolves when it knows which plan is in force. Rejects with the signal's reason. */
   static async start(options: PlanWatchOptions, stop: AbortSignal): Promise<PlanWatch> {
     const { streams, plan } = options;
     const { pid } = plan.pipeline;

@@ -1,11 +1,14 @@
-/** A position that does not belong to what is there. Whoever meets it stops; what happens next a person decides. */
+/** A position that does not fit the existing data. The slot that meets it stops; a person decides what happens next. */
 export class PositionLost extends Error {
   override readonly name = 'PositionLost';
-  /** What was found, to stand after "but". */
+  /** What was found: the part of a sentence after "but". */
   readonly found: string;
-  /** The same, in words that stay while it is the same loss. */
+  /** The same, in words that stay equal while it is the same loss. */
   readonly loss: string;
-  /** The stream sequence up to which must be committed for it to be over; undefined: whoever begins again sees whether it is. */
+  /**
+   * The loss is over once everything up to this stream sequence is committed; undefined: the next start shows whether
+   * it is.
+   */
   readonly until: number | undefined;
 
   constructor(found: string, { loss = found, until }: { readonly loss?: string; readonly until?: number } = {}) {

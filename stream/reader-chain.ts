@@ -1,6 +1,6 @@
 /**
- * The chain of a reader at work: like {@link FrameChain}, and it knows of writers that have left on purpose (E10), whose
- * chains begin anew when they come back.
+ * The chain of a reader at work: a {@link FrameChain} that also knows which writers have left on purpose (E10). Their
+ * chains start again when they come back.
  */
 import { commitsEdge, edgeStream } from '../model/names.ts';
 import type { Frame } from './frame-reader.ts';

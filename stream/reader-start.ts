@@ -1,9 +1,9 @@
 /**
- * Where a sink slot goes on reading, if its position still means what it meant.
+ * Where a sink slot continues to read, if its position is still valid.
  *
- * I6  A position is of one life of the edge's stream, and of the frames that were taken up to it. When the stream was
- *     made again, or has gone back, or a frame was stored that the reader has passed without seeing it, the slot stops.
- * A1  Entries of v0.1 know neither: they are taken over as of the stream that is there, if it is long enough.
+ * I6  A position belongs to one incarnation of the edge's stream, and to the frames that were taken up to it. When the
+ *     stream was recreated or rolled back, or the reader has passed a stored frame without seeing it, the slot stops.
+ * A1  Entries of v0.1 record neither: they are taken to belong to the existing stream, if it is long enough.
  */
 import { edgeStream, frameSubject, writerName } from '../model/names.ts';
 import { positionOf, type CommitEntry } from './commit-entry.ts';
@@ -14,15 +14,15 @@ import { decodeFrame } from './frame-reader.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { sourceOf } from './reader-chain.ts';
 
-/** The last frame of a writer; undefined: it has none. */
+/** The last frame of a writer; undefined: the writer has none. */
 export type Tail = { readonly sequence: number; readonly check: number } | undefined;
 
 export type Start =
   | { readonly kind: 'ready'; readonly chain: Chain }
-  /** `found`: to stand after "but". `loss`: in words that stay while it is the same loss. */
+  /** `found`: the part of a sentence after "but". `loss`: in words that stay equal while it is the same loss. */
   | { readonly kind: 'lost'; readonly found: string; readonly loss: string };
 
-/** Pure. `tails`: of every writer that the entry or the registry knows. */
+/** Pure. `tails`: those of every writer that the entry or the registry names. */
 export function startOf(entry: CommitEntry | undefined, view: EdgeView, tails: ReadonlyMap<string, Tail>): Start {
   if (entry === undefined) return lost('its commits are gone');
   const committed = positionOf(entry);
@@ -50,7 +50,7 @@ function hasLeft(writer: string, taken: number, { registry }: EdgeView): boolean
   return (registry.gone[sourceOf(writer)] ?? 0) >= taken;
 }
 
-/** What comes after the committed position names what it follows; so only a tail before that has to be looked at. */
+/** A frame after the committed position names its predecessor, so only a tail before that position needs a check. */
 function isStillThere([sequence, check]: readonly [number, number | null], tail: Tail, committed: number): boolean {
   if (tail === undefined) return false;
   if (tail.sequence > committed) return true;
@@ -63,14 +63,14 @@ function wordsFor(writer: string, taken: number, tail: Tail): string {
   return `the last frame of ${writer} is ${tail.sequence}, and ${taken} was taken`;
 }
 
-/** Its end moves while others write. */
+/** Without the number, because the end moves while others write. */
 export const endsBefore = 'the stream ends before that';
 
 function lost(found: string, loss = found): Start {
   return { kind: 'lost', found, loss };
 }
 
-/** The last frame of every writer that the entry or the registry names, as the leader has them. */
+/** The last frame of every writer that the entry or the registry names, read from the leader. */
 export async function readTails(
   streams: JetStreamPort,
   place: { readonly pid: string; readonly edge: string; readonly shard: number; readonly shards: number },
@@ -85,7 +85,7 @@ export async function readTails(
   );
   const tails = new Map<string, Tail>();
   const stream = edgeStream(pid, edge);
-  // One after the other: frames are big, and writers of a shard few.
+  // In turn: frames are large, and a shard has few writers.
   for (const writer of new Set([...registered, ...Object.keys(entry?.chain?.writers ?? {})])) {
     const last = await streams.getMessage(stream, { last_by_subj: frameSubject(pid, edge, shard, writer) });
     const check = last === null ? 0 : decodeFrame(last.data, { stream, sequence: last.seq }).check;
@@ -97,9 +97,9 @@ export async function readTails(
 /**
  * The entry after a decision.
  *
- * `accept-loss` goes on after everything that was begun, `reread` from the first frame that is there. Of a stream that
- * was made again nothing was read, so both begin at its start. What was appended after the decision, perhaps under
- * sequences that were given before, is not given up by it.
+ * `accept-loss` continues after everything that existed, `reread` from the first frame that exists. Nothing of a
+ * recreated stream has been read, so both start at its beginning. Frames that were appended after the decision,
+ * perhaps under sequences that were used before, are not given up by it.
  */
 export function entryAfter(
   entry: CommitEntry | undefined,
@@ -114,7 +114,7 @@ export function entryAfter(
   return { kind: 'commit', to, set: true, chain };
 }
 
-/** What tells one life of an edge, and one decision about it, from another: in tokens and in dead letters. */
+/** Distinguishes incarnations of an edge and decisions about it, in tokens and in dead letters. */
 export function epochOf({ edge, decided }: Pick<Chain, 'edge' | 'decided'>): string {
   const made = Date.parse(edge).toString(36);
   return decided === 0 ? made : `${made}.${decided}`;

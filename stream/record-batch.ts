@@ -1,11 +1,11 @@
 /**
- * Records as a source hands them over: one buffer and tables of where things are in it. No object per record.
+ * Records as a source hands them over: one buffer and tables of offsets into it. No object per record.
  *
  * B1  All tables have at least `count` entries; entry i is record i, in source order.
  * B2  `valueEnd[i] === -1` means a null value (a tombstone); `keyEnd[i] === -1` means no key.
- * B3  `positionAfter(i)` covers records 0..i of this batch and everything before the batch. As JSON, none is longer than
- *     `position`.
- * B4  The buffer belongs to the batch until the batch after it is read; whoever keeps bytes longer copies them.
+ * B3  `positionAfter(i)` covers records 0..i of this batch and everything before the batch. As JSON, none is longer
+ *     than `position`.
+ * B4  The buffer belongs to the batch until the next batch is read; code that needs the bytes longer must copy them.
  */
 import type { Json } from '../model/value.ts';
 
@@ -14,13 +14,13 @@ export type Position = Json;
 
 export type Header = readonly [name: string, value: string];
 
-/** What tells a batch that was stored before, whichever slot of the edge it comes to. */
+/** Identifies a batch that was stored before, whichever slot of the edge receives it. */
 export interface Once {
   /** A token of a subject. */
   readonly key: string;
-  /** Whoever brings the key again is told. */
+  /** Returned to a request that repeats the key. */
   readonly note: string;
-  /** The key is known for at least so long after it was stored. */
+  /** The key is remembered for at least this long after it was stored. */
   readonly forSeconds: number;
 }
 
@@ -39,9 +39,9 @@ export interface RecordBatch {
   readonly partition: number;
   /** Offset of record i at the source, above that of record i - 1; absent when the source has none. */
   readonly offsets?: BigInt64Array;
-  /** The batch must travel in a frame of its own, and is stored once under this key (E11). */
+  /** The batch must have a frame of its own, and is stored once under this key (E11). */
   readonly once?: Once;
-  /** Its source has given it up meanwhile: nothing more of it may be stored. */
+  /** The source has given the batch up meanwhile: nothing more of it may be stored. */
   isRefused?(): boolean;
   positionAfter(index: number): Position;
   /** The position after the whole batch, even when `count` is 0 (skipped control records, compacted gaps). */

@@ -1,9 +1,9 @@
 /**
- * Which rows of a batch a sink will never take, small enough for an entry of the commit log.
+ * Which rows of a batch a sink will never accept, small enough for an entry of the commit log.
  *
- * F1  What is decoded are the rows that were encoded, exactly, in order: dead letters and a repeated write depend on it.
- * F2  The size is bounded by the batch, not by what was said about it: a bit for each row, texts cut, and when there are
- *     more reasons than fit, the rest is told with a common one.
+ * F1  Decoding yields exactly the encoded rows, in order: dead letters and a repeated write depend on it.
+ * F2  The size is bounded by the batch, not by the error texts: one bit per row, texts are cut, and when there are more
+ *     reasons than fit, the remaining rows share a common one.
  */
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { z } from 'zod';
@@ -25,10 +25,10 @@ export const refusedSetSchema = z.object({
 
 export type RefusedSet = z.infer<typeof refusedSetSchema>;
 
-/** An index takes one byte; the last one is for all that came later. */
+/** An index takes one byte; the last index is for all further reasons. */
 const maxProblems = 200;
 const maxTextLength = 400;
-/** Of all problems as JSON, where a control character takes six. */
+/** Limit of all problems as JSON, where a control character takes six bytes. */
 const maxProblemsLength = 192 * 1024;
 /** `max_payload` of NATS is 1 MiB by default; an entry holds little else. */
 const maxWhichLength = 384 * 1024;

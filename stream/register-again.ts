@@ -1,11 +1,11 @@
 /**
- * Who takes part in the edges of a pipeline that has lost its commits: all that was registered was in them. An act of the
- * lifecycle; it may run again after having been cut anywhere.
+ * Registers the participants of a pipeline's edges again after its commits were lost, which held all registrations. A
+ * lifecycle act; it may be repeated after an interruption anywhere.
  *
- * R1  A reader begins where the edge ended when that was decided (`./edge-ends.ts`), or at its start.
- * R2  Who was leaving goes on leaving (`./retire.ts`): stages that the cluster has and the plan has not, and sources that
- *     the plan has not and whose frames are in the edge. Else it is swept before the ones have read it, and never behind the
- *     others.
+ * R1  A reader starts where the edge ended when that was decided (`./edge-ends.ts`), or at its beginning.
+ * R2  Participants that were leaving are registered as leaving (`./retire.ts`): stages that the cluster has and the
+ *     plan does not, and sources that are not in the plan but have frames in the edge. Otherwise frames would be
+ *     swept before the leaving stages have read them, and those of a leaving source never.
  * R3  The plans that frames name are stored again, as far as they are known, and the one that writers name is in force.
  */
 import { ingestorsOf, sinksOf, type Edge, type Plan } from '../model/plan.ts';
@@ -17,7 +17,7 @@ import { assertLatest, changeRegistry } from './registry.ts';
 
 /** What is known of the pipeline without its commits. */
 export interface Remembered {
-  /** Older plans that are kept elsewhere. Default: none. */
+  /** Older plans that are stored elsewhere. Default: none. */
   readonly earlier?: readonly Plan[];
   /** Whether the cluster has the stage. Default: every stage of an older plan. */
   readonly isLive?: (stage: string) => boolean;
@@ -54,7 +54,7 @@ export async function registerAgain(act: Act, plan: Plan, how: RegisteringAgain)
   await registerWriters(act, plan);
 }
 
-/** R2. One whose pods may be running is registered as it was; that they are to leave, the operation says that stops them. */
+/** R2. One whose pods may be running is registered as it was; the operation that stops them marks it as leaving. */
 async function registerLeft(
   { streams, opSeq }: Act,
   plan: Plan,

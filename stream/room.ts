@@ -1,16 +1,17 @@
 /**
- * Room in a stream that refuses what does not fit. JetStream reserves a stream's limit at once, so the limit begins small
- * and follows the use: a server holds hundreds of pipelines, and each may grow to what its spec allows.
+ * Room in a stream that refuses what does not fit. JetStream reserves a stream's limit at once, so the limit starts
+ * small and follows the use: a server holds hundreds of pipelines, and each may grow to what its spec allows.
  *
- * M1  A stream that is full grows, by doubling, up to `most`. What stops it before that (the store, the account) is named.
- * M2  At `most` it is full, and whoever appends waits (E7), unless something may be dropped.
- * M3  A stream that is full of nothing but last messages grows all the same, by what the next message needs: they are the
- *     writers' checkpoints and never go away, so without that nothing would ever move again, whatever the sizes.
- *     Notes of keys (E11) are such messages, too, and are not waited for: how many there are is bounded elsewhere
- *     (`./key-share.ts`).
- * M4  What is not used is given back after a while, by halves.
+ * M1  A full stream grows, by doubling, up to `most`. If the store or the account prevents that, the reason names it.
+ * M2  At `most` it stays full, and writers wait (E7), unless something may be dropped.
+ * M3  A stream that holds nothing but last messages grows beyond `most`, by what the next message needs. Last
+ *     messages are the writers' checkpoints and are never removed, so otherwise nothing would ever move again,
+ *     whatever the sizes. Notes of keys (E11) are such messages, too, and their expiry is not waited for: their
+ *     number is bounded elsewhere (`./key-share.ts`).
+ * M4  Unused room is given back after a while, by halves.
  *
- * Several writers may do this at once: each looks before it changes, and one that grew twice is made smaller again.
+ * Several writers may do this at once: each reads the limit before it changes it, and a stream that grew twice shrinks
+ * again.
  */
 import { mr, problemOf, type MillraceError } from '../model/errors.ts';
 import type { Clock } from './clock.ts';
@@ -18,25 +19,25 @@ import type { Room } from './fenced-subject.ts';
 import { classifyPublishFailure } from './jetstream-errors.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 
-/** What an edge and the dead letters of a pipeline reserve at the beginning; less where the spec allows less. */
+/** What an edge and the dead letters of a pipeline reserve at first; less where the spec allows less. */
 export const firstBytes = { edge: 16 * 2 ** 20, deadLetters: 2 ** 20 } as const;
 
 export interface StreamRoomOptions {
   readonly streams: JetStreamPort;
   readonly stream: string;
-  /** What the limit is at the beginning, and what it shrinks to; not above `most`. */
+  /** The initial limit, and the one down to which it shrinks; not above `most`. */
   readonly first: number;
   readonly most: number;
   readonly clock: Clock;
-  /** Told of a look that failed; the next one comes all the same. */
+  /** Called with the error of a failed check; the next check runs anyway. */
   readonly onFailure?: (error: unknown) => void;
-  /** M3. Not where the last messages are what the limit is about. */
+  /** M3. Not for a stream whose limit is meant for the last messages themselves. */
   readonly mayExceed: boolean;
-  /** Why there is no room, when nothing can be done. */
+  /** Why there is no room, when nothing can be done about it. */
   readonly full: (bytes: number) => MillraceError;
-  /** Removes what nobody needs any more; asked first. */
+  /** Removes what is no longer needed; called first. */
   readonly sweep?: () => Promise<void>;
-  /** Removes what somebody might still want, for a message of so many bytes; asked last. True: something is gone. */
+  /** Removes what may still be wanted, for a message of this size; called last. True: something was removed. */
   readonly drop?: (bytes: number) => Promise<boolean>;
 }
 
@@ -47,7 +48,7 @@ interface Look {
 }
 
 const firstLookMs = 30_000;
-/** A stream that keeps what it holds is left alone after a while: until it is used again it will not become smaller. */
+/** After a while a stream that keeps what it holds is no longer checked: it cannot shrink until it is used again. */
 const lastLookMs = 10 * 60_000;
 
 export class StreamRoom implements Room {
@@ -76,7 +77,7 @@ export class StreamRoom implements Room {
     }
   }
 
-  /** M4. The stream was used, so it may hold less soon. Cheap: call it after every message. */
+  /** M4. The stream was used, so it may soon hold less. Cheap: call it after every message. */
   used(): void {
     if (!this.#isLarge || this.#closed) return;
     this.#lookMs = firstLookMs;

@@ -1,14 +1,14 @@
 /**
  * The frames of one shard, in stream order, from a sequence on.
  *
- * R1  Frames come in the order of the stream, each once: sequences rise, and a gap in the consumer's own count, a lost
- *     consumer or a reconnect makes it begin again after the last frame that it took (I6).
- * R2  At most about `maxBufferedBytes` are asked for ahead of the caller: one pull request is open at a time, bounded in
- *     bytes, and the next is sent only when the caller has taken what came.
+ * R1  Frames come in the order of the stream, each once: sequences increase, and after a gap in the consumer's own
+ *     count, a lost consumer or a reconnect it starts again after the last frame that it took (I6).
+ * R2  At most about `maxBufferedBytes` are requested ahead of the caller: one pull request is open at a time, bounded
+ *     in bytes, and the next is sent only when the caller has taken what arrived.
  * R3  An idle shard costs one request every `expiresMs` and the server's heartbeats.
  *
- * Own pull requests instead of the client's `consume`: that one cannot be bounded in bytes and messages together and
- * refills on arrival, not on use.
+ * It sends its own pull requests instead of using the client's `consume`, which cannot be bounded in bytes and messages
+ * together and refills on arrival, not on use.
  */
 import { AckPolicy, DeliverPolicy } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
@@ -24,7 +24,7 @@ import { streamMissing } from './stream-missing.ts';
 export interface ShardReaderOptions {
   readonly streams: JetStreamPort;
   readonly stream: string;
-  /** What the shard's slot sees: `mr.<pid>.<edge>.<shard>.>`. */
+  /** The subjects of the slot's shard: `mr.<pid>.<edge>.<shard>.>`. */
   readonly subjects: string;
   readonly firstSequence: number;
   readonly clock: Clock;
@@ -32,7 +32,10 @@ export interface ShardReaderOptions {
   /** Default 8 MiB. */
   readonly maxBufferedBytes?: number;
   readonly onWaiting?: (reason: MillraceError | undefined) => void;
-  /** Asked at each beginning, with the sequence after which it goes on. Throws PositionLost when that means nothing any more. */
+  /**
+   * Called at each start with the sequence after which it continues. Throws PositionLost when that is no longer
+   * valid.
+   */
   readonly check?: (after: number) => Promise<void>;
 }
 
@@ -57,7 +60,7 @@ export class ShardReader {
     this.#next = options.firstSequence;
   }
 
-  /** A frame that is here already. */
+  /** A frame that has already arrived. */
   take(): StoredFrame | undefined {
     const frame = this.#queue.shift();
     if (frame === undefined) return undefined;
@@ -66,7 +69,10 @@ export class ShardReader {
     return frame;
   }
 
-  /** Resolves when {@link take} has something, when `ms` have passed (if given), or when the signal aborts. Never rejects for these. */
+  /**
+   * Resolves when {@link take} has something, when `ms` have passed (if given), or when the signal aborts. Never
+   * rejects for these.
+   */
   async wait(signal: AbortSignal, ms?: number): Promise<void> {
     this.#throwFailure();
     if (this.#queue.length > 0 || signal.aborted) return;
@@ -95,7 +101,7 @@ export class ShardReader {
     this.#connection = undefined;
   }
 
-  /** Frames of the shard that the caller has not taken, as far as the last delivery told. */
+  /** Frames of the shard that the caller has not taken, according to the last delivery. */
   get backlog(): number {
     return this.#queue.length + this.#pending;
   }
@@ -123,7 +129,7 @@ export class ShardReader {
       this.#stop.signal.throwIfAborted();
       try {
         const name = await createConsumer(this.#options, this.#next);
-        // After: had the stream been made anew in between, the consumer would have gone with the one before.
+        // Checked afterwards: if the stream was recreated in between, the consumer disappeared with the previous one.
         await check?.(this.#next - 1);
         if (attempt > 0) onWaiting?.(undefined);
         this.#connection = new ShardPull(streams, clock, stream, name, {
@@ -147,7 +153,7 @@ export class ShardReader {
   }
 
   #push(frame: StoredFrame): void {
-    // A late answer of a consumer that was given up may still arrive; R1 holds whatever it says.
+    // A late answer of an abandoned consumer may still arrive; R1 holds whatever it contains.
     if (frame.sequence < this.#next) return;
     this.#next = frame.sequence + 1;
     this.#queue.push(frame);

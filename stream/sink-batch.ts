@@ -1,9 +1,10 @@
 /**
  * Whole frames on their way to becoming one write: rows, the records that failed, and where each row came from.
  *
- * A batch is refilled for ever (two of them take turns), so its tables and the sink's buffer are reused. It does not keep
- * the frames: until the batch is committed they are in the stream, and the few that hold a refused row are read again.
- * Kept, they were most of a pod's memory, and lived just long enough to leave the collector's cheap generation.
+ * Two batches take turns and are refilled for as long as the slot runs, so tables and the sink's buffer are reused. A
+ * batch does not keep its frames: until it is committed they are in the stream, and the few that hold a refused row
+ * are read again. Kept frames were most of a pod's memory, and lived just long enough to leave the collector's cheap
+ * generation.
  */
 import { crc32 } from 'node:zlib';
 import { MillraceError, mr, problemOf } from '../model/errors.ts';
@@ -21,7 +22,7 @@ export interface BatchContext {
   readonly stream: string;
   readonly chain: Pick<ReaderChain, 'follow'>;
   readonly views: Pick<StageViews, 'of'>;
-  /** A frame that was read before and is not committed. */
+  /** Reads a frame again that was read before and is not committed. */
   readonly fetchFrame: (sequence: number) => Promise<Uint8Array>;
 }
 
@@ -38,7 +39,7 @@ export class SinkBatch<Rows extends RowBufferPort> {
   records = 0;
   recordBytes = 0;
   dropped = 0;
-  /** Of the checksums of its frames. */
+  /** Checksum over the checksums of its frames. */
   check = 0;
 
   constructor(rows: Rows, context: BatchContext) {
@@ -65,8 +66,8 @@ export class SinkBatch<Rows extends RowBufferPort> {
   }
 
   /**
-   * Decodes a frame and runs the program of the frame's plan over its records. Throws MR_FRAME_CORRUPT, PositionLost, or
-   * the signal's reason while the plan is fetched, and leaves the batch as it was.
+   * Decodes a frame and runs the program of the frame's plan over its records. Throws MR_FRAME_CORRUPT, PositionLost,
+   * or the signal's reason while the plan is fetched, and leaves the batch as it was.
    */
   async add({ data, sequence, subject }: StoredFrame, signal: AbortSignal): Promise<void> {
     const { stream, chain, views } = this.#context;
@@ -82,7 +83,7 @@ export class SinkBatch<Rows extends RowBufferPort> {
     if (view !== null) this.#run(frame, frameIndex, view);
   }
 
-  /** Follows a frame that is in the sink already. */
+  /** Follows a frame that is already in the sink. */
   async pass({ data, sequence, subject }: StoredFrame, signal: AbortSignal): Promise<void> {
     const { stream, chain } = this.#context;
     await chain.follow(writerOf(subject), sequence, decodeFrame(data, { stream, sequence }), signal);
@@ -124,7 +125,7 @@ export class SinkBatch<Rows extends RowBufferPort> {
     this.recordBytes += bytes.length;
   }
 
-  /** Of the row that was added last. */
+  /** Position of the row that was added last. */
   #originIs(frameIndex: number, record: number): void {
     const row = this.rows.rows - 1;
     if (row >= this.#rowFrame.length) this.#growOrigins();
@@ -137,7 +138,7 @@ export class SinkBatch<Rows extends RowBufferPort> {
     this.rows.remove(meta);
   }
 
-  /** What the steps and the sink did not take, in the order of the records. */
+  /** The records that the steps or the sink refused, in record order. */
   async deadLetters(refusals: readonly RefusedRow[]): Promise<DeadLetter[]> {
     const { stream, fetchFrame } = this.#context;
     const letters = [...this.#failures];
@@ -148,7 +149,7 @@ export class SinkBatch<Rows extends RowBufferPort> {
       if (sequence === undefined) throw new RangeError(`the sink refused row ${row}, which is not there`);
       if (frame === undefined || frameIndex !== this.#rowFrame[row]) {
         frameIndex = this.#rowFrame[row]!;
-        // One after the other: rows of a frame follow each other, so each frame is fetched once and one is held.
+        // In turn: rows of a frame are consecutive, so each frame is fetched once and only one is in memory.
         frame = decodeFrame(await fetchFrame(sequence), { stream, sequence });
       }
       const meta = this.#metaOf(frame, frameIndex);
@@ -176,7 +177,7 @@ export class SinkBatch<Rows extends RowBufferPort> {
 
   #letterOf(frame: Frame, meta: FrameMeta, sequence: number, index: number, error: unknown): DeadLetter {
     const { stage, slot } = this.#context;
-    // Anything else is a defect on this record: it must neither stop the rest nor get lost.
+    // Anything else is a defect that this record exposes: it must neither stop the other records nor get lost.
     const known =
       error instanceof MillraceError ? error : mr('MR_RECORD_DEFECT', { problem: problemOf(error) }, { cause: error });
     const step = known.params['step'];

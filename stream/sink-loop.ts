@@ -3,16 +3,16 @@
  *
  *   intent {from, to} → write (`./sink-write.ts`) → written → dead letters of the batch → commit {to}
  *
- * K1  At most one batch is announced and not committed. After a crash that same range of frames is read again and
- *     written again under the same token, so what the sink has it recognises, and what it has not it gets.
- * K2  Dead letters of a batch are stored before its commit, and once (D1). That it is written is logged before them, so
- *     that however long they have to wait, the rows need not be written again.
- * K3  A retryable failure is retried for ever with the same arguments, and the observer knows why.
+ * K1  At most one batch has an intent and no commit. After a crash the same range of frames is read again and written
+ *     again under the same token: the sink recognises what it has, and stores what it does not have.
+ * K2  Dead letters of a batch are stored before its commit, and once (D1). That the batch is written is logged before
+ *     them, so that the rows need not be written again, however long the dead letters have to wait.
+ * K3  A retryable failure is retried indefinitely with the same arguments, and the observer is notified of the reason.
  * K4  Intent, dead letters and commit are fenced (E4); a sink that keeps the position itself fences the write as well.
- * K5  After `stop` the write in progress finishes and is committed; none begins after it (I12).
- * K6  The position in the sink and the one in the log belong to the same stream, and the first is not behind the second;
- *     otherwise a person decides (`./sink-position.ts`). A slot that has nothing to write looks at it every minute: what
- *     a failover has lost is found although no record comes.
+ * K5  After `stop` the write in progress finishes and is committed; no other write starts after it (I12).
+ * K6  The position in the sink and the one in the log belong to the same stream, and the first is not behind the
+ *     second; otherwise a person decides (`./sink-position.ts`). A slot that has nothing to write checks this every
+ *     minute, so that a loss through failover is found even if no record arrives.
  *
  * The next batch is prepared while one is written: two row buffers take turns.
  */
@@ -39,14 +39,14 @@ export interface SinkLoopOptions<Rows extends RowBufferPort> extends BatchContex
   readonly batch: { readonly maxRecords: number; readonly maxBytes: number; readonly maxDelayMs: number };
   readonly streams: JetStreamPort;
   readonly pipeline: Plan['pipeline'];
-  /** What tells this edge stream from one made anew, and from itself before a decision about it. */
+  /** Distinguishes this edge stream from one that was recreated, and from itself before a decision about it. */
   readonly epoch: string;
-  /** What the token of a range begins with: the pipeline's uid and the epoch. */
+  /** The beginning of a range's token: the pipeline's uid and the epoch. */
   readonly tokenPrefix: string;
   readonly sinkSlot: SinkSlotPort<Rows>;
   readonly log: CommitLog;
   readonly deadLetters: DeadLetterWriter;
-  /** Frames of the shard from a sequence on. */
+  /** Reads frames of the shard from a sequence on. */
   readonly read: (firstSequence: number) => ShardReader;
   readonly clock: Clock;
   readonly random: () => number;
@@ -54,15 +54,17 @@ export interface SinkLoopOptions<Rows extends RowBufferPort> extends BatchContex
   readonly signals: SlotSignals;
 }
 
-/** A batch closes when so many of its records have failed: each is kept with its reason until the batch is written. */
+/**
+ * A batch closes when this many of its records have failed: each is kept with its reason until the batch is written.
+ */
 const mostFailures = 5_000;
-/** K6: one small query for each idle slot. */
+/** K6: costs one small query per idle slot. */
 const lookEveryMs = 60_000;
 
 export class SinkLoop<Rows extends RowBufferPort> {
   readonly #options: SinkLoopOptions<Rows>;
   readonly #batches: [SinkBatch<Rows>, SinkBatch<Rows>];
-  /** The next batch is assembled beside the write of this one: it must not outlive the loop, nor keep its memory. */
+  /** Stops the batch that is assembled during a write: it must not outlive the loop, nor keep its memory. */
   readonly #over = new AbortController();
   readonly #assembling: AbortSignal;
   #reader: ShardReader | undefined;
@@ -81,17 +83,18 @@ export class SinkLoop<Rows extends RowBufferPort> {
     return this.#committed;
   }
 
-  /** Frames of the shard that are not committed, as far as the last delivery told (I10): those in a batch, too. */
+  /** Frames of the shard that are not committed, according to the last delivery (I10), including those in a batch. */
   get backlog(): number {
     const inBatches = this.#batches.reduce((sum, { to, frames }) => sum + (to > this.#committed ? frames : 0), 0);
     return (this.#reader?.backlog ?? 0) + inBatches;
   }
 
-  /** Runs until the signals say so. Throws errors of handling `fence`, and what no retry repairs. */
+  /** Runs until a signal stops it. Throws errors of handling `fence`, and errors that no retry repairs. */
   async run(): Promise<Exclude<SlotEnd, 'fenced' | 'ended'>> {
     try {
       const begun = await this.#recover();
-      // From the log's position on, should the sink's be ahead of it: the chain is followed through what is skipped.
+      // From the log's position on, even if the sink's is ahead of it: the chain is followed through the frames that
+      // are skipped.
       this.#reader = this.#options.read(this.#options.log.committed + 1);
       this.#options.observer.position(this.#committed);
       if (begun !== undefined) await this.#finishBegun(this.#reader, begun);
@@ -103,7 +106,7 @@ export class SinkLoop<Rows extends RowBufferPort> {
     }
   }
 
-  /** Where to go on; a batch that was begun and not committed must be finished first (K1). */
+  /** Where to continue; a batch that was started and not committed must be finished first (K1). */
   async #recover(): Promise<Intent | Written | undefined> {
     const { log, sinkSlot } = this.#options;
     const last = log.last;
@@ -155,7 +158,7 @@ export class SinkLoop<Rows extends RowBufferPort> {
       if (batch === undefined) return;
       turn = 1 - turn;
       next = this.#assemble(reader, this.#batches[turn]!);
-      // It is awaited below; should the commit fail first, its failure says enough.
+      // It is awaited below; if the commit fails first, that failure is the one to report.
       next.catch(() => undefined);
       this.#isWriting = true;
       if (!(await this.#commit(batch))) return;
@@ -163,7 +166,9 @@ export class SinkLoop<Rows extends RowBufferPort> {
     }
   }
 
-  /** Fills a batch with whole frames up to its limits. Undefined: asked to stop; what it holds is left to the next run. */
+  /**
+   * Fills a batch with whole frames up to its limits. Undefined: asked to stop; the next run reads its frames again.
+   */
   async #assemble(reader: ShardReader, batch: SinkBatch<Rows>): Promise<SinkBatch<Rows> | undefined> {
     const { clock } = this.#options;
     const { maxRecords, maxBytes, maxDelayMs } = this.#options.batch;
@@ -181,7 +186,7 @@ export class SinkLoop<Rows extends RowBufferPort> {
         if (batch.rows.rows >= maxRecords || batch.rows.bytes >= maxBytes || batch.recordBytes >= 4 * maxBytes)
           return batch;
         if (batch.failures >= mostFailures) return batch;
-        // A frame is some milliseconds of work: leases, health and the write beside it must get their turn.
+        // A frame takes some milliseconds of work: leases, health and the concurrent write must get their turn.
         await clock.turn();
         if (clock.monotonic() < closesAt) continue;
         return batch;
@@ -195,10 +200,10 @@ export class SinkLoop<Rows extends RowBufferPort> {
     return undefined;
   }
 
-  /** K6. Throws MR_OWNERSHIP_LOST when the sink is not where this slot has left it: the next run finds out why. */
+  /** K6. Throws MR_OWNERSHIP_LOST when the sink is not where this slot left it: the next run finds out why. */
   async #lookAtPosition(): Promise<void> {
     const { sinkSlot, sink, observer } = this.#options;
-    // No write can begin meanwhile: it would be of the batch that is being assembled here.
+    // No write can start meanwhile: it would be that of the batch that is being assembled here.
     if (sinkSlot.positionIn !== 'sink' || this.#isWriting) return;
     try {
       const { position } = await sinkSlot.storedPosition(this.#assembling);
@@ -211,7 +216,7 @@ export class SinkLoop<Rows extends RowBufferPort> {
     throw mr('MR_OWNERSHIP_LOST', { writer: `the position in sink ${sink}`, expected: this.#committed });
   }
 
-  /** False: asked to stop before it was announced. */
+  /** False: asked to stop before the intent was written. */
   async #commit(batch: SinkBatch<Rows>): Promise<boolean> {
     const { signals, sinkSlot, stage, slot, tokenPrefix } = this.#options;
     if (signals.stop.aborted) return false;
@@ -226,14 +231,14 @@ export class SinkLoop<Rows extends RowBufferPort> {
   async #store(batch: SinkBatch<Rows>, id: BatchRange, begun?: Intent): Promise<void> {
     const { observer, clock, sinkSlot } = this.#options;
     const began = clock.monotonic();
-    // A batch of v0.1 that holds nothing but dead letters was announced, too; there is nothing to write of it.
+    // v0.1 also wrote an intent for a batch that holds only dead letters; such a batch has no rows to write.
     const isEmpty = batch.rows.rows === 0 && sinkSlot.positionIn === 'commitLog';
     const refused = isEmpty ? [] : await new SinkWrite(this.#options, batch.rows, id, begun).run();
     observer.batch(batch.rows.rows, clock.monotonic() - began);
     await this.#conclude(batch, id, refused, false);
   }
 
-  /** The rows are in the sink: dead letters, commit. */
+  /** The rows are in the sink: stores the dead letters, then commits. */
   async #conclude(
     batch: SinkBatch<Rows>,
     id: BatchRange,
@@ -242,7 +247,7 @@ export class SinkLoop<Rows extends RowBufferPort> {
   ): Promise<void> {
     const { deadLetters, signals, observer, log, sink, epoch } = this.#options;
     const covered = coveredIn(epoch, deadLetters.covers);
-    // D1, by frames: after a decision to read again, a range may begin before what is covered and end after it.
+    // D1 frame by frame: after a decision to read again, a range may start before the end of what is covered.
     const letters = (await batch.deadLetters(refused)).filter(
       ({ sequence }) => sequence === null || sequence > covered,
     );
@@ -269,7 +274,9 @@ export class SinkLoop<Rows extends RowBufferPort> {
   }
 }
 
-/** Up to where dead letters of this epoch are stored. Those of v0.1 do not name one: they are of the stream's first. */
+/**
+ * Up to where dead letters of this epoch are stored. Those of v0.1 name no epoch: they belong to the stream's first.
+ */
 function coveredIn(epoch: string, covers: Position): number {
   if (typeof covers === 'number') return epoch.includes('.') ? 0 : covers;
   if (typeof covers !== 'object' || covers === null || !('to' in covers)) return 0;

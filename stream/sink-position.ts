@@ -1,11 +1,11 @@
 /**
  * Where a sink that keeps its own position left off, checked against the commit log.
  *
- * K6  Its position is believed when it belongs to this edge stream (its token says so) and is not behind the log. Behind,
- *     it has lost rows that were committed (a failover to a replica that lagged, a backup that was restored), and what
- *     the log calls committed may have been swept: nothing goes on by itself, unless the spec says so beforehand. The slot
- *     waits for a decision about its stage (`./decisions.ts`), and looks again each time, so that a person may as well
- *     mend the position in the sink.
+ * K6  The sink's position is trusted when it belongs to this edge stream (its token says so) and is not behind the
+ *     log. If it is behind, the sink has lost rows that were committed (a failover to a replica that lagged, a
+ *     restored backup), and frames that the log calls committed may have been swept. So the slot does not continue by
+ *     itself, unless the spec says so in advance. It waits for a decision about its stage (`./decisions.ts`), and
+ *     checks again each time, so that a person may repair the position in the sink instead.
  */
 import type { DecisionChoice } from '../model/decision.ts';
 import { assertNever, mr, type MillraceError } from '../model/errors.ts';
@@ -50,7 +50,7 @@ export interface Recovered {
   readonly finish: Intent | Written | undefined;
 }
 
-/** Waits for the sink, and for a person's decision when there must be one. */
+/** Waits for the sink, and for a person's decision when one is needed. */
 export async function recoverPosition<Rows extends RowBufferPort>(check: PositionCheck<Rows>): Promise<Recovered> {
   const { sinkSlot, observer, clock, random, signals } = check;
   const { streams, pipeline, stage, slot } = check;
@@ -71,7 +71,7 @@ export async function recoverPosition<Rows extends RowBufferPort>(check: Positio
     } catch (error) {
       signals.stop.throwIfAborted();
       signals.abort.throwIfAborted();
-      // Of the log, not of the sink: another owner has taken over, or nats-server will not be asked any more.
+      // From the log, not the sink: another owner has taken over, or the connection to NATS is closed.
       if (isFence(error) || isConnectionClosed(error)) throw error;
       observer.connection(asSinkError(check.sink, error));
     }
@@ -104,9 +104,12 @@ interface Lost {
   readonly kind: 'lost';
   readonly stored: StoredPosition;
   readonly isOfOtherStream: boolean;
-  /** Where the batch was begun that may be stored there, when the sink writes elsewhere now. */
+  /** Where a batch may be stored that was started before the sink's target changed. */
   readonly otherTarget: string | undefined;
-  /** Position in the log that the sink should have: that of the last commit, because what was written after it is taken again. */
+  /**
+   * The log position that the sink should have: that of the last commit, because everything after it is written
+   * again.
+   */
   readonly logged: number;
 }
 
@@ -115,7 +118,7 @@ interface Asked {
   readonly question: MillraceError;
 }
 
-/** The log was put where it is by registration or by a decision about the edge, and the sink has yet to follow. */
+/** The log was placed by registration or by a decision about the edge, and the sink has yet to follow. */
 interface Placed {
   readonly kind: 'placed';
   readonly stored: StoredPosition;
@@ -134,12 +137,14 @@ function judge<Rows extends RowBufferPort>(
   const begun = last === undefined || last.kind === 'commit' ? undefined : last;
   const otherTarget = begun?.kind === 'intent' ? otherTargetOf(begun, sinkSlot.target) : undefined;
   if (!isOfOtherStream) {
-    // The announced batch may or may not be in the sink; repeating it is safe either way and tells its refusals again.
+    // The batch with the intent may or may not be in the sink; repeating it is safe either way and yields its
+    // refusals again.
     if (begun !== undefined && (stored.position === begun.after || stored.position === begun.to)) {
       const isRolledBack = begun.kind === 'written' && stored.position !== begun.to;
-      // It has lost this batch and nothing before it, and the frames are still in the edge: they are taken again.
+      // It has lost only this batch, and the frames are still in the edge: they are written again.
       if (isRolledBack) return { kind: 'recovered', committed, finish: undefined };
-      // A position of this pipeline that is just before the batch is the one that it was begun on, whatever its address is.
+      // A position of this pipeline that is just before the batch is the one on which it was started, whatever its
+      // address is.
       const isElsewhere = otherTarget !== undefined && stored.token === '';
       if (!isElsewhere) return { kind: 'recovered', committed, finish: begun };
     } else if (stored.position >= committed) {
@@ -150,8 +155,8 @@ function judge<Rows extends RowBufferPort>(
 }
 
 /**
- * The log has gone back, or the sink's word is all there is. That the edge has not gone back, too, and has other frames
- * there now, the frames of the sink's last batch tell: the loop compares them before it goes on.
+ * The log was rolled back, or the sink's word is all there is. Whether the edge was rolled back too, and now holds
+ * other frames, shows in the frames of the sink's last batch: the loop compares them before it continues.
  */
 function ahead({ position, token }: StoredPosition, committed: number): Believed {
   const range = rangeIn(token);
@@ -171,7 +176,7 @@ type Choice = Exclude<PositionedSinkSlot['onPositionLost'], 'Stop'>;
 
 const choiceOf: Readonly<Record<DecisionChoice, Choice>> = { 'accept-loss': 'Continue', reread: 'Reread' };
 
-/** What the spec says beforehand, or what a person has decided; else what that person is asked. */
+/** What the spec decides in advance, or a person has decided; otherwise the question for that person. */
 async function choiceAbout<Rows extends RowBufferPort>(
   check: PositionCheck<Rows>,
   lost: Lost,
@@ -200,8 +205,8 @@ function ask<Rows extends RowBufferPort>(check: PositionCheck<Rows>, loss: strin
 }
 
 /**
- * First the log, as if it had been put there by registration: from then on the decision is used up, and whoever comes next lets
- * the sink follow. The other way round it would count for what the sink loses later.
+ * Places the log first, as registration would: from then on the decision is used up, and any later owner lets the sink
+ * follow. In the opposite order the decision would also apply to what the sink loses later.
  */
 async function actOn<Rows extends RowBufferPort>(
   choice: Choice,
@@ -215,8 +220,9 @@ async function actOn<Rows extends RowBufferPort>(
 }
 
 /**
- * The sink's position goes where the log's was put. Done before, it is there already, under a token of this epoch. Where
- * only the log is new, the sink's own position counts, unless the edge was not so long when the log was begun.
+ * Moves the sink's position to where the log was placed. If that was done before, it is already there, under a token of
+ * this epoch. Where only the log is new, the sink's own position counts, unless the edge was not that long when the log
+ * was started.
  */
 async function follow<Rows extends RowBufferPort>(
   check: PositionCheck<Rows>,
@@ -229,12 +235,12 @@ async function follow<Rows extends RowBufferPort>(
   const isBelieved = isOwn && stored.position >= committed && stored.position <= (last?.chain?.since ?? Infinity);
   const to = isBelieved ? stored.position : committed;
   if (!isBelieved || !isOfEpoch) await move(check, stored.position, to);
-  // It has followed: when the sink goes back after this, that is a loss.
+  // The sink has followed: if it is rolled back after this, that is a loss.
   await log.append({ kind: 'commit', to }, signals.abort);
   return { kind: 'recovered', committed: to, finish: undefined };
 }
 
-/** Whether it counts in the edge's stream that is there, whatever was decided since. */
+/** Whether it is valid in the existing stream of the edge, whatever was decided since. */
 function isOfLife<Rows extends RowBufferPort>(
   { tokenPrefix }: PositionCheck<Rows>,
   { token }: StoredPosition,

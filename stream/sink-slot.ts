@@ -1,10 +1,11 @@
 /**
  * One sink slot from takeover to hand-over: opens commit log, dead letters and the sink, and runs the loop.
  *
- * L1  It begins only where its position means something (`./reader-start.ts`); when that has been lost, then or while it
- *     reads, it stops, says so, and waits for a decision, however long.
- * L2  The token of a range carries the epoch: when the edge's stream was made, and the last decision about it. Sequences
- *     begin anew with the one and are read again after the other, and batches must not look like those of before.
+ * L1  It starts only where its position is valid (`./reader-start.ts`); when the position is lost, at the start or
+ *     while reading, the slot stops, reports it, and waits for a decision, however long.
+ * L2  The token of a range carries the epoch: when the edge's stream was created, and the last decision about it. In
+ *     a recreated stream sequences start again, and after a decision they are read again: in neither case may a batch
+ *     look like an earlier one.
  */
 import { mr } from '../model/errors.ts';
 import { commitsEdge, edgeStream, shardSubjects, slotTokens, writerName } from '../model/names.ts';
@@ -37,11 +38,11 @@ export interface SinkSlotOptions<Rows extends RowBufferPort> {
   readonly plan: Plan;
   readonly stage: SinkStage;
   readonly slot: number;
-  /** What the stage does with records, as one plan has it. */
+  /** What the stage does with records under one plan. */
   readonly programOf: (stage: SinkStage) => SinkProgram;
-  /** Opens the sink's side; throws MillraceError. Called again after a backoff when it does. */
+  /** Opens the sink; throws MillraceError, and is then called again after a backoff. */
   readonly openSlot: () => Promise<SinkSlotPort<Rows>>;
-  /** Told while the loop runs: who wants its backlog. */
+  /** Called with the loop while it runs, for the code that reports its backlog. */
   readonly onLoop: (loop: { readonly backlog: number } | undefined) => void;
   readonly clock: Clock;
   readonly random: () => number;
@@ -75,7 +76,7 @@ interface Beginning {
   readonly chain: FrameChain;
 }
 
-/** L1. `met`: what stopped the run before. */
+/** L1. `met`: what stopped the previous run. */
 async function begin<Rows extends RowBufferPort>(
   options: SinkSlotOptions<Rows>,
   met: PositionLost | undefined,
@@ -102,7 +103,8 @@ async function begin<Rows extends RowBufferPort>(
     const asked = await untilAnswered(edgeStream(pid, commitsEdge), () => storedQuestion(asker), asking, signals.stop);
     const readAll = () => readTails(streams, { pid, edge, shard: slot, shards }, log.last, before);
     const tails = await untilAnswered(edgeStream(pid, edge), readAll, asking, signals.stop);
-    // Again: that a source has left is written down before its frames go, so who finds them gone finds that, too.
+    // Read again: a source's departure is recorded before its frames are removed, so a reader that misses them finds
+    // the record.
     const start = startOf(log.last, await openEdge(opening, signals.stop), tails);
     if (start.kind === 'ready' && lost === undefined) {
       const chain = new FrameChain(start.chain);
@@ -120,7 +122,7 @@ async function begin<Rows extends RowBufferPort>(
   }
 }
 
-/** Waits until a person has decided, and puts the position where the decision says. */
+/** Waits until a person has decided, and moves the position to where the decision says. */
 async function decide<Rows extends RowBufferPort>(
   options: SinkSlotOptions<Rows>,
   opening: EdgeOpening,
@@ -154,7 +156,7 @@ async function decide<Rows extends RowBufferPort>(
   observer.waiting('decision', undefined);
 }
 
-/** Only a decision makes a stream again, so whoever counts in the one before need not ask. */
+/** Only a decision recreates a stream, so a reader whose position is in the previous one need not ask. */
 async function remade(opening: EdgeOpening, log: CommitLog, signal: AbortSignal): Promise<TakenDecision | undefined> {
   const { pipeline, edge, streams } = opening;
   const { created } = await openEdge(opening, signal);
@@ -233,14 +235,14 @@ async function run<Rows extends RowBufferPort>(
   }
 }
 
-/** Whether the stream is the one in which the slot counts, and as long as the slot has read. */
+/** Checks that the stream is the one in which the slot counts, and at least as long as the slot has read. */
 async function checkStream(streams: JetStreamPort, stream: string, chain: FrameChain, after: number): Promise<void> {
   const { created, state } = await streams.streamInfo(stream);
   if (created !== chain.committed.edge) throw new PositionLost(`this stream was made at ${created}`);
   if (state.last_seq < after) throw new PositionLost(`the stream ends at ${state.last_seq}`, { loss: endsBefore });
 }
 
-/** From the stream's leader; waits for nats-server as everything here does. */
+/** Reads from the stream's leader; waits for nats-server. */
 async function fetchFrame<Rows extends RowBufferPort>(
   stream: string,
   sequence: number,

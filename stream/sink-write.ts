@@ -1,19 +1,19 @@
 /**
- * One batch from its announcement until it is known to be in the sink, whatever happens on the way.
+ * One batch from its intent until it is known to be in the sink, whatever happens on the way.
  *
  *   intent → attempt → stored
- *                    → examined: the refused rows into the intent, and again without them
- *                    → nothing:  the intent is taken back; wait, and from the start
- *                    → unknown:  wait, and the same again, while the sink recognises it
+ *                    → examined: record the refused rows in the intent, and repeat without them
+ *                    → nothing:  withdraw the intent, wait, and start again
+ *                    → unknown:  wait, and repeat the same, as long as the sink recognises it
  *
- * V1  Before an attempt begins that may store something, the intent is in the log; and it stays there until the end of
- *     that attempt is known. So a log without an intent means a sink without a trace of the batch.
+ * V1  Before an attempt starts that may store something, the intent is in the log, and it stays there until the
+ *     outcome of that attempt is known. So a log without an intent means a sink without a trace of the batch.
  * V2  All attempts at a batch have the same token, the same rows and the same refused rows.
- * V3  A batch that may be in the sink is repeated only when the sink says that it will recognise it. Otherwise it waits
- *     for a person, and the observer says so.
- *     A batch that was begun in another target (an edit of the spec while it was open) no sink recognises.
- * V4  Asked to stop, it ends between attempts when nothing is at stake; an open question it first tries to settle
- *     (`./patience.ts`, I12).
+ * V3  A batch that may be in the sink is repeated only when the sink says that it will recognise it. Otherwise it
+ *     waits for a person, and the observer is notified. No sink recognises a batch that was started in another
+ *     target, before an edit of the spec.
+ * V4  Asked to stop, it ends between attempts when nothing is at stake; if an outcome is unknown, it first tries to
+ *     find it out (`./patience.ts`, I12).
  */
 import { assertNever, type MillraceError } from '../model/errors.ts';
 import { backoffMs, outsideBackoff } from './backoff.ts';
@@ -27,7 +27,7 @@ import { decodeRefused, encodeRefused } from './refused-set.ts';
 import type { BatchRange, Mark, RefusedRow, RowBufferPort, SinkSlotPort, WriteEnd } from './sink-port.ts';
 import type { SlotObserver, SlotSignals } from './slot-observer.ts';
 
-/** Long against the time from an intent to its attempt, short against any lease. */
+/** Long compared with the time from an intent to its attempt, short compared with any lease. */
 const staleMs = 2_000;
 
 export interface SinkWriteOptions<Rows extends RowBufferPort> {
@@ -43,7 +43,7 @@ export interface SinkWriteOptions<Rows extends RowBufferPort> {
 type Step =
   | { readonly kind: 'done' }
   | { readonly kind: 'next' }
-  /** `isOpen`: another attempt may answer whether the batch is stored. */
+  /** `isOpen`: another attempt may show whether the batch is stored. */
   | { readonly kind: 'wait'; readonly error: MillraceError; readonly isOpen: boolean };
 
 export class SinkWrite<Rows extends RowBufferPort> {
@@ -53,11 +53,11 @@ export class SinkWrite<Rows extends RowBufferPort> {
   #changed: string | undefined;
   #otherTarget: string | undefined;
   #refused: readonly RefusedRow[] | undefined;
-  /** What stands in the log of this batch. */
+  /** The entry of this batch in the log. */
   #intent: Intent | undefined;
   #mayBeStored = false;
 
-  /** `begun`: what an earlier owner left in the log of this very batch. */
+  /** `begun`: the intent that an earlier owner left in the log for this same batch. */
   constructor(options: SinkWriteOptions<Rows>, rows: Rows, id: BatchRange, begun?: Intent) {
     this.#options = options;
     this.#rows = rows;
@@ -71,7 +71,7 @@ export class SinkWrite<Rows extends RowBufferPort> {
     this.#suspectHalves();
   }
 
-  /** Resolves when the rows are in the sink, with those that it refused. Throws errors of handling `fence`. */
+  /** Resolves with the refused rows when all others are in the sink. Throws errors of handling `fence`. */
   async run(): Promise<readonly RefusedRow[]> {
     const { clock, signals, observer, random } = this.#options;
     const patience = new Patience(clock, signals);
@@ -106,7 +106,7 @@ export class SinkWrite<Rows extends RowBufferPort> {
     return this.#settle(await this.#attempt());
   }
 
-  /** V1. A sink with a position of its own needs no count: it recognises a batch for ever. */
+  /** V1. A sink that keeps the position itself needs no mark: it recognises a batch indefinitely. */
   async #announce(): Promise<Step | undefined> {
     const { sinkSlot, signals } = this.#options;
     signals.stop.throwIfAborted();
@@ -118,7 +118,7 @@ export class SinkWrite<Rows extends RowBufferPort> {
         return { kind: 'wait', error: this.#named(error), isOpen: false };
       }
     }
-    // Asked to stop while the sink was asked for its mark: nothing is at stake yet, and nothing begins now (K5).
+    // Asked to stop while the sink was asked for its mark: nothing is at stake yet, and nothing starts now (K5).
     signals.stop.throwIfAborted();
     const { rows, bytes } = this.#rows;
     await this.#log({ kind: 'intent', ...this.#id, rows, bytes, mark, at: this.#options.clock.now() });
@@ -131,7 +131,7 @@ export class SinkWrite<Rows extends RowBufferPort> {
     const intent = this.#intent;
     if (intent === undefined || sinkSlot.positionIn !== 'commitLog') return undefined;
     const ageMs = intent.at === undefined ? null : clock.now() - intent.at;
-    // A process that was stopped since it logged its intent does not know what the next owner has written meanwhile.
+    // A process that was frozen since it logged its intent does not know what the next owner has written meanwhile.
     if (ageMs !== null && ageMs > staleMs) this.#mayBeStored = true;
     if (!this.#mayBeStored) return undefined;
     try {
@@ -176,7 +176,7 @@ export class SinkWrite<Rows extends RowBufferPort> {
     }
   }
 
-  /** V2: known before the others are written, and for every owner to come. */
+  /** V2: recorded before the others are written, and for every later owner. */
   async #refuse(found: readonly RefusedRow[]): Promise<void> {
     if (this.#intent === undefined) throw new TypeError('V1: rows were examined without an intent');
     this.#refused = [...(this.#refused ?? []), ...found];
@@ -184,20 +184,20 @@ export class SinkWrite<Rows extends RowBufferPort> {
     this.#suspectHalves();
   }
 
-  /** v0.1 stored the halves of a batch with refused rows under tokens of their own, which no repetition has. */
+  /** v0.1 stored the halves of a batch with refused rows under tokens of their own, which no repetition uses. */
   #suspectHalves(): void {
     if (this.#intent?.at !== undefined || this.#refused === undefined || this.#refused.length === 0) return;
     this.#changed ??= 'v0.1 began it, found rows that are refused, and may have stored parts of the rest';
   }
 
-  /** V1: nothing is there, so the next attempt may be at any range, by any owner, at any time. */
+  /** V1: nothing is stored, so the next attempt may use any range, by any owner, at any time. */
   async #takeBack(): Promise<void> {
     if (this.#options.sinkSlot.positionIn === 'sink') return;
     await this.#options.log.append({ kind: 'commit', to: this.#id.after }, this.#options.signals.abort);
     this.#intent = undefined;
   }
 
-  /** An intent of before keeps its target. */
+  /** An earlier intent keeps its target. */
   async #log(intent: Intent): Promise<void> {
     const { sinkSlot, log, signals } = this.#options;
     const named = sinkSlot.target === undefined ? intent : { target: sinkSlot.target, ...intent };
@@ -205,7 +205,7 @@ export class SinkWrite<Rows extends RowBufferPort> {
     this.#intent = named;
   }
 
-  /** What is thrown is not waited for when it says that this owner has to end. */
+  /** A thrown error of handling `fence` is not waited for: this owner must stop. */
   #named(error: unknown): MillraceError {
     this.#options.signals.abort.throwIfAborted();
     if (isFence(error)) throw error;
@@ -213,7 +213,7 @@ export class SinkWrite<Rows extends RowBufferPort> {
   }
 }
 
-/** Where a batch was begun, when the sink writes elsewhere now. */
+/** Where a batch was started, when the sink writes elsewhere now. */
 export function otherTargetOf(begun: Pick<Intent, 'target'>, target: string | undefined): string | undefined {
   return begun.target === target || target === undefined ? undefined : begun.target;
 }

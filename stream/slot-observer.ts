@@ -1,47 +1,47 @@
 /**
- * What a slot's loop tells about itself: metrics and reports are made of it (workers/pod). Calls are cheap and never throw.
+ * What a slot's loop reports about itself, for metrics and reports (workers/pod). Calls are cheap and never throw.
  *
- * An observer belongs to one run of a slot. What a run that has ended still says is not heard: it must not change what
- * its successor has said (`workers/pod/state.ts`, R1).
+ * An observer belongs to one run of a slot. Calls from a run that has ended are ignored: they must not change what its
+ * successor has reported (`workers/pod/state.ts`, R1).
  */
 import type { MillraceError } from '../model/errors.ts';
 import type { Position } from './record-batch.ts';
 
 /**
- * Which part of a loop waits. Each part clears only what it has said itself, so a part that goes on cannot hide another
- * that still waits. What is waited for is in the reason.
+ * Which part of a loop waits. Each part clears only what it has reported itself, so a part that continues cannot hide
+ * another that still waits. The reason says what it waits for.
  */
 export type Waiter =
-  /** Who appends to the edge. */
+  /** The part that appends to the edge. */
   | 'edge'
-  /** Who appends intents and commits. */
+  /** The part that appends intents and commits. */
   | 'commits'
-  /** Who appends to the dead edge. */
+  /** The part that appends to the dead edge. */
   | 'deadLetters'
-  /** Who reads the edge. */
+  /** The part that reads the edge. */
   | 'reader'
-  /** Who reads a frame of the edge once more. */
+  /** The part that reads a frame of the edge again. */
   | 'frames'
-  /** Who needs the plan of a frame. */
+  /** The part that needs the plan of a frame. */
   | 'plans'
-  /** Who may not go on before a person has decided. */
+  /** The part that may not continue before a person has decided. */
   | 'decision';
 
 export interface SlotObserver {
-  /** The system outside: undefined = connected. */
+  /** The external system; undefined = connected. */
   connection(error: MillraceError | undefined): void;
-  /** Undefined = it goes on. */
+  /** Undefined = it continues. */
   waiting(waiter: Waiter, reason: MillraceError | undefined): void;
   /** Records taken in. */
   took(records: number, bytes: number): void;
-  /** Records handed on for certain. */
+  /** Records that are certainly handed on. */
   handedOn(records: number): void;
-  /** What was to be stored once is not, because the edge keeps as many keys as it may. */
+  /** A batch that must be stored once was refused, because the edge keeps as many keys as it may. */
   keyRefused(): void;
   dropped(records: number): void;
   /** Dead letters that are stored, by code. */
   deadLettered(letters: readonly { readonly code: string }[]): void;
-  /** Dead letters that gave way to later ones, of whichever writer. */
+  /** Dead letters of any writer that were dropped to make room for later ones. */
   lettersDropped(records: number): void;
   frame(bytes: number): void;
   /** One batch of rows was written. */
@@ -49,7 +49,7 @@ export interface SlotObserver {
   position(position: Position): void;
 }
 
-/** For `onWaiting` of what a part of a loop uses. */
+/** For `onWaiting` of the parts that a loop uses. */
 export function waitingAs(observer: SlotObserver, waiter: Waiter): (reason: MillraceError | undefined) => void {
   return (reason) => observer.waiting(waiter, reason);
 }
@@ -64,8 +64,8 @@ export type SlotEnd =
   | 'fenced';
 
 export interface SlotSignals {
-  /** Stop taking in; finish what is in flight. */
+  /** Take in nothing more; finish what is in flight. */
   readonly stop: AbortSignal;
-  /** Give up at once: the lease is lost, or the time to stop is over. */
+  /** Stop at once: the lease is lost, or the grace period is over. */
   readonly abort: AbortSignal;
 }

@@ -1,8 +1,8 @@
 /**
- * The rooms of what a slot writes: its edge, and its dead letters.
+ * The room for what a slot writes: its edge, and its dead letters.
  *
- * D3  With `whenFull: DropOldest` the oldest dead letters give way to the next, whole ones, and never the last frame of a
- *     writer: that one says what is covered and how many there were.
+ * D3  With `whenFull: DropOldest` the oldest dead letters are dropped to make room, in whole frames, and never the last
+ *     frame of a writer: that one records what is covered and how many there were.
  */
 import { mr } from '../model/errors.ts';
 import { deadEdge, edgeStream } from '../model/names.ts';
@@ -33,7 +33,7 @@ export function edgeRoom(options: SlotRoomOptions, edge: string, sweep: () => Pr
   });
 }
 
-/** `onDropped` hears of letters that gave way. */
+/** `onDropped` is called with the letters that were dropped. */
 export function deadLetterRoom(options: SlotRoomOptions, onDropped: (records: number) => void): StreamRoom {
   const { streams, plan } = options;
   const { pid } = plan.pipeline;
@@ -48,7 +48,7 @@ export function deadLetterRoom(options: SlotRoomOptions, onDropped: (records: nu
     stream: edgeStream(pid, deadEdge),
     first: firstBytes.deadLetters,
     most: maxBytes,
-    // With Block it is a person's to decide how much is kept.
+    // With Block a person decides how much is kept.
     mayExceed: whenFull === 'DropOldest',
     full: (bytes) => mr('MR_DEAD_LETTERS_FULL', { bytes }),
     ...(whenFull === 'DropOldest' ? { drop } : {}),

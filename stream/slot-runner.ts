@@ -1,10 +1,10 @@
 /**
- * The slots that a pod owns, each with a loop at work: starts one when a lease is acquired, ends it when it is lost.
+ * The slots that a pod owns, each with a running loop: starts one when a lease is acquired, ends it when it is lost.
  *
- * N1  Never two loops of one slot in this process: the next begins when the one before has ended.
- * N2  A lost lease aborts the loop; a slot that is given away, and all slots at the end, get to finish what is in flight,
- *     within a grace. A slot that was taken while the pod was already stopping is told so, like all others.
- * N3  A loop that fails begins again after a backoff, for as long as the slot is owned; the failure is told.
+ * N1  Never two loops of one slot in this process: the next starts when the previous one has ended.
+ * N2  A lost lease aborts the loop. A slot that is given away, and every slot at the end, may finish what is in flight
+ *     within a grace period. A slot that was taken while the pod was already stopping is asked to stop like all others.
+ * N3  A loop that fails is restarted after a backoff, for as long as the slot is owned; the failure is reported.
  */
 import { backoffMs, outsideBackoff } from './backoff.ts';
 import type { Clock } from './clock.ts';
@@ -14,9 +14,9 @@ import type { SlotEnd, SlotSignals } from './slot-observer.ts';
 export interface SlotRunnerOptions extends Omit<LeasesOptions, 'onAcquire' | 'onLose' | 'onFailure'> {
   readonly clock: Clock;
   readonly random: () => number;
-  /** Works on a slot until its signals say so. Resolves `fenced` when another owner was met. */
+  /** Works on a slot until its signals stop it. Resolves `fenced` when there is another owner. */
   readonly work: (slot: number, signals: SlotSignals) => Promise<SlotEnd>;
-  /** `why`: of one that is not owned any more, for people. */
+  /** `why`: for people; given when the slot is no longer owned. */
   readonly onOwned: (slot: number, owned: boolean, why?: string) => void;
   /** `slot` is undefined when the leases themselves failed. */
   readonly onFailure: (slot: number | undefined, error: unknown) => void;
@@ -36,7 +36,7 @@ export class SlotRunner {
   readonly #options: SlotRunnerOptions;
   readonly #leases: Leases;
   readonly #owned = new Map<number, Running>();
-  /** Given away or lost, and not ended yet. */
+  /** Given away or lost, and not yet ended. */
   readonly #leaving = new Set<Running>();
   #isStopping = false;
 
@@ -89,7 +89,7 @@ export class SlotRunner {
       if (running !== undefined) void this.#giveAway(running, why, handOverMs);
       return;
     }
-    // One that is being given away loses its lease like any other when it is not renewed.
+    // A slot that is being given away loses its lease like any other when the lease is not renewed.
     for (const one of this.#leaving) if (one.slot === slot) one.abort.abort(new Error(why));
     if (running === undefined) return;
     running.abort.abort(new Error(why));
@@ -102,13 +102,13 @@ export class SlotRunner {
     const cancel = this.#options.clock.after(graceMs, () => abortLate(running));
     await this.#leave(running);
     cancel();
-    // Lost meanwhile and taken anew: that lease is the next run's.
+    // Lost meanwhile and acquired again: that lease belongs to the next run.
     if (this.#owned.has(running.slot)) return;
     this.#options.onOwned(running.slot, false, why);
     await this.#leases.release(running.slot);
   }
 
-  /** Awaited by the next run of the slot until it has ended. */
+  /** The next run of the slot waits for this before it starts. */
   async #leave(running: Running): Promise<void> {
     this.#owned.delete(running.slot);
     this.#leaving.add(running);
@@ -121,7 +121,7 @@ export class SlotRunner {
     for (let failures = 0; !signals.stop.aborted;) {
       try {
         const end = await work(slot, signals);
-        // A bounded source that has ended keeps its slot: the next owner would find the end again.
+        // A bounded source that has ended keeps its slot: another owner would only find the end again.
         if (end !== 'fenced') return;
         failures = 0;
       } catch (error) {
@@ -129,7 +129,7 @@ export class SlotRunner {
         onFailure(slot, error);
         failures++;
       }
-      // Fenced with a lease of our own: the former owner is finishing. It reads the new tail and goes on from there.
+      // Fenced although the lease is ours: the former owner is finishing. Read the new tail and continue from there.
       await clock.sleep(backoffMs(outsideBackoff, failures, random), signals.stop).catch(() => undefined);
     }
   }

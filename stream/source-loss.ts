@@ -1,9 +1,10 @@
 /**
- * What becomes of a source slot whose position the source does not have any more: a person decides (`./decisions.ts`).
+ * What happens to a source slot whose position no longer exists at the source: a person decides (`./decisions.ts`).
  *
- * Q1  A decision counts once: a later loss asks again, and so does an owner that takes the slot over before what was
- *     decided shows in its frames.
- * Q2  When the slot reads again, undecided, because somebody has put right what was lost, it asks no more.
+ * Q1  A decision counts once: a later loss asks again, and so does an owner that takes the slot over before the
+ *     decision shows in the slot's frames.
+ * Q2  When the slot reads again without a decision, because somebody has restored what was lost, the question is
+ *     withdrawn.
  */
 import type { DecisionChoice } from '../model/decision.ts';
 import { mr } from '../model/errors.ts';
@@ -25,7 +26,7 @@ export interface SourceLossOptions extends Asking {
 export class SourceLoss implements SourceLossPort {
   readonly #options: SourceLossOptions;
   readonly #asker: Asker;
-  /** This owner, or one before it. */
+  /** Asked by this owner, or by one before it. */
   #mayHaveAsked = true;
 
   constructor(options: SourceLossOptions) {
@@ -34,12 +35,12 @@ export class SourceLoss implements SourceLossPort {
     this.#asker = { streams, pid: pipeline.pid, scope: stage, who: slotTokens(stage, slot) };
   }
 
-  /** Q2. The reader has its place. */
+  /** Q2. The reader has found its position. */
   goesOn(): void {
     if (!this.#mayHaveAsked) return;
     this.#mayHaveAsked = false;
     this.#takeBack().catch(() => {
-      // Tried again with what is read next.
+      // Tried again at the next read.
       this.#mayHaveAsked = true;
     });
   }
@@ -54,7 +55,7 @@ export class SourceLoss implements SourceLossPort {
     const { pid } = pipeline;
     const asker = this.#asker;
     this.#mayHaveAsked = true;
-    // No entry of the stream is in question: used, the question goes.
+    // No stream entry depends on this decision: once it is used, the question can be removed.
     const ask = async () => {
       const answer = await askFor({ ...asker, loss: found, after: 0 });
       if (answer.kind === 'decided') await takeBack(asker, { sequence: answer.decision.sequence });

@@ -1,4 +1,7 @@
-/** What the ingest loop needs of a source: the shape of `SourceReader` in connectors/connector.ts, which it may not import. */
+/**
+ * What the ingest loop needs from a source: the shape of `SourceReader` in connectors/connector.ts, which it may not
+ * import.
+ */
 import type { DecisionChoice } from '../model/decision.ts';
 import type { Position, RecordBatch } from './record-batch.ts';
 
@@ -13,13 +16,13 @@ export interface SourceReaderPort {
   close(): Promise<void>;
 }
 
-/** Parts of the sentences that ask a person. */
+/** Parts of the sentences in which a person is asked. */
 export interface LostAtSource {
-  /** What is lost, in the same words as long as it is the same loss: a decision answers what was asked. */
+  /** What is lost, in the same words while it is the same loss: a decision answers exactly this question. */
   readonly found: string;
   /** `offset 4 of partition 0 of topic "orders"` */
   readonly position: string;
-  /** What is there instead. */
+  /** What exists instead. */
   readonly problem: string;
   /** What `accept-loss` would do. */
   readonly acceptLoss: string;
@@ -27,8 +30,10 @@ export interface LostAtSource {
   readonly reread: string;
 }
 
-/** Who asks a person, for a reader whose position is gone at the source. */
+/** Asks a person on behalf of a reader whose position no longer exists at the source. */
 export interface SourceLossPort {
-  /** Throws MR_SOURCE_POSITION_LOST until somebody has decided; a reader throws it on, and asks again when it is read. */
+  /**
+   * Throws MR_SOURCE_POSITION_LOST until somebody has decided; a reader rethrows it, and asks again at its next read.
+   */
   choiceAbout(lost: LostAtSource): Promise<DecisionChoice>;
 }

@@ -1,11 +1,11 @@
-/** A stream of a pipeline is gone: only a person can say how to go on (model/decision.ts). */
+/** A stream of a pipeline is gone: only a person can decide how to continue (model/decision.ts). */
 import { tokenOf } from '../model/decision.ts';
 import { mr, type MillraceError } from '../model/errors.ts';
 import { partsOfStream } from '../model/names.ts';
 
 /**
- * `pipeline`: as the command takes it; whoever knows only the stream does not know the namespace. `other`: when the stream
- * of that name was made that is there instead.
+ * `pipeline`: as the command takes it; code that knows only the stream does not know the namespace. `other`: when the
+ * existing stream of that name was created, if there is one.
  */
 export function streamMissing(
   stream: string,

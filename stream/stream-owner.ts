@@ -1,18 +1,18 @@
 /**
- * Whose a stream is. It says so itself, in its metadata: the short id in its name has 24 bits, and several clusters may
- * share one nats-server.
+ * Which pipeline a stream belongs to. The stream's metadata says so: the short id in its name has only 24 bits, and
+ * several clusters may share one nats-server.
  *
- * O1  A stream of a pipeline carries the uid of the pipeline and of its cluster, and where its resource is.
- * O2  One that carries another uid, or holds other subjects than its pipeline's, is foreign: it is never used, changed or
- *     deleted (MR_STREAM_FOREIGN).
- * O3  One that says nothing is of v0.1, or was made by hand. Only a pipeline that v0.1 has set up takes it over.
+ * O1  A stream of a pipeline carries the uid of the pipeline and of its cluster, and the place of its resource.
+ * O2  A stream that carries another uid, or holds other subjects than its pipeline's, is foreign: it is never used,
+ *     changed or deleted (MR_STREAM_FOREIGN).
+ * O3  A stream without metadata is of v0.1, or was created by hand. Only a pipeline that v0.1 has set up adopts it.
  */
 import type { StreamConfig } from '@nats-io/jetstream';
 import { mr, type MillraceError } from '../model/errors.ts';
 import { annotations, edgeStream, labels } from '../model/names.ts';
 import type { Plan } from '../model/plan.ts';
 
-/** Whose streams are meant. */
+/** The pipeline whose streams are meant. */
 export interface StreamOwner {
   readonly pid: string;
   readonly uid: string;
@@ -22,7 +22,7 @@ export interface StreamOwner {
 
 type Config = Pick<StreamConfig, 'name' | 'subjects'> & { readonly metadata?: Readonly<Record<string, string>> };
 
-/** O1. Nothing, where the cluster is not known: tests and benchmarks have none. */
+/** O1. Empty where the cluster is not known: tests and benchmarks have none. */
 export function ownerMetadata({ pipeline }: Pick<Plan, 'pipeline'>, cluster: string | undefined) {
   return {
     [labels.pipelineUid]: pipeline.uid,

@@ -1,13 +1,13 @@
 /**
- * The JetStream streams of a pipeline and those shared by all. Every function may run again at any time: it looks, and
- * changes only what differs.
+ * The JetStream streams of a pipeline and those shared by all. Every function is idempotent: it changes only what
+ * differs.
  *
- * S1  Edges and dead letters refuse what does not fit (`discard: new`) and forget nothing by age: only who writes sweeps
- *     (E6), and makes room. Their limit begins small, because JetStream reserves it at once, and grows with use.
- *     They take a frame and a note about it in one step (E11), which needs nats-server 2.12.
- * S2  Leases and reports are in memory: losing them costs a takeover, never a record. They have as many copies as the
- *     pipelines' streams, so that losing one nats-server costs a new leader, and not them.
- * S3  A pipeline's stream is used, changed and deleted only where it is the pipeline's own (`./stream-owner.ts`).
+ * S1  Edges and dead letters refuse what does not fit (`discard: new`) and drop nothing by age: only their writers
+ *     sweep (E6), and make room. Their limit starts small, because JetStream reserves it at once, and grows with use.
+ *     They store a frame and a note about it atomically (E11), which needs nats-server 2.12.
+ * S2  Leases and reports are in memory: losing them costs a takeover, never a record. They have as many replicas as the
+ *     pipelines' streams, so that losing one nats-server costs a leader election, not the leases and reports.
+ * S3  A pipeline's stream is used, changed and deleted only if it is the pipeline's own (`./stream-owner.ts`).
  */
 import { DiscardPolicy, RetentionPolicy, StorageType } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
@@ -32,29 +32,30 @@ import { firstBytes } from './room.ts';
 import { foreignStream, isOwn, ownerMetadata, type StreamOwner } from './stream-owner.ts';
 
 export interface StreamOptions {
-  /** Copies of each stream. Default 1; 3 in production. */
+  /** Replicas of each stream. Default 1; 3 in production. */
   readonly replicas?: number;
 }
 
 export interface PipelineStreamOptions extends StreamOptions {
   /** uid of the cluster that the pipeline is in. */
   readonly cluster?: string;
-  /** Streams of this name that do not say whose they are become the pipeline's: v0.1 has set it up. Default false. */
+  /** Whether the pipeline adopts streams of its name without metadata, because v0.1 has set it up. Default false. */
   readonly adopts?: boolean;
   /**
-   * The number of the first message in a stream that is made. Default 1. In one that is made again it is a number that the
-   * one before never had: its writers run on, and an expected sequence fences them only while it means one frame (E4).
+   * The number of the first message in a stream that is created. Default 1. A recreated stream gets a number that its
+   * predecessor never reached: its writers keep running, and an expected sequence fences them only while it identifies
+   * a single frame (E4).
    */
   readonly firstSequence?: number;
-  /** What the stream of the commits says of itself, beside whose it is. Default: nothing. */
+  /** Further metadata for the stream of the commits. Default: none. */
   readonly ofCommits?: Readonly<Record<string, string>>;
-  /** The edge whose stream alone is made. Default: all. */
+  /** Create only the stream of this edge. Default: all. */
   readonly only?: string;
 }
 
 const duplicateWindowMs = 120_000;
 const reportMaxAgeMs = 60_000;
-/** How long a marker of an expired lease stays: well above the time in which somebody looks. */
+/** How long the marker of an expired lease stays: well above the interval in which pods look. */
 const leaseMarkerMs = 60_000;
 
 const durable = {
@@ -65,21 +66,21 @@ const durable = {
   allow_direct: true,
 } as const;
 
-/** Leases and reports, with the copies that are configured: made by the lifecycle when it starts and by provisioning. */
+/** Leases and reports, with the configured replicas: created by the lifecycle when it starts and by provisioning. */
 export async function ensureSharedStreams(streams: JetStreamPort, options: StreamOptions = {}): Promise<void> {
   for (const wanted of sharedStreams(options.replicas ?? 1)) await ensure(streams, wanted);
 }
 
 /**
- * For a pod that finds leases and reports gone (nats-server restarted). It makes them with as many copies as the
- * pipeline's own streams have, and leaves one that is there as it is: how many copies there are is the lifecycle's say.
+ * For a pod that finds leases and reports gone (nats-server restarted). Creates them with as many replicas as the
+ * pipeline's own streams have, and leaves existing ones unchanged: the lifecycle decides how many replicas there are.
  */
 export async function remakeSharedStreams(streams: JetStreamPort, pid: string): Promise<void> {
   for (const wanted of sharedStreams(await replicasOf(streams, pid)))
     await unless(isNameInUse, streams.addStream(wanted));
 }
 
-/** One where the pipeline has no streams yet: who makes those sees to the shared ones, too. */
+/** One where the pipeline has no streams yet: provisioning then corrects the shared ones, too. */
 async function replicasOf(streams: JetStreamPort, pid: string): Promise<number> {
   const commits = await findStream(streams, edgeStream(pid, commitsEdge));
   return commits?.config.num_replicas ?? 1;
@@ -109,7 +110,9 @@ function sharedStreams(num_replicas: number): StreamSettings[] {
   ];
 }
 
-/** Edges, commits and dead letters of one pipeline, and in them who takes part: all that must be there before a pod starts. */
+/**
+ * Edges, commits and dead letters of one pipeline, with their registrations: all that must exist before a pod starts.
+ */
 export async function ensurePipelineStreams(
   streams: JetStreamPort,
   plan: Plan,
@@ -119,7 +122,7 @@ export async function ensurePipelineStreams(
   await registerPlan({ streams, opSeq: options.opSeq ?? 0, clock: options.clock ?? systemClock }, plan);
 }
 
-/** The streams alone. */
+/** Only the streams. */
 export async function makePipelineStreams(
   streams: JetStreamPort,
   plan: Plan,
@@ -141,7 +144,7 @@ export async function makePipelineStreams(
   }
 }
 
-/** A server before 2.12 takes the setting without a word and does not know it: notes would not be kept with frames. */
+/** A server before 2.12 silently ignores the setting: notes would not be stored atomically with frames. */
 async function mustStoreTogether(streams: JetStreamPort, stream: string): Promise<void> {
   const { config } = await streams.streamInfo(stream);
   if (config.allow_atomic !== true) throw mr('MR_NATS_TOO_OLD', { server: streams.server, needed: '2.12' });
@@ -181,7 +184,7 @@ export function pipelineStreams(plan: Plan, options: PipelineStreamOptions = {})
   ];
 }
 
-/** Whether every stream of the plan is there, and the pipeline's own. */
+/** Whether every stream of the plan exists and is the pipeline's own. */
 export async function pipelineStreamsExist(
   streams: JetStreamPort,
   plan: Plan,
@@ -193,8 +196,8 @@ export async function pipelineStreamsExist(
 }
 
 /**
- * Deletes every stream of a pipeline, also those that a newer plan no longer names. Resolves with the names of streams that
- * are left alone because they are foreign (S3).
+ * Deletes every stream of a pipeline, including those that a newer plan no longer names. Resolves with the names of the
+ * streams that were left alone because they are foreign (S3).
  */
 export async function deletePipelineStreams(streams: JetStreamPort, owner: StreamOwner): Promise<readonly string[]> {
   const { own, foreign } = await streamsOf(streams, owner);
@@ -202,7 +205,7 @@ export async function deletePipelineStreams(streams: JetStreamPort, owner: Strea
   return foreign;
 }
 
-/** Adds to what the streams of a pipeline say of themselves. */
+/** Adds metadata to the streams of a pipeline. */
 export async function markPipelineStreams(
   streams: JetStreamPort,
   owner: StreamOwner,
@@ -214,7 +217,7 @@ export async function markPipelineStreams(
   }
 }
 
-/** Streams that take subjects of the pipeline. */
+/** Streams that receive subjects of the pipeline. */
 async function streamsOf(streams: JetStreamPort, owner: StreamOwner): Promise<{ own: string[]; foreign: string[] }> {
   const found = { own: [] as string[], foreign: [] as string[] };
   for (const name of await streams.streamNames(`mr.${owner.pid}.>`)) {
@@ -233,15 +236,15 @@ export async function committedOf(streams: JetStreamPort, pid: string, stage: st
   return last === null ? 0 : committedPosition(last.data, { stream, sequence: last.seq });
 }
 
-/** Drops what the shared streams hold of a pipeline. */
+/** Removes the messages of a pipeline from the shared streams. */
 export async function forgetLeasesAndReports(streams: JetStreamPort, pid: string): Promise<void> {
   await unless(isStreamNotFound, streams.purgeStream(leaseStream, { filter: `mr-lease.${pid}.>` }));
   await unless(isStreamNotFound, streams.purgeStream(reportStream, { filter: `mr-report.${pid}.>` }));
 }
 
 /**
- * `owner`: S3; those that all pipelines share have none. `most`: the stream has grown with use (`./room.ts`); it keeps what
- * it has, up to that.
+ * `owner`: S3; absent for streams that all pipelines share. `most`: the stream has grown with use (`./room.ts`) and
+ * keeps its size, up to this limit.
  */
 async function ensure(
   streams: JetStreamPort,
@@ -270,7 +273,7 @@ function grownLimit(has: number, wanted: StreamSettings, most: number): number {
   return Math.min(most, Math.max(has, wanted.max_bytes ?? 0));
 }
 
-/** A stream of another name takes the subjects, and with them what is published. */
+/** A stream of another name receives the subjects, and with them what is published. */
 async function whoHasSubjects(streams: JetStreamPort, { subjects }: StreamSettings, error: unknown): Promise<unknown> {
   const [name] = await streams.streamNames(subjects[0] ?? '>');
   if (name === undefined) return error;

@@ -1,16 +1,17 @@
 /**
- * E6: who writes, sweeps. Trims one writer's subject up to the smallest position that all reading stages have
+ * E6: the writer sweeps. Trims one writer's subject up to the smallest position that all reading stages have
  * committed, and always keeps its last frame, because that is the writer's checkpoint (E3).
  *
- * W1  A frame that some registered reader has not committed is never removed (E10): one without a commit has committed
- *     nothing, and with no reader registered nothing is removed.
- * W2  A stale writer may sweep: committed positions only rise, so what it removes is committed for good.
- * W3  A commit counts when the frame that it names is there as the reader took it. One that was made before the stream
- *     was made again or rolled back says nothing about the frames that are there now. So that frame stays, too.
- * W4  A writer whose last frame is gone sweeps nothing: the stream was rolled back, and the last frame that is left is the
- *     checkpoint of whoever comes next.
+ * W1  A frame that some registered reader has not committed is never removed (E10): a reader without a commit has
+ *     committed nothing, and with no reader registered nothing is removed.
+ * W2  A stale writer may sweep: committed positions only increase, so what it removes is committed for good.
+ * W3  A commit counts only while the frame that it names exists as the reader took it. A commit from before the
+ *     stream was recreated or rolled back says nothing about the frames that exist now. So that frame is kept as
+ *     well.
+ * W4  A writer whose last frame is gone sweeps nothing: the stream was rolled back, and the last remaining frame is the
+ *     checkpoint of the next owner.
  *
- * Positions may be read from a replica that lags: it then removes less. Who is registered is asked of the leader.
+ * Positions may be read from a replica that lags: it then removes less. The registry is read from the leader.
  */
 import { commitsEdge, commitSubject, edgeStream } from '../model/names.ts';
 import type { Clock } from './clock.ts';
@@ -28,11 +29,11 @@ export interface SweepTarget {
   readonly writer: string;
   /** Slot of the reading stages that sees this subject. */
   readonly shard: number;
-  /** When the edge's stream was made that the writer writes to. */
+  /** When the stream was created that the writer writes to. */
   readonly created: string;
 }
 
-/** The sequence of the first frame that must stay. */
+/** The sequence of the first frame that must be kept. */
 async function firstToStay(streams: JetStreamPort, target: SweepTarget): Promise<number> {
   const { pid, edge, shard, created, writer } = target;
   const registry = await readRegistry(streams, pid, edge);
@@ -56,7 +57,9 @@ async function boundOf(streams: JetStreamPort, { pid, edge, subject }: SweepTarg
   return frame?.subject === subject && checkOf(frame.data) === taken.check ? taken.upTo : 0;
 }
 
-/** Returns the sequence below which the subject is now empty. `lastSequence`: of the writer's last frame, which stays. */
+/**
+ * Returns the sequence below which the subject is now empty. `lastSequence`: the writer's last frame, which is kept.
+ */
 export async function sweep(streams: JetStreamPort, target: SweepTarget, lastSequence: number): Promise<number> {
   const first = Math.min(await firstToStay(streams, target), lastSequence);
   if (first <= 1) return first;
@@ -68,9 +71,9 @@ export async function sweep(streams: JetStreamPort, target: SweepTarget, lastSeq
 }
 
 /**
- * Sweeps behind one writer: soon after each frame and every `everyMs` while something is left to remove. A writer that
- * has gone quiet still sweeps, else its committed frames would keep the edge full for the others; one that has nothing
- * left to sweep costs nothing.
+ * Sweeps behind one writer: soon after each frame, and every `everyMs` while something is left to remove. A writer
+ * that has become idle still sweeps, because otherwise its committed frames would keep the edge full for the others;
+ * one that has nothing left to sweep costs nothing.
  */
 export class Sweeper {
   readonly #streams: JetStreamPort;
@@ -97,14 +100,14 @@ export class Sweeper {
     this.#everyMs = everyMs;
   }
 
-  /** The writer's last frame is this one. Cheap: call it after every frame. */
+  /** The writer's last frame is now this one. Cheap: call it after every frame. */
   wrote(lastSequence: number): void {
     this.#lastSequence = lastSequence;
     if (this.#closed) return;
     this.#cancel ??= this.#clock.after(this.#everyMs, () => this.now());
   }
 
-  /** At once, unless one is running: the edge is full. */
+  /** Sweeps at once, unless a sweep is running: the edge is full. */
   now(): void {
     this.#cancel?.();
     this.#cancel = undefined;
@@ -113,7 +116,7 @@ export class Sweeper {
     });
   }
 
-  /** At once, and resolves when it is done. */
+  /** Sweeps at once, and resolves when done. */
   async done(): Promise<void> {
     await this.#running;
     this.now();

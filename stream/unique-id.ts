@@ -1,4 +1,4 @@
-/** Ids that nobody else makes: 64 bits of injected randomness tell processes apart, a count what one process makes. */
+/** Unique ids: 64 bits of injected randomness distinguish processes, a counter distinguishes the ids of one process. */
 let made = 0;
 
 export function uniqueId(random: () => number): string {

@@ -1,4 +1,4 @@
-/** Asks nats-server until it answers: it is waited for as everything here waits for it, and the observer knows. */
+/** Asks nats-server until it answers; the observer is notified of the wait. */
 import { MillraceError, mr, problemOf } from '../model/errors.ts';
 import { backoffMs, natsBackoff } from './backoff.ts';
 import type { Clock } from './clock.ts';
@@ -13,7 +13,9 @@ export interface Asking {
   readonly onWaiting: (reason: MillraceError | undefined) => void;
 }
 
-/** `stream`: what the answer is about, for the message when it is not there. Rejects with the signal's reason. */
+/**
+ * `stream`: the stream that is asked about, for the message when it does not exist. Rejects with the signal's reason.
+ */
 export async function untilAnswered<T>(
   stream: string,
   ask: () => Promise<T>,
@@ -26,7 +28,7 @@ export async function untilAnswered<T>(
       if (attempt > 0) onWaiting(undefined);
       return answer;
     } catch (error) {
-      // What the table knows is an answer, if not a good one; a closed connection will never give any.
+      // An error of the table is a definite answer, even if a bad one; a closed connection will never give any.
       if (error instanceof MillraceError || isConnectionClosed(error)) throw error;
       onWaiting(
         isStreamNotFound(error)

@@ -1,4 +1,7 @@
-/** Opens what is outside (a source's reader, a sink's slot), for ever, with capped backoff; the observer knows why it waits. */
+/**
+ * Opens an external system (a source's reader, a sink's slot), retrying indefinitely with capped backoff; the
+ * observer knows why.
+ */
 import type { MillraceError } from '../model/errors.ts';
 import { backoffMs, outsideBackoff } from './backoff.ts';
 import type { Clock } from './clock.ts';
@@ -11,7 +14,10 @@ export interface Outside {
   readonly signals: SlotSignals;
 }
 
-/** `named` makes an error of the table of any failure. Rejects with the signal's reason when asked to stop while it waits. */
+/**
+ * `named` turns any failure into an error of the table. Rejects with the signal's reason when asked to stop
+ * meanwhile.
+ */
 export async function untilOpen<T>(
   open: () => Promise<T>,
   named: (error: unknown) => MillraceError,
