@@ -134,8 +134,14 @@ export class SinkLoop<Rows extends RowBufferPort> {
           until: begun.to,
         });
       }
-      // The sink is ahead of the log by more than this batch.
       if (frame.sequence < begun.from) {
+        // A range begins with the first frame after what was committed. Only a sink that is ahead of the log has more.
+        if (begun === this.#options.log.last) {
+          const { from, to } = begun;
+          throw new PositionLost(`frame ${frame.sequence} came before the batch ${from}-${to}, which was begun`, {
+            until: to,
+          });
+        }
         await batch.pass(frame, this.#options.signals.stop);
         continue;
       }

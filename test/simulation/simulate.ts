@@ -221,8 +221,11 @@ async function bringFresh(plant: Plant): Promise<void> {
     // A request without a key may be answered 503, and then it is a new one that must arrive.
     sources = fresh.filter((input) => isUnanswered(plant, input)).map(({ source }) => source);
   }
-  await settle(plant);
-  await world.run(() => false, world.now + hushMs);
+  // An idle slot looks only now and then whether its sink has gone back, and asks then.
+  do {
+    await settle(plant);
+    await world.run(() => false, world.now + hushMs);
+  } while (asksPerson(plant));
 }
 
 function bringOne(plant: Plant, source: string, index: number): LedgerInput[] {

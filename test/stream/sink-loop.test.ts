@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { mr } from '../../model/errors.ts';
-import { edgeStream } from '../../model/names.ts';
+import { commitSubject, edgeStream } from '../../model/names.ts';
 import type { Plan } from '../../model/plan.ts';
 import type { Clock } from '../../stream/clock.ts';
+import { decodeCommitEntry } from '../../stream/commit-entry.ts';
 import type { Streams } from '../../stream/connection.ts';
 import { deadLetterId, type DeadLetter } from '../../stream/dead-letter.ts';
 import { readDeadLetters } from '../../stream/dead-letters.ts';
@@ -37,6 +38,28 @@ describe('sink loop', () => {
     assert.deepEqual(ids(table), numbers(2_000));
     assert(slot.witness.batches >= 3);
     await slot.stop();
+  });
+
+  it('I6: asks at once when the edge has a frame before the batch that was begun, and none of that', async () => {
+    const plan = await pipeline();
+    const { pid } = plan.pipeline;
+    await write(plan, 50);
+    const table = new MemoryTable();
+    const first = drain(streams, plan, table);
+    await drained(plan);
+    await first.stop();
+    const subject = commitSubject(pid, 'sink-warehouse', 0);
+    const entry = await streams.getMessage(edgeStream(pid, 'commits'), { last_by_subj: subject });
+    assert.ok(entry);
+    const { to: after, chain } = decodeCommitEntry(entry.data, { stream: 'commits', sequence: entry.seq });
+    const batch = { from: after + 5, to: after + 5, after, token: 't', rows: 1 };
+    await streams.publish(subject, JSON.stringify({ kind: 'intent', ...batch, chain }), { expectLast: entry.seq });
+    await write(plan, 50, undefined, 50, 50);
+    const second = drain(streams, plan, table);
+    await eventually(() =>
+      assert.match(second.witness.waitSentences.join(), /frame \d+ came before the batch .*, which was begun/),
+    );
+    await second.stop();
   });
 
   it('I7: in = rows + dropped + dead letters, and dead letters hold record, step and reason', async () => {
