@@ -29,6 +29,8 @@ export interface ApplyOptions extends WriteOptions {
 export interface ListOptions {
   readonly namespace?: string | undefined;
   readonly labels?: Readonly<Record<string, string>> | undefined;
+  /** Values that fields must have, by path: `spec.nodeName`. Kubernetes knows few such fields for each kind. */
+  readonly fields?: Readonly<Record<string, string>> | undefined;
   /** Only metadata is sent: for following Secrets without ever seeing a value. */
   readonly metadataOnly?: boolean | undefined;
   /** Gets the objects page by page; the answer has none then. */
@@ -112,7 +114,12 @@ export function createKube(transport: KubeTransport): Kube {
         const request = {
           method: 'GET',
           path: pathOf(kind, { namespace: options.namespace }),
-          query: { limit: pageSize, labelSelector: selectorOf(options.labels), continue: next },
+          query: {
+            limit: pageSize,
+            labelSelector: selectorOf(options.labels),
+            fieldSelector: selectorOf(options.fields),
+            continue: next,
+          },
           accept: acceptOf(options, 'PartialObjectMetadataList'),
           what: `list ${kind}`,
         } as const;
@@ -182,10 +189,10 @@ export function createKube(transport: KubeTransport): Kube {
   };
 }
 
-export function selectorOf(labels: Readonly<Record<string, string>> | undefined): string | undefined {
-  return labels === undefined
+export function selectorOf(wanted: Readonly<Record<string, string>> | undefined): string | undefined {
+  return wanted === undefined
     ? undefined
-    : Object.entries(labels)
+    : Object.entries(wanted)
         .map(([name, value]) => `${name}=${value}`)
         .join(',');
 }

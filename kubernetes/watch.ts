@@ -46,8 +46,10 @@ export interface WatchOptions<Kept = KubeObject> extends Omit<ListOptions, 'onPa
   readonly relistMs?: number;
   /** Default 150 s: the server sends a bookmark about every minute. */
   readonly silenceMs?: number;
-  /** Pause after the first failure; doubles up to 30 s. Default 1 s. */
+  /** Pause after the first failure; doubles with each further one. Default 1 s. */
   readonly retryMs?: number;
+  /** Longest pause. Default 30 s. */
+  readonly maxRetryMs?: number;
   readonly clock?: WatchClock;
 }
 
@@ -55,7 +57,6 @@ const eventSchema = z.looseObject({
   type: z.enum(['ADDED', 'MODIFIED', 'DELETED', 'BOOKMARK', 'ERROR']),
   object: z.unknown(),
 });
-const maxRetryMs = 30_000;
 
 interface KeepingOptions<Kept> extends WatchOptions<Kept> {
   /** What is wanted of an object; undefined: nothing, as if it were not there. */
@@ -69,7 +70,7 @@ export function watchObjects(kube: Kube, options: WatchOptions): Promise<void> {
 
 /** The same for what is wanted of each object (W5). */
 export async function watchKept<Kept>(kube: Kube, options: KeepingOptions<Kept>): Promise<void> {
-  const { signal, relistMs = 600_000, retryMs = 1_000, clock = wallClock } = options;
+  const { signal, relistMs = 600_000, retryMs = 1_000, maxRetryMs = 30_000, clock = wallClock } = options;
   let position: string | undefined;
   let relistAt = 0;
   let pauseMs = retryMs;
@@ -103,11 +104,11 @@ export async function watchKept<Kept>(kube: Kube, options: KeepingOptions<Kept>)
 
 /** W5. Returns the resourceVersion of the list. */
 async function list<Kept>(kube: Kube, options: KeepingOptions<Kept>): Promise<string> {
-  const { kind, namespace, labels, metadataOnly, keep } = options;
+  const { kind, namespace, labels, fields, metadataOnly, keep } = options;
   const kept: Kept[] = [];
   options.onListing?.();
   const { resourceVersion } = await kube.list(kind, {
-    ...{ namespace, labels, metadataOnly },
+    ...{ namespace, labels, fields, metadataOnly },
     onPage: (objects) => {
       for (const object of objects) {
         const wanted = keep(object);
@@ -137,6 +138,7 @@ async function follow<Kept>(kube: Kube, options: KeepingOptions<Kept>, from: str
         resourceVersion: from,
         timeoutSeconds: Math.max(1, Math.ceil(forMs / 1_000)),
         labelSelector: selectorOf(options.labels),
+        fieldSelector: selectorOf(options.fields),
       },
       accept: acceptOf(options, 'PartialObjectMetadata'),
       what: `watch ${options.kind}`,

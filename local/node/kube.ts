@@ -4,6 +4,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { KubeError } from '../../kubernetes/kube-error.ts';
+import { createKube, type Kube as KubeByKind } from '../../kubernetes/kube.ts';
 import { loadKubeconfig } from '../../kubernetes/kubeconfig.ts';
 import { createTransport, type KubeRequest as AnyRequest } from '../../kubernetes/transport.ts';
 
@@ -15,6 +16,8 @@ export interface Kube {
   json(request: KubeRequest): Promise<unknown>;
   /** The answer's body as it arrives. Throws KubeError. */
   open(request: KubeRequest): Promise<IncomingMessage>;
+  /** The same connection, for what is asked by kind. */
+  readonly byKind: KubeByKind;
   close(): void;
 }
 
@@ -26,6 +29,7 @@ export function openKube(kubeconfigPath: string): Kube {
   return {
     json: (request) => transport.send(complete(request)),
     open: (request) => transport.open(complete(request)),
+    byKind: createKube(transport),
     close: () => transport.close(),
   };
 }

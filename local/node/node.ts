@@ -10,6 +10,8 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { KubeObject } from '../../kubernetes/objects.ts';
+import { watchKept, watchObjects } from '../../kubernetes/watch.ts';
 import { problemOf } from '../../model/errors.ts';
 import { openAddressBook, sharedAddress } from './addresses.ts';
 import { localBackoff, type Backoff } from './backoff.ts';
@@ -18,9 +20,8 @@ import type { NodeContext, NodeLog } from './context.ts';
 import { claimDataDir } from './data-dir.ts';
 import { openKube, refusalOf, type Kube } from './kube.ts';
 import { startKubeletServer, type FindLog } from './kubelet-server.ts';
-import { listWatch } from './list-watch.ts';
 import { claimNetwork } from './network.ts';
-import { configMapSchema, podSchema, type Pod } from './pod.ts';
+import { podSchema, type Pod } from './pod.ts';
 import { eventRecorder } from './pod-events.ts';
 import { PodWorkers } from './pod-workers.ts';
 import { heartbeat, register, type NodeIdentity } from './registration.ts';
@@ -152,33 +153,27 @@ async function startLoops(
   signal: AbortSignal,
 ): Promise<void> {
   const onTrouble = (what: string) => (error: unknown) => log.warn({ error: problemOf(error) }, what);
-  const pods = listWatch(
-    kube,
-    {
-      path: '/api/v1/pods',
-      query: `fieldSelector=${encodeURIComponent(`spec.nodeName=${identity.name}`)}`,
-      parse: (object) => podSchema.parse(object),
-      onList: (listed) => workers.replace(listed),
-      onEvent: (type, pod) => (type === 'DELETED' ? workers.gone(pod) : workers.update(pod)),
-      onTrouble: onTrouble('watch of pods broke'),
-    },
-    signal,
-  );
+  const watching = { signal, retryMs: 100, maxRetryMs: 5_000, silenceMs: 90_000 };
+  const pods = watchKept(kube.byKind, {
+    ...watching,
+    kind: 'Pod',
+    fields: { 'spec.nodeName': identity.name },
+    keep: (object) => podSchema.parse(object),
+    onList: (listed) => workers.replace(listed),
+    onChange: (change, pod) => (change === 'deleted' ? workers.gone(pod) : workers.update(pod)),
+    onError: onTrouble('watch of pods broke'),
+  });
   const references = (['ConfigMap', 'Secret'] as const).map((kind) => {
-    const changed = (object: { metadata: { namespace: string; name: string } }) =>
-      workers.referenceChanged(referenceKey(kind, object.metadata.namespace, object.metadata.name));
-    return listWatch(
-      kube,
-      {
-        path: kind === 'Secret' ? '/api/v1/secrets' : '/api/v1/configmaps',
-        metadataOnly: true,
-        parse: (object) => configMapSchema.pick({ metadata: true }).parse(object),
-        onList: (objects) => objects.forEach(changed),
-        onEvent: (_type, object) => changed(object),
-        onTrouble: onTrouble(`watch of ${kind}s broke`),
-      },
-      signal,
-    );
+    const changed = ({ metadata: { namespace = '', name } }: KubeObject) =>
+      workers.referenceChanged(referenceKey(kind, namespace, name));
+    return watchObjects(kube.byKind, {
+      ...watching,
+      kind,
+      metadataOnly: true,
+      onList: (objects) => objects.forEach(changed),
+      onChange: (_change, object) => changed(object),
+      onError: onTrouble(`watch of ${kind}s broke`),
+    });
   });
   const beats = heartbeat(kube, identity, since, signal, onTrouble('heartbeat not written'));
   await Promise.all([pods, ...references, beats]);
