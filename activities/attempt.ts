@@ -1,9 +1,10 @@
 /**
- * What an activity sends belongs to its attempt.
+ * Requests of an activity belong to its attempt.
  *
- * A1  Every request carries the attempt's cancellation: it ends when the attempt is cancelled, or given up by a time-out.
- * A2  A process that stood still (SIGSTOP, a paused virtual machine) may have been given up meanwhile, and another attempt
- *     may have done the work. Its beat shows it: after a pause of the beat nothing is sent any more.
+ * A1  Every request carries the attempt's cancellation: it ends when the attempt is cancelled or times out.
+ * A2  The attempt of a process that was frozen (SIGSTOP, a paused virtual machine) may have timed out meanwhile, and
+ *     another attempt may have done the work. Its heartbeat shows that: after a gap in the heartbeat nothing is sent
+ *     any more.
  */
 import { Context } from '@temporalio/activity';
 import { createKube, type Kube } from '../kubernetes/kube.ts';
@@ -11,10 +12,10 @@ import type { KubeRequest } from '../kubernetes/transport.ts';
 import type { JetStreamPort } from '../stream/jetstream-port.ts';
 import { sinceLastBeatMs } from './beat.ts';
 
-/** Half of the heartbeat time-out (`workflows/activities.ts`): a beat that is this late is late by many. */
+/** Half of the heartbeat timeout (`workflows/activities.ts`): a heartbeat this late has been missed several times. */
 const maxSilenceMs = 5_000;
 
-/** The same API, for use inside of activities. */
+/** The same API, for use inside activities. */
 export function boundToAttempt({ transport }: Kube): Kube {
   return createKube({
     ...transport,
@@ -23,7 +24,7 @@ export function boundToAttempt({ transport }: Kube): Kube {
   });
 }
 
-/** Throws when the current attempt may have been given up. Before each write to what is not Kubernetes. */
+/** Throws when the current attempt may have timed out. Called before each write to anything but Kubernetes. */
 function assertCurrent(context: Context = Context.current()): void {
   context.cancellationSignal.throwIfAborted();
   const silenceMs = sinceLastBeatMs(context);
@@ -32,7 +33,7 @@ function assertCurrent(context: Context = Context.current()): void {
 }
 
 function bound(request: KubeRequest): KubeRequest {
-  // Now, and not when the bytes leave: a socket that is used again runs in the context of who opened it.
+  // Checked now, not when the bytes are sent: a reused socket runs in the context of the code that opened it.
   const context = Context.current();
   const { cancellationSignal } = context;
   const signal =
@@ -40,7 +41,7 @@ function bound(request: KubeRequest): KubeRequest {
   return { ...request, signal, mayLeave: () => assertCurrent(context) };
 }
 
-/** The same JetStream: what changes something there asks first, too. */
+/** The same JetStream: calls that change something check first, too. */
 export function streamsOfAttempt(streams: JetStreamPort): JetStreamPort {
   const context = Context.current();
   const current = (): JetStreamPort => {

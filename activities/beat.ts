@@ -1,6 +1,7 @@
 /**
- * A heartbeat for every activity, however short: when its worker is killed, Temporal gives the step to another one after
- * the heartbeat time-out and not after the time that a slow answer may take. It brings cancellation, too.
+ * A heartbeat for every activity, however short: when its worker is killed, Temporal gives the step to another one
+ * after the heartbeat timeout instead of the much longer timeout of a slow answer. Heartbeats also deliver
+ * cancellation.
  */
 import { Context } from '@temporalio/activity';
 import type { Json } from '../model/value.ts';
@@ -9,14 +10,14 @@ const everyMs = 1_000;
 const told = new WeakMap<Context, Json>();
 const lastBeat = new WeakMap<Context, number>();
 
-/** Runs the body of the current activity with a beat. What `beatWith` told last is repeated. */
+/** Runs the body of the current activity with a heartbeat, which repeats the last details given to `beatWith`. */
 export async function beating<R>(act: () => Promise<R>): Promise<R> {
   const context = Context.current();
   lastBeat.set(context, Date.now());
   const before: unknown = context.info.heartbeatDetails;
   const timer = setInterval(() => {
     lastBeat.set(context, Date.now());
-    // Of the attempt before, until this one has told something.
+    // Details of the previous attempt, until this one has given some.
     context.heartbeat(told.get(context) ?? before ?? null);
   }, everyMs);
   try {
@@ -26,14 +27,14 @@ export async function beating<R>(act: () => Promise<R>): Promise<R> {
   }
 }
 
-/** Tells how far the current activity is. */
+/** Records how far the current activity has got. */
 export function beatWith(progress: Json): void {
   const context = Context.current();
   told.set(context, progress);
   context.heartbeat(progress);
 }
 
-/** How long the beat of an activity is silent; 0 when it has none. */
+/** How long the activity has sent no heartbeat; 0 when it has none. */
 export function sinceLastBeatMs(context: Context): number {
   const last = lastBeat.get(context);
   return last === undefined ? 0 : Date.now() - last;

@@ -23,8 +23,8 @@ export interface ActivityDependencies {
   /** NATS as pods reach it. */
   readonly natsUrl: string;
   readonly streamReplicas: number;
-  /** Between two looks of an activity that waits. */
+  /** Between two checks of an activity that waits. */
   readonly pollMs: number;
-  /** Where a person looks at a workflow run. */
+  /** Where a person can see a workflow run. */
   readonly workflowUrl?: ((workflowId: string, runId: string) => string) | undefined;
 }

@@ -1,18 +1,18 @@
 /**
- * What Temporal is told when an activity fails: one map for all.
+ * How a failed activity is reported to Temporal: one mapping for all.
  *
  * T1  The failure's type is the code of the error table; its message is the sentence with what to do.
- * T2  `refuse` and `fence` are not retried; everything else is, after the server's Retry-After where there is one. In a
+ * T2  `refuse` and `fence` are not retried; everything else is, after the server's Retry-After if there is one. In a
  *     teardown only a fence ends the retries.
  * T3  Cancellation stays cancellation.
- * T4  To wait is no failure: it counts in no metric and fills no log.
+ * T4  Waiting is not a failure: it counts in no metric and fills no log.
  */
 import { ApplicationFailure, ApplicationFailureCategory, CancelledFailure, TemporalFailure } from '@temporalio/common';
 import { KubeError, toMillraceError } from '../kubernetes/kube-error.ts';
 import { MillraceError, mr, problemOf } from '../model/errors.ts';
 import type { OperationKind, RefusedSpec } from '../model/lifecycle.ts';
 
-/** What is waited for has not come yet: the activity gives its slot back, and looks again later. */
+/** What the activity waits for has not happened yet: it frees its worker slot, and checks again later. */
 export class StillWaiting extends Error {
   override readonly name = 'StillWaiting';
   readonly problem: MillraceError;
@@ -23,7 +23,7 @@ export class StillWaiting extends Error {
   }
 }
 
-/** A spec that is refused, with what a read could tell of it. */
+/** A spec that is refused, with what could still be read from it. */
 export class SpecRefused extends Error {
   override readonly name = 'SpecRefused';
   readonly problem: MillraceError;
@@ -54,7 +54,7 @@ export function toFailure(error: unknown, during?: OperationKind): TemporalFailu
   });
 }
 
-/** Any thrown thing as an error of the table. What is not known is a fault of ours, and may pass. */
+/** Any thrown value as an error of the table. An unknown one is a defect of Millrace, and may pass. */
 export function classify(error: unknown): MillraceError {
   if (error instanceof MillraceError) return error;
   if (error instanceof StillWaiting || error instanceof SpecRefused) return error.problem;
@@ -64,7 +64,7 @@ export function classify(error: unknown): MillraceError {
   return mr('MR_INTERNAL', { problem: problemOf(error) }, { cause: error });
 }
 
-/** MR_INTERNAL is retried: it may be a passing state that nobody thought of, and the status says it meanwhile. */
+/** MR_INTERNAL is retried: it may be a temporary state that nobody thought of, and the status shows it meanwhile. */
 export function isRetried({ handling, code }: MillraceError, during?: OperationKind): boolean {
   return handling === 'retry' || code === 'MR_INTERNAL' || (during === 'teardown' && handling === 'refuse');
 }

@@ -15,7 +15,7 @@ import { planActivities } from './streams/plan-in-force.ts';
 
 export type { ActivityDependencies } from './dependencies.ts';
 
-/** Everything that they send belongs to the attempt that sends it (`./attempt.ts`). */
+/** Every request that they send belongs to the attempt that sends it (`./attempt.ts`). */
 export function createActivities(process: ActivityDependencies): LifecycleActivities {
   const deps = { ...process, kube: boundToAttempt(process.kube), streams: () => streamsOfAttempt(process.streams()) };
   return {

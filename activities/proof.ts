@@ -1,11 +1,11 @@
 /**
- * Whether a pipeline's resource is there: what everything that cannot be undone hangs on.
+ * Whether a pipeline's resource exists: every irreversible step depends on that.
  *
- * P1  A read with the pipeline's uid proves that it is there.
- * P2  That it is gone is believed of the API server only when it says so of this very object (`kubernetes/verdicts.ts`),
- *     or shows another uid under the name; and only of the cluster that the pipeline is in.
- * P3  What cannot be undone is done only when the resource is being deleted, or proven to be gone; each such activity
- *     looks for itself, however short the time since somebody else has looked.
+ * P1  A read that returns the pipeline's uid proves that it exists.
+ * P2  That it is gone is believed only if the API server says so about this object (`kubernetes/verdicts.ts`), or
+ *     returns another uid under the name; and only of the API server of the pipeline's own cluster.
+ * P3  An irreversible step is done only when the resource is being deleted, or proven to be gone; each such activity
+ *     checks this itself, however recently it was checked elsewhere.
  */
 import { clusterOf } from '../kubernetes/cluster.ts';
 import type { Kube } from '../kubernetes/kube.ts';

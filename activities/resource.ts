@@ -1,8 +1,10 @@
 /**
- * The resource itself, for workflows that start pipelines: they write it like everybody else, and wait for what it says.
+ * The resource itself, for workflows that start pipelines: they write it like any other client, and wait for its
+ * status.
  *
- * D5  The Temporal door is the API's door: linted first, under the same manager, with labels and annotations, and a field
- *     that another tool owns is never taken (`kubernetes/pipelines.ts`, D1–D4). A refusal ends the workflow.
+ * D5  Starting by Temporal equals starting by the API: linted first, under the same manager, with labels and
+ *     annotations, and a field that another tool owns is never taken over (`kubernetes/pipelines.ts`, D1–D4). A
+ *     refusal ends the workflow.
  */
 import { z } from 'zod';
 import { firstError } from '../crds/lint.ts';
@@ -68,7 +70,7 @@ export function resourceActivities(deps: ActivityDependencies): ResourceActiviti
   };
 }
 
-/** Throws the first error of lint, in the words of every other door. */
+/** Throws the first error of lint, in the same words as everywhere else. */
 function linted({ namespace, name, spec, labels, annotations }: ApplyPipelineInput): PipelineInput {
   const metadata = {
     ...{ name, namespace },
@@ -81,7 +83,7 @@ function linted({ namespace, name, spec, labels, annotations }: ApplyPipelineInp
   return checked.parse(pipeline);
 }
 
-/** Lint has checked it: this only tells the compiler. */
+/** Lint has checked it: this only informs the compiler. */
 const checked = z.custom<PipelineInput>((value) => typeof value === 'object' && value !== null);
 
 function typed<I, R>(run: (input: I) => Promise<R>): (input: I) => Promise<R> {

@@ -1,11 +1,11 @@
 /**
- * Runs an activity as a step of an operation: what it does, and why it is stuck, is in the pipeline's status.
+ * Runs an activity as a step of an operation: what it does, and why it is stuck, is shown in the pipeline's status.
  *
  * Temporal does not tell a workflow that its activity is being retried, so the activity itself writes
- * `status.operation`: the step, the attempt and the last error. That costs no event in any history.
+ * `status.operation`: the step, the attempt and the last error. That adds no event to any history.
  *
- * S1  A step of a teardown is retried whatever refuses it, for ever and visibly: there is no newer generation to wait for.
- *     It ends only when it is not its turn any more.
+ * S1  A step of a teardown is retried whatever refuses it, indefinitely and visibly: there is no newer generation to
+ *     wait for. It ends only when it is fenced.
  */
 import { Context } from '@temporalio/activity';
 import { assertNever, mr, problemOf, type MillraceError } from '../model/errors.ts';
@@ -20,10 +20,10 @@ import { follow } from './wait.ts';
 
 export type Look<T> =
   | { readonly is: 'done'; readonly value: T }
-  /** `problem`: what a person should know if it stays so. */
+  /** `problem`: what a person should know if it lasts. */
   | { readonly is: 'waiting'; readonly progress: Json; readonly problem?: MillraceError | undefined };
 
-/** A problem is shown once it has lasted this long: pods that start are not news. */
+/** A problem is shown once it has lasted this long: pods that are starting are not worth a message. */
 const patienceMs = 3_000;
 const repeatMs = 15_000;
 
@@ -52,7 +52,7 @@ export function asStep<I extends StepInput, R>(
   };
 }
 
-/** Looks again and again until done (`./wait.ts`). */
+/** Checks repeatedly until done (`./wait.ts`). */
 export async function waitFor<T>(
   deps: ActivityDependencies,
   input: StepInput,
@@ -91,7 +91,7 @@ export async function waitFor<T>(
   }
 }
 
-/** Tells `status.operation`. It never fails the step: what it says is said again by the next report. */
+/** Writes `status.operation`. It never fails the step: the next report repeats what this one says. */
 class StepReport {
   readonly #deps: ActivityDependencies;
   readonly #op: OperationRef;

@@ -1,9 +1,9 @@
 /**
- * Waiting costs next to nothing.
+ * Waiting that costs next to nothing.
  *
- * W1  A wait is followed closely at first: most end within half a minute.
- * W2  After that the activity fails, to be tried again by Temporal every quarter of a minute with one look each. A wait for
- *     a person, which may take days, so holds no slot of a worker, and no event is written.
+ * W1  A wait is checked often at first: most end within half a minute.
+ * W2  After that the activity fails, and Temporal retries it every quarter of a minute with one check each. So a wait
+ *     for a person, which may take days, occupies no slot of a worker and writes no event.
  * W3  It ends at once when the activity is cancelled.
  */
 import { Context } from '@temporalio/activity';
@@ -14,9 +14,9 @@ import type { ActivityDependencies } from './dependencies.ts';
 const closelyMs = 30_000;
 
 export interface Follower {
-  /** How long it waits already, earlier attempts included. */
+  /** How long it has waited, earlier attempts included. */
   readonly waitedMs: number;
-  /** Until the next look. Resolves with false when this attempt should end (W2). */
+  /** Waits until the next check. Resolves with false when this attempt should end (W2). */
   goOn(progress: Json): Promise<boolean>;
 }
 
@@ -37,7 +37,7 @@ export function follow({ clock, pollMs }: ActivityDependencies): Follower {
   };
 }
 
-/** What the attempt before has told. */
+/** Details of the previous attempt. */
 function sinceOf(details: unknown): number | undefined {
   const isOurs = typeof details === 'object' && details !== null && 'since' in details;
   return isOurs && typeof details.since === 'number' ? details.since : undefined;

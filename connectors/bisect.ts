@@ -1,10 +1,11 @@
 /**
- * Finds the rows that a sink will never take, by trying halves: in a transaction, or where nothing is stored.
+ * Finds the rows that a sink will never accept, by trying halves: in a transaction, or where nothing is stored.
  *
  * B1  A range is split at the same place each time, so that a repetition finds the same rows.
- * B2  What is not the fault of a row is thrown on, and nothing is refused for it.
- * B3  Few rows at fault among many cost a logarithm each; when all are, it is one try for each. After a range whose rows
- *     were all refused, as many rows behind it are tried one by one, which costs no more than there are rows at fault.
+ * B2  An error that is not the fault of a row is rethrown, and no row is refused because of it.
+ * B3  Few faulty rows among many cost a logarithmic number of attempts each; when all rows are faulty, one attempt
+ *     each. After a range whose rows were all refused, the same number of following rows are tried one by one, which
+ *     costs no more than the number of faulty rows.
  */
 
 export interface Refused<Problem> {
@@ -13,9 +14,9 @@ export interface Refused<Problem> {
 }
 
 /**
- * Tries rows `from` to `to` (not included) with `attempt`, which resolves with the problem when a row in its range is at
- * fault, and with null when the range is taken. Returns the rows at fault, in order. `width`: how many single rows may
- * be tried at the same time.
+ * Tries rows `from` to `to` (not included) with `attempt`, which resolves with the problem when a row in its range is
+ * at fault, and with null when the range is taken. Returns the rows at fault, in order. `width`: how many single rows
+ * may be tried at the same time.
  */
 export async function bisect<Problem>(
   from: number,

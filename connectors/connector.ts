@@ -1,6 +1,6 @@
 /**
- * What a connector is: at most one source and one sink, each with a schema, and code that is loaded only in the pod that
- * runs it. `./registry.ts` lists all of them; nothing else in Millrace knows a connector by name.
+ * What a connector is: at most one source and one sink, each with a schema, and code that is loaded only in the pod
+ * that runs it. `./registry.ts` lists all of them; nothing else in Millrace knows a connector by name.
  */
 import type { Identity } from '../model/credentials.ts';
 import type { Logger } from 'pino';
@@ -21,7 +21,7 @@ export interface ConnectorContext {
   /** Name of the source or sink in the spec, for messages. */
   readonly name: string;
   readonly pipeline: { readonly name: string; readonly namespace: string; readonly uid: string; readonly pid: string };
-  /** For messages: as whom it comes to the system outside. */
+  /** For messages: the identity under which it logs in to the external system. */
   readonly identity: Identity;
   readonly log: Logger;
   readonly clock: Clock;
@@ -29,7 +29,7 @@ export interface ConnectorContext {
   readonly bindAddress: string;
   /** Value, key and headers of the largest record that can be stored, as NATS is configured now. */
   readonly maxRecordBytes: () => number;
-  /** Values of so many records that can be stored as one piece. */
+  /** How many bytes of values, for this many records, can be stored as one piece. */
   readonly maxTogetherBytes: (records: number) => number;
   /** Ends when the pod stops. */
   readonly signal: AbortSignal;
@@ -47,8 +47,8 @@ export interface SourceConnector<Config> {
 
 export interface Source {
   /**
-   * Opens one slot's share of the source just after `position`; without one, where the spec says (startFrom). A position
-   * that the source does not have any more is `losses`' to decide about, unless the spec does.
+   * Opens one slot's share of the source just after `position`; without one, where the spec says (startFrom). A
+   * position that the source does not have any more is `losses`' to decide about, unless the spec does.
    */
   open(slot: number, position: Position | undefined, losses: SourceLossPort): Promise<SourceReader>;
   close(): Promise<void>;
@@ -57,19 +57,19 @@ export interface Source {
 export interface SourceReader {
   /**
    * The next batch; waits for one. `undefined`: the source is bounded and its end is reached. The batch's buffer is
-   * valid until the next call. Throws MillraceError with handling `retry` when the source fails for now: the stage shows
-   * the condition, waits, and calls again.
+   * valid until the next call. Throws MillraceError with handling `retry` when the source fails for now: the stage
+   * shows the condition, waits, and calls again.
    */
   read(signal: AbortSignal): Promise<RecordBatch | undefined>;
   /** Everything up to `position` is stored in JetStream: commit offsets, answer requests, confirm the WAL. */
   acknowledge(position: Position): void;
-  /** A batch with `once` was stored before, with this note, under another position. Followed by acknowledge. */
+  /** A batch with `once` was already stored, with this note, under another position. Followed by acknowledge. */
   duplicate?(position: Position, note: string): void;
-  /** A batch with `once` is not stored: the edge keeps `most` keys, and no more. Followed by acknowledge. */
+  /** A batch with `once` was not stored: the edge keeps `most` keys, and accepts no more. Followed by acknowledge. */
   keysFull?(position: Position, most: number): void;
-  /** Records at the source that are not read yet, when the source can tell. */
+  /** Records at the source that have not been read yet, when the source can tell. */
   lag(): number | undefined;
-  /** Refuse new work until the edge has room (HTTP answers 429); called with false when it flows again. */
+  /** Refuse new work until the edge has room (HTTP answers 429); called with false when records flow again. */
   setBlocked?(blocked: boolean): void;
   /**
    * There is no room. Gives up all that was read and is not acknowledged, and says true; or false, when some of it is
@@ -101,7 +101,7 @@ export interface SinkSlotId {
   readonly slot: number;
 }
 
-/** One slot of a sink: see `stream/sink-port.ts`, which says what an attempt may answer. */
+/** One slot of a sink: see `stream/sink-port.ts`, which defines the outcomes of an attempt. */
 export type SinkSlot = SinkSlotPort<RowBuffer>;
 
 export interface RowBuffer {
@@ -110,13 +110,13 @@ export interface RowBuffer {
   /** Encodes one row at the end. Throws MillraceError MR_RECORD_MISFIT and leaves the buffer as it was. */
   add(value: RecordObject, meta: RecordMeta): void;
   /**
-   * The same row as `add` makes of the decoded record. False when it cannot, or when it does not fit: nothing was added,
-   * and `add` is asked. Absent where records are always decoded.
+   * The same row as `add` makes of the decoded record. False when it cannot, or when it does not fit: nothing was
+   * added, and `add` is asked. Absent where records are always decoded.
    */
   addFlat?(record: FlatRecord): boolean;
-  /** Adds a row that deletes the one with the record's key. Throws like `add`. Absent where the sink cannot. */
+  /** Adds a row that deletes the one with the record's key. Throws like `add`. Absent where the sink cannot delete. */
   remove?(meta: RecordMeta): void;
-  /** Forgets all rows and keeps the memory. */
+  /** Discards all rows and keeps the memory. */
   clear(): void;
 }
 

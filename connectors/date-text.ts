@@ -24,7 +24,7 @@ export function parseDay(text: string): number {
   return daysFromCivil(year, month, day);
 }
 
-/** Fills {@link parsed}; false when the text is no time. */
+/** Fills {@link parsed}; false when the text is not a time. */
 export function parseTime(text: string): boolean {
   const day = parseDay(text);
   if (Number.isNaN(day)) return false;

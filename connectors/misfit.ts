@@ -1,4 +1,4 @@
-/** A value that a column does not take. The row encoder adds the field's name and makes MR_RECORD_MISFIT of it. */
+/** A value that a column does not accept. The row encoder adds the field's name and turns it into MR_RECORD_MISFIT. */
 import { ExactNumber, type RecordValue } from '../model/value.ts';
 
 export class Misfit extends Error {
@@ -15,7 +15,7 @@ export class Misfit extends Error {
 
 const shownCharacters = 40;
 
-/** What a value is, for a person: its kind, and a scalar's beginning. */
+/** Describes a value for a person: its kind, and the beginning of a scalar. */
 export function describeValue(value: RecordValue | undefined): string {
   if (value === null) return 'null';
   if (value === undefined) return 'missing';

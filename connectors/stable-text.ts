@@ -1,9 +1,9 @@
 /**
- * What a server says of its trouble, without what is another each time: the same trouble is told in the same words, so
- * that a condition stays as it is while a sink waits, and alarms can be grouped. The text as it was is the cause, which the
- * log has.
+ * Removes from a server's error text what differs each time, so that the same trouble is reported in the same words.
+ * Then a condition does not change while a sink waits, and alarms can be grouped. The original text is the error's
+ * cause, which is logged.
  *
- * Not for what is said of a row: there a number is the value that is at fault.
+ * Not for errors about a row: there a number may be the faulty value.
  */
 const passing: readonly (readonly [what: RegExp, shown: string])[] = [
   [/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/gi, '…'],
@@ -16,7 +16,7 @@ const passing: readonly (readonly [what: RegExp, shown: string])[] = [
   [/\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?/g, '…'],
   // Parts of a table, and blocks of them.
   [/\b(?:[0-9a-f]{32}|\d{4,8}|all)(?:_\d+){3,4}\b/g, '…'],
-  // The end of a connection that is ours is another each time.
+  // Our end of a connection has a different port each time.
   [/\b((?:from|local(?: address)?|client)[ =:]+(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-f:]+\])):\d+/gi, '$1'],
 ];
 

@@ -1,11 +1,11 @@
 /**
- * Where the frames of zstd data begin and end (RFC 8878). Node's decoder stops after the first and says nothing of the
- * rest. Reads headers only.
+ * Where the frames of zstd data start and end (RFC 8878). Node's decoder stops after the first frame without
+ * reporting the rest. Reads headers only.
  */
 const magic = 0xfd2fb528;
 const skippableMagic = 0x184d2a50;
 
-/** The data frames, in order. Throws RangeError for what is no whole frame. */
+/** The data frames, in order. Throws RangeError for an incomplete or invalid frame. */
 export function zstdFrames(packed: Uint8Array): readonly Uint8Array[] {
   const view = new DataView(packed.buffer, packed.byteOffset, packed.byteLength);
   const frames: Uint8Array[] = [];
@@ -41,7 +41,7 @@ function endOfFrame(view: DataView, start: number): number {
   return end;
 }
 
-/** Window, dictionary and content size, as far as the descriptor says that they are there. */
+/** Window, dictionary and content size, if the descriptor says that they are present. */
 function headerBytes(descriptor: number): number {
   const isSingleSegment = (descriptor & 0x20) !== 0;
   const sizeFlag = descriptor >> 6;

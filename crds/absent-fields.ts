@@ -1,9 +1,10 @@
 /**
- * Which fields no record has at a place of a pipeline, whatever comes. What a schema does not name may be there all the same:
- * that is only odd. These two are known.
+ * Which fields no record can have at a place of a pipeline. A field that a schema does not name may still be present,
+ * so reading it is only suspicious. These two cases are certain.
  *
- * A1  A generator makes exactly its fields. Where every source is one, a record has those of some of them, and what steps set.
- * A2  A step that all records take has removed a field, or moved it, and nothing has set it since.
+ * A1  A generator creates exactly its fields. If every source is a generator, a record has fields of some of them, and
+ *     those that steps set.
+ * A2  A step that all records pass has removed or moved a field, and no later step has set it.
  */
 import { closest } from '../model/closest.ts';
 import type { AbsentField } from '../transforms/expression/check.ts';
@@ -14,7 +15,7 @@ import { membersOf, stepKinds } from './unions.ts';
 export interface Absence {
   /** A1. Null: a record may have any field. */
   readonly made: ReadonlySet<string> | null;
-  /** A2. By field, the step that has removed it. */
+  /** A2. For each field, the step that has removed it. */
   readonly removed: ReadonlyMap<string, string>;
 }
 

@@ -2,13 +2,13 @@
  * What differs between two plans of one pipeline, and what it takes to get from one to the other.
  *
  * H1  Two plans that differ only in generation are no change.
- * H2  What positions and subjects are made of (shards, slots, connector of a source, where the workloads live) never
- *     changes in place: it is `refused`, whatever else differs.
+ * H2  Values that are part of positions and subjects (shards, slots, connector of a source, namespace of the workloads)
+ *     never change in place: such a change is `refused`, whatever else differs.
  */
 import { canonicalJson, toJson } from '../model/json.ts';
 import type { IngestorStage, Plan, Stage } from '../model/plan.ts';
 
-/** From the least to the most that has to happen. */
+/** From the smallest to the largest intervention. */
 export type ChangeClass =
   /** Nothing differs. */
   | 'none'
@@ -18,7 +18,7 @@ export type ChangeClass =
   | 'streams'
   /** Pods are replaced a few at a time; slots move to the new ones. Includes new stages. */
   | 'rolling'
-  /** A stage goes: what it has read or must still write is finished first. */
+  /** A stage is removed: what it has yet to read or write is finished first. */
   | 'drain'
   /** Not possible in place. */
   | 'refused';

@@ -28,7 +28,7 @@ import { membersOf, sinkKinds, sourceKinds, stepKinds } from './unions.ts';
 /** The edge between sources and sinks. */
 export const recordsEdge = 'records';
 
-/** Kubernetes lets a pod's name, hence the workload's and a suffix, be a label of 63 characters. */
+/** A pod's name, so the workload's name and a suffix, must fit a label of 63 characters. */
 const maxWorkloadName = 50;
 
 export function compile(pipeline: Pipeline): Plan {
@@ -129,8 +129,8 @@ function plannedSteps(spec: PipelineSpec): readonly PlannedStep[] {
 }
 
 /**
- * Sinks with `when` are tried in order and the first that matches takes the record; `otherwise` takes what none of them
- * took; a sink with neither takes a copy of every record.
+ * Sinks with `when` are tried in order and the first that matches gets the record; `otherwise` gets the records that
+ * none of them matched; a sink with neither gets a copy of every record.
  */
 function routeOf(sinks: readonly SinkSpec[], position: number): Route {
   const sink = sinks[position];

@@ -1,12 +1,12 @@
 /**
- * Rules of more than one field, in CEL, checked by the API server itself: R1–R3 of `./rules.ts`, and what must not
- * change once it is set (slots and shards are numbers in subjects and positions; a source's connector gives its
- * positions their meaning).
+ * Rules that involve more than one field, in CEL, checked by the API server itself: R1–R3 of `./rules.ts`, and fields
+ * that must not change once set (slots and shards are numbers in subjects and positions; a source's connector gives
+ * its positions their meaning).
  */
 import type { CelRule, SchemaNode } from './crd-schema.ts';
 import { sinkKinds, sourceKinds, stepKinds } from './unions.ts';
 
-/** On the whole object: the name stands in subjects and in names of namespaces. */
+/** On the whole object: the name is part of subjects and of namespace names. */
 export const objectRules: readonly CelRule[] = [
   {
     rule: "self.metadata.name.size() <= 40 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",

@@ -1,8 +1,9 @@
 /**
  * A zod schema as the structural schema of a CRD.
  *
- * zod gives OpenAPI 3.0; Kubernetes wants less: no `additionalProperties: false` beside `properties` (an unknown field is
- * pruned, or refused with `fieldValidation: Strict`), no `$ref`, no `oneOf`, patterns that RE2 has, int64 for integers.
+ * zod generates OpenAPI 3.0, of which Kubernetes accepts a subset: no `additionalProperties: false` beside
+ * `properties` (an unknown field is pruned, or refused with `fieldValidation: Strict`), no `$ref`, no `oneOf`, only
+ * patterns that RE2 supports, int64 for integers.
  */
 import { z } from 'zod';
 
@@ -59,7 +60,7 @@ const copied = [
   'x-kubernetes-validations',
 ] as const;
 
-/** What zod may add and a CRD does without. */
+/** What zod may generate and a CRD must not contain. */
 const dropped = new Set(['id', 'additionalProperties', 'properties', 'items', 'propertyNames']);
 
 const node = z.record(z.string(), z.unknown());
@@ -99,7 +100,7 @@ function convertAll(
   );
 }
 
-/** zod bounds every integer by what a double can hold; that says nothing to a person. */
+/** zod bounds every integer by what a double can hold; that bound is meaningless to a person. */
 function integerBounds(from: Readonly<Record<string, unknown>>): object {
   if (from['type'] !== 'integer') return {};
   return {

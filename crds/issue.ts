@@ -1,10 +1,10 @@
-/** What is wrong with a pipeline, or odd about it, and where. */
+/** What is wrong with a pipeline, or suspicious about it, and where. */
 import { mr, type MillraceError } from '../model/errors.ts';
 
 export type IssuePath = readonly (string | number)[];
 
 export interface Issue {
-  /** Errors are refused; warnings are said and let through. */
+  /** Errors are refused; warnings are reported and accepted. */
   readonly severity: 'error' | 'warning';
   readonly path: IssuePath;
   readonly error: MillraceError;
@@ -13,8 +13,8 @@ export interface Issue {
   /** The issue is about the key at `path`, not about its value. */
   readonly isAboutKey?: boolean;
   /**
-   * The value at `path` may be a secret, so the message does not repeat it and nothing else should; with `all`, neither
-   * are the names in it.
+   * The value at `path` may be a secret: the message does not repeat it, and nothing else should. With `all`, the
+   * same holds for the field names in it.
    */
   readonly hides?: 'value' | 'all';
   /** Characters inside the text at `path`. */
@@ -32,7 +32,7 @@ export function jsonPointer(path: IssuePath): string {
   return path.map((key) => `/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 }
 
-/** A value that its field does not take. */
+/** A value that its field does not accept. */
 export function invalid(path: IssuePath, problem: string): Issue {
   return { severity: 'error', path, error: mr('MR_SPEC_INVALID', { path: displayPath(path), problem }) };
 }

@@ -1,4 +1,4 @@
-/** What is wrong with a text that should be JSON, and where; never what stands there, which may be a secret. */
+/** What is wrong with a text that should be JSON, and where; never its content, which may be a secret. */
 import { JsonProblem, JsonScanner } from '../connectors/http/json-scan.ts';
 
 export interface JsonFault {
@@ -26,7 +26,7 @@ export function jsonFault(text: string): JsonFault | undefined {
   }
 }
 
-/** Meant as JSON, as far as one can tell: YAML written by people seldom begins like this. */
+/** Probably meant as JSON: YAML written by people seldom starts like this. */
 export function looksLikeJson(text: string): boolean {
   return /^\s*[{[]/.test(text);
 }

@@ -1,9 +1,9 @@
 /**
- * Bounds of what is written as text with a unit, which a schema cannot bound, and of pairs of such.
+ * Bounds of values that are written as text with a unit, which a schema cannot bound, and of pairs of such values.
  *
- * Q1  A frame fits into one message of NATS, and the buffer holds more than one frame; else nothing could move.
- * Q2  Records wait for minutes at most, because who looks at the sink takes a longer wait for a fault.
- * Q3  A pod may use at least what it asks for, as Kubernetes wants.
+ * Q1  A frame fits one message of NATS, and the buffer holds more than one frame; otherwise nothing could move.
+ * Q2  Records wait for a few minutes at most: with a longer delay, an idle sink looks broken.
+ * Q3  A pod's limit is at least its request, as Kubernetes requires.
  */
 import { bytes, milliseconds, quantityOf } from '../model/quantities.ts';
 import { invalid, type Issue, type IssuePath } from './issue.ts';

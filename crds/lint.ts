@@ -1,5 +1,5 @@
 /**
- * One lint for the CLI, the API and everyone else: the same issues, with the same words.
+ * One lint for the CLI, the API and all others: the same issues, in the same words.
  *
  * N1  Never throws, whatever the value is.
  * N2  An error means that the API server or `compile` would refuse; everything else is a warning.
@@ -23,7 +23,7 @@ export interface LintIssue {
   /** JSON pointer into the document. */
   readonly path: string;
   readonly message: string;
-  /** What was probably meant: a word to put in place of the one at the position. */
+  /** What was probably meant: a word to replace the one at the position. */
   readonly suggestion?: string;
   /** From 1. */
   readonly line?: number;
@@ -38,7 +38,7 @@ export function lint(value: unknown): LintIssue[] {
   return findIssues(value).map((issue) => published(issue));
 }
 
-/** What the value would be refused with first. */
+/** The first reason for which the value would be refused. */
 export function firstError(value: unknown): MillraceError | undefined {
   return findIssues(value).find(({ severity }) => severity === 'error')?.error;
 }
@@ -49,12 +49,12 @@ export function lintText(text: string, file: string): LintIssue[] {
 }
 
 export interface LintedText {
-  /** The text, every secret in it covered (`./shown-text.ts`). Lines and columns are those of the issues. */
+  /** The text with every secret in it covered (`./shown-text.ts`). Lines and columns are those of the issues. */
   readonly shown: string;
   readonly issues: readonly LintIssue[];
 }
 
-/** The same for who shows the text beside its issues. */
+/** The same, for callers that show the text beside its issues. */
 export function lintFile(text: string, file: string): LintedText {
   const { issues, checked, isWhole } = inspect(text, file);
   return { shown: shownText(text, checked, isWhole), issues };
@@ -83,7 +83,7 @@ function findIssues(value: unknown): readonly Issue[] {
   return parts === undefined ? found : [...found, ...withRules(parts).filter((issue) => !isToldBy(found, issue))];
 }
 
-/** "names none of kafka, http" says nothing new when `kafak` was found in the same place. */
+/** "names none of kafka, http" adds nothing when `kafak` was found in the same place. */
 function isToldBy(found: readonly Issue[], { error, path }: Issue): boolean {
   if (error.code !== 'MR_SPEC_ONE_CONNECTOR' || error.params['count'] !== 0) return false;
   const place = `${jsonPointer(path)}/`;
@@ -103,7 +103,7 @@ function objectSchema() {
   return schema;
 }
 
-/** The value without the fields that are not known, so that the rules can look at the rest. */
+/** The value without unknown fields, so that the rules can check the rest. */
 function withoutUnknown(value: unknown, issues: readonly Issue[]): unknown {
   const unknown = new Set(
     issues.flatMap(({ error, path }) => (error.code === 'MR_SPEC_UNKNOWN_FIELD' ? [jsonPointer(path)] : [])),
@@ -137,7 +137,7 @@ function published({ severity, path, error, suggestion }: Issue, place?: Place):
   };
 }
 
-/** The sentence without the code, and the hint where it says more than "correct it". */
+/** The sentence without the code, and the hint if it says more than "correct it". */
 function messageOf(message: string, code: ErrorCode, fix: string): string {
   const sentence = message.slice(code.length + 2);
   return code === 'MR_SPEC_INVALID' || fix.startsWith('Correct ') ? sentence : `${sentence} ${fix}`;

@@ -1,9 +1,9 @@
 /**
- * Whether what a pod may hold at once fits its memory. One pod may own every slot of its stage: at the least replicas, and
- * whenever the others are gone.
+ * Whether what a pod may hold at once fits its memory. One pod may own every slot of its stage: with minimum
+ * replicas, and whenever the other pods are gone.
  *
- * Counted at their worst: two frames of a source slot (one fills, one is on its way) and the memory of as many that are used
- * again; of a sink slot a batch as rows, the same once more as it is sent, and two frames.
+ * The worst case is counted. For a source slot: two frames (one fills, one is in flight) and the buffers of as many
+ * in the pool. For a sink slot: a batch as rows, its copy while it is sent, and two frames.
  */
 import { mr } from '../model/errors.ts';
 import { bytes, quantityOf } from '../model/quantities.ts';
@@ -15,7 +15,7 @@ const idleBytes = 110 * 2 ** 20;
 const framesOfSource = 4;
 const framesOfSink = 2;
 const batchesOfSink = 2;
-/** No count of slots: the part that has it does not fit the schema, which is said elsewhere. */
+/** No number of slots: that part does not fit the schema, which is reported elsewhere. */
 const mostSlots = 1_000_000;
 
 export function memoryAdvice({ sources, sinks, buffer, frame, resources }: SpecParts): readonly Issue[] {

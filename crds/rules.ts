@@ -5,10 +5,10 @@
  * R2  A stage has at most as many replicas as slots: `slots` of a source, `buffer.shards` for a sink.
  * R3  `otherwise` is on the last sink only, without `when`.
  * R4  Every expression compiles; a condition gives a bool.
- * R5  Every `$(…)` that begins like a reference is one.
+ * R5  Every `$(…)` that starts like a reference is one.
  * R6  Sizes, waits and resources are within bounds (`./limits.ts`).
  *
- * R1–R3 are CEL rules in the CRD, too (`./crd-rules.ts`), for those who do not come through lint.
+ * R1–R3 are also CEL rules in the CRD (`./crd-rules.ts`), for resources that are applied without lint.
  */
 import { checkExpression, type CheckOptions } from '../transforms/expression/check.ts';
 import type { KnownFields } from '../transforms/expression/fields.ts';
@@ -24,7 +24,7 @@ import type { SinkSpec, SourceSpec, StepSpec } from './pipeline.ts';
 import type { SpecParts } from './spec-parts.ts';
 import { membersOf, sinkKinds, sourceKinds, stepKinds } from './unions.ts';
 
-/** Everything that these rules find in the parts of a spec that fit the schema. */
+/** All that these rules find in the parts of a spec that fit the schema. */
 export function ruleIssues(spec: SpecParts): readonly Issue[] {
   return [
     ...spec.sources.flatMap((source, i) => (source ? sourceIssues(source, ['spec', 'sources', i]) : [])),
@@ -131,7 +131,7 @@ function stepExpressions(step: StepSpec, path: IssuePath, known: Known): readonl
   return step.when === undefined ? own : [...own, ...expressionAt([...path, 'when'], step.when, true, known)];
 }
 
-/** After a step that only some records take, a field is known when it was known before. */
+/** After a step that only some records pass, a field is known only if it was known before. */
 function fieldsAfter(step: StepSpec, fields: KnownFields): KnownFields {
   const [member] = membersOf(step, stepKinds);
   const after = member && transformOf(member.kind)?.fieldsAfter(member.config, fields);

@@ -1,8 +1,8 @@
 /**
- * What zod finds, in our words: what must be, what is, and what was probably meant.
+ * zod's findings in our words: what must be, what is, and what was probably meant.
  *
- * What is, is said by its kind alone where it may be a secret (`./secrecy.ts`): a number for a password, a password
- * for the object around it.
+ * Where the value may be a secret, only its kind is reported (`./secrecy.ts`): that a password is a number, or that the
+ * object around it is a text.
  */
 import type { z } from 'zod';
 import { closest } from '../model/closest.ts';
@@ -32,7 +32,7 @@ function unknownField(path: IssuePath, field: string, schema: SchemaNode, value:
         : `Known fields: ${known.join(', ')}.`
       : `Did you mean "${suggestion}"?`;
   const place = displayPath(path);
-  // Where a name should stand, something else does, and it is near none: a secret without its name, maybe.
+  // Where a name is expected, there is something else, and no known name is close: perhaps a secret without its name.
   const isNoName = !/^[\w./-]{1,40}$/.test(field) || (suggestion === undefined && value === null);
   if (isNoName) {
     const error = mr('MR_SPEC_UNKNOWN_FIELD', { path: place, field: '…', hint });
@@ -75,12 +75,12 @@ function keyIssue(issue: z.core.$ZodIssue, path: IssuePath): readonly Issue[] {
   ];
 }
 
-/** Of a value that is no secret, outside of a pipeline: `must be a whole number, but is "x"`. */
+/** For a value that is not a secret, outside of a pipeline: `must be a whole number, but is "x"`. */
 export function issueProblem(issue: z.core.$ZodIssue, actual: unknown): string {
   if (issue.code === 'unrecognized_keys')
     return `${issue.keys.map((key) => JSON.stringify(key)).join(', ')} is not known`;
   if (actual === undefined) return 'is required';
-  // A number of a query is text until it is checked.
+  // A number in a query string is text until it is checked.
   const isNumber = (issue.code === 'too_big' || issue.code === 'too_small') && issue.origin !== 'string';
   if (isNumber && typeof actual === 'string') return problemOf(issue, Number(actual), shown);
   return issue.code === 'custom' ? issue.message : problemOf(issue, actual, shown, 'does not fit');
@@ -110,7 +110,7 @@ function problemOf(
   }
 }
 
-/** A slip in one of a few words: `running` for `Running`. */
+/** A typo in one of a few words: `running` for `Running`. */
 function suggestionFor(issue: z.core.$ZodIssue, actual: unknown): string | undefined {
   if (issue.code !== 'invalid_value' || typeof actual !== 'string') return undefined;
   return closest(actual, issue.values.map(String));

@@ -1,11 +1,11 @@
 /**
  * Which values of a pipeline may be secrets that somebody wrote where a reference should be.
  *
- * S1  A text field that takes `$(secret:NAME/KEY)`, and every object and list around one. Found from the schema, so that
- *     a connector's new field is one without being listed.
- * S2  A field that the schema does not know: a slip of a name turns a password into one.
+ * S1  A text field that takes `$(secret:NAME/KEY)`, and every object and list around one. Found from the schema, so
+ *     that a connector's new field is one without being listed.
+ * S2  A field that the schema does not know: a typo in a name must not expose a password.
  *
- * Their values are in no message, whatever their type: messages end in logs, conditions, Temporal and CI.
+ * Their values are in no message, whatever their type: messages end up in logs, conditions, Temporal and CI.
  */
 import { closest } from '../model/closest.ts';
 import type { SchemaNode } from './crd-schema.ts';
@@ -34,7 +34,7 @@ function takesReference({ enum: words, pattern, maxLength }: SchemaNode): boolea
   return pattern === undefined || new RegExp(pattern).test(reference);
 }
 
-/** Names of fields that hold nothing but a secret. */
+/** Names of fields that contain only a secret. */
 const secretWords = ['password', 'passphrase', 'token', 'secret'];
 const secretNames = [...secretWords, 'apiKey', 'privateKey', 'accessKey', 'key'];
 
@@ -51,7 +51,7 @@ export function looksLikeSecretName(name: string): boolean {
   );
 }
 
-/** Only references, with nothing written out between them but what joins them. */
+/** Contains only references, and between them only separators. */
 export function isOnlyReferences(text: string): boolean {
   return /^(?:\$\((?:secret|configMap):[^()\s]+\)[\s:/@.,;-]*)+$/.test(text);
 }

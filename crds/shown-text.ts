@@ -1,10 +1,11 @@
 /**
- * The text of a file as it may be shown beside its issues: every secret in it is covered, and everything else stays
- * where it is, so that lines and columns still fit.
+ * The text of a file as it may be shown beside its issues: every secret in it is covered, and everything else keeps its
+ * place, so that lines and columns still fit.
  *
- * V1  Covered is what stands under a name that holds or seems to hold a secret, the password in an address, a private
- *     key, and every value that lint complains of and does not repeat (`./secrecy.ts`).
- * V2  In a file that is not YAML, all that stands behind such a name on its line, and what is further in below it.
+ * V1  Covered: values under a name that holds or seems to hold a secret, the password in an address, a private key, and
+ *     every value that lint complains about and does not repeat (`./secrecy.ts`).
+ * V2  In a file that is not YAML: everything after such a name on its line, and the lines below that are indented
+ *     further.
  */
 import { isMap, isNode, isScalar, isSeq, type Document, type Node, type Pair, type Scalar } from 'yaml';
 import type { Issue } from './issue.ts';
@@ -17,7 +18,7 @@ export interface CheckedDocument {
   readonly issues: readonly Issue[];
 }
 
-/** `checked`: every document of the text when `isWhole`; else some of it is not YAML. */
+/** `checked`: every document of the text when `isWhole`; otherwise part of the text is not YAML. */
 export function shownText(text: string, checked: readonly CheckedDocument[], isWhole: boolean): string {
   const ranges = [
     ...checked.flatMap(({ document }) => secretsIn(document.contents, [])),
@@ -33,7 +34,7 @@ function secretsIn(node: unknown, names: readonly string[]): readonly Range[] {
   return isScalar(node) ? secretsInText(node) : [];
 }
 
-/** Under a secret's name everything is covered, an anchor and a tag before the value, too. */
+/** Under a secret's name everything is covered, including an anchor and a tag before the value. */
 function secretsOfPair({ key, value }: Pair, names: readonly string[]): readonly Range[] {
   if (!isScalar(key) || !key.range || !isNode(value) || !value.range) return [];
   const name = String(key.value);
@@ -49,7 +50,7 @@ function secretsInText(node: Scalar): readonly Range[] {
   if (text.includes('PRIVATE KEY')) return rangeOf(node);
   const password = passwordInUrl(text);
   if (password === undefined || !node.range) return [];
-  // Quotes and escapes move the place by a few characters: cover the whole text then.
+  // Quotes and escapes shift the place by a few characters: then the whole text is covered.
   const [from] = node.range;
   return node.type === 'PLAIN' ? [[from + password.start, from + password.end]] : rangeOf(node);
 }
@@ -70,7 +71,7 @@ function rangeOf({ range }: Node): readonly Range[] {
   return range ? [[range[0], range[1]]] : [];
 }
 
-/** What is written in a document, its names decide; a comment is in none. */
+/** In a document names decide what is covered; a comment belongs to no document. */
 function secretsInComments(text: string, checked: readonly CheckedDocument[]): readonly Range[] {
   const written = checked.flatMap(({ document }) => scalarsUnder(document.contents)).flatMap(rangeOf);
   const fields = /(?<![\w-])(?<name>[A-Za-z][\w-]{0,63})["']?[ \t]{0,8}:[ \t]+(?=(?<value>\S[^\n]*))/dg;
@@ -82,7 +83,7 @@ function secretsInComments(text: string, checked: readonly CheckedDocument[]): r
   });
 }
 
-/** V2: all that follows on the line, and the lines below that are further in. */
+/** V2: the rest of the line, and the lines below that are indented further. */
 function linesWithSecrets(text: string): readonly Range[] {
   const ranges: Range[] = [];
   let at = 0;

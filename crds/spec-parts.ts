@@ -1,4 +1,4 @@
-/** The parts of a spec that fit the schema, so that lint can look at them when other parts do not. */
+/** The parts of a spec that fit the schema, so that lint can check them when other parts do not. */
 import { z } from 'zod';
 import {
   sinkSpec,
@@ -11,7 +11,7 @@ import {
   type StepSpec,
 } from './pipeline.ts';
 
-/** A part that does not fit is undefined and keeps its place. A whole spec is one of these, too. */
+/** A part that does not fit is undefined and keeps its place. A whole spec has this form, too. */
 export interface SpecParts {
   readonly sources: readonly (SourceSpec | undefined)[];
   readonly steps: readonly (StepSpec | undefined)[];
@@ -22,7 +22,7 @@ export interface SpecParts {
 }
 
 const { buffer, frame, resources } = specSchema.shape;
-/** So large that no rule about a buffer speaks when the buffer itself is wrong. */
+/** So large that no rule about buffers complains when the buffer itself is wrong. */
 const unbounded = { shards: Number.MAX_SAFE_INTEGER, maxBytes: '1024Ti' };
 const list = z.array(z.unknown());
 const loose = z.object({

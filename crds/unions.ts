@@ -23,7 +23,7 @@ export function takesRecords(kind: string): boolean {
   return Object.entries(connectors).some(([name, entry]) => name === kind && 'recordsPath' in entry);
 }
 
-/** Where the pods of a source take records; undefined when its connector goes and gets them. */
+/** Where the pods of a source receive records; undefined when its connector fetches them. */
 export function recordsPathOf(source: object): string | undefined {
   for (const { kind, config } of membersOf(source, sourceKinds)) {
     for (const [name, entry] of Object.entries(connectors)) {

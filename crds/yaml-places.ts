@@ -1,4 +1,4 @@
-/** Where in a YAML (or JSON) text things stand. */
+/** Positions in a YAML (or JSON) text. */
 import {
   isMap,
   isNode,
@@ -31,7 +31,7 @@ export interface Broken {
   readonly place: Place;
 }
 
-/** The documents of a text, and what is not YAML in it. A broken document is not among the documents. */
+/** The documents of a text, and its syntax errors. A broken document is not among the documents. */
 export function placesIn(text: string): {
   readonly documents: readonly PlacedDocument[];
   readonly broken: readonly Broken[];
@@ -52,7 +52,7 @@ export function placesIn(text: string): {
       const value: unknown = document.toJS();
       documents.push({ document, value, placeOf: (issue) => placeOf(issue, document, text, lines) });
     } catch (error) {
-      // The library names the alias, which may be a secret that begins with an asterisk.
+      // The library names the alias, which may be a secret that starts with an asterisk.
       const problem = error instanceof ReferenceError ? unusableAlias : 'it cannot be read';
       broken.push({ problem, place: placeAt(at, at, lines) });
     }
@@ -66,7 +66,7 @@ function brokenAt(error: YAMLError, lines: LineCounter): Broken {
   return { problem: `is not YAML: ${sentenceOf(error)}`, place: placeAt(error.pos[0], error.pos[1], lines) };
 }
 
-/** In our words, for each code of the library; none of its sentences repeats the text, which may be a secret. */
+/** One sentence of ours for each code of the library, whose own sentences may repeat the text and so a secret. */
 export function sentenceOf({ code }: Pick<YAMLError, 'code'>): string {
   return sentences[code];
 }
@@ -135,7 +135,7 @@ function inside(node: Scalar, { start, end }: { start: number; end: number }, te
   const [from, to] = node.range ?? [0, 0];
   const value = String(node.value);
   const quote = node.type === 'QUOTE_DOUBLE' || node.type === 'QUOTE_SINGLE' ? 1 : 0;
-  // Written as it reads: no escape, no folded line.
+  // Written literally: without escapes and folded lines.
   if (text.startsWith(value, from + quote)) return placeAt(from + quote + start, from + quote + end, lines);
   const first = firstLineOfBlock(node, value, text);
   if (first !== undefined && !value.slice(0, start).includes('\n')) return placeAt(first + start, first + end, lines);

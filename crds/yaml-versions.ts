@@ -1,6 +1,6 @@
 /**
- * Two readers of one file. We read YAML 1.2; kubectl and most other tools read 1.1, where `off` is false, `0777` is 511
- * and `1:30` may be 90. What the two read differently is named, whatever it is: both are asked.
+ * Two readings of one file. Millrace reads YAML 1.2; kubectl and most other tools read 1.1, where `off` is false,
+ * `0777` is 511 and `1:30` may be 90. Both parsers are run, and every value that they read differently is reported.
  *
  * V1  A message repeats no value: it may be a secret.
  */

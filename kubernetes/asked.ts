@@ -1,4 +1,4 @@
-/** What a request asks for, read from its path: so that no caller can forget to say it, or say it wrongly. Pure. */
+/** What a request asks for, derived from its path, so that no caller can forget to say it, or say it wrongly. Pure. */
 import type { Verb } from './verdicts.ts';
 
 export interface Asked {
@@ -26,7 +26,7 @@ export function askedOf(request: Request): Asked {
   const isCore = parts[0] === 'api';
   const group = isCore ? '' : (parts[1] ?? '');
   const [first, second, ...deeper] = parts.slice(isCore ? 2 : 3).map(decodeURIComponent);
-  // `namespaces/shop` alone is the namespace; with something behind it, the place of that.
+  // `namespaces/shop` alone is the namespace itself; when more follows, it is the namespace of that object.
   const isInside = first === 'namespaces' && second !== undefined && deeper.length > 0;
   const [resource = '', name] = isInside ? deeper : [first, second];
   return {

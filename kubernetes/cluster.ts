@@ -1,6 +1,6 @@
 /**
- * Which cluster a client speaks to: the uid of its namespace kube-system, which is made with the cluster and lives as long.
- * A kubeconfig that was exchanged, or a load balancer that leads elsewhere, shows another one.
+ * Which cluster a client talks to: the uid of its namespace kube-system, which is created with the cluster and lives as
+ * long. A replaced kubeconfig, or a load balancer that points elsewhere, shows another uid.
  */
 import { mr } from '../model/errors.ts';
 import type { Kube } from './kube.ts';

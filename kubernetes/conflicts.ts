@@ -1,10 +1,13 @@
-/** Read, change, write with the resourceVersion that was read: and again when somebody else was faster. */
+/** Read, change, write with the resourceVersion that was read, and repeat if another writer was faster. */
 import { KubeError } from './kube-error.ts';
 
-/** Controllers that write statuses change objects several times a second at most; each turn here takes milliseconds. */
+/**
+ * Controllers that write statuses change objects at most several times a second; each attempt here takes
+ * milliseconds.
+ */
 const attempts = 8;
 
-/** `write` reads anew each time. Another owner of a field is no race and is thrown at once. */
+/** `write` reads again each time. Another owner of a field is not a race and is thrown at once. */
 export async function untilNoConflict<T>(write: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {

@@ -1,10 +1,10 @@
 /**
- * Says on the resource what a person has decided (`model/decision.ts`). The command and the API go through here, so they
- * refuse the same in the same words.
+ * Writes a person's decision (`model/decision.ts`) to the resource. The command and the API both use this, so they
+ * refuse the same decisions in the same words.
  *
- * D1  It is refused when nothing in the pipeline's status asks for it, and while an earlier one was not looked at: there is
- *     one annotation, and the earlier one would be gone.
- * D2  The same decision with the same note is one, however often it is said.
+ * D1  A decision is refused when nothing in the pipeline's status asks for it, and while an earlier one is pending:
+ *     there is one annotation, and the earlier decision would be overwritten.
+ * D2  The same decision with the same note counts once, however often it is sent.
  */
 import { decisionText, isAsked, parseDecision, type DecisionChoice } from '../model/decision.ts';
 import { mr } from '../model/errors.ts';
@@ -12,14 +12,14 @@ import { annotations } from '../model/names.ts';
 import type { PipelineDoor, StoredPipeline } from './pipelines.ts';
 
 export interface Deciding {
-  /** From the message that asks: `records.1`. */
+  /** From the message that asks for the decision: `records.1`. */
   readonly token: string;
   readonly choice: DecisionChoice;
-  /** Tells it from the same decision about an earlier loss. */
+  /** Distinguishes it from the same decision about an earlier loss. */
   readonly note: string;
 }
 
-/** Resolves with its text, by which its outcome is known. Throws MR_DECISION_REFUSED. */
+/** Resolves with its text, which identifies its outcome. Throws MR_DECISION_REFUSED. */
 export async function decideOn(pipelines: PipelineDoor, found: StoredPipeline, deciding: Deciding): Promise<string> {
   const { token, choice, note } = deciding;
   const refuse = (problem: string) => mr('MR_DECISION_REFUSED', { decision: `${token}=${choice}`, problem });

@@ -1,8 +1,8 @@
 /**
- * The finalizer of a pipeline: put on before anything is started, taken off by the last act of teardown.
+ * The finalizer of a pipeline: added before anything is started, removed by the last step of teardown.
  *
- * Both are merge patches of the whole list with the resourceVersion that was read: a change by somebody else in between is
- * a conflict, and the list is read again. So no other finalizer is ever lost.
+ * Both are merge patches of the whole list with the resourceVersion that was read: a concurrent change is a conflict,
+ * and the list is read again. So no other finalizer is ever lost.
  */
 import type { PipelineRef } from '../model/lifecycle.ts';
 import { finalizer, kind } from '../model/names.ts';
@@ -10,7 +10,7 @@ import { untilNoConflict } from './conflicts.ts';
 import type { Kube } from './kube.ts';
 import type { KubeObject } from './objects.ts';
 
-/** The resource with the finalizer; undefined when it is gone, or another one has its name. */
+/** The resource with the finalizer; undefined when it is gone, or another resource has its name. */
 export function addFinalizer(kube: Kube, ref: PipelineRef, fieldManager: string): Promise<KubeObject | undefined> {
   return setFinalizers(kube, ref, fieldManager, (before) =>
     before.includes(finalizer) ? before : [...before, finalizer],

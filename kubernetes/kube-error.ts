@@ -1,10 +1,10 @@
 /**
  * Failures of the Kubernetes API: parsed here and nowhere else.
  *
- * K1  Every failed request becomes a {@link KubeError}, which says what it means: never what status it had.
- * K2  `Retry-After` of the server is kept, so that whoever retries can honour it.
- * K3  Only the API server's own Status object counts as its word. "404 page not found" of a proxy in between once counted
- *     as the deletion of a pipeline.
+ * K1  Every failed request becomes a {@link KubeError}, which says what the failure means, never which status it had.
+ * K2  `Retry-After` of the server is kept, so that retries can honour it.
+ * K3  Only the API server's own Status object is believed. "404 page not found" of a proxy in between was once taken
+ *     for the deletion of a pipeline.
  */
 import { z } from 'zod';
 import { mr, type MillraceError } from '../model/errors.ts';
@@ -19,7 +19,7 @@ const statusSchema = z.looseObject({
   details: z
     .looseObject({
       group: z.string().default(''),
-      /** The plural, although it is called kind. */
+      /** The plural, although the field is called kind. */
       kind: z.string().default(''),
       name: z.string().default(''),
       retryAfterSeconds: z.number().optional(),
@@ -38,7 +38,7 @@ export interface KubeFailure {
   /** Reasons of the server's causes: `FieldManagerConflict`, `NamespaceTerminating`, … */
   readonly causes: readonly string[];
   readonly retryAfterMs?: number;
-  /** What was asked, for people: `apply Deployment shop/orders`. */
+  /** What was requested, for people: `apply Deployment shop/orders`. */
   readonly request: string;
   readonly server: string;
 }
@@ -56,32 +56,32 @@ export class KubeError extends Error {
     return verdicts[this.failure.situation][this.failure.asked.verb];
   }
 
-  /** The API server says of the very object that was asked for that it is not there. */
+  /** The API server says that this object, which was requested, does not exist. */
   isProvenAbsent(): boolean {
     return this.failure.situation === 'absent';
   }
 
-  /** The API server says that the namespace, in which something should be made, is not there. */
+  /** The API server says that the namespace, in which something should be created, does not exist. */
   isWithoutNamespace(): boolean {
     return this.failure.situation === 'namespaceAbsent';
   }
 
-  /** Somebody else was faster, or another object has the name now. */
+  /** Another writer was faster, or another object has the name now. */
   isConflict(): boolean {
     return this.verdict === 'conflict';
   }
 
-  /** Fields belong to another field manager. Trying again changes nothing. */
+  /** Fields belong to another field manager. Retrying does not help. */
   isFieldConflict(): boolean {
     return this.failure.causes.includes('FieldManagerConflict');
   }
 
-  /** The place in a watch or a list is too old: begin again. */
+  /** The position in a watch or a list is too old: start again. */
   isExpired(): boolean {
     return this.failure.situation === '410';
   }
 
-  /** The API server does not know the type, or is not one. */
+  /** The API server does not know the type, or it is not an API server. */
   isWithoutType(): boolean {
     const { situation, status } = this.failure;
     return situation === '404' || (situation === 'foreign' && status === 404);
@@ -94,9 +94,9 @@ export interface Answer {
   readonly retryAfter?: string | undefined;
 }
 
-/** The error of an answer that is not the wished one. */
+/** The error for an answer other than the expected one. */
 export function parseAnswer(answer: Answer, asked: Asked, request: string, server: string): KubeError {
-  // A page of a proxy: what it says is shown, and means nothing.
+  // A proxy's page: its text is shown, but means nothing.
   const parsed = statusSchema.safeParse(jsonOrNothing(answer.body));
   const said = parsed.success ? parsed.data : undefined;
   const seconds = Number(answer.retryAfter ?? said?.details?.retryAfterSeconds ?? Number.NaN);
@@ -120,7 +120,7 @@ export function networkError(error: Error, asked: Asked, request: string, server
   );
 }
 
-/** A good status with something that the Kubernetes API does not say. */
+/** A successful status with a body that is not from the Kubernetes API. */
 export function foreignAnswer(problem: string, asked: Asked, request: string, server: string): KubeError {
   const failure = { situation: 'foreign', status: undefined, asked, causes: [], request, server } as const;
   return new KubeError(`the answer is not one of the Kubernetes API: ${problem}`, failure);
@@ -157,7 +157,7 @@ function whatIsNotFound({ reason, details }: Status, asked: Asked): Situation {
   return group === '' && kind === 'namespaces' && name === asked.namespace ? 'namespaceAbsent' : '404';
 }
 
-/** The row of the error table that tells a person. What can be repaired outside the spec is `retry`. */
+/** The row of the error table for a person. What can be repaired outside the spec is `retry`. */
 export function toMillraceError(error: KubeError): MillraceError {
   const { situation, asked, request, server, causes } = error.failure;
   const options = { cause: error };

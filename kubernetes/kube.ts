@@ -1,13 +1,13 @@
 /**
  * The Kubernetes API, as thin as possible: plain JSON in, plain JSON out.
  *
- * Objects are never turned into the client library's model classes, because those drop fields that they do not know.
+ * Objects are never converted to the client library's model classes, because those drop fields that they do not know.
  * Nothing is retried here: an activity is retried by Temporal, a controller key by its queue, both visibly.
  *
- * K1  `undefined` and `false` mean that the API server has said of this very object that it is not there
- *     (`./verdicts.ts`). Every other answer is an error.
- * K2  An answer that is not about what was asked for is an error, whatever its status.
- * K3  Whoever writes has a name (fieldManager), so that `kubectl get --show-managed-fields` tells who did what.
+ * K1  `undefined` and `false` mean that the API server has said that this object does not exist (`./verdicts.ts`).
+ *     Every other answer is an error.
+ * K2  An answer about anything other than what was requested is an error, whatever its status.
+ * K3  Every writer has a name (fieldManager), so that `kubectl get --show-managed-fields` tells who wrote what.
  */
 import { z } from 'zod';
 import { applyType, askedOf } from './asked.ts';
@@ -21,7 +21,7 @@ export interface WriteOptions {
 }
 
 export interface ApplyOptions extends WriteOptions {
-  /** Take fields that another manager owns. Default false: a conflict is an error that names the other one. */
+  /** Take over fields that another manager owns. Default false: a conflict is an error that names the other manager. */
   readonly force?: boolean;
   readonly subresource?: 'status' | 'scale';
 }
@@ -33,7 +33,7 @@ export interface ListOptions {
   readonly fields?: Readonly<Record<string, string>> | undefined;
   /** Only metadata is sent: for following Secrets without ever seeing a value. */
   readonly metadataOnly?: boolean | undefined;
-  /** Gets the objects page by page; the answer has none then. */
+  /** Receives the objects page by page; the answer then contains none. */
   readonly onPage?: (objects: readonly KubeObject[]) => void;
 }
 
@@ -59,7 +59,7 @@ export interface Kube {
     patch: unknown,
     options: WriteOptions,
   ): Promise<KubeObject | undefined>;
-  /** False when there is none, or another object has the name now (`uid`). A `resourceVersion` may conflict. */
+  /** False when it does not exist, or another object has the name now (`uid`). A `resourceVersion` may conflict. */
   delete(
     kind: KindName,
     name: string,
@@ -180,7 +180,7 @@ export function createKube(transport: KubeTransport): Kube {
         return true;
       } catch (error) {
         if (!(error instanceof KubeError)) throw error;
-        // A conflict with a uid alone: the name belongs to another object now, which is not ours to delete.
+        // A conflict with a uid alone: the name belongs to another object now, which we must not delete.
         const isOther = only.uid !== undefined && only.resourceVersion === undefined && error.isConflict();
         if (isOther || error.isProvenAbsent()) return false;
         throw error;

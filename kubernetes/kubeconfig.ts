@@ -1,11 +1,12 @@
 /**
- * Where the API server is and who asks: the kubeconfig, as kubectl finds and reads it, or a pod's service account.
+ * Where the API server is and with which identity: the kubeconfig, as kubectl finds and reads it, or a pod's service
+ * account.
  *
- * C1  A kubeconfig with certificates and tokens is read here. @kubernetes/client-node, whose import takes 90 MB and half a
- *     second, is loaded for what it alone knows (exec plugins, proxies, …), at the first request.
- * C2  Several files in `KUBECONFIG` are one: the first that has a name, or a current context, wins.
- * C3  What a file holds is read for each request: certificates and the tokens of service accounts are replaced while we run.
- * C4  No content of a kubeconfig is ever in a message: it holds keys.
+ * C1  A kubeconfig with certificates and tokens is read here. @kubernetes/client-node, whose import takes 90 MB and
+ *     half a second, is loaded at the first request only for what it alone supports (exec plugins, proxies, …).
+ * C2  Several files in `KUBECONFIG` are merged: the first that defines a name, or a current context, wins.
+ * C3  Referenced files are read for each request: certificates and service account tokens are replaced at run time.
+ * C4  No content of a kubeconfig is ever in a message: it contains keys.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -20,7 +21,7 @@ import { isSystemError } from '../model/system-error.ts';
 export interface KubeAccess {
   /** A URL. */
   readonly server: string;
-  /** Of the context. */
+  /** Namespace of the context. */
   readonly namespace?: string | undefined;
   /** The options bring an agent of their own, which must be used. */
   readonly hasProxy: boolean;
@@ -30,7 +31,7 @@ export interface KubeAccess {
 
 export interface Kubeconfig {
   hasContext(name: string): boolean;
-  /** Of the current context unless another is named. */
+  /** The current context unless another is named. */
   access(context?: string): KubeAccess;
 }
 
@@ -66,13 +67,13 @@ const fileSchema = z.looseObject({
 type Cluster = z.output<typeof clusterSchema>;
 type User = z.output<typeof userSchema>;
 
-/** What is read here; a field beside these is the library's business (C1). Extensions are notes of other programs. */
+/** Fields that are read here; any other field is left to the library (C1). Extensions are notes of other programs. */
 const known = new Set([...Object.keys(clusterSchema.shape), ...Object.keys(userSchema.shape), 'extensions']);
 known.delete('proxy-url');
 
 const serviceAccountDir = '/var/run/secrets/kubernetes.io/serviceaccount';
 
-/** Of `path`, else of `KUBECONFIG`, `~/.kube/config` or the pod's service account. */
+/** From `path`, or else from `KUBECONFIG`, `~/.kube/config` or the pod's service account. */
 export function loadKubeconfig(path: string | undefined, env: NodeJS.ProcessEnv = process.env): Kubeconfig {
   const files = path === undefined ? defaultFiles(env) : [path];
   if (files.length > 0) return new Files(files);
@@ -232,7 +233,7 @@ function libraryAccess(files: readonly string[], context: string, cluster: Clust
       const options: RequestOptions = {};
       loading ??= load();
       const loaded = await loading.catch((error: unknown) => {
-        // A file that is being written is whole a moment later.
+        // A file that is being written is complete a moment later.
         loading = undefined;
         throw error;
       });

@@ -1,4 +1,4 @@
-/** Kubernetes objects as plain JSON: what every object has is parsed once, the rest stays as it came. */
+/** Kubernetes objects as plain JSON: what every object has is parsed once, the rest is kept unchanged. */
 import { z } from 'zod';
 import { apiVersion, kind, plural } from '../model/names.ts';
 

@@ -1,12 +1,13 @@
 /**
- * The pipelines of a cluster, as a person or a program outside sees them. The API and the CLI both go through here.
+ * The pipelines of a cluster, as seen by people and programs outside. The API and the CLI both use this.
  *
- * D1  Whatever is written is a server-side apply under the field manager of the door, so that other tools keep theirs.
- * D2  A field that another tool owns is never taken: MR_PIPELINE_CONFLICT names the owner. Between Millrace's own doors
- *     the last one wins.
- * D3  Pause, resume and a decision own one field, under a manager of their own: applying under the door's manager would drop every
- *     field that the door has applied before.
- * D4  What is changed or deleted is the object that was read (by UID), never a new one with the same name.
+ * D1  Every write is a server-side apply under the field manager of its entry point, so that other tools keep their
+ *     fields.
+ * D2  A field that another tool owns is never taken over: MR_PIPELINE_CONFLICT names the owner. Between Millrace's
+ *     own entry points the last writer wins.
+ * D3  Pause, resume and a decision own one field each time, under a manager of their own: an apply under the entry
+ *     point's manager would drop every field that it has applied before.
+ * D4  A change or deletion affects the object that was read (by UID), never a new one with the same name.
  */
 import { z } from 'zod';
 import { mr, type MillraceError } from '../model/errors.ts';
@@ -44,15 +45,17 @@ export interface PipelineDoor {
   list(query: ListQuery): Promise<PipelinePage>;
   apply(pipeline: PipelineInput, options?: { dryRun?: boolean }): Promise<StoredPipeline>;
   setDesiredState(pipeline: StoredPipeline, state: DesiredState): Promise<StoredPipeline>;
-  /** Says what a person has decided (model/decision.ts). */
+  /** Writes a person's decision (model/decision.ts). */
   decide(pipeline: StoredPipeline, decision: string): Promise<StoredPipeline>;
-  /** So that deletion waits for nothing. */
+  /** Makes deletion wait for nothing. */
   orphan(pipeline: StoredPipeline): Promise<StoredPipeline>;
   /** Null when it is gone at once. */
   remove(pipeline: StoredPipeline): Promise<StoredPipeline | null>;
 }
 
-/** The API server has checked spec and status against the CRD: checked again, a newer schema would be unreadable. */
+/**
+ * The API server has checked spec and status against the CRD; checked again here, a newer schema would be unreadable.
+ */
 const storedPipeline = objectSchema.extend({
   apiVersion: z.literal(apiVersion),
   kind: z.literal(kind),
@@ -166,7 +169,7 @@ interface At {
   readonly name: string;
 }
 
-/** Without the bookkeeping of server-side apply, which is longer than the rest and tells a reader nothing. */
+/** Without the bookkeeping of server-side apply, which is longer than the rest and of no use to a reader. */
 export function readPipeline(object: object): StoredPipeline {
   const { metadata, ...rest } = storedPipeline.parse({ apiVersion, kind, ...object });
   const { managedFields: _, ...kept } = metadata;
@@ -187,7 +190,7 @@ export function workloadNamespaceOf({ metadata, spec }: StoredPipeline): string 
   return spec.isolation === 'Namespace' && uid !== undefined ? namespaceOf(pidOf(name, uid)) : namespace;
 }
 
-/** A failure of the Kubernetes API in the words of one who applies and reads pipelines. */
+/** Describes a failure of the Kubernetes API in terms of pipelines. */
 function told(error: KubeError, at?: At): MillraceError {
   const { situation, request, server } = error.failure;
   const problem = error.message;
@@ -213,7 +216,7 @@ function told(error: KubeError, at?: At): MillraceError {
   }
 }
 
-/** An apply with the uid of an object that is gone. The answer is a conflict like any other, but for its text. */
+/** An apply with the uid of an object that is gone. The answer differs from other conflicts only in its text. */
 function isForNone({ message }: KubeError): boolean {
   return message.includes('uid mismatch');
 }

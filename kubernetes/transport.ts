@@ -1,11 +1,11 @@
 /**
  * Requests to the API server of a kubeconfig. Connections are kept open.
  *
- * H1  A request ends with its signal, and by itself well before the attempt of an activity does (`workflows/activities.ts`):
- *     nothing is written on behalf of an attempt that was given up.
- * H2  A process that was frozen goes on where it stood. So `mayLeave` is asked at the last moment, when the bytes leave.
- * H3  Credentials come from outside, too: a file that is being replaced, a plugin that hangs. Without them the API cannot be
- *     reached, which is a {@link KubeError} like any other, and ends with the request's signal.
+ * H1  A request ends with its signal, and by itself well before the attempt of an activity does
+ *     (`workflows/activities.ts`): nothing is written on behalf of an attempt that has timed out.
+ * H2  A frozen process continues where it stopped. So `mayLeave` is called at the last moment, when the bytes are sent.
+ * H3  Credentials come from outside, too: a file that is being replaced, a plugin that hangs. Without them the API is
+ *     unreachable, which is a {@link KubeError} like any other, and ends with the request's signal.
  */
 import http, { type ClientRequest, type IncomingMessage } from 'node:http';
 import https, { type RequestOptions } from 'node:https';
@@ -22,10 +22,10 @@ export interface KubeRequest {
   readonly contentType?: string;
   /** Default `application/json`. */
   readonly accept?: string | undefined;
-  /** What a person calls it, for messages. */
+  /** Name of the request for people, for messages. */
   readonly what: string;
   readonly signal?: AbortSignal | undefined;
-  /** Throws when the request must not be sent any more (H2). */
+  /** Throws when the request must no longer be sent (H2). */
   readonly mayLeave?: (() => void) | undefined;
 }
 
@@ -38,13 +38,13 @@ export interface KubeTransport {
   close(): void;
 }
 
-/** Of a request with one answer. A page of a list is the slowest of these, and takes a second or two. */
+/** For a request with one answer. A page of a list is the slowest of these, and takes a second or two. */
 export const requestTimeoutMs = 15_000;
 export function createTransport(access: KubeAccess): KubeTransport {
   const base = new URL(access.server);
   const module = base.protocol === 'http:' ? http : https;
   const agent = new module.Agent({ keepAlive: true, maxSockets: 64 });
-  // Each watch holds a connection for minutes: they must not use up those of the requests.
+  // Each watch holds a connection for minutes: watches must not use up the connections of requests.
   const longAgent = new module.Agent({ keepAlive: true });
 
   async function start(request: KubeRequest, by: typeof agent): Promise<IncomingMessage> {
@@ -67,7 +67,7 @@ export function createTransport(access: KubeAccess): KubeTransport {
     try {
       request.mayLeave?.();
     } catch (refusal) {
-      // That it ends without an answer is known.
+      // An answer that never comes is handled elsewhere.
       answer.catch(() => undefined);
       outgoing.destroy();
       throw refusal;
@@ -85,7 +85,7 @@ export function createTransport(access: KubeAccess): KubeTransport {
     }
   }
 
-  /** Nothing has left yet. Certificates that are none, or a token that is no header, are found here (H3). */
+  /** Nothing was sent yet. Invalid certificates, or a token that is not a valid header, are found here (H3). */
   function prepare(request: KubeRequest, url: URL, options: RequestOptions): ClientRequest {
     try {
       return module.request(url, { ...options, ...(request.signal === undefined ? {} : { signal: request.signal }) });
@@ -153,14 +153,14 @@ function toHeaders(headers: RequestOptions['headers']): http.OutgoingHttpHeaders
   return headers !== undefined && !('length' in headers) ? headers : {};
 }
 
-/** A plugin's output is a credential: of one that is no JSON, nothing is said (`./kubeconfig.ts` C4). */
+/** A plugin's output is a credential: if it is not JSON, nothing of it is repeated (`./kubeconfig.ts` C4). */
 function credentialProblem(error: unknown): string {
   if (error instanceof SyntaxError) return 'what was printed is no JSON';
   const [line = ''] = problemOf(error).trim().split('\n');
   return line === '' ? 'it was not said why' : line.slice(0, 200);
 }
 
-/** As `work`, or rejects with the signal's reason. */
+/** Settles like `work`, or rejects with the signal's reason. */
 async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return work;
   const aborted = Promise.withResolvers<never>();

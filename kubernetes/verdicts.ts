@@ -1,26 +1,26 @@
 /**
- * What to do about an answer that is not the wished one: one table, status × verb.
+ * What to do about an answer other than the expected one: one table, status × verb.
  *
- * V1  `gone` is said only of what the API server itself says is not there, by name: absence must be proven before
- *     something is done that cannot be undone. A proxy's page, a route that does not exist and a missing CRD are 404, too.
- * V2  `refuse` is said only of what would be refused again: the API server has read the object and does not take it.
- * V3  Everything else passes: it is retried, with its reason shown, for as long as it takes.
+ * V1  `gone` is returned only if the API server itself says, by name, that the object does not exist: absence must be
+ *     proven before anything irreversible is done. A proxy's page, an unknown route and a missing CRD are 404, too.
+ * V2  `refuse` is returned only for what would be refused again: the API server has read the object and rejects it.
+ * V3  Everything else is temporary: it is retried, with its reason shown, for as long as it takes.
  */
 
 export const verbs = ['GET', 'LIST', 'WATCH', 'APPLY', 'CREATE', 'PATCH', 'DELETE'] as const;
 export type Verb = (typeof verbs)[number];
 
 export type Verdict =
-  /** It may pass by itself, or a person mends it outside of the spec. */
+  /** It may pass by itself, or a person repairs it outside of the spec. */
   | 'retry'
   /** What was sent must change. */
   | 'refuse'
-  /** What was asked for, or the namespace that it should be made in, is proven not to be there. */
+  /** The requested object, or the namespace in which it should be created, is proven not to exist. */
   | 'gone'
-  /** Somebody else was faster, or another object has the name: look again. */
+  /** Another writer was faster, or another object has the name: read again. */
   | 'conflict';
 
-/** What an answer means, apart from the verb. */
+/** What an answer means, independent of the verb. */
 export type Situation =
   /** There was no answer. */
   | 'network'
@@ -28,14 +28,14 @@ export type Situation =
   | 'foreign'
   /** NotFound, and it names the object that was asked for. */
   | 'absent'
-  /** NotFound, and it names the namespace that the object should be made in. */
+  /** NotFound, and it names the namespace in which the object should be created. */
   | 'namespaceAbsent'
   /** The object with this name has another uid. */
   | 'anotherObject'
   | '400'
   | '401'
   | '403'
-  /** NotFound of something else: the resource type, mostly. */
+  /** NotFound for something else: mostly the resource type. */
   | '404'
   | '405'
   | '409'
@@ -59,7 +59,7 @@ const always: Row = {
   PATCH: 'retry',
   DELETE: 'retry',
 };
-/** The object that is written is at fault; a read or a deletion has none. */
+/** The written object is at fault; a read or a deletion has no object. */
 const object: Row = { ...always, APPLY: 'refuse', CREATE: 'refuse', PATCH: 'refuse' };
 const race: Row = { ...always, APPLY: 'conflict', CREATE: 'conflict', PATCH: 'conflict', DELETE: 'conflict' };
 

@@ -1,11 +1,12 @@
 /**
  * Follows all objects of a kind.
  *
- * W1  After every (re)connection that lost its place the whole list is handed over: a missed event is found there.
- * W2  A connection that is silent longer than the server's bookmarks allow is dropped and made again.
- * W3  Errors end a connection, never the watch: it goes on with growing pauses until the signal ends it.
+ * W1  After every (re)connection that lost its position the whole list is handed over, so a missed event is found
+ *     there.
+ * W2  A connection that is silent longer than the server's bookmarks allow is dropped and reopened.
+ * W3  Errors end a connection, never the watch: it continues with growing pauses until the signal ends it.
  * W4  The list is read again every `relistMs`, even when nothing failed.
- * W5  Of each object only what `keep` makes of it is held, page by page: a list of ten thousand objects is never in memory
+ * W5  Of each object only the result of `keep` is held, page by page: a list of ten thousand objects is never in memory
  *     as the server sent it.
  */
 import { setTimeout as delay } from 'node:timers/promises';
@@ -17,7 +18,7 @@ import { KubeError, parseAnswer } from './kube-error.ts';
 import { acceptOf, selectorOf, type Kube, type ListOptions } from './kube.ts';
 import { objectSchema, pathOf, type KindName, type KubeObject } from './objects.ts';
 
-/** What a watch wants of time. Injected by whoever has a clock; the machine's by default. */
+/** What a watch needs of time. Injected by callers that have a clock; the machine's by default. */
 export interface WatchClock {
   now(): number;
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
@@ -37,7 +38,7 @@ const wallClock: WatchClock = {
 export interface WatchOptions<Kept = KubeObject> extends Omit<ListOptions, 'onPage'> {
   readonly kind: KindName;
   readonly signal: AbortSignal;
-  /** A list begins to be read. */
+  /** Called when a list starts to be read. */
   readonly onListing?: () => void;
   readonly onList: (objects: readonly Kept[]) => void;
   readonly onChange: (change: 'changed' | 'deleted', object: Kept) => void;
@@ -59,7 +60,7 @@ const eventSchema = z.looseObject({
 });
 
 interface KeepingOptions<Kept> extends WatchOptions<Kept> {
-  /** What is wanted of an object; undefined: nothing, as if it were not there. */
+  /** The part of an object to keep; undefined: none, as if the object did not exist. */
   readonly keep: (object: KubeObject) => Kept | undefined;
 }
 
@@ -68,7 +69,7 @@ export function watchObjects(kube: Kube, options: WatchOptions): Promise<void> {
   return watchKept(kube, { ...options, keep: (object) => object });
 }
 
-/** The same for what is wanted of each object (W5). */
+/** The same for the kept part of each object (W5). */
 export async function watchKept<Kept>(kube: Kube, options: KeepingOptions<Kept>): Promise<void> {
   const { signal, relistMs = 600_000, retryMs = 1_000, maxRetryMs = 30_000, clock = wallClock } = options;
   let position: string | undefined;
@@ -89,8 +90,8 @@ export async function watchKept<Kept>(kube: Kube, options: KeepingOptions<Kept>)
       if (clock.now() - connectedAt < retryMs) await clock.sleep(retryMs, signal);
     } catch (error) {
       if (isAborted(signal)) return;
-      // That the place in a watch is too old is not an error: the list is read anew. A list that says so itself, or has just
-      // been read, is one: a server that answers so must not be asked in a tight loop.
+      // A position that is too old is not an error: the list is read again. But if the list itself says so, or has
+      // just been read, it is an error: a server that answers like this must not be asked in a tight loop.
       const isStale = error instanceof KubeError && error.isExpired();
       const isOld = position !== undefined && clock.now() - listedAt >= retryMs;
       if (isStale) position = undefined;
@@ -120,7 +121,7 @@ async function list<Kept>(kube: Kube, options: KeepingOptions<Kept>): Promise<st
   return resourceVersion;
 }
 
-/** One connection. Returns the last resourceVersion when it ends in order. */
+/** One connection. Returns the last resourceVersion when it ends normally. */
 async function follow<Kept>(kube: Kube, options: KeepingOptions<Kept>, from: string, forMs: number): Promise<string> {
   const { silenceMs = 150_000, clock = wallClock } = options;
   const silence = new AbortController();

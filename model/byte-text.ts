@@ -1,9 +1,9 @@
 /**
- * Bytes as text, without loss: what is UTF-8 reads as it does everywhere; each byte that is not is a lone surrogate,
- * U+DC80 to U+DCFF, which no text has (PEP 383). JSON carries it as an escape.
+ * Bytes as text, without loss: UTF-8 reads as usual; each byte that is not UTF-8 becomes a lone surrogate, U+DC80 to
+ * U+DCFF, which no UTF-8 text contains (PEP 383). JSON stores it as an escape.
  *
- * X1  Equal texts are of equal bytes, and the bytes can be had back.
- * X2  Text of UTF-8 is well formed, any other is not: `isWellFormed()` tells.
+ * X1  Equal texts come from equal bytes, and the bytes can be recovered.
+ * X2  Text from UTF-8 is well formed, any other is not: `isWellFormed()` tells.
  */
 import { Buffer, isUtf8 } from 'node:buffer';
 
@@ -22,7 +22,7 @@ export function textOfBytes(bytes: Uint8Array): string {
   return text;
 }
 
-/** 0: no character begins here. */
+/** 0: no character starts here. */
 function characterAt(buffer: Buffer, at: number): number {
   const last = Math.min(longestCharacter, buffer.length - at);
   for (let size = 1; size <= last; size++) if (isUtf8(buffer.subarray(at, at + size))) return size;

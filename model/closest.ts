@@ -1,6 +1,6 @@
 /** "Did you mean …?" */
 
-/** The known word that is nearest to what was written, when it is near enough to be a slip. */
+/** The known word that is closest to the given one, if it is close enough to be a typo. */
 export function closest(written: string, known: Iterable<string>): string | undefined {
   const limit = Math.max(1, Math.floor(written.length / 3));
   let best: string | undefined;

@@ -1,7 +1,7 @@
 /**
  * References to Secrets and ConfigMaps inside text: `$(secret:NAME/KEY)`, `$(configMap:NAME/KEY)`.
  *
- * They stay as written everywhere but in the memory of the pod that uses them.
+ * They stay as written everywhere except in the memory of the pod that uses them.
  */
 import type { CredentialRef } from './plan.ts';
 import type { Json } from './value.ts';
@@ -12,7 +12,7 @@ const opening = /\$\(\s*(?:secret|configmap)\b/gi;
 
 export interface FoundReferences {
   readonly refs: readonly CredentialRef[];
-  /** Paths of text that begins a reference which is not well formed. */
+  /** Paths of text with something that starts like a reference but is not well formed. */
   readonly malformed: readonly (readonly (string | number)[])[];
 }
 
@@ -31,12 +31,12 @@ export function findReferences(value: Json): FoundReferences {
   return { refs: [...refs.values()], malformed };
 }
 
-/** Whether a text has the beginning of a reference, well formed or not. */
+/** Whether a text has the start of a reference, well formed or not. */
 export function mayHoldReference(text: string): boolean {
   return text.search(opening) >= 0;
 }
 
-/** A copy with every reference replaced by what `resolve` gives for it. What `resolve` gives is not looked at again. */
+/** A copy with every reference replaced by the result of `resolve`, which is not searched for references again. */
 export function resolveReferences(value: Json, resolve: (ref: CredentialRef) => string): Json {
   if (typeof value === 'string') {
     return value.replaceAll(reference, (_, kind: string, name: string, key: string) =>
@@ -48,7 +48,10 @@ export function resolveReferences(value: Json, resolve: (ref: CredentialRef) => 
   return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, resolveReferences(member, resolve)]));
 }
 
-/** As whom a connector comes to the system outside, for who must mend it. Pieces of sentences; no value of a Secret. */
+/**
+ * The identity under which a connector logs in, for the person who must repair it. Parts of sentences; no value of a
+ * Secret.
+ */
 export interface Identity {
   /** `user "app"`. */
   readonly user: string;
@@ -56,10 +59,10 @@ export interface Identity {
   readonly credentials: string;
 }
 
-/** Names of the fields by which connectors say who they are, in the order in which they are told. */
+/** Names of the fields with which connectors identify themselves, in the order of the message. */
 const identityFields = ['username', 'password', 'token', 'cert', 'key'] as const;
 
-/** Of a configuration as the plan has it: with its references. */
+/** From a configuration as in the plan, with its references unresolved. */
 export function identityOf(config: Json): Identity {
   const texts = new Map<string, string>();
   visit(config, [], (text, path) => {

@@ -1,7 +1,7 @@
 /**
- * Decimal numbers as text, taken apart: for numbers whose digits a double would lose.
+ * Decimal numbers as text, split into parts: for numbers whose digits a double would lose.
  *
- * N1  The work is in proportion to the length of the text, whatever its digits are: whoever sends a record chooses them.
+ * N1  The work is proportional to the length of the text, whatever its digits are: the sender of a record chooses them.
  */
 
 export interface Decimal {
@@ -50,7 +50,7 @@ export function isSameDecimal(a: Decimal | null, b: Decimal | null): boolean {
   return a.digits === '' || (a.power === b.power && a.isNegative === b.isNegative);
 }
 
-/** More digits than any column holds; a number of them would only take time to make. */
+/** More digits than any column holds; converting such a number would only take time. */
 const longestInteger = 400;
 
 /** `number` times 10^scale as an integer; null when digits are behind the scale, or the integer is absurdly long. */
@@ -68,7 +68,7 @@ function endOfDigits(text: DigitText, from: number): number {
   return at;
 }
 
-/** What stands behind the digits: nothing is 0. Null when it is no exponent, or something follows it. */
+/** The exponent after the digits: none is 0. Null when it is not an exponent, or something follows it. */
 function exponentOf(text: DigitText, from: number): number | null {
   if (from === text.length) return 0;
   const mark = text.charCodeAt(from);

@@ -1,12 +1,12 @@
 /**
- * A record that is not made into an object: what its fields are called, and where their values stand in its bytes.
+ * A record that is not turned into an object: the names of its fields, and the places of their values in its bytes.
  *
- * Most fields of most records only pass through, from JSON to a column. To make a text and an object of each costs four
- * times what it takes to copy its bytes.
+ * Most fields of most records only pass through, from JSON to a column. To create a text and an object of each costs
+ * four times as much as copying its bytes.
  *
- * L1  What is flat means what `decodeRecord` would make of the same bytes. Whatever cannot be taken that way (nesting,
- *     unusual escapes, bytes that are not UTF-8) is not flat, and is decoded.
- * L2  One object stands for one record after the other; nothing of it may be kept.
+ * L1  A flat record means the same as what `decodeRecord` returns for the same bytes. Whatever cannot be read that way
+ *     (nesting, unusual escapes, bytes that are not UTF-8) is not flat, and is decoded.
+ * L2  One object represents one record after another; nothing of it may be kept.
  */
 import type { RecordObject, RecordValue } from './value.ts';
 
@@ -26,9 +26,11 @@ export const written = {
 
 /** What records with the same fields in the same order share; as long as they do, it is the same object. */
 export interface FlatShape {
-  /** Distinct, and none that every object has (`constructor`). */
+  /** Distinct, and none that every object inherits (`constructor`). */
   readonly names: readonly string[];
-  /** Fields that steps may look at or change: what they are now is in {@link FlatRecord.values}, absent ones included. */
+  /**
+   * Fields that steps may look at or change: what they are now is in {@link FlatRecord.values}, absent ones included.
+   */
   readonly touched: ReadonlySet<string>;
 }
 

@@ -1,4 +1,4 @@
-/** JSON from outside that may not be JSON: undefined then. Why that is no error is for the caller to say. */
+/** Parses JSON from outside; undefined if it is not JSON. The caller must say why that is not an error. */
 export function jsonOrNothing(text: string): unknown {
   try {
     return JSON.parse(text);

@@ -11,24 +11,24 @@ import type { DecisionStatus, Phase, PipelineStatus, PlanInForceStatus, StreamSt
 
 export type { OperationKind } from './operations.ts';
 
-/** Which pipeline: a resource that was deleted and made again is another one. */
+/** Identifies a pipeline: a resource that was deleted and recreated is another one. */
 export interface PipelineRef {
   readonly namespace: string;
   readonly name: string;
   readonly uid: string;
   /**
-   * Where it is: the uid of the cluster's namespace kube-system. Absent in runs of v0.1, until a controller or a read says
-   * it; without it nothing can be proven to be gone.
+   * The uid of the namespace kube-system of its cluster. Absent in runs of v0.1, until a controller or a read
+   * provides it; without it nothing can be proven to be gone.
    */
   readonly cluster?: string;
 }
 
 /** Signal `specChanged`: what the controller sees of the resource. Carries no spec; repeating it is harmless. */
 export interface Told {
-  /** 0: the entity, or objects of the pipeline, are there, and the resource is not. The entity looks for itself. */
+  /** 0: the entity or objects of the pipeline exist, and the resource does not. The entity checks for itself. */
   readonly generation: number;
   readonly deleting: boolean;
-  /** What a person has decided (`./decision.ts`), when that was not looked at yet. */
+  /** A person's decision (`./decision.ts`) that is still pending. */
   readonly decision?: string;
   /** The controller's cluster: an entity of v0.1 learns from it where its pipeline is. */
   readonly cluster?: string;
@@ -40,7 +40,7 @@ export interface Drift {
   readonly what: string;
 }
 
-/** Signal `readinessChanged`: what `Ready` says, once that has lasted. For people: nothing is decided by it. */
+/** Signal `readinessChanged`: what `Ready` says, once that has lasted. Only for display: no decision depends on it. */
 export interface Readiness {
   readonly isReady: boolean;
   readonly reason: string;
@@ -49,13 +49,13 @@ export interface Readiness {
   readonly since: string;
 }
 
-/** Signal `retryRequested` and update `retryNow`: try again what failed or was refused. */
+/** Signal `retryRequested` and update `retryNow`: retry what failed or was refused. */
 export interface RetryRequest {
-  /** The same id twice is one request. */
+  /** Two requests with the same id count once. */
   readonly requestId: string;
 }
 
-/** Which operation acts. `seq` is stamped on every object it writes; an operation with a lower one is refused. */
+/** The acting operation. `seq` is stamped on every object it writes; an operation with a lower one is refused. */
 export interface OperationRef {
   readonly pipeline: PipelineRef;
   /** Workflow id of the operation. */
@@ -78,7 +78,7 @@ export interface StageSummary {
   readonly replicas: number;
 }
 
-/** What the lifecycle needs to know of a spec: not the spec. */
+/** The facts about a spec that the lifecycle needs, without the spec. */
 export interface SpecSummary {
   readonly generation: number;
   readonly deleting: boolean;
@@ -92,19 +92,19 @@ export interface SpecSummary {
   /** `kafka → clickhouse`. */
   readonly description: string;
   readonly stages: readonly StageSummary[];
-  /** Sequence of the last operation that wrote the status: where a new entity goes on counting. */
+  /** Sequence of the last operation that wrote the status: a new entity continues counting from it. */
   readonly opSeq: number;
   /** Where it was read. Absent in answers of v0.1. */
   readonly cluster?: string;
 }
 
-/** What a read knows of a spec that is refused; in the details of the failure. */
+/** What could be read of a refused spec; sent in the details of the failure. */
 export interface RefusedSpec {
   readonly generation: number;
   readonly deleting: boolean;
   /** Null when not even that can be read. */
   readonly desiredState: DesiredState | null;
-  /** Last generation that was found valid; 0: none. It goes on running. */
+  /** Last generation that was found valid; 0: none. It keeps running. */
   readonly acceptedGeneration: number;
   readonly opSeq: number;
   readonly cluster?: string;
@@ -129,7 +129,7 @@ export interface PlanRef {
   readonly workloadNamespace: string;
   readonly isolation: 'Namespace' | 'Shared';
   readonly generation: number;
-  /** The newest spec is refused: the stored plan of `generation` counts, and the resource is not asked. */
+  /** The newest spec is refused: the stored plan of `generation` applies, and the resource is not read. */
   readonly plan?: 'inForce';
 }
 
@@ -147,7 +147,7 @@ export interface LiveStage {
 /** The lifecycle's conditions; the controller owns the rest. */
 export type LifecycleCondition = Claim<ConditionOf<'lifecycle'>>;
 
-/** Changes to the lifecycle's part of the status. What is left out stays; `operation: null` ends it. */
+/** Changes to the lifecycle's part of the status. Absent fields are unchanged; `operation: null` ends the operation. */
 export interface StatusPatch {
   readonly phase?: Phase;
   readonly observedGeneration?: number;
@@ -169,7 +169,7 @@ export interface StatusInput {
   /** Generation that the conditions speak about. */
   readonly generation: number;
   readonly patch: StatusPatch;
-  /** Also told as a Kubernetes Event. */
+  /** Also reported as a Kubernetes Event. */
   readonly event?: {
     readonly type: 'Normal' | 'Warning';
     readonly reason: string;

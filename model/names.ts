@@ -1,7 +1,7 @@
 /**
- * Names of everything that belongs to a pipeline. One place, so that each is derived and none is remembered.
+ * Names of everything that belongs to a pipeline, in one place, so that each is derived and none is stored.
  *
- * `pid` = `<name>-<first 6 hex of sha256(uid)>`: readable, and different for a pipeline that was deleted and made again.
+ * `pid` = `<name>-<first 6 hex of sha256(uid)>`: readable, and different for a pipeline that was deleted and recreated.
  */
 import { createHash } from 'node:crypto';
 
@@ -11,7 +11,7 @@ export const apiVersion = `${group}/${version}`;
 export const kind = 'Pipeline';
 export const plural = 'pipelines';
 
-/** Removed by the last act of teardown. */
+/** Removed by the last step of teardown. */
 export const finalizer = `${group}/cleanup`;
 
 /** Server-side apply: one name for each writer. */
@@ -40,19 +40,25 @@ export const annotations = {
   opSeq: `${group}/op-seq`,
   generation: `${group}/generation`,
   specHash: `${group}/spec-hash`,
-  /** Hash of a workload's spec as the lifecycle left it: another hash means that somebody else has changed it. */
+  /** Hash of a workload's spec as the lifecycle left it: a different hash means that somebody else has changed it. */
   appliedHash: `${group}/applied-hash`,
   /** On the copied credentials: versions of the objects that they were copied from. */
   copiedFrom: `${group}/copied-from`,
-  /** On the Pipeline: what a person has decided (`./decision.ts`). */
+  /** On the Pipeline: a person's decision (`./decision.ts`). */
   decision: `${group}/decision`,
-  /** On the resource, by a person: try again what failed. Each value counts once. */
+  /** On the resource, set by a person: retry what failed. Each value counts once. */
   retry: `${group}/retry`,
-  /** Which cluster an object or a stream was made for (`kubernetes/cluster.ts`): a copy elsewhere is not a pipeline's. */
+  /**
+   * The cluster for which an object or a stream was created (`kubernetes/cluster.ts`): a copy elsewhere does not
+   * count.
+   */
   cluster: `${group}/cluster`,
-  /** The pipeline was deleted with deletionPolicy Orphan: what carries this was left on purpose, and is nobody's. */
+  /**
+   * The pipeline was deleted with deletionPolicy Orphan: an object with this was left on purpose, and belongs to
+   * nobody.
+   */
   released: `${group}/released`,
-  /** On the stream of the commits, when it was made again: where the edges ended when that was decided. */
+  /** On a recreated stream of the commits: where the edges ended when that was decided. */
   edgeEnds: `${group}/edge-ends`,
 } as const;
 
@@ -70,7 +76,7 @@ export function edgeStream(pid: string, edge: string): string {
   return `mr-${pid}-${edge}`;
 }
 
-/** Of which pipeline and which edge a stream is; undefined: it is not one of a pipeline. */
+/** The pipeline and the edge of a stream; undefined: it is not a stream of a pipeline. */
 export function partsOfStream(stream: string): { readonly pipeline: string; readonly edge: string } | undefined {
   const [, pipeline, edge] = /^mr-(.+)-[0-9a-f]{6}-(.+)$/.exec(stream) ?? [];
   return pipeline === undefined || edge === undefined ? undefined : { pipeline, edge };
@@ -81,7 +87,7 @@ export function frameSubject(pid: string, edge: string, shard: number, writer: s
   return `mr.${pid}.${edge}.${shard}.${writer}`;
 }
 
-/** In the place of an edge, whose names begin with a letter. */
+/** Takes the place of an edge name, which starts with a letter. */
 export const onceToken = '_once';
 
 /** Under it an edge knows what it has stored once (E11). Apart from the frames, so that no reader meets it. */
@@ -119,8 +125,8 @@ export function commitSubject(pid: string, stage: string, slot: number): string 
 }
 
 /**
- * What the lifecycle tells the pods of a pipeline, one message a subject, in the stream of the commits. No shard has
- * a name like `plan`, so whoever asks for the commits of a shard gets none of these.
+ * Messages of the lifecycle to the pods of a pipeline, one per subject, in the stream of the commits. No shard has a
+ * name like `plan`, so a request for the commits of a shard returns none of these.
  */
 const meta = (pid: string, what: string) => `mr.${pid}.${commitsEdge}.meta.${what}`;
 
@@ -134,17 +140,17 @@ export function storedPlanSubject(pid: string, generation: number): string {
   return meta(pid, `plan.g${generation}`);
 }
 
-/** Who reads and writes an edge, and when its stream was made. */
+/** The readers and writers of an edge, and when its stream was created. */
 export function registrySubject(pid: string, edge: string): string {
   return meta(pid, `edge.${edge}`);
 }
 
-/** The last decision that a person took about an edge or a stage. */
+/** A person's last decision about an edge or a stage. */
 export function decisionSubject(pid: string, scope: string): string {
   return meta(pid, `decision.${scope}`);
 }
 
-/** What `who` asks a person about an edge or a stage. */
+/** The question of `who` to a person about an edge or a stage. */
 export function questionSubject(pid: string, scope: string, who: string): string {
   return meta(pid, `question.${scope}.${who}`);
 }

@@ -1,24 +1,25 @@
 /**
- * Every operation on a pipeline: one row each. A new operation is a row here and its workflow in `workflows/operations.ts`,
- * which does not compile without it; phases, conditions, events, preemption and priority follow from the row.
+ * Every operation on a pipeline: one row each. A new operation is a row here and its workflow in
+ * `workflows/operations.ts`, which does not compile without it; phases, conditions, events, preemption and priority
+ * follow from the row.
  */
 import type { ReasonOf } from './conditions.ts';
 import type { DesiredState } from './plan.ts';
 import type { Phase } from './status.ts';
 
-/** What a newer generation, or the deletion of the resource, wants. */
+/** Desired by a newer generation, or by the deletion of the resource. */
 export type Intent = 'delete' | DesiredState;
 
 export interface OperationRow {
-  /** Of the pipeline, while the operation runs. */
+  /** Phase of the pipeline while the operation runs. */
   readonly phase: Phase;
   /** Of `Reconciling` and of the Event, while it runs: what the table of conditions says of it is what it does. */
   readonly reason: Exclude<ReasonOf<'Reconciling'>, 'Settled'>;
-  /** Of the Event, when it is done. */
+  /** Reason of the Event when it is done. */
   readonly doneReason: string;
-  /** Which intents end it before it is done. Nothing ends a teardown; a pause does not end itself. */
+  /** Which intents interrupt it. Nothing interrupts a teardown; a pause does not interrupt itself. */
   readonly yieldsTo: Readonly<Record<Intent, boolean>>;
-  /** For Temporal: 1 is served before 2. Whoever waits for a deletion or a pause is a person in a hurry. */
+  /** For Temporal: 1 is served before 2. A person waits for a deletion or a pause. */
   readonly priority: 1 | 2;
 }
 
@@ -79,7 +80,7 @@ export const operationTable = {
 
 export type OperationKind = keyof typeof operationTable;
 
-/** Whether `intent` ends a running operation of this kind. */
+/** Whether `intent` interrupts a running operation of this kind. */
 export function mustPreempt(running: OperationKind, intent: Intent): boolean {
   return operationTable[running].yieldsTo[intent];
 }

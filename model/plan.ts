@@ -1,7 +1,8 @@
 /**
- * The plan: what a spec means. Compiled, secret-free, a pure function of the spec; the content of ConfigMap `plan-g<n>`.
+ * The plan: what a spec means. Compiled, secret-free, a pure function of the spec; the content of ConfigMap
+ * `plan-g<n>`.
  *
- * A pod is told only its stage's name; everything else it needs is here. `$(secret:…)` references stay as they are
+ * A pod gets only its stage's name; everything else it needs is here. `$(secret:…)` references stay as they are
  * written and are resolved inside the pod.
  */
 import type { Json } from './value.ts';

@@ -1,5 +1,6 @@
 /**
- * An error of the table as an answer by HTTP (RFC 9457). The API and the sources that take records in answer alike.
+ * An error of the table as an HTTP answer (RFC 9457). The API and the sources that receive records answer in the same
+ * form.
  */
 import type { ErrorCode, MillraceError } from './errors.ts';
 

@@ -1,11 +1,11 @@
 /**
- * Whether an HTTP request that reached a local port was sent by a web page which must not command it.
+ * Whether an HTTP request to a local port was sent by a web page that must not control it.
  *
  * A browser lets every page send requests to 127.0.0.1. Two things tell such a request from one of a program:
  *
- * O1  The Host header. A page whose own name was rebound to 127.0.0.1 (DNS rebinding) is same-origin to the browser, but
- *     the header still has that name. Only names that cannot be rebound are taken: loopback ones where the connection
- *     came in on loopback, the address on which it came in, and those that the operator lists.
+ * O1  The Host header. A page whose own name was rebound to 127.0.0.1 (DNS rebinding) is same-origin to the browser,
+ *     but the header still has that name. Only names that cannot be rebound are taken: loopback ones where the
+ *     connection came in on loopback, the address on which it came in, and those that the operator lists.
  * O2  Origin and Sec-Fetch-Site, which a page cannot set or leave out where they matter. A page of this very origin is
  *     welcome; a page of another port of this machine is not.
  *
@@ -21,7 +21,9 @@ export interface ReceivedRequest {
   readonly socket: { readonly localAddress?: string | undefined };
 }
 
-/** Why the request is refused, as a sentence; undefined when it is not foreign. `hosts`: further names of this server. */
+/**
+ * Why the request is refused, as a sentence; undefined when it is not foreign. `hosts`: further names of this server.
+ */
 export function foreignness(request: ReceivedRequest, hosts: readonly string[] = []): string | undefined {
   const [asked, second] = valuesOf(request, 'host');
   if (asked === undefined || second !== undefined) return 'The request must have exactly one Host header';
@@ -67,7 +69,7 @@ function isSameOrigin(origin: string, host: string): boolean {
   return page.host === URL.parse(`${page.protocol}//${host}`)?.host;
 }
 
-/** What a stranger wrote, short and on one line. */
+/** Foreign text, shortened and on one line. */
 function quoted(text: string): string {
   return JSON.stringify(text.slice(0, 100));
 }

@@ -1,9 +1,10 @@
 /**
  * The status of a Pipeline: what is, as opposed to what is wanted. Types only; `crds/status.ts` is their schema.
  *
- * Two writers own disjoint parts by server-side apply (`./names.ts`, fieldManagers): the controller writes `deadLetters`,
- * its conditions (`./conditions.ts`) and `ready` of each stage; the lifecycle writes everything else. The phase is of both:
- * the lifecycle says what was done, and the controller turns Running into NotReady, and back, as Ready is.
+ * Two writers own disjoint parts by server-side apply (`./names.ts`, fieldManagers): the controller writes
+ * `deadLetters`, its conditions (`./conditions.ts`) and `ready` of each stage; the lifecycle writes everything else.
+ * The phase is of both: the lifecycle says what was done, and the controller turns Running into NotReady, and back,
+ * as Ready is.
  */
 import type { ConditionValue } from './conditions.ts';
 
@@ -11,7 +12,7 @@ export const phases = [
   'Pending',
   'Provisioning',
   'Running',
-  /** Carried out as `Running` is, and not Ready: the condition has the reason. */
+  /** Carried out like `Running`, but not Ready: the condition has the reason. */
   'NotReady',
   'Pausing',
   'Paused',
@@ -25,7 +26,7 @@ export const phases = [
 
 export type Phase = (typeof phases)[number];
 
-/** It is meant to move records, and nothing is being changed: whether it does is what `Ready` says. */
+/** It should move records, and no change is in progress: whether it does is what `Ready` says. */
 export function isUnderWay(phase: Phase | undefined): phase is 'Running' | 'NotReady' {
   return phase === 'Running' || phase === 'NotReady';
 }
@@ -54,7 +55,7 @@ export interface StageStatus {
   ready: number;
 }
 
-/** The change that is being carried out. */
+/** The change in progress. */
 export interface OperationStatus {
   /** Temporal workflow id of the operation. */
   id: string;
@@ -70,18 +71,18 @@ export interface OperationStatus {
 export interface PlanInForceStatus {
   /** Generation of the spec. */
   generation: number;
-  /** The frame of each writer from which on it holds: the first 64 writers. */
+  /** For each writer the first frame for which it applies: the first 64 writers. */
   from: { writer: string; sequence: number }[];
 }
 
-/** A stream of the pipeline, as the lifecycle has made it. */
+/** A stream of the pipeline, as the lifecycle has created it. */
 export interface StreamStatus {
   name: string;
-  /** RFC 3339: when it was made. Another time means another stream. */
+  /** RFC 3339: when it was created. Another time means another stream. */
   created: string;
 }
 
-/** What became of the decision that a person took last. */
+/** The outcome of a person's last decision. */
 export interface DecisionStatus {
   /** As the annotation had it. */
   text: string;
@@ -106,7 +107,7 @@ export interface PipelineStatus {
   planInForce?: PlanInForceStatus | undefined;
   streams?: StreamStatus[] | undefined;
   decision?: DecisionStatus | undefined;
-  /** The Temporal workflow that looks after the pipeline. */
+  /** The Temporal workflow that manages the pipeline. */
   workflow?: { id: string; runId?: string | undefined; url?: string | undefined } | undefined;
   /** Sequence of the last operation. */
   opSeq?: number | undefined;

@@ -1,9 +1,9 @@
-/** Texts for people that several parts make alike. */
+/** Texts for people that several parts of Millrace produce. */
 
-/** A message may repeat a row; a condition has room for a sentence. */
+/** A message of another system may repeat a row; a condition has room for a sentence. */
 const maxProblem = 400;
 
-/** What another system said, at a length that a condition has room for. */
+/** A message of another system, cut to a length that fits a condition. */
 export function shortened(text: string): string {
   return text.length <= maxProblem ? text : `${text.slice(0, maxProblem)}…`;
 }

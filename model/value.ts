@@ -1,5 +1,5 @@
 /**
- * What the value of a record is while steps and sinks look at it: JSON, with numbers that keep their digits.
+ * The value of a record for steps and sinks: JSON, with numbers that keep their digits.
  *
  * A JSON number becomes a JavaScript `number` when that loses nothing, else an {@link ExactNumber} that carries the
  * digits as written. A step that computes makes `number` or `bigint`; a sink accepts all three.
@@ -51,7 +51,9 @@ export interface RecordMeta {
   readonly topic: string | null;
   readonly partition: number | null;
   readonly offset: bigint | null;
-  /** The key as text, or null. Throws MR_RECORD_MISFIT when it is not UTF-8; so does a header that is read and is not. */
+  /**
+   * The key as text, or null. Throws MR_RECORD_MISFIT when it is not UTF-8; so does a header that is read and is not.
+   */
   readonly key: string | null;
   readonly headers: Readonly<Record<string, string>>;
   /** Source time, milliseconds since 1970. */

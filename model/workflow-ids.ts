@@ -1,6 +1,6 @@
 /**
- * Temporal workflow ids and task queues. Apart from `./names.ts`, because workflows may not load node:crypto, which that
- * file needs.
+ * Temporal workflow ids and task queues. Apart from `./names.ts`, because workflows may not load node:crypto, which
+ * that file needs.
  */
 import type { PipelineRef } from './lifecycle.ts';
 
@@ -9,14 +9,14 @@ export function entityWorkflowId(namespace: string, name: string, uid: string): 
   return `pipeline/${namespace}/${name}/${uid}`;
 }
 
-/** Whose entity a workflow id is; undefined: of something else. */
+/** The pipeline whose entity a workflow id names; undefined: it is not the id of an entity. */
 export function pipelineOfEntity(workflowId: string): Pick<PipelineRef, 'namespace' | 'name' | 'uid'> | undefined {
   const [what, namespace = '', name = '', uid = '', ...more] = workflowId.split('/');
   if (what !== 'pipeline' || namespace === '' || name === '' || uid === '' || more.length > 0) return undefined;
   return { namespace, name, uid };
 }
 
-/** An operation of the entity: the prefix finds the whole story of a pipeline. */
+/** An operation of the entity: the common prefix finds the whole history of a pipeline. */
 export function operationWorkflowId(entityId: string, seq: number, operation: string, generation: number): string {
   return `${entityId}/op/${seq}-${operation}-g${generation}`;
 }
@@ -31,8 +31,9 @@ export function workflowUrl(
 }
 
 /**
- * Where programs start `applyPipeline` and `deletePipeline` when they do not say in which cluster: of those that share a
- * Temporal namespace one serves it. The entities of v0.1 are here, too, until they move to the queue of their cluster.
+ * Where programs start `applyPipeline` and `deletePipeline` when they do not say in which cluster: of those that
+ * share a Temporal namespace one serves it. The entities of v0.1 are here, too, until they move to the queue of their
+ * cluster.
  */
 export const doorTaskQueue = 'pipelines';
 

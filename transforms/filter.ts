@@ -1,4 +1,4 @@
-/** `filter`: records for which `where` is true go on, the others end here and are counted as dropped. */
+/** `filter`: records for which `where` is true continue, the others end here and are counted as dropped. */
 import { z } from 'zod';
 import { expressionField } from '../schema/fields.ts';
 import { compileCondition } from './expression/expression.ts';

@@ -4,16 +4,18 @@
  * J1  A number keeps its value: what a double cannot hold becomes an ExactNumber with the digits as written. A double
  *     stands for its shortest text.
  * J2  Field names are data: `__proto__` and `constructor` are fields like any other. Of two equal names the last wins.
- * J3  Bytes that are not UTF-8, not JSON or not an object are refused (MR_RECORD_NOT_JSON), never repaired. So is half a
- *     surrogate pair (`\ud83d`), which is no character and has no UTF-8: what a record holds, every sink can write.
- * J4  A record that is nested deeper than {@link maxDepth} is refused, so that nothing after this place runs out of stack.
+ * J3  Bytes that are not UTF-8, not JSON or not an object are refused (MR_RECORD_NOT_JSON), never repaired. So is
+ *     half a surrogate pair (`\ud83d`), which is no character and has no UTF-8: what a record holds, every sink can
+ *     write.
+ * J4  A record that is nested deeper than {@link maxDepth} is refused, so that nothing after this place runs out of
+ *     stack.
  * J5  The work is in proportion to the bytes.
  *
- * A byte order mark in front is passed over.
+ * A leading byte order mark is skipped.
  *
- * The record path runs through `decodeRecord`. JSON.parse takes most of its time (0.35 µs for 200 bytes), and looking at
- * each byte would add half of that again: `mayLoseDigits` looks at every sixteenth, and the searches in the text are
- * those that the engine does many bytes at a time.
+ * The record path runs through `decodeRecord`. JSON.parse takes most of its time (0.35 µs for 200 bytes), and looking
+ * at each byte would add half of that again: `mayLoseDigits` looks at every sixteenth, and the searches in the text
+ * are those that the engine does many bytes at a time.
  */
 import { Buffer } from 'node:buffer';
 import { mr, problemOf } from '../model/errors.ts';
@@ -62,8 +64,8 @@ const isNumberByte = Uint8Array.from({ length: 256 }, (_, byte) =>
 );
 
 /**
- * True when the bytes hold a run of 16 digits and points. Each such run covers a byte whose distance from the start is a
- * multiple of 16, so the others need not be looked at.
+ * True when the bytes hold a run of 16 digits and points. Each such run covers a byte whose distance from the start
+ * is a multiple of 16, so the others need not be looked at.
  */
 function mayLoseDigits(bytes: Uint8Array, start: number, end: number): boolean {
   for (let i = start; i < end; i += run) {

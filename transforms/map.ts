@@ -1,9 +1,9 @@
 /**
  * `map`: changes fields of a record.
  *
- * M1  Every expression sees the record as it came into the step, whatever the other expressions set.
- * M2  Then, in this order: `rename` moves fields, `set` writes what the expressions gave, `remove` takes fields away.
- * M3  When an expression fails the record is unchanged and becomes a dead letter.
+ * M1  Every expression sees the record as it entered the step, whatever the other expressions set.
+ * M2  Then, in this order: `rename` moves fields, `set` writes the results of the expressions, `remove` deletes fields.
+ * M3  When an expression fails, the record is unchanged and becomes a dead letter.
  *
  * A name with dots is a path: `customer.city` is field `city` of the object `customer`. What is renamed or removed may
  * be absent; what is set is made.

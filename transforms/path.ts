@@ -25,7 +25,7 @@ function holder(record: RecordObject, path: Path): RecordObject | undefined {
   return at;
 }
 
-/** Puts a value at the path; makes the objects on the way, in place of whatever else is there. */
+/** Sets the value at the path; creates the objects on the way, replacing anything else that is there. */
 export function put(record: RecordObject, path: Path, value: RecordValue): void {
   if (path.length === 1) return assign(record, path[0], value);
   let at = record;

@@ -1,7 +1,7 @@
 /**
- * Does a record have the fields that its source's schema asks for?
+ * Does a record have the fields that its source's schema requires?
  *
- * Fields that the schema does not name are let through. Nothing is converted: what fits is left as it is.
+ * Fields that the schema does not name are accepted. Nothing is converted: a value that fits is left unchanged.
  */
 import { assertNever, mr } from '../model/errors.ts';
 import type { FieldShape, FieldType } from '../model/plan.ts';

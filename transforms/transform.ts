@@ -33,9 +33,9 @@ interface Definition<Schema extends z.ZodType> {
   expressions(config: z.output<Schema>): readonly ExpressionAt[];
   /** What is known about the record after the step, given what was known before. */
   fieldsAfter(config: z.output<Schema>, fields: KnownFields): KnownFields;
-  /** Whatever the record: fields that it has not, and fields that it may have, after the step. */
+  /** For every record: fields that it cannot have, and fields that it may have, after the step. */
   fieldChanges(config: z.output<Schema>): FieldChanges;
-  /** Fields of the record that the step itself looks at or changes; those of its expressions need not be among them. */
+  /** Fields of the record that the step itself reads or changes; those of its expressions need not be among them. */
   touches(config: z.output<Schema>): readonly string[];
   /** `step` is the step's name, for messages. Throws MillraceError MR_SPEC_EXPRESSION or MR_SPEC_INVALID. */
   compile(config: z.output<Schema>, step: string): StepProgram;

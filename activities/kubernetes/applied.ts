@@ -1,9 +1,9 @@
 /**
- * How it is known that somebody else has changed a workload.
+ * How the lifecycle detects that somebody else has changed a workload.
  *
- * A1  After every write of the lifecycle the workload carries the hash of its whole spec as the API server returned it,
- *     defaults included: nothing has to be guessed about what the server makes of a manifest.
- * A2  A crash between the two writes leaves the step undone, and it is done again.
+ * A1  After every write by the lifecycle the workload carries the hash of its whole spec as the API server returned it,
+ *     defaults included: nothing has to be guessed about how the server completes a manifest.
+ * A2  A crash between the two writes leaves the step undone, and it is repeated.
  * A3  A workload without the annotation was never finished by a step and counts as unchanged.
  */
 import { hashOf } from '../../model/json.ts';
@@ -11,7 +11,10 @@ import { annotations, fieldManagers } from '../../model/names.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 
-/** `written` is the answer to the write. What somebody changed after it must not be taken for ours, so it is not read again. */
+/**
+ * `written` is the answer to the write. It is not read again: a later change by somebody else must not be taken for
+ * ours.
+ */
 export async function noteApplied(kube: Kube, written: KubeObject): Promise<void> {
   const { name, namespace } = written.metadata;
   const hash = appliedHash(written);
@@ -20,7 +23,7 @@ export async function noteApplied(kube: Kube, written: KubeObject): Promise<void
   await kube.patchMerge('Deployment', name, namespace, { metadata }, { fieldManager: fieldManagers.lifecycle });
 }
 
-/** Whether the workload's spec is not as the lifecycle left it. */
+/** Whether the workload's spec differs from how the lifecycle left it. */
 export function isChangedByOthers(workload: KubeObject): boolean {
   const noted = workload.metadata.annotations?.[annotations.appliedHash];
   return noted !== undefined && noted !== appliedHash(workload);

@@ -2,10 +2,12 @@
  * Writes and deletes owned objects on behalf of an operation.
  *
  * F1  An object that a newer operation has written is left alone: MR_OPERATION_FENCED.
- * F2  An object that belongs to another pipeline, or to nobody, is never taken over: it is waited for (MR_OBJECT_FOREIGN).
- * F3  What was checked is what is written: uid and resourceVersion go along, and a conflict starts over.
- * F4  What is not there is made only while the pipeline is, and no newer operation has begun: an apply with the
- *     resourceVersion of an object that was deleted meanwhile would make it again, and nobody would own it.
+ * F2  An object that belongs to another pipeline, or to nobody, is never taken over; the step waits
+ *     (MR_OBJECT_FOREIGN).
+ * F3  A write applies to the object that was checked: uid and resourceVersion are sent along, and a conflict starts
+ *     over.
+ * F4  A missing object is created only while the pipeline exists and no newer operation has started: an apply with the
+ *     resourceVersion of an object that was deleted meanwhile would recreate it, and nobody would own it.
  */
 import { untilNoConflict } from '../../kubernetes/conflicts.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
@@ -42,7 +44,7 @@ export async function deleteFenced(kube: Kube, kind: KindName, found: KubeObject
   });
 }
 
-/** Throws when `live` is not this operation's to write (F1, F2). */
+/** Throws when this operation may not write `live` (F1, F2). */
 export function checkFence(kind: KindName, live: KubeObject, { pipeline, seq }: Writer): void {
   const object = `${kind} ${live.metadata.namespace ?? ''}/${live.metadata.name}`;
   const owner = live.metadata.labels?.[labels.pipelineUid];
@@ -53,7 +55,7 @@ export function checkFence(kind: KindName, live: KubeObject, { pipeline, seq }: 
   if (writtenBy > seq) throw mr('MR_OPERATION_FENCED', { object, seq, newer: writtenBy });
 }
 
-/** One that is gone may have left it, on purpose or for a while (`workers/controller/leftovers.ts`). */
+/** A pipeline that is gone may have left it, on purpose or for a while (`workers/controller/leftovers.ts`). */
 function ownerOf({ metadata }: KubeObject): string {
   const { [labels.pipelineUid]: uid, [labels.pipeline]: name } = metadata.labels ?? {};
   if (uid === undefined) return 'no pipeline';

@@ -1,10 +1,10 @@
-/** What the lifecycle makes for a pipeline and takes down again, in a namespace of its own or beside the resource. */
+/** What the lifecycle creates for a pipeline and removes again, in a namespace of its own or beside the resource. */
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { KindName, KubeObject } from '../../kubernetes/objects.ts';
 import type { PlanRef } from '../../model/lifecycle.ts';
 import { ownerLabels } from './render/context.ts';
 
-/** Deployments first: what stands around their pods may go when they are told to go. */
+/** Deployments first: the objects around their pods may be removed once the pods are told to stop. */
 export const ownedKinds: readonly KindName[] = [
   'Deployment',
   'PodDisruptionBudget',

@@ -1,10 +1,11 @@
 /**
- * Every accepted spec as a ControllerRevision beside the resource, named by the pipeline's short id and the spec's hash.
+ * Every accepted spec as a ControllerRevision beside the resource, named by the pipeline's short id and the spec's
+ * hash.
  *
- * V0  It may outlive the resource (`kubectl delete --cascade=orphan`): so a pipeline with the same name and the same spec
- *     that is made afterwards needs another name for its own.
- * V1  The same spec gives the same object: going back to an old spec raises its number and makes no copy.
- * V2  The object belongs to the resource and goes with it; the last ten are kept.
+ * V0  It may outlive the resource (`kubectl delete --cascade=orphan`): so a pipeline with the same name and the same
+ *     spec that is created afterwards needs another name for its revision.
+ * V1  The same spec gives the same object: returning to an old spec raises its number and creates no copy.
+ * V2  The object belongs to the resource and is deleted with it; the last ten are kept.
  */
 import { z } from 'zod';
 import { mr } from '../../model/errors.ts';

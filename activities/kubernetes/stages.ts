@@ -1,11 +1,11 @@
 /**
  * The stages of a pipeline as Deployments.
  *
- * G1  A stage whose content is as before keeps its pods and the plan that they were started with.
- * G2  A stage counts as gone when its pods are gone, not when that was asked for.
- * G3  Every write notes the hash of what it left (`./applied.ts`).
- * G4  While the pods of a stage are awaited, a workload that somebody deletes or changes is applied again: nobody else
- *     looks at it as long as an operation runs.
+ * G1  A stage whose content is unchanged keeps its pods and the plan with which they were started.
+ * G2  A stage counts as gone when its pods are gone, not when their deletion was requested.
+ * G3  Every write records the hash of its result (`./applied.ts`).
+ * G4  While an operation waits for the pods of a stage, it re-applies a workload that somebody deletes or changes:
+ *     nothing else checks the workload as long as an operation runs.
  */
 import { z } from 'zod';
 import { mr } from '../../model/errors.ts';
@@ -78,7 +78,7 @@ export function stageActivities(deps: ActivityDependencies): Stages {
         const found = await kube.get('Deployment', stage.workload, plan.workloadNamespace);
         const isOurs = found !== undefined && !isChangedByOthers(found);
         if (isOurs) return lookAtStage(kube, plan, stage, found);
-        // Two who disagree must not write without a pause.
+        // Two writers that keep overwriting each other must pause between writes.
         if (deps.clock.now() - restoredAt >= restoreMs) {
           await apply(deps, input);
           restoredAt = deps.clock.now();
@@ -184,7 +184,7 @@ async function podsOf(
   };
 }
 
-/** The plan that the stage's pods have, if the stage is as it was then and the plan is still there (G1). */
+/** The plan of the stage's pods, if the stage is unchanged since and the plan still exists (G1). */
 async function keptPlan(
   kube: Kube,
   plan: Plan,

@@ -1,6 +1,6 @@
 /**
- * Plans as they are stored: one immutable ConfigMap a generation. What an operation writes first, its later steps read,
- * so that they agree even when the resource moves on meanwhile.
+ * Plans as they are stored: one immutable ConfigMap per generation. The later steps of an operation read what its first
+ * step wrote, so that they agree even when the resource changes meanwhile.
  */
 import { z } from 'zod';
 import { mr } from '../../model/errors.ts';
@@ -29,7 +29,7 @@ export async function readPlan(kube: Kube, ref: PlanRef): Promise<Plan> {
   return planOf(stored);
 }
 
-/** The newest plan that was ever applied; undefined when nothing was. */
+/** The newest plan that was ever applied; undefined when there is none. */
 export async function latestPlan(kube: Kube, place: PlanPlace): Promise<Plan | undefined> {
   const plans = await keptPlans(kube, place);
   return plans.reduce<Plan | undefined>((newest, plan) => (isNewer(plan, newest) ? plan : newest), undefined);
@@ -40,7 +40,7 @@ export async function keptPlans(kube: Kube, place: PlanPlace): Promise<Plan[]> {
   return (await planConfigMaps(kube, place)).map(planOf);
 }
 
-/** The plan that pods have from before: the newest older one, or this one when it was applied before. */
+/** The plan of the existing pods: the newest older one, or this one when it was applied before. */
 export async function planBefore(kube: Kube, place: PlanPlace, plan: Plan): Promise<Plan> {
   const plans = await keptPlans(kube, place);
   const older = plans.filter(({ pipeline }) => pipeline.generation < plan.pipeline.generation);

@@ -1,4 +1,4 @@
-/** Namespace, account, network policy, plan and credentials: what must be there before a stage. */
+/** Namespace, account, network policy, plan and credentials: what must exist before a stage. */
 import { compile } from '../../crds/compile.ts';
 import { mr } from '../../model/errors.ts';
 import type { LifecycleActivities, PlanRef } from '../../model/lifecycle.ts';
@@ -59,7 +59,7 @@ export function renderContext(deps: ActivityDependencies, { op }: PlanRef, plan:
   return { plan, opSeq: op.seq, cluster: deps.cluster, image: deps.image, natsUrl: deps.natsUrl };
 }
 
-/** A namespace on its way out takes an apply, and nothing inside of it: it is made anew when it is gone. */
+/** A namespace that is being deleted accepts an apply, but no objects in it: it is recreated when it is gone. */
 async function untilNotTerminating(kube: Kube, name: string): Promise<void> {
   const live = await kube.get('Namespace', name);
   if (live?.metadata.deletionTimestamp == null) return;
@@ -67,8 +67,8 @@ async function untilNotTerminating(kube: Kube, name: string): Promise<void> {
 }
 
 /**
- * The plan of the spec as it is. Throws when the resource has moved on: the operation is for one generation. Beside a spec
- * that is refused, the plan in force.
+ * The plan of the spec as it is. Throws when the resource has moved on: the operation is for one generation. Beside a
+ * spec that is refused, the plan in force.
  */
 async function currentPlan({ kube }: ActivityDependencies, input: PlanRef): Promise<Plan> {
   if (input.plan === 'inForce') return readPlan(kube, input);

@@ -1,9 +1,9 @@
 /**
  * Takes down what belongs to a pipeline, found by its label and never by name alone.
  *
- * D1  What does not carry the pipeline's uid is left alone.
- * D2  Gone already is done: every activity may run after any other part of teardown.
- * D3  What cannot be undone looks first whether it may (`../proof.ts`).
+ * D1  An object that does not carry the pipeline's uid is left alone.
+ * D2  What is already gone counts as done: every activity may run after any other part of teardown.
+ * D3  Before an irreversible step it is checked whether the step is allowed (`../proof.ts`).
  * D4  What a newer operation has written is not deleted by an older one.
  */
 import { z } from 'zod';
@@ -91,7 +91,7 @@ export function teardownActivities(deps: ActivityDependencies): Teardown {
   };
 }
 
-/** Plans that no stage's pods were started with, but for the operation's own. */
+/** Plans with which no stage's pods were started, except for the operation's own. */
 async function prunePlans(kube: Kube, input: PlanRef): Promise<void> {
   const used = await plansInUse(kube, input);
   const plans = await planConfigMaps(kube, input);
@@ -108,7 +108,7 @@ async function release(kube: Kube, kind: KindName, { metadata }: KubeObject, at:
   await kube.patchMerge(kind, name, namespace, patch, { fieldManager: fieldManagers.lifecycle });
 }
 
-/** The objects tell it, too: a deletion that leaves everything does not wait for NATS. */
+/** The objects also show it: a deletion that leaves everything does not wait for NATS. */
 async function releaseStreams(
   { streams, log }: ActivityDependencies,
   { op, pid }: PlanRef & { readonly pid: string },
@@ -139,7 +139,7 @@ const namespaceStatus = z.looseObject({
     .nullish(),
 });
 
-/** What a namespace that does not go says about why. */
+/** Why a namespace is not gone yet, according to its conditions. */
 function blockedBy(namespace: KubeObject, late: string | undefined): MillraceError | undefined {
   const status = namespaceStatus.safeParse(namespace['status'] ?? {});
   const said = (status.success ? (status.data.conditions ?? []) : []).filter(

@@ -1,9 +1,9 @@
 /**
- * Kubernetes Events of a pipeline's transitions. Named by what they tell, so that telling it twice makes one event.
+ * Kubernetes Events of a pipeline's transitions. Named by their content, so that reporting one twice creates one event.
  *
- * EV1 An Event is never the only word: a condition, the log or Temporal says the same. So one that cannot be written keeps
- *     nothing from going on. In a namespace that is being deleted none can be made at all, and what waited for one would
- *     keep the namespace.
+ * EV1 An Event is never the only report: a condition, the log or Temporal says the same. So one that cannot be written
+ *     stops nothing. In a namespace that is being deleted no Event can be created at all, and a step that waited for
+ *     one would keep the namespace from being deleted.
  */
 import { createHash } from 'node:crypto';
 import type { PipelineRef } from '../../model/lifecycle.ts';

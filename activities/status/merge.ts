@@ -1,13 +1,13 @@
 /**
- * The lifecycle's part of a status, and how a change is laid over it. Pure.
+ * The lifecycle's part of a status, and how a change is merged into it. Pure.
  *
  * M1  Only fields of the lifecycle are kept: the controller's conditions and counters are never written from here.
- * M2  A condition's lastTransitionTime moves only when its status does.
- * M3  `opSeq` never falls: a status that a newer operation wrote is left as it is.
+ * M2  A condition's lastTransitionTime changes only when its status does.
+ * M3  `opSeq` never decreases: a status that a newer operation wrote is left unchanged.
  * M4  `ready` of a stage is the controller's, too. So is NotReady: a phase that is not changed stays as it was read.
- * M5  `observedGeneration` and `acceptedGeneration` do not fall when an older operation ends after a newer spec was read,
- *     and never say more than the resource has generations: after a restore of etcd it has fewer. A refusal of a newer spec
- *     stays when an older operation says that its own was valid.
+ * M5  `observedGeneration` and `acceptedGeneration` do not decrease when an older operation ends after a newer spec was
+ *     read, and never exceed the resource's generation: after a restore of etcd it is lower. A refusal of a newer spec
+ *     stays when an older operation reports that its own was valid.
  */
 import { conditionsOf } from '../../model/conditions.ts';
 import type { StatusPatch } from '../../model/lifecycle.ts';
@@ -20,7 +20,7 @@ const lifecycleConditions: readonly string[] = conditionsOf('lifecycle');
 export type OwnStatus = Omit<PipelineStatus, 'deadLetters' | 'stages' | 'streams'> &
   Pick<StatusPatch, 'stages' | 'streams'>;
 
-/** What the lifecycle wrote before. A status that does not parse counts as none: it is written anew. */
+/** What the lifecycle wrote before. A status that does not parse counts as empty: it is written again. */
 export function ownStatus(resource: KubeObject): OwnStatus {
   const parsed = statusSchema.safeParse(resource['status'] ?? {});
   if (!parsed.success) return {};

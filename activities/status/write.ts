@@ -2,7 +2,7 @@
  * Writes the lifecycle's part of a pipeline's status by server-side apply on /status.
  *
  * U1  A resource that is gone, or another one with the same name, is left alone: that is not an error.
- * U2  What was read is what is changed (resourceVersion), so that parallel steps do not undo each other.
+ * U2  A write applies to the version that was read (resourceVersion), so that parallel steps do not undo each other.
  */
 import type { PipelineRef, StatusPatch } from '../../model/lifecycle.ts';
 import { apiVersion, fieldManagers, kind } from '../../model/names.ts';
@@ -13,12 +13,12 @@ import type { Clock } from '../../stream/clock.ts';
 
 export interface StatusTarget {
   readonly pipeline: PipelineRef;
-  /** Absent: it is not the word of an operation, and holds whichever operation wrote last. */
+  /** Absent: it does not come from an operation, and applies whichever operation wrote last. */
   readonly opSeq?: number;
   readonly generation: number;
 }
 
-/** `change` sees the status as it is; undefined leaves it. Resolves with whether something was written. */
+/** `change` maps the current status; undefined leaves it. Resolves with whether something was written. */
 export async function updateStatus(
   kube: Kube,
   clock: Pick<Clock, 'now'>,

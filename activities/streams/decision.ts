@@ -1,11 +1,12 @@
 /**
- * What a person has decided by the annotation millrace.io/decision (model/decision.ts).
+ * Carries out a person's decision from the annotation millrace.io/decision (model/decision.ts).
  *
  * A1  It runs beside operations, not as one: an operation may be waiting for this very decision.
- * A2  A decision about positions is carried out only where a slot asks for it, by what is stored (`stream/decisions.ts`): the
- *     status may show another trouble first, and has moved on when an attempt is repeated that had carried it out. One
- *     about a lost stream counts only while the stream is lost.
- * A3  The annotation counts as it is now, once: what became of it is in the status, with the same text.
+ * A2  A decision about positions is carried out only if a slot has asked for it in the stored questions
+ *     (`stream/decisions.ts`). The status may show another problem first, and may have changed when an attempt is
+ *     repeated that had already carried the decision out. A decision about a lost stream counts only while the stream
+ *     is lost.
+ * A3  The current annotation counts, and counts once: its outcome is in the status, with the same text.
  */
 import { parseDecision } from '../../model/decision.ts';
 import { MillraceError, mr, type ErrorCode } from '../../model/errors.ts';
@@ -48,11 +49,11 @@ export function decisionActivities(deps: ActivityDependencies): Pick<LifecycleAc
 
 interface Outcome {
   readonly decision: DecisionStatus;
-  /** Those that were made again. */
+  /** Streams that were recreated. */
   readonly streams?: readonly StreamStatus[];
 }
 
-/** A refusal is an outcome; what a retry may mend is thrown. */
+/** A refusal is an outcome; errors that a retry may repair are thrown. */
 async function outcomeOf(
   deps: ActivityDependencies,
   asked: Asked,
@@ -69,14 +70,14 @@ async function outcomeOf(
   }
 }
 
-/** Where it is shown it is said already that a decision was not carried out. */
+/** The place that shows it already says that a decision was not carried out. */
 function whyNot(error: MillraceError): string {
   return error.code === 'MR_DECISION_REFUSED' ? String(error.params['problem']) : error.sentence;
 }
 
 const isFinal: ReadonlySet<string> = new Set<ErrorCode>(['MR_DECISION_REFUSED', 'MR_STREAM_FOREIGN']);
 
-/** Resolves with the streams that are others than before. */
+/** Resolves with the streams that differ from before. */
 async function decide(deps: ActivityDependencies, { pipeline, opSeq }: Asked, resource: KubeObject, text: string) {
   const decision = parseDecision(text);
   if (decision === undefined) {
@@ -97,7 +98,7 @@ async function decide(deps: ActivityDependencies, { pipeline, opSeq }: Asked, re
   return changedIn(known, await carryOut(act, plan, decision));
 }
 
-/** Whichever operation runs: what was decided is not its word. */
+/** Applies whichever operation runs: the outcome of a decision does not come from an operation. */
 async function note(
   { kube, clock }: ActivityDependencies,
   pipeline: PipelineRef,
@@ -119,7 +120,7 @@ async function say(
   outcome: Outcome,
 ): Promise<void> {
   const { decision } = outcome;
-  // In one write: an attempt that comes after it finds both, or neither.
+  // In one write: a later attempt finds both, or neither.
   await note(deps, pipeline, resource, outcome);
   const { text, problem } = decision;
   const event =

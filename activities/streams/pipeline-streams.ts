@@ -1,4 +1,4 @@
-/** The JetStream side of a pipeline: its streams, whether they are drained, and their end. */
+/** The JetStream side of a pipeline: its streams, whether they are drained, and their deletion. */
 import { mr } from '../../model/errors.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { LifecycleActivities, PipelineRef, PlanRef } from '../../model/lifecycle.ts';
@@ -41,7 +41,8 @@ export function streamActivities(deps: ActivityDependencies): StreamActivities {
       const adopts = await isOfEarlierVersion(kube, input);
       const isNew = !(await pipelineStreamsExist(streams, plan, { adopts }));
       await makePipelineStreams(streams, plan, { replicas: deps.streamReplicas, cluster: deps.cluster, adopts });
-      // Also after a cut, and in the next operation: as long as pods of v0.1 may run, they are reckoned with.
+      // Also after an interruption, and in the next operation: as long as pods of v0.1 may run, they must be
+      // considered.
       const isAdopted = !isNew && (adopts || (await readPlanInForce(streams, plan.pipeline.pid)) === undefined);
       const before = isAdopted ? await planBefore(kube, input, plan) : undefined;
       await registerPlan(actOf(deps, input), plan, { before });
@@ -49,7 +50,7 @@ export function streamActivities(deps: ActivityDependencies): StreamActivities {
     }),
 
     /**
-     * Level-triggered twice over: it looks at positions, and at the resource's deletion policy, so that a person who
+     * Level-triggered in two ways: it checks positions, and the resource's deletion policy, so that a person who
      * cannot repair the sink can give the records up while it waits.
      */
     waitDrained: asStep(deps, async (input) => {
@@ -60,10 +61,10 @@ export function streamActivities(deps: ActivityDependencies): StreamActivities {
         if (input.until === 'drainedOrImmediate' && !(await isDrainWanted(kube, input.op.pipeline))) {
           return { is: 'done', value: { drained: false } };
         }
-        // A sink that was never deployed has no say, and cannot be waited for.
+        // A sink that was never deployed holds no position, and cannot be waited for.
         const live = new Set((await liveStages(kube, input)).map(({ name }) => name));
         const streams = deps.streams();
-        // Nothing is drained of a stream that should be there and is not: a person decides, or gives up with Immediate.
+        // A missing stream can never be drained: a person decides, or gives the records up with Immediate.
         const lost = lostOf(plan, await knownStreams(kube, input.op.pipeline), await streamsFound(streams, plan));
         if (lost !== undefined) return { is: 'waiting', progress: { lost: lost.sentence }, problem: lost };
         if (!(await pipelineStreamsExist(streams, plan, { adopts }))) return { is: 'done', value: { drained: true } };
@@ -111,7 +112,7 @@ async function knownStreams(kube: Kube, pipeline: PipelineRef): Promise<readonly
   return resource === undefined ? [] : (ownStatus(resource).streams ?? []);
 }
 
-/** From now on one that is gone is missed. */
+/** From now on a stream that is gone is noticed. */
 async function noteStreams({ kube, clock }: ActivityDependencies, { op }: PlanRef, streams: readonly StreamStatus[]) {
   const target = { pipeline: op.pipeline, opSeq: op.seq, generation: op.generation };
   await updateStatus(kube, clock, target, () => ({ streams }));
@@ -126,7 +127,7 @@ async function isOfEarlierVersion(kube: Kube, { op, workloadNamespace }: PlanRef
   return found.items.some(({ metadata }) => metadata.annotations?.[annotations.cluster] === undefined);
 }
 
-/** Of a resource that is gone nobody could say that the records may be given up. */
+/** For a resource that is gone nobody could say that its records may be given up. */
 export async function isDrainWanted(kube: Kube, pipeline: PipelineRef): Promise<boolean> {
   const resource = await findResource(kube, pipeline);
   if (resource === undefined) return false;
@@ -134,7 +135,7 @@ export async function isDrainWanted(kube: Kube, pipeline: PipelineRef): Promise<
   return deletionPolicy === 'Drain';
 }
 
-/** The namespace of the pods is being deleted and the last of them has ended: none comes that could write anything. */
+/** The namespace of the pods is being deleted and the last pod has ended: no further pod can write anything. */
 async function isBeyondPods(kube: Kube, { op, workloadNamespace }: PlanRef): Promise<boolean> {
   const namespace = await kube.get('Namespace', workloadNamespace);
   if (namespace !== undefined && !isBeingDeleted(namespace)) return false;

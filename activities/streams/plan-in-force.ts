@@ -1,4 +1,4 @@
-/** An edit takes effect, and what it takes away leaves: the JetStream side of it (E9, E10). */
+/** An edit takes effect, and removed stages and sources leave: the JetStream side of it (E9, E10). */
 import { MillraceError, mr } from '../../model/errors.ts';
 import type { LifecycleActivities, PlanRef } from '../../model/lifecycle.ts';
 import type { Plan } from '../../model/plan.ts';
@@ -15,9 +15,9 @@ import { actOf, behindText, isDrainWanted } from './pipeline-streams.ts';
 
 type PlanActivities = Pick<LifecycleActivities, 'announcePlan' | 'waitRetired' | 'retireStages'>;
 
-/** Pods that run name a plan within milliseconds; a writer that has not by then gets the lifecycle's frame. */
+/** Running pods name a plan within milliseconds; a writer that has not by then gets the lifecycle's frame. */
 const patienceMs = 3_000;
-/** As many as the status shows. */
+/** The number that the status shows. */
 const shownWriters = 64;
 
 export function planActivities(deps: ActivityDependencies): PlanActivities {
@@ -65,7 +65,7 @@ export function planActivities(deps: ActivityDependencies): PlanActivities {
   };
 }
 
-/** Whether all that leaves, if anything does, has been read to its end. */
+/** Whether everything that leaves, if anything does, has been read to its end. */
 async function lookAtLeaving(deps: ActivityDependencies, input: PlanRef, plan: Plan): Promise<Look<undefined>> {
   await beginLeaving(actOf(deps, input), plan);
   const behind = behindText(await unfinished(deps.streams(), plan));
@@ -81,7 +81,7 @@ function inForce(generation: number, { from }: Naming): PlanInForceStatus {
   return { generation, from: from.slice(0, shownWriters) };
 }
 
-/** An edge without room has none for the frame that names the plan, either: its readers make some. */
+/** A full edge has no room for the frame that names the plan, either: its readers must first make some. */
 function whileFull(error: unknown, behind: readonly string[]): Look<never> {
   if (!(error instanceof MillraceError) || error.code !== 'MR_EDGE_FULL') throw error;
   return { is: 'waiting', progress: { behind: [...behind] }, problem: error };

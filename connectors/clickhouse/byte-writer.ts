@@ -1,7 +1,7 @@
 /**
  * A growing buffer with ClickHouse's binary primitives (little-endian).
  *
- * W1  `at` is the length; setting it back forgets what was written after.
+ * W1  `at` is the length; setting it back discards what was written after it.
  * W2  Memory grows by doubling and is kept by `at = 0`.
  *
  * On the record path: no allocation per value except for strings that are not short ASCII.

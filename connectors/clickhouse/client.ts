@@ -5,7 +5,7 @@ import { ClickHouseLogLevel, createClient, type ClickHouseClient } from '@clickh
 import { milliseconds } from '../../model/quantities.ts';
 import type { ClickHouseSinkConfig } from './spec.ts';
 
-/** ClickHouse closes an idle connection after 3 s (10 s in newer versions); it must be left before that. */
+/** ClickHouse closes an idle connection after 3 s (10 s in newer versions); the client must close it before that. */
 const idleSocketMs = 2_000;
 
 export function connectClient(config: ClickHouseSinkConfig): ClickHouseClient {
@@ -16,7 +16,7 @@ export function connectClient(config: ClickHouseSinkConfig): ClickHouseClient {
     request_timeout: milliseconds(config.requestTimeout),
     compression: { request: config.compression === 'Gzip', response: false },
     keep_alive: { enabled: true, idle_socket_ttl: idleSocketMs },
-    // Failures reach the stage as errors; the client's own lines would tell each of them a second time.
+    // Failures reach the stage as errors; the client's own log lines would report each of them a second time.
     log: { level: ClickHouseLogLevel.OFF },
     http_agent: agent(config),
   });

@@ -1,30 +1,30 @@
 /**
- * Every error code of ClickHouse that means something to a sink: one table, by what follows from it.
+ * Every error code of ClickHouse that matters to a sink: one table, by what follows from it.
  *
- * L1  A code says "nothing was stored" only where the server raises it before it begins to write. All others, and every
- *     code that is not here, leave the end of the insert open.
- * L2  A code is a record's fault only if it is raised by a value. What is raised by statements, tables, rights or the
+ * L1  A code means "nothing was stored" only if the server raises it before it starts to write. With all other codes,
+ *     and with every code that is not listed, the outcome of the insert is unknown.
+ * L2  A code is a record's fault only if a value raises it. An error about a statement, a table, a privilege or the
  *     server never makes a dead letter.
  *
- * An error of a view comes when the table may have the block already, whatever its code (`./failures.ts`).
+ * An error of a view may come after the table has stored the block, whatever its code (`./failures.ts`).
  */
 
 export type Meaning =
   /** A value is at fault. */
   | 'rows'
-  /** A value, or the table or view that computes with it: a value if others pass. */
+  /** Either a value is at fault, or the table or view that computes with it: it is the value if others are accepted. */
   | 'doubtful'
-  /** Who connects is not known, or not let in. A person has to act. */
+  /** The user is unknown, or its login is rejected. A person has to act. */
   | 'auth'
-  /** Who connects is known, and has not the right to do this. A person has to act. */
+  /** The user is known, but lacks the privilege. A person has to act. */
   | 'privilege'
-  /** The table, or its database, is not there. A person has to act. */
+  /** The table, or its database, does not exist. A person has to act. */
   | 'missing'
   /** Table, view, statement or settings do not fit together. A person has to act. */
   | 'unfit'
-  /** It passes by itself. */
+  /** It passes without intervention. */
   | 'busy'
-  /** The way to the server, or from there to others. It passes, or a person mends it. */
+  /** The network to the server, or from there to other servers. It passes, or a person repairs it. */
   | 'unreachable';
 
 export interface CodeMeaning {

@@ -1,10 +1,10 @@
 /**
  * One encoder for each ClickHouse type: writes a value in RowBinary, or throws {@link Misfit}.
  *
- * T1  No digit is lost: what a column cannot hold is a misfit, never cut off. Exceptions: a float holds the nearest number
- *     of its type, and of a time as text the digits behind the column's scale are cut off.
+ * T1  No digit is lost: a value that a column cannot hold is a misfit, never truncated. Exceptions: a float holds the
+ *     nearest number of its type, and digits of a time text beyond the column's scale are cut off.
  * T2  An encoder is compiled once for a column; per value it allocates nothing for numbers, times and short texts.
- * T3  `missing` writes the type's default value, as ClickHouse does for a field that is not there.
+ * T3  `missing` writes the type's default value, as ClickHouse does for an absent field.
  */
 import { parseType, type TypeName } from './column-type.ts';
 import {
@@ -24,7 +24,7 @@ import { dynamicEncoder, geometryEncoder, variantEncoder } from './encode-varian
 import type { Encoder } from './encoder.ts';
 import { Misfit } from '../misfit.ts';
 
-/** The encoder of a type as ClickHouse writes it; null when there is none. */
+/** The encoder of a type, given ClickHouse's name of it; null when there is none. */
 export function compileEncoder(type: string): Encoder | null {
   const parsed = parseType(type);
   return parsed === null ? null : encoderOf(parsed);

@@ -1,11 +1,12 @@
 /**
- * Finds the rows that a table, or a view of it, will never take, without inserting one of them for real.
+ * Finds the rows that a table, or a view of it, will never accept, without really inserting any of them.
  *
- * Z1  Rows are tried against the table's twin (`./twin.ts`) only, which stores nothing.
- * Z2  Nothing is refused on the word of an old twin: when one refuses rows, it is made anew from the tables as they are
- *     now, and only what that one refuses counts.
+ * Z1  Rows are tried only against the table's twin (`./twin.ts`), which stores nothing.
+ * Z2  No row is refused because of an old twin: when one refuses rows, it is recreated from the tables as they are now,
+ *     and only the refusals of the new one count.
  * Z3  A range is split at the same place each time, so that the same rows are found each time.
- * Z4  Twins are dropped when the slot is closed; those that a killed process left behind, when the next one makes its own.
+ * Z4  Twins are dropped when the slot is closed; those that a killed process left behind are dropped when the next
+ *     process creates its own.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { ClickHouseError, type ClickHouseClient, type ClickHouseSettings } from '@clickhouse/client';
@@ -42,15 +43,17 @@ export interface ExaminerOptions {
 
 export type Examination =
   | { readonly kind: 'found'; readonly refused: readonly RefusedRow[] }
-  /** It cannot be found out, or is no row's fault. */
+  /** It cannot be determined, or it is not the fault of a row. */
   | { readonly kind: 'wait'; readonly error: MillraceError };
 
 const nameRow = z.object({ name: z.string() });
 
-/** Single rows, where many are at fault; below the connections that a client opens. */
+/**
+ * How many single rows are tried at a time, where many are at fault; fewer than the connections that a client opens.
+ */
 const triedAtOnce = 4;
 
-/** A right that is missing is asked for again after this time, not with every batch. */
+/** A missing privilege is checked again after this time, not with every batch. */
 const deniedForMs = 60_000;
 
 export class Examiner {
@@ -69,7 +72,7 @@ export class Examiner {
     this.#base = `millrace_check_${digest}_`;
   }
 
-  /** Whether rows can be examined beforehand. False: the user may not make a twin, and the log says so. */
+  /** Whether rows can be examined in advance. False: the user may not create a twin, which is logged. */
   async isReady(): Promise<boolean> {
     if (this.#twin !== undefined) return true;
     const now = this.#options.clock.now();
@@ -81,7 +84,7 @@ export class Examiner {
     return false;
   }
 
-  /** Which of these rows are refused. `isRefused`: the table itself has refused some, whatever an old twin says. */
+  /** Which of these rows are refused. `isRefused`: the table itself has refused some, whatever an old twin reports. */
   async find(rows: ClickHouseRows, kept: Runs, isRefused: boolean, signal: AbortSignal): Promise<Examination> {
     const attempt = (from: number, to: number) => this.#try(rows, partOf(kept, from, to), signal);
     const count = countOf(kept);
@@ -107,7 +110,7 @@ export class Examiner {
     };
   }
 
-  /** What the twin says of all rows. A twin that is gone (a newer owner has tidied up) says nothing. */
+  /** The twin's verdict on all rows. A twin that is gone (dropped by a newer owner) gives none. */
   async #isTaken(attempt: (from: number, to: number) => Promise<RowsAtFault | null>, rows: number): Promise<boolean> {
     try {
       return (await attempt(0, rows)) === null;
@@ -133,7 +136,7 @@ export class Examiner {
     }
   }
 
-  /** From the tables as they are now. */
+  /** Builds it from the tables as they are now. */
   async #make(): Promise<{ kind: 'made' } | { kind: 'denied'; error: MillraceError }> {
     const { client, database, name, where, log } = this.#options;
     await this.#drop();
@@ -166,7 +169,7 @@ export class Examiner {
     const leftOut = [...plan.leftOut];
     for (const { name, statement, optional } of plan.steps) {
       try {
-        // In order: each step names what the ones before have made.
+        // In order: each step refers to objects that earlier steps have created.
         await client.command({ query: statement });
         this.#made.push(quotedName({ database, name }));
       } catch (error) {
@@ -190,10 +193,10 @@ export class Examiner {
 
   async #drop(): Promise<void> {
     this.#twin = undefined;
-    // Views before what they read and write.
+    // Views before the tables that they read and write.
     for (const name of this.#made.splice(0).toReversed()) {
       await this.#options.client.command({ query: dropStatement(name) }).catch((error: unknown) => {
-        // It is tidied up when the next twin is made (Z4).
+        // It is dropped when the next twin is created (Z4).
         this.#hasCleaned = false;
         this.#options.log.debug({ err: error, name }, 'a twin is left behind');
       });

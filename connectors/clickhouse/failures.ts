@@ -1,6 +1,6 @@
 /**
- * What ClickHouse or the way to it says when it fails, and what that means for the sink. The one place that reads it;
- * what a code means is in `./codes.ts`.
+ * What an error of ClickHouse, or of the network to it, means for the sink. The only place that interprets such errors;
+ * the meaning of a code is in `./codes.ts`.
  */
 import { ClickHouseError } from '@clickhouse/client';
 import type { Identity } from '../../model/credentials.ts';
@@ -9,7 +9,7 @@ import { shortened } from '../../model/text.ts';
 import { stableText } from '../stable-text.ts';
 import { codes } from './codes.ts';
 
-/** Some row of the insert is at fault; `isDoubtful`: or the table or view that computes with them all. */
+/** Some row of the insert is at fault; `isDoubtful`: or the table or view that computes with all of them. */
 export interface RowsAtFault {
   readonly kind: 'rows';
   readonly problem: string;
@@ -18,7 +18,7 @@ export interface RowsAtFault {
 
 export type Failure =
   | RowsAtFault
-  /** The stage waits, shows it, and tries again. */
+  /** The stage waits, reports it, and retries. */
   | { readonly kind: 'wait'; readonly error: MillraceError; readonly stored: 'nothing' | 'unknown' };
 
 export interface Where {
@@ -83,7 +83,10 @@ export function parseFailure(failure: unknown, where: Where): Failure {
   }
 }
 
-/** What a twin says of rows: a view of it is as good as the table. `names`: of twins, and of what they stand for. */
+/**
+ * A twin's verdict on rows: a twin of a view counts like that of the table. `names`: of twins, and of their
+ * originals.
+ */
 export function parseExamination(
   failure: unknown,
   where: Where,
@@ -105,7 +108,7 @@ export function parseExamination(
   return { kind: 'wait', error: mr('MR_SINK_ROWS_UNKNOWN', { table, sink, problem, hint }), stored: 'nothing' };
 }
 
-/** A twin has another name each time it is made. */
+/** A twin has a different name each time it is created. */
 function namingOriginals(failure: unknown, names: ReadonlyMap<string, string>): unknown {
   if (!(failure instanceof ClickHouseError)) return failure;
   const { code, type } = failure;
@@ -114,7 +117,10 @@ function namingOriginals(failure: unknown, names: ReadonlyMap<string, string>): 
   return new ClickHouseError({ message, code, ...(type === undefined ? {} : { type }) });
 }
 
-/** `… it's necessary to have the grant INSERT(id, v) ON shop.orders.` The user is in front of the message, and in the identity. */
+/**
+ * `… it's necessary to have the grant INSERT(id, v) ON shop.orders.` The user is in front of the message, and in the
+ * identity.
+ */
 function grantFor(message: string, { identity }: Where): string {
   const grant = /necessary to have (?:the )?grant (.+? ON [^\s]+?)(?=\.?(?:\s|$))/.exec(message)?.[1];
   const user = /"(.+)"/.exec(identity.user)?.[1];
@@ -122,17 +128,17 @@ function grantFor(message: string, { identity }: Where): string {
   return grant === undefined ? `Give ${to} the right that is named` : `Run: GRANT ${grant} TO ${to}`;
 }
 
-/** The table has the block, or may have it: views come after it. */
+/** The table has the block, or may have it: views are executed after it. */
 function isOfView({ message }: ClickHouseError): boolean {
   return message.includes('while pushing to view');
 }
 
-/** One code for two troubles: too many partitions in the insert (it will never fit), too many parts in the table. */
+/** One code for two problems: too many partitions in the insert (it will never fit), too many parts in the table. */
 function tooManyPartitions({ message }: ClickHouseError): string | undefined {
   return /Too many partitions for (?:a )?single INSERT block \((?:more than |.*limit is )(\d+)/.exec(message)?.[1];
 }
 
-/** What fails before a byte of the request is on its way. */
+/** Errors that occur before any byte of the request is sent. */
 const beforeTheRequest = new Set([
   'ECONNREFUSED',
   'ENOTFOUND',

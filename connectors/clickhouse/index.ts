@@ -1,16 +1,16 @@
 /**
  * The ClickHouse sink.
  *
- * X1  One batch is one insert and one block, under the batch's token: the table drops it when it comes a second time,
+ * X1  One batch is one insert and one block, under the batch's token: the table drops it when it arrives a second time,
  *     and so does every table that a view fills from it.
- * X2  An attempt whose end is unknown is repeated with the same token and the same rows, while every table is sure to
- *     remember it (`./window.ts`). What an error says about the end is in `./codes.ts`.
- * X3  Rows at fault are found without inserting one for real (`./examiner.ts`). When a table has views, before the
- *     insert, because the table has the block when a view refuses it; else after a refusal, which comes before anything
- *     is stored. The rest goes in once, under the batch's token: a partition that was stored before the refusal of
- *     another has none of the refused rows.
- *     Only the table that a batch was begun in remembers it: after an edit of the spec another one asks a person.
- * X4  The position is kept by Millrace (`commitLog`): ClickHouse has no transaction to put it in.
+ * X2  An attempt whose outcome is unknown is repeated with the same token and the same rows, as long as every table
+ *     certainly remembers the token (`./window.ts`). What an error says about the outcome is in `./codes.ts`.
+ * X3  Faulty rows are found without really inserting any (`./examiner.ts`). When a table has views, that is done
+ *     before the insert, because the table already has the block when a view refuses it; otherwise after a refusal,
+ *     which comes before anything is stored. The other rows are inserted once, under the batch's token: a partition
+ *     that was stored before the refusal of another has none of the refused rows. Only the table in which a batch was
+ *     started remembers it: if an edit of the spec names another table, a person is asked.
+ * X4  The position is kept by Millrace (`commitLog`): ClickHouse has no transaction to store it in.
  */
 import type { ClickHouseClient } from '@clickhouse/client';
 import { z } from 'zod';
@@ -64,7 +64,7 @@ interface Opened {
   readonly writers: Writers;
   readonly opened: OpenedTable;
   readonly marks: Marks;
-  /** Names that the server knows. */
+  /** Settings that the server knows. */
   readonly settings: ReadonlySet<string>;
   readonly context: SinkContext;
 }
@@ -90,7 +90,7 @@ class ClickHouseSlot implements LoggedSinkSlot<RowBuffer> {
   readonly target: string;
   readonly #sink: Opened;
   readonly #statement: string;
-  /** What stands before the rows of every insert. */
+  /** The bytes before the rows of every insert. */
   readonly #opening: Buffer;
   readonly #marksDefaults: boolean;
   readonly #examiner: Examiner;
@@ -159,7 +159,7 @@ class ClickHouseSlot implements LoggedSinkSlot<RowBuffer> {
     return this.#insert(rows, kept, id.token, signal);
   }
 
-  /** X3. Undefined: it is not possible here, and the insert will tell. */
+  /** X3. Undefined: it is not possible here, and the insert will show it. */
   async #examineFirst(rows: ClickHouseRows, kept: Runs, signal: AbortSignal) {
     return this.#examining('nothing', signal, async (): Promise<WriteEnd | undefined> => {
       if (!(await this.#examiner.isReady())) return undefined;
@@ -184,7 +184,7 @@ class ClickHouseSlot implements LoggedSinkSlot<RowBuffer> {
   }
 
   async #examineRefused(rows: ClickHouseRows, kept: Runs, problem: string, signal: AbortSignal): Promise<WriteEnd> {
-    // Partitions are stored one after the other: those before the one with the row at fault may be there.
+    // Partitions are stored in turn: those before the one with the faulty row may be stored.
     const mayBeStored = this.#sink.opened.reached.isPartitioned;
     const kind = mayBeStored ? 'unknown' : 'nothing';
     return this.#examining(kind, signal, async (): Promise<WriteEnd> => {
@@ -206,7 +206,7 @@ class ClickHouseSlot implements LoggedSinkSlot<RowBuffer> {
     }
   }
 
-  /** Rows that were encoded for other columns look as if they were at fault, and must not be refused for it. */
+  /** Rows that were encoded for other columns look faulty, and must not be refused for that. */
   async #checkUnchanged(): Promise<void> {
     const { columns } = (await this.#reopen()).table;
     const { opened, where } = this.#sink;

@@ -1,9 +1,10 @@
 /**
- * How many parts were ever written to the tables that an insert reaches: a count that tells later how many came since.
+ * How many parts were ever written to the tables that an insert reaches: a counter that shows later how many were
+ * added.
  *
- * M1  A mark is never more than the truth: it may be old, then more seems to have been written since than was.
- * M2  The count comes from the numbers of the parts that are there: a plain table numbers its parts through, a replicated
- *     one those of each partition. Merged parts keep the highest number.
+ * M1  A mark never exceeds the true count. It may be old: then more seems to have been written since than really was.
+ * M2  The count comes from the numbers of existing parts: a plain table numbers its parts consecutively, a replicated
+ *     one numbers those of each partition. Merged parts keep the highest number.
  */
 import type { ClickHouseClient } from '@clickhouse/client';
 import { z } from 'zod';
@@ -30,7 +31,7 @@ export class Marks {
   #last: { readonly mark: Mark; readonly at: number } | undefined;
   #inserts = 0;
 
-  /** `goodForInserts`: so many of this pod's are a small share of a window, with those of the others beside them. */
+  /** `goodForInserts`: this many inserts of this pod, with those of other pods, are a small share of a window. */
   constructor(client: ClickHouseClient, reached: Reached, clock: Clock, goodForInserts: number) {
     this.#client = client;
     this.#tables = tablesOf(reached);
@@ -38,7 +39,7 @@ export class Marks {
     this.#goodForInserts = goodForInserts;
   }
 
-  /** For the intent of one insert: now and then from the server, else as it was there a moment ago. */
+  /** The mark for the intent of one insert: read from the server now and then, otherwise the last one read. */
   async recent(signal: AbortSignal): Promise<Mark> {
     const last = this.#last;
     const ageMs = this.#clock.now() - (last?.at ?? 0);

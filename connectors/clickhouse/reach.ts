@@ -1,7 +1,7 @@
 /**
- * What an insert reaches: the table, the views that it sets off, the tables that these write to, and so on.
+ * What an insert reaches: the table, the views that it triggers, the tables that these write to, and so on.
  *
- * Only what the user may see is here; a view that is hidden from it shows when it fails.
+ * Only what the user may see is included; a view that is hidden from the user shows when it fails.
  */
 import type { ClickHouseClient } from '@clickhouse/client';
 import { z } from 'zod';
@@ -22,7 +22,7 @@ export interface ReachedView {
   readonly database: string;
   readonly name: string;
   readonly select: string;
-  /** Undefined: it cannot be seen. */
+  /** Undefined: it is not visible to the user. */
   readonly target: Reached | undefined;
 }
 
@@ -52,10 +52,10 @@ interface Name {
   readonly name: string;
 }
 
-/** Views of views of views: deeper than anybody builds, and an end if they ever go in a circle. */
+/** Depth of views of views: more than is ever built, and a stop if they form a cycle. */
 const maxDepth = 8;
 
-/** Undefined: there is no such table, or the user may not see it. */
+/** Undefined: the table does not exist, or the user may not see it. */
 export async function reachOf(client: ClickHouseClient, table: Name, depth = 0): Promise<Reached | undefined> {
   const [row] = await describe(client, [table]);
   return row === undefined ? undefined : reachedBy(client, row, depth);
@@ -72,7 +72,7 @@ async function reachedBy(client: ClickHouseClient, row: TableRow, depth: number)
   const views: ReachedView[] = [];
   for (const view of depth < maxDepth && dependents.length > 0 ? await describe(client, dependents) : []) {
     if (view.engine !== 'MaterializedView' || isRefreshed(view)) continue;
-    // Each answer says what to ask next.
+    // In turn: each answer determines the next question.
     const reached = await reachOf(client, targetOf(view), depth + 1);
     views.push({ database: view.database, name: view.name, select: view.as_select, target: reached });
   }
@@ -102,7 +102,7 @@ function describe(client: ClickHouseClient, tables: readonly Name[]): Promise<re
   );
 }
 
-/** Run by a timer, not by an insert. */
+/** A view that a timer runs, not an insert. */
 function isRefreshed({ create_table_query: query }: TableRow): boolean {
   return /^CREATE MATERIALIZED VIEW \S+ (?:ON CLUSTER \S+ )?REFRESH /.test(query);
 }

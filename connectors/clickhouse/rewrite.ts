@@ -1,8 +1,8 @@
 /**
- * A view's SELECT, reading another table in the place of its source. Pure.
+ * A view's SELECT, changed to read from another table instead of its source. Pure.
  *
- * Undefined when the source is not named exactly once as a table: a second time it would be joined with itself, where
- * the view reads what is stored, and a table that stores nothing would give other answers.
+ * Undefined unless the source is named exactly once as a table: named twice it would be joined with itself, where the
+ * view reads stored rows, and a table that stores nothing would give other results.
  */
 import { tokensOf, type Token } from './tokens.ts';
 import { quoted, quotedName } from './window.ts';

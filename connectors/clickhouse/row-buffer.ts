@@ -2,9 +2,9 @@
  * Records as RowBinary rows of one table, in the order of its columns.
  *
  * R1  A record that does not fit leaves the buffer as it was.
- * R2  A field that is missing takes the column's DEFAULT expression, or the type's default value; null goes into
+ * R2  A missing field takes the column's DEFAULT expression, or the type's default value; null is accepted by
  *     nullable columns only. Fields without a column are left out. A field whose column only ClickHouse fills
- *     (MATERIALIZED, ALIAS) is a misfit: it is never dropped without a word.
+ *     (MATERIALIZED, ALIAS) is a misfit: it is never dropped silently.
  * R3  Row i is bytes `start(i)` to `start(i + 1)`, so that any range of rows can be sent by itself.
  */
 import type { FlatRecord, FlatShape } from '../../model/flat-record.ts';
@@ -43,7 +43,7 @@ const touched = -2;
 export class ClickHouseRows implements RowBuffer {
   readonly #columns: readonly Cell[];
   readonly #closed: readonly ClosedColumn[];
-  /** RowBinaryWithDefaults: a byte before each value says whether the column's default is wanted instead. */
+  /** RowBinaryWithDefaults: a byte before each value says whether to use the column's default instead. */
   readonly #marksDefaults: boolean;
   readonly #writer = new ByteWriter();
   #starts = new Float64Array(1024);
@@ -91,7 +91,7 @@ export class ClickHouseRows implements RowBuffer {
     this.#starts[this.#rows] = this.#writer.at;
   }
 
-  /** As `add` does with the decoded record (model/flat-record.ts). */
+  /** Like `add` with the decoded record (model/flat-record.ts). */
   addFlat(record: FlatRecord): boolean {
     if (record.shape !== this.#shape) this.#placesIn(record.shape);
     const places = this.#places;
@@ -114,7 +114,7 @@ export class ClickHouseRows implements RowBuffer {
     return true;
   }
 
-  /** Where each column is in records of the shape; null when they are to be decoded. */
+  /** Where each column is in records of the shape; null when they must be decoded. */
   #placesIn(shape: FlatShape): void {
     const isClosed = this.#closed.some(({ name }) => shape.touched.has(name) || shape.names.includes(name));
     const placeOf = ({ name }: Cell) => (shape.touched.has(name) ? touched : shape.names.indexOf(name));

@@ -1,23 +1,23 @@
 /**
- * The settings of an insert: which ones the guarantee rests on, and what they are. Pure.
+ * The settings of an insert on which the guarantee depends, with their values. Pure.
  *
- * G1  Each of them is sent with every insert, whatever user, profile and server say; a server that does not know one
- *     is not sent it.
- * G2  A spec that names one of them with another value is refused (`contradictions`), as it would not be obeyed.
- * G3  The server gives an insert up when the client no longer waits for it, unless the spec says how long it may take: a
- *     write must not come long after the pod that sent it is gone (I12).
- * G4  What a text in a column of type JSON looks like does not matter: it stays the text that it is, unless the spec asks
- *     for a date or a number to be read out of it.
+ * G1  Each of them is sent with every insert, whatever user, profile and server configure; a setting that the server
+ *     does not know is not sent.
+ * G2  A spec that sets one of them to another value is refused (`contradictions`), because it would not be obeyed.
+ * G3  The server aborts an insert when the client no longer waits for it, unless the spec says how long it may take: a
+ *     write must not happen long after the pod that sent it is gone (I12).
+ * G4  Text in a column of type JSON stays text, whatever it looks like, unless the spec asks for dates or numbers to be
+ *     parsed out of it.
  */
 import type { ClickHouseSettings } from '@clickhouse/client';
 
-/** More rows than a batch may have: the server must not cut a batch into blocks. */
+/** More rows than a batch may have: the server must not split a batch into several blocks. */
 const rowsOfOneBlock = '16777216';
 
 export interface Guard {
-  /** As ClickHouse takes it. */
+  /** The value as ClickHouse expects it. */
   readonly value: string;
-  /** What would happen with another. */
+  /** What would happen with another value. */
   readonly because: string;
 }
 
@@ -72,7 +72,7 @@ const usual: Readonly<Record<string, string>> = {
   input_format_json_try_infer_numbers_from_strings: '0',
 };
 
-/** What each insert has of its own. */
+/** The settings that differ for each insert. */
 const own: Readonly<Record<string, string>> = {
   insert_deduplication_token: 'Millrace makes a token for each batch',
 };
@@ -126,7 +126,7 @@ export interface InsertConfig {
   readonly requestTimeoutMs: number;
 }
 
-/** The spec's settings, then those of G1 that the server knows. Without a token: for rows that are only looked at. */
+/** The spec's settings, then those of G1 that the server knows. Without a token: for rows that are only examined. */
 export function insertSettings(
   { settings, requestTimeoutMs }: InsertConfig,
   known: ReadonlySet<string>,
@@ -145,5 +145,5 @@ export function insertSettings(
 }
 
 export const knownSettingsQuery = 'SELECT name FROM system.settings WHERE name IN ({names:Array(String)})';
-/** Names that the server is asked for: it is sent those that it knows. */
+/** Setting names that the server is asked about: only those that it knows are sent. */
 export const sentNames: readonly string[] = Object.keys({ ...guarded, ...usual });

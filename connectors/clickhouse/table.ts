@@ -1,9 +1,9 @@
 /**
- * The sink's table: made if asked, read, and checked.
+ * The sink's table: created if requested, read, and checked.
  *
  * A1  A table that could store a repeated insert twice is MR_SINK_TABLE_UNFIT (`./window.ts`).
- * A2  Columns that cannot be written (MATERIALIZED, ALIAS) are left out of the insert, and known, so that a record with
- *     such a field is told; a type that has no encoder is MR_SINK_TABLE_UNFIT, naming column and type.
+ * A2  Columns that cannot be written (MATERIALIZED, ALIAS) are left out of the insert but remembered, so that a record
+ *     with such a field is reported; a type without an encoder is MR_SINK_TABLE_UNFIT, naming column and type.
  */
 import type { ClickHouseClient } from '@clickhouse/client';
 import { z } from 'zod';
@@ -62,7 +62,7 @@ function createStatement(name: string, create: CreateTable, writers: Writers): s
 
 const settingRow = z.object({ name: z.string(), value: z.coerce.number() });
 
-/** What tables remember that say nothing of their own. */
+/** The deduplication window of tables that do not set their own. */
 async function windowDefaults(client: ClickHouseClient): Promise<ReadonlyMap<string, number>> {
   const rows = await rowsOf(
     client,

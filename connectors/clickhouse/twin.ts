@@ -1,11 +1,11 @@
 /**
- * A table's twin: it takes an insert as the table does, with all that an insert sets off, and stores nothing.
+ * A table's twin: it accepts an insert as the table does, with everything that an insert triggers, and stores nothing.
  *
- * Y1  The twin has the table's columns with their defaults and its constraints, engine Null, and computes the table's
+ * Y1  The twin has the table's columns with their defaults, its constraints and engine Null, and computes the table's
  *     keys; each view has a twin that reads from the twin of its source and writes to the twin of its target.
- * Y2  A view whose twin cannot be made is left out and named: what it refuses is not found beforehand.
+ * Y2  A view whose twin cannot be created is left out and named: what that view refuses is not found in advance.
  *
- * Pure: what to make, in which order; `./examiner.ts` does it.
+ * Pure: says what to create, in which order; `./examiner.ts` does it.
  */
 import type { Reached } from './reach.ts';
 import { readingFrom } from './rewrite.ts';
@@ -14,21 +14,21 @@ import { quoted, quotedName } from './window.ts';
 export interface TwinStep {
   readonly name: string;
   readonly statement: string;
-  /** The view that is left out when this step fails; undefined: there is no twin without it. */
+  /** The view that is left out when this step fails; undefined: without this step there is no twin. */
   readonly optional: string | undefined;
 }
 
 export interface TwinPlan {
-  /** Quoted name of the table that takes the rows. */
+  /** Quoted name of the table that receives the rows. */
   readonly table: string;
   readonly steps: readonly TwinStep[];
   /** Views that cannot have a twin, with the reason. */
   readonly leftOut: readonly string[];
-  /** Names of twins, and of what they stand for: for messages. */
+  /** Names of twins, and of their originals: for messages. */
   readonly names: ReadonlyMap<string, string>;
 }
 
-/** `prefix` begins the names of all that is made, in the database of the table. */
+/** `prefix`: of the names of everything that is created, in the database of the table. */
 export function planTwin(reached: Reached, prefix: string): TwinPlan {
   const steps: TwinStep[] = [];
   const leftOut: string[] = [];

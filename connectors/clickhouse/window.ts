@@ -2,9 +2,9 @@
  * How long the tables that an insert reaches remember it, and whether that is long enough.
  *
  * A1  A table that could store a repeated insert twice is MR_SINK_TABLE_UNFIT when the sink starts, with the statement
- *     that repairs it. Each partition of an insert takes a place, so the least that is enough is
+ *     that repairs it. Each partition of an insert takes one entry of the window, so the smallest sufficient window is
  *     slots × partitions of an insert × {@link insertsBetween}; replicated tables also forget by time.
- * A2  Before a batch that may be stored is repeated, it is made sure that none of the tables can have forgotten it: by
+ * A2  Before a batch that may be stored is repeated, it is checked that none of the tables can have forgotten it: by
  *     counting what was written since (`./marks.ts`), and by the clock.
  */
 import { mr, type MillraceError } from '../../model/errors.ts';
@@ -15,16 +15,16 @@ import { tablesOf, type Reached } from './reach.ts';
 
 /** Inserts that the other slots may make between one of a slot and its repetition by the next owner. */
 const insertsBetween = 5;
-/** Whatever the sum says, fewer are too few beside other applications. */
+/** The minimum, whatever the sum is: other applications may write to the table. */
 const smallestWindow = 100;
-/** A failure of an hour must not need a person. */
+/** An outage of an hour must not need a person. */
 const smallestSeconds = 3_600;
-/** What a table that is made here remembers, if it need not be more. */
+/** The window of a table that is created here, unless more is needed. */
 const usualWindow = 10_000;
 const madeSeconds = 604_800;
-/** Part of a window that is relied on: counting and clocks are not exact. */
+/** The part of a window that is relied on: counts and clocks are not exact. */
 const margin = 0.9;
-/** Without a count, a repetition is soon enough within this time. */
+/** Without a count, a repetition is early enough within this time. */
 const blindMs = 600_000;
 
 export interface Window {
@@ -32,13 +32,13 @@ export interface Window {
   readonly table: string;
   readonly setting: string;
   readonly places: number;
-  /** Undefined: it does not forget by time. */
+  /** Undefined: the table does not forget by time. */
   readonly seconds: number | undefined;
 }
 
 export interface Writers {
   readonly slots: number;
-  /** The most that one insert may reach. */
+  /** The most partitions that one insert may reach. */
   readonly partitions: number;
 }
 
@@ -46,13 +46,13 @@ export function neededPlaces({ slots, partitions }: Writers, isPartitioned: bool
   return Math.max(smallestWindow, slots * (isPartitioned ? partitions : 1) * insertsBetween);
 }
 
-/** After so many inserts of one pod, a mark has grown old by a small part of the smallest window. */
+/** After this many inserts of one pod, a mark is out of date by a small part of the smallest window. */
 export function insertsPerMark(windows: readonly Window[], { slots, partitions }: Writers): number {
   const places = Math.min(...windows.map((window) => window.places));
   return Math.max(1, Math.floor((places * 0.1) / (slots * partitions)));
 }
 
-/** Settings of a table that is made here. */
+/** Settings of a table that is created here. */
 export function windowSettings(engine: string, writers: Writers): string {
   const places = Math.max(usualWindow, neededPlaces(writers, true));
   return isReplicated(engine)
@@ -60,7 +60,7 @@ export function windowSettings(engine: string, writers: Writers): string {
     : `non_replicated_deduplication_window = ${places}`;
 }
 
-/** `defaults`: settings of MergeTree tables that say nothing of their own. Throws A1. */
+/** `defaults`: settings of MergeTree tables that do not set their own. Throws A1. */
 export function checkedWindows(
   reached: Reached,
   defaults: ReadonlyMap<string, number>,
@@ -68,7 +68,7 @@ export function checkedWindows(
   where: Where,
 ): readonly Window[] {
   return tablesOf(reached).flatMap((table) => {
-    // Stores nothing, so that nothing can be twice there; its views are looked at.
+    // It stores nothing, so nothing can be stored twice; its views are checked.
     if (table.engine === 'Null' && table !== reached) return [];
     if (!table.engine.endsWith('MergeTree')) throw unfitEngine(table, reached, where);
     const window = windowOf(table, defaults);
@@ -120,9 +120,9 @@ export function quoted(name: string): string {
   return `\`${name.replaceAll(/[\\`]/g, '\\$&')}\``;
 }
 
-/** A2. Undefined: every table still remembers the batch, if it has it. `now`: as {@link Begun.mark}, at this moment. */
+/** A2. Undefined: every table still remembers the batch, if it has it. `now`: the mark at this moment. */
 export function forgotten(windows: readonly Window[], { mark, ageMs }: Begun, now: Mark | null): string | undefined {
-  // v0.1 kept neither, and was content with the size of the window.
+  // v0.1 recorded neither, and relied on the size of the window.
   if (ageMs === null) return undefined;
   for (const { table, seconds } of windows) {
     if (seconds !== undefined && ageMs > seconds * 1_000 * margin) {
@@ -135,7 +135,7 @@ export function forgotten(windows: readonly Window[], { mark, ageMs }: Begun, no
       if (ageMs <= blindMs) continue;
       return `it was begun ${durationText(ageMs)} ago, and how much was written to ${table} since cannot be seen`;
     }
-    // Below: partitions were dropped, so that the count says nothing.
+    // Below the mark: partitions were dropped, so the count is meaningless.
     if (after < before) return `the parts of ${table} that tell how much was written since are gone`;
     if (after - before > places * margin) {
       return `${after - before} parts were written to ${table} since it was begun, and it remembers ${places}`;
@@ -144,7 +144,7 @@ export function forgotten(windows: readonly Window[], { mark, ageMs }: Begun, no
   return undefined;
 }
 
-/** A view's table is named; the sink's own is in the sentence already. */
+/** Names a view's table; the sink's own is already named in the sentence. */
 function of(table: Reached, reached: Reached): string {
   return table === reached ? '' : `of ${quotedName(table)}, which a view of it writes to, `;
 }

@@ -1,4 +1,4 @@
-/** Writes numbers as ASCII without making strings. Each returns where it stopped. */
+/** Writes numbers as ASCII without creating strings. Each function returns the index after the last byte written. */
 
 const zero = 0x30;
 const chunk = 1_000_000_000;
@@ -17,7 +17,7 @@ function writeNatural(out: Uint8Array, at: number, value: number): number {
   return writePadded(out, writeNatural(out, at, high), value - high * chunk, 9);
 }
 
-/** Exactly `digits` digits, zeros first. `value` is below 10^9. */
+/** Exactly `digits` digits, with leading zeros. `value` is below 10^9. */
 export function writePadded(out: Uint8Array, at: number, value: number, digits: number): number {
   let rest = value | 0;
   for (let place = at + digits - 1; place >= at; place--) {

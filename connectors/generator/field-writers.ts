@@ -1,8 +1,8 @@
 /**
- * One writer a field: puts the JSON value of record i into a buffer. What a field's kind means is here and only here.
+ * One writer per field: puts the JSON value of record i into a buffer. What a field's kind means is defined only here.
  *
- * Every combination of min, max and step means something, so that no spec fails when it runs: a max below min counts as
- * min, fractions of bounds that must be whole are cut off.
+ * Every combination of min, max and step is valid, so that no spec fails at run time: a max below min counts as min,
+ * and fractions of bounds that must be whole are cut off.
  */
 import { assertNever } from '../../model/errors.ts';
 import { writeBytes, writeInteger, writePadded } from './digits.ts';
@@ -10,15 +10,15 @@ import { mix, type IndexedRandom } from './random.ts';
 import type { GeneratorField } from './spec.ts';
 
 export interface FieldWriter {
-  /** No value is longer. */
+  /** Upper bound of the length of a value. */
   readonly maxBytes: number;
-  /** Writes the value of record `index`, returns where it stopped. */
+  /** Writes the value of record `index`, returns the index after it. */
   write(out: Uint8Array, at: number, index: number): number;
 }
 
 /** 2026-01-01T00:00:00Z. */
 const firstTimestamp = 1_767_225_600_000;
-/** 9999-12-31T23:59:59.999Z: later ones have more digits than ISO 8601 has without agreement. */
+/** 9999-12-31T23:59:59.999Z: later times need more digits than ISO 8601 has without prior agreement. */
 const lastTimestamp = 253_402_300_799_999;
 const longestText = 65_536;
 const usualChoices = ['red', 'green', 'blue'];

@@ -1,5 +1,5 @@
 /**
- * Records made up: for trials, load and demonstrations.
+ * Generated records: for trials, load and demonstrations.
  *
  * Slot s makes the records i with i mod slots = s; the position is the next i, so a restart makes exactly what is
  * missing, and with M1 the same bytes.
@@ -87,7 +87,7 @@ class GeneratorReader implements SourceReader {
   }
 
   acknowledge(): void {
-    // Nothing waits for it: the position in the edge is all there is.
+    // No sender waits for an answer: the position in the edge is the only state.
   }
 
   lag(): number | undefined {

@@ -1,4 +1,6 @@
-/** How many records are due. Counts from the first question; what nobody took for a second is not made up for. */
+/**
+ * How many records are due. Counting starts with the first call; records that were due for over a second are dropped.
+ */
 export class Pace {
   private readonly perMs: number;
   private readonly longestBacklog: number;

@@ -1,6 +1,6 @@
 /**
- * Random numbers that are a function of where they are asked for: seed, stream, index. No state, so any record can be
- * made again alone.
+ * Random numbers that are a function of seed, stream and index. There is no state, so any record can be generated
+ * again by itself.
  */
 
 /** The finalizer of MurmurHash3: every input bit changes about half of the output bits. */

@@ -1,7 +1,7 @@
 /**
  * Makes record i as JSON bytes.
  *
- * M1  The bytes are a function of fields, seed and i: whoever makes record i again makes the same.
+ * M1  The bytes are a function of fields, seed and i: generating record i again gives the same bytes.
  */
 import { writeBytes } from './digits.ts';
 import { fieldWriter, type FieldWriter } from './field-writers.ts';
@@ -9,9 +9,9 @@ import { IndexedRandom } from './random.ts';
 import type { GeneratorField } from './spec.ts';
 
 export class RecordMaker {
-  /** No record is longer. */
+  /** Upper bound of the length of a record. */
   readonly maxBytes: number;
-  /** `{"id":`, then `,"at":` and so on: what stands before each value. */
+  /** `{"id":`, then `,"at":` and so on: the text before each value. */
   private readonly names: readonly Uint8Array[];
   private readonly writers: readonly FieldWriter[];
 
@@ -23,7 +23,7 @@ export class RecordMaker {
     this.maxBytes = this.writers.reduce((sum, { maxBytes }) => sum + maxBytes, names + 1);
   }
 
-  /** Returns where it stopped; needs up to {@link maxBytes} bytes. */
+  /** Returns the index after the record; needs up to {@link maxBytes} bytes. */
   write(out: Uint8Array, at: number, index: number): number {
     const { names, writers } = this;
     let end = at;

@@ -1,13 +1,13 @@
 /**
- * The HTTP side: takes requests in, checks them, gives each to an open slot in turn, answers when it is stored.
+ * The HTTP side: receives requests, checks them, gives each to an open slot in turn, answers when it is stored.
  *
- * H3  What is not stored is never answered with 202; what is refused was not taken, not even in part.
- *     So is a record that is too large to be kept whole (413).
- * H4  Bodies in memory, and the tables of their records, are bounded by {@link inFlightMaxBytes}; beyond it, and while
- *     every slot is blocked, the answer is 429 with Retry-After. However small the pieces are in which a body comes, it
- *     takes no more than twice what was sent.
- * H5  When it closes, new requests get 503, and those that were taken are answered.
- * H6  A refusal reaches its sender, also one who is still sending.
+ * H3  A request that is not stored is never answered with 202; a request that is refused was not stored, not even in
+ *     part. A record that is too large to be kept whole is refused, too (413).
+ * H4  Bodies in memory, and the tables of their records, are bounded by {@link inFlightMaxBytes}; beyond it, and
+ *     while every slot is blocked, the answer is 429 with Retry-After. However small the chunks of a body are, it
+ *     takes no more than twice its size.
+ * H5  When it closes, new requests get 503, and accepted ones are answered.
+ * H6  A refusal reaches its sender, even one that is still sending.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -22,7 +22,7 @@ import type { Outcome } from './request-batch.ts';
 import type { HttpReader } from './reader.ts';
 
 const inFlightMaxBytes = 64 * 2 ** 20;
-/** Of the tables that tell where a record is, from the door to the frame. */
+/** Bytes of the tables that say where a record is, from here to the frame. */
 const bytesPerRecord = 24;
 const leastBufferBytes = 4 * 1024;
 const retryAfterSeconds = 1;
@@ -35,15 +35,15 @@ export interface DoorOptions {
   readonly maxBodyBytes: number;
   readonly token: string | undefined;
   readonly clock: Clock;
-  /** Of one record: what is larger is refused, because it could not be kept whole. */
+  /** Limit of one record: a larger one is refused, because it could not be kept whole. */
   readonly maxRecordBytes: () => number;
-  /** Of so many records with Idempotency-Key: they are stored as one piece. */
+  /** Limit for this many records with Idempotency-Key: they are stored as one piece. */
   readonly maxTogetherBytes: (records: number) => number;
-  /** How long an Idempotency-Key is known after its request was answered. */
+  /** How long an Idempotency-Key is remembered after its request was answered. */
   readonly keyWindowSeconds: number;
-  /** More are connected than are served. */
+  /** More clients are connected than are served. */
   readonly isCrowded: () => boolean;
-  /** Names the request in its problem. */
+  /** Identifies the request in its problem document. */
   readonly newRequestId: () => string;
 }
 
@@ -79,7 +79,10 @@ export class Door {
     this.isClosing = true;
   }
 
-  /** The listener of the server. `isAsking`: the body comes only when it is asked for. Rejects for defects of this code. */
+  /**
+   * The listener of the server. `isAsking`: the body comes only when it is asked for. Rejects for defects of this
+   * code.
+   */
   async handle(request: IncomingMessage, response: ServerResponse, isAsking = false): Promise<void> {
     const reserved = { bytes: 0 };
     const refusal = this.refusalBeforeBody(request);
@@ -122,7 +125,7 @@ export class Door {
     return this.refusalNow(length);
   }
 
-  /** Because of the state of this pod, not of the request. */
+  /** Refused because of the state of this pod, not because of the request. */
   private refusalNow(more: number): MillraceError | undefined {
     const { source } = this.options;
     if (this.isClosing) return mr('MR_RECORDS_NO_SLOT', { source, why: 'it is stopping' });
@@ -180,7 +183,7 @@ export class Door {
     if (bytes > limit) throw mr('MR_RECORDS_TOO_LARGE', { limit, why: `${start.length} records; ${asOnePiece}` });
   }
 
-  /** H3: answered with 202 is only what can be stored. */
+  /** H3: only what can be stored may be answered with 202. */
   private checkRecords({ start, end }: Ranges): void {
     const limit = this.options.maxRecordBytes();
     for (let index = 0; index < start.length; index++) {
@@ -201,7 +204,10 @@ export class Door {
     this.reserve(bytes, reserved);
   }
 
-  /** One buffer that grows: a body in pieces of one byte would take a hundred times as much as an array of them. */
+  /**
+   * One buffer that grows: a body in chunks of one byte would take a hundred times as much memory as an array of
+   * chunks.
+   */
   private async body(request: IncomingMessage, reserved: { bytes: number }): Promise<Uint8Array> {
     const limit = this.limitOf(request);
     let body = Buffer.alloc(0);
@@ -229,7 +235,7 @@ export class Door {
     return body.subarray(0, length);
   }
 
-  /** The limit of a body holds for what it is inflated to; room for that is taken before. */
+  /** The limit of a body applies to its inflated size; memory for it is reserved beforehand. */
   private async inflated(request: IncomingMessage, body: Uint8Array, reserved: { bytes: number }): Promise<Uint8Array> {
     const encoding = encodingOf(request.headers['content-encoding']);
     if (encoding === undefined || encoding === null) return body;
@@ -297,7 +303,8 @@ export class Door {
     if (error.handling === 'retry') response.setHeader('Retry-After', retryAfterSeconds);
     if (error.code === 'MR_RECORDS_MEDIA_TYPE') response.setHeader('Accept-Encoding', encodings.join(', '));
     const isOver = this.isClosing || this.options.isCrowded();
-    // Who asks sends nothing then, so what comes next on the connection would be taken for the body.
+    // A client that waits for 100-continue sends no body now, so the next bytes on the connection would be taken for
+    // it.
     if (isAsking || (isOver && request.complete)) response.setHeader('Connection', 'close');
     else if (!request.complete) forget(request, isOver);
     answer(response, error.http, problemAnswer(error, this.options.newRequestId()), problemMediaType);
@@ -306,7 +313,7 @@ export class Door {
 
 class ClientGone extends Error {}
 
-/** More than any client sends that does not look at its answers. */
+/** More than any client sends without reading its answers. */
 const mostForgottenBytes = 256 * 2 ** 20;
 
 /**

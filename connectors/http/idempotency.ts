@@ -1,12 +1,12 @@
 /**
- * Requests with Idempotency-Key: what is kept of one, and what a second with its key is answered.
+ * Requests with Idempotency-Key: what is stored about one, and how a second request with the same key is answered.
  *
- * K1  A key is one request. The same key with another body is refused and never taken for the first (422).
- * K2  What is kept says nothing about key and body but whether they are the same.
- * K3  No key is forgotten before its time. When the edge keeps as many as it may, a request with a new one is refused
- *     (429), whole, and one with a key that is known is answered all the same.
+ * K1  A key identifies one request. The same key with another body is refused and never taken for the first (422).
+ * K2  What is stored reveals nothing about key and body except whether they are the same.
+ * K3  No key is dropped before it expires. When the edge keeps as many as it may, a request with a new key is refused
+ *     as a whole (429), and one with a known key is still answered.
  *
- * Kept is a note beside the frame, stored with it in one step (E11 of stream/fenced-subject.ts).
+ * What is stored is a note beside the frame, stored with it atomically (E11 of stream/fenced-subject.ts).
  */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
@@ -14,16 +14,16 @@ import type { Once } from '../../stream/record-batch.ts';
 import type { BodyForm } from './split.ts';
 
 export interface RequestKey {
-  /** The same for the same key at every pod of a source, and of no other. */
+  /** Equal for the same key at every pod of a source, and different at any other source. */
   readonly token: string;
-  /** Of the records as they were sent, whatever they were packed in. */
+  /** Hash of the records as they were sent, independent of how they were packed. */
   readonly body: string;
   readonly forSeconds: number;
 }
 
-/** Where the records of a request are: behind `after`, up to `last`. */
+/** Where the records of a request are: after `after`, up to `last`. */
 export interface StoredAt {
-  /** What its ids begin with: the slot that took it. */
+  /** The prefix of its ids: the slot that received it. */
   readonly ids: string;
   readonly after: number;
   readonly last: number;
@@ -50,7 +50,7 @@ export function onceOf({ token, body, forSeconds }: RequestKey, at: StoredAt): O
   return { key: token, forSeconds, note: JSON.stringify({ body, ...at }) };
 }
 
-/** Where the first request of this key is; undefined: it had another body (K1). */
+/** Where the first request of this key is; undefined: that request had another body (K1). */
 export function storedBefore({ body }: RequestKey, note: string): StoredAt | undefined {
   const { body: first, ...at } = noteSchema.parse(JSON.parse(note));
   return first === body ? at : undefined;

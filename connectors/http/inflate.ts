@@ -1,7 +1,7 @@
 /**
- * Bodies with a Content-Encoding: inflated beside the event loop, and never beyond a limit.
+ * Bodies with a Content-Encoding: inflated off the event loop, and never beyond a limit.
  *
- * Z1  All of a body is inflated, of however many frames or members it is made, or none.
+ * Z1  A body is inflated as a whole, however many frames or members it consists of, or not at all.
  */
 import { promisify } from 'node:util';
 import { gunzip, inflate, inflateRaw, zstdDecompress } from 'node:zlib';
@@ -10,7 +10,7 @@ import { zstdFrames } from '../zstd-frames.ts';
 export const encodings = ['gzip', 'deflate', 'zstd'] as const;
 export type Encoding = (typeof encodings)[number];
 
-/** The encoding that a header names; undefined for none; null for one that is not taken. */
+/** The encoding that a header names; undefined for none; null for an unsupported one. */
 export function encodingOf(header: string | undefined): Encoding | undefined | null {
   const name = header?.trim().toLowerCase() ?? 'identity';
   if (name === 'identity' || name === '') return undefined;
@@ -20,7 +20,7 @@ export function encodingOf(header: string | undefined): Encoding | undefined | n
 /** The body would be larger than the limit. */
 export class InflatedTooLarge extends Error {}
 
-/** Throws {@link InflatedTooLarge}, or what the decoder says of bytes that are not in this encoding. */
+/** Throws {@link InflatedTooLarge}, or the decoder's error for bytes that are not in this encoding. */
 export async function inflateBody(body: Uint8Array, encoding: Encoding, maxBytes: number): Promise<Uint8Array> {
   try {
     return await inflaters[encoding](body, maxBytes);
@@ -34,7 +34,7 @@ export async function inflateBody(body: Uint8Array, encoding: Encoding, maxBytes
 
 const inflaters: Readonly<Record<Encoding, (body: Uint8Array, maxBytes: number) => Promise<Uint8Array>>> = {
   gzip: (body, maxOutputLength) => promisify(gunzip)(body, { maxOutputLength }),
-  // The name means zlib's format; some clients send what is inside it.
+  // The name `deflate` means zlib's format; some clients send the raw format that zlib wraps.
   deflate: (body, maxOutputLength) => promisify(hasZlibHeader(body) ? inflate : inflateRaw)(body, { maxOutputLength }),
   zstd: inflateZstd,
 };
@@ -48,7 +48,7 @@ async function inflateZstd(body: Uint8Array, maxBytes: number): Promise<Uint8Arr
   const parts: Uint8Array[] = [];
   let left = maxBytes;
   for (const frame of zstdFrames(body)) {
-    // One after the other: what is left of the limit is known only then.
+    // In turn: what is left of the limit is known only after the previous one.
     const part = await promisify(zstdDecompress)(frame, { maxOutputLength: Math.max(1, left) });
     left -= part.length;
     if (left < 0) throw new InflatedTooLarge();

@@ -1,5 +1,5 @@
 /**
- * Where JSON values begin and end in bytes, without building them: records keep the bytes that were sent.
+ * Where JSON values start and end in bytes, without building them: records keep the bytes that were sent.
  *
  * J1  Accepts exactly what JSON.parse accepts, on valid UTF-8, nested no deeper than {@link maxDepth}.
  */
@@ -42,7 +42,7 @@ export class JsonScanner {
     return this.bytes[this.at] ?? -1;
   }
 
-  /** Passes white space. Returns whether a line ended in it. */
+  /** Skips white space. Returns whether a line ended in it. */
   space(): boolean {
     let hasNewline = false;
     for (;;) {
@@ -53,7 +53,7 @@ export class JsonScanner {
     }
   }
 
-  /** Passes one value; the cursor must be at its first byte. */
+  /** Skips one value; the cursor must be at its first byte. */
   value(depth = 0): void {
     switch (this.byte()) {
       case openBrace:

@@ -1,9 +1,9 @@
 /**
  * One slot of an HTTP source: a queue of accepted requests on one side, the stage on the other.
  *
- * H1  A request is answered only after `acknowledge` covers its last record, or when the slot goes away.
- * H2  Positions count the slot's records and continue from the stored one; a record's id is made of its position.
- * H7  While there is no room a request is refused (429), whole: one that is stored in part is waited for.
+ * H1  A request is answered only after `acknowledge` covers its last record, or when the slot is given up.
+ * H2  Positions count the slot's records and continue from the stored one; a record's id is derived from its position.
+ * H7  While there is no room a request is refused as a whole (429); one that is stored in part is waited for.
  */
 import { z } from 'zod';
 import type { Position, RecordBatch } from '../../stream/record-batch.ts';
@@ -17,7 +17,7 @@ const countSchema = z.int().min(0);
 interface Read {
   readonly request: Accepted;
   readonly at: StoredAt;
-  /** When it is another than that it is stored. */
+  /** Set when the answer is something other than that it is stored. */
   settled: Outcome | undefined;
   isRefused: boolean;
 }
@@ -73,12 +73,15 @@ export class HttpReader implements SourceReader {
     if (read !== undefined) read.settled = { outcome: 'keysFull', most };
   }
 
-  /** Whoever sends waits for its answer: there is no backlog behind it. */
+  /** Senders wait for their answers, so there is no backlog at the source. */
   lag(): number {
     return this.queue.reduce((sum, { ranges }) => sum + ranges.start.length, 0);
   }
 
-  /** What waits and was not read yet is refused at once: its sender knows better than to wait for room. */
+  /**
+   * Requests that wait and were not read yet are refused at once: their senders can decide better than to wait for
+   * room.
+   */
   setBlocked(blocked: boolean): void {
     this.isBlocked = blocked;
     if (!blocked) return;
@@ -122,7 +125,7 @@ export class HttpReader implements SourceReader {
   private async arrival(signal: AbortSignal): Promise<void> {
     await new Promise<void>((resolve) => {
       const wake = () => {
-        // It outlives many waits.
+        // The signal outlives many waits.
         signal.removeEventListener('abort', wake);
         resolve();
       };
@@ -133,7 +136,7 @@ export class HttpReader implements SourceReader {
   }
 }
 
-/** An answer is not larger than its request: of many records only the first are named, and the last. */
+/** An answer is not larger than its request: of many records only the first ids, and the last, are listed. */
 function idsOf({ ids: prefix, after, last }: StoredAt): { ids: string[]; lastId: string } {
   const length = Math.min(last - after, namedIds);
   return { ids: Array.from({ length }, (_, i) => `${prefix}/${after + i + 1}`), lastId: `${prefix}/${last}` };

@@ -1,9 +1,9 @@
-/** One accepted request: a record batch for the stage, and someone who waits for the answer. */
+/** One accepted request: a record batch for the stage, and a sender that waits for the answer. */
 import type { Position, RecordBatch } from '../../stream/record-batch.ts';
 import { onceOf, type RequestKey } from './idempotency.ts';
 import type { Ranges } from './split.ts';
 
-/** `ids`: of the first records; ids count up to `lastId`. */
+/** `ids`: those of the first records; ids count up to `lastId`. */
 interface Ids {
   readonly ids: readonly string[];
   readonly lastId: string;
@@ -13,13 +13,13 @@ export type Outcome =
   | ({ readonly outcome: 'stored' } & Ids)
   /** A request with this key was stored before; the ids are those of its records. */
   | ({ readonly outcome: 'duplicate' } & Ids)
-  /** A request with this key and another body was stored before; nothing of this one is. */
+  /** A request with this key and another body was stored before; nothing of this one is stored. */
   | { readonly outcome: 'keyReused' }
-  /** The edge keeps `most` keys, and no more; nothing of it is stored. */
+  /** The edge keeps `most` keys and accepts no more; nothing of the request is stored. */
   | { readonly outcome: 'keysFull'; readonly most: number }
-  /** There is no room, and nothing of it was taken. */
+  /** There is no room, and nothing of the request was stored. */
   | { readonly outcome: 'full' }
-  /** The slot went away: the records may be stored or not. */
+  /** The slot was given up: the records may or may not be stored. */
   | { readonly outcome: 'unknown' };
 
 export interface Accepted {
@@ -30,7 +30,7 @@ export interface Accepted {
   readonly settle: (outcome: Outcome) => void;
 }
 
-/** Positions count records: the record after `before` records has position `before + 1`. `ids`: what ids begin with. */
+/** Positions count records: the record after `before` records has position `before + 1`. `ids`: the prefix of ids. */
 export function requestBatch(accepted: Accepted, before: number, ids: string, isRefused: () => boolean): RecordBatch {
   const { body, ranges, receivedAt, key } = accepted;
   const count = ranges.start.length;

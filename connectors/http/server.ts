@@ -1,12 +1,12 @@
 /**
  * The server of a pod's HTTP source: how many may connect, and how long each may take to send.
  *
- * V1  At most {@link mostConnections} are served. Who comes beyond is answered 429 and its connection closed; twice as many
- *     are not even accepted.
- * V2  Headers are there within {@link headersTimeoutMs}, the whole request within {@link receiveTimeoutMs}; else the
- *     answer is 408, and the connection ends. What it held is free then.
- * V3  A sender that asks first (`Expect: 100-continue`) hears a refusal before it has sent its body.
- * V4  What is no HTTP gets an answer of the same form as every other refusal.
+ * V1  At most {@link mostConnections} are served. Further clients are answered with 429 and their connections closed;
+ *     beyond twice as many, connections are not even accepted.
+ * V2  Headers must arrive within {@link headersTimeoutMs}, the whole request within {@link receiveTimeoutMs};
+ *     otherwise the answer is 408, and the connection ends, which frees the memory that the request held.
+ * V3  A sender that asks first (`Expect: 100-continue`) gets a refusal before it has sent its body.
+ * V4  A request that is not HTTP gets an answer of the same form as every other refusal.
  */
 import { randomUUID } from 'node:crypto';
 import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -20,7 +20,7 @@ export interface ServerBounds {
   readonly mostConnections: number;
   readonly headersTimeoutMs: number;
   readonly receiveTimeoutMs: number;
-  /** How often connections are looked at. */
+  /** How often connections are checked. */
   readonly lookMs: number;
 }
 
@@ -103,7 +103,7 @@ function rawRefusal(source: string, error: Error, bounds: ServerBounds): Millrac
 }
 
 function refuseRaw(socket: Socket, error: MillraceError): void {
-  // Something of an answer may be on its way already.
+  // Part of an answer may already have been sent.
   if (!socket.writable || socket.bytesWritten > 0) {
     socket.destroy();
     return;

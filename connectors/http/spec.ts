@@ -1,9 +1,9 @@
-/** What a person may say about an HTTP source. Becomes a part of the CRD, of lint and of the reference. */
+/** The configuration of an HTTP source. Becomes a part of the CRD, of lint and of the reference. */
 import { z } from 'zod';
 import { milliseconds } from '../../model/quantities.ts';
 import { bytesField, durationField, referenceText } from '../../schema/fields.ts';
 
-/** A signed token may be longer than a password; more than 16 KiB of headers no server of HTTP takes. */
+/** A signed token may be longer than a password; no common HTTP server accepts more than 16 KiB of headers. */
 const maxTokenLength = 12_288;
 
 export const httpSourceSpec = z
@@ -39,5 +39,5 @@ function isBetween(duration: string, least: string, most: string): boolean {
 
 export type HttpSourceConfig = z.output<typeof httpSourceSpec>;
 
-/** Of a configuration that is stored: its schema may be newer than this program, so only the path is read. */
+/** Takes a stored configuration: its schema may be newer than this program, so only the path is read. */
 export const httpRecordsPath = (config: unknown): string => z.looseObject({ path: z.string() }).parse(config).path;

@@ -1,8 +1,8 @@
 /**
  * The records in a request's body: ranges of its bytes, each one JSON object as it was sent.
  *
- * J2  All or nothing: a body with one bad record gives none.
- * J3  A byte order mark in front is no part of a record.
+ * J2  All or nothing: a body with one bad record yields none.
+ * J3  A leading byte order mark is not part of a record.
  */
 import { isUtf8 } from 'node:buffer';
 import { JsonProblem, JsonScanner } from './json-scan.ts';

@@ -21,7 +21,7 @@ export class AbortedTransactions {
     this.#ahead = listed.toSorted((a, b) => a.firstOffset - b.firstOffset);
   }
 
-  /** To be asked for each batch, in order. */
+  /** Must be called for each batch, in order. */
   skips(header: BatchHeader, bytes: Uint8Array): boolean {
     for (
       let first = this.#ahead[0];

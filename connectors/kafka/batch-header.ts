@@ -26,7 +26,7 @@ export interface BatchHeader {
   readonly records: number;
 }
 
-/** The batch at `at`, or undefined when it is not all there: the last batch of a fetch is cut at a byte limit. */
+/** The batch at `at`, or undefined when it is incomplete: the last batch of a fetch is cut at a byte limit. */
 export function readBatchHeader(view: DataView, at: number): BatchHeader | undefined {
   if (at + lengthPrefixBytes > view.byteLength) return undefined;
   const length = view.getInt32(at + 8);
@@ -59,7 +59,7 @@ function checkMagic(magic: number): void {
   throw new RangeError(`message format v${magic} is from before Kafka 0.11; only v2 is read`);
 }
 
-/** The offset after the last whole batch of a record set, or `from` when there is none. Hops over headers only. */
+/** The offset after the last whole batch of a record set, or `from` when there is none. Reads headers only. */
 export function offsetAfter(bytes: Uint8Array, from: number): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let next = from;

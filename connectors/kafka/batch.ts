@@ -1,9 +1,12 @@
-/** A decoded piece of a partition as the stream's record batch. Points into the tables, which the next batch uses again. */
+/** A decoded piece of a partition as the stream's record batch. Points into the tables, which the next batch reuses. */
 import type { RecordBatch } from '../../stream/record-batch.ts';
 import type { StoredPosition } from './position.ts';
 import type { RecordTables } from './record-tables.ts';
 
-/** `position` is the slot's after the batch; in it, `partition` stands after the last record that was decoded or skipped. */
+/**
+ * `position` is the slot's after the batch; in it, `partition` stands after the last record that was decoded or
+ * skipped.
+ */
 export function kafkaBatch(
   tables: RecordTables,
   bytes: Uint8Array,
@@ -30,7 +33,7 @@ export function kafkaBatch(
 
 const nothing = new Uint8Array(0);
 
-/** No records, only the position: so that it is stored where reading began. */
+/** No records, only the position: so that the place where reading started is stored. */
 export function emptyBatch(tables: RecordTables, position: StoredPosition): RecordBatch {
   tables.clear();
   return { ...kafkaBatch(tables, nothing, -1, position), positionAfter: () => position };

@@ -1,4 +1,4 @@
-/** Walks through an answer of a broker: numbers, one after the other, the first byte the highest. */
+/** Reads big-endian numbers from a broker's answer, one after another. */
 export class BigEndianReader {
   protected readonly bytes: Uint8Array;
   protected at = 0;

@@ -10,7 +10,7 @@
  * - `RequestQueue` asks for a timer even when nothing is pending (./quiet-timers.ts).
  *
  * C1  Metadata is asked for with automatic topic creation off: reading never creates a topic.
- * C2  `close` ends every socket at once, whatever was asked of it.
+ * C2  `close` ends every socket at once, whatever requests are pending.
  */
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions } from 'node:tls';
@@ -82,7 +82,7 @@ export class Cluster {
   /** For everything but fetches, by address. */
   readonly #brokers = new Map<string, Broker>();
   readonly #nodes = new Map<number, Address>();
-  /** Control requests go one after the other: two at once would open a lost connection twice. */
+  /** Control requests are sent in turn: two at once would open a lost connection twice. */
   #control: Promise<unknown> = Promise.resolve();
 
   constructor(options: ClusterOptions) {
@@ -95,7 +95,7 @@ export class Cluster {
     });
   }
 
-  /** Where the topic's partitions are. Asks whichever broker answers. */
+  /** Where the topic's partitions are. Asks any broker that answers. */
   metadata(topic: string): Promise<Metadata> {
     return this.#inTurn(async () => {
       const broker = await this.#anyBroker();
@@ -146,7 +146,7 @@ export class Cluster {
     });
   }
 
-  /** To be closed by the caller, at the latest when a fetch has failed. */
+  /** The caller must close it, at the latest when a fetch has failed. */
   async fetchConnection(node: number): Promise<FetchConnection> {
     const address = this.#addressOf(node);
     const broker = await this.#inTurn(() => this.#connected(address));
@@ -183,7 +183,7 @@ export class Cluster {
     return address;
   }
 
-  /** Brokers that are known by now, then those of the spec; the first that lets us in. */
+  /** Tries the brokers that are known by now, then those of the spec; returns the first that accepts the login. */
   async #anyBroker(): Promise<Broker> {
     const candidates = [...this.#nodes.values(), ...this.#options.brokers];
     candidates.sort((a, b) => Number(this.#isConnected(b)) - Number(this.#isConnected(a)));

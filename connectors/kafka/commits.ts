@@ -1,8 +1,8 @@
 /**
  * Commits what is stored to a group without members, so that the usual tools show how far the pipeline is.
  *
- * G1  For show only: Millrace never reads it, and no failure here stops a record.
- * G2  At most one commit a second, tried again until it is taken, and one when the source closes.
+ * G1  For display only: Millrace never reads it, and no failure here stops a record.
+ * G2  At most one commit a second, retried until it is accepted, and one when the source closes.
  */
 import type { Logger } from 'pino';
 import type { Clock } from '../connector.ts';
@@ -11,7 +11,7 @@ import { parseFailure, type FailureContext } from './failures.ts';
 import { advance } from './position.ts';
 
 const everyMs = 1_000;
-/** The same failure is said again after this. */
+/** The same failure is logged again after this time. */
 const repeatWarningMs = 60_000;
 /** How long closing waits for the last commit. */
 const lastCommitMs = 2_000;

@@ -1,9 +1,9 @@
 /**
  * The compression codecs of Kafka's record batches.
  *
- * Z1  A batch never inflates beyond the limit it is given, and memory for it is taken only when it fits.
- * Z2  All of a batch is inflated, of however many frames or members it is made, or none: a RangeError. Behind the last
- *     member of gzip zlib passes over what is no other one.
+ * Z1  A batch never inflates beyond the given limit, and memory for it is allocated only when it fits.
+ * Z2  A batch is inflated as a whole, however many frames or members it consists of, or it is a RangeError. zlib
+ *     ignores bytes after the last member of gzip that are not another member.
  *
  * Kafka's Java client writes snappy in xerial's framing and lz4 in LZ4 frame format; librdkafka writes snappy raw.
  */
@@ -85,7 +85,7 @@ function xerialChunks(packed: Uint8Array): readonly Uint8Array[] {
   const chunks: Uint8Array[] = [];
   let at = 0;
   while (at < packed.length) {
-    // A header stands again where two streams were put together.
+    // A header appears again where two streams were concatenated.
     if (isXerial(packed, at)) {
       at += xerialHeaderBytes;
       continue;
@@ -99,7 +99,7 @@ function xerialChunks(packed: Uint8Array): readonly Uint8Array[] {
   return chunks;
 }
 
-/** A copy of three bytes makes at most 64, so a claim of much more is none: no memory is taken for it. */
+/** A copy of three bytes yields at most 64, so a claim of much more is invalid: no memory is allocated for it. */
 const mostSnappyRatio = 64 / 3;
 
 function inflateRawSnappy(packed: Uint8Array, maxBytes: number): Uint8Array {

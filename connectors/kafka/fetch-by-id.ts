@@ -1,6 +1,6 @@
 /**
- * Fetch v13 (Kafka 3.1): the topic goes by its id, so the broker itself refuses to give records of another topic that has
- * the name now.
+ * Fetch v13 (Kafka 3.1): the topic is named by its id, so the broker itself refuses to return records of another topic
+ * that now has the same name.
  */
 import { FlexibleReader, FlexibleWriter } from './flexible.ts';
 import type { FetchedPartition, FetchResponse } from './fetch-response.ts';

@@ -1,4 +1,4 @@
-/** The response to Fetch v11, taken apart down to each partition's bytes; those are not looked into and not copied. */
+/** The response to Fetch v11, split into each partition's bytes, which are neither inspected nor copied. */
 import type { AbortedTransaction } from './aborted.ts';
 import { BigEndianReader } from './big-endian.ts';
 

@@ -1,6 +1,6 @@
 /**
- * Kafka's flexible encoding: what versions of requests are written in that kafkajs does not have. Lengths are unsigned
- * varints, one more than they say, with 0 for null; each structure ends with tagged fields, which are passed over.
+ * Kafka's flexible encoding, used by request versions that kafkajs lacks. Lengths are unsigned varints, stored plus
+ * one, with 0 for null; each structure ends with tagged fields, which are skipped.
  */
 import { Buffer } from 'node:buffer';
 import { BigEndianReader } from './big-endian.ts';
@@ -71,7 +71,7 @@ export class FlexibleWriter {
 const idBytes = 16;
 
 export class FlexibleReader extends BigEndianReader {
-  /** As the tools of Kafka print it; undefined: the topic has none, because it was made before there were ids. */
+  /** As Kafka's tools print it; undefined: the topic has none, because it was created before there were ids. */
   id(): string | undefined {
     const bytes = this.slice(idBytes);
     return bytes.every((byte) => byte === 0) ? undefined : bytes.toString('base64url');
@@ -101,7 +101,7 @@ export class FlexibleReader extends BigEndianReader {
     return Math.max(0, this.#unsigned() - 1);
   }
 
-  /** Passes over tagged fields. */
+  /** Skips tagged fields. */
   end(): void {
     for (let left = this.#unsigned(); left > 0; left--) {
       this.#unsigned();

@@ -1,5 +1,6 @@
 /**
- * Kafka as a source: partitions are fetched directly, without a consumer group; the edge's tail alone says where to read.
+ * Kafka as a source: partitions are fetched directly, without a consumer group; the edge's tail alone says where to
+ * read.
  *
  * Partition p belongs to slot p mod slots. Metadata and offset commits are shared by the slots of a pod; each slot has
  * fetch connections of its own, so that one slot's waiting fetch holds up no other.
@@ -21,9 +22,9 @@ import { Topic } from './topic.ts';
 
 /** One answer holds at most this, unless the spec wants more of a partition. */
 const answerMaxBytes = 4 * 2 ** 20;
-/** A broker holds a fetch back no longer, whatever the spec says: the client would take it for dead. */
+/** A broker delays a fetch no longer than this, whatever the spec says: the client would take it for dead. */
 const longestWaitMs = 30_000;
-/** A partition's end is asked for when no fetch has told it for this long. */
+/** A partition's end is requested when no fetch has reported it for this long. */
 const endIsOldMs = 5_000;
 
 type SourceContext = ConnectorContext & { readonly slots: number };
@@ -117,7 +118,7 @@ class KafkaSource implements Source {
     };
   }
 
-  /** While the edge is full nothing is fetched, and yet lag must go on growing. */
+  /** While the edge is full nothing is fetched, and the lag must nevertheless keep growing. */
   async #refreshEnds(): Promise<void> {
     for (const reader of this.#readers) {
       try {

@@ -1,9 +1,9 @@
 /**
  * Fetches of one slot from one leader, one ahead of what is being read.
  *
- * L1  At most one fetch is in flight, and at most two answers are held: the one that is read and the one after it.
- *     What they hold, and what is asked for, is the pod's to count (`./fetch-budget.ts`).
- * L2  Partitions that gave records go to the end of the next request, so that a full answer starves none.
+ * L1  At most one fetch is in flight, and at most two answers are held: the one that is being read and the next. The
+ *     pod counts what they hold, and what is requested (`./fetch-budget.ts`).
+ * L2  Partitions that returned records move to the end of the next request, so that a full answer starves none.
  */
 import type { Cluster, FetchConnection, FetchRequest } from './cluster.ts';
 import type { FetchBudget } from './fetch-budget.ts';
@@ -12,11 +12,11 @@ import type { FetchedPartition, FetchResponse } from './fetch-response.ts';
 import type { Partition } from './partition.ts';
 import { RecordSet } from './record-set.ts';
 
-/** What a fetch brought of one partition, not read yet. */
+/** The part of a fetch that belongs to one partition and has not been read yet. */
 export interface Section {
   readonly leader: Leader;
   readonly partition: Partition;
-  /** The section continues the partition only while the partition stands here; else it is stale. */
+  /** The section continues the partition only while the partition is at this offset; otherwise it is stale. */
   from: number;
   readonly records: RecordSet;
 }
@@ -31,10 +31,10 @@ export interface FetchLimits {
 }
 
 export interface LeaderEvents {
-  /** An answer, an error or room: look again. */
+  /** Called for an answer, an error or new room: check again. */
   changed(): void;
   answered(node: number): void;
-  /** The end of a partition is known anew. */
+  /** Called when the end of a partition is known anew. */
   sawEnd(partition: Partition, end: number): void;
   /** A broker's answer about one partition that is not records. */
   refused(node: number, partition: Partition, errorCode: number): void;
@@ -73,7 +73,7 @@ export class Leader {
     limits.budget.join();
   }
 
-  /** The next section to read, taken out. */
+  /** Removes and returns the next section to read. */
   take(): Section | undefined {
     if (this.#reading.length === 0) {
       this.#limits.budget.give(this.#readingBytes);
@@ -85,12 +85,12 @@ export class Leader {
     return this.#reading.shift();
   }
 
-  /** A section that is not read to its end goes behind the others of its answer. */
+  /** A section that is not read to its end moves behind the others of its answer. */
   putBack(section: Section): void {
     this.#reading.push(section);
   }
 
-  /** Drops what was fetched of a partition: it is another leader's now, or stands elsewhere. */
+  /** Drops what was fetched of a partition: another leader serves it now, or its offset changed. */
   forget(partition: Partition): void {
     this.#reading = this.#reading.filter((section) => section.partition !== partition);
     this.#waiting = this.#waiting.filter((section) => section.partition !== partition);
@@ -156,7 +156,8 @@ export class Leader {
     const byId = new Map(asked.map((each) => [each.partition.id, each]));
     for (const fetched of response.partitions) {
       const one = byId.get(fetched.partition);
-      // Between request and answer the partition may have moved (position lost, other leader): then it is asked again.
+      // Between request and answer the partition may have moved (position lost, other leader): then it is fetched
+      // again.
       if (one === undefined || one.partition.fetchAt !== one.offset) continue;
       if (fetched.errorCode !== 0) this.#events.refused(this.node, one.partition, fetched.errorCode);
       else this.#queue(one.partition, one.offset, fetched);
@@ -167,7 +168,8 @@ export class Leader {
     this.#events.sawEnd(partition, fetched.highWatermark);
     if (fetched.records.length === 0) return;
     const next = nextOffset(fetched.records, offset);
-    // Cut before the end of its first batch: the partition keeps its place at the front, where a batch comes whole.
+    // Cut before the end of its first batch: the partition keeps its place at the front, where a batch is returned
+    // whole.
     if (next === offset) return;
     const records = new RecordSet(fetched.records, offset, fetched.aborted, this.#limits.maxInflatedBytes);
     this.#waiting.push({ leader: this, partition, from: offset, records });
@@ -181,7 +183,7 @@ function bytesOf({ partitions }: FetchResponse): number {
   return partitions.reduce((sum, { records }) => sum + records.length, 0);
 }
 
-/** Undefined: the bytes do not decode. They become a section all the same, and reading it says where they are. */
+/** Undefined: the bytes do not decode. They become a section anyway, and reading it reports where they are. */
 function nextOffset(records: Uint8Array, offset: number): number | undefined {
   try {
     return offsetAfter(records, offset);

@@ -1,6 +1,6 @@
 /**
- * Where the frames of LZ4 data begin and end, and how much each inflates to. The native decoder takes one frame and has
- * no limit, so the size is counted here first: by the sequences of each block, without writing a byte.
+ * Where the frames of LZ4 data start and end, and how much each inflates to. The native decoder takes one frame and
+ * has no limit, so the size is computed here first, from the sequences of each block, without writing a byte.
  */
 const magic = 0x184d2204;
 const skippableMagic = 0x184d2a50;
@@ -10,7 +10,7 @@ export interface Lz4Frame {
   readonly inflatedBytes: number;
 }
 
-/** The data frames, in order. Throws RangeError for what is no whole frame. */
+/** The data frames, in order. Throws RangeError for an incomplete or invalid frame. */
 export function lz4Frames(packed: Uint8Array): readonly Lz4Frame[] {
   const view = new DataView(packed.buffer, packed.byteOffset, packed.byteLength);
   const frames: Lz4Frame[] = [];

@@ -1,6 +1,6 @@
 /**
- * Metadata of one topic. Version 11 (Kafka 2.8) tells the topic's id, which another topic of the same name does not have;
- * an older broker is asked by version 6 and tells none.
+ * Metadata of one topic. Version 11 (Kafka 2.8) returns the topic's id, which differs for another topic of the same
+ * name; an older broker is asked with version 6 and returns none.
  */
 import type { Metadata as OldMetadata } from 'kafkajs/src/protocol/requests/metadata/v6/response.js';
 import { FlexibleReader, FlexibleWriter } from './flexible.ts';

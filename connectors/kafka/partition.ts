@@ -5,14 +5,14 @@ export class Partition {
   position: number | undefined;
   /** The next offset to fetch: `position`, or ahead of it by what was fetched and not handed out. */
   fetchAt: number | undefined;
-  /** Where to begin when there is no position. */
+  /** Where to start when there is no position. */
   readonly start: 'earliest' | 'latest';
   leader: number | undefined;
   /** Offset of the next record that a producer will write, as far as known. */
   end: number | undefined;
   /** When `end` was learned, in the clock's milliseconds. */
   endKnownAt = 0;
-  /** The broker does not have `fetchAt` any more; nothing is fetched until that is settled. */
+  /** The broker no longer has `fetchAt`; nothing is fetched until that is resolved. */
   isOutOfRange = false;
 
   constructor(id: number, position: number | undefined, start: 'earliest' | 'latest') {
@@ -22,7 +22,7 @@ export class Partition {
     this.start = start;
   }
 
-  /** Goes to `offset`, and forgets what was fetched ahead: `fetchAt` tells such sections from wanted ones. */
+  /** Moves to `offset`, and drops what was fetched ahead: `fetchAt` distinguishes such sections from wanted ones. */
   moveTo(offset: number): void {
     this.position = offset;
     this.fetchAt = offset;

@@ -1,12 +1,12 @@
 /**
  * One slot's reader: its partitions, fetched from their leaders, handed out batch by batch.
  *
- * R1  Each partition is handed out in offset order without gap: a section is read only if it begins where the partition
- *     stands, whichever leader it came from.
- * R2  A batch's position names every partition of the slot whose start is known, so that no restart decides anew
- *     between earliest and latest; where reading began at the latest, or what a person decided, is handed out before any
- *     record.
- * R3  A failure is thrown once it is more than a passing one; what was fetched stays, and `read` goes on after it.
+ * R1  Each partition is handed out in offset order without a gap: a section is read only if it starts at the
+ *     partition's offset, whichever leader it came from.
+ * R2  A batch's position names every partition of the slot whose start is known, so that no restart chooses again
+ *     between earliest and latest. The place where reading started at the latest, or to which a person's decision
+ *     moved it, is handed out before any record.
+ * R3  A failure is thrown once it is more than a passing one; fetched records stay, and `read` continues after it.
  */
 import type { Logger } from 'pino';
 import { mr, problemOf } from '../../model/errors.ts';
@@ -35,14 +35,16 @@ export interface ReaderOptions extends SlotOptions {
   readonly onClose: (reader: KafkaReader) => void;
 }
 
-/** Between two looks for a moved leader, so that a stale answer makes no hot loop. */
+/** Between two checks for a moved leader, so that a stale answer causes no busy loop. */
 const pauseMs = 100;
-/** Failures in a row of one leader before the stage hears of it. */
+/** Consecutive failures of one leader before the stage is notified. */
 const passingFailures = 2;
 
 const offsetOutOfRange = 1;
 const leaderNotAvailable = 5;
-/** Unknown partition, no leader, not the leader, no replica, fenced or unknown epoch, unknown or other id: it is old. */
+/**
+ * Unknown partition, no leader, not the leader, no replica, fenced or unknown epoch, unknown or other id: it is old.
+ */
 const staleMetadata: ReadonlySet<number> = new Set([3, 5, 6, 9, 74, 75, 76, 100, 103]);
 
 export class KafkaReader implements SourceReader, LeaderEvents {
@@ -89,7 +91,7 @@ export class KafkaReader implements SourceReader, LeaderEvents {
     return this.#slot.lag;
   }
 
-  /** For lag while fetches rest: see {@link SlotPartitions.refreshEnds}. */
+  /** For the lag while nothing is fetched: see {@link SlotPartitions.refreshEnds}. */
   refreshEnds(olderThanMs: number): Promise<void> {
     const now = this.#options.clock.now();
     return this.#slot.refreshEnds(now - olderThanMs, now);
@@ -218,7 +220,7 @@ export class KafkaReader implements SourceReader, LeaderEvents {
     if (this.#slot.isLeaderless) throw brokerError(leaderNotAvailable);
   }
 
-  /** What they have fetched and what is under way is of another topic. */
+  /** What they have fetched and what is in flight is of another topic. */
   #dropLeaders(): void {
     for (const leader of this.#leaders.values()) leader.close();
     this.#leaders.clear();

@@ -2,9 +2,9 @@
  * Decodes what one fetch returned of one partition, in pieces: no object per record, no copy of uncompressed bytes.
  *
  * D1  Records come in offset order; none before the asked offset, none of a control batch or an aborted transaction.
- * D2  `position` is the offset after everything decoded or skipped so far; it never goes back.
+ * D2  `position` is the offset after everything decoded or skipped so far; it never decreases.
  * D3  A batch that is cut at the end of the fetch is left for the next fetch.
- * D4  Bytes that are not a record batch end in a RangeError; nothing of the piece is used then.
+ * D4  Bytes that are not a record batch end in a RangeError; then nothing of the piece is used.
  */
 import { Buffer } from 'node:buffer';
 import { textOfBytes } from '../../model/byte-text.ts';
@@ -71,7 +71,7 @@ export class RecordSet {
     return { bytes: this.#bytes };
   }
 
-  /** Compressed batches, inflated one after the other into one buffer. */
+  /** Compressed batches, inflated in turn into one buffer. */
   #inflatedPiece(tables: RecordTables): Piece {
     const parts: { header: BatchHeader; bytes: Uint8Array }[] = [];
     let total = 0;
@@ -103,7 +103,9 @@ export class RecordSet {
   }
 }
 
-/** Length, attributes, two deltas, two lengths, count of headers: a byte each. What a batch claims bounds the tables. */
+/**
+ * Length, attributes, two deltas, two lengths, count of headers: a byte each. What a batch claims bounds the tables.
+ */
 const smallestRecordBytes = 7;
 
 /** Walks the records of one batch. Locals and one reader object; measured at 30 ns a record. */

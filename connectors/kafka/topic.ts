@@ -1,9 +1,9 @@
 /**
- * What is known of a topic: its partitions and their leaders, shared by all slots of a pod.
+ * What is known about a topic: its partitions and their leaders, shared by all slots of a pod.
  *
- * T1  Asked again every {@link watchMs}, so a new partition is read within that time; at once when a reader says so.
- * T2  Readers that ask together share one request.
- * T3  `current` is one answer: the id belongs to the leaders that come with it.
+ * T1  Refreshed every {@link watchMs}, so a new partition is read within that time; at once when a reader asks for it.
+ * T2  Readers that ask at the same time share one request.
+ * T3  `current` comes from one answer: the id belongs to the leaders that come with it.
  */
 import type { Clock } from '../connector.ts';
 import { brokerError, type Cluster } from './cluster.ts';
@@ -16,7 +16,7 @@ const electionMs = 1_000;
 export type Leaders = ReadonlyMap<number, number | undefined>;
 
 export interface TopicView {
-  /** Another topic of the same name has another one. Undefined: the cluster has none. */
+  /** Another topic of the same name has another id. Undefined: the cluster has no ids. */
   readonly id: string | undefined;
   readonly leaders: Leaders;
 }
@@ -43,7 +43,7 @@ export class Topic {
     return [...this.#view.leaders.values()].includes(undefined);
   }
 
-  /** Asks the cluster. Throws its error when the topic as a whole is missing or closed to us. */
+  /** Asks the cluster. Throws its error when the topic as a whole is missing or access is denied. */
   refresh(): Promise<TopicView> {
     this.#asking ??= this.#ask().finally(() => {
       this.#asking = undefined;
@@ -51,13 +51,16 @@ export class Topic {
     return this.#asking;
   }
 
-  /** Calls `listener` after each look. Returns how to stop that. */
+  /** Calls `listener` after each refresh. Returns a function that stops that. */
   onLook(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  /** Looks now and then until the signal ends. A look that fails is for the readers to notice: their fetches fail too. */
+  /**
+   * Refreshes now and then until the signal ends. Failures are ignored here: readers notice them in their own
+   * fetches.
+   */
   async watch(clock: Clock, signal: AbortSignal, failed: (error: unknown) => void): Promise<void> {
     for (;;) {
       try {

@@ -1,4 +1,4 @@
-/** Waits for "something changed". A change that comes while nobody waits is kept for the next wait. */
+/** Waits for "something changed". A change that happens while nothing waits is kept for the next wait. */
 export class Wake {
   #changed = false;
   #resolve: (() => void) | undefined;
@@ -24,11 +24,11 @@ export class Wake {
     signal.throwIfAborted();
   }
 
-  /** Takes the listener off the caller's signal, which outlives many waits. */
+  /** Removes the listener from the caller's signal, which outlives many waits. */
   #listening = new AbortController();
 }
 
-/** The promise, or the signal's reason if that comes first. What the promise stands for goes on by itself. */
+/** The promise, or the signal's reason if that comes first. The work behind the promise continues. */
 export async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted();
   const done = new AbortController();

@@ -1,10 +1,11 @@
 /**
- * What a column takes, from PostgreSQL's own catalogue.
+ * What a column accepts, from PostgreSQL's own catalogue.
  *
- * K1  A type is what pg_type says it is: a domain is its base, an array its elements, a composite its members, and what
- *     is not known here goes by its category to its own input function. No type is known by the shape of its name.
- * K2  A type has its limits with it (digits, characters, fractions of a second): PostgreSQL would round or cut off what is
- *     beyond most of them without a word.
+ * K1  A type is what pg_type says it is: a domain is its base, an array its elements, a composite its members. A type
+ *     that is not known here is passed to its own input function according to its category. No type is recognised by
+ *     its name's shape.
+ * K2  A type comes with its limits (digits, characters, fractions of a second): PostgreSQL would silently round or
+ *     truncate what exceeds most of them.
  */
 import type pg from 'pg';
 import { z } from 'zod';
@@ -23,7 +24,7 @@ export type ColumnKind =
   | { readonly kind: 'interval'; readonly dropsParts: boolean; readonly scale: number }
   | { readonly kind: 'range'; readonly of: ColumnKind }
   | { readonly kind: 'json'; readonly isBinary: boolean }
-  /** Anything that is a text to people: numbers and objects as their JSON. */
+  /** Accepts anything that people would read as text: numbers and objects as their JSON. */
   | { readonly kind: 'text'; readonly limit: TextLimit | null }
   /** A type with an input function of its own: uuid, inet, an enum, a range, a vector, … */
   | { readonly kind: 'literal'; readonly type: string; readonly takesNumbers: boolean; readonly takesJson: boolean }
@@ -60,7 +61,7 @@ const known: Readonly<Record<string, ColumnKind | ((modifier: number) => ColumnK
   int2: signed(16n),
   int4: signed(32n),
   int8: signed(64n),
-  // Their input functions make 4294967295 of -1, and 16 of 0x10.
+  // Their input functions turn -1 into 4294967295, and 0x10 into 16.
   oid: unsigned(32n),
   xid: unsigned(32n),
   cid: unsigned(32n),
@@ -136,7 +137,7 @@ export class Catalogue {
     return new Catalogue(z.array(typeRow).parse(rows));
   }
 
-  /** @param modifier of the column: what stands in brackets after its type; -1 for nothing. */
+  /** @param modifier of the column: what stands in parentheses after its type; -1 for nothing. */
   kindOf(oid: string, modifier: number): ColumnKind {
     const type = this.#typeOf(oid);
     if (type.type === 'd') return this.kindOf(type.base, type.base_modifier);

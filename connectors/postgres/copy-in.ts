@@ -14,7 +14,7 @@ declare module 'pg' {
   }
 }
 
-/** Keeps a piece's copy inside pg small; the server takes any size. */
+/** Keeps pg's copy of a piece small; the server accepts any size. */
 const pieceBytes = 1 << 20;
 
 /** Resolves when the server has taken all rows; rejects with its error, and the connection stays usable. */
@@ -27,7 +27,7 @@ export function copyIn(client: pg.Client, statement: string, rows: Buffer): Prom
 class CopyIn implements pg.Submittable {
   readonly #statement: string;
   readonly #rows: Buffer;
-  /** pg puts its timeout around it. */
+  /** pg sets its timeout on it. */
   callback: (error?: Error) => void;
 
   constructor(statement: string, rows: Buffer, callback: (error?: Error) => void) {
@@ -53,7 +53,7 @@ class CopyIn implements pg.Submittable {
   }
 
   handleCommandComplete(): void {
-    // The end comes with ReadyForQuery.
+    // The query ends with ReadyForQuery.
   }
 
   handleReadyForQuery(): void {

@@ -1,4 +1,7 @@
-/** What PostgreSQL or the way to it says when it fails, and what that means for the sink. The one place that reads it. */
+/**
+ * What an error of PostgreSQL, or of the network to it, means for the sink. The only place that interprets such
+ * errors.
+ */
 import pg from 'pg';
 import type { Identity } from '../../model/credentials.ts';
 import { mr, problemOf, type MillraceError } from '../../model/errors.ts';
@@ -6,7 +9,7 @@ import { shortened } from '../../model/text.ts';
 import { stableText } from '../stable-text.ts';
 
 export type Failure =
-  /** Thrown to the stage, which tries again and shows it. */
+  /** Thrown to the stage, which retries and reports it. */
   | { readonly kind: 'wait'; readonly error: MillraceError }
   /** Some row of the statement is at fault. */
   | { readonly kind: 'rows'; readonly problem: string };
@@ -19,7 +22,7 @@ export interface Where {
   /** For messages: `public.orders`. */
   readonly table: string;
   readonly schema: string;
-  /** What the sink does with the table, as a GRANT names it. */
+  /** What the sink does with the table, in the words of a GRANT. */
   readonly rights: string;
 }
 
@@ -44,7 +47,7 @@ const meanings: Readonly<Record<string, 'auth' | 'privilege' | 'missing' | 'unfi
   P0: 'rows', // raised by a trigger
 };
 
-/** What is not in the table makes the sink wait: an unknown trouble is never blamed on a record. */
+/** An error that is not in the table makes the sink wait: an unknown problem is never blamed on a record. */
 export function parseFailure(error: unknown, where: Where): Failure {
   const { sink, server, table, identity } = where;
   const options = { cause: error };
@@ -87,7 +90,7 @@ function isOfValue({ where }: pg.DatabaseError, meaning: (typeof meanings)[strin
   return (meaning === 'missing' || meaning === 'unfit') && /^COPY |\nCOPY [^\n]*, column /.test(where ?? '');
 }
 
-/** PostgreSQL says of what, not which right: what Millrace does there is known here. */
+/** PostgreSQL names the object but not the missing privilege: what Millrace does with the object is known here. */
 function grantFor(said: string, { identity, table, schema, rights }: Where): string {
   const [, kind, name = ''] =
     /permission denied for (table|relation|schema|sequence|database) "?([^"]+)"?/.exec(said) ?? [];

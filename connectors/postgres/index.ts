@@ -1,13 +1,13 @@
 /**
  * The PostgreSQL sink.
  *
- * X1  Rows and position are in one transaction: both are there or none.
- * X2  A batch is written only on the position before it; otherwise it was stored already and its answer is given again,
- *     or another owner has moved on and MR_OWNERSHIP_LOST ends this one.
- * X3  Rows at fault are found by bisection between savepoints and refused one by one; the rest is stored with the
+ * X1  Rows and position are in one transaction: both are stored or neither.
+ * X2  A batch is written only if the stored position is the one before it. Otherwise it was already stored and the same
+ *     result is returned again, or another owner has moved the position and MR_OWNERSHIP_LOST ends this one.
+ * X3  Faulty rows are found by bisection between savepoints and refused one by one; the others are stored with the
  *     position, in the same transaction. Each savepoint is released, so that none nests in another.
- * X4  COMMIT waits until the transaction is on disk, whatever the server's default: what is committed here, Millrace
- *     lets go of everywhere else.
+ * X4  COMMIT waits until the transaction is on disk, whatever the server's default: what is committed here is removed
+ *     everywhere else.
  * X5  An attempt that has not sent its COMMIT stored nothing.
  */
 import type pg from 'pg';
@@ -24,7 +24,10 @@ import type { PostgresSinkConfig } from './spec.ts';
 import { statementsOf, type Statements } from './statements.ts';
 import { copyDefaultsVersion, openTable, type Table } from './table.ts';
 
-/** `copyDefaultsSince`: the version of PostgreSQL whose COPY takes a marker for a default; a test plays an older one. */
+/**
+ * `copyDefaultsSince`: the version of PostgreSQL whose COPY has a marker for a default; a test simulates an older
+ * one.
+ */
 export function postgresSink(copyDefaultsSince = copyDefaultsVersion): SinkConnector<PostgresSinkConfig> {
   return {
     async connect(config, context) {
@@ -76,7 +79,7 @@ class PostgresSink implements Sink {
 
 class PostgresSlot implements PositionedSinkSlot<RowBuffer> {
   readonly positionIn = 'sink';
-  /** Where the position is: another table beside it knows what is stored. */
+  /** Where the position is stored: the same table beside another position table is a different target. */
   readonly target: string;
   readonly onPositionLost: PostgresSinkConfig['onPositionLost'];
   readonly #id: SinkSlotId;
@@ -134,7 +137,7 @@ class PostgresSlot implements PositionedSinkSlot<RowBuffer> {
     attempt: { isCommitting: boolean },
   ): Promise<readonly RefusedRow[]> {
     await this.#prepare(client);
-    // Deferred constraints would speak up at COMMIT, when no row can be blamed any more.
+    // Deferred constraints would fail at COMMIT, when no row can be blamed any more.
     await client.query(`BEGIN; SET CONSTRAINTS ALL IMMEDIATE; ${durableCommit}`);
     const check = await this.#positions.check(client, this.#id, id);
     switch (check.kind) {
@@ -194,19 +197,19 @@ class PostgresSlot implements PositionedSinkSlot<RowBuffer> {
   }
 }
 
-/** `remote_apply` waits for more than `on` does, and stays. */
+/** `remote_apply` waits for more than `on` does, so it is kept. */
 const durableCommit = `SELECT set_config('synchronous_commit', 'on', true)
   WHERE current_setting('synchronous_commit') <> 'remote_apply'`;
 
 function whereOf(config: PostgresSinkConfig, { name, identity }: ConnectorContext): Where {
-  // With a key, tombstones may delete; whether they do is not the connector's to know.
+  // With a key, tombstones may delete; whether they do is unknown to the connector.
   const rights = config.upsertKey.length > 0 ? 'SELECT, INSERT, UPDATE, DELETE' : 'INSERT';
   const { schema } = config;
   const table = `${schema}.${config.table}`;
   return { sink: name, identity, server: `${config.host}:${config.port}`, schema, table, rights };
 }
 
-/** Outside of a batch no row can be at fault: what looks like it is a race, or a table that is not what it should be. */
+/** Outside of a batch no row can be at fault: an error that looks like it is a race, or a table of the wrong form. */
 function classified(error: unknown, where: Where): MillraceError {
   if (error instanceof MillraceError) return error;
   const failure = parseFailure(error, where);

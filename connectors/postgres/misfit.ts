@@ -1,4 +1,4 @@
-/** A value that a column does not take; the row buffer adds the field's name and what the value is. */
+/** A value that a column does not accept; the row buffer adds the field's name and describes the value. */
 export class Misfit extends Error {
   override readonly name = 'Misfit';
   readonly wanted: string;

@@ -1,9 +1,10 @@
 /**
- * Table `millrace_positions`: how far each slot has come, in the same transaction as its rows.
+ * Table `millrace_positions`: how far each slot has got, in the same transaction as its rows.
  *
- * P1  A slot's row is locked from the check to the commit: of two owners, one waits and then finds the position moved.
- * P2  A batch that is stored already is recognised by its token; what was refused of it is remembered with it, so that
- *     a repetition after an unknown end gives the same answer.
+ * P1  A slot's row is locked from the check to the commit: of two owners, one waits and then finds the position
+ *     changed.
+ * P2  A batch that is already stored is recognised by its token; its refused rows are stored with it, so that a
+ *     repetition after an unknown outcome returns the same result.
  */
 import type pg from 'pg';
 import { z } from 'zod';
@@ -34,7 +35,7 @@ export class Positions {
     this.#table = qualified(schema, 'millrace_positions');
   }
 
-  /** Made only when it is missing, so that a user without the right to create may be given the table. */
+  /** Created only when missing, so that a user without the privilege to create can be given the table. */
   async ensureTable(client: pg.Client): Promise<void> {
     const found = await client.query<pg.QueryResultRow>('SELECT to_regclass($1) IS NOT NULL AS found', [this.#table]);
     if (found.rows[0]?.['found'] === true) return;
@@ -58,7 +59,7 @@ export class Positions {
     return { position, token };
   }
 
-  /** Locks the slot's row until the transaction ends, and says what the batch is to it. */
+  /** Locks the slot's row until the transaction ends, and returns how the batch relates to the stored position. */
   async check(client: pg.Client, slot: SinkSlotId, { after, to, token }: BatchRange): Promise<Check> {
     const { position, token: last, refused } = await this.#read(client, slot);
     if (position === after) return { kind: 'next' };
@@ -77,7 +78,7 @@ export class Positions {
     );
   }
 
-  /** A slot that has no row gets one, so that there is something to lock. */
+  /** Inserts a row for a slot that has none, so that there is something to lock. */
   async #read(client: pg.Client, slot: SinkSlotId): Promise<z.infer<typeof storedRow>> {
     const select = `SELECT position, token, refused FROM ${this.#table}
       WHERE pipeline_uid = $1 AND stage = $2 AND slot = $3 FOR UPDATE`;

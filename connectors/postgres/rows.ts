@@ -2,8 +2,8 @@
  * Records as rows for COPY, in the order of the table's columns.
  *
  * R1  A record that does not fit leaves the buffer as it was.
- * R2  A field that is missing takes the column's default, or null. Fields without a column are left out. A field whose
- *     column only the server fills is a misfit: it is never dropped without a word.
+ * R2  A missing field takes the column's default, or null. Fields without a column are left out. A field whose column
+ *     only the server fills is a misfit: it is never dropped silently.
  * R3  Any range of rows can be sent by itself.
  * R4  A tombstone is a row that deletes.
  */
@@ -17,7 +17,9 @@ import { Misfit } from './misfit.ts';
 import type { ClosedColumn, Column, Table } from './table.ts';
 import { valueText } from './value-text.ts';
 
-/** What COPY is told to take for a column's default; its text form cannot be a value's, whose backslashes are doubled. */
+/**
+ * COPY's marker for a column's default; it cannot be the text of a value, because a value's backslashes are doubled.
+ */
 export const defaultMarker = '\\D';
 const nullMarker = '\\N';
 const tab = 0x09;
@@ -26,7 +28,7 @@ const zero = 0x30;
 const one = 0x31;
 
 interface Cell extends Column {
-  /** Nothing else can be found under the name: one property load is enough. */
+  /** Nothing else can be found under the name, so one property load is enough. */
   readonly isPlain: boolean;
 }
 

@@ -1,9 +1,9 @@
 /**
- * One connection to PostgreSQL, made when it is needed and dropped when it is in doubt.
+ * One connection to PostgreSQL, opened when it is needed and dropped when it is in doubt.
  *
  * S1  A transaction ends in COMMIT or ROLLBACK, or its connection ends.
- * S2  A server ends a transaction whose client has frozen (`idle_in_transaction_session_timeout`), so that its locks do
- *     not keep the next owner out.
+ * S2  The server ends a transaction whose client has frozen (`idle_in_transaction_session_timeout`), so that its
+ *     locks do not block the next owner.
  */
 import pg from 'pg';
 import { milliseconds } from '../../model/quantities.ts';
@@ -17,7 +17,7 @@ export class Session {
     this.#config = config;
   }
 
-  /** Runs `work` on the connection. Whatever it throws ends the connection. */
+  /** Runs `work` on the connection. An error in `work` ends the connection. */
   async use<T>(work: (client: pg.Client) => Promise<T>, signal?: AbortSignal): Promise<T> {
     signal?.throwIfAborted();
     const client = this.#client ?? (await this.#connect());
@@ -36,7 +36,7 @@ export class Session {
 
   async #connect(): Promise<pg.Client> {
     const client = newClient(this.#config);
-    // A connection may break while nothing runs on it; the next use then makes another.
+    // A connection may break while it is idle; the next use then opens another.
     client.on('error', () => {
       if (this.#client === client) this.#client = undefined;
     });
@@ -66,7 +66,7 @@ function newClient(config: PostgresSinkConfig): pg.Client {
     statement_timeout: timeoutMs,
     lock_timeout: timeoutMs,
     idle_in_transaction_session_timeout: timeoutMs,
-    // The server's own timeouts end a slow statement; this one ends a wait for a server that has gone silent.
+    // The server's own timeouts end a slow statement; this one ends a wait for a server that no longer answers.
     query_timeout: timeoutMs + 5_000,
     keepAlive: true,
   });

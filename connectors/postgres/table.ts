@@ -1,9 +1,9 @@
 /**
- * The sink's table: made if asked, read, and checked.
+ * The sink's table: created if requested, read, and checked.
  *
  * A1  Every column that can be written is written, identity columns too. A column that only the server fills (GENERATED
- *     ALWAYS AS (…)) is left out of the statements, and known, so that a record with such a field is told.
- * A2  `upsertKey` without a unique key on just these columns is MR_SINK_TABLE_UNFIT.
+ *     ALWAYS AS (…)) is left out of the statements but remembered, so that a record with such a field is reported.
+ * A2  `upsertKey` without a unique key on exactly these columns is MR_SINK_TABLE_UNFIT.
  */
 import pg from 'pg';
 import { z } from 'zod';
@@ -15,7 +15,7 @@ import type { CreateTable, PostgresSinkConfig } from './spec.ts';
 export interface Column {
   readonly name: string;
   readonly kind: ColumnKind;
-  /** What a row without the field gets: null, the default that COPY is told to take, or what the merge fills in. */
+  /** What a row without the field gets: null, the default through COPY's marker, or a value that the merge fills in. */
   readonly missing: 'null' | 'default' | 'merged';
   /** The default's expression, of the column or its domain. */
   readonly defaultExpression: string | null;
@@ -37,7 +37,7 @@ export interface Table {
   readonly name: string;
   readonly columns: readonly Column[];
   readonly closed: readonly ClosedColumn[];
-  /** Rows go through a temporary table, from where a statement brings them in. */
+  /** Rows go through a temporary table, from which a statement merges them. */
   readonly isStaged: boolean;
 }
 
@@ -47,7 +47,7 @@ export function qualified(schema: string, name: string): string {
   return `${quoted(schema)}.${quoted(name)}`;
 }
 
-/** COPY takes a marker for "the default of the column" from this version on. */
+/** From this version on COPY accepts a marker for "the default of the column". */
 export const copyDefaultsVersion = 160_000;
 /** Each may be given or not, and each combination is a statement of its own. */
 const mostNumbered = 3;

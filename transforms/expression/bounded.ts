@@ -1,11 +1,11 @@
 /**
- * An expression for cel-js that is bounded: the rounds of a macro are counted, and what is searched, compared, added or
- * given to a function is paid for (`./budget.ts`). The functions whose time is not in proportion to their text are replaced
- * by ours: `matches`, and the text of `duration`. cel-js has no bound of its own, and does not let its functions be
- * registered anew.
+ * A bounded version of an expression for cel-js: the iterations of a macro are counted, and whatever is searched,
+ * compared, added or passed to a function is charged for (`./budget.ts`). Functions whose time is not proportional to
+ * their text are replaced by ours: `matches`, and `duration` of a text. cel-js has no limits of its own, and does not
+ * allow its functions to be registered again.
  *
- * The place of a node leaves out brackets around it, `(a) + b` begins at `a`. What is put in is in pairs, so that brackets
- * still fit: `(charged(a) + b)` means the same.
+ * The position of a node excludes parentheses around it: `(a) + b` starts at `a`. Insertions come in pairs, so that
+ * parentheses stay balanced: `(charged(a) + b)` means the same.
  */
 import type { ASTNode } from '@marcbachmann/cel-js';
 import { isListMacro } from './guards.ts';
@@ -18,7 +18,7 @@ interface Edit {
 }
 
 export function boundedSource(source: string, tree: ASTNode): string {
-  // At one place, what belongs to a part comes before what belongs to the whole: it is put in later.
+  // At the same position, insertions for a part go inside those for the whole: they are applied later.
   const edits = editsIn(tree, source).toSorted((a, b) => b.at - a.at);
   return edits.reduce((text, { at, removed, text: put }) => text.slice(0, at) + put + text.slice(at + removed), source);
 }
@@ -26,7 +26,7 @@ export function boundedSource(source: string, tree: ASTNode): string {
 function editsIn(node: ASTNode, source: string): readonly Edit[] {
   const own: Edit[] = [];
   if (node.op === 'rcall' && node.args[0] === 'matches') {
-    // Between the receiver and the name stand a point, and maybe brackets and space.
+    // Between the receiver and the name there is a dot, and possibly parentheses and white space.
     const at = source.indexOf('matches', node.args[1].end);
     own.push({ at, removed: 'matches'.length, text: 'matchesLinear' });
   }
@@ -41,10 +41,13 @@ function editsIn(node: ASTNode, source: string): readonly Edit[] {
   return [...own, ...childrenOf(node).flatMap((child) => editsIn(child, source))];
 }
 
-/** Between the variable of a macro and its condition: space, comments, brackets. */
+/** Between the variable of a macro and its condition: white space, comments, parentheses. */
 const beforeComma = /(?:[\s)]|\/\/.*\n)*/y;
 
-/** The whole condition of `all` and `exists`, with its brackets: they alone go on after a round that failed. */
+/**
+ * The whole condition of `all` and `exists`, with its parentheses: only these continue after an iteration that
+ * failed.
+ */
 function aroundCondition(node: ASTNode, source: string): readonly Edit[] {
   if (node.op !== 'rcall' || !isListMacro(node)) return [];
   const [name, , [variable]] = node.args;
@@ -64,7 +67,7 @@ function within(name: string): (node: ASTNode) => readonly Edit[] {
   ];
 }
 
-/** The parts of a node that take as long as their values are large. */
+/** The parts of a node whose time grows with the size of their values. */
 function paidBy(node: ASTNode): readonly ASTNode[] {
   switch (node.op) {
     case '==':

@@ -1,12 +1,13 @@
 /**
  * What the evaluation of an expression on one record may cost.
  *
- * G3  An evaluation fails when it has used {@link mostUnits}: a round of a macro, an element of a list or object that is
- *     compared, searched, added, given to a function or part of the result, and 64 characters of a text are one each. So
- *     the work, and the size of what is made, do not depend on how macros and lists multiply.
+ * G3  An evaluation fails when it has used {@link mostUnits}. One unit is an iteration of a macro, an element of a
+ *     list or object that is compared, searched, added, passed to a function or part of the result, or 64 characters
+ *     of a text. So the work, and the size of the result, are bounded however macros and lists multiply.
  *
- * The rounds of a macro are paid before the first, because `all` and `exists` go on when a round fails. A round that fails
- * costs cel-js as much as fifty others, so it is paid as such. One counter for all: evaluation is synchronous.
+ * The iterations of a macro are charged before the first, because `all` and `exists` continue when an iteration
+ * fails. A failing iteration costs cel-js as much as fifty others, and is charged as fifty. One counter for all
+ * evaluations is enough, because evaluation is synchronous.
  */
 import { EvaluationProblem } from './problem.ts';
 
@@ -16,7 +17,7 @@ const charactersOfUnit = 64;
 
 let left = mostUnits;
 
-/** One for all, because a macro may meet it in each of its rounds. */
+/** One error for all, because a macro may throw it in each of its iterations. */
 const exhausted = new EvaluationProblem(
   `the record makes for too much work (more than ${mostUnits.toLocaleString('en')} steps)`,
 );
@@ -25,7 +26,7 @@ export function refill(): void {
   left = mostUnits;
 }
 
-/** Throws when too much was spent, also when what was thrown then was caught. */
+/** Throws when too much was spent, even if the error thrown at that time was caught. */
 export function assertWithinBudget(): void {
   if (left < 0) throw exhausted;
 }
@@ -35,13 +36,13 @@ export function spend(units: number): void {
   if (left < 0) throw exhausted;
 }
 
-/** Charges for a value before something looks at all of it; returns it. */
+/** Charges for a value before all of it is processed; returns it. */
 export function charged<T>(value: T): T {
   charge(value);
   return value;
 }
 
-/** Charges for the rounds of a macro over a value; returns it. */
+/** Charges for the iterations of a macro over a value; returns it. */
 export function rounds<T>(value: T): T {
   if (Array.isArray(value)) spend(value.length);
   else if (typeof value === 'object' && value !== null) spend(Object.keys(value).length);
@@ -50,13 +51,13 @@ export function rounds<T>(value: T): T {
 
 const failedRound = 50;
 
-/** Before the condition of a round. */
+/** Before the condition of an iteration. */
 export function begun(): boolean {
   spend(failedRound);
   return true;
 }
 
-/** After the condition of a round, when it did not fail. */
+/** After the condition of an iteration, if it did not fail. */
 export function ended<T>(value: T): T {
   left += failedRound;
   return value;

@@ -1,4 +1,4 @@
-/** Says what is wrong with an expression before any record comes. Pure. */
+/** Reports what is wrong with an expression before any record arrives. Pure. */
 import type { ASTNode } from '@marcbachmann/cel-js';
 import { closest } from '../../model/closest.ts';
 import { environmentFor, maxSourceLength, recordEnvironment } from './environment.ts';
@@ -10,7 +10,7 @@ import { metaFields } from './variables.ts';
 
 export interface CheckOptions {
   readonly fields: KnownFields;
-  /** Why no record has this field, whatever comes: `step "shape" has removed it`. Undefined: one may have it. */
+  /** Why no record can have this field: `step "shape" has removed it`. Undefined: a record may have it. */
   readonly absent?: ((field: string) => AbsentField | undefined) | undefined;
   readonly isCondition: boolean;
 }
@@ -109,7 +109,7 @@ function fieldOf(node: ASTNode, variable: 'record' | 'meta'): string | undefined
   return key.op === 'value' && typeof key.args === 'string' ? key.args : undefined;
 }
 
-/** What no record has is wrong on every record; not where the expression itself asks whether it is there. */
+/** A field that no record has fails on every record, unless the expression itself tests for its presence. */
 function absentProblem(tree: ASTNode, { absent }: CheckOptions): ExpressionProblem | undefined {
   if (absent === undefined) return undefined;
   const asked = new Set(askedIn(tree));
@@ -127,7 +127,7 @@ function absentProblem(tree: ASTNode, { absent }: CheckOptions): ExpressionProbl
   return visit(tree);
 }
 
-/** Fields that `has()` asks for. */
+/** Fields that `has()` tests for. */
 function askedIn(node: ASTNode): readonly string[] {
   const inner = childrenOf(node).flatMap(askedIn);
   const [argument] = node.op === 'call' && node.args[0] === 'has' ? node.args[1] : [];

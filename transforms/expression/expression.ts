@@ -1,8 +1,8 @@
 /**
- * The one door to expressions.
+ * The only entry point to expressions.
  *
- * Behind it is CEL, compiled to closures where that is possible (`./compile.ts`) and walked by cel-js where not. Another
- * implementation of CEL has to pass test/transforms/expression.
+ * Behind it is CEL, compiled to closures where that is possible (`./compile.ts`) and walked by cel-js where not.
+ * Another implementation of CEL has to pass test/transforms/expression.
  */
 import { mr } from '../../model/errors.ts';
 import type { RecordMeta, RecordObject, RecordValue } from '../../model/value.ts';

@@ -3,7 +3,7 @@ import { EvaluationError, ParseError, TypeError as CelTypeError } from '@marcbac
 import { sentenceOf } from './sentences.ts';
 
 export interface ExpressionProblem {
-  /** `unknownField`: a field that the schema does not name; it may be there all the same. */
+  /** `unknownField`: a field that the schema does not name; it may be present anyway. */
   readonly kind: 'syntax' | 'type' | 'unknownName' | 'unknownField' | 'bound';
   readonly message: string;
   /** Characters of the source, from 0; `end` is after the last. */
@@ -13,8 +13,8 @@ export interface ExpressionProblem {
 }
 
 /**
- * Our sentence for an error (`./sentences.ts`). What cel-js says is given to it without the mark for a type that was found
- * only at run time: `dyn<string> + dyn<list<int>>` → `string + list<int>`.
+ * Our sentence for an error (`./sentences.ts`). What cel-js says is given to it without the mark for a type that was
+ * found only at run time: `dyn<string> + dyn<list<int>>` → `string + list<int>`.
  */
 export function summaryOf(error: unknown): string {
   if (error instanceof EvaluationProblem) return error.message;

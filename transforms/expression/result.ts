@@ -47,7 +47,7 @@ function memberOf(value: unknown): RecordValue {
   return toRecordValue(typeof value === 'string' ? charged(value) : value);
 }
 
-/** A text that was cut within a character has no UTF-8, and no sink could write what it is. */
+/** A text that was cut within a character has no UTF-8 encoding, and no sink could store it. */
 function wellFormed(text: string): string {
   if (text.isWellFormed()) return text;
   throw new EvaluationProblem('the result has half a surrogate pair, which is no character');

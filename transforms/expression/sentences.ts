@@ -1,9 +1,9 @@
 /**
- * What is wrong with an expression, in our words: one row for each code of cel-js. The one place that reads what cel-js
- * says; no text of it reaches a person.
+ * What is wrong with an expression, in our words: one row for each code of cel-js. The only place that reads the
+ * messages of cel-js; none of them reaches a person.
  *
- * S1  A code without a row has a sentence of its own, too: the place in the expression says the rest.
- * S2  The closures (`./compile.ts`) say the same, so that it does not matter who has evaluated.
+ * S1  A code without a row has a generic sentence: the position in the expression shows the rest.
+ * S2  The closures (`./compile.ts`) use the same sentences, so that it does not matter which of the two evaluated.
  */
 
 /** What cel-js says with the code, without its drawing and its marks. */

@@ -1,4 +1,4 @@
-/** Which fields of the record an expression can see: whoever evaluates it need not have the others. */
+/** Which fields of the record an expression can read: the evaluator need not decode the others. */
 import type { ASTNode } from '@marcbachmann/cel-js';
 import { parseTree } from './check.ts';
 import { childrenOf } from './tree.ts';

@@ -14,7 +14,7 @@ export const metaFields: ReadonlyMap<string, (meta: RecordMeta) => unknown> = ne
   ['timestamp', (meta) => new Date(meta.timestamp)],
 ]);
 
-/** `meta` as one CEL map. Fields are read when they are asked for: a key that is no text is refused only then. */
+/** `meta` as one CEL map. Fields are evaluated when read: a key that is not text is refused only then. */
 export function metaValue(meta: RecordMeta): Record<string, unknown> {
   const value: Record<string, unknown> = {};
   for (const [name, read] of metaFields) {

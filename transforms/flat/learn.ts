@@ -1,9 +1,9 @@
 /**
  * The shape of a record: the bytes around its values, which other records of its source mostly have, too.
  *
- * S1  What stands around the values is right by JSON's grammar, whatever the values are: `{`, names, colons, commas, `}`
- *     and space. So a record with the same bytes around right values is right as a whole.
- * S2  No shape has two fields of one name, or a name that every object has, or half a surrogate pair in a name.
+ * S1  The bytes around the values are valid JSON, whatever the values are: `{`, names, colons, commas, `}` and space.
+ *     So a record with the same bytes around valid values is valid as a whole.
+ * S2  No shape has two fields of one name, a name that every object inherits, or half a surrogate pair in a name.
  */
 import { Buffer } from 'node:buffer';
 import type { FlatShape } from '../../model/flat-record.ts';
@@ -18,7 +18,7 @@ export interface LearnedShape extends FlatShape {
   readonly decoded: Int32Array;
 }
 
-/** More fields than that, and the shape would be larger than what it saves. */
+/** With more fields the shape would be larger than what it saves. */
 const mostFields = 1024;
 
 /** Null: records like this one are decoded. */

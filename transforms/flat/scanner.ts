@@ -1,12 +1,12 @@
 /**
  * Finds the values of a record without decoding it (model/flat-record.ts).
  *
- * L1  A record is taken when the bytes around its values are those of a shape that was seen before (`./learn.ts`) and each
- *     value is right by JSON's grammar. All else is left to `decodeRecord`, which also says what is wrong with it.
- * S3  Memory is bounded by {@link mostShapes}; records of which no two are alike are soon left alone.
+ * L1  A record is accepted when the bytes around its values are those of a known shape (`./learn.ts`) and each value is
+ *     valid JSON. All others are left to `decodeRecord`, which also says what is wrong with them.
+ * S3  Memory is bounded by {@link mostShapes}; a source whose records are all different is soon no longer tried.
  *
- * The record path: four bytes at a time, no calls into the runtime, nothing made per record. UTF-8 is checked for a whole
- * frame at once (`open`), which costs next to nothing; so is the end of the bytes, so that reads need no check.
+ * The record path: four bytes at a time, no calls into the runtime, nothing made per record. UTF-8 is checked for a
+ * whole frame at once (`open`), which costs next to nothing; so is the end of the bytes, so that reads need no check.
  */
 import { Buffer, isUtf8 } from 'node:buffer';
 import { written, type FlatRecord } from '../../model/flat-record.ts';
@@ -14,7 +14,7 @@ import { decodeJson, type RecordObject, type RecordValue } from '../../model/val
 import { learnShape, type LearnedShape } from './learn.ts';
 
 const mostShapes = 8;
-/** After that many records in a row that nothing fits, only one in as many is tried. */
+/** After this many records in a row that match no shape, only one in as many is tried. */
 const patience = 64;
 /** A double holds every decimal of 15 digits, and the quotient of two such integers is the nearest one. */
 const mostDigits = 15;
@@ -48,7 +48,7 @@ export class FlatScanner implements FlatRecord {
     this.shape = { names: [], touched, pieces: nothing, view, starts: new Int32Array(1), decoded: new Int32Array(0) };
   }
 
-  /** The records that come next are in these bytes, before `end`. */
+  /** The next records are in these bytes, before `end`. */
   open(bytes: Uint8Array, end: number): void {
     this.bytes = bytes;
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -192,7 +192,7 @@ export class FlatScanner implements FlatRecord {
     return -1;
   }
 
-  /** -1 when it is no number. It may end after the record: then the brace is missing. */
+  /** -1 when it is not a number. It may end after the record: then the brace is missing. */
   #endOfNumber(field: number, start: number): number {
     const { bytes } = this;
     let at = start;

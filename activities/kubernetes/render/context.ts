@@ -28,12 +28,12 @@ export function namesIn(isolation: Plan['isolation'], pipeline: string) {
   };
 }
 
-/** What finds all objects of a pipeline. */
+/** Selects all objects of a pipeline. */
 export function ownerLabels(uid: string): Record<string, string> {
   return { [labels.pipelineUid]: uid };
 }
 
-/** What finds the pods of a stage; immutable in a Deployment's selector. */
+/** Selects the pods of a stage; immutable in a Deployment's selector. */
 export function stageSelector(uid: string, stage: string): Record<string, string> {
   return { ...ownerLabels(uid), [labels.stage]: stage };
 }

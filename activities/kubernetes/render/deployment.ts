@@ -1,10 +1,11 @@
 /**
- * The pods of a stage, and what stands beside them.
+ * The pods of a stage, and the objects beside them.
  *
  * P1  Everything a pod needs to know is in the plan file; its environment names the stage and where things are.
  * P2  Pods satisfy Pod Security `restricted` and have no API token.
  * P3  A pod gets the credentials that its own stage refers to, and no others.
- * P4  The template changes only when what the stage is told changes (`./stage-hash.ts`): `planName` stays until then.
+ * P4  The template changes only when the configuration of the stage changes (`./stage-hash.ts`): `planName` stays
+ *     until then.
  */
 import { findReferences } from '../../../model/credentials.ts';
 import { annotations, credentialKey } from '../../../model/names.ts';
@@ -107,7 +108,7 @@ function container(context: RenderContext, stage: Stage) {
       capabilities: { drop: ['ALL'] },
     },
     // Ten minutes: a process that starts on a busy node is slow, not broken, and one that is broken exits.
-    // Nothing listens in the first half second: a probe at once only leaves an Event "Unhealthy" behind each start.
+    // Nothing listens in the first half second: a probe at once would only leave an Event "Unhealthy" after each start.
     startupProbe: { ...probe('/health/alive'), initialDelaySeconds: 1, periodSeconds: 1, failureThreshold: 600 },
     livenessProbe: { ...probe('/health/alive'), periodSeconds: 10, failureThreshold: 3 },
     readinessProbe: { ...probe('/health/ready'), periodSeconds: 2, failureThreshold: 2 },
@@ -120,7 +121,10 @@ function container(context: RenderContext, stage: Stage) {
   };
 }
 
-/** P3. Optional: the pod says which key is missing; without it, it would not start and could say nothing. */
+/**
+ * P3. Optional: the pod reports which key is missing; with a required key it would not start and could report
+ * nothing.
+ */
 function credentialsVolume(plan: Plan, stage: Stage) {
   const keys = findReferences(stage.config).refs.map(credentialKey);
   if (keys.length === 0) return [];
@@ -130,7 +134,7 @@ function credentialsVolume(plan: Plan, stage: Stage) {
 }
 
 function probe(path: string) {
-  // At a load of 40 on two cores a healthy pod has needed seconds for this answer, and was killed for it.
+  // At a load of 40 on two cores a healthy pod once needed seconds for this answer, and was killed for it.
   return { httpGet: { path, port: 'http' }, timeoutSeconds: 10 };
 }
 
@@ -146,7 +150,7 @@ export function renderDisruptionBudget(context: RenderContext, stage: Stage): Ma
   };
 }
 
-/** Where a source listens, its pods behind one name. */
+/** Where a source listens: its pods behind one name. */
 export function renderService(context: RenderContext, stage: Stage): Manifest {
   return {
     apiVersion: 'v1',

@@ -1,10 +1,11 @@
 /**
- * How the garbage collector of a worker is set: what each kind of stage throws away differs, and so does what suits it.
+ * The garbage collector settings of a worker: the kinds of stages allocate differently, so different settings suit
+ * them.
  *
- * An ingestor allocates buffers of frame size and hardly any object: with a small young generation their memory is
- * given back early, and no collection of the whole heap is needed for it. A sink makes an object of every record: with
- * a larger young generation they are dead before anything has to be copied. Measured with bench/run.ts;
- * docs/benchmarks.md has the figures.
+ * An ingestor allocates buffers of frame size and hardly any objects: with a small young generation their memory is
+ * released early, without a collection of the whole heap. A sink creates an object for every record: with a larger
+ * young generation they are dead before anything has to be copied. Measured with bench/run.ts; docs/benchmarks.md has
+ * the figures.
  */
 import type { Stage } from '../../../model/plan.ts';
 

@@ -24,9 +24,9 @@ export function planText(plan: Plan): string {
 }
 
 /**
- * `data`: base64 by key. Always made, even when empty, so that pods of every pipeline mount the same things. `version`
- * changes with the data: it is not a hash, which could be guessed from. `sources`: what it was copied from, for whoever
- * looks whether that has changed since.
+ * `data`: base64 by key. Always created, even when empty, so that pods of every pipeline mount the same volumes.
+ * `version` changes with the data: it is not a hash, from which values could be guessed. `sources`: what it was
+ * copied from, to detect later changes.
  */
 export function renderCredentials(
   context: RenderContext,

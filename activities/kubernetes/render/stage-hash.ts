@@ -1,8 +1,10 @@
 /**
- * The hash of what a stage's pods are told: equal hash, no new pods.
+ * The hash of the configuration of a stage's pods: equal hash, no new pods.
  *
- * H1  Replicas, the generation and other stages' settings are not in it: scaling or editing a sink leaves the rest alone.
- * H2  What a stage must know of others is in it: its edge. Who reads the edge that it writes, it asks of NATS (E10).
+ * H1  Replicas, the generation and other stages' settings are not in it: scaling or editing a sink leaves the rest
+ *     alone.
+ * H2  What a stage must know of others is in it: its edge. Which stages read the edge that it writes, it asks NATS
+ *     (E10).
  */
 import { hashOf } from '../../../model/json.ts';
 import type { Plan, Stage } from '../../../model/plan.ts';

@@ -1,5 +1,5 @@
 /**
- * What a pipeline's pods stand in: namespace, account, network policy.
+ * The environment of a pipeline's pods: namespace, account, network policy.
  *
  * Egress stays open: endpoints are host names, which a NetworkPolicy cannot name, and a list of addresses would break
  * whenever DNS changes. Ingress is closed but for metrics and, where a source listens, its records.
