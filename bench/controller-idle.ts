@@ -1,9 +1,11 @@
 /**
- * `npm run bench:idle [-- --pipelines N] [--seconds S]`: what idle pipelines cost the controller, and how often it asks.
+ * `npm run bench:idle [-- --pipelines N] [--seconds S]`: what idle pipelines cost the controller, and how often it
+ * asks.
  *
- * Temporal and nats-server are real; the API server is a model (`idle/api-server.ts`), because a real one with a hundred
- * thousand objects would be what is measured on a machine of this size. Each pipeline has a started entity, two workloads,
- * a copied credential, and pods that repeat their report every ten seconds. JetStream is asked for their streams and has none: a model answers.
+ * Temporal and nats-server are real; the API server is a model (`idle/api-server.ts`), because on a machine of this
+ * size a real one with a hundred thousand objects would dominate the measurement. Each pipeline has a started entity,
+ * two workloads, a copied credential, and pods that repeat their report every ten seconds. Its streams do not exist:
+ * a model answers requests for them.
  */
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -42,7 +44,7 @@ const nats = await startNats({ dir: join(dir, 'nats'), port: await freePort(), m
 const temporalAt = { dir: join(dir, 'temporal'), port: await freePort(), uiPort: await freePort() };
 const temporal = await startTemporal(temporalAt);
 const children: ChildProcess[] = [];
-// A run that is ended from outside leaves nothing running.
+// A run that is stopped from outside must leave nothing running.
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.once(signal, () => void stop().then(() => process.exit(1)));
 try {
@@ -112,7 +114,7 @@ function cpuOf({ pid = 0 }: ChildProcess): Promise<number> {
   return cpuMicros(pid);
 }
 
-/** Entities as they are when nothing happens: open, with what they show. Nobody serves them. */
+/** Entities in their idle state: open, with their search attributes. No worker serves them. */
 async function startEntities(address: string): Promise<void> {
   const connection = await Connection.connect({ address });
   await ensureSearchAttributes(connection, { namespace: 'default', sleep: (ms) => delay(ms) });
@@ -139,7 +141,7 @@ async function startEntities(address: string): Promise<void> {
   await connection.close();
 }
 
-/** It knows all pipelines, writes conditions, and has written what there was to write. */
+/** It knows all pipelines, writes conditions, and has finished its initial writes. */
 async function untilQuiet(health: number): Promise<void> {
   let last = -1;
   for (let quiet = 0; quiet < 3;) {

@@ -9,10 +9,10 @@ export async function cpuMicros(pid: number): Promise<number> {
   return ticksToMicros((await readStat(pid)).own);
 }
 
-/** Of a process, of those that it has started and that run now, and of those of them that have ended. */
+/** Of a process, of the running processes that it has started, and of those of them that have ended. */
 export async function cpuMicrosOfTree(root: number): Promise<number> {
   const running = (await readdir('/proc')).map(Number).filter(Number.isInteger);
-  // One that ends while we look is in its parent's account.
+  // A process that ends meanwhile is accounted to its parent.
   const stats = (await Promise.allSettled(running.map(readStat))).flatMap((read) =>
     read.status === 'fulfilled' ? [read.value] : [],
   );

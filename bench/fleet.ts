@@ -1,9 +1,9 @@
 /**
  * `npm run bench:fleet [-- --pipelines N] [--seconds S]`: N pipelines applied at once to the local stack.
  *
- * It prints how long it takes until half and all of them are Ready, what CPU each part has used meanwhile, and what the
- * fleet costs afterwards, while each pipeline moves one record a second. A pipeline is two pods, from a generator into a
- * table of its own.
+ * It prints how long it takes until half and all of them are Ready, what CPU each part has used meanwhile, and what
+ * the fleet costs afterwards, while each pipeline moves one record a second. A pipeline is two pods, from a generator
+ * into a table of its own.
  *
  * --pipelines  default 60
  * --seconds    how long the running fleet is measured; default 60
@@ -66,7 +66,7 @@ try {
   await rm(dir, { recursive: true, force: true });
 }
 
-/** Prints how it goes on; a fleet that stands still is ended by whoever looks. */
+/** Prints the progress; a fleet that makes none must be stopped by the person who watches. */
 async function untilReady(
   watched: Kube,
   names: readonly string[],
@@ -84,7 +84,7 @@ async function untilReady(
   }
 }
 
-/** False, too, for a pipeline whose status nobody has written yet. */
+/** Also false for a pipeline whose status has not been written yet. */
 function isReady(status: unknown): boolean {
   const read = statusSchema.safeParse(status);
   return read.success && read.data.conditions.some(({ type, status }) => type === 'Ready' && status === 'True');

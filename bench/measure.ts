@@ -2,7 +2,7 @@
  * Runs one case: fills a topic, starts the workers, and measures.
  *
  * Rate: from the first rows in the table to the last. CPU: from when both workers are ready to the last row, so it
- * holds the warm-up of the compiler but not the loading of code.
+ * includes the warm-up of the compiler but not the loading of code.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { createClient, type ClickHouseClient } from '@clickhouse/client';
@@ -57,7 +57,7 @@ export async function measure(rig: Rig, benchCase: BenchCase, index: number): Pr
       name: benchCase.name,
       records: benchCase.records,
       seconds,
-      // Records behind the rows that came after the first look.
+      // Records whose rows came after the first sample.
       recordsPerSecond: (benchCase.records * (1 - first / wanted)) / seconds,
       cpu: perRecord(before, after, benchCase.records),
       rssMiB: {
@@ -91,7 +91,7 @@ async function fill(rig: Rig, topic: string, benchCase: BenchCase): Promise<void
 
 const countRow = z.tuple([z.object({ count: z.coerce.number() })]);
 
-/** The rows that there are once there are enough. */
+/** The number of rows, once there are enough. */
 async function untilRows(client: ClickHouseClient, table: string, wanted: number): Promise<number> {
   const deadline = performance.now() + deadlineMs;
   let seen = 0;

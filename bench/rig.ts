@@ -1,6 +1,6 @@
 /**
- * The data plane alone, on loopback: Kafka, nats-server, the ClickHouse endpoint, and for each case one ingestor and one
- * sink process, started just as a pod starts them. No Kubernetes and no Temporal: they carry no record.
+ * The data plane alone, on loopback: Kafka, nats-server, the ClickHouse endpoint, and for each case one ingestor and
+ * one sink process, started just as a pod starts them. No Kubernetes and no Temporal: they carry no record.
  */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -59,7 +59,7 @@ export async function startRig(): Promise<Rig> {
           command: process.execPath,
           args: [cli, 'worker', role],
           logFile: join(home, `${role}.log`),
-          // Loading code is not moving records: measurement begins after it.
+          // Loading code is not moving records: the measurement starts after it.
           ready: async () => (await fetch(`http://${ip}:8080/health/ready`)).ok,
           env: {
             NODE_OPTIONS: nodeOptions(role),

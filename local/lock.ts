@@ -2,7 +2,7 @@
  * A lock between processes: a file that names its holder.
  *
  * L1  At most one live process holds it: the file appears complete, by a hard link, which fails when it exists.
- * L2  A holder that died holds nothing: the next one takes the lock over, by the holder's pid and start time.
+ * L2  A holder that died holds nothing: its pid and start time show that, and the next process takes the lock over.
  */
 import { randomUUID } from 'node:crypto';
 import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
@@ -18,7 +18,7 @@ export interface Lock {
 
 const pollMs = 200;
 
-/** Takes the lock, or says who holds it. */
+/** Takes the lock, or returns who holds it. */
 export async function tryLock(path: string): Promise<Lock | { readonly heldBy: ProcessIdentity }> {
   const self = await identify(process.pid);
   if (!self) throw new TypeError('this process runs');
@@ -61,7 +61,7 @@ export async function withLock<T>(
   }
 }
 
-/** Removes a dead holder's file, unless another process has put its own there meanwhile: then that one is put back. */
+/** Removes a dead holder's file, unless another process has created its own meanwhile: then that one is restored. */
 async function takeAway(path: string, deadContent: string): Promise<void> {
   const aside = `${path}.${process.pid}-${randomUUID()}.dead`;
   try {
@@ -88,7 +88,7 @@ function parseHolder(content: string): ProcessIdentity | undefined {
   try {
     return processIdentitySchema.parse(JSON.parse(content));
   } catch {
-    // Damaged by a full disk or by hand: it names nobody, so nobody holds it.
+    // Damaged by a full disk or by hand: it names no process, so no process holds it.
     return undefined;
   }
 }

@@ -1,4 +1,4 @@
-/** Log files of the local stack: appended to over restarts, kept from growing for ever, quoted when something fails. */
+/** Log files of the local stack: appended to across restarts, rotated, quoted when something fails. */
 import { open, rename, stat } from 'node:fs/promises';
 import { isSystemError } from '../model/system-error.ts';
 
@@ -6,12 +6,12 @@ const maxBytes = 64 * 2 ** 20;
 const quotedBytes = 8_192;
 const quotedChars = 400;
 
-/** Moves a large log to `<file>.1`. Called before a process starts, because a running one holds the file open. */
+/** Renames a large log to `<file>.1`. Called before a process starts, because a running one keeps the file open. */
 export async function rotateLog(file: string): Promise<void> {
   if ((await sizeOf(file)) > maxBytes) await rename(file, `${file}.1`);
 }
 
-/** The last line that says something; undefined when there is none. */
+/** The last line that is not empty; undefined when there is none. */
 export async function lastLine(file: string): Promise<string | undefined> {
   const size = await sizeOf(file);
   if (size === 0) return undefined;
@@ -26,7 +26,7 @@ export async function lastLine(file: string): Promise<string | undefined> {
   }
 }
 
-/** 0 when there is no such file. */
+/** 0 when the file does not exist. */
 export async function sizeOf(file: string): Promise<number> {
   try {
     return (await stat(file)).size;

@@ -1,8 +1,8 @@
 /**
  * `millrace` as a small program in a directory: for containers of the local node, and for the PATH of a person.
  *
- * It names the Node and the program by their full paths, so that it starts without looking for either, and keeps the
- * compiled form of the program's files: loading them is most of what a short command costs.
+ * It names the Node and the program by their full paths, so that it starts without searching for either, and keeps the
+ * compiled form of the program's files: loading them is most of the time of a short command.
  */
 import { mkdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
@@ -19,12 +19,12 @@ exec ${quoted(nodeCommand())} ${quoted(program('cli/millrace'))} "$@"
   await writeFileAtomic(join(dir, 'millrace'), text, 0o755);
 }
 
-/** Of this user: what lies in a shared folder for temporary files could have been put there by others. */
+/** Owned by this user: a file in a shared temporary directory could have been put there by others. */
 export function compileCache(env: NodeJS.ProcessEnv = process.env): string {
   return join(env['XDG_CACHE_HOME'] ?? join(env['HOME'] ?? homedir(), '.cache'), 'millrace', 'compiled');
 }
 
-/** For a shell, whatever the text holds. */
+/** Quoted for a shell, whatever the text contains. */
 export function quoted(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }

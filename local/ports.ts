@@ -1,4 +1,4 @@
-/** TCP ports on loopback: free ones, and who has one that is not. */
+/** TCP ports on loopback: free ones, and which process has one that is not. */
 import { execFile } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { readdir, readFile, readlink } from 'node:fs/promises';
@@ -9,8 +9,8 @@ import { isSystemError } from '../model/system-error.ts';
 const run = promisify(execFile);
 
 /**
- * Where free ports are looked for: below the ports that systems give to outgoing connections (Linux from 32768, macOS and
- * Windows from 49152). A server that dies gets its port back, whatever has been connected meanwhile.
+ * Where free ports are searched: below the ports that systems use for outgoing connections (Linux from 32768, macOS and
+ * Windows from 49152). So a server that dies gets its port back, whatever has connected meanwhile.
  */
 const firstPort = 10_000;
 const lastPort = 29_999;
@@ -40,7 +40,7 @@ export async function isPortFree(port: number, host = '127.0.0.1'): Promise<bool
   return true;
 }
 
-/** Who listens on a port, as a person would say it: `process 812 (postgres)`. */
+/** The process that listens on a port, described for a person: `process 812 (postgres)`. */
 export async function portOwner(port: number): Promise<string> {
   const pid = process.platform === 'linux' ? await ownerOnLinux(port) : await ownerByLsof(port);
   return pid === undefined ? 'a process of another user' : `process ${pid} (${await commandOf(pid)})`;
@@ -79,7 +79,7 @@ async function ownerByLsof(port: number): Promise<number | undefined> {
     const pid = Number(stdout.trim().split('\n')[0]);
     return pid > 0 ? pid : undefined;
   } catch {
-    // lsof exits with 1 when it sees no listener, which another user's is.
+    // lsof exits with 1 when it sees no listener, for example because it is another user's.
     return undefined;
   }
 }

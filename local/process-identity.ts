@@ -1,8 +1,8 @@
 /**
  * Which process a pid means.
  *
- * Pids are used again, so whoever remembers a process remembers its start time too, and never signals one that started
- * at another time. On Linux the start time is in clock ticks since boot, so the boot's id belongs to it.
+ * Pids are reused, so code that remembers a process must also remember its start time, and must never signal a process
+ * with another start time. On Linux the start time is in clock ticks since boot, so the boot's id belongs to it.
  */
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
@@ -15,7 +15,7 @@ export type ProcessIdentity = Readonly<z.infer<typeof processIdentitySchema>>;
 
 const run = promisify(execFile);
 
-/** The identity of a running process; undefined when there is none (a zombie is none). */
+/** The identity of a running process; undefined when there is none (a zombie counts as none). */
 export async function identify(pid: number): Promise<ProcessIdentity | undefined> {
   const startedAt = process.platform === 'linux' ? await startOnLinux(pid) : await startByPs(pid);
   return startedAt === undefined ? undefined : { pid, startedAt };
@@ -25,7 +25,7 @@ export async function isSameProcess(known: ProcessIdentity): Promise<boolean> {
   return (await identify(known.pid))?.startedAt === known.startedAt;
 }
 
-/** Sends a signal to the process, or to its group; false when it is gone. Never reaches another process. */
+/** Sends a signal to the process, or to its group; false when it is gone. Never signals another process. */
 export async function signalProcess(
   known: ProcessIdentity,
   signal: NodeJS.Signals,

@@ -1,9 +1,10 @@
 /**
- * A host process of the local stack: started with its own log file, watched until ready, stopped for certain.
+ * A host process of the local stack: started with its own log file, watched until ready, stopped reliably.
  *
- * P1  The child is the leader of its own process group; `stop` ends the whole group, also what outlived the leader.
+ * P1  The child is the leader of its own process group; `stop` ends the whole group, including processes that
+ *     outlived the leader.
  * P2  `stop` sends SIGTERM, then SIGKILL after the grace period, and resolves when the process is gone.
- * P3  A start is given up when the process does nothing (`./vitals.ts`), never because it is slow.
+ * P3  A start is aborted when the process does nothing (`./vitals.ts`), never because it is slow.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { openSync, closeSync } from 'node:fs';
@@ -15,7 +16,7 @@ import { lastLine, rotateLog } from './log-file.ts';
 import { hasWorked, vitalsOf } from './vitals.ts';
 
 export interface ProcessOptions {
-  /** What a person calls it: `nats-server`. */
+  /** The name that people use: `nats-server`. */
   readonly name: string;
   readonly command: string;
   readonly args?: readonly string[];
@@ -25,13 +26,13 @@ export interface ProcessOptions {
   readonly logFile: string;
   /** Polled until it resolves true; throwing counts as false. */
   readonly ready?: () => Promise<boolean>;
-  /** A process that is not ready and did no work for so long is given up. Default 60,000 ms. */
+  /** A process that is not ready and did no work for this long is given up. Default 60,000 ms. */
   readonly idleMs?: number;
   /** Between SIGTERM and SIGKILL. Default 5,000 ms. */
   readonly graceMs?: number;
   readonly uid?: number;
   readonly gid?: number;
-  /** Called at once when the process exists, before it is ready: whoever must clean up after a crash notes the pid. */
+  /** Called as soon as the process exists, before it is ready: code that must clean up after a crash stores the pid. */
   readonly onSpawn?: (pid: number) => void;
 }
 

@@ -12,7 +12,7 @@ export function program(name: 'cli/millrace' | 'local/clickhouse/main' | 'local/
   return join(root, `${name}${extension}`);
 }
 
-/** A Node that runs these programs: the one among the repository's dependencies, else the one that runs now. */
+/** A Node that can run these programs: the one among the repository's dependencies, or else the current one. */
 export function nodeCommand(): string {
   const own = join(root, 'node_modules', 'node', 'bin', 'node');
   return existsSync(own) ? own : process.execPath;

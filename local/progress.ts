@@ -1,8 +1,8 @@
 /**
- * Long steps, said to a person: one line when a step begins, one when it ends with its seconds.
+ * Reports long steps to a person: one line when a step starts, one with its seconds when it ends.
  *
- * On a terminal the line counts the seconds in place; elsewhere a step that takes long says so now and then, so that a
- * log shows that something still moves.
+ * On a terminal the line counts the seconds in place; elsewhere a long step prints a line now and then, so that a log
+ * shows that it is still running.
  */
 export interface Progress {
   say(line: string): void;

@@ -1,7 +1,7 @@
 /**
- * What makes a shell talk to the stack: `. .millrace/env` sets where its parts are, and puts `millrace` on PATH.
+ * Connects a shell to the stack: `. .millrace/env` sets the addresses of its parts, and puts `millrace` on PATH.
  *
- * S1  It is written when the ports are known and says what is true of this start: ports may move.
+ * S1  It is written when the ports are known and describes the current start: ports may change.
  */
 import { writeFileAtomic } from './files.ts';
 import { quoted, writeMillraceShim } from './millrace-shim.ts';

@@ -1,9 +1,9 @@
 /**
  * The whole local stack: real parts, supervised by the process that calls {@link startStack}.
  *
- * T1  One stack a data directory: a second start says that it runs already, and where.
+ * T1  One stack per data directory: a second start reports that one is already running, and where.
  * T2  What a crashed stack left running is ended before anything is started.
- * T3  After `stop` no process and no lock is left; data and ports are, for the next start.
+ * T3  After `stop` no process and no lock is left; data and ports remain for the next start.
  */
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -43,20 +43,20 @@ export interface StackOptions {
   /** Only these parts and what they need, for tests. Default: all that are not optional. */
   readonly only?: readonly PartName[];
   readonly ports?: Readonly<Partial<Record<PortName, number>>>;
-  /** A NATS that runs already: the stack then starts none. */
+  /** A NATS that is already running: the stack then starts none. */
   readonly natsUrl?: string;
-  /** Where no port is asked for. Default `default`; tests take `free`. */
+  /** Used where no port is requested. Default `default`; tests use `free`. */
   readonly otherPorts?: 'default' | 'free';
   /** For tests: etcd does not wait for the disk. */
   readonly unsafeNoFsync?: boolean;
   readonly progress?: Progress;
-  /** Aborting ends a start that is under way. */
+  /** Aborting ends a start in progress. */
   readonly signal?: AbortSignal;
 }
 
 export interface StackPart {
   readonly name: PartName;
-  /** Of the process that runs now; undefined while there is none. */
+  /** Of the current process; undefined while there is none. */
   readonly pid: number | undefined;
   readonly record: PartRecord;
   /** Sends a signal to its process group; the part comes back by itself. */
@@ -90,7 +90,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   }
 }
 
-/** Takes the data directory, or says who has it. */
+/** Takes the data directory, or throws with who has it. */
 async function claim(layout: DataLayout): Promise<Lock> {
   const lock = await tryLock(layout.lock);
   if ('release' in lock) return lock;
@@ -104,7 +104,7 @@ async function claim(layout: DataLayout): Promise<Lock> {
   });
 }
 
-/** Ends what a crashed stack left in a data directory that no stack holds. Names of what was ended. */
+/** Ends what a crashed stack left in a data directory that no stack holds. Returns the names of what was ended. */
 export async function cleanUp(dataDir: string): Promise<readonly string[]> {
   const left = await readStackRecord(dataDir);
   if (!left) return [];
@@ -192,7 +192,7 @@ class RunningStack implements Stack {
     return part;
   }
 
-  /** Every part as soon as its needs are ready. */
+  /** Starts every part as soon as its needs are ready. */
   async start(): Promise<void> {
     const { signal } = this.#options;
     const ready = new Map<string, Promise<void>>();
@@ -211,7 +211,7 @@ class RunningStack implements Stack {
       signal?.throwIfAborted();
     } finally {
       signal?.removeEventListener('abort', onAbort);
-      // The first failure is thrown; the others must not end the process as unhandled.
+      // The first failure is thrown; later ones must not end the process as unhandled rejections.
       if (this.#isStopping()) await Promise.allSettled(ready.values());
     }
     this.#isReady = true;
@@ -255,7 +255,7 @@ class RunningStack implements Stack {
     await applyDefinitions(access, join(root, 'crds'));
   }
 
-  /** Against the order of needs: nothing stops before what needs it has stopped. */
+  /** In reverse order: nothing stops before everything that needs it has stopped. */
   async #stopAll(): Promise<void> {
     const gone = new Map<PartName, Promise<void>>();
     const stop = (name: PartName): Promise<void> => {
@@ -278,7 +278,8 @@ class RunningStack implements Stack {
     const definition = definitionOf(name);
     const logFile = join(this.#layout.logs, `${name}.log`);
     const launch = async (onSpawn: (pid: number) => void) => {
-      // Else what took the port since it was chosen would answer in the part's place, and seem ready.
+      // Otherwise a process that took the port since it was chosen could answer instead of the part, which would seem
+      // ready.
       await refusePortsInUse(definition.ports, this.#context.ports);
       return definition.launch(this.#context, onSpawn, logFile);
     };
@@ -304,7 +305,7 @@ class RunningStack implements Stack {
     };
   }
 
-  /** One write at a time, each with what is true when it begins. */
+  /** One write at a time, each with the state at its start. */
   #write(): void {
     if (this.#isClosed) return;
     this.#writing = this.#writing
@@ -321,20 +322,20 @@ class RunningStack implements Stack {
         });
       })
       .catch((error: unknown) => {
-        // A full disk must not end the stack; only `status` and the next clean-up know less.
+        // A full disk must not end the stack; only `status` and the next clean-up would know less.
         this.#context.say(`the record of the stack could not be written: ${problemOf(error)}`);
       });
   }
 }
 
-/** Needs, with `definitions` seen as what it stands on. Workloads stop before what they connect to. */
+/** Needs; `definitions` counts as a need of kube-apiserver. Workloads also stop before what they connect to. */
 function needsOf(name: PartName): readonly PartName[] {
   const needs = definitionOf(name).needs.flatMap((need) => (need === 'definitions' ? ['kube-apiserver'] : [need]));
   const connectsTo: readonly PartName[] = name === 'node' ? ['nats', 'clickhouse', 'kafka', 'postgres'] : [];
   return [...needs.filter(isPartName), ...connectsTo];
 }
 
-/** The asked parts with all that they need, in the order of the table. */
+/** The requested parts with everything that they need, in the order of the table. */
 function selected(options: StackOptions): readonly PartName[] {
   const asked = options.only ?? partNames.filter((name) => !definitionOf(name).optional);
   const names = new Set<PartName>();

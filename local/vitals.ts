@@ -1,9 +1,9 @@
 /**
  * Signs of life of a process that is not ready yet.
  *
- * A deadline in seconds kills healthy parts on a busy machine: at a load of 40 on two cores, three of three stacks failed
- * to start, and a lifecycle worker that was merely slow was restarted nine times. So what is measured is work: CPU time of
- * the process and bytes in its log. A process that gets one core in twenty still makes some.
+ * A deadline in seconds kills healthy parts on a busy machine: at a load of 40 on two cores, three of three stacks
+ * failed to start, and a lifecycle worker that was merely slow was restarted nine times. So work is measured instead:
+ * CPU time of the process and bytes in its log. A process that gets one core in twenty still makes some progress.
  */
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
@@ -28,12 +28,12 @@ export async function vitalsOf(pid: number, logFile: string): Promise<Vitals> {
   return { cpuMs, logBytes };
 }
 
-/** Whether the process has done something between two looks. */
+/** Whether the process has done any work between two samples. */
 export function hasWorked(before: Vitals, after: Vitals): boolean {
   return after.cpuMs > before.cpuMs || after.logBytes !== before.logBytes;
 }
 
-/** 0 when the process is gone: whoever watches it learns that by its exit. */
+/** 0 when the process is gone: its exit is noticed elsewhere. */
 async function cpuOnLinux(pid: number): Promise<number> {
   try {
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8');

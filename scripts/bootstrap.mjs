@@ -16,7 +16,7 @@ import { fileURLToPath } from 'node:url';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const modules = join(root, 'node_modules');
 const lockFile = join(root, 'package-lock.json');
-/** Which package-lock.json the installed dependencies are of. */
+/** The package-lock.json to which the installed dependencies belong. */
 const stamp = join(modules, '.millrace-lock');
 const node24 = join(modules, 'node', 'bin', 'node');
 
@@ -32,7 +32,10 @@ function main() {
   handOver(nodeCommand(), process.argv.slice(2));
 }
 
-/** By the stamp; without one (someone ran npm by hand) by npm's own record, which must not be older than the lock file. */
+/**
+ * By the stamp; without one (somebody ran npm by hand) by npm's own record, which must not be older than the lock
+ * file.
+ */
 function isInstalled(wanted) {
   if (!existsSync(node24)) return false;
   const found = read(stamp);
@@ -46,8 +49,9 @@ function install() {
   process.stderr.write('Installing dependencies …\n');
   const clean = npm('ci');
   if (clean.stderr?.includes('code EUSAGE')) {
-    // A lock file lacks optional packages of other platforms when the registry it was made from did not have them. `ci`
-    // refuses it, although nothing of them is needed here; `install` takes the same versions of all that is.
+    // A lock file lacks optional packages of other platforms if the registry from which it was created did not have
+    // them. `ci` refuses it although none of them is needed here; `install` uses the same versions for everything
+    // else.
     process.stderr.write('package-lock.json lacks packages of other platforms; installing what this one needs …\n');
     check(npm('install', '--no-save'));
   } else {
@@ -69,14 +73,14 @@ function check(done) {
   if (done.status !== 0) fail(`${done.stderr.trimEnd()}\nnpm ended with ${done.signal ?? `code ${done.status}`}.`);
 }
 
-/** The Node among the dependencies; its executable is put there by an install script, which npm may be told not to run. */
+/** The Node among the dependencies; an install script, which npm may be told not to run, puts its executable there. */
 function nodeCommand() {
   if (spawnSync(node24, ['--version']).status === 0) return node24;
   if (major(process.versions.node) >= 24) return process.execPath;
   return fail(`${node24} does not run. Allow install scripts and run \`npm rebuild node\`, or use Node 24 or later.`);
 }
 
-/** Ends as the command ends; signals reach it, also those that are sent to this process alone. */
+/** Ends as the command ends; signals are passed on to it, including those sent only to this process. */
 function handOver(node, args) {
   const path = [dirname(node), join(modules, '.bin'), process.env.PATH ?? ''].join(delimiter);
   const child = spawn(node, args, { cwd: root, stdio: 'inherit', env: { ...process.env, PATH: path } });

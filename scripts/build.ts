@@ -1,8 +1,8 @@
 /**
  * `npm run build`: the package's code as JavaScript, because Node runs no TypeScript under node_modules.
  *
- * `dist/` has the folders of the repository, so that whatever finds a file by its own place finds it in both; the
- * workflows are there once more as the one file that Temporal's worker takes. docs/decisions/020-package.md.
+ * `dist/` has the folders of the repository, so that code that finds a file relative to itself works in both. The
+ * workflows are included a second time as the one file that Temporal's worker loads. docs/decisions/020-package.md.
  */
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';

@@ -23,8 +23,8 @@ const path = (name: string) => `/apis/${apiVersion}/namespaces/default/${plural}
 const pollMs = 250;
 
 /**
- * What `kubectl apply` compares a file with. Without it, the first `kubectl apply` of the same file by a person warns that
- * the pipeline was not made by `kubectl apply`.
+ * The annotation with which `kubectl apply` compares a file. Without it, a person's first `kubectl apply` of the same
+ * file would warn that the pipeline was not created by `kubectl apply`.
  */
 const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration';
 
@@ -35,8 +35,8 @@ function asKubectlKeepsIt(pipeline: unknown): string {
 }
 
 /**
- * Server-side apply of examples/first-pipeline.yaml, with what may differ on this machine filled in, in the name of the
- * command: who goes on with `millrace apply` meets no other owner.
+ * Server-side apply of examples/first-pipeline.yaml, with the values that may differ on this machine, under the field
+ * manager of the command: a later `millrace apply` then meets no other owner.
  */
 export async function applyExample(access: ApiAccess, { name, table, clickhouseUrl }: Example): Promise<void> {
   const document = parseDocument(await readFile(file, 'utf8'));
@@ -46,7 +46,7 @@ export async function applyExample(access: ApiAccess, { name, table, clickhouseU
   await applyAs(access, fieldManagers.cli, name, document.toString());
   const annotations = { [lastApplied]: asKubectlKeepsIt(document.toJS()) };
   const note = { apiVersion, kind, metadata: { name, annotations } };
-  // Of another owner: `millrace apply` gives up what it does not name.
+  // Owned by another manager: `millrace apply` drops fields that it does not name.
   await applyAs(access, 'npm-start', name, JSON.stringify(note));
 }
 
@@ -67,7 +67,7 @@ export async function readExample(access: ApiAccess, name: string): Promise<Stor
   return storedPipeline.parse(JSON.parse(answer.body));
 }
 
-/** Says what changes in its status until `done`, which is asked after each look. */
+/** Prints changes of its status until `done`, which is checked after each read. */
 export async function followExample(
   access: ApiAccess,
   name: string,
@@ -75,7 +75,7 @@ export async function followExample(
     readonly until: (pipeline: StoredPipeline | undefined) => boolean | Promise<boolean>;
     readonly say: (line: string) => void;
     readonly signal: AbortSignal;
-    /** What was said already. */
+    /** What was already printed. */
     readonly since?: StoredPipeline['status'];
   },
 ): Promise<void> {
@@ -89,7 +89,7 @@ export async function followExample(
   }
 }
 
-/** Asks for deletion; false when there is none. It is gone when its teardown has run. */
+/** Requests deletion; false when the pipeline does not exist. It is gone when its teardown has run. */
 export async function deleteExample(access: ApiAccess, name: string): Promise<boolean> {
   const answer = await requestApi(access, 'DELETE', path(name));
   if (answer.status === 404) return false;
@@ -97,7 +97,7 @@ export async function deleteExample(access: ApiAccess, name: string): Promise<bo
   throw mr('MR_KUBERNETES_REFUSED', { object: `Pipeline ${name}`, problem: answer.body });
 }
 
-/** Kinds and names of what still carries the pipeline's label, to show that teardown leaves nothing. */
+/** Kinds and names of objects that still carry the pipeline's label, to show that teardown leaves nothing. */
 export async function leftOf(access: ApiAccess, uid: string): Promise<readonly string[]> {
   const selector = `labelSelector=${encodeURIComponent(`${labels.pipelineUid}=${uid}`)}`;
   const lists = ['api/v1/namespaces', 'api/v1/pods', 'api/v1/secrets', 'api/v1/configmaps', 'apis/apps/v1/deployments'];

@@ -1,6 +1,7 @@
 /**
- * Writes what is made of the schemas and of the tables of errors and conditions: the CRD, the reference pages and the API's OpenAPI document.
- * With `--check` it writes nothing and fails when a file is not what it would write.
+ * Writes what is generated from the schemas and from the tables of errors and conditions: the CRD, the reference
+ * pages and the API's OpenAPI document. With `--check` it writes nothing and fails when a file differs from what it
+ * would write.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';

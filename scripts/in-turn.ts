@@ -1,6 +1,7 @@
 /**
- * Several who print at once, and one paper: what each prints stays together, in the order in which they began. The first
- * that has not ended is seen as it prints; the others are kept until it is their turn.
+ * Combines the output of commands that run at the same time: the output of each stays together, in the order in which
+ * they started. The output of the first that has not ended is shown as it comes; that of the others is kept until
+ * their turn.
  */
 export interface Output {
   write(text: string): void;

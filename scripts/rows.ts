@@ -17,7 +17,7 @@ export async function query(url: string, sql: string): Promise<string> {
   return text;
 }
 
-/** undefined until the sink has made the table. */
+/** undefined until the sink has created the table. */
 export async function summarise(url: string, table: string): Promise<RowSummary | undefined> {
   if ((await query(url, `EXISTS TABLE ${table}`)).trim() !== '1') return undefined;
   const sql = `SELECT count() AS rows, uniqExact(id) AS ids, countIf(status != 'paid') AS unpaid,
@@ -25,7 +25,7 @@ export async function summarise(url: string, table: string): Promise<RowSummary 
   return summary.parse(JSON.parse(await query(url, sql)));
 }
 
-/** Every row once, filtered and mapped as the steps say; a sentence for each claim that does not hold. */
+/** Checks that every row is there once, filtered and mapped by the steps; returns a sentence for each failed check. */
 export function complaints({ rows, ids, unpaid, wrongTotals }: RowSummary): readonly string[] {
   return [
     ...(rows === ids ? [] : [`${rows} rows have ${ids} ids: some arrived twice`]),

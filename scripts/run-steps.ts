@@ -8,7 +8,7 @@ export interface Command {
   readonly args: readonly string[];
 }
 
-/** Names of those that failed. One after the other. */
+/** Runs them in turn. Returns the names of those that failed. */
 export async function runSteps(steps: readonly Command[]): Promise<readonly string[]> {
   const failed: string[] = [];
   for (const step of steps) {
@@ -19,7 +19,7 @@ export async function runSteps(steps: readonly Command[]): Promise<readonly stri
   return failed;
 }
 
-/** Names of those that failed. As many at once as `places`; what each of them prints stays together. */
+/** Runs up to `places` at once; the output of each stays together. Returns the names of those that failed. */
 export async function runBeside(
   steps: readonly Command[],
   places: number,

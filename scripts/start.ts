@@ -1,8 +1,10 @@
 /**
- * `npm start [-- --once] [--with PARTS] [--data-dir DIR]`: the local stack and the first pipeline, until rows are in ClickHouse.
+ * `npm start [-- --once] [--with PARTS] [--data-dir DIR]`: the local stack and the first pipeline, until rows are in
+ * ClickHouse.
  *
- * It stays up and prints where to look. When a stack runs already in that directory, it uses that one and ends. With
- * `--once` it works on a pipeline of its own, verifies its rows, takes it down, ends the stack, and exits with 0.
+ * It keeps running and prints where to look. When a stack is already running in that directory, it uses that one and
+ * ends. With `--once` it works on a pipeline of its own, verifies its rows, takes it down, ends the stack, and exits
+ * with 0.
  */
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -20,7 +22,7 @@ import { applyExample, deleteExample, followExample, leftOf, readExample, type E
 import { complaints, query, summarise, type RowSummary } from './rows.ts';
 
 const enoughRows = 1_000;
-/** Each step is shown as it is taken, so a person sees what it waits for; a busy machine may need minutes. */
+/** Each step is shown when it starts, so that a person sees what it waits for; a busy machine may need minutes. */
 const rowsTimeoutMs = 900_000;
 const goneTimeoutMs = 900_000;
 
@@ -113,7 +115,7 @@ async function once(access: ApiAccess, endpoints: StackEndpoints, { signal }: In
 }
 
 async function untilRows(access: ApiAccess, example: Example, signal: AbortSignal): Promise<RowSummary> {
-  // Rows of an earlier run say nothing about this one.
+  // Rows of an earlier run must not count for this one.
   const before = (await summarise(example.clickhouseUrl, example.table))?.rows ?? 0;
   let found: RowSummary | undefined;
   await follow(access, example, signal, rowsTimeoutMs, 'new rows in ClickHouse', async () => {

@@ -2,7 +2,7 @@
 export const allTests = 'test/**/*.test.ts';
 export const unitTests = 'test/**/*.unit.test.ts';
 
-/** What one mocha runs: its files, less those that belong to another. */
+/** The files of one mocha: its own, without those that belong to another. */
 export interface TestGroup {
   readonly name: string;
   readonly files: readonly string[];
@@ -23,7 +23,7 @@ const named: readonly Omit<TestGroup, 'except'>[] = [
   },
 ];
 
-/** A minute of random faults on a stack of its own, which it breaks. It counts seconds, so nothing runs beside it. */
+/** A minute of random faults on a stack of its own, which it breaks. It is timed, so nothing else may run meanwhile. */
 export const faults: TestGroup = { name: 'faults', files: ['test/faults/*.test.ts'], except: [] };
 
 /** All tests but the faults, each in one group: those that wait longest first. */

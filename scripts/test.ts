@@ -1,9 +1,9 @@
 /**
  * `npm test [-- MOCHA ARGUMENTS]`: all tests, or those that the arguments name.
  *
- * The binaries of the local stack are made first, so that no test waits for them or times out over them. Most tests wait
- * for servers most of the time, so groups of them run beside each other; a minute of random faults runs last, by itself.
- * Each group is a mocha of its own: its files share servers.
+ * The binaries of the local stack are obtained first, so that no test waits for them or times out. Most tests wait
+ * for servers most of the time, so groups of them run at the same time; a minute of random faults runs last, by
+ * itself. Each group is a mocha of its own, because its files share servers.
  */
 import { availableParallelism } from 'node:os';
 import { binaryVersions, resolveBinaries, type BinaryName } from '../local/binaries/resolve.ts';
@@ -11,7 +11,7 @@ import { progressTo } from '../local/progress.ts';
 import { runBeside, runSteps } from './run-steps.ts';
 import { faults, testGroups, type TestGroup } from './test-files.ts';
 
-/** A third whole set of servers takes more memory than it saves time. */
+/** A third set of servers would take more memory than it saves time. */
 const mostAtOnce = 2;
 
 const isBinary = (name: string): name is BinaryName => name in binaryVersions;

@@ -1,4 +1,7 @@
-/** `npm run verify`: what can be known without a server: format, lint, types, generated files, unit tests. */
+/**
+ * `npm run verify`: everything that can be checked without a server: format, lint, types, generated files, unit
+ * tests.
+ */
 import { unitTests } from './test-files.ts';
 import { runSteps } from './run-steps.ts';
 

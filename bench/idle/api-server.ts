@@ -1,6 +1,6 @@
 /**
- * A model of an API server for who watches: lists in pages, watches with a bookmark a minute, one Lease. It changes nothing by
- * itself, and counts what it is asked.
+ * A model of an API server for watching clients: lists in pages, watches with a bookmark a minute, one Lease. It
+ * changes nothing by itself, and counts requests.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';

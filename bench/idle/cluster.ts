@@ -1,4 +1,7 @@
-/** What a cluster with many idle pipelines holds, as its API server would show it: plain objects, made from the real renderers. */
+/**
+ * The objects of a cluster with many idle pipelines, as its API server would return them, built by the real
+ * renderers.
+ */
 import { renderDeployment } from '../../activities/kubernetes/render/deployment.ts';
 import { compile } from '../../crds/compile.ts';
 import { pipelineSchema } from '../../crds/pipeline.ts';
@@ -73,7 +76,7 @@ const spec = {
   ],
 };
 
-/** About what server-side apply keeps of three managers. */
+/** About as much as server-side apply records for three managers. */
 const managedFields = Array.from({ length: 3 }, (_, index) => ({
   ...{ manager: `manager-${index}`, operation: 'Apply', apiVersion, time: since, fieldsType: 'FieldsV1' },
   fieldsV1: Object.fromEntries(Array.from({ length: 30 }, (__, field) => [`f:field${field}`, { 'f:value': {} }])),

@@ -1,4 +1,4 @@
-/** The measured process: the controller as it is started everywhere. */
+/** The measured process: the controller, started as it always is. */
 import { runController } from '../../workers/controller/main.ts';
 
 process.exitCode = await runController(process.env);

@@ -1,6 +1,6 @@
 /**
- * Process beside the measured one: the model API server, and the reports of all pods, each every ten seconds. Tells its parent
- * what was asked of both.
+ * The process beside the measured one: the model API server, and the reports of all pods, each every ten seconds. It
+ * reports to its parent what was requested from both.
  */
 import { connect, headers } from '@nats-io/transport-node';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -19,7 +19,7 @@ const { port } = await model.listen();
 const nats = await connect({ servers: natsUrl });
 let jetStream = 0;
 nats.subscribe('$JS.API.>', { callback: () => void (jetStream += 1) });
-// Streams without a message: whoever counts dead letters is told that there are none.
+// Streams without a message, so that the count of dead letters is zero.
 nats.subscribe('$JS.API.DIRECT.GET.>', {
   callback: (_, message) => void message.respond(undefined, { headers: headers(noMessages, 'No Results') }),
 });

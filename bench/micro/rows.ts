@@ -2,8 +2,8 @@
  * What a record costs from its bytes to its row of ClickHouse, with and without steps, in one process:
  * `node bench/micro/rows.ts [--against <checkout>] [--rounds N]`.
  *
- * With --against, processes of both checkouts take turns, and the last column is the ratio: on a shared machine only that
- * counts. It works with every commit from v0.1 on.
+ * With --against, processes of both checkouts take turns, and the last column is the ratio: on a shared machine only
+ * that counts. It works with every commit from v0.1 on.
  */
 import { execFileSync } from 'node:child_process';
 import { join, resolve } from 'node:path';
@@ -42,7 +42,7 @@ const meta: RecordMeta = {
 if (options.measure !== undefined) await measureIn(options.measure);
 else compare([here, ...(options.against === undefined ? [] : [resolve(options.against)])]);
 
-/** The least of some rounds: what the code takes when it is not disturbed. */
+/** The minimum of several rounds: the time that the code takes when it is not disturbed. */
 function compare(roots: readonly string[]): void {
   const best = roots.map(() => new Map<string, number>());
   for (let round = 0; round < Number(options.rounds); round++) {

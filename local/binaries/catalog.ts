@@ -45,7 +45,7 @@ export interface Release {
   readonly url: string;
   /** `<sha256>  <file name>` lines, or the sum alone. */
   readonly checksumsUrl: string;
-  /** Path of the executable inside the archive; undefined when the file is the executable. */
+  /** Path of the executable inside the archive; undefined when the file itself is the executable. */
   readonly member?: string;
 }
 

@@ -1,7 +1,7 @@
 /**
  * Official release files, verified.
  *
- * D1  Only over https; plain http is taken from loopback alone, where tests serve the same layout.
+ * D1  Only over https; plain http is accepted from loopback alone, where tests serve the same layout.
  * D2  A file is used only when its SHA-256 is the one that the release publishes for it.
  */
 import { execFile } from 'node:child_process';
@@ -16,7 +16,7 @@ import type { Release } from './catalog.ts';
 
 const run = promisify(execFile);
 
-/** An unreachable host must not hold up the next way to get the binary. */
+/** An unreachable host must not delay the next way to get the binary. */
 const connectTimeoutMs = 5_000;
 const downloadTimeoutMs = 600_000;
 

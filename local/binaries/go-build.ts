@@ -21,7 +21,7 @@ const oldestGo = [1, 21] as const;
 
 export interface GoBuildOptions {
   readonly go: string;
-  /** Modules of ours and logs; kept, so that the second binary of a module starts where the first ended. */
+  /** Our modules and logs; kept, so that the second binary of a module starts where the first stopped. */
   readonly workDir: string;
   /** Where the executable is put. */
   readonly outDir: string;
@@ -76,8 +76,8 @@ async function writeToolsModule(options: GoBuildOptions, module: ToolsModule, lo
   const imports = module.packages.map((path) => `import _ "${path}"`);
   await writeFile(join(dir, 'go.mod'), `${goMod.join('\n')}\n`);
   await writeFile(join(dir, 'tools.go'), `//go:build tools\n\npackage tools\n\n${imports.join('\n')}\n`);
-  // -e: test dependencies of the replaced modules do not resolve, and nothing here needs them. Whether all that is
-  // needed is there, the build shows.
+  // -e: test dependencies of the replaced modules do not resolve, and nothing here needs them. If a needed one is
+  // missing, the build fails.
   await runGo(options.go, ['mod', 'tidy', '-e'], { cwd: dir, log });
   return dir;
 }

@@ -1,4 +1,4 @@
-/** This machine, in the words of release files. */
+/** This machine, in the terms of release files. */
 import type { Platform } from './catalog.ts';
 
 /** undefined: no binaries are published for it. */

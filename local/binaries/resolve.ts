@@ -1,5 +1,5 @@
 /**
- * Finds the binaries of the local stack, or makes them. Ways, in order:
+ * Finds the binaries of the local stack, or obtains them. In order:
  *
  * 1. the path in `MILLRACE_<NAME>_PATH` (`MILLRACE_NATS_SERVER_PATH`); when it is set, nothing else is tried
  * 2. PATH, when the version fits
@@ -7,9 +7,9 @@
  * 4. the official release, verified (`./download.ts`)
  * 5. `go build` of pinned modules (`./go-build.ts`)
  *
- * B1  A binary appears in the cache complete, by a rename, after it has told its version.
- * B2  One process at a time makes binaries: a build uses all cores, and no binary is made twice.
- * B3  Each step is said; what cannot be had is MR_BINARY_MISSING with what was tried and what to do.
+ * B1  A binary appears in the cache complete, by a rename, after it has printed its version.
+ * B2  One process at a time obtains binaries: a build uses all cores, and no binary is built twice.
+ * B3  Each step is reported; a binary that cannot be obtained is MR_BINARY_MISSING with what was tried and what to do.
  */
 import { execFile } from 'node:child_process';
 import { access, chmod, constants, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
@@ -45,7 +45,7 @@ function binaryCache(env: Readonly<Record<string, string | undefined>> = process
   );
 }
 
-/** The path of an executable of a version that fits. */
+/** The path of an executable of a suitable version. */
 export async function resolveBinary(name: BinaryName, options: Partial<ResolveOptions> = {}): Promise<string> {
   const isDefault = Object.keys(options).length === 0;
   const known = isDefault ? resolved.get(name) : undefined;
@@ -55,14 +55,14 @@ export async function resolveBinary(name: BinaryName, options: Partial<ResolveOp
   return path;
 }
 
-/** All of them, one after the other. */
+/** All of them, in turn. */
 export async function resolveBinaries(
   names: readonly BinaryName[],
   options: Partial<ResolveOptions> = {},
 ): Promise<ReadonlyMap<BinaryName, string>> {
   const resolver = new Resolver(withDefaults(options));
   const paths = new Map<BinaryName, string>();
-  // One after the other: each build uses all cores.
+  // In turn: each build uses all cores.
   for (const name of names) paths.set(name, await resolver.resolve(name));
   return paths;
 }
@@ -215,7 +215,7 @@ async function versionOf(name: BinaryName, path: string): Promise<Version | unde
     const [, major, minor] = /(\d+)\.(\d+)\.\d+/.exec(stdout) ?? [];
     return major === undefined || minor === undefined ? undefined : [Number(major), Number(minor)];
   } catch {
-    // It cannot even say its version: it is passed over, which the caller says.
+    // It cannot even print its version: it is skipped, and the caller reports that.
     return undefined;
   }
 }

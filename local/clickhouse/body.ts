@@ -20,7 +20,7 @@ const encoders: Readonly<Record<string, (bytes: Uint8Array) => Promise<Buffer>>>
   br: promisify<Uint8Array, Buffer>(zlib.brotliCompress),
 };
 
-/** The body, decoded; it ends with an error when the client breaks off or sends what does not decode. */
+/** The body, decoded; it ends with an error when the client disconnects or sends what does not decode. */
 export function decodedBody(request: IncomingMessage): AsyncIterable<Uint8Array> {
   const encoding = request.headers['content-encoding'] ?? 'identity';
   if (encoding === 'identity') return request;
@@ -28,7 +28,7 @@ export function decodedBody(request: IncomingMessage): AsyncIterable<Uint8Array>
   if (decoder === undefined) {
     throw exception(48, 'NOT_IMPLEMENTED', `Unknown compression method: ${encoding}`);
   }
-  // The error reaches whoever iterates over the decoder, so there is nothing to do with it here.
+  // The error reaches the code that iterates over the decoder, so there is nothing to do with it here.
   return pipeline(request, decoder(), () => undefined);
 }
 

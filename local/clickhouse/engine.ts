@@ -1,7 +1,7 @@
 /**
  * The ClickHouse engine in this process (chdb), over one data directory.
  *
- * C1  Each run has a session of its own: settings and parameters of one request are not seen by another.
+ * C1  Each query has a session of its own: settings and parameters of one request are not visible to another.
  * C2  A run that resolved is on disk as far as the engine writes it: parts of MergeTree tables survive SIGKILL.
  */
 import { Session } from 'chdb';

@@ -1,11 +1,11 @@
 /**
  * `INSERT … FORMAT X` with its data beside it, done as `INSERT … SELECT * FROM file(…)`.
  *
- * N1  The data become one block for each million rows, whatever the engine would do by itself, so that a deduplication
- *     token stands for the whole insert.
- * N2  A field that the data leave out takes the column's DEFAULT expression, or that of an EPHEMERAL column, as in an
- *     insert without a file.
- * N3  Types that a table may have, data may have: a file's columns are checked like those of a new table.
+ * N1  The data become one block per million rows, whatever the engine would do by itself, so that a deduplication token
+ *     covers the whole insert.
+ * N2  A field that the data omit takes the column's DEFAULT expression, or that of an EPHEMERAL column, as in an insert
+ *     without a file.
+ * N3  The data may have the same types as a table: a file's columns are checked like those of a new table.
  */
 import { z } from 'zod';
 import { quoteName, quoteText, rowsOf, type Answer, type Engine } from './engine.ts';
@@ -27,7 +27,7 @@ export interface InsertScope {
 
 export interface Inserter {
   insert(head: InsertHead, path: string, scope: InsertScope): Promise<Answer>;
-  /** A statement may have changed tables: columns are read again. */
+  /** A statement may have changed tables, so columns are read again. */
   forgetTables(): void;
 }
 
@@ -79,7 +79,7 @@ export function inserter(engine: Engine): Inserter {
   };
 }
 
-/** The columns that the data are for, in the order of the list, or of the table without one. */
+/** The columns for which there are data, in the order of the list, or of the table without one. */
 function chosen(columns: readonly Column[], list: string | null): Column[] {
   const ordinary = columns.filter(({ default_type: kind }) => kind === '' || kind === 'DEFAULT');
   if (list === null || list.trim() === '' || list.trim() === '*') return ordinary;

@@ -1,4 +1,4 @@
-/** The engine is no dependency of the installed package: only `millrace dev` needs it, and it is large. */
+/** The engine is not a dependency of the installed package: only `millrace dev` needs it, and it is large. */
 import { mr } from '../../model/errors.ts';
 
 /** Throws MR_BINARY_MISSING with what to install. */

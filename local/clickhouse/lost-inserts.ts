@@ -1,14 +1,16 @@
 /**
- * Forgets the tokens of inserts that were never stored.
+ * Removes the tokens of inserts that were never stored.
  *
- * A plain MergeTree table writes the token of an insert into its deduplication log and then shows the part. Killed
- * between the two (about one of a hundred kills that hit an insert), the engine would drop the repetition of an insert
- * whose rows it does not have. So before the engine opens its data, entries without a part are taken out of the logs.
+ * A plain MergeTree table writes the token of an insert into its deduplication log before the part becomes visible.
+ * After a kill between the two (about one in a hundred kills during an insert), the engine would drop the repetition
+ * of an insert whose rows it does not have. So before the engine opens its data, entries without a part are removed
+ * from the logs.
  *
  * L1  An entry stays when some part on disk covers its block number, merged ones included.
  * L2  A log is replaced whole or left alone.
  *
- * Must run before every start: the next insert takes the block number of the lost one, and then covers its entry.
+ * Must run before every start: the next insert takes the block number of the lost one, and its part would then cover
+ * the lost entry.
  */
 import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -20,7 +22,7 @@ interface Blocks {
   readonly max: number;
 }
 
-/** Returns how many tokens were forgotten. */
+/** Returns how many tokens were removed. */
 export async function forgetLostInserts(dataDir: string): Promise<number> {
   let forgotten = 0;
   for (const prefix of await entriesOf(join(dataDir, 'store'))) {
@@ -64,7 +66,7 @@ function covers(stored: Blocks, wanted: Blocks): boolean {
   return stored.partition === wanted.partition && stored.min <= wanted.min && wanted.max <= stored.max;
 }
 
-/** `<partition>_<first block>_<last block>_<level>`, with the mutation's number behind it if there was one. */
+/** `<partition>_<first block>_<last block>_<level>`, followed by the mutation's number if there was one. */
 function partBlocks(name: string): Blocks | null {
   const [, partition, min, max] = /^([^_]+)_([0-9]+)_([0-9]+)_[0-9]+(?:_[0-9]+)?$/.exec(name) ?? [];
   return partition === undefined ? null : { partition, min: Number(min), max: Number(max) };

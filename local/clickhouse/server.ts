@@ -3,7 +3,7 @@
  *
  * H1  An answer is sent when the statement has ended: status 200 means that it is done, and an insert stored.
  * H2  A failure has ClickHouse's text, its `X-ClickHouse-Exception-Code`, and the status that ClickHouse gives it.
- * H3  Nothing runs before user and password are right. No page that a browser shows may ask at all: the user of the local
+ * H3  Nothing runs before user and password are verified. No web page may send a request at all: the user of the local
  *     stack has no password.
  */
 import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
@@ -75,7 +75,7 @@ async function respond(options: ServerOptions, request: IncomingMessage, respons
     response.setHeader('X-ClickHouse-Exception-Code', code);
     response.setHeader('Content-Type', 'text/plain; charset=UTF-8');
     const text = Buffer.from(`${message} (version ${options.version})\n`);
-    // What is left of the body is read and dropped, so that the client reads the answer and the connection lives on.
+    // The rest of the body is read and dropped, so that the client reads the answer and the connection stays open.
     request.resume();
     await send(response, httpStatusOf(code), text, undefined);
   }
@@ -152,7 +152,7 @@ async function* chain(first: Uint8Array, rest: AsyncIterable<Uint8Array> | Itera
   yield* rest;
 }
 
-/** What the engine tells: of rows written it says nothing, so neither does this. */
+/** What the engine reports: nothing about rows written, so this does not either. */
 function summary({ bytes, rowsRead, bytesRead, elapsedSeconds }: Answer): string {
   return JSON.stringify({
     read_rows: String(rowsRead),

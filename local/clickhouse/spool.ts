@@ -1,8 +1,8 @@
 /**
  * Bodies of inserts on their way to the engine, which reads binary formats from a file only.
  *
- * S1  Files are in memory (/dev/shm) where there is such a place: nothing here has to survive.
- * S2  What a killed process left behind is gone after the next start.
+ * S1  Files are in memory (/dev/shm) where that exists: nothing here has to survive.
+ * S2  What a killed process left behind is removed by the next start.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
@@ -16,7 +16,7 @@ export interface Spool {
   close(): Promise<void>;
 }
 
-/** What is gathered before it is written: most inserts are one write. */
+/** How much is collected before it is written: most inserts are one write. */
 const gatherBytes = 32 * 2 ** 20;
 
 export async function openSpool(dataDir: string): Promise<Spool> {

@@ -76,7 +76,7 @@ export function verbOf(text: string): string {
   return '';
 }
 
-/** Whether a statement leaves tables as they are: what DESCRIBE said before is still true after it. */
+/** Whether a statement leaves tables unchanged, so that an earlier DESCRIBE is still valid. */
 export function keepsTables(verb: string): boolean {
   return [
     'SELECT',
@@ -94,7 +94,7 @@ export function keepsTables(verb: string): boolean {
   ].includes(verb);
 }
 
-/** Names in a column list; null when it says more than names (`* EXCEPT …`). */
+/** Names in a column list; null when it contains more than names (`* EXCEPT …`). */
 export function columnNames(list: string): string[] | null {
   const names: string[] = [];
   for (const token of tokensOf(list)) {
@@ -110,7 +110,7 @@ function textOf(text: string, token: Token): string {
   return text.slice(token.start, token.end);
 }
 
-/** As the server does: blanks, then at most one line end. */
+/** Like the server: blanks, then at most one line end. */
 function skipToData(text: string, from: number): number {
   let at = from;
   while (at < text.length && ' \t\f'.includes(text.charAt(at))) at++;

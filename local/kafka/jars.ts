@@ -30,7 +30,7 @@ const pom = `<project xmlns="http://maven.apache.org/POM/4.0.0">
 export interface JarsOptions {
   /** Default: `MILLRACE_KAFKA_JARS`, else `~/.cache/millrace/kafka-<version>`. */
   readonly cache?: string;
-  /** Told what happens when it takes longer than a look into the cache. */
+  /** Called with progress when it takes longer than a look into the cache. */
   readonly progress?: (message: string) => void;
 }
 
@@ -65,7 +65,7 @@ async function copyJars(work: string): Promise<void> {
   if (!(await isComplete(join(work, 'lib')))) throw new Error(`Maven copied ${(await readdir(work)).join(', ')} only`);
 }
 
-/** Another process may have been faster: its directory is as good. */
+/** Another process may have been faster: its directory is used then. */
 async function moveIntoPlace(from: string, to: string): Promise<void> {
   try {
     await rename(from, to);

@@ -3,7 +3,7 @@
  *
  * K1  The directory is formatted once; a later start finds topics, offsets and users again.
  * K2  When `startKafka` resolves, the broker answers requests.
- * K3  `kill` is SIGKILL; `restart` brings the same node back on the same ports, whatever ended it.
+ * K3  `kill` is SIGKILL; `restart` starts the same node again on the same ports, however it ended.
  */
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';

@@ -14,7 +14,7 @@ export interface Keystore {
   readonly caPem: string;
 }
 
-/** Makes the keystore in `dir`, or finds the one made before. */
+/** Creates the keystore in `dir`, or returns the existing one. */
 export async function ensureKeystore(dir: string): Promise<Keystore> {
   const file = join(dir, 'broker.p12');
   const pem = join(dir, 'broker.pem');

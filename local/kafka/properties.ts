@@ -54,7 +54,7 @@ export function serverProperties(settings: ServerSettings): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** Users of PLAIN stand in the listener's login module; those of SCRAM in the metadata, written when it is formatted. */
+/** Users of PLAIN are in the listener's login module; those of SCRAM in the metadata, written when it is formatted. */
 function saslLines(protocol: KafkaProtocol, users: readonly KafkaUser[]): string[] {
   const prefix = `listener.name.${protocol.toLowerCase()}`;
   const security = 'org.apache.kafka.common.security';

@@ -2,7 +2,7 @@
  * One loopback address per pod.
  *
  * D1  An address belongs to one pod for as long as the pod exists, also across restarts of the node.
- * D2  A freed address is given out again only after all others: a client that still holds it does not meet a stranger.
+ * D2  A freed address is reused only after all others: a client that still holds it does not reach another pod.
  */
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
@@ -17,7 +17,9 @@ export interface AddressBook {
   release(podUid: string): Promise<void>;
 }
 
-/** On macOS only 127.0.0.1 is there without root: every pod gets it, and two pods with one fixed port clash. */
+/**
+ * On macOS only 127.0.0.1 is available without root: every pod gets it, and two pods with the same fixed port clash.
+ */
 export function sharedAddress(): AddressBook {
   return { addressOf: () => Promise.resolve('127.0.0.1'), release: () => Promise.resolve() };
 }
@@ -32,7 +34,7 @@ export async function openAddressBook(file: string, cidr: string): Promise<Addre
 
   const save = () => {
     const content = JSON.stringify({ next, byPod: Object.fromEntries(byPod) });
-    // One after the other: two writers of one temporary file would tear it.
+    // In turn: two writers of one temporary file would corrupt it.
     writes = writes.catch(() => undefined).then(() => writeFileAtomic(file, content));
     return writes;
   };

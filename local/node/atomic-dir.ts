@@ -1,10 +1,10 @@
 /**
- * A volume's directory that changes in one step, laid out as kubelet's atomic writer does:
+ * A volume's directory that changes atomically, laid out as kubelet's atomic writer does:
  *
  *   dir/..2026_1/key   the files          dir/..data -> ..2026_1          dir/key -> ..data/key
  *
  * A1  A reader sees all files of one version, through `..data`, never a mixture.
- * A2  The same files again change nothing.
+ * A2  Writing the same files again changes nothing.
  */
 import { mkdir, readdir, readFile, readlink, rename, rm, symlink, writeFile, chmod } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -14,7 +14,7 @@ export interface FileContent {
   readonly mode: number;
 }
 
-/** Says whether anything changed. Paths in `files` are relative and never leave the directory. */
+/** Returns whether anything changed. Paths in `files` are relative and never leave the directory. */
 export async function writeAtomicDir(dir: string, files: ReadonlyMap<string, FileContent>): Promise<boolean> {
   for (const path of files.keys()) {
     if (path.startsWith('/') || path.split('/').includes('..') || path.startsWith('..')) {

@@ -1,6 +1,7 @@
 /**
- * When an ended container may start again: `baseMs`, doubling with each end, up to `maxMs`; from the start again once
- * it ran for `resetMs`. kubelet has 10 s, 5 min, 10 min; {@link localBackoff} is smaller, because a person waits for it.
+ * When an ended container may start again: after `baseMs`, doubled with each end, up to `maxMs`; after a run of
+ * `resetMs` it starts with `baseMs` again. kubelet has 10 s, 5 min, 10 min; {@link localBackoff} is smaller, because
+ * a person waits.
  */
 export interface Backoff {
   readonly baseMs: number;
@@ -10,7 +11,7 @@ export interface Backoff {
 
 export const localBackoff: Backoff = { baseMs: 1_000, maxMs: 30_000, resetMs: 600_000 };
 
-/** How often in a row the container ended early. 0: its next end is answered with a start at once. */
+/** How many times in a row the container ended early. 0: after its next end it is started at once. */
 export type Streak = number;
 
 export function nextStreak(streak: Streak, ranMs: number, backoff: Backoff): Streak {

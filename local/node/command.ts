@@ -1,11 +1,12 @@
 /**
- * What a container's process is started with.
+ * The command and environment with which a container's process is started.
  *
- * C1  `$(NAME)` is expanded in command and args, then mount paths are rewritten in them, in every variable and in workingDir.
+ * C1  `$(NAME)` is expanded in command and args, then mount paths are rewritten in them, in every variable and in
+ *     workingDir.
  * C2  The program is looked up on PATH with the shim directory first.
  *
- * The environment holds what an image would set (PATH, HOME, TMPDIR, LANG, HOSTNAME) and what the pod says: nothing else of
- * the node's own environment.
+ * The environment holds what an image would set (PATH, HOME, TMPDIR, LANG, HOSTNAME) and what the pod defines:
+ * nothing else of the node's own environment.
  */
 import { access, constants, mkdir } from 'node:fs/promises';
 import { delimiter, isAbsolute, join, resolve } from 'node:path';
@@ -18,13 +19,13 @@ import type { Container, Pod } from './pod.ts';
 export interface CommandContext {
   readonly pod: Pod;
   readonly container: Container;
-  /** As the pod's manifest says. */
+  /** As in the pod's manifest. */
   readonly env: ReadonlyMap<string, string>;
   readonly mounts: readonly Mount[];
   readonly shimDir: string;
   /** Where a container without workingDir runs. */
   readonly homeDir: string;
-  /** Of the node: PATH and the like are taken from it. */
+  /** The node's own environment: PATH and the like are taken from it. */
   readonly hostEnv: NodeJS.ProcessEnv;
 }
 
@@ -50,7 +51,7 @@ export async function containerCommand(context: CommandContext): Promise<Command
   return await commandOf(written, context);
 }
 
-/** Any command in the container's surroundings, such as that of an exec probe. */
+/** Any command in the container's environment, such as that of an exec probe. */
 export async function commandOf(written: readonly string[], context: CommandContext): Promise<Command> {
   const { mounts, homeDir, container } = context;
   const env = environment(context);

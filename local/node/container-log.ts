@@ -1,13 +1,13 @@
 /**
  * The output of one container run.
  *
- * The process writes to `log` itself, so output goes on while the node is down and costs no copy. The price: the node
- * learns the time of a line only by looking. `log.times` says at which moment the file had which size, so a line's time is
- * the first look after it: late by one look, or by the node's absence.
+ * The process writes to `log` itself, so output continues while the node is down and needs no copying. The price: the
+ * node learns the time of a line only by checking the file's size. `log.times` records which size the file had when,
+ * and the time of a line is that of the first check after it: late by one check interval, or by the node's downtime.
  *
  * L1  At most two files of about `maxBytes`: `log`, and `log.1` with what came before.
- * L2  Turning over copies, then truncates, because the process keeps its descriptor. What is written in the microseconds
- *     between the last copy and the cut is lost; nothing else is.
+ * L2  Rotation copies, then truncates, because the process keeps its descriptor. What is written in the microseconds
+ *     between the last copy and the truncation is lost; nothing else is.
  */
 import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
 import { appendFile, readFile, rename, stat } from 'node:fs/promises';
@@ -29,7 +29,7 @@ export class ContainerLog {
   readonly file: string;
   readonly #maxBytes: number;
   #seen: number | undefined;
-  /** How often the file was turned over while this node looked. */
+  /** How often the file was rotated while this node watched it. */
   turns = 0;
 
   constructor(file: string, maxBytes: number) {
@@ -37,7 +37,7 @@ export class ContainerLog {
     this.#maxBytes = maxBytes;
   }
 
-  /** Notes growth, and turns the file over when it is full. */
+  /** Records growth, and rotates the file when it is full. */
   async look(nowMs: number): Promise<void> {
     const size = await sizeOf(this.file);
     this.#seen ??= (await marksOf(`${this.file}.times`)).at(-1)?.size ?? 0;
@@ -46,7 +46,7 @@ export class ContainerLog {
     if (size >= this.#maxBytes) await this.#turnOver();
   }
 
-  /** All lines that are still there, oldest first, and where the next byte will be. */
+  /** All lines that still exist, oldest first, and the offset of the next byte. */
   async lines(nowMs: number): Promise<{ lines: LogLine[]; end: number; turns: number }> {
     const turns = this.turns;
     const before = await readLines(`${this.file}.1`, nowMs);
@@ -62,7 +62,7 @@ export class ContainerLog {
   }
 }
 
-/** L2: synchronous, so that nothing of ours runs between the last read and the cut. */
+/** L2: synchronous, so that no other code of this process runs between the last read and the truncation. */
 function copyAndCut(from: string, to: string): void {
   const source = openSync(from, 'r+');
   const target = openSync(to, 'w', 0o600);

@@ -1,4 +1,4 @@
-/** What every pod of one node shares. */
+/** What all pods of one node share. */
 import type { AddressBook } from './addresses.ts';
 import type { Backoff } from './backoff.ts';
 import type { Kube } from './kube.ts';
@@ -21,7 +21,7 @@ export interface NodeContext {
   readonly sources: Sources;
   readonly backoff: Backoff;
   readonly maxLogBytes: number;
-  /** How long pods may take to end when the node is stopped, at most. */
+  /** The most time that pods get to end when the node is stopped. */
   readonly shutdownGraceMs: number;
   readonly event: RecordEvent;
   readonly log: NodeLog;

@@ -1,4 +1,4 @@
-/** One node per data directory: the second is refused, and a dead one's claim is taken over. */
+/** One node per data directory: a second node is refused, and the claim of a dead one is taken over. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mr } from '../../model/errors.ts';

@@ -1,5 +1,5 @@
 /**
- * The environment of a container, as kubelet makes it.
+ * The environment of a container, built as kubelet builds it.
  *
  * V1  Order: `envFrom` in order, then `env` in order; the later of two equal names wins.
  * V2  `$(NAME)` is replaced by a variable defined before it; an unknown one stays as written; `$$(NAME)` is `$(NAME)`.

@@ -1,7 +1,7 @@
 /**
- * Why a container cannot start now: what its waiting state shows.
+ * Why a container cannot start now: the reason in its waiting state.
  *
- * Kubernetes words, not ours: whoever reads a pod's status must see the same reasons as on a cluster.
+ * The reasons are those of Kubernetes, so that a pod's status reads as on a cluster.
  */
 export type FaultReason = 'CreateContainerConfigError' | 'ContainerCreating' | 'NoCommand' | 'UnsupportedField';
 

@@ -2,7 +2,7 @@
 import { ContainerFault } from './fault.ts';
 import type { Pod } from './pod.ts';
 
-/** What the node adds to a pod that its manifest does not say. */
+/** What the node adds to a pod beyond its manifest. */
 export interface Placement {
   readonly nodeName: string;
   readonly hostIP: string;

@@ -1,10 +1,13 @@
-/** Processes of containers: as their shims named them, and as their environment betrays them. */
+/** Processes of containers, identified by what their shims wrote and by their environment. */
 import { readdir, readFile } from 'node:fs/promises';
 import { identify, type ProcessIdentity } from '../process-identity.ts';
 
 const onLinux = process.platform === 'linux';
 
-/** What tells this boot of the machine from others, for identities written by shims; empty where they do not need it. */
+/**
+ * Distinguishes this boot of the machine from others, for identities written by shims; empty where that is not
+ * needed.
+ */
 export async function currentBoot(): Promise<string> {
   const self = await identify(process.pid);
   return onLinux ? (self?.startedAt.split('/')[0] ?? '') : '';
@@ -20,7 +23,10 @@ export function parseIdentity(line: string, boot: string): ProcessIdentity | und
   return start === undefined ? undefined : { pid, startedAt: `${boot}/${start}` };
 }
 
-/** Processes of this user whose environment holds `NAME=value`, however they left their group. Linux only; else empty. */
+/**
+ * Processes of this user whose environment holds `NAME=value`, even if they left their group. Linux only; otherwise
+ * empty.
+ */
 export async function processesWithEnv(entry: string): Promise<readonly ProcessIdentity[]> {
   if (!onLinux) return [];
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);

@@ -1,12 +1,12 @@
 /**
- * One run of one container: a directory that says all there is to know, and the process that it names.
+ * One run of one container: a directory with its whole state, and the process that it names.
  *
- * N1  The directory is complete before the process is started, so a node that comes back finds every process.
+ * N1  The directory is complete before the process is started, so a restarted node finds every process.
  * N2  A run starts at most once, and is never reported ended while its process lives.
  * N3  After the end no process of the run is left.
  *
- * The directory: `run.json` (by the node), `claim`, `shim`, `main`, `exit` (by ./shim.sh), `end.json` (by the node, when
- * there is no exit code to be had), `interrupted` (the node stopped the run because it ends itself), `log`.
+ * The directory: `run.json` (by the node), `claim`, `shim`, `main`, `exit` (by ./shim.sh), `end.json` (by the node,
+ * when there is no exit code to be had), `interrupted` (the node stopped the run because it ends itself), `log`.
  */
 import { spawn } from 'node:child_process';
 import { close, open } from 'node:fs';
@@ -52,13 +52,13 @@ const endFile = z.object({
   message: z.string().optional(),
 });
 
-/** The variable by which the processes of a run are found again, also those that left its process group. */
+/** The variable by which the processes of a run are found, including those that left its process group. */
 const runVariable = 'MILLRACE_NODE_RUN';
 
 const shimScript = fileURLToPath(new URL('./shim.sh', import.meta.url));
 const openFd = promisify(open);
 const closeFd = promisify(close);
-/** A shim writes its identity within milliseconds; this long without one, it was killed before. */
+/** A shim writes its identity within milliseconds; if it takes this long, the shim was killed before. */
 const claimTakesAtMostMs = 10_000;
 
 export class Instance {
@@ -67,7 +67,7 @@ export class Instance {
   readonly id: string;
   readonly #boot: string;
   readonly #createdAt: number;
-  /** Made by a node before this one, whose shim may never have been started. */
+  /** Created by an earlier node, whose shim may never have been started. */
   readonly #isFound: boolean;
   readonly #identities = new Map<'shim' | 'main', ProcessIdentity>();
   #running: Extract<Run, { state: 'running' }> | undefined;
@@ -83,7 +83,7 @@ export class Instance {
     this.#isFound = isFound;
   }
 
-  /** Started by this process, which therefore hears of its end at once. */
+  /** Started by this process, which is therefore notified of its end at once. */
   get isChild(): boolean {
     return this.#isChild;
   }
@@ -163,7 +163,7 @@ export class Instance {
     if (recorded !== undefined) return await this.#endedFrom(endFile.parse(JSON.parse(recorded)));
     const shim = await this.#identity('shim');
     if (!shim) return await this.#unclaimed(nowMs);
-    // H3: the shim ends when the exit code is written, so as long as it lives there is nothing else to look for.
+    // H3: the shim ends after it has written the exit code, so while it lives there is nothing else to check.
     if (await isSameProcess(shim)) return await this.#alive(nowMs);
     const exited = await this.#exit();
     if (exited) return exited;
@@ -185,7 +185,7 @@ export class Instance {
     return this.#running;
   }
 
-  /** H1: with the claim in our hands, no shim will ever start this run. */
+  /** H1: once we hold the claim, no shim will ever start this run. */
   async #unclaimed(nowMs: number): Promise<Run> {
     const isFresh = this.#boot === (await currentBoot()) && nowMs - this.#createdAt < claimTakesAtMostMs;
     if (isFresh && !this.#isFound) return { state: 'starting' };
@@ -262,7 +262,7 @@ function killGroup(leader: number): void {
   }
 }
 
-/** A shell drops variables whose names it cannot have, such as `log.level`; `env` hands them on. */
+/** A shell drops variables with names that it does not allow, such as `log.level`; `env` passes them on. */
 function withOddNames(command: Command): readonly string[] {
   const odd = [...command.env].filter(([name]) => !/^[A-Za-z_]\w*$/.test(name));
   if (odd.length === 0) return command.argv;

@@ -1,9 +1,10 @@
 /**
- * The kubelet port: what the API server asks a node for.
+ * The kubelet port: what the API server requests from a node.
  *
- * `GET /healthz`, and `GET /containerLogs/<namespace>/<pod>/<container>` for `kubectl logs`. exec, attach and port-forward
- * are refused with a sentence that says what to do instead. The certificate is self-signed, as the API server expects of a
- * kubelet when it is given no authority; the port is on loopback, and whoever reaches it may read logs.
+ * `GET /healthz`, and `GET /containerLogs/<namespace>/<pod>/<container>` for `kubectl logs`. exec, attach and
+ * port-forward are refused with a sentence that says what to do instead. The certificate is self-signed, as the API
+ * server expects of a kubelet when it is given no authority; the port is on loopback, and whoever reaches it may read
+ * logs.
  */
 import { createServer, type Server } from 'node:https';
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -58,7 +59,7 @@ export async function startKubeletServer(port: number, findLog: FindLog): Promis
     socket.end(
       `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\ncontent-type: application/json\r\nconnection: close\r\n` +
         `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-      // An upgraded socket is no longer the server's to close.
+      // The server no longer closes an upgraded socket.
       () => socket.destroy(),
     );
   });

@@ -1,4 +1,4 @@
-/** What `kubectl logs` asks for: which part of a container's log, in which form, and whether to stay. */
+/** What `kubectl logs` requests: which part of a container's log, in which form, and whether to follow it. */
 import { open, type FileHandle } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ContainerLog, LogLine } from './container-log.ts';
@@ -13,7 +13,7 @@ export interface LogQuery {
 
 export interface LogSource {
   readonly log: ContainerLog;
-  /** The run has ended: what is in the file is all there will be. */
+  /** The run has ended: the file will not grow any more. */
   readonly isEnded: () => boolean;
 }
 
@@ -33,7 +33,7 @@ export async function* logStream(source: LogSource, query: LogQuery, signal: Abo
 }
 
 async function* unlimited(source: LogSource, query: LogQuery, signal: AbortSignal): AsyncGenerator<Buffer> {
-  // Held open: when the pod is deleted, its directory may go before the last lines are read.
+  // Kept open: when the pod is deleted, its directory may be removed before the last lines are read.
   const file = await open(source.log.file, 'r').catch(() => undefined);
   try {
     yield* withFile(file, source, query, signal);
@@ -50,7 +50,7 @@ async function* withFile(
 ): AsyncGenerator<Buffer> {
   const { lines, end, turns } = await source.log.lines(Date.now());
   const last = lines.at(-1);
-  // With timestamps a line is shown when it is whole; its beginning is read again by the follower.
+  // With timestamps a line is shown when it is complete; its beginning is read again by the follower.
   const isCut = query.follow && query.timestamps && last !== undefined && last.text.at(-1) !== 10;
   const shown = select(isCut ? lines.slice(0, -1) : lines, query);
   if (shown.length > 0) yield Buffer.concat(shown.map((line) => render(line, query)));
@@ -80,7 +80,7 @@ async function* follow(
   let { position, turns } = from;
   let cut = Buffer.alloc(0);
   while (!signal.aborted) {
-    // Asked before reading: what is written between the last read and the end must not be missed.
+    // Checked before reading: what is written between the last read and the end must not be missed.
     const wasEnded = isEnded();
     const fresh: Buffer[] = [];
     if (log.turns !== turns) {

@@ -2,10 +2,10 @@
  * Which part of 127.0.0.0/8 this node gives to its pods.
  *
  * W1  No two live nodes on a machine share a network: each holds a file in the machine's temporary directory.
- * W2  A data directory keeps its network, so a pod that survived the node keeps its address.
+ * W2  A data directory keeps its network, so a pod that outlived the node keeps its address.
  *
  * A network belongs to its data directory even while that node is down, because its pods may still listen there; it is
- * free again when the directory is gone. When none is free, those of nodes that do not run are taken.
+ * free again when the directory is gone. When none is free, the networks of nodes that are not running are taken.
  */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -60,7 +60,7 @@ async function take(file: string, dataDir: string, mayTake: (claim: Claim) => Pr
     await handle.close();
     return true;
   } catch {
-    // Another node was quicker, or the file is another user's: the next number.
+    // Another node was faster, or the file is another user's: try the next number.
     return false;
   }
 }
@@ -71,7 +71,7 @@ async function readClaim(file: string): Promise<Claim | undefined> {
   try {
     return claim.parse(JSON.parse(text));
   } catch {
-    // Being written now; or, when it is older, damaged, and then nobody's.
+    // Being written now; or, when it is older, damaged, and then it belongs to nobody.
     const ageMs = Date.now() - ((await stat(file).catch(() => undefined))?.mtimeMs ?? 0);
     return { dataDir: ageMs < writingTakesAtMostMs ? '/' : '', owner: { pid: 1, startedAt: '' } };
   }

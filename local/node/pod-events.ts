@@ -1,8 +1,8 @@
 /**
  * Kubernetes Events about pods: what `kubectl describe pod` shows.
  *
- * An event that repeats is counted up instead of written again. An event that cannot be written is dropped: events are
- * hints, the status is the truth.
+ * A repeated event is counted up instead of written again. An event that cannot be written is dropped: events are
+ * hints, the status is authoritative.
  */
 import { randomBytes } from 'node:crypto';
 import { mergePatch, type Kube } from './kube.ts';
@@ -23,7 +23,7 @@ interface Written {
 }
 
 const maxRemembered = 1000;
-/** While the API does not answer; further events are dropped. */
+/** How many are kept while the API does not answer; further events are dropped. */
 const maxWaiting = 200;
 
 export function eventRecorder(kube: Kube, node: string, onTrouble: (error: unknown) => void): RecordEvent {

@@ -1,10 +1,10 @@
 /**
- * What a pod should do next. Pure: the pod worker observes, asks, and carries out.
+ * What a pod should do next. Pure: the pod worker observes, asks, and executes.
  *
- * X1  Init containers run one after the other, each until it succeeds, before any other container.
+ * X1  Init containers run one after another, each until it succeeds, before any other container.
  * X2  An ended container starts again as its pod's restartPolicy says, not before `notBefore`.
  * X3  Succeeded and Failed are final.
- * X4  A run that the node interrupted by ending itself is started again, except with restartPolicy Never: a second run
+ * X4  A run that the node interrupted when it stopped is started again, except with restartPolicy Never: a second run
  *     could do twice what should be done once, so the pod fails.
  */
 import type { Run } from './instance.ts';

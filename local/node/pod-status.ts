@@ -1,8 +1,9 @@
 /**
  * A pod's status as kubelet would write it. Pure.
  *
- * S1  A container is ready while it runs, its startup probe (if any) has succeeded and its readiness probe (if any) says so.
- * S2  A condition's transition time moves only when its status moves.
+ * S1  A container is ready while it runs, its startup probe (if any) has succeeded and its readiness probe (if any)
+ *     says so.
+ * S2  A condition's transition time changes only when its status does.
  */
 import type { FaultReason } from './fault.ts';
 import type { Placement } from './field-ref.ts';
@@ -19,7 +20,7 @@ export interface ContainerReport {
   readonly previous: Ended | undefined;
   /** Why it does not start. */
   readonly fault: { readonly reason: FaultReason; readonly message: string } | undefined;
-  /** Until when it waits to be started again. */
+  /** Until when it waits for its restart. */
   readonly backoffMs: number | undefined;
   readonly isStarted: boolean;
   readonly isReady: boolean;
@@ -116,7 +117,7 @@ function withGates(containersReady: Omit<Claim, 'type'>, pod: Pod): Omit<Claim, 
   return { status: 'False', reason: 'ReadinessGatesNotReady', message };
 }
 
-/** S2. Absent reason and message are written as null, so that a patch takes away those of before. */
+/** S2. Absent reason and message are written as null, so that a patch removes earlier ones. */
 function withTime(claim: Claim, before: readonly Condition[], now: number): Record<string, unknown> {
   const same = before.find((condition) => condition.type === claim.type && condition.status === claim.status);
   return {

@@ -1,10 +1,10 @@
 /**
  * Runs one pod, from the moment it is bound to this node until nothing of it is left.
  *
- * Z1  One loop per pod looks, decides (./pod-plan.ts) and acts; everything else only wakes it.
+ * Z1  One loop per pod observes, decides (./pod-plan.ts) and acts; everything else only wakes it.
  * Z2  A pod that is deleted, or gone from the API, loses its processes first and its API object, directory and address
  *     after them.
- * Z3  A failed step is tried again; it never ends the loop.
+ * Z3  A failed step is retried; it never ends the loop.
  */
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -26,7 +26,7 @@ import { Waker } from './waker.ts';
 /** While a pod ends. */
 const lookEveryMs = 200;
 const idleMs = 60_000;
-/** While a last status is under way. */
+/** While a last status is being written. */
 const writtenCheckMs = 50;
 const lastWordsMs = 2_000;
 const faultRetryMs = 5_000;
@@ -43,9 +43,9 @@ export class PodWorker {
   #pod: Pod;
   #conditions: readonly Condition[] = [];
   #verdict: { readonly reason: string; readonly message: string } | undefined;
-  /** Per container that could not be started: when to try again. */
+  /** For each container that could not be started: when to retry. */
   readonly #retryAt = new Map<string, number>();
-  /** False: known from disk only. Its processes are watched, but none is started before the API has named the pod. */
+  /** False: known only from disk. Its processes are watched, but none is started before the API has named the pod. */
   #isConfirmed: boolean;
   #isGone = false;
   #isClosing = false;
@@ -99,7 +99,7 @@ export class PodWorker {
     this.#waker.wake();
   }
 
-  /** Z1. Says whether the pod is over, or only the node. */
+  /** Z1. Returns whether the pod is over, or only the node. */
   async run(): Promise<'over' | 'closed'> {
     for (;;) {
       let waitMs: number;
@@ -140,7 +140,7 @@ export class PodWorker {
     this.#runners.push(...runners);
   }
 
-  /** One look and what follows from it. Returns how long nothing needs to be looked at. */
+  /** One iteration. Returns after which time the next is due if nothing happens. */
   async #sync(now: number): Promise<number> {
     for (const runner of this.#runners) await runner.tick(now, this.#target(runner));
     if (this.#isClosing) return await this.#shutDown(now);
@@ -164,7 +164,7 @@ export class PodWorker {
     const due = plan.start.filter((name) => now >= (this.#retryAt.get(name) ?? 0));
     if (fault) for (const runner of this.#runners) runner.setFault(fault);
     else for (const name of due) await this.#start(name, now);
-    // Started containers have a state to tell at once.
+    // Containers that were started have a status to report at once.
     for (const runner of this.#runners) await runner.tick(now, this.#target(runner));
     const after = planPod(this.#views(), this.#pod.spec.restartPolicy, now);
     this.#post(after.phase, now);
@@ -227,7 +227,7 @@ export class PodWorker {
     if (this.#isConfirmed && this.#surroundings.placement && !isFinal(this.#pod.status.phase)) {
       this.#post(planPod(this.#views(), this.#pod.spec.restartPolicy, now).phase, now);
     }
-    // The API may be on its way down, too; the next node tells the same.
+    // The API may be stopping, too; the next node reports the same.
     this.#lastWordsUntil ??= now + lastWordsMs;
     if (!this.#status.isIdle && now < this.#lastWordsUntil) return writtenCheckMs;
     this.#finish();
@@ -240,7 +240,7 @@ export class PodWorker {
     return (await this.#stopAll(graceMs, now)) ? lookEveryMs : idleMs;
   }
 
-  /** Says whether something still runs. */
+  /** Returns whether something is still running. */
   async #stopAll(graceMs: number, now: number): Promise<boolean> {
     for (const runner of this.#runners) {
       runner.stop(graceMs, now, `Stopping container ${runner.name}`, this.#target(runner));
@@ -274,7 +274,7 @@ export class PodWorker {
 
   // -- status -----------------------------------------------------------------------------------------------------
 
-  /** What a node before this one has told the API. */
+  /** What an earlier node has reported to the API. */
   #recall(pod: Pod): void {
     this.#conditions = conditionsIn(pod.status);
     this.#startedAt = pod.status.startTime === undefined ? Date.now() : Date.parse(pod.status.startTime);

@@ -1,4 +1,4 @@
-/** The pods of a node: one worker per pod UID, so a pod and its namesake after it are two. */
+/** The pods of a node: one worker per pod UID, so a pod and a later pod of the same name are two. */
 import type { NodeContext } from './context.ts';
 import type { Pod } from './pod.ts';
 import { PodWorker } from './pod-worker.ts';
@@ -8,7 +8,7 @@ export class PodWorkers {
   readonly #context: NodeContext;
   readonly #workers = new Map<string, PodWorker>();
   readonly #runs = new Set<Promise<void>>();
-  /** Over on this node, but not yet gone from the API: a finalizer holds them. */
+  /** Finished on this node, but not yet gone from the API: a finalizer holds them. */
   readonly #over = new Set<string>();
   #isClosed = false;
 
@@ -17,7 +17,7 @@ export class PodWorkers {
     this.podsDir = context.podsDir;
   }
 
-  /** Pods that a node before this one has left on disk. */
+  /** Pods that an earlier node has left on disk. */
   adopt(left: readonly Pod[]): void {
     for (const pod of left) this.#worker(pod, false);
   }
@@ -45,7 +45,7 @@ export class PodWorkers {
     for (const worker of this.#workers.values()) worker.referenceChanged(reference);
   }
 
-  /** The pod of that name; of two, the one that came last. */
+  /** The pod of that name; of two, the newer one. */
   find(namespace: string, name: string): PodWorker | undefined {
     return [...this.#workers.values()]
       .filter(({ pod: { metadata } }) => metadata.namespace === namespace && metadata.name === name)

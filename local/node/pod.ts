@@ -1,8 +1,8 @@
 /**
  * The part of the Kubernetes API that the local node reads: pods, ConfigMaps, Secrets.
  *
- * Parsed where it enters. Fields that the node ignores (image, resources, securityContext, affinity, …) are dropped here,
- * so nothing further in can depend on them.
+ * Parsed on arrival. Fields that the node ignores (image, resources, securityContext, affinity, …) are dropped here, so
+ * nothing else can depend on them.
  */
 import { z } from 'zod';
 

@@ -49,7 +49,7 @@ export function httpAttempt(get: HttpGet, target: ProbeTarget, timeoutMs: number
         port,
         path,
         agent: false,
-        // As kubelet: a pod's certificate is its own business.
+        // As kubelet: a pod's certificate is not verified.
         ...(isHttps ? { rejectUnauthorized: false } : {}),
         headers: { 'user-agent': 'kube-probe/1.36', accept: '*/*', connection: 'close', ...headers },
         signal: AbortSignal.timeout(timeoutMs),
@@ -87,7 +87,7 @@ function tcpAttempt(host: string, port: number, timeoutMs: number): Promise<Outc
 
 const keptOutput = 1024;
 
-/** Runs to its end or its timeout; nothing of it is left. */
+/** Runs until its end or its timeout; no process of it is left. */
 export function execAttempt(command: Command, timeoutMs: number): Promise<Outcome> {
   return new Promise((resolve) => {
     const [program = '', ...args] = command.argv;

@@ -2,8 +2,8 @@
  * The probes of one container run.
  *
  * R1  Liveness and readiness wait until the startup probe has succeeded.
- * R2  A liveness or startup probe that failed for good ends the run: `onUnhealthy` is called once.
- * R3  Each probe has at most one attempt under way; the next is due `periodSeconds` after the last was.
+ * R2  A liveness or startup probe that has failed finally ends the run: `onUnhealthy` is called once.
+ * R3  Each probe has at most one attempt in flight; the next is due `periodSeconds` after the last one was.
  */
 import { afterResult, initialProbeState, type ProbeKind, type ProbeState } from './probe-state.ts';
 import { runProbe, type ProbeTarget } from './probe-action.ts';
@@ -24,7 +24,7 @@ export class Prober {
   readonly #timers = new Map<ProbeKind, NodeJS.Timeout>();
   #isStopped = false;
 
-  /** `before`: what was true of this run when the node left it. */
+  /** `before`: the state of this run when the node stopped watching it. */
   constructor(
     target: ProbeTarget,
     startedAt: number,

@@ -1,8 +1,8 @@
 /**
- * The Node object: what makes the scheduler send pods here.
+ * The Node object: because of it the scheduler assigns pods to this node.
  *
- * O1  The status is posted at once, so the controllers take the not-ready taint off within a second.
- * O2  The Lease is renewed every 10 s and the status posted every minute; a Node or Lease that was deleted is made again.
+ * O1  The status is posted at once, so the controllers remove the not-ready taint within a second.
+ * O2  The Lease is renewed every 10 s and the status posted every minute; a deleted Node or Lease is recreated.
  *
  * Capacity is nominal: nothing is enforced, so requests should not keep a pipeline from being scheduled on a laptop.
  */
@@ -23,7 +23,7 @@ const statusEveryMs = 60_000;
 const leaseSeconds = 40;
 const node = z.object({ metadata: z.object({ uid: z.string() }) });
 
-/** O1. Resolves when the Node is there with its status and its first Lease. */
+/** O1. Resolves when the Node exists with its status and its first Lease. */
 export async function register(kube: Kube, identity: NodeIdentity, since: number): Promise<void> {
   const labels = {
     'kubernetes.io/hostname': identity.name,
@@ -52,7 +52,7 @@ export async function heartbeat(
   onTrouble: (error: unknown) => void,
 ): Promise<void> {
   const isOver = () => signal.aborted;
-  // A node that ends must not wait for an API server that hangs.
+  // A node that is stopping must not wait for an API server that hangs.
   const bound: Kube = { ...kube, json: (request) => kube.json({ ...request, signal }) };
   let statusDue = Date.now() + statusEveryMs;
   for (;;) {

@@ -1,9 +1,10 @@
 /**
  * One container of a pod through all its runs.
  *
- * U1  Run n is in directory n; the restart count is the number of the current run. The last two are kept, for `--previous`.
+ * U1  Run n is in directory n; the restart count is the number of the current run. The last two are kept, for
+ *     `--previous`.
  * U2  A stop sends SIGTERM once the preStop hook is over, and SIGKILL when the grace period is over, hook included.
- * U3  `tick` never blocks on the container: it looks, and does what is due.
+ * U3  `tick` never blocks on the container: it checks, and does what is due.
  */
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -28,14 +29,14 @@ export interface RunnerOptions {
   readonly isInit: boolean;
   readonly backoff: Backoff;
   readonly maxLogBytes: number;
-  /** What the API last heard about this container; asked when it matters, because a node that comes back learns it late. */
+  /** The container status that the API has; read when needed, because a restarted node learns it late. */
   readonly known: () => KnownStatus | undefined;
   readonly graceMs: number;
   readonly onChange: () => void;
   readonly onEvent: (event: PodEvent) => void;
 }
 
-/** For a node that comes back: neither readiness nor the restart count may fall back meanwhile. */
+/** For a restarted node: neither readiness nor the restart count may decrease meanwhile. */
 export interface KnownStatus {
   readonly restarts: number;
   readonly runId: string | undefined;
@@ -54,7 +55,7 @@ interface Held {
   readonly log: ContainerLog;
 }
 
-/** The end of a child is an event; that of a run that was found again is only seen by looking. */
+/** The end of a child process is an event; that of a run found again is only seen by polling. */
 const lookMs = { starting: 25, child: 500, found: 200 } as const;
 
 export class ContainerRunner {
@@ -74,7 +75,7 @@ export class ContainerRunner {
     this.options = options;
   }
 
-  /** U1: finds the runs that are there. */
+  /** U1: finds the existing runs. */
   static async open(options: RunnerOptions): Promise<ContainerRunner> {
     const runner = new ContainerRunner(options);
     await mkdir(options.dir, { recursive: true });
@@ -104,7 +105,7 @@ export class ContainerRunner {
     return this.#run?.state === 'running' || this.#run?.state === 'starting';
   }
 
-  /** How soon it should be looked at again; undefined when it does not run. */
+  /** When it should be checked again; undefined when it is not running. */
   get lookAgainMs(): number | undefined {
     if (!this.isActive) return undefined;
     if (this.#run?.state === 'starting') return lookMs.starting;
@@ -155,7 +156,7 @@ export class ContainerRunner {
     if (run.state !== 'ended' && this.#stop) await this.#pressOn(held.instance, this.#stop, now);
   }
 
-  /** Starts the next run, or keeps the fault that prevents it. */
+  /** Starts the next run, or records the fault that prevents it. */
   async start(makeCommand: () => Promise<Command>, now: number): Promise<void> {
     let command: Command | StartError;
     try {
@@ -192,7 +193,7 @@ export class ContainerRunner {
     this.#fault = { reason: fault.reason, message: fault.message };
   }
 
-  /** U2. Again with a shorter grace: the earlier end counts. */
+  /** U2. When called again with a shorter grace period, the earlier deadline counts. */
   stop(graceMs: number, now: number, why: string, target: ProbeTarget | undefined): void {
     if (!this.isActive) return;
     if (this.#stop) {
@@ -223,7 +224,7 @@ export class ContainerRunner {
     await this.#current?.instance.markInterrupted();
   }
 
-  /** The log of the current run, or of the one before. */
+  /** The log of the current run, or of the previous one. */
   logSource(previous: boolean): LogSource | undefined {
     const held = previous ? this.#previous : this.#current;
     if (!held) return undefined;

@@ -1,13 +1,13 @@
 /**
- * ConfigMaps and Secrets, read from the API when they are needed and kept nowhere on disk.
+ * ConfigMaps and Secrets, read from the API when they are needed and stored nowhere on disk.
  *
- * While the API does not answer, the last content of this run of the node is used: a container that must be restarted
+ * While the API does not answer, the last content that this node has read is used: a container that must be restarted
  * does not wait for the API server.
  */
 import { configMapSchema, secretSchema, type KeyedSource } from './pod.ts';
 import { isNotFound, refusalOf, type Kube } from './kube.ts';
 
-/** How long to wait for the API when the last content would do. */
+/** How long to wait for the API when the last content could be used instead. */
 const soonMs = 3_000;
 
 export interface Sources {

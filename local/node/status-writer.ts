@@ -1,11 +1,11 @@
 /**
  * Keeps a pod's status in the API equal to what the node knows.
  *
- * Q1  A status is written when it differs from the one before, or when the API shows another one for a while: while a node
- *     is away, the node lifecycle controller writes into the status of its pods.
- * Q2  A patch carries the pod's UID: a pod of the same name that came after it is never touched.
- * Q3  Whoever offers a status does not wait: an API server that hangs must not keep containers from being restarted.
- *     Of several statuses offered meanwhile only the last is written.
+ * Q1  A status is written when it differs from the previous one, or when the API shows another one for a while: while a
+ *     node is unreachable, the node lifecycle controller writes into the status of its pods.
+ * Q2  A patch carries the pod's UID: a later pod of the same name is never changed.
+ * Q3  Offering a status never blocks: an API server that hangs must not keep containers from being restarted. Of
+ *     several statuses offered meanwhile only the last is written.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { problemOf } from '../../model/errors.ts';

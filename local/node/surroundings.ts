@@ -1,8 +1,8 @@
 /**
- * What a pod's containers find when they start: an address, files, an environment.
+ * What a pod's containers need when they start: an address, files, an environment.
  *
- * J1  A pod starts with all its volumes. Later changes are followed; one that fails leaves the files as they were and is
- *     tried again.
+ * J1  A pod starts with all its volumes. Later changes are followed; one that fails leaves the files unchanged and is
+ *     retried.
  * J2  The address is the pod's from its first start to its end.
  */
 import { join } from 'node:path';
@@ -41,7 +41,7 @@ export class Surroundings {
     return this.#placement;
   }
 
-  /** When there is something to do though nothing happened. */
+  /** When there is work to do even if nothing happens. */
   get wakeAt(): number | undefined {
     return this.#volumes === 'current' ? this.#tokens.renewAt : this.#retryAt;
   }
@@ -51,7 +51,7 @@ export class Surroundings {
     this.#references = referencesOf(pod);
   }
 
-  /** A ConfigMap or Secret has changed. Says whether this pod names it. */
+  /** A ConfigMap or Secret has changed. Returns whether this pod names it. */
   changed(reference: string): boolean {
     if (!this.#references.has(reference)) return false;
     if (this.#volumes === 'current') this.#volumes = 'stale';
@@ -59,7 +59,7 @@ export class Surroundings {
     return true;
   }
 
-  /** J1, J2. Returns why no container may start, if so. */
+  /** J1, J2. Returns the reason why no container may start, if any. */
   async prepare(now: number, retryMs: number): Promise<ContainerFault | undefined> {
     const { nodeName, addresses } = this.#context;
     this.#placement ??= { nodeName, hostIP: '127.0.0.1', podIP: await addresses.addressOf(this.#pod.metadata.uid) };

@@ -1,9 +1,10 @@
 /**
  * The files of a pod's volumes.
  *
- * Y1  A volume that must hold a ConfigMap, Secret or key that is missing is not made; the fault names what is missing.
+ * Y1  A volume with a required ConfigMap, Secret or key that is missing is not created; the fault names what is
+ *     missing.
  * Y2  `optional` ones are left out.
- * Y3  ConfigMap, Secret, downward and projected volumes change in one step (./atomic-dir.ts); emptyDir is never touched.
+ * Y3  ConfigMap, Secret, downward and projected volumes change atomically (./atomic-dir.ts); emptyDir is never changed.
  */
 import { mkdir } from 'node:fs/promises';
 import { writeAtomicDir, type FileContent } from './atomic-dir.ts';
@@ -20,7 +21,7 @@ export interface VolumeContext {
   readonly token: (audience: string | undefined, expirationSeconds: number) => Promise<string>;
 }
 
-/** Y1 to Y3. Says whether files changed. */
+/** Y1 to Y3. Returns whether files changed. */
 export async function writeVolume(dir: string, volume: Volume, context: VolumeContext): Promise<boolean> {
   if (volume.emptyDir) {
     await mkdir(dir, { recursive: true, mode: 0o700 });
@@ -29,7 +30,7 @@ export async function writeVolume(dir: string, volume: Volume, context: VolumeCo
   return await writeAtomicDir(dir, await filesOf(volume, context));
 }
 
-/** The ConfigMaps and Secrets a pod names in volumes and env: a change of one of them concerns it. */
+/** The ConfigMaps and Secrets that a pod names in volumes and env: their changes concern it. */
 export function referencesOf(pod: Pod): ReadonlySet<string> {
   const found = new Set<string>();
   const add = (kind: KeyedSource['kind'], name: string | undefined) => {

@@ -1,4 +1,4 @@
-/** Lets a loop wait for a moment or for news, whichever is first. News that came while nobody waited is kept. */
+/** Lets a loop wait until a time or a wake-up, whichever is first. A wake-up while nothing waits is kept. */
 export class Waker {
   #isCalled = false;
   #resolve: (() => void) | undefined;

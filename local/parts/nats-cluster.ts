@@ -1,5 +1,5 @@
 /**
- * Several nats-servers that keep copies of each other's streams, on loopback: what production runs, for tests and
+ * Several nats-servers that replicate each other's streams, on loopback: what production runs, for tests and
  * benchmarks on one machine.
  */
 import { join } from 'node:path';
@@ -7,27 +7,27 @@ import { freePort } from '../ports.ts';
 import { startNats, type Nats, type NatsOptions } from './nats.ts';
 
 export interface NatsServers {
-  /** Addresses of all, for `connectStreams`: a client goes on with another one when its own is gone. */
+  /** Addresses of all, for `connectStreams`: a client switches to another one when its own is gone. */
   readonly url: string;
   readonly servers: readonly NatsServer[];
   stop(): Promise<void>;
 }
 
 export interface NatsServer {
-  /** As streams name their leader. */
+  /** The name by which streams identify their leader. */
   readonly name: string;
   readonly url: string;
   readonly isRunning: boolean;
   /** SIGKILL, and waits until it is gone. */
   kill(): Promise<void>;
-  /** Again, on the same ports and data. */
+  /** Starts it again, on the same ports and data. */
   start(): Promise<void>;
   /** For SIGSTOP and SIGCONT. */
   signal(signal: NodeJS.Signals): void;
 }
 
 export interface NatsServersOptions extends Pick<NatsOptions, 'maxFileBytes' | 'maxPayloadBytes' | 'extra'> {
-  /** Each server keeps store, configuration and log in a folder of its own below it. */
+  /** Each server has its store, configuration and log in a subdirectory. */
   readonly dir: string;
   /** Default 3. */
   readonly servers?: number;

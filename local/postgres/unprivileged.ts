@@ -1,8 +1,8 @@
 /**
- * PostgreSQL refuses to run as root. As root, its programs run under user `nobody`; as anybody else, as they are.
+ * PostgreSQL refuses to run as root. As root, its programs run under user `nobody`; otherwise unchanged.
  *
- * A directory below one that only root may enter (a checkout in /root) stays in reach through the two capabilities for
- * passing directory permissions, which setpriv leaves to the new user.
+ * A directory below one that only root may enter (a checkout in /root) stays accessible through the two capabilities
+ * that bypass directory permissions, which setpriv leaves to the new user.
  */
 import { stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
@@ -33,7 +33,7 @@ export async function unprivileged(
   return { command: 'setpriv', args: [...identity, ...grants, program, ...args] };
 }
 
-/** Whether every directory above `path` may be entered by everybody. */
+/** Whether every directory above `path` may be entered by all users. */
 async function isOpenToAll(path: string): Promise<boolean> {
   for (let dir = dirname(resolve(path)); ; dir = dirname(dir)) {
     if (((await stat(dir)).mode & 0o001) === 0) return false;

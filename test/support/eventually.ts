@@ -1,16 +1,16 @@
 /**
  * Waits for a condition: tests never sleep for a fixed time.
  *
- * There is one deadline for all, and it only finds what hangs. A deadline that fits a quiet machine fails on a busy one,
- * and says nothing about the code.
+ * There is one deadline for all waits, and its only purpose is to find what hangs. A deadline that fits a quiet machine
+ * fails on a busy one, and says nothing about the code.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Ten times what the slowest wait needs with ten busy loops beside it. */
+/** Ten times what the slowest wait needs with ten busy loops running. */
 export const hangMs = 240_000;
 
 export interface EventuallyOptions {
-  /** Between two looks. Default 20 ms. */
+  /** Between two checks. Default 20 ms. */
   readonly intervalMs?: number;
 }
 

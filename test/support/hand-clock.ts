@@ -1,4 +1,4 @@
-/** A clock that a test moves by hand: what was due by then happens in its order, each with time for what follows from it. */
+/** A clock that a test moves by hand: what is due by then happens in order, each with time for its consequences. */
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Clock } from '../../stream/clock.ts';
 
@@ -52,7 +52,7 @@ export class HandClock implements Clock {
   }
 }
 
-/** Lets everything go on that can. */
+/** Lets everything run that can. */
 async function settle(): Promise<void> {
   for (let turns = 0; turns < 5; turns++) await turn();
 }

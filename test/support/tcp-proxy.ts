@@ -3,9 +3,9 @@
  *
  *   pass       everything goes through
  *   refuse     connections are reset, old and new
- *   blackhole  connections stay open and nothing moves, in either direction: nobody is told
- *   mute       what the client says arrives, what the server answers does not: the effect happens, the answer is lost
- *   slow       every piece waits `delayMs`
+ *   blackhole  connections stay open and nothing moves, in either direction, without notice to either side
+ *   mute       what the client sends arrives, but the server's answers do not: the effect happens, the answer is lost
+ *   slow       every chunk waits `delayMs`
  */
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
@@ -14,7 +14,7 @@ export type LinkMode = 'pass' | 'refuse' | 'blackhole' | 'mute' | 'slow';
 export interface TcpProxy {
   readonly port: number;
   readonly mode: LinkMode;
-  /** Connections that lived in a mode that lost bytes are cut when it ends, as a network's time-outs would. */
+  /** Connections that were open in a mode that lost bytes are closed when it ends, as a network's timeouts would do. */
   set(mode: LinkMode): void;
   close(): Promise<void>;
 }
@@ -75,7 +75,7 @@ function forward(from: Socket, to: Socket, isLost: () => boolean, mode: () => Li
   from.on('data', (bytes) => {
     if (isLost()) return;
     if (mode() === 'slow') {
-      // In order: a piece waits for the one before it.
+      // In order: each chunk waits for the previous one.
       last = Promise.all([last, new Promise((resolve) => setTimeout(resolve, delayMs))]).then(
         () => void to.write(bytes),
       );

@@ -1,8 +1,9 @@
 /**
  * The four processes of a Kubernetes control plane on loopback, without root.
  *
- * EndpointSlices refuse loopback addresses, so the endpoint controllers are off: whoever forwards to pods lists them by
- * label and uses podIP. The controller-manager's default request limit costs seconds at start, hence the higher one.
+ * EndpointSlices refuse loopback addresses, so the endpoint controllers are off: a client that forwards to pods lists
+ * them by label and uses podIP. The controller-manager's default request limit costs seconds at start, hence the
+ * higher one.
  */
 import { join } from 'node:path';
 import { resolveBinary } from '../../binaries/resolve.ts';
@@ -95,7 +96,7 @@ export async function startControllerManager(plane: ControlPlane): Promise<Runni
       `--root-ca-file=${pki.caFile}`,
       '--secure-port=0',
     ],
-    // The API admits no pod before the controllers have made its namespace's service account.
+    // The API admits no pod before the controllers have created its namespace's service account.
     ready: async () => (await requestApi(access, 'GET', serviceAccount)).status === 200,
   });
 }

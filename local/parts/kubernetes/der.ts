@@ -1,7 +1,7 @@
 /**
  * The part of DER (X.690) that an X.509 certificate needs: encode only.
  *
- * Node signs and exports keys but cannot make certificates, and a laptop may have no openssl.
+ * Node signs and exports keys but cannot create certificates, and a laptop may have no openssl.
  */
 export function der(tag: number, ...content: readonly Buffer[]): Buffer {
   const body = Buffer.concat(content);

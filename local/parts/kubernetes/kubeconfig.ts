@@ -1,4 +1,4 @@
-/** A kubeconfig with everything inline: it works wherever the file is copied on this machine. */
+/** A kubeconfig with everything inline: it still works when the file is copied elsewhere on this machine. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { KeyAndCertificate } from './certificate.ts';

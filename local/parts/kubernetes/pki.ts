@@ -1,7 +1,7 @@
 /**
  * Keys and certificates of the local control plane.
  *
- * K1  They are made once for a data directory and kept, so a kubeconfig stays good over restarts.
+ * K1  They are created once for a data directory and kept, so a kubeconfig stays valid across restarts.
  * K2  The directory and every private key are readable by their owner only.
  */
 import { generateKeyPairSync } from 'node:crypto';
@@ -44,14 +44,14 @@ const leaves = {
   scheduler: { subject: { commonName: 'system:kube-scheduler' }, usage: ['client'] },
 } as const;
 
-/** The PKI in `dir`, made when it is not there. */
+/** The PKI in `dir`, created when it does not exist. */
 export async function ensurePki(dir: string, now: Date): Promise<Pki> {
   try {
     return await readPki(dir);
   } catch (error) {
     if (!isSystemError(error, 'ENOENT')) throw error;
   }
-  // Made beside and moved, so that a crash never leaves half a PKI.
+  // Created in another directory and moved, so that a crash never leaves half a PKI.
   const beside = `${dir}.new`;
   await rm(beside, { recursive: true, force: true });
   await writePki(beside, now);
