@@ -28,7 +28,7 @@ export interface StreamRoomOptions {
   /** The initial limit, and the one down to which it shrinks; not above `most`. */
   readonly first: number;
   readonly most: number;
-  readonly clock: Clock;
+  readonly clock: Pick<Clock, 'after'>;
   /** Called with the error of a failed check; the next check runs anyway. */
   readonly onFailure?: (error: unknown) => void;
   /** M3. Not for a stream whose limit is meant for the last messages themselves. */

@@ -19,6 +19,8 @@ import { decodeCommitEntry } from './commit-entry.ts';
 import { checkOf } from './frame.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { readRegistry } from './registry.ts';
+import type { Edge } from '../model/plan.ts';
+import { writersOf } from './writer-place.ts';
 import { takenOf, type Taken } from './taken.ts';
 
 export interface SweepTarget {
@@ -68,6 +70,19 @@ export async function sweep(streams: JetStreamPort, target: SweepTarget, lastSeq
   if (last === null || last.seq < lastSequence) return 0;
   await streams.purgeStream(stream, { filter: target.subject, seq: first });
   return first;
+}
+
+/** Behind every writer that is registered, whether or not it has a pod. */
+export async function sweepAll(streams: JetStreamPort, pid: string, edge: Edge): Promise<void> {
+  const registry = await readRegistry(streams, pid, edge.name);
+  const stream = edgeStream(pid, edge.name);
+  const { created } = await streams.streamInfo(stream);
+  for (const [source, { slots }] of Object.entries(registry?.sources ?? {})) {
+    for (const place of writersOf(pid, edge, source, slots)) {
+      const last = await streams.getMessage(stream, { last_by_subj: place.subject });
+      if (last !== null) await sweep(streams, { ...place, edge: edge.name, created }, last.seq);
+    }
+  }
 }
 
 /**

@@ -7,16 +7,19 @@ export interface WriterPlace {
   readonly subject: string;
   readonly shard: number;
   readonly stream: string;
-  /** Bytes that the stream may hold. */
-  readonly maxBytes: number;
+  readonly pid: string;
+  readonly edge: Edge;
 }
 
 export function writersOfSource(plan: Plan, edge: Edge, source: string, slots: number): WriterPlace[] {
-  const { pid } = plan.pipeline;
+  return writersOf(plan.pipeline.pid, edge, source, slots);
+}
+
+export function writersOf(pid: string, edge: Edge, source: string, slots: number): WriterPlace[] {
   return Array.from({ length: slots }, (_, slot) => {
     const writer = writerName(source, slot);
     const shard = slot % edge.shards;
     const subject = frameSubject(pid, edge.name, shard, writer);
-    return { writer, subject, shard, stream: edgeStream(pid, edge.name), maxBytes: edge.maxBytes };
+    return { writer, subject, shard, stream: edgeStream(pid, edge.name), pid, edge };
   });
 }

@@ -212,7 +212,7 @@ describe('who takes part in an edge, on a real nats-server', function () {
   });
 
   describe('generations that are counted again', () => {
-    const used = { code: 'MR_GENERATION_USED', message: /up to generation 4/ };
+    const used = { code: 'MR_GENERATION_USED', message: /generations up to 4/ };
 
     async function upTo4(): Promise<Plan> {
       const plan = await registered();

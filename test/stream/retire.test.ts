@@ -6,8 +6,9 @@ import type { Streams } from '../../stream/connection.ts';
 import { beginLeaving, finishLeaving } from '../../stream/retire.ts';
 import { readRegistry } from '../../stream/registry.ts';
 import { ensurePipelineStreams } from '../../stream/streams.ts';
-import { NumberSource } from './support/fakes.ts';
-import { eagerClock, edgeFrames, ingest } from './support/stages.ts';
+import { isDrained } from '../../stream/drained.ts';
+import { MemoryTable, NumberSource } from './support/fakes.ts';
+import { drain, eagerClock, edgeFrames, ingest } from './support/stages.ts';
 import { startTestServer, testPlan, type TestServer } from './support/server.ts';
 import { eventually } from '../support/eventually.ts';
 
@@ -30,7 +31,8 @@ describe('a source that leaves', function () {
 
   /** Of a pipeline whose source has written some frames, and has no pod any more. */
   async function written(): Promise<Plan> {
-    const plan = testPlan({ shards: 1, sourceSlots: 1 });
+    const frame = { maxRecords: 10, maxBytes: 4_096, lingerMs: 1 };
+    const plan = testPlan({ shards: 1, sourceSlots: 1, frame });
     await ensurePipelineStreams(streams, plan);
     const slot = ingest(streams, plan, (position) => new NumberSource(position, { available: () => 50 }));
     await eventually(async () => (await edgeFrames(streams, plan)).flatMap(({ values }) => values).length === 50);
@@ -49,6 +51,23 @@ describe('a source that leaves', function () {
     const before = await framesOf(plan);
     for (let look = 0; look < 5; look++) await beginLeaving(act(), without(plan));
     assert.equal(await framesOf(plan), before + 1);
+  });
+
+  it('F1: has its last frame also in an edge that is full of what was read of it, and that nobody sweeps any more', async () => {
+    const plan = await written();
+    const stream = edgeStream(plan.pipeline.pid, 'main');
+    const sink = drain(streams, plan, new MemoryTable());
+    await eventually(async () => (await isDrained(streams, plan)).drained);
+    await sink.stop();
+    const before = await framesOf(plan);
+    const { config, state } = await streams.streamInfo(stream);
+    const limit = state.bytes;
+    await streams.updateStream({ ...config, name: stream, subjects: config.subjects, max_bytes: limit });
+    assert(before > 3);
+    await beginLeaving(act(), without({ ...plan, edges: plan.edges.map((edge) => ({ ...edge, maxBytes: limit })) }));
+    assert((await framesOf(plan)) <= 3);
+    assert.equal((await readRegistry(streams, plan.pipeline.pid, 'main'))?.sources['orders']?.fenced, true);
+    assert.equal((await streams.streamInfo(stream)).config.max_bytes, limit);
   });
 
   it('keeps the frames of a batch that was begun and not committed, whatever the deletion policy is', async () => {
