@@ -81,10 +81,19 @@ export class PositionedTable {
   decide(): void {
     this.#ledger.forgo(this.name, this.#lost);
     this.#lost = [];
+  }
+
+  /** A slot has found out, and asks. */
+  noticed(slot: number): void {
+    this.#stood.delete(slot);
+  }
+
+  /** What was there is another's now: the edge has been decided about, or nobody writes any more. */
+  forgetPlaces(): void {
     this.#stood.clear();
   }
 
-  /** It stands before where it stood, and nobody has decided about it: who has nothing to write has yet to look (K6). */
+  /** A slot stands before where it stood, and has not found out: who has nothing to write has yet to look (K6). */
   get hasGoneBack(): boolean {
     return this.#stood.size > 0;
   }

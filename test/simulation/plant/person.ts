@@ -53,8 +53,11 @@ export function watchOver(plant: Plant): void {
     const { scope } = decision;
     const stage = scope.startsWith('sink-') || scope.startsWith('ingestor-') ? scope : undefined;
     const table = plant.tables.get(scope.replace('sink-', ''));
-    if (stage === undefined) ledger.decided();
-    else if (table instanceof PositionedTable) table.decide();
+    if (stage === undefined) {
+      ledger.decided();
+      for (const one of plant.tables.values()) if (one instanceof PositionedTable) one.forgetPlaces();
+    }
+    if (table instanceof PositionedTable) table.decide();
     if (stage !== undefined) plant.decidedStages.add(stage);
     const { opSeq, known } = lifecycle;
     const act = { streams: port, opSeq, clock: machine.clock, replicas: plant.scenario.copies, cluster: 'sim', known };
@@ -71,7 +74,9 @@ export function watchOver(plant: Plant): void {
 
   const answer = (error: MillraceError, sink: string | undefined): void => {
     const table = sink === undefined ? undefined : plant.tables.get(sink);
-    const { token, hint } = error.params;
+    const { token, hint, slot } = error.params;
+    if (error.code === 'MR_SINK_POSITION_LOST' && table instanceof PositionedTable && typeof slot === 'number')
+      table.noticed(slot);
     if (typeof token === 'string') {
       // Not carried out, or another came first: asked again at the next look.
       const again = (why: unknown) => {

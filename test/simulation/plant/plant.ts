@@ -64,7 +64,7 @@ export class Plant {
     this.witness = new Witness({
       pid: this.pid,
       ledger: this.ledger,
-      isGivenUp: (stage) => this.#givenUp.has(stage),
+      isGivenUp: (stage) => this.isGivenUp(stage),
       isDecided: (stage) => this.decidedStages.has(stage),
       mostKeys: mostKeys(scenario.fixed),
       writers: () => Math.max(...this.#plansAtWork().map(writersIn)),
@@ -108,6 +108,11 @@ export class Plant {
       );
     }
     return plan;
+  }
+
+  /** Once. */
+  isGivenUp(stage: string): boolean {
+    return this.#givenUp.has(stage);
   }
 
   /** Stages go at once, with what they have not read or written, or what of theirs was not. */
