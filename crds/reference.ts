@@ -102,9 +102,9 @@ function range(least: number | undefined, most: number | undefined, unit: string
 
 const handlings: Readonly<Record<Handling, string>> = {
   refuse: 'The input is wrong. Nothing is retried until it changes.',
-  retry: 'Millrace goes on trying by itself and shows a condition meanwhile.',
-  deadLetter: 'One record is at fault. It becomes a dead letter and the rest goes on.',
-  fence: 'The program is no longer the owner and stops. The new owner goes on.',
+  retry: 'Millrace keeps retrying by itself and shows a condition meanwhile.',
+  deadLetter: 'One record is at fault. It becomes a dead letter and the others continue.',
+  fence: 'The program is no longer the owner and stops. The new owner continues.',
 };
 
 export function errorsPage(): string {

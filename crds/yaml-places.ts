@@ -74,7 +74,7 @@ export function sentenceOf({ code }: Pick<YAMLError, 'code'>): string {
 const sentences: Readonly<Record<YAMLError['code'], string>> = {
   ALIAS_PROPS: 'an alias has an anchor or a tag of its own; text that begins with * needs quotes',
   BAD_ALIAS: 'an alias or anchor is not well formed; text that begins with & or * needs quotes',
-  BAD_COLLECTION_TYPE: 'a tag does not fit what it stands before; text that begins with ! needs quotes',
+  BAD_COLLECTION_TYPE: 'a tag does not fit the value after it; text that begins with ! needs quotes',
   BAD_DIRECTIVE: 'a directive is not well formed; text that begins with % needs quotes',
   BAD_DQ_ESCAPE: 'an escape sequence is not known; write the text in single quotes',
   BAD_INDENT: 'the line is not indented as those that it belongs to',
@@ -82,7 +82,7 @@ const sentences: Readonly<Record<YAMLError['code'], string>> = {
   BAD_SCALAR_START: 'a text cannot begin with this character without quotes',
   BLOCK_AS_IMPLICIT_KEY: 'a colon stands within a value, or a list within a name; put the value in quotes',
   BLOCK_IN_FLOW: 'what is written with indentation stands within brackets; write it with brackets, too',
-  DUPLICATE_KEY: 'a field is there twice',
+  DUPLICATE_KEY: 'a field occurs twice',
   IMPOSSIBLE: 'it cannot be read here',
   KEY_OVER_1024_CHARS: 'the name of a field has more than 1024 characters; is a quote missing before it?',
   MISSING_CHAR: 'something is missing: a quote, a bracket, a comma, a colon or a space',

@@ -118,11 +118,11 @@ class Files implements Kubeconfig {
 
   access(context = this.#current()): KubeAccess {
     const named = this.#context(context);
-    if (named === undefined) throw this.#unusable(`its context "${context}" is not there`);
+    if (named === undefined) throw this.#unusable(`its context "${context}" does not exist`);
     const cluster = this.#find('clusters', named.cluster);
-    if (cluster === undefined) throw this.#unusable(`its cluster "${named.cluster}" is not there`);
+    if (cluster === undefined) throw this.#unusable(`its cluster "${named.cluster}" does not exist`);
     const user = this.#find('users', named.user);
-    if (user === undefined && named.user !== '') throw this.#unusable(`its user "${named.user}" is not there`);
+    if (user === undefined && named.user !== '') throw this.#unusable(`its user "${named.user}" does not exist`);
     const namespace = named.namespace ?? undefined;
     const found = {
       cluster: cluster.entry.cluster,

@@ -194,8 +194,8 @@ export const errorTable = {
   MR_SOURCE_RETURNS_OTHER: row(
     'refuse',
     409,
-    'Source "{source}" cannot come back with connector {connector} and {slots} slots: it left with connector {before} and {had} slots, and goes on from where it stood.',
-    'Give it the connector and the number of slots that it had (`slots: {had}`), or another name; a source of another name begins where `startFrom` says.',
+    'Source "{source}" cannot come back with connector {connector} and {slots} slots: it left with connector {before} and {had} slots, and continues from where it stopped.',
+    'Give it the connector and the number of slots that it had (`slots: {had}`), or another name; a source of another name starts where `startFrom` says.',
   ),
   MR_PIPELINE_STALLED: row(
     'refuse',
@@ -494,7 +494,7 @@ export const errorTable = {
     'refuse',
     409,
     'Decision "{decision}" was carried out, and pipeline {pipeline} asks for another one: {question}',
-    'Decide that as well: each part that has met a loss asks for itself, and some only notice when others go on.',
+    'Decide that as well: each part that has met a loss asks for itself, and some notice theirs only when others continue.',
   ),
   MR_FRAME_PLAN_MISSING: row(
     'retry',

@@ -114,7 +114,7 @@ function linkOf(bytes: Buffer): FrameLink {
 
 function positionOf(text: Buffer, frameFlags: number): Position | undefined {
   if ((frameFlags & flags.unbegun) === 0) return parseJson(text.toString('utf8'));
-  must(text.length === 0, 'it has a position although its writer has not begun');
+  must(text.length === 0, 'it has a position although its writer has not started');
   return undefined;
 }
 

@@ -32,7 +32,7 @@ export class ReaderChain {
       chain.follow(writer, sequence, frame);
       return;
     }
-    const named = broken.named === 0 ? 'begins anew' : `follows frame ${broken.named}`;
+    const named = broken.named === 0 ? 'starts a new chain' : `follows frame ${broken.named}`;
     const taken = broken.taken === 0 ? 'of which none was seen' : `of which frame ${broken.taken} was taken last`;
     throw new PositionLost(`frame ${sequence} of ${writer}, ${taken}, ${named}`, { until: sequence });
   }

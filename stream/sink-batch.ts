@@ -146,7 +146,7 @@ export class SinkBatch<Rows extends RowBufferPort> {
     let frame: Frame | undefined;
     for (const { row, error } of [...refusals].sort((a, b) => a.row - b.row)) {
       const sequence = this.#sequences[this.#rowFrame[row]!];
-      if (sequence === undefined) throw new RangeError(`the sink refused row ${row}, which is not there`);
+      if (sequence === undefined) throw new RangeError(`the sink refused row ${row}, which does not exist`);
       if (frame === undefined || frameIndex !== this.#rowFrame[row]) {
         frameIndex = this.#rowFrame[row]!;
         // In turn: rows of a frame are consecutive, so each frame is fetched once and only one is in memory.

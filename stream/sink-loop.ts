@@ -130,7 +130,7 @@ export class SinkLoop<Rows extends RowBufferPort> {
         continue;
       }
       if (frame.sequence > begun.to) {
-        throw new PositionLost(`frames of the batch ${begun.from}-${begun.to}, which was begun, are gone`, {
+        throw new PositionLost(`frames of the batch ${begun.from}-${begun.to}, which was started, are gone`, {
           until: begun.to,
         });
       }
@@ -138,7 +138,7 @@ export class SinkLoop<Rows extends RowBufferPort> {
         // A range begins with the first frame after what was committed. Only a sink that is ahead of the log has more.
         if (begun === this.#options.log.last) {
           const { from, to } = begun;
-          throw new PositionLost(`frame ${frame.sequence} came before the batch ${from}-${to}, which was begun`, {
+          throw new PositionLost(`frame ${frame.sequence} came before the batch ${from}-${to}, which was started`, {
             until: to,
           });
         }
@@ -149,7 +149,7 @@ export class SinkLoop<Rows extends RowBufferPort> {
     }
     const { from, to, after, token, check } = begun;
     if (check !== undefined && check !== batch.check) {
-      throw new PositionLost(`the frames of the batch ${from}-${to}, which was begun, are others now`, { until: to });
+      throw new PositionLost(`the batch ${from}-${to}, which was started, has other frames now`, { until: to });
     }
     const id = { from, to, after, token, check };
     if (begun.kind === 'intent') return this.#store(batch, id, begun);

@@ -184,9 +184,9 @@ async function choiceAbout<Rows extends RowBufferPort>(
   const { sink, slot, pipeline, sinkSlot } = check;
   if (sinkSlot.onPositionLost !== 'Stop') return sinkSlot.onPositionLost;
   const problem = lost.isOfOtherStream
-    ? 'that position belongs to another incarnation of the stream (deleted and made again, gone back, or another pipeline)'
+    ? 'that position belongs to another incarnation of the stream (deleted and recreated, rolled back, or of another pipeline)'
     : lost.otherTarget === undefined
-      ? 'the sink has gone back: what it had committed in between is gone from it'
+      ? 'the sink was rolled back and has lost what it had committed in between'
       : `the spec was edited while a batch was open, which may be stored in ${lost.otherTarget}, and the sink writes to ${sinkSlot.target ?? ''} now`;
   const answer = await ask(check, `${lost.stored.position}: ${problem}`);
   if (answer.kind === 'decided') return choiceOf[answer.decision.choice];

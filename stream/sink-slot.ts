@@ -143,7 +143,7 @@ async function decide<Rows extends RowBufferPort>(
         pipeline: pipelineText(pipeline),
         token,
         accepted:
-          'goes on after that and reads nothing of the stream twice; what a source that has lost its frames reads again comes as new and is written twice',
+          'continues after that and reads nothing of the stream twice; what a source that has lost its frames reads again counts as new and is written twice',
         reread: 'reads all that the stream still holds, and may write records twice',
       }),
     );

@@ -225,9 +225,9 @@ function changeOf(
   target = '',
 ): string | undefined {
   if (otherTarget !== undefined) return `the spec was edited while it was open, and the sink writes to ${target} now`;
-  if (begun.rows !== rows) return `it had ${begun.rows} rows when it was begun and has ${rows} now`;
+  if (begun.rows !== rows) return `it had ${begun.rows} rows when it was started and has ${rows} now`;
   if (begun.bytes !== undefined && begun.bytes !== bytes) {
-    return `its rows had ${begun.bytes} bytes when it was begun and have ${bytes} now`;
+    return `its rows had ${begun.bytes} bytes when it was started and have ${bytes} now`;
   }
   return undefined;
 }

@@ -63,7 +63,7 @@ export function renderContext(deps: ActivityDependencies, { op }: PlanRef, plan:
 async function untilNotTerminating(kube: Kube, name: string): Promise<void> {
   const live = await kube.get('Namespace', name);
   if (live?.metadata.deletionTimestamp == null) return;
-  throw mr('MR_NAMESPACE_BLOCKED', { namespace: name, problem: 'it is made anew when it is gone' });
+  throw mr('MR_NAMESPACE_BLOCKED', { namespace: name, problem: 'it is recreated when it is gone' });
 }
 
 /**

@@ -126,19 +126,19 @@ export function forgotten(windows: readonly Window[], { mark, ageMs }: Begun, no
   if (ageMs === null) return undefined;
   for (const { table, seconds } of windows) {
     if (seconds !== undefined && ageMs > seconds * 1_000 * margin) {
-      return `it was begun ${durationText(ageMs)} ago, and ${table} remembers inserts for ${durationText(seconds * 1_000)}`;
+      return `it was started ${durationText(ageMs)} ago, and ${table} remembers inserts for ${durationText(seconds * 1_000)}`;
     }
   }
   for (const { table, places } of windows) {
     const [before, after] = [mark?.[table], now?.[table]];
     if (before === undefined || after === undefined) {
       if (ageMs <= blindMs) continue;
-      return `it was begun ${durationText(ageMs)} ago, and how much was written to ${table} since cannot be seen`;
+      return `it was started ${durationText(ageMs)} ago, and how much was written to ${table} since is not known`;
     }
     // Below the mark: partitions were dropped, so the count is meaningless.
     if (after < before) return `the parts of ${table} that tell how much was written since are gone`;
     if (after - before > places * margin) {
-      return `${after - before} parts were written to ${table} since it was begun, and it remembers ${places}`;
+      return `${after - before} parts were written to ${table} since it was started, and it remembers ${places}`;
     }
   }
   return undefined;

@@ -131,8 +131,8 @@ export class SlotPartitions {
     const choice = await this.#choose({
       found: `topic ${before} is ${id}`,
       position: `topic "${this.#topic.name}" of id ${before}, which it has read`,
-      problem: `the topic of that name has id ${id}: it was deleted and made again, or is of another cluster`,
-      acceptLoss: 'goes on with what comes into that topic from then on',
+      problem: `the topic of that name has id ${id}: it was deleted and recreated, or is of another cluster`,
+      acceptLoss: 'continues with what arrives in that topic from then on',
       reread: 'reads that topic from its start, and may write records twice',
     });
     return choice === 'accept-loss' || choice === 'Latest' ? 'latest' : 'earliest';
@@ -207,12 +207,12 @@ export class SlotPartitions {
   }
 
   #questionOf({ partition, at, from, to }: Lost, more: number) {
-    const others = more === 0 ? '' : ` (and so of ${more} more partitions)`;
+    const others = more === 0 ? '' : ` (and ${more} more partitions have a similar problem)`;
     return {
       found: `offset ${at} of partition ${partition.id}`,
       position: `offset ${at} of partition ${partition.id} of topic "${this.#topic.name}"`,
       problem: `the partition has offsets ${from} to ${to} now${others}`,
-      acceptLoss: `goes on at offset ${at < from ? from : to}`,
+      acceptLoss: `continues at offset ${at < from ? from : to}`,
       reread: `reads from offset ${from}${at < from ? '' : ', and may write records twice'}`,
     };
   }

@@ -158,7 +158,7 @@ describe('lint', () => {
   });
 
   const broken: [text: string, said: RegExp][] = [
-    ['a: 1\na: 2', /a field is there twice/],
+    ['a: 1\na: 2', /a field occurs twice/],
     ['a:\n\tb: 1', /indented with a tab/],
     ['a: "b', /something is missing/],
     ['a: [1, 2', /something is missing|must be|indented/],

@@ -57,7 +57,7 @@ describe('sink loop', () => {
     await write(plan, 50, undefined, 50, 50);
     const second = drain(streams, plan, table);
     await eventually(() =>
-      assert.match(second.witness.waitSentences.join(), /frame \d+ came before the batch .*, which was begun/),
+      assert.match(second.witness.waitSentences.join(), /frame \d+ came before the batch .*, which was started/),
     );
     await second.stop();
   });

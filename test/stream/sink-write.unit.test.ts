@@ -151,7 +151,7 @@ describe('a batch on its way into the sink', () => {
         stop.abort(new Error('the pod stops'));
       };
       await assert.rejects(write(), /the pod stops/);
-      assert.match(String(witness.connections[0]), /it had 4 rows when it was begun and has 3 now/);
+      assert.match(String(witness.connections[0]), /it had 4 rows when it was started and has 3 now/);
       assert.equal(table.writes, 0);
     });
 

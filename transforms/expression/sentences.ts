@@ -34,7 +34,7 @@ function noFunction(summary: string): string {
 const unread = 'it cannot be read here';
 const noEscape = 'what follows the backslash is no escape sequence of CEL';
 const noOptional = 'an optional value must stand here';
-const noEnd = 'the text that begins here does not end';
+const noEnd = 'the text that starts here does not end';
 
 export const sentences: Readonly<Record<string, Say>> = {
   // -- reading
@@ -60,7 +60,7 @@ export const sentences: Readonly<Record<string, Say>> = {
   invalid_macro_argument: (said) =>
     said.startsWith('has()')
       ? 'has() takes a field, such as has(record.a)'
-      : 'a macro begins with a name, such as l.map(x, x + 1)',
+      : 'a macro starts with a name, such as l.map(x, x + 1)',
 
   // -- types
   no_such_overload: (said) => `there is no operation ${said.replace(/^no such overload: /, '')}`,

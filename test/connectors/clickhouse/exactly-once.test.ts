@@ -398,7 +398,7 @@ describe('ClickHouse sink, exactly once', function () {
     it('and is no longer what it was is left to a person', async () => {
       const log = await lost('other', 0);
       const end = await written(await openSlot({ table: 'other' }), log, [{ id: 1 }, { id: 2 }]);
-      waitsFor('MR_SINK_OUTCOME_UNKNOWN', /it had 1 rows when it was begun and has 2 now/)(end);
+      waitsFor('MR_SINK_OUTCOME_UNKNOWN', /it had 1 rows when it was started and has 2 now/)(end);
       deepEqual(await ids('other'), [1]);
     });
   });

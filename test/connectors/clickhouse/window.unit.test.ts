@@ -155,7 +155,7 @@ describe('the deduplication window', () => {
       ],
       ['cannot be counted when parts are gone', plain, minutes(1), 10, 9, /are gone/],
       ['is trusted for some minutes when it cannot be counted', plain, minutes(9), null, null, undefined],
-      ['is not trusted for longer', plain, minutes(11), null, null, /cannot be seen/],
+      ['is not trusted for longer', plain, minutes(11), null, null, /is not known/],
       ['of v0.1 is repeated as v0.1 did', replicated, null, null, null, undefined],
     ] as const) {
       it(what, () => {

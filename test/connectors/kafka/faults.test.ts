@@ -48,7 +48,7 @@ describe('kafka source when things fail', function () {
       assert.equal(error.code, 'MR_SOURCE_POSITION_LOST');
       assert.match(
         error.sentence,
-        /offset 4 of partition 0.*accept-loss` goes on at offset 10; .*reads from offset 10/,
+        /offset 4 of partition 0.*accept-loss` continues at offset 10; .*reads from offset 10/,
       );
     }
     const kept = await source.open(0, { '0': 10 }, undecided);

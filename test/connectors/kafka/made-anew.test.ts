@@ -52,7 +52,7 @@ describe('kafka source whose topic is made anew', function () {
       assert.equal(error.code, 'MR_SOURCE_POSITION_LOST');
       assert.match(
         error.sentence,
-        /was deleted and made again.*`millrace decide shop -n test ingestor-orders\.1 reread`/,
+        /was deleted and recreated.*`millrace decide shop -n test ingestor-orders\.1 reread`/,
       );
       await source.close();
     });

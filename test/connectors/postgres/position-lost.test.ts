@@ -140,7 +140,7 @@ describe('PostgreSQL that goes back', function () {
     const error = slot.said.find((one) => one?.code === 'MR_SINK_POSITION_LOST');
     match(
       error!.sentence,
-      new RegExp(`up to frame \\d+, but the commit log says ${committed}: the sink has gone back`),
+      new RegExp(`up to frame \\d+, but the commit log says ${committed}: the sink was rolled back`),
     );
     match(error!.sentence, /`millrace decide test -n default sink-warehouse\.1 reread` .* `accept-loss`/);
     await slot.stop();

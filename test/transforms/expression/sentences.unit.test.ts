@@ -78,7 +78,7 @@ describe('what is said of an expression that is wrong', () => {
     ['1[0]', /int has neither fields nor elements/, '1[0]'],
     ['has(1)', /has\(\) takes a field/, '1'],
     ['"a".map(x, x)', /goes through a list or a map, not string/, '"a"'],
-    ['record.l.map(1, 2)', /a macro begins with a name/, '1'],
+    ['record.l.map(1, 2)', /a macro starts with a name/, '1'],
   ];
   for (const [text, message, place] of wrong) {
     it(`is told in our words, with its place: ${text}`, () => {
