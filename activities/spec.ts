@@ -32,7 +32,7 @@ export function specActivities(deps: ActivityDependencies): Pick<LifecycleActivi
       }
     },
 
-    /** Not `asStep`: it says nothing in the status of a pipeline that may not be its to touch. */
+    /** Not `asStep`: the pipeline may not be this operation's to touch, so nothing is written to its status. */
     async locatePipeline({ op }) {
       try {
         return await locate(kube, op.pipeline, await findResource(kube, op.pipeline));
@@ -51,7 +51,7 @@ export function parsePipeline(resource: KubeObject): Pipeline {
   throw firstError(written) ?? mr('MR_SPEC_INVALID', { path: 'the document', problem: 'is not a pipeline' });
 }
 
-/** Throws {@link SpecRefused}, which tells what is known of the spec all the same. */
+/** Throws {@link SpecRefused}, which carries what is still known of the spec. */
 function planIn(resource: KubeObject, cluster: string): Plan {
   try {
     return compile(parsePipeline(resource));
@@ -63,7 +63,10 @@ function planIn(resource: KubeObject, cluster: string): Plan {
   }
 }
 
-/** It is to move records, which another plan has moved until now. What stands still or goes is not asked about its edges. */
+/**
+ * It should move records, which another plan has moved until now. The edges of a paused or deleted one are not
+ * checked.
+ */
 function isNews(plan: Plan, resource: KubeObject): boolean {
   const { acceptedGeneration, streams = [] } = ownStatus(resource);
   const isToMove = plan.desiredState === 'Running' && !isBeingDeleted(resource);
@@ -71,8 +74,8 @@ function isNews(plan: Plan, resource: KubeObject): boolean {
 }
 
 /**
- * What only the streams know of a spec refuses it like what it says itself: before anything is done for it. While they cannot
- * be asked, the step that registers the plan finds out.
+ * A problem that only the streams know refuses the spec like one in the spec itself: before anything is done for it.
+ * While the streams cannot be asked, the step that registers the plan finds the problem.
  */
 async function refuseByStreams({ streams, log, cluster }: ActivityDependencies, plan: Plan, resource: KubeObject) {
   try {
@@ -159,8 +162,8 @@ async function locate(kube: Kube, pipeline: PipelineRef, resource: KubeObject | 
 }
 
 /**
- * Of a resource whose finalizer was removed by hand: what was in force, but for Drain, since nobody is left who could say
- * that records may be given up. What was left on purpose is left again.
+ * For a resource whose finalizer was removed by hand: the policy in force, except Drain, because nobody is left who
+ * could say that records may be given up. What was left on purpose is left again.
  */
 async function policyFound(kube: Kube, place: PlanPlace): Promise<Location['deletionPolicy']> {
   const plans = await planConfigMaps(kube, place);
@@ -174,7 +177,7 @@ export function placeOf(isolation: Location['isolation'], pipeline: PipelineRef,
   return isolation === 'Namespace' ? namespaceOf(pid) : pipeline.namespace;
 }
 
-/** What the cluster shows. Nothing at all is as good as an own namespace that is gone. */
+/** What the cluster shows. No object at all counts as a namespace of its own that is gone. */
 async function isolationFound(
   kube: Kube,
   { namespace, uid }: PipelineRef,

@@ -2,10 +2,10 @@
  * The keys that a spec refers to, from the resource's own namespace: those keys and no others.
  *
  * C1  Values go from Secret to Secret. They are in no answer, log line or error.
- * C2  What is not there is MR_SECRET_MISSING, or MR_SECRET_KEY_MISSING where only the key is not. Both are retried: making it
- *     is all that a person has to do.
- * C3  With the values comes the version of each object that they were read from (`sources`): whoever compares them with the
- *     objects as they are knows of a change without reading a value, whenever it happened.
+ * C2  A missing object is MR_SECRET_MISSING, a missing key MR_SECRET_KEY_MISSING. Both are retried: creating it is
+ *     all that a person has to do.
+ * C3  The values come with the version of each object that they were read from (`sources`): comparing these versions
+ *     with the current ones detects a change without reading a value, whenever it happened.
  */
 import { z } from 'zod';
 import { mr } from '../../model/errors.ts';
@@ -35,7 +35,7 @@ export async function readCredentials(
   for (const ref of refs) {
     const { value, version } = await readOne(kube, namespace, ref);
     data[credentialKey(ref)] = value;
-    // Of two reads of one object the earlier version counts: at worst it is copied once more.
+    // If one object was read twice, the earlier version counts: at worst it is copied once more.
     sources[sourceOf(ref)] ??= version;
   }
   return { data, sources };
@@ -46,7 +46,7 @@ function sourceOf({ kind, name }: Pick<CredentialRef, 'kind' | 'name'>): string 
   return `${kind === 'secret' ? 'Secret' : 'ConfigMap'}/${name}`;
 }
 
-/** The version of the copy as it is when it holds the same; a new one else. */
+/** The version of the copy, unchanged while its content is the same; otherwise a new one. */
 export async function credentialsVersion(
   kube: Kube,
   plan: Plan,

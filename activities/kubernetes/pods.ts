@@ -1,4 +1,4 @@
-/** What the pods of a stage say about why they are not ready. Pure. */
+/** What the pods of a stage show about why they are not ready. Pure. */
 import { z } from 'zod';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 
@@ -37,10 +37,10 @@ const podStatus = z.looseObject({
 const podSpec = z.looseObject({ nodeName: z.string().optional() });
 const lingerMs = 10_000;
 
-/** States in which a pod is on its way: no news. */
+/** States in which a pod is starting normally: nothing to report. */
 const passing = new Set(['ContainerCreating', 'PodInitializing']);
 
-/** The most telling sentence of any pod; undefined when all are ready or on their way. */
+/** The most informative sentence of any pod; undefined when all are ready or starting. */
 export function podReason(pods: readonly KubeObject[]): string | undefined {
   const reasons = pods.flatMap((pod) => {
     const reason = reasonOf(pod);
@@ -50,8 +50,8 @@ export function podReason(pods: readonly KubeObject[]): string | undefined {
 }
 
 /**
- * Why pods that should be gone are still there, of the one that is late the longest; undefined while all have time left. The
- * deletionTimestamp is when a pod should be gone, its grace period included: a kubelet that lives is done by then.
+ * Why pods that should be gone still exist, taken from the most overdue one; undefined while none is overdue. The
+ * deletionTimestamp, which includes the grace period, is when a pod should be gone: a live kubelet is done by then.
  */
 export function lingerReason(pods: readonly KubeObject[], now: number): string | undefined {
   const late = pods
@@ -81,7 +81,7 @@ function reasonOf(pod: KubeObject): string | undefined {
       return `is in ${waiting.reason}${restarts}${endedText(ended) ?? textOf(waiting.message)}`;
     }
     if (terminated !== undefined) return `has ended${restarts}${endedText(terminated) ?? ''}`;
-    // It was ready after it had started: how it ended before that has nothing to do with it.
+    // It was ready after it had started, so an earlier termination is not the cause.
     if (!container.ready && isAfter(unreadyAt, running?.startedAt)) return `is not ready any more since ${unreadyAt}`;
     if (!container.ready && container.restartCount > 0) return `is not ready${restarts}${endedText(ended) ?? ''}`;
   }

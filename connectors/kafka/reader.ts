@@ -175,8 +175,8 @@ export class KafkaReader implements SourceReader, LeaderEvents {
   }
 
   /**
-   * Everything that needs an answer of the cluster before fetches can go on; rejects with what the stage should show.
-   * A read that is told to end leaves it running, and the next read waits for the same one: two at once would move
+   * Everything that needs an answer of the cluster before fetches can continue; rejects with what the stage should
+   * show. An aborted read leaves it running, and the next read waits for the same one: two at once would move
    * partitions that are already being read.
    */
   #settle(signal: AbortSignal): Promise<void> {

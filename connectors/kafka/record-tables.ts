@@ -1,5 +1,5 @@
 /**
- * Tables that a record batch is decoded into: one entry a record, grown when needed and used again for the next batch.
+ * Tables into which a record batch is decoded: one entry per record, grown when needed and reused for the next batch.
  *
  * Offsets are written as two 32-bit words, low word first: a BigInt a record would cost more than the rest of the row.
  */

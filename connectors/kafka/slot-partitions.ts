@@ -1,12 +1,12 @@
 /**
- * The partitions of one slot: which there are, who leads them, where each begins, and what to do when that is gone.
+ * The partitions of one slot: which exist, who leads them, where each starts, and what to do when that place is gone.
  *
- * S1  A partition without a stored position begins where the spec says if the slot itself has none; if the slot has
- *     one, the partition is newer than it and begins at its start.
- * S2  An offset that the topic no longer has stops the slot until a person decides (`onPositionLost: Stop`), or is replaced,
- *     with a warning.
+ * S1  A partition without a stored position starts where the spec says if the slot has no position at all; if the
+ *     slot has one, the partition is newer than that position and is read from its start.
+ * S2  An offset that the topic no longer has stops the slot until a person decides (`onPositionLost: Stop`), or is
+ *     replaced, with a warning.
  * S3  A position belongs to one topic, by its id. When another topic has the name, nothing of it is read before that is
- *     decided like S2; then all partitions begin anew.
+ *     decided like S2; then all partitions start again.
  */
 import type { Logger } from 'pino';
 import type { DecisionChoice } from '../../model/decision.ts';
@@ -41,9 +41,9 @@ export class SlotPartitions {
   readonly #cluster: Cluster;
   readonly #log: Logger;
   readonly #byId = new Map<number, Partition>();
-  /** By partition, as far as they are this slot's. */
+  /** By partition, only those of this slot. */
   #stored: ReadonlyMap<number, number>;
-  /** Whose offsets the positions are. Undefined: nobody has said so far. */
+  /** The topic to which the positions belong. Undefined: not known yet. */
   #topicId: string | undefined;
   /** Of partitions without a stored position. */
   #start: Start;
@@ -66,7 +66,7 @@ export class SlotPartitions {
     return [...this.#byId.values()];
   }
 
-  /** Nothing needs an answer of the cluster. A partition without leader holds up no other. */
+  /** No answer of the cluster is needed. A partition without a leader delays no other. */
   get isSettled(): boolean {
     return this.all.every((each) => each.leader === undefined || (each.fetchAt !== undefined && !each.isOutOfRange));
   }
@@ -85,19 +85,19 @@ export class SlotPartitions {
     return position;
   }
 
-  /** Whose offsets are to be fetched. */
+  /** The topic whose offsets are to be fetched. */
   get fetchedTopic(): { readonly name: string; readonly id: string | undefined } {
     return { name: this.#topic.name, id: this.#topicId };
   }
 
-  /** True once, when the position says something that no record will: it has to be stored for itself. */
+  /** True once, when the position contains something that no record will carry: it must be stored by itself. */
   takeNews(): boolean {
     const hasNews = this.#hasNews;
     this.#hasNews = false;
     return hasNews;
   }
 
-  /** undefined: nothing is known to wait, and not every partition is known. */
+  /** undefined: no waiting record is known, and not every partition is known. */
   get lag(): number | undefined {
     if (!this.#hasAdopted) return undefined;
     const known = this.all.flatMap(({ lag }) => (lag === undefined ? [] : [lag]));
@@ -105,7 +105,7 @@ export class SlotPartitions {
     return sum > 0 || known.length === this.#byId.size ? sum : undefined;
   }
 
-  /** S3. True: the slot begins anew, and what was fetched is not its any more. Throws MR_SOURCE_POSITION_LOST. */
+  /** S3. True: the slot starts again, and what was fetched is no longer its own. Throws MR_SOURCE_POSITION_LOST. */
   async settleTopic(): Promise<boolean> {
     for (;;) {
       const { id } = this.#topic.current;
@@ -174,7 +174,7 @@ export class SlotPartitions {
     return partition;
   }
 
-  /** Asks where partitions begin that have no position. */
+  /** Asks where the partitions without a position start. */
   async findStarts(): Promise<void> {
     for (const start of ['earliest', 'latest'] as const) {
       const without = this.all.filter((each) => each.fetchAt === undefined && each.start === start);
@@ -224,7 +224,7 @@ export class SlotPartitions {
     this.#log.warn({ partition: partition.id, lost: at, earliest: from, latest: to, choice }, 'position lost, decided');
   }
 
-  /** The ends of partitions that no fetch has told of since `before`: what is not read still counts as lag. */
+  /** Refreshes the ends of partitions that no fetch has reported since `before`: unread records still count as lag. */
   async refreshEnds(before: number, now: number): Promise<void> {
     const unheard = this.all.filter((each) => each.endKnownAt < before);
     for (const [partition, end] of await this.#offsets(unheard, 'latest')) {

@@ -1,6 +1,6 @@
 /**
- * The node's requests: those of `kubernetes/`, by path, because a node asks for few things and knows their paths. What a
- * failure means is said there, too.
+ * The node's requests: those of `kubernetes/`, by path, because a node sends few kinds and knows their paths. The
+ * meaning of a failure is also defined there.
  */
 import type { IncomingMessage } from 'node:http';
 import { KubeError } from '../../kubernetes/kube-error.ts';
@@ -8,7 +8,7 @@ import { createKube, type Kube as KubeByKind } from '../../kubernetes/kube.ts';
 import { loadKubeconfig } from '../../kubernetes/kubeconfig.ts';
 import { createTransport, type KubeRequest as AnyRequest } from '../../kubernetes/transport.ts';
 
-/** Default: a GET, which people know by its path. */
+/** Default: a GET, described by its path. */
 export type KubeRequest = Partial<AnyRequest> & Pick<AnyRequest, 'path'>;
 
 export interface Kube {
@@ -16,7 +16,7 @@ export interface Kube {
   json(request: KubeRequest): Promise<unknown>;
   /** The answer's body as it arrives. Throws KubeError. */
   open(request: KubeRequest): Promise<IncomingMessage>;
-  /** The same connection, for what is asked by kind. */
+  /** The same connection, for requests by kind. */
   readonly byKind: KubeByKind;
   close(): void;
 }
@@ -47,7 +47,7 @@ export function isConflict(error: unknown): boolean {
   return error instanceof KubeError && error.isConflict();
 }
 
-/** The API answered, and said no, with this status. undefined: there was no answer, or it is another error. */
+/** The API refused with this status. undefined: there was no answer, or it is another error. */
 export function refusalOf(error: unknown): number | undefined {
   return error instanceof KubeError ? error.failure.status : undefined;
 }

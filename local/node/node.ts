@@ -1,9 +1,9 @@
 /**
  * The local node: what kubelet does, minus containers.
  *
- * G1  A pod bound to this node runs as host processes until it is deleted; nothing of it is left then.
- * G2  If this process dies, the pods' processes go on; the next one with the same data directory finds them and goes on
- *     supervising. None is doubled, none is forgotten, also when pods were deleted meanwhile.
+ * G1  A pod bound to this node runs as host processes until it is deleted; then nothing of it is left.
+ * G2  If this process dies, the pods' processes keep running; the next node with the same data directory finds them and
+ *     continues to supervise them. None is duplicated or forgotten, even when pods were deleted meanwhile.
  * G3  `stop` ends all processes and leaves the pods in the API: they start again with the next node.
  */
 import { readdir, readFile, rm } from 'node:fs/promises';
@@ -31,7 +31,10 @@ import { referenceKey } from './volumes.ts';
 
 export interface NodeOptions {
   readonly kubeconfig: string;
-  /** Pods' directories, logs and addresses; the node's own. Readable by its owner only, because Secrets are mounted here. */
+  /**
+   * Pods' directories, logs and addresses; the node's own. Readable by its owner only, because Secrets are mounted
+   * here.
+   */
   readonly dataDir: string;
   /** Default `local`. */
   readonly name?: string;
@@ -64,8 +67,8 @@ export const defaultCapacity: NodeIdentity['capacity'] = { cpu: '256', memory: '
 const silent: NodeLog = { info: () => undefined, warn: () => undefined };
 
 /**
- * Resolves when the Node object is in the API with its status, however long that takes. Throws when the data directory or
- * the port is in use, or when the API refuses the Node.
+ * Resolves when the Node object is in the API with its status, however long that takes. Throws when the data
+ * directory or the port is in use, or when the API refuses the Node.
  */
 export async function startNode(options: NodeOptions): Promise<LocalNode> {
   const name = options.name ?? 'local';
@@ -144,7 +147,7 @@ async function openAddresses(podNetwork: string | undefined, dataDir: string, st
   return await openAddressBook(file, network.cidr);
 }
 
-/** Keeps everything going until `signal` aborts. */
+/** Runs everything until `signal` aborts. */
 async function startLoops(
   { kube, log }: NodeContext,
   workers: PodWorkers,
@@ -179,7 +182,7 @@ async function startLoops(
   await Promise.all([pods, ...references, beats]);
 }
 
-/** An API server that starts refuses connections, or some requests; a refusal of this node is final. */
+/** A starting API server refuses connections, or some requests; a refusal of this node is final. */
 async function untilAnswered(
   action: () => Promise<void>,
   onTrouble: (error: unknown) => void,
@@ -202,7 +205,7 @@ async function podsOnDisk(podsDir: string): Promise<Pod[]> {
   for (const uid of await readdir(podsDir)) {
     const text = await readFile(join(podsDir, uid, 'pod.json'), 'utf8').catch(() => undefined);
     if (text !== undefined) found.push(podSchema.parse(JSON.parse(text)));
-    // It is written before anything is started: a directory without it is a pod that never began.
+    // It is written before anything is started: a directory without it belongs to a pod that never started.
     else await rm(join(podsDir, uid), { recursive: true, force: true });
   }
   return found;

@@ -1,6 +1,6 @@
 /**
- * One operator or function of CEL on values, done by cel-js. The compiled form (`./compile.ts`) comes here for every
- * combination of types that it does not do itself, so both have the same meaning and the same errors.
+ * One operator or function of CEL on values, evaluated by cel-js. The compiled form (`./compile.ts`) uses it for every
+ * combination of types that it does not handle itself, so both have the same meaning and the same errors.
  */
 import { ExactNumber } from '../../model/value.ts';
 import { valueEnvironment } from './environment.ts';
@@ -45,8 +45,8 @@ export function call(name: string, receiver: { readonly value: unknown } | null,
 export const maxDelegatedArguments = 4;
 
 /**
- * A value as CEL can compute with: of exact numbers an integer becomes an int and another a double; fields that a step
- * removed are gone.
+ * A value with which CEL can compute: an exact number that is an integer becomes an int, any other a double; fields
+ * that a step removed are left out.
  */
 export function computable(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;

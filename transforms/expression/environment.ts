@@ -23,7 +23,10 @@ const base = baseWith(limits);
 /** The environment in which expressions are checked and evaluated when nothing is known about the record. */
 export const recordEnvironment = withRecord(base, 'map<string, dyn>');
 
-/** For expressions that {@link recordEnvironment} took, with counts put in (`./bounded.ts`), which only then are there. */
+/**
+ * For expressions that {@link recordEnvironment} took, with counts put in (`./bounded.ts`), which only then are
+ * there.
+ */
 export const countingEnvironment = withRecord(
   baseWith({ ...limits, maxAstNodes: 4 * limits.maxAstNodes, maxDepth: 4 * limits.maxDepth })
     .registerFunction('charged(dyn): dyn', (value: unknown) => charged(value))
@@ -86,7 +89,7 @@ function linear(pattern: string): Pattern {
 
 const longestDuration = 100;
 
-/** cel-js reads a duration in a time that is in the cube of its length. */
+/** cel-js takes cubic time in the length of a duration to parse it. */
 export function shortDuration<T>(value: T): T {
   if (typeof value !== 'string' || value.length <= longestDuration) return value;
   throw new EvaluationProblem(`a duration has at most ${longestDuration} characters`);

@@ -134,7 +134,7 @@ export function noSuchKey(key: unknown): EvaluationProblem {
   return new EvaluationProblem(noField(String(key)));
 }
 
-/** An exact number as something to compute with; any other value as it is. */
+/** An exact number in a form that can be computed with; any other value unchanged. */
 export function operand(value: unknown): unknown {
   return value instanceof ExactNumber ? computableNumber(value) : value;
 }
