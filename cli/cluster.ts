@@ -5,7 +5,8 @@
 import type { Command } from 'commander';
 import type { Kube } from '../kubernetes/kube.ts';
 import { fieldManagers } from '../model/names.ts';
-import { pipelineDoor, type PipelineDoor } from '../kubernetes/pipelines.ts';
+import { KubeError } from '../kubernetes/kube-error.ts';
+import { inWords, pipelineDoor, type PipelineDoor } from '../kubernetes/pipelines.ts';
 import { CommandFailed, exitCodes } from './exit.ts';
 
 export interface ClusterOptions {
@@ -43,6 +44,9 @@ export async function withCluster<T>(options: ClusterOptions, work: (cluster: Cl
   const namespace = options.namespace ?? access.namespace ?? 'default';
   try {
     return await work({ kube, pipelines: pipelineDoor(kube, fieldManagers.cli), namespace });
+  } catch (error) {
+    // Whatever a command asks the cluster for, a refusal has one code and one exit.
+    throw error instanceof KubeError ? inWords(error) : error;
   } finally {
     kube.close();
   }

@@ -8,6 +8,7 @@ import type { DecisionStatus, PlanInForceStatus } from '../model/status.ts';
 import { conditionOf } from '../client/settled.ts';
 import { membersOf, sinkKinds, sourceKinds, stepKinds } from '../crds/unions.ts';
 import { workloadNamespaceOf } from '../kubernetes/pipelines.ts';
+import { counted } from '../model/text.ts';
 import { age } from './age.ts';
 import { columns, fields } from './columns.ts';
 
@@ -19,7 +20,8 @@ export interface EventLine {
   readonly count: number;
 }
 
-export function description(pipeline: StoredPipeline, events: readonly EventLine[], nowMs: number): string {
+/** `events` null: they could not be read. */
+export function description(pipeline: StoredPipeline, events: readonly EventLine[] | null, nowMs: number): string {
   const sections = [
     headline(pipeline, nowMs),
     facts(pipeline, nowMs),
@@ -84,7 +86,7 @@ const shownWriters = 3;
 /** From which position an edit holds (E9). */
 function inForce({ generation, from }: PlanInForceStatus): string {
   const places = from.slice(0, shownWriters).map(({ writer, sequence }) => `frame ${sequence} of ${writer}`);
-  const more = from.length > shownWriters ? [`and of ${from.length - shownWriters} more writers`] : [];
+  const more = from.length > shownWriters ? [`and of ${counted(from.length - shownWriters, 'more writer')}`] : [];
   const since = places.length === 0 ? '' : ` since ${[...places, ...more].join(', ')}`;
   return `generation ${generation}${since}`;
 }
@@ -153,7 +155,8 @@ function stages({ status }: StoredPipeline): string {
   return rows.length === 0 ? '' : `Stages:\n${indent(columns(['NAME', 'READY'], rows))}`;
 }
 
-function eventTable(events: readonly EventLine[], nowMs: number): string {
+function eventTable(events: readonly EventLine[] | null, nowMs: number): string {
+  if (events === null) return 'Events: unknown, they could not be read\n';
   if (events.length === 0) return 'Events: none in the last hour\n';
   const rows = events.map((event) => [
     age(event.at, nowMs),

@@ -72,6 +72,13 @@ export const changeSchema = z
   })
   .describe('A change that is stored and will be carried out, whatever crashes.');
 
+export const dryRunSchema = z
+  .object({
+    effect: z.enum(['created', 'configured', 'unchanged']).describe('What would become of it.'),
+    changes: z.array(z.string()).describe('What would change and what that takes, in sentences; no value is in them.'),
+  })
+  .describe('What a request would change, of which nothing is stored.');
+
 export const decisionSchema = z
   .object({
     token: z.string().describe('From the message that asks, such as records.1.'),

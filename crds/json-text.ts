@@ -22,7 +22,7 @@ export function jsonFault(text: string): JsonFault | undefined {
   } catch (error) {
     if (!(error instanceof JsonProblem)) throw error;
     const at = bytes.subarray(0, scanner.at).toString('utf8').length;
-    return { at, problem: `is not JSON: ${error.message.replace(/^at byte \d+ /, '')}`, cause: error };
+    return { at, problem: `is not JSON: ${error.message.replace(/^(?:what stands )?at byte \d+ /, '')}`, cause: error };
   }
 }
 

@@ -3,8 +3,8 @@
  *
  * D1  Every write is a server-side apply under the field manager of its entry point, so that other tools keep their
  *     fields.
- * D2  A field that another tool owns is never taken over: MR_PIPELINE_CONFLICT names the owner. Between Millrace's
- *     own entry points the last writer wins.
+ * D2  A field that another tool owns is taken over only by `force`; otherwise MR_PIPELINE_CONFLICT names the owner.
+ *     Between Millrace's own entry points the last writer wins.
  * D3  Pause, resume and a decision own one field each time, under a manager of their own: an apply under the entry
  *     point's manager would drop every field that it has applied before.
  * D4  A change or deletion affects the object that was read (by UID), never a new one with the same name.
@@ -20,6 +20,7 @@ import { applyType } from './asked.ts';
 import { KubeError } from './kube-error.ts';
 import type { Kube } from './kube.ts';
 import { objectSchema, pathOf } from './objects.ts';
+import type { Situation } from './verdicts.ts';
 
 /** A pipeline with its defaults and its status. */
 export type StoredPipeline = Stored<PipelineSpec>;
@@ -38,14 +39,24 @@ export interface PipelinePage {
   readonly resourceVersion: string;
 }
 
+export interface ApplyOptions {
+  readonly dryRun?: boolean;
+  /** Takes fields that another tool owns (D2). */
+  readonly force?: boolean;
+}
+
 export interface PipelineDoor {
   /** Throws MR_PIPELINE_NOT_FOUND. */
   get(namespace: string, name: string): Promise<StoredPipeline>;
   /** One page. */
   list(query: ListQuery): Promise<PipelinePage>;
-  apply(pipeline: PipelineInput, options?: { dryRun?: boolean }): Promise<StoredPipeline>;
-  setDesiredState(pipeline: StoredPipeline, state: DesiredState): Promise<StoredPipeline>;
-  /** Writes a person's decision (model/decision.ts). */
+  apply(pipeline: PipelineInput, options?: ApplyOptions): Promise<StoredPipeline>;
+  setDesiredState(
+    pipeline: StoredPipeline,
+    state: DesiredState,
+    options?: { dryRun?: boolean },
+  ): Promise<StoredPipeline>;
+  /** Says what a person has decided (model/decision.ts). */
   decide(pipeline: StoredPipeline, decision: string): Promise<StoredPipeline>;
   /** Makes deletion wait for nothing. */
   orphan(pipeline: StoredPipeline): Promise<StoredPipeline>;
@@ -93,7 +104,7 @@ export function pipelineDoor(kube: Kube, fieldManager: string): PipelineDoor {
       };
     },
 
-    async apply({ metadata, spec }, { dryRun = false } = {}) {
+    async apply({ metadata, spec }, { dryRun = false, force = false } = {}) {
       const { name, namespace = 'default', labels, annotations } = metadata;
       const manifest = {
         apiVersion,
@@ -101,10 +112,11 @@ export function pipelineDoor(kube: Kube, fieldManager: string): PipelineDoor {
         metadata: { name, namespace, ...(labels ? { labels } : {}), ...(annotations ? { annotations } : {}) },
         spec,
       };
-      return write({ manifest, manager: fieldManager, force: false, dryRun });
+      return write({ manifest, manager: fieldManager, force, dryRun });
     },
 
-    setDesiredState: (pipeline, desiredState) => setOwn(pipeline, 'desiredState', { spec: { desiredState } }),
+    setDesiredState: (pipeline, desiredState, { dryRun = false } = {}) =>
+      setOwn(pipeline, 'desiredState', { spec: { desiredState } }, dryRun),
     orphan: (pipeline) => setOwn(pipeline, 'deletionPolicy', { spec: { deletionPolicy: 'Orphan' } }),
     decide: (pipeline, decision) =>
       setOwn(pipeline, 'decision', { metadata: { annotations: { [annotations.decision]: decision } } }),
@@ -124,10 +136,11 @@ export function pipelineDoor(kube: Kube, fieldManager: string): PipelineDoor {
     { metadata }: StoredPipeline,
     field: string,
     change: { readonly spec?: Readonly<Record<string, string>>; readonly metadata?: object },
+    dryRun = false,
   ): Promise<StoredPipeline> {
     const { name, namespace = 'default', uid } = metadata;
     const manifest = { apiVersion, kind, ...change, metadata: { name, namespace, uid, ...change.metadata } };
-    return write({ manifest, manager: `${fieldManager}-${field}`, force: true, dryRun: false });
+    return write({ manifest, manager: `${fieldManager}-${field}`, force: true, dryRun });
   }
 
   async function write(apply: Write): Promise<StoredPipeline> {
@@ -138,7 +151,7 @@ export function pipelineDoor(kube: Kube, fieldManager: string): PipelineDoor {
       if (!(error instanceof KubeError)) throw error;
       const owners = conflictingManagers(error);
       const isOurs = owners.length > 0 && owners.every((owner) => owner.startsWith('millrace-'));
-      if (!isOurs || apply.force) throw told(error, at);
+      if (!isOurs || apply.force) throw inWords(error, at);
     }
     return readPipeline(await speaking(() => send({ ...apply, force: true }), at));
   }
@@ -180,7 +193,7 @@ async function speaking<T>(ask: () => Promise<T>, at?: At): Promise<T> {
   try {
     return await ask();
   } catch (error) {
-    throw error instanceof KubeError ? told(error, at) : error;
+    throw error instanceof KubeError ? inWords(error, at) : error;
   }
 }
 
@@ -190,8 +203,8 @@ export function workloadNamespaceOf({ metadata, spec }: StoredPipeline): string 
   return spec.isolation === 'Namespace' && uid !== undefined ? namespaceOf(pidOf(name, uid)) : namespace;
 }
 
-/** Describes a failure of the Kubernetes API in terms of pipelines. */
-function told(error: KubeError, at?: At): MillraceError {
+/** A failure of the Kubernetes API in the words of one who asks by a door: a command, the API, a program. */
+export function inWords(error: KubeError, at?: At): MillraceError {
   const { situation, request, server } = error.failure;
   const problem = error.message;
   const options = { cause: error };
@@ -212,11 +225,20 @@ function told(error: KubeError, at?: At): MillraceError {
       return mr('MR_PIPELINE_CONFLICT', { ...at, problem: why }, options);
     }
     case 'retry':
+      if (readersFaults.has(situation)) {
+        return mr('MR_REQUEST_INVALID', { where: request, problem: `Kubernetes refuses it: ${problem}` }, options);
+      }
       return mr('MR_KUBERNETES_UNAVAILABLE', { server, problem }, options);
   }
 }
 
-/** An apply with the uid of an object that is gone. The answer differs from other conflicts only in its text. */
+/**
+ * What a person has asked for in a way that is refused again: a label selector that cannot be read, a page of a list that
+ * is too old. The lifecycle goes on with the same answers (verdicts.ts, V3), because nobody waits there for a word.
+ */
+const readersFaults: ReadonlySet<Situation> = new Set(['400', '405', '410', '413', '415', '422', 'other']);
+
+/** An apply with the uid of an object that is gone. The answer is a conflict like any other, but for its text. */
 function isForNone({ message }: KubeError): boolean {
   return message.includes('uid mismatch');
 }

@@ -22,6 +22,7 @@ import { layoutOf, type DataLayout } from './stack/layout.ts';
 import { endLeftoverPods } from './stack/leftover-pods.ts';
 import { endLeftovers } from './stack/leftovers.ts';
 import { definitionOf, partNames, type PartContext, type PartName } from './stack/parts.ts';
+import { counted } from '../model/text.ts';
 import { planPorts, refusePortsInUse, type PortName, type Ports } from './stack/port-plan.ts';
 import {
   readStackRecord,
@@ -111,7 +112,7 @@ export async function cleanUp(dataDir: string): Promise<readonly string[]> {
   const ended = await endLeftovers(left, (part) => (isPartName(part) ? graceOf(part) : defaultGraceMs));
   const pods = await endLeftoverPods(layoutOf(dataDir).of('node'));
   await removeStackRecord(dataDir);
-  return pods === 0 ? ended : [...ended, `${pods} processes of pods`];
+  return pods === 0 ? ended : [...ended, `${counted(pods, 'process', 'processes')} of pods`];
 }
 
 const defaultGraceMs = 10_000;

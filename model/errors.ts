@@ -48,7 +48,7 @@ export const errorTable = {
     'refuse',
     409,
     'Pipeline "{name}" in namespace "{namespace}" was not changed: {problem}.',
-    'Change the field where it is managed, or have its field manager give it up.',
+    'Change the field where it is managed, or take it over with `millrace apply --force-conflicts` (REST: `force=true`).',
   ),
   MR_RETRY_REFUSED: row(
     'refuse',
@@ -67,6 +67,12 @@ export const errorTable = {
     503,
     'Source "{source}" of pipeline "{name}" accepts no records now: {problem}.',
     'Send the request again with the same Idempotency-Key; `millrace describe {name}` says what the source is waiting for.',
+  ),
+  MR_SOURCE_AT_REST: row(
+    'refuse',
+    409,
+    'Source "{source}" of pipeline "{name}" takes no records: the pipeline is {state}.',
+    '`millrace resume {name} -n {namespace}` lets it run; then send the request again with the same Idempotency-Key.',
   ),
   MR_REQUEST_INVALID: row('refuse', 400, '{where}: {problem}.', 'Correct the request; /openapi.json describes it.'),
   MR_ENVIRONMENT_INVALID: row(

@@ -15,3 +15,8 @@ export function durationText(ms: number): string {
   const minutes = Math.round(seconds / 60);
   return minutes < 120 ? `${minutes} min` : `${Math.round(minutes / 60)} h`;
 }
+
+/** `1 record`, `2 records`; `1 entry`, `2 entries` where the plural is given. */
+export function counted(count: number | bigint, one: string, several = `${one}s`): string {
+  return `${count} ${Number(count) === 1 ? one : several}`;
+}

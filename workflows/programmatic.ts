@@ -8,11 +8,13 @@
 import { patched, upsertSearchAttributes } from '@temporalio/workflow';
 import type { AppliedPipeline, ApplyPipelineInput, PipelineRef } from '../model/lifecycle.ts';
 import { run } from './activities.ts';
+import { checkNamesPipeline } from './checked-name.ts';
 import { nameAttributesOf } from './search-attributes.ts';
 import { goesOn } from './versioning.ts';
 
 /** Applies the spec and completes when the pipeline is Ready; fails when the spec is refused. */
 export async function applyPipeline(input: ApplyPipelineInput): Promise<AppliedPipeline> {
+  checkNamesPipeline('applyPipeline', input, ['spec']);
   showIn(input);
   const name = `${input.namespace}/${input.name}`;
   const written = await run('writePipeline', `write the resource ${name}`, input);
@@ -21,6 +23,7 @@ export async function applyPipeline(input: ApplyPipelineInput): Promise<AppliedP
 
 /** Deletes the pipeline and completes when it is gone; at once when there is none. */
 export async function deletePipeline(input: { readonly namespace: string; readonly name: string }): Promise<void> {
+  checkNamesPipeline('deletePipeline', input);
   showIn(input);
   const name = `${input.namespace}/${input.name}`;
   const pipeline = await run('removePipeline', `delete the resource ${name}`, input);

@@ -1,6 +1,7 @@
 /** What the pods of a stage show about why they are not ready. Pure. */
 import { z } from 'zod';
 import type { KubeObject } from '../../kubernetes/objects.ts';
+import { counted } from '../../model/text.ts';
 
 const containerState = z.looseObject({
   running: z.looseObject({ startedAt: z.string().optional() }).optional(),
@@ -76,7 +77,7 @@ function reasonOf(pod: KubeObject): string | undefined {
   for (const container of status.data.containerStatuses ?? []) {
     const { waiting, terminated, running } = container.state ?? {};
     const ended = terminated ?? container.lastState?.terminated;
-    const restarts = container.restartCount > 0 ? `, restarted ${container.restartCount} times` : '';
+    const restarts = container.restartCount > 0 ? `, restarted ${counted(container.restartCount, 'time')}` : '';
     if (waiting?.reason !== undefined && !passing.has(waiting.reason)) {
       return `is in ${waiting.reason}${restarts}${endedText(ended) ?? textOf(waiting.message)}`;
     }

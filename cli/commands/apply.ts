@@ -6,14 +6,15 @@ import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import type { StoredPipeline } from '../../client/wire.ts';
 import { MillraceError, problemOf } from '../../model/errors.ts';
+import { dryRunOf } from '../../crds/dry-run.ts';
 import { lintFile } from '../../crds/lint.ts';
+import type { DesiredState } from '../../model/plan.ts';
 import type { PipelineInput } from '../../crds/pipeline.ts';
 import { withCluster, withClusterOptions, type Cluster, type ClusterOptions } from '../cluster.ts';
 import { durationOption } from '../durations.ts';
 import { CommandFailed, exitCodes } from '../exit.ts';
 import { lintReport, lintSummary } from '../lint-report.ts';
 import { print, say } from '../output.ts';
-import { planOfChanges } from '../plan-of-changes.ts';
 import { untilSettled, waitFor } from '../wait.ts';
 
 interface Options extends ClusterOptions {
@@ -21,6 +22,7 @@ interface Options extends ClusterOptions {
   readonly wait: boolean;
   readonly timeout: string;
   readonly dryRun?: 'server';
+  readonly forceConflicts: boolean;
 }
 
 export function applyCommand(): Command {
@@ -30,6 +32,7 @@ export function applyCommand(): Command {
       .argument('[file]', 'YAML or JSON with one or more pipelines; - reads standard input'),
   )
     .option('-f, --filename <file>', 'the same, as kubectl takes it')
+    .option('--force-conflicts', 'take over fields that another tool manages, as kubectl does', false)
     .option('--wait', 'show each step and end when the pipeline is ready', false)
     .addOption(durationOption('--timeout <duration>', 'of --wait', '5m'))
     .addOption(
@@ -57,11 +60,10 @@ async function applyOne(cluster: Cluster, wanted: PipelineInput, options: Option
   const input = { ...wanted, metadata: { ...wanted.metadata, namespace } };
   const before = await existing(cluster, namespace, name);
   const dryRun = options.dryRun === 'server';
-  const stored = await cluster.pipelines.apply(input, { dryRun });
+  const stored = await cluster.pipelines.apply(input, { dryRun, force: options.forceConflicts });
   if (dryRun) {
-    const plan = planOfChanges(before, stored);
-    const effect = before === null ? 'created' : plan === '' ? 'unchanged' : 'configured';
-    print(`pipeline/${name} ${effect} (server dry run)\n${plan}`);
+    const { effect, changes } = dryRunOf(before, stored);
+    print(`pipeline/${name} ${effect} (server dry run)\n${changes.map((line) => `  ${line}\n`).join('')}`);
     return;
   }
   print(`pipeline/${name} ${effectOf(before, stored)}\n`);
@@ -70,8 +72,11 @@ async function applyOne(cluster: Cluster, wanted: PipelineInput, options: Option
   const wantedState = stored.spec.desiredState;
   const judge = untilSettled(stored);
   await waitFor(cluster, { namespace, name, wanted: wantedState, timeout, known: before?.status, judge, say });
-  print(`pipeline/${name} ready\n`);
+  print(`pipeline/${name} ${reached[wantedState]}\n`);
 }
+
+/** What a settled pipeline is, in one word: one that is paused on purpose moves nothing. */
+const reached: Readonly<Record<DesiredState, string>> = { Running: 'ready', Paused: 'paused', Stopped: 'stopped' };
 
 function effectOf(before: StoredPipeline | null, stored: StoredPipeline): string {
   if (!before) return 'created';

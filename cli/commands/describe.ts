@@ -34,7 +34,7 @@ const eventSchema = z.object({
 });
 
 /** The core API is asked, because it can select by the object that an event is about; the events are the same. */
-async function eventsOf({ kube }: Cluster, { metadata }: StoredPipeline): Promise<EventLine[]> {
+async function eventsOf({ kube }: Cluster, { metadata }: StoredPipeline): Promise<EventLine[] | null> {
   try {
     const answer = await kube.transport.send({
       method: 'GET',
@@ -56,6 +56,6 @@ async function eventsOf({ kube }: Cluster, { metadata }: StoredPipeline): Promis
   } catch (error) {
     // The rest of the description is worth more than the events; a reader must know that they are missing.
     say(`events cannot be read: ${problemOf(error)}`);
-    return [];
+    return null;
   }
 }

@@ -3,11 +3,16 @@ import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { z } from 'zod';
-import { problemOf } from '../../model/errors.ts';
+import type { StoredPipeline } from '../../client/wire.ts';
+import { compile } from '../../crds/compile.ts';
+import { KubeError } from '../../kubernetes/kube-error.ts';
+import { closest } from '../../model/closest.ts';
+import { MillraceError, problemOf } from '../../model/errors.ts';
 import { labels } from '../../model/names.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 import { withCluster, withClusterOptions, type ClusterOptions } from '../cluster.ts';
+import { CommandFailed, exitCodes } from '../exit.ts';
 import { readableLine } from '../log-line.ts';
 import { pipelineArgument } from '../pipeline-name.ts';
 import { print, say } from '../output.ts';
@@ -42,10 +47,48 @@ export function logsCommand(): Command {
           [labels.pipelineUid]: pipeline.metadata.uid ?? '',
           ...(options.stage === undefined ? {} : { [labels.stage]: options.stage }),
         };
+        await refuseUnknownStage(kube, pipeline, where, options.stage);
         if (options.follow) await followPods(kube, where, selected, options);
         else await printPods(kube, where, selected, options);
       });
     });
+}
+
+/**
+ * A stage that was taken out of the spec may still drain, so a stage without pods is wrong only if the spec lacks it, too.
+ * The question is also what tells who may not see pods so, before anything is followed.
+ */
+async function refuseUnknownStage(
+  kube: Kube,
+  pipeline: StoredPipeline,
+  namespace: string,
+  stage: string | undefined,
+): Promise<void> {
+  const { items } = await kube.list('Pod', {
+    namespace,
+    labels: { [labels.pipelineUid]: pipeline.metadata.uid ?? '' },
+  });
+  const running = items.flatMap(({ metadata }) => metadata.labels?.[labels.stage] ?? []);
+  const known = [...new Set([...stagesOf(pipeline), ...running])].sort();
+  if (stage === undefined || known.includes(stage)) return;
+  const meant = closest(stage, known);
+  const hint = meant === undefined ? '' : ` Did you mean "${meant}"?`;
+  const name = pipeline.metadata.name;
+  throw new CommandFailed(
+    exitCodes.notFound,
+    `Pipeline "${name}" has no stage "${stage}".${hint} Its stages: ${known.join(', ')}.`,
+  );
+}
+
+function stagesOf(pipeline: StoredPipeline): readonly string[] {
+  const seen = (pipeline.status?.stages ?? []).map(({ name }) => name);
+  try {
+    return [...seen, ...compile(pipeline).stages.map(({ name }) => name)];
+  } catch (error) {
+    // What is stored may be a spec that was refused: then there are only the stages of before.
+    if (error instanceof MillraceError && error.handling === 'refuse') return seen;
+    throw error;
+  }
 }
 
 type LogOptions = Pick<Options, 'follow' | 'tail' | 'previous' | 'output'> & { readonly since?: Date | undefined };
@@ -74,7 +117,9 @@ async function followPods(kube: Kube, namespace: string, selected: Labels, optio
     const { name } = pod.metadata;
     if (open.has(name) || !isRunning(pod)) return;
     open.add(name);
-    void followPod(kube, namespace, name, options, stop.signal).finally(() => open.delete(name));
+    void followPod(kube, namespace, name, options, stop.signal)
+      .catch((error: unknown) => say(`${name}: no log: ${problemOf(error)}`))
+      .finally(() => open.delete(name));
   };
   await watchObjects(kube, {
     kind: 'Pod',
@@ -139,6 +184,7 @@ async function printLog(
     for await (const line of createInterface({ input: response, crlfDelay: Infinity })) print(`${shown(line)}\n`);
   } catch (error) {
     // One pod without a log (it has not started, its node is gone) must not hide the logs of the others.
+    if (error instanceof KubeError && ['401', '403'].includes(error.failure.situation)) throw error;
     if (!signal.aborted) say(`${pod}: no log: ${problemOf(error)}`);
   }
 }

@@ -75,7 +75,7 @@ export class JsonScanner {
 
   fail(wanted: string): never {
     const actual = this.isAtEnd() ? 'the end' : JSON.stringify(String.fromCharCode(this.byte()));
-    throw new JsonProblem(`at byte ${this.at} must be ${wanted}, but is ${actual}`);
+    throw new JsonProblem(`what stands at byte ${this.at} must be ${wanted}, but is ${actual}`);
   }
 
   private object(depth: number): void {

@@ -10,6 +10,7 @@
  */
 import type { Logger } from 'pino';
 import type { DecisionChoice } from '../../model/decision.ts';
+import { counted } from '../../model/text.ts';
 import type { Position } from '../../stream/record-batch.ts';
 import type { SourceLossPort } from '../../stream/source-port.ts';
 import type { Cluster } from './cluster.ts';
@@ -207,7 +208,7 @@ export class SlotPartitions {
   }
 
   #questionOf({ partition, at, from, to }: Lost, more: number) {
-    const others = more === 0 ? '' : ` (and ${more} more partitions have a similar problem)`;
+    const others = more === 0 ? '' : ` (and the same holds for ${counted(more, 'more partition')})`;
     return {
       found: `offset ${at} of partition ${partition.id}`,
       position: `offset ${at} of partition ${partition.id} of topic "${this.#topic.name}"`,

@@ -96,6 +96,17 @@ describe('pipelines by Temporal', function () {
     await millrace.workflows.delete({ name: 'orders', namespace });
   });
 
+  for (const type of ['applyPipeline', 'deletePipeline']) {
+    it(`W1: ${type} with an input that names no pipeline fails, and says what must be`, async () => {
+      const running = temporal.client.workflow.execute(type, {
+        workflowId: `malformed-${type}`,
+        taskQueue: 'pipelines',
+        args: ['hello'],
+      });
+      await assert.rejects(running, (error) => /input: .* takes one object with `namespace`/.test(causes(error)));
+    });
+  }
+
   it('the example with the plain Temporal client prints what applyPipeline answers', async () => {
     const file = join(dir, 'orders.yaml');
     await writeFile(file, stringify(orders()));

@@ -7,6 +7,8 @@
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Issue, Problem } from '../../client/wire.ts';
+import { KubeError } from '../../kubernetes/kube-error.ts';
+import { inWords } from '../../kubernetes/pipelines.ts';
 import { MillraceError, mr } from '../../model/errors.ts';
 import { problemAnswer } from '../../model/problem.ts';
 
@@ -28,6 +30,7 @@ export class Refused extends Error {
 
 export function problemOfError(thrown: unknown, requestId: string): Problem {
   if (thrown instanceof MillraceError) return problemAnswer(thrown, requestId);
+  if (thrown instanceof KubeError) return problemAnswer(inWords(thrown), requestId);
   if (!(thrown instanceof Refused)) {
     return problemAnswer(mr('MR_INTERNAL', { problem: 'an error that it does not know' }), requestId);
   }

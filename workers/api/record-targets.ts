@@ -6,7 +6,7 @@
  */
 import { z } from 'zod';
 import { labels } from '../../model/names.ts';
-import { mr } from '../../model/errors.ts';
+import { mr, type MillraceError } from '../../model/errors.ts';
 import { recordsPort } from '../../model/ports.ts';
 import { recordsPathOf } from '../../crds/unions.ts';
 import type { StoredPipeline } from '../../client/wire.ts';
@@ -26,6 +26,8 @@ interface Found {
   readonly source: string;
   readonly targets: readonly Target[];
   readonly at: number;
+  /** Why none of its pods is to be ready. */
+  readonly refusal: MillraceError | undefined;
 }
 
 const podSchema = z.looseObject({
@@ -52,7 +54,7 @@ export function recordTargets(kube: Kube, pipelines: PipelineDoor, now: () => nu
     const targets = pods.items
       .flatMap((pod) => readyAddress(pod) ?? [])
       .map((host) => ({ host, port: recordsPort, path }));
-    return { source, targets, at: now() };
+    return { source, targets, at: now(), refusal: onPurpose(pipeline, source) };
   }
 
   return {
@@ -66,12 +68,22 @@ export function recordTargets(kube: Kube, pipelines: PipelineDoor, now: () => nu
       turn = (turn + 1) % 1_000_000;
       const target = found.targets[turn % found.targets.length];
       if (!target) {
+        if (found.refusal !== undefined) throw found.refusal;
         throw mr('MR_SOURCE_NOT_READY', { source: found.source, name: at.name, problem: 'none of its pods is ready' });
       }
       return { source: found.source, target };
     },
     forget: (at) => void known.delete(keyOf(at)),
   };
+}
+
+/** To try again soon helps nobody while a person wants it to stand still. */
+function onPurpose({ metadata, spec }: StoredPipeline, source: string): MillraceError | undefined {
+  const { name, namespace = 'default' } = metadata;
+  if (metadata.deletionTimestamp !== undefined) return mr('MR_PIPELINE_BEING_DELETED', { name, namespace });
+  const states = { Running: undefined, Paused: 'paused', Stopped: 'stopped' } as const;
+  const state = states[spec.desiredState];
+  return state && mr('MR_SOURCE_AT_REST', { source, name, namespace, state });
 }
 
 function keyOf({ namespace, name, source }: { namespace: string; name: string; source: string | null }): string {

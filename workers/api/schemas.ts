@@ -4,6 +4,7 @@ import {
   changeSchema,
   decidedSchema,
   decisionSchema,
+  dryRunSchema,
   lintReportSchema,
   operationSchema,
   problemSchema,
@@ -39,6 +40,7 @@ export const recordsBody = z
 export const recordsHeaders = z.looseObject({
   'idempotency-key': z
     .string()
+    .min(1)
     .max(255)
     .optional()
     .describe('A request that is repeated with the same key is stored once. At most 512 KiB of body then.'),
@@ -70,11 +72,26 @@ export const listQuery = z.strictObject({
   labelSelector: z.string().max(1024).optional().describe('Kubernetes label selector, such as team=shop.'),
 });
 
+const flag = z.enum(['true', 'false']).default('false');
+
+const dryRun = flag.describe(
+  'true: Kubernetes checks it, nothing is stored, and the answer (200) says what would change.',
+);
+
+export const applyQuery = z.strictObject({
+  dryRun,
+  force: flag.describe('true: takes over fields that another tool manages; else they are refused with 409.'),
+});
+
+export const stateQuery = z.strictObject({ dryRun });
+
+/** What every route takes that says nothing of its query. */
+export const noQuery = z.strictObject({});
+
 export const deleteQuery = z.strictObject({
-  force: z
-    .enum(['true', 'false'])
-    .default('false')
-    .describe('true: sets `deletionPolicy: Orphan` first, so that nothing is waited for and workloads stay behind.'),
+  force: flag.describe(
+    'true: sets `deletionPolicy: Orphan` first, so that nothing is waited for and workloads stay behind.',
+  ),
 });
 
 export const pipelineResource = pipelineSchema.describe('A pipeline with its status.');
@@ -118,6 +135,7 @@ components.add(pipelineList, { id: 'PipelineList' });
 components.add(recordsTaken, { id: 'RecordsTaken' });
 components.add(operationSchema, { id: 'Operation' });
 components.add(changeSchema, { id: 'Change' });
+components.add(dryRunSchema, { id: 'DryRun' });
 components.add(decisionSchema, { id: 'Decision' });
 components.add(decidedSchema, { id: 'Decided' });
 components.add(lintReportSchema, { id: 'LintReport' });

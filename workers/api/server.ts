@@ -4,6 +4,7 @@
  * A1  Every answer that is not a success is a problem (`./problem.ts`), also for routes that do not exist.
  * A2  OpenAPI is made from the schemas that check the requests.
  * A3  Who may ask is decided before anything else (`./guard.ts`).
+ * A5  A parameter that a route does not know is refused, never passed over.
  * A4  The log has the request's id, never a body and never a header that may hold a secret.
  */
 import swagger from '@fastify/swagger';
@@ -32,6 +33,7 @@ import { metaRoutes } from './routes/meta.ts';
 import { operationRoutes } from './routes/operations.ts';
 import { pipelineRoutes } from './routes/pipelines.ts';
 import { recordRoutes } from './routes/records.ts';
+import { noQuery } from './schemas.ts';
 
 export interface ApiParts {
   readonly kube: Kube;
@@ -60,6 +62,7 @@ export async function buildServer(parts: ApiParts): Promise<Api> {
   // Answers are typed by their schemas and not checked again: what an older version stored must stay readable.
   server.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
   answerProblems(server);
+  refuseUnknownQueries(server);
   guard(server, parts.access ?? {});
   await server.register(swagger, openApiOptions(parts.version));
 
@@ -74,6 +77,13 @@ export async function buildServer(parts: ApiParts): Promise<Api> {
   await server.register(metaRoutes, { kube, runs, version, metrics });
   refuseOtherMethods();
   return server;
+}
+
+/** A5: `?dryrun=yes` must not be carried out as if it said nothing. Fastify takes any query where a route names none. */
+function refuseUnknownQueries(server: Api): void {
+  server.addHook('onRoute', (route) => {
+    route.schema = { querystring: noQuery, ...route.schema };
+  });
 }
 
 function answerProblems(server: Api): void {
@@ -101,21 +111,30 @@ const zodIssue = z.custom<z.core.$ZodIssue>((value) => typeof value === 'object'
 function asRefusal(error: unknown, request: FastifyRequest): unknown {
   if (!hasZodFastifySchemaValidationErrors(error)) return error;
   const context = error.validationContext ?? 'request';
-  const values = z
-    .record(z.string(), z.unknown())
-    .catch({})
-    .parse(context === 'params' ? request.params : request.query);
+  const values = z.record(z.string(), z.unknown()).catch({}).parse(valuesOf(context, request));
+  const known = context === 'querystring' ? queriesOf(request) : [];
   const issues = error.validation.map(({ instancePath, keyword, params, message }) => {
     const issue = zodIssue.parse({ ...params, code: keyword, message, path: [] });
     const [, name = ''] = instancePath.split('/');
     return {
       pointer: instancePath,
-      message: issueProblem(issue, values[name]),
+      message: issueProblem(issue, values[name], known),
       severity: 'error' as const,
       code: 'MR_REQUEST_INVALID',
     };
   });
   const [first] = issues;
-  const where = `${context}${first?.pointer ?? ''}`;
+  const part = context === 'querystring' ? 'query' : context;
+  const where = `${part}${first?.pointer.replace(/\/$/, '') ?? ''}`;
   return new Refused(mr('MR_REQUEST_INVALID', { where, problem: first?.message ?? 'it does not fit' }), issues);
+}
+
+function valuesOf(context: string, { params, query, headers }: FastifyRequest): unknown {
+  return context === 'params' ? params : context === 'headers' ? headers : query;
+}
+
+/** The parameters that the route takes. */
+function queriesOf({ routeOptions }: FastifyRequest): readonly string[] {
+  const schema = routeOptions.schema?.querystring;
+  return schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
 }

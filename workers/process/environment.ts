@@ -1,5 +1,6 @@
 /** What a process is told by its environment: parsed once, and refused by the name of the variable. */
 import { z } from 'zod';
+import { demandOf } from '../../crds/schema-issues.ts';
 import { mr } from '../../model/errors.ts';
 
 /** Levels that a log can have. */
@@ -21,5 +22,12 @@ export function readEnvironment<Schema extends z.ZodType>(schema: Schema, env: N
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const variable = issue?.path.join('.') ?? 'the environment';
-  throw mr('MR_ENVIRONMENT_INVALID', { variable, problem: issue?.message ?? 'it does not parse' });
+  throw mr('MR_ENVIRONMENT_INVALID', { variable, problem: problemOf(issue, env[variable]) });
+}
+
+function problemOf(issue: z.core.$ZodIssue | undefined, value: string | undefined): string {
+  if (issue?.code === 'custom') return issue.message;
+  if (value === undefined) return 'it is not set';
+  const must = issue === undefined ? undefined : demandOf(issue);
+  return must === undefined ? 'it does not parse' : `it ${must}`;
 }

@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import type { InjectOptions } from 'fastify';
 import { stringify } from 'yaml';
-import { changeSchema, operationSchema, storedPipeline, storedPipelines, type Change } from '../../../client/wire.ts';
+import {
+  changeSchema,
+  dryRunSchema,
+  operationSchema,
+  storedPipeline,
+  storedPipelines,
+  type Change,
+} from '../../../client/wire.ts';
 import { apiVersion, kind } from '../../../model/names.ts';
 import type { Api } from '../../../workers/api/api.ts';
 import { apiOn, runsOf } from './api.ts';
@@ -118,6 +125,40 @@ describe('pipelines by REST', () => {
     assert.match(response.body, /MR_PIPELINE_CONFLICT/);
     assert.match(response.body, /argocd-controller/);
     assert.equal((await get('orders')).spec.buffer.maxBytes, '3Gi');
+  });
+
+  it('D2: with force=true it is taken', async () => {
+    await cluster().kube.apply(
+      { apiVersion, kind, metadata: { name: 'orders', namespace }, spec: { ...spec, buffer: { maxBytes: '3Gi' } } },
+      { fieldManager: 'kubectl-patch' },
+    );
+    const payload = JSON.stringify({ spec: { ...spec, buffer: { maxBytes: '1Gi' } } });
+    const response = await api.inject({ method: 'PUT', url: url('orders', '?force=true'), payload, headers: json });
+    assert.equal(response.statusCode, 202, response.body);
+    assert.equal((await get('orders')).spec.buffer.maxBytes, '1Gi');
+  });
+
+  it('with dryRun=true nothing is stored, and the answer says what would change', async () => {
+    await put('orders', { spec });
+    const payload = JSON.stringify({ spec: { ...spec, buffer: { maxBytes: '2Gi' } } });
+    const tried = await api.inject({ method: 'PUT', url: url('orders', '?dryRun=true'), payload, headers: json });
+    assert.equal(tried.statusCode, 200, tried.body);
+    const { effect, changes } = dryRunSchema.parse(tried.json());
+    assert.equal(effect, 'configured');
+    assert.ok(changes.includes('changes spec.buffer.maxBytes'), tried.body);
+    const paused = await api.inject({ method: 'POST', url: url('orders', '/pause?dryRun=true') });
+    assert.ok(dryRunSchema.parse(paused.json()).changes.includes('goes from Running to Paused'), paused.body);
+    const stored = await get('orders');
+    assert.deepEqual([stored.spec.desiredState, stored.metadata.generation], ['Running', 1]);
+  });
+
+  it('a query that Kubernetes refuses is the fault of who asks', async () => {
+    for (const query of ['labelSelector=((', 'continue=%21%21', 'labelSelector=a%3Db%2C%2C%3D']) {
+      const response = await api.inject(`/v1/namespaces/${namespace}/pipelines?${query}`);
+      assert.equal(response.statusCode, 400, response.body);
+      assert.match(response.body, /MR_REQUEST_INVALID.*list pipelines: Kubernetes refuses it/);
+      assert.match(response.body, /"retryable":false/);
+    }
   });
 
   it('what lint cannot know and Kubernetes refuses is a problem with the words of Kubernetes', async () => {

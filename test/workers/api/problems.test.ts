@@ -42,6 +42,19 @@ describe('problems of the API', () => {
     assert.match(detail, /There is no GET \/v2\/nothing\./);
   });
 
+  it('A5: a parameter that a route does not know is refused on every route, and the near one named', async () => {
+    for (const [path, methods] of taken) {
+      // Of a lint the body, which is missing here, is looked at first.
+      for (const method of path === '/v1/lint' ? [] : methods) {
+        if (method === 'HEAD') continue;
+        const { code, status, detail } = await problem({ method, url: `${path}?dryrun=yes` });
+        assert.deepEqual([code, status], ['MR_REQUEST_INVALID', 400], `${method} ${path}`);
+        assert.match(detail, /^query: "dryrun" is not known/);
+        if (method === 'PUT') assert.match(detail, /did you mean "dryRun"\?/);
+      }
+    }
+  });
+
   const inOrder = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
   const taken: readonly (readonly [path: string, methods: readonly (typeof inOrder)[number][]])[] = [
     ['/v1/pipelines', ['GET', 'HEAD']],

@@ -278,7 +278,7 @@ describe('conditions of the controller', () => {
   it('F3: says of a crash-looping pod what it died of', () => {
     const why = 'pod sink-warehouse-1 is in CrashLoopBackOff, restarted 3 times (exit code 1, no such table)';
     const message = messageOf({ stages: [ingestor, stage('sink', { ready: 0, why })] }, 'Ready');
-    assert.match(message, /sink-warehouse has 0 of 1 pods ready: pod .* CrashLoopBackOff.*no such table/);
+    assert.match(message, /sink-warehouse has 0 of 1 pod ready: pod .* CrashLoopBackOff.*no such table/);
   });
 
   it('is urgent when a status, reason or number of ready pods differs, not when only words do', () => {

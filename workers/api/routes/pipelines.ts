@@ -1,8 +1,16 @@
 /** `/v1/namespaces/{namespace}/pipelines`: apply, read, pause, stop, resume, retry, decide, delete. */
 import { createHash } from 'node:crypto';
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod';
-import type { z } from 'zod';
-import { changeSchema, decidedSchema, decisionSchema, type Change, type StoredPipeline } from '../../../client/wire.ts';
+import { z } from 'zod';
+import {
+  changeSchema,
+  decidedSchema,
+  decisionSchema,
+  dryRunSchema,
+  type Change,
+  type StoredPipeline,
+} from '../../../client/wire.ts';
+import { dryRunOf } from '../../../crds/dry-run.ts';
 import { MillraceError } from '../../../model/errors.ts';
 import type { DesiredState } from '../../../model/plan.ts';
 import { parseText, readDecisionBody, readPipelineBody, textTypes } from '../body.ts';
@@ -12,6 +20,7 @@ import { decideOn } from '../../../kubernetes/decisions.ts';
 import type { PipelineDoor } from '../../../kubernetes/pipelines.ts';
 import { exceptBody } from '../validation.ts';
 import {
+  applyQuery,
   deleteQuery,
   listQuery,
   namespaceParams,
@@ -21,6 +30,7 @@ import {
   pipelineResource,
   problems,
   retryHeaders,
+  stateQuery,
 } from '../schemas.ts';
 
 interface Options {
@@ -38,6 +48,14 @@ const changed = {
     content: { 'application/json': { schema: changeSchema } },
   },
   ...problems,
+};
+
+const changedOrTold = {
+  ...changed,
+  200: {
+    description: 'Nothing had to be changed; or, with `dryRun=true`, what would change.',
+    content: { 'application/json': { schema: z.union([changeSchema, dryRunSchema]) } },
+  },
 };
 
 const decided = {
@@ -107,15 +125,18 @@ export const pipelineRoutes: FastifyPluginCallbackZod<Options> = (server, { pipe
         description:
           'The body is the resource, or only its `spec`, as JSON or YAML. Fields that are left out are given up by this API and fall back to their defaults.',
         params: pipelineParams,
+        querystring: applyQuery,
         body: pipelineBody,
         consumes: textTypes,
-        response: changed,
+        response: changedOrTold,
       },
     },
-    async ({ params, body }, reply) => {
+    async ({ params, query, body }, reply) => {
       const wanted = readPipelineBody(body, params);
       const before = await existing(params.namespace, params.name);
-      return answer(reply, await changes.announce(before, await pipelines.apply(wanted)));
+      const dryRun = query.dryRun === 'true';
+      const stored = await pipelines.apply(wanted, { dryRun, force: query.force === 'true' });
+      return dryRun ? dryRunOf(before, stored) : answer(reply, await changes.announce(before, stored));
     },
   );
 
@@ -141,18 +162,18 @@ export const pipelineRoutes: FastifyPluginCallbackZod<Options> = (server, { pipe
 
   server.post(
     `${base}/:name/pause`,
-    { schema: stateSchema('pausePipeline', 'Stop moving records at once and keep everything') },
+    { schema: desiredStateSchema('pausePipeline', 'Stop moving records at once and keep everything') },
     setState('Paused'),
   );
   server.post(
     `${base}/:name/resume`,
-    { schema: stateSchema('resumePipeline', 'Go on from where it was paused') },
+    { schema: desiredStateSchema('resumePipeline', 'Go on from where it was paused') },
     setState('Running'),
   );
 
   server.post(
     `${base}/:name/stop`,
-    { schema: stateSchema('stopPipeline', 'Stop the sources, drain what was taken in, then stop the sinks') },
+    { schema: desiredStateSchema('stopPipeline', 'Stop the sources, drain what was taken in, then stop the sinks') },
     setState('Stopped'),
   );
 
@@ -208,9 +229,11 @@ export const pipelineRoutes: FastifyPluginCallbackZod<Options> = (server, { pipe
   }
 
   function setState(state: DesiredState) {
-    return async ({ params }: { params: z.output<typeof pipelineParams> }, reply: Reply) => {
+    return async ({ params, query }: StateRequest, reply: Reply) => {
       const before = await pipelines.get(params.namespace, params.name);
-      return answer(reply, await changes.announce(before, await pipelines.setDesiredState(before, state)));
+      const dryRun = query.dryRun === 'true';
+      const stored = await pipelines.setDesiredState(before, state, { dryRun });
+      return dryRun ? dryRunOf(before, stored) : answer(reply, await changes.announce(before, stored));
     };
   }
 
@@ -224,6 +247,11 @@ export const pipelineRoutes: FastifyPluginCallbackZod<Options> = (server, { pipe
   }
   done();
 };
+
+interface StateRequest {
+  readonly params: z.output<typeof pipelineParams>;
+  readonly query: z.output<typeof stateQuery>;
+}
 
 interface Reply {
   code(status: 200 | 202): Reply;
@@ -247,4 +275,8 @@ function noteOf(key: string): string {
 
 function stateSchema(operationId: string, summary: string) {
   return { tags, operationId, summary, params: pipelineParams, response: changed };
+}
+
+function desiredStateSchema(operationId: string, summary: string) {
+  return { ...stateSchema(operationId, summary), querystring: stateQuery, response: changedOrTold };
 }

@@ -1,12 +1,15 @@
 /**
- * What applying a pipeline would do, for `--dry-run`: the fields that change and what that takes. Pure.
+ * What applying a pipeline would do, for `--dry-run` and `dryRun=true`: the fields that change and what that takes. Pure.
  *
  * Fields are named and their values are not shown: any of them may be a secret.
  */
-import type { StoredPipeline } from '../client/wire.ts';
-import { changesBetween, type ChangeClass, type Changes } from '../crds/changes.ts';
-import { compile } from '../crds/compile.ts';
 import { MillraceError } from '../model/errors.ts';
+import type { Stored } from '../model/stored-pipeline.ts';
+import { changesBetween, type ChangeClass, type Changes } from './changes.ts';
+import { compile } from './compile.ts';
+import type { PipelineSpec } from './pipeline.ts';
+
+type StoredPipeline = Stored<PipelineSpec>;
 
 const effects: Readonly<Record<ChangeClass, string>> = {
   none: 'nothing that runs is touched',
@@ -17,13 +20,18 @@ const effects: Readonly<Record<ChangeClass, string>> = {
   refused: 'cannot be done in place',
 };
 
-/** Lines, each with its indent and its end; empty when nothing changes. */
-export function planOfChanges(before: StoredPipeline | null, after: StoredPipeline): string {
-  const fields = before === null ? [] : changedFields(written(before), written(after), '');
-  if (before !== null && fields.length === 0) return '';
-  return [...fields.map((field) => `changes ${field}`), ...whatItTakes(before, after)]
-    .map((line) => `  ${line}\n`)
-    .join('');
+export interface DryRun {
+  readonly effect: 'created' | 'configured' | 'unchanged';
+  /** Sentences, as `changes spec.sinks[warehouse].replicas`. */
+  readonly changes: string[];
+}
+
+/** `before` is null when there is none yet; `after` is what Kubernetes would store. */
+export function dryRunOf(before: StoredPipeline | null, after: StoredPipeline): DryRun {
+  if (before === null) return { effect: 'created', changes: [...whatItTakes(null, after)] };
+  const fields = changedFields(written(before), written(after), '');
+  if (fields.length === 0) return { effect: 'unchanged', changes: [] };
+  return { effect: 'configured', changes: [...fields, ...whatItTakes(before, after)] };
 }
 
 /** The parts that a person writes. */
@@ -66,19 +74,25 @@ function inWords(
   ];
 }
 
-/** `spec.sinks[warehouse].replicas`: named things by their name, as a person finds them in the file. */
+/** `changes spec.sinks[warehouse].replicas`: named things by their name, as a person finds them in the file. */
 function changedFields(before: unknown, after: unknown, path: string): readonly string[] {
-  if (isNamedList(before) && isNamedList(after)) {
-    const names = [...new Set([...before, ...after].map(({ name }) => name))];
-    const of = (list: readonly Named[], name: string) => list.find((item) => item.name === name);
-    const moved = names.length === before.length && names.some((name, i) => after[i]?.name !== name) ? [path] : [];
-    return [...names.flatMap((name) => changedFields(of(before, name), of(after, name), `${path}[${name}]`)), ...moved];
+  if (isNamedList(before) && isNamedList(after)) return changedItems(before, after, path);
+  if (isObject(before) && isObject(after)) {
+    const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])];
+    return keys.flatMap((key) => changedFields(before[key], after[key], path === '' ? key : `${path}.${key}`));
   }
-  if (!isObject(before) || !isObject(after)) {
-    return JSON.stringify(before) === JSON.stringify(after) ? [] : [path];
-  }
-  const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])];
-  return keys.flatMap((key) => changedFields(before[key], after[key], path === '' ? key : `${path}.${key}`));
+  if (JSON.stringify(before) === JSON.stringify(after)) return [];
+  return [`${after === undefined ? 'removes' : before === undefined ? 'adds' : 'changes'} ${path}`];
+}
+
+/** Each item once; the list itself only where what stays has another order. */
+function changedItems(before: readonly Named[], after: readonly Named[], path: string): readonly string[] {
+  const of = (list: readonly Named[], name: string) => list.find((item) => item.name === name);
+  const names = [...new Set([...before, ...after].map(({ name }) => name))];
+  const stays = (list: readonly Named[]) =>
+    list.flatMap(({ name }) => (of(before, name) && of(after, name) ? [name] : [])).join();
+  const moved = stays(before) === stays(after) ? [] : [`changes the order of ${path}`];
+  return [...names.flatMap((name) => changedFields(of(before, name), of(after, name), `${path}[${name}]`)), ...moved];
 }
 
 interface Named {
@@ -86,11 +100,7 @@ interface Named {
 }
 
 function isNamedList(value: unknown): value is readonly Named[] {
-  return (
-    Array.isArray(value) &&
-    value.length > 0 &&
-    value.every((item) => isObject(item) && typeof item['name'] === 'string')
-  );
+  return Array.isArray(value) && value.every((item) => isObject(item) && typeof item['name'] === 'string');
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

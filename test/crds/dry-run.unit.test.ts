@@ -1,22 +1,22 @@
 import assert from 'node:assert/strict';
-import { planOfChanges } from '../../cli/plan-of-changes.ts';
-import { stored } from './stored.ts';
+import { dryRunOf } from '../../crds/dry-run.ts';
+import { stored } from '../cli/stored.ts';
 
 const sink = { name: 'warehouse', clickhouse: { url: 'http://ch:8123', table: 'orders', password: 'hunter2' } };
 const rolling = 'pods are replaced a few at a time, and records go on moving';
 
 function plan(after: Parameters<typeof stored>[0], before: Parameters<typeof stored>[0] = {}): readonly string[] {
-  return planOfChanges(stored(before), stored(after))
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '');
+  return dryRunOf(stored(before), stored(after)).changes;
 }
 
 describe('what an apply would do', () => {
   it('is nothing for the same spec', () => assert.deepEqual(plan({}), []));
 
   it('lists the stages of a new pipeline', () =>
-    assert.equal(planOfChanges(null, stored()), '  starts ingestor-orders\n  starts sink-warehouse\n'));
+    assert.deepEqual(dryRunOf(null, stored()), {
+      effect: 'created',
+      changes: ['starts ingestor-orders', 'starts sink-warehouse'],
+    }));
 
   it('names the field by the names on its way', () =>
     assert.deepEqual(plan({ spec: { sources: [{ name: 'orders', generator: { rate: 7 } }] } }), [
@@ -27,20 +27,20 @@ describe('what an apply would do', () => {
 
   it('never shows a value', () => {
     const shown = plan({ spec: { sinks: [sink] } });
-    assert.ok(shown.includes('changes spec.sinks[warehouse].clickhouse.password'));
+    assert.ok(shown.includes('adds spec.sinks[warehouse].clickhouse.password'));
     assert.doesNotMatch(shown.join(), /hunter2/);
   });
 
   it('says that an edit of labels touches no pod', () =>
     assert.deepEqual(plan({ metadata: { labels: { team: 'shop' } } }), [
-      'changes metadata.labels.team',
+      'adds metadata.labels.team',
       'nothing that runs is touched',
     ]));
 
   it('says that a new order of steps is a change', () => {
     const steps = ['a', 'b'].map((name) => ({ name, filter: { where: 'record.id > 0' } }));
     const [field] = plan({ spec: { steps: steps.toReversed() } }, { spec: { steps } });
-    assert.equal(field, 'changes spec.steps');
+    assert.equal(field, 'changes the order of spec.steps');
   });
 
   it('names the stage that goes', () => {
@@ -78,4 +78,14 @@ describe('what an apply would do', () => {
 
   it('says what cannot be done in place', () =>
     assert.match(plan({ spec: { isolation: 'Shared' } }).join(), /cannot move,cannot be done in place$/));
+
+  it('tells a thing that goes or comes once, and not that its list changes', () => {
+    const one = { name: 'orders', generator: { rate: 1 } };
+    const extra = { name: 'extra', generator: { rate: 1 } };
+    const both = { spec: { sources: [one, extra] } };
+    const only = { spec: { sources: [one] } };
+    const fields = (lines: readonly string[]) => lines.filter((line) => line.includes('spec.'));
+    assert.deepEqual(fields(plan(only, both)), ['removes spec.sources[extra]']);
+    assert.deepEqual(fields(plan(both, only)), ['adds spec.sources[extra]']);
+  });
 });

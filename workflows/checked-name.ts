@@ -1,0 +1,47 @@
+/**
+ * What a person has started a workflow with, looked at before anything is done with it.
+ *
+ * W1  Input that names no pipeline ends the workflow as failed with MR_REQUEST_INVALID. A workflow that throws anything
+ *     else from its own code is tried again for ever, and its caller waits as long.
+ *
+ * What is in the spec is for lint, which the activity asks: it says more.
+ */
+import { ApplicationFailure } from '@temporalio/workflow';
+import { mr } from '../model/errors.ts';
+
+/** Throws unless `input` is an object with the texts `namespace` and `name`. `fields`: further ones that must be there. */
+export function checkNamesPipeline(workflow: string, input: unknown, fields: readonly string[] = []): void {
+  if (typeof input !== 'object' || input === null || Array.isArray(input)) {
+    const all = ['namespace', 'name', ...fields].map((field) => `\`${field}\``).join(', ');
+    throw invalid(`${workflow} takes one object with ${all}, but was given ${kindOf(input)}`);
+  }
+  const given = new Map<string, unknown>(Object.entries(input));
+  for (const field of ['namespace', 'name']) {
+    const value = given.get(field);
+    if (typeof value === 'string' && dnsName.test(value)) continue;
+    const what = typeof value === 'string' ? `is ${JSON.stringify(value.slice(0, 100))}` : `is ${kindOf(value)}`;
+    throw invalid(`\`${field}\` must be a lower-case DNS name, but ${what}`);
+  }
+  const missing = fields.find((field) => given.get(field) === undefined);
+  if (missing !== undefined) throw invalid(`\`${missing}\` is required`);
+}
+
+/** As wide as Kubernetes: which names a new pipeline may have is lint's to say. */
+const dnsName = /^[a-z0-9](?:[-.a-z0-9]{0,251}[a-z0-9])?$/;
+
+function invalid(problem: string): ApplicationFailure {
+  const error = mr('MR_REQUEST_INVALID', { where: 'input', problem });
+  return ApplicationFailure.create({ type: error.code, message: error.sentence, nonRetryable: true });
+}
+
+function kindOf(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'a list';
+  const kinds: Readonly<Partial<Record<string, string>>> = {
+    string: 'text',
+    number: 'a number',
+    boolean: 'true or false',
+  };
+  return kinds[typeof value] ?? 'an object';
+}
