@@ -6,6 +6,8 @@
  * N3  Pure: no cluster, no network, no file.
  */
 import { pipelineObjectSchema } from './crd.ts';
+import type { SchemaNode } from './crd-schema.ts';
+import { apiVersion, kind } from '../model/names.ts';
 import { mr, type ErrorCode, type MillraceError } from '../model/errors.ts';
 import { jsonPointer, type Issue, type IssuePath } from './issue.ts';
 import { adviceFor } from './advice.ts';
@@ -96,11 +98,30 @@ function withRules(spec: SpecParts): readonly Issue[] {
   return [...ruleIssues(spec), ...adviceFor(spec)];
 }
 
-let schema: ReturnType<typeof pipelineObjectSchema> | undefined;
+let schema: SchemaNode | undefined;
 
-function objectSchema() {
-  schema ??= pipelineObjectSchema();
+/**
+ * As the CRD has it, and what Kubernetes knows of itself: the CRD must not repeat that, and what a schema does not know may
+ * be a secret (`./secrecy.ts`, S2).
+ */
+function objectSchema(): SchemaNode {
+  schema ??= withKubernetes(pipelineObjectSchema());
   return schema;
+}
+
+function withKubernetes(object: SchemaNode): SchemaNode {
+  const name = { type: 'string', pattern: '^[-.a-z0-9]*$' };
+  const labels = { type: 'object', additionalProperties: { type: 'string', pattern: '^[-._A-Za-z0-9]*$' } };
+  const annotations = { type: 'object', additionalProperties: { type: 'string' } };
+  return {
+    ...object,
+    properties: {
+      ...object.properties,
+      apiVersion: { type: 'string', enum: [apiVersion] },
+      kind: { type: 'string', enum: [kind] },
+      metadata: { type: 'object', properties: { name, namespace: name, labels, annotations } },
+    },
+  };
 }
 
 /** The value without unknown fields, so that the rules can check the rest. */

@@ -5,10 +5,12 @@ import {
   isScalar,
   LineCounter,
   parseAllDocuments,
+  Parser,
   type Document,
   type Scalar,
   type YAMLError,
 } from 'yaml';
+import { z } from 'zod';
 import { jsonFault, looksLikeJson } from './json-text.ts';
 import type { Issue, IssuePath } from './issue.ts';
 
@@ -38,6 +40,7 @@ export function placesIn(text: string): {
 } {
   const lines = new LineCounter();
   const parsed = parseAllDocuments(text, { lineCounter: lines, logLevel: 'error' });
+  const unclosed = once(() => unclosedIn(text));
   const documents: PlacedDocument[] = [];
   const broken: Broken[] = [];
   for (const document of 'empty' in parsed ? [] : parsed) {
@@ -45,7 +48,7 @@ export function placesIn(text: string): {
     if (document.errors.length > 0) {
       const fault = looksLikeJson(text) ? jsonFault(text) : undefined;
       if (fault !== undefined) broken.push({ problem: fault.problem, place: placeAt(fault.at, fault.at, lines) });
-      else broken.push(...document.errors.map((error) => brokenAt(error, lines)));
+      else broken.push(...document.errors.map((error) => brokenAt(error, unclosed, lines)));
       continue;
     }
     try {
@@ -62,8 +65,65 @@ export function placesIn(text: string): {
 
 export const unusableAlias = 'an alias has no anchor, or there are too many; text that begins with * needs quotes';
 
-function brokenAt(error: YAMLError, lines: LineCounter): Broken {
+function brokenAt(error: YAMLError, unclosed: () => readonly number[], lines: LineCounter): Broken {
+  const mayBeOpen = error.code === 'MISSING_CHAR' || error.code === 'BAD_INDENT';
+  const opened = mayBeOpen ? unclosed().findLast((at) => at < error.pos[0]) : undefined;
+  if (opened !== undefined) {
+    return {
+      problem: `is not YAML: ${sentenceOf({ code: 'MISSING_CHAR' })}`,
+      place: placeAt(opened, opened + 1, lines),
+    };
+  }
   return { problem: `is not YAML: ${sentenceOf(error)}`, place: placeAt(error.pos[0], error.pos[1], lines) };
+}
+
+/** Where the bracket or quote stands that is not closed: the parser finds out only behind it, often lines below. */
+function unclosedIn(text: string): readonly number[] {
+  const found: number[] = [];
+  // A list of what is left, not a recursion: a text may be nested as deep as it is long.
+  const left: unknown[] = [...new Parser().parse(text)];
+  while (left.length > 0) {
+    const parsed = cstToken.safeParse(left.pop());
+    if (!parsed.success) continue;
+    const { type, offset, source, start, items, value, key, sep, end } = parsed.data;
+    const isOpen =
+      (type === 'flow-collection' && !(end ?? []).some((part) => isClosing(part))) ||
+      (type === 'double-quoted-scalar' && !/^"(?:[^"\\]|\\[^])*"$/.test(source ?? '')) ||
+      (type === 'single-quoted-scalar' && !/^'(?:[^']|'')*'$/.test(source ?? ''));
+    const at = type === 'flow-collection' ? offsetOf(start) : offset;
+    if (isOpen && at !== undefined) found.push(at);
+    for (const part of [items, value, key, sep].flat()) left.push(part);
+  }
+  return found.sort((a, b) => a - b);
+}
+
+/** Found when it is first asked for: a text may have many errors, or none. */
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
+}
+
+/** The parts of the library's tokens that are looked at; items of a collection have no type. */
+const cstToken = z.looseObject({
+  type: z.string().optional(),
+  offset: z.number().optional(),
+  source: z.string().optional(),
+  start: z.unknown().optional(),
+  items: z.array(z.unknown()).optional(),
+  value: z.unknown().optional(),
+  key: z.unknown().optional(),
+  sep: z.array(z.unknown()).optional(),
+  end: z.array(z.unknown()).optional(),
+});
+
+function offsetOf(token: unknown): number | undefined {
+  const parsed = cstToken.safeParse(token);
+  return parsed.success ? parsed.data.offset : undefined;
+}
+
+function isClosing(token: unknown): boolean {
+  const parsed = cstToken.safeParse(token);
+  return parsed.success && (parsed.data.type === 'flow-map-end' || parsed.data.type === 'flow-seq-end');
 }
 
 /** One sentence of ours for each code of the library, whose own sentences may repeat the text and so a secret. */

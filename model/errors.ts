@@ -534,12 +534,7 @@ export const errorTable = {
     'Field "{field}" must be {wanted}, but is {actual}.',
     'Correct the producer or the schema and replay.',
   ),
-  MR_RECORD_EXPRESSION: row(
-    'deadLetter',
-    422,
-    'Step "{step}" failed on this record: {problem}.',
-    'Guard the expression with has() or correct the producer, and replay.',
-  ),
+  MR_RECORD_EXPRESSION: row('deadLetter', 422, 'Step "{step}" failed on this record: {problem}.', '{hint}'),
   MR_RECORD_REFUSED: row(
     'deadLetter',
     422,

@@ -4,6 +4,7 @@ import { closest } from '../../model/closest.ts';
 import { environmentFor, maxSourceLength, recordEnvironment } from './environment.ts';
 import type { KnownFields } from './fields.ts';
 import { boundProblem } from './guards.ts';
+import { boolProblem } from './never-bool.ts';
 import { isCelError, summaryOf, type ExpressionProblem } from './problem.ts';
 import { childrenOf } from './tree.ts';
 import { metaFields } from './variables.ts';
@@ -30,6 +31,8 @@ export function checkExpression(source: string, options: CheckOptions): readonly
   const bound = boundProblem(tree) ?? metaProblem(tree) ?? absentProblem(tree, options);
   if (bound !== undefined) return [bound];
   const result = checkTypes(source, options, recordEnvironment);
+  const noBool = result.length > 0 ? undefined : boolProblem(tree, options.isCondition);
+  if (noBool !== undefined) return [noBool];
   if (result.length > 0 || options.fields === null) return result;
   return checkTypes(source, options, environmentFor(options.fields));
 }

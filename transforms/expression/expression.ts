@@ -14,7 +14,7 @@ import type { Closure } from './closure.ts';
 import { compileNode } from './compile.ts';
 import { computable } from './delegate.ts';
 import { countingEnvironment, recordEnvironment } from './environment.ts';
-import { EvaluationProblem, summaryOf } from './problem.ts';
+import { adviceOn, EvaluationProblem, summaryOf } from './problem.ts';
 import { toRecordValue } from './result.ts';
 import { metaValue } from './variables.ts';
 
@@ -44,7 +44,7 @@ export function compileCondition(source: string, where: string, step: string): C
     try {
       const result = closure(record, meta, nowMs);
       if (typeof result === 'boolean') return result;
-      throw new EvaluationProblem(`must be a bool, but is ${celTypeOf(result)}`);
+      throw new EvaluationProblem(`must be a bool, but is ${celTypeOf(result)}`, 'expression');
     } catch (error) {
       throw recordProblem(error, source, step);
     }
@@ -87,7 +87,7 @@ function recordProblem(error: unknown, source: string, step: string): Error {
   const shown = source.length > shownLength ? `${source.slice(0, shownLength)}…` : source;
   return mr(
     'MR_RECORD_EXPRESSION',
-    { step, problem: `${shortened(summaryOf(error))} in \`${shown}\`` },
+    { step, problem: `${shortened(summaryOf(error))} in \`${shown}\``, hint: adviceOn(error) },
     { cause: error },
   );
 }

@@ -28,7 +28,7 @@ function choose(condition: Closure, yes: Closure, no: Closure): Closure {
     const value = condition(r, m, n);
     if (value === true) return yes(r, m, n);
     if (value === false) return no(r, m, n);
-    throw new EvaluationProblem(notBoolChoice(celTypeOf(value)));
+    throw new EvaluationProblem(notBoolChoice(celTypeOf(value)), 'expression');
   };
 }
 
@@ -53,5 +53,5 @@ function decide(decisive: boolean, left: Closure, right: Closure): Closure {
 }
 
 function notBool(value: unknown): EvaluationProblem {
-  return new EvaluationProblem(notBoolOperand(celTypeOf(value)));
+  return new EvaluationProblem(notBoolOperand(celTypeOf(value)), 'expression');
 }

@@ -131,7 +131,7 @@ export function ownField(target: unknown, key: string): unknown {
 }
 
 export function noSuchKey(key: unknown): EvaluationProblem {
-  return new EvaluationProblem(noField(String(key)));
+  return new EvaluationProblem(noField(String(key)), 'field');
 }
 
 /** An exact number in a form that can be computed with; any other value unchanged. */

@@ -41,7 +41,40 @@ export function isCelError(error: unknown): error is ParseError | EvaluationErro
   return error instanceof ParseError || error instanceof EvaluationError || error instanceof CelTypeError;
 }
 
+/** What is to be done about it: a field that lacks, a divisor, the expression itself, or one of both. */
+type Cause = 'field' | 'divisor' | 'expression' | 'either';
+
+const advice: Readonly<Record<Cause, string>> = {
+  field: 'Guard the field with has(), or correct the producer, and replay.',
+  divisor:
+    'Say in the expression what a divisor of 0 gives, such as `record.n == 0 ? 0 : record.sum / record.n`, and replay.',
+  expression: 'Correct the expression, and replay; the record need not be at fault.',
+  either: 'Correct the expression, or the producer if the record is at fault, and replay.',
+};
+
+/** By code of cel-js; all others may be the fault of either. */
+const causes: Readonly<Partial<Record<string, Cause>>> = {
+  no_such_key: 'field',
+  division_by_zero: 'divisor',
+  modulo_by_zero: 'divisor',
+  invalid_condition_type: 'expression',
+  invalid_logical_operand: 'expression',
+  numeric_overflow: 'expression',
+};
+
+/** What a dead letter says to do. */
+export function adviceOn(error: unknown): string {
+  if (error instanceof EvaluationProblem) return advice[error.fault];
+  return advice[(isCelError(error) ? causes[error.code] : undefined) ?? 'either'];
+}
+
 /** The record cannot be evaluated: a missing key, a wrong type, a division by zero. */
 export class EvaluationProblem extends Error {
   override readonly name = 'EvaluationProblem';
+  readonly fault: Cause;
+
+  constructor(message: string, fault: Cause = 'either') {
+    super(message);
+    this.fault = fault;
+  }
 }

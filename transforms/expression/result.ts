@@ -17,7 +17,7 @@ export function toRecordValue(value: unknown): RecordValue {
       return value;
     case 'number':
       if (Number.isFinite(value)) return value;
-      throw new EvaluationProblem(`the result is ${value}, which JSON cannot hold`);
+      throw new EvaluationProblem(`the result is ${value}, which JSON cannot hold`, 'divisor');
     case 'bigint':
       return BigInt(Number(value)) === value && Number.isSafeInteger(Number(value)) ? Number(value) : value;
     default:

@@ -208,7 +208,7 @@ export const jsonProgram: SinkProgram = {
       throw mr('MR_RECORD_NOT_JSON', { problem: 'it does not parse' });
     }
     if (value['drop'] === true) return undefined;
-    if (value['fail'] === true) throw mr('MR_RECORD_EXPRESSION', { step: 'check', problem: 'it says so' });
+    if (value['fail'] === true) throw mr('MR_RECORD_EXPRESSION', { step: 'check', hint: '', problem: 'it says so' });
     return value;
   },
 };
