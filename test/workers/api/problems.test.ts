@@ -244,7 +244,7 @@ describe('problems of the API', () => {
   it('every error of a spec is named at once', async () => {
     const { errors, detail } = await put({ spec: { ...spec, colour: 1, sources: [{ name: 'Orders' }] } });
     assert.ok((errors?.length ?? 0) >= 2, JSON.stringify(errors));
-    assert.match(detail, /refused for \d+ errors, the first of which is: /);
+    assert.match(detail, /refused because of \d+ errors, the first of which is: /);
   });
 
   it('a Kubernetes API that does not answer is 503 and retryable', async () => {
