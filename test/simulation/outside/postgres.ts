@@ -72,6 +72,8 @@ export class PositionedTable {
       this.#stood.set(slot, Math.max(this.#placeOf(slot).position, this.#stood.get(slot) ?? 0));
       this.#places.set(slot, { ...before });
     }
+    // A transaction that only named the epoch has moved nothing, and there is nothing to find out.
+    for (const [slot, stood] of this.#stood) if (this.#placeOf(slot).position >= stood) this.#stood.delete(slot);
     const ids = lost.flatMap((one) => one.ids);
     this.#ledger.unrow(this.name, ids);
     this.#lost = [...this.#lost, ...ids];
