@@ -377,7 +377,7 @@ describe('ClickHouse sink, exactly once', function () {
       const slot = await openSlot({ table: 'flooded' });
       waitsFor(
         'MR_SINK_OUTCOME_UNKNOWN',
-        /frames 1 to 1 .*\(1 rows\).*12\d parts were written.*remembers 100.*insert_deduplication_token'\] = 'uid-1:/s,
+        /frames 1 to 1 .*\(1 row\).*12\d parts were written.*remembers 100.*insert_deduplication_token'\] = 'uid-1:/s,
       )(await written(slot, log, [{ id: 1 }]));
       equal(await count('SELECT count() AS n FROM flooded WHERE id = 1'), 1);
       equal(log.last?.kind, 'intent');

@@ -109,7 +109,10 @@ describe('ClickHouse as a target that is edited', function () {
     await eventually(() => edited.said.some((error) => error?.code === 'MR_SINK_OUTCOME_UNKNOWN'));
     await edited.stop();
     const error = edited.said.find((one) => one?.code === 'MR_SINK_OUTCOME_UNKNOWN')!;
-    match(error.sentence, /\(100 rows\) are in .*default\.before_edit .* the sink writes to .*default\.after_edit now/);
+    match(
+      error.sentence,
+      /\(100 rows\) are in .*default\.before_edit: .* the sink writes to .*default\.after_edit now/,
+    );
     match(error.sentence, /Or set the sink back to .*before_edit/);
     deepEqual([await rowsIn('before_edit'), await rowsIn('after_edit')], [upTo(100), []]);
 

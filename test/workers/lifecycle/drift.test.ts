@@ -68,7 +68,7 @@ describe('what others change, on a real control plane', function () {
       const status = await statusOf(plane.kube, 'crashes');
       const ready = status.conditions?.find(({ type }) => type === 'Ready');
       assert.deepEqual([ready?.status, ready?.reason], ['False', 'WorkloadNotReady']);
-      assert.match(ready?.message ?? '', /0 of 1 pods ready: pod .* CrashLoopBackOff.*no such table/);
+      assert.match(ready?.message ?? '', /0 of 1 pod ready: pod .* CrashLoopBackOff.*no such table/);
       assert.equal(status.stages?.find(({ name }) => name === 'sink-warehouse')?.ready, 0);
     });
     await person.untilOperations('crashes', uid, ['provision']);
