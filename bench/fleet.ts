@@ -17,6 +17,7 @@ import { z } from 'zod';
 import type { PipelineInput } from '../crds/pipeline.ts';
 import { connectKube, type Kube } from '../kubernetes/kube.ts';
 import { startStack, type Stack } from '../local/stack.ts';
+import { problemOf } from '../model/errors.ts';
 import { apiVersion, kind } from '../model/names.ts';
 import { cpuMicrosOfTree } from './cpu.ts';
 import { machine } from './report.ts';
@@ -74,13 +75,24 @@ async function untilReady(
 ): Promise<{ half: string; all: string }> {
   let half: string | undefined;
   for (let told = -1; ;) {
-    const { items } = await watched.list(kind, { namespace: 'default' });
-    const ready = items.filter((item) => isReady(item['status'])).length;
+    await delay(pollMs);
+    const ready = await readyOf(watched);
+    if (ready === undefined) continue;
     if (ready !== told) say(`${secondsSince(began)} s: ${ready} Ready`);
     told = ready;
     if (ready >= names.length / 2) half ??= secondsSince(began);
     if (ready >= names.length) return { half: half ?? secondsSince(began), all: secondsSince(began) };
-    await delay(pollMs);
+  }
+}
+
+/** Undefined: the API server does not answer, as may happen on a machine that starts a hundred pods. */
+async function readyOf(watched: Kube): Promise<number | undefined> {
+  try {
+    const { items } = await watched.list(kind, { namespace: 'default' });
+    return items.filter((item) => isReady(item['status'])).length;
+  } catch (error) {
+    say(`the API server does not answer: ${problemOf(error)}`);
+    return undefined;
   }
 }
 
