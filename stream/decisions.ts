@@ -12,7 +12,7 @@ import { z } from 'zod';
 import { decisionChoices, tokenOf, type Decision, type DecisionChoice } from '../model/decision.ts';
 import { commitsEdge, decisionSubject, edgeStream, questionSubject } from '../model/names.ts';
 import { changeRecord, decodeRecord, readStored } from './commit-record.ts';
-import { isStreamNotFound } from './jetstream-errors.ts';
+import { findStream } from './find-stream.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { News } from './news.ts';
 import { untilAnswered, type Asking } from './until-answered.ts';
@@ -59,7 +59,8 @@ export async function noteDecision(streams: JetStreamPort, pid: string, decision
   const { scope, number: named, choice } = decision;
   const taken = await readDecision(streams, pid, scope);
   if (named !== 'lost' && taken?.number === named) return taken.choice === choice;
-  const upTo = await lastSequenceOf(streams, edgeStream(pid, scope));
+  // Undefined: the scope is no edge, or its stream is gone.
+  const upTo = (await findStream(streams, edgeStream(pid, scope)))?.state.last_seq;
   if (named !== 'lost' && !(await isAsked(streams, pid, { scope, number: named }))) return false;
   const stored = await changeRecord(streams, pid, decisionSubject(pid, scope), decisionSchema, (now) => {
     const next = (now?.number ?? 0) + 1;
@@ -79,16 +80,6 @@ async function isAsked(
   const stream = edgeStream(pid, commitsEdge);
   const asked = await streams.lastOfEach(stream, questionSubject(pid, scope, '>'));
   return asked.some(({ data, seq }) => decodeRecord(data, questionSchema, stream, seq).number === number);
-}
-
-/** Undefined: the scope is no edge, or its stream is gone. */
-async function lastSequenceOf(streams: JetStreamPort, stream: string): Promise<number | undefined> {
-  try {
-    return (await streams.streamInfo(stream)).state.last_seq;
-  } catch (error) {
-    if (isStreamNotFound(error)) return undefined;
-    throw error;
-  }
 }
 
 export interface Asker {

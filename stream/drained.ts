@@ -10,12 +10,13 @@
  */
 import { AckPolicy, DeliverPolicy } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
-import { commitsEdge, commitSubject, edgeStream, shardSubjects } from '../model/names.ts';
+import { commitsEdge, edgeStream, shardSubjects } from '../model/names.ts';
 import { ingestorsOf, sinksOf, type Edge, type Plan } from '../model/plan.ts';
 import { decodeCommitEntry, positionOf, type CommitEntry } from './commit-entry.ts';
 import { decodeFrame } from './frame-reader.ts';
 import { isConsumerNotFound } from './jetstream-errors.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
+import { lastCommit } from './last-commit.ts';
 import { storedPlans } from './plan-store.ts';
 import { readRegistry } from './registry.ts';
 import { hasTaken, takenOf, type Taken } from './taken.ts';
@@ -63,9 +64,9 @@ export async function commitOf(
   stage: string,
   slot: number,
 ): Promise<CommitEntry | undefined> {
-  const stream = edgeStream(pid, commitsEdge);
-  const last = await streams.getMessage(stream, { last_by_subj: commitSubject(pid, stage, slot) });
-  return last === null ? undefined : decodeCommitEntry(last.data, { stream, sequence: last.seq });
+  const last = await lastCommit(streams, pid, stage, slot);
+  if (last === null) return undefined;
+  return decodeCommitEntry(last.data, { stream: edgeStream(pid, commitsEdge), sequence: last.seq });
 }
 
 function positionIn(entry: CommitEntry | undefined): number {

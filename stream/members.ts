@@ -28,8 +28,9 @@ import { decodeFrame } from './frame-reader.ts';
 import { unlinked } from './frame.ts';
 import { classifyPublishFailure } from './jetstream-errors.ts';
 import type { JetStreamPort, StoredMessage, StreamSettings } from './jetstream-port.ts';
+import { lastCommits } from './last-commit.ts';
 import { announcePlan, generationUsed, readPlanInForce, storedPlans, storePlan } from './plan-store.ts';
-import { assertLatest, changeRegistry, readRegistry, type Registry } from './registry.ts';
+import { assertLatest, changeRegistered, changeRegistry, readRegistry, type Registry } from './registry.ts';
 import { assertNoneReturnsOther } from './returning.ts';
 import { writersOfSource, type WriterPlace } from './writer-place.ts';
 
@@ -93,22 +94,20 @@ async function placeNewWriters(act: Act, plan: Plan, edge: Edge): Promise<void> 
 async function registerLeftovers(act: Act, plan: Plan, before: Plan, edge: Edge): Promise<void> {
   const { streams, opSeq } = act;
   const { pid } = plan.pipeline;
-  const sourcesIn = ({ stages }: Plan) =>
-    stages.filter((stage) => stage.kind === 'ingestor').filter(({ writes }) => writes === edge.name);
-  const stays = new Set(sourcesIn(plan).map(({ source }) => source));
+  const stays = new Set(ingestorsOf(plan, edge).map(({ source }) => source));
   const slots = new Map<string, number>();
   const found = (source: string, count: number) => {
     if (!stays.has(source)) slots.set(source, Math.max(slots.get(source) ?? 0, count));
   };
   // Its pods may be running, and have yet to write under each of their subjects.
-  for (const { source, slots: count } of sourcesIn(before)) found(source, count);
+  for (const { source, slots: count } of ingestorsOf(before, edge)) found(source, count);
   for (const [source, count] of (await foundIn(streams, pid, edge.name)).slots) found(source, count);
   if (slots.size === 0) return;
   const leftovers = Object.fromEntries([...slots].map(([source, count]) => [source, { slots: count, leaving: true }]));
-  await changeRegistry(streams, { pid, edge: edge.name, opSeq }, (now) => {
-    if (now === undefined) throw new TypeError('readers are registered before writers');
-    return { ...now, sources: { ...leftovers, ...now.sources } };
-  });
+  await changeRegistered(streams, { pid, edge: edge.name, opSeq }, (now) => ({
+    ...now,
+    sources: { ...leftovers, ...now.sources },
+  }));
 }
 
 /** M1. */
@@ -125,7 +124,8 @@ export async function registerReaders(
   const end = ends === undefined ? state.last_seq : (endIn(ends, edge.name, created) ?? state.first_seq - 1);
   // Of a stream that was made again, and absent in any other: an epoch like none before (`./decide.ts`).
   const commits: StreamSettings = (await streams.streamInfo(edgeStream(pid, commitsEdge))).config;
-  const lasts = await lastCommits(streams, plan, edge, readers);
+  const lasts = new Map<string, (StoredMessage | null)[]>();
+  for (const name of readers) lasts.set(name, await lastCommits(streams, pid, name, edge.shards));
   const registry = await readRegistry(streams, pid, edge.name);
   for (const name of readers.filter((reader) => registry?.readers.includes(reader) !== true)) {
     const isOld = registry === undefined && before?.stages.some((stage) => stage.name === name) === true;
@@ -146,25 +146,6 @@ export async function registerReaders(
     ...(now ?? { created, sources: {}, gone: {}, kept: {} }),
     readers: [...new Set([...(now?.readers ?? []), ...readers])],
   }));
-}
-
-/** By reader and slot; null: none. */
-async function lastCommits(
-  streams: JetStreamPort,
-  { pipeline: { pid } }: Plan,
-  { shards }: Edge,
-  readers: readonly string[],
-): Promise<Map<string, (StoredMessage | null)[]>> {
-  const stream = edgeStream(pid, commitsEdge);
-  const lasts = new Map<string, (StoredMessage | null)[]>();
-  for (const name of readers) {
-    const ofSlots: (StoredMessage | null)[] = [];
-    for (let slot = 0; slot < shards; slot++) {
-      ofSlots.push(await streams.getMessage(stream, { last_by_subj: commitSubject(pid, name, slot) }));
-    }
-    lasts.set(name, ofSlots);
-  }
-  return lasts;
 }
 
 /**
@@ -215,8 +196,7 @@ async function registerSource(
   if (registry?.sources[source]?.leaving === false) return;
   // Of one that was leaving, some subjects may have been emptied.
   await firstFramesOf(act, plan, edge, stage, registry);
-  await changeRegistry(streams, { pid: plan.pipeline.pid, edge: edge.name, opSeq }, (now) => {
-    if (now === undefined) throw new TypeError('readers are registered before writers');
+  await changeRegistered(streams, { pid: plan.pipeline.pid, edge: edge.name, opSeq }, (now) => {
     const { [source]: _, ...kept } = now.kept;
     return { ...now, sources: { ...now.sources, [source]: { slots, leaving: false } }, kept };
   });

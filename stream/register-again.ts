@@ -13,7 +13,7 @@ import type { EdgeEnds } from './edge-ends.ts';
 import { foundIn, type FoundInEdge } from './found-in-edge.ts';
 import { registerReaders, registerWriters, type Act } from './members.ts';
 import { announcePlan, storePlan } from './plan-store.ts';
-import { assertLatest, changeRegistry } from './registry.ts';
+import { assertLatest, changeRegistered } from './registry.ts';
 
 /** What is known of the pipeline without its commits. */
 export interface Remembered {
@@ -70,8 +70,8 @@ async function registerLeft(
     const has = { slots: stage?.slots ?? count, leaving: stage === undefined || !isLive(stage.name) };
     return [source, has] as const;
   });
-  await changeRegistry(streams, { pid: plan.pipeline.pid, edge: edge.name, opSeq }, (now) => {
-    if (now === undefined) throw new TypeError('readers are registered before writers');
-    return { ...now, sources: { ...Object.fromEntries(left), ...now.sources } };
-  });
+  await changeRegistered(streams, { pid: plan.pipeline.pid, edge: edge.name, opSeq }, (now) => ({
+    ...now,
+    sources: { ...Object.fromEntries(left), ...now.sources },
+  }));
 }

@@ -49,6 +49,18 @@ export async function changeRegistry(
   return changed;
 }
 
+/** The same for an edge whose readers are registered, which comes first. */
+export function changeRegistered(
+  streams: JetStreamPort,
+  place: Parameters<typeof changeRegistry>[1],
+  change: (now: Registry) => Omit<Registry, 'opSeq'>,
+): Promise<Registry> {
+  return changeRegistry(streams, place, (now) => {
+    if (now === undefined) throw new TypeError('readers are registered before writers');
+    return change(now);
+  });
+}
+
 /** G1, for what an operation refuses: nothing that a later one has made is its business. */
 export async function assertLatest(
   streams: JetStreamPort,

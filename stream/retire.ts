@@ -11,7 +11,7 @@
  * L3  A plan goes when the edge holds no frame of it, or of one before it: also what was read may be read again, by a
  *     person's decision.
  */
-import { commitsEdge, commitSubject, edgeStream, ingestorName, slotTokens } from '../model/names.ts';
+import { commitsEdge, edgeStream, ingestorName, slotTokens } from '../model/names.ts';
 import { ingestorsOf, sinksOf, type Edge, type Plan } from '../model/plan.ts';
 import { appendAfter, planIn, tailOf, type WriterTail } from './announce.ts';
 import { positionOf } from './commit-entry.ts';
@@ -20,6 +20,7 @@ import { forgetQuestions } from './decisions.ts';
 import { decodeFrame, type Frame } from './frame-reader.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { keptOf, type Kept, type LastOfSlot } from './kept-position.ts';
+import { lastCommits } from './last-commit.ts';
 import type { Act } from './members.ts';
 import { forgetPlansBefore, readPlanInForce, storedPlans } from './plan-store.ts';
 import { changeRegistry, readRegistry, type Registry } from './registry.ts';
@@ -287,12 +288,7 @@ async function removeReader(act: Act, plan: Plan, edge: Edge, stage: string): Pr
   const { streams, opSeq } = act;
   const { pid } = plan.pipeline;
   const stream = edgeStream(pid, commitsEdge);
-  const lasts: { subject: string; seq: number }[] = [];
-  for (let slot = 0; slot < edge.shards; slot++) {
-    const subject = commitSubject(pid, stage, slot);
-    const last = await streams.getMessage(stream, { last_by_subj: subject });
-    if (last !== null) lasts.push({ subject, seq: last.seq });
-  }
+  const lasts = (await lastCommits(streams, pid, stage, edge.shards)).filter((last) => last !== null);
   await changeRegistry(streams, { pid, edge: edge.name, opSeq }, (now) => {
     if (now === undefined) throw new TypeError('who leaves was registered');
     return { ...now, readers: now.readers.filter((name) => name !== stage) };

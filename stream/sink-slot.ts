@@ -9,7 +9,7 @@
  */
 import { mr } from '../model/errors.ts';
 import { commitsEdge, edgeStream, shardSubjects, slotTokens, writerName } from '../model/names.ts';
-import type { Plan, SinkStage } from '../model/plan.ts';
+import { edgeOf, type Plan, type SinkStage } from '../model/plan.ts';
 import type { Clock } from './clock.ts';
 import { CommitLog } from './commit-log.ts';
 import { DeadLetterWriter } from './dead-letters.ts';
@@ -84,7 +84,7 @@ async function begin<Rows extends RowBufferPort>(
   const { streams, plan, stage, slot, observer, signals } = options;
   const { pid } = plan.pipeline;
   const edge = stage.reads;
-  const shards = plan.edges.find(({ name }) => name === edge)?.shards ?? 1;
+  const { shards } = edgeOf(plan, edge);
   const asking = { ...options, onWaiting: waitingAs(observer, 'reader') };
   const opening = {
     ...asking,
