@@ -59,7 +59,7 @@ const eventSchema = z.looseObject({
   object: z.unknown(),
 });
 
-interface KeepingOptions<Kept> extends WatchOptions<Kept> {
+export interface KeepingOptions<Kept> extends WatchOptions<Kept> {
   /** The part of an object to keep; undefined: none, as if the object did not exist. */
   readonly keep: (object: KubeObject) => Kept | undefined;
 }

@@ -5,13 +5,13 @@
 import type { Logger } from 'pino';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
-import { watchKept, type WatchOptions } from '../../kubernetes/watch.ts';
+import { watchKept, type KeepingOptions, type WatchOptions } from '../../kubernetes/watch.ts';
 import { kind, labels } from '../../model/names.ts';
 import type { Clock } from '../../stream/clock.ts';
-import { copyOf, type Copies, type Copy } from './copies.ts';
+import { copyOf, type Copies } from './copies.ts';
 import type { PipelineCache } from './pipeline-cache.ts';
 import { sightingOf, type PipelineRecord, type Sighting } from './pipeline-record.ts';
-import { workloadOf, type Workload, type Workloads } from './workloads.ts';
+import { workloadOf, type Workloads } from './workloads.ts';
 
 export interface InformersParts {
   readonly kube: Kube;
@@ -27,6 +27,13 @@ export interface InformersParts {
   readonly onGone: (record: PipelineRecord) => void;
   /** Something of this pipeline has changed; undefined: anything of any. */
   readonly onChange: (pipelineUid: string | undefined) => void;
+}
+
+/** What is known of one kind of object, by pipeline. */
+interface CacheOf<Kept> {
+  replaceAll(all: readonly Kept[]): void;
+  put(one: Kept): void;
+  remove(one: Kept): void;
 }
 
 const ownObjects = { [labels.managedBy]: 'millrace' };
@@ -75,40 +82,33 @@ export class Informers {
   }
 
   #copies(): Promise<void> {
-    const { copies, onChange } = this.#parts;
-    return watchKept<Copy>(this.#parts.kube, {
-      ...this.#common('copied credentials'),
-      kind: 'Secret',
-      metadataOnly: true,
-      labels: ownObjects,
-      keep: copyOf,
-      onList: (all) => {
-        copies.replaceAll(all);
-        onChange(undefined);
-      },
-      onChange: (change, copy) => {
-        if (change === 'deleted') copies.remove(copy);
-        else copies.put(copy);
-        onChange(copy.pipelineUid);
-      },
-    });
+    const { copies } = this.#parts;
+    return this.#follow('copied credentials', copies, { kind: 'Secret', metadataOnly: true, keep: copyOf });
   }
 
   #workloads(): Promise<void> {
-    const { workloads, onChange } = this.#parts;
-    return watchKept<Workload>(this.#parts.kube, {
-      ...this.#common('Deployments'),
-      kind: 'Deployment',
+    return this.#follow('Deployments', this.#parts.workloads, { kind: 'Deployment', keep: workloadOf });
+  }
+
+  /** Objects of ours, kept by pipeline. */
+  #follow<Kept extends { readonly pipelineUid: string }>(
+    what: string,
+    cache: CacheOf<Kept>,
+    which: Pick<KeepingOptions<Kept>, 'kind' | 'metadataOnly' | 'keep'>,
+  ): Promise<void> {
+    const { kube, onChange } = this.#parts;
+    return watchKept<Kept>(kube, {
+      ...this.#common(what),
+      ...which,
       labels: ownObjects,
-      keep: workloadOf,
       onList: (all) => {
-        workloads.replaceAll(all);
+        cache.replaceAll(all);
         onChange(undefined);
       },
-      onChange: (change, workload) => {
-        if (change === 'deleted') workloads.remove(workload);
-        else workloads.put(workload);
-        onChange(workload.pipelineUid);
+      onChange: (change, object) => {
+        if (change === 'deleted') cache.remove(object);
+        else cache.put(object);
+        onChange(object.pipelineUid);
       },
     });
   }
