@@ -16,16 +16,13 @@ import { eventually } from '../support/eventually.ts';
 import { cutAfter } from './support/cut-after.ts';
 import { MemoryTable, NumberSource } from './support/fakes.ts';
 import { drain, eagerClock, edgeFrames, ingest } from './support/stages.ts';
-import { startTestServer, testPlan, type TestServer } from './support/server.ts';
+import { testPlan, withTestServer } from './support/server.ts';
 
 describe('the commits are lost', function () {
-  let server: TestServer;
   let streams: Streams;
-  before(async () => {
-    server = await startTestServer();
-    streams = await server.connect();
+  withTestServer((connected) => {
+    streams = connected;
   });
-  after(() => server.stop());
 
   const upTo = (end: number, from = 0) => Array.from({ length: end - from }, (_, n) => from + n);
   const ids = ({ rows }: MemoryTable) => rows.map(({ value }) => Number(value['n']));

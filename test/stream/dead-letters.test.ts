@@ -9,18 +9,15 @@ import { DeadLetterWriter, readDeadLetters } from '../../stream/dead-letters.ts'
 import type { Room } from '../../stream/fenced-subject.ts';
 import { deadLetterRoom } from '../../stream/slot-rooms.ts';
 import { ensurePipelineStreams } from '../../stream/streams.ts';
-import { startTestServer, testPlan, type TestServer } from './support/server.ts';
+import { testPlan, withTestServer } from './support/server.ts';
 
 describe('dead letters', () => {
-  let server: TestServer;
   let streams: Streams;
   const never = new AbortController().signal;
 
-  before(async () => {
-    server = await startTestServer();
-    streams = await server.connect();
+  withTestServer((connected) => {
+    streams = connected;
   });
-  after(() => server.stop());
 
   it('keep value, key, headers and reason, and are counted over all writers', async () => {
     const pid = await pipeline();
@@ -190,15 +187,12 @@ function letter(sequence: number, index: number): DeadLetter {
 }
 
 describe('dead letters of which the oldest go', () => {
-  let server: TestServer;
   let streams: Streams;
   const never = new AbortController().signal;
 
-  before(async () => {
-    server = await startTestServer();
-    streams = await server.connect();
+  withTestServer((connected) => {
+    streams = connected;
   });
-  after(() => server.stop());
 
   it('D3: the oldest give way, never the last frame of a writer, and none is uncounted', async () => {
     const plan: Plan = { ...testPlan(), deadLetters: { maxBytes: 60_000, whenFull: 'DropOldest' } };

@@ -10,18 +10,17 @@ import { ensurePipelineStreams } from '../../stream/streams.ts';
 import { eventually } from '../support/eventually.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { batchOf } from './support/batches.ts';
-import { startTestServer, testPlan, type TestServer } from './support/server.ts';
+import { startTestServer, testPlan, withTestServer, type TestServer } from './support/server.ts';
 
 describe('edge writer', () => {
   let server: TestServer;
   let streams: Streams;
   const never = new AbortController().signal;
 
-  before(async () => {
-    server = await startTestServer();
-    streams = await server.connect();
+  withTestServer((connected, started) => {
+    streams = connected;
+    server = started;
   });
-  after(() => server.stop());
 
   it('E3: a new owner reads the position of the last frame of its subject', async () => {
     const plan = await pipeline();

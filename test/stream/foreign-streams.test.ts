@@ -2,16 +2,13 @@ import assert from 'node:assert/strict';
 import type { Streams } from '../../stream/connection.ts';
 import { annotations, labels } from '../../model/names.ts';
 import { deletePipelineStreams, ensurePipelineStreams, pipelineStreamsExist } from '../../stream/streams.ts';
-import { startTestServer, testPlan, type TestServer } from './support/server.ts';
+import { testPlan, withTestServer } from './support/server.ts';
 
 describe('streams of others, on a real nats-server', function () {
-  let server: TestServer;
   let streams: Streams;
-  before(async () => {
-    server = await startTestServer();
-    streams = await server.connect();
+  withTestServer((connected) => {
+    streams = connected;
   });
-  after(() => server.stop());
 
   const configOf = async (name: string) => (await streams.jsm.streams.info(name)).config;
 

@@ -13,17 +13,16 @@ import { eventually } from '../support/eventually.ts';
 import { batchOf, listReader } from './support/batches.ts';
 import { NumberSource } from './support/fakes.ts';
 import { eagerClock, edgeFrames, ingest } from './support/stages.ts';
-import { startTestServer, testPlan, type TestServer } from './support/server.ts';
+import { testPlan, withTestServer, type TestServer } from './support/server.ts';
 
 describe('ingest loop', () => {
   let server: TestServer;
   let streams: Streams;
 
-  before(async () => {
-    server = await startTestServer();
-    streams = await server.connect();
+  withTestServer((connected, started) => {
+    streams = connected;
+    server = started;
   });
-  after(() => server.stop());
 
   it('I1, G1: what is acknowledged is stored, in order, and the source ends when all is', async () => {
     const plan = await pipeline();

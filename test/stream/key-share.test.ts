@@ -12,19 +12,16 @@ import { eventually } from '../support/eventually.ts';
 import { batchOf, listReader } from './support/batches.ts';
 import { MemoryTable } from './support/fakes.ts';
 import { frameOf } from './support/frames.ts';
-import { startTestServer, testPlan, type TestServer } from './support/server.ts';
+import { testPlan, withTestServer } from './support/server.ts';
 import { drain, eagerClock, edgeFrames, ingest } from './support/stages.ts';
 
 describe('key share', function () {
-  let server: TestServer;
   let streams: Streams;
   const never = new AbortController().signal;
 
-  before(async () => {
-    server = await startTestServer();
-    streams = await server.connect();
+  withTestServer((connected) => {
+    streams = connected;
   });
-  after(() => server.stop());
 
   it('Q1: however many slots bring keys at once, an edge keeps one a KiB of what it may hold, and a few more', async () => {
     await fc.assert(

@@ -11,20 +11,17 @@ import { beginLeaving, finishLeaving, unfinished } from '../../stream/retire.ts'
 import { makePipelineStreams } from '../../stream/streams.ts';
 import frames from './frames/v1.json' with { type: 'json' };
 import { cutAfter } from './support/cut-after.ts';
-import { startTestServer, testPlan, type TestServer } from './support/server.ts';
+import { testPlan, withTestServer } from './support/server.ts';
 import { eagerClock, ingestorOf } from './support/stages.ts';
 
 const frameOfV1 = Buffer.from(frames['values, keys, headers and offsets'].base64, 'base64');
 const stage = 'sink-warehouse';
 
 describe('who takes part in an edge, on a real nats-server', function () {
-  let server: TestServer;
   let streams: Streams;
-  before(async () => {
-    server = await startTestServer();
-    streams = await server.connect();
+  withTestServer((connected) => {
+    streams = connected;
   });
-  after(() => server.stop());
 
   const act = (opSeq: number, port: JetStreamPort = streams) => ({ streams: port, opSeq, clock: eagerClock });
 

@@ -12,17 +12,14 @@ import { isDrained } from '../../stream/drained.ts';
 import { ensurePipelineStreams } from '../../stream/streams.ts';
 import { eventually } from '../support/eventually.ts';
 import { MemoryTable, NumberSource, type Witness } from './support/fakes.ts';
-import { startTestServer, testPlan, type TestServer } from './support/server.ts';
+import { testPlan, withTestServer } from './support/server.ts';
 import { drain, eagerClock, ingest } from './support/stages.ts';
 
 describe('frames of an edge are purged', function () {
-  let server: TestServer;
   let streams: Streams;
-  before(async () => {
-    server = await startTestServer();
-    streams = await server.connect();
+  withTestServer((connected) => {
+    streams = connected;
   });
-  after(() => server.stop());
 
   const question = ({ waitSentences }: Witness, token: string) =>
     eventually(() => {

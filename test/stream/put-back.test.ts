@@ -18,16 +18,13 @@ import { cutAfter } from './support/cut-after.ts';
 import { MemoryTable, NumberSource } from './support/fakes.ts';
 import { comeBack, leave, withoutSources } from './support/leaving.ts';
 import { drain, eagerClock, ingest, type RunningSlot } from './support/stages.ts';
-import { startTestServer, testPlan, type TestServer } from './support/server.ts';
+import { testPlan, withTestServer } from './support/server.ts';
 
 describe('a source that is put back', function () {
-  let server: TestServer;
   let streams: Streams;
-  before(async () => {
-    server = await startTestServer();
-    streams = await server.connect();
+  withTestServer((connected) => {
+    streams = connected;
   });
-  after(() => server.stop());
 
   const act = (opSeq: number, port: JetStreamPort = streams) => ({ streams: port, opSeq, clock: eagerClock });
 

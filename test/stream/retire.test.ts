@@ -9,18 +9,15 @@ import { ensurePipelineStreams } from '../../stream/streams.ts';
 import { isDrained } from '../../stream/drained.ts';
 import { MemoryTable, NumberSource } from './support/fakes.ts';
 import { drain, eagerClock, edgeFrames, ingest } from './support/stages.ts';
-import { startTestServer, testPlan, type TestServer } from './support/server.ts';
+import { testPlan, withTestServer } from './support/server.ts';
 import { eventually } from '../support/eventually.ts';
 
 describe('a source that leaves', function () {
-  let server: TestServer;
   let streams: Streams;
 
-  before(async () => {
-    server = await startTestServer();
-    streams = await server.connect();
+  withTestServer((connected) => {
+    streams = connected;
   });
-  after(() => server.stop());
 
   const act = () => ({ streams, opSeq: 2, clock: eagerClock });
   const without = (plan: Plan): Plan => ({

@@ -11,20 +11,17 @@ import { edgeRoom } from '../../stream/slot-rooms.ts';
 import { ensurePipelineStreams } from '../../stream/streams.ts';
 import { eventually } from '../support/eventually.ts';
 import { frameOf } from './support/frames.ts';
-import { startTestServer, testPlan, type TestServer } from './support/server.ts';
+import { startTestServer, testPlan, withTestServer } from './support/server.ts';
 import { drain, eagerClock, ingest } from './support/stages.ts';
 import { MemoryTable, NumberSource } from './support/fakes.ts';
 
 describe('room', function () {
-  let server: TestServer;
   let streams: Streams;
   const never = new AbortController().signal;
 
-  before(async () => {
-    server = await startTestServer();
-    streams = await server.connect();
+  withTestServer((connected) => {
+    streams = connected;
   });
-  after(() => server.stop());
 
   it('M1: a pipeline reserves little at the beginning, and its edge grows with use up to what the spec allows', async () => {
     const plan = await pipeline({ edgeBytes: 40 * 2 ** 20 });

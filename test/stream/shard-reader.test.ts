@@ -19,7 +19,7 @@ import { CommitLog } from '../../stream/commit-log.ts';
 import { Sweeper, sweep } from '../../stream/sweep.ts';
 import { eventually } from '../support/eventually.ts';
 import { frameOf } from './support/frames.ts';
-import { startTestServer, testPlan, type TestServer } from './support/server.ts';
+import { testPlan, withTestServer, type TestServer } from './support/server.ts';
 
 describe('shard reader', () => {
   let server: TestServer;
@@ -27,11 +27,10 @@ describe('shard reader', () => {
   const never = new AbortController().signal;
   const base = { clock: systemClock, random: () => 0.5 };
 
-  before(async () => {
-    server = await startTestServer();
-    streams = await server.connect();
+  withTestServer((connected, started) => {
+    streams = connected;
+    server = started;
   });
-  after(() => server.stop());
 
   it('E8: sees all writers of its shard in one order, and nothing of other shards', async () => {
     const plan = await pipeline();

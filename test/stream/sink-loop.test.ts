@@ -16,18 +16,17 @@ import { eventually } from '../support/eventually.ts';
 import { MemoryTable, Witness } from './support/fakes.ts';
 import { frameOf } from './support/frames.ts';
 import { drain, eagerClock, type RunningSlot } from './support/stages.ts';
-import { startTestServer, testPlan, type TestServer } from './support/server.ts';
+import { testPlan, withTestServer, type TestServer } from './support/server.ts';
 
 describe('sink loop', () => {
   let server: TestServer;
   let streams: Streams;
   const never = new AbortController().signal;
 
-  before(async () => {
-    server = await startTestServer();
-    streams = await server.connect();
+  withTestServer((connected, started) => {
+    streams = connected;
+    server = started;
   });
-  after(() => server.stop());
 
   it('writes every row once, in the order of the shard, and commits the end of it', async () => {
     const plan = await pipeline();
@@ -293,20 +292,27 @@ describe('sink loop', () => {
     await slot.stop();
   });
 
-  it('K2: however long dead letters have to wait, the rows that are written are not written again', async () => {
+  /**
+   * Of twenty records ten are written, and the others wait for room as dead letters, when the slot is killed. `meanwhile`
+   * something happens to the table; there is room again, and the next owner must end with each record in one place.
+   */
+  async function takenOverWhileLettersWait(
+    positionIn: 'commitLog' | 'sink',
+    meanwhile: (table: MemoryTable) => void,
+  ): Promise<void> {
     const plan = await pipeline({ deadBytes: 20_000 });
     const pad = 'x'.repeat(3_000);
     await write(plan, 20, (n) => JSON.stringify({ n, pad, ...(n % 2 === 0 ? { fail: true } : {}) }), 20);
     const table = new MemoryTable();
-    const slot = drain(streams, plan, table);
+    const slot = drain(streams, plan, table, { positionIn });
     await eventually(() =>
       slot.witness.waits.some(([on, code]) => on === 'deadLetters' && code === 'MR_DEAD_LETTERS_FULL'),
     );
     slot.abort();
-    // Meanwhile the table has forgotten the batch.
-    table.window = 0;
+    await assert.rejects(slot.done);
+    meanwhile(table);
     await ensurePipelineStreams(streams, { ...plan, deadLetters: { maxBytes: 2 ** 20, whenFull: 'Block' } });
-    const next = drain(streams, plan, table);
+    const next = drain(streams, plan, table, { positionIn });
     await drained(plan);
     assert.deepEqual(
       ids(table),
@@ -314,7 +320,13 @@ describe('sink loop', () => {
     );
     assert.equal((await deadLetters(plan)).length, 10);
     await next.stop();
-  });
+  }
+
+  it('K2: however long dead letters have to wait, the rows that are written are not written again', () =>
+    takenOverWhileLettersWait('commitLog', (table) => {
+      // It has forgotten the batch.
+      table.window = 0;
+    }));
 
   describe('K6: a position in the sink', () => {
     /** 300 rows are committed; then the sink goes back to what it had after the first batch. */
@@ -365,27 +377,11 @@ describe('sink loop', () => {
       await next.stop();
     });
 
-    it('that is before a batch which waits for its dead letters only: the batch is taken again, and nothing is missing', async () => {
-      const plan = await pipeline({ deadBytes: 20_000 });
-      const pad = 'x'.repeat(3_000);
-      await write(plan, 20, (n) => JSON.stringify({ n, pad, ...(n % 2 === 0 ? { fail: true } : {}) }), 20);
-      const table = new MemoryTable();
-      const slot = drain(streams, plan, table, { positionIn: 'sink' });
-      await eventually(() => slot.witness.waits.some(([, code]) => code === 'MR_DEAD_LETTERS_FULL'));
-      slot.abort();
-      await assert.rejects(slot.done);
-      Object.assign(table, { position: 0, positionToken: '' });
-      table.rows.length = 0;
-      await ensurePipelineStreams(streams, { ...plan, deadLetters: { maxBytes: 2 ** 20, whenFull: 'Block' } });
-      const next = drain(streams, plan, table, { positionIn: 'sink' });
-      await drained(plan);
-      assert.deepEqual(
-        ids(table),
-        numbers(20).filter((n) => n % 2 === 1),
-      );
-      assert.equal((await deadLetters(plan)).length, 10);
-      await next.stop();
-    });
+    it('that is before a batch which waits for its dead letters only: the batch is taken again, and nothing is missing', () =>
+      takenOverWhileLettersWait('sink', (table) => {
+        Object.assign(table, { position: 0, positionToken: '' });
+        table.rows.length = 0;
+      }));
 
     it('that another owner has placed ends the one that meets it', async () => {
       const { plan, table } = await wentBack();

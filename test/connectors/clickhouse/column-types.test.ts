@@ -14,15 +14,7 @@ import { MillraceError } from '../../../model/errors.ts';
 import { ExactNumber, type RecordObject, type RecordValue } from '../../../model/value.ts';
 import { decode } from '../../transforms/support/records.ts';
 import { batch, meta, rowsOf, sinkContext, slotId, write } from '../sink-context.ts';
-
-/** What the engine wants to be told before it makes a table with types that are new or odd. */
-const permissive = {
-  enable_time_time64_type: 1,
-  allow_experimental_qbit_type: 1,
-  enable_nullable_tuple_type: 1,
-  allow_suspicious_low_cardinality_types: 1,
-  allow_suspicious_variant_types: 1,
-} as const;
+import { permissive } from './permissive.ts';
 
 describe('ClickHouse column types', function () {
   let dir: string;

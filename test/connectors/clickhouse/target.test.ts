@@ -6,22 +6,19 @@ import { join } from 'node:path';
 import { createClient, type ClickHouseClient } from '@clickhouse/client';
 import { sink } from '../../../connectors/clickhouse/index.ts';
 import { clickhouseSinkSpec } from '../../../connectors/clickhouse/spec.ts';
-import type { Sink } from '../../../connectors/connector.ts';
 import { startClickHouse, type ClickHouse } from '../../../local/clickhouse/clickhouse.ts';
 import { freePort } from '../../../local/ports.ts';
-import type { MillraceError } from '../../../model/errors.ts';
 import type { Plan } from '../../../model/plan.ts';
 import type { Streams } from '../../../stream/connection.ts';
 import { isDrained } from '../../../stream/drained.ts';
 import { EdgeWriter } from '../../../stream/edge-writer.ts';
-import { runSinkSlot } from '../../../stream/sink-slot.ts';
 import { ensurePipelineStreams } from '../../../stream/streams.ts';
-import { jsonProgram, Witness } from '../../stream/support/fakes.ts';
 import { frameOf } from '../../stream/support/frames.ts';
 import { startTestServer, testPlan, type TestServer } from '../../stream/support/server.ts';
-import { eagerClock, sinkOf } from '../../stream/support/stages.ts';
+import { eagerClock } from '../../stream/support/stages.ts';
 import { eventually } from '../../support/eventually.ts';
-import { killedAfterWrite, noSignal, sinkContext } from '../sink-context.ts';
+import { noSignal, sinkContext } from '../sink-context.ts';
+import { sinkSlotAtWork } from '../slot-at-work.ts';
 
 describe('ClickHouse as a target that is edited', function () {
   let dir: string;
@@ -58,38 +55,7 @@ describe('ClickHouse as a target that is edited', function () {
 
   function work(plan: Plan, table: string, killed = false) {
     const config = clickhouseSinkSpec.parse({ url: clickhouse.url, table });
-    const stage = sinkOf(plan);
-    const [stop, abort] = [new AbortController(), new AbortController()];
-    const said: (MillraceError | undefined)[] = [];
-    const witness = new Witness();
-    witness.connection = (error) => said.push(error);
-    let connected: Sink | undefined;
-    const done = runSinkSlot({
-      streams,
-      plan,
-      stage,
-      slot: 0,
-      programOf: () => jsonProgram,
-      openSlot: async () => {
-        connected = await sink.connect(config, sinkContext());
-        const slot = await connected.open({ pipelineUid: plan.pipeline.uid, stage: stage.name, slot: 0 });
-        return killed ? killedAfterWrite(slot, () => abort.abort(new Error('killed'))) : slot;
-      },
-      onLoop: () => undefined,
-      clock: eagerClock,
-      random: () => 0.5,
-      observer: witness,
-      signals: { stop: AbortSignal.any([stop.signal, abort.signal]), abort: abort.signal },
-    }).catch(() => 'stopped');
-    return {
-      said,
-      done,
-      async stop() {
-        stop.abort(new Error('the pod stops'));
-        await done;
-        await connected?.close();
-      },
-    };
+    return sinkSlotAtWork(streams, plan, () => sink.connect(config, sinkContext()), killed);
   }
 
   const upTo = (end: number) => Array.from({ length: end }, (_, n) => n);

@@ -7,25 +7,22 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import type { Sink } from '../../../connectors/connector.ts';
 import { sink } from '../../../connectors/postgres/index.ts';
 import { postgresSinkSpec } from '../../../connectors/postgres/spec.ts';
 import { freePort } from '../../../local/ports.ts';
 import { startPostgres, type Postgres } from '../../../local/postgres/postgres.ts';
-import type { MillraceError } from '../../../model/errors.ts';
 import { edgeStream, frameSubject } from '../../../model/names.ts';
 import type { Plan } from '../../../model/plan.ts';
 import type { Streams } from '../../../stream/connection.ts';
 import { EdgeWriter } from '../../../stream/edge-writer.ts';
-import { runSinkSlot } from '../../../stream/sink-slot.ts';
 import { isDrained } from '../../../stream/drained.ts';
 import { committedOf, ensurePipelineStreams, makePipelineStreams } from '../../../stream/streams.ts';
-import { jsonProgram, Witness } from '../../stream/support/fakes.ts';
 import { frameOf } from '../../stream/support/frames.ts';
 import { startTestServer, testPlan, type TestServer } from '../../stream/support/server.ts';
-import { eagerClock, sinkOf } from '../../stream/support/stages.ts';
+import { eagerClock } from '../../stream/support/stages.ts';
 import { eventually } from '../../support/eventually.ts';
-import { killedAfterWrite, noSignal, sinkContext } from '../sink-context.ts';
+import { noSignal, sinkContext } from '../sink-context.ts';
+import { sinkSlotAtWork } from '../slot-at-work.ts';
 
 describe('PostgreSQL that goes back', function () {
   let dir: string;
@@ -67,40 +64,7 @@ describe('PostgreSQL that goes back', function () {
   function work(plan: Plan, table: string, onPositionLost = 'Stop', more: object = {}, killed = false) {
     const { host, port, username, password } = postgres;
     const config = postgresSinkSpec.parse({ host, port, username, password, table, onPositionLost, ...more });
-    const stage = sinkOf(plan);
-    const stop = new AbortController();
-    const abort = new AbortController();
-    const said: (MillraceError | undefined)[] = [];
-    const witness = new Witness();
-    witness.connection = (error) => said.push(error);
-    let connected: Sink | undefined;
-    const done = runSinkSlot({
-      streams,
-      plan,
-      stage,
-      slot: 0,
-      programOf: () => jsonProgram,
-      openSlot: async () => {
-        connected = await sink.connect(config, sinkContext());
-        const slot = await connected.open({ pipelineUid: plan.pipeline.uid, stage: stage.name, slot: 0 });
-        return killed ? killedAfterWrite(slot, () => abort.abort(new Error('killed'))) : slot;
-      },
-      onLoop: () => undefined,
-      clock: eagerClock,
-      random: () => 0.5,
-      observer: witness,
-      signals: { stop: AbortSignal.any([stop.signal, abort.signal]), abort: abort.signal },
-    }).catch(() => 'stopped');
-    return {
-      said,
-      waits: witness.waits,
-      done,
-      async stop() {
-        stop.abort(new Error('the pod stops'));
-        await done;
-        await connected?.close();
-      },
-    };
+    return sinkSlotAtWork(streams, plan, () => sink.connect(config, sinkContext()), killed);
   }
 
   const drained = (plan: Plan) => eventually(async () => (await isDrained(streams, plan)).drained);

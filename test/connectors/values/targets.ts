@@ -13,6 +13,7 @@ import { startClickHouse } from '../../../local/clickhouse/clickhouse.ts';
 import { freePort } from '../../../local/ports.ts';
 import { startPostgres } from '../../../local/postgres/postgres.ts';
 import { sinkContext } from '../sink-context.ts';
+import { permissive } from '../clickhouse/permissive.ts';
 
 export interface Target {
   /** A table with the columns n and v, to be written in one of the system's ways. */
@@ -26,15 +27,6 @@ export interface Target {
   types(): Promise<readonly string[]>;
   stop(): Promise<void>;
 }
-
-/** What the engine wants to be told before it makes a table with types that are new or odd. */
-const permissive = {
-  enable_time_time64_type: 1,
-  allow_experimental_qbit_type: 1,
-  enable_nullable_tuple_type: 1,
-  allow_suspicious_low_cardinality_types: 1,
-  allow_suspicious_variant_types: 1,
-} as const;
 
 const clickhouseWays = ['RowBinary', 'RowBinaryWithDefaults'] as const;
 const postgresWays = ['COPY', 'upsert'] as const;

@@ -53,6 +53,16 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   };
 }
 
+/** For all tests of a `describe`, which calls this: a server and a connection to it, given to `use` before the first one. */
+export function withTestServer(use: (streams: Streams, server: TestServer) => void): void {
+  let server: TestServer | undefined;
+  before(async () => {
+    server = await startTestServer();
+    use(await server.connect(), server);
+  });
+  after(() => server?.stop());
+}
+
 let pipelines = 0;
 
 export interface TestPlanOptions {
