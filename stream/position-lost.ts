@@ -1,3 +1,9 @@
+interface PositionLostDetails {
+  readonly loss?: string;
+  readonly until?: number | undefined;
+  readonly stored?: number | undefined;
+}
+
 /** A position that does not fit the existing data. The slot that meets it stops; a person decides what happens next. */
 export class PositionLost extends Error {
   override readonly name = 'PositionLost';
@@ -10,11 +16,14 @@ export class PositionLost extends Error {
    * it is.
    */
   readonly until: number | undefined;
+  /** The sink has stored frames up to there, of which the commit log does not know; undefined: the log knows of all. */
+  readonly stored: number | undefined;
 
-  constructor(found: string, { loss = found, until }: { readonly loss?: string; readonly until?: number } = {}) {
+  constructor(found: string, { loss = found, until, stored }: PositionLostDetails = {}) {
     super(`position lost: ${found}`);
     this.found = found;
     this.loss = loss;
     this.until = until;
+    this.stored = stored;
   }
 }

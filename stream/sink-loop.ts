@@ -46,8 +46,8 @@ export interface SinkLoopOptions<Rows extends RowBufferPort> extends BatchContex
   readonly sinkSlot: SinkSlotPort<Rows>;
   readonly log: CommitLog;
   readonly deadLetters: DeadLetterWriter;
-  /** Reads frames of the shard from a sequence on. */
-  readonly read: (firstSequence: number) => ShardReader;
+  /** Reads frames of the shard from a sequence on. `begunTo`: the last frame of a batch that is to be finished first. */
+  readonly read: (firstSequence: number, begunTo: number | undefined) => ShardReader;
   readonly clock: Clock;
   readonly random: () => number;
   readonly observer: SlotObserver;
@@ -95,7 +95,7 @@ export class SinkLoop<Rows extends RowBufferPort> {
       const begun = await this.#recover();
       // From the log's position on, even if the sink's is ahead of it: the chain is followed through the frames that
       // are skipped.
-      this.#reader = this.#options.read(this.#options.log.committed + 1);
+      this.#reader = this.#options.read(this.#options.log.committed + 1, begun?.to);
       this.#options.observer.position(this.#committed);
       if (begun !== undefined) await this.#finishBegun(this.#reader, begun);
       await this.#work(this.#reader);
@@ -122,6 +122,9 @@ export class SinkLoop<Rows extends RowBufferPort> {
 
   async #finishBegun(reader: ShardReader, begun: Intent | Written): Promise<void> {
     const batch = this.#batches[0];
+    const isLogged = begun === this.#options.log.last;
+    const lost = (found: string) =>
+      new PositionLost(found, { until: begun.to, stored: isLogged ? undefined : begun.to });
     while (batch.to < begun.to) {
       const frame = reader.take();
       if (frame === undefined) {
@@ -130,17 +133,13 @@ export class SinkLoop<Rows extends RowBufferPort> {
         continue;
       }
       if (frame.sequence > begun.to) {
-        throw new PositionLost(`frames of the batch ${begun.from}-${begun.to}, which was started, are gone`, {
-          until: begun.to,
-        });
+        throw lost(`frames of the batch ${begun.from}-${begun.to}, which was started, are gone`);
       }
       if (frame.sequence < begun.from) {
         // A range begins with the first frame after what was committed. Only a sink that is ahead of the log has more.
-        if (begun === this.#options.log.last) {
+        if (isLogged) {
           const { from, to } = begun;
-          throw new PositionLost(`frame ${frame.sequence} came before the batch ${from}-${to}, which was started`, {
-            until: to,
-          });
+          throw lost(`frame ${frame.sequence} came before the batch ${from}-${to}, which was started`);
         }
         await batch.pass(frame, this.#options.signals.stop);
         continue;
@@ -149,7 +148,7 @@ export class SinkLoop<Rows extends RowBufferPort> {
     }
     const { from, to, after, token, check } = begun;
     if (check !== undefined && check !== batch.check) {
-      throw new PositionLost(`the batch ${from}-${to}, which was started, has other frames now`, { until: to });
+      throw lost(`the batch ${from}-${to}, which was started, has other frames now`);
     }
     const id = { from, to, after, token, check };
     if (begun.kind === 'intent') return this.#store(batch, id, begun);

@@ -6,6 +6,9 @@
  *     restored backup), and frames that the log calls committed may have been swept. So the slot does not continue by
  *     itself, unless the spec says so in advance. It waits for a decision about its stage (`./decisions.ts`), and
  *     checks again each time, so that a person may repair the position in the sink instead.
+ * K7  A position of this stream that is beyond its end is a loss of the edge, not of the sink: frames that the sink has
+ *     stored are gone, and a source that still has their records writes them again, as new ones. So the decision is
+ *     one about the edge (MR_POSITION_LOST), which says what is then written twice.
  */
 import type { DecisionChoice } from '../model/decision.ts';
 import { assertNever, mr, type MillraceError } from '../model/errors.ts';
@@ -21,6 +24,7 @@ import { isFence } from './fence.ts';
 import { isConnectionClosed } from './jetstream-errors.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { asSinkError } from './outside-errors.ts';
+import { PositionLost } from './position-lost.ts';
 import type { PositionedSinkSlot, RowBufferPort, StoredPosition } from './sink-port.ts';
 import { waitingAs, type SlotObserver, type SlotSignals } from './slot-observer.ts';
 import { rangeIn } from './range-text.ts';
@@ -50,7 +54,10 @@ export interface Recovered {
   readonly finish: Intent | Written | undefined;
 }
 
-/** Waits for the sink, and for a person's decision when one is needed. */
+/**
+ * Waits for the sink, and for a person's decision when one is needed about the sink. Throws {@link PositionLost} when it
+ * is the edge that has lost something (K7).
+ */
 export async function recoverPosition<Rows extends RowBufferPort>(check: PositionCheck<Rows>): Promise<Recovered> {
   const { sinkSlot, observer, clock, random, signals } = check;
   const { streams, pipeline, stage, slot } = check;
@@ -72,7 +79,7 @@ export async function recoverPosition<Rows extends RowBufferPort>(check: Positio
       signals.stop.throwIfAborted();
       signals.abort.throwIfAborted();
       // From the log, not the sink: another owner has taken over, or the connection to NATS is closed.
-      if (isFence(error) || isConnectionClosed(error)) throw error;
+      if (isFence(error) || isConnectionClosed(error) || error instanceof PositionLost) throw error;
       observer.connection(asSinkError(check.sink, error));
     }
     await clock.sleep(backoffMs(outsideBackoff, attempt, random), AbortSignal.any([signals.stop, signals.abort]));
@@ -82,13 +89,15 @@ export async function recoverPosition<Rows extends RowBufferPort>(check: Positio
 /** Recovered, or what a person has yet to decide. */
 async function settle<Rows extends RowBufferPort>(
   check: PositionCheck<Rows>,
-  found: Believed | Lost | Placed,
+  found: Believed | Lost | Placed | Beyond,
 ): Promise<Believed | Asked> {
   switch (found.kind) {
     case 'recovered':
       return found;
     case 'placed':
       return follow(check, found);
+    case 'beyond':
+      throw beyond(check, found);
     case 'lost': {
       const choice = await choiceAbout(check, found);
       return typeof choice === 'string' ? actOn(choice, check, found) : choice;
@@ -124,17 +133,40 @@ interface Placed {
   readonly stored: StoredPosition;
 }
 
+/** K7. */
+interface Beyond {
+  readonly kind: 'beyond';
+  readonly position: number;
+  /** The log has that batch, too. */
+  readonly isLogged: boolean;
+  /** Of the edge. */
+  readonly lastSequence: number;
+}
+
+/** Without the end of the stream in the loss, because that moves while others write. */
+function beyond<Rows extends RowBufferPort>(
+  { sink }: PositionCheck<Rows>,
+  { position, isLogged, lastSequence }: Beyond,
+): PositionLost {
+  const has = `sink "${sink}" has stored it up to ${position}`;
+  const stored = isLogged ? undefined : position;
+  return new PositionLost(`${has}, and it ends at ${lastSequence}`, { loss: has, until: position, stored });
+}
+
 /** Pure. */
 function judge<Rows extends RowBufferPort>(
   { log, tokenPrefix, sinkSlot }: Pick<PositionCheck<Rows>, 'log' | 'tokenPrefix' | 'sinkSlot'>,
   stored: StoredPosition,
   lastSequence: number,
-): Believed | Lost | Placed {
+): Believed | Lost | Placed | Beyond {
   const { last, committed } = log;
   if (last?.kind === 'commit' && last.set === true) return { kind: 'placed', stored };
-  const isOfOtherStream =
-    stored.position > lastSequence || (stored.token !== '' && !stored.token.startsWith(`${tokenPrefix}:`));
   const begun = last === undefined || last.kind === 'commit' ? undefined : last;
+  const { position, token } = stored;
+  const isOfThisStream = token.startsWith(`${tokenPrefix}:`);
+  const isBeyond = position > lastSequence;
+  if (isOfThisStream && isBeyond) return { kind: 'beyond', position, isLogged: begun?.to === position, lastSequence };
+  const isOfOtherStream = isBeyond || (token !== '' && !isOfThisStream);
   const otherTarget = begun?.kind === 'intent' ? otherTargetOf(begun, sinkSlot.target) : undefined;
   if (!isOfOtherStream) {
     // The batch with the intent may or may not be in the sink; repeating it is safe either way and yields its

@@ -127,7 +127,12 @@ async function decide<Rows extends RowBufferPort>(
   options: SinkSlotOptions<Rows>,
   opening: EdgeOpening,
   log: CommitLog,
-  { found, loss, until }: Pick<PositionLost, 'found' | 'loss'> & Partial<Pick<PositionLost, 'until'>>,
+  {
+    found,
+    loss,
+    until,
+    stored,
+  }: Pick<PositionLost, 'found' | 'loss'> & Partial<Pick<PositionLost, 'until' | 'stored'>>,
 ): Promise<void> {
   const { stage, slot, observer, signals } = options;
   const { pipeline, streams } = opening;
@@ -142,8 +147,7 @@ async function decide<Rows extends RowBufferPort>(
         found,
         pipeline: pipelineText(pipeline),
         token,
-        accepted:
-          'continues after that and reads nothing of the stream twice; what a source that has lost its frames reads again counts as new and is written twice',
+        accepted: acceptedWith(stored),
         reread: 'reads all that the stream still holds, and may write records twice',
       }),
     );
@@ -154,6 +158,12 @@ async function decide<Rows extends RowBufferPort>(
   const entry = entryAfter(log.last, await openEdge(opening, signals.stop), decision);
   await log.reset(entry, signals.stop);
   observer.waiting('decision', undefined);
+}
+
+function acceptedWith(stored: number | undefined): string {
+  const again = 'what a source that has lost its frames reads again counts as new and is written twice';
+  if (stored === undefined) return `continues after that and reads nothing of the stream twice; ${again}`;
+  return `continues after that, and writes twice what the stream still holds of what the sink has stored up to ${stored}; ${again}`;
 }
 
 /** Only a decision recreates a stream, so a reader whose position is in the previous one need not ask. */
@@ -215,7 +225,7 @@ async function run<Rows extends RowBufferPort>(
       random,
       observer,
       signals,
-      read: (firstSequence) =>
+      read: (firstSequence, begunTo) =>
         new ShardReader({
           streams,
           stream,
@@ -224,7 +234,10 @@ async function run<Rows extends RowBufferPort>(
           clock,
           random,
           onWaiting,
-          check: (after) => checkStream(streams, stream, chain, after),
+          check: async (after) => {
+            await checkStream(streams, stream, chain, after);
+            if (begunTo !== undefined && after < begunTo) await checkBegun(options, log, begunTo);
+          },
         }),
     });
     options.onLoop(loop);
@@ -240,6 +253,22 @@ async function checkStream(streams: JetStreamPort, stream: string, chain: FrameC
   const { created, state } = await streams.streamInfo(stream);
   if (created !== chain.committed.edge) throw new PositionLost(`this stream was made at ${created}`);
   if (state.last_seq < after) throw new PositionLost(`the stream ends at ${state.last_seq}`, { loss: endsBefore });
+}
+
+/**
+ * A batch that was begun keeps its frames (E10), so when its last one is not there any more, or its number is that of a
+ * frame of another shard now, it will never come: nobody may wait for it.
+ */
+async function checkBegun<Rows extends RowBufferPort>(
+  { streams, plan, stage, slot }: SinkSlotOptions<Rows>,
+  log: CommitLog,
+  to: number,
+): Promise<void> {
+  const { pid } = plan.pipeline;
+  const last = await streams.getMessage(edgeStream(pid, stage.reads), { seq: to });
+  if (last?.subject.startsWith(shardSubjects(pid, stage.reads, slot).slice(0, -1)) === true) return;
+  const stored = log.last?.kind === 'commit' ? to : undefined;
+  throw new PositionLost(`frame ${to}, the last of a batch that was started, is gone`, { until: to, stored });
 }
 
 /** Reads from the stream's leader; waits for nats-server. */

@@ -39,26 +39,45 @@ describe('sink loop', () => {
     await slot.stop();
   });
 
-  it('I6: asks at once when the edge has a frame before the batch that was begun, and none of that', async () => {
-    const plan = await pipeline();
-    const { pid } = plan.pipeline;
-    await write(plan, 50);
-    const table = new MemoryTable();
-    const first = drain(streams, plan, table);
-    await drained(plan);
-    await first.stop();
-    const subject = commitSubject(pid, 'sink-warehouse', 0);
-    const entry = await streams.getMessage(edgeStream(pid, 'commits'), { last_by_subj: subject });
-    assert.ok(entry);
-    const { to: after, chain } = decodeCommitEntry(entry.data, { stream: 'commits', sequence: entry.seq });
-    const batch = { from: after + 5, to: after + 5, after, token: 't', rows: 1 };
-    await streams.publish(subject, JSON.stringify({ kind: 'intent', ...batch, chain }), { expectLast: entry.seq });
-    await write(plan, 50, undefined, 50, 50);
-    const second = drain(streams, plan, table);
-    await eventually(() =>
-      assert.match(second.witness.waitSentences.join(), /frame \d+ came before the batch .*, which was started/),
-    );
-    await second.stop();
+  describe('I6: asks at once, with a batch that was begun', () => {
+    /** A pipeline whose sink has committed, and then begun a batch of this frame, counted from the end of the edge. */
+    async function begunWith(frame: number) {
+      const plan = await pipeline();
+      await write(plan, 50);
+      const table = new MemoryTable();
+      const first = drain(streams, plan, table);
+      await drained(plan);
+      await first.stop();
+      const subject = commitSubject(plan.pipeline.pid, 'sink-warehouse', 0);
+      const entry = await streams.getMessage(edgeStream(plan.pipeline.pid, 'commits'), { last_by_subj: subject });
+      assert.ok(entry);
+      const { to: after, chain } = decodeCommitEntry(entry.data, { stream: 'commits', sequence: entry.seq });
+      const batch = { from: after + frame, to: after + frame, after, token: 't', rows: 1 };
+      await streams.publish(subject, JSON.stringify({ kind: 'intent', ...batch, chain }), { expectLast: entry.seq });
+      return { plan, table };
+    }
+
+    async function asks({ plan, table }: Awaited<ReturnType<typeof begunWith>>, what: RegExp): Promise<void> {
+      const slot = drain(streams, plan, table);
+      await eventually(() => assert.match(slot.witness.waitSentences.join(), what));
+      await slot.stop();
+    }
+
+    it('when the edge has a frame before it', async () => {
+      const begun = await begunWith(5);
+      await write(begun.plan, 250, undefined, 50, 50);
+      await asks(begun, /frame \d+ came before the batch .*, which was started/);
+    });
+
+    it('when the edge ends before it', async () => {
+      await asks(await begunWith(1), /frame \d+, the last of a batch that was started, is gone/);
+    });
+
+    it('when its number is that of a frame of another shard, though nothing comes in its own', async () => {
+      const begun = await begunWith(1);
+      await write(begun.plan, 50, undefined, 50, 50, { shard: 1, writer: 'orders-1' });
+      await asks(begun, /frame \d+, the last of a batch that was started, is gone/);
+    });
   });
 
   it('I7: in = rows + dropped + dead letters, and dead letters hold record, step and reason', async () => {
@@ -501,14 +520,14 @@ describe('sink loop', () => {
     record = (n: number) => JSON.stringify({ n }),
     perFrame = 50,
     first = 0,
+    place = { shard: 0, writer: 'orders-0' },
   ): Promise<void> {
     const writer = await EdgeWriter.open(
       {
         streams,
         pid: plan.pipeline.pid,
         edge: 'main',
-        shard: 0,
-        writer: 'orders-0',
+        ...place,
         clock: eagerClock,
         random: () => 0.5,
       },
