@@ -73,9 +73,14 @@ export class IngestOutlet {
   /** Sends a frame; the caller has awaited {@link ready}. */
   send(outgoing: OutgoingFrame): void {
     this.#inFlight = this.#store(outgoing).catch((error: unknown) => {
-      this.#failure = error instanceof Error ? error : new Error(String(error));
-      this.onFailed?.();
+      this.fail(error instanceof Error ? error : new Error(String(error)));
     });
+  }
+
+  /** Nothing more is to be sent: {@link ready} throws this from now on. */
+  fail(error: Error): void {
+    this.#failure ??= error;
+    this.onFailed?.();
   }
 
   /** For the writer's `onWaiting`. */

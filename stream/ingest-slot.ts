@@ -24,6 +24,7 @@ import { SourceLoss } from './source-loss.ts';
 import type { SourceLossPort, SourceReaderPort } from './source-port.ts';
 import { deadLetterRoom, edgeRoom } from './slot-rooms.ts';
 import { Sweeper } from './sweep.ts';
+import { TailWatch } from './tail-watch.ts';
 import type { Asking } from './until-answered.ts';
 import { untilOpen } from './until-open.ts';
 import { checkTail } from './writer-tail.ts';
@@ -62,8 +63,8 @@ async function work(options: IngestSlotOptions): Promise<SlotEnd> {
   await using stack = new AsyncDisposableStack();
   const onWaiting: Asking['onWaiting'] = (reason) => feedback.waiting(reason);
 
-  const place = await openTail(options, room, onWaiting);
-  const { tail } = place;
+  const place = await openTail(options, room, onWaiting, stack);
+  const { tail, watch } = place;
   const deadLetters = await openDeadLetters(options, deadRoom);
   const sweeper = stack.adopt(sweeperBehind(options, place), (each) => each.close());
   feedback.sweeper = sweeper;
@@ -83,6 +84,7 @@ async function work(options: IngestSlotOptions): Promise<SlotEnd> {
     (each) => each.close(),
   );
   feedback.outlet = outlet;
+  watch.onGone = (error) => outlet.fail(error);
   return await new IngestLoop({
     ...{ stage: stage.name, source: stage.source, slot, frame: stage.frame, capBytes: frameCap(streams) },
     ...{ reader, onRead: () => losses.goesOn(), outlet, deadLetters, writer: tail, plans, openedAt: tail.openedAt },
@@ -113,13 +115,19 @@ class WriterFeedback {
 
 interface WriterTail {
   readonly tail: EdgeWriter;
+  readonly watch: TailWatch;
   readonly shard: number;
   /** Of the stream. */
   readonly created: string;
 }
 
 /** The last frame of the slot's subject, when the slot may begin and the frame is the one that should be there. */
-async function openTail(options: IngestSlotOptions, room: Room, onWaiting: Asking['onWaiting']): Promise<WriterTail> {
+async function openTail(
+  options: IngestSlotOptions,
+  room: Room,
+  onWaiting: Asking['onWaiting'],
+  stack: AsyncDisposableStack,
+): Promise<WriterTail> {
   const { streams, plan, stage, slot, clock, random, observer, signals } = options;
   const { pipeline } = plan;
   const writer = writerName(stage.source, slot);
@@ -139,8 +147,10 @@ async function openTail(options: IngestSlotOptions, room: Room, onWaiting: Askin
     { ...base, room, keys, onWaiting, pid: pipeline.pid, shard, writer },
     signals.stop,
   );
+  // Before a person is asked, who may take long.
+  const watch = stack.adopt(new TailWatch({ streams, clock, random }, tail, signals.stop), (each) => each.close());
   await checkTail({ ...base, shard, view, onWaiting: waitingAs(observer, 'decision') }, tail, signals.stop);
-  return { tail, shard, created: view.created };
+  return { tail, watch, shard, created: view.created };
 }
 
 function openDeadLetters(options: IngestSlotOptions, room: Room): Promise<DeadLetterWriter> {

@@ -17,7 +17,7 @@ import { ensurePipelineStreams } from '../../stream/streams.ts';
 import { eventually } from '../support/eventually.ts';
 import { MemoryTable, NumberSource } from './support/fakes.ts';
 import { startTestServer, testPlan, type TestServer } from './support/server.ts';
-import { drain, eagerClock, ingest, type RunningSlot } from './support/stages.ts';
+import { drain, eagerClock, edgeFrames, ingest, type RunningSlot } from './support/stages.ts';
 
 describe('nats-server has gone back', () => {
   let server: TestServer;
@@ -108,6 +108,98 @@ describe('nats-server has gone back', () => {
       });
     }
   }
+
+  for (const positionIn of ['commitLog', 'sink'] as const) {
+    for (const isReadAgain of [true, false]) {
+      const then = isReadAgain
+        ? 'and their source has read them again: accept-loss writes nothing twice'
+        : 'and nothing has come since: with accept-loss their source writes them once more, as the question says';
+      it(`K7: the edge alone, with frames that a sink with its position in the ${positionIn} has written and not committed, ${then}`, async () => {
+        const plan = testPlan({
+          shards: 1,
+          sourceSlots: 1,
+          frame: { ...one, lingerMs: 1 },
+          batch: { maxRecords: 1, maxBytes: 1_000_000, maxDelayMs: 1 },
+        });
+        const { pid } = plan.pipeline;
+        const table = new MemoryTable();
+        const values = () => table.rows.map(({ value }) => z.number().parse(value['n']));
+        const start = (total: number) =>
+          ingest(streams, plan, (position) => new NumberSource(position, { batch: 1, available: () => total }));
+        const isDry = async () => (await isDrained(streams, plan)).drained;
+        const stored = async () => (await edgeFrames(streams, plan)).flatMap((frame) => frame.values).length;
+        const numbers = (to: number, from = 0) => Array.from({ length: to - from }, (_, n) => from + n);
+        await ensurePipelineStreams(streams, plan);
+        const known = await streamsFound(streams, plan);
+
+        const slots = [start(10), drain(streams, plan, table, { positionIn })];
+        await eventually(async () => values().length === 10 && (await isDry()));
+        await Promise.all(slots.map((slot) => slot.stop()));
+        const disk = join('store', 'jetstream', '$G', 'streams', edgeStream(pid, 'main'));
+        await whileDown(() => cp(join(server.dir, disk), join(kept, disk), { recursive: true }));
+
+        const idle = start(11);
+        const killed = new Promise<void>((resolve) => {
+          table.afterWrite = () => {
+            resolve();
+            return new Promise(() => undefined);
+          };
+        });
+        const first = drain(streams, plan, table, { positionIn });
+        await killed;
+        first.abort();
+        table.afterWrite = undefined;
+        await whileDown(async () => {
+          await rm(join(server.dir, disk), { recursive: true });
+          await cp(join(kept, disk), join(server.dir, disk), { recursive: true });
+        });
+        assert.equal(await idle.done, 'fenced');
+        assert.deepEqual(values(), numbers(11));
+
+        const readAgain = isReadAgain ? start(11) : undefined;
+        await eventually(async () => (await stored()) === (isReadAgain ? 11 : 10));
+        await readAgain?.stop();
+        const sink = drain(streams, plan, table, { positionIn });
+        await eventually(() => sink.witness.waits.some(([, code]) => code === 'MR_POSITION_LOST'));
+        assert.match(
+          sink.witness.waitSentences.join(),
+          /what a source .* reads again counts as new and is written twice/,
+        );
+        assert.deepEqual(sink.witness.sentences, []);
+        assert.deepEqual(values(), numbers(11));
+
+        const decision = parseDecision('main.1=accept-loss');
+        assert.ok(decision);
+        await carryOut({ streams, opSeq: 1, clock: eagerClock, replicas: 1, cluster: 'test', known }, plan, decision);
+        const source = start(20);
+        await eventually(async () => values().includes(19) && (await isDry()));
+        assert.deepEqual(values(), [...numbers(11), ...numbers(20, isReadAgain ? 11 : 10)]);
+        await Promise.all([source, sink].map((slot) => slot.stop()));
+      });
+    }
+  }
+
+  it('I8: a writer with nothing new to write finds out that frames are gone which nobody had read, and reads their records again', async () => {
+    const plan = testPlan({ shards: 1, sourceSlots: 1, frame: { ...one, lingerMs: 1 } });
+    await ensurePipelineStreams(streams, plan);
+    const start = (total: number) =>
+      ingest(streams, plan, (position) => new NumberSource(position, { batch: 1, available: () => total }));
+    const stored = async () => (await edgeFrames(streams, plan)).flatMap(({ values }) => values).length;
+    const first = start(10);
+    await eventually(async () => (await stored()) === 10);
+    await first.stop();
+    await whileDown(() => cp(server.dir, kept, { recursive: true }));
+    const idle = start(20);
+    await eventually(async () => (await stored()) === 20);
+    await whileDown(async () => {
+      await rm(server.dir, { recursive: true });
+      await cp(kept, server.dir, { recursive: true });
+    });
+    assert.equal(await idle.done, 'fenced');
+    const next = start(20);
+    await eventually(async () => (await stored()) === 20);
+    await next.stop();
+  });
 });
 
 /** A sink that asks is told to go on with what comes next. */
