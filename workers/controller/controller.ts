@@ -132,7 +132,7 @@ export class Controller {
         if (this.#teller.noteMissing(record, listingLagMs)) this.#tellings.add(record.key);
       },
     });
-    this.#streamLook = new StreamLook({ streams, onNews: (record) => this.#look(record) });
+    this.#streamLook = new StreamLook({ log, streams, onNews: (record) => this.#look(record) });
     this.#tellings = new KeyedQueue({
       ...{ clock, random },
       work: (key) => this.#withRecord(key, (record) => this.#teller.work(record)),

@@ -5,11 +5,15 @@
  *     as gone, and so is what counted as gone before; a bounded number each time.
  * S2  What was found holds only while the status says the same of the stream: one that a decision has made anew is another.
  * S3  A stream that is there may be another one. That is found out by looking at it, a bounded number each time.
- * S4  A question without an answer says nothing.
+ * S4  A question without an answer says nothing, and says it of its pipeline alone: what is known of that one stays, and the
+ *     next is asked. Who is asked may be why there is no answer: after a few of those in a row, or without a link, the rest
+ *     waits for the next sweep.
  * S5  All have their turn, however many are lost: suspects, and all others, share a sweep by half where both need it, and
- *     on each side those come first that were looked at longest ago.
+ *     on each side those come first that were looked at longest ago. One side that is not answered for leaves the other its
+ *     turn.
  */
-import type { MillraceError } from '../../model/errors.ts';
+import type { Logger } from 'pino';
+import { problemOf, type MillraceError } from '../../model/errors.ts';
 import type { StreamStatus } from '../../model/status.ts';
 import { findStream } from '../../stream/find-stream.ts';
 import type { JetStreamPort } from '../../stream/jetstream-port.ts';
@@ -23,6 +27,7 @@ export interface LookedAt extends Pick<JetStreamPort, 'streamNames'> {
 }
 
 export interface StreamLookParts {
+  readonly log: Pick<Logger, 'warn'>;
   readonly streams: () => LookedAt | undefined;
   /** What is known of the streams of a pipeline has changed. */
   readonly onNews: (record: PipelineRecord) => void;
@@ -30,6 +35,8 @@ export interface StreamLookParts {
 
 /** Looks at single streams, each sweep. */
 const most = 200;
+/** S4. */
+const mostUnansweredInARow = 3;
 
 export class StreamLook {
   readonly #parts: StreamLookParts;
@@ -51,8 +58,32 @@ export class StreamLook {
     const others = living.filter((record) => !isSuspect(record));
     const some = this.#suspects.next(suspects, Math.max(most / 2, most - others.length));
     const rest = this.#others.next(others, most - some.length);
-    // One after the other: nobody waits for the answer.
-    for (const record of [...some, ...rest]) await this.#look(record, streams);
+    const unanswered = [
+      ...(await this.#lookAtSide(this.#suspects, some, streams)),
+      ...(await this.#lookAtSide(this.#others, rest, streams)),
+    ];
+    const [first] = unanswered;
+    if (first === undefined) return;
+    const { pipeline, problem } = first;
+    this.#parts.log.warn({ pipelines: unanswered.length, pipeline, problem }, 'streams could not be looked at');
+  }
+
+  /** Which did not answer (S4). One after the other: nobody waits for the answer. */
+  async #lookAtSide(turns: Turns, records: readonly PipelineRecord[], streams: LookedAt): Promise<Unanswered[]> {
+    const unanswered: Unanswered[] = [];
+    let inARow = 0;
+    for (const record of records) {
+      if (inARow === mostUnansweredInARow || !streams.link.connected) break;
+      turns.taken(record);
+      try {
+        await this.#look(record, streams);
+        inARow = 0;
+      } catch (error) {
+        inARow += 1;
+        unanswered.push({ pipeline: record.key, problem: problemOf(error) });
+      }
+    }
+    return unanswered;
   }
 
   async #look(record: PipelineRecord, streams: LookedAt): Promise<void> {
@@ -78,10 +109,17 @@ class Turns {
 
   next(records: readonly PipelineRecord[], count: number): readonly PipelineRecord[] {
     const at = (record: PipelineRecord) => this.#lookedAt.get(record) ?? 0;
-    const chosen = [...records].sort((a, b) => at(a) - at(b)).slice(0, count);
-    for (const record of chosen) this.#lookedAt.set(record, ++this.#looks);
-    return chosen;
+    return [...records].sort((a, b) => at(a) - at(b)).slice(0, count);
   }
+
+  taken(record: PipelineRecord): void {
+    this.#lookedAt.set(record, ++this.#looks);
+  }
+}
+
+interface Unanswered {
+  readonly pipeline: string;
+  readonly problem: string;
 }
 
 /** S2. Undefined: nothing is known to be lost. */

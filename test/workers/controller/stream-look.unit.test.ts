@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import fc from 'fast-check';
 import { apiVersion, kind } from '../../../model/names.ts';
 import type { StreamStatus } from '../../../model/status.ts';
 import { isAsked } from '../../../model/decision.ts';
@@ -15,11 +16,14 @@ const later = '2026-02-02T00:00:00Z';
 class Store {
   readonly streams = new Map<string, string>();
   readonly asked: string[] = [];
+  /** Of these it does not say anything. */
+  readonly silent = new Set<string>();
   readonly port = {
     link: { connected: true },
     streamNames: () => Promise.resolve([...this.streams.keys()]),
     streamInfo: (name: string) => {
       this.asked.push(name);
+      if (this.silent.has(name)) return Promise.reject(new Error(`no answer about ${name}`));
       const created = this.streams.get(name);
       return created === undefined
         ? Promise.reject(new JetStreamApiError({ code: 404, err_code: 10059, description: 'stream not found' }))
@@ -32,11 +36,14 @@ describe('looking whether streams are there', () => {
   let store: Store;
   let look: StreamLook;
   let news: string[];
+  let logged: object[];
 
   beforeEach(() => {
     store = new Store();
     news = [];
+    logged = [];
     look = new StreamLook({
+      log: { warn: (entry: object) => void logged.push(entry) },
       streams: () => store.port,
       onNews: ({ ref }) => void news.push(ref.name),
     });
@@ -151,5 +158,94 @@ describe('looking whether streams are there', () => {
     store.port.link.connected = true;
     await look.sweep([record, deleted]);
     assert.deepEqual(news, ['orders']);
+  });
+
+  const edgesOf = ({ pid }: PipelineRecord) => gone.map((edge) => `mr-${pid}-${edge}`);
+
+  for (const edge of gone) {
+    it(`S4: a stream ${edge} that is not answered for says nothing of its pipeline, and the next are looked at`, async () => {
+      const records = ['a', 'b', 'c'].map((name) => pipeline(name));
+      const [a, b, c] = records.map((record) => `mr-${record.pid}-${edge}`);
+      assert(a !== undefined && b !== undefined && c !== undefined);
+      for (const name of [a, c]) store.streams.delete(name);
+      store.silent.add(b);
+      await look.sweep(records);
+      assert.deepEqual(news, ['a', 'c']);
+      store.silent.add(a);
+      for (const name of [a, c]) store.streams.set(name, made);
+      await look.sweep(records);
+      assert.deepEqual(
+        records.map((record) => lostOf(record) !== undefined),
+        [true, false, false],
+      );
+      assert.deepEqual(news, ['a', 'c', 'c']);
+    });
+  }
+
+  it('S4: a sweep says once how many were not answered for, and why the first was not', async () => {
+    const records = ['a', 'b', 'c', 'd'].map((name) => pipeline(name));
+    const name = `mr-${records[0]?.pid}-records`;
+    for (const record of [records[0], records[2]]) store.silent.add(`mr-${record?.pid}-records`);
+    await look.sweep(records);
+    assert.deepEqual(logged, [{ pipelines: 2, pipeline: 'shop/a', problem: `no answer about ${name}` }]);
+    store.silent.clear();
+    await look.sweep(records);
+    assert.equal(logged.length, 1);
+  });
+
+  it('S4: a link that goes ends the sweep, and who was not looked at keeps the turn', async () => {
+    const records = ['a', 'b', 'c'].map((name) => pipeline(name));
+    for (const { pid } of records) store.streams.delete(`mr-${pid}-records`);
+    const { streamInfo } = store.port;
+    store.port.streamInfo = (name) => {
+      store.port.link.connected = false;
+      return streamInfo(name);
+    };
+    await look.sweep(records);
+    assert.deepEqual(news, ['a']);
+    store.port.streamInfo = streamInfo;
+    store.port.link.connected = true;
+    store.asked.length = 0;
+    await look.sweep(records);
+    assert.deepEqual(news, ['a', 'b', 'c']);
+    assert.deepEqual(
+      store.asked,
+      [records[1], records[2], records[0]].flatMap((one) => (one ? edgesOf(one) : [])),
+    );
+  });
+
+  it('S4: a server that answers for nothing is asked a few times a sweep', async () => {
+    const records = Array.from({ length: 300 }, (_, at) => pipeline(`p${at}`));
+    for (const record of records) for (const name of edgesOf(record)) store.silent.add(name);
+    for (const { pid } of records.slice(100)) store.streams.delete(`mr-${pid}-dead`);
+    await look.sweep(records);
+    assert.equal(store.asked.length, 6);
+    assert.equal(logged.length, 1);
+  });
+
+  it('S4, S5: whoever is not answered for, on either side, all others are looked at in a bounded number of sweeps', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.constantFrom('lost', 'silent and lost', 'silent', 'sound'), { maxLength: 60 }),
+        async (kinds) => {
+          const records = kinds.map((_, at) => pipeline(`p${at}`));
+          const lost: PipelineRecord[] = [];
+          store.streams.clear();
+          store.silent.clear();
+          records.forEach((record, at) => {
+            const isSilent = kinds[at]?.startsWith('silent') === true;
+            for (const name of edgesOf(record)) store.streams.set(name, made);
+            if (isSilent) store.silent.add(`mr-${record.pid}-commits`);
+            if (kinds[at]?.endsWith('lost')) store.streams.delete(`mr-${record.pid}-records`);
+            if (kinds[at] === 'lost') lost.push(record);
+          });
+          for (let sweep = 0; sweep <= records.length / 3; sweep++) await look.sweep(records);
+          assert.deepEqual(
+            records.filter((record) => lostOf(record) !== undefined),
+            lost,
+          );
+        },
+      ),
+    );
   });
 });
