@@ -211,6 +211,8 @@ export interface LifecycleActivities {
   ensureNamespace(input: PlanRef): Promise<void>;
   copyCredentials(input: PlanRef): Promise<{ readonly keys: number }>;
   applyPlan(input: PlanRef): Promise<{ readonly stages: readonly StageSummary[] }>;
+  /** What was stored for a spec that is refused after all: its plan, and credentials that nobody else uses. */
+  takeBackPlan(input: PlanRef): Promise<void>;
   /** Streams, the plan in them, and who reads and writes them: all that must be there before pods of the plan start. */
   ensureStreams(input: PlanRef): Promise<void>;
   /** The plan comes into force; until every writer names it. */

@@ -179,4 +179,11 @@ export function credentialKey(ref: { kind: 'secret' | 'configMap'; name: string;
   return `${ref.kind}.${ref.name}.${ref.key}`;
 }
 
+/** The other way round: a name has no dot (`./credentials.ts`). */
+export function credentialOf(text: string): { kind: 'secret' | 'configMap'; name: string; key: string } | undefined {
+  const [, kind, name, key] = /^(secret|configMap)\.([^.]+)\.(.+)$/.exec(text) ?? [];
+  if (name === undefined || key === undefined) return undefined;
+  return { kind: kind === 'secret' ? 'secret' : 'configMap', name, key };
+}
+
 export { entityWorkflowId, operationWorkflowId } from './workflow-ids.ts';

@@ -45,6 +45,7 @@ const pace: Readonly<Record<Name, ActivityOptions>> = {
   ensureNamespace: call,
   copyCredentials: person,
   applyPlan: call,
+  takeBackPlan: call,
   ensureStreams: call,
   announcePlan: wait,
   waitRetired: wait,

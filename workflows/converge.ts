@@ -10,11 +10,13 @@
  * O6  What is removed reads and is read to its end, while the plan without it is in force for everybody else; with
  *     deletionPolicy Immediate it goes at once, before the plan is announced.
  * O7  What it waits for a person to make is looked at as soon as somebody says that it was made.
+ * O8  A step that refuses the spec leaves nothing that only the steps before it have stored: the newest plan that is stored
+ *     counts as the one in force (O5).
  */
 import { CancellationScope, isCancellation, patched, setHandler, sleep } from '@temporalio/workflow';
 import type { LiveStage, SpecSummary, StageSummary } from '../model/lifecycle.ts';
 import { run } from './activities.ts';
-import { failureOf } from './failure.ts';
+import { failureOf, refusesSpec } from './failure.ts';
 import { referencedChanged } from './messages.ts';
 import {
   actsOf,
@@ -68,6 +70,8 @@ async function applyUntilItHolds(input: OperationInput, spec: SpecSummary) {
       return await applyEverything(input, spec);
     } catch (error) {
       const { code, message } = failureOf(error);
+      if (refusesSpec(code, input.kind) && input.refused === undefined && patched('refused-leaves-nothing'))
+        await run('takeBackPlan', ...actsOf(input, spec)('take back what was stored of the spec'));
       if (code !== 'MR_OBJECT_VANISHED') throw error;
       await sleep(pauseMs, { summary: `before the steps begin again: ${message}`.slice(0, maxSummary) });
     }

@@ -1,6 +1,7 @@
 /** The code and the sentence in whatever Temporal wrapped around them. */
 import { ActivityFailure, ApplicationFailure, ChildWorkflowFailure } from '@temporalio/workflow';
-import type { RefusedSpec } from '../model/lifecycle.ts';
+import { handlingOf } from '../model/errors.ts';
+import type { OperationKind, RefusedSpec } from '../model/lifecycle.ts';
 
 export interface TypedFailure {
   /** Code of the error table, when the failure came from an activity. */
@@ -20,6 +21,12 @@ export function failureOf(error: unknown): TypedFailure {
     return { code: error.type ?? 'MR_INTERNAL', message: error.message, ...detailsOf(error.details?.[0]) };
   }
   return { code: 'MR_INTERNAL', message: error instanceof Error ? error.message : String(error) };
+}
+
+/** What refuses a step of carrying a spec out refuses the spec: it was not seen before, and another spec is what helps. */
+export function refusesSpec(code: string, during: OperationKind): boolean {
+  const carriesOut = during === 'provision' || during === 'reconfigure' || during === 'resume';
+  return carriesOut && code !== 'MR_INTERNAL' && handlingOf(code) === 'refuse';
 }
 
 /** What `activities/failures.ts` tells beside code and sentence; failures of v0.1 tell less. */

@@ -1,8 +1,9 @@
 /** Makes the entity readable: search attributes, memo and details in Temporal UI; failures in the pipeline's status. */
 import { setCurrentDetails, upsertMemo, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
-import { handlingOf, reasonOf } from '../model/errors.ts';
+import { reasonOf } from '../model/errors.ts';
 import type { StatusPatch } from '../model/lifecycle.ts';
 import { run } from './activities.ts';
+import { refusesSpec } from './failure.ts';
 import { phaseOf, shownStateOf } from './phase.ts';
 import { searchAttributesOf } from './search-attributes.ts';
 import type { Failure, PipelineState, Refusal } from './state.ts';
@@ -94,16 +95,10 @@ export async function sayFailed(state: PipelineState, failure: Failure): Promise
     operation: null,
     conditions: [
       ...stalled(failure),
-      ...(isOfSpec(failure) ? [{ type: 'Accepted', status: 'False', ...why } as const] : []),
+      ...(refusesSpec(failure.code, failure.operation) ? [{ type: 'Accepted', status: 'False', ...why } as const] : []),
       { type: 'Provisioned', status: 'False', ...why },
     ],
   });
-}
-
-/** What refuses a step of carrying a spec out refuses the spec: it was not seen before, and another spec is what helps. */
-function isOfSpec({ code, operation }: Failure): boolean {
-  const carriesOut = operation === 'provision' || operation === 'reconfigure' || operation === 'resume';
-  return carriesOut && code !== 'MR_INTERNAL' && handlingOf(code) === 'refuse';
 }
 
 function stalled({ code, message }: Pick<Failure | Refusal, 'code' | 'message'>) {

@@ -9,13 +9,13 @@
  */
 import { z } from 'zod';
 import { mr } from '../../model/errors.ts';
-import { credentialKey } from '../../model/names.ts';
-import { hashOf } from '../../model/json.ts';
-import type { CredentialRef, Plan } from '../../model/plan.ts';
+import { annotations, credentialKey } from '../../model/names.ts';
+import type { CredentialRef } from '../../model/plan.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
-import { objectNames } from './render/context.ts';
+import type { KubeObject } from '../../kubernetes/objects.ts';
 import { credentialsAnnotation } from './render/deployment.ts';
 
+const sourcesSchema = z.record(z.string(), z.string());
 const dataSchema = z.record(z.string(), z.string()).nullish();
 
 export interface Credentials {
@@ -26,7 +26,7 @@ export interface Credentials {
 }
 
 export async function readCredentials(
-  kube: Kube,
+  kube: Pick<Kube, 'get'>,
   namespace: string,
   refs: readonly CredentialRef[],
 ): Promise<Credentials> {
@@ -42,24 +42,34 @@ export async function readCredentials(
 }
 
 /** `Secret/ch`. */
-function sourceOf({ kind, name }: Pick<CredentialRef, 'kind' | 'name'>): string {
+export function sourceOf({ kind, name }: Pick<CredentialRef, 'kind' | 'name'>): string {
   return `${kind === 'secret' ? 'Secret' : 'ConfigMap'}/${name}`;
 }
 
-/** The version of the copy, unchanged while its content is the same; otherwise a new one. */
-export async function credentialsVersion(
-  kube: Kube,
-  plan: Plan,
-  data: Readonly<Record<string, string>>,
-  seq: number,
-): Promise<string> {
-  const live = await kube.get('Secret', objectNames(plan).credentials, plan.workloadNamespace);
-  const version = live?.metadata.annotations?.[credentialsAnnotation];
-  const isSame = live !== undefined && hashOf(dataSchema.parse(live['data']) ?? {}) === hashOf(data);
-  return isSame && version !== undefined ? version : String(seq);
+/** The pipeline's own Secret. What somebody else has written there counts as touched: its values are compared. */
+export function copiedCredentials(copy: KubeObject): Credentials & { readonly version: string | undefined } {
+  const { annotations: noted } = copy.metadata;
+  return {
+    data: dataSchema.parse(copy['data']) ?? {},
+    sources: parseSources(noted?.[annotations.copiedFrom] ?? ''),
+    version: noted?.[credentialsAnnotation],
+  };
 }
 
-async function readOne(kube: Kube, namespace: string, ref: CredentialRef): Promise<{ value: string; version: string }> {
+export function parseSources(text: string): Readonly<Record<string, string>> {
+  try {
+    const parsed = sourcesSchema.safeParse(JSON.parse(text));
+    return parsed.success ? parsed.data : {};
+  } catch {
+    return {};
+  }
+}
+
+async function readOne(
+  kube: Pick<Kube, 'get'>,
+  namespace: string,
+  ref: CredentialRef,
+): Promise<{ value: string; version: string }> {
   const kind = ref.kind === 'secret' ? 'Secret' : 'ConfigMap';
   const object = await kube.get(kind, ref.name, namespace);
   const { name, key } = ref;

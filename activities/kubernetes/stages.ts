@@ -9,7 +9,7 @@
  */
 import { z } from 'zod';
 import { mr } from '../../model/errors.ts';
-import type { LifecycleActivities, LiveStage, PlanRef, StageInput } from '../../model/lifecycle.ts';
+import type { LifecycleActivities, LiveStage, StageInput } from '../../model/lifecycle.ts';
 import { annotations, fieldManagers, labels } from '../../model/names.ts';
 import { findReferences } from '../../model/credentials.ts';
 import type { Plan, Stage } from '../../model/plan.ts';
@@ -21,12 +21,12 @@ import { applyFenced, checkFence } from './fenced.ts';
 import { untilNoConflict } from '../../kubernetes/conflicts.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
+import { planNameOf } from './mounted.ts';
 import { lingerReason, podReason } from './pods.ts';
 import { objectNames, ownerLabels, stageSelector } from './render/context.ts';
 import {
   credentialsAnnotation,
   listensForRecords,
-  planVolume,
   renderDeployment,
   renderDisruptionBudget,
   renderService,
@@ -46,13 +46,6 @@ const deploymentSchema = z.looseObject({
     replicas: z.number().default(1),
     template: z.looseObject({
       metadata: z.looseObject({ annotations: z.record(z.string(), z.string()).optional() }).optional(),
-      spec: z.looseObject({
-        volumes: z
-          .array(
-            z.looseObject({ name: z.string(), configMap: z.looseObject({ name: z.string().optional() }).optional() }),
-          )
-          .optional(),
-      }),
     }),
   }),
   status: z
@@ -143,12 +136,6 @@ export async function liveStages(
   });
 }
 
-/** The ConfigMaps with plans that pods are started with. */
-export async function plansInUse(kube: Kube, { op, workloadNamespace }: PlanRef): Promise<Set<string>> {
-  const found = await kube.list('Deployment', { namespace: workloadNamespace, labels: ownerLabels(op.pipeline.uid) });
-  return new Set(found.items.flatMap((item) => planNameOf(item) ?? []));
-}
-
 function stageOf(plan: Plan, { stage }: StageInput): Stage {
   const found = plan.stages.find(({ name }) => name === stage);
   if (found === undefined) throw new TypeError(`plan of generation ${plan.pipeline.generation} has no stage ${stage}`);
@@ -197,11 +184,6 @@ async function keptPlan(
   const name = planNameOf(live);
   if (name === undefined) return undefined;
   return (await kube.get('ConfigMap', name, plan.workloadNamespace)) === undefined ? undefined : name;
-}
-
-function planNameOf(deployment: KubeObject): string | undefined {
-  const { volumes } = deploymentSchema.parse(deployment).spec.template.spec;
-  return volumes?.find(({ name }) => name === planVolume)?.configMap?.name;
 }
 
 async function lookAtStage(kube: Kube, plan: Plan, stage: Stage, found: KubeObject): Promise<Look<{ ready: number }>> {

@@ -6,17 +6,19 @@ import type { Plan } from '../../model/plan.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { readResource } from '../proof.ts';
 import { parsePipeline } from '../spec.ts';
+import { ownStatus } from '../status/merge.ts';
 import { asStep } from '../step.ts';
-import { credentialsVersion, readCredentials } from './credentials.ts';
+import { copyFor, removeUnused } from './credentials-copy.ts';
 import { applyFenced, deleteFenced } from './fenced.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { Manifest } from '../../kubernetes/objects.ts';
-import type { RenderContext } from './render/context.ts';
+import { namesIn, type RenderContext } from './render/context.ts';
 import { planText as renderedText, renderCredentials, renderPlan } from './render/plan.ts';
 import { renderNamespace, renderNetworkPolicy, renderServiceAccount } from './render/surroundings.ts';
-import { planText, readPlan } from './stored-plan.ts';
+import { plansInUse } from './mounted.ts';
+import { latestPlan, planConfigMaps, planText, readPlan } from './stored-plan.ts';
 
-type Surroundings = Pick<LifecycleActivities, 'ensureNamespace' | 'copyCredentials' | 'applyPlan'>;
+type Surroundings = Pick<LifecycleActivities, 'ensureNamespace' | 'copyCredentials' | 'applyPlan' | 'takeBackPlan'>;
 
 export function surroundingsActivities(deps: ActivityDependencies): Surroundings {
   const { kube } = deps;
@@ -35,9 +37,8 @@ export function surroundingsActivities(deps: ActivityDependencies): Surroundings
 
     copyCredentials: asStep(deps, async (input) => {
       const plan = await currentPlan(deps, input);
-      const { data, sources } = await readCredentials(kube, plan.pipeline.namespace, plan.credentials);
-      const version = await credentialsVersion(kube, plan, data, input.op.seq);
-      await apply(renderCredentials(renderContext(deps, input, plan), { data, sources, version }), input);
+      const copy = await copyFor(kube, plan, input);
+      await apply(renderCredentials(renderContext(deps, input, plan), copy), input);
       return { keys: plan.credentials.length };
     }),
 
@@ -51,6 +52,17 @@ export function surroundingsActivities(deps: ActivityDependencies): Surroundings
         await deleteFenced(kube, 'ConfigMap', live, input.op);
       await apply(manifest, input);
       return { stages: plan.stages.map(({ name: stage, kind, replicas }) => ({ name: stage, kind, replicas })) };
+    }),
+
+    /** A plan that pods have, or that was accepted before something else refused it, stays: it is in force. */
+    takeBackPlan: asStep(deps, async (input) => {
+      const { acceptedGeneration = 0 } = ownStatus(await readResource(kube, input.op.pipeline));
+      if (acceptedGeneration >= input.generation) return;
+      const name = namesIn(input.isolation, input.op.pipeline.name).plan(input.generation);
+      if ((await plansInUse(kube, input)).has(name)) return;
+      const stored = (await planConfigMaps(kube, input)).find(({ metadata }) => metadata.name === name);
+      if (stored !== undefined) await deleteFenced(kube, 'ConfigMap', stored, input.op);
+      await removeUnused(kube, input, await latestPlan(kube, input));
     }),
   };
 }

@@ -16,14 +16,16 @@ import type { ActivityDependencies } from '../dependencies.ts';
 import { tellEvent } from '../status/event.ts';
 import { assertMayTakeDown } from '../proof.ts';
 import { asStep, waitFor } from '../step.ts';
+import { removeUnused } from './credentials-copy.ts';
 import { deleteFenced } from './fenced.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { KindName, KubeObject } from '../../kubernetes/objects.ts';
 import { ownedKinds, ownNamespaces } from './owned.ts';
 import { ownerLabels } from './render/context.ts';
 import { lingerReason } from './pods.ts';
-import { liveStages, plansInUse } from './stages.ts';
-import { planConfigMaps } from './stored-plan.ts';
+import { plansInUse } from './mounted.ts';
+import { liveStages } from './stages.ts';
+import { planConfigMaps, readPlan } from './stored-plan.ts';
 
 type Teardown = Pick<
   LifecycleActivities,
@@ -43,6 +45,7 @@ export function teardownActivities(deps: ActivityDependencies): Teardown {
         return stage !== undefined && !input.keep.includes(stage);
       });
       await prunePlans(kube, input);
+      await removeUnused(kube, input, await readPlan(kube, input));
       return { removed };
     }),
 

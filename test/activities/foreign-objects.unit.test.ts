@@ -119,6 +119,7 @@ describe('objects of others in a shared namespace', () => {
       for (const [act, more] of [
         ['scaleStage', { stage: 'sink-warehouse', replicas: 0 }],
         ['pruneStages', { keep: [] }],
+        ['takeBackPlan', {}],
         ['releaseObjects', { pid: pidOf('orders', uid) }],
         ['deleteNamespace', {}],
       ] as const) {

@@ -28,6 +28,7 @@ const activities: readonly (readonly [name: keyof LifecycleActivities, input: (k
   ['ensureNamespace', place],
   ['copyCredentials', place],
   ['applyPlan', place],
+  ['takeBackPlan', place],
   ['ensureStreams', place],
   ['applyStage', (during) => ({ ...place(during), stage: 'sink-warehouse', replicas: 1 })],
   ['waitStage', (during) => ({ ...place(during), stage: 'sink-warehouse', replicas: 1 })],
@@ -211,7 +212,8 @@ function healthyCluster(server: OddServer, more: { deletionTimestamp?: string } 
   server.put('ConfigMap', { name: 'plan-g1', uid: 'c', ...inside }, { data: { 'plan.json': planText(plan) } });
   for (const { name, workload } of plan.stages) {
     const at = { ...inside, name: workload, uid: workload, labels: { ...owned.labels, [labels.stage]: name } };
-    server.put('Deployment', at, { spec: { replicas: 1, template: { spec: {} } } });
+    const volumes = [{ name: 'plan', configMap: { name: 'plan-g1' } }];
+    server.put('Deployment', at, { spec: { replicas: 1, template: { spec: { volumes } } } });
   }
 }
 

@@ -259,6 +259,10 @@ describe('entity workflow', function () {
     const said = patch?.conditions?.map(({ type, status, reason }) => `${type} ${status} ${reason}`);
     assert.ok(said?.includes('Accepted False SourceNotGone'), said?.join());
     assert.equal(patch?.acceptedGeneration, undefined);
+    assert.deepEqual(
+      run.world.calls.filter((name) => name === 'applyPlan' || name === 'takeBackPlan'),
+      ['applyPlan', 'applyPlan', 'takeBackPlan'],
+    );
   });
 
   it('W1: that what runs is not ready any more, the controller says, together with Ready', async () => {

@@ -73,6 +73,7 @@ export class FakeWorld {
       ensureNamespace: async () => undefined,
       copyCredentials: async () => ({ keys: 0 }),
       applyPlan: async () => ({ stages: this.resource?.stages ?? [] }),
+      takeBackPlan: async () => undefined,
       ensureStreams: async () => undefined,
       announcePlan: async ({ generation }) => ({ generation, from: [] }),
       waitRetired: async () => {
@@ -116,6 +117,7 @@ export class FakeWorld {
       ensureNamespace: this.#observed('ensureNamespace', world.ensureNamespace),
       copyCredentials: this.#observed('copyCredentials', world.copyCredentials),
       applyPlan: this.#observed('applyPlan', world.applyPlan),
+      takeBackPlan: this.#observed('takeBackPlan', world.takeBackPlan),
       ensureStreams: this.#observed('ensureStreams', world.ensureStreams),
       announcePlan: this.#observed('announcePlan', world.announcePlan),
       waitRetired: this.#observed('waitRetired', world.waitRetired),

@@ -7,9 +7,10 @@
  * K3  What is gone does not count: pods keep what they have, and the next operation says what is missing.
  * K4  A version that differs says only that something was touched: the values of the keys that the spec refers to decide,
  *     read once for each pair of versions and forgotten. A label on a Secret starts nothing.
+ * K5  A key that was never copied is of a spec that was refused, or could not be carried out: it does not count.
  */
 import { z } from 'zod';
-import { readCredentials } from '../../activities/kubernetes/credentials.ts';
+import { parseSources, readCredentials } from '../../activities/kubernetes/credentials.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 import { MillraceError, type ErrorCode } from '../../model/errors.ts';
@@ -27,7 +28,6 @@ export interface Copy {
   readonly sources: Readonly<Record<string, string>>;
 }
 
-const sourcesSchema = z.record(z.string(), z.string());
 const dataSchema = z.record(z.string(), z.string()).nullish();
 
 /** undefined: it is no copy. */
@@ -96,15 +96,20 @@ export function freshnessOf(
   return unclear.length > 0 ? { is: 'unclear', sources: unclear } : { is: 'fresh' };
 }
 
-/** K4: reads both and forgets them. A key that is missing is for the next operation to say. */
-export async function isCopied(kube: Kube, record: PipelineRecord, copy: Copy, source: Source): Promise<boolean> {
+/** K4, K5: reads both and forgets them. A key that is missing is for the next operation to say. */
+export async function isCopied(
+  kube: Pick<Kube, 'get'>,
+  record: PipelineRecord,
+  copy: Copy,
+  source: Source,
+): Promise<boolean> {
   const kind = source.kind === 'Secret' ? 'secret' : 'configMap';
   const refs = record.seen.references.filter((ref) => ref.kind === kind && ref.name === source.name);
   try {
     const { data } = await readCredentials(kube, source.namespace, refs);
     const live = await kube.get('Secret', copy.name, copy.namespace);
     const copied = dataSchema.parse(live?.['data']) ?? {};
-    return Object.entries(data).every(([key, value]) => copied[key] === value);
+    return Object.entries(data).every(([key, value]) => copied[key] === undefined || copied[key] === value);
   } catch (error) {
     if (error instanceof MillraceError && isMissing(error.code)) return true;
     throw error;
@@ -122,14 +127,4 @@ export function pairOf(source: Source, version: string, copy: Copy): string {
 
 function textOf({ kind, name }: Source): string {
   return `${kind}/${name}`;
-}
-
-/** Somebody may have written anything there; then everything counts as touched, and its values are compared. */
-function parseSources(text: string): Readonly<Record<string, string>> {
-  try {
-    const parsed = sourcesSchema.safeParse(JSON.parse(text));
-    return parsed.success ? parsed.data : {};
-  } catch {
-    return {};
-  }
 }

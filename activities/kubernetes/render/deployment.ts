@@ -19,7 +19,7 @@ import { nodeOptions } from './node-options.ts';
 /** On the pod template: changes when the copied credentials change, so that pods that use some are replaced. */
 export const credentialsAnnotation = 'millrace.io/credentials-version';
 export const planVolume = 'plan';
-const credentialsVolumeName = 'credentials';
+export const credentialsVolumeName = 'credentials';
 
 const planDir = '/etc/millrace/plan';
 const credentialsDir = '/etc/millrace/credentials';

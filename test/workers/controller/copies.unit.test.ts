@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { KubeObject } from '../../../kubernetes/objects.ts';
 import { annotations, labels } from '../../../model/names.ts';
-import { copyOf, freshnessOf, pairOf, type Copy } from '../../../workers/controller/copies.ts';
+import { copyOf, freshnessOf, isCopied, pairOf, type Copy } from '../../../workers/controller/copies.ts';
 import { PipelineRecord, sightingOf } from '../../../workers/controller/pipeline-record.ts';
 import type { Source, Version } from '../../../workers/controller/referenced.ts';
 
@@ -91,5 +91,29 @@ describe('copies of credentials', () => {
   it('a copy that says nothing readable of its sources is compared', () => {
     const odd = copyOf(copied('?'));
     assert.equal(freshness({ 'Secret/shop/ch': '7', 'ConfigMap/shop/db': '5' }, odd), 'unclear Secret/ch ConfigMap/db');
+  });
+
+  describe('values', () => {
+    const source: Source = { kind: 'Secret', namespace: 'shop', name: 'ch' };
+    const encoded = (values: Record<string, string>) =>
+      Object.fromEntries(Object.entries(values).map(([key, value]) => [key, Buffer.from(value).toString('base64')]));
+    const isSame = (now: Record<string, string>, copiedValues: Record<string, string>) => {
+      const get = (_: string, name: string): Promise<KubeObject> =>
+        Promise.resolve({ metadata: { name }, data: encoded(name === 'ch' ? now : copiedValues) });
+      assert.ok(fresh);
+      return isCopied({ get }, pipeline(), fresh, source);
+    };
+
+    it('K4: that differ from what was copied do', async () => {
+      const copiedValues = { 'secret.ch.password': 'a', 'secret.ch.user': 'u' };
+      assert.equal(await isSame({ password: 'a', user: 'u' }, copiedValues), true);
+      assert.equal(await isSame({ password: 'b', user: 'u' }, copiedValues), false);
+    });
+
+    it('K5: that were never copied, because their spec is refused, do not', async () => {
+      assert.equal(await isSame({ password: 'a', user: 'u' }, { 'secret.ch.password': 'a' }), true);
+      assert.equal(await isSame({ password: 'b', user: 'u' }, { 'secret.ch.password': 'a' }), false);
+      assert.equal(await isSame({ password: 'b', user: 'u' }, { 'secret.other.password': 'x' }), true);
+    });
   });
 });
