@@ -3,7 +3,7 @@
  *
  * The lines go to stderr; what a command promises on stdout stays the same with and without `--wait`.
  */
-import { settledAt } from '../client/settled.ts';
+import { settledAt, stillOf, type StillState } from '../client/settled.ts';
 import type { StoredPipeline } from '../client/wire.ts';
 import { isAsked, outcomeOf, questionIn } from '../model/decision.ts';
 import { mr } from '../model/errors.ts';
@@ -17,7 +17,7 @@ import { changes } from './progress.ts';
 export type Verdict =
   /** `holdsMs`: it counts when nothing else was seen for so long. */
   | { readonly is: 'reached'; readonly message: string; readonly holdsMs?: number }
-  | { readonly is: 'refused'; readonly reason: string; readonly message: string }
+  | { readonly is: 'refused'; readonly reason: string; readonly message: string; readonly holdsMs?: number }
   | { readonly is: 'waiting'; readonly message: string };
 
 export interface WaitOptions {
@@ -50,7 +50,7 @@ export class Holding {
   }
 
   see(verdict: Verdict): void {
-    if (verdict.is !== 'reached' || verdict.holdsMs === undefined) this.close();
+    if (verdict.is === 'waiting' || verdict.holdsMs === undefined) this.close();
     else this.#cancel ??= this.#after(verdict.holdsMs, this.#held);
   }
 
@@ -71,26 +71,19 @@ export async function waitFor({ kube }: Cluster, options: WaitOptions): Promise<
   const stop = new AbortController();
   const timer = setTimeout(() => stop.abort(), milliseconds(timeout));
   let before = options.known;
-  let state = 'nothing was heard of it';
+  let verdict: Verdict = { is: 'waiting', message: 'nothing was heard of it' };
   const holding = new Holding(() => stop.abort());
   try {
     for await (const look of follow(kube, { namespace, name, signal: stop.signal, onError: lostConnection(say) })) {
       const status = look.is === 'there' ? look.pipeline.status : undefined;
       for (const line of changes(before, status)) say(line);
       before = status ?? before;
-      const verdict = judge(look);
+      verdict = judge(look);
       holding.see(verdict);
-      if (verdict.is === 'reached' && verdict.holdsMs === undefined) return verdict.message;
-      if (verdict.is === 'refused') {
-        throw new CommandFailed(
-          exitCodes.invalidConfig,
-          `Pipeline "${name}" was refused (${verdict.reason}): ${verdict.message}`,
-        );
-      }
-      state = verdict.message;
+      if (verdict.is !== 'waiting' && verdict.holdsMs === undefined) return concluded(name, verdict);
     }
-    if (holding.hasHeld) return state;
-    throw mr('MR_WAIT_TIMEOUT', { name, wanted, timeout, state: state.replace(/\.$/, '') });
+    if (holding.hasHeld && verdict.is !== 'waiting') return concluded(name, verdict);
+    throw mr('MR_WAIT_TIMEOUT', { name, wanted, timeout, state: verdict.message.replace(/\.$/, '') });
   } finally {
     clearTimeout(timer);
     holding.close();
@@ -98,14 +91,21 @@ export async function waitFor({ kube }: Cluster, options: WaitOptions): Promise<
   }
 }
 
-/** The verdict of a change of the spec. */
-export function untilSettled(stored: StoredPipeline): (look: Look) => Verdict {
+/** Throws when it is refused. */
+function concluded(name: string, verdict: Exclude<Verdict, { readonly is: 'waiting' }>): string {
+  if (verdict.is === 'reached') return verdict.message;
+  const { reason, message } = verdict;
+  throw new CommandFailed(exitCodes.invalidConfig, `Pipeline "${name}" was refused (${reason}): ${message}`);
+}
+
+/** The verdict of a change of the spec; `still`: of one that asks for this state, whatever becomes of the spec. */
+export function untilSettled(stored: StoredPipeline, still?: StillState): (look: Look) => Verdict {
   const { uid, generation = 0 } = stored.metadata;
   return (look) => {
     if (look.is === 'gone' || look.pipeline.metadata.uid !== uid) {
       return { is: 'refused', reason: 'Deleted', message: 'someone deleted it meanwhile' };
     }
-    const settled = settledAt(look.pipeline.status, generation);
+    const settled = settledAt(look.pipeline.status, generation, still);
     if (settled.is === 'ready') return { is: 'reached', message: settled.reason };
     return {
       ...settled,
@@ -115,28 +115,12 @@ export function untilSettled(stored: StoredPipeline): (look: Look) => Verdict {
 }
 
 /**
- * The verdict of a pause or a stop. It needs no valid spec, so a refusal of the spec is said and waited beyond; it has failed
- * when the pipeline is not as it was asked for and nothing goes on.
+ * The verdict of a retry: the generation stays, so what it says is new once it is no longer what was said before. A spec that
+ * is read again and is refused again says nothing new: then it counts what was said before, when it has held for a while.
  */
-export function untilStill(stored: StoredPipeline, state: 'Paused' | 'Stopped'): (look: Look) => Verdict {
-  const { generation = 0 } = stored.metadata;
-  const judge = untilSettled(stored);
-  return (look) => {
-    const verdict = judge(look);
-    if (verdict.is !== 'refused' || look.is === 'gone') return verdict;
-    const { phase, operation, observedGeneration = 0, conditions = [] } = look.pipeline.status ?? {};
-    const isObserved = observedGeneration >= generation && operation === undefined;
-    if (isObserved && phase === state) return { is: 'reached', message: state };
-    const provisioned = conditions.find(({ type }) => type === 'Provisioned');
-    const hasFailed = provisioned?.status === 'False' && (provisioned.observedGeneration ?? 0) >= generation;
-    return isObserved && hasFailed ? verdict : { is: 'waiting', message: `${verdict.reason}: ${verdict.message}` };
-  };
-}
-
-/** The verdict of a retry: the generation stays, so what it says is new once it is no longer what was said before. */
 export function untilSettledAgain(stored: StoredPipeline): (look: Look) => Verdict {
   const before = JSON.stringify(stored.status?.conditions ?? []);
-  const judge = untilSettled(stored);
+  const judge = untilSettled(stored, stillOf(stored.spec.desiredState));
   let isNew = false;
   return (look) => {
     if (look.is === 'there') {
@@ -145,7 +129,7 @@ export function untilSettledAgain(stored: StoredPipeline): (look: Look) => Verdi
     }
     const verdict = judge(look);
     if (isNew || look.is === 'gone' || verdict.is === 'waiting') return verdict;
-    return { is: 'waiting', message: 'the operation has not begun' };
+    return { ...verdict, holdsMs: calmMs };
   };
 }
 

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { PipelineDefinition } from './define.ts';
 import type { Ask } from './http.ts';
-import { settledAt, type Settled } from './settled.ts';
+import { settledAt, type Settled, type StillState } from './settled.ts';
 import {
   changeSchema,
   decidedSchema,
@@ -35,6 +35,8 @@ export interface ListQuery {
 export interface WaitOptions {
   /** Default: the generation that the pipeline has when the waiting begins. */
   readonly generation?: number;
+  /** After a pause or a stop: the state is what is waited for, whether or not the spec that asks for it is valid. */
+  readonly still?: StillState;
   /** Default 300,000 ms. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
@@ -139,14 +141,14 @@ export class Pipelines {
 
   /** Resolves once the generation is carried out and the pipeline is Ready. Throws {@link NotSettled}. */
   async waitReady(at: Name, options: WaitOptions = {}): Promise<StoredPipeline> {
-    const { timeoutMs = 300_000, signal, onLook } = options;
+    const { timeoutMs = 300_000, signal, still, onLook } = options;
     const deadline = Date.now() + timeoutMs;
     let { generation } = options;
     for (;;) {
       const pipeline = await this.get(at);
       onLook?.(pipeline);
       generation ??= pipeline.metadata.generation ?? 0;
-      const settled = settledAt(pipeline.status, generation);
+      const settled = settledAt(pipeline.status, generation, still);
       if (settled.is === 'ready') return pipeline;
       if (settled.is === 'refused' || Date.now() >= deadline) throw new NotSettled(at.name, settled);
       await delay(lookEveryMs, undefined, signal === undefined ? {} : { signal });

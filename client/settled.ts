@@ -4,8 +4,15 @@
  *
  * A change is named by the generation that it made. It is settled when `status.observedGeneration` has reached that
  * generation and `Ready` speaks about it; a summary that is older says nothing about it.
+ *
+ * Who asks for standing still asks for a state, and not for a spec: it needs no valid one, so a refusal of the spec is waited
+ * beyond. It has failed when the pipeline is not as it was asked for and nothing goes on.
  */
 import type { Condition, ConditionType, PipelineStatus } from '../crds/pipeline.ts';
+import type { DesiredState } from '../model/plan.ts';
+
+/** What a pause or a stop asks for. */
+export type StillState = 'Paused' | 'Stopped';
 
 export type Settled =
   | { readonly is: 'ready'; readonly reason: string; readonly message: string }
@@ -14,16 +21,48 @@ export type Settled =
   /** Millrace goes on by itself. */
   | { readonly is: 'waiting'; readonly reason: string; readonly message: string };
 
-export function settledAt(status: PipelineStatus | undefined, generation: number): Settled {
+/** `still`: what is waited for is this state, whatever becomes of the spec that asks for it. */
+export function settledAt(status: PipelineStatus | undefined, generation: number, still?: StillState): Settled {
   const observed = status?.observedGeneration ?? 0;
   const refused = refusal(status, generation);
-  if (refused) return { is: 'refused', ...saying(refused) };
+  if (refused)
+    return still === undefined
+      ? { is: 'refused', ...saying(refused) }
+      : stillAt(status, refused, { still, isObserved: observed >= generation, generation });
   const ready = conditionOf(status, 'Ready');
   if (observed < generation) return { is: 'waiting', ...whatItDoes(status) };
   if (ready?.status === 'True' && (ready.observedGeneration ?? observed) >= generation) {
     return { is: 'ready', ...saying(ready) };
   }
   return { is: 'waiting', ...(ready ? saying(ready) : whatItDoes(status)) };
+}
+
+interface AskedStill {
+  readonly still: StillState;
+  readonly generation: number;
+  readonly isObserved: boolean;
+}
+
+/** Beside a spec that is refused. */
+function stillAt(
+  status: PipelineStatus | undefined,
+  refused: Condition,
+  { still, generation, isObserved }: AskedStill,
+): Settled {
+  const { reason, message } = saying(refused);
+  const isAtRest = isObserved && status?.operation === undefined;
+  if (isAtRest && status?.phase === still) {
+    const beside = `${still}, and its spec is refused (${reason}): ${message}`;
+    return { is: 'ready', reason: still, message: beside };
+  }
+  const provisioned = conditionOf(status, 'Provisioned');
+  const hasFailed = provisioned?.status === 'False' && (provisioned.observedGeneration ?? 0) >= generation;
+  return { is: isAtRest && hasFailed ? 'refused' : 'waiting', reason, message };
+}
+
+/** Undefined: records should move. */
+export function stillOf(state: DesiredState): StillState | undefined {
+  return state === 'Running' ? undefined : state;
 }
 
 export function conditionOf(status: PipelineStatus | undefined, type: ConditionType): Condition | undefined {

@@ -1,11 +1,12 @@
 /** `millrace pause|stop|resume NAME`: sets `spec.desiredState`, and nothing else. */
 import { Command } from 'commander';
+import { stillOf } from '../../client/settled.ts';
 import type { DesiredState } from '../../model/plan.ts';
 import { withCluster, withClusterOptions, type ClusterOptions } from '../cluster.ts';
 import { durationOption } from '../durations.ts';
 import { print, say } from '../output.ts';
 import { pipelineArgument } from '../pipeline-name.ts';
-import { untilSettled, untilStill, waitFor } from '../wait.ts';
+import { untilSettled, waitFor } from '../wait.ts';
 
 interface Options extends ClusterOptions {
   readonly wait: boolean;
@@ -38,7 +39,7 @@ function stateCommand(verb: string, state: DesiredState, description: string): C
           return;
         }
         const { timeout } = options;
-        const judge = state === 'Running' ? untilSettled(stored) : untilStill(stored, state);
+        const judge = untilSettled(stored, stillOf(state));
         const known = found.status;
         const reason = await waitFor(cluster, { namespace, name, wanted: state, timeout, known, judge, say });
         print(`pipeline/${name} ${reason.toLowerCase()}\n`);

@@ -6,6 +6,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { Command, Option } from 'commander';
+import { stillOf } from '../../client/settled.ts';
 import { withCluster, withClusterOptions, type ClusterOptions } from '../cluster.ts';
 import { durationOption } from '../durations.ts';
 import { print, say } from '../output.ts';
@@ -44,8 +45,10 @@ export function retryCommand(): Command {
         }
         const { timeout } = options;
         const judge = untilSettledAgain(found);
-        await waitFor(cluster, { namespace, name, wanted: 'ready', timeout, known: found.status, judge, say });
-        print(`pipeline/${name} ready\n`);
+        const still = stillOf(found.spec.desiredState);
+        const wanted = still ?? 'ready';
+        await waitFor(cluster, { namespace, name, wanted, timeout, known: found.status, judge, say });
+        print(`pipeline/${name} ${wanted.toLowerCase()}\n`);
       });
     });
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { untilStill, type Verdict } from '../../cli/wait.ts';
+import { Holding, untilSettled, untilSettledAgain, type Verdict } from '../../cli/wait.ts';
 import type { PipelineStatus } from '../../crds/pipeline.ts';
 import { condition, stored } from './stored.ts';
 
@@ -28,9 +28,69 @@ describe('the verdict of a pause by a spec that is refused', () => {
   ];
   for (const [what, status, verdict] of rows) {
     it(`${verdict}: ${what}`, () => {
-      const judge = untilStill(stored({ metadata: { generation: 2 } }), 'Paused');
+      const judge = untilSettled(stored({ metadata: { generation: 2 } }), 'Paused');
       const pipeline = stored({ metadata: { generation: 2 }, status: { observedGeneration: 2, ...status } });
       assert.equal(judge({ is: 'there', pipeline }).is, verdict);
     });
   }
+});
+
+describe('the verdict of a retry that says nothing new', () => {
+  const paused = { spec: { desiredState: 'Paused' }, metadata: { generation: 2 } };
+  const rows: readonly [what: string, part: Parameters<typeof stored>[0], verdict: Verdict['is'], holds: boolean][] = [
+    [
+      'a paused pipeline whose spec is refused again is paused',
+      { ...paused, status: { phase: 'Paused', observedGeneration: 2, conditions: [refused, stalled] } },
+      'reached',
+      true,
+    ],
+    [
+      'a running one whose spec is refused again is refused',
+      {
+        metadata: { generation: 2 },
+        status: { phase: 'NotReady', observedGeneration: 2, conditions: [refused, stalled] },
+      },
+      'refused',
+      true,
+    ],
+    [
+      'a pause that has failed is refused',
+      { ...paused, status: { phase: 'Failed', observedGeneration: 2, conditions: [refused, stalled, failed] } },
+      'refused',
+      true,
+    ],
+    [
+      'an operation that runs is waited for',
+      { ...paused, status: { phase: 'Pausing', observedGeneration: 2, operation, conditions: [refused, stalled] } },
+      'waiting',
+      false,
+    ],
+  ];
+  for (const [what, part, verdict, holds] of rows) {
+    it(`${what}, ${holds ? 'when that has held' : 'however long that takes'}`, () => {
+      const pipeline = stored(part);
+      const found = untilSettledAgain(pipeline)({ is: 'there', pipeline });
+      assert.equal(found.is, verdict);
+      let held = 0;
+      const holding = new Holding(
+        () => held++,
+        (_, then) => {
+          then();
+          return () => undefined;
+        },
+      );
+      holding.see(found);
+      assert.equal(held, holds ? 1 : 0);
+    });
+  }
+
+  it('counts at once what an operation has brought since', () => {
+    const was = stored({
+      ...paused,
+      status: { phase: 'Paused', observedGeneration: 2, conditions: [refused, stalled] },
+    });
+    const judge = untilSettledAgain(was);
+    judge({ is: 'there', pipeline: { ...was, status: { ...was.status, operation } } });
+    assert.deepEqual(judge({ is: 'there', pipeline: was }), { is: 'reached', message: 'Paused' });
+  });
 });

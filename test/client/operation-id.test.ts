@@ -13,11 +13,12 @@ describe('operation ids', () => {
       uid: '6f1c',
       generation: 4,
       deletes: false,
+      stands: true,
       planned: { seq: 7, kind: 'pause' },
     });
   });
 
-  for (const id of [`${entity}/g4`, `${entity}/g4/delete`, `${entity}/op/7-teardown-g4`]) {
+  for (const id of [`${entity}/g4`, `${entity}/g4/delete`, `${entity}/g4/still`, `${entity}/op/7-teardown-g4`]) {
     it(`are read and written alike: ${id}`, () => {
       const parsed = parseOperationId(id);
       assert.ok(parsed);

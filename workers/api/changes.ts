@@ -8,7 +8,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { formatOperationId, parseOperationId, type OperationId } from '../../client/operation-id.ts';
-import { settledAt } from '../../client/settled.ts';
+import { settledAt, stillOf, type Settled, type StillState } from '../../client/settled.ts';
 import type { Change, Decided, Operation, StoredPipeline } from '../../client/wire.ts';
 import { outcomeOf } from '../../model/decision.ts';
 import { assertNever, mr, MillraceError } from '../../model/errors.ts';
@@ -37,24 +37,24 @@ export class Changes {
     this.#runs = runs;
   }
 
-  /** Names the change that made `stored`. `before` is the resource as it was, or null. */
-  async announce(before: StoredPipeline | null, stored: StoredPipeline): Promise<Change> {
+  /** Names the change that made `stored`. `before` is the resource as it was, or null. `still`: the state that it asks for. */
+  async announce(before: StoredPipeline | null, stored: StoredPipeline, still?: StillState): Promise<Change> {
     const generation = stored.metadata.generation ?? 0;
     const isNew = before?.metadata.uid !== stored.metadata.uid || before?.metadata.generation !== generation;
-    if (!isNew && settledAt(stored.status, generation).is === 'ready') return { operation: null, generation };
-    return { operation: await this.#planned(stored, generation, false), generation };
+    if (!isNew && settledAt(stored.status, generation, still).is === 'ready') return { operation: null, generation };
+    return { operation: await this.#planned(changeOf(stored, { stands: still !== undefined })), generation };
   }
 
   /** Names the deletion of `stored`. A deletion is a change even of a pipeline that is being deleted. */
   async announceDeletion(stored: StoredPipeline): Promise<Change> {
     const generation = stored.metadata.generation ?? 0;
-    return { operation: await this.#planned(stored, generation, true), generation };
+    return { operation: await this.#planned(changeOf(stored, { deletes: true })), generation };
   }
 
   /** Names the operation that tries again what failed for `stored`; nothing of the resource has changed. */
   async announceRetry(stored: StoredPipeline): Promise<Change> {
-    const { namespace = 'default', name, uid = '', generation = 0 } = stored.metadata;
-    const change: OperationId = { namespace, name, uid, generation, deletes: false, planned: null };
+    const change = changeOf(stored, { stands: stored.spec.desiredState !== 'Running' });
+    const { generation } = change;
     const deadline = Date.now() + this.#planWaitMs;
     for (;;) {
       const now = await this.#find(change);
@@ -93,15 +93,13 @@ export class Changes {
     return parsed.planned ? this.#workflow(parsed, id) : this.#byGeneration(parsed);
   }
 
-  async #planned(stored: StoredPipeline, generation: number, deletes: boolean): Promise<Operation> {
-    const { namespace = 'default', name, uid = '' } = stored.metadata;
-    const change: OperationId = { namespace, name, uid, generation, deletes, planned: null };
+  async #planned(change: OperationId): Promise<Operation> {
     const deadline = Date.now() + this.#planWaitMs;
     for (;;) {
       const now = await this.#find(change);
       const running = now ? carriedOutBy(now, change) : null;
       if (running) return running;
-      const isOver = now === null || (!deletes && (now.status?.observedGeneration ?? 0) >= generation);
+      const isOver = now === null || (!change.deletes && isCarriedOut(change, now));
       if (isOver || Date.now() >= deadline) return fromResource(change, now);
       await delay(pollMs);
     }
@@ -154,22 +152,38 @@ function carriedOutBy(pipeline: StoredPipeline, change: OperationId): Operation 
   };
 }
 
+function changeOf(
+  { metadata: { namespace = 'default', name, uid = '', generation = 0 } }: StoredPipeline,
+  { deletes = false, stands = false }: Partial<Pick<OperationId, 'deletes' | 'stands'>>,
+): OperationId {
+  return { namespace, name, uid, generation, deletes, stands, planned: null };
+}
+
+function settledOf({ generation, stands }: OperationId, { spec, status }: StoredPipeline): Settled {
+  return settledAt(status, generation, stands ? stillOf(spec.desiredState) : undefined);
+}
+
+/** It may not be Ready for a reason of its own, such as a sink that is down. */
+function isCarriedOut(change: OperationId, now: StoredPipeline): boolean {
+  const isRefused = settledAt(now.status, change.generation).is === 'refused';
+  // That the spec was read and is refused does not say that the pipeline stands still.
+  if (change.stands && isRefused) return settledOf(change, now).is !== 'waiting';
+  return (now.status?.observedGeneration ?? 0) >= change.generation;
+}
+
 function fromResource(change: OperationId, now: StoredPipeline | null): Operation {
   if (now === null) {
     return { ...base(change), state: change.deletes ? 'Succeeded' : 'Cancelled', message: 'the pipeline is gone' };
   }
   if (change.deletes) return { ...base(change), state: 'Accepted' };
-  const settled = settledAt(now.status, change.generation);
+  const settled = settledOf(change, now);
   switch (settled.is) {
     case 'refused':
       return { ...base(change), state: 'Failed', message: settled.message };
     case 'ready':
       return { ...base(change), state: 'Succeeded', message: settled.message };
-    case 'waiting': {
-      // Carried out, and the pipeline is not Ready for a reason of its own, such as a sink that is down.
-      const isCarriedOut = (now.status?.observedGeneration ?? 0) >= change.generation;
-      return { ...base(change), state: isCarriedOut ? 'Succeeded' : 'Accepted', message: settled.message };
-    }
+    case 'waiting':
+      return { ...base(change), state: isCarriedOut(change, now) ? 'Succeeded' : 'Accepted', message: settled.message };
     default:
       return assertNever(settled);
   }

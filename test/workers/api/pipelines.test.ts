@@ -9,6 +9,7 @@ import {
   storedPipelines,
   type Change,
 } from '../../../client/wire.ts';
+import type { PipelineStatus } from '../../../crds/pipeline.ts';
 import { apiVersion, kind } from '../../../model/names.ts';
 import type { Api } from '../../../workers/api/api.ts';
 import { apiOn, runsOf } from './api.ts';
@@ -99,6 +100,28 @@ describe('pipelines by REST', () => {
     assert.deepEqual(paused.spec.sinks[0]?.clickhouse?.table, 'orders');
     await change({ method: 'POST', url: url('orders', '/resume') }, 202);
     assert.equal((await get('orders')).spec.desiredState, 'Running');
+  });
+
+  it('a pause by a spec that is refused has succeeded when the pipeline is paused, and a PUT of that spec has failed', async () => {
+    await put('orders', { spec });
+    const { operation } = await change({ method: 'POST', url: url('orders', '/pause') }, 202);
+    const conditions = [
+      condition('Accepted', 'False', 'SpecInvalid', 2),
+      condition('Stalled', 'True', 'SpecInvalid', 2),
+    ];
+    const say = (status: PipelineStatus) =>
+      cluster().writeStatus(namespace, 'orders', { observedGeneration: 2, conditions, ...status });
+    const stateOf = async (href = '') => operationSchema.parse((await api.inject(href)).json()).state;
+
+    await say({ phase: 'NotReady' });
+    assert.equal(await stateOf(operation?.href), 'Accepted', 'it was read, and does not stand still yet');
+    await say({ phase: 'Failed', conditions: [...conditions, condition('Provisioned', 'False', 'PodsNotGone', 2)] });
+    assert.equal(await stateOf(operation?.href), 'Failed');
+    await say({ phase: 'Paused' });
+    assert.equal(await stateOf(operation?.href), 'Succeeded');
+
+    assert.equal((await change({ method: 'POST', url: url('orders', '/pause') }, 200)).operation, null);
+    assert.equal(await stateOf(operation?.href.replace('%2Fstill', '')), 'Failed');
   });
 
   it('a paused pipeline stays paused when it is applied again without desiredState, and resumes when the spec says so', async () => {

@@ -12,6 +12,7 @@ import {
 } from '../../../client/wire.ts';
 import { dryRunOf } from '../../../crds/dry-run.ts';
 import { MillraceError } from '../../../model/errors.ts';
+import { stillOf } from '../../../client/settled.ts';
 import type { DesiredState } from '../../../model/plan.ts';
 import { parseText, readDecisionBody, readPipelineBody, textTypes } from '../body.ts';
 import type { Changes } from '../changes.ts';
@@ -233,7 +234,8 @@ export const pipelineRoutes: FastifyPluginCallbackZod<Options> = (server, { pipe
       const before = await pipelines.get(params.namespace, params.name);
       const dryRun = query.dryRun === 'true';
       const stored = await pipelines.setDesiredState(before, state, { dryRun });
-      return dryRun ? dryRunOf(before, stored) : answer(reply, await changes.announce(before, stored));
+      if (dryRun) return dryRunOf(before, stored);
+      return answer(reply, await changes.announce(before, stored, stillOf(state)));
     };
   }
 
