@@ -12,6 +12,7 @@ import { committedPosition } from '../../stream/commit-entry.ts';
 import { decodeFrame } from '../../stream/frame-reader.ts';
 import { imbalance } from './check/balance.ts';
 import { fateOf } from './check/reference.ts';
+import { BlockTable } from './outside/clickhouse.ts';
 import { PositionedTable } from './outside/postgres.ts';
 import type { LedgerInput } from './check/ledger.ts';
 import { Violation } from './check/violation.ts';
@@ -282,6 +283,7 @@ function finalChecks(plant: Plant): void {
   const [missing] = plant.ledger.settle();
   if (missing !== undefined) throw missing;
   checkLeftovers(plant);
+  checkViews(plant);
   // Of what was lost with the edge, a writer that goes on has no more to say.
   if (!plant.ledger.hasDecided) checkPositions(plant);
   for (const pod of plant.cluster.pods) {
@@ -297,6 +299,15 @@ function finalChecks(plant: Plant): void {
       if (told !== undefined && told !== 0)
         throw new Violation('I10', `${where} reports a lag of ${told} and has none`);
     }
+  }
+}
+
+/** I1, I2: what a view fills has what its table has. */
+function checkViews(plant: Plant): void {
+  for (const { name } of plant.lifecycle.resource.sinks) {
+    const table = plant.tables.get(name);
+    if (table instanceof BlockTable && table.hasTornBlocks && !plant.isGivenUp(`sink-${name}`))
+      throw new Violation('I2', `a view of ${name} has other rows than ${name}`);
   }
 }
 

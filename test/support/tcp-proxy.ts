@@ -6,6 +6,8 @@
  *   blackhole  connections stay open and nothing moves, in either direction, without notice to either side
  *   mute       what the client sends arrives, but the server's answers do not: the effect happens, the answer is lost
  *   slow       every chunk waits `delayMs`
+ *
+ * And a connection can be cut in the place of the answer to a certain request (`loseAnswerTo`).
  */
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
@@ -16,6 +18,10 @@ export interface TcpProxy {
   readonly mode: LinkMode;
   /** Connections that were open in a mode that lost bytes are closed when it ends, as a network's timeouts would do. */
   set(mode: LinkMode): void;
+  /** Chunks that were swallowed since the mode was set. */
+  readonly lost: number;
+  /** Who sends this finds its connection closed instead of an answer. Undefined: nobody any more. */
+  loseAnswerTo(sent: string | undefined): void;
   close(): Promise<void>;
 }
 
@@ -23,6 +29,8 @@ const delayMs = 150;
 
 export async function startTcpProxy(toPort: number, listenPort = 0): Promise<TcpProxy> {
   let mode: LinkMode = 'pass';
+  let lost = 0;
+  let unanswered: string | undefined;
   const links = new Set<Socket>();
   const server = createServer((client) => {
     if (mode === 'refuse') {
@@ -34,16 +42,25 @@ export async function startTcpProxy(toPort: number, listenPort = 0): Promise<Tcp
       links.add(socket);
       socket.once('close', () => links.delete(socket));
     }
+    let isUnanswered = false;
+    const isLost = (loses: boolean) => {
+      if (loses) lost++;
+      return loses;
+    };
+    client.on('data', (bytes) => (isUnanswered ||= unanswered !== undefined && bytes.includes(unanswered)));
+    upstream.on('data', () => {
+      if (isUnanswered) client.destroy();
+    });
     forward(
       client,
       upstream,
-      () => mode === 'blackhole',
+      () => isLost(mode === 'blackhole'),
       () => mode,
     );
     forward(
       upstream,
       client,
-      () => mode === 'blackhole' || mode === 'mute',
+      () => isLost(isUnanswered || mode === 'blackhole' || mode === 'mute'),
       () => mode,
     );
   });
@@ -58,10 +75,15 @@ export async function startTcpProxy(toPort: number, listenPort = 0): Promise<Tcp
       return mode;
     },
     set(next) {
-      const lost = mode === 'blackhole' || mode === 'mute';
+      const hasLost = mode === 'blackhole' || mode === 'mute';
       mode = next;
-      if (lost || next === 'refuse') cut();
+      lost = 0;
+      if (hasLost || next === 'refuse') cut();
     },
+    get lost() {
+      return lost;
+    },
+    loseAnswerTo: (sent) => (unanswered = sent),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

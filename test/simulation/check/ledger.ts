@@ -89,6 +89,11 @@ export class Ledger {
     return this.#frames.has(id);
   }
 
+  /** Of a record; where its source promises no order, what its id begins with. */
+  laneOf(id: string): string {
+    return this.inputs.get(id)?.lane ?? id.slice(0, id.lastIndexOf('/'));
+  }
+
   /** A frame was stored in the edge. */
   frame(ids: readonly string[], frame: FrameOf): void {
     for (const [index, id] of ids.entries()) {

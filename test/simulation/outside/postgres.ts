@@ -1,8 +1,11 @@
 /**
  * A table whose rows and position go into one transaction, as PostgreSQL has it; and a failover to a server that does
  * not have the last transactions.
+ *
+ * A transaction is two calls: what comes before its COMMIT stores nothing, and its COMMIT everything. Only the row lock
+ * is left out: PostgreSQL lets nobody read a position while a COMMIT about it may come, here it may be read before.
  */
-import { mr, problemOf } from '../../../model/errors.ts';
+import { mr, problemOf, type MillraceError } from '../../../model/errors.ts';
 import type {
   BatchRange,
   LostPositionPolicy,
@@ -11,14 +14,15 @@ import type {
   StoredPosition,
   WriteEnd,
 } from '../../../stream/sink-port.ts';
-import type { Ledger } from '../check/ledger.ts';
 import type { Machine } from '../kernel/machine.ts';
-import { RemoteFailure, type Remote } from './remote.ts';
-import { refusedBy, SimRows, type Row } from './rows.ts';
+import type { Remote } from './remote.ts';
+import { refusedBy, SimRows, type Row, type RowKeeper } from './rows.ts';
 
 interface Place {
-  position: number;
-  token: string;
+  readonly position: number;
+  readonly token: string;
+  /** Of the batch with the token: given again when it is repeated. */
+  readonly refused: readonly RefusedRow[];
 }
 
 const requestTimeoutMs = 10_000;
@@ -30,36 +34,49 @@ export class PositionedTable {
   readonly remote: Remote;
   /** What the spec says beforehand. */
   readonly onPositionLost: LostPositionPolicy = 'Stop';
-  readonly #ledger: Ledger;
-  readonly #places = new Map<number, Place>();
+  readonly #keeper: RowKeeper;
+  /** By stage and slot: `sink-k0.1`. */
+  readonly #places = new Map<string, Place>();
   /** The last transactions, which a standby may not have. */
-  readonly #history: { readonly slot: number; readonly before: Place; readonly ids: readonly string[] }[] = [];
+  readonly #history: { readonly slot: string; readonly before: Place; readonly ids: readonly string[] }[] = [];
   /** What failovers have lost, and nobody has decided about. */
   #lost: readonly string[] = [];
   /** slot → where it stood before a failover took it back. */
-  readonly #stood = new Map<number, number>();
+  readonly #stood = new Map<string, number>();
   lastWriteAt = 0;
 
-  constructor(name: string, remote: Remote, ledger: Ledger) {
+  constructor(name: string, remote: Remote, keeper: RowKeeper) {
     this.name = name;
     this.remote = remote;
-    this.#ledger = ledger;
+    this.#keeper = keeper;
   }
 
-  stored(slot: number): StoredPosition {
-    return { ...this.#placeOf(slot) };
+  get transactions(): number {
+    return this.#history.length;
   }
 
-  transact(slot: number, { after, to, token }: BatchRange, rows: readonly Row[]): readonly RefusedRow[] {
+  stored(slot: string): StoredPosition {
+    const { position, token } = this.#placeOf(slot);
+    return { position, token };
+  }
+
+  /** Undefined: the batch is the next one. Otherwise it is stored, and this was its answer. */
+  check(slot: string, { after, to, token }: BatchRange): readonly RefusedRow[] | undefined {
     const place = this.#placeOf(slot);
+    if (place.position === after) return undefined;
+    if (place.position === to && place.token === token) return place.refused;
+    throw new Moved();
+  }
+
+  transact(slot: string, id: BatchRange, rows: readonly Row[]): readonly RefusedRow[] {
+    const before = this.check(slot, id);
+    if (before !== undefined) return before;
+    const { to, token } = id;
     const refused = refusedBy(this.name, rows);
-    if (place.position === to && place.token === token) return refused;
-    if (place.position !== after) throw new Moved();
     const taken = rows.filter((row) => row.refusedBy !== this.name);
-    for (const { id, text } of taken) this.#ledger.row(this.name, id, text);
-    this.#history.push({ slot, before: { ...place }, ids: taken.map(({ id }) => id) });
-    place.position = to;
-    place.token = token;
+    for (const { id: record, text } of taken) this.#keeper.row(this.name, record, text);
+    this.#history.push({ slot, before: this.#placeOf(slot), ids: taken.map((row) => row.id) });
+    this.#places.set(slot, { position: to, token, refused });
     if (to >= (this.#stood.get(slot) ?? Infinity)) this.#stood.delete(slot);
     this.lastWriteAt = this.remote.world.now;
     return refused;
@@ -70,23 +87,23 @@ export class PositionedTable {
     const lost = this.#history.splice(Math.max(0, this.#history.length - transactions)).reverse();
     for (const { slot, before } of lost) {
       this.#stood.set(slot, Math.max(this.#placeOf(slot).position, this.#stood.get(slot) ?? 0));
-      this.#places.set(slot, { ...before });
+      this.#places.set(slot, before);
     }
     // A transaction that only named the epoch has moved nothing, and there is nothing to find out.
     for (const [slot, stood] of this.#stood) if (this.#placeOf(slot).position >= stood) this.#stood.delete(slot);
     const ids = lost.flatMap((one) => one.ids);
-    this.#ledger.unrow(this.name, ids);
+    this.#keeper.unrow(this.name, ids);
     this.#lost = [...this.#lost, ...ids];
   }
 
   /** A person says how it goes on: what it has lost until now may be missing. */
   decide(): void {
-    this.#ledger.forgo(this.name, this.#lost);
+    this.#keeper.forgo(this.name, this.#lost);
     this.#lost = [];
   }
 
   /** A slot has found out, and asks. */
-  noticed(slot: number): void {
+  noticed(slot: string): void {
     this.#stood.delete(slot);
   }
 
@@ -100,12 +117,8 @@ export class PositionedTable {
     return this.#stood.size > 0;
   }
 
-  #placeOf(slot: number): Place {
-    const known = this.#places.get(slot);
-    if (known !== undefined) return known;
-    const made = { position: 0, token: '' };
-    this.#places.set(slot, made);
-    return made;
+  #placeOf(slot: string): Place {
+    return this.#places.get(slot) ?? { position: 0, token: '', refused: [] };
   }
 }
 
@@ -113,9 +126,10 @@ export class PositionedSlot implements PositionedSinkSlot<SimRows> {
   readonly positionIn = 'sink';
   readonly #table: PositionedTable;
   readonly #machine: Machine;
-  readonly #slot: number;
+  readonly #slot: string;
 
-  constructor(table: PositionedTable, machine: Machine, slot: number) {
+  /** `slot`: with its stage. */
+  constructor(table: PositionedTable, machine: Machine, slot: string) {
     this.#table = table;
     this.#machine = machine;
     this.#slot = slot;
@@ -135,17 +149,17 @@ export class PositionedSlot implements PositionedSinkSlot<SimRows> {
 
   async write(rows: SimRows, id: BatchRange, _refused: unknown, signal: AbortSignal): Promise<WriteEnd> {
     const all = rows.copy();
+    const attempt = { isCommitting: false };
     try {
+      const before = await this.#call('begin', () => this.#table.check(this.#slot, id), signal);
+      if (before !== undefined) return { kind: 'stored', refused: before };
+      attempt.isCommitting = true;
       const refused = await this.#call('transaction', () => this.#table.transact(this.#slot, id, all), signal);
       return { kind: 'stored', refused };
     } catch (error) {
+      signal.throwIfAborted();
       if (error instanceof Moved) throw mr('MR_OWNERSHIP_LOST', { writer: this.#table.name, expected: id.after });
-      const isCertain = error instanceof RemoteFailure && error.isCertain;
-      const problem = problemOf(error);
-      return {
-        kind: isCertain ? 'nothing' : 'unknown',
-        error: mr('MR_SINK_UNREACHABLE', { sink: this.#table.name, server: 'pg:5432', problem }),
-      };
+      return { kind: attempt.isCommitting ? 'unknown' : 'nothing', error: this.#named(error) };
     }
   }
 
@@ -155,5 +169,10 @@ export class PositionedSlot implements PositionedSinkSlot<SimRows> {
 
   #call<T>(call: string, effect: () => T, signal: AbortSignal): Promise<T> {
     return this.#table.remote.call(this.#machine, call, effect, { timeoutMs: requestTimeoutMs, signal });
+  }
+
+  #named(error: unknown): MillraceError {
+    const problem = problemOf(error);
+    return mr('MR_SINK_UNREACHABLE', { sink: this.#table.name, server: 'pg:5432', problem });
   }
 }

@@ -2,6 +2,7 @@
 import { mr } from '../../../model/errors.ts';
 import type { RecordObject } from '../../../model/value.ts';
 import type { RefusedRow, RowBufferPort } from '../../../stream/sink-port.ts';
+import type { Ledger } from '../check/ledger.ts';
 
 export interface Row {
   readonly id: string;
@@ -9,6 +10,9 @@ export interface Row {
   readonly text: string;
   readonly refusedBy: string;
 }
+
+/** Whoever is told what the tables really have. */
+export type RowKeeper = Pick<Ledger, 'row' | 'unrow' | 'forgo' | 'violated' | 'laneOf'>;
 
 export class SimRows implements RowBufferPort {
   #list: Row[] = [];

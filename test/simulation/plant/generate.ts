@@ -48,13 +48,14 @@ export function scenarioOf(seed: string): Scenario {
       ms: random.pick([15_000, 60_000, 600_000]),
       mostPartitions: random.whole(1, 3),
     },
+    hasViews: random.fork('views').chance(0.4),
     bursts: [...burstsOf(random.fork('bursts'), first, partitions, calmAt), ...back.bursts].sort((a, b) => a.at - b.at),
     acts: [
       ...actsOf(random.fork('acts'), first, calmAt),
       ...back.acts,
       ...remakeOf(random.fork('remake'), first, calmAt),
     ],
-    traps: trapsOf(random.fork('traps')),
+    traps: [...trapsOf(random.fork('traps')), ...sinkTrapsOf(random.fork('sink traps'))],
     calmAt,
   };
 }
@@ -141,6 +142,15 @@ function trapsOf(random: Random): Trap[] {
   return Array.from({ length: random.pick([0, 1, 2, 4, 8]) }, () => {
     const [call, upTo] = random.pick(calls);
     return { call, phase: random.pick(phases), nth: random.whole(1, upTo), mishap: mishapOf(random) };
+  });
+}
+
+/** In the middle of what a sink does with a batch: between a table and its view, and before a COMMIT. */
+function sinkTrapsOf(random: Random): Trap[] {
+  return Array.from({ length: random.pick([0, 0, 1, 3]) }, (): Trap => {
+    const nth = random.whole(1, 12);
+    if (random.chance(0.5)) return { call: 'view', phase: 'arrived', nth, mishap: { do: 'drop' } };
+    return { call: 'begin', phase: random.pick(phases), nth, mishap: mishapOf(random) };
   });
 }
 

@@ -76,7 +76,7 @@ export function watchOver(plant: Plant): void {
     const table = sink === undefined ? undefined : plant.tables.get(sink);
     const { token, hint, slot } = error.params;
     if (error.code === 'MR_SINK_POSITION_LOST' && table instanceof PositionedTable && typeof slot === 'number')
-      table.noticed(slot);
+      table.noticed(`sink-${sink}.${slot}`);
     if (typeof token === 'string') {
       // Not carried out, or another came first: asked again at the next look.
       const again = (why: unknown) => {

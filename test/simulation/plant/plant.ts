@@ -86,7 +86,7 @@ export class Plant {
   }
 
   addShape(shape: Shape): Plan {
-    const { fixed, partitions, window } = this.scenario;
+    const { fixed, partitions, window, hasViews: hasView } = this.scenario;
     const plan = planOf(shape, fixed);
     this.ledger.shapes.set(shape.generation, shape);
     this.plans.set(shape.generation, plan);
@@ -103,7 +103,7 @@ export class Plant {
       this.tables.set(
         name,
         system === 'clickhouse'
-          ? new BlockTable(name, window, remote, this.ledger)
+          ? new BlockTable(name, { window, hasView }, remote, this.ledger)
           : new PositionedTable(name, remote, this.ledger),
       );
     }
@@ -157,7 +157,8 @@ export class Plant {
   openSink(stage: SinkStage, slot: number, machine: Machine): Promise<SinkSlotPort<SimRows>> {
     const table = this.tables.get(stage.sink);
     if (table instanceof BlockTable) return Promise.resolve(new BlockSlot(table, machine));
-    if (table instanceof PositionedTable) return Promise.resolve(new PositionedSlot(table, machine, slot));
+    if (table instanceof PositionedTable)
+      return Promise.resolve(new PositionedSlot(table, machine, `${stage.name}.${slot}`));
     throw new TypeError(`there is no table ${stage.sink}`);
   }
 

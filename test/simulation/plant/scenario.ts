@@ -3,7 +3,7 @@
  * that fails is made smaller by leaving parts out (../shrink.ts); what is left still means the same.
  */
 import type { Trap } from '../kernel/faults.ts';
-import type { WindowOptions } from '../outside/clickhouse.ts';
+import type { WindowOptions } from '../outside/blocks.ts';
 import type { Edit } from './edit.ts';
 import type { Fixed, Kind, Shape } from './shape.ts';
 
@@ -15,6 +15,8 @@ export interface Scenario {
   readonly first: Shape;
   readonly partitions: number;
   readonly window: WindowOptions;
+  /** A view of each table fills another. */
+  readonly hasViews: boolean;
   readonly bursts: readonly Burst[];
   readonly acts: readonly Act[];
   readonly traps: readonly Trap[];
