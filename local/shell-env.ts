@@ -1,23 +1,45 @@
 /**
- * Connects a shell to the stack: `. .millrace/env` sets the addresses of its parts, and puts `millrace` on PATH.
+ * Connects a shell to the stack: `. .millrace/env` sets the addresses of its parts, and puts `millrace` and Temporal's own
+ * command on PATH.
  *
  * S1  It is written when the ports are known and describes the current start: ports may change.
  */
+import { rm, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
 import { writeFileAtomic } from './files.ts';
 import { quoted, writeMillraceShim } from './millrace-shim.ts';
 import type { DataLayout } from './stack/layout.ts';
 import type { StackEndpoints } from './stack/record.ts';
 
-export async function writeShellEnv(layout: DataLayout, endpoints: StackEndpoints): Promise<void> {
+export interface ShellTools {
+  /** Paths of programs by the names under which a shell finds them. */
+  readonly programs: Readonly<Record<string, string>>;
+  /** Ports of parts that not every stack has. */
+  readonly ports: { readonly kafka: number | undefined; readonly postgres: number | undefined };
+}
+
+export async function writeShellEnv(
+  layout: DataLayout,
+  endpoints: StackEndpoints,
+  { programs, ports }: ShellTools,
+): Promise<void> {
   const bin = layout.of('bin');
   await writeMillraceShim(bin);
+  for (const [name, program] of Object.entries(programs)) {
+    await rm(join(bin, name), { force: true });
+    await symlink(program, join(bin, name));
+  }
   const variables: Readonly<Record<string, string>> = {
+    MILLRACE_DATA_DIR: layout.dir,
     KUBECONFIG: endpoints.kubeconfig,
     MILLRACE_API: endpoints.apiUrl,
     MILLRACE_API_TOKEN_FILE: layout.apiToken,
     MILLRACE_TEMPORAL_ADDRESS: endpoints.temporalAddress,
+    TEMPORAL_ADDRESS: endpoints.temporalAddress,
     MILLRACE_NATS_URL: endpoints.natsUrl,
     CLICKHOUSE_URL: endpoints.clickhouseUrl,
+    ...(ports.kafka === undefined ? {} : { KAFKA_BROKERS: `127.0.0.1:${ports.kafka}` }),
+    ...(ports.postgres === undefined ? {} : { POSTGRES_PORT: String(ports.postgres) }),
   };
   const lines = Object.entries(variables).map(([name, value]) => `export ${name}=${quoted(value)}\n`);
   const path = `case ":$PATH:" in *:${quoted(bin)}:*) ;; *) export PATH=${quoted(bin)}:"$PATH" ;; esac\n`;

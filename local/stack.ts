@@ -17,7 +17,7 @@ import { identify } from './process-identity.ts';
 import { silent, type Progress } from './progress.ts';
 import { applyDefinitions } from './stack/definitions.ts';
 import { root } from './programs.ts';
-import { writeShellEnv } from './shell-env.ts';
+import { writeShellEnv, type ShellTools } from './shell-env.ts';
 import { layoutOf, type DataLayout } from './stack/layout.ts';
 import { endLeftoverPods } from './stack/leftover-pods.ts';
 import { endLeftovers } from './stack/leftovers.ts';
@@ -141,7 +141,9 @@ class RunningStack implements Stack {
     if (ended.length > 0) progress.say(`ended what a crashed stack had left running: ${ended.join(', ')}`);
     const names = selected(options);
     for (const name of names) definitionOf(name).requires?.();
-    await resolveBinaries([...new Set(names.flatMap((name) => definitionOf(name).binaries))], { progress });
+    const binaries = await resolveBinaries([...new Set(names.flatMap((name) => definitionOf(name).binaries))], {
+      progress,
+    });
     const ports = await planPorts({
       asked: options.ports ?? {},
       otherwise: options.otherPorts ?? 'default',
@@ -154,7 +156,7 @@ class RunningStack implements Stack {
     const plane = { dir, logDir: layout.logs, pki, ports, unsafeNoFsync: options.unsafeNoFsync ?? false };
     await writeAdminKubeconfig(plane, layout.kubeconfig);
     await ensureApiToken(layout.apiToken);
-    await writeShellEnv(layout, endpointsOf(layout, ports));
+    await writeShellEnv(layout, endpointsOf(layout, ports), shellTools(names, ports, binaries));
     return new RunningStack(layout, lock, options, names, ports, plane);
   }
 
@@ -351,6 +353,17 @@ function selected(options: StackOptions): readonly PartName[] {
   for (const name of [...asked, ...(options.with ?? [])]) add(name);
   if (options.natsUrl !== undefined) names.delete('nats');
   return partNames.filter((name) => names.has(name));
+}
+
+function shellTools(names: readonly PartName[], ports: Ports, binaries: ReadonlyMap<string, string>): ShellTools {
+  const temporal = binaries.get('temporal');
+  return {
+    programs: temporal === undefined ? {} : { temporal },
+    ports: {
+      kafka: names.includes('kafka') ? ports.kafka : undefined,
+      postgres: names.includes('postgres') ? ports.postgres : undefined,
+    },
+  };
 }
 
 function endpointsOf(layout: DataLayout, ports: Ports): StackEndpoints {

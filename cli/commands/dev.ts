@@ -31,7 +31,11 @@ export function devCommand(): Command {
   return new Command('dev')
     .description('Run the whole stack on this machine: Kubernetes API, Temporal, NATS, ClickHouse and Millrace itself.')
     .addArgument(new Argument('[verb]', 'what to do').choices(verbs).default('up'))
-    .option('--data-dir <dir>', 'where data, logs and the kubeconfig live', '.millrace')
+    .addOption(
+      new Option('--data-dir <dir>', 'where data, logs and the kubeconfig live')
+        .env('MILLRACE_DATA_DIR')
+        .default('.millrace'),
+    )
     .addOption(
       new Option('--with <parts>', `more parts: ${extras.join(',')}`).argParser(parseExtras).default([], 'none'),
     )
