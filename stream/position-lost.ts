@@ -4,6 +4,11 @@ interface PositionLostDetails {
   readonly stored?: number | undefined;
 }
 
+/** The edge went back, and gave the number of a frame that was taken to another one. */
+export function otherThanTaken(sequence: number): PositionLost {
+  return new PositionLost(`frame ${sequence} is another one than the one that was taken`, { until: sequence });
+}
+
 /** A position that does not fit the existing data. The slot that meets it stops; a person decides what happens next. */
 export class PositionLost extends Error {
   override readonly name = 'PositionLost';

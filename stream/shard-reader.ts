@@ -2,7 +2,8 @@
  * The frames of one shard, in stream order, from a sequence on.
  *
  * R1  Frames come in the order of the stream, each once: sequences increase, and after a gap in the consumer's own
- *     count, a lost consumer or a reconnect it starts again after the last frame that it took (I6).
+ *     count, a lost consumer or a reconnect it starts again after the last frame that it took (I6). That this is still
+ *     the frame that it was is for `check` to find out: one that came in its place would never be read.
  * R2  At most about `maxBufferedBytes` are requested ahead of the caller: one pull request is open at a time, bounded
  *     in bytes, and the next is sent only when the caller has taken what arrived.
  * R3  An idle shard costs one request every `expiresMs` and the server's heartbeats.
@@ -15,6 +16,7 @@ import { nanos } from '@nats-io/transport-node';
 import { mr, problemOf, type MillraceError } from '../model/errors.ts';
 import { backoffMs, natsBackoff } from './backoff.ts';
 import type { Clock } from './clock.ts';
+import { checkOf } from './frame.ts';
 import { isConnectionClosed, isStreamNotFound } from './jetstream-errors.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { PositionLost } from './position-lost.ts';
@@ -33,10 +35,10 @@ export interface ShardReaderOptions {
   readonly maxBufferedBytes?: number;
   readonly onWaiting?: (reason: MillraceError | undefined) => void;
   /**
-   * Called at each start with the sequence after which it continues. Throws PositionLost when that is no longer
-   * valid.
+   * Called at each start with the sequence after which it continues, and the checksum of the frame that it has had of that
+   * number, if any. Throws PositionLost when that is no longer valid.
    */
-  readonly check?: (after: number) => Promise<void>;
+  readonly check?: (after: number, taken: number | undefined) => Promise<void>;
 }
 
 const inactiveThresholdMs = 120_000;
@@ -49,6 +51,8 @@ export class ShardReader {
   #queuedBytes = 0;
   #pending = 0;
   #next: number;
+  /** Checksum of the frame before {@link #next}. */
+  #taken: number | undefined;
   #connection: ShardPull | undefined;
   #wake: (() => void) | undefined;
   #failure: Error | undefined;
@@ -130,7 +134,7 @@ export class ShardReader {
       try {
         const name = await createConsumer(this.#options, this.#next);
         // Checked afterwards: if the stream was recreated in between, the consumer disappeared with the previous one.
-        await check?.(this.#next - 1);
+        await check?.(this.#next - 1, this.#taken);
         if (attempt > 0) onWaiting?.(undefined);
         this.#connection = new ShardPull(streams, clock, stream, name, {
           frame: (frame) => this.#push(frame),
@@ -156,6 +160,7 @@ export class ShardReader {
     // A late answer of an abandoned consumer may still arrive; R1 holds whatever it contains.
     if (frame.sequence < this.#next) return;
     this.#next = frame.sequence + 1;
+    this.#taken = checkOf(frame.data);
     this.#queue.push(frame);
     this.#queuedBytes += frame.data.length;
     this.#pending = frame.pending;

@@ -4,12 +4,13 @@
  * Two batches take turns and are refilled for as long as the slot runs, so tables and the sink's buffer are reused. A
  * batch does not keep its frames: until it is committed they are in the stream, and the few that hold a refused row
  * are read again. Kept frames were most of a pod's memory, and lived just long enough to leave the collector's cheap
- * generation.
+ * generation. An edge that went back may have another frame of that number by then: each batch remembers the checksums.
  */
 import { crc32 } from 'node:zlib';
 import { MillraceError, mr, problemOf } from '../model/errors.ts';
 import { copyOf, type DeadLetter } from './dead-letter.ts';
 import { decodeFrame, FrameMeta, type Frame } from './frame-reader.ts';
+import { otherThanTaken } from './position-lost.ts';
 import type { StoredFrame } from './shard-pull.ts';
 import { sourceOf, type ReaderChain } from './reader-chain.ts';
 import { tombstone, type RefusedRow, type RowBufferPort } from './sink-port.ts';
@@ -31,6 +32,7 @@ export class SinkBatch<Rows extends RowBufferPort> {
   readonly #context: BatchContext;
   readonly #failures: DeadLetter[] = [];
   readonly #sequences: number[] = [];
+  readonly #checks: number[] = [];
   readonly #writers: string[] = [];
   readonly #views: (StageView | null)[] = [];
   #rowFrame = new Int32Array(1024);
@@ -76,6 +78,7 @@ export class SinkBatch<Rows extends RowBufferPort> {
     const view = await views.of(frame.link?.plan ?? 0, sequence, signal);
     await chain.follow(writer, sequence, frame, signal);
     const frameIndex = this.#sequences.push(sequence) - 1;
+    this.#checks.push(frame.check);
     this.#frameCheck.writeUInt32LE(frame.check);
     this.check = crc32(this.#frameCheck, this.check);
     this.#writers.push(writer);
@@ -151,6 +154,7 @@ export class SinkBatch<Rows extends RowBufferPort> {
         frameIndex = this.#rowFrame[row]!;
         // In turn: rows of a frame are consecutive, so each frame is fetched once and only one is in memory.
         frame = decodeFrame(await fetchFrame(sequence), { stream, sequence });
+        if (frame.check !== this.#checks[frameIndex]) throw otherThanTaken(sequence);
       }
       const meta = this.#metaOf(frame, frameIndex);
       letters.push(this.#letterOf(frame, meta, sequence, this.#rowRecord[row]!, error));
@@ -162,6 +166,7 @@ export class SinkBatch<Rows extends RowBufferPort> {
     this.rows.clear();
     this.#failures.length = 0;
     this.#sequences.length = 0;
+    this.#checks.length = 0;
     this.#writers.length = 0;
     this.#views.length = 0;
     this.records = 0;

@@ -17,10 +17,11 @@ import { frameCap } from './frame-size.ts';
 import { awaitDecision, readDecision, storedQuestion, takeBack, type TakenDecision } from './decisions.ts';
 import { openEdge, pipelineText, type EdgeOpening } from './edge-opening.ts';
 import { isFence } from './fence.ts';
+import { checkOf } from './frame.ts';
 import { FrameChain } from './frame-chain.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { asSinkError } from './outside-errors.ts';
-import { PositionLost } from './position-lost.ts';
+import { otherThanTaken, PositionLost } from './position-lost.ts';
 import { ReaderChain } from './reader-chain.ts';
 import { endsBefore, entryAfter, epochOf, readTails, startOf } from './reader-start.ts';
 import type { Registry } from './registry.ts';
@@ -234,8 +235,9 @@ async function run<Rows extends RowBufferPort>(
           clock,
           random,
           onWaiting,
-          check: async (after) => {
+          check: async (after, taken) => {
             await checkStream(streams, stream, chain, after);
+            if (taken !== undefined) await checkTaken(streams, stream, after, taken);
             if (begunTo !== undefined && after < begunTo) await checkBegun(options, log, begunTo);
           },
         }),
@@ -253,6 +255,12 @@ async function checkStream(streams: JetStreamPort, stream: string, chain: FrameC
   const { created, state } = await streams.streamInfo(stream);
   if (created !== chain.committed.edge) throw new PositionLost(`this stream was made at ${created}`);
   if (state.last_seq < after) throw new PositionLost(`the stream ends at ${state.last_seq}`, { loss: endsBefore });
+}
+
+/** No frame of that number: it was committed and swept. */
+async function checkTaken(streams: JetStreamPort, stream: string, sequence: number, taken: number): Promise<void> {
+  const found = await streams.getMessage(stream, { seq: sequence });
+  if (found !== null && checkOf(found.data) !== taken) throw otherThanTaken(sequence);
 }
 
 /**

@@ -80,6 +80,45 @@ describe('sink loop', () => {
     });
   });
 
+  describe('I6: asks at once when a frame that it has taken is another one now', () => {
+    /** As after a loss of power, when the writers have given its number to something else. */
+    function replacing() {
+      const replaced = { by: undefined as Buffer | undefined };
+      const getMessage: Streams['getMessage'] = async (stream, query) => {
+        const found = await streams.getMessage(stream, query);
+        return found !== null && replaced.by !== undefined && 'seq' in query ? { ...found, data: replaced.by } : found;
+      };
+      return { replaced, streams: { ...streams, getMessage } };
+    }
+    const other = frameOf([JSON.stringify({ n: 'other' })], 1);
+    const asks = (slot: RunningSlot) =>
+      eventually(() => assert.match(slot.witness.waitSentences.join(), /frame \d+ is another one than the one/));
+
+    it('and nothing comes after it', async () => {
+      const plan = await pipeline();
+      await write(plan, 50);
+      const { replaced, streams: replacingStreams } = replacing();
+      const slot = drain(replacingStreams, plan, new MemoryTable());
+      await drained(plan);
+      replaced.by = other;
+      await server.crash();
+      await server.start();
+      await asks(slot);
+      await slot.stop();
+    });
+
+    it('and a record of it is to become a dead letter', async () => {
+      const plan = await pipeline();
+      const { replaced, streams: replacingStreams } = replacing();
+      replaced.by = other;
+      const slot = drain(replacingStreams, plan, new MemoryTable());
+      await write(plan, 10, (n) => JSON.stringify({ n, refuse: n === 5 }));
+      await asks(slot);
+      await slot.stop();
+      assert.deepEqual(await deadLetters(plan), []);
+    });
+  });
+
   it('I7: in = rows + dropped + dead letters, and dead letters hold record, step and reason', async () => {
     const plan = await pipeline();
     await write(plan, 100, (n) => {
