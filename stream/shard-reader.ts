@@ -64,6 +64,11 @@ export class ShardReader {
     this.#next = options.firstSequence;
   }
 
+  /** Whether {@link take} has something. */
+  get hasFrame(): boolean {
+    return this.#queue.length > 0;
+  }
+
   /** A frame that has already arrived. */
   take(): StoredFrame | undefined {
     const frame = this.#queue.shift();

@@ -13,6 +13,8 @@
  * K6  The position in the sink and the one in the log belong to the same stream, and the first is not behind the
  *     second; otherwise a person decides (`./sink-position.ts`). A slot that has nothing to write checks this every
  *     minute, so that a loss through failover is found even if no record arrives.
+ * K7  A batch that was begun is waited for only while its last frame is there: looked at when reading starts, and every few
+ *     seconds while nothing comes. Frames that are gone announce nothing, and none need come after them.
  *
  * The next batch is prepared while one is written: two row buffers take turns.
  */
@@ -27,6 +29,7 @@ import { asSinkError } from './outside-errors.ts';
 import { PositionLost } from './position-lost.ts';
 import type { Position } from './record-batch.ts';
 import { decodeRefused, encodeRefused } from './refused-set.ts';
+import type { StoredFrame } from './shard-pull.ts';
 import type { ShardReader } from './shard-reader.ts';
 import { SinkBatch, type BatchContext } from './sink-batch.ts';
 import type { BatchRange, RefusedRow, RowBufferPort, SinkSlotPort } from './sink-port.ts';
@@ -48,6 +51,8 @@ export interface SinkLoopOptions<Rows extends RowBufferPort> extends BatchContex
   readonly deadLetters: DeadLetterWriter;
   /** Reads frames of the shard from a sequence on. `begunTo`: the last frame of a batch that is to be finished first. */
   readonly read: (firstSequence: number, begunTo: number | undefined) => ShardReader;
+  /** K7. Throws PositionLost when the last frame of the batch that is to be finished is gone. */
+  readonly assertBegun: (begunTo: number) => Promise<void>;
   readonly clock: Clock;
   readonly random: () => number;
   readonly observer: SlotObserver;
@@ -60,6 +65,8 @@ export interface SinkLoopOptions<Rows extends RowBufferPort> extends BatchContex
 const mostFailures = 5_000;
 /** K6: costs one small query per idle slot. */
 const lookEveryMs = 60_000;
+/** K7: costs one frame, and nothing while frames come. */
+const lookForBegunMs = 5_000;
 
 export class SinkLoop<Rows extends RowBufferPort> {
   readonly #options: SinkLoopOptions<Rows>;
@@ -126,12 +133,7 @@ export class SinkLoop<Rows extends RowBufferPort> {
     const lost = (found: string) =>
       new PositionLost(found, { until: begun.to, stored: isLogged ? undefined : begun.to });
     while (batch.to < begun.to) {
-      const frame = reader.take();
-      if (frame === undefined) {
-        await reader.wait(this.#options.signals.stop);
-        this.#options.signals.stop.throwIfAborted();
-        continue;
-      }
+      const frame = await this.#nextOfBegun(reader, begun);
       if (frame.sequence > begun.to) {
         throw lost(`frames of the batch ${begun.from}-${begun.to}, which was started, are gone`);
       }
@@ -153,6 +155,17 @@ export class SinkLoop<Rows extends RowBufferPort> {
     const id = { from, to, after, token, check };
     if (begun.kind === 'intent') return this.#store(batch, id, begun);
     await this.#conclude(batch, id, begun.refused === undefined ? [] : decodeRefused(begun.refused), true);
+  }
+
+  /** K7. */
+  async #nextOfBegun(reader: ShardReader, { to }: Intent | Written): Promise<StoredFrame> {
+    const { stop } = this.#options.signals;
+    for (let frame = reader.take(); ; frame = reader.take()) {
+      if (frame !== undefined) return frame;
+      await reader.wait(stop, lookForBegunMs);
+      stop.throwIfAborted();
+      if (!reader.hasFrame) await this.#options.assertBegun(to);
+    }
   }
 
   async #work(reader: ShardReader): Promise<void> {

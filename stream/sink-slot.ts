@@ -19,7 +19,7 @@ import { openEdge, pipelineText, type EdgeOpening } from './edge-opening.ts';
 import { isFence } from './fence.ts';
 import { checkOf } from './frame.ts';
 import { FrameChain } from './frame-chain.ts';
-import type { JetStreamPort } from './jetstream-port.ts';
+import type { JetStreamPort, StoredMessage } from './jetstream-port.ts';
 import { asSinkError } from './outside-errors.ts';
 import { otherThanTaken, PositionLost } from './position-lost.ts';
 import { ReaderChain } from './reader-chain.ts';
@@ -226,6 +226,11 @@ async function run<Rows extends RowBufferPort>(
       random,
       observer,
       signals,
+      assertBegun: async (to) => {
+        const asking = { ...options, onWaiting: waitingAs(observer, 'frames') };
+        const last = await untilAnswered(stream, () => streams.getMessage(stream, { seq: to }), asking, signals.stop);
+        assertIsBegun(last, options, log, to);
+      },
       read: (firstSequence, begunTo) =>
         new ShardReader({
           streams,
@@ -238,7 +243,8 @@ async function run<Rows extends RowBufferPort>(
           check: async (after, taken) => {
             await checkStream(streams, stream, chain, after);
             if (taken !== undefined) await checkTaken(streams, stream, after, taken);
-            if (begunTo !== undefined && after < begunTo) await checkBegun(options, log, begunTo);
+            if (begunTo === undefined || after >= begunTo) return;
+            assertIsBegun(await streams.getMessage(stream, { seq: begunTo }), options, log, begunTo);
           },
         }),
     });
@@ -267,13 +273,13 @@ async function checkTaken(streams: JetStreamPort, stream: string, sequence: numb
  * A batch that was begun keeps its frames (E10), so when its last one is not there any more, or its number is that of a
  * frame of another shard now, it will never come: nobody may wait for it.
  */
-async function checkBegun<Rows extends RowBufferPort>(
-  { streams, plan, stage, slot }: SinkSlotOptions<Rows>,
+function assertIsBegun<Rows extends RowBufferPort>(
+  last: StoredMessage | null,
+  { plan, stage, slot }: SinkSlotOptions<Rows>,
   log: CommitLog,
   to: number,
-): Promise<void> {
+): void {
   const { pid } = plan.pipeline;
-  const last = await streams.getMessage(edgeStream(pid, stage.reads), { seq: to });
   if (last?.subject.startsWith(shardSubjects(pid, stage.reads, slot).slice(0, -1)) === true) return;
   const stored = log.last?.kind === 'commit' ? to : undefined;
   throw new PositionLost(`frame ${to}, the last of a batch that was started, is gone`, { until: to, stored });

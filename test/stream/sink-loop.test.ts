@@ -18,6 +18,9 @@ import { frameOf } from './support/frames.ts';
 import { drain, eagerClock, type RunningSlot } from './support/stages.ts';
 import { testPlan, withTestServer, type TestServer } from './support/server.ts';
 
+/** What is looked at from time to time is looked at soon. */
+const hastyClock: Clock = { ...eagerClock, after: (ms, then) => eagerClock.after(Math.min(ms, 100), then) };
+
 describe('sink loop', () => {
   let server: TestServer;
   let streams: Streams;
@@ -57,10 +60,16 @@ describe('sink loop', () => {
       return { plan, table };
     }
 
-    async function asks({ plan, table }: Awaited<ReturnType<typeof begunWith>>, what: RegExp): Promise<void> {
-      const slot = drain(streams, plan, table);
+    type Begun = Awaited<ReturnType<typeof begunWith>>;
+
+    async function asks({ plan, table }: Begun, what: RegExp, asked: Streams = streams): Promise<void> {
+      const slot = drain(asked, plan, table, { clock: hastyClock });
       await eventually(() => assert.match(slot.witness.waitSentences.join(), what));
       await slot.stop();
+    }
+
+    async function endOf({ pipeline: { pid } }: Plan): Promise<number> {
+      return (await streams.streamInfo(edgeStream(pid, 'main'))).state.last_seq;
     }
 
     it('when the edge has a frame before it', async () => {
@@ -77,6 +86,36 @@ describe('sink loop', () => {
       const begun = await begunWith(1);
       await write(begun.plan, 50, undefined, 50, 50, { shard: 1, writer: 'orders-1' });
       await asks(begun, /frame \d+, the last of a batch that was started, is gone/);
+    });
+
+    /** The frames go after the slot has seen that the last one is there, and before any is delivered. */
+    function without({ plan }: Begun, last: number, remove: (stream: string) => Promise<unknown>): Streams {
+      const stream = edgeStream(plan.pipeline.pid, 'main');
+      let isDone = false;
+      const getMessage: Streams['getMessage'] = async (name, query) => {
+        const message = await streams.getMessage(name, query);
+        if (isDone || name !== stream || !('seq' in query) || query.seq !== last) return message;
+        isDone = true;
+        await remove(stream);
+        return message;
+      };
+      return { ...streams, getMessage };
+    }
+
+    it('K7: when its last frame goes while it is waited for, and none comes after it', async () => {
+      const begun = await begunWith(1);
+      await write(begun.plan, 50, undefined, 50, 50);
+      const last = await endOf(begun.plan);
+      const asked = without(begun, last, (stream) => streams.jsm.streams.deleteMessage(stream, last));
+      await asks(begun, /frame \d+, the last of a batch that was started, is gone/, asked);
+    });
+
+    it('K7: when all frames of the edge go while it is waited for, and none comes after them', async () => {
+      const begun = await begunWith(2);
+      await write(begun.plan, 100, undefined, 50, 50);
+      const last = await endOf(begun.plan);
+      const asked = without(begun, last, (stream) => streams.jsm.streams.purge(stream));
+      await asks(begun, /frame \d+ of orders-0, which was taken, and all others of it are gone/, asked);
     });
   });
 
