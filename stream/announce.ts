@@ -10,7 +10,7 @@
 import { ingestorsOf, type Plan } from '../model/plan.ts';
 import { linkTo } from './edge-writer.ts';
 import { appendEmpty } from './empty-frame.ts';
-import { decodeFrame, type Frame } from './frame-reader.ts';
+import { decodeFrame, planIn, type Frame } from './frame-reader.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import type { Act } from './members.ts';
 import { writersOfSource, type WriterPlace } from './writer-place.ts';
@@ -61,10 +61,6 @@ export async function appendAfter(
   const { sequence: expectLast, frame } = tail;
   const link = { ...linkTo(expectLast, frame), plan };
   return appendEmpty(act, tail, { expectLast, position: frame?.position, link });
-}
-
-export function planIn(frame: Frame): number {
-  return frame.link?.plan ?? 0;
 }
 
 export async function tailOf(streams: JetStreamPort, place: WriterPlace): Promise<WriterTail> {

@@ -10,6 +10,7 @@ import { emptyFrame } from './frame-builder.ts';
 import type { FrameLink } from './frame.ts';
 import { classifyPublishFailure } from './jetstream-errors.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
+import { passOver } from './pass-over.ts';
 import type { Position } from './record-batch.ts';
 import { firstBytes, StreamRoom } from './room.ts';
 import { sweepAll } from './sweep.ts';
@@ -65,7 +66,10 @@ async function makeRoom(streams: JetStreamPort, place: WriterPlace, bytes: numbe
   using room = new StreamRoom({
     ...{ streams, stream, clock: neverAgain, first: firstBytes.edge, most: edge.maxBytes, mayExceed: true },
     full: () => fullEdge(place),
-    sweep: () => sweepAll(streams, pid, edge),
+    sweep: async () => {
+      await passOver(streams, pid, edge);
+      await sweepAll(streams, pid, edge);
+    },
   });
   const reason = await room.make(bytes);
   if (reason !== undefined) throw reason;

@@ -2,7 +2,7 @@
  * What the frames of an edge say about their writers, for an edge where no writer is registered that could be asked.
  */
 import { edgeStream } from '../model/names.ts';
-import { decodeFrame } from './frame-reader.ts';
+import { decodeFrame, planIn } from './frame-reader.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { sourceOf } from './reader-chain.ts';
 
@@ -21,7 +21,7 @@ export async function foundIn(streams: JetStreamPort, pid: string, edge: string)
     const writer = subject.slice(subject.lastIndexOf('.') + 1);
     const source = sourceOf(writer);
     slots.set(source, Math.max(slots.get(source) ?? 0, Number(writer.slice(source.length + 1)) + 1));
-    plans.add(decodeFrame(data, { stream, sequence: seq }).link?.plan ?? 0);
+    plans.add(planIn(decodeFrame(data, { stream, sequence: seq })));
   }
   return { slots, plans };
 }

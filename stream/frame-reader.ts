@@ -72,6 +72,11 @@ export interface Run {
 const headerPairs = z.array(z.tuple([z.string(), z.string()]));
 const noHeaders: ReadonlyMap<number, readonly Header[]> = new Map();
 
+/** The generation of the plan under which it was written; 0 in a frame of version 1. */
+export function planIn({ link }: Pick<Frame, 'link'>): number {
+  return link?.plan ?? 0;
+}
+
 export function decodeFrame(bytes: Uint8Array, place: FramePlace): Frame {
   try {
     return decode(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));

@@ -13,15 +13,16 @@
  */
 import { commitsEdge, edgeStream, ingestorName, slotTokens } from '../model/names.ts';
 import { ingestorsOf, sinksOf, type Edge, type Plan } from '../model/plan.ts';
-import { appendAfter, planIn, tailOf, type WriterTail } from './announce.ts';
+import { appendAfter, tailOf, type WriterTail } from './announce.ts';
 import { positionOf } from './commit-entry.ts';
 import { commitOf, framesAfter, isDrained, type Backlog } from './drained.ts';
 import { forgetQuestions } from './decisions.ts';
-import { decodeFrame, type Frame } from './frame-reader.ts';
+import { decodeFrame, planIn, type Frame } from './frame-reader.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { keptOf, type Kept, type LastOfSlot } from './kept-position.ts';
 import { lastCommits } from './last-commit.ts';
 import type { Act } from './members.ts';
+import { passOver } from './pass-over.ts';
 import { forgetPlansBefore, readPlanInForce, storedPlans } from './plan-store.ts';
 import { changeRegistry, readRegistry, type Registry } from './registry.ts';
 import { connectorOf } from './returning.ts';
@@ -96,7 +97,10 @@ async function fence(act: Act, place: WriterPlace): Promise<void> {
   }
 }
 
-/** What those who leave have still to read, or still to be read. */
+/**
+ * What those who leave have still to read, or still to be read. One that has not begun, and perhaps never will, is passed
+ * over what is not for it.
+ */
 export async function unfinished(streams: JetStreamPort, plan: Plan): Promise<readonly Backlog[]> {
   const leaving = await leavingOf(streams, plan);
   const behind: Backlog[] = [];
@@ -106,7 +110,9 @@ export async function unfinished(streams: JetStreamPort, plan: Plan): Promise<re
     behind.push(...(await isDrained(streams, plan, { source, stage })).behind);
     if (behind.length === 0) behind.push(...(await beforeLastOf(streams, plan, leaving)));
   }
-  const plans = leaving.readers.length === 0 ? [] : await storedPlans(streams, plan.pipeline.pid);
+  if (leaving.readers.length === 0) return behind;
+  for (const edge of plan.edges) await passOver(streams, plan.pipeline.pid, edge);
+  const plans = await storedPlans(streams, plan.pipeline.pid);
   for (const stage of leaving.readers) behind.push(...(await leftOf(streams, plan, stage, plans)));
   return behind;
 }
@@ -209,18 +215,22 @@ async function firstUnread(streams: JetStreamPort, tail: WriterTail, taken: Take
   return { kind: 'none' };
 }
 
-/** L1 and L2, their end. Their pods are gone, and everything is read or given up. */
+/**
+ * L1 and L2, their end. Their pods are gone, and everything is read or given up. Readers first: a source's frames go only
+ * when no registered reader has yet to pass them (E6), and one that leaves with the source need not.
+ */
 export async function finishLeaving(act: Act, plan: Plan): Promise<void> {
   for (const edge of plan.edges) {
-    const registry = await readRegistry(act.streams, plan.pipeline.pid, edge.name);
-    if (registry === undefined) continue;
-    const leaving = leavingIn(plan, edge, registry);
-    for (const source of leaving.sources) {
+    const { pid } = plan.pipeline;
+    const before = await readRegistry(act.streams, pid, edge.name);
+    if (before === undefined) continue;
+    for (const stage of leavingIn(plan, edge, before).readers) await removeReader(act, plan, edge, stage);
+    const registry = (await readRegistry(act.streams, pid, edge.name)) ?? before;
+    for (const source of leavingIn(plan, edge, registry).sources) {
       // Given up with Immediate while a sink is in the middle of them: a later operation takes it off.
       if (await isInBatch(act.streams, plan, edge, registry, source)) continue;
       await removeSource(act, plan, edge, registry, source);
     }
-    for (const stage of leaving.readers) await removeReader(act, plan, edge, stage);
   }
 }
 

@@ -9,7 +9,7 @@
 import { crc32 } from 'node:zlib';
 import { MillraceError, mr, problemOf } from '../model/errors.ts';
 import { copyOf, type DeadLetter } from './dead-letter.ts';
-import { decodeFrame, FrameMeta, type Frame } from './frame-reader.ts';
+import { decodeFrame, FrameMeta, planIn, type Frame } from './frame-reader.ts';
 import { otherThanTaken } from './position-lost.ts';
 import type { StoredFrame } from './shard-pull.ts';
 import { sourceOf, type ReaderChain } from './reader-chain.ts';
@@ -75,7 +75,7 @@ export class SinkBatch<Rows extends RowBufferPort> {
     const { stream, chain, views } = this.#context;
     const frame = decodeFrame(data, { stream, sequence });
     const writer = writerOf(subject);
-    const view = await views.of(frame.link?.plan ?? 0, sequence, signal);
+    const view = await views.of(planIn(frame), sequence, signal);
     await chain.follow(writer, sequence, frame, signal);
     const frameIndex = this.#sequences.push(sequence) - 1;
     this.#checks.push(frame.check);
@@ -141,7 +141,10 @@ export class SinkBatch<Rows extends RowBufferPort> {
     this.rows.remove(meta);
   }
 
-  /** The records that the steps or the sink refused, in record order. */
+  /**
+   * The records that the steps or the sink refused, in record order. Throws {@link PositionLost} when the frame of one is
+   * not the one that was read.
+   */
   async deadLetters(refusals: readonly RefusedRow[]): Promise<DeadLetter[]> {
     const { stream, fetchFrame } = this.#context;
     const letters = [...this.#failures];
@@ -154,6 +157,7 @@ export class SinkBatch<Rows extends RowBufferPort> {
         frameIndex = this.#rowFrame[row]!;
         // In turn: rows of a frame are consecutive, so each frame is fetched once and only one is in memory.
         frame = decodeFrame(await fetchFrame(sequence), { stream, sequence });
+        // A stream that was rolled back gives the number to another frame, whose records nobody has refused.
         if (frame.check !== this.#checks[frameIndex]) throw otherThanTaken(sequence);
       }
       const meta = this.#metaOf(frame, frameIndex);

@@ -10,6 +10,7 @@ import { edgeOf, type Plan } from '../model/plan.ts';
 import type { Clock } from './clock.ts';
 import { dropOldestLetters } from './dead-letter-drop.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
+import { passOver } from './pass-over.ts';
 import { firstBytes, StreamRoom } from './room.ts';
 
 export interface SlotRoomOptions {
@@ -19,9 +20,11 @@ export interface SlotRoomOptions {
   readonly onFailure?: (error: unknown) => void;
 }
 
+/** `sweep`: behind the writer; before it, readers that have not begun are passed over what is not for them. */
 export function edgeRoom(options: SlotRoomOptions, edge: string, sweep: () => Promise<void>): StreamRoom {
-  const { plan } = options;
-  const stream = edgeStream(plan.pipeline.pid, edge);
+  const { streams, plan } = options;
+  const { pid } = plan.pipeline;
+  const stream = edgeStream(pid, edge);
   return new StreamRoom({
     ...options,
     stream,
@@ -29,7 +32,10 @@ export function edgeRoom(options: SlotRoomOptions, edge: string, sweep: () => Pr
     most: edgeOf(plan, edge).maxBytes,
     mayExceed: true,
     full: (bytes) => mr('MR_EDGE_FULL', { edge: stream, bytes }),
-    sweep,
+    sweep: async () => {
+      await passOver(streams, pid, edgeOf(plan, edge));
+      await sweep();
+    },
   });
 }
 
