@@ -31,7 +31,7 @@ describe('the frames of a batch', () => {
   it('are read again for the records that the sink refused', async () => {
     const letters = await (await batchOfSeven(taken)).deadLetters(refused);
     deepEqual(
-      letters.map(({ sequence, index, value }) => [sequence, index, value?.toString()]),
+      letters.map(({ sequence, index, value }) => [sequence, index, Buffer.from(value ?? []).toString()]),
       [[7, 1, '{"n":2}']],
     );
   });
