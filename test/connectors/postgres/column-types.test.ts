@@ -2,7 +2,7 @@ import { deepEqual, equal, throws } from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import pg from 'pg';
+import type pg from 'pg';
 import type { Sink, SinkSlot } from '../../../connectors/connector.ts';
 import { postgresSink } from '../../../connectors/postgres/index.ts';
 import { postgresSinkSpec } from '../../../connectors/postgres/spec.ts';
@@ -10,19 +10,20 @@ import { freePort } from '../../../local/ports.ts';
 import { startPostgres, type Postgres } from '../../../local/postgres/postgres.ts';
 import type { RecordObject } from '../../../model/value.ts';
 import { decode } from '../../transforms/support/records.ts';
+import { TestPool } from '../../support/test-pool.ts';
 import { batch, meta, rowsOf, sinkContext, slotId, write } from '../sink-context.ts';
 
 describe('PostgreSQL column types', function () {
   let dir: string;
   let postgres: Postgres;
-  let pool: pg.Pool;
+  let connections: TestPool;
   const opened: Sink[] = [];
   let slots = 0;
 
   before(async () => {
     dir = await mkdtemp(join(tmpdir(), 'millrace-pgtypes-'));
     postgres = await startPostgres({ dir, port: await freePort() });
-    pool = new pg.Pool({ connectionString: postgres.url });
+    connections = new TestPool(postgres.url);
     await run('CREATE TYPE pair AS (n int, t text)');
     // What the sink writes must not depend on what the database is set to.
     await run("ALTER DATABASE postgres SET timezone = 'Asia/Tokyo'");
@@ -33,12 +34,13 @@ describe('PostgreSQL column types', function () {
   });
 
   after(async () => {
-    await pool.end();
+    await connections.close();
     await postgres.stop();
     await rm(dir, { recursive: true });
   });
 
-  const run = async (text: string) => (await pool.query<pg.QueryResultRow>(text)).rows as Record<string, unknown>[];
+  const run = async (text: string) =>
+    (await connections.pool.query<pg.QueryResultRow>(text)).rows as Record<string, unknown>[];
 
   async function openSlot(more: object, copyDefaultsSince?: number): Promise<SinkSlot> {
     const { host, port, username, password } = postgres;

@@ -6,7 +6,7 @@ import { deepEqual, equal, match } from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import pg from 'pg';
+import type pg from 'pg';
 import { sink } from '../../../connectors/postgres/index.ts';
 import { postgresSinkSpec } from '../../../connectors/postgres/spec.ts';
 import { freePort } from '../../../local/ports.ts';
@@ -22,6 +22,7 @@ import { startTestServer, testPlan, type TestServer } from '../../stream/support
 import { eagerClock } from '../../stream/support/stages.ts';
 import { eventually } from '../../support/eventually.ts';
 import { noSignal, sinkContext } from '../sink-context.ts';
+import { TestPool } from '../../support/test-pool.ts';
 import { sinkSlotAtWork } from '../slot-at-work.ts';
 
 describe('PostgreSQL that goes back', function () {
@@ -29,24 +30,24 @@ describe('PostgreSQL that goes back', function () {
   let postgres: Postgres;
   let server: TestServer;
   let streams: Streams;
-  let pool: pg.Pool;
+  let connections: TestPool;
 
   before(async () => {
     dir = await mkdtemp(join(tmpdir(), 'millrace-back-'));
     [postgres, server] = await Promise.all([startPostgres({ dir, port: await freePort() }), startTestServer()]);
     streams = await server.connect();
-    pool = new pg.Pool({ connectionString: postgres.url });
-    pool.on('error', () => undefined); // Connections that rest end with the server.
+    connections = new TestPool(postgres.url);
+    connections.pool.on('error', () => undefined); // Connections that rest end with the server.
   });
 
   after(async () => {
     await server.stop();
-    await pool.end();
+    await connections.close();
     await postgres.stop();
     await rm(dir, { recursive: true });
   });
 
-  const run = async (text: string) => (await pool.query<pg.QueryResultRow>(text)).rows as unknown[];
+  const run = async (text: string) => (await connections.pool.query<pg.QueryResultRow>(text)).rows as unknown[];
   const rowsIn = async (table: string) => {
     const rows = (await run(`SELECT n FROM ${table} ORDER BY n`)) as { n: number }[];
     return rows.map(({ n }) => n);

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import pg from 'pg';
+import type pg from 'pg';
 import type { Sink, SinkSlot } from '../../../connectors/connector.ts';
 import { sink } from '../../../connectors/postgres/index.ts';
 import { postgresSinkSpec } from '../../../connectors/postgres/spec.ts';
@@ -12,20 +12,21 @@ import { ExactNumber, type RecordObject } from '../../../model/value.ts';
 import { freePort } from '../../../local/ports.ts';
 import { startPostgres, type Postgres } from '../../../local/postgres/postgres.ts';
 import { eventually } from '../../support/eventually.ts';
+import { TestPool } from '../../support/test-pool.ts';
 import { batch, meta, noSignal, rowsOf, sinkContext, slotId, write } from '../sink-context.ts';
 
 describe('PostgreSQL sink', function () {
   let dir: string;
   let postgres: Postgres;
-  let pool: pg.Pool;
+  let connections: TestPool;
   const opened: Sink[] = [];
   let stages = 0;
 
   before(async () => {
     dir = await mkdtemp(join(tmpdir(), 'millrace-pgsink-'));
     postgres = await startPostgres({ dir, port: await freePort() });
-    pool = new pg.Pool({ connectionString: postgres.url });
-    pool.on('error', () => undefined); // The server is killed in one of the tests.
+    connections = new TestPool(postgres.url);
+    connections.pool.on('error', () => undefined); // The server is killed in one of the tests.
   });
 
   afterEach(async () => {
@@ -33,7 +34,7 @@ describe('PostgreSQL sink', function () {
   });
 
   after(async () => {
-    await pool.end();
+    await connections.close();
     await postgres.stop();
     await rm(dir, { recursive: true });
   });
@@ -53,7 +54,7 @@ describe('PostgreSQL sink', function () {
     return slot;
   }
 
-  const run = async (text: string) => (await pool.query<pg.QueryResultRow>(text)).rows as unknown[];
+  const run = async (text: string) => (await connections.pool.query<pg.QueryResultRow>(text)).rows as unknown[];
   const isCode = (code: string) => (error: unknown) => error instanceof MillraceError && error.code === code;
   const two: readonly RecordObject[] = [
     { id: 1, name: 'a' },
@@ -140,7 +141,7 @@ describe('PostgreSQL sink', function () {
     it('X5: an attempt that did not come to its COMMIT stored nothing, and says so', async () => {
       await run('CREATE TABLE parted (id int, name text)');
       const slot = await openSlot({ table: 'parted', statementTimeout: '300ms' });
-      const holder = await pool.connect();
+      const holder = await connections.pool.connect();
       await holder.query('BEGIN; LOCK TABLE parted IN ACCESS EXCLUSIVE MODE');
       const end = await slot.write(rowsOf(slot, two), batch(0, 1), undefined, noSignal).finally(async () => {
         await holder.query('ROLLBACK');
@@ -427,7 +428,7 @@ describe('PostgreSQL sink', function () {
     it('waits for a lock no longer than the spec says', async () => {
       await run('CREATE TABLE locked (id int)');
       const slot = await openSlot({ table: 'locked', statementTimeout: '300ms' });
-      const holder = await pool.connect();
+      const holder = await connections.pool.connect();
       await holder.query('BEGIN; LOCK TABLE locked IN ACCESS EXCLUSIVE MODE');
       const writing = write(slot, rowsOf(slot, [{ id: 1 }]), batch(0, 1), noSignal);
       await rejects(writing, isCode('MR_SINK_BUSY')).finally(async () => {
