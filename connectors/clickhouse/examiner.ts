@@ -18,7 +18,7 @@ import { bisect } from '../bisect.ts';
 import type { Clock, SinkSlotId } from '../connector.ts';
 import { rowsOf } from './ask.ts';
 import { codes } from './codes.ts';
-import { parseExamination, parseFailure, type RowsAtFault, type Where } from './failures.ts';
+import { parseExamination, parseFailure, type RowsAtFault, type FailureContext } from './failures.ts';
 import { insertStatement, send } from './insert.ts';
 import { reachOf, type Reached } from './reach.ts';
 import type { ClickHouseRows } from './row-buffer.ts';
@@ -35,7 +35,7 @@ export interface ExaminerOptions {
   readonly marksDefaults: boolean;
   readonly opening: Buffer;
   readonly settings: ClickHouseSettings;
-  readonly where: Where;
+  readonly where: FailureContext;
   readonly slot: SinkSlotId;
   readonly clock: Clock;
   readonly log: Logger;
@@ -212,7 +212,7 @@ class TwinMissing extends Error {
   override readonly name = 'TwinMissing';
   readonly error: MillraceError;
 
-  constructor(where: Where, cause: unknown) {
+  constructor(where: FailureContext, cause: unknown) {
     super(problemOf(cause), { cause });
     const hint =
       'Several servers behind one address must share the database (engine Replicated), or the sink must name one of them.';
@@ -229,7 +229,7 @@ function codeOf(error: unknown): string | undefined {
   return error instanceof ClickHouseError ? codes.get(Number(error.code))?.meaning : undefined;
 }
 
-export function cannotTell({ table, sink }: Where, problem: string, hint: string): MillraceError {
+export function cannotTell({ table, sink }: FailureContext, problem: string, hint: string): MillraceError {
   return mr('MR_SINK_ROWS_UNKNOWN', { table, sink, problem, hint });
 }
 

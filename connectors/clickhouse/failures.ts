@@ -21,7 +21,7 @@ export type Failure =
   /** The stage waits, reports it, and retries. */
   | { readonly kind: 'wait'; readonly error: MillraceError; readonly stored: 'nothing' | 'unknown' };
 
-export interface Where {
+export interface FailureContext {
   readonly sink: string;
   readonly identity: Identity;
   /** Host and port. */
@@ -30,7 +30,7 @@ export interface Where {
   readonly table: string;
 }
 
-export function parseFailure(failure: unknown, where: Where): Failure {
+export function parseFailure(failure: unknown, where: FailureContext): Failure {
   const { sink, server, table, identity } = where;
   const options = { cause: failure };
   if (!(failure instanceof ClickHouseError)) {
@@ -89,7 +89,7 @@ export function parseFailure(failure: unknown, where: Where): Failure {
  */
 export function parseExamination(
   failure: unknown,
-  where: Where,
+  where: FailureContext,
   names: ReadonlyMap<string, string>,
 ): RowsAtFault | Extract<Failure, { kind: 'wait' }> {
   const said = namingOriginals(failure, names);
@@ -121,7 +121,7 @@ function namingOriginals(failure: unknown, names: ReadonlyMap<string, string>): 
  * `… it's necessary to have the grant INSERT(id, v) ON shop.orders.` The user is in front of the message, and in the
  * identity.
  */
-function grantFor(message: string, { identity }: Where): string {
+function grantFor(message: string, { identity }: FailureContext): string {
   const grant = /necessary to have (?:the )?grant (.+? ON [^\s]+?)(?=\.?(?:\s|$))/.exec(message)?.[1];
   const user = /"(.+)"/.exec(identity.user)?.[1];
   const to = user === undefined ? 'the user of the sink' : `\`${user.replaceAll(/[\\`]/g, '\\$&')}\``;

@@ -29,7 +29,7 @@ import type {
 import { rowsOf } from './ask.ts';
 import { connectClient } from './client.ts';
 import { cannotTell, Examiner, examinationError } from './examiner.ts';
-import { parseFailure, type Where } from './failures.ts';
+import { parseFailure, type FailureContext } from './failures.ts';
 import { insertStatement, opening, send } from './insert.ts';
 import { Marks } from './marks.ts';
 import { ClickHouseRows } from './row-buffer.ts';
@@ -60,7 +60,7 @@ export const sink: SinkConnector<ClickHouseSinkConfig> = {
 interface Opened {
   readonly client: ClickHouseClient;
   readonly config: ClickHouseSinkConfig;
-  readonly where: Where;
+  readonly where: FailureContext;
   readonly writers: Writers;
   readonly opened: OpenedTable;
   readonly marks: Marks;
@@ -244,7 +244,7 @@ function insertConfig({ settings, requestTimeout }: ClickHouseSinkConfig): Inser
   return { settings, requestTimeoutMs: milliseconds(requestTimeout) };
 }
 
-function whereOf(config: ClickHouseSinkConfig, { name, identity }: ConnectorContext): Where {
+function whereOf(config: ClickHouseSinkConfig, { name, identity }: ConnectorContext): FailureContext {
   return { sink: name, identity, server: serverOf(config.url), table: `${config.database}.${config.table}` };
 }
 
@@ -253,7 +253,7 @@ function serverOf(url: string): string {
   return URL.parse(url)?.host ?? 'an address that is no URL';
 }
 
-function classified(error: unknown, where: Where): MillraceError {
+function classified(error: unknown, where: FailureContext): MillraceError {
   if (error instanceof MillraceError) return error;
   const failure = parseFailure(error, where);
   if (failure.kind === 'wait') return failure.error;

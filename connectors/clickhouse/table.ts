@@ -10,7 +10,7 @@ import { z } from 'zod';
 import { mr } from '../../model/errors.ts';
 import { rowsOf } from './ask.ts';
 import { compileEncoder } from './encoders.ts';
-import type { Where } from './failures.ts';
+import type { FailureContext } from './failures.ts';
 import { reachOf, type Reached } from './reach.ts';
 import type { ClosedColumn, EncodedColumn } from './row-buffer.ts';
 import type { ClickHouseSinkConfig, CreateTable } from './spec.ts';
@@ -35,7 +35,7 @@ export async function openTable(
   client: ClickHouseClient,
   config: ClickHouseSinkConfig,
   writers: Writers,
-  where: Where,
+  where: FailureContext,
 ): Promise<OpenedTable> {
   const { database, table } = config;
   const name = quotedName({ database, name: table });
@@ -78,7 +78,7 @@ const columnRow = z.object({ name: z.string(), type: z.string(), default_kind: z
 async function readColumns(
   client: ClickHouseClient,
   config: ClickHouseSinkConfig,
-  where: Where,
+  where: FailureContext,
 ): Promise<Pick<Table, 'columns' | 'closed'>> {
   const rows = await rowsOf(
     client,

@@ -15,27 +15,27 @@ const golden = 0x9e3779b9;
 
 /** Numbers of one stream, by index. */
 export class IndexedRandom {
-  private readonly seed: number;
-  private high = -1;
-  private base = 0;
+  readonly #seed: number;
+  #high = -1;
+  #base = 0;
 
   constructor(seed: number, stream: number) {
-    this.seed = mix(mix(seed) + Math.imul(stream + 1, golden));
+    this.#seed = mix(mix(seed) + Math.imul(stream + 1, golden));
   }
 
   /** 32 bits. */
   bits(index: number): number {
     const high = Math.floor(index / 0x1_0000_0000);
-    if (high !== this.high) {
-      this.high = high;
-      this.base = mix(this.seed + Math.imul(high, golden));
+    if (high !== this.#high) {
+      this.#high = high;
+      this.#base = mix(this.#seed + Math.imul(high, golden));
     }
-    return mix(this.base ^ Math.imul(index | 0, golden));
+    return mix(this.#base ^ Math.imul(index | 0, golden));
   }
 
   /** From 0 to below 1, with 53 bits. */
   unit(index: number): number {
     const low = this.bits(index);
-    return (low + (mix(low ^ this.seed) >>> 11) / 0x20_0000) / 0x1_0000_0000;
+    return (low + (mix(low ^ this.#seed) >>> 11) / 0x20_0000) / 0x1_0000_0000;
   }
 }

@@ -54,29 +54,29 @@ interface Request {
 }
 
 export class Door {
-  private readonly options: DoorOptions;
-  private readonly slots: HttpReader[] = [];
-  private readonly tokenDigest: Buffer | undefined;
-  private turn = 0;
-  private inFlightBytes = 0;
-  private isClosing = false;
+  readonly #options: DoorOptions;
+  readonly #slots: HttpReader[] = [];
+  readonly #tokenDigest: Buffer | undefined;
+  #turn = 0;
+  #inFlightBytes = 0;
+  #isClosing = false;
 
   constructor(options: DoorOptions) {
-    this.options = options;
-    this.tokenDigest = options.token === undefined ? undefined : digest(`Bearer ${options.token}`);
+    this.#options = options;
+    this.#tokenDigest = options.token === undefined ? undefined : digest(`Bearer ${options.token}`);
   }
 
   addSlot(reader: HttpReader): void {
-    this.slots.push(reader);
+    this.#slots.push(reader);
   }
 
   removeSlot(reader: HttpReader): void {
-    const at = this.slots.indexOf(reader);
-    if (at >= 0) this.slots.splice(at, 1);
+    const at = this.#slots.indexOf(reader);
+    if (at >= 0) this.#slots.splice(at, 1);
   }
 
   stopTaking(): void {
-    this.isClosing = true;
+    this.#isClosing = true;
   }
 
   /**
@@ -85,31 +85,31 @@ export class Door {
    */
   async handle(request: IncomingMessage, response: ServerResponse, isAsking = false): Promise<void> {
     const reserved = { bytes: 0 };
-    const refusal = this.refusalBeforeBody(request);
+    const refusal = this.#refusalBeforeBody(request);
     try {
-      if (refusal !== undefined) return this.refuse(request, response, refusal, isAsking);
+      if (refusal !== undefined) return this.#refuse(request, response, refusal, isAsking);
       if (isAsking) response.writeContinue();
-      const taken = await this.receive(request, reserved);
-      const slot = this.nextSlot();
+      const taken = await this.#receive(request, reserved);
+      const slot = this.#nextSlot();
       if (taken.ranges.start.length === 0) return answer(response, 202, { accepted: 0, ids: [] });
-      const outcome = await this.store(slot, taken);
-      this.report(request, response, taken, outcome);
+      const outcome = await this.#store(slot, taken);
+      this.#report(request, response, taken, outcome);
     } catch (error) {
       if (error instanceof ClientGone) return;
-      this.refuse(request, response, asRefusal(error));
+      this.#refuse(request, response, asRefusal(error));
     } finally {
-      this.inFlightBytes -= reserved.bytes;
+      this.#inFlightBytes -= reserved.bytes;
     }
   }
 
   // -- what is refused ---------------------------------------------------------------------------------------------
 
-  private refusalBeforeBody(request: IncomingMessage): MillraceError | undefined {
-    const { path, source } = this.options;
+  #refusalBeforeBody(request: IncomingMessage): MillraceError | undefined {
+    const { path, source } = this.#options;
     const { method = '', headers } = request;
     const asked = (request.url ?? '').split('?')[0] ?? '';
     if (asked !== path || method !== 'POST') return mr('MR_RECORDS_PATH', { path, method, asked });
-    if (!this.isAuthorized(headers.authorization)) return mr('MR_RECORDS_UNAUTHORIZED', { source });
+    if (!this.#isAuthorized(headers.authorization)) return mr('MR_RECORDS_UNAUTHORIZED', { source });
     if (encodingOf(headers['content-encoding']) === null) {
       return mr('MR_RECORDS_MEDIA_TYPE', { actual: `encoded as ${headers['content-encoding'] ?? ''}` });
     }
@@ -121,71 +121,71 @@ export class Door {
       return mr('MR_RECORDS_INVALID', { problem: `Idempotency-Key must have 1 to ${longestKey} characters` });
     }
     const length = Number(headers['content-length'] ?? 0);
-    if (length > this.limitOf(request)) return this.tooLarge(request);
-    return this.refusalNow(length);
+    if (length > this.#limitOf(request)) return this.#tooLarge(request);
+    return this.#refusalNow(length);
   }
 
   /** Refused because of the state of this pod, not because of the request. */
-  private refusalNow(more: number): MillraceError | undefined {
-    const { source } = this.options;
-    if (this.isClosing) return mr('MR_RECORDS_NO_SLOT', { source, why: 'it is stopping' });
-    if (this.options.isCrowded()) return mr('MR_RECORDS_BUSY', { source, why: 'too many connections are open' });
-    if (this.slots.length === 0) return mr('MR_RECORDS_NO_SLOT', { source, why: 'no slot is open here' });
-    if (this.slots.every(({ isBlocked }) => isBlocked)) {
-      return this.edgeIsFull();
+  #refusalNow(more: number): MillraceError | undefined {
+    const { source } = this.#options;
+    if (this.#isClosing) return mr('MR_RECORDS_NO_SLOT', { source, why: 'it is stopping' });
+    if (this.#options.isCrowded()) return mr('MR_RECORDS_BUSY', { source, why: 'too many connections are open' });
+    if (this.#slots.length === 0) return mr('MR_RECORDS_NO_SLOT', { source, why: 'no slot is open here' });
+    if (this.#slots.every(({ isBlocked }) => isBlocked)) {
+      return this.#edgeIsFull();
     }
-    if (this.inFlightBytes + more > inFlightMaxBytes) {
+    if (this.#inFlightBytes + more > inFlightMaxBytes) {
       return mr('MR_RECORDS_BUSY', { source, why: `${inFlightMaxBytes} bytes wait to be stored` });
     }
     return undefined;
   }
 
-  private edgeIsFull(): MillraceError {
-    return mr('MR_RECORDS_BUSY', { source: this.options.source, why: 'the edge behind it is full' });
+  #edgeIsFull(): MillraceError {
+    return mr('MR_RECORDS_BUSY', { source: this.#options.source, why: 'the edge behind it is full' });
   }
 
-  private isAuthorized(authorization: string | undefined): boolean {
-    if (this.tokenDigest === undefined) return true;
-    return timingSafeEqual(digest(authorization ?? ''), this.tokenDigest);
+  #isAuthorized(authorization: string | undefined): boolean {
+    if (this.#tokenDigest === undefined) return true;
+    return timingSafeEqual(digest(authorization ?? ''), this.#tokenDigest);
   }
 
-  private limitOf(request: IncomingMessage): number {
-    const { maxBodyBytes, maxTogetherBytes } = this.options;
+  #limitOf(request: IncomingMessage): number {
+    const { maxBodyBytes, maxTogetherBytes } = this.#options;
     return idempotencyKey(request) === undefined ? maxBodyBytes : Math.min(maxBodyBytes, maxTogetherBytes(0));
   }
 
-  private tooLarge(request: IncomingMessage): MillraceError {
-    const limit = this.limitOf(request);
-    const why = limit < this.options.maxBodyBytes ? asOnePiece : 'see maxBodyBytes';
+  #tooLarge(request: IncomingMessage): MillraceError {
+    const limit = this.#limitOf(request);
+    const why = limit < this.#options.maxBodyBytes ? asOnePiece : 'see maxBodyBytes';
     return mr('MR_RECORDS_TOO_LARGE', { limit, why });
   }
 
   // -- what is taken -----------------------------------------------------------------------------------------------
 
-  private async receive(request: IncomingMessage, reserved: { bytes: number }): Promise<Request> {
-    const body = await this.inflated(request, await this.body(request, reserved), reserved);
+  async #receive(request: IncomingMessage, reserved: { bytes: number }): Promise<Request> {
+    const body = await this.#inflated(request, await this.#body(request, reserved), reserved);
     const form = bodyForm(request.headers['content-type']) ?? 'json';
     const ranges = splitRecords(body, form);
-    this.reserveTables(body, ranges, reserved);
-    this.checkRecords(ranges);
+    this.#reserveTables(body, ranges, reserved);
+    this.#checkRecords(ranges);
     const text = idempotencyKey(request);
     if (text === undefined) return { body, ranges, key: undefined };
-    this.checkTogether(ranges);
-    const { pid, source, keyWindowSeconds } = this.options;
+    this.#checkTogether(ranges);
+    const { pid, source, keyWindowSeconds } = this.#options;
     const key = { token: tokenOf(pid, source, text), body: bodyDigest(body, form), forSeconds: keyWindowSeconds };
     return { body, ranges, key };
   }
 
-  private checkTogether({ start, end }: Ranges): void {
-    const limit = this.options.maxTogetherBytes(start.length);
+  #checkTogether({ start, end }: Ranges): void {
+    const limit = this.#options.maxTogetherBytes(start.length);
     let bytes = 0;
     for (let index = 0; index < start.length; index++) bytes += end[index]! - start[index]!;
     if (bytes > limit) throw mr('MR_RECORDS_TOO_LARGE', { limit, why: `${start.length} records; ${asOnePiece}` });
   }
 
   /** H3: only what can be stored may be answered with 202. */
-  private checkRecords({ start, end }: Ranges): void {
-    const limit = this.options.maxRecordBytes();
+  #checkRecords({ start, end }: Ranges): void {
+    const limit = this.#options.maxRecordBytes();
     for (let index = 0; index < start.length; index++) {
       const bytes = end[index]! - start[index]!;
       if (bytes > limit) throw mr('MR_RECORDS_RECORD_TOO_LARGE', { index, bytes, limit });
@@ -193,34 +193,34 @@ export class Door {
   }
 
   /** H4. */
-  private reserveTables(body: Uint8Array, { start }: Ranges, reserved: { bytes: number }): void {
+  #reserveTables(body: Uint8Array, { start }: Ranges, reserved: { bytes: number }): void {
     const bytes = start.length * bytesPerRecord;
     if (body.length + bytes > inFlightMaxBytes) {
       const why = `${start.length} records take ${bytes} more in memory`;
       throw mr('MR_RECORDS_TOO_LARGE', { limit: inFlightMaxBytes, why });
     }
-    const refusal = this.refusalNow(bytes);
+    const refusal = this.#refusalNow(bytes);
     if (refusal !== undefined) throw refusal;
-    this.reserve(bytes, reserved);
+    this.#reserve(bytes, reserved);
   }
 
   /**
    * One buffer that grows: a body in chunks of one byte would take a hundred times as much memory as an array of
    * chunks.
    */
-  private async body(request: IncomingMessage, reserved: { bytes: number }): Promise<Uint8Array> {
-    const limit = this.limitOf(request);
+  async #body(request: IncomingMessage, reserved: { bytes: number }): Promise<Uint8Array> {
+    const limit = this.#limitOf(request);
     let body = Buffer.alloc(0);
     let length = 0;
     try {
       for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
         const needed = length + chunk.length;
-        if (needed > limit) throw this.tooLarge(request);
+        if (needed > limit) throw this.#tooLarge(request);
         const capacity = needed <= body.length ? body.length : grown(request, needed, body.length, limit);
-        const refusal = this.refusalNow(capacity - body.length);
+        const refusal = this.#refusalNow(capacity - body.length);
         if (refusal !== undefined) throw refusal;
         if (capacity > body.length) {
-          this.reserve(capacity - body.length, reserved);
+          this.#reserve(capacity - body.length, reserved);
           const larger = Buffer.allocUnsafeSlow(capacity);
           body.copy(larger, 0, 0, length);
           body = larger;
@@ -236,48 +236,48 @@ export class Door {
   }
 
   /** The limit of a body applies to its inflated size; memory for it is reserved beforehand. */
-  private async inflated(request: IncomingMessage, body: Uint8Array, reserved: { bytes: number }): Promise<Uint8Array> {
+  async #inflated(request: IncomingMessage, body: Uint8Array, reserved: { bytes: number }): Promise<Uint8Array> {
     const encoding = encodingOf(request.headers['content-encoding']);
     if (encoding === undefined || encoding === null) return body;
-    const limit = this.limitOf(request);
-    const refusal = this.refusalNow(limit);
+    const limit = this.#limitOf(request);
+    const refusal = this.#refusalNow(limit);
     if (refusal !== undefined) throw refusal;
-    this.reserve(limit, reserved);
+    this.#reserve(limit, reserved);
     try {
       const inflated = await inflateBody(body, encoding, limit);
-      this.reserve(inflated.length - limit, reserved);
+      this.#reserve(inflated.length - limit, reserved);
       return inflated;
     } catch (error) {
-      if (error instanceof InflatedTooLarge) throw this.tooLarge(request);
+      if (error instanceof InflatedTooLarge) throw this.#tooLarge(request);
       throw mr('MR_RECORDS_INVALID', { problem: `it is not ${encoding}: ${problemOf(error)}` }, { cause: error });
     }
   }
 
-  private reserve(bytes: number, reserved: { bytes: number }): void {
+  #reserve(bytes: number, reserved: { bytes: number }): void {
     reserved.bytes += bytes;
-    this.inFlightBytes += bytes;
+    this.#inFlightBytes += bytes;
   }
 
   /** The next open slot that is not blocked, in turn. */
-  private nextSlot(): HttpReader {
-    const refusal = this.refusalNow(0);
+  #nextSlot(): HttpReader {
+    const refusal = this.#refusalNow(0);
     if (refusal !== undefined) throw refusal;
     for (;;) {
-      this.turn = (this.turn + 1) % this.slots.length;
-      const slot = this.slots[this.turn];
+      this.#turn = (this.#turn + 1) % this.#slots.length;
+      const slot = this.#slots[this.#turn];
       if (slot !== undefined && !slot.isBlocked) return slot;
     }
   }
 
-  private store(slot: HttpReader, { body, ranges, key }: Request): Promise<Outcome> {
+  #store(slot: HttpReader, { body, ranges, key }: Request): Promise<Outcome> {
     return new Promise((settle) => {
-      slot.push({ body, ranges, key, receivedAt: this.options.clock.now(), settle });
+      slot.push({ body, ranges, key, receivedAt: this.#options.clock.now(), settle });
     });
   }
 
   // -- answers -----------------------------------------------------------------------------------------------------
 
-  private report(request: IncomingMessage, response: ServerResponse, taken: Request, outcome: Outcome): void {
+  #report(request: IncomingMessage, response: ServerResponse, taken: Request, outcome: Outcome): void {
     const accepted = taken.ranges.start.length;
     switch (outcome.outcome) {
       case 'stored':
@@ -285,29 +285,29 @@ export class Door {
       case 'duplicate':
         return answer(response, 202, { accepted, ids: outcome.ids, lastId: outcome.lastId, duplicate: true });
       case 'keyReused':
-        return this.refuse(request, response, mr('MR_RECORDS_KEY_REUSED', { source: this.options.source }));
+        return this.#refuse(request, response, mr('MR_RECORDS_KEY_REUSED', { source: this.#options.source }));
       case 'keysFull': {
-        const { source } = this.options;
-        return this.refuse(request, response, mr('MR_RECORDS_KEYS_FULL', { source, most: outcome.most }));
+        const { source } = this.#options;
+        return this.#refuse(request, response, mr('MR_RECORDS_KEYS_FULL', { source, most: outcome.most }));
       }
       case 'full':
-        return this.refuse(request, response, this.edgeIsFull());
+        return this.#refuse(request, response, this.#edgeIsFull());
       case 'unknown': {
         const why = 'the slot moved to another pod before it could say whether the records are stored';
-        return this.refuse(request, response, mr('MR_RECORDS_NO_SLOT', { source: this.options.source, why }));
+        return this.#refuse(request, response, mr('MR_RECORDS_NO_SLOT', { source: this.#options.source, why }));
       }
     }
   }
 
-  private refuse(request: IncomingMessage, response: ServerResponse, error: MillraceError, isAsking = false): void {
+  #refuse(request: IncomingMessage, response: ServerResponse, error: MillraceError, isAsking = false): void {
     if (error.handling === 'retry') response.setHeader('Retry-After', retryAfterSeconds);
     if (error.code === 'MR_RECORDS_MEDIA_TYPE') response.setHeader('Accept-Encoding', encodings.join(', '));
-    const isOver = this.isClosing || this.options.isCrowded();
+    const isOver = this.#isClosing || this.#options.isCrowded();
     // A client that waits for 100-continue sends no body now, so the next bytes on the connection would be taken for
     // it.
     if (isAsking || (isOver && request.complete)) response.setHeader('Connection', 'close');
     else if (!request.complete) forget(request, isOver);
-    answer(response, error.http, problemAnswer(error, this.options.newRequestId()), problemMediaType);
+    answer(response, error.http, problemAnswer(error, this.#options.newRequestId()), problemMediaType);
   }
 }
 

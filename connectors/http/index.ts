@@ -47,40 +47,40 @@ export function httpSource(port: number, bounds: ServerBounds = usualBounds): So
 export const source = httpSource(recordsPort);
 
 class HttpSource implements Source {
-  private readonly server: Server;
-  private readonly door: Door;
-  private readonly context: SourceContext;
-  private readonly readers = new Set<SourceReader>();
+  readonly #server: Server;
+  readonly #door: Door;
+  readonly #context: SourceContext;
+  readonly #readers = new Set<SourceReader>();
 
   constructor(server: Server, door: Door, context: SourceContext) {
-    this.server = server;
-    this.door = door;
-    this.context = context;
+    this.#server = server;
+    this.#door = door;
+    this.#context = context;
     context.signal.addEventListener('abort', () => door.stopTaking(), { once: true });
   }
 
   open(slot: number, position: Position | undefined): Promise<SourceReader> {
-    const { pipeline, name } = this.context;
+    const { pipeline, name } = this.#context;
     const reader = new HttpReader(`${pipeline.pid}/${name}/${slot}`, position, (closing) => {
-      this.readers.delete(closing);
-      this.door.removeSlot(closing);
+      this.#readers.delete(closing);
+      this.#door.removeSlot(closing);
     });
-    this.readers.add(reader);
-    this.door.addSlot(reader);
+    this.#readers.add(reader);
+    this.#door.addSlot(reader);
     return Promise.resolve(reader);
   }
 
   async close(): Promise<void> {
-    this.door.stopTaking();
-    await Promise.all([...this.readers].map((reader) => reader.close()));
+    this.#door.stopTaking();
+    await Promise.all([...this.#readers].map((reader) => reader.close()));
     const enough = new AbortController();
-    const late = this.context.clock.sleep(closeTimeoutMs, enough.signal).then(
-      () => this.server.closeAllConnections(),
+    const late = this.#context.clock.sleep(closeTimeoutMs, enough.signal).then(
+      () => this.#server.closeAllConnections(),
       () => undefined,
     );
     await new Promise<void>((resolve) => {
-      this.server.close(() => resolve());
-      this.server.closeIdleConnections();
+      this.#server.close(() => resolve());
+      this.#server.closeIdleConnections();
     });
     enough.abort();
     await late;

@@ -26,20 +26,20 @@ const dot = 0x2e;
 
 export class JsonScanner {
   at: number;
-  private readonly bytes: Uint8Array;
+  readonly #bytes: Uint8Array;
 
   constructor(bytes: Uint8Array, at = 0) {
-    this.bytes = bytes;
+    this.#bytes = bytes;
     this.at = at;
   }
 
   isAtEnd(): boolean {
-    return this.at >= this.bytes.length;
+    return this.at >= this.#bytes.length;
   }
 
   /** The byte at the cursor; -1 at the end. */
   byte(): number {
-    return this.bytes[this.at] ?? -1;
+    return this.#bytes[this.at] ?? -1;
   }
 
   /** Skips white space. Returns whether a line ended in it. */
@@ -57,19 +57,19 @@ export class JsonScanner {
   value(depth = 0): void {
     switch (this.byte()) {
       case openBrace:
-        return this.object(depth + 1);
+        return this.#object(depth + 1);
       case openBracket:
-        return this.array(depth + 1);
+        return this.#array(depth + 1);
       case quote:
-        return this.string();
+        return this.#string();
       case 0x74:
-        return this.literal('true');
+        return this.#literal('true');
       case 0x66:
-        return this.literal('false');
+        return this.#literal('false');
       case 0x6e:
-        return this.literal('null');
+        return this.#literal('null');
       default:
-        return this.number();
+        return this.#number();
     }
   }
 
@@ -78,63 +78,63 @@ export class JsonScanner {
     throw new JsonProblem(`what stands at byte ${this.at} must be ${wanted}, but is ${actual}`);
   }
 
-  private object(depth: number): void {
-    this.enter(depth);
-    if (this.closes(closeBrace)) return;
+  #object(depth: number): void {
+    this.#enter(depth);
+    if (this.#closes(closeBrace)) return;
     for (;;) {
       if (this.byte() !== quote) this.fail('a field name in quotes');
-      this.string();
+      this.#string();
       this.space();
       if (this.byte() !== colon) this.fail('":"');
       this.at++;
       this.space();
       this.value(depth);
       this.space();
-      if (this.closes(closeBrace)) return;
+      if (this.#closes(closeBrace)) return;
       if (this.byte() !== comma) this.fail('"," or "}"');
       this.at++;
       this.space();
     }
   }
 
-  private array(depth: number): void {
-    this.enter(depth);
-    if (this.closes(closeBracket)) return;
+  #array(depth: number): void {
+    this.#enter(depth);
+    if (this.#closes(closeBracket)) return;
     for (;;) {
       this.value(depth);
       this.space();
-      if (this.closes(closeBracket)) return;
+      if (this.#closes(closeBracket)) return;
       if (this.byte() !== comma) this.fail('"," or "]"');
       this.at++;
       this.space();
     }
   }
 
-  private enter(depth: number): void {
+  #enter(depth: number): void {
     if (depth > maxDepth) throw new JsonProblem(`at byte ${this.at} it is nested deeper than ${maxDepth}`);
     this.at++;
     this.space();
   }
 
-  private closes(byte: number): boolean {
+  #closes(byte: number): boolean {
     if (this.byte() !== byte) return false;
     this.at++;
     return true;
   }
 
-  private string(): void {
+  #string(): void {
     this.at++;
     for (;;) {
       const byte = this.byte();
       if (byte === quote) break;
       if (byte < 0x20) this.fail('a character of a string');
       this.at++;
-      if (byte === backslash) this.escape();
+      if (byte === backslash) this.#escape();
     }
     this.at++;
   }
 
-  private escape(): void {
+  #escape(): void {
     const byte = this.byte();
     if (byte === 0x75) {
       for (let digits = 4; digits > 0; digits--) {
@@ -147,29 +147,29 @@ export class JsonScanner {
     this.at++;
   }
 
-  private literal(word: string): void {
+  #literal(word: string): void {
     for (let i = 0; i < word.length; i++) {
       if (this.byte() !== word.charCodeAt(i)) this.fail(`part of "${word}"`);
       this.at++;
     }
   }
 
-  private number(): void {
+  #number(): void {
     if (this.byte() === minus) this.at++;
     if (this.byte() === zero) this.at++;
-    else if (!this.digits()) this.fail('a value');
+    else if (!this.#digits()) this.fail('a value');
     if (this.byte() === dot) {
       this.at++;
-      if (!this.digits()) this.fail('a digit');
+      if (!this.#digits()) this.fail('a digit');
     }
     if (this.byte() === 0x65 || this.byte() === 0x45) {
       this.at++;
       if (this.byte() === plus || this.byte() === minus) this.at++;
-      if (!this.digits()) this.fail('a digit');
+      if (!this.#digits()) this.fail('a digit');
     }
   }
 
-  private digits(): boolean {
+  #digits(): boolean {
     const start = this.at;
     while (this.byte() >= zero && this.byte() <= nine) this.at++;
     return this.at > start;

@@ -24,58 +24,58 @@ interface Read {
 
 export class HttpReader implements SourceReader {
   isBlocked = false;
-  private readonly idPrefix: string;
-  private readonly onClose: (reader: HttpReader) => void;
-  private counter: number;
-  private stored: number;
-  private queue: Accepted[] = [];
-  private unanswered: Read[] = [];
-  private notify: (() => void) | undefined;
+  readonly #idPrefix: string;
+  readonly #onClose: (reader: HttpReader) => void;
+  #counter: number;
+  #stored: number;
+  #queue: Accepted[] = [];
+  #unanswered: Read[] = [];
+  #notify: (() => void) | undefined;
 
   constructor(idPrefix: string, position: Position | undefined, onClose: (reader: HttpReader) => void) {
-    this.idPrefix = idPrefix;
-    this.onClose = onClose;
-    this.counter = position === undefined ? 0 : numberOf(position);
-    this.stored = this.counter;
+    this.#idPrefix = idPrefix;
+    this.#onClose = onClose;
+    this.#counter = position === undefined ? 0 : numberOf(position);
+    this.#stored = this.#counter;
   }
 
   push(request: Accepted): void {
-    this.queue.push(request);
-    this.notify?.();
+    this.#queue.push(request);
+    this.#notify?.();
   }
 
   async read(signal: AbortSignal): Promise<RecordBatch> {
     for (;;) {
       signal.throwIfAborted();
-      const request = this.queue.shift();
-      if (request !== undefined) return this.hand(request);
-      await this.arrival(signal);
+      const request = this.#queue.shift();
+      if (request !== undefined) return this.#hand(request);
+      await this.#arrival(signal);
     }
   }
 
   acknowledge(position: Position): void {
-    this.stored = numberOf(position);
-    while (this.unanswered[0] !== undefined && this.unanswered[0].at.last <= this.stored) {
-      const { request, at, settled } = this.unanswered.shift()!;
+    this.#stored = numberOf(position);
+    while (this.#unanswered[0] !== undefined && this.#unanswered[0].at.last <= this.#stored) {
+      const { request, at, settled } = this.#unanswered.shift()!;
       request.settle(settled ?? { outcome: 'stored', ...idsOf(at) });
     }
   }
 
   duplicate(position: Position, note: string): void {
-    const read = this.readAt(position);
+    const read = this.#readAt(position);
     if (read?.request.key === undefined) return;
     const before = storedBefore(read.request.key, note);
     read.settled = before === undefined ? { outcome: 'keyReused' } : { outcome: 'duplicate', ...idsOf(before) };
   }
 
   keysFull(position: Position, most: number): void {
-    const read = this.readAt(position);
+    const read = this.#readAt(position);
     if (read !== undefined) read.settled = { outcome: 'keysFull', most };
   }
 
   /** Senders wait for their answers, so there is no backlog at the source. */
   lag(): number {
-    return this.queue.reduce((sum, { ranges }) => sum + ranges.start.length, 0);
+    return this.#queue.reduce((sum, { ranges }) => sum + ranges.start.length, 0);
   }
 
   /**
@@ -85,14 +85,14 @@ export class HttpReader implements SourceReader {
   setBlocked(blocked: boolean): void {
     this.isBlocked = blocked;
     if (!blocked) return;
-    for (const request of this.queue.splice(0)) request.settle({ outcome: 'full' });
+    for (const request of this.#queue.splice(0)) request.settle({ outcome: 'full' });
   }
 
   /** H7. */
   refuse(): boolean {
-    const [first] = this.unanswered;
-    if (first === undefined || first.at.after < this.stored) return false;
-    for (const read of this.unanswered.splice(0)) {
+    const [first] = this.#unanswered;
+    if (first === undefined || first.at.after < this.#stored) return false;
+    for (const read of this.#unanswered.splice(0)) {
       read.isRefused = true;
       read.request.settle({ outcome: 'full' });
     }
@@ -100,39 +100,39 @@ export class HttpReader implements SourceReader {
   }
 
   close(): Promise<void> {
-    this.onClose(this);
-    const open = [...this.unanswered.map(({ request }) => request), ...this.queue];
-    this.unanswered = [];
-    this.queue = [];
+    this.#onClose(this);
+    const open = [...this.#unanswered.map(({ request }) => request), ...this.#queue];
+    this.#unanswered = [];
+    this.#queue = [];
     for (const request of open) request.settle({ outcome: 'unknown' });
     return Promise.resolve();
   }
 
-  private readAt(position: Position): Read | undefined {
+  #readAt(position: Position): Read | undefined {
     const last = numberOf(position);
-    return this.unanswered.find(({ at }) => at.last === last);
+    return this.#unanswered.find(({ at }) => at.last === last);
   }
 
-  private hand(request: Accepted): RecordBatch {
-    const before = this.counter;
-    this.counter += request.ranges.start.length;
-    const at = { ids: this.idPrefix, after: before, last: this.counter };
+  #hand(request: Accepted): RecordBatch {
+    const before = this.#counter;
+    this.#counter += request.ranges.start.length;
+    const at = { ids: this.#idPrefix, after: before, last: this.#counter };
     const read: Read = { request, at, settled: undefined, isRefused: false };
-    this.unanswered.push(read);
-    return requestBatch(request, before, this.idPrefix, () => read.isRefused);
+    this.#unanswered.push(read);
+    return requestBatch(request, before, this.#idPrefix, () => read.isRefused);
   }
 
-  private async arrival(signal: AbortSignal): Promise<void> {
+  async #arrival(signal: AbortSignal): Promise<void> {
     await new Promise<void>((resolve) => {
       const wake = () => {
         // The signal outlives many waits.
         signal.removeEventListener('abort', wake);
         resolve();
       };
-      this.notify = wake;
+      this.#notify = wake;
       signal.addEventListener('abort', wake, { once: true });
     });
-    this.notify = undefined;
+    this.#notify = undefined;
   }
 }
 

@@ -40,33 +40,33 @@ class Found {
   starts = new Int32Array(64);
   ends = new Int32Array(64);
   count = 0;
-  private readonly scanner: JsonScanner;
+  readonly #scanner: JsonScanner;
 
   constructor(body: Uint8Array) {
-    this.scanner = new JsonScanner(body, hasByteOrderMark(body) ? 3 : 0);
+    this.#scanner = new JsonScanner(body, hasByteOrderMark(body) ? 3 : 0);
   }
 
   /** One object, or an array of objects. */
   json(): void {
-    const { scanner } = this;
+    const scanner = this.#scanner;
     scanner.space();
-    if (scanner.byte() === openBracket) this.array();
-    else this.record();
+    if (scanner.byte() === openBracket) this.#array();
+    else this.#record();
     scanner.space();
     if (!scanner.isAtEnd()) scanner.fail('the end');
   }
 
   lines(): void {
-    const { scanner } = this;
+    const scanner = this.#scanner;
     scanner.space();
     while (!scanner.isAtEnd()) {
-      this.record();
+      this.#record();
       if (!scanner.space() && !scanner.isAtEnd()) scanner.fail('the end of the line');
     }
   }
 
-  private array(): void {
-    const { scanner } = this;
+  #array(): void {
+    const scanner = this.#scanner;
     scanner.at++;
     scanner.space();
     if (scanner.byte() === closeBracket) {
@@ -74,7 +74,7 @@ class Found {
       return;
     }
     for (;;) {
-      this.record();
+      this.#record();
       scanner.space();
       const byte = scanner.byte();
       if (byte !== comma && byte !== closeBracket) scanner.fail('"," or "]"');
@@ -84,8 +84,8 @@ class Found {
     }
   }
 
-  private record(): void {
-    const { scanner } = this;
+  #record(): void {
+    const scanner = this.#scanner;
     if (scanner.byte() !== openBrace) scanner.fail(`a JSON object (record ${this.count})`);
     if (this.count === this.starts.length) {
       this.starts = doubled(this.starts);

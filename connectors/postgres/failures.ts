@@ -14,7 +14,7 @@ export type Failure =
   /** Some row of the statement is at fault. */
   | { readonly kind: 'rows'; readonly problem: string };
 
-export interface Where {
+export interface FailureContext {
   readonly sink: string;
   readonly identity: Identity;
   /** Host and port. */
@@ -48,7 +48,7 @@ const meanings: Readonly<Record<string, 'auth' | 'privilege' | 'missing' | 'unfi
 };
 
 /** An error that is not in the table makes the sink wait: an unknown problem is never blamed on a record. */
-export function parseFailure(error: unknown, where: Where): Failure {
+export function parseFailure(error: unknown, where: FailureContext): Failure {
   const { sink, server, table, identity } = where;
   const options = { cause: error };
   const said = problemOf(error);
@@ -91,7 +91,7 @@ function isOfValue({ where }: pg.DatabaseError, meaning: (typeof meanings)[strin
 }
 
 /** PostgreSQL names the object but not the missing privilege: what Millrace does with the object is known here. */
-function grantFor(said: string, { identity, table, schema, rights }: Where): string {
+function grantFor(said: string, { identity, table, schema, rights }: FailureContext): string {
   const [, kind, name = ''] =
     /permission denied for (table|relation|schema|sequence|database) "?([^"]+)"?/.exec(said) ?? [];
   const user = /"(.+)"/.exec(identity.user)?.[1];

@@ -16,7 +16,7 @@ import type { BatchRange, PositionedSinkSlot, StoredPosition, WriteEnd } from '.
 import { bisect } from '../bisect.ts';
 import type { ConnectorContext, RowBuffer, Sink, SinkConnector, SinkSlot, SinkSlotId } from '../connector.ts';
 import { copyIn } from './copy-in.ts';
-import { parseFailure, type Where } from './failures.ts';
+import { parseFailure, type FailureContext } from './failures.ts';
 import { Positions, type RefusedRow } from './positions.ts';
 import { PostgresRows } from './rows.ts';
 import { Session } from './session.ts';
@@ -54,12 +54,12 @@ export const sink = postgresSink();
 
 class PostgresSink implements Sink {
   readonly #config: PostgresSinkConfig;
-  readonly #where: Where;
+  readonly #where: FailureContext;
   readonly #table: Table;
   readonly #positions: Positions;
   readonly #slots = new Set<PostgresSlot>();
 
-  constructor(config: PostgresSinkConfig, where: Where, table: Table, positions: Positions) {
+  constructor(config: PostgresSinkConfig, where: FailureContext, table: Table, positions: Positions) {
     this.#config = config;
     this.#where = where;
     this.#table = table;
@@ -83,7 +83,7 @@ class PostgresSlot implements PositionedSinkSlot<RowBuffer> {
   readonly target: string;
   readonly onPositionLost: PostgresSinkConfig['onPositionLost'];
   readonly #id: SinkSlotId;
-  readonly #where: Where;
+  readonly #where: FailureContext;
   readonly #table: Table;
   readonly #positions: Positions;
   readonly #session: Session;
@@ -92,7 +92,7 @@ class PostgresSlot implements PositionedSinkSlot<RowBuffer> {
   /** The connection that has the temporary table. */
   #prepared: pg.Client | undefined;
 
-  constructor(id: SinkSlotId, config: PostgresSinkConfig, where: Where, table: Table, positions: Positions) {
+  constructor(id: SinkSlotId, config: PostgresSinkConfig, where: FailureContext, table: Table, positions: Positions) {
     this.#id = id;
     this.#where = where;
     this.#table = table;
@@ -201,7 +201,7 @@ class PostgresSlot implements PositionedSinkSlot<RowBuffer> {
 const durableCommit = `SELECT set_config('synchronous_commit', 'on', true)
   WHERE current_setting('synchronous_commit') <> 'remote_apply'`;
 
-function whereOf(config: PostgresSinkConfig, { name, identity }: ConnectorContext): Where {
+function whereOf(config: PostgresSinkConfig, { name, identity }: ConnectorContext): FailureContext {
   // With a key, tombstones may delete; whether they do is unknown to the connector.
   const rights = config.upsertKey.length > 0 ? 'SELECT, INSERT, UPDATE, DELETE' : 'INSERT';
   const { schema } = config;
@@ -210,7 +210,7 @@ function whereOf(config: PostgresSinkConfig, { name, identity }: ConnectorContex
 }
 
 /** Outside of a batch no row can be at fault: an error that looks like it is a race, or a table of the wrong form. */
-function classified(error: unknown, where: Where): MillraceError {
+function classified(error: unknown, where: FailureContext): MillraceError {
   if (error instanceof MillraceError) return error;
   const failure = parseFailure(error, where);
   if (failure.kind === 'wait') return failure.error;

@@ -9,7 +9,7 @@ import pg from 'pg';
 import { z } from 'zod';
 import { mr } from '../../model/errors.ts';
 import { Catalogue, type ColumnKind } from './column-kind.ts';
-import type { Where } from './failures.ts';
+import type { FailureContext } from './failures.ts';
 import type { CreateTable, PostgresSinkConfig } from './spec.ts';
 
 export interface Column {
@@ -55,7 +55,7 @@ const mostNumbered = 3;
 export async function openTable(
   client: pg.Client,
   config: PostgresSinkConfig,
-  where: Where,
+  where: FailureContext,
   copyDefaultsSince = copyDefaultsVersion,
 ): Promise<Table> {
   const name = qualified(config.schema, config.table);
@@ -156,7 +156,12 @@ function isNumberedBy({ identity, expression }: ColumnRow): boolean {
   return identity !== '' || (expression?.startsWith('nextval(') ?? false);
 }
 
-async function checkKey(client: pg.Client, table: string, config: PostgresSinkConfig, where: Where): Promise<void> {
+async function checkKey(
+  client: pg.Client,
+  table: string,
+  config: PostgresSinkConfig,
+  where: FailureContext,
+): Promise<void> {
   const key = config.upsertKey;
   if (key.length === 0) return;
   const { rows } = await client.query<pg.QueryResultRow>(
