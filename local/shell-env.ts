@@ -14,14 +14,14 @@ import type { StackEndpoints } from './stack/record.ts';
 export interface ShellTools {
   /** Paths of programs by the names under which a shell finds them. */
   readonly programs: Readonly<Record<string, string>>;
-  /** Ports of parts that not every stack has. */
-  readonly ports: { readonly kafka: number | undefined; readonly postgres: number | undefined };
+  /** Where parts listen that not every stack has. */
+  readonly others: { readonly kafkaBrokers: string | undefined; readonly postgresPort: number | undefined };
 }
 
 export async function writeShellEnv(
   layout: DataLayout,
   endpoints: StackEndpoints,
-  { programs, ports }: ShellTools,
+  { programs, others: { kafkaBrokers, postgresPort } }: ShellTools,
 ): Promise<void> {
   const bin = layout.of('bin');
   await writeMillraceShim(bin);
@@ -38,8 +38,8 @@ export async function writeShellEnv(
     TEMPORAL_ADDRESS: endpoints.temporalAddress,
     MILLRACE_NATS_URL: endpoints.natsUrl,
     CLICKHOUSE_URL: endpoints.clickhouseUrl,
-    ...(ports.kafka === undefined ? {} : { KAFKA_BROKERS: `127.0.0.1:${ports.kafka}` }),
-    ...(ports.postgres === undefined ? {} : { POSTGRES_PORT: String(ports.postgres) }),
+    ...(kafkaBrokers === undefined ? {} : { KAFKA_BROKERS: kafkaBrokers }),
+    ...(postgresPort === undefined ? {} : { POSTGRES_PORT: String(postgresPort) }),
   };
   const lines = Object.entries(variables).map(([name, value]) => `export ${name}=${quoted(value)}\n`);
   const path = `case ":$PATH:" in *:${quoted(bin)}:*) ;; *) export PATH=${quoted(bin)}:"$PATH" ;; esac\n`;

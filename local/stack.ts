@@ -15,6 +15,7 @@ import { writeAdminKubeconfig } from './parts/kubernetes.ts';
 import { ensurePki } from './parts/kubernetes/pki.ts';
 import { identify } from './process-identity.ts';
 import { silent, type Progress } from './progress.ts';
+import { applyAddresses } from './stack/addresses.ts';
 import { applyDefinitions } from './stack/definitions.ts';
 import { root } from './programs.ts';
 import { writeShellEnv, type ShellTools } from './shell-env.ts';
@@ -256,6 +257,9 @@ class RunningStack implements Stack {
     const { pki } = this.#context.plane;
     const access = { url: this.#endpoints.kubernetesUrl, ca: pki.ca, user: pki.admin };
     await applyDefinitions(access, join(root, 'crds'));
+    const { ports } = this.#context;
+    const kafka = this.#supervised.has('kafka') ? kafkaBrokers(ports) : undefined;
+    await applyAddresses(access, { clickhouse: this.#endpoints.clickhouseUrl, kafka });
   }
 
   /** In reverse order: nothing stops before everything that needs it has stopped. */
@@ -355,13 +359,17 @@ function selected(options: StackOptions): readonly PartName[] {
   return partNames.filter((name) => names.has(name));
 }
 
+function kafkaBrokers(ports: Ports): string {
+  return `127.0.0.1:${ports.kafka}`;
+}
+
 function shellTools(names: readonly PartName[], ports: Ports, binaries: ReadonlyMap<string, string>): ShellTools {
   const temporal = binaries.get('temporal');
   return {
     programs: temporal === undefined ? {} : { temporal },
-    ports: {
-      kafka: names.includes('kafka') ? ports.kafka : undefined,
-      postgres: names.includes('postgres') ? ports.postgres : undefined,
+    others: {
+      kafkaBrokers: names.includes('kafka') ? kafkaBrokers(ports) : undefined,
+      postgresPort: names.includes('postgres') ? ports.postgres : undefined,
     },
   };
 }

@@ -15,6 +15,7 @@ export interface Example {
   readonly name: string;
   /** Table of its sink. */
   readonly table: string;
+  /** Where its rows are looked for. */
   readonly clickhouseUrl: string;
 }
 
@@ -35,13 +36,12 @@ function asKubectlKeepsIt(pipeline: unknown): string {
 }
 
 /**
- * Server-side apply of examples/first-pipeline.yaml, with the values that may differ on this machine, under the field
- * manager of the command: a later `millrace apply` then meets no other owner.
+ * Server-side apply of examples/first-pipeline.yaml, with another name and table when they are asked for, under the
+ * field manager of the command: a later `millrace apply` then meets no other owner.
  */
-export async function applyExample(access: ApiAccess, { name, table, clickhouseUrl }: Example): Promise<void> {
+export async function applyExample(access: ApiAccess, { name, table }: Omit<Example, 'clickhouseUrl'>): Promise<void> {
   const document = parseDocument(await readFile(file, 'utf8'));
   document.setIn(['metadata', 'name'], name);
-  document.setIn(['spec', 'sinks', 0, 'clickhouse', 'url'], clickhouseUrl);
   document.setIn(['spec', 'sinks', 0, 'clickhouse', 'table'], table);
   await applyAs(access, fieldManagers.cli, name, document.toString());
   const annotations = { [lastApplied]: asKubectlKeepsIt(document.toJS()) };

@@ -15,7 +15,7 @@ const orders = definePipeline({
       {
         name: 'warehouse',
         clickhouse: {
-          url: process.env['CLICKHOUSE_URL'] ?? 'http://127.0.0.1:8123',
+          url: '$(configMap:local-stack/clickhouse)',
           table: 'orders_by_client',
           createTable: { columns: [{ name: 'id', type: 'UInt64' }], orderBy: ['id'] },
         },

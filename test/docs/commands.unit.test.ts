@@ -36,14 +36,19 @@ describe('what the documents tell a reader to type', () => {
   for (const file of examples) {
     it(`${file} says how it is applied, in commands that there are`, async () => {
       const header = headerCommands(file);
-      assert.match(header, new RegExp(`^kubectl apply -f ${file}$`, 'm'));
+      assert.match(header, new RegExp(`^(kubectl apply -f ${file}|sed .* ${file} \\| kubectl apply -f -)$`, 'm'));
       await checkAll(header);
     });
   }
 });
 
 async function checkAll(script: string): Promise<void> {
-  for (const command of commandsIn(script)) await check(command);
+  for (const command of commandsIn(script).flatMap(partsOfPipe)) await check(command);
+}
+
+function partsOfPipe(command: string): string[] {
+  const outsideOfQuotes = /(?=(?:[^']*'[^']*')*[^']*$)/.source;
+  return command.split(new RegExp(` \\| ${outsideOfQuotes}`));
 }
 
 async function check(command: string): Promise<void> {
@@ -58,7 +63,10 @@ async function check(command: string): Promise<void> {
     case 'node':
     case 'sh':
       return assertThere(args.find((arg) => !arg.startsWith('-')));
+    case 'sed':
+      return assertThere(args.at(-1));
     case 'curl':
+    case 'echo':
     case 'export':
     case '.':
       return;
@@ -84,7 +92,8 @@ async function checkMillrace([name, ...args]: readonly string[]): Promise<void> 
   for (const operand of operands) if (operand.includes('/')) assertThere(operand);
 }
 
-function checkNpm([verb, name = '']: readonly string[]): void {
+function checkNpm([verb, ...options]: readonly string[]): void {
+  const name = options.find((option) => !option.startsWith('-')) ?? '';
   if (verb === 'run') assert.ok(name in scripts, `npm run ${name}`);
   else assert.ok(['start', 'test', 'install', 'pack'].includes(verb ?? ''), `npm ${verb ?? ''}`);
 }
@@ -93,7 +102,7 @@ function checkKubectl(args: readonly string[]): void {
   const verbs = ['get', 'describe', 'apply', 'patch', 'wait', 'delete', 'create', 'explain', 'logs', 'annotate'];
   assert.ok(verbs.includes(args[0] ?? ''), `kubectl ${args.join(' ')}`);
   const file = args.indexOf('-f');
-  if (file >= 0) assertThere(args[file + 1]);
+  if (file >= 0 && args[file + 1] !== '-') assertThere(args[file + 1]);
 }
 
 function assertThere(file: string | undefined): void {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { ensurePki } from '../../local/parts/kubernetes/pki.ts';
@@ -13,7 +13,7 @@ import { useStack } from './support/stack.ts';
 /** What is typed while the stack runs; `npm start` and `npm test` have tests of their own. */
 const isSession = ({ language, text }: Block) => language === 'sh' && /^(millrace|kubectl) /m.test(text);
 
-/** A reader's directory: the examples with this stack's ports, and its data directory as `.millrace`. */
+/** A reader's directory: the examples, and this stack's data directory as `.millrace`. Its ports are not the usual ones. */
 describe('a reader who types what the documents say, on the local stack', function () {
   const stack = useStack();
   let directory: string;
@@ -22,24 +22,13 @@ describe('a reader who types what the documents say, on the local stack', functi
     directory = await mkdtemp(join(tmpdir(), 'millrace-reader-'));
     await symlink(dirname(stack().kubeconfig), join(directory, '.millrace'));
     await cp(join(root, 'examples'), join(directory, 'examples'), { recursive: true });
-    for (const name of (await readdir(join(root, 'examples'))).filter((file) => file.endsWith('.yaml'))) {
-      const file = join(directory, 'examples', name);
-      const text = await readFile(file, 'utf8');
-      const here = text
-        .replaceAll('http://127.0.0.1:8123', stack().clickhouseUrl)
-        .replaceAll('port: 5432', `port: ${new URL(stack().postgresUrl).port}`);
-      await writeFile(file, here);
-    }
   });
   after(() => rm(directory, { recursive: true, force: true }));
 
   it('README: what `npm start` has applied is unchanged for kubectl and for millrace, without a warning', async () => {
     const pki = await ensurePki(join(dirname(stack().kubeconfig), 'kubernetes', 'pki'), new Date());
     const url = new URL(/server: (\S+)/.exec(await readFile(stack().kubeconfig, 'utf8'))?.[1] ?? '');
-    await applyExample(
-      { url: url.origin, ca: pki.ca, user: pki.admin },
-      { name: 'orders', table: 'orders', clickhouseUrl: stack().clickhouseUrl },
-    );
+    await applyExample({ url: url.origin, ca: pki.ca, user: pki.admin }, { name: 'orders', table: 'orders' });
     const file = 'examples/first-pipeline.yaml';
     for (const command of [`kubectl apply -f ${file}`, `millrace apply ${file}`, `kubectl apply -f ${file}`]) {
       const { stderr } = await type(`. .millrace/env\n${command}`);
@@ -69,6 +58,18 @@ describe('a reader who types what the documents say, on the local stack', functi
     assert.match(stdout, /condition met/);
     await stack().kubectl.run(['delete', 'pipeline', 'events', '--wait=false']);
     await untilGone(stack().kubectl, 'events');
+  });
+
+  it('local-kafka.yaml: the commands in its header make a topic, and its records are in the table', async () => {
+    const commands = headerCommands('examples/local-kafka.yaml').replaceAll('npm run', `npm --prefix ${root} run`);
+    const { stdout } = await type(`. .millrace/env\n${commands}`);
+    assert.match(stdout, /1 records are in the new topic greetings\n[^]*condition met/);
+    await eventually(async () => {
+      const query = 'SELECT+count()+FROM+greetings';
+      return (await type(`. .millrace/env\ncurl "$CLICKHOUSE_URL/?query=${query}"`)).stdout.trim() === '2';
+    });
+    await stack().kubectl.run(['delete', 'pipeline', 'greetings', '--wait=false']);
+    await untilGone(stack().kubectl, 'greetings');
   });
 
   it('kafka-to-clickhouse.yaml: the commands in its header; its conditions say what does not answer', async () => {

@@ -7,6 +7,7 @@ import { writeShellEnv, type ShellTools } from '../../local/shell-env.ts';
 import { layoutOf, type DataLayout } from '../../local/stack/layout.ts';
 
 describe("a shell's environment", () => {
+  const none = { kafkaBrokers: undefined, postgresPort: undefined };
   let dir: string;
   let layout: DataLayout;
 
@@ -18,7 +19,7 @@ describe("a shell's environment", () => {
   });
   after(() => rm(dir, { recursive: true }));
 
-  async function write(ports: ShellTools['ports']): Promise<void> {
+  async function write(others: ShellTools['others']): Promise<void> {
     const endpoints = {
       kubeconfig: layout.kubeconfig,
       kubernetesUrl: 'https://127.0.0.1:1',
@@ -28,7 +29,7 @@ describe("a shell's environment", () => {
       clickhouseUrl: 'http://127.0.0.1:5',
       apiUrl: 'http://127.0.0.1:6',
     };
-    await writeShellEnv(layout, endpoints, { programs: { temporal: join(dir, 'built') }, ports });
+    await writeShellEnv(layout, endpoints, { programs: { temporal: join(dir, 'built') }, others });
   }
 
   /** What is printed, in a shell that is somewhere else. */
@@ -42,23 +43,23 @@ describe("a shell's environment", () => {
   }
 
   it("has Temporal's own command, of that stack", async () => {
-    await write({ kafka: undefined, postgres: undefined });
+    await write(none);
     equal(await typed('temporal'), 'temporal at 127.0.0.1:3');
   });
 
   it('is written again by the next start, with its ports', async () => {
-    await write({ kafka: undefined, postgres: undefined });
-    await write({ kafka: 9, postgres: 8 });
+    await write(none);
+    await write({ kafkaBrokers: '127.0.0.1:9', postgresPort: 8 });
     equal(await typed('temporal; echo "$KAFKA_BROKERS $POSTGRES_PORT"'), 'temporal at 127.0.0.1:3\n127.0.0.1:9 8');
   });
 
   it('leads `millrace dev` to the stack from any directory', async () => {
-    await write({ kafka: undefined, postgres: undefined });
+    await write(none);
     match(await typed('millrace dev status'), /a person's stack/);
   });
 
   it('gives way to a directory that is named', async () => {
-    await write({ kafka: undefined, postgres: undefined });
+    await write(none);
     match(await typed('millrace dev status --data-dir /nowhere'), /\/nowhere/);
   });
 });
