@@ -178,8 +178,10 @@ export class SinkLoop<Rows extends RowBufferPort> {
       next = this.#assemble(reader, this.#batches[turn]!);
       // It is awaited below; if the commit fails first, that failure is the one to report.
       next.catch(() => undefined);
+      // Promptly; that no write begins is seen to at the last moment (`./sink-write.ts`, K5).
+      if (this.#options.signals.stop.aborted) return;
       this.#isWriting = true;
-      if (!(await this.#commit(batch))) return;
+      await this.#commit(batch);
       this.#isWriting = false;
     }
   }
@@ -234,16 +236,13 @@ export class SinkLoop<Rows extends RowBufferPort> {
     throw mr('MR_OWNERSHIP_LOST', { writer: `the position in sink ${sink}`, expected: this.#committed });
   }
 
-  /** False: asked to stop before the intent was written. */
-  async #commit(batch: SinkBatch<Rows>): Promise<boolean> {
-    const { signals, sinkSlot, stage, slot, tokenPrefix } = this.#options;
-    if (signals.stop.aborted) return false;
+  async #commit(batch: SinkBatch<Rows>): Promise<void> {
+    const { sinkSlot, stage, slot, tokenPrefix } = this.#options;
     const { from, to, check } = batch;
     const token = `${tokenPrefix}:${stage}:${slot}:${rangeText({ from, to, check })}`;
     const id: BatchRange = { from, to, after: this.#committed, token, check };
     if (batch.rows.rows > 0 || sinkSlot.positionIn === 'sink') await this.#store(batch, id);
     else await this.#conclude(batch, id, [], false);
-    return true;
   }
 
   async #store(batch: SinkBatch<Rows>, id: BatchRange, begun?: Intent): Promise<void> {

@@ -109,7 +109,6 @@ export class SinkWrite<Rows extends RowBufferPort> {
   /** V1. A sink that keeps the position itself needs no mark: it recognises a batch indefinitely. */
   async #announce(): Promise<Step | undefined> {
     const { sinkSlot, signals } = this.#options;
-    signals.stop.throwIfAborted();
     let mark: Mark | null = null;
     if (sinkSlot.positionIn === 'commitLog') {
       try {
@@ -118,7 +117,7 @@ export class SinkWrite<Rows extends RowBufferPort> {
         return { kind: 'wait', error: this.#named(error), isOpen: false };
       }
     }
-    // Asked to stop while the sink was asked for its mark: nothing is at stake yet, and nothing starts now (K5).
+    // K5. The last moment at which nothing is at stake: whoever was asked to stop, now or earlier, starts nothing.
     signals.stop.throwIfAborted();
     const { rows, bytes } = this.#rows;
     await this.#log({ kind: 'intent', ...this.#id, rows, bytes, mark, at: this.#options.clock.now() });

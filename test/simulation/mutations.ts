@@ -150,17 +150,10 @@ export const mutations: readonly Mutation[] = [
   },
   {
     guard: 'K5',
-    without: 'the look at the stop before a batch is announced',
-    file: 'stream/sink-loop.ts',
-    from: 'if (signals.stop.aborted) return false;',
-    to: '',
-  },
-  {
-    guard: 'K5',
-    without: 'the look at the stop before the intent',
+    without: 'the last look at the stop before the intent',
     file: 'stream/sink-write.ts',
-    from: 'signals.stop.throwIfAborted();\n    let mark',
-    to: 'let mark',
+    from: 'signals.stop.throwIfAborted();\n    const { rows',
+    to: 'const { rows',
   },
   {
     guard: 'D1',

@@ -50,6 +50,7 @@ const hushMs = 35_000;
 export async function simulate(scenario: Scenario, log?: (line: string) => void): Promise<Result> {
   const plant = new Plant(scenario, log);
   const startedAt = plant.world.now;
+  plant.faults.losePower = (frames, ms) => perform(plant, { at: plant.world.now, do: 'lose power', frames, ms });
   const violation = await violationOf(plant);
   if (violation !== undefined) plant.say(`VIOLATION ${violation.message}`);
   return {
@@ -302,8 +303,9 @@ function finalChecks(plant: Plant): void {
   }
 }
 
-/** I1, I2: what a view fills has what its table has. */
+/** I1, I2: what a view fills has what its table has. A batch whose frames the edge has lost cannot be repeated for the view. */
 function checkViews(plant: Plant): void {
+  if (plant.ledger.hasDecided) return;
   for (const { name } of plant.lifecycle.resource.sinks) {
     const table = plant.tables.get(name);
     if (table instanceof BlockTable && table.hasTornBlocks && !plant.isGivenUp(`sink-${name}`))

@@ -43,6 +43,16 @@ describe('edge writer', () => {
     assert.deepEqual(await stored(plan), ['a', 'b', 'c']);
   });
 
+  it('E9: an owner of an older plan names at least the plan of the last frame', async () => {
+    const plan = await pipeline();
+    const newer = await open(plan);
+    await newer.append(frame(['a'], 1, newer.link(3)), never);
+    const older = await open(plan);
+    assert.deepEqual([older.plan, older.link(1).plan, older.link(4).plan], [3, 3, 4]);
+    await older.append(frame(['b'], 2, older.link(1)), never);
+    assert.deepEqual([older.plan, (await open(plan)).plan], [3, 3]);
+  });
+
   it('E1: refuses a second append while one is in flight', async () => {
     const plan = await pipeline();
     const writer = await open(plan);
@@ -297,10 +307,14 @@ describe('edge writer', () => {
   }
 });
 
-function frame(values: readonly string[], position: Parameters<FrameBuilder['finish']>[0]): Buffer {
+function frame(
+  values: readonly string[],
+  position: Parameters<FrameBuilder['finish']>[0],
+  link?: ReturnType<EdgeWriter['link']>,
+): Buffer {
   const builder = new FrameBuilder({ maxRecords: 1_000, maxBytes: 256 * 1024, capBytes: 2 ** 20 });
   builder.append(batchOf(values.map((value) => ({ value }))), 0, 1);
-  return builder.finish(position, 1);
+  return builder.finish(position, 1, link);
 }
 
 /** The first publish never reaches the server, and nobody knows. */

@@ -21,7 +21,9 @@ export type Mishap =
   /** The connection breaks. */
   | { readonly do: 'cut' }
   /** The server behind it is killed, and comes back. */
-  | { readonly do: 'crash'; readonly ms: number };
+  | { readonly do: 'crash'; readonly ms: number }
+  /** The only nats-server loses power, and the edge so many frames that were acknowledged and not synced. */
+  | { readonly do: 'lose power'; readonly frames: number; readonly ms: number };
 
 export interface Trap {
   /** `publish commits: intent`, `purge`, `insert`. */
@@ -59,6 +61,8 @@ export class Faults {
   /** Off: nothing more goes wrong, so that a run may show that it recovers. */
   enabled = true;
   sprung = 0;
+  /** Whoever has the servers says how. */
+  losePower: (frames: number, ms: number) => void = () => undefined;
 
   constructor(world: World, traps: readonly Trap[], onMishap: (text: string) => void) {
     this.#world = world;
@@ -116,6 +120,10 @@ export class Faults {
         return before;
       case 'crash':
         crash?.(mishap.ms);
+        return before;
+      case 'lose power':
+        // What passes here has passed: the loss comes between it and whatever follows.
+        this.#world.after(0, () => this.losePower(mishap.frames, mishap.ms));
         return before;
     }
   }

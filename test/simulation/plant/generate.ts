@@ -37,6 +37,7 @@ export function scenarioOf(seed: string): Scenario {
   const calmAt = random.whole(8_000, 30_000);
   const partitions = random.whole(1, 4);
   const back = returnOf(random.fork('return'), first, calmAt);
+  const power = powerLossOf(random.fork('power'), first, calmAt);
   return {
     seed,
     fixed,
@@ -49,13 +50,15 @@ export function scenarioOf(seed: string): Scenario {
       mostPartitions: random.whole(1, 3),
     },
     hasViews: random.fork('views').chance(0.4),
-    bursts: [...burstsOf(random.fork('bursts'), first, partitions, calmAt), ...back.bursts].sort((a, b) => a.at - b.at),
+    bursts: [...burstsOf(random.fork('bursts'), first, partitions, calmAt), ...back.bursts, ...power.bursts].sort(
+      (a, b) => a.at - b.at,
+    ),
     acts: [
       ...actsOf(random.fork('acts'), first, calmAt),
       ...back.acts,
       ...remakeOf(random.fork('remake'), first, calmAt),
     ],
-    traps: [...trapsOf(random.fork('traps')), ...sinkTrapsOf(random.fork('sink traps'))],
+    traps: [...trapsOf(random.fork('traps')), ...sinkTrapsOf(random.fork('sink traps')), ...power.traps],
     calmAt,
   };
 }
@@ -152,6 +155,37 @@ function sinkTrapsOf(random: Random): Trap[] {
     if (random.chance(0.5)) return { call: 'view', phase: 'arrived', nth, mishap: { do: 'drop' } };
     return { call: 'begin', phase: random.pick(phases), nth, mishap: mishapOf(random) };
   });
+}
+
+interface PowerLoss {
+  readonly traps: readonly Trap[];
+  readonly bursts: readonly Burst[];
+}
+
+/**
+ * The edge goes back while a batch is between its intent and its commit, and who wrote it is killed in most of them. Requests
+ * that come before the next owner get the numbers of those that the intent names: nobody sends what was lost again.
+ */
+function powerLossOf(random: Random, first: Shape, calmAt: number): PowerLoss {
+  const source = first.sources.find(({ system }) => system === 'http');
+  if (source === undefined || !random.chance(0.12)) return { traps: [], bursts: [] };
+  const call = random.pick(['publish commits: intent', 'insert', 'insert', 'transaction', 'publish commits: written']);
+  const phase = random.pick(['done', 'answered'] as const);
+  const nth = random.whole(1, 8);
+  const power: Mishap = { do: 'lose power', frames: random.pick([1, 1, 2, 5]), ms: random.pick([100, 1_500]) };
+  const loss: Trap = { call, phase, nth, mishap: power };
+  const bursts = Array.from({ length: 40 }, (): Burst => ({
+    at: random.whole(0, calmAt),
+    source: source.name,
+    lane: 0,
+    kinds: [random.pick(kinds)],
+    refused: {},
+    broken: [],
+    gap: 0,
+    isKeyed: false,
+    openMs: 0,
+  }));
+  return { traps: random.chance(0.2) ? [loss] : [loss, { call, phase, nth, mishap: { do: 'kill' } }], bursts };
 }
 
 function mishapOf(random: Random): Mishap {
