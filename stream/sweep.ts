@@ -45,6 +45,7 @@ async function firstToStay(streams: JetStreamPort, target: SweepTarget): Promise
   const bounds = await Promise.all(
     registry.readers.map(async (stage) => {
       const last = lasts.find(({ subject }) => subject === commitSubject(pid, stage, shard));
+      // Not on this replica yet: it is stored before the reader is registered.
       if (last === undefined) return 0;
       const entry = decodeCommitEntry(last.data, { stream, sequence: last.seq });
       return boundOf(streams, target, takenOf(entry, created, writer));

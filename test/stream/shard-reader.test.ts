@@ -184,6 +184,18 @@ describe('shard reader', () => {
     assert.equal((await writer(plan, 0, 'orders-0')).openedAt, 3);
   });
 
+  it('W1: a registered reader whose first commit a replica does not have yet holds everything', async () => {
+    const plan = await registered(['warehouse', 'archive']);
+    const one = await writer(plan, 0, 'orders-0');
+    for (let n = 1; n <= 3; n++) await one.append(frameOf(['x'], n, one.link(1)), never);
+    await commit(plan.pipeline.pid, 'sink-warehouse', one.sequence);
+    const before = await sequencesOf(plan, one.subject);
+    const lastOfEach: Streams['lastOfEach'] = async (stream, subjects) =>
+      (await streams.lastOfEach(stream, subjects)).filter(({ subject }) => !subject.includes('archive'));
+    assert.equal(await sweep({ ...streams, lastOfEach }, await targetOf(plan, one), one.sequence), 0);
+    assert.deepEqual(await sequencesOf(plan, one.subject), before);
+  });
+
   it('W1: with no reader registered nothing is swept', async () => {
     const plan = testPlan();
     await makePipelineStreams(streams, plan);
