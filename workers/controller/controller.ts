@@ -209,7 +209,7 @@ export class Controller {
     if (!hasChanged) return;
     const { status } = record.seen;
     this.#repairs.observe(record.key, status.opSeq ?? 0, status.operation !== undefined);
-    this.#referenced.note(record);
+    this.#noteReferences(record);
     const mustTell = this.#teller.see(record);
     if (isNew || mustTell) this.#tellings.add(record.key);
     this.#look(record);
@@ -249,13 +249,22 @@ export class Controller {
     }
   }
 
+  #noteReferences(record: PipelineRecord): void {
+    this.#referenced.note(record, this.#copies.of(record.ref.uid));
+  }
+
   #lookAtUid(uid: string): void {
     const record = this.#cache.byUid(uid);
-    if (record !== undefined) this.#look(record);
+    if (record === undefined) return;
+    this.#noteReferences(record);
+    this.#look(record);
   }
 
   #lookAtAll(): void {
-    for (const record of this.#cache.all()) this.#look(record);
+    for (const record of this.#cache.all()) {
+      this.#noteReferences(record);
+      this.#look(record);
+    }
   }
 
   async #withRecord(key: string, work: (record: PipelineRecord) => Promise<void>): Promise<void> {

@@ -1,20 +1,21 @@
 /**
- * Whether the credentials that a pipeline's pods have are those that its spec refers to.
+ * Whether the credentials that a pipeline's pods have are still the values of what they were copied from.
  *
  * K1  Versions are compared first: those that the copy was made from, and those that there are. While they are equal no
  *     value is read.
  * K2  It is a level: a change while the controller was down is seen as well as one that it watched.
  * K3  What is gone does not count: pods keep what they have, and the next operation says what is missing.
- * K4  A version that differs says only that something was touched: the values of the keys that the spec refers to decide,
- *     read once for each pair of versions and forgotten. A label on a Secret starts nothing.
- * K5  A key that was never copied is of a spec that was refused, or could not be carried out: it does not count.
+ * K4  A version that differs says only that something was touched: the values of the keys that were copied decide, read
+ *     once for each pair of versions and forgotten. A label on a Secret starts nothing.
+ * K5  A key that was never copied is of a spec that was refused, or could not be carried out: it does not count. A key of the
+ *     spec before it does: its pods are the ones that run.
  */
 import { z } from 'zod';
 import { parseSources, readCredentials } from '../../activities/kubernetes/credentials.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 import { MillraceError, type ErrorCode } from '../../model/errors.ts';
-import { annotations, labels } from '../../model/names.ts';
+import { annotations, credentialOf, labels } from '../../model/names.ts';
 import type { PipelineRecord } from './pipeline-record.ts';
 import { sourcesOf, type Source, type Version } from './referenced.ts';
 
@@ -84,7 +85,7 @@ export function freshnessOf(
 ): Freshness {
   const stale: string[] = [];
   const unclear: Source[] = [];
-  for (const source of sourcesOf(record)) {
+  for (const source of sourcesOf(record, copy)) {
     const now = versionOf(source);
     if (now.is === 'unknown') return { is: 'fresh' };
     if (now.is === 'absent' || copy?.sources[textOf(source)] === now.version) continue;
@@ -97,19 +98,15 @@ export function freshnessOf(
 }
 
 /** K4, K5: reads both and forgets them. A key that is missing is for the next operation to say. */
-export async function isCopied(
-  kube: Pick<Kube, 'get'>,
-  record: PipelineRecord,
-  copy: Copy,
-  source: Source,
-): Promise<boolean> {
+export async function isCopied(kube: Pick<Kube, 'get'>, copy: Copy, source: Source): Promise<boolean> {
   const kind = source.kind === 'Secret' ? 'secret' : 'configMap';
-  const refs = record.seen.references.filter((ref) => ref.kind === kind && ref.name === source.name);
   try {
-    const { data } = await readCredentials(kube, source.namespace, refs);
     const live = await kube.get('Secret', copy.name, copy.namespace);
     const copied = dataSchema.parse(live?.['data']) ?? {};
-    return Object.entries(data).every(([key, value]) => copied[key] === undefined || copied[key] === value);
+    const refs = Object.keys(copied).flatMap((key) => credentialOf(key) ?? []);
+    const ofSource = refs.filter((ref) => ref.kind === kind && ref.name === source.name);
+    const { data } = await readCredentials(kube, source.namespace, ofSource);
+    return Object.entries(data).every(([key, value]) => copied[key] === value);
   } catch (error) {
     if (error instanceof MillraceError && isMissing(error.code)) return true;
     throw error;

@@ -70,7 +70,7 @@ export class DeviationDetector {
       const now = referenced.versionOf(source);
       if (now.is !== 'there') continue;
       // One after the other: each reads two objects, and there are few.
-      record.compared.set(pairOf(source, now.version, copy), await isCopied(kube, record, copy, source));
+      record.compared.set(pairOf(source, now.version, copy), await isCopied(kube, copy, source));
     }
   }
 

@@ -1,5 +1,6 @@
 /**
- * Versions of the Secrets and ConfigMaps that pipelines refer to, and no others.
+ * Versions of the Secrets and ConfigMaps that pipelines refer to, and no others: those of the spec, and those that the copy
+ * was made from, which are others while a newer spec is refused.
  *
  * V1  Watched are the namespaces in which a pipeline refers to something, and only metadata: no value is seen, and a
  *     cluster with a hundred thousand Secrets costs nothing where no pipeline is.
@@ -19,6 +20,11 @@ export interface Source {
   readonly kind: ReferencedKind;
   readonly namespace: string;
   readonly name: string;
+}
+
+/** By `Secret/ch`. */
+export interface CopiedFrom {
+  readonly sources: Readonly<Record<string, string>>;
 }
 
 export type Version =
@@ -47,10 +53,10 @@ export class Referenced {
     this.#parts = parts;
   }
 
-  /** Called whenever a pipeline was seen: costs nothing when its references are those of before. */
-  note(record: PipelineRecord): void {
+  /** Called whenever a pipeline or its copy was seen: costs nothing when its references are those of before. */
+  note(record: PipelineRecord, copy: CopiedFrom | undefined): void {
     const before = this.#sourcesOf.get(record.key) ?? [];
-    const after = sourcesOf(record);
+    const after = sourcesOf(record, copy);
     if (before.length === after.length && after.every((source, index) => isSame(source, before[index]))) return;
     for (const source of after) this.#watch(source).add(source.name, record.key);
     this.#sourcesOf.set(record.key, after);
@@ -95,12 +101,16 @@ export class Referenced {
 }
 
 /** Each object once, however many of its keys are referred to. */
-export function sourcesOf({ ref, seen }: Pick<PipelineRecord, 'ref' | 'seen'>): readonly Source[] {
-  const sources = seen.references.map(({ kind, name }): Source => ({
-    kind: kindOf(kind),
-    namespace: ref.namespace,
-    name,
-  }));
+export function sourcesOf(
+  { ref: { namespace }, seen }: Pick<PipelineRecord, 'ref' | 'seen'>,
+  copy: CopiedFrom | undefined,
+): readonly Source[] {
+  const wanted = seen.references.map(({ kind, name }): Source => ({ kind: kindOf(kind), namespace, name }));
+  const copied = Object.keys(copy?.sources ?? {}).flatMap((text): Source[] => {
+    const [, kind, name] = /^(Secret|ConfigMap)\/(.+)$/.exec(text) ?? [];
+    return name === undefined ? [] : [{ kind: kind === 'Secret' ? 'Secret' : 'ConfigMap', namespace, name }];
+  });
+  const sources = [...wanted, ...copied];
   return sources.filter((source, index) => sources.findIndex((each) => isSame(source, each)) === index);
 }
 

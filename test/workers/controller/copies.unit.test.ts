@@ -72,6 +72,14 @@ describe('copies of credentials', () => {
     assert.equal(freshness({ 'Secret/other/ch': '8', 'Secret/shop/ch': '7', 'ConfigMap/shop/db': '5' }), 'fresh');
   });
 
+  it('K5: what the copy was made from counts also when the newest spec, which is refused, does not refer to it', () => {
+    const copy = copyOf(copied('{"Secret/ch":"7","ConfigMap/db":"5","Secret/old":"3"}'));
+    const some = { 'Secret/shop/ch': '7', 'ConfigMap/shop/db': '5' };
+    assert.equal(freshness({ ...some, 'Secret/shop/old': '3' }, copy), 'fresh');
+    assert.equal(freshness({ ...some, 'Secret/shop/old': '4' }, copy), 'unclear Secret/old');
+    assert.equal(freshness(some, copy), 'fresh');
+  });
+
   it('K3: a Secret that is gone does not count', () => {
     assert.equal(freshness({ 'ConfigMap/shop/db': '5' }), 'fresh');
   });
@@ -101,13 +109,24 @@ describe('copies of credentials', () => {
       const get = (_: string, name: string): Promise<KubeObject> =>
         Promise.resolve({ metadata: { name }, data: encoded(name === 'ch' ? now : copiedValues) });
       assert.ok(fresh);
-      return isCopied({ get }, pipeline(), fresh, source);
+      return isCopied({ get }, fresh, source);
     };
 
     it('K4: that differ from what was copied do', async () => {
       const copiedValues = { 'secret.ch.password': 'a', 'secret.ch.user': 'u' };
       assert.equal(await isSame({ password: 'a', user: 'u' }, copiedValues), true);
       assert.equal(await isSame({ password: 'b', user: 'u' }, copiedValues), false);
+    });
+
+    it('K5: that the spec in force refers to, and the newest, which is refused, does not, differ as well', async () => {
+      const old: Source = { kind: 'Secret', namespace: 'shop', name: 'old' };
+      const get = (_: string, name: string): Promise<KubeObject> =>
+        Promise.resolve({
+          metadata: { name },
+          data: encoded(name === 'old' ? { token: 'b' } : { 'secret.old.token': 'a' }),
+        });
+      assert.ok(fresh);
+      assert.equal(await isCopied({ get }, fresh, old), false);
     });
 
     it('K5: that were never copied, because their spec is refused, do not', async () => {

@@ -84,6 +84,18 @@ describe('a spec that is refused by the streams, after its plan and credentials 
     assert.deepEqual(await copiedTo(namespace), { 'secret.other.password': 'second' });
     await person.delete('late');
   });
+
+  it('K5: a Secret that only the spec in force refers to is copied again when it changes', async () => {
+    const { uid = '' } = (await person.apply('changed')).metadata;
+    await person.untilReady('changed', 'Running');
+    const pid = pidOf('changed', uid);
+    await useUp('changed', pid, 2);
+    await person.apply('changed', withSecret('other'));
+    await untilRefused('changed', 2);
+    await person.putSecret('ch', { password: 'third' });
+    await eventually(async () => assert.deepEqual(await copiedTo(namespaceOf(pid)), { 'secret.ch.password': 'third' }));
+    await person.delete('changed');
+  });
 });
 
 const deploymentSchema = z.looseObject({
