@@ -11,6 +11,7 @@ import { mr } from '../model/errors.ts';
 import { commitsEdge, edgeStream, shardSubjects, slotTokens, writerName } from '../model/names.ts';
 import { edgeOf, type Plan, type SinkStage } from '../model/plan.ts';
 import type { Clock } from './clock.ts';
+import type { CommitEntry } from './commit-entry.ts';
 import { CommitLog } from './commit-log.ts';
 import { DeadLetterWriter } from './dead-letters.ts';
 import { frameCap } from './frame-size.ts';
@@ -148,7 +149,7 @@ async function decide<Rows extends RowBufferPort>(
         found,
         pipeline: pipelineText(pipeline),
         token,
-        accepted: acceptedWith(stored),
+        accepted: acceptedWith(log.last, stored),
         reread: 'reads all that the stream still holds, and may write records twice',
       }),
     );
@@ -161,8 +162,10 @@ async function decide<Rows extends RowBufferPort>(
   observer.waiting('decision', undefined);
 }
 
-function acceptedWith(stored: number | undefined): string {
+function acceptedWith(last: CommitEntry | undefined, stored: number | undefined): string {
   const again = 'what a source that has lost its frames reads again counts as new and is written twice';
+  if (last !== undefined && last.kind !== 'commit')
+    return `continues after ${last.to}, the end of a batch that was started and may be in the sink: it is not written again, and frames that came in place of lost ones up to there are given up; ${again}`;
   if (stored === undefined) return `continues after that and reads nothing of the stream twice; ${again}`;
   return `continues after that, and writes twice what the stream still holds of what the sink has stored up to ${stored}; ${again}`;
 }
