@@ -365,6 +365,8 @@ describe('http source', () => {
       const whole = pack('[{"a":1},{"b":2}]');
       const cut = await send(whole.subarray(0, whole.length - 3));
       assert.deepEqual([cut.status, answerShape.parse(await cut.json()).code], [400, 'MR_RECORDS_INVALID']);
+      const followed = await send(Buffer.concat([whole, Buffer.from('\0{"c":3}')]));
+      assert.deepEqual([followed.status, answerShape.parse(await followed.json()).code], [400, 'MR_RECORDS_INVALID']);
     });
   }
 
