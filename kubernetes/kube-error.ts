@@ -94,12 +94,16 @@ export interface Answer {
   readonly retryAfter?: string | undefined;
 }
 
+const maxRetryAfterSeconds = 60;
+
 /** The error for an answer other than the expected one. */
 export function parseAnswer(answer: Answer, asked: Asked, request: string, server: string): KubeError {
   // A proxy's page: its text is shown, but means nothing.
   const parsed = statusSchema.safeParse(jsonOrNothing(answer.body));
   const said = parsed.success ? parsed.data : undefined;
-  const seconds = Number(answer.retryAfter ?? said?.details?.retryAfterSeconds ?? Number.NaN);
+  // The API asks for seconds; a proxy that asks for a day must not park what waits for it.
+  const wished = Number(answer.retryAfter ?? said?.details?.retryAfterSeconds ?? Number.NaN);
+  const seconds = Math.min(Math.max(wished, 0), maxRetryAfterSeconds);
   const page = `status ${answer.status}, and not by the Kubernetes API: ${firstLine(answer.body)}`;
   return new KubeError(said?.message ?? page, {
     situation: situationOf(answer.status, said, asked),

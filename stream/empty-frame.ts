@@ -67,8 +67,8 @@ async function makeRoom(streams: JetStreamPort, place: WriterPlace, bytes: numbe
     ...{ streams, stream, clock: neverAgain, first: firstBytes.edge, most: edge.maxBytes, mayExceed: true },
     full: () => fullEdge(place),
     sweep: async () => {
-      await passOver(streams, pid, edge);
       await sweepAll(streams, pid, edge);
+      if (await passOver(streams, pid, edge)) await sweepAll(streams, pid, edge);
     },
   });
   const reason = await room.make(bytes);

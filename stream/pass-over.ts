@@ -9,10 +9,11 @@
  *     has read and not committed begins again.
  * U3  A bounded number of frames each time: they are read to know their plans.
  */
+import { MillraceError } from '../model/errors.ts';
 import { commitsEdge, commitSubject, edgeStream, shardSubjects } from '../model/names.ts';
 import { sinksOf, type Edge, type Plan } from '../model/plan.ts';
 import { decodeCommitEntry, type CommitEntry } from './commit-entry.ts';
-import { decodeFrame, planIn } from './frame-reader.ts';
+import { decodeFrame, planIn, type Frame } from './frame-reader.ts';
 import { classifyPublishFailure } from './jetstream-errors.ts';
 import type { JetStreamPort, StoredMessage } from './jetstream-port.ts';
 import { storedPlans } from './plan-store.ts';
@@ -28,26 +29,31 @@ interface Waiting {
 /** U3. */
 const mostFrames = 64;
 
-export async function passOver(streams: JetStreamPort, pid: string, edge: Edge): Promise<void> {
+/** True: a position was moved, so there may be more to sweep. */
+export async function passOver(streams: JetStreamPort, pid: string, edge: Edge): Promise<boolean> {
   const waiting = await notBegun(streams, pid, edge);
-  if (waiting.length === 0) return;
+  if (waiting.length === 0) return false;
   const plans = await storedPlans(streams, pid);
+  let hasMoved = false;
   for (const one of waiting) {
     const to = await lastNotFor(streams, pid, edge, one, plans);
-    if (to > one.entry.to) await moveTo(streams, one, to);
+    if (to > one.entry.to && (await moveTo(streams, one, to))) hasMoved = true;
   }
+  return hasMoved;
 }
 
 async function notBegun(streams: JetStreamPort, pid: string, edge: Edge): Promise<Waiting[]> {
   const registry = await readRegistry(streams, pid, edge.name);
+  if (registry === undefined) return [];
   const stream = edgeStream(pid, commitsEdge);
   const waiting: Waiting[] = [];
-  for (const reader of registry?.readers ?? []) {
-    for (let shard = 0; shard < edge.shards; shard++) {
-      const commit = await streams.getMessage(stream, { last_by_subj: commitSubject(pid, reader, shard) });
-      if (commit === null) continue;
+  for (let shard = 0; shard < edge.shards; shard++) {
+    const lasts = await streams.lastOfEach(stream, commitSubject(pid, '*', shard));
+    for (const reader of registry.readers) {
+      const commit = lasts.find(({ subject }) => subject === commitSubject(pid, reader, shard));
+      if (commit === undefined) continue;
       const entry = decodeCommitEntry(commit.data, { stream, sequence: commit.seq });
-      if (entry.kind !== 'commit' || entry.registered !== true || entry.chain?.edge !== registry?.created) continue;
+      if (entry.kind !== 'commit' || entry.registered !== true || entry.chain?.edge !== registry.created) continue;
       waiting.push({ reader, shard, commit, entry });
     }
   }
@@ -55,9 +61,9 @@ async function notBegun(streams: JetStreamPort, pid: string, edge: Edge): Promis
 }
 
 /**
- * The sequence of the last frame with records before the first that is for the reader, as far as they were looked at. For
- * frames without records alone the position stays: they need little room, and a pod that has just begun need not begin
- * again.
+ * The last frame with records that may be passed: all up to it are under plans without the reader. Frames without records
+ * alone move nothing, until there are too many of them to look further: they need little room, and a pod that has just
+ * begun need not begin again.
  */
 async function lastNotFor(
   streams: JetStreamPort,
@@ -68,31 +74,47 @@ async function lastNotFor(
 ): Promise<number> {
   const stream = edgeStream(pid, edge.name);
   const subjects = shardSubjects(pid, edge.name, shard);
-  const without = new Set(
-    plans
-      .filter((plan) => !sinksOf(plan, edge).some(({ name }) => name === reader))
-      .map(({ pipeline }) => pipeline.generation),
-  );
+  const isWithout = plansWithout(plans, edge, reader);
   let { to } = entry;
   let next = to + 1;
   for (let count = 0; count < mostFrames; count++) {
     const message = await streams.directGet(stream, { seq: next, next_by_subj: subjects });
-    if (message === null) return to;
-    const frame = decodeFrame(message.data, { stream, sequence: message.seq });
-    if (frame.count > 0 && !without.has(planIn(frame))) return to;
+    const frame = message === null ? undefined : readable(message, stream);
+    if (message === null || frame === undefined) return to;
+    if (frame.count > 0 && !isWithout(planIn(frame))) return to;
     if (frame.count > 0) to = message.seq;
     next = message.seq + 1;
   }
-  return to;
+  return next - 1;
 }
 
-/** U2. */
-async function moveTo(streams: JetStreamPort, { commit, entry }: Waiting, to: number): Promise<void> {
+/** A frame of a plan that is stored no more is read under the oldest (P3 of `./plan-store.ts`). */
+function plansWithout(plans: readonly Plan[], edge: Edge, reader: string): (generation: number) => boolean {
+  const oldest = Math.min(...plans.map(({ pipeline }) => pipeline.generation));
+  const without = plans.filter((plan) => !sinksOf(plan, edge).some(({ name }) => name === reader));
+  const generations = new Set(without.map(({ pipeline }) => pipeline.generation));
+  return (generation) => generations.has(Math.max(generation, oldest));
+}
+
+/** Undefined: it is damaged, which its reader has to say. */
+function readable({ data, seq }: StoredMessage, stream: string): Frame | undefined {
+  try {
+    return decodeFrame(data, { stream, sequence: seq });
+  } catch (error) {
+    if (error instanceof MillraceError && error.code === 'MR_FRAME_CORRUPT') return undefined;
+    throw error;
+  }
+}
+
+/** U2. False: somebody was faster. */
+async function moveTo(streams: JetStreamPort, { commit, entry }: Waiting, to: number): Promise<boolean> {
   const { chain } = entry;
   const moved = chain === undefined ? chain : { ...chain, since: Math.max(chain.since, to) };
   try {
     await streams.publish(commit.subject, JSON.stringify({ ...entry, to, chain: moved }), { expectLast: commit.seq });
+    return true;
   } catch (error) {
     if (classifyPublishFailure(error).kind !== 'wrongSequence') throw error;
+    return false;
   }
 }

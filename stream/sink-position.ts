@@ -79,7 +79,12 @@ export async function recoverPosition<Rows extends RowBufferPort>(check: Positio
       signals.stop.throwIfAborted();
       signals.abort.throwIfAborted();
       // From the log, not the sink: another owner has taken over, or the connection to NATS is closed.
-      if (isFence(error) || isConnectionClosed(error) || error instanceof PositionLost) throw error;
+      if (isFence(error) || isConnectionClosed(error)) throw error;
+      if (error instanceof PositionLost) {
+        // The sink has answered: it is not what is waited for from here on.
+        if (attempt > 0) observer.connection(undefined);
+        throw error;
+      }
       observer.connection(asSinkError(check.sink, error));
     }
     await clock.sleep(backoffMs(outsideBackoff, attempt, random), AbortSignal.any([signals.stop, signals.abort]));

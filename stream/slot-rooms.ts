@@ -20,7 +20,7 @@ export interface SlotRoomOptions {
   readonly onFailure?: (error: unknown) => void;
 }
 
-/** `sweep`: behind the writer; before it, readers that have not begun are passed over what is not for them. */
+/** `sweep`: behind the writer; once more when readers that have not begun were passed over what is not for them. */
 export function edgeRoom(options: SlotRoomOptions, edge: string, sweep: () => Promise<void>): StreamRoom {
   const { streams, plan } = options;
   const { pid } = plan.pipeline;
@@ -33,8 +33,8 @@ export function edgeRoom(options: SlotRoomOptions, edge: string, sweep: () => Pr
     mayExceed: true,
     full: (bytes) => mr('MR_EDGE_FULL', { edge: stream, bytes }),
     sweep: async () => {
-      await passOver(streams, pid, edgeOf(plan, edge));
       await sweep();
+      if (await passOver(streams, pid, edgeOf(plan, edge))) await sweep();
     },
   });
 }

@@ -15,8 +15,11 @@ type Watched = Pick<EdgeWriter, 'stream' | 'subject' | 'sequence' | 'check'>;
 export class TailWatch {
   readonly #asking: Asking;
   readonly #writer: Watched;
-  readonly #stop: AbortSignal;
   readonly #end: () => void;
+  readonly #closed = new AbortController();
+  readonly #stop: AbortSignal;
+  #isLooking = false;
+  #isAsked = false;
   #gone: MillraceError | undefined;
   #onGone: ((error: MillraceError) => void) | undefined;
 
@@ -24,9 +27,8 @@ export class TailWatch {
     // It is not what the slot waits for.
     this.#asking = { ...asking, onWaiting: () => undefined };
     this.#writer = writer;
-    this.#stop = stop;
-    // Whoever stops has no more to look for, and what else keeps the look from its end keeps the next frame, too, which says so.
-    this.#end = asking.streams.link.onReconnect(() => void this.#look().catch(() => undefined));
+    this.#stop = AbortSignal.any([stop, this.#closed.signal]);
+    this.#end = asking.streams.link.onReconnect(() => void this.#lookInTurn());
   }
 
   /** Called with MR_OWNERSHIP_LOST, also when it was found before. */
@@ -37,15 +39,30 @@ export class TailWatch {
 
   close(): void {
     this.#end();
+    this.#closed.abort();
     this.#onGone = undefined;
+  }
+
+  /** One look at a time, each until it is answered; one more when nats-server came back meanwhile. */
+  async #lookInTurn(): Promise<void> {
+    this.#isAsked = true;
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    while (this.#isAsked) {
+      this.#isAsked = false;
+      // A look that fails is dropped: either the slot stops, or the same fault meets the next frame, and is reported there.
+      await this.#look().catch(() => undefined);
+    }
+    this.#isLooking = false;
   }
 
   async #look(): Promise<void> {
     const { stream, subject, sequence, check } = this.#writer;
+    if (sequence === 0) return;
     const ask = () => this.#asking.streams.getMessage(stream, { last_by_subj: subject });
     const last = await untilAnswered(stream, ask, this.#asking, this.#stop);
     // A later one is its own, on its way before it was asked for, or another owner's: the next frame tells.
-    if (sequence === 0 || (last !== null && last.seq > sequence)) return;
+    if (last !== null && last.seq > sequence) return;
     if (last?.seq === sequence && checkOf(last.data) === check) return;
     this.#gone = mr('MR_OWNERSHIP_LOST', { writer: subject, expected: sequence });
     this.#onGone?.(this.#gone);

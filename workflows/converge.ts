@@ -13,7 +13,7 @@
  * O8  A step that refuses the spec leaves nothing that only the steps before it have stored: the newest plan that is stored
  *     counts as the one in force (O5).
  */
-import { CancellationScope, isCancellation, patched, setHandler, sleep } from '@temporalio/workflow';
+import { CancellationScope, isCancellation, log, patched, setHandler, sleep } from '@temporalio/workflow';
 import type { LiveStage, SpecSummary, StageSummary } from '../model/lifecycle.ts';
 import { run } from './activities.ts';
 import { failureOf, refusesSpec } from './failure.ts';
@@ -71,10 +71,20 @@ async function applyUntilItHolds(input: OperationInput, spec: SpecSummary) {
     } catch (error) {
       const { code, message } = failureOf(error);
       if (refusesSpec(code, input.kind) && input.refused === undefined && patched('refused-leaves-nothing'))
-        await run('takeBackPlan', ...actsOf(input, spec)('take back what was stored of the spec'));
+        await takeBack(input, spec);
       if (code !== 'MR_OBJECT_VANISHED') throw error;
       await sleep(pauseMs, { summary: `before the steps begin again: ${message}`.slice(0, maxSummary) });
     }
+  }
+}
+
+/** What fails here must not hide why the spec is refused; what stays is removed when the next operation ends. */
+async function takeBack(input: OperationInput, spec: SpecSummary): Promise<void> {
+  try {
+    await run('takeBackPlan', ...actsOf(input, spec)('take back what was stored of the spec'));
+  } catch (error) {
+    if (isCancellation(error)) throw error;
+    log.warn('what was stored of a refused spec stays until the next operation', { problem: failureOf(error).message });
   }
 }
 

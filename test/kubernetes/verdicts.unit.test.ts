@@ -140,6 +140,9 @@ describe('verdicts on answers of the Kubernetes API', () => {
     const of = (answer: Answer) => parseAnswer(answer, asked('GET'), 'x', 'y').failure.retryAfterMs;
     assert.equal(of({ status: 429, body: '', retryAfter: '3' }), 3_000);
     assert.equal(of(said(429, 'TooManyRequests', { retryAfterSeconds: 2 })), 2_000);
+    for (const retryAfter of ['86400', '1e300']) assert.equal(of({ status: 503, body: 'away', retryAfter }), 60_000);
+    assert.equal(of({ status: 503, body: '', retryAfter: '-5' }), 0);
+    assert.equal(of({ status: 503, body: '', retryAfter: 'Wed, 21 Oct 2026 07:28:00 GMT' }), undefined);
   });
 });
 

@@ -1,8 +1,8 @@
 /** Readers that are registered and have not begun, in an edge that is full; on a real nats-server. */
 import { deepEqual, equal, partialDeepStrictEqual } from 'node:assert/strict';
-import { commitSubject } from '../../model/names.ts';
+import { commitSubject, edgeStream } from '../../model/names.ts';
 import type { Plan } from '../../model/plan.ts';
-import { nameFor, namingOf } from '../../stream/announce.ts';
+import { nameFor, namingOf, tailOf } from '../../stream/announce.ts';
 import type { Streams } from '../../stream/connection.ts';
 import { commitOf } from '../../stream/drained.ts';
 import { registerPlan, registerWriters } from '../../stream/members.ts';
@@ -10,6 +10,7 @@ import { passOver } from '../../stream/pass-over.ts';
 import { announcePlan } from '../../stream/plan-store.ts';
 import { beginLeaving, finishLeaving, unfinished } from '../../stream/retire.ts';
 import { makePipelineStreams } from '../../stream/streams.ts';
+import { writersOfSource } from '../../stream/writer-place.ts';
 import { eventually } from '../support/eventually.ts';
 import { MemoryTable, NumberSource } from './support/fakes.ts';
 import { drain, eagerClock, edgeFrames, ingest } from './support/stages.ts';
@@ -26,12 +27,9 @@ describe('a reader that has not begun', function () {
   const act = (opSeq: number) => ({ streams, opSeq, clock: eagerClock });
 
   /** Generation 1 is in force and at work; generation 2, with one more sink, is registered. No pod of that sink runs. */
-  async function withLateRegistered() {
+  async function withLateRegistered(edgeBytes = 4_000) {
     const frame = { maxRecords: 10, maxBytes: 4_096, lingerMs: 1 };
-    const second = numbered(
-      testPlan({ shards: 1, sourceSlots: 1, sinks: ['warehouse', 'late'], edgeBytes: 4_000, frame }),
-      2,
-    );
+    const second = numbered(testPlan({ shards: 1, sourceSlots: 1, sinks: ['warehouse', 'late'], edgeBytes, frame }), 2);
     const first = numbered({ ...second, stages: second.stages.filter(({ name }) => name !== late) }, 1);
     await makePipelineStreams(streams, first);
     await registerPlan(act(1), first);
@@ -92,6 +90,20 @@ describe('a reader that has not begun', function () {
     await finishLeaving(act(3), third);
     await sink.stop();
     equal(await commitOf(streams, pid, late, 0), undefined);
+  });
+
+  it('U3: is not stopped by any number of frames without records', async () => {
+    const { first, pid } = await withLateRegistered(1_000_000);
+    const edge = first.edges[0]!;
+    const [place] = writersOfSource(first, edge, 'orders', 1);
+    for (let count = 0; count < 150; count++) {
+      const tail = await tailOf(streams, place!);
+      equal(await nameFor(act(3), tail, first), true);
+    }
+    const { last_seq: end } = (await streams.streamInfo(edgeStream(pid, 'main'))).state;
+    for (let look = 0; look < 3; look++) await passOver(streams, pid, edge);
+    const { to } = (await commitOf(streams, pid, late, 0)) as { to: number };
+    equal(to > end - 64, true);
   });
 
   it('U2: that has committed anything itself is never moved', async () => {

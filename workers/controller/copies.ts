@@ -16,6 +16,7 @@ import type { Kube } from '../../kubernetes/kube.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 import { MillraceError, type ErrorCode } from '../../model/errors.ts';
 import { annotations, credentialOf, labels } from '../../model/names.ts';
+import type { CredentialRef } from '../../model/plan.ts';
 import type { PipelineRecord } from './pipeline-record.ts';
 import { sourcesOf, type Source, type Version } from './referenced.ts';
 
@@ -100,12 +101,23 @@ export function freshnessOf(
 /** K4, K5: reads both and forgets them. A key that is missing is for the next operation to say. */
 export async function isCopied(kube: Pick<Kube, 'get'>, copy: Copy, source: Source): Promise<boolean> {
   const kind = source.kind === 'Secret' ? 'secret' : 'configMap';
+  const live = await kube.get('Secret', copy.name, copy.namespace);
+  const copied = dataSchema.parse(live?.['data']) ?? {};
+  const refs = Object.keys(copied).flatMap((key) => credentialOf(key) ?? []);
+  const ofSource = refs.filter((ref) => ref.kind === kind && ref.name === source.name);
+  // Each by itself: one that is missing says nothing of the others.
+  for (const ref of ofSource) if (!(await isAsCopied(kube, source.namespace, ref, copied))) return false;
+  return true;
+}
+
+async function isAsCopied(
+  kube: Pick<Kube, 'get'>,
+  namespace: string,
+  ref: CredentialRef,
+  copied: Readonly<Record<string, string>>,
+): Promise<boolean> {
   try {
-    const live = await kube.get('Secret', copy.name, copy.namespace);
-    const copied = dataSchema.parse(live?.['data']) ?? {};
-    const refs = Object.keys(copied).flatMap((key) => credentialOf(key) ?? []);
-    const ofSource = refs.filter((ref) => ref.kind === kind && ref.name === source.name);
-    const { data } = await readCredentials(kube, source.namespace, ofSource);
+    const { data } = await readCredentials(kube, namespace, [ref]);
     return Object.entries(data).every(([key, value]) => copied[key] === value);
   } catch (error) {
     if (error instanceof MillraceError && isMissing(error.code)) return true;

@@ -129,6 +129,12 @@ describe('copies of credentials', () => {
       assert.equal(await isCopied({ get }, fresh, old), false);
     });
 
+    it('K3: one that is missing says nothing of the others of the same Secret', async () => {
+      const copiedValues = { 'secret.ch.password': 'a', 'secret.ch.gone': 'x' };
+      assert.equal(await isSame({ password: 'a' }, copiedValues), true);
+      assert.equal(await isSame({ password: 'b' }, copiedValues), false);
+    });
+
     it('K5: that were never copied, because their spec is refused, do not', async () => {
       assert.equal(await isSame({ password: 'a', user: 'u' }, { 'secret.ch.password': 'a' }), true);
       assert.equal(await isSame({ password: 'b', user: 'u' }, { 'secret.ch.password': 'a' }), false);
