@@ -1,4 +1,5 @@
 /** A value that a column does not accept. The row encoder adds the field's name and turns it into MR_RECORD_MISFIT. */
+import { cut } from '../model/text.ts';
 import { ExactNumber, type RecordValue } from '../model/value.ts';
 
 export class Misfit extends Error {
@@ -19,14 +20,10 @@ const shownCharacters = 40;
 export function describeValue(value: RecordValue | undefined): string {
   if (value === null) return 'null';
   if (value === undefined) return 'missing';
-  if (typeof value === 'string') return `the text ${JSON.stringify(shortened(value))}`;
+  if (typeof value === 'string') return `the text ${JSON.stringify(cut(value, shownCharacters))}`;
   if (typeof value === 'boolean') return String(value);
   if (typeof value === 'number' || typeof value === 'bigint' || value instanceof ExactNumber) {
-    return `the number ${shortened(String(value))}`;
+    return `the number ${cut(String(value), shownCharacters)}`;
   }
   return Array.isArray(value) ? 'an array' : 'an object';
-}
-
-function shortened(text: string): string {
-  return text.length <= shownCharacters ? text : `${text.slice(0, shownCharacters)}…`;
 }

@@ -8,7 +8,7 @@ import type { z } from 'zod';
 import { closest } from '../model/closest.ts';
 import type { SchemaNode } from './crd-schema.ts';
 import { mr } from '../model/errors.ts';
-import { counted } from '../model/text.ts';
+import { counted, cut } from '../model/text.ts';
 import { displayPath, type Issue, type IssuePath } from './issue.ts';
 import { mayHoldSecret, nodeAt } from './secrecy.ts';
 
@@ -157,7 +157,7 @@ const shownLength = 60;
 function shown(value: unknown): string {
   if (typeof value === 'number' || typeof value === 'boolean') return `${value}`;
   if (typeof value !== 'string') return kindOf(value);
-  return `"${value.length > shownLength ? `${value.slice(0, shownLength)}…` : value}"`;
+  return `"${cut(value, shownLength)}"`;
 }
 
 const kindNames: Readonly<Partial<Record<string, string>>> = {

@@ -9,6 +9,7 @@
 import { z } from 'zod';
 import { mr, type MillraceError } from '../model/errors.ts';
 import { jsonOrNothing } from '../model/json-or-nothing.ts';
+import { cut } from '../model/text.ts';
 import type { Asked } from './asked.ts';
 import { verdicts, type Situation, type Verdict } from './verdicts.ts';
 
@@ -189,5 +190,5 @@ export function toMillraceError(error: KubeError): MillraceError {
 
 function firstLine(body: string): string {
   const [line = ''] = body.trim().split('\n');
-  return line === '' ? 'an empty page' : line.slice(0, 200);
+  return line === '' ? 'an empty page' : cut(line, 200);
 }

@@ -10,6 +10,7 @@
 import http, { type ClientRequest, type IncomingMessage } from 'node:http';
 import https, { type RequestOptions } from 'node:https';
 import { problemOf } from '../model/errors.ts';
+import { cut } from '../model/text.ts';
 import { askedOf } from './asked.ts';
 import { foreignAnswer, networkError, parseAnswer, type KubeError } from './kube-error.ts';
 import type { KubeAccess } from './kubeconfig.ts';
@@ -157,7 +158,7 @@ function toHeaders(headers: RequestOptions['headers']): http.OutgoingHttpHeaders
 function credentialProblem(error: unknown): string {
   if (error instanceof SyntaxError) return 'what was printed is no JSON';
   const [line = ''] = problemOf(error).trim().split('\n');
-  return line === '' ? 'it was not said why' : line.slice(0, 200);
+  return line === '' ? 'it was not said why' : cut(line, 200);
 }
 
 /** Settles like `work`, or rejects with the signal's reason. */

@@ -12,6 +12,7 @@
  * A program sends neither of the two headers of O2, so nothing changes for curl, SDKs and probes.
  */
 import { isIP } from 'node:net';
+import { cut } from './text.ts';
 
 /** What of a request this needs; Node's IncomingMessage fits. */
 export interface ReceivedRequest {
@@ -71,5 +72,5 @@ function isSameOrigin(origin: string, host: string): boolean {
 
 /** Foreign text, shortened and on one line. */
 function quoted(text: string): string {
-  return JSON.stringify(text.slice(0, 100));
+  return JSON.stringify(cut(text, 100));
 }

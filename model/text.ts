@@ -3,9 +3,24 @@
 /** A message of another system may repeat a row; a condition has room for a sentence. */
 const maxProblem = 400;
 
+/**
+ * A text for a person or a store, at most `most` code units long. It is not cut within a character, and has nothing
+ * that a store refuses: half of a surrogate pair (no JSON for PostgreSQL) and U+0000 (no text there) become U+FFFD.
+ */
+export function cut(text: string, most: number): string {
+  const isWhole = text.length <= most;
+  const end = isHighSurrogate(text.charCodeAt(most - 2)) ? most - 2 : most - 1;
+  const kept = (isWhole ? text : text.slice(0, end)).toWellFormed().replaceAll('\0', '\ufffd');
+  return isWhole ? kept : `${kept}…`;
+}
+
+function isHighSurrogate(unit: number): boolean {
+  return unit >= 0xd800 && unit < 0xdc00;
+}
+
 /** A message of another system, cut to a length that fits a condition. */
 export function shortened(text: string): string {
-  return text.length <= maxProblem ? text : `${text.slice(0, maxProblem)}…`;
+  return cut(text, maxProblem);
 }
 
 /** `90 s`, `5 min`, `3 h`: the unit in which a person would say it. */

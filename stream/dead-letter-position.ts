@@ -8,6 +8,7 @@
  */
 import { z } from 'zod';
 import { mr, problemOf } from '../model/errors.ts';
+import { cut } from '../model/text.ts';
 import { decodeFrame, type FramePlace } from './frame-reader.ts';
 import type { Position } from './record-batch.ts';
 
@@ -41,8 +42,7 @@ export function countLetters(
   const counts = new Map(Object.entries(before));
   for (const { code, text } of letters) {
     const records = (counts.get(code)?.records ?? 0) + 1;
-    const sample = text.length > maxSampleLength ? `${text.slice(0, maxSampleLength - 1)}…` : text;
-    counts.set(code, { records, sample });
+    counts.set(code, { records, sample: cut(text, maxSampleLength) });
   }
   return Object.fromEntries(counts);
 }

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { mr } from '../model/errors.ts';
+import { cut } from '../model/text.ts';
 import { decodeFrame, type Frame, type FramePlace } from './frame-reader.ts';
 import type { Header } from './record-batch.ts';
 
@@ -50,7 +51,7 @@ export function deadLetterId(reason: DeadLetterReason): string {
 
 export function headersOfDeadLetter(letter: DeadLetter): readonly Header[] {
   const { value: _value, key: _key, headers, timestamp: _timestamp, ...reason } = letter;
-  return [[reasonHeader, JSON.stringify({ ...reason, text: reason.text.slice(0, maxTextLength) })], ...headers];
+  return [[reasonHeader, JSON.stringify({ ...reason, text: cut(reason.text, maxTextLength) })], ...headers];
 }
 
 /** The entries of one frame of the dead edge. */

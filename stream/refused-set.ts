@@ -8,6 +8,7 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { z } from 'zod';
 import { errorTable, MillraceError, mr, type ErrorCode } from '../model/errors.ts';
+import { cut } from '../model/text.ts';
 import type { RefusedRow } from './sink-port.ts';
 
 const problemSchema = z.object({
@@ -73,11 +74,11 @@ export function decodeRefused({ rows, which, problems }: RefusedSet): RefusedRow
 }
 
 function described({ code, params }: MillraceError): RefusedSet['problems'][number] {
-  const cut = Object.entries(params).map(([name, value]): [string, string | number] => [
+  const short = Object.entries(params).map(([name, value]): [string, string | number] => [
     name,
-    typeof value === 'string' ? value.slice(0, maxTextLength) : value,
+    typeof value === 'string' ? cut(value, maxTextLength) : value,
   ]);
-  return { code, params: Object.fromEntries(cut) };
+  return { code, params: Object.fromEntries(short) };
 }
 
 function manyProblems(sink: string): RefusedSet['problems'][number] {

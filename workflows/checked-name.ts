@@ -8,6 +8,7 @@
  */
 import { ApplicationFailure } from '@temporalio/workflow';
 import { mr } from '../model/errors.ts';
+import { cut } from '../model/text.ts';
 
 /** Throws unless `input` is an object with the texts `namespace` and `name`. `fields`: further ones that must be there. */
 export function checkNamesPipeline(workflow: string, input: unknown, fields: readonly string[] = []): void {
@@ -19,7 +20,7 @@ export function checkNamesPipeline(workflow: string, input: unknown, fields: rea
   for (const field of ['namespace', 'name']) {
     const value = given.get(field);
     if (typeof value === 'string' && dnsName.test(value)) continue;
-    const what = typeof value === 'string' ? `is ${JSON.stringify(value.slice(0, 100))}` : `is ${kindOf(value)}`;
+    const what = typeof value === 'string' ? `is ${JSON.stringify(cut(value, 100))}` : `is ${kindOf(value)}`;
     throw invalid(`\`${field}\` must be a lower-case DNS name, but ${what}`);
   }
   const missing = fields.find((field) => given.get(field) === undefined);

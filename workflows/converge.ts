@@ -15,6 +15,7 @@
  */
 import { CancellationScope, isCancellation, log, patched, setHandler, sleep } from '@temporalio/workflow';
 import type { LiveStage, SpecSummary, StageSummary } from '../model/lifecycle.ts';
+import { cut } from '../model/text.ts';
 import { run } from './activities.ts';
 import { failureOf, refusesSpec } from './failure.ts';
 import { referencedChanged } from './messages.ts';
@@ -73,7 +74,7 @@ async function applyUntilItHolds(input: OperationInput, spec: SpecSummary) {
       if (refusesSpec(code, input.kind) && input.refused === undefined && patched('refused-leaves-nothing'))
         await takeBack(input, spec);
       if (code !== 'MR_OBJECT_VANISHED') throw error;
-      await sleep(pauseMs, { summary: `before the steps begin again: ${message}`.slice(0, maxSummary) });
+      await sleep(pauseMs, { summary: cut(`before the steps begin again: ${message}`, maxSummary) });
     }
   }
 }

@@ -8,6 +8,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { operationTable, type OperationKind } from '../model/operations.ts';
+import { cut } from '../model/text.ts';
 import { operationWorkflowId } from '../model/workflow-ids.ts';
 import { failureOf } from './failure.ts';
 import type { OperationInput } from './operation.ts';
@@ -44,7 +45,7 @@ export async function runChild(state: PipelineState, operation: Operation): Prom
       args: [input],
       cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
       parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
-      staticSummary: summary.slice(0, maxSummary),
+      staticSummary: cut(summary, maxSummary),
       memo: { pipeline: name, description: state.seen?.description ?? '' },
       typedSearchAttributes: new TypedSearchAttributes(searchAttributesOf(state, operationTable[kind].phase)),
       priority: { priorityKey: operationTable[kind].priority },

@@ -1,7 +1,7 @@
 /** What the pods of a stage show about why they are not ready. Pure. */
 import { z } from 'zod';
 import type { KubeObject } from '../../kubernetes/objects.ts';
-import { counted } from '../../model/text.ts';
+import { counted, cut } from '../../model/text.ts';
 
 const containerState = z.looseObject({
   running: z.looseObject({ startedAt: z.string().optional() }).optional(),
@@ -98,9 +98,9 @@ function isAfter(at: string | undefined, start: string | undefined): at is strin
 function endedText(ended: z.output<typeof containerState>['terminated']): string | undefined {
   if (ended === undefined) return undefined;
   const message = ended.message ?? ended.reason;
-  return ` (exit code ${ended.exitCode ?? 'unknown'}${message === undefined ? '' : `, ${message.trim().slice(0, 300)}`})`;
+  return ` (exit code ${ended.exitCode ?? 'unknown'}${message === undefined ? '' : `, ${cut(message.trim(), 300)}`})`;
 }
 
 function textOf(message: string | undefined): string {
-  return message === undefined ? '' : `: ${message.trim().slice(0, 300)}`;
+  return message === undefined ? '' : `: ${cut(message.trim(), 300)}`;
 }

@@ -11,6 +11,7 @@ import { apiVersion, fieldManagers, kind } from '../../model/names.ts';
 import { problemOf } from '../../model/errors.ts';
 import { KubeError } from '../../kubernetes/kube-error.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
+import { cut } from '../../model/text.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import type { Manifest } from '../../kubernetes/objects.ts';
 
@@ -78,7 +79,7 @@ function renderEvent(
     action,
     reason,
     regarding: { apiVersion, kind, namespace, name, uid },
-    note: note.length > maxNote ? `${note.slice(0, maxNote - 1)}…` : note,
+    note: cut(note, maxNote),
     type,
   };
 }

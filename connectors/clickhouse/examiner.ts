@@ -13,6 +13,7 @@ import { ClickHouseError, type ClickHouseClient, type ClickHouseSettings } from 
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import { mr, problemOf, type MillraceError } from '../../model/errors.ts';
+import { cut } from '../../model/text.ts';
 import type { RefusedRow } from '../../stream/sink-port.ts';
 import { bisect } from '../bisect.ts';
 import type { Clock, SinkSlotId } from '../connector.ts';
@@ -160,7 +161,7 @@ export class Examiner {
         throw cannotTell(where, failure.problem, 'Millrace tries again by itself.');
       }
       log.debug({ err: error }, 'a twin of the table is denied');
-      return { kind: 'denied', error: cannotTell(where, problemOf(error).slice(0, 300), grantHint(database)) };
+      return { kind: 'denied', error: cannotTell(where, cut(problemOf(error), 300), grantHint(database)) };
     }
   }
 
@@ -174,7 +175,7 @@ export class Examiner {
         this.#made.push(quotedName({ database, name }));
       } catch (error) {
         if (optional === undefined || !(error instanceof ClickHouseError)) throw error;
-        leftOut.push(`${optional} (${error.message.slice(0, 200)})`);
+        leftOut.push(`${optional} (${cut(error.message, 200)})`);
       }
     }
     if (leftOut.length > 0) log.warn({ leftOut }, 'views that cannot be examined before an insert');

@@ -6,6 +6,7 @@
 import { get } from 'node:https';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
+import { cut } from '../../model/text.ts';
 import { identify, isSameProcess } from '../process-identity.ts';
 import { startKafka } from '../kafka/kafka.ts';
 import {
@@ -260,7 +261,7 @@ const answerMs = 20_000;
 async function answersOk(url: string): Promise<boolean> {
   const answer = await fetch(url, { signal: AbortSignal.timeout(answerMs) });
   if (answer.ok) return true;
-  throw new Error(`${url} answers ${answer.status}: ${(await answer.text()).slice(0, 500)}`);
+  throw new Error(`${url} answers ${answer.status}: ${cut(await answer.text(), 500)}`);
 }
 
 /** Its certificate is self-signed, as the API server expects of a kubelet. */

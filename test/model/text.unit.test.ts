@@ -1,5 +1,6 @@
-import { equal } from 'node:assert/strict';
-import { durationText, shortened } from '../../model/text.ts';
+import { equal, ok } from 'node:assert/strict';
+import fc from 'fast-check';
+import { cut, durationText, shortened } from '../../model/text.ts';
 
 const durations: readonly (readonly [ms: number, text: string])[] = [
   [0, '0 s'],
@@ -16,6 +17,28 @@ describe('texts for people', () => {
 
   it('what is too long is cut, and shows it', () => {
     equal(shortened('x'.repeat(400)), 'x'.repeat(400));
-    equal(shortened('x'.repeat(401)), `${'x'.repeat(400)}…`);
+    equal(shortened('x'.repeat(401)), `${'x'.repeat(399)}…`);
+  });
+
+  it('a text is not cut within a character', () => {
+    equal(cut('ab😀c', 4), 'ab…');
+    equal(cut('ab😀cd', 5), 'ab😀…');
+  });
+
+  it('what is cut is a beginning, fits, and is accepted by every store', () => {
+    fc.assert(
+      fc.property(
+        fc.string({ unit: fc.nat(0xffff).map((unit) => String.fromCharCode(unit)) }),
+        fc.integer({ min: 1, max: 12 }),
+        (text, most) => {
+          const shown = cut(text, most);
+          ok(shown.length <= most);
+          ok(shown.isWellFormed() && !shown.includes('\0'));
+          ok(text.length <= most ? shown.length === text.length : shown.endsWith('…'));
+          const kept = text.length <= most ? shown : shown.slice(0, -1);
+          ok(text.toWellFormed().replaceAll('\0', '\ufffd').startsWith(kept));
+        },
+      ),
+    );
   });
 });

@@ -5,6 +5,7 @@
  * Another implementation of CEL has to pass test/transforms/expression.
  */
 import { mr } from '../../model/errors.ts';
+import { cut } from '../../model/text.ts';
 import type { RecordMeta, RecordObject, RecordValue } from '../../model/value.ts';
 import { boundedSource } from './bounded.ts';
 import { assertWithinBudget, refill } from './budget.ts';
@@ -78,16 +79,12 @@ function compileSource(source: string, where: string, isCondition: boolean): Clo
 const shownLength = 120;
 const shownProblem = 300;
 
-/** cel-js repeats a text that it cannot convert, however long it is. */
-function shortened(problem: string): string {
-  return problem.length > shownProblem ? `${problem.slice(0, shownProblem)}…` : problem;
-}
-
 function recordProblem(error: unknown, source: string, step: string): Error {
-  const shown = source.length > shownLength ? `${source.slice(0, shownLength)}…` : source;
+  // cel-js repeats a text that it cannot convert, however long it is.
+  const problem = cut(summaryOf(error), shownProblem);
   return mr(
     'MR_RECORD_EXPRESSION',
-    { step, problem: `${shortened(summaryOf(error))} in \`${shown}\``, hint: adviceOn(error) },
+    { step, problem: `${problem} in \`${cut(source, shownLength)}\``, hint: adviceOn(error) },
     { cause: error },
   );
 }

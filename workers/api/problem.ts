@@ -11,6 +11,7 @@ import { KubeError } from '../../kubernetes/kube-error.ts';
 import { inWords } from '../../kubernetes/pipelines.ts';
 import { MillraceError, mr } from '../../model/errors.ts';
 import { problemAnswer } from '../../model/problem.ts';
+import { cut } from '../../model/text.ts';
 
 /** A refusal that names several places, or has a status of its own. */
 export class Refused extends Error {
@@ -50,7 +51,7 @@ export function refusedByFastify(thrown: unknown, { headers, routeOptions }: Fas
   switch (code) {
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
     case 'FST_ERR_CTP_EMPTY_TYPE': {
-      const actual = type === undefined ? 'of no type' : JSON.stringify(type.slice(0, 100));
+      const actual = type === undefined ? 'of no type' : JSON.stringify(cut(type, 100));
       const types = routeOptions.schema?.consumes?.join(', ') ?? 'none';
       return new Refused(mr('MR_MEDIA_TYPE', { actual, types }), []);
     }

@@ -17,6 +17,7 @@
 import { claim, claimBecause, conditionsOf, firstWrong, type Claim, type ConditionOf } from '../../model/conditions.ts';
 import { asksPerson, mr, reasonOf, type MillraceError } from '../../model/errors.ts';
 import type { Condition, PipelineStatus } from '../../model/status.ts';
+import { cut } from '../../model/text.ts';
 import type { DeadLetterCount } from '../../stream/dead-letter-count.ts';
 import { flowing } from './flowing.ts';
 import type { Hearing } from './hearing.ts';
@@ -144,10 +145,9 @@ const shownSample = 200;
 
 function deadLettersEmpty({ records, dropped, byCode }: DeadLetterCount): Claim<'DeadLettersEmpty'> {
   if (records + dropped === 0) return claim('DeadLettersEmpty', 'Empty');
-  const codes = byCode.slice(0, shownCodes).map(({ code, records: some, sample }) => {
-    const text = sample.length > shownSample ? `${sample.slice(0, shownSample - 1)}…` : sample;
-    return `${some} ${code} (${text})`;
-  });
+  const codes = byCode
+    .slice(0, shownCodes)
+    .map(({ code, records: some, sample }) => `${some} ${code} (${cut(sample, shownSample)})`);
   const more = byCode.length > shownCodes ? [`and ${byCode.length - shownCodes} more codes`] : [];
   const said = {
     records: records === 1 ? '1 record' : `${records} records`,
