@@ -6,8 +6,8 @@ describe('workflow bundle', function () {
   let code: string;
   before(async () => ({ code } = await makeBundle(new DefaultLogger('WARN'))));
 
-  it('stays below 2 MB', () => {
-    assert.ok(code.length < 2 * 2 ** 20, `${code.length} bytes`);
+  it('stays below 1.5 MB', () => {
+    assert.ok(code.length < 1.5 * 2 ** 20, `${code.length} bytes`);
   });
 
   it('B1: holds no zod, no connector and no activity', () => {

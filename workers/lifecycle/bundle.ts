@@ -40,15 +40,19 @@ function ownCache(env: NodeJS.ProcessEnv = process.env): string {
   return join(env['XDG_CACHE_HOME'] ?? join(env['HOME'] ?? homedir(), '.cache'), 'millrace', 'workflows');
 }
 
+/** Lines and names for stack traces. The sources themselves, which a worker shows to nobody, are half of the bundle. */
+const devtool = 'inline-nosources-source-map';
+
 export function makeBundle(logger: Logger): Promise<{ code: string }> {
   return bundleWorkflowCode({
     workflowsPath: join(workflowsDir, 'index.ts'),
     logger,
+    webpackConfigHook: (config) => ({ ...config, devtool }),
   });
 }
 
 async function sourceHash(): Promise<string> {
-  const hash = createHash('sha256').update(workerVersion.version);
+  const hash = createHash('sha256').update(workerVersion.version).update(devtool);
   for (const dir of [workflowsDir, modelDir]) {
     const files = (await readdir(dir)).filter((name) => name.endsWith('.ts')).sort();
     for (const name of files) hash.update(name).update(await readFile(join(dir, name)));
