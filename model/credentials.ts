@@ -31,6 +31,18 @@ export function findReferences(value: Json): FoundReferences {
   return { refs: [...refs.values()], malformed };
 }
 
+/** The path of the first text with this reference. */
+export function pathOfReference(value: Json, ref: CredentialRef): readonly (string | number)[] {
+  let first: readonly (string | number)[] | undefined;
+  visit(value, [], (text, path) => {
+    const isHere = findReferences(text).refs.some(
+      ({ kind, name, key }) => kind === ref.kind && name === ref.name && key === ref.key,
+    );
+    if (isHere) first ??= [...path];
+  });
+  return first ?? [];
+}
+
 /** Whether a text has the start of a reference, well formed or not. */
 export function mayHoldReference(text: string): boolean {
   return text.search(opening) >= 0;

@@ -22,6 +22,8 @@ export interface DeadLetterWriterOptions extends Omit<FencedOptions, 'stream' | 
   readonly writer: string;
   /** The largest message that NATS accepts, less room for headers. */
   readonly maxFrameBytes: number;
+  /** A text without what nobody may read. Absent: there is nothing of the kind. */
+  readonly hide?: ((text: string) => string) | undefined;
 }
 
 /** All dead letters of a pipeline are one shard, because nothing reads them under load. */
@@ -66,7 +68,9 @@ export class DeadLetterWriter {
    * Stores the dead letters of the input up to `covers`. When called again for the same input, it stores what is
    * missing. The caller skips input that {@link covers} has passed.
    */
-  async append(letters: readonly DeadLetter[], covers: Position, signal: AbortSignal): Promise<void> {
+  async append(given: readonly DeadLetter[], covers: Position, signal: AbortSignal): Promise<void> {
+    const { hide } = this.#options;
+    const letters = hide === undefined ? given : given.map((letter) => ({ ...letter, text: hide(letter.text) }));
     const { part } = this.#tail;
     let next = part !== undefined && same(part.of, covers) ? part.entries : 0;
     while (next < letters.length) {

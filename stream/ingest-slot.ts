@@ -39,6 +39,8 @@ export interface IngestSlotOptions {
   /** Told while the reader is open: who wants its lag. */
   readonly onReader: (reader: SourceReaderPort | undefined) => void;
   readonly onSweepFailure: (error: unknown) => void;
+  /** The text of a dead letter without what nobody may read. */
+  readonly hide?: (text: string) => string;
   readonly clock: Clock;
   readonly random: () => number;
   readonly observer: SlotObserver;
@@ -160,6 +162,7 @@ function openDeadLetters(options: IngestSlotOptions, room: Room): Promise<DeadLe
       ...{ streams, pid: plan.pipeline.pid, clock, random, room },
       writer: writerName(stage.source, slot),
       maxFrameBytes: frameCap(streams),
+      hide: options.hide,
       onWaiting: waitingAs(observer, 'deadLetters'),
     },
     signals.stop,

@@ -44,6 +44,8 @@ export interface SinkSlotOptions<Rows extends RowBufferPort> {
   readonly programOf: (stage: SinkStage) => SinkProgram;
   /** Opens the sink; throws MillraceError, and is then called again after a backoff. */
   readonly openSlot: () => Promise<SinkSlotPort<Rows>>;
+  /** The text of a dead letter without what nobody may read. */
+  readonly hide?: (text: string) => string;
   /** Called with the loop while it runs, for the code that reports its backlog. */
   readonly onLoop: (loop: { readonly backlog: number } | undefined) => void;
   readonly clock: Clock;
@@ -199,6 +201,7 @@ async function run<Rows extends RowBufferPort>(
       room,
       writer: writerName(stage.name, slot),
       maxFrameBytes: frameCap(streams),
+      hide: options.hide,
       onWaiting: waitingAs(observer, 'deadLetters'),
     },
     signals.stop,

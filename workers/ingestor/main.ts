@@ -18,7 +18,7 @@ export function runIngestor(env: NodeJS.ProcessEnv, load: LoadSource = loadRegis
   return runPod(env, 'ingestor', (pod) => ingestor(pod, load));
 }
 
-function ingestor({ config, plan, stage }: PodPlan<'ingestor'>, load: LoadSource): PodProgram<Source> {
+function ingestor({ config, plan, stage, secrets }: PodPlan<'ingestor'>, load: LoadSource): PodProgram<Source> {
   const place = { config: stage.config, where: `source ${stage.source}`, namespace: plan.pipeline.namespace };
   return {
     name: stage.source,
@@ -27,7 +27,7 @@ function ingestor({ config, plan, stage }: PodPlan<'ingestor'>, load: LoadSource
     named: (error) => asSourceError(stage.source, error),
     async connect(context) {
       const { connector, parse } = await load(stage);
-      const resolved = readConfig({ ...place, directory: config.credentialsDir, parse });
+      const resolved = readConfig({ ...place, directory: config.credentialsDir, secrets, parse });
       // The connector's own schema has just parsed it; the registry cannot say so in types.
       return connector.connect(resolved as never, { ...context, slots: stage.slots });
     },
@@ -39,6 +39,7 @@ function ingestor({ config, plan, stage }: PodPlan<'ingestor'>, load: LoadSource
         slot,
         signals,
         observer: run.observer,
+        hide: (text) => secrets.hide(text),
         clock: systemClock,
         random: Math.random,
         openReader: async (position, losses) => (await outside.get()).open(slot, position, losses),

@@ -1,18 +1,21 @@
 /**
  * The configuration of a source or sink with its `$(secret:…)` and `$(configMap:…)` resolved from the mounted files. What
- * comes out lives in this process's memory only; it is never logged or reported.
+ * comes out lives in this process's memory only; it is never logged or reported (`./secrets.ts` is told each value).
  *
  * V1  A value that the connector cannot use is the fault of the credential that it came from: the error names the
  *     credential and the field, says what is wrong with it, and repeats nothing of it.
+ * V2  A value with a line break at its end is refused: no header can hold it, and nobody has chosen it. Certificates and
+ *     keys in PEM end so.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { findReferences, resolveReferences } from '../../model/credentials.ts';
+import { findReferences, pathOfReference, resolveReferences } from '../../model/credentials.ts';
 import { mr, type MillraceError } from '../../model/errors.ts';
 import { credentialKey } from '../../model/names.ts';
 import type { CredentialRef } from '../../model/plan.ts';
 import type { Json } from '../../model/value.ts';
+import type { Secrets } from './secrets.ts';
 
 export interface ConfigPlace {
   /** As the plan has it: with its references. */
@@ -23,14 +26,20 @@ export interface ConfigPlace {
   readonly namespace: string;
   /** Where they are mounted. */
   readonly directory: string;
+  readonly secrets: Secrets;
   /** The connector's own schema. */
   readonly parse: (config: unknown) => unknown;
 }
 
 /** Reads the files at each call, so that a retry after a repaired Secret sees the new content. */
 export function readConfig(place: ConfigPlace): unknown {
-  const { config, namespace, directory, parse } = place;
-  const resolved = resolveReferences(config, (ref) => readCredential(ref, directory, namespace));
+  const { config, namespace, directory, secrets, parse } = place;
+  const resolved = resolveReferences(config, (ref) => {
+    const value = readCredential(ref, directory, namespace);
+    secrets.learn(ref, value);
+    if (endsWithLineBreak(value)) throw unusable(ref, pathOfReference(config, ref), lineBreakAtEnd, place);
+    return value;
+  });
   try {
     return parse(resolved);
   } catch (error) {
@@ -52,7 +61,8 @@ function readCredential(ref: CredentialRef, directory: string, namespace: string
 }
 
 /** V1. The error of the schema is not kept as the cause: it may repeat the value. */
-function faultOf({ issues }: z.ZodError, { config, where, namespace }: ConfigPlace): MillraceError {
+function faultOf({ issues }: z.ZodError, place: ConfigPlace): MillraceError {
+  const { config, where } = place;
   const found = issues.map((issue) => ({ issue, refs: findReferences(valueAt(config, issue.path)).refs }));
   const blamed = found.find(({ refs }) => refs.length > 0) ?? found[0];
   const path = blamed?.issue.path.map(String).join('.') ?? '';
@@ -60,8 +70,24 @@ function faultOf({ issues }: z.ZodError, { config, where, namespace }: ConfigPla
   const [ref] = blamed?.refs ?? [];
   // A spec that the lint of another version let through.
   if (ref === undefined) return mr('MR_SPEC_INVALID', { path: `${where}: ${path}`, problem });
+  return unusable(ref, blamed?.issue.path ?? [], problem, place);
+}
+
+/** V2. */
+const lineBreakAtEnd = 'ends with a line break, as `echo` writes one; `echo -n` does not';
+
+function endsWithLineBreak(value: string): boolean {
+  return /[\r\n]$/.test(value) && !/-----\s*$/.test(value);
+}
+
+function unusable(
+  ref: CredentialRef,
+  path: readonly PropertyKey[],
+  problem: string,
+  { where, namespace }: ConfigPlace,
+): MillraceError {
   const credential = `Key "${ref.key}" of ${kindOf(ref)} "${ref.name}" in namespace "${namespace}"`;
-  return mr('MR_CREDENTIAL_UNUSABLE', { credential, field: `${path} of ${where}`, problem });
+  return mr('MR_CREDENTIAL_UNUSABLE', { credential, field: `${path.map(String).join('.')} of ${where}`, problem });
 }
 
 /** What is wrong with it, without what it is. */

@@ -1,12 +1,13 @@
-/** JSON lines on stdout, each with pipeline, stage and pod. */
+/** JSON lines on stdout, each with pipeline, stage and pod, and none with the value of a Secret (`./secrets.ts`, S1). */
 import { pino, type Logger } from 'pino';
 import type { Plan } from '../../model/plan.ts';
 import type { PodConfig } from './config.ts';
+import type { Secrets } from './secrets.ts';
 
 /** Fields that a connector's options may carry: never written, whoever logs an options object by mistake. */
 const secretFields = ['password', 'token', 'secret', 'sasl', 'key', 'authorization', 'passphrase'];
 
-export function podLog(config: PodConfig, plan: Plan): Logger {
+export function podLog(config: PodConfig, plan: Plan, secrets: Secrets): Logger {
   return pino({
     level: config.logLevel,
     base: {
@@ -16,6 +17,7 @@ export function podLog(config: PodConfig, plan: Plan): Logger {
       pod: config.podName,
     },
     redact: { paths: secretFields.flatMap((field) => [field, `*.${field}`, `*.*.${field}`]), censor: '(hidden)' },
+    hooks: { streamWrite: (line) => secrets.hideInLine(line) },
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }) },
   });

@@ -25,6 +25,7 @@ import { PodMetrics } from './metrics.ts';
 import { OnceConnected } from './once-connected.ts';
 import { readPlan, stageOf } from './plan-file.ts';
 import { Reporter } from './reporter.ts';
+import { Secrets } from './secrets.ts';
 import { PodState, type SlotRun } from './state.ts';
 import { serveHealth } from '../process/health.ts';
 import { aborted, untilAskedToStop } from '../process/run.ts';
@@ -55,6 +56,8 @@ export interface PodPlan<Kind extends Stage['kind']> {
   readonly config: PodConfig;
   readonly plan: Plan;
   readonly stage: Extract<Stage, { kind: Kind }>;
+  /** What `readConfig` has read, and no text of the pod may hold. */
+  readonly secrets: Secrets;
 }
 
 /** Longer than any request to nats-server may take: when the leases were not looked after for so long, something hangs. */
@@ -69,7 +72,8 @@ export async function runPod<Kind extends Stage['kind'], Outside>(
   const config = readPodConfig(env);
   const plan = await readPlan(config.planFile);
   const stage = stageOf(plan, kind, config.stage);
-  const pod = new Pod(config, plan, stage, programOf({ config, plan, stage }));
+  const secrets = new Secrets();
+  const pod = new Pod(config, plan, stage, secrets, programOf({ config, plan, stage, secrets }));
   return untilAskedToStop(pod.log, (stop) => pod.run(stop));
 }
 
@@ -77,6 +81,7 @@ class Pod<Outside> {
   readonly #config: PodConfig;
   readonly #plan: Plan;
   readonly #stage: Stage;
+  readonly #secrets: Secrets;
   readonly #program: PodProgram<Outside>;
   readonly log: Logger;
   readonly #metrics: PodMetrics;
@@ -85,12 +90,13 @@ class Pod<Outside> {
   #runner: SlotRunner | undefined;
   #reporter: Reporter | undefined;
 
-  constructor(config: PodConfig, plan: Plan, stage: Stage, program: PodProgram<Outside>) {
+  constructor(config: PodConfig, plan: Plan, stage: Stage, secrets: Secrets, program: PodProgram<Outside>) {
     this.#config = config;
     this.#plan = plan;
     this.#stage = stage;
+    this.#secrets = secrets;
     this.#program = program;
-    this.log = podLog(config, plan);
+    this.log = podLog(config, plan, secrets);
     this.#metrics = new PodMetrics(config, plan);
     const { pid, generation } = plan.pipeline;
     this.#state = new PodState(
@@ -144,6 +150,7 @@ class Pod<Outside> {
     const reporter = (this.#reporter = new Reporter({
       streams,
       report: () => this.#state.report(),
+      hide: (text) => this.#secrets.hide(text),
       clock: systemClock,
       log: this.log,
     }));

@@ -13,6 +13,8 @@ import { publishPodReport, withdrawPodReport, type PodReport } from '../../strea
 export interface ReporterOptions {
   readonly streams: Streams;
   readonly report: () => PodReport;
+  /** A text without the values of Secrets (`./secrets.ts`, S1). */
+  readonly hide: (text: string) => string;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -77,9 +79,9 @@ export class Reporter {
   }
 
   async #tellNews(): Promise<void> {
-    const { streams, report: read, clock, log } = this.#options;
+    const { streams, report: read, hide, clock, log } = this.#options;
     this.#hasChanged = false;
-    const report = read();
+    const report = withoutSecrets(read(), hide);
     this.#logChange(report);
     const news = newsIn(report);
     const now = clock.monotonic();
@@ -103,6 +105,15 @@ export class Reporter {
       { ...(code === undefined ? {} : { code }), connection, flow },
       connection.message ?? flow.message ?? `${connection.state}, ${flow.state}`,
     );
+  }
+}
+
+function withoutSecrets(report: PodReport, hide: (text: string) => string): PodReport {
+  const { connection, flow } = report;
+  return { ...report, connection: told(connection), flow: told(flow) };
+
+  function told<T extends { readonly message?: string | undefined }>(state: T): T {
+    return state.message === undefined ? state : { ...state, message: hide(state.message) };
   }
 }
 

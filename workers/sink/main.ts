@@ -20,7 +20,7 @@ export function runSink(env: NodeJS.ProcessEnv, load: LoadSink = loadRegistered)
   return runPod(env, 'sink', (pod) => sink(pod, load));
 }
 
-function sink({ config, plan, stage }: PodPlan<'sink'>, load: LoadSink): PodProgram<Sink> {
+function sink({ config, plan, stage, secrets }: PodPlan<'sink'>, load: LoadSink): PodProgram<Sink> {
   const place = { config: stage.config, where: `sink ${stage.sink}`, namespace: plan.pipeline.namespace };
   return {
     name: stage.sink,
@@ -29,7 +29,7 @@ function sink({ config, plan, stage }: PodPlan<'sink'>, load: LoadSink): PodProg
     named: (error) => asSinkError(stage.sink, error),
     async connect(context) {
       const { connector, parse } = await load(stage);
-      const resolved = readConfig({ ...place, directory: config.credentialsDir, parse });
+      const resolved = readConfig({ ...place, directory: config.credentialsDir, secrets, parse });
       // The connector's own schema has just parsed it; the registry cannot say so in types.
       return connector.connect(resolved as never, { ...context, slots: stage.slots });
     },
@@ -42,6 +42,7 @@ function sink({ config, plan, stage }: PodPlan<'sink'>, load: LoadSink): PodProg
         programOf: sinkProgram,
         signals,
         observer: run.observer,
+        hide: (text) => secrets.hide(text),
         clock: systemClock,
         random: Math.random,
         openSlot: async () => {

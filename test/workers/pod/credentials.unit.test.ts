@@ -3,11 +3,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { clickhouseSinkSpec } from '../../../connectors/clickhouse/spec.ts';
+import { httpSourceSpec } from '../../../connectors/http/spec.ts';
 import { kafkaSourceSpec } from '../../../connectors/kafka/spec.ts';
 import { postgresSinkSpec } from '../../../connectors/postgres/spec.ts';
 import { MillraceError } from '../../../model/errors.ts';
 import type { Json } from '../../../model/value.ts';
 import { readConfig } from '../../../workers/pod/credentials.ts';
+import { Secrets } from '../../../workers/pod/secrets.ts';
 
 interface Parser {
   parse(config: unknown): unknown;
@@ -22,7 +24,7 @@ describe('credentials in the pod', () => {
   function read(schema: Parser, config: Json, values: Readonly<Record<string, string>>): unknown {
     for (const [key, value] of Object.entries(values)) writeFileSync(join(directory, `secret.db.${key}`), value);
     const parse = (resolved: unknown) => schema.parse(resolved);
-    return readConfig({ config, where: 'sink warehouse', namespace: 'shop', directory, parse });
+    return readConfig({ config, where: 'sink warehouse', namespace: 'shop', directory, secrets: new Secrets(), parse });
   }
 
   function fault(schema: Parser, config: Json, values: Readonly<Record<string, string>>): MillraceError {
@@ -97,6 +99,33 @@ describe('credentials in the pod', () => {
       assert.doesNotMatch(told, /hunter2|origin|too_small|invalid_/);
     });
   }
+
+  const ends: readonly [field: string, schema: Parser, config: Json][] = [
+    ['password', clickhouseSinkSpec, { ...clickhouse, password: '$(secret:db/key)' }],
+    ['username', clickhouseSinkSpec, { ...clickhouse, username: '$(secret:db/key)' }],
+    ['url', clickhouseSinkSpec, { ...clickhouse, url: 'http://$(secret:db/key):8123' }],
+    ['host', postgresSinkSpec, { host: '$(secret:db/key)', table: 'orders' }],
+    ['brokers.0', kafkaSourceSpec, { ...kafka, brokers: ['$(secret:db/key)'] }],
+    ['auth.token', httpSourceSpec, { auth: { token: '$(secret:db/key)' } }],
+  ];
+  for (const [field, schema, config] of ends) {
+    it(`V2: refuses a line break at the end of ${field}`, () => {
+      for (const end of ['\n', '\r\n', '\r', '\n\n']) {
+        const error = fault(schema, config, { key: `hunter2${end}` });
+        assert.equal(error.code, 'MR_CREDENTIAL_UNUSABLE');
+        assert.match(error.sentence, new RegExp(`"key" of Secret "db" .* used for ${field} of sink .*echo -n`));
+        assert.doesNotMatch(error.message, /hunter2/);
+      }
+    });
+  }
+
+  it('V2: certificates in PEM, and line breaks within, are as they were', () => {
+    const pem = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n';
+    for (const key of [pem, `${pem}\n`, 'two\nlines']) {
+      const config = { ...clickhouse, password: '$(secret:db/key)' };
+      assert.partialDeepStrictEqual(read(clickhouseSinkSpec, config, { key }), { password: key });
+    }
+  });
 
   it('a spec that another version let through is not blamed on a credential', () => {
     const error = fault(clickhouseSinkSpec, { ...clickhouse, table: '' }, {});

@@ -1,7 +1,8 @@
 /**
  * A sink connector for tests: each batch is one file, named by its token, made by a rename. A batch that comes again with
  * the same token is there already; so what the directory holds is what a deduplicating table would hold. While it holds a
- * file `down` every write is refused; while it holds `silent` none is answered.
+ * file `down` every write is refused; while it holds `silent` none is answered; while it holds `misfit` the first row of
+ * a batch is refused. What it says of these repeats its password, as a server may.
  */
 import { access, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -12,6 +13,7 @@ import type { RecordObject } from '../../../model/value.ts';
 
 export interface FileSinkConfig {
   readonly directory: string;
+  readonly password?: string;
 }
 
 class Rows implements RowBuffer {
@@ -34,7 +36,7 @@ class Rows implements RowBuffer {
 }
 
 export const fileSink: SinkConnector<FileSinkConfig> = {
-  connect: ({ directory }) =>
+  connect: ({ directory, password = 'none' }, { log }) =>
     Promise.resolve<Sink>({
       async open({ slot }) {
         await mkdir(directory, { recursive: true });
@@ -45,17 +47,20 @@ export const fileSink: SinkConnector<FileSinkConfig> = {
           newRows: () => new Rows(),
           async write(rows, id, _refused, signal) {
             if (!(rows instanceof Rows)) throw new TypeError('rows of this sink');
-            if (await exists(join(directory, 'down')))
-              return {
-                kind: 'nothing',
-                error: mr('MR_SINK_UNREACHABLE', { sink: 'warehouse', server: 'files', problem: 'down' }),
-              };
+            if (await exists(join(directory, 'down'))) {
+              const problem = `down before: '${password}'`;
+              const error = mr('MR_SINK_UNREACHABLE', { sink: 'warehouse', server: 'files', problem });
+              log.warn({ err: error, sent: { query: `with ${encodeURIComponent(password)}` } }, problem);
+              return { kind: 'nothing', error };
+            }
             while (await exists(join(directory, 'silent'))) await delay(50, undefined, { signal });
             const file = join(directory, `${slot}_${String(id.from).padStart(9, '0')}_${encodeURIComponent(id.token)}`);
             if (await exists(file)) return { kind: 'stored', refused: [] };
             await writeFile(`${file}.part`, JSON.stringify(rows.values));
             await rename(`${file}.part`, file);
-            return { kind: 'stored', refused: [] };
+            if (!(await exists(join(directory, 'misfit')))) return { kind: 'stored', refused: [] };
+            const misfit = { field: 'n', wanted: 'another', actual: `'${password}'` };
+            return { kind: 'stored', refused: [{ row: 0, error: mr('MR_RECORD_MISFIT', misfit) }] };
           },
           close: () => Promise.resolve(),
         };

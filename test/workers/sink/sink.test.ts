@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Streams } from '../../../stream/connection.ts';
+import { readDeadLetters } from '../../../stream/dead-letters.ts';
 import { readPodReports } from '../../../stream/pod-report.ts';
 import { isDrained } from '../../../stream/drained.ts';
 import { ensurePipelineStreams, ensureSharedStreams } from '../../../stream/streams.ts';
@@ -119,6 +120,33 @@ describe('sink pod', function () {
       const report = (await readPodReports(streams, pods.plan.pipeline.pid)).find(({ kind }) => kind === 'sink');
       assert.equal(report?.connection.state, 'Connected');
     });
+  });
+
+  it('S1: what a server repeats of a Secret is in no report, dead letter or log: its reference is', async () => {
+    const secret = 'hunter3 "secret"/välue';
+    const pods = await bench({ perSlot: 100, password: '$(secret:pg/badsetting)' });
+    await mkdir(pods.credentials);
+    await writeFile(join(pods.credentials, 'secret.pg.badsetting'), secret);
+    await Promise.all(['down', 'misfit'].map((file) => writeFile(join(pods.rows, file), '')));
+    const sink = await pods.start('sink', 'sink-a');
+    await pods.start('ingestor', 'ingestor-a');
+    const { pid } = pods.plan.pipeline;
+    const report = await eventually(async () => {
+      const told = (await readPodReports(streams, pid)).find(({ kind }) => kind === 'sink');
+      assert.equal(told?.connection.code, 'MR_SINK_UNREACHABLE');
+      return told;
+    });
+    assert.match(report.connection.message ?? '', /down before: '\$\(secret:pg\/badsetting\)'/);
+    await rm(join(pods.rows, 'down'));
+    const letter = await eventually(async () => {
+      const [first] = (await readDeadLetters(streams, pid)).letters;
+      assert.ok(first);
+      return first;
+    });
+    assert.match(letter.text, /is '\$\(secret:pg\/badsetting\)'/);
+    const log = await sink.log();
+    assert.match(log, /down before: '\$\(secret:pg\/badsetting\)'/);
+    for (const text of [log, JSON.stringify(report), JSON.stringify(letter)]) assert.doesNotMatch(text, /hunter3/);
   });
 
   async function bench(options: BenchOptions): Promise<PodBench> {

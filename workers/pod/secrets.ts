@@ -1,0 +1,116 @@
+/**
+ * The values of Secrets that this process has read, and texts without them.
+ *
+ * S1  Whatever leaves the pod for people passes here: reports, the log, the texts of dead letters. Servers repeat what
+ *     they were sent, so no care where a text is made can keep a value out of it.
+ * S2  In the place of a value, or of a form that programs give it, stands its reference: `$(secret:pg/host)`. A part of
+ *     an address counts as the address.
+ * S3  A value, or a part, of fewer than four characters is left: it would be found within words.
+ * S4  Values of ConfigMaps are not secret.
+ */
+import type { CredentialRef } from '../../model/plan.ts';
+import { jsonOrNothing } from '../../model/json-or-nothing.ts';
+import { stableText } from '../../connectors/stable-text.ts';
+
+const minLength = 4;
+
+export class Secrets {
+  /** By what may occur in a text. What was once read stays: an error may be older than the present value. */
+  readonly #references = new Map<string, string>();
+  #pattern: RegExp | undefined;
+
+  learn({ kind, name, key }: CredentialRef, value: string): void {
+    if (kind !== 'secret') return;
+    for (const form of [value, ...partsOf(value)].flatMap(formsOf)) {
+      if (form.length >= minLength && !this.#references.has(form)) {
+        this.#references.set(form, `$(secret:${name}/${key})`);
+        this.#pattern = undefined;
+      }
+    }
+  }
+
+  /** S2. */
+  hide(text: string): string {
+    if (this.#references.size === 0) return text;
+    this.#pattern ??= anyOf([...this.#references.keys()]);
+    const hidden = text.replaceAll(this.#pattern, (found) => this.#references.get(found) ?? '(hidden)');
+    return this.#withoutCut(hidden);
+  }
+
+  /** A line of the log: its texts, never its form. */
+  hideInLine(line: string): string {
+    if (this.#references.size === 0) return line;
+    const parsed = jsonOrNothing(line);
+    return parsed === undefined ? this.hide(line) : `${JSON.stringify(this.#hideIn(parsed))}\n`;
+  }
+
+  #hideIn(value: unknown): unknown {
+    if (typeof value === 'string') return this.hide(value);
+    if (typeof value !== 'object' || value === null) return value;
+    if (Array.isArray(value)) return value.map((member: unknown) => this.#hideIn(member));
+    return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, this.#hideIn(member)]));
+  }
+
+  /** A long message is cut (model/text.ts), maybe within a value: its beginning in front of the cut goes, too. */
+  #withoutCut(text: string): string {
+    const [last = '', ...before] = text.split('…').toReversed();
+    return [...before.toReversed().map((piece) => this.#withoutBeginning(piece)), last].join('…');
+  }
+
+  /** Of a value, at the end of the text. */
+  #withoutBeginning(text: string): string {
+    for (const [form, reference] of this.#references) {
+      for (let length = Math.min(form.length - 1, text.length); length >= minLength; length--) {
+        if (text.endsWith(form.slice(0, length))) return `${text.slice(0, -length)}${reference}`;
+      }
+    }
+    return text;
+  }
+}
+
+/** As it is, and as it looks in an address, a header, JSON and SQL, and where what changes is taken out of messages. */
+function formsOf(value: string): readonly string[] {
+  const encoded = encodeURIComponent(value);
+  return [
+    value,
+    encoded,
+    encoded.replaceAll('%20', '+'),
+    encoded.replaceAll(/%../g, (byte) => byte.toLowerCase()),
+    Buffer.from(value).toString('base64').replace(/=+$/, ''),
+    Buffer.from(value).toString('base64url'),
+    JSON.stringify(value).slice(1, -1),
+    value.replaceAll("'", "''"),
+    value.replaceAll(/[\\']/g, '\\$&'),
+    stableText(value),
+  ];
+}
+
+/** What programs take out of a value: its lines, and host, user and password of addresses. */
+function partsOf(value: string): readonly string[] {
+  const lines = value.split(/[\r\n]+/).filter((line) => !line.startsWith('-----'));
+  const words = value.split(/[\s,]+/);
+  return [value.trim(), ...lines, ...words.flatMap(addressParts)];
+}
+
+function addressParts(text: string): readonly string[] {
+  const hostOfPair = /^([^:/]+|\[[^\]]+\]):\d+$/.exec(text)?.[1];
+  if (hostOfPair !== undefined) return [text, hostOfPair];
+  if (!text.includes('://') || !URL.canParse(text)) return [];
+  const { host, hostname, username, password } = new URL(text);
+  return [text, host, hostname, username, password, decoded(username), decoded(password)];
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    // A percent sign that encodes nothing.
+    return text;
+  }
+}
+
+/** The longest first: a value may begin with another one. */
+function anyOf(texts: readonly string[]): RegExp {
+  const sorted = texts.toSorted((a, b) => b.length - a.length);
+  return new RegExp(sorted.map((text) => text.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')).join('|'), 'g');
+}
