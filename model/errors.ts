@@ -574,6 +574,12 @@ export const errorTable = {
     'Sink "{sink}" has not answered a write since {since}.',
     'Check that the server is alive and can be reached; Millrace waits for the answer, then retries by itself.',
   ),
+  MR_SINK_PLACE_MISSING: row(
+    'retry',
+    404,
+    'Sink "{sink}" writes to what does not exist at {server}: {problem}.',
+    'Create the database or schema, or correct its name in the sink; Millrace retries by itself.',
+  ),
   MR_SINK_TABLE_MISSING: row(
     'retry',
     404,

@@ -27,11 +27,13 @@ export interface FailureContext {
 }
 
 /** SQLSTATEs by meaning; a class is its first two characters. An exact code goes before its class. */
-const meanings: Readonly<Record<string, 'auth' | 'privilege' | 'missing' | 'unfit' | 'unreachable' | 'rows'>> = {
+type Meaning = 'auth' | 'privilege' | 'nowhere' | 'missing' | 'unfit' | 'unreachable' | 'rows';
+
+const meanings: Readonly<Record<string, Meaning>> = {
   '28': 'auth', // invalid authorization
   '42501': 'privilege', // insufficient_privilege
-  '3D000': 'missing', // the database
-  '3F000': 'missing', // the schema
+  '3D000': 'nowhere', // the database
+  '3F000': 'nowhere', // the schema
   '42P01': 'missing', // the table
   '42': 'unfit', // columns, types, ON CONFLICT without a unique key
   '0A': 'unfit', // feature_not_supported
@@ -44,8 +46,20 @@ const meanings: Readonly<Record<string, 'auth' | 'privilege' | 'missing' | 'unfi
   '23': 'rows', // constraints
   '21': 'rows', // cardinality
   '44': 'rows', // WITH CHECK OPTION
+  '20': 'rows', // a CASE of a trigger that has no branch for the value
+  '27': 'rows', // a trigger has changed the row that is being written
+  '38': 'rows', // raised by a trigger in another language
   P0: 'rows', // raised by a trigger
 };
+
+/** The classes that PostgreSQL has; others are what a function calls its own errors. */
+const classes = new Set(
+  `00 01 02 03 08 09 0A 0B 0F 0L 0P 0Z 10 20 21 22 23 24 25 26 27 28 2B 2D 2F 34 38 39 3B 3D 3F 40 42 44 53 54 55 57 58
+   72 F0 HV P0 XX`.split(/\s+/),
+);
+
+/** Said on purpose or repeated from a statement of the function, these ask to try again, and blame nobody. */
+const passing = /^(?:08|40|53|57|58|XX|55P03)/;
 
 /** An error that is not in the table makes the sink wait: an unknown problem is never blamed on a record. */
 export function parseFailure(error: unknown, where: FailureContext): Failure {
@@ -58,14 +72,15 @@ export function parseFailure(error: unknown, where: FailureContext): Failure {
     return wait(mr('MR_SINK_UNREACHABLE', { sink, server, problem }, options));
   }
   const { code, detail } = error;
-  const meaning = meanings[code] ?? meanings[code.slice(0, 2)];
-  switch (isOfValue(error, meaning) ? 'rows' : meaning) {
+  switch (meaningOf(error, code)) {
     case 'auth':
       return wait(mr('MR_SINK_AUTH_REJECTED', { sink, server, ...identity }, options));
     case 'privilege': {
       const about = { sink, server, table, user: identity.user, problem: `${problem} (${code})` };
       return wait(mr('MR_SINK_PRIVILEGE_MISSING', { ...about, grant: grantFor(said, where) }, options));
     }
+    case 'nowhere':
+      return wait(mr('MR_SINK_PLACE_MISSING', { sink, server, problem: `${problem} (${code})` }, options));
     case 'missing':
       return wait(mr('MR_SINK_TABLE_MISSING', { table, sink, server }, options));
     case 'unfit': {
@@ -81,13 +96,36 @@ export function parseFailure(error: unknown, where: FailureContext): Failure {
   }
 }
 
+function meaningOf(error: pg.DatabaseError, code: string): Meaning | undefined {
+  if (isRefusal(error, code)) return 'rows';
+  const meaning = meanings[code] ?? meanings[code.slice(0, 2)];
+  if (meaning !== 'nowhere' && meaning !== 'missing' && meaning !== 'unfit') return meaning;
+  if (isOfValue(error)) return 'rows';
+  // The sink's own table is looked for before there is a row: what a trigger or a default lacks is another one.
+  return meaning !== 'unfit' && error.where !== undefined ? 'unfit' : meaning;
+}
+
 /**
- * A value of type regclass that names no table ends in "undefined_table", too. What COPY itself says of a line it has
- * read begins with COPY, and what an input function adds stands before the column that COPY was at; what a trigger or a
- * default says begins with their own context, and COPY is at no column by then.
+ * A trigger may RAISE with any SQLSTATE, and a policy of row level security speaks with that of a missing right. Which
+ * code of the server has said it (`routine`) is the same in every language of its messages.
  */
-function isOfValue({ where }: pg.DatabaseError, meaning: (typeof meanings)[string] | undefined): boolean {
-  return (meaning === 'missing' || meaning === 'unfit') && /^COPY |\nCOPY [^\n]*, column /.test(where ?? '');
+function isRefusal({ routine }: pg.DatabaseError, code: string): boolean {
+  if (routine === 'ExecWithCheckOptions') return true;
+  return !classes.has(code.slice(0, 2)) || (routine === 'exec_stmt_raise' && !passing.test(code));
+}
+
+/**
+ * A value of type regclass that names no table ends in "undefined_table", too. What COPY says of a value names the
+ * column that it was at, and what an input function adds stands before that. A default is computed while COPY is at
+ * its column, too: then a function speaks first, or the value is the marker of defaults, of which `D` is left.
+ */
+function isOfValue({ where = '' }: pg.DatabaseError): boolean {
+  const lines = where.split('\n');
+  const at = lines.findIndex((line) => line.startsWith('COPY '));
+  const line = lines[at];
+  if (line === undefined || !line.includes(', column ') || line.endsWith(': "D"')) return false;
+  // "PL/pgSQL function", "SQL function", "SQL statement"
+  return !lines.slice(0, at).some((above) => /\bSQL\b|\bPL\//.test(above));
 }
 
 /** PostgreSQL names the object but not the missing privilege: what Millrace does with the object is known here. */

@@ -3,7 +3,8 @@
  *
  * A1  Every column that can be written is written, identity columns too. A column that only the server fills (GENERATED
  *     ALWAYS AS (…)) is left out of the statements but remembered, so that a record with such a field is reported.
- * A2  `upsertKey` without a unique key on exactly these columns is MR_SINK_TABLE_UNFIT.
+ * A2  `upsertKey` without a unique key on exactly these columns, or with one that is DEFERRABLE, is
+ *     MR_SINK_TABLE_UNFIT.
  */
 import pg from 'pg';
 import { z } from 'zod';
@@ -165,17 +166,26 @@ async function checkKey(
   const key = config.upsertKey;
   if (key.length === 0) return;
   const { rows } = await client.query<pg.QueryResultRow>(
-    `SELECT 1 FROM pg_index i
+    `SELECT i.indimmediate AS is_immediate FROM pg_index i
      WHERE i.indrelid = $1::regclass AND i.indisunique AND i.indpred IS NULL AND i.indexprs IS NULL
        AND (SELECT array_agg(a.attname::text ORDER BY a.attname::text) FROM pg_attribute a
             WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey[0:i.indnkeyatts - 1])) = $2::text[]`,
     [table, key.toSorted()],
   );
-  if (rows.length > 0) return;
+  const found = z.array(z.object({ is_immediate: z.boolean() })).parse(rows);
+  // ON CONFLICT refuses even one that is deferrable beside one that is not.
+  if (found.length > 0 && found.every((index) => index.is_immediate)) return;
+  const columns = key.map(quoted).join(', ');
   throw mr('MR_SINK_TABLE_UNFIT', {
     table: where.table,
     sink: where.sink,
-    problem: `it has no unique key on (${key.join(', ')})`,
-    hint: `Run: ALTER TABLE ${table} ADD UNIQUE (${key.map(quoted).join(', ')})`,
+    problem:
+      found.length === 0
+        ? `it has no unique key on (${key.join(', ')})`
+        : `its unique key on (${key.join(', ')}) is DEFERRABLE, and PostgreSQL upserts by no such key`,
+    hint:
+      found.length === 0
+        ? `Run: ALTER TABLE ${table} ADD UNIQUE (${columns})`
+        : `Make the constraint again without DEFERRABLE: ALTER TABLE ${table} DROP CONSTRAINT …, ADD UNIQUE (${columns})`,
   });
 }

@@ -21,7 +21,8 @@ describe('failures of PostgreSQL', () => {
   for (const [code, what, expected] of [
     ['28P01', 'invalid_password', 'MR_SINK_AUTH_REJECTED'],
     ['42501', 'insufficient_privilege', 'MR_SINK_PRIVILEGE_MISSING'],
-    ['3D000', 'invalid_catalog_name', 'MR_SINK_TABLE_MISSING'],
+    ['3D000', 'invalid_catalog_name', 'MR_SINK_PLACE_MISSING'],
+    ['3F000', 'invalid_schema_name', 'MR_SINK_PLACE_MISSING'],
     ['42P01', 'undefined_table', 'MR_SINK_TABLE_MISSING'],
     ['42703', 'undefined_column', 'MR_SINK_TABLE_UNFIT'],
     ['42P10', 'invalid_column_reference', 'MR_SINK_TABLE_UNFIT'],

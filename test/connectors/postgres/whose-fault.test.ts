@@ -17,6 +17,7 @@ describe('an error of PostgreSQL', function () {
   let dir: string;
   let postgres: Postgres;
   let connections: TestPool;
+  let tables = 0;
 
   before(async () => {
     dir = await mkdtemp(join(tmpdir(), 'millrace-fault-'));
@@ -33,7 +34,10 @@ describe('an error of PostgreSQL', function () {
   const run = async (text: string) => (await connections.pool.query<pg.QueryResultRow>(text)).rows as unknown[];
 
   /** The rows that one batch was refused, or the code of what it waits for. */
-  async function outcome(more: { readonly table: string }, records: readonly RecordObject[]) {
+  async function outcome(
+    more: { readonly table: string; readonly [field: string]: unknown },
+    records: readonly RecordObject[],
+  ) {
     const { host, port, username, password } = postgres;
     const config = postgresSinkSpec.parse({ host, port, username, password, ...more });
     try {
@@ -57,10 +61,10 @@ describe('an error of PostgreSQL', function () {
     ((await run(`SELECT id FROM ${table} ORDER BY id`)) as { id: number }[]).map(({ id }) => id);
 
   /** What a trigger does with id 2. */
-  const triggerSaying = (table: string, raise: string, when = 'TRIGGER g BEFORE INSERT') => `
+  const triggerSaying = (table: string, act: string, when = 'TRIGGER g BEFORE INSERT', more = '') => `
     CREATE FUNCTION ${table}_f() RETURNS trigger LANGUAGE plpgsql AS $$
-      BEGIN IF NEW.id = 2 THEN ${raise}; END IF; RETURN NEW; END $$;
-    CREATE ${when.replace(' g ', ` ${table}_g `).replace('INSERT', `INSERT ON ${table}`)} FOR EACH ROW EXECUTE FUNCTION ${table}_f()`;
+      BEGIN IF NEW.id = 2 THEN ${act}; END IF; RETURN NEW; END $$;
+    CREATE ${when} ON ${table}${more} FOR EACH ROW EXECUTE FUNCTION ${table}_f()`;
 
   for (const offset of [0, 1]) {
     it(`whose text would be cut within a character is stored (${offset})`, async () => {
@@ -79,4 +83,107 @@ describe('an error of PostgreSQL', function () {
       deepEqual(await idsIn(table), [1]);
     });
   }
+
+  const three: readonly RecordObject[] = [{ id: 1 }, { id: 2 }, { id: 3 }];
+
+  for (const [name, using] of [
+    ['no SQLSTATE', `'no'`],
+    ['a SQLSTATE of its own', `'no' USING ERRCODE = '45001'`],
+    ['another one of its own', `'no' USING ERRCODE = 'MY001'`],
+    ['that of a wrong state', `'no' USING ERRCODE = 'object_not_in_prerequisite_state'`],
+    ['that of a missing right', `insufficient_privilege USING MESSAGE = 'no'`],
+    ['that of a missing table', `undefined_table USING MESSAGE = 'no'`],
+    ['that of a login', `invalid_password USING MESSAGE = 'no'`],
+  ] as const) {
+    for (const [kind, when] of [
+      ['trigger', undefined],
+      ['constraint trigger', 'CONSTRAINT TRIGGER g AFTER INSERT'],
+    ] as const) {
+      it(`that a ${kind} raises with ${name} is the row's, with a key and without`, async () => {
+        for (const upsertKey of [[], ['id']]) {
+          const table = `raised_${++tables}`;
+          const deferrable = when === undefined ? '' : ' DEFERRABLE INITIALLY DEFERRED';
+          await run(
+            `CREATE TABLE ${table} (id int PRIMARY KEY); ${triggerSaying(table, `RAISE ${using.startsWith("'") ? 'EXCEPTION ' : ''}${using}`, when, deferrable)}`,
+          );
+          deepEqual(await outcome({ table, upsertKey }, three), [1]);
+          deepEqual(await idsIn(table), [1, 3]);
+        }
+      });
+    }
+  }
+
+  for (const [name, act] of [
+    ['raises "try again"', `RAISE serialization_failure`],
+    ['writes to a table that is not there', `INSERT INTO not_there VALUES (1)`],
+  ] as const) {
+    it(`of a trigger that ${name} is waited for`, async () => {
+      const table = `waits_${++tables}`;
+      await run(`CREATE TABLE ${table} (id int); ${triggerSaying(table, act)}`);
+      const code = act.startsWith('RAISE') ? 'MR_SINK_BUSY' : 'MR_SINK_TABLE_UNFIT';
+      deepEqual([await outcome({ table }, three), await idsIn(table)], [code, []]);
+    });
+  }
+
+  it("of a value for which a CASE of a trigger has no branch is the row's", async () => {
+    await run(`CREATE TABLE cased (id int); CREATE FUNCTION cased_f() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN CASE NEW.id WHEN 1 THEN NULL; WHEN 3 THEN NULL; END CASE; RETURN NEW; END $$;
+      CREATE TRIGGER cased_g BEFORE INSERT ON cased FOR EACH ROW EXECUTE FUNCTION cased_f()`);
+    deepEqual([await outcome({ table: 'cased' }, three), await idsIn('cased')], [[1], [1, 3]]);
+  });
+
+  it("of a policy of row level security is the row's, and a right that is missing is not", async () => {
+    await run(`CREATE TABLE tenants (id int PRIMARY KEY, tenant text); ALTER TABLE tenants ENABLE ROW LEVEL SECURITY;
+      CREATE POLICY own ON tenants USING (tenant = 'a') WITH CHECK (tenant = 'a');
+      CREATE ROLE tenant LOGIN PASSWORD 'x'; GRANT ALL ON SCHEMA public TO tenant; GRANT ALL ON millrace_positions TO tenant`);
+    const login = { username: 'tenant', password: 'x', table: 'tenants', upsertKey: ['id'] };
+    const records = [
+      { id: 1, tenant: 'a' },
+      { id: 2, tenant: 'b' },
+      { id: 3, tenant: 'a' },
+    ];
+    deepEqual(await outcome(login, records), 'MR_SINK_PRIVILEGE_MISSING');
+    await run('GRANT ALL ON tenants TO tenant');
+    deepEqual([await outcome(login, records), await idsIn('tenants')], [[1], [1, 3]]);
+  });
+
+  for (const [name, expression, made] of [
+    [
+      'a function that reads a table',
+      'late_f()',
+      `CREATE FUNCTION late_f() RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN (SELECT max(v) FROM late); END $$`,
+    ],
+    [
+      'a function of SQL',
+      'late_s()',
+      `SET check_function_bodies = off; CREATE FUNCTION late_s() RETURNS int LANGUAGE sql AS $$ SELECT max(v) FROM late $$`,
+    ],
+    ['a sequence by its name', `nextval('late_q'::text)`, ''],
+  ] as const) {
+    it(`of a default that lacks its table is waited for, though COPY was at its column: ${name}`, async () => {
+      const table = `defaults_${++tables}`;
+      await run(`${made === '' ? '' : `${made};`} CREATE TABLE ${table} (id int, d int DEFAULT ${expression})`);
+      deepEqual(
+        [await outcome({ table }, [{ id: 1 }, { id: 2, d: 3 }]), await idsIn(table)],
+        ['MR_SINK_TABLE_UNFIT', []],
+      );
+    });
+  }
+
+  it("of a value that names no table or type is the row's", async () => {
+    await run('CREATE TABLE named (id int, c regclass, t regtype)');
+    const records = [
+      { id: 1, c: 'named' },
+      { id: 2, c: 'nowhere.none' },
+      { id: 3, c: 'none' },
+      { id: 4, t: 'none' },
+      { id: 5, t: 'none(' },
+    ];
+    deepEqual([await outcome({ table: 'named' }, records), await idsIn('named')], [[1, 2, 3, 4], [1]]);
+  });
+
+  it('of a key that cannot be upserted by is said when the sink begins', async () => {
+    await run('CREATE TABLE deferred (id int UNIQUE DEFERRABLE INITIALLY IMMEDIATE)');
+    deepEqual(await outcome({ table: 'deferred', upsertKey: ['id'] }, three), 'MR_SINK_TABLE_UNFIT');
+  });
 });
