@@ -1,6 +1,7 @@
 /** Questions to ClickHouse, and their answers as rows of a known shape. */
 import type { ClickHouseClient } from '@clickhouse/client';
-import { z } from 'zod';
+import type { z } from 'zod';
+import { answerTo } from './answer.ts';
 
 export async function rowsOf<T>(
   client: ClickHouseClient,
@@ -9,11 +10,6 @@ export async function rowsOf<T>(
   params: Readonly<Record<string, unknown>>,
   signal?: AbortSignal,
 ): Promise<readonly T[]> {
-  const result = await client.query({
-    query,
-    query_params: params,
-    format: 'JSONEachRow',
-    ...(signal === undefined ? {} : { abort_signal: signal }),
-  });
-  return z.array(row).parse(await result.json());
+  const answer = await answerTo(client, { query: `${query}\nFORMAT JSONEachRow`, params, signal });
+  return answer.split('\n').flatMap((line) => (line === '' ? [] : [row.parse(JSON.parse(line))]));
 }

@@ -17,6 +17,7 @@ import { cut } from '../../model/text.ts';
 import type { RefusedRow } from '../../stream/sink-port.ts';
 import { bisect } from '../bisect.ts';
 import type { Clock, SinkSlotId } from '../connector.ts';
+import { answerTo } from './answer.ts';
 import { rowsOf } from './ask.ts';
 import { codes } from './codes.ts';
 import { parseExamination, parseFailure, type RowsAtFault, type FailureContext } from './failures.ts';
@@ -171,7 +172,7 @@ export class Examiner {
     for (const { name, statement, optional } of plan.steps) {
       try {
         // In order: each step refers to objects that earlier steps have created.
-        await client.command({ query: statement });
+        await answerTo(client, { query: statement });
         this.#made.push(quotedName({ database, name }));
       } catch (error) {
         if (optional === undefined || !(error instanceof ClickHouseError)) throw error;
@@ -188,7 +189,7 @@ export class Examiner {
       'SELECT name FROM system.tables WHERE database = {database:String} AND startsWith(name, {base:String})';
     const left = await rowsOf(client, nameRow, query, { database, base: this.#base });
     for (const { name } of left.toSorted((a, b) => b.name.localeCompare(a.name))) {
-      await client.command({ query: dropStatement(quotedName({ database, name })) });
+      await answerTo(client, { query: dropStatement(quotedName({ database, name })) });
     }
   }
 
@@ -196,7 +197,7 @@ export class Examiner {
     this.#twin = undefined;
     // Views before the tables that they read and write.
     for (const name of this.#made.splice(0).toReversed()) {
-      await this.#options.client.command({ query: dropStatement(name) }).catch((error: unknown) => {
+      await answerTo(this.#options.client, { query: dropStatement(name) }).catch((error: unknown) => {
         // It is dropped when the next twin is created (Z4).
         this.#hasCleaned = false;
         this.#options.log.debug({ err: error, name }, 'a twin is left behind');

@@ -1,6 +1,7 @@
 /** The insert statement of a table, the bytes in front of the rows, and the way there. */
 import { Readable } from 'node:stream';
 import type { ClickHouseClient, ClickHouseSettings } from '@clickhouse/client';
+import { inserted } from './answer.ts';
 import { ByteWriter } from './byte-writer.ts';
 import type { Table } from './table.ts';
 import { quoted } from './window.ts';
@@ -24,7 +25,7 @@ export function opening({ columns }: Table, marksDefaults: boolean): Buffer {
   return Buffer.from(writer.slice(0, writer.at));
 }
 
-/** Resolves when the server has said that it is done. */
+/** Resolves when ClickHouse, and nobody else, has said that it is done (`./answer.ts`). */
 export async function send(
   client: ClickHouseClient,
   statement: string,
@@ -32,12 +33,6 @@ export async function send(
   settings: ClickHouseSettings,
   signal: AbortSignal,
 ): Promise<void> {
-  const { stream } = await client.exec({
-    query: statement,
-    values: Readable.from(pieces, { objectMode: false }),
-    clickhouse_settings: settings,
-    abort_signal: signal,
-  });
-  // The answer is empty; reading it to its end gives the connection back.
-  for await (const _ of stream);
+  const values = Readable.from(pieces, { objectMode: false });
+  await inserted(client, { query: statement, values, settings, signal });
 }

@@ -8,6 +8,7 @@
 import type { ClickHouseClient } from '@clickhouse/client';
 import { z } from 'zod';
 import { mr } from '../../model/errors.ts';
+import { answerTo } from './answer.ts';
 import { rowsOf } from './ask.ts';
 import { compileEncoder } from './encoders.ts';
 import type { FailureContext } from './failures.ts';
@@ -39,7 +40,7 @@ export async function openTable(
 ): Promise<OpenedTable> {
   const { database, table } = config;
   const name = quotedName({ database, name: table });
-  if (config.createTable) await client.command({ query: createStatement(name, config.createTable, writers) });
+  if (config.createTable) await answerTo(client, { query: createStatement(name, config.createTable, writers) });
   const reached = await reachOf(client, { database, name: table });
   if (reached === undefined) {
     throw mr('MR_SINK_TABLE_MISSING', { table: where.table, sink: where.sink, server: where.server });
