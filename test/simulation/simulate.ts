@@ -113,12 +113,7 @@ function calm(plant: Plant): void {
   plant.lifecycle.edit((now) => edited(now, { what: 'state', desiredState: 'Running' }));
   for (const { name } of newestPlan(plant).stages) if (cluster.wantedOf(name) === 0) cluster.scale(name, 1);
   const { sources, sinks } = plant.lifecycle.resource;
-  // Who is taken off has had its rows stored: what the database loses afterwards nobody looks for.
-  for (const [name, table] of plant.tables)
-    if (table instanceof PositionedTable && !sinks.some((sink) => sink.name === name)) {
-      table.decide();
-      table.forgetPlaces();
-    }
+  for (const name of plant.tables.keys()) if (!sinks.some((sink) => sink.name === name)) plant.takenOff(name);
   for (const input of plant.ledger.inputs.values())
     if (!sources.some(({ name }) => name === input.source)) input.mayBeMissing = true;
 }

@@ -56,7 +56,10 @@ async function converge(steps: Steps): Promise<void> {
   await roll(steps, 'sink');
   await roll(steps, 'ingestor');
   await comeIntoForce(steps, drains ? removed : []);
-  for (const name of removed) cluster.forget(name);
+  for (const name of removed) {
+    cluster.forget(name);
+    plant.takenOff(name.replace('sink-', ''));
+  }
 }
 
 async function comeIntoForce(steps: Steps, removed: readonly string[]): Promise<void> {

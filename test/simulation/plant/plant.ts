@@ -124,6 +124,14 @@ export class Plant {
     }
   }
 
+  /** Who is taken off has had its rows stored: what its database loses afterwards nobody looks for. */
+  takenOff(sink: string): void {
+    const table = this.tables.get(sink);
+    if (!(table instanceof PositionedTable)) return;
+    table.decide();
+    table.forgetPlaces();
+  }
+
   connect(machine: Machine): Connection {
     return new Connection(machine, this.server, {
       faults: this.faults,
