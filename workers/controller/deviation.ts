@@ -9,6 +9,8 @@
  *     failed is tried again. It is told once for each operation, and more and more seldom (`./deviation-memory.ts`).
  * D5  Whatever it should do, its streams are there. The operation that finds one gone says so in the status, and waits for a
  *     decision: nothing makes it again by itself.
+ * D6  A status that says of no generation that it was carried out, beside workloads that are there, was taken away: an
+ *     operation says in the status that it runs before it makes any.
  */
 import type { MillraceError } from '../../model/errors.ts';
 import type { PipelineStatus } from '../../model/status.ts';
@@ -35,7 +37,10 @@ export interface Observed {
 
 export function deviationOf(observed: Observed): Deviation | undefined {
   const { generation, deleting, status, workloads, stale, lost } = observed;
-  if (deleting || status.operation !== undefined || status.observedGeneration !== generation) return undefined;
+  if (deleting || status.operation !== undefined) return undefined;
+  if (status.observedGeneration === undefined && workloads.length > 0)
+    return { is: 'drift', what: 'The status was taken away.', isUrgent: false };
+  if (status.observedGeneration !== generation) return undefined;
   const isGone = lost === undefined ? [] : [`Stream ${lost.params['stream']} is gone.`];
   switch (status.phase) {
     case 'Running':

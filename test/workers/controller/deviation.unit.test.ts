@@ -55,6 +55,21 @@ describe('deviation: how the cluster differs from what was left', () => {
       observed({ phase: 'Stopped' }, { lost, workloads: [] }),
       'drift Stream mr-orders-abc123-records is gone.',
     ],
+    [
+      'D6: the status was taken away',
+      observed({ observedGeneration: undefined, phase: undefined, stages: [] }),
+      'drift The status was taken away.',
+    ],
+    [
+      'D6: not of a pipeline of which nothing was made yet',
+      observed({ observedGeneration: undefined, phase: undefined, stages: [] }, gone),
+      undefined,
+    ],
+    [
+      'D6: not while the operation runs that makes them',
+      observed({ ...busy, observedGeneration: undefined, phase: undefined }),
+      undefined,
+    ],
     ['D1: a stream is gone while an operation runs, which says so', observed(busy, { lost }), undefined],
     ['D1: not while an operation runs', observed(busy, gone), undefined],
     ['D1: not while a newer generation waits', observed({}, { ...gone, generation: 2 }), undefined],

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { namespaceOf, pidOf } from '../../../model/names.ts';
+import { pathOf } from '../../../kubernetes/objects.ts';
+import { kind, namespaceOf, pidOf } from '../../../model/names.ts';
 import { entityWorkflowId } from '../../../model/workflow-ids.ts';
 import { pipelineState } from '../../../workflows/search-attributes.ts';
 import { eventually } from '../../support/eventually.ts';
@@ -135,6 +136,21 @@ describe('what others change, on a real control plane', function () {
     await eventually(async () => assert.equal((await person.operationsOf('asleep', uid)).length, 3));
     await person.untilReady('asleep', 'Paused');
     assert.deepEqual(await person.podsOf(uid, namespace), []);
+  });
+
+  it('D6: a status that somebody has taken away is written again', async () => {
+    const { uid = '' } = (await person.apply('blank')).metadata;
+    await person.untilReady('blank', 'Running');
+    await plane.kube.transport.send({
+      method: 'PATCH',
+      path: pathOf(kind, { namespace: 'default', name: 'blank', subresource: 'status' }),
+      contentType: 'application/json-patch+json',
+      body: [{ op: 'remove', path: '/status' }],
+      what: 'take the status away',
+    });
+    const status = await person.untilReady('blank', 'Running');
+    assert.equal(status.phase, 'Running');
+    await person.untilOperations('blank', uid, ['provision', 'repair The status was taken away.']);
   });
 
   it('K2: a Secret that changed while the controller was down is copied when it is back, once', async () => {
