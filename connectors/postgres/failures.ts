@@ -96,13 +96,16 @@ export function parseFailure(error: unknown, where: FailureContext): Failure {
   }
 }
 
+/** The context of an error while a row is read or a function runs; names of languages are not translated. */
+const ofRowOrFunction = /^COPY |\bSQL\b|\bPL\//m;
+
 function meaningOf(error: pg.DatabaseError, code: string): Meaning | undefined {
   if (isRefusal(error, code)) return 'rows';
   const meaning = meanings[code] ?? meanings[code.slice(0, 2)];
   if (meaning !== 'nowhere' && meaning !== 'missing' && meaning !== 'unfit') return meaning;
   if (isOfValue(error)) return 'rows';
   // The sink's own table is looked for before there is a row: what a trigger or a default lacks is another one.
-  return meaning !== 'unfit' && error.where !== undefined ? 'unfit' : meaning;
+  return meaning !== 'unfit' && ofRowOrFunction.test(error.where ?? '') ? 'unfit' : meaning;
 }
 
 /**

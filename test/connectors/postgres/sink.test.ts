@@ -393,7 +393,7 @@ describe('PostgreSQL sink', function () {
 
     it('that does not exist makes the sink wait, and it goes on when somebody made it', async () => {
       await rejects(connect({ table: 'later' }), isCode('MR_SINK_TABLE_MISSING'));
-      await rejects(connect({ table: 'later', schema: 'nowhere' }), isCode('MR_SINK_PLACE_MISSING'));
+      await rejects(connect({ table: 'later', schema: 'nowhere' }), isCode('MR_SINK_TABLE_MISSING'));
       await run('CREATE TABLE later (id int)');
       await openSlot({ table: 'later' });
     });
