@@ -11,7 +11,12 @@ export function pipelineArgument(name: '<name>' | '[name]' = '<name>'): Argument
 /** `pipeline/orders` → `orders`. */
 export function pipelineName(written: string): string {
   const [first = '', name] = written.split('/');
-  if (name === undefined) return first;
-  if (name !== '' && prefixes.some((prefix) => first === prefix || first === `${prefix}.millrace.io`)) return name;
+  if (name === undefined && first !== '') return first;
+  if (
+    name !== undefined &&
+    name !== '' &&
+    prefixes.some((prefix) => first === prefix || first === `${prefix}.millrace.io`)
+  )
+    return name;
   throw new InvalidArgumentError('Write the name of a pipeline, such as orders or pipeline/orders.');
 }

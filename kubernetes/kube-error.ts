@@ -82,10 +82,10 @@ export class KubeError extends Error {
     return this.failure.situation === '410';
   }
 
-  /** The API server does not know the type, or it is not an API server. */
+  /** The API server does not know the type, or it is another server that has nothing there. */
   isWithoutType(): boolean {
-    const { situation, status } = this.failure;
-    return situation === '404' || (situation === 'foreign' && status === 404);
+    const { situation } = this.failure;
+    return situation === '404' || situation === 'noRoute';
   }
 }
 
@@ -107,7 +107,7 @@ export function parseAnswer(answer: Answer, asked: Asked, request: string, serve
   const seconds = Math.min(Math.max(wished, 0), maxRetryAfterSeconds);
   const page = `status ${answer.status}, and not by the Kubernetes API: ${firstLine(answer.body)}`;
   return new KubeError(said?.message ?? page, {
-    situation: situationOf(answer.status, said, asked),
+    situation: said === undefined && isNoRoute(answer) ? 'noRoute' : situationOf(answer.status, said, asked),
     status: answer.status,
     asked,
     causes: (said?.details?.causes ?? []).map(({ reason }) => reason),
@@ -129,6 +129,11 @@ export function networkError(error: Error, asked: Asked, request: string, server
 export function foreignAnswer(problem: string, asked: Asked, request: string, server: string): KubeError {
   const failure = { situation: 'foreign', status: undefined, asked, causes: [], request, server } as const;
   return new KubeError(`the answer is not one of the Kubernetes API: ${problem}`, failure);
+}
+
+/** What the API server, and any other program in Go, says of a path of a group that it does not know. */
+function isNoRoute({ status, body }: Answer): boolean {
+  return status === 404 && body.trim() === '404 page not found';
 }
 
 function situationOf(status: number, said: Status | undefined, asked: Asked): Situation {

@@ -6,12 +6,13 @@
  *
  * K1  `undefined` and `false` mean that the API server has said that this object does not exist (`./verdicts.ts`).
  *     Every other answer is an error.
- * K2  An answer about anything other than what was requested is an error, whatever its status.
+ * K2  An answer about anything other than what was requested is an error, whatever its status (`./ask.ts`).
  * K3  Every writer has a name (fieldManager), so that `kubectl get --show-managed-fields` tells who wrote what.
  */
 import { z } from 'zod';
-import { applyType, askedOf } from './asked.ts';
-import { foreignAnswer, KubeError } from './kube-error.ts';
+import { ask, askObject, askToDelete, type Named } from './ask.ts';
+import { applyType } from './asked.ts';
+import { KubeError } from './kube-error.ts';
 import { objectSchema, pathOf, type KindName, type KubeObject, type Manifest } from './objects.ts';
 import { loadKubeconfig } from './kubeconfig.ts';
 import { createTransport, type KubeRequest, type KubeTransport } from './transport.ts';
@@ -81,22 +82,7 @@ export function connectKube(kubeconfig: string | undefined): Kube {
 }
 
 export function createKube(transport: KubeTransport): Kube {
-  const { server } = transport;
-
-  /** K2. */
-  async function ask<T extends { kind?: string | undefined }>(
-    request: KubeRequest,
-    schema: z.ZodType<T>,
-    isAsked: (answer: T) => boolean,
-  ): Promise<T> {
-    const parsed = schema.safeParse(await transport.send(request));
-    if (parsed.success && isAsked(parsed.data)) return parsed.data;
-    const found = parsed.success ? `a ${parsed.data.kind ?? 'thing without kind'}` : 'something without metadata';
-    throw foreignAnswer(found, askedOf(request), request.what, server);
-  }
-
-  const askObject = (request: KubeRequest, kind: KindName, name: string): Promise<KubeObject> =>
-    ask(request, objectSchema, (answer) => answer.kind === kind && answer.metadata.name === name);
+  const askFor = (request: KubeRequest, named: Named) => askObject(transport, request, objectSchema, named);
 
   return {
     server: transport.server,
@@ -105,7 +91,8 @@ export function createKube(transport: KubeTransport): Kube {
 
     async get(kind, name, namespace) {
       const what = `get ${named(kind, name, namespace)}`;
-      return unlessAbsent(askObject({ method: 'GET', path: pathOf(kind, { name, namespace }), what }, kind, name));
+      const request = { method: 'GET', path: pathOf(kind, { name, namespace }), what } as const;
+      return unlessAbsent(askFor(request, { kind, name, namespace }));
     },
 
     async list(kind, options = {}) {
@@ -124,7 +111,7 @@ export function createKube(transport: KubeTransport): Kube {
           what: `list ${kind}`,
         } as const;
         const wanted = options.metadataOnly === true ? 'PartialObjectMetadataList' : `${kind}List`;
-        const page = await ask(request, listSchema, (answer) => answer.kind === wanted);
+        const page = await ask(transport, request, listSchema, (answer) => answer.kind === wanted);
         if (options.onPage === undefined) items.push(...(page.items ?? []));
         else options.onPage(page.items ?? []);
         const { resourceVersion, continue: more = '' } = page.metadata;
@@ -143,7 +130,7 @@ export function createKube(transport: KubeTransport): Kube {
         body: manifest,
         what: `apply ${named(manifest.kind, name, namespace)}`,
       } as const;
-      return askObject(request, manifest.kind, name);
+      return askFor(request, { kind: manifest.kind, name, namespace });
     },
 
     async create(manifest, { fieldManager }) {
@@ -151,7 +138,7 @@ export function createKube(transport: KubeTransport): Kube {
       const what = `create ${named(manifest.kind, name, namespace)}`;
       const path = pathOf(manifest.kind, { namespace });
       const request = { method: 'POST', path, query: { fieldManager }, body: manifest, what } as const;
-      return askObject(request, manifest.kind, name);
+      return askFor(request, { kind: manifest.kind, name, namespace });
     },
 
     async patchMerge(kind, name, namespace, patch, { fieldManager }) {
@@ -163,12 +150,12 @@ export function createKube(transport: KubeTransport): Kube {
         body: patch,
         what: `patch ${named(kind, name, namespace)}`,
       } as const;
-      return unlessAbsent(askObject(request, kind, name));
+      return unlessAbsent(askFor(request, { kind, name, namespace }));
     },
 
     async delete(kind, name, namespace, only = {}) {
       try {
-        await transport.send({
+        const request = {
           method: 'DELETE',
           path: pathOf(kind, { name, namespace }),
           body: {
@@ -176,7 +163,8 @@ export function createKube(transport: KubeTransport): Kube {
             ...(only.uid === undefined && only.resourceVersion === undefined ? {} : { preconditions: only }),
           },
           what: `delete ${named(kind, name, namespace)}`,
-        });
+        } as const;
+        await askToDelete(transport, request, { kind, name, namespace });
         return true;
       } catch (error) {
         if (!(error instanceof KubeError)) throw error;

@@ -16,6 +16,7 @@ import type { DesiredState } from '../model/plan.ts';
 import type { PipelineStatus } from '../model/status.ts';
 import type { Stored } from '../model/stored-pipeline.ts';
 import type { PipelineInput, PipelineSpec } from '../crds/pipeline.ts';
+import { ask, askObject } from './ask.ts';
 import { applyType } from './asked.ts';
 import { KubeError } from './kube-error.ts';
 import type { Kube } from './kube.ts';
@@ -68,15 +69,16 @@ export interface PipelineDoor {
  * The API server has checked spec and status against the CRD; checked again here, a newer schema would be unreadable.
  */
 const storedPipeline = objectSchema.extend({
-  apiVersion: z.literal(apiVersion),
-  kind: z.literal(kind),
+  apiVersion: z.literal(apiVersion).default(apiVersion),
+  kind: z.literal(kind).default(kind),
   spec: z.custom<PipelineSpec>((value) => typeof value === 'object' && value !== null),
   status: z.custom<PipelineStatus>((value) => typeof value === 'object' && value !== null).optional(),
 });
 
 const page = z.looseObject({
+  kind: z.string(),
   metadata: z.looseObject({ continue: z.string().optional(), resourceVersion: z.string().default('') }),
-  items: z.array(z.looseObject({})).nullable(),
+  items: z.array(storedPipeline).nullable(),
 });
 
 export function pipelineDoor(kube: Kube, fieldManager: string): PipelineDoor {
@@ -87,18 +89,19 @@ export function pipelineDoor(kube: Kube, fieldManager: string): PipelineDoor {
         path: pathOf(kind, { namespace, name }),
         what: `get ${kind} ${namespace}/${name}`,
       } as const;
-      const found = await speaking(() => kube.transport.send(request), { namespace, name });
-      return readPipeline(z.looseObject({}).parse(found));
+      const asked = { kind, namespace, name };
+      return shown(await speaking(() => askObject(kube.transport, request, storedPipeline, asked), asked));
     },
 
     async list({ namespace, limit, continue: next, labelSelector }) {
       const path = pathOf(kind, { namespace: namespace ?? undefined });
       const query = { limit, continue: next, labelSelector };
-      const what = 'list pipelines';
-      const answer = page.parse(await speaking(() => kube.transport.send({ method: 'GET', path, query, what })));
+      const request = { method: 'GET', path, query, what: 'list pipelines' } as const;
+      const isList = (list: z.output<typeof page>) => list.kind === `${kind}List`;
+      const answer = await speaking(() => ask(kube.transport, request, page, isList));
       const more = answer.metadata.continue;
       return {
-        items: (answer.items ?? []).map((item) => readPipeline(item)),
+        items: (answer.items ?? []).map(shown),
         resourceVersion: answer.metadata.resourceVersion,
         ...(more === undefined || more === '' ? {} : { continue: more }),
       };
@@ -146,27 +149,27 @@ export function pipelineDoor(kube: Kube, fieldManager: string): PipelineDoor {
   async function write(apply: Write): Promise<StoredPipeline> {
     const at = apply.manifest.metadata;
     try {
-      return readPipeline(await send(apply));
+      return shown(await send(apply));
     } catch (error) {
       if (!(error instanceof KubeError)) throw error;
       const owners = conflictingManagers(error);
       const isOurs = owners.length > 0 && owners.every((owner) => owner.startsWith('millrace-'));
       if (!isOurs || apply.force) throw inWords(error, at);
     }
-    return readPipeline(await speaking(() => send({ ...apply, force: true }), at));
+    return shown(await speaking(() => send({ ...apply, force: true }), at));
   }
 
-  async function send({ manifest, manager, force, dryRun }: Write): Promise<object> {
+  function send({ manifest, manager, force, dryRun }: Write): Promise<z.output<typeof storedPipeline>> {
     const { name, namespace } = manifest.metadata;
-    const answer = await kube.transport.send({
+    const request = {
       method: 'PATCH',
       path: pathOf(kind, { namespace, name }),
       query: { fieldManager: manager, force, fieldValidation: 'Strict', dryRun: dryRun ? 'All' : undefined },
       contentType: applyType,
       body: manifest,
       what: `apply ${kind} ${namespace}/${name}`,
-    });
-    return z.looseObject({}).parse(answer);
+    } as const;
+    return askObject(kube.transport, request, storedPipeline, { kind, namespace, name });
   }
 }
 
@@ -182,9 +185,15 @@ interface At {
   readonly name: string;
 }
 
-/** Without the bookkeeping of server-side apply, which is longer than the rest and of no use to a reader. */
+/** An object of a list or a watch, which has checked that it is about pipelines. */
 export function readPipeline(object: object): StoredPipeline {
-  const { metadata, ...rest } = storedPipeline.parse({ apiVersion, kind, ...object });
+  const parsed = storedPipeline.safeParse(object);
+  if (parsed.success) return shown(parsed.data);
+  throw mr('MR_KUBERNETES_UNAVAILABLE', { server: 'the kubeconfig', problem: 'what it says is a Pipeline is none' });
+}
+
+/** Without the bookkeeping of server-side apply, which is longer than the rest and of no use to a reader. */
+function shown({ metadata, ...rest }: z.output<typeof storedPipeline>): StoredPipeline {
   const { managedFields: _, ...kept } = metadata;
   return { ...rest, metadata: kept };
 }
@@ -211,7 +220,7 @@ export function inWords(error: KubeError, at?: At): MillraceError {
   if (at && error.isProvenAbsent()) return mr('MR_PIPELINE_NOT_FOUND', { ...at }, options);
   if (situation === '401' || situation === '403') return mr('MR_NOT_ALLOWED', { action: request, problem }, options);
   if (error.isWithoutType()) {
-    const missing = 'the CRD of Pipeline is not installed';
+    const missing = 'the CRD of Pipeline is not installed, or the kubeconfig names another server';
     return mr('MR_KUBERNETES_REFUSED', { object: request, problem: missing }, options);
   }
   switch (error.verdict) {

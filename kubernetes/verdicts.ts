@@ -26,6 +26,8 @@ export type Situation =
   | 'network'
   /** The answer is not one of the Kubernetes API: a proxy's page, a redirection, something that is not JSON. */
   | 'foreign'
+  /** A page of a server in Go, maybe the API server's, that it has nothing at this path. */
+  | 'noRoute'
   /** NotFound, and it names the object that was asked for. */
   | 'absent'
   /** NotFound, and it names the namespace in which the object should be created. */
@@ -66,6 +68,7 @@ const race: Row = { ...always, APPLY: 'conflict', CREATE: 'conflict', PATCH: 'co
 export const verdicts: Readonly<Record<Situation, Row>> = {
   network: always,
   foreign: always,
+  noRoute: always,
   absent: { ...always, GET: 'gone', APPLY: 'gone', PATCH: 'gone', DELETE: 'gone' },
   namespaceAbsent: { ...always, APPLY: 'gone', CREATE: 'gone' },
   anotherObject: race,

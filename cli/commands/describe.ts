@@ -7,6 +7,7 @@ import { description, type EventLine } from '../description.ts';
 import { pipelineArgument } from '../pipeline-name.ts';
 import { print, say } from '../output.ts';
 import { problemOf } from '../../model/errors.ts';
+import { ask } from '../../kubernetes/ask.ts';
 
 const shownEvents = 15;
 
@@ -33,16 +34,18 @@ const eventSchema = z.object({
   lastTimestamp: z.string().nullish(),
 });
 
+const eventList = z.object({ kind: z.string(), items: z.array(eventSchema) });
+
 /** The core API is asked, because it can select by the object that an event is about; the events are the same. */
 async function eventsOf({ kube }: Cluster, { metadata }: StoredPipeline): Promise<EventLine[] | null> {
   try {
-    const answer = await kube.transport.send({
+    const request = {
       method: 'GET',
       path: `/api/v1/namespaces/${metadata.namespace ?? 'default'}/events`,
       query: { fieldSelector: `involvedObject.uid=${metadata.uid ?? ''}` },
       what: 'list events',
-    });
-    const { items } = z.object({ items: z.array(eventSchema) }).parse(answer);
+    } as const;
+    const { items } = await ask(kube.transport, request, eventList, ({ kind }) => kind === 'EventList');
     return items
       .map(({ type, reason, message, count, series, eventTime, lastTimestamp }) => ({
         type,

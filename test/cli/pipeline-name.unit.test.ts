@@ -12,7 +12,7 @@ describe('the name of a pipeline on the command line', () => {
     it(`may be ${written}`, () => assert.equal(pipelineName(written), 'orders'));
   }
 
-  for (const written of ['deployment/orders', 'shop/orders', 'pipeline/']) {
+  for (const written of ['deployment/orders', 'shop/orders', 'pipeline/', '', '/', '/orders']) {
     it(`is not ${written}`, () => assert.throws(() => pipelineName(written), /such as orders or pipeline\/orders/));
   }
 });

@@ -12,10 +12,10 @@ describe('requests to the Kubernetes API', () => {
   let listening: Awaited<ReturnType<typeof listenOn>>;
   let transport: KubeTransport | undefined;
   before(async () => {
-    const server = createServer((request, response) => {
-      void text(request).then((body) => {
+    const server = createServer((incoming, response) => {
+      void text(incoming).then((body) => {
         bodies.push(body);
-        response.end('{}');
+        response.end(incoming.method === 'DELETE' ? '{"kind":"Status","status":"Success"}' : '{}');
       });
     });
     listening = await listenOn(server, { host: '127.0.0.1', port: 0 });

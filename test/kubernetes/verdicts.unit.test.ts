@@ -14,6 +14,7 @@ const expected = `
                  GET    LIST   WATCH  APPLY     CREATE    PATCH     DELETE
 network          retry  retry  retry  retry     retry     retry     retry
 foreign          retry  retry  retry  retry     retry     retry     retry
+noRoute          retry  retry  retry  retry     retry     retry     retry
 absent           gone   retry  retry  gone      retry     gone      gone
 namespaceAbsent  retry  retry  retry  gone      gone      retry     retry
 anotherObject    retry  retry  retry  conflict  conflict  conflict  conflict
@@ -40,8 +41,8 @@ const said = (status: number, reason: string, details?: object): Answer => ({
 
 /** At least one real answer for each situation. */
 const answers: Readonly<Record<Exclude<Situation, 'network'>, readonly Answer[]>> = {
+  noRoute: [page(404), page(404, '404 page not found')],
   foreign: [
-    page(404),
     page(404, '<html>Not Found</html>'),
     page(404, ''),
     page(404, '{"kind":"Pipeline","metadata":{"name":"orders"}}'),
