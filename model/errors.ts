@@ -587,6 +587,12 @@ export const errorTable = {
     'Create it, or let Millrace do so with `createTable`; Millrace retries by itself.',
   ),
   MR_SINK_TABLE_UNFIT: row('retry', 409, 'Table {table} of sink "{sink}" does not fit: {problem}.', '{hint}'),
+  MR_SINK_TABLE_CHANGED: row(
+    'fence',
+    409,
+    'Table {table} of sink "{sink}" is not as it was when the sink read it.',
+    'Nothing to do: the sink reads the table again and continues.',
+  ),
   MR_SINK_OUTCOME_UNKNOWN: row(
     'retry',
     409,

@@ -10,7 +10,10 @@
  *     which comes before anything is stored. The other rows are inserted once, under the batch's token: a partition
  *     that was stored before the refusal of another has none of the refused rows. Only the table in which a batch was
  *     started remembers it: if an edit of the spec names another table, a person is asked.
- * X4  The position is kept by Millrace (`commitLog`): ClickHouse has no transaction to store it in.
+ * X4  A table that has changed since it was read is read again between two batches: before a batch is begun, at most a
+ *     second after the last look, and right before each insert whose format names no types. A batch that was begun is
+ *     never sent with columns that the table no longer has.
+ * X5  The position is kept by Millrace (`commitLog`): ClickHouse has no transaction to store it in.
  */
 import type { ClickHouseClient } from '@clickhouse/client';
 import { z } from 'zod';
@@ -36,8 +39,12 @@ import { ClickHouseRows } from './row-buffer.ts';
 import { runsWithout, type Runs } from './runs.ts';
 import { sentNames, insertSettings, knownSettingsQuery, partitionsOf, type InsertConfig } from './settings.ts';
 import type { ClickHouseSinkConfig } from './spec.ts';
+import { isSame, shapeOf } from './shape.ts';
 import { openTable, type OpenedTable } from './table.ts';
 import { forgotten, insertsPerMark, type Writers } from './window.ts';
+
+/** X4: costs one small query. */
+const lookEveryMs = 1_000;
 
 export const sink: SinkConnector<ClickHouseSinkConfig> = {
   async connect(config, context) {
@@ -45,11 +52,11 @@ export const sink: SinkConnector<ClickHouseSinkConfig> = {
     const client = connectClient(config);
     const writers = { slots: context.slots, partitions: partitionsOf(config.settings) };
     try {
-      const opened = await openTable(client, config, writers, where);
+      const opening = () => readTable(client, config, writers, context, where);
+      const read = await opening();
       const names = await rowsOf(client, z.object({ name: z.string() }), knownSettingsQuery, { names: sentNames });
-      const marks = new Marks(client, opened.reached, context.clock, insertsPerMark(opened.windows, writers));
       const settings = new Set(names.map(({ name }) => name));
-      return new ClickHouseSink({ client, config, where, writers, opened, marks, settings, context });
+      return new ClickHouseSink({ client, config, where, writers, settings, context, ...read }, opening);
     } catch (error) {
       await client.close();
       throw classified(error, where);
@@ -69,15 +76,42 @@ interface Opened {
   readonly context: SinkContext;
 }
 
-class ClickHouseSink implements Sink {
-  readonly #opened: Opened;
+interface Read {
+  readonly opened: OpenedTable;
+  readonly marks: Marks;
+}
 
-  constructor(opened: Opened) {
+async function readTable(
+  client: ClickHouseClient,
+  config: ClickHouseSinkConfig,
+  writers: Writers,
+  { clock }: SinkContext,
+  where: FailureContext,
+): Promise<Read> {
+  const opened = await openTable(client, config, writers, where);
+  return { opened, marks: new Marks(client, opened.reached, clock, insertsPerMark(opened.windows, writers)) };
+}
+
+class ClickHouseSink implements Sink {
+  readonly #reading: () => Promise<Read>;
+  #opened: Opened;
+
+  constructor(opened: Opened, reading: () => Promise<Read>) {
     this.#opened = opened;
+    this.#reading = reading;
   }
 
-  open(id: SinkSlotId): Promise<SinkSlot> {
-    return Promise.resolve(new ClickHouseSlot(this.#opened, id));
+  /** X4. Slots that are open keep what they have read. */
+  async open(id: SinkSlotId): Promise<SinkSlot> {
+    const { client, config, where, opened } = this.#opened;
+    try {
+      if (!isSame(await shapeOf(client, config), opened.shape)) {
+        this.#opened = { ...this.#opened, ...(await this.#reading()) };
+      }
+    } catch (error) {
+      throw classified(error, where);
+    }
+    return new ClickHouseSlot(this.#opened, id);
   }
 
   async close(): Promise<void> {
@@ -94,11 +128,16 @@ class ClickHouseSlot implements LoggedSinkSlot<RowBuffer> {
   readonly #opening: Buffer;
   readonly #marksDefaults: boolean;
   readonly #examiner: Examiner;
+  #lookedAt: number;
+  #hasChanged = false;
+  /** Rows that were made before are no rows of the table any more. */
+  #hasOtherColumns = false;
 
   constructor(sinkOpened: Opened, slot: SinkSlotId) {
     this.#sink = sinkOpened;
     const { client, config, where, opened, settings, context } = sinkOpened;
     const { table } = opened;
+    this.#lookedAt = context.clock.now();
     this.target = `${where.server}/${where.table}`;
     this.#marksDefaults = table.columns.some(({ hasDefault }) => hasDefault);
     this.#statement = insertStatement(table, this.#marksDefaults);
@@ -124,13 +163,20 @@ class ClickHouseSlot implements LoggedSinkSlot<RowBuffer> {
   }
 
   async mark(signal: AbortSignal): Promise<Mark> {
-    return this.#named(() => this.#sink.marks.recent(signal), signal);
+    return this.#named(async () => {
+      const age = this.#sink.context.clock.now() - this.#lookedAt;
+      if (age < 0 || age >= lookEveryMs) await this.#look(signal);
+      if (this.#hasChanged) throw this.#changed();
+      return this.#sink.marks.recent(signal);
+    }, signal);
   }
 
   /** X2. */
   async mayRepeat(id: BatchRange, begun: Begun, signal: AbortSignal): Promise<Verdict> {
     const { marks, config, where } = this.#sink;
-    const { windows } = await this.#reopen();
+    const { windows, shape } = await this.#reopen();
+    // With the rows as the table takes them now, it is the next run that asks, and tells when they are others.
+    if (shape.columns !== this.#sink.opened.shape.columns) throw this.#changed();
     const now = await this.#named(() => marks.now(signal), signal);
     const problem = begun.changed ?? forgotten(windows, begun, now);
     if (problem === undefined || config.onUncertain === 'Repeat') return { kind: 'repeat' };
@@ -164,6 +210,9 @@ class ClickHouseSlot implements LoggedSinkSlot<RowBuffer> {
     return this.#examining('nothing', signal, async (): Promise<WriteEnd | undefined> => {
       if (!(await this.#examiner.isReady())) return undefined;
       const found = await this.#examiner.find(rows, kept, false, signal);
+      // Rows that were encoded for other columns look faulty, or sound, and are neither.
+      await this.#look(signal);
+      if (this.#hasOtherColumns) return { kind: 'nothing', error: this.#unfit() };
       if (found.kind === 'wait') return { kind: 'nothing', error: found.error };
       return { kind: 'examined', refused: found.refused, mayBeStored: false };
     });
@@ -171,6 +220,13 @@ class ClickHouseSlot implements LoggedSinkSlot<RowBuffer> {
 
   async #insert(rows: ClickHouseRows, kept: Runs, token: string, signal: AbortSignal): Promise<WriteEnd> {
     const { client, config, where, settings } = this.#sink;
+    try {
+      if (this.#marksDefaults) await this.#look(signal);
+      if (this.#hasOtherColumns) return { kind: 'nothing', error: this.#unfit() };
+    } catch (error) {
+      signal.throwIfAborted();
+      return { kind: 'nothing', error: classified(error, where) };
+    }
     try {
       const own = insertSettings(insertConfig(config), settings, token);
       await send(client, this.#statement, [this.#opening, ...rows.pieces(kept)], own, signal);
@@ -188,8 +244,9 @@ class ClickHouseSlot implements LoggedSinkSlot<RowBuffer> {
     const mayBeStored = this.#sink.opened.reached.isPartitioned;
     const kind = mayBeStored ? 'unknown' : 'nothing';
     return this.#examining(kind, signal, async (): Promise<WriteEnd> => {
-      await this.#checkUnchanged();
       const found = await this.#examiner.find(rows, kept, true, signal);
+      await this.#look(signal);
+      if (this.#hasOtherColumns) return { kind, error: this.#unfit() };
       if (found.kind === 'wait') return { kind, error: found.error };
       if (found.refused.length > 0) return { kind: 'examined', refused: found.refused, mayBeStored };
       const why = `a table of the same columns that stores nothing takes them all, but this one says: ${problem}`;
@@ -206,19 +263,25 @@ class ClickHouseSlot implements LoggedSinkSlot<RowBuffer> {
     }
   }
 
-  /** Rows that were encoded for other columns look faulty, and must not be refused for that. */
-  async #checkUnchanged(): Promise<void> {
-    const { columns } = (await this.#reopen()).table;
-    const { opened, where } = this.#sink;
-    const known = opened.table.columns;
-    const isSame = known.every(({ name, type }) => columns.some((now) => now.name === name && now.type === type));
-    if (isSame) return;
-    throw mr('MR_SINK_TABLE_UNFIT', {
-      table: where.table,
-      sink: where.sink,
-      problem: 'its columns have changed since the sink read them',
-      hint: 'Restart the sink (kubectl rollout restart), so that it reads the columns again.',
-    });
+  /** X4. */
+  async #look(signal: AbortSignal): Promise<void> {
+    const { client, config, context, opened } = this.#sink;
+    const now = context.clock.now();
+    const shape = await shapeOf(client, config, signal);
+    if (!isSame(shape, opened.shape)) this.#hasChanged = true;
+    if (shape.columns !== opened.shape.columns) this.#hasOtherColumns = true;
+    this.#lookedAt = now;
+  }
+
+  #changed(): MillraceError {
+    const { table, sink: name } = this.#sink.where;
+    return mr('MR_SINK_TABLE_CHANGED', { table, sink: name });
+  }
+
+  #unfit(): MillraceError {
+    const { table, sink: name } = this.#sink.where;
+    const problem = 'its columns have changed since the sink read them';
+    return mr('MR_SINK_TABLE_UNFIT', { table, sink: name, problem, hint: 'The sink reads them again by itself.' });
   }
 
   #reopen(): Promise<OpenedTable> {

@@ -12,12 +12,15 @@ import { answerTo } from './answer.ts';
 import { rowsOf } from './ask.ts';
 import { compileEncoder } from './encoders.ts';
 import type { FailureContext } from './failures.ts';
+import { shapeOf, type Shape } from './shape.ts';
 import { reachOf, type Reached } from './reach.ts';
 import type { ClosedColumn, EncodedColumn } from './row-buffer.ts';
 import type { ClickHouseSinkConfig, CreateTable } from './spec.ts';
 import { checkedWindows, quoted, quotedName, windowSettings, type Window, type Writers } from './window.ts';
 
 export interface OpenedTable {
+  /** From before the rest was read, so that a change meanwhile is found later. */
+  readonly shape: Shape;
   readonly table: Table;
   readonly reached: Reached;
   /** Of every table that an insert reaches. */
@@ -41,12 +44,13 @@ export async function openTable(
   const { database, table } = config;
   const name = quotedName({ database, name: table });
   if (config.createTable) await answerTo(client, { query: createStatement(name, config.createTable, writers) });
+  const shape = await shapeOf(client, { database, table });
   const reached = await reachOf(client, { database, name: table });
   if (reached === undefined) {
     throw mr('MR_SINK_TABLE_MISSING', { table: where.table, sink: where.sink, server: where.server });
   }
   const windows = checkedWindows(reached, await windowDefaults(client), writers, where);
-  return { table: { name, ...(await readColumns(client, config, where)) }, reached, windows };
+  return { table: { name, ...(await readColumns(client, config, where)) }, reached, windows, shape };
 }
 
 /** Pure, for the test: what `createTable` becomes. */
