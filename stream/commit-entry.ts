@@ -11,10 +11,11 @@
  * C5  `chain` says which stream the positions belong to, and which frames were taken up to the committed one.
  * C6  `check` is a checksum over the frames of the range. A stream that was rolled back gives its sequences to other
  *     frames, so the same numbers may be a different range from the one that was started.
- * C7  `target` is where the sink wrote when the batch was started: another table, named by a later edit of the spec,
- *     does not know the batch.
+ * C7  `target` is where the sink wrote: another one, named by a later edit of the spec, does not know the batch. `left`
+ *     are the targets that it wrote to before, with the committed position at which it left each: what one of them has
+ *     is known when the sink comes back to it.
  *
- * Entries of v0.1 have neither bytes, time, mark, target, chain nor check, and no refused rows; they are read without
+ * Entries of v0.1 have neither bytes, time, mark, target, left, chain nor check, and no refused rows; they are read without
  * them.
  */
 import { z } from 'zod';
@@ -25,7 +26,10 @@ import { refusedSetSchema } from './refused-set.ts';
 
 const count = z.number().int().nonnegative();
 
+const targets = { target: z.string().optional(), left: z.record(z.string(), count).optional() };
+
 const range = {
+  ...targets,
   from: count,
   to: count,
   after: count,
@@ -45,11 +49,11 @@ const commitEntrySchema = z.discriminatedUnion('kind', [
     at: count.optional(),
     /** What the sink reported about itself before the first attempt (`SinkSlotPort.mark`). */
     mark: z.record(z.string(), z.number()).nullable().optional(),
-    target: z.string().optional(),
   }),
   z.object({ kind: z.literal('written'), ...range }),
   z.object({
     kind: z.literal('commit'),
+    ...targets,
     to: count,
     chain: chainSchema.optional(),
     /**

@@ -18,11 +18,14 @@ export class CommitLog {
   readonly #fenced: FencedSubject;
   #last: CommitEntry | undefined;
   #chain: FrameChain | undefined;
+  /** C7: what every entry says from now on. */
+  #targets: Pick<CommitEntry, 'target' | 'left'> = {};
   #past: { readonly position: number; readonly then: () => Promise<void> } | undefined;
 
   private constructor(fenced: FencedSubject, last: CommitEntry | undefined) {
     this.#fenced = fenced;
     this.#last = last;
+    if (last !== undefined) this.#targets = targetsOf(last);
   }
 
   static async open(options: CommitLogOptions, signal: AbortSignal): Promise<CommitLog> {
@@ -59,6 +62,13 @@ export class CommitLog {
     this.#chain = chain;
   }
 
+  /** Called once, when the sink is open: from now on every entry names where it writes (C7). */
+  writesTo(target: string): void {
+    const before = this.#last;
+    if (before === undefined) this.#targets = { target };
+    else if (before.target !== target) this.#targets = { target, ...leftBy(before, target) };
+  }
+
   /** Called once, with the first commit that reaches `position`. */
   whenPast(position: number, then: () => Promise<void>): void {
     this.#past = { position, then };
@@ -85,8 +95,24 @@ export class CommitLog {
     }
   }
 
-  async #store(entry: CommitEntry, signal: AbortSignal): Promise<void> {
+  /** An entry that names a target itself is of a batch that was started there. */
+  async #store(bare: CommitEntry, signal: AbortSignal): Promise<void> {
+    const entry = { ...this.#targets, ...bare };
     await this.#fenced.append(Buffer.from(JSON.stringify(entry)), signal);
     this.#last = entry;
   }
+}
+
+/** Enough for whoever moves a sink to and fro. */
+const mostLeft = 8;
+
+function targetsOf({ target, left }: CommitEntry): Pick<CommitEntry, 'target' | 'left'> {
+  return { ...(target === undefined ? {} : { target }), ...(left === undefined ? {} : { left }) };
+}
+
+function leftBy(before: CommitEntry, target: string): Pick<CommitEntry, 'left'> {
+  const { [target]: _now, ...others } = before.left ?? {};
+  const last = before.target === undefined ? [] : [[before.target, positionOf(before)] as const];
+  const left = [...Object.entries(others).filter(([name]) => name !== before.target), ...last].slice(-mostLeft);
+  return left.length === 0 ? {} : { left: Object.fromEntries(left) };
 }

@@ -9,6 +9,9 @@
  * K7  A position of this stream that is beyond its end is a loss of the edge, not of the sink: frames that the sink has
  *     stored are gone, and a source that still has their records writes them again, as new ones. So the decision is
  *     one about the edge (MR_POSITION_LOST), which says what is then written twice.
+ * K8  After an edit that moves the sink elsewhere, what was committed is where it wrote before. A target that has no
+ *     position yet, or all that it had when the sink left it, has lost nothing, and follows the log without a question.
+ *     One that has another position may be a replica that lagged, under a new address: that is asked about.
  */
 import type { DecisionChoice } from '../model/decision.ts';
 import { assertNever, mr, type MillraceError } from '../model/errors.ts';
@@ -118,8 +121,10 @@ interface Lost {
   readonly kind: 'lost';
   readonly stored: StoredPosition;
   readonly isOfOtherStream: boolean;
-  /** Where a batch may be stored that was started before the sink's target changed. */
+  /** Where the sink wrote before its target was edited. */
   readonly otherTarget: string | undefined;
+  /** A batch was started, and may be stored in the other target. */
+  readonly isOpen: boolean;
   /**
    * The log position that the sink should have: that of the last commit, because everything after it is written
    * again.
@@ -132,10 +137,12 @@ interface Asked {
   readonly question: MillraceError;
 }
 
-/** The log was placed by registration or by a decision about the edge, and the sink has yet to follow. */
+/** The log was placed by registration or by a decision, or the sink was moved elsewhere, and it has yet to follow. */
 interface Placed {
   readonly kind: 'placed';
   readonly stored: StoredPosition;
+  /** Certainly stored where the sink wrote before (K8). */
+  readonly written?: Written;
 }
 
 /** K7. */
@@ -172,7 +179,13 @@ function judge<Rows extends RowBufferPort>(
   const isBeyond = position > lastSequence;
   if (isOfThisStream && isBeyond) return { kind: 'beyond', position, isLogged: begun?.to === position, lastSequence };
   const isOfOtherStream = isBeyond || (token !== '' && !isOfThisStream);
-  const otherTarget = begun?.kind === 'intent' ? otherTargetOf(begun, sinkSlot.target) : undefined;
+  const otherTarget = last === undefined ? undefined : otherTargetOf(last, sinkSlot.target);
+  const leftAt = sinkSlot.target === undefined ? undefined : last?.left?.[sinkSlot.target];
+  if (last !== undefined && last.kind !== 'intent' && otherTarget !== undefined) {
+    const hasAll = isOfThisStream && position >= last.to;
+    const isKnown = token === '' || (leftAt !== undefined && position >= leftAt);
+    if (isKnown && !hasAll) return { kind: 'placed', stored, ...(last.kind === 'written' ? { written: last } : {}) };
+  }
   if (!isOfOtherStream) {
     // The batch with the intent may or may not be in the sink; repeating it is safe either way and yields its
     // refusals again.
@@ -181,14 +194,14 @@ function judge<Rows extends RowBufferPort>(
       // It has lost only this batch, and the frames are still in the edge: they are written again.
       if (isRolledBack) return { kind: 'recovered', committed, finish: undefined };
       // A position of this pipeline that is just before the batch is the one on which it was started, whatever its
-      // address is.
-      const isElsewhere = otherTarget !== undefined && stored.token === '';
+      // address is, unless the sink left it there for another target.
+      const isElsewhere = otherTarget !== undefined && (token === '' || leftAt === begun.after);
       if (!isElsewhere) return { kind: 'recovered', committed, finish: begun };
     } else if (stored.position >= committed) {
       return ahead(stored, committed);
     }
   }
-  return { kind: 'lost', stored, isOfOtherStream, otherTarget, logged: committed };
+  return { kind: 'lost', stored, isOfOtherStream, otherTarget, isOpen: begun?.kind === 'intent', logged: committed };
 }
 
 /**
@@ -220,17 +233,23 @@ async function choiceAbout<Rows extends RowBufferPort>(
 ): Promise<Choice | Asked> {
   const { sink, slot, pipeline, sinkSlot } = check;
   if (sinkSlot.onPositionLost !== 'Stop') return sinkSlot.onPositionLost;
-  const problem = lost.isOfOtherStream
-    ? 'that position belongs to another incarnation of the stream (deleted and recreated, rolled back, or of another pipeline)'
-    : lost.otherTarget === undefined
-      ? 'the sink was rolled back and has lost what it had committed in between'
-      : `the spec was edited while a batch was open, which may be stored in ${lost.otherTarget}, and the sink writes to ${sinkSlot.target ?? ''} now`;
+  const problem = problemWith(lost, sinkSlot.target ?? '');
   const answer = await ask(check, `${lost.stored.position}: ${problem}`);
   if (answer.kind === 'decided') return choiceOf[answer.decision.choice];
   const about = { stored: lost.stored.position, committed: lost.logged, problem };
   const { token } = answer;
   const question = mr('MR_SINK_POSITION_LOST', { sink, slot, ...about, pipeline: pipelineText(pipeline), token });
   return { kind: 'asked', question };
+}
+
+function problemWith({ isOfOtherStream, otherTarget, isOpen }: Lost, target: string): string {
+  if (isOfOtherStream) {
+    return 'that position belongs to another incarnation of the stream (deleted and recreated, rolled back, or of another pipeline)';
+  }
+  if (otherTarget === undefined) return 'the sink was rolled back and has lost what it had committed in between';
+  const moved = `and the sink writes to ${target} now`;
+  if (isOpen) return `the spec was edited while a batch was open, which may be stored in ${otherTarget}, ${moved}`;
+  return `what came in between was committed in ${otherTarget}, ${moved}, which has an older position that this sink did not leave there (a copy or replica that lacks the rest)`;
 }
 
 function ask<Rows extends RowBufferPort>(check: PositionCheck<Rows>, loss: string): Promise<Answer> {
@@ -263,10 +282,14 @@ async function actOn<Rows extends RowBufferPort>(
  */
 async function follow<Rows extends RowBufferPort>(
   check: PositionCheck<Rows>,
-  { stored }: Pick<Placed, 'stored'>,
+  { stored, written }: Pick<Placed, 'stored' | 'written'>,
 ): Promise<Believed> {
   const { log, tokenPrefix, signals } = check;
   const { committed, last } = log;
+  if (written !== undefined) {
+    await move(check, stored.position, written.to);
+    return { kind: 'recovered', committed, finish: written };
+  }
   const isOfEpoch = stored.token.startsWith(`${tokenPrefix}:`);
   const isOwn = isOfEpoch || (last?.kind === 'commit' && last.registered === true && isOfLife(check, stored));
   const isBelieved = isOwn && stored.position >= committed && stored.position <= (last?.chain?.since ?? Infinity);

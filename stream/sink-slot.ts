@@ -211,6 +211,7 @@ async function run<Rows extends RowBufferPort>(
     (error) => asSinkError(options.stage.sink, error),
     options,
   );
+  if (sinkSlot.target !== undefined) log.writesTo(sinkSlot.target);
   try {
     const loop = new SinkLoop<Rows>({
       streams,

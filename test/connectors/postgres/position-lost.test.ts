@@ -188,6 +188,68 @@ describe('PostgreSQL that goes back', function () {
     });
   }
 
+  /** Each of `stays` is written to in turn, and gets 100 rows. */
+  async function moving(name: string, stays: readonly string[]) {
+    const plan = testPlan({ shards: 1, batch: { maxRecords: 100, maxBytes: 2 ** 20, maxDelayMs: 20 } });
+    await ensurePipelineStreams(streams, plan);
+    for (const schema of new Set(stays)) {
+      await run(`CREATE SCHEMA IF NOT EXISTS ${schema}; CREATE TABLE ${schema}.${name} (n int)`);
+    }
+    const said: unknown[] = [];
+    for (const [at, schema] of stays.entries()) {
+      await write(plan, 100 * at, 100);
+      const slot = work(plan, name, 'Stop', { schema });
+      await drained(plan);
+      said.push(...slot.said.filter((error) => error !== undefined));
+      await slot.stop();
+    }
+    return { plan, said };
+  }
+
+  it('K8: that is left for another schema and come back to goes on without a question, each row once', async () => {
+    const { said } = await moving('toured', ['one', 'two', 'one', 'three', 'two']);
+    deepEqual(said, []);
+    const part = (...stays: number[]) => stays.flatMap((at) => upTo(100).map((n) => 100 * at + n));
+    deepEqual(await rowsIn('one.toured'), part(0, 2));
+    deepEqual(await rowsIn('two.toured'), part(1, 4));
+    deepEqual(await rowsIn('three.toured'), part(3));
+  });
+
+  it('K8: that has lost rows since the sink moved there is asked about', async () => {
+    const { plan } = await moving('emptied', ['one', 'two']);
+    await run(`DELETE FROM two.millrace_positions WHERE pipeline_uid = '${plan.pipeline.uid}'`);
+    const slot = work(plan, 'emptied', 'Stop', { schema: 'two' });
+    await eventually(() => slot.said.some((error) => error?.code === 'MR_SINK_POSITION_LOST'));
+    match(slot.said.at(-1)!.sentence, /the sink was rolled back/);
+    await slot.stop();
+  });
+
+  it('K8: a replica that lagged, under another address, is asked about', async () => {
+    const { plan } = await moving('lagged', ['one', 'one']);
+    await run(`CREATE SCHEMA replica; CREATE TABLE replica.lagged (n int);
+      CREATE TABLE replica.millrace_positions (LIKE one.millrace_positions INCLUDING ALL);
+      INSERT INTO replica.millrace_positions
+        SELECT * FROM one.millrace_positions WHERE pipeline_uid = '${plan.pipeline.uid}';
+      UPDATE replica.millrace_positions SET position = position - 1`);
+    const slot = work(plan, 'lagged', 'Stop', { schema: 'replica' });
+    await eventually(() => slot.said.some((error) => error?.code === 'MR_SINK_POSITION_LOST'));
+    match(slot.said.at(-1)!.sentence, /an older position that this sink did not leave there/);
+    await slot.stop();
+  });
+
+  it('K8: a batch that was begun in the next target is not repeated in the one that was left', async () => {
+    const { plan } = await moving('returned', ['one']);
+    await run(`CREATE SCHEMA IF NOT EXISTS two; CREATE TABLE two.returned (n int)`);
+    await write(plan, 100, 100);
+    await work(plan, 'returned', 'Stop', { schema: 'two' }, true).done;
+    const slot = work(plan, 'returned', 'Stop', { schema: 'one' });
+    await eventually(() => slot.said.some((error) => error?.code === 'MR_SINK_POSITION_LOST'));
+    match(slot.said.at(-1)!.sentence, /may be stored in .*two, and the sink writes to .*one now/);
+    await slot.stop();
+    deepEqual(await rowsIn('one.returned'), upTo(100));
+    deepEqual(await rowsIn('two.returned'), upTo(200).slice(100));
+  });
+
   it('waits for a decision when its edge was deleted and made again, and writes nothing', async () => {
     const { plan } = await wentBack('remade');
     await streams.deleteStream(edgeStream(plan.pipeline.pid, 'main'));
