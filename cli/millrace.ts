@@ -7,10 +7,12 @@
 import { Command } from 'commander';
 import { commands, type CommandEntry } from './commands.ts';
 import { failureOf } from './exit.ts';
+import { endWithOutput } from './output.ts';
 import { packageVersion } from '../workers/process/version.ts';
 
 /** Runs one command line and leaves its exit code in `process.exitCode`. */
 export async function main(args: readonly string[]): Promise<void> {
+  endWithOutput();
   try {
     const program = await programFor(args);
     await program.parseAsync(args, { from: 'user' });
