@@ -12,6 +12,7 @@ import { decompressFrameSync } from 'lz4-napi';
 import { uncompress as inflateSnappy } from 'snappyjs';
 import { problemOf } from '../../model/errors.ts';
 import { lz4Frames } from './lz4-frames.ts';
+import { assertElements } from './snappy-elements.ts';
 import { zstdFrames } from '../zstd-frames.ts';
 
 export type Codec = 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd';
@@ -103,20 +104,21 @@ function xerialChunks(packed: Uint8Array): readonly Uint8Array[] {
 const mostSnappyRatio = 64 / 3;
 
 function inflateRawSnappy(packed: Uint8Array, maxBytes: number): Uint8Array {
-  const claimed = claimedLength(packed);
+  const { claimed, end } = claimedLength(packed);
   if (claimed > maxBytes) throw new TooLarge();
   if (claimed > packed.length * mostSnappyRatio + 64) throw new RangeError('snappy data is shorter than it says');
+  assertElements(packed, end, claimed);
   return inflateSnappy(packed, maxBytes);
 }
 
-/** The length in front of raw snappy, as a varint of 32 bits. */
-function claimedLength(packed: Uint8Array): number {
+/** The length in front of raw snappy, as a varint of 32 bits, and where it ends. */
+function claimedLength(packed: Uint8Array): { readonly claimed: number; readonly end: number } {
   let length = 0;
   for (let i = 0; i < 5; i++) {
     const byte = packed[i];
     if (byte === undefined) break;
     length += (byte & 0x7f) * 2 ** (7 * i);
-    if (byte < 0x80) return length;
+    if (byte < 0x80) return { claimed: length, end: i + 1 };
   }
   throw new RangeError('snappy data has no length');
 }

@@ -104,6 +104,20 @@ describe('kafka compression', () => {
     assert.throws(() => inflate('snappy', claims200MiB, limit), /more than/);
   });
 
+  for (const [what, bytes] of [
+    // The length makes the decoder go back to this very element: it never ended.
+    ['a literal of more than 2³¹ bytes', [5, 0xfc, 0xfa, 0xff, 0xff, 0xff, 1, 2, 3]],
+    ['a copy from more than 2³¹ bytes before', [8, 0x0c, 1, 2, 3, 4, 0x0f, 0, 0, 0, 0x80]],
+    ['less than it claims', [8, 0x0c, 1, 2, 3, 4]],
+    ['more than it claims', [3, 0x0c, 1, 2, 3, 4]],
+    ['half a copy', [8, 0x0c, 1, 2, 3, 4, 0x01]],
+    ['a literal that is cut off', [8, 0x1c, 1, 2, 3]],
+  ] as const) {
+    it(`Z2: takes nothing of raw snappy with ${what}`, () => {
+      assert.throws(() => inflate('snappy', Buffer.from(bytes), limit), RangeError);
+    });
+  }
+
   it('Z2: bytes that no codec has written end in a RangeError', () => {
     const codec = fc.constantFrom<Packed>('gzip', 'zstd', 'lz4', 'snappy');
     const mutation = fc.tuple(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), fc.nat(255));
