@@ -10,6 +10,7 @@
  */
 import type { Readable } from 'node:stream';
 import { parseError, type ClickHouseClient, type ClickHouseSettings } from '@clickhouse/client';
+import { cut } from '../../model/text.ts';
 
 export interface Request {
   readonly query: string;
@@ -89,8 +90,7 @@ async function read(stream: AsyncIterable<unknown>, most: number): Promise<strin
 
 /** One line of it. */
 function quote(text: string): string {
-  const line = text.replaceAll(/\s+/g, ' ').trim();
-  return `"${line.length <= longestQuote ? line : `${line.slice(0, longestQuote)}…`}"`;
+  return `"${cut(text.replaceAll(/\s+/g, ' ').trim(), longestQuote)}"`;
 }
 
 function textOf(header: string | string[] | undefined): string {

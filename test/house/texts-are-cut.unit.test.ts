@@ -2,7 +2,7 @@ import { deepEqual } from 'node:assert/strict';
 import { codeOf, ourFiles } from './sources.ts';
 
 /** The beginning of something to be shown: up to a named limit, or up to some dozens. */
-const beginning = /(\S*)\.slice\(0, (?:max|most|shown|\d{2,})[\w -]*\)/g;
+const beginning = /(\S*)\.slice\(0, (?:max|most|longest|shown|\d{2,})[\w -]*\)/g;
 
 /** Hashes, times, lists and bytes. */
 const noText =

@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import pg from 'pg';
+import type pg from 'pg';
 import type { Sink } from '../../../connectors/connector.ts';
 import { sink } from '../../../connectors/postgres/index.ts';
 import { postgresSinkSpec } from '../../../connectors/postgres/spec.ts';
@@ -10,6 +10,7 @@ import { freePort } from '../../../local/ports.ts';
 import { startPostgres, type Postgres } from '../../../local/postgres/postgres.ts';
 import type { PositionedSinkSlot } from '../../../stream/sink-port.ts';
 import { sinkContext } from '../../connectors/sink-context.ts';
+import { TestPool } from '../../support/test-pool.ts';
 import { PositionedSlot, PositionedTable } from '../outside/postgres.ts';
 import { openWay, type RealWay } from './real-way.ts';
 import { ModelSite, type SinkBench, type SinkRig } from './sink-bench.ts';
@@ -26,16 +27,16 @@ export type PostgresRig = SinkRig<PostgresBench, Record<string, never>>;
 export function realPostgres(): PostgresRig {
   let dir: string;
   let postgres: Postgres;
-  let pool: pg.Pool;
+  let connections: TestPool;
   let way: RealWay;
   let tables = 0;
-  const run = async (text: string) => (await pool.query<pg.QueryResultRow>(text)).rows as unknown[];
+  const run = async (text: string) => (await connections.pool.query<pg.QueryResultRow>(text)).rows as unknown[];
   return {
     name: 'PostgreSQL and its connector',
     async open() {
       dir = await mkdtemp(join(tmpdir(), 'millrace-conformance-'));
       postgres = await startPostgres({ dir, port: await freePort() });
-      pool = new pg.Pool({ connectionString: postgres.url });
+      connections = new TestPool(postgres.url);
       way = await openWay(postgres.port);
     },
     async run(_options, question) {
@@ -82,7 +83,7 @@ export function realPostgres(): PostgresRig {
     },
     async close() {
       await way.close();
-      await pool.end();
+      await connections.close();
       await postgres.stop();
       await rm(dir, { recursive: true });
     },
