@@ -288,7 +288,12 @@ for (const rig of [realClickHouse(), modelledClickHouse()]) {
       ] as const) {
         ask(`that is ${way} leaves the end ${end}; repeated, the block is there once`, async (bench) => {
           const slot = await bench.open();
-          deepEqual(await bench.on(way, () => attempt(slot, two, batch(0, 7))), { [end]: 'MR_SINK_UNREACHABLE' });
+          const ended = await bench.on(way, async () => {
+            // Who asks first may get a connection that was kept and has just ended, and cannot tell what became of it.
+            if (way === 'refusing') await attempt(slot, two, batch(0, 7));
+            return attempt(slot, two, batch(0, 7));
+          });
+          deepEqual(ended, { [end]: 'MR_SINK_UNREACHABLE' });
           deepEqual(await bench.rows(), isStored ? rowsOfTwo : []);
           deepEqual(await attempt(await bench.open(), two, batch(0, 7)), stored);
           deepEqual(await bench.rows(), rowsOfTwo);

@@ -11,7 +11,6 @@ const away = {
 } as const;
 
 describe('controllers on a real API server', function () {
-  this.timeout(120_000);
   let rig: Rig;
   const running: RunningController[] = [];
   const ends: AbortController[] = [];
