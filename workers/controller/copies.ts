@@ -10,8 +10,7 @@
  * K5  A key that was never copied is of a spec that was refused, or could not be carried out: it does not count. A key of the
  *     spec before it does: its pods are the ones that run.
  */
-import { z } from 'zod';
-import { parseSources, readCredentials } from '../../activities/kubernetes/credentials.ts';
+import { copiedCredentials, parseSources, readCredentials } from '../../activities/kubernetes/credentials.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 import { MillraceError, type ErrorCode } from '../../model/errors.ts';
@@ -29,8 +28,6 @@ export interface Copy {
   /** Version by `Secret/ch`. */
   readonly sources: Readonly<Record<string, string>>;
 }
-
-const dataSchema = z.record(z.string(), z.string()).nullish();
 
 /** undefined: it is no copy. */
 export function copyOf({ metadata }: KubeObject): Copy | undefined {
@@ -102,7 +99,7 @@ export function freshnessOf(
 export async function isCopied(kube: Pick<Kube, 'get'>, copy: Copy, source: Source): Promise<boolean> {
   const kind = source.kind === 'Secret' ? 'secret' : 'configMap';
   const live = await kube.get('Secret', copy.name, copy.namespace);
-  const copied = dataSchema.parse(live?.['data']) ?? {};
+  const copied = live === undefined ? {} : copiedCredentials(live).data;
   const refs = Object.keys(copied).flatMap((key) => credentialOf(key) ?? []);
   const ofSource = refs.filter((ref) => ref.kind === kind && ref.name === source.name);
   // Each by itself: one that is missing says nothing of the others.

@@ -1,17 +1,14 @@
 /** Tables that change while a sink writes to them. */
 import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { createClient, type ClickHouseClient } from '@clickhouse/client';
+import type { ClickHouseClient } from '@clickhouse/client';
 import { sink } from '../../../connectors/clickhouse/index.ts';
 import { clickhouseSinkSpec } from '../../../connectors/clickhouse/spec.ts';
 import type { Sink, SinkContext, SinkSlot } from '../../../connectors/connector.ts';
 import { MillraceError } from '../../../model/errors.ts';
 import type { RecordObject } from '../../../model/value.ts';
-import { startClickHouse, type ClickHouse } from '../../../local/clickhouse/clickhouse.ts';
-import { freePort } from '../../../local/ports.ts';
+import type { ClickHouse } from '../../../local/clickhouse/clickhouse.ts';
 import { batch, noSignal, rowsOf, sinkContext, slotId, write } from '../sink-context.ts';
+import { withTestClickHouse } from './test-clickhouse.ts';
 
 interface Change {
   readonly columns: string;
@@ -80,26 +77,18 @@ const changes: Readonly<Record<string, Change>> = {
 };
 
 describe('a table that changes while the sink runs', function () {
-  let dir: string;
   let clickhouse: ClickHouse;
   let client: ClickHouseClient;
   let now = 0;
   const opened: Sink[] = [];
 
-  before(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'millrace-altered-'));
-    clickhouse = await startClickHouse({ dir, port: await freePort() });
-    client = createClient({ url: clickhouse.url });
+  withTestClickHouse((connected, started) => {
+    client = connected;
+    clickhouse = started;
   });
 
   afterEach(async () => {
     await Promise.all(opened.splice(0).map((one) => one.close()));
-  });
-
-  after(async () => {
-    await client.close();
-    await clickhouse.stop();
-    await rm(dir, { recursive: true });
   });
 
   const windowed = 'ENGINE = MergeTree ORDER BY tuple() SETTINGS non_replicated_deduplication_window = 1000';

@@ -1,16 +1,14 @@
 /** Somebody between the sink and ClickHouse, who answers in its place. */
 import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, request as forward, type Server, type ServerResponse } from 'node:http';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { createClient, type ClickHouseClient } from '@clickhouse/client';
+import type { ClickHouseClient } from '@clickhouse/client';
 import { sink } from '../../../connectors/clickhouse/index.ts';
 import { clickhouseSinkSpec } from '../../../connectors/clickhouse/spec.ts';
 import { MillraceError } from '../../../model/errors.ts';
-import { startClickHouse, type ClickHouse } from '../../../local/clickhouse/clickhouse.ts';
+import type { ClickHouse } from '../../../local/clickhouse/clickhouse.ts';
 import { freePort } from '../../../local/ports.ts';
 import { batch, noSignal, rowsOf, sinkContext, slotId, write } from '../sink-context.ts';
+import { withTestClickHouse } from './test-clickhouse.ts';
 
 type Answer = (response: ServerResponse) => void;
 
@@ -43,7 +41,6 @@ const foreign: Readonly<Record<string, readonly [answer: Answer, told: RegExp]>>
 };
 
 describe('who answers the ClickHouse sink', function () {
-  let dir: string;
   let clickhouse: ClickHouse;
   let client: ClickHouseClient;
   let proxy: Server;
@@ -52,10 +49,11 @@ describe('who answers the ClickHouse sink', function () {
   let instead: { readonly when: RegExp; readonly answer: Answer } | undefined;
   let change: (headers: Record<string, string | string[] | undefined>) => void = () => undefined;
 
+  withTestClickHouse((connected, started) => {
+    client = connected;
+    clickhouse = started;
+  });
   before(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'millrace-answer-'));
-    clickhouse = await startClickHouse({ dir, port: await freePort() });
-    client = createClient({ url: clickhouse.url });
     proxy = createServer((request, response) => {
       const chunks: Buffer[] = [];
       request.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -83,12 +81,9 @@ describe('who answers the ClickHouse sink', function () {
     change = () => undefined;
   });
 
-  after(async () => {
+  after(() => {
     proxy.closeAllConnections();
     proxy.close();
-    await client.close();
-    await clickhouse.stop();
-    await rm(dir, { recursive: true });
   });
 
   let made = 0;

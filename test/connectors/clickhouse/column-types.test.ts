@@ -1,37 +1,26 @@
 import { deepEqual, equal, match, rejects, throws } from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { createClient, type ClickHouseClient } from '@clickhouse/client';
+import type { ClickHouseClient } from '@clickhouse/client';
 import { ByteWriter } from '../../../connectors/clickhouse/byte-writer.ts';
 import { parseType } from '../../../connectors/clickhouse/column-type.ts';
 import { compileEncoder } from '../../../connectors/clickhouse/encoders.ts';
 import { sink } from '../../../connectors/clickhouse/index.ts';
 import { clickhouseSinkSpec } from '../../../connectors/clickhouse/spec.ts';
-import { startClickHouse, type ClickHouse } from '../../../local/clickhouse/clickhouse.ts';
-import { freePort } from '../../../local/ports.ts';
+import type { ClickHouse } from '../../../local/clickhouse/clickhouse.ts';
 import { MillraceError } from '../../../model/errors.ts';
 import { ExactNumber, type RecordObject, type RecordValue } from '../../../model/value.ts';
 import { decode } from '../../transforms/support/records.ts';
 import { batch, meta, rowsOf, sinkContext, slotId, write } from '../sink-context.ts';
 import { permissive } from './permissive.ts';
+import { withTestClickHouse } from './test-clickhouse.ts';
 
 describe('ClickHouse column types', function () {
-  let dir: string;
   let clickhouse: ClickHouse;
   let client: ClickHouseClient;
   let tables = 0;
 
-  before(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'millrace-column-types-'));
-    clickhouse = await startClickHouse({ dir, port: await freePort() });
-    client = createClient({ url: clickhouse.url });
-  });
-
-  after(async () => {
-    await client.close();
-    await clickhouse.stop();
-    await rm(dir, { recursive: true });
+  withTestClickHouse((connected, started) => {
+    client = connected;
+    clickhouse = started;
   });
 
   async function table(columns: string): Promise<string> {

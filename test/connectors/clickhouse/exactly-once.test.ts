@@ -3,45 +3,34 @@
  * (`stream/sink-write.ts`), over a commit log in memory that outlives a killed owner.
  */
 import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, request } from 'node:http';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { createClient, type ClickHouseClient } from '@clickhouse/client';
+import type { ClickHouseClient } from '@clickhouse/client';
 import { codes } from '../../../connectors/clickhouse/codes.ts';
 import { sink } from '../../../connectors/clickhouse/index.ts';
 import { clickhouseSinkSpec } from '../../../connectors/clickhouse/spec.ts';
 import type { Sink, SinkSlot } from '../../../connectors/connector.ts';
 import { MillraceError } from '../../../model/errors.ts';
 import type { RecordObject } from '../../../model/value.ts';
-import { startClickHouse, type ClickHouse } from '../../../local/clickhouse/clickhouse.ts';
-import { freePort } from '../../../local/ports.ts';
+import type { ClickHouse } from '../../../local/clickhouse/clickhouse.ts';
 import { SinkWrite } from '../../../stream/sink-write.ts';
 import { Witness } from '../../stream/support/fakes.ts';
 import { MemoryLog } from '../../stream/support/memory-log.ts';
 import { eagerClock } from '../../stream/support/stages.ts';
 import { batch, rowsOf, sinkContext, slotId } from '../sink-context.ts';
+import { withTestClickHouse } from './test-clickhouse.ts';
 
 describe('ClickHouse sink, exactly once', function () {
-  let dir: string;
   let clickhouse: ClickHouse;
   let client: ClickHouseClient;
   const opened: Sink[] = [];
 
-  before(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'millrace-once-'));
-    clickhouse = await startClickHouse({ dir, port: await freePort() });
-    client = createClient({ url: clickhouse.url });
+  withTestClickHouse((connected, started) => {
+    client = connected;
+    clickhouse = started;
   });
 
   afterEach(async () => {
     await Promise.all(opened.splice(0).map((one) => one.close()));
-  });
-
-  after(async () => {
-    await client.close();
-    await clickhouse.stop();
-    await rm(dir, { recursive: true });
   });
 
   const windowed = (places = 1_000) => `SETTINGS non_replicated_deduplication_window = ${places}`;

@@ -1,32 +1,21 @@
 import { deepEqual, equal, throws } from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { createClient, type ClickHouseClient } from '@clickhouse/client';
+import type { ClickHouseClient } from '@clickhouse/client';
 import fc from 'fast-check';
 import { sink } from '../../../connectors/clickhouse/index.ts';
 import { clickhouseSinkSpec } from '../../../connectors/clickhouse/spec.ts';
 import { ExactNumber, type RecordObject, type RecordValue } from '../../../model/value.ts';
-import { startClickHouse, type ClickHouse } from '../../../local/clickhouse/clickhouse.ts';
-import { freePort } from '../../../local/ports.ts';
+import type { ClickHouse } from '../../../local/clickhouse/clickhouse.ts';
 import { batch, meta, noSignal, rowsOf, sinkContext, slotId, write } from '../sink-context.ts';
+import { withTestClickHouse } from './test-clickhouse.ts';
 
 describe('ClickHouse types', function () {
-  let dir: string;
   let clickhouse: ClickHouse;
   let client: ClickHouseClient;
   let tables = 0;
 
-  before(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'millrace-types-'));
-    clickhouse = await startClickHouse({ dir, port: await freePort() });
-    client = createClient({ url: clickhouse.url });
-  });
-
-  after(async () => {
-    await client.close();
-    await clickhouse.stop();
-    await rm(dir, { recursive: true });
+  withTestClickHouse((connected, started) => {
+    client = connected;
+    clickhouse = started;
   });
 
   /** Writes the values into a fresh table with one column, and reads them back as text, in order. */
