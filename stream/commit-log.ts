@@ -20,7 +20,7 @@ export class CommitLog {
   #chain: FrameChain | undefined;
   /** C7: what every entry says from now on. */
   #targets: Pick<CommitEntry, 'target' | 'left'> = {};
-  #past: { readonly position: number; readonly then: () => Promise<void> } | undefined;
+  #past: { readonly position: number; readonly then: (signal: AbortSignal) => Promise<void> } | undefined;
 
   private constructor(fenced: FencedSubject, last: CommitEntry | undefined) {
     this.#fenced = fenced;
@@ -69,8 +69,8 @@ export class CommitLog {
     else if (before.target !== target) this.#targets = { target, ...leftBy(before, target) };
   }
 
-  /** Called once, with the first commit that reaches `position`. */
-  whenPast(position: number, then: () => Promise<void>): void {
+  /** Called once, with the first commit that reaches `position`, and the signal of that append. */
+  whenPast(position: number, then: (signal: AbortSignal) => Promise<void>): void {
     this.#past = { position, then };
   }
 
@@ -91,7 +91,7 @@ export class CommitLog {
     if (this.#past !== undefined && this.committed >= this.#past.position) {
       const { then } = this.#past;
       this.#past = undefined;
-      await then();
+      await then(signal);
     }
   }
 

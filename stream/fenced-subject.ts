@@ -18,15 +18,11 @@
 import { assertNever, mr, problemOf, type MillraceError } from '../model/errors.ts';
 import { backoffMs, fullBackoff, natsBackoff } from './backoff.ts';
 import type { Clock } from './clock.ts';
-import {
-  classifyPublishFailure,
-  isConnectionClosed,
-  isStreamNotFound,
-  type PublishFailure,
-} from './jetstream-errors.ts';
+import { classifyPublishFailure, type PublishFailure } from './jetstream-errors.ts';
 import type { Alongside, JetStreamPort, StoredMessage } from './jetstream-port.ts';
 import { uniqueId } from './unique-id.ts';
 import { streamMissing } from './stream-missing.ts';
+import { untilAnswered } from './until-answered.ts';
 
 export interface FencedOptions {
   readonly streams: JetStreamPort;
@@ -270,21 +266,10 @@ type Answer = { readonly kind: 'stored'; readonly sequence: number } | (PublishF
 /**
  * The last message of a subject, read from the stream's leader: a direct get may be answered by a replica that lags.
  */
-async function readLast(options: FencedOptions, subject: string, signal: AbortSignal): Promise<StoredMessage | null> {
-  for (let attempt = 0; ; attempt++) {
-    try {
-      const last = await options.streams.getMessage(options.stream, { last_by_subj: subject });
-      if (attempt > 0) options.onWaiting?.(undefined);
-      return last;
-    } catch (error) {
-      if (isConnectionClosed(error)) throw error;
-      const reason = isStreamNotFound(error)
-        ? streamMissing(options.stream, { cause: error })
-        : unavailable(options, error);
-      options.onWaiting?.(reason);
-      await options.clock.sleep(backoffMs(natsBackoff, attempt, options.random), signal);
-    }
-  }
+function readLast(options: FencedOptions, subject: string, signal: AbortSignal): Promise<StoredMessage | null> {
+  const { streams, stream, onWaiting = () => undefined } = options;
+  const read = () => streams.getMessage(stream, { last_by_subj: subject });
+  return untilAnswered(stream, read, { ...options, onWaiting }, signal);
 }
 
 function noRoom(stream: string): Room {

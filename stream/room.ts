@@ -18,6 +18,7 @@ import type { Clock } from './clock.ts';
 import type { Room } from './fenced-subject.ts';
 import { classifyPublishFailure } from './jetstream-errors.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
+import { whyUnanswered } from './until-answered.ts';
 
 /** What an edge and the dead letters of a pipeline reserve at first; less where the spec allows less. */
 export const firstBytes = { edge: 16 * 2 ** 20, deadLetters: 2 ** 20 } as const;
@@ -63,7 +64,7 @@ export class StreamRoom implements Room {
   }
 
   async make(bytes: number): Promise<MillraceError | undefined> {
-    const { streams, sweep, drop, full } = this.#options;
+    const { streams, stream, sweep, drop, full } = this.#options;
     try {
       await sweep?.();
       const look = await this.#look();
@@ -73,7 +74,7 @@ export class StreamRoom implements Room {
       if (drop !== undefined && (await drop(bytes))) return undefined;
       return full(look.limit);
     } catch (error) {
-      return mr('MR_STREAM_UNAVAILABLE', { server: streams.server, problem: problemOf(error) }, { cause: error });
+      return whyUnanswered(streams, stream, error);
     }
   }
 

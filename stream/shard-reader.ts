@@ -13,15 +13,15 @@
  */
 import { AckPolicy, DeliverPolicy } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
-import { mr, problemOf, type MillraceError } from '../model/errors.ts';
+import { problemOf, type MillraceError } from '../model/errors.ts';
 import { backoffMs, natsBackoff } from './backoff.ts';
 import type { Clock } from './clock.ts';
 import { checkOf } from './frame.ts';
-import { isConnectionClosed, isStreamNotFound } from './jetstream-errors.ts';
+import { isStreamNotFound } from './jetstream-errors.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { PositionLost } from './position-lost.ts';
 import { ShardPull, type StoredFrame } from './shard-pull.ts';
-import { streamMissing } from './stream-missing.ts';
+import { whyUnanswered } from './until-answered.ts';
 
 export interface ShardReaderOptions {
   readonly streams: JetStreamPort;
@@ -149,13 +149,8 @@ export class ShardReader {
         this.#pullIfRoom();
         return;
       } catch (error) {
-        if (isConnectionClosed(error) || error instanceof PositionLost) throw error;
         if (check !== undefined && isStreamNotFound(error)) throw new PositionLost('it is gone');
-        onWaiting?.(
-          isStreamNotFound(error)
-            ? streamMissing(stream, { cause: error })
-            : mr('MR_STREAM_UNAVAILABLE', { server: streams.server, problem: problemOf(error) }, { cause: error }),
-        );
+        onWaiting?.(whyUnanswered(streams, stream, error));
         await clock.sleep(backoffMs(natsBackoff, attempt, random), this.#stop.signal);
       }
     }

@@ -13,7 +13,7 @@
  * K6  The position in the sink and the one in the log belong to the same stream, and the first is not behind the
  *     second; otherwise a person decides (`./sink-position.ts`). A slot that has nothing to write checks this every
  *     minute, so that a loss through failover is found even if no record arrives.
- * K7  A batch that was begun is waited for only while its last frame is there: looked at when reading starts, and every few
+ * K9  A batch that was begun is waited for only while its last frame is there: looked at when reading starts, and every few
  *     seconds while nothing comes. Frames that are gone announce nothing, and none need come after them.
  *
  * The next batch is prepared while one is written: two row buffers take turns.
@@ -51,7 +51,7 @@ export interface SinkLoopOptions<Rows extends RowBufferPort> extends BatchContex
   readonly deadLetters: DeadLetterWriter;
   /** Reads frames of the shard from a sequence on. `begunTo`: the last frame of a batch that is to be finished first. */
   readonly read: (firstSequence: number, begunTo: number | undefined) => ShardReader;
-  /** K7. Throws PositionLost when the last frame of the batch that is to be finished is gone. */
+  /** K9. Throws PositionLost when the last frame of the batch that is to be finished is gone. */
   readonly assertBegun: (begunTo: number) => Promise<void>;
   readonly clock: Clock;
   readonly random: () => number;
@@ -65,7 +65,7 @@ export interface SinkLoopOptions<Rows extends RowBufferPort> extends BatchContex
 const mostFailures = 5_000;
 /** K6: costs one small query per idle slot. */
 const lookEveryMs = 60_000;
-/** K7: costs one frame, and nothing while frames come. */
+/** K9: costs one frame, and nothing while frames come. */
 const lookForBegunMs = 5_000;
 
 export class SinkLoop<Rows extends RowBufferPort> {
@@ -157,7 +157,7 @@ export class SinkLoop<Rows extends RowBufferPort> {
     await this.#conclude(batch, id, begun.refused === undefined ? [] : decodeRefused(begun.refused), true);
   }
 
-  /** K7. */
+  /** K9. */
   async #nextOfBegun(reader: ShardReader, { to }: Intent | Written): Promise<StoredFrame> {
     const { stop } = this.#options.signals;
     for (let frame = reader.take(); ; frame = reader.take()) {

@@ -82,7 +82,7 @@ describe('frames of an edge are purged', function () {
       await decide('main.1=accept-loss');
       assert.match(
         await question(sink.witness, 'main.2'),
-        /accept-loss` continues after that .*what a source that has lost its frames reads again counts as new and is written twice/,
+        /accept-loss` continues after \d+, what is committed, .*what a source that has lost its frames reads again counts as new and is written twice/,
       );
       await decide('main.2=accept-loss');
       more(12);

@@ -102,7 +102,7 @@ describe('sink loop', () => {
       return { ...streams, getMessage };
     }
 
-    it('K7: when its last frame goes while it is waited for, and none comes after it', async () => {
+    it('K9: when its last frame goes while it is waited for, and none comes after it', async () => {
       const begun = await begunWith(1);
       await write(begun.plan, 50, undefined, 50, 50);
       const last = await endOf(begun.plan);
@@ -110,7 +110,7 @@ describe('sink loop', () => {
       await asks(begun, /frame \d+, the last of a batch that was started, is gone/, asked);
     });
 
-    it('K7: when all frames of the edge go while it is waited for, and none comes after them', async () => {
+    it('K9: when all frames of the edge go while it is waited for, and none comes after them', async () => {
       const begun = await begunWith(2);
       await write(begun.plan, 100, undefined, 50, 50);
       const last = await endOf(begun.plan);

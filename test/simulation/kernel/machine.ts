@@ -47,8 +47,10 @@ export class Machine {
     for (const act of this.#onDeath.splice(0)) act();
   }
 
+  /** At once when it is dead already: code that was killed in the middle of a step runs to its next await. */
   onDeath(act: () => void): void {
-    this.#onDeath.push(act);
+    if (this.alive) this.#onDeath.push(act);
+    else act();
   }
 
   freeze(): void {

@@ -43,6 +43,8 @@ export class PositionedTable {
   #lost: readonly string[] = [];
   /** slot → where it stood before a failover took it back. */
   readonly #stood = new Map<string, number>();
+  /** Slots of a sink that was taken off, and that nobody has looked at since. */
+  readonly #left = new Set<string>();
   lastWriteAt = 0;
 
   constructor(name: string, remote: Remote, keeper: RowKeeper) {
@@ -56,6 +58,7 @@ export class PositionedTable {
   }
 
   stored(slot: string): StoredPosition {
+    this.#left.delete(slot);
     const { position, token } = this.#placeOf(slot);
     return { position, token };
   }
@@ -85,15 +88,27 @@ export class PositionedTable {
   /** Another server goes on, without the last transactions. */
   failOver(transactions: number): void {
     const lost = this.#history.splice(Math.max(0, this.#history.length - transactions)).reverse();
-    for (const { slot, before } of lost) {
-      this.#stood.set(slot, Math.max(this.#placeOf(slot).position, this.#stood.get(slot) ?? 0));
+    for (const { slot, before, ids } of lost) {
+      this.#keeper.unrow(this.name, ids);
+      if (this.#left.has(slot)) this.#keeper.forgo(this.name, ids);
+      else {
+        this.#lost = [...this.#lost, ...ids];
+        this.#stood.set(slot, Math.max(this.#placeOf(slot).position, this.#stood.get(slot) ?? 0));
+      }
       this.#places.set(slot, before);
     }
     // A transaction that only named the epoch has moved nothing, and there is nothing to find out.
     for (const [slot, stood] of this.#stood) if (this.#placeOf(slot).position >= stood) this.#stood.delete(slot);
-    const ids = lost.flatMap((one) => one.ids);
-    this.#keeper.unrow(this.name, ids);
-    this.#lost = [...this.#lost, ...ids];
+  }
+
+  /**
+   * The sink is taken off, and has had its rows stored: what is lost afterwards nobody looks for, unless the sink comes
+   * back and finds it.
+   */
+  takenOff(): void {
+    this.decide();
+    this.forgetPlaces();
+    for (const slot of this.#places.keys()) this.#left.add(slot);
   }
 
   /** A person says how it goes on: what it has lost until now may be missing. */

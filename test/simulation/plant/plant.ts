@@ -124,12 +124,9 @@ export class Plant {
     }
   }
 
-  /** Who is taken off has had its rows stored: what its database loses afterwards nobody looks for. */
   takenOff(sink: string): void {
     const table = this.tables.get(sink);
-    if (!(table instanceof PositionedTable)) return;
-    table.decide();
-    table.forgetPlaces();
+    if (table instanceof PositionedTable) table.takenOff();
   }
 
   connect(machine: Machine): Connection {

@@ -1,0 +1,57 @@
+/**
+ * What a sink slot checks in the stream while it reads: what it has taken is still there, and so is what it waits for.
+ * Each throws {@link PositionLost}.
+ */
+import { shardSubjects } from '../model/names.ts';
+import type { CommitLog } from './commit-log.ts';
+import { checkOf } from './frame.ts';
+import type { FrameChain } from './frame-chain.ts';
+import type { JetStreamPort } from './jetstream-port.ts';
+import { otherThanTaken, PositionLost } from './position-lost.ts';
+import { endsBefore } from './reader-start.ts';
+
+export interface ShardChecksOptions {
+  readonly streams: JetStreamPort;
+  readonly pid: string;
+  readonly edge: string;
+  readonly slot: number;
+  /** Of the edge. */
+  readonly stream: string;
+  readonly chain: FrameChain;
+  readonly log: CommitLog;
+}
+
+export class ShardChecks {
+  readonly #options: ShardChecksOptions;
+
+  constructor(options: ShardChecksOptions) {
+    this.#options = options;
+  }
+
+  /** The stream is the one in which the slot counts, at least as long as the slot has read. */
+  async stream(after: number): Promise<void> {
+    const { streams, stream, chain } = this.#options;
+    const { created, state } = await streams.streamInfo(stream);
+    if (created !== chain.committed.edge) throw new PositionLost(`this stream was made at ${created}`);
+    if (state.last_seq < after) throw new PositionLost(`the stream ends at ${state.last_seq}`, { loss: endsBefore });
+  }
+
+  /** A frame that was taken is still that frame. None of that number: it was committed and swept. */
+  async taken(sequence: number, check: number): Promise<void> {
+    const { streams, stream } = this.#options;
+    const found = await streams.getMessage(stream, { seq: sequence });
+    if (found !== null && checkOf(found.data) !== check) throw otherThanTaken(sequence);
+  }
+
+  /**
+   * A batch that was begun keeps its frames (E10), so when its last one is not there any more, or its number is that of
+   * a frame of another shard now, it will never come: nobody may wait for it.
+   */
+  async begun(to: number): Promise<void> {
+    const { streams, pid, edge, slot, stream, log } = this.#options;
+    const last = await streams.getMessage(stream, { seq: to });
+    if (last?.subject.startsWith(shardSubjects(pid, edge, slot).slice(0, -1)) === true) return;
+    const stored = log.last?.kind === 'commit' ? to : undefined;
+    throw new PositionLost(`frame ${to}, the last of a batch that was started, is gone`, { until: to, stored });
+  }
+}

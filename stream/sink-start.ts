@@ -1,0 +1,163 @@
+/**
+ * Where a sink slot starts to read.
+ *
+ * L1  It starts only where its position is valid (`./reader-start.ts`); when the position is lost, at the start or
+ *     while reading, the slot stops, reports it, and waits for a decision, however long.
+ */
+import { mr } from '../model/errors.ts';
+import { commitsEdge, edgeStream, slotTokens } from '../model/names.ts';
+import { edgeOf, type Plan, type SinkStage } from '../model/plan.ts';
+import type { Clock } from './clock.ts';
+import type { CommitEntry } from './commit-entry.ts';
+import { CommitLog } from './commit-log.ts';
+import {
+  awaitDecision,
+  readDecision,
+  storedQuestion,
+  takeBack,
+  type Asker,
+  type Question,
+  type StoredQuestion,
+  type TakenDecision,
+} from './decisions.ts';
+import { openEdge, pipelineText, type EdgeOpening, type EdgeView } from './edge-opening.ts';
+import { FrameChain } from './frame-chain.ts';
+import type { JetStreamPort } from './jetstream-port.ts';
+import type { PositionLost } from './position-lost.ts';
+import { entryAfter, readTails, startOf } from './reader-start.ts';
+import type { Registry } from './registry.ts';
+import { waitingAs, type SlotObserver, type SlotSignals } from './slot-observer.ts';
+import { untilAnswered } from './until-answered.ts';
+
+export interface SinkStart {
+  readonly streams: JetStreamPort;
+  readonly plan: Plan;
+  readonly stage: SinkStage;
+  readonly slot: number;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly observer: SlotObserver;
+  readonly signals: SlotSignals;
+}
+
+export interface Beginning {
+  readonly log: CommitLog;
+  readonly chain: FrameChain;
+}
+
+/** L1. `met`: what stopped the previous run. */
+export async function beginReading(start: SinkStart, met: PositionLost | undefined): Promise<Beginning> {
+  const { streams, plan, stage, slot, observer, signals } = start;
+  const { pid } = plan.pipeline;
+  const edge = stage.reads;
+  const { shards } = edgeOf(plan, edge);
+  const ofEdge = { ...start, onWaiting: waitingAs(observer, 'reader') };
+  const ofCommits = { ...start, onWaiting: waitingAs(observer, 'commits') };
+  const opening = {
+    ...ofEdge,
+    pipeline: plan.pipeline,
+    edge,
+    who: `Slot ${slot} of ${stage.name}`,
+    belongs: ({ readers }: Registry) => readers.includes(stage.name),
+  };
+  const asker = { streams, pid, scope: edge, who: slotTokens(stage.name, slot) };
+  for (let lost = met; ; lost = undefined) {
+    const before = await openEdge(opening, signals.stop);
+    const log = await CommitLog.open({ ...ofCommits, pid, stage: stage.name, slot }, signals.stop);
+    const readQuestion = () => storedQuestion(asker);
+    const asked = await untilAnswered(edgeStream(pid, commitsEdge), readQuestion, ofCommits, signals.stop);
+    const readAll = () => readTails(streams, { pid, edge, shard: slot, shards }, log.last, before);
+    const tails = await untilAnswered(edgeStream(pid, edge), readAll, ofEdge, signals.stop);
+    // Read again: a source's departure is recorded before its frames are removed, so a reader that misses them finds
+    // the record.
+    const found = startOf(log.last, await openEdge(opening, signals.stop), tails);
+    if (found.kind === 'ready' && lost === undefined) {
+      const chain = new FrameChain(found.chain);
+      log.follow(chain);
+      if (asked !== undefined) await takeBackWhenOver(start, log, asker, asked);
+      return { log, chain };
+    }
+    const about = { asker, after: log.sequence, stored: lost?.stored };
+    if (found.kind === 'lost') await decide(start, opening, log, { ...about, found: found.found, loss: found.loss });
+    else if (lost !== undefined)
+      await decide(start, opening, log, { ...about, found: lost.found, loss: lost.loss, until: lost.until });
+  }
+}
+
+/** A question that was met while reading is over when the log is past that place. */
+async function takeBackWhenOver(
+  { observer, signals, ...start }: SinkStart,
+  log: CommitLog,
+  asker: Asker,
+  asked: StoredQuestion,
+): Promise<void> {
+  const asking = { ...start, onWaiting: waitingAs(observer, 'commits') };
+  const then = (signal: AbortSignal) =>
+    untilAnswered(edgeStream(asker.pid, commitsEdge), () => takeBack(asker, asked), asking, signal);
+  const until = asked.until ?? 0;
+  if (log.committed >= until) await then(signals.stop);
+  else log.whenPast(until, then);
+}
+
+interface Loss extends Pick<Question, 'loss' | 'after' | 'until'>, Pick<PositionLost, 'found' | 'stored'> {
+  readonly asker: Asker;
+}
+
+/** Waits until a person has decided, and moves the position to where the decision says. */
+async function decide(start: SinkStart, opening: EdgeOpening, log: CommitLog, lost: Loss): Promise<void> {
+  const { observer, signals } = start;
+  const { pipeline, edge, who } = opening;
+  const onWaiting = waitingAs(observer, 'commits');
+  const view = await openEdge(opening, signals.stop);
+  const ask = (token: string) =>
+    observer.waiting(
+      'decision',
+      mr('MR_POSITION_LOST', {
+        who,
+        position: log.committed,
+        stream: edgeStream(pipeline.pid, edge),
+        found: lost.found,
+        pipeline: pipelineText(pipeline),
+        token,
+        accepted: acceptedWith(log.last, view, lost.stored),
+        reread: 'reads all that the stream still holds, and may write records twice',
+      }),
+    );
+  const { asker, loss, after, until } = lost;
+  const asking = { ...start, onWaiting, ask };
+  const decision =
+    (await remade(start, view, opening, log)) ??
+    (await awaitDecision({ ...asker, loss, after, until }, asking, signals.stop));
+  await log.reset(entryAfter(log.last, await openEdge(opening, signals.stop), decision), signals.stop);
+  observer.waiting('decision', undefined);
+}
+
+/** What follows from `accept-loss`, as far as it is known before it is taken. */
+function acceptedWith(last: CommitEntry | undefined, view: EdgeView, stored: number | undefined): string {
+  const { to } = entryAfter(last, view, { sequence: 0, choice: 'accept-loss', upTo: undefined });
+  const isBegun = last !== undefined && last.kind !== 'commit' && to === last.to;
+  const where = isBegun
+    ? 'the end of a batch that was started and may be in the sink: it is not written again, and frames that came in place of lost ones up to there are given up'
+    : 'what is committed, as far as the stream goes';
+  const twice =
+    stored !== undefined && stored > to
+      ? `, and writes twice what the stream still holds of what the sink has stored up to ${stored}`
+      : isBegun
+        ? ''
+        : ', and reads nothing of the stream twice';
+  return `continues after ${to}, ${where}${twice}; what a source that has lost its frames reads again counts as new and is written twice`;
+}
+
+/** Only a decision recreates a stream, so a reader whose position is in the previous one need not ask. */
+async function remade(
+  { streams, observer, signals, ...start }: SinkStart,
+  { created }: EdgeView,
+  { pipeline, edge }: EdgeOpening,
+  log: CommitLog,
+): Promise<TakenDecision | undefined> {
+  const counted = log.last?.chain?.edge;
+  if (counted === undefined || counted === created) return undefined;
+  const asking = { ...start, streams, onWaiting: waitingAs(observer, 'commits') };
+  const read = () => readDecision(streams, pipeline.pid, edge);
+  return untilAnswered(edgeStream(pipeline.pid, commitsEdge), read, asking, signals.stop);
+}
