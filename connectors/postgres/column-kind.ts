@@ -7,8 +7,7 @@
  * K2  A type comes with its limits (digits, characters, fractions of a second): PostgreSQL would silently round or
  *     truncate what exceeds most of them.
  */
-import type pg from 'pg';
-import { z } from 'zod';
+import type { ShapeType } from './shape.ts';
 
 export type ColumnKind =
   | { readonly kind: 'integer'; readonly min: bigint; readonly max: bigint }
@@ -106,35 +105,12 @@ function intervalOf(modifier: number): ColumnKind {
   };
 }
 
-const typeRow = z.object({
-  oid: z.string(),
-  name: z.string(),
-  is_built_in: z.boolean(),
-  type: z.string(),
-  category: z.string(),
-  base: z.string(),
-  base_modifier: z.number(),
-  element: z.string(),
-  is_array: z.boolean(),
-  delimiter: z.string(),
-  default_expression: z.string().nullable(),
-  not_null: z.boolean(),
-  members: z.array(z.object({ name: z.string(), type: z.string(), modifier: z.number() })),
-});
-type TypeRow = z.infer<typeof typeRow>;
-
 /** The types of a table's columns, and all that they are made of. */
 export class Catalogue {
-  readonly #types: ReadonlyMap<string, TypeRow>;
+  readonly #types: ReadonlyMap<string, ShapeType>;
 
-  private constructor(types: readonly TypeRow[]) {
+  constructor(types: readonly ShapeType[]) {
     this.#types = new Map(types.map((type) => [type.oid, type]));
-  }
-
-  /** @param table quoted, with its schema. */
-  static async read(client: pg.Client, table: string): Promise<Catalogue> {
-    const { rows } = await client.query<pg.QueryResultRow>(typesQuery, [table]);
-    return new Catalogue(z.array(typeRow).parse(rows));
   }
 
   /** @param modifier of the column: what stands in parentheses after its type; -1 for nothing. */
@@ -171,7 +147,7 @@ export class Catalogue {
     };
   }
 
-  #typeOf(oid: string): TypeRow {
+  #typeOf(oid: string): ShapeType {
     const type = this.#types.get(oid);
     if (type === undefined) throw new RangeError(`type ${oid} is not in the catalogue`);
     return type;
@@ -183,31 +159,7 @@ export class Catalogue {
  * a way that nobody agreed on: 101 is a bit string, 120 is seconds of an interval. The same for lists and objects:
  * `[1,2,3]` is how the type `vector` writes itself.
  */
-function literal({ name, category, is_built_in: isBuiltIn }: TypeRow): ColumnKind {
+function literal({ name, category, is_built_in: isBuiltIn }: ShapeType): ColumnKind {
   const isOfExtension = !isBuiltIn && category === 'U';
   return { kind: 'literal', type: name, takesNumbers: category === 'N' || isOfExtension, takesJson: isOfExtension };
 }
-
-const typesQuery = `
-  WITH RECURSIVE used(oid) AS (
-    SELECT atttypid FROM pg_catalog.pg_attribute WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped
-    UNION
-    SELECT part.oid FROM used
-    JOIN pg_catalog.pg_type t ON t.oid = used.oid
-    CROSS JOIN LATERAL (
-      SELECT t.typbasetype AS oid WHERE t.typtype = 'd'
-      UNION ALL SELECT t.typelem WHERE t.typinput = 'pg_catalog.array_in'::regproc
-      UNION ALL SELECT a.atttypid FROM pg_catalog.pg_attribute a
-        WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
-    ) part
-  )
-  SELECT t.oid::text AS oid, t.typname AS name, n.nspname = 'pg_catalog' AS is_built_in, t.typtype AS type,
-    t.typcategory AS category, t.typbasetype::text AS base, t.typtypmod AS base_modifier, t.typelem::text AS element,
-    t.typinput = 'pg_catalog.array_in'::regproc AS is_array, t.typdelim AS delimiter,
-    pg_get_expr(t.typdefaultbin, 0) AS default_expression, t.typnotnull AS not_null,
-    coalesce((SELECT json_agg(json_build_object('name', a.attname, 'type', a.atttypid::text, 'modifier', a.atttypmod) ORDER BY a.attnum)
-      FROM pg_catalog.pg_attribute a
-      WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped), '[]') AS members
-  FROM used
-  JOIN pg_catalog.pg_type t ON t.oid = used.oid
-  JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace`;

@@ -9,9 +9,12 @@
  * X4  COMMIT waits until the transaction is on disk, whatever the server's default: what is committed here is removed
  *     everywhere else.
  * X5  An attempt that has not sent its COMMIT stored nothing.
+ * X6  Rows are stored in the table for which they were made, or not at all. If that is another one now, the slot ends and
+ *     starts again with the table as it is; a batch that was stored keeps the table of its time until it is finished.
  */
-import type pg from 'pg';
+import pg from 'pg';
 import { MillraceError, mr } from '../../model/errors.ts';
+import { milliseconds } from '../../model/quantities.ts';
 import type { BatchRange, PositionedSinkSlot, StoredPosition, WriteEnd } from '../../stream/sink-port.ts';
 import { bisect } from '../bisect.ts';
 import type { ConnectorContext, RowBuffer, Sink, SinkConnector, SinkSlot, SinkSlotId } from '../connector.ts';
@@ -20,9 +23,11 @@ import { parseFailure, type FailureContext } from './failures.ts';
 import { Positions, type RefusedRow } from './positions.ts';
 import { PostgresRows } from './rows.ts';
 import { Session } from './session.ts';
+import { shapeSql } from './shape.ts';
 import type { PostgresSinkConfig } from './spec.ts';
 import { statementsOf, type Statements } from './statements.ts';
-import { copyDefaultsVersion, openTable, type Table } from './table.ts';
+import { copyDefaultsVersion, openTable, tableAsIn, type Table } from './table.ts';
+import { beginText, inTransaction } from './transaction.ts';
 
 /**
  * `copyDefaultsSince`: the version of PostgreSQL whose COPY has a marker for a default; a test simulates an older
@@ -31,18 +36,19 @@ import { copyDefaultsVersion, openTable, type Table } from './table.ts';
 export function postgresSink(copyDefaultsSince = copyDefaultsVersion): SinkConnector<PostgresSinkConfig> {
   return {
     async connect(config, context) {
-      const where = whereOf(config, context);
+      const place: Place = {
+        config,
+        where: whereOf(config, context),
+        positions: new Positions(config.schema),
+        begin: beginText(milliseconds(config.statementTimeout)),
+        copyDefaultsSince,
+      };
       const session = new Session(config);
-      const positions = new Positions(config.schema);
       try {
-        const table = await session.use(async (client) => {
-          const opened = await openTable(client, config, where, copyDefaultsSince);
-          await positions.ensureTable(client);
-          return opened;
-        });
-        return new PostgresSink(config, where, table, positions);
+        await session.use((client) => readTable(client, place));
+        return new PostgresSink(place);
       } catch (error) {
-        throw classified(error, where);
+        throw classified(error, place.where);
       } finally {
         await session.close();
       }
@@ -52,29 +58,67 @@ export function postgresSink(copyDefaultsSince = copyDefaultsVersion): SinkConne
 
 export const sink = postgresSink();
 
-class PostgresSink implements Sink {
-  readonly #config: PostgresSinkConfig;
-  readonly #where: FailureContext;
-  readonly #table: Table;
-  readonly #positions: Positions;
-  readonly #slots = new Set<PostgresSlot>();
+interface Place {
+  readonly config: PostgresSinkConfig;
+  readonly where: FailureContext;
+  readonly positions: Positions;
+  /** Begins every transaction. */
+  readonly begin: string;
+  readonly copyDefaultsSince: number;
+}
 
-  constructor(config: PostgresSinkConfig, where: FailureContext, table: Table, positions: Positions) {
-    this.#config = config;
-    this.#where = where;
-    this.#table = table;
-    this.#positions = positions;
+function readTable(client: pg.Client, { config, where, positions, begin, copyDefaultsSince }: Place): Promise<Table> {
+  return inTransaction(client, begin, async () => {
+    const opened = await openTable(client, config, where, copyDefaultsSince);
+    await positions.ensureTable(client);
+    return opened;
+  });
+}
+
+class PostgresSink implements Sink {
+  readonly #place: Place;
+  readonly #slots = new Set<PostgresSlot>();
+  /** Those that have no batch to finish for the table of an earlier time. */
+  readonly #current = new Set<string>();
+
+  constructor(place: Place) {
+    this.#place = place;
   }
 
-  open(id: SinkSlotId): Promise<SinkSlot> {
-    const slot = new PostgresSlot(id, this.#config, this.#where, this.#table, this.#positions);
-    this.#slots.add(slot);
-    return Promise.resolve(slot);
+  /** X6. A batch of the table's earlier form may be stored and not finished. */
+  async open(id: SinkSlotId): Promise<SinkSlot> {
+    const { config, where, positions, begin, copyDefaultsSince } = this.#place;
+    const name = `${id.pipelineUid}.${id.stage}.${id.slot}`;
+    const session = new Session(config);
+    try {
+      const now = await session.use((client) => readTable(client, this.#place));
+      const last = this.#current.delete(name)
+        ? null
+        : await session.use((client) => inTransaction(client, begin, () => positions.shapeOfLast(client, id)));
+      const earlier = last === null || last === now.shape ? undefined : tableAsIn(last, config, copyDefaultsSince);
+      const slot: PostgresSlot = new PostgresSlot(id, this.#place, session, earlier ?? now, {
+        isEarlier: earlier !== undefined,
+        onChanged: () => void this.#current.add(name),
+        onClosed: () => void this.#slots.delete(slot),
+      });
+      this.#slots.add(slot);
+      return slot;
+    } catch (error) {
+      await session.close();
+      throw classified(error, where);
+    }
   }
 
   async close(): Promise<void> {
     await Promise.all([...this.#slots].map((slot) => slot.close()));
   }
+}
+
+interface SlotStart {
+  /** The table is not as it is now. */
+  readonly isEarlier: boolean;
+  readonly onChanged: () => void;
+  readonly onClosed: () => void;
 }
 
 class PostgresSlot implements PositionedSinkSlot<RowBuffer> {
@@ -83,8 +127,14 @@ class PostgresSlot implements PositionedSinkSlot<RowBuffer> {
   readonly target: string;
   readonly onPositionLost: PostgresSinkConfig['onPositionLost'];
   readonly #id: SinkSlotId;
+  readonly #place: Place;
   readonly #where: FailureContext;
   readonly #table: Table;
+  readonly #isEarlier: boolean;
+  readonly #onChanged: () => void;
+  readonly #onClosed: () => void;
+  /** The table's text as it is when a statement with it runs. */
+  readonly #shapeNow: string;
   readonly #positions: Positions;
   readonly #session: Session;
   readonly #statements: Statements;
@@ -92,20 +142,35 @@ class PostgresSlot implements PositionedSinkSlot<RowBuffer> {
   /** The connection that has the temporary table. */
   #prepared: pg.Client | undefined;
 
-  constructor(id: SinkSlotId, config: PostgresSinkConfig, where: FailureContext, table: Table, positions: Positions) {
+  constructor(
+    id: SinkSlotId,
+    place: Place,
+    session: Session,
+    table: Table,
+    { isEarlier, onChanged, onClosed }: SlotStart,
+  ) {
+    const { config, where, positions } = place;
     this.#id = id;
+    this.#place = place;
     this.#where = where;
     this.#table = table;
+    this.#isEarlier = isEarlier;
+    this.#onChanged = onChanged;
+    this.#onClosed = onClosed;
+    this.#shapeNow = shapeSql(table.name, config.upsertKey);
     this.#positions = positions;
     this.onPositionLost = config.onPositionLost;
     this.target = `${where.server}/${config.database}.${config.schema}`;
-    this.#session = new Session(config);
+    this.#session = session;
     this.#upsertKey = config.upsertKey;
     this.#statements = statementsOf(table, config.upsertKey);
   }
 
   storedPosition(signal: AbortSignal): Promise<StoredPosition> {
-    return this.#attempt((client) => this.#positions.stored(client, this.#id), signal);
+    return this.#attempt(
+      (client) => inTransaction(client, this.#place.begin, () => this.#positions.stored(client, this.#id)),
+      signal,
+    );
   }
 
   newRows(): RowBuffer {
@@ -126,7 +191,9 @@ class PostgresSlot implements PositionedSinkSlot<RowBuffer> {
       };
     } catch (error) {
       if (!(error instanceof MillraceError) || error.handling === 'fence') throw error;
-      return { kind: attempt.isCommitting ? 'unknown' : 'nothing', error };
+      if (attempt.isCommitting) return { kind: 'unknown', error };
+      if (error.cause instanceof pg.DatabaseError && (await this.#isChanged(signal))) throw this.#changed();
+      return { kind: 'nothing', error };
     }
   }
 
@@ -137,8 +204,7 @@ class PostgresSlot implements PositionedSinkSlot<RowBuffer> {
     attempt: { isCommitting: boolean },
   ): Promise<readonly RefusedRow[]> {
     await this.#prepare(client);
-    // Deferred constraints would fail at COMMIT, when no row can be blamed any more.
-    await client.query(`BEGIN; SET CONSTRAINTS ALL IMMEDIATE; ${durableCommit}`);
+    await client.query(this.#place.begin);
     const check = await this.#positions.check(client, this.#id, id);
     switch (check.kind) {
       case 'stored':
@@ -150,8 +216,11 @@ class PostgresSlot implements PositionedSinkSlot<RowBuffer> {
         throw mr('MR_OWNERSHIP_LOST', { writer, expected: id.after });
       }
       case 'next': {
+        if (this.#isEarlier) throw this.#changed();
         const refused = rows.rows === 0 ? [] : await this.#writeRows(client, rows);
-        await this.#positions.move(client, this.#id, id, refused);
+        const { shape } = this.#table;
+        if (!(await this.#positions.move(client, this.#id, id, { refused, shape }, this.#shapeNow)))
+          throw this.#changed();
         attempt.isCommitting = true;
         await client.query('COMMIT');
         return refused;
@@ -192,14 +261,27 @@ class PostgresSlot implements PositionedSinkSlot<RowBuffer> {
     }
   }
 
+  /** Of an error that may come from the change. */
+  async #isChanged(signal: AbortSignal): Promise<boolean> {
+    const { rows } = await this.#attempt(
+      (client) => client.query<pg.QueryResultRow>(`SELECT ${this.#shapeNow} = $1 AS same`, [this.#table.shape]),
+      signal,
+    );
+    return rows[0]?.['same'] === false;
+  }
+
+  /** X6. */
+  #changed(): MillraceError {
+    this.#onChanged();
+    const { table, sink: name } = this.#where;
+    return mr('MR_SINK_TABLE_CHANGED', { table, sink: name });
+  }
+
   async close(): Promise<void> {
+    this.#onClosed();
     await this.#session.close();
   }
 }
-
-/** `remote_apply` waits for more than `on` does, so it is kept. */
-const durableCommit = `SELECT set_config('synchronous_commit', 'on', true)
-  WHERE current_setting('synchronous_commit') <> 'remote_apply'`;
 
 function whereOf(config: PostgresSinkConfig, { name, identity }: ConnectorContext): FailureContext {
   // With a key, tombstones may delete; whether they do is unknown to the connector.

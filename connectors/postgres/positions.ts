@@ -4,7 +4,9 @@
  * P1  A slot's row is locked from the check to the commit: of two owners, one waits and then finds the position
  *     changed.
  * P2  A batch that is already stored is recognised by its token; its refused rows are stored with it, so that a
- *     repetition after an unknown outcome returns the same result.
+ *     repetition after an unknown outcome returns the same result. So is the table for which its rows were made:
+ *     which record is which row, and which one was none, follows from both.
+ * P3  The position moves only while the table is the one for which the rows were made.
  */
 import type pg from 'pg';
 import { z } from 'zod';
@@ -22,11 +24,22 @@ export type Check =
   | { readonly kind: 'stored'; readonly refused: readonly RefusedRow[] }
   | { readonly kind: 'moved'; readonly position: number };
 
+/** What is kept of the batch that was stored last. */
+interface Kept {
+  readonly refused: readonly RefusedRow[];
+  /** Of the table (`./shape.ts`); null where nothing was stored yet, or by an earlier version. */
+  readonly shape: string | null;
+}
+
+const refusedRows = z.array(z.object({ row: z.number(), problem: z.string() }));
+const keptText = z.object({ refused: refusedRows, shape: z.string() });
 const storedRow = z.object({
   position: z.coerce.number(),
   token: z.string(),
-  refused: z.array(z.object({ row: z.number(), problem: z.string() })),
+  refused: z.union([refusedRows, z.object({ kept: z.string() })]),
 });
+
+interface StoredRow extends StoredPosition, Kept {}
 
 export class Positions {
   readonly #table: string;
@@ -59,6 +72,11 @@ export class Positions {
     return { position, token };
   }
 
+  /** P2. */
+  async shapeOfLast(client: pg.Client, slot: SinkSlotId): Promise<string | null> {
+    return (await this.#read(client, slot)).shape;
+  }
+
   /** Locks the slot's row until the transaction ends, and returns how the batch relates to the stored position. */
   async check(client: pg.Client, slot: SinkSlotId, { after, to, token }: BatchRange): Promise<Check> {
     const { position, token: last, refused } = await this.#read(client, slot);
@@ -66,28 +84,49 @@ export class Positions {
     return position === to && last === token ? { kind: 'stored', refused } : { kind: 'moved', position };
   }
 
+  /** P3: false if the table is another one, and nothing was done. */
   async move(
     client: pg.Client,
     slot: SinkSlotId,
     { to, token }: BatchRange,
-    refused: readonly RefusedRow[],
-  ): Promise<void> {
-    await client.query(
-      `UPDATE ${this.#table} SET position = $4, token = $5, refused = $6 WHERE pipeline_uid = $1 AND stage = $2 AND slot = $3`,
-      [...keyOf(slot), to, token, JSON.stringify(refused)],
-    );
+    { refused, shape }: { readonly refused: readonly RefusedRow[]; readonly shape: string },
+    shapeNow: string,
+  ): Promise<boolean> {
+    const kept = { kept: asciiJson({ refused, shape }) };
+    // Named, so that it is planned once for a connection: the planning takes longer than the rest.
+    const moved = await client.query({
+      name: 'millrace_move',
+      text: `UPDATE ${this.#table} SET position = $4, token = $5, refused = $6
+        WHERE pipeline_uid = $1 AND stage = $2 AND slot = $3 AND ${shapeNow} = $7`,
+      values: [...keyOf(slot), to, token, JSON.stringify(kept), shape],
+    });
+    return moved.rowCount === 1;
   }
 
   /** Inserts a row for a slot that has none, so that there is something to lock. */
-  async #read(client: pg.Client, slot: SinkSlotId): Promise<z.infer<typeof storedRow>> {
+  async #read(client: pg.Client, slot: SinkSlotId): Promise<StoredRow> {
     const select = `SELECT position, token, refused FROM ${this.#table}
       WHERE pipeline_uid = $1 AND stage = $2 AND slot = $3 FOR UPDATE`;
     const found = await client.query<pg.QueryResultRow>(select, keyOf(slot));
-    if (found.rows.length > 0) return storedRow.parse(found.rows[0]);
+    if (found.rows.length > 0) return rowOf(found.rows[0]);
     const insert = `INSERT INTO ${this.#table} VALUES ($1, $2, $3, 0, '', '[]') ON CONFLICT DO NOTHING`;
     await client.query(insert, keyOf(slot));
-    return storedRow.parse((await client.query<pg.QueryResultRow>(select, keyOf(slot))).rows[0]);
+    return rowOf((await client.query<pg.QueryResultRow>(select, keyOf(slot))).rows[0]);
   }
+}
+
+function rowOf(found: pg.QueryResultRow | undefined): StoredRow {
+  const { position, token, refused } = storedRow.parse(found);
+  if (!('kept' in refused)) return { position, token, refused, shape: null };
+  return { position, token, ...keptText.parse(JSON.parse(refused.kept)) };
+}
+
+/** The database may have an encoding in which a character of the text does not exist. */
+function asciiJson(value: unknown): string {
+  return JSON.stringify(value).replaceAll(
+    /[^ -~]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 function keyOf({ pipelineUid, stage, slot }: SinkSlotId): [string, string, number] {

@@ -43,7 +43,7 @@ export const postgresSinkSpec = z
     password: referenceText('Password of the user. Use a secret reference.').optional(),
     tls: tls.default({ mode: 'Disable' }),
     schema: identifier('Schema of the table and of the table millrace_positions.').default('public'),
-    table: identifier('Table that receives the rows. Its columns are read when the sink starts.'),
+    table: identifier('Table that receives the rows. It may be altered while the sink runs.'),
     upsertKey: z
       .array(identifier('Name of a column.'))
       .max(32)

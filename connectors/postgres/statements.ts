@@ -50,7 +50,7 @@ export function statementsOf(table: Table, key: readonly string[]): Statements {
       ...defaults,
     ].join('; '),
     copy: `COPY ${staging} (${marks}, ${list}) FROM STDIN ${options}`,
-    remove: key.length > 0 ? deleteStatement(name, key, keyGiven(merged, key)) : '',
+    remove: key.length > 0 ? deleteStatement(table, key, keyGiven(merged, key)) : '',
     merge: [...mergeStatements(table, merged, key), `TRUNCATE ${staging}`].join('; '),
   };
 }
@@ -90,8 +90,10 @@ function keyGiven(merged: readonly Column[], key: readonly string[]): string[] {
   );
 }
 
-function deleteStatement(name: string, key: readonly string[], keyIsGiven: readonly string[]): string {
-  const isSame = key.map((column) => `kept.${quoted(column)} = last.${quoted(column)}`).join(' AND ');
+function deleteStatement({ name, equals }: Table, key: readonly string[], keyIsGiven: readonly string[]): string {
+  const isSame = key
+    .map((column) => `kept.${quoted(column)} ${equals[column] ?? '='} last.${quoted(column)}`)
+    .join(' AND ');
   return `DELETE FROM ${name} AS kept USING (${lastOfEachKey(keyIsGiven, key)}) AS last
       WHERE last.${removed} AND ${isSame}`;
 }

@@ -11,6 +11,7 @@ import { z } from 'zod';
 import { mr } from '../../model/errors.ts';
 import { Catalogue, type ColumnKind } from './column-kind.ts';
 import type { FailureContext } from './failures.ts';
+import { parseShape, shapeSql, type Shape, type ShapeColumn } from './shape.ts';
 import type { CreateTable, PostgresSinkConfig } from './spec.ts';
 
 export interface Column {
@@ -36,10 +37,14 @@ export interface ClosedColumn {
 export interface Table {
   /** Quoted, with its schema. */
   readonly name: string;
+  /** All that the rest was made of (H1). */
+  readonly shape: string;
   readonly columns: readonly Column[];
   readonly closed: readonly ClosedColumn[];
   /** Rows go through a temporary table, from which a statement merges them. */
   readonly isStaged: boolean;
+  /** By column of the key: the operator that its index takes for equality, which the search path need not find. */
+  readonly equals: Readonly<Record<string, string>>;
 }
 
 export const quoted = pg.escapeIdentifier;
@@ -53,19 +58,59 @@ export const copyDefaultsVersion = 160_000;
 /** Each may be given or not, and each combination is a statement of its own. */
 const mostNumbered = 3;
 
+/** As it is now. Created first, if the spec says so. */
 export async function openTable(
   client: pg.Client,
   config: PostgresSinkConfig,
   where: FailureContext,
-  copyDefaultsSince = copyDefaultsVersion,
+  copyDefaultsSince: number,
 ): Promise<Table> {
   const name = qualified(config.schema, config.table);
   if (config.createTable) await client.query(createStatement(name, config.createTable));
-  const canCopyDefaults = (await versionOf(client)) >= copyDefaultsSince;
-  const table = await readTable(client, name, config.upsertKey, canCopyDefaults);
-  await checkKey(client, name, config, where);
-  const numbered = table.columns.filter(({ isNumbered, missing }) => isNumbered && missing === 'merged');
-  if (numbered.length <= mostNumbered) return table;
+  const { rows } = await client.query<pg.QueryResultRow>(`SELECT ${shapeSql(name, config.upsertKey)} AS shape`);
+  const text = z.array(z.object({ shape: z.string().nullable() })).parse(rows)[0]?.shape ?? null;
+  if (text === null) {
+    // Says whether it is the table or its schema.
+    await client.query('SELECT $1::regclass', [name]);
+    const { table, sink, server } = where;
+    throw mr('MR_SINK_TABLE_MISSING', { table, sink, server });
+  }
+  const shape = parseShape(text);
+  if (shape === undefined) throw new TypeError(`the catalogue describes the table as ${text}`);
+  checkKey(shape, name, config, where);
+  const table = tableOf(shape, text, config, copyDefaultsSince);
+  checkNumbered(table, where);
+  return table;
+}
+
+/** As it was when a text was made of it; undefined when that was another version of Millrace. Pure. */
+export function tableAsIn(text: string, config: PostgresSinkConfig, copyDefaultsSince: number): Table | undefined {
+  const shape = parseShape(text);
+  return shape === undefined ? undefined : tableOf(shape, text, config, copyDefaultsSince);
+}
+
+/** What `createTable` becomes. */
+function createStatement(name: string, create: CreateTable): string {
+  const lines = create.columns.map((column) => `${quoted(column.name)} ${column.type}`);
+  if (create.primaryKey.length > 0) lines.push(`PRIMARY KEY (${create.primaryKey.map(quoted).join(', ')})`);
+  return `CREATE TABLE IF NOT EXISTS ${name} (${lines.join(', ')})`;
+}
+
+function tableOf(shape: Shape, text: string, config: PostgresSinkConfig, copyDefaultsSince: number): Table {
+  const key = config.upsertKey;
+  const canCopyDefaults = shape.version >= copyDefaultsSince;
+  const catalogue = new Catalogue(shape.types);
+  const closed = shape.columns.flatMap((row) => closedColumn(row, key));
+  const open = shape.columns.filter((row) => !closed.some((column) => column.name === row.name));
+  const isStaged = key.length > 0 || (!canCopyDefaults && open.some((row) => hasDefault(row, catalogue)));
+  const columns = open.map((row) => openColumn(row, key, catalogue, { isStaged, canCopyDefaults }));
+  const name = qualified(config.schema, config.table);
+  return { name, shape: text, columns, closed, isStaged, equals: shape.keys[0]?.equals ?? {} };
+}
+
+function checkNumbered({ columns }: Table, where: FailureContext): void {
+  const numbered = columns.filter(({ isNumbered, missing }) => isNumbered && missing === 'merged');
+  if (numbered.length <= mostNumbered) return;
   throw mr('MR_SINK_TABLE_UNFIT', {
     table: where.table,
     sink: where.sink,
@@ -74,62 +119,14 @@ export async function openTable(
   });
 }
 
-/** Pure, for the test: what `createTable` becomes. */
-function createStatement(name: string, create: CreateTable): string {
-  const lines = create.columns.map((column) => `${quoted(column.name)} ${column.type}`);
-  if (create.primaryKey.length > 0) lines.push(`PRIMARY KEY (${create.primaryKey.map(quoted).join(', ')})`);
-  return `CREATE TABLE IF NOT EXISTS ${name} (${lines.join(', ')})`;
-}
-
-async function versionOf(client: pg.Client): Promise<number> {
-  const { rows } = await client.query<pg.QueryResultRow>(`SELECT current_setting('server_version_num') AS version`);
-  return z.object({ version: z.coerce.number() }).parse(rows[0]).version;
-}
-
-const columnRow = z.object({
-  name: z.string(),
-  type: z.string(),
-  modifier: z.number(),
-  not_null: z.boolean(),
-  identity: z.string(),
-  generated: z.string(),
-  expression: z.string().nullable(),
-});
-type ColumnRow = z.infer<typeof columnRow>;
-
-async function readTable(
-  client: pg.Client,
-  name: string,
-  key: readonly string[],
-  canCopyDefaults: boolean,
-): Promise<Table> {
-  const { rows } = await client.query<pg.QueryResultRow>(
-    `SELECT a.attname AS name, a.atttypid::text AS type, a.atttypmod AS modifier, a.attnotnull AS not_null, a.attidentity AS identity,
-       a.attgenerated AS generated, pg_get_expr(d.adbin, d.adrelid) AS expression
-     FROM pg_catalog.pg_attribute a
-     LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-     WHERE a.attrelid = $1::regclass AND a.attnum > 0 AND NOT a.attisdropped
-     ORDER BY a.attnum`,
-    [name],
-  );
-  const all = z.array(columnRow).parse(rows);
-  const catalogue = await Catalogue.read(client, name);
-  const closed = all.flatMap((row) => closedColumn(row, key));
-  const open = all.filter((row) => !closed.some((column) => column.name === row.name));
-  const isUpsert = key.length > 0;
-  const isStaged = isUpsert || (!canCopyDefaults && open.some((row) => hasDefault(row, catalogue)));
-  const columns = open.map((row) => openColumn(row, key, catalogue, { isStaged, canCopyDefaults }));
-  return { name, columns, closed, isStaged };
-}
-
-function closedColumn({ name, generated, identity }: ColumnRow, key: readonly string[]): ClosedColumn[] {
+function closedColumn({ name, generated, identity }: ShapeColumn, key: readonly string[]): ClosedColumn[] {
   if (generated !== '') return [{ name, why: 'PostgreSQL computes the column (GENERATED ALWAYS AS)' }];
   if (identity !== 'a' || key.length === 0 || key.includes(name)) return [];
   return [{ name, why: 'an upsert cannot replace an identity that is GENERATED ALWAYS' }];
 }
 
 function openColumn(
-  row: ColumnRow,
+  row: ShapeColumn,
   key: readonly string[],
   catalogue: Catalogue,
   { isStaged, canCopyDefaults }: { readonly isStaged: boolean; readonly canCopyDefaults: boolean },
@@ -149,30 +146,17 @@ function openColumn(
   };
 }
 
-function hasDefault(row: ColumnRow, catalogue: Catalogue): boolean {
+function hasDefault(row: ShapeColumn, catalogue: Catalogue): boolean {
   return row.identity !== '' || row.expression !== null || catalogue.constraintsOf(row.type).defaultExpression !== null;
 }
 
-function isNumberedBy({ identity, expression }: ColumnRow): boolean {
-  return identity !== '' || (expression?.startsWith('nextval(') ?? false);
+function isNumberedBy({ identity, expression }: ShapeColumn): boolean {
+  return identity !== '' || /^(?:pg_catalog\.)?nextval\(/.test(expression ?? '');
 }
 
-async function checkKey(
-  client: pg.Client,
-  table: string,
-  config: PostgresSinkConfig,
-  where: FailureContext,
-): Promise<void> {
+function checkKey({ keys: found }: Shape, table: string, config: PostgresSinkConfig, where: FailureContext): void {
   const key = config.upsertKey;
   if (key.length === 0) return;
-  const { rows } = await client.query<pg.QueryResultRow>(
-    `SELECT i.indimmediate AS is_immediate FROM pg_index i
-     WHERE i.indrelid = $1::regclass AND i.indisunique AND i.indpred IS NULL AND i.indexprs IS NULL
-       AND (SELECT array_agg(a.attname::text ORDER BY a.attname::text) FROM pg_attribute a
-            WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey[0:i.indnkeyatts - 1])) = $2::text[]`,
-    [table, key.toSorted()],
-  );
-  const found = z.array(z.object({ is_immediate: z.boolean() })).parse(rows);
   // ON CONFLICT refuses even one that is deferrable beside one that is not.
   if (found.length > 0 && found.every((index) => index.is_immediate)) return;
   const columns = key.map(quoted).join(', ');

@@ -1,0 +1,131 @@
+/**
+ * What the sink relies on in its table, as one text that is another one when it is: columns with their defaults, all types
+ * that they are made of, and the keys to upsert by.
+ *
+ * H1  The texts of two looks are equal if rows that were made for the first fit the table of the second. Nothing is read
+ *     besides the text.
+ * H2  It is an expression of SQL, so that a statement can depend on the table being as it was.
+ */
+import pg from 'pg';
+import { z } from 'zod';
+
+const column = z.object({
+  name: z.string(),
+  type: z.string(),
+  modifier: z.number(),
+  not_null: z.boolean(),
+  identity: z.string(),
+  generated: z.string(),
+  expression: z.string().nullable(),
+});
+
+const type = z.object({
+  oid: z.string(),
+  name: z.string(),
+  is_built_in: z.boolean(),
+  type: z.string(),
+  category: z.string(),
+  base: z.string(),
+  base_modifier: z.number(),
+  element: z.string(),
+  is_array: z.boolean(),
+  delimiter: z.string(),
+  default_expression: z.string().nullable(),
+  not_null: z.boolean(),
+  members: z.array(z.object({ name: z.string(), type: z.string(), modifier: z.number() })),
+});
+
+const key = z.object({
+  is_immediate: z.boolean(),
+  /** By column: what the index takes for equal. */
+  equals: z.record(z.string(), z.string()),
+});
+
+const shape = z.object({
+  version: z.number(),
+  columns: z.array(column),
+  types: z.array(type),
+  /** Unique keys on just the columns to upsert by. */
+  keys: z.array(key),
+});
+
+export type ShapeColumn = z.infer<typeof column>;
+export type ShapeType = z.infer<typeof type>;
+export type Shape = z.infer<typeof shape>;
+
+/** Undefined: it is not of this version of Millrace. */
+export function parseShape(text: string): Shape | undefined {
+  try {
+    return shape.safeParse(JSON.parse(text)).data;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+/** Null when there is no such table. @param table quoted, with its schema. @param upsertKey its columns. */
+export function shapeSql(table: string, upsertKey: readonly string[]): string {
+  const names = upsertKey.map((name) => pg.escapeLiteral(name));
+  return `(SELECT json_build_object('version', current_setting('server_version_num')::int,
+      'columns', (${columnsSql}), 'types', (${typesSql}), 'keys', (${keysSql(names)}))::text
+    FROM (SELECT to_regclass(${pg.escapeLiteral(table)})::oid AS oid) shaped WHERE shaped.oid IS NOT NULL)`;
+}
+
+const columnsSql = `
+  SELECT coalesce(json_agg(json_build_object('name', a.attname, 'type', a.atttypid::text, 'modifier', a.atttypmod,
+      'not_null', a.attnotnull, 'identity', a.attidentity, 'generated', a.attgenerated,
+      'expression', pg_get_expr(d.adbin, d.adrelid)) ORDER BY a.attnum), '[]')
+  FROM pg_catalog.pg_attribute a
+  LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+  WHERE a.attrelid = shaped.oid AND a.attnum > 0 AND NOT a.attisdropped`;
+
+/** The types of the columns, and what these are made of. */
+const typesSql = `
+  WITH RECURSIVE used(oid) AS (
+    SELECT atttypid FROM pg_catalog.pg_attribute WHERE attrelid = shaped.oid AND attnum > 0 AND NOT attisdropped
+    UNION
+    SELECT part.oid FROM used
+    JOIN pg_catalog.pg_type t ON t.oid = used.oid
+    CROSS JOIN LATERAL (
+      SELECT t.typbasetype AS oid WHERE t.typtype = 'd'
+      UNION ALL SELECT t.typelem WHERE t.typinput = 'pg_catalog.array_in'::regproc
+      UNION ALL SELECT a.atttypid FROM pg_catalog.pg_attribute a
+        WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+    ) part
+  )
+  SELECT coalesce(json_agg(json_build_object('oid', t.oid::text, 'name', t.typname,
+      'is_built_in', n.nspname = 'pg_catalog', 'type', t.typtype, 'category', t.typcategory,
+      'base', t.typbasetype::text, 'base_modifier', t.typtypmod, 'element', t.typelem::text,
+      'is_array', t.typinput = 'pg_catalog.array_in'::regproc, 'delimiter', t.typdelim,
+      'default_expression', pg_get_expr(t.typdefaultbin, 0), 'not_null', t.typnotnull,
+      'members', coalesce((SELECT json_agg(json_build_object('name', a.attname, 'type', a.atttypid::text,
+          'modifier', a.atttypmod) ORDER BY a.attnum)
+        FROM pg_catalog.pg_attribute a
+        WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped), '[]'))
+    ORDER BY t.oid), '[]')
+  FROM used
+  JOIN pg_catalog.pg_type t ON t.oid = used.oid
+  JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace`;
+
+/** An index that is being made, or could not be, is no key. What its columns take for equal has strategy 3. */
+function keysSql(names: readonly string[]): string {
+  if (names.length === 0) return `'[]'::json`;
+  const wanted = `ARRAY[${names.join(', ')}]::text[]`;
+  return `
+  SELECT coalesce(json_agg(json_build_object('is_immediate', i.indimmediate, 'equals', equality.operators)
+    ORDER BY i.indexrelid), '[]')
+  FROM pg_catalog.pg_index i
+  CROSS JOIN LATERAL (
+    SELECT array_agg(a.attname::text) AS names,
+      json_object_agg(a.attname, format('OPERATOR(%I.%s)', n.nspname, o.oprname) ORDER BY a.attname) AS operators
+    FROM unnest(i.indkey, i.indclass) AS part(attnum, opclass)
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = part.attnum
+    JOIN pg_catalog.pg_opclass c ON c.oid = part.opclass
+    JOIN pg_catalog.pg_amop e ON e.amopfamily = c.opcfamily AND e.amopstrategy = 3
+      AND e.amoplefttype = c.opcintype AND e.amoprighttype = c.opcintype
+    JOIN pg_catalog.pg_operator o ON o.oid = e.amopopr
+    JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace
+  ) equality
+  WHERE i.indrelid = shaped.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
+    AND equality.names @> ${wanted} AND equality.names <@ ${wanted}`;
+}
