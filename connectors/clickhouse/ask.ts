@@ -1,5 +1,5 @@
 /** Questions to ClickHouse, and their answers as rows of a known shape. */
-import type { ClickHouseClient } from '@clickhouse/client';
+import type { ClickHouseClient, ClickHouseSettings } from '@clickhouse/client';
 import type { z } from 'zod';
 import { answerTo } from './answer.ts';
 
@@ -9,7 +9,8 @@ export async function rowsOf<T>(
   query: string,
   params: Readonly<Record<string, unknown>>,
   signal?: AbortSignal,
+  settings: ClickHouseSettings = {},
 ): Promise<readonly T[]> {
-  const answer = await answerTo(client, { query: `${query}\nFORMAT JSONEachRow`, params, signal });
+  const answer = await answerTo(client, { query: `${query}\nFORMAT JSONEachRow`, params, signal, settings });
   return answer.split('\n').flatMap((line) => (line === '' ? [] : [row.parse(JSON.parse(line))]));
 }

@@ -1,7 +1,9 @@
 /**
  * Finds the rows that a table, or a view of it, will never accept, without really inserting any of them.
  *
- * Z1  Rows are tried only against the table's twin (`./twin.ts`), which stores nothing.
+ * Z1  Rows are tried only against the table's twin (`./twin.ts`), which stores nothing. If the table refuses what the twin
+ *     takes, they are tried against a copy, which stores them in the database of the table until it is dropped, right
+ *     after that.
  * Z2  No row is refused because of an old twin: when one refuses rows, it is recreated from the tables as they are now,
  *     and only the refusals of the new one count.
  * Z3  A range is split at the same place each time, so that the same rows are found each time.
@@ -13,12 +15,14 @@ import { ClickHouseError, type ClickHouseClient, type ClickHouseSettings } from 
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import { mr, problemOf, type MillraceError } from '../../model/errors.ts';
-import { cut } from '../../model/text.ts';
+import { cut, shortened } from '../../model/text.ts';
 import type { RefusedRow } from '../../stream/sink-port.ts';
-import { bisect } from '../bisect.ts';
+import { bisect, type Refused } from '../bisect.ts';
 import type { Clock, SinkSlotId } from '../connector.ts';
+import { stableText } from '../stable-text.ts';
 import { answerTo } from './answer.ts';
 import { rowsOf } from './ask.ts';
+import { behaviourOf, permissionsOf } from './behaviour.ts';
 import { codes } from './codes.ts';
 import { parseExamination, parseFailure, type RowsAtFault, type FailureContext } from './failures.ts';
 import { insertStatement, send } from './insert.ts';
@@ -26,7 +30,7 @@ import { reachOf, type Reached } from './reach.ts';
 import type { ClickHouseRows } from './row-buffer.ts';
 import { countOf, partOf, rowAt, type Runs } from './runs.ts';
 import type { Table } from './table.ts';
-import { planTwin, type TwinPlan } from './twin.ts';
+import { planTwin, type TwinKind, type TwinPlan } from './twin.ts';
 import { quotedName } from './window.ts';
 
 export interface ExaminerOptions {
@@ -47,6 +51,8 @@ export type Examination =
   | { readonly kind: 'found'; readonly refused: readonly RefusedRow[] }
   /** It cannot be determined, or it is not the fault of a row. */
   | { readonly kind: 'wait'; readonly error: MillraceError };
+
+type Refusals = readonly Refused<RowsAtFault>[];
 
 const nameRow = z.object({ name: z.string() });
 
@@ -79,7 +85,7 @@ export class Examiner {
     if (this.#twin !== undefined) return true;
     const now = this.#options.clock.now();
     if (this.#deniedAt !== undefined && now - this.#deniedAt < deniedForMs) return false;
-    const made = await this.#make();
+    const made = await this.#make('twin');
     this.#deniedAt = made.kind === 'denied' ? now : undefined;
     if (made.kind === 'made') return true;
     this.#options.log.warn({ problem: made.error.message }, 'rows are not examined before they are inserted');
@@ -93,9 +99,14 @@ export class Examiner {
     if (!isRefused && this.#twin !== undefined && (await this.#isTaken(attempt, count))) {
       return { kind: 'found', refused: [] };
     }
-    const made = await this.#make();
-    if (made.kind === 'denied') return { kind: 'wait', error: made.error };
-    const refused = await bisect(0, count, attempt, triedAtOnce);
+    let refused: Refusals = [];
+    for (const kind of isRefused ? (['twin', 'copy'] as const) : (['twin'] as const)) {
+      if (refused.length > 0) break;
+      // One after the other: the copy is made only for what the twin does not find.
+      const made = await this.#make(kind);
+      if (made.kind === 'denied') return { kind: 'wait', error: made.error };
+      refused = await bisect(0, count, attempt, triedAtOnce).finally(() => this.#dropCopy());
+    }
     const { sink, table } = this.#options.where;
     const [first] = refused;
     if (first?.problem.isDoubtful === true && refused.length === count && count > 1) {
@@ -139,8 +150,8 @@ export class Examiner {
   }
 
   /** Builds it from the tables as they are now. */
-  async #make(): Promise<{ kind: 'made' } | { kind: 'denied'; error: MillraceError }> {
-    const { client, database, name, where, log } = this.#options;
+  async #make(kind: TwinKind): Promise<{ kind: 'made' } | { kind: 'denied'; error: MillraceError }> {
+    const { client, database, name, where, log, settings } = this.#options;
     await this.#drop();
     try {
       if (!this.#hasCleaned) await this.#clean();
@@ -148,38 +159,44 @@ export class Examiner {
       const reached = await reachOf(client, { database, name });
       const { table, sink, server } = where;
       if (reached === undefined) throw mr('MR_SINK_TABLE_MISSING', { table, sink, server });
-      await this.#carryOut(
-        planTwin(reached, `${this.#base}${randomBytes(3).toString('hex')}${this.#makes++}`),
-        reached,
-      );
+      const behaviour = await behaviourOf(client, settings);
+      const prefix = `${this.#base}${randomBytes(3).toString('hex')}${this.#makes++}`;
+      await this.#carryOut(planTwin(reached, kind, behaviour, prefix), reached);
       return { kind: 'made' };
     } catch (error) {
       await this.#drop();
       if (!(error instanceof ClickHouseError)) throw error;
-      if (codeOf(error) !== 'privilege') {
-        const failure = parseFailure(error, where);
-        if (failure.kind === 'wait') throw failure.error;
-        throw cannotTell(where, failure.problem, 'Millrace tries again by itself.');
-      }
+      if (codeOf(error) !== 'privilege') throw notMade(kind, error, where);
       log.debug({ err: error }, 'a twin of the table is denied');
       return { kind: 'denied', error: cannotTell(where, cut(problemOf(error), 300), grantHint(database)) };
     }
   }
 
+  /** What is refused for what it is made of is asked for again with what permits that: the table has it already. */
+  async #create(statement: string): Promise<void> {
+    const { client } = this.#options;
+    try {
+      await answerTo(client, { query: statement });
+    } catch (error) {
+      if (codeOf(error) === 'privilege' || !(error instanceof ClickHouseError)) throw error;
+      await answerTo(client, { query: statement, settings: await permissionsOf(client) });
+    }
+  }
+
   async #carryOut(plan: TwinPlan, { database }: Reached): Promise<void> {
-    const { client, log } = this.#options;
+    const { log } = this.#options;
     const leftOut = [...plan.leftOut];
     for (const { name, statement, optional } of plan.steps) {
       try {
         // In order: each step refers to objects that earlier steps have created.
-        await answerTo(client, { query: statement });
+        await this.#create(statement);
         this.#made.push(quotedName({ database, name }));
       } catch (error) {
         if (optional === undefined || !(error instanceof ClickHouseError)) throw error;
         leftOut.push(`${optional} (${cut(error.message, 200)})`);
       }
     }
-    if (leftOut.length > 0) log.warn({ leftOut }, 'views that cannot be examined before an insert');
+    if (leftOut.length > 0) log.warn({ leftOut }, 'what cannot be examined before an insert');
     this.#twin = plan;
   }
 
@@ -191,6 +208,10 @@ export class Examiner {
     for (const { name } of left.toSorted((a, b) => b.name.localeCompare(a.name))) {
       await answerTo(client, { query: dropStatement(quotedName({ database, name })) });
     }
+  }
+
+  async #dropCopy(): Promise<void> {
+    if (this.#twin?.kind === 'copy') await this.#drop();
   }
 
   async #drop(): Promise<void> {
@@ -222,6 +243,14 @@ class TwinMissing extends Error {
   }
 }
 
+function notMade(kind: TwinKind, error: ClickHouseError, where: FailureContext): MillraceError {
+  const failure = parseFailure(error, where);
+  const isOfStatement = failure.kind === 'rows' || failure.error.code === 'MR_SINK_TABLE_UNFIT';
+  if (!isOfStatement) return failure.error;
+  const problem = shortened(stableText(error.message.trim()));
+  return cannotTell(where, `a ${kind} of the table to try them against cannot be created: ${problem}`, alterHint);
+}
+
 /** What a failed examination means for the attempt that asked for it. */
 export function examinationError(error: unknown): unknown {
   return error instanceof TwinMissing ? error.error : error;
@@ -230,6 +259,10 @@ export function examinationError(error: unknown): unknown {
 function codeOf(error: unknown): string | undefined {
   return error instanceof ClickHouseError ? codes.get(Number(error.code))?.meaning : undefined;
 }
+
+/** What is in the way is in the message. */
+export const alterHint =
+  'Alter the table so that it takes the batch, or lower batch.maxRecords of the sink; Millrace retries by itself.';
 
 export function cannotTell({ table, sink }: FailureContext, problem: string, hint: string): MillraceError {
   return mr('MR_SINK_ROWS_UNKNOWN', { table, sink, problem, hint });

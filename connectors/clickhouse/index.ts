@@ -31,7 +31,7 @@ import type {
 } from '../connector.ts';
 import { rowsOf } from './ask.ts';
 import { connectClient } from './client.ts';
-import { cannotTell, Examiner, examinationError } from './examiner.ts';
+import { alterHint, cannotTell, Examiner, examinationError } from './examiner.ts';
 import { parseFailure, type FailureContext } from './failures.ts';
 import { insertStatement, opening, send } from './insert.ts';
 import { Marks } from './marks.ts';
@@ -241,7 +241,7 @@ class ClickHouseSlot implements LoggedSinkSlot<RowBuffer> {
 
   async #examineRefused(rows: ClickHouseRows, kept: Runs, problem: string, signal: AbortSignal): Promise<WriteEnd> {
     // Partitions are stored in turn: those before the one with the faulty row may be stored.
-    const mayBeStored = this.#sink.opened.reached.isPartitioned;
+    const mayBeStored = this.#sink.opened.reached.partitionKey !== '';
     const kind = mayBeStored ? 'unknown' : 'nothing';
     return this.#examining(kind, signal, async (): Promise<WriteEnd> => {
       const found = await this.#examiner.find(rows, kept, true, signal);
@@ -249,8 +249,8 @@ class ClickHouseSlot implements LoggedSinkSlot<RowBuffer> {
       if (this.#hasOtherColumns) return { kind, error: this.#unfit() };
       if (found.kind === 'wait') return { kind, error: found.error };
       if (found.refused.length > 0) return { kind: 'examined', refused: found.refused, mayBeStored };
-      const why = `a table of the same columns that stores nothing takes them all, but this one says: ${problem}`;
-      return { kind, error: cannotTell(this.#sink.where, why, 'Correct the table; Millrace retries by itself.') };
+      const why = `a copy of the table takes each of them alone, but the table itself says: ${problem}`;
+      return { kind, error: cannotTell(this.#sink.where, why, alterHint) };
     });
   }
 

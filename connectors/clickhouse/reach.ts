@@ -6,15 +6,12 @@
 import type { ClickHouseClient } from '@clickhouse/client';
 import { z } from 'zod';
 import { rowsOf } from './ask.ts';
+import type { Definition } from './definition.ts';
 
-export interface Reached {
+export interface Reached extends Definition {
   readonly database: string;
   readonly name: string;
   readonly engine: string;
-  /** What the engine computes of each row beside its columns: partition, sorting and sampling key, skip indexes. */
-  readonly keys: readonly string[];
-  readonly isPartitioned: boolean;
-  readonly engineFull: string;
   readonly views: readonly ReachedView[];
 }
 
@@ -45,7 +42,7 @@ const tableRow = z.object({
 });
 type TableRow = z.infer<typeof tableRow>;
 
-const indexRow = z.object({ expr: z.string() });
+const indexRow = z.object({ name: z.string(), type_full: z.string(), expr: z.string() });
 
 interface Name {
   readonly database: string;
@@ -65,7 +62,7 @@ async function reachedBy(client: ClickHouseClient, row: TableRow, depth: number)
   const indexes = await rowsOf(
     client,
     indexRow,
-    'SELECT expr FROM system.data_skipping_indices WHERE database = {database:String} AND table = {name:String}',
+    'SELECT name, type_full, expr FROM system.data_skipping_indices WHERE database = {database:String} AND table = {name:String}',
     { database: row.database, name: row.name },
   );
   const dependents = row.dependencies_table.map((name, i) => ({ database: row.dependencies_database[i] ?? '', name }));
@@ -81,10 +78,11 @@ async function reachedBy(client: ClickHouseClient, row: TableRow, depth: number)
     name: row.name,
     engine: row.engine,
     engineFull: row.engine_full,
-    keys: [row.partition_key, row.sorting_key, row.sampling_key, ...indexes.map(({ expr }) => expr)].filter(
-      (key) => key !== '',
-    ),
-    isPartitioned: row.partition_key !== '',
+    createQuery: row.create_table_query,
+    partitionKey: row.partition_key,
+    sortingKey: row.sorting_key,
+    samplingKey: row.sampling_key,
+    indexes: indexes.map(({ name, type_full: type, expr: expression }) => ({ name, type, expression })),
     views,
   };
 }

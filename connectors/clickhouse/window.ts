@@ -72,9 +72,10 @@ export function checkedWindows(
     if (table.engine === 'Null' && table !== reached) return [];
     if (!table.engine.endsWith('MergeTree')) throw unfitEngine(table, reached, where);
     const window = windowOf(table, defaults);
-    const needed = neededPlaces(writers, table.isPartitioned);
+    const isPartitioned = table.partitionKey !== '';
+    const needed = neededPlaces(writers, isPartitioned);
     if (window.places < needed) {
-      const perInsert = table.isPartitioned ? ` × ${writers.partitions} partitions of an insert` : '';
+      const perInsert = isPartitioned ? ` × ${writers.partitions} partitions of an insert` : '';
       const sum = `${writers.slots} slots${perInsert} × ${insertsBetween} inserts, and at least ${smallestWindow}`;
       throw unfit(
         where,

@@ -280,6 +280,22 @@ describe('ClickHouse sink, exactly once', function () {
       await proxy.close();
     });
 
+    it('and that no twin and no copy refuses are waited for with what to do, and go in when that is done', async () => {
+      await run(`CREATE TABLE alone (id UInt64, v String) ${plain}`);
+      const proxy = await denying(clickhouse.url, /^INSERT INTO `default`\.`alone`/, '117 INCORRECT_DATA no such pair');
+      const slot = await openSlot({ table: 'alone' }, proxy.url);
+      const log = new MemoryLog();
+      waitsFor(
+        'MR_SINK_ROWS_UNKNOWN',
+        /a copy of the table takes each of them alone, but the table itself says: no such pair.*Alter the table so that it takes the batch, or lower batch.maxRecords/s,
+      )(await written(slot, log, eight));
+      equal(log.last?.kind, 'commit');
+      proxy.allow();
+      deepEqual(await written(slot, log, eight), []);
+      deepEqual(await ids('alone'), allBut(8));
+      await proxy.close();
+    });
+
     it('are a few, or else it is perhaps not their fault: then the sink waits', async () => {
       const settings = [{ name: 'allow_custom_error_code_in_throwif', value: '1' }];
       const fails = "throwIf(id > 0, 'no', toInt16(36))";
@@ -481,18 +497,20 @@ async function losingAnswers(url: string, statement: RegExp) {
   };
 }
 
-/** A proxy that answers some statements as ClickHouse answers a user who may not. */
-async function denying(url: string, statement: RegExp) {
+/** A proxy that answers some statements with an error of ClickHouse: by default that of a user who may not. */
+async function denying(url: string, statement: RegExp, error = '497 ACCESS_DENIED app: Not enough privileges.') {
   let isDenying = true;
+  const [, code, type, text] = /^(\d+) (\w+) (.*)$/.exec(error) ?? [];
   const { hostname, port } = new URL(url);
   const server = createServer((asked, answer) => {
     const chunks: Buffer[] = [];
     asked.on('data', (chunk: Buffer) => chunks.push(chunk));
     asked.on('end', () => {
       const body = Buffer.concat(chunks);
-      if (isDenying && statement.test(body.toString('latin1', 0, 100))) {
-        answer.writeHead(403, { 'X-ClickHouse-Exception-Code': '497' });
-        answer.end('Code: 497. DB::Exception: app: Not enough privileges. (ACCESS_DENIED)\n');
+      const query = new URL(asked.url ?? '/', url).searchParams.get('query') ?? body.toString('latin1', 0, 100);
+      if (isDenying && statement.test(query)) {
+        answer.writeHead(403, { 'X-ClickHouse-Exception-Code': code });
+        answer.end(`Code: ${code}. DB::Exception: ${text} (${type})\n`);
         return;
       }
       const { method, headers, url: path } = asked;

@@ -21,8 +21,11 @@ function table(name: string, more: Partial<Reached> = {}): Reached {
     name,
     engine: 'MergeTree',
     engineFull: '',
-    keys: [],
-    isPartitioned: false,
+    createQuery: '',
+    partitionKey: '',
+    sortingKey: '',
+    samplingKey: '',
+    indexes: [],
     views: [],
     ...more,
   };
@@ -42,7 +45,8 @@ describe('the deduplication window', () => {
     it(`A1: of ${slots} slots${isPartitioned ? ` and ${partitions} partitions an insert` : ''} is ${needed} places or more`, () => {
       equal(neededPlaces({ slots, partitions }, isPartitioned), needed);
       const writers = { slots, partitions };
-      const made = (places: number) => table('orders', { isPartitioned, engineFull: remembering(places) });
+      const made = (places: number) =>
+        table('orders', { partitionKey: isPartitioned ? 'at' : '', engineFull: remembering(places) });
       equal(checkedWindows(made(needed), defaults, writers, where).length, 1);
       throws(() => checkedWindows(made(needed - 1), defaults, writers, where), /MR_SINK_TABLE_UNFIT/);
     });
@@ -113,13 +117,13 @@ describe('the deduplication window', () => {
   }
 
   it('A1: a replicated table with the defaults of its server is fit, and a table made here always is', () => {
-    const replicated = table('orders', { engine: 'ReplicatedMergeTree', isPartitioned: true });
+    const replicated = table('orders', { engine: 'ReplicatedMergeTree', partitionKey: 'at' });
     deepEqual(checkedWindows(replicated, defaults, { slots: 4, partitions: 100 }, where), [
       { table: '`shop`.`orders`', setting: 'replicated_deduplication_window', places: 10_000, seconds: 3_600 },
     ]);
     for (const engine of ['MergeTree', 'ReplicatedMergeTree', 'SharedMergeTree']) {
       const writers = { slots: 64, partitions: 2_000 };
-      const made = table('orders', { engine, isPartitioned: true, engineFull: windowSettings(engine, writers) });
+      const made = table('orders', { engine, partitionKey: 'at', engineFull: windowSettings(engine, writers) });
       equal(checkedWindows(made, defaults, writers, where).length, 1);
     }
   });

@@ -1,0 +1,101 @@
+/**
+ * What a table of the MergeTree family computes of the rows of an insert, beside its columns and constraints: all of it
+ * can refuse a row. Pure.
+ *
+ * U1  Keys, skip indexes, TTLs, projections, and what the engine checks while it merges the rows of the insert.
+ * U2  What settings switch off at an insert is not computed here either: the table takes such rows.
+ */
+import type { InsertBehaviour } from './behaviour.ts';
+import { piecesOf, type Definition, type Pieces } from './definition.ts';
+import { tokensOf } from './tokens.ts';
+
+/** One SELECT, in two pieces: FROM goes between them. */
+export interface Computed {
+  /** For messages: `the TTL`. */
+  readonly what: string;
+  readonly before: string;
+  readonly after: string;
+}
+
+export function computedBy(table: Definition, behaviour: InsertBehaviour): readonly Computed[] {
+  const pieces = piecesOf(table);
+  if (!pieces.engine.family.endsWith('MergeTree')) return [];
+  const keys = [table.partitionKey, table.sortingKey, table.samplingKey].filter((key) => key !== '');
+  const indexes = behaviour.buildsIndexes
+    ? table.indexes.filter(({ name }) => !behaviour.withoutIndexes.includes(name))
+    : [];
+  return [
+    ...(keys.length === 0 ? [] : [expression('the keys', keys.join(', '))]),
+    ...indexes.flatMap(({ name, type, expression: of }) => [
+      expression(`the index ${name}`, of),
+      ...dimensions(`the index ${name}`, type, of),
+    ]),
+    ...pieces.ttls.map((ttl) => expression('the TTL', ttl)),
+    ...pieces.columns.flatMap(({ name, ttl }) =>
+      ttl === undefined ? [] : [expression(`the TTL of column ${name}`, ttl)],
+    ),
+    ...pieces.projections.map(({ name, body }) => projection(`the projection ${name}`, body)),
+    ...(behaviour.isMerging ? merging(pieces, table.sortingKey) : []),
+  ];
+}
+
+function expression(what: string, of: string): Computed {
+  return { what, before: `SELECT ignore(${of}) AS millrace_ignored`, after: '' };
+}
+
+function check(what: string, fails: string, says: string): Computed {
+  return expression(what, `throwIf(${fails}, '${says}')`);
+}
+
+/** `vector_similarity('hnsw', 'L2Distance', 3)`: all arrays have the length that is in it. */
+function dimensions(what: string, type: string, of: string): readonly Computed[] {
+  const length = /^vector_similarity\('[^']*', '[^']*', ([0-9]+)/.exec(type)?.[1];
+  return length === undefined
+    ? []
+    : [check(what, `length(${of}) != ${length}`, `Incorrect data: the index takes arrays of ${length} elements`)];
+}
+
+/** `SELECT … GROUP BY … ORDER BY …` without FROM, or `INDEX … TYPE …`. */
+function projection(what: string, body: string): Computed {
+  const index = /^INDEX\s([\s\S]*)\sTYPE\s/i.exec(body)?.[1];
+  if (index !== undefined) return expression(what, index);
+  const tokens = tokensOf(body);
+  // Where a row is in its part: of what is not stored there is none.
+  const texts = tokens.map(({ kind, name, text }) => (kind === 'name' && name === '_part_offset' ? '0' : text));
+  let depth = 0;
+  const end = tokens.findIndex(({ kind, text }) => {
+    if (kind === 'other' && '([{'.includes(text)) depth++;
+    if (kind === 'other' && ')]}'.includes(text)) depth--;
+    return depth === 0 && kind === 'name' && ['WHERE', 'GROUP', 'ORDER'].includes(text.toUpperCase());
+  });
+  const at = end === -1 ? texts.length : end;
+  return { what, before: texts.slice(0, at).join('').trim(), after: texts.slice(at).join('') };
+}
+
+function merging({ engine, columns }: Pieces, sortingKey: string): readonly Computed[] {
+  const { family, arguments: given } = engine;
+  switch (family) {
+    case 'CollapsingMergeTree': {
+      const sign = given.at(-1);
+      if (sign === undefined) return [];
+      return [check('the sign', `${sign} != 1 AND ${sign} != -1`, 'Incorrect data: the sign must be 1 or -1')];
+    }
+    case 'ReplacingMergeTree': {
+      const [, isDeleted, more] = given;
+      if (isDeleted === undefined || more !== undefined) return [];
+      return [check('the deletion', `${isDeleted} > 1`, 'Incorrect data: is_deleted must be 1 or 0')];
+    }
+    case 'AggregatingMergeTree':
+    case 'SummingMergeTree': {
+      const aggregates = columns.flatMap(({ name, type }) => {
+        const call = /^SimpleAggregateFunction\((\w+(?:\([^)]*\))?),/.exec(type)?.[1];
+        return call === undefined ? [] : [`${call}(${name})`];
+      });
+      if (aggregates.length === 0) return [];
+      const groups = sortingKey === '' ? '' : `GROUP BY ${sortingKey}`;
+      return [{ what: 'the aggregates', before: `SELECT ${aggregates.join(', ')}`, after: groups }];
+    }
+    default:
+      return [];
+  }
+}
