@@ -17,6 +17,7 @@ import { shownText } from './shown-text.ts';
 import { schemaIssues } from './schema-issues.ts';
 import { partsOf, type SpecParts } from './spec-parts.ts';
 import { placesIn, type Place } from './yaml-places.ts';
+import { unstorableIn } from './unstorable.ts';
 import { ambiguitiesIn } from './yaml-versions.ts';
 
 export interface LintIssue {
@@ -78,6 +79,8 @@ function inspect(text: string, file: string) {
 }
 
 function findIssues(value: unknown): readonly Issue[] {
+  const unstorable = unstorableIn(value);
+  if (unstorable !== undefined) return [unstorable];
   const checked = pipelineSchema.safeParse(value);
   if (checked.success) return withRules(checked.data.spec);
   const found = schemaIssues(checked.error.issues, value, objectSchema());

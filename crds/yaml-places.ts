@@ -1,16 +1,17 @@
 /** Positions in a YAML (or JSON) text. */
 import {
+  Composer,
   isMap,
   isNode,
   isScalar,
   LineCounter,
-  parseAllDocuments,
   Parser,
   type Document,
   type Scalar,
   type YAMLError,
 } from 'yaml';
 import { z } from 'zod';
+import { faultIn } from './document-fault.ts';
 import { jsonFault, looksLikeJson } from './json-text.ts';
 import type { Issue, IssuePath } from './issue.ts';
 
@@ -39,16 +40,28 @@ export function placesIn(text: string): {
   readonly broken: readonly Broken[];
 } {
   const lines = new LineCounter();
-  const parsed = parseAllDocuments(text, { lineCounter: lines, logLevel: 'error' });
   const unclosed = once(() => unclosedIn(text));
   const documents: PlacedDocument[] = [];
   const broken: Broken[] = [];
-  for (const document of 'empty' in parsed ? [] : parsed) {
+  for (const document of composed(text, lines)) {
+    if (documents.length + broken.length >= most) {
+      const at = document.range[0];
+      broken.push({ problem: 'the rest was not read: it is too much to list', place: placeAt(at, at, lines) });
+      break;
+    }
     const at = document.range[0];
     if (document.errors.length > 0) {
       const fault = looksLikeJson(text) ? jsonFault(text) : undefined;
       if (fault !== undefined) broken.push({ problem: fault.problem, place: placeAt(fault.at, fault.at, lines) });
-      else broken.push(...document.errors.map((error) => brokenAt(error, unclosed, lines)));
+      else for (const error of document.errors.slice(0, most)) broken.push(brokenAt(error, unclosed, lines));
+      continue;
+    }
+    const hidden = faultIn(document);
+    if (hidden !== undefined) {
+      broken.push({
+        problem: `is not YAML: ${sentenceOf(hidden)}`,
+        place: placeAt(hidden.at, hidden.at, lines),
+      });
       continue;
     }
     try {
@@ -61,6 +74,18 @@ export function placesIn(text: string): {
     }
   }
   return { documents, broken };
+}
+
+/** Documents, and errors of each: nobody reads more, and a text that is no YAML at all has an error in every line. */
+const most = 100;
+
+/**
+ * One after the other, without the library's own search for equal keys and its pictures of the lines around an error, which
+ * take time that grows with the square of the text; `./document-fault.ts` finds the keys.
+ */
+function composed(text: string, lines: LineCounter): Iterable<Document.Parsed> {
+  const tokens = new Parser(lines.addNewLine).parse(text);
+  return new Composer({ logLevel: 'error', prettyErrors: false, uniqueKeys: false }).compose(tokens);
 }
 
 export const unusableAlias = 'an alias has no anchor, or there are too many; text that begins with * needs quotes';

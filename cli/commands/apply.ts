@@ -1,16 +1,15 @@
 /** `millrace apply FILE`: lint, then server-side apply of every pipeline in the file. */
-import { readFile } from 'node:fs/promises';
-import { text as readAll } from 'node:stream/consumers';
 import { Command, Option } from 'commander';
 import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import type { StoredPipeline } from '../../client/wire.ts';
-import { MillraceError, problemOf } from '../../model/errors.ts';
+import { MillraceError } from '../../model/errors.ts';
 import { dryRunOf } from '../../crds/dry-run.ts';
 import { lintFile } from '../../crds/lint.ts';
 import type { DesiredState } from '../../model/plan.ts';
 import type { PipelineInput } from '../../crds/pipeline.ts';
 import { withCluster, withClusterOptions, type Cluster, type ClusterOptions } from '../cluster.ts';
+import { readDocument } from '../document.ts';
 import { durationOption } from '../durations.ts';
 import { CommandFailed, exitCodes } from '../exit.ts';
 import { lintReport, lintSummary } from '../lint-report.ts';
@@ -94,7 +93,7 @@ async function existing({ pipelines }: Cluster, namespace: string, name: string)
 
 /** The pipelines of a file, after lint has found no error in it. */
 async function readPipelines(path: string): Promise<PipelineInput[]> {
-  const { name, text } = await readSource(path);
+  const { name, text } = await readDocument(path);
   const file = { name, ...lintFile(text, name) };
   const report = lintReport([file], 'pretty').trimEnd();
   if (file.issues.some((issue) => issue.severity === 'error')) {
@@ -106,12 +105,3 @@ async function readPipelines(path: string): Promise<PipelineInput[]> {
 
 /** Lint has checked it: this only tells the compiler. */
 const linted = z.custom<PipelineInput>((value) => typeof value === 'object' && value !== null);
-
-async function readSource(file: string): Promise<{ name: string; text: string }> {
-  if (file === '-') return { name: '<stdin>', text: await readAll(process.stdin) };
-  try {
-    return { name: file, text: await readFile(file, 'utf8') };
-  } catch (error) {
-    throw new CommandFailed(exitCodes.usage, `${file} cannot be read: ${problemOf(error)}`, { cause: error });
-  }
-}

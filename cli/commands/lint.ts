@@ -6,11 +6,10 @@
  */
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { text as readAll } from 'node:stream/consumers';
 import { Command, Option } from 'commander';
-import { problemOf } from '../../model/errors.ts';
 import { lintFile } from '../../crds/lint.ts';
 import { group } from '../../model/names.ts';
+import { readDocument, unreadable, type NamedText } from '../document.ts';
 import { CommandFailed, exitCodes } from '../exit.ts';
 import { formats, lintReport, lintSummary, type Format, type LintedFile } from '../lint-report.ts';
 import { print, say } from '../output.ts';
@@ -40,9 +39,8 @@ async function lintPaths(paths: readonly string[]): Promise<readonly LintedFile[
   const files: LintedFile[] = [];
   // In the order in which they were given, so that two runs print the same.
   for (const path of paths) {
-    if (path === '-') files.push(linted('<stdin>', await readAll(process.stdin)));
-    else if (await isFolder(path)) files.push(...(await lintFolder(path)));
-    else files.push(linted(path, await read(path)));
+    if (path !== '-' && (await isFolder(path))) files.push(...(await lintFolder(path)));
+    else files.push(linted(await readDocument(path)));
   }
   return files;
 }
@@ -57,15 +55,16 @@ async function lintFolder(folder: string): Promise<readonly LintedFile[]> {
     .sort();
   const files: LintedFile[] = [];
   for (const path of paths) {
-    const text = await read(path);
-    if (holdsPipeline.test(text)) files.push(linted(path, text));
+    // Other files of the folder may be anything: only what holds a pipeline must be text.
+    if (!holdsPipeline.test(await readFile(path, 'utf8'))) continue;
+    files.push(linted(await readDocument(path)));
   }
   return files;
 }
 
 const holdsPipeline = new RegExp(`["']?apiVersion["']?\\s*:\\s*["']?${group.replace('.', '\\.')}/`);
 
-function linted(name: string, text: string): LintedFile {
+function linted({ name, text }: NamedText): LintedFile {
   return { name, ...lintFile(text, name) };
 }
 
@@ -75,16 +74,4 @@ async function isFolder(path: string): Promise<boolean> {
   } catch (error) {
     throw unreadable(path, error);
   }
-}
-
-async function read(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    throw unreadable(path, error);
-  }
-}
-
-function unreadable(path: string, error: unknown): CommandFailed {
-  return new CommandFailed(exitCodes.usage, `${path} cannot be read: ${problemOf(error)}`, { cause: error });
 }

@@ -35,6 +35,23 @@ describe('millrace lint', function () {
     });
   });
 
+  it('B1: refuses a file and an input that are no UTF-8, with the place, and takes one with a byte order mark', async () => {
+    const file = join(dir, 'marked.yaml');
+    await writeFile(file, `\ufeff${good}`);
+    equal((await millrace(['lint', file])).code, 0);
+    await writeFile(file, Buffer.from(good.replace('warehouse', 'wärehouse'), 'latin1'));
+    for (const command of ['lint', 'apply']) {
+      const { code, stderr } = await millrace([command, file]);
+      equal(code, 4);
+      match(stderr, /marked\.yaml:6:19: is not UTF-8/);
+    }
+    await writeFile(file, Buffer.from(`\ufeff${good}`, 'utf16le'));
+    match((await millrace(['lint', file])).stderr, /marked\.yaml:1:1: is not UTF-8 but probably UTF-16/);
+    const { code, stderr } = await millrace(['lint', '-'], { input: Buffer.from('a: \xff', 'latin1') });
+    equal(code, 4);
+    match(stderr, /<stdin>:1:4: is not UTF-8/);
+  });
+
   it('ends with 4 and shows place, code, suggestion and the lines around', async () => {
     const file = join(dir, 'bad.yaml');
     const { code, stdout, stderr } = await millrace(['lint', file]);

@@ -14,7 +14,7 @@ const program = join(import.meta.dirname, '../../cli/millrace.ts');
 
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
-  readonly input?: string;
+  readonly input?: string | Buffer;
 }
 
 export async function millrace(args: readonly string[], { env = {}, input = '' }: RunOptions = {}): Promise<Ran> {

@@ -2,15 +2,20 @@
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { decisionSchema, type Decision, type Issue } from '../../client/wire.ts';
+import { encodingOf, encodings, inflateBody, InflatedTooLarge } from '../../connectors/http/inflate.ts';
 import { decisionChoices } from '../../model/decision.ts';
 import { mr, type MillraceError } from '../../model/errors.ts';
+import { faultIn } from '../../crds/document-fault.ts';
+import { documentText } from '../../crds/document-text.ts';
 import { sentenceOf, unusableAlias } from '../../crds/yaml-places.ts';
 import { jsonFault } from '../../crds/json-text.ts';
 import { lint, type LintIssue } from '../../crds/lint.ts';
 import { apiVersion, kind } from '../../model/names.ts';
+import { cut } from '../../model/text.ts';
 import type { PipelineInput } from '../../crds/pipeline.ts';
 import { Refused } from './problem.ts';
 
+export const maxBodyBytes = 1024 * 1024;
 export const textTypes = ['application/json', 'application/yaml', 'application/x-yaml', 'text/yaml', 'text/plain'];
 
 const draft = z.looseObject({ metadata: z.looseObject({}).optional() });
@@ -43,6 +48,44 @@ export function issueOf({ path, ...issue }: LintIssue): Issue {
 /** Lint has checked it: this only tells the compiler. */
 const input = z.custom<PipelineInput>((value) => typeof value === 'object' && value !== null);
 
+/** Bytes of a body: without their encoding, as text. */
+export async function bodyText(bytes: Uint8Array, headers: BodyHeaders): Promise<string> {
+  const plain = await inflated(bytes, headers['content-encoding']);
+  const charset = /;\s*charset\s*=\s*"?([^\s";]*)/i.exec(headers['content-type'] ?? '')?.[1] ?? 'utf-8';
+  const read = documentText(plain);
+  // What is not UTF-8 but says so is shown its place; what says that it is something else is told what is taken.
+  if (!utf8Names.has(charset.toLowerCase())) {
+    throw notTaken(`in the character set ${JSON.stringify(cut(charset, 40))}`, ['utf-8']);
+  }
+  if (read.is === 'text') return read.text;
+  throw mr('MR_REQUEST_INVALID', { where: `body:${read.line}:${read.column}`, problem: read.problem });
+}
+
+export interface BodyHeaders {
+  readonly 'content-type'?: string | undefined;
+  readonly 'content-encoding'?: string | undefined;
+}
+
+/** ASCII is UTF-8, too. */
+const utf8Names: ReadonlySet<string> = new Set(['utf-8', 'utf8', 'us-ascii', 'ascii']);
+
+async function inflated(bytes: Uint8Array, header: string | undefined): Promise<Uint8Array> {
+  const encoding = encodingOf(header);
+  if (encoding === undefined) return bytes;
+  if (encoding === null) throw notTaken(`encoded as ${JSON.stringify(cut(header ?? '', 40))}`, encodings);
+  try {
+    return await inflateBody(bytes, encoding, maxBodyBytes);
+  } catch (error) {
+    if (error instanceof InflatedTooLarge) throw mr('MR_BODY_TOO_LARGE', { limit: maxBodyBytes }, { cause: error });
+    const problem = `it is not ${encoding}, as its Content-Encoding says`;
+    throw mr('MR_REQUEST_INVALID', { where: 'body', problem }, { cause: error });
+  }
+}
+
+function notTaken(actual: string, taken: readonly string[]): MillraceError {
+  return mr('MR_MEDIA_TYPE', { actual, types: taken.join(', ') });
+}
+
 /**
  * JSON is read as the YAML that it is, after it has been checked as what it says it is. No message repeats the text, which
  * may hold a secret.
@@ -52,9 +95,11 @@ export function parseText(text: string, mediaType: string): unknown {
     const fault = jsonFault(text);
     if (fault) throw unreadable(fault.at, text, fault.problem, fault.cause);
   }
-  const document = parseDocument(text, { uniqueKeys: true });
+  const document = parseDocument(text, { uniqueKeys: false, prettyErrors: false });
   const [error] = document.errors;
   if (error) throw unreadable(error.pos[0], text, sentenceOf(error));
+  const hidden = faultIn(document);
+  if (hidden) throw unreadable(hidden.at, text, sentenceOf(hidden));
   try {
     return document.toJS();
   } catch (aliasError) {

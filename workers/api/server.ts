@@ -20,6 +20,7 @@ import { mr } from '../../model/errors.ts';
 import { problemMediaType } from '../../model/problem.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { Api } from './api.ts';
+import { maxBodyBytes } from './body.ts';
 import { Changes } from './changes.ts';
 import { guard, type Access } from './guard.ts';
 import { apiMetrics } from './metrics.ts';
@@ -46,7 +47,6 @@ export interface ApiParts {
   readonly planWaitMs?: number;
 }
 
-const maxBodyBytes = 1024 * 1024;
 const retryAfterSeconds = 1;
 
 export async function buildServer(parts: ApiParts): Promise<Api> {

@@ -1,9 +1,10 @@
 /** `POST /v1/lint`: the lint of the command line, for editors and CI. */
+import type { FastifyRequest } from 'fastify';
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { lintReportSchema } from '../../../client/wire.ts';
 import { lintText } from '../../../crds/lint.ts';
-import { issueOf, textTypes } from '../body.ts';
+import { bodyText, issueOf, textTypes } from '../body.ts';
 import { problems } from '../schemas.ts';
 
 const text = z
@@ -13,7 +14,9 @@ const text = z
 
 export const lintRoutes: FastifyPluginCallbackZod = (server, _options, done) => {
   server.removeAllContentTypeParsers();
-  server.addContentTypeParser(textTypes, { parseAs: 'string' }, (_request, body, parsed) => parsed(null, body));
+  server.addContentTypeParser<Buffer>(textTypes, { parseAs: 'buffer' }, ({ headers }: FastifyRequest, bytes: Buffer) =>
+    bodyText(bytes, headers),
+  );
   server.post(
     '/v1/lint',
     {

@@ -1,5 +1,6 @@
 /** `/v1/namespaces/{namespace}/pipelines`: apply, read, pause, stop, resume, retry, decide, delete. */
 import { createHash } from 'node:crypto';
+import type { FastifyRequest } from 'fastify';
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import {
@@ -14,7 +15,7 @@ import { dryRunOf } from '../../../crds/dry-run.ts';
 import { MillraceError } from '../../../model/errors.ts';
 import { stillOf } from '../../../client/settled.ts';
 import type { DesiredState } from '../../../model/plan.ts';
-import { parseText, readDecisionBody, readPipelineBody, textTypes } from '../body.ts';
+import { bodyText, parseText, readDecisionBody, readPipelineBody, textTypes } from '../body.ts';
 import type { Changes } from '../changes.ts';
 import type { OperationRuns } from '../operation-runs.ts';
 import { decideOn } from '../../../kubernetes/decisions.ts';
@@ -70,15 +71,16 @@ const decided = {
 
 export const pipelineRoutes: FastifyPluginCallbackZod<Options> = (server, { pipelines, changes, runs }, done) => {
   server.removeAllContentTypeParsers();
-  server.addContentTypeParser<string>(textTypes, { parseAs: 'string' }, (request, body, parsed) => {
-    if (body === '') return parsed(null);
-    try {
-      const [mediaType = ''] = (request.headers['content-type'] ?? '').split(';');
-      parsed(null, parseText(body, mediaType.trim().toLowerCase()));
-    } catch (error) {
-      parsed(error instanceof Error ? error : new Error(String(error)));
-    }
-  });
+  server.addContentTypeParser<Buffer>(
+    textTypes,
+    { parseAs: 'buffer' },
+    async ({ headers }: FastifyRequest, bytes: Buffer) => {
+      const text = await bodyText(bytes, headers);
+      if (text === '') return null;
+      const [mediaType = ''] = (headers['content-type'] ?? '').split(';');
+      return parseText(text, mediaType.trim().toLowerCase());
+    },
+  );
 
   // Lint says more of a body, every error at once and with suggestions.
   server.setValidatorCompiler(exceptBody);
