@@ -2,8 +2,10 @@
  * The compression codecs of Kafka's record batches.
  *
  * Z1  A batch never inflates beyond the given limit, and memory for it is allocated only when it fits.
- * Z2  A batch is inflated as a whole, however many frames or members it consists of, or it is a RangeError. zlib
- *     ignores bytes after the last member of gzip that are not another member.
+ * Z2  A batch is inflated as a whole, however many frames or members it consists of, or it is a RangeError. What follows
+ *     the last of them may be records that nobody sees: zlib ends at a zero behind a member of gzip, or at anything else
+ *     that is no member, and reports none of it. Kafka's Java client 4.1 passes such bytes over in gzip and lz4, and
+ *     refuses them in zstd and snappy.
  *
  * Kafka's Java client writes snappy in xerial's framing and lz4 in LZ4 frame format; librdkafka writes snappy raw.
  */
@@ -44,12 +46,31 @@ function isTooLarge(error: unknown): boolean {
 }
 
 const inflaters: Readonly<Record<Exclude<Codec, 'none'>, (packed: Uint8Array, maxBytes: number) => Uint8Array>> = {
-  gzip: (packed, maxBytes) => gunzipSync(packed, { maxOutputLength: maxBytes }),
+  gzip: inflateGzip,
   zstd: inflateZstd,
   lz4: inflateLz4,
   snappy: (packed, maxBytes) =>
     isXerial(packed, 0) ? inflateXerial(packed, maxBytes) : inflateRawSnappy(packed, maxBytes),
 };
+
+function inflateGzip(packed: Uint8Array, maxBytes: number): Uint8Array {
+  const answer: object = gunzipSync(packed, { maxOutputLength: maxBytes, info: true });
+  if (!hasEngine(answer)) throw new TypeError('gunzipSync does not say how much it has taken');
+  const rest = packed.length - answer.engine.bytesWritten;
+  if (rest > 0) throw new RangeError(`${rest} bytes follow its end`);
+  return answer.buffer;
+}
+
+interface WithEngine {
+  readonly buffer: Uint8Array;
+  /** `bytesWritten`: of the input, what the decoder has taken. */
+  readonly engine: { readonly bytesWritten: number };
+}
+
+/** What Node answers with `info`, which its types do not say. */
+function hasEngine(answer: object): answer is WithEngine {
+  return 'buffer' in answer && 'engine' in answer;
+}
 
 function inflateZstd(packed: Uint8Array, maxBytes: number): Uint8Array {
   const params = { [constants.ZSTD_d_windowLogMax]: 27 };

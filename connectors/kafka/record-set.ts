@@ -4,7 +4,8 @@
  * D1  Records come in offset order; none before the asked offset, none of a control batch or an aborted transaction.
  * D2  `position` is the offset after everything decoded or skipped so far; it never decreases.
  * D3  A batch that is cut at the end of the fetch is left for the next fetch.
- * D4  Bytes that are not a record batch end in a RangeError; then nothing of the piece is used.
+ * D4  Bytes that are not a record batch, or more than the records that it counts, end in a RangeError; then nothing of the
+ *     piece is used.
  */
 import { Buffer } from 'node:buffer';
 import { textOfBytes } from '../../model/byte-text.ts';
@@ -152,6 +153,8 @@ function decodeRecords(
     }
     reader.at = recordEnd;
   }
+  // What a batch holds beyond the records that it counts would be passed over with its offsets (Kafka's client refuses it, too).
+  if (reader.at !== end) throw new RangeError(`a batch has more than the ${header.records} records that it counts`);
   tables.count = row;
 }
 

@@ -98,6 +98,23 @@ describe('kafka compression', () => {
     });
   }
 
+  const behind: readonly (readonly [what: string, bytes: Buffer])[] = [
+    ['a zero', Buffer.of(0)],
+    ['zeros', Buffer.alloc(40)],
+    ['a byte', Buffer.of(7)],
+    ['text', Buffer.from('something that no codec has written')],
+    ['the first bytes of a member', Buffer.of(0x1f, 0x8b)],
+  ];
+  for (const [form, [codec, pack]] of Object.entries(forms)) {
+    for (const [what, bytes] of behind) {
+      it(`Z2: refuses ${form} with ${what} behind them, and with more of them behind that`, () => {
+        const packed = pack([plain, plain]);
+        assert.throws(() => inflate(codec, Buffer.concat([packed, bytes]), limit), RangeError);
+        assert.throws(() => inflate(codec, Buffer.concat([packed, bytes, packed]), limit), RangeError);
+      });
+    }
+  }
+
   it('Z1: takes no memory for a claim that cannot be true', () => {
     const claims200MiB = Buffer.from([0x80, 0x80, 0x80, 0x64, 0x00]);
     assert.throws(() => inflate('snappy', claims200MiB, 2 ** 30), /shorter than it says/);

@@ -35,6 +35,9 @@ const batches = fc.array(
   { minLength: 1, maxLength: 6 },
 );
 
+/** In the header of a batch: how many records it has. */
+const countAt = 57;
+
 async function encodeAll(list: readonly { records: readonly PlainRecord[]; gzip: boolean; gap: number }[]) {
   let offset = 0;
   const parts: Buffer[] = [];
@@ -74,6 +77,16 @@ describe('kafka record set', () => {
       }),
       { numRuns: 150 },
     );
+  });
+
+  it('D4: a batch with more records than it counts is refused, and one with fewer, plain and compressed', async () => {
+    for (const gzip of [false, true]) {
+      for (const counted of [0, 1, 3]) {
+        const bytes = await encodeBatch({ offset: 0, gzip, records: [{ value: 'a' }, { value: 'b' }] });
+        bytes.writeInt32BE(counted, countAt);
+        assert.throws(() => decodeAll(bytes), RangeError, `${counted}`);
+      }
+    }
   });
 
   it('D1: leaves out records before the asked offset, in plain and in compressed batches', async () => {
