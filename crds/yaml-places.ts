@@ -53,7 +53,9 @@ export function placesIn(text: string): {
     if (document.errors.length > 0) {
       const fault = looksLikeJson(text) ? jsonFault(text) : undefined;
       if (fault !== undefined) broken.push({ problem: fault.problem, place: placeAt(fault.at, fault.at, lines) });
-      else for (const error of document.errors.slice(0, most)) broken.push(brokenAt(error, unclosed, lines));
+      else
+        for (const error of document.errors.filter((_, index) => index < most))
+          broken.push(brokenAt(error, unclosed, lines));
       continue;
     }
     const hidden = faultIn(document);
