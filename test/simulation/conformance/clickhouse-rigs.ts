@@ -12,7 +12,8 @@ import type { LoggedSinkSlot } from '../../../stream/sink-port.ts';
 import { sinkContext } from '../../connectors/sink-context.ts';
 import { BlockSlot, BlockTable } from '../outside/clickhouse.ts';
 import { openWay, type RealWay } from './real-way.ts';
-import { ModelSite, type SinkBench, type SinkRig } from './sink-bench.ts';
+import { ModelSite } from './model-site.ts';
+import type { SinkBench, SinkRig } from './sink-bench.ts';
 
 export interface ClickHouseBench extends SinkBench<LoggedSinkSlot> {
   /** Rows of the table that the view fills. */

@@ -15,7 +15,8 @@ import {
   type ClickHouseBench,
   type TableShape,
 } from './clickhouse-rigs.ts';
-import { attempt, batch, noSignal, record, rowOf, store, type SimRecord } from './sink-bench.ts';
+import { attempt, noSignal, store } from './attempt.ts';
+import { batch, record, rowOf, type SimRecord } from './sink-bench.ts';
 
 const two = [record('s0/0/1'), record('s0/0/2')];
 const three = [record('s0/0/3')];

@@ -13,7 +13,8 @@ import { sinkContext } from '../../connectors/sink-context.ts';
 import { TestPool } from '../../support/test-pool.ts';
 import { PositionedSlot, PositionedTable } from '../outside/postgres.ts';
 import { openWay, type RealWay } from './real-way.ts';
-import { ModelSite, type SinkBench, type SinkRig } from './sink-bench.ts';
+import { ModelSite } from './model-site.ts';
+import type { SinkBench, SinkRig } from './sink-bench.ts';
 
 export interface PostgresBench extends SinkBench<PositionedSinkSlot> {
   /** The COMMIT is carried out, and its answer is lost. */

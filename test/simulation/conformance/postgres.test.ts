@@ -7,7 +7,8 @@
  * nobody read a position while a COMMIT about it is on its way, and so shows less than what the model does.
  */
 import { deepEqual } from 'node:assert/strict';
-import { attempt, batch, noSignal, record, rowOf, store } from './sink-bench.ts';
+import { attempt, noSignal, store } from './attempt.ts';
+import { batch, record, rowOf } from './sink-bench.ts';
 import { modelledPostgres, realPostgres, type PostgresBench } from './postgres-rigs.ts';
 
 const two = [record('s0/0/1'), record('s0/0/2')];

@@ -31,13 +31,16 @@ export async function openWay(toPort: number): Promise<RealWay> {
       if (way === 'refusing') return onNone(ask);
       proxy.set(way === 'mute' ? 'mute' : 'blackhole');
       const asked = ask();
-      const ended = asked.then(
-        () => true,
-        () => true,
-      );
-      await Promise.race([eventually(() => proxy.lost > 0), ended]);
-      // Whoever asks would wait for its timeout; that the connection ends is the same to it.
-      proxy.set('pass');
+      try {
+        const ended = asked.then(
+          () => true,
+          () => true,
+        );
+        await Promise.race([eventually(() => proxy.lost > 0), ended]);
+      } finally {
+        // Whoever asks would wait for its timeout; that the connection ends is the same to it.
+        proxy.set('pass');
+      }
       return asked;
     },
     async losingAnswerTo(sent, ask) {
