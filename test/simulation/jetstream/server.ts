@@ -279,6 +279,20 @@ export class Server {
     this.witness.rolledBack?.(host, lost);
   }
 
+  /** Somebody deletes the oldest messages by hand, but never the last of a subject: what follows them must tell. */
+  deleteOldest(name: string, count: number): void {
+    const host = this.#hosts.get(name);
+    if (host === undefined || !this.up) return;
+    const { messages, lastSequence } = host.stream;
+    const isLast = ({ subject, sequence }: Message) => host.stream.lastOf(subject)?.sequence === sequence;
+    const gone = new Set(messages.filter((message) => !isLast(message)).slice(0, count));
+    host.stream.restore(
+      messages.filter((message) => !gone.has(message)),
+      lastSequence,
+    );
+    host.lagging = host.stream;
+  }
+
   start(readyAfterMs: number): void {
     this.up = true;
     this.#readyAt = this.world.now + readyAfterMs;

@@ -47,6 +47,9 @@ export function perform(plant: Plant, act: Act): void {
     case 'delete edge':
       if (server.host(plant.streamOf('edge')) !== undefined) server.deleteStream(plant.streamOf('edge'));
       return;
+    case 'delete frames':
+      server.deleteOldest(plant.streamOf('edge'), act.frames);
+      return;
     case 'fill store':
       server.options.maxStoreBytes = server.storedBytes + 200;
       world.after(act.ms, () => (server.options.maxStoreBytes = undefined));

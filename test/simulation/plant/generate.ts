@@ -57,6 +57,7 @@ export function scenarioOf(seed: string): Scenario {
       ...actsOf(random.fork('acts'), first, calmAt),
       ...back.acts,
       ...remakeOf(random.fork('remake'), first, calmAt),
+      ...deletionOf(random.fork('deletion'), first, calmAt),
     ],
     traps: [...trapsOf(random.fork('traps')), ...sinkTrapsOf(random.fork('sink traps')), ...power.traps],
     calmAt,
@@ -253,6 +254,17 @@ function returnOf(random: Random, first: Shape, calmAt: number): Return {
   // Then it is the lifecycle that comes late with the plan, with luck between its registration and its announcement.
   const hangs: Act = { at: backAt + own.whole(20, 600), do: 'lifecycle', ms: 8_000 };
   return { acts: [...acts, ...stands, hangs], bursts };
+}
+
+/** Frames go from the middle of the edge, mostly while they are not read: only the next one of their writer tells. */
+function deletionOf(random: Random, first: Shape, calmAt: number): Act[] {
+  if (!random.chance(0.05)) return [];
+  const at = random.whole(1_000, calmAt);
+  const stands = first.sinks.map(({ name: sink }): Act => {
+    return { at: at - random.whole(200, 900), do: 'sink', sink, state: 'silent', ms: random.pick([1_500, 5_000]) };
+  });
+  const goes: Act = { at, do: 'delete frames', frames: random.pick([1, 1, 2, 5]) };
+  return random.chance(0.2) ? [goes] : [...stands, goes];
 }
 
 /** A topic is made anew under its source's feet, now and then twice. */

@@ -53,6 +53,8 @@ export type Act =
   | { readonly at: number; readonly do: 'lose power'; readonly frames: number; readonly ms: number }
   /** Somebody deletes the edge's stream. */
   | { readonly at: number; readonly do: 'delete edge' }
+  /** Somebody deletes the oldest frames of the edge, read or not, but no writer's last. */
+  | { readonly at: number; readonly do: 'delete frames'; readonly frames: number }
   /** No stream on disk takes anything more. */
   | { readonly at: number; readonly do: 'fill store'; readonly ms: number }
   /** A server goes on that does not have the last transactions. */
