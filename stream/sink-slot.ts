@@ -19,7 +19,7 @@ import { ShardChecks } from './shard-checks.ts';
 import { ShardReader } from './shard-reader.ts';
 import { SinkLoop } from './sink-loop.ts';
 import type { RowBufferPort, SinkProgram, SinkSlotPort } from './sink-port.ts';
-import { beginReading, type Beginning, type SinkStart } from './sink-start.ts';
+import { beginReading, type Beginning, type LostAt, type SinkStart } from './sink-start.ts';
 import { deadLetterRoom } from './slot-rooms.ts';
 import { waitingAs, type SlotEnd } from './slot-observer.ts';
 import { StageViews } from './stage-views.ts';
@@ -47,13 +47,14 @@ export async function runSinkSlot<Rows extends RowBufferPort>(options: SinkSlotO
 }
 
 async function work<Rows extends RowBufferPort>(options: SinkSlotOptions<Rows>): Promise<SlotEnd> {
-  let lost: PositionLost | undefined;
+  let lost: LostAt | undefined;
   for (;;) {
+    const beginning = await beginReading(options, lost);
     try {
-      return await run(options, await beginReading(options, lost));
+      return await run(options, beginning);
     } catch (error) {
       if (!(error instanceof PositionLost)) throw error;
-      lost = error;
+      lost = { loss: error, after: beginning.log.sequence };
     }
   }
 }

@@ -3,6 +3,8 @@
  *
  * L1  It starts only where its position is valid (`./reader-start.ts`); when the position is lost, at the start or
  *     while reading, the slot stops, reports it, and waits for a decision, however long.
+ * L3  A position that was lost while reading is asked about only while it is the one in the log. A reader that has not
+ *     committed may have been passed over frames, which were then swept (U2 of `./pass-over.ts`): it begins again.
  */
 import { mr } from '../model/errors.ts';
 import { commitsEdge, edgeStream, slotTokens } from '../model/names.ts';
@@ -45,8 +47,15 @@ export interface Beginning {
   readonly chain: FrameChain;
 }
 
+/** What stopped a run, and where its log ended then. */
+export interface LostAt {
+  readonly loss: PositionLost;
+  /** Of the last entry, in the stream of the commits. */
+  readonly after: number;
+}
+
 /** L1. `met`: what stopped the previous run. */
-export async function beginReading(start: SinkStart, met: PositionLost | undefined): Promise<Beginning> {
+export async function beginReading(start: SinkStart, met: LostAt | undefined): Promise<Beginning> {
   const { streams, plan, stage, slot, observer, signals } = start;
   const { pid } = plan.pipeline;
   const edge = stage.reads;
@@ -61,9 +70,10 @@ export async function beginReading(start: SinkStart, met: PositionLost | undefin
     belongs: ({ readers }: Registry) => readers.includes(stage.name),
   };
   const asker = { streams, pid, scope: edge, who: slotTokens(stage.name, slot) };
-  for (let lost = met; ; lost = undefined) {
+  for (;;) {
     const before = await openEdge(opening, signals.stop);
     const log = await CommitLog.open({ ...ofCommits, pid, stage: stage.name, slot }, signals.stop);
+    const lost = met?.after === log.sequence ? met.loss : undefined;
     const readQuestion = () => storedQuestion(asker);
     const asked = await untilAnswered(edgeStream(pid, commitsEdge), readQuestion, ofCommits, signals.stop);
     const readAll = () => readTails(streams, { pid, edge, shard: slot, shards }, log.last, before);

@@ -303,6 +303,20 @@ export const mutations: readonly Mutation[] = [
     to: '{',
   },
   {
+    guard: 'I14',
+    without: 'the look whether the log is still where a loss was met',
+    file: 'stream/sink-start.ts',
+    from: 'met?.after === log.sequence ? met.loss : undefined',
+    to: 'met !== undefined && log.sequence <= met.after + 1 ? met.loss : undefined',
+  },
+  {
+    guard: 'U1',
+    without: 'the look whether a frame is for the reader that is passed over it',
+    file: 'stream/pass-over.ts',
+    from: 'if (frame.count > 0 && !isWithout(planIn(frame))) return to;',
+    to: 'if (frame.count > 0 && isWithout(-1)) return to;',
+  },
+  {
     guard: 'I7',
     without: 'the count of what the steps drop',
     file: 'stream/sink-loop.ts',

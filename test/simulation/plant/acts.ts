@@ -7,7 +7,7 @@ import type { Pod } from './pod.ts';
 import type { Act } from './scenario.ts';
 
 export function perform(plant: Plant, act: Act): void {
-  const { world, server, cluster, remotes } = plant;
+  const { world, server, cluster, remotes, losses } = plant;
   plant.say(`ACT ${JSON.stringify(act)}`);
   switch (act.do) {
     case 'kill':
@@ -41,13 +41,16 @@ export function perform(plant: Plant, act: Act): void {
       return;
     case 'lose power':
       if (plant.scenario.copies > 1) return;
+      losses.happened('edge');
       server.losePower(plant.streamOf('edge'), act.frames);
       world.after(act.ms, () => server.start(world.random.between(0, 300)));
       return;
     case 'delete edge':
+      losses.happened('edge');
       if (server.host(plant.streamOf('edge')) !== undefined) server.deleteStream(plant.streamOf('edge'));
       return;
     case 'delete frames':
+      losses.happened('edge');
       server.deleteOldest(plant.streamOf('edge'), act.frames);
       return;
     case 'fill store':
@@ -55,16 +58,19 @@ export function perform(plant: Plant, act: Act): void {
       world.after(act.ms, () => (server.options.maxStoreBytes = undefined));
       return;
     case 'fail over': {
+      losses.happened('sink');
       const table = plant.tables.get(act.sink);
       if (table instanceof PositionedTable) table.failOver(act.transactions);
       return;
     }
     case 'clean topic':
+      losses.happened('source');
       // What was not read yet is nobody's to have.
       for (const input of plant.topics.get(act.source)?.clean(act) ?? [])
         if (!plant.ledger.isInEdge(input.id)) input.mayBeMissing = true;
       return;
     case 'remake topic': {
+      losses.happened('source');
       const topic = plant.topics.get(act.source);
       if (topic === undefined) return;
       topic.remake();

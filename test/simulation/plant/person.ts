@@ -73,6 +73,8 @@ export function watchOver(plant: Plant): void {
   };
 
   const answer = (error: MillraceError, sink: string | undefined): void => {
+    const falseAlarm = plant.losses.falseAlarm(error);
+    if (falseAlarm !== undefined) world.fail(falseAlarm);
     const table = sink === undefined ? undefined : plant.tables.get(sink);
     const { token, hint, slot } = error.params;
     if (error.code === 'MR_SINK_POSITION_LOST' && table instanceof PositionedTable && typeof slot === 'number')

@@ -7,6 +7,7 @@ import type { SourceLossPort, SourceReaderPort } from '../../../stream/source-po
 import { Ledger } from '../check/ledger.ts';
 import { Violation } from '../check/violation.ts';
 import { mostKeys } from '../check/keys.ts';
+import { Losses } from '../check/losses.ts';
 import { Witness } from '../check/witness.ts';
 import { Connection } from '../jetstream/connection.ts';
 import { Server } from '../jetstream/server.ts';
@@ -34,6 +35,7 @@ export class Plant {
   readonly server: Server;
   readonly faults: Faults;
   readonly ledger: Ledger;
+  readonly losses = new Losses();
   readonly cluster: Cluster;
   readonly witness: Witness;
   readonly lifecycle: Lifecycle;
@@ -70,7 +72,9 @@ export class Plant {
       writers: () => Math.max(...this.#plansAtWork().map(writersIn)),
       onViolation: fail,
     });
-    this.server = new Server(this.world, { maxPayload, url: 'nats://nats:4222', maxLagMs: 400 }, this.witness);
+    // Mostly as it is; now and then a copy that is busy catching up.
+    const maxLagMs = this.world.random.fork('lag').pick([400, 400, 6_000]);
+    this.server = new Server(this.world, { maxPayload, url: 'nats://nats:4222', maxLagMs }, this.witness);
     this.lifecycle = new Lifecycle(this, scenario.first);
   }
 
