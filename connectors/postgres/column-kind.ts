@@ -1,8 +1,8 @@
 /**
  * What a column accepts, from PostgreSQL's own catalogue.
  *
- * K1  A type is what pg_type says it is: a domain is its base, an array its elements, a composite its members. A type
- *     that is not known here is passed to its own input function according to its category. No type is recognised by
+ * K1  A type is what pg_type says it is: a domain is its base, an array its elements, a composite its members, a range its
+ *     bounds. A type that is not known here is passed to its own input function according to its category. No type is recognised by
  *     its name's shape.
  * K2  A type comes with its limits (digits, characters, fractions of a second): PostgreSQL would silently round or
  *     truncate what exceeds most of them.
@@ -21,11 +21,11 @@ export type ColumnKind =
   | { readonly kind: 'time'; readonly hasZone: boolean; readonly scale: number }
   /** `dropsParts`: its fields end before the seconds, and what is finer is dropped. */
   | { readonly kind: 'interval'; readonly dropsParts: boolean; readonly scale: number }
-  | { readonly kind: 'range'; readonly of: ColumnKind }
+  | { readonly kind: 'range'; readonly of: ColumnKind; readonly isMulti: boolean }
   | { readonly kind: 'json'; readonly isBinary: boolean }
   /** Accepts anything that people would read as text: numbers and objects as their JSON. */
   | { readonly kind: 'text'; readonly limit: TextLimit | null }
-  /** A type with an input function of its own: uuid, inet, an enum, a range, a vector, … */
+  /** A type with an input function of its own: uuid, inet, an enum, a vector, … */
   | { readonly kind: 'literal'; readonly type: string; readonly takesNumbers: boolean; readonly takesJson: boolean }
   | { readonly kind: 'array'; readonly of: ColumnKind; readonly delimiter: string }
   | { readonly kind: 'composite'; readonly type: string; readonly members: readonly Member[] };
@@ -76,12 +76,6 @@ const known: Readonly<Record<string, ColumnKind | ((modifier: number) => ColumnK
   timestamp: timestamp(false),
   timestamptz: timestamp(true),
   interval: intervalOf,
-  daterange: { kind: 'range', of: { kind: 'date' } },
-  datemultirange: { kind: 'range', of: { kind: 'date' } },
-  tsrange: { kind: 'range', of: timestamp(false)(-1) },
-  tsmultirange: { kind: 'range', of: timestamp(false)(-1) },
-  tstzrange: { kind: 'range', of: timestamp(true)(-1) },
-  tstzmultirange: { kind: 'range', of: timestamp(true)(-1) },
   json: { kind: 'json', isBinary: false },
   jsonb: { kind: 'json', isBinary: true },
   varchar: characters,
@@ -131,6 +125,7 @@ export class Catalogue {
       }));
       return { kind: 'composite', type: type.name, members };
     }
+    if (type.subtype !== null) return { kind: 'range', of: this.kindOf(type.subtype, -1), isMulti: type.type === 'm' };
     const ours = type.is_built_in && Object.hasOwn(known, type.name) ? known[type.name] : undefined;
     if (ours !== undefined) return typeof ours === 'function' ? ours(modifier) : ours;
     return type.category === 'S' ? { kind: 'text', limit: null } : literal(type);

@@ -30,6 +30,8 @@ const type = z.object({
   element: z.string(),
   is_array: z.boolean(),
   delimiter: z.string(),
+  /** Of a range, or of the ranges of a multirange. */
+  subtype: z.string().nullable(),
   default_expression: z.string().nullable(),
   not_null: z.boolean(),
   members: z.array(z.object({ name: z.string(), type: z.string(), modifier: z.number() })),
@@ -79,6 +81,9 @@ const columnsSql = `
   LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
   WHERE a.attrelid = shaped.oid AND a.attnum > 0 AND NOT a.attisdropped`;
 
+/** Before PostgreSQL 14 there are no multiranges, and no column that names them. */
+const isRangeOf = `t.typtype IN ('r', 'm') AND t.oid IN (r.rngtypid, (to_jsonb(r) ->> 'rngmultitypid')::oid)`;
+
 /** The types of the columns, and what these are made of. */
 const typesSql = `
   WITH RECURSIVE used(oid) AS (
@@ -89,6 +94,7 @@ const typesSql = `
     CROSS JOIN LATERAL (
       SELECT t.typbasetype AS oid WHERE t.typtype = 'd'
       UNION ALL SELECT t.typelem WHERE t.typinput = 'pg_catalog.array_in'::regproc
+      UNION ALL SELECT r.rngsubtype FROM pg_catalog.pg_range r WHERE ${isRangeOf}
       UNION ALL SELECT a.atttypid FROM pg_catalog.pg_attribute a
         WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
     ) part
@@ -97,6 +103,7 @@ const typesSql = `
       'is_built_in', n.nspname = 'pg_catalog', 'type', t.typtype, 'category', t.typcategory,
       'base', t.typbasetype::text, 'base_modifier', t.typtypmod, 'element', t.typelem::text,
       'is_array', t.typinput = 'pg_catalog.array_in'::regproc, 'delimiter', t.typdelim,
+      'subtype', (SELECT r.rngsubtype::text FROM pg_catalog.pg_range r WHERE ${isRangeOf}),
       'default_expression', pg_get_expr(t.typdefaultbin, 0), 'not_null', t.typnotnull,
       'members', coalesce((SELECT json_agg(json_build_object('name', a.attname, 'type', a.atttypid::text,
           'modifier', a.atttypmod) ORDER BY a.attnum)

@@ -83,13 +83,6 @@ export function intervalText(
   return value;
 }
 
-/** Each bound as a value of its own. */
-export function rangeText(value: RecordValue, boundText: (bound: string) => string): string {
-  if (typeof value !== 'string' || value.includes('\0')) throw new Misfit('a range like [2026-01-31,2026-02-01)');
-  if (/^\s*empty\s*$/i.test(value)) return value;
-  return value.replaceAll(/[^[\](){},"]+/g, (bound) => (bound.trim() === '' ? '' : boundText(bound.trim())));
-}
-
 function shownFraction(digits: string, scale: number): string {
   const kept = digits.slice(0, scale);
   return kept === '' ? '' : `.${kept}`;

@@ -13,7 +13,8 @@ import { encodeJson, ExactNumber, fieldOf, isRecordObject, type RecordValue } fr
 import { isLongInteger } from '../exact.ts';
 import type { ColumnKind, Digits, Member, TextLimit } from './column-kind.ts';
 import { Misfit } from './misfit.ts';
-import { clockText, dateText, intervalText, rangeText, timestampText } from './time-text.ts';
+import { rangeText } from './range-text.ts';
+import { clockText, dateText, intervalText, timestampText } from './time-text.ts';
 
 /** The text of a value that is not null. */
 export function valueText(value: RecordValue, column: ColumnKind): string {
@@ -37,7 +38,11 @@ export function valueText(value: RecordValue, column: ColumnKind): string {
     case 'interval':
       return intervalText(value, column);
     case 'range':
-      return rangeText(value, (bound) => valueText(bound, column.of));
+      return rangeText(value, {
+        isMulti: column.isMulti,
+        keepsSpaces: column.of.kind === 'text',
+        boundText: (bound) => valueText(bound, column.of),
+      });
     case 'json':
       return jsonText(value, column.isBinary);
     case 'text':
