@@ -230,7 +230,7 @@ class PostgresSlot implements PositionedSinkSlot<RowBuffer> {
 
   async #prepare(client: pg.Client): Promise<void> {
     if (this.#prepared === client || this.#statements.prepare === '') return;
-    await client.query(this.#statements.prepare);
+    await inTransaction(client, this.#place.begin, () => client.query(this.#statements.prepare));
     this.#prepared = client;
   }
 
