@@ -13,7 +13,8 @@ import { MillraceError } from '../../model/errors.ts';
 import type { PlanRef } from '../../model/lifecycle.ts';
 import { annotations, credentialKey, credentialOf, fieldManagers, labels } from '../../model/names.ts';
 import type { CredentialRef, Plan } from '../../model/plan.ts';
-import { copiedCredentials, readCredentials, sourceOf, type Credentials } from './credentials.ts';
+import { sourceOf, sourceText } from '../../model/credential-source.ts';
+import { copiedCredentials, readCredentials, type Credentials } from './credentials.ts';
 import { checkFence } from './fenced.ts';
 import { credentialsInUse } from './mounted.ts';
 import { namesIn } from './render/context.ts';
@@ -55,7 +56,7 @@ export async function removeUnused(kube: Kube, input: PlanRef, plan?: Plan): Pro
     const unused = Object.keys(copied.data).filter((key) => !wanted.has(key));
     if (unused.length === 0) return;
     checkFence('Secret', live, op);
-    const used = new Set([...wanted].flatMap((key) => credentialOf(key) ?? []).map(sourceOf));
+    const used = new Set([...wanted].flatMap((key) => credentialOf(key) ?? []).map((ref) => sourceText(sourceOf(ref))));
     const sources = Object.fromEntries(Object.entries(copied.sources).filter(([source]) => used.has(source)));
     const { uid, resourceVersion } = live.metadata;
     const noted = { [annotations.copiedFrom]: JSON.stringify(sources), [annotations.opSeq]: String(op.seq) };
@@ -88,7 +89,7 @@ async function readIfThere(
 const missing: ReadonlySet<string> = new Set(['MR_SECRET_MISSING', 'MR_SECRET_KEY_MISSING']);
 
 function keptOf(copied: Credentials | undefined, ref: CredentialRef): Credentials {
-  const [key, source] = [credentialKey(ref), sourceOf(ref)];
+  const [key, source] = [credentialKey(ref), sourceText(sourceOf(ref))];
   const value = copied?.data[key];
   const version = copied?.sources[source];
   return {

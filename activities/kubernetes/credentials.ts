@@ -8,7 +8,9 @@
  *     with the current ones detects a change without reading a value, whenever it happened.
  */
 import { z } from 'zod';
+import { sourceKindOf, sourceOf, sourceText } from '../../model/credential-source.ts';
 import { mr } from '../../model/errors.ts';
+import { jsonOrNothing } from '../../model/json-or-nothing.ts';
 import { annotations, credentialKey } from '../../model/names.ts';
 import type { CredentialRef } from '../../model/plan.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
@@ -21,7 +23,7 @@ const dataSchema = z.record(z.string(), z.string()).nullish();
 export interface Credentials {
   /** base64 by key of the pipeline's own Secret. */
   readonly data: Readonly<Record<string, string>>;
-  /** resourceVersion by `Secret/<name>` or `ConfigMap/<name>`. */
+  /** resourceVersion by text of its source (model/credential-source.ts). */
   readonly sources: Readonly<Record<string, string>>;
 }
 
@@ -36,14 +38,9 @@ export async function readCredentials(
     const { value, version } = await readOne(kube, namespace, ref);
     data[credentialKey(ref)] = value;
     // If one object was read twice, the earlier version counts: at worst it is copied once more.
-    sources[sourceOf(ref)] ??= version;
+    sources[sourceText(sourceOf(ref))] ??= version;
   }
   return { data, sources };
-}
-
-/** `Secret/ch`. */
-export function sourceOf({ kind, name }: Pick<CredentialRef, 'kind' | 'name'>): string {
-  return `${kind === 'secret' ? 'Secret' : 'ConfigMap'}/${name}`;
 }
 
 /** The pipeline's own Secret. What somebody else has written there counts as touched: its values are compared. */
@@ -57,12 +54,8 @@ export function copiedCredentials(copy: KubeObject): Credentials & { readonly ve
 }
 
 export function parseSources(text: string): Readonly<Record<string, string>> {
-  try {
-    const parsed = sourcesSchema.safeParse(JSON.parse(text));
-    return parsed.success ? parsed.data : {};
-  } catch {
-    return {};
-  }
+  const parsed = sourcesSchema.safeParse(jsonOrNothing(text));
+  return parsed.success ? parsed.data : {};
 }
 
 async function readOne(
@@ -70,7 +63,7 @@ async function readOne(
   namespace: string,
   ref: CredentialRef,
 ): Promise<{ value: string; version: string }> {
-  const kind = ref.kind === 'secret' ? 'Secret' : 'ConfigMap';
+  const kind = sourceKindOf(ref.kind);
   const object = await kube.get(kind, ref.name, namespace);
   const { name, key } = ref;
   if (object === undefined)

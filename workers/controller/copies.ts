@@ -13,6 +13,7 @@
 import { copiedCredentials, parseSources, readCredentials } from '../../activities/kubernetes/credentials.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
+import { sourceKindOf, sourceText } from '../../model/credential-source.ts';
 import { MillraceError, type ErrorCode } from '../../model/errors.ts';
 import { annotations, credentialOf, labels } from '../../model/names.ts';
 import type { CredentialRef } from '../../model/plan.ts';
@@ -25,7 +26,7 @@ export interface Copy {
   readonly namespace: string;
   readonly name: string;
   readonly version: string;
-  /** Version by `Secret/ch`. */
+  /** Version by text of its source. */
   readonly sources: Readonly<Record<string, string>>;
 }
 
@@ -68,7 +69,7 @@ export class Copies {
 }
 
 export type Freshness =
-  /** `Secret/ch`, …: their values differ. */
+  /** Texts of sources whose values differ. */
   | { readonly is: 'stale'; readonly sources: readonly string[] }
   /** Versions differ: values must be compared. */
   | { readonly is: 'unclear'; readonly sources: readonly Source[] }
@@ -86,10 +87,10 @@ export function freshnessOf(
   for (const source of sourcesOf(record, copy)) {
     const now = versionOf(source);
     if (now.is === 'unknown') return { is: 'fresh' };
-    if (now.is === 'absent' || copy?.sources[textOf(source)] === now.version) continue;
+    if (now.is === 'absent' || copy?.sources[sourceText(source)] === now.version) continue;
     const isSame = copy === undefined ? false : record.compared.get(pairOf(source, now.version, copy));
     if (isSame === undefined) unclear.push(source);
-    else if (!isSame) stale.push(textOf(source));
+    else if (!isSame) stale.push(sourceText(source));
   }
   if (stale.length > 0) return { is: 'stale', sources: stale.sort() };
   return unclear.length > 0 ? { is: 'unclear', sources: unclear } : { is: 'fresh' };
@@ -97,11 +98,10 @@ export function freshnessOf(
 
 /** K4, K5: reads both and forgets them. A key that is missing is for the next operation to say. */
 export async function isCopied(kube: Pick<Kube, 'get'>, copy: Copy, source: Source): Promise<boolean> {
-  const kind = source.kind === 'Secret' ? 'secret' : 'configMap';
   const live = await kube.get('Secret', copy.name, copy.namespace);
   const copied = live === undefined ? {} : copiedCredentials(live).data;
   const refs = Object.keys(copied).flatMap((key) => credentialOf(key) ?? []);
-  const ofSource = refs.filter((ref) => ref.kind === kind && ref.name === source.name);
+  const ofSource = refs.filter((ref) => sourceKindOf(ref.kind) === source.kind && ref.name === source.name);
   // Each by itself: one that is missing says nothing of the others.
   for (const ref of ofSource) if (!(await isAsCopied(kube, source.namespace, ref, copied))) return false;
   return true;
@@ -128,9 +128,5 @@ function isMissing(code: ErrorCode): boolean {
 
 /** What an answer holds for: these versions of both. */
 export function pairOf(source: Source, version: string, copy: Copy): string {
-  return `${textOf(source)}@${version} ${copy.version}`;
-}
-
-function textOf({ kind, name }: Source): string {
-  return `${kind}/${name}`;
+  return `${sourceText(source)}@${version} ${copy.version}`;
 }

@@ -8,22 +8,18 @@
  * V3  A name that was not referred to when its namespace was listed is unknown until the next list, which follows at once.
  */
 import { problemOf } from '../../model/errors.ts';
-import type { CredentialRef } from '../../model/plan.ts';
+import { parseSourceText, sourceOf, type SourceKind, type SourceName } from '../../model/credential-source.ts';
 import type { Clock } from '../../stream/clock.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import { watchKept } from '../../kubernetes/watch.ts';
 import type { PipelineRecord } from './pipeline-record.ts';
 
-export type ReferencedKind = 'Secret' | 'ConfigMap';
-
-export interface Source {
-  readonly kind: ReferencedKind;
+export interface Source extends SourceName {
   readonly namespace: string;
-  readonly name: string;
 }
 
-/** By `Secret/ch`. */
 export interface CopiedFrom {
+  /** Version by text of its source. */
   readonly sources: Readonly<Record<string, string>>;
 }
 
@@ -105,17 +101,13 @@ export function sourcesOf(
   { ref: { namespace }, seen }: Pick<PipelineRecord, 'ref' | 'seen'>,
   copy: CopiedFrom | undefined,
 ): readonly Source[] {
-  const wanted = seen.references.map(({ kind, name }): Source => ({ kind: kindOf(kind), namespace, name }));
+  const wanted = seen.references.map((ref): Source => ({ ...sourceOf(ref), namespace }));
   const copied = Object.keys(copy?.sources ?? {}).flatMap((text): Source[] => {
-    const [, kind, name] = /^(Secret|ConfigMap)\/(.+)$/.exec(text) ?? [];
-    return name === undefined ? [] : [{ kind: kind === 'Secret' ? 'Secret' : 'ConfigMap', namespace, name }];
+    const source = parseSourceText(text);
+    return source === undefined ? [] : [{ ...source, namespace }];
   });
   const sources = [...wanted, ...copied];
   return sources.filter((source, index) => sources.findIndex((each) => isSame(source, each)) === index);
-}
-
-function kindOf(kind: CredentialRef['kind']): ReferencedKind {
-  return kind === 'secret' ? 'Secret' : 'ConfigMap';
 }
 
 function isSame(a: Source, b: Source | undefined): boolean {
@@ -132,7 +124,7 @@ const settleMs = 500;
 
 class NamespaceWatch {
   ended: Promise<void> = Promise.resolve();
-  readonly #kind: ReferencedKind;
+  readonly #kind: SourceKind;
   readonly #namespace: string;
   readonly #parts: ReferencedParts;
   readonly #end = new AbortController();
@@ -146,7 +138,7 @@ class NamespaceWatch {
   #unsettle: (() => void) | undefined;
   #hasBegun = false;
 
-  constructor(kind: ReferencedKind, namespace: string, parts: ReferencedParts) {
+  constructor(kind: SourceKind, namespace: string, parts: ReferencedParts) {
     this.#kind = kind;
     this.#namespace = namespace;
     this.#parts = parts;
