@@ -22,7 +22,8 @@ await Promise.all([admin.connect(), producer.connect()]);
 try {
   const isNew = await admin.createTopics({ topics: [{ topic, numPartitions: 2 }], waitForLeaders: true });
   await producer.send({ topic, messages });
-  process.stdout.write(`${messages.length} records are in ${isNew ? 'the new topic ' : ''}${topic}\n`);
+  const sent = messages.length === 1 ? '1 record is' : `${messages.length} records are`;
+  process.stdout.write(`${sent} in ${isNew ? 'the new topic ' : ''}${topic}\n`);
 } finally {
   await Promise.all([admin.disconnect(), producer.disconnect()]);
 }

@@ -18,7 +18,8 @@ const run = promisify(execFile);
 
 /** An unreachable host must not delay the next way to get the binary. */
 const connectTimeoutMs = 5_000;
-const downloadTimeoutMs = 600_000;
+/** Without a byte. However long a download takes on a slow line, it goes on while something arrives. */
+const stalledMs = 60_000;
 
 /** The host did not answer at all: there is no use in asking it for the next file. */
 export class HostUnreachable extends Error {
@@ -28,11 +29,13 @@ export class HostUnreachable extends Error {
 /** Downloads, verifies and unpacks; resolves with the path of the executable inside `dir`. */
 export async function downloadRelease(release: Release, dir: string): Promise<string> {
   const fileName = basename(new URL(release.url).pathname);
-  const sums = await (await get(release.checksumsUrl, connectTimeoutMs)).text();
+  using asking = new Patience(connectTimeoutMs);
+  const sums = await (await get(release.checksumsUrl, asking.signal)).text();
   const wanted = checksumOf(sums, fileName);
   if (wanted === undefined) throw new Error(`${release.checksumsUrl} has no SHA-256 for ${fileName}`);
   const file = join(dir, fileName);
-  await save(await get(release.url, downloadTimeoutMs), file);
+  using downloading = new Patience(stalledMs);
+  await save(await get(release.url, downloading.signal), file, () => downloading.goOn());
   const actual = await sha256(file);
   if (actual !== wanted) {
     throw new Error(`${fileName} has SHA-256 ${actual}, but ${release.checksumsUrl} says ${wanted}`);
@@ -56,11 +59,11 @@ function checksumOf(sums: string, fileName: string): string | undefined {
   return lines.find((match) => match[2]?.replace(/^\.\//, '') === fileName)?.[1]?.toLowerCase();
 }
 
-async function get(url: string, timeoutMs: number): Promise<Response> {
+async function get(url: string, signal: AbortSignal): Promise<Response> {
   refusePlainHttp(url);
   let answer: Response;
   try {
-    answer = await fetch(url, { signal: AbortSignal.timeout(timeoutMs) });
+    answer = await fetch(url, { signal });
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
     const problem = cause instanceof Error ? cause.message : String(cause);
@@ -78,9 +81,31 @@ function refusePlainHttp(url: string): void {
   throw new Error(`${url} must be https`);
 }
 
-async function save(answer: Response, file: string): Promise<void> {
+async function save(answer: Response, file: string, onArrival: () => void): Promise<void> {
   if (!answer.body) throw new Error(`${answer.url} has no content`);
-  await pipeline(Readable.fromWeb(answer.body), createWriteStream(file));
+  const content = Readable.fromWeb(answer.body);
+  content.on('data', onArrival);
+  await pipeline(content, createWriteStream(file));
+}
+
+/** Gives up when nothing has happened for so long. */
+class Patience implements Disposable {
+  readonly #end = new AbortController();
+  readonly #timer: NodeJS.Timeout;
+  readonly signal = this.#end.signal;
+
+  constructor(ms: number) {
+    const problem = new Error(`nothing came for ${ms / 1_000} s`);
+    this.#timer = setTimeout(() => this.#end.abort(problem), ms);
+  }
+
+  goOn(): void {
+    this.#timer.refresh();
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+  }
 }
 
 async function sha256(file: string): Promise<string> {

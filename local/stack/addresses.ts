@@ -4,7 +4,6 @@
  * A file that names them by reference (`$(configMap:local-stack/clickhouse)`) can be applied to any stack, and never writes
  * into that of another data directory, which may have the usual ports.
  */
-import { setTimeout as delay } from 'node:timers/promises';
 import { mr } from '../../model/errors.ts';
 import { requestApi, type ApiAccess } from '../parts/kubernetes/request.ts';
 
@@ -17,20 +16,27 @@ export interface Addresses {
 
 const name = 'local-stack';
 const namespace = 'default';
-/** A new API server makes the namespace a moment after it is ready. */
-const namespaceTimeoutMs = 120_000;
-const pollMs = 50;
+const applied = 'application/apply-patch+yaml';
 
+/** The namespace, too: a new API server makes it a moment after it is ready, and there is nothing by which to wait for that. */
 export async function applyAddresses(access: ApiAccess, addresses: Addresses): Promise<void> {
+  const space = `/api/v1/namespaces/${namespace}`;
+  await apply(access, space, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
   const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace }, data: addresses };
-  const path = `/api/v1/namespaces/${namespace}/configmaps/${name}?fieldManager=millrace-dev&force=true`;
-  const apply = { type: 'application/apply-patch+yaml', text: JSON.stringify(object) };
-  const deadline = Date.now() + namespaceTimeoutMs;
-  for (;;) {
-    const { status, body } = await requestApi(access, 'PATCH', path, apply);
-    if (status === 200 || status === 201) return;
-    if (status !== 404 || Date.now() > deadline)
-      throw mr('MR_KUBERNETES_REFUSED', { object: `ConfigMap ${name}`, problem: body });
-    await delay(pollMs);
-  }
+  await apply(access, `${space}/configmaps/${name}`, object);
+}
+
+interface Content {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: object;
+  readonly data?: object;
+}
+
+async function apply(access: ApiAccess, path: string, object: Content): Promise<void> {
+  const query = 'fieldManager=millrace-dev&force=true';
+  const content = { type: applied, text: JSON.stringify(object) };
+  const { status, body } = await requestApi(access, 'PATCH', `${path}?${query}`, content);
+  if (status === 200 || status === 201) return;
+  throw mr('MR_KUBERNETES_REFUSED', { object: `${object.kind} ${path.split('/').at(-1)}`, problem: body });
 }
