@@ -27,7 +27,7 @@ import { Events } from './events.ts';
 import { Informers } from './informers.ts';
 import { KeyedQueue } from './keyed-queue.ts';
 import { Lease } from './lease.ts';
-import { PipelineCache } from './pipeline-cache.ts';
+import { PipelineCache, type Taken } from './pipeline-cache.ts';
 import { sightingOf, type PipelineRecord, type Sighting } from './pipeline-record.ts';
 import { Referenced } from './referenced.ts';
 import { RepairPace } from './repair-pace.ts';
@@ -88,7 +88,8 @@ export class Controller {
     const now = () => clock.now();
     const streams = () => this.#streams;
     const isLeader = () => this.#lease.isHeld;
-    const onWritten = (resource: KubeObject) => this.#take(sightingOf(resource, (key) => cache.get(key)));
+    const onWritten = (resource: KubeObject) =>
+      this.#noteTaken(cache.answered(sightingOf(resource, (key) => cache.get(key))));
     const warn = (what: string) => (pipeline: string, error: unknown, retryInMs: number) =>
       log.warn({ pipeline, problem: problemOf(error), retryInMs: Math.round(retryInMs) }, what);
     this.#parts = parts;
@@ -115,7 +116,7 @@ export class Controller {
     });
     this.#teller = new Teller({ kube, engine, now, onWritten, gate, events });
     this.#writer = new ClaimsWriter({
-      ...{ kube, now, onWritten, reports, workloads, events, streams, nats },
+      ...{ kube, log, now, onWritten, reports, workloads, events, streams, nats },
       mayWrite: isLeader,
     });
     this.#deviations = new DeviationDetector({
@@ -204,7 +205,12 @@ export class Controller {
   }
 
   #take(sighting: Sighting, isListed = false): void {
-    const { record, isNew, hasChanged, replaced } = this.#cache.put(sighting, { isListed });
+    this.#noteTaken(this.#cache.put(sighting, { isListed }));
+  }
+
+  #noteTaken(taken: Taken | undefined): void {
+    if (taken === undefined) return;
+    const { record, isNew, hasChanged, replaced } = taken;
     if (replaced !== undefined) this.#gone(replaced);
     if (!hasChanged) return;
     const { status } = record.seen;

@@ -35,6 +35,14 @@ export class PipelineCache {
     return this.#byKey.values();
   }
 
+  /**
+   * The answer to a write of ours. The watch may have told meanwhile that the pipeline is gone, or that another has its name:
+   * then the answer is no news, and nobody would ever take back what it says. undefined: nothing is known of it.
+   */
+  answered(sighting: Sighting): Taken | undefined {
+    return this.#byUid.has(sighting.ref.uid) ? this.put(sighting) : undefined;
+  }
+
   /** The answer to a write may overtake the watch: what is older than what is known is no news. A list always is. */
   put(sighting: Sighting, { isListed = false } = {}): Taken {
     const { key, ref, seen } = sighting;
