@@ -11,6 +11,7 @@ import { ApplicationFailure, ApplicationFailureCategory, CancelledFailure, Tempo
 import { KubeError, toMillraceError } from '../kubernetes/kube-error.ts';
 import { MillraceError, mr, problemOf } from '../model/errors.ts';
 import type { OperationKind, RefusedSpec } from '../model/lifecycle.ts';
+import { isNatsError } from '../stream/jetstream-errors.ts';
 
 /** What the activity waits for has not happened yet: it frees its worker slot, and checks again later. */
 export class StillWaiting extends Error {
@@ -72,19 +73,3 @@ export function isRetried({ handling, code }: MillraceError, during?: OperationK
 export function isCancellation(error: unknown): boolean {
   return error instanceof CancelledFailure || (error instanceof Error && error.name === 'AbortError');
 }
-
-/** Errors of the NATS client carry their class as name; they have no common base that is exported. */
-function isNatsError(error: unknown): boolean {
-  return error instanceof Error && natsErrors.has(error.name);
-}
-
-const natsErrors = new Set([
-  'TimeoutError',
-  'RequestError',
-  'NoRespondersError',
-  'ConnectionError',
-  'ClosedConnectionError',
-  'JetStreamError',
-  'JetStreamApiError',
-  'JetStreamStatusError',
-]);

@@ -2,6 +2,7 @@
 import {
   Client,
   Connection,
+  isGrpcServiceError,
   ServiceError,
   WorkflowFailedError,
   WorkflowNotFoundError,
@@ -57,8 +58,9 @@ export function temporalRuns(config: TemporalConfig): OperationRuns {
       try {
         await connection.withDeadline(Date.now() + 1_000, () => connection.workflowService.getSystemInfo({}));
         return true;
-      } catch {
-        // Whatever the reason, the answer is no; a request that needs Temporal says why.
+      } catch (error) {
+        if (!(error instanceof ServiceError) && !isGrpcServiceError(error)) throw error;
+        // Whatever the server's reason, the answer is no; a request that needs Temporal says why.
         return false;
       }
     },

@@ -6,8 +6,10 @@
  * C3  What was written is known at once, so that it is not written again before the watch has told of it.
  * C4  Outages that last, and their ends, are told as Events (`./outages.ts`).
  */
+import type { Logger } from 'pino';
 import { countDeadLetters, noDeadLetters, type DeadLetterCount } from '../../stream/dead-letter-count.ts';
 import type { JetStreamPort } from '../../stream/jetstream-port.ts';
+import { classify } from '../../activities/failures.ts';
 import { KubeError } from '../../kubernetes/kube-error.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
@@ -42,6 +44,7 @@ export interface ClaimsWriterParts {
   readonly mayWrite: () => boolean;
   /** C3. */
   readonly onWritten: (resource: KubeObject) => void;
+  readonly log: Pick<Logger, 'error'>;
   /** Of dead letters, and of outages. */
   readonly events: Events;
   readonly now: () => number;
@@ -188,7 +191,13 @@ export class ClaimsWriter {
     try {
       const counted = await countDeadLetters(streams, record.pid);
       record.counted = { ...counted, reported, at };
-    } catch {
+    } catch (error) {
+      // What must not keep the conditions from being written, but must not look like an outage of NATS either.
+      if (classify(error).code === 'MR_INTERNAL')
+        this.#parts.log.error(
+          { pipeline: record.key, err: error },
+          'counting dead letters failed by a defect of Millrace',
+        );
       // While NATS is away the count stays as it was; it is taken again with the next report.
       record.counted = { ...(before ?? deadLettersOf(record)), reported, at };
       return;

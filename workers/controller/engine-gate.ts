@@ -39,7 +39,8 @@ export class EngineGate {
     try {
       await ping();
     } catch (error) {
-      if (error instanceof MillraceError) this.#outage = error;
+      if (!(error instanceof MillraceError)) throw error;
+      this.#outage = error;
       return [];
     }
     this.#outage = undefined;

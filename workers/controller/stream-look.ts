@@ -7,12 +7,14 @@
  * S3  A stream that is there may be another one. That is found out by looking at it, a bounded number each time.
  * S4  A question without an answer says nothing, and says it of its pipeline alone: what is known of that one stays, and the
  *     next is asked. Who is asked may be why there is no answer: after a few of those in a row, or without a link, the rest
- *     waits for the next sweep.
+ *     waits for the next sweep. Only a failure that the table of errors knows is one: anything else is a defect, and is logged
+ *     as that.
  * S5  All have their turn, however many are lost: suspects, and all others, share a sweep by half where both need it, and
  *     on each side those come first that were looked at longest ago. One side that is not answered for leaves the other its
  *     turn.
  */
 import type { Logger } from 'pino';
+import { classify } from '../../activities/failures.ts';
 import { problemOf, type MillraceError } from '../../model/errors.ts';
 import type { StreamStatus } from '../../model/status.ts';
 import { findStream } from '../../stream/find-stream.ts';
@@ -27,7 +29,7 @@ export interface LookedAt extends Pick<JetStreamPort, 'streamNames'> {
 }
 
 export interface StreamLookParts {
-  readonly log: Pick<Logger, 'warn'>;
+  readonly log: Pick<Logger, 'warn' | 'error'>;
   readonly streams: () => LookedAt | undefined;
   /** What is known of the streams of a pipeline has changed. */
   readonly onNews: (record: PipelineRecord) => void;
@@ -79,6 +81,14 @@ export class StreamLook {
         await this.#look(record, streams);
         inARow = 0;
       } catch (error) {
+        // A defect of ours is no answer of NATS: it must neither look like one, nor keep others from their turn.
+        if (isDefect(error)) {
+          this.#parts.log.error(
+            { pipeline: record.key, err: error },
+            'looking at streams failed by a defect of Millrace',
+          );
+          continue;
+        }
         inARow += 1;
         unanswered.push({ pipeline: record.key, problem: problemOf(error) });
       }
@@ -115,6 +125,11 @@ class Turns {
   taken(record: PipelineRecord): void {
     this.#lookedAt.set(record, ++this.#looks);
   }
+}
+
+/** Not of the table, and of no system outside. */
+function isDefect(error: unknown): boolean {
+  return classify(error).code === 'MR_INTERNAL';
 }
 
 interface Unanswered {

@@ -2,7 +2,7 @@
  * Registers the search attributes and waits until the server lets workflows use them: an upsert of an unknown attribute
  * would fail the workflow's task again and again.
  */
-import type { Connection } from '@temporalio/client';
+import { isGrpcServiceError, type Connection } from '@temporalio/client';
 import { encodeSearchAttributeIndexedValueType } from '@temporalio/common/lib/search-attributes.js';
 import { searchAttributes } from '../../workflows/search-attributes.ts';
 
@@ -44,7 +44,8 @@ async function areUsable(connection: Connection, namespace: string): Promise<boo
     const query = searchAttributes.map(({ name }) => `${name} IS NULL`).join(' AND ');
     await connection.workflowService.countWorkflowExecutions({ namespace, query });
     return true;
-  } catch {
+  } catch (error) {
+    if (!isGrpcServiceError(error)) throw error;
     // Not known to the query parser yet: that is what is waited for.
     return false;
   }
