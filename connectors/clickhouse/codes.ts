@@ -99,9 +99,17 @@ const groups: readonly (readonly [Meaning, CodeMeaning['stored'], Readonly<Recor
       170: 'BAD_GET',
       282: 'INCORRECT_INDEX',
       306: 'TOO_DEEP_RECURSION',
+      353: 'INDEX_OF_POSITIONAL_ARGUMENT_IS_OUT_OF_RANGE',
       427: 'CANNOT_COMPILE_REGEXP',
       447: 'HYPERSCAN_CANNOT_SCAN_TEXT',
       754: 'UDF_EXECUTION_FAILED',
+    },
+  ],
+  [
+    'doubtful',
+    'unknown',
+    {
+      454: 'OPENSSL_ERROR',
     },
   ],
   [

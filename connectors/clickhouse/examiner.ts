@@ -68,6 +68,7 @@ export class Examiner {
   readonly #options: ExaminerOptions;
   readonly #base: string;
   #twin: TwinPlan | undefined;
+  #reached: Reached | undefined;
   #made: string[] = [];
   #hasCleaned = false;
   #makes = 0;
@@ -90,6 +91,11 @@ export class Examiner {
     if (made.kind === 'made') return true;
     this.#options.log.warn({ problem: made.error.message }, 'rows are not examined before they are inserted');
     return false;
+  }
+
+  /** What the twin was made from; undefined: there is none. */
+  get reached(): Reached | undefined {
+    return this.#reached;
   }
 
   /** Which of these rows are refused. `isRefused`: the table itself has refused some, whatever an old twin reports. */
@@ -162,6 +168,7 @@ export class Examiner {
       const behaviour = await behaviourOf(client, settings);
       const prefix = `${this.#base}${randomBytes(3).toString('hex')}${this.#makes++}`;
       await this.#carryOut(planTwin(reached, kind, behaviour, prefix), reached);
+      this.#reached = reached;
       return { kind: 'made' };
     } catch (error) {
       await this.#drop();
@@ -216,6 +223,7 @@ export class Examiner {
 
   async #drop(): Promise<void> {
     this.#twin = undefined;
+    this.#reached = undefined;
     // Views before the tables that they read and write.
     for (const name of this.#made.splice(0).toReversed()) {
       await answerTo(this.#options.client, { query: dropStatement(name) }).catch((error: unknown) => {
@@ -224,6 +232,11 @@ export class Examiner {
         this.#options.log.debug({ err: error, name }, 'a twin is left behind');
       });
     }
+  }
+
+  /** The next examination makes a twin of the tables as they are then. */
+  forget(): Promise<void> {
+    return this.#drop();
   }
 
   close(): Promise<void> {

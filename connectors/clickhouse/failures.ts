@@ -14,6 +14,7 @@ export interface RowsAtFault {
   readonly kind: 'rows';
   readonly problem: string;
   readonly isDoubtful: boolean;
+  readonly stored: 'nothing' | 'unknown';
 }
 
 export type Failure =
@@ -59,6 +60,7 @@ export function parseFailure(failure: unknown, where: FailureContext): Failure {
         kind: 'rows',
         problem: `${shortened(failure.message.trim())} ${kind}`,
         isDoubtful: meaning === 'doubtful',
+        stored: known?.stored ?? 'unknown',
       };
     case 'auth':
       return wait(mr('MR_SINK_AUTH_REJECTED', { sink, server, ...identity }, options));
@@ -97,7 +99,7 @@ export function parseExamination(
     const meaning = codes.get(Number(said.code))?.meaning;
     if (meaning === 'rows' || meaning === 'doubtful') {
       const problem = `${shortened(said.message.trim())} (${said.type ?? 'code'} ${said.code})`;
-      return { kind: 'rows', problem, isDoubtful: meaning === 'doubtful' };
+      return { kind: 'rows', problem, isDoubtful: meaning === 'doubtful', stored: 'nothing' };
     }
   }
   const { sink, table } = where;

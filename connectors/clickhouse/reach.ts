@@ -12,6 +12,8 @@ export interface Reached extends Definition {
   readonly database: string;
   readonly name: string;
   readonly engine: string;
+  /** Of all that makes it what it is: another one when something of that has changed. */
+  readonly digest: string;
   readonly views: readonly ReachedView[];
 }
 
@@ -19,6 +21,7 @@ export interface ReachedView {
   readonly database: string;
   readonly name: string;
   readonly select: string;
+  readonly digest: string;
   /** Undefined: it is not visible to the user. */
   readonly target: Reached | undefined;
 }
@@ -36,6 +39,7 @@ const tableRow = z.object({
   as_select: z.string(),
   create_table_query: z.string(),
   uuid: z.string(),
+  digest: z.string(),
   /** Newer servers say where a view writes to. */
   target_database: z.string().default(''),
   target_table: z.string().default(''),
@@ -43,6 +47,10 @@ const tableRow = z.object({
 type TableRow = z.infer<typeof tableRow>;
 
 const indexRow = z.object({ name: z.string(), type_full: z.string(), expr: z.string() });
+
+/** SQL over a row of `system.tables`. Views that are added count as well. */
+export const digest =
+  'hex(sipHash128(toString((uuid, create_table_query, arraySort(arrayZip(dependencies_database, dependencies_table))))))';
 
 interface Name {
   readonly database: string;
@@ -71,12 +79,14 @@ async function reachedBy(client: ClickHouseClient, row: TableRow, depth: number)
     if (view.engine !== 'MaterializedView' || isRefreshed(view)) continue;
     // In turn: each answer determines the next question.
     const reached = await reachOf(client, targetOf(view), depth + 1);
-    views.push({ database: view.database, name: view.name, select: view.as_select, target: reached });
+    const { database, name, as_select: select, digest } = view;
+    views.push({ database, name, select, digest, target: reached });
   }
   return {
     database: row.database,
     name: row.name,
     engine: row.engine,
+    digest: row.digest,
     engineFull: row.engine_full,
     createQuery: row.create_table_query,
     partitionKey: row.partition_key,
@@ -91,7 +101,7 @@ function describe(client: ClickHouseClient, tables: readonly Name[]): Promise<re
   return rowsOf(
     client,
     tableRow,
-    `SELECT COLUMNS('^(database|name|engine|engine_full|partition_key|sorting_key|sampling_key|dependencies_database|dependencies_table|as_select|create_table_query|uuid|target_database|target_table)$')
+    `SELECT COLUMNS('^(database|name|engine|engine_full|partition_key|sorting_key|sampling_key|dependencies_database|dependencies_table|as_select|create_table_query|uuid|target_database|target_table)$'), ${digest} AS digest
      FROM system.tables
      WHERE has({databases:Array(String)}, database) AND has({names:Array(String)}, name)
        AND has(arrayZip({databases:Array(String)}, {names:Array(String)}), (database, name))
@@ -122,6 +132,11 @@ function targetOf(view: TableRow): Name {
 
 function unescaped(name: string): string {
   return name.replaceAll(/\\(.)/g, '$1');
+}
+
+/** The table itself and everything after it, views included. */
+export function membersOf(reached: Reached): readonly (Reached | ReachedView)[] {
+  return tablesOf(reached).flatMap((table) => [table, ...table.views]);
 }
 
 /** The table itself and every table after it, each once. */

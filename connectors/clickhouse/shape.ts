@@ -1,27 +1,32 @@
 /**
  * What the sink relies on in its table, as texts that are others when it is: the columns, on which the bytes of a row
- * depend, and the engine with its settings, the views, and the id of the table.
+ * depend; and the definitions of the table and of all that an insert reaches, on which it depends what is refused, and what
+ * an insert is remembered by.
  */
 import type { ClickHouseClient } from '@clickhouse/client';
 import { z } from 'zod';
 import { rowsOf } from './ask.ts';
+import { digest, membersOf, type Reached } from './reach.ts';
 
 export interface Shape {
   readonly columns: string;
-  readonly rest: string;
+  readonly reached: string;
 }
 
-const row = z.object({ part: z.enum(['columns', 'rest']), shape: z.string() });
+const row = z.object({ part: z.enum(['columns', 'reached']), shape: z.string() });
 
 export function isSame(one: Shape, other: Shape): boolean {
-  return one.columns === other.columns && one.rest === other.rest;
+  return one.columns === other.columns && one.reached === other.reached;
 }
 
-export async function shapeOf(
-  client: ClickHouseClient,
-  name: { readonly database: string; readonly table: string },
-  signal?: AbortSignal,
-): Promise<Shape> {
+/** As it was when it was read. */
+export function shapeOfReached(reached: Reached): string {
+  return [...new Set(membersOf(reached).map((member) => member.digest))].toSorted().join();
+}
+
+/** As it is now. */
+export async function shapeOf(client: ClickHouseClient, reached: Reached, signal?: AbortSignal): Promise<Shape> {
+  const members = membersOf(reached);
   const rows = await rowsOf(
     client,
     row,
@@ -29,11 +34,17 @@ export async function shapeOf(
        SELECT name, type, default_kind FROM system.columns
        WHERE database = {database:String} AND table = {table:String} ORDER BY position)
      UNION ALL
-     SELECT 'rest' AS part, toString((uuid, engine_full, arraySort(arrayZip(dependencies_database, dependencies_table)))) AS shape
-     FROM system.tables WHERE database = {database:String} AND name = {table:String}`,
-    name,
+     SELECT 'reached' AS part, arrayStringConcat(arraySort(groupUniqArray(${digest})), ',') AS shape FROM system.tables
+     WHERE has({databases:Array(String)}, database) AND has({names:Array(String)}, name)
+       AND has(arrayZip({databases:Array(String)}, {names:Array(String)}), (database, name))`,
+    {
+      database: reached.database,
+      table: reached.name,
+      databases: members.map(({ database }) => database),
+      names: members.map(({ name }) => name),
+    },
     signal,
   );
   const textOf = (part: keyof Shape) => rows.find((one) => one.part === part)?.shape ?? '';
-  return { columns: textOf('columns'), rest: textOf('rest') };
+  return { columns: textOf('columns'), reached: textOf('reached') };
 }

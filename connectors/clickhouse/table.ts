@@ -12,7 +12,7 @@ import { answerTo } from './answer.ts';
 import { rowsOf } from './ask.ts';
 import { compileEncoder } from './encoders.ts';
 import type { FailureContext } from './failures.ts';
-import { shapeOf, type Shape } from './shape.ts';
+import { shapeOf, shapeOfReached, type Shape } from './shape.ts';
 import { reachOf, type Reached } from './reach.ts';
 import type { ClosedColumn, EncodedColumn } from './row-buffer.ts';
 import type { ClickHouseSinkConfig, CreateTable } from './spec.ts';
@@ -44,11 +44,12 @@ export async function openTable(
   const { database, table } = config;
   const name = quotedName({ database, name: table });
   if (config.createTable) await answerTo(client, { query: createStatement(name, config.createTable, writers) });
-  const shape = await shapeOf(client, { database, table });
   const reached = await reachOf(client, { database, name: table });
   if (reached === undefined) {
     throw mr('MR_SINK_TABLE_MISSING', { table: where.table, sink: where.sink, server: where.server });
   }
+  // The columns before they are read again to be written.
+  const shape = { ...(await shapeOf(client, reached)), reached: shapeOfReached(reached) };
   const windows = checkedWindows(reached, await windowDefaults(client), writers, where);
   return { table: { name, ...(await readColumns(client, config, where)) }, reached, windows, shape };
 }

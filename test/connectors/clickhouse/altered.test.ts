@@ -168,4 +168,38 @@ describe('a table that changes while the sink runs', function () {
     );
     await next.close();
   });
+
+  const stricter: Readonly<Record<string, string>> = {
+    'the query of a view': 'TABLE $_view MODIFY QUERY SELECT id, toUInt64(v) AS n FROM $',
+    'a constraint of the table that a view writes to': 'TABLE $_to ADD CONSTRAINT c CHECK n != 7',
+    'a TTL of the table that a view writes to':
+      'TABLE $_to MODIFY TTL toDateTime(if(throwIf(n = 7), n, 1)) + INTERVAL 200 YEAR SETTINGS materialize_ttl_after_modify = 0',
+    'a column of the table that a view writes to': 'TABLE $_to ADD COLUMN m UInt8 DEFAULT throwIf(n = 7)',
+    'a DEFAULT of the table': "TABLE $ MODIFY COLUMN m UInt8 DEFAULT throwIf(v = 'x')",
+  };
+  for (const [what, alter] of Object.entries(stricter)) {
+    it(`X4: ${what} that becomes stricter: a row that it refuses is in no table`, async () => {
+      const table = `stricter${++made}`;
+      const connected = await open(table, 'id UInt64, v String, m UInt8 DEFAULT 0');
+      await run(`CREATE TABLE ${table}_to (id UInt64, n UInt64) ${windowed}`);
+      await run(
+        `CREATE MATERIALIZED VIEW ${table}_view TO ${table}_to AS SELECT id, toUInt64OrDefault(v, toUInt64(7)) AS n FROM ${table}`,
+      );
+      const first = await connected.open(slotId);
+      await write(first, rowsOf(first, [{ id: 1, v: '1' }]), batch(0, 1));
+      await run(`ALTER ${alter.replaceAll('$', table)}`);
+      const records = [
+        { id: 2, v: '2' },
+        { id: 3, v: 'x' },
+      ];
+      // In the moment in which the table changes: the second in which nothing is looked at again.
+      const refused = await write(first, rowsOf(first, records), batch(1, 2));
+      const query = `SELECT groupArray(toUInt32(id)) AS ids FROM (SELECT id FROM ${table} ORDER BY id) UNION ALL SELECT groupArray(toUInt32(id)) FROM (SELECT id FROM ${table}_to ORDER BY id)`;
+      const rows = await (await client.query({ query, format: 'JSONEachRow' })).json();
+      deepEqual([refused.map(({ row }) => row), rows], [[1], [{ ids: [1, 2] }, { ids: [1, 2] }]]);
+      now += 2_000;
+      await rejects(async () => mark(first), isCode('MR_SINK_TABLE_CHANGED'));
+      await first.close();
+    });
+  }
 });

@@ -27,7 +27,7 @@ describe('failures of ClickHouse', () => {
       const parsed = parseFailure(answer(code, name), where);
       if (meaning === 'rows' || meaning === 'doubtful') {
         const problem = `what it says (${name} ${code})`;
-        return deepEqual(parsed, { kind: 'rows', problem, isDoubtful: meaning === 'doubtful' });
+        return deepEqual(parsed, { kind: 'rows', problem, isDoubtful: meaning === 'doubtful', stored });
       }
       ok(parsed.kind === 'wait');
       deepEqual([parsed.error.code, parsed.error.handling, parsed.stored], [expected[meaning], 'retry', stored]);

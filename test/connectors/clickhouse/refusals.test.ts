@@ -130,6 +130,18 @@ const refusing: Readonly<Record<string, Refusing>> = {
   },
   'a skip index': { columns: 's String, INDEX i toUInt8(s) TYPE set(10)', engine: plain, ...text },
   'a MATERIALIZED column': { columns: 's String, m UInt8 MATERIALIZED toUInt8(s)', engine: plain, ...text },
+  'a length': {
+    columns: "n Int8, m String MATERIALIZED leftPad('x', n)",
+    engine: plain,
+    good: { n: 2 },
+    bad: { n: -2 },
+  },
+  'a cipher': {
+    columns: "s String, m String MATERIALIZED decrypt('aes-128-ecb', unhex(s), '0123456789012345')",
+    engine: plain,
+    good: { s: '' },
+    bad: { s: 'ab' },
+  },
   'a DEFAULT': { columns: 's String, m UInt8 DEFAULT toUInt8(s)', engine: plain, ...text },
   'a DEFAULT of an EPHEMERAL column': {
     columns: "s String EPHEMERAL '1', m UInt8 DEFAULT toUInt8(s)",

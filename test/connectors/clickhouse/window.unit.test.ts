@@ -22,6 +22,7 @@ function table(name: string, more: Partial<Reached> = {}): Reached {
     engine: 'MergeTree',
     engineFull: '',
     createQuery: '',
+    digest: '',
     partitionKey: '',
     sortingKey: '',
     samplingKey: '',
@@ -72,7 +73,15 @@ describe('the deduplication window', () => {
       'the table of a view',
       table('orders', {
         engineFull: remembering(1_000),
-        views: [{ database: 'shop', name: 'v', select: '', target: table('sums', { engine: 'SummingMergeTree' }) }],
+        views: [
+          {
+            database: 'shop',
+            name: 'v',
+            select: '',
+            digest: '',
+            target: table('sums', { engine: 'SummingMergeTree' }),
+          },
+        ],
       }),
       /of `shop`.`sums`, which a view of it writes to, non_replicated_deduplication_window is 0/,
       /`shop`.`sums` MODIFY SETTING/,
@@ -86,9 +95,10 @@ describe('the deduplication window', () => {
             database: 'shop',
             name: 'v',
             select: '',
+            digest: '',
             target: table('pipe', {
               engine: 'Null',
-              views: [{ database: 'shop', name: 'w', select: '', target: table('log', { engine: 'Log' }) }],
+              views: [{ database: 'shop', name: 'w', select: '', digest: '', target: table('log', { engine: 'Log' }) }],
             }),
           },
         ],
