@@ -11,8 +11,8 @@ import { stableText } from '../stable-text.ts';
 export type Failure =
   /** Thrown to the stage, which retries and reports it. */
   | { readonly kind: 'wait'; readonly error: MillraceError }
-  /** Some row of the statement is at fault. */
-  | { readonly kind: 'rows'; readonly problem: string };
+  /** Some row of the statement is at fault. `isFinal`: whatever else is stored. */
+  | { readonly kind: 'rows'; readonly problem: string; readonly isFinal: boolean };
 
 export interface FailureContext {
   readonly sink: string;
@@ -61,6 +61,9 @@ const classes = new Set(
 /** Said on purpose or repeated from a statement of the function, these ask to try again, and blame nobody. */
 const passing = /^(?:08|40|53|57|58|XX|55P03)/;
 
+/** What is wrong with a row by itself. A key that is missing or taken, and what a trigger says, may depend on other rows. */
+const final = /^(?:22|23(?!503|505|P01)|44)/;
+
 /** An error that is not in the table makes the sink wait: an unknown problem is never blamed on a record. */
 export function parseFailure(error: unknown, where: FailureContext): Failure {
   const { sink, server, table, identity } = where;
@@ -90,7 +93,11 @@ export function parseFailure(error: unknown, where: FailureContext): Failure {
     case 'unreachable':
       return wait(mr('MR_SINK_UNREACHABLE', { sink, server, problem: `${problem} (${code})` }, options));
     case 'rows':
-      return { kind: 'rows', problem: shortened(`${said}${detail === undefined ? '' : `: ${detail}`} (${code})`) };
+      return {
+        kind: 'rows',
+        problem: shortened(`${said}${detail === undefined ? '' : `: ${detail}`} (${code})`),
+        isFinal: final.test(code) && error.routine !== 'exec_stmt_raise',
+      };
     default:
       return wait(mr('MR_SINK_BUSY', { sink, server, problem: `${problem} (${code})` }, options));
   }

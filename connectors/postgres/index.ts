@@ -4,8 +4,8 @@
  * X1  Rows and position are in one transaction: both are stored or neither.
  * X2  A batch is written only if the stored position is the one before it. Otherwise it was already stored and the same
  *     result is returned again, or another owner has moved the position and MR_OWNERSHIP_LOST ends this one.
- * X3  Faulty rows are found by bisection between savepoints and refused one by one; the others are stored with the
- *     position, in the same transaction. Each savepoint is released, so that none nests in another.
+ * X3  Faulty rows are found by bisection between savepoints and refused one by one (`./write-rows.ts`); the others are
+ *     stored with the position, in the same transaction.
  * X4  COMMIT waits until the transaction is on disk, whatever the server's default: what is committed here is removed
  *     everywhere else.
  * X5  An attempt that has not sent its COMMIT stored nothing.
@@ -16,9 +16,7 @@ import pg from 'pg';
 import { MillraceError, mr } from '../../model/errors.ts';
 import { milliseconds } from '../../model/quantities.ts';
 import type { BatchRange, PositionedSinkSlot, StoredPosition, WriteEnd } from '../../stream/sink-port.ts';
-import { bisect } from '../bisect.ts';
 import type { ConnectorContext, RowBuffer, Sink, SinkConnector, SinkSlot, SinkSlotId } from '../connector.ts';
-import { copyIn } from './copy-in.ts';
 import { parseFailure, type FailureContext } from './failures.ts';
 import { Positions, type RefusedRow } from './positions.ts';
 import { PostgresRows } from './rows.ts';
@@ -27,7 +25,9 @@ import { shapeSql } from './shape.ts';
 import type { PostgresSinkConfig } from './spec.ts';
 import { statementsOf, type Statements } from './statements.ts';
 import { copyDefaultsVersion, openTable, tableAsIn, type Table } from './table.ts';
+import { Told } from './told.ts';
 import { beginText, inTransaction } from './transaction.ts';
+import { writeRows } from './write-rows.ts';
 
 /**
  * `copyDefaultsSince`: the version of PostgreSQL whose COPY has a marker for a default; a test simulates an older
@@ -139,6 +139,7 @@ class PostgresSlot implements PositionedSinkSlot<RowBuffer> {
   readonly #session: Session;
   readonly #statements: Statements;
   readonly #upsertKey: readonly string[];
+  readonly #told = new Told();
   /** The connection that has the temporary table. */
   #prepared: pg.Client | undefined;
 
@@ -182,6 +183,7 @@ class PostgresSlot implements PositionedSinkSlot<RowBuffer> {
     const attempt = { isCommitting: false };
     try {
       const refused = await this.#attempt((client) => this.#transaction(client, rows, id, attempt), signal);
+      this.#told.over();
       return {
         kind: 'stored',
         refused: refused.map(({ row, problem }) => ({
@@ -217,7 +219,7 @@ class PostgresSlot implements PositionedSinkSlot<RowBuffer> {
       }
       case 'next': {
         if (this.#isEarlier) throw this.#changed();
-        const refused = rows.rows === 0 ? [] : await this.#writeRows(client, rows);
+        const refused = rows.rows === 0 ? [] : await writeRows(client, rows, this.#statements, this.#where);
         const { shape } = this.#table;
         if (!(await this.#positions.move(client, this.#id, id, { refused, shape }, this.#shapeNow)))
           throw this.#changed();
@@ -234,30 +236,13 @@ class PostgresSlot implements PositionedSinkSlot<RowBuffer> {
     this.#prepared = client;
   }
 
-  #writeRows(client: pg.Client, rows: PostgresRows): Promise<readonly RefusedRow[]> {
-    return bisect(0, rows.rows, async (from, to) => {
-      await client.query('SAVEPOINT millrace');
-      try {
-        await copyIn(client, this.#statements.copy, rows.slice(from, to));
-        if (rows.hasRemoved) await client.query(this.#statements.remove);
-        if (this.#statements.merge !== '') await client.query(this.#statements.merge);
-        await client.query('RELEASE SAVEPOINT millrace');
-        return null;
-      } catch (error) {
-        const failure = parseFailure(error, this.#where);
-        if (failure.kind === 'wait') throw failure.error;
-        await client.query('ROLLBACK TO SAVEPOINT millrace; RELEASE SAVEPOINT millrace');
-        return failure.problem;
-      }
-    });
-  }
-
   async #attempt<T>(work: (client: pg.Client) => Promise<T>, signal: AbortSignal): Promise<T> {
     try {
       return await this.#session.use(work, signal);
     } catch (error) {
       signal.throwIfAborted();
-      throw classified(error, this.#where);
+      const known = classified(error, this.#where);
+      throw known.handling === 'fence' ? known : this.#told.again(known);
     }
   }
 

@@ -133,6 +133,11 @@ export class PostgresRows implements RowBuffer {
     return this.#text.slice(this.#starts[from] ?? 0, this.#starts[to] ?? 0);
   }
 
+  /** The same for rows that do not follow each other. */
+  pick(rows: readonly number[]): Buffer {
+    return Buffer.concat(rows.map((row) => this.slice(row, row + 1)));
+  }
+
   clear(): void {
     this.#text.at = 0;
     this.#starts.length = 1;

@@ -7,6 +7,8 @@
  * M1  A row whose record does not have a numbered column (identity, sequence) gets the next number when it is new, and
  *     keeps its number when an upsert replaces it. For that each row says which such columns it has, and rows that have
  *     the same ones are brought in by one statement, which names just these.
+ * M2  Rows that are brought in out of turn (`./write-rows.ts`) replace nothing that came after them. For that the keys of the
+ *     rows that are brought in are noted.
  */
 import { defaultMarker } from './rows.ts';
 import { quoted, type Column, type Table } from './table.ts';
@@ -19,9 +21,17 @@ export interface Statements {
   readonly remove: string;
   /** After the copy; empty without a temporary table. */
   readonly merge: string;
+  /** M2. After the merge. Empty without a key. */
+  readonly note: string;
+  /** M2. After the copy of rows that come out of turn. Empty without a key. */
+  readonly leaveOlder: string;
+  /** At the end; empty without a temporary table. */
+  readonly clear: string;
 }
 
 const staging = 'pg_temp.millrace_rows';
+/** Keys of the rows of this transaction. */
+const noted = 'pg_temp.millrace_keys';
 const rowNumber = '"millrace row"';
 /** A row that deletes the one with its key. */
 const removed = '"millrace removed"';
@@ -33,7 +43,10 @@ export function statementsOf(table: Table, key: readonly string[]): Statements {
   const list = listOf(columns);
   const copiesDefaults = columns.some(({ missing }) => missing === 'default');
   const options = copiesDefaults ? `(FORMAT text, DEFAULT E'\\${defaultMarker}')` : '(FORMAT text)';
-  if (!isStaged) return { prepare: '', copy: `COPY ${name} (${list}) FROM STDIN ${options}`, remove: '', merge: '' };
+  if (!isStaged) {
+    const copy = `COPY ${name} (${list}) FROM STDIN ${options}`;
+    return { prepare: '', copy, remove: '', merge: '', note: '', leaveOlder: '', clear: '' };
+  }
 
   const merged = mergedColumns(columns);
   const defaults = columns.flatMap(({ name: column, missing, defaultExpression }) =>
@@ -41,6 +54,7 @@ export function statementsOf(table: Table, key: readonly string[]): Statements {
       ? [`ALTER TABLE ${staging} ALTER ${quoted(column)} SET DEFAULT ${defaultExpression}`]
       : [],
   );
+  const keys = key.map(quoted).join(', ');
   const marks = [rowNumber, removed, ...(merged.length > 0 ? [given] : [])].join(', ');
   return {
     prepare: [
@@ -48,10 +62,23 @@ export function statementsOf(table: Table, key: readonly string[]): Statements {
          SELECT 0::bigint AS ${rowNumber}, false AS ${removed}, ${merged.length > 0 ? `''::varbit AS ${given}, ` : ''}${list}
          FROM ${name} WITH NO DATA`,
       ...defaults,
+      ...(key.length > 0
+        ? [
+            `CREATE TEMP TABLE IF NOT EXISTS millrace_keys ON COMMIT DELETE ROWS AS
+               SELECT ${rowNumber}, ${keys} FROM ${staging} WITH NO DATA`,
+          ]
+        : []),
     ].join('; '),
     copy: `COPY ${staging} (${marks}, ${list}) FROM STDIN ${options}`,
     remove: key.length > 0 ? deleteStatement(table, key, keyGiven(merged, key)) : '',
-    merge: [...mergeStatements(table, merged, key), `TRUNCATE ${staging}`].join('; '),
+    merge: mergeStatements(table, merged, key).join('; '),
+    note: key.length > 0 ? `INSERT INTO ${noted} SELECT ${rowNumber}, ${keys} FROM ${staging}` : '',
+    leaveOlder:
+      key.length > 0
+        ? `DELETE FROM ${staging} AS kept USING ${noted} AS last
+             WHERE last.${rowNumber} > kept.${rowNumber} AND ${sameKey(table, key)}`
+        : '',
+    clear: `TRUNCATE ${staging}`,
   };
 }
 
@@ -90,12 +117,14 @@ function keyGiven(merged: readonly Column[], key: readonly string[]): string[] {
   );
 }
 
-function deleteStatement({ name, equals }: Table, key: readonly string[], keyIsGiven: readonly string[]): string {
-  const isSame = key
-    .map((column) => `kept.${quoted(column)} ${equals[column] ?? '='} last.${quoted(column)}`)
-    .join(' AND ');
-  return `DELETE FROM ${name} AS kept USING (${lastOfEachKey(keyIsGiven, key)}) AS last
-      WHERE last.${removed} AND ${isSame}`;
+function deleteStatement(table: Table, key: readonly string[], keyIsGiven: readonly string[]): string {
+  return `DELETE FROM ${table.name} AS kept USING (${lastOfEachKey(keyIsGiven, key)}) AS last
+      WHERE last.${removed} AND ${sameKey(table, key)}`;
+}
+
+/** As the index of the key has it. */
+function sameKey({ equals }: Table, key: readonly string[]): string {
+  return key.map((column) => `kept.${quoted(column)} ${equals[column] ?? '='} last.${quoted(column)}`).join(' AND ');
 }
 
 /** A row that lacks a numbered column of the key is a new row, and equal to no other. */

@@ -186,4 +186,49 @@ describe('an error of PostgreSQL', function () {
     await run('CREATE TABLE deferred (id int UNIQUE DEFERRABLE INITIALLY IMMEDIATE)');
     deepEqual(await outcome({ table: 'deferred', upsertKey: ['id'] }, three), 'MR_SINK_TABLE_UNFIT');
   });
+
+  // What differs each time: a time, a process, a transaction, chance.
+  const passing = `clock_timestamp(), pg_backend_pid(), txid_current(), random(), md5(random()::text), to_char(clock_timestamp(), 'FMMonth US')`;
+  const saying = (how: string) =>
+    `RAISE ${how} USING MESSAGE = concat_ws(' ', 'no', ${passing}), DETAIL = random()::text`;
+
+  it('in the dead letter of a row is the one of the time when the others were stored, whoever asks again', async () => {
+    await run(`CREATE TABLE texts (id int); ${triggerSaying('texts', saying('check_violation'))}`);
+    const { host, port, username, password } = postgres;
+    const config = postgresSinkSpec.parse({ host, port, username, password, table: 'texts' });
+    const letters: (readonly string[])[] = [];
+    for (let owner = 0; owner < 3; owner++) {
+      const connected = await sink.connect(config, sinkContext());
+      const slot = await connected.open({ ...slotId, stage: 'sink-texts' });
+      const refused = await write(slot, rowsOf(slot, three), batch(0, 1), noSignal);
+      letters.push(refused.map(({ row, error }) => `${row} ${error.sentence}`));
+      await connected.close();
+    }
+    deepEqual([letters[0]?.length, letters[1], letters[2], await idsIn('texts')], [1, letters[0], letters[0], [1, 3]]);
+  });
+
+  for (const [what, act, records] of [
+    ['a trigger', saying('serialization_failure'), three],
+    ['a lock', `PERFORM pg_advisory_xact_lock(7)`, three],
+  ] as const) {
+    it(`that is waited for is told in the same words as long as it lasts: ${what}`, async () => {
+      const table = `told_${++tables}`;
+      await run(`CREATE TABLE ${table} (id int); ${triggerSaying(table, act)}`);
+      const { host, port, username, password } = postgres;
+      const config = postgresSinkSpec.parse({ host, port, username, password, table, statementTimeout: '1s' });
+      const connected = await sink.connect(config, sinkContext());
+      const slot = await connected.open({ ...slotId, stage: `sink-${table}` });
+      const other = await connections.pool.connect();
+      await other.query('BEGIN; SELECT pg_advisory_xact_lock(7)');
+      const told = new Set<string>();
+      for (let attempt = 0; attempt < 3; attempt++) {
+        const end = await slot.write(rowsOf(slot, records), batch(0, 1), undefined, noSignal);
+        told.add(end.kind === 'nothing' ? end.error.sentence : end.kind);
+      }
+      await other.query('ROLLBACK');
+      other.release();
+      await connected.close();
+      deepEqual([told.size, await idsIn(table)], [1, []]);
+    });
+  }
 });
