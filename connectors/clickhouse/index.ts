@@ -31,7 +31,7 @@ import type {
 } from '../connector.ts';
 import { rowsOf } from './ask.ts';
 import { connectClient } from './client.ts';
-import { alterHint, cannotTell, Examiner, examinationError } from './examiner.ts';
+import { Examiner, examinationError } from './examiner.ts';
 import { parseFailure, type FailureContext, type RowsAtFault } from './failures.ts';
 import { insertStatement, opening, send } from './insert.ts';
 import { Marks } from './marks.ts';
@@ -40,6 +40,7 @@ import { runsWithout, type Runs } from './runs.ts';
 import { sentNames, insertSettings, knownSettingsQuery, partitionsOf, type InsertConfig } from './settings.ts';
 import type { ClickHouseSinkConfig } from './spec.ts';
 import { isSame, shapeOf, shapeOfReached, type Shape } from './shape.ts';
+import { alterHint, cannotTell } from './twins.ts';
 import { openTable, type OpenedTable } from './table.ts';
 import { forgotten, insertsPerMark, type Writers } from './window.ts';
 
@@ -114,7 +115,9 @@ class ClickHouseSink implements Sink {
     } catch (error) {
       throw classified(error, where);
     }
-    return new ClickHouseSlot(this.#opened, id);
+    const slot = new ClickHouseSlot(this.#opened, id);
+    await slot.open();
+    return slot;
   }
 
   async close(): Promise<void> {
@@ -158,6 +161,10 @@ class ClickHouseSlot implements LoggedSinkSlot<RowBuffer> {
       clock: context.clock,
       log: context.log,
     });
+  }
+
+  open(): Promise<void> {
+    return this.#examiner.open();
   }
 
   newRows(): RowBuffer {

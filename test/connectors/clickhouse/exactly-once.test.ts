@@ -223,6 +223,7 @@ describe('ClickHouse sink, exactly once', function () {
       ok((await count(left)) > before);
       // That process never came to close its slot.
       const next = await openSlot({ table: 'tidy' }, clickhouse.url, 7);
+      equal(await count(left), before);
       deepEqual(await written(next, new MemoryLog(), eight, 2), [5]);
       // A stale owner makes its own again.
       deepEqual(await written(killed, new MemoryLog(), eight, 3), [5]);
