@@ -31,6 +31,11 @@ export interface ConnectorContext {
   readonly maxRecordBytes: () => number;
   /** How many bytes of values, for this many records, can be stored as one piece. */
   readonly maxTogetherBytes: (records: number) => number;
+  /**
+   * Why slots of this pod take nothing in, in a sentence that may leave the pod: the reason that only a person can end before
+   * all others. Undefined: none of them waits.
+   */
+  readonly waitsFor: () => string | undefined;
   /** Ends when the pod stops. */
   readonly signal: AbortSignal;
 }

@@ -360,7 +360,7 @@ export const errorTable = {
     'refuse',
     415,
     'The body is {actual}, but must be application/json or application/x-ndjson.',
-    'Set Content-Type to the type of the body, and send it without Content-Encoding.',
+    'Set Content-Type to the type of the body. Content-Encoding may be gzip, deflate or zstd.',
   ),
   MR_RECORDS_TOO_LARGE: row(
     'refuse',

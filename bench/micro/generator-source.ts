@@ -30,6 +30,7 @@ const opened = await source.connect(config, {
   bindAddress: '127.0.0.1',
   maxRecordBytes: () => 8 * 2 ** 20,
   maxTogetherBytes: () => 8 * 2 ** 20,
+  waitsFor: () => undefined,
   signal,
   slots: 1,
 });

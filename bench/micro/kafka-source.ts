@@ -79,6 +79,7 @@ async function consume(brokers: readonly string[], round: number): Promise<void>
     bindAddress: '127.0.0.1',
     maxRecordBytes: () => 8 * 2 ** 20,
     maxTogetherBytes: () => 8 * 2 ** 20,
+    waitsFor: () => undefined,
     signal: stop.signal,
     slots: 1,
   };

@@ -8,6 +8,7 @@
  *     takes no more than twice its size.
  * H5  When it closes, new requests get 503, and accepted ones are answered.
  * H6  A refusal reaches its sender, even one that is still sending.
+ * H8  What keeps the slots from taking anything in is said as it is, also when it is a decision that a person must make.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -41,6 +42,8 @@ export interface DoorOptions {
   readonly maxTogetherBytes: (records: number) => number;
   /** How long an Idempotency-Key is remembered after its request was answered. */
   readonly keyWindowSeconds: number;
+  /** Why slots of this pod take nothing in. */
+  readonly waitsFor: () => string | undefined;
   /** More clients are connected than are served. */
   readonly isCrowded: () => boolean;
   /** Identifies the request in its problem document. */
@@ -130,7 +133,8 @@ export class Door {
     const { source } = this.#options;
     if (this.#isClosing) return mr('MR_RECORDS_NO_SLOT', { source, why: 'it is stopping' });
     if (this.#options.isCrowded()) return mr('MR_RECORDS_BUSY', { source, why: 'too many connections are open' });
-    if (this.#slots.length === 0) return mr('MR_RECORDS_NO_SLOT', { source, why: 'no slot is open here' });
+    if (this.#slots.length === 0)
+      return mr('MR_RECORDS_NO_SLOT', { source, why: this.#reasonOr('no slot is open here') });
     if (this.#slots.every(({ isBlocked }) => isBlocked)) {
       return this.#edgeIsFull();
     }
@@ -141,7 +145,12 @@ export class Door {
   }
 
   #edgeIsFull(): MillraceError {
-    return mr('MR_RECORDS_BUSY', { source: this.#options.source, why: 'the edge behind it is full' });
+    return mr('MR_RECORDS_BUSY', { source: this.#options.source, why: this.#reasonOr('the edge behind it is full') });
+  }
+
+  /** H8. */
+  #reasonOr(otherwise: string): string {
+    return this.#options.waitsFor()?.replace(/\.$/, '') ?? otherwise;
   }
 
   #isAuthorized(authorization: string | undefined): boolean {
@@ -293,7 +302,8 @@ export class Door {
       case 'full':
         return this.#refuse(request, response, this.#edgeIsFull());
       case 'unknown': {
-        const why = 'the slot moved to another pod before it could say whether the records are stored';
+        // It failed, was moved to another pod, or the pod stops: which of these is not known yet.
+        const why = 'the slot was given up before it could say whether the records are stored';
         return this.#refuse(request, response, mr('MR_RECORDS_NO_SLOT', { source: this.#options.source, why }));
       }
     }

@@ -33,6 +33,7 @@ export function httpSource(port: number, bounds: ServerBounds = usualBounds): So
         clock: context.clock,
         maxRecordBytes: context.maxRecordBytes,
         maxTogetherBytes: context.maxTogetherBytes,
+        waitsFor: context.waitsFor,
         keyWindowSeconds: Math.ceil(milliseconds(config.idempotencyWindow) / 1_000),
         isCrowded: made.isCrowded,
         newRequestId: randomUUID,

@@ -20,6 +20,7 @@ export function sinkContext(name = 'warehouse', slots = 1): SinkContext {
     bindAddress: '127.0.0.1',
     maxRecordBytes: () => 8 * 2 ** 20,
     maxTogetherBytes: () => 8 * 2 ** 20,
+    waitsFor: () => undefined,
     signal: new AbortController().signal,
     slots,
   };

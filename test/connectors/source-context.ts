@@ -30,6 +30,7 @@ export function sourceContext(options: TestContext = {}): ConnectorContext & { r
     bindAddress: '127.0.0.1',
     maxRecordBytes: () => 8 * 2 ** 20,
     maxTogetherBytes: () => 8 * 2 ** 20,
+    waitsFor: () => undefined,
     signal: new AbortController().signal,
     slots: options.slots ?? 1,
   };

@@ -242,6 +242,10 @@ class Pod<Outside> {
       bindAddress: this.#config.podIp,
       maxRecordBytes: () => largestRecord(this.#frameCap),
       maxTogetherBytes: (records) => largestTogether(this.#frameCap, records),
+      waitsFor: () => {
+        const reason = this.#state.waitsFor();
+        return reason === undefined ? undefined : this.#secrets.hide(reason.sentence);
+      },
       signal: stop,
     };
   }

@@ -115,6 +115,15 @@ export class PodState {
     this.#changed();
   }
 
+  /** Why a slot takes nothing in, whether it has lasted or not; what only a person can end comes first. */
+  waitsFor(): MillraceError | undefined {
+    const reasons = [...this.#slots.values()].flatMap(({ run, failure }) => [
+      ...[...run.waits.values()].map(({ reason }) => reason),
+      ...(failure === undefined ? [] : [failure]),
+    ]);
+    return reasons.find(({ code }) => asksPerson(code)) ?? reasons[0];
+  }
+
   positions(): PodReport['slots'] {
     const now = this.#now();
     return [...this.#slots].map(([slot, state]) => {
@@ -246,10 +255,17 @@ export class PodState {
     this.#metrics.waiting.reset();
     for (const slot of this.#slots.values()) {
       for (const [waiter, { reason }] of slot.run.waits)
-        this.#metrics.waiting.set({ on: isFull(reason) ? waiter : 'stream' }, 1);
+        this.#metrics.waiting.set({ on: waitLabel(waiter, reason) }, 1);
     }
     this.#onChange();
   }
+}
+
+/** For the metric: who waits for room, or else what is waited for. */
+function waitLabel(waiter: Waiter, reason: MillraceError): string {
+  if (isFull(reason)) return waiter;
+  if (asksPerson(reason.code)) return 'decision';
+  return subjectOf(waiter, reason) === 'lifecycle' ? 'lifecycle' : 'stream';
 }
 
 /** What a part of a slot waits for: room where it writes, the lifecycle, or else NATS. */

@@ -8,6 +8,7 @@ import type { Source, SourceReader } from '../../../connectors/connector.ts';
 import { httpSource } from '../../../connectors/http/index.ts';
 import { usualBounds, type ServerBounds } from '../../../connectors/http/server.ts';
 import { httpSourceSpec } from '../../../connectors/http/spec.ts';
+import { mr } from '../../../model/errors.ts';
 import { freePort } from '../../../local/ports.ts';
 import type { RecordBatch } from '../../../stream/record-batch.ts';
 import { eventually, hangMs } from '../../support/eventually.ts';
@@ -34,6 +35,9 @@ interface Answer extends z.infer<typeof answerShape> {
 describe('http source', () => {
   let port: number;
   let source: Source;
+  /** What the pod knows of its slots. */
+  let waitsFor: string | undefined;
+  beforeEach(() => (waitsFor = undefined));
 
   async function start(
     spec: Record<string, unknown> = {},
@@ -41,7 +45,11 @@ describe('http source', () => {
     bounds: Partial<ServerBounds> = {},
   ): Promise<void> {
     port = await freePort();
-    const context = { ...sourceContext({ slots: 2 }), ...(signal === undefined ? {} : { signal }) };
+    const context = {
+      ...sourceContext({ slots: 2 }),
+      waitsFor: () => waitsFor,
+      ...(signal === undefined ? {} : { signal }),
+    };
     source = await httpSource(port, { ...usualBounds, ...bounds }).connect(httpSourceSpec.parse(spec), context);
   }
 
@@ -198,6 +206,79 @@ describe('http source', () => {
     const { http, retryAfter, code } = await post('{}');
     assert.deepEqual({ http, retryAfter, code }, { http: 503, retryAfter: '1', code: 'MR_RECORDS_NO_SLOT' });
   });
+
+  const lost = mr('MR_EDGE_LOST', {
+    ...{ stream: 'mr-shop-abc123-records', created: 'then', found: 'it is gone' },
+    ...{ pipeline: 'shop -n test', token: 'records.lost' },
+  });
+  /** Whatever refuses a request for the state of the pod says what that state is. */
+  const refusals: readonly {
+    readonly what: string;
+    readonly knows?: string;
+    readonly slots: 'none' | 'open' | 'blocked' | 'given up' | 'stopping';
+    readonly http: number;
+    readonly code: string;
+    readonly says: RegExp;
+  }[] = [
+    { what: 'no slot has come', slots: 'none', http: 503, code: 'MR_RECORDS_NO_SLOT', says: /no slot is open here\./ },
+    {
+      what: 'a person must decide about its edge',
+      knows: lost.sentence,
+      slots: 'none',
+      http: 503,
+      code: 'MR_RECORDS_NO_SLOT',
+      says: /mr-shop-abc123-records.*millrace decide shop -n test records\.lost/,
+    },
+    {
+      what: 'NATS does not answer',
+      knows: 'JetStream does not answer: timeout.',
+      slots: 'none',
+      http: 503,
+      code: 'MR_RECORDS_NO_SLOT',
+      says: /at this pod: JetStream does not answer: timeout\. Send/,
+    },
+    {
+      what: 'its slot is given up',
+      slots: 'given up',
+      http: 503,
+      code: 'MR_RECORDS_NO_SLOT',
+      says: /was given up before/,
+    },
+    { what: 'the pod stops', slots: 'stopping', http: 503, code: 'MR_RECORDS_NO_SLOT', says: /it is stopping/ },
+    {
+      what: 'the edge is full',
+      slots: 'blocked',
+      http: 429,
+      code: 'MR_RECORDS_BUSY',
+      says: /the edge behind it is full/,
+    },
+    {
+      what: 'the store is full',
+      knows: 'NATS has no room.',
+      slots: 'blocked',
+      http: 429,
+      code: 'MR_RECORDS_BUSY',
+      says: /now: NATS has no room\. Send/,
+    },
+  ];
+  for (const { what, knows, slots, http, code, says } of refusals) {
+    it(`H8: ${http} says that ${what}`, async () => {
+      const end = new AbortController();
+      await start({}, end.signal);
+      waitsFor = knows;
+      const reader = slots === 'none' ? undefined : await source.open(0, undefined, undecided);
+      if (slots === 'blocked') reader?.setBlocked?.(true);
+      if (slots === 'stopping') end.abort();
+      const answer = post('{}');
+      if (slots === 'given up') {
+        await eventually(() => reader?.lag() === 1);
+        await reader?.close();
+      }
+      const refused = await answer;
+      assert.deepEqual({ http: refused.http, code: refused.code }, { http, code });
+      assert.match(refused.detail ?? '', says);
+    });
+  }
 
   it('H3: answers 503 to what is not stored when its slot goes away', async () => {
     await start();

@@ -139,6 +139,7 @@ describe('records by REST', () => {
       maxBodyBytes: 4 * 2 ** 20,
       maxRecordBytes: () => 2 ** 20,
       maxTogetherBytes: () => 2 ** 20,
+      waitsFor: () => undefined,
       keyWindowSeconds: 60,
       isCrowded: () => false,
       token: undefined,

@@ -12,10 +12,11 @@ const down = mr('MR_SINK_UNREACHABLE', { sink: 'warehouse', server: 'ch', proble
 describe('state of a pod', () => {
   let now: number;
   let state: PodState;
+  let metrics: PodMetrics;
 
   beforeEach(() => {
     now = 1_000_000;
-    const metrics = new PodMetrics(
+    metrics = new PodMetrics(
       {
         ...{ stage: 'sink-warehouse', planFile: '', credentialsDir: '', natsUrl: '', podName: 'pod', podIp: '' },
         ...{ httpPort: 0, logLevel: 'silent', stopGraceMs: 0 },
@@ -202,6 +203,40 @@ describe('state of a pod', () => {
     assert.equal(flow(), 'Waiting MR_STREAM_UNAVAILABLE its next attempt');
     next.observer.position(8);
     assert.equal(flow(), 'Idle');
+  });
+
+  const lost = mr('MR_EDGE_LOST', {
+    ...{ stream: 'mr-orders-records', created: 'then', found: 'it is gone', pipeline: 'orders', token: 'records.lost' },
+  });
+  const unregistered = mr('MR_NOT_REGISTERED', { who: 'Writer orders-0', edge: 'records' });
+  const labels: readonly (readonly [waiter: Waiter, reason: MillraceError, on: string])[] = [
+    ['edge', full, 'edge'],
+    ['edge', away, 'stream'],
+    ['edge', lost, 'decision'],
+    ['decision', lost, 'decision'],
+    ['edge', unregistered, 'lifecycle'],
+  ];
+  for (const [waiter, reason, on] of labels) {
+    it(`I14: the metric and whoever is asked name the true reason: ${waiter} waits for ${reason.code}`, async () => {
+      state.own(1);
+      state.begin(1).observer.waiting('commits', away);
+      state.begin(0).observer.waiting(waiter, reason);
+      const { values } = await metrics.waiting.get();
+      assert.ok(values.some(({ labels: { on: told } }) => told === on));
+      // What a person must decide comes before whatever else is waited for.
+      if (on === 'decision') assert.equal(state.waitsFor(), reason);
+      state.disown(1);
+      assert.equal(state.waitsFor(), reason);
+    });
+  }
+
+  it('I14: a slot that has failed waits because of that, until it gets on', () => {
+    state.begin(0);
+    state.failed(0, lost);
+    assert.equal(state.waitsFor(), lost);
+    state.begin(0).observer.position(1);
+    state.begin(0).observer.position(2);
+    assert.equal(state.waitsFor(), undefined);
   });
 
   it('I14: a write without an answer is a sink that is silent, until it answers', () => {
