@@ -9,6 +9,7 @@
 import { z } from 'zod';
 import { firstError } from '../crds/lint.ts';
 import type { PipelineInput } from '../crds/pipeline.ts';
+import { heldText } from '../kubernetes/held.ts';
 import { pipelineDoor } from '../kubernetes/pipelines.ts';
 import { mr } from '../model/errors.ts';
 import type { ApplyPipelineInput, LifecycleActivities, PipelineRef } from '../model/lifecycle.ts';
@@ -64,7 +65,7 @@ export function resourceActivities(deps: ActivityDependencies): ResourceActiviti
       for (;;) {
         const resource = await findResource(kube, { ...pipeline, cluster: pipeline.cluster ?? cluster });
         if (resource === undefined) return;
-        await pause(follower, 'wait until the pipeline is gone', statusOf(resource));
+        await pause(follower, heldText(resource) ?? 'wait until the pipeline is gone', statusOf(resource));
       }
     }),
   };

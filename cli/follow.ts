@@ -2,11 +2,18 @@
 import type { StoredPipeline } from '../client/wire.ts';
 import { isAborted } from '../model/is-aborted.ts';
 import { kind } from '../model/names.ts';
+import { heldText } from '../kubernetes/held.ts';
 import type { Kube } from '../kubernetes/kube.ts';
+import type { KubeObject } from '../kubernetes/objects.ts';
 import { readPipeline } from '../kubernetes/pipelines.ts';
 
 export type Look =
-  | { readonly is: 'there'; readonly pipeline: StoredPipeline }
+  | {
+      readonly is: 'there';
+      readonly pipeline: StoredPipeline;
+      /** Who else keeps it, when it was deleted (kubernetes/held.ts). */
+      readonly held?: string | undefined;
+    }
   | { readonly is: 'gone'; readonly name: string; readonly namespace: string };
 
 export interface FollowOptions {
@@ -39,12 +46,12 @@ export async function* follow(kube: Kube, options: FollowOptions): AsyncGenerato
     onError: options.onError,
     onList: (objects) => {
       const found = objects.filter(concerns);
-      for (const object of found) see({ is: 'there', pipeline: readPipeline(object) });
+      for (const object of found) see(there(object));
       if (name !== null && found.length === 0) see({ is: 'gone', name, namespace: namespace ?? 'default' });
     },
     onChange: (change, object) => {
       if (!concerns(object)) return;
-      see(change === 'deleted' ? gone(object) : { is: 'there', pipeline: readPipeline(object) });
+      see(change === 'deleted' ? gone(object) : there(object));
     },
   }).finally(() => wake.resolve(undefined));
   while (!isAborted(signal)) {
@@ -57,6 +64,10 @@ export async function* follow(kube: Kube, options: FollowOptions): AsyncGenerato
     }
   }
   await watching;
+}
+
+function there(object: KubeObject): Look {
+  return { is: 'there', pipeline: readPipeline(object), held: heldText(object) };
 }
 
 function gone({ metadata }: { metadata: { name: string; namespace?: string | undefined } }): Look {

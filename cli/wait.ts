@@ -7,6 +7,7 @@ import { settledAt, stillOf, type StillState } from '../client/settled.ts';
 import type { StoredPipeline } from '../client/wire.ts';
 import { isAsked, outcomeOf, questionIn } from '../model/decision.ts';
 import { mr } from '../model/errors.ts';
+import { finalizer } from '../model/names.ts';
 import { milliseconds } from '../model/quantities.ts';
 import type { PipelineStatus } from '../crds/pipeline.ts';
 import type { Cluster } from './cluster.ts';
@@ -18,7 +19,8 @@ export type Verdict =
   /** `holdsMs`: it counts when nothing else was seen for so long. */
   | { readonly is: 'reached'; readonly message: string; readonly holdsMs?: number }
   | { readonly is: 'refused'; readonly reason: string; readonly message: string; readonly holdsMs?: number }
-  | { readonly is: 'waiting'; readonly message: string };
+  /** `others`: what somebody else must do, told while it is waited for. */
+  | { readonly is: 'waiting'; readonly message: string; readonly others?: string | undefined };
 
 export interface WaitOptions {
   readonly namespace: string;
@@ -71,6 +73,7 @@ export async function waitFor({ kube }: Cluster, options: WaitOptions): Promise<
   const stop = new AbortController();
   const timer = setTimeout(() => stop.abort(), milliseconds(timeout));
   let before = options.known;
+  let told: string | undefined;
   let verdict: Verdict = { is: 'waiting', message: 'nothing was heard of it' };
   const holding = new Holding(() => stop.abort());
   try {
@@ -79,6 +82,9 @@ export async function waitFor({ kube }: Cluster, options: WaitOptions): Promise<
       for (const line of changes(before, status)) say(line);
       before = status ?? before;
       verdict = judge(look);
+      const others = verdict.is === 'waiting' ? verdict.others : undefined;
+      if (others !== undefined && others !== told) say(others);
+      told = others;
       holding.see(verdict);
       if (verdict.is !== 'waiting' && verdict.holdsMs === undefined) return concluded(name, verdict);
     }
@@ -105,6 +111,13 @@ export function untilSettled(stored: StoredPipeline, still?: StillState): (look:
     if (look.is === 'gone' || look.pipeline.metadata.uid !== uid) {
       return { is: 'refused', reason: 'Deleted', message: 'someone deleted it meanwhile' };
     }
+    // What is being deleted is carried out no more, and nobody can take a deletion back.
+    if (look.pipeline.metadata.deletionTimestamp !== undefined)
+      return {
+        is: 'refused',
+        reason: 'Deleting',
+        message: `it is being deleted${look.held === undefined ? '' : `; ${look.held}`}`,
+      };
     const settled = settledAt(look.pipeline.status, generation, still);
     if (settled.is === 'ready') return { is: 'reached', message: settled.reason };
     return {
@@ -167,7 +180,12 @@ export function untilGone(stored: StoredPipeline): (look: Look) => Verdict {
   return (look) => {
     if (look.is === 'gone' || look.pipeline.metadata.uid !== stored.metadata.uid)
       return { is: 'reached', message: 'gone' };
-    const operation = look.pipeline.status?.operation;
+    const { held, pipeline } = look;
+    const isTakenDown = !(pipeline.metadata.finalizers ?? []).includes(finalizer);
+    // Last of all, when Millrace has taken down what it made.
+    if (held !== undefined && isTakenDown)
+      return { is: 'waiting', message: held, others: `nothing is left of it but the resource: ${held}` };
+    const operation = pipeline.status?.operation;
     const message = operation ? `${operation.type} is at "${operation.step}"` : 'teardown has not begun';
     return {
       is: 'waiting',

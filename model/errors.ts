@@ -173,6 +173,12 @@ export const errorTable = {
     '{object} is in the way: it belongs to {owner}.',
     'Millrace neither changes nor deletes it. Remove it, or give the pipeline another name; Millrace then continues by itself.',
   ),
+  MR_OBJECT_HELD: row(
+    'retry',
+    409,
+    '{object} was deleted but still exists: {problem}.',
+    'Millrace continues by itself once it is gone; it removes no finalizer of others.',
+  ),
   MR_OPERATION_FENCED: row(
     'fence',
     409,

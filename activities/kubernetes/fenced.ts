@@ -8,8 +8,11 @@
  *     over.
  * F4  A missing object is created only while the pipeline exists and no newer operation has started: an apply with the
  *     resourceVersion of an object that was deleted meanwhile would recreate it, and nobody would own it.
+ * F5  An object that is being deleted is not written: what it says would go with it. It is waited for, by the name of what
+ *     keeps it (MR_OBJECT_HELD).
  */
 import { untilNoConflict } from '../../kubernetes/conflicts.ts';
+import { heldText } from '../../kubernetes/held.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { KindName, KubeObject, Manifest } from '../../kubernetes/objects.ts';
 import { mr } from '../../model/errors.ts';
@@ -26,11 +29,19 @@ export async function applyFenced(kube: Kube, manifest: Manifest, writer: Writer
   return untilNoConflict(async () => {
     const live = await kube.get(manifest.kind, name, namespace);
     if (live === undefined) await checkMayMake(kube, manifest, writer);
-    else checkFence(manifest.kind, live, writer);
+    else checkMayChange(manifest.kind, live, writer);
     const seen = live === undefined ? {} : { uid: live.metadata.uid, resourceVersion: live.metadata.resourceVersion };
     const metadata = { ...manifest.metadata, ...seen };
     return kube.apply({ ...manifest, metadata }, { fieldManager: fieldManagers.lifecycle, force: true });
   });
+}
+
+/** F5. */
+function checkMayChange(kind: KindName, live: KubeObject, writer: Writer): void {
+  checkFence(kind, live, writer);
+  if (live.metadata.deletionTimestamp === undefined) return;
+  const problem = heldText(live) ?? 'it is made again when it is gone';
+  throw mr('MR_OBJECT_HELD', { object: objectText(kind, live), problem });
 }
 
 /** What a newer operation has written meanwhile is not deleted (F1). */
@@ -46,13 +57,17 @@ export async function deleteFenced(kube: Kube, kind: KindName, found: KubeObject
 
 /** Throws when this operation may not write `live` (F1, F2). */
 export function checkFence(kind: KindName, live: KubeObject, { pipeline, seq }: Writer): void {
-  const object = `${kind} ${live.metadata.namespace ?? ''}/${live.metadata.name}`;
+  const object = objectText(kind, live);
   const owner = live.metadata.labels?.[labels.pipelineUid];
   if (owner !== pipeline.uid) {
     throw mr('MR_OBJECT_FOREIGN', { object, owner: ownerOf(live) });
   }
   const writtenBy = Number(live.metadata.annotations?.[annotations.opSeq] ?? 0);
   if (writtenBy > seq) throw mr('MR_OPERATION_FENCED', { object, seq, newer: writtenBy });
+}
+
+export function objectText(kind: KindName, { metadata }: Pick<KubeObject, 'metadata'>): string {
+  return `${kind} ${metadata.namespace ?? ''}/${metadata.name}`;
 }
 
 /** A pipeline that is gone may have left it, on purpose or for a while (`workers/controller/leftovers.ts`). */

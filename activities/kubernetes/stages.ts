@@ -69,7 +69,8 @@ export function stageActivities(deps: ActivityDependencies): Stages {
       let restoredAt = -Infinity;
       return waitFor(deps, input, async () => {
         const found = await kube.get('Deployment', stage.workload, plan.workloadNamespace);
-        const isOurs = found !== undefined && !isChangedByOthers(found);
+        const isOurs =
+          found !== undefined && !isChangedByOthers(found) && found.metadata.deletionTimestamp === undefined;
         if (isOurs) return lookAtStage(kube, plan, stage, found);
         // Two writers that keep overwriting each other must pause between writes.
         if (deps.clock.now() - restoredAt >= restoreMs) {

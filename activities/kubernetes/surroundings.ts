@@ -10,6 +10,7 @@ import { ownStatus } from '../status/merge.ts';
 import { asStep } from '../step.ts';
 import { copyFor, removeUnused } from './credentials-copy.ts';
 import { applyFenced, deleteFenced } from './fenced.ts';
+import { heldText } from '../../kubernetes/held.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { Manifest } from '../../kubernetes/objects.ts';
 import { namesIn, type RenderContext } from './render/context.ts';
@@ -75,7 +76,8 @@ export function renderContext(deps: ActivityDependencies, { op }: PlanRef, plan:
 async function untilNotTerminating(kube: Kube, name: string): Promise<void> {
   const live = await kube.get('Namespace', name);
   if (live?.metadata.deletionTimestamp == null) return;
-  throw mr('MR_NAMESPACE_BLOCKED', { namespace: name, problem: 'it is recreated when it is gone' });
+  const problem = heldText(live) ?? 'it is recreated when it is gone';
+  throw mr('MR_NAMESPACE_BLOCKED', { namespace: name, problem });
 }
 
 /**

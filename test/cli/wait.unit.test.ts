@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { Holding, untilSettled, untilSettledAgain, type Verdict } from '../../cli/wait.ts';
+import { finalizer } from '../../model/names.ts';
+import { Holding, untilGone, untilSettled, untilSettledAgain, type Verdict } from '../../cli/wait.ts';
 import type { PipelineStatus } from '../../crds/pipeline.ts';
 import { condition, stored } from './stored.ts';
 
@@ -33,6 +34,48 @@ describe('the verdict of a pause by a spec that is refused', () => {
       assert.equal(judge({ is: 'there', pipeline }).is, verdict);
     });
   }
+});
+
+describe('the verdict of a deletion', () => {
+  const held = 'finalizer example.com/hold must be removed by whoever has set it (backup-tool)';
+  const others = ['example.com/hold'];
+  const rows: readonly [what: string, look: Parameters<typeof stored>[0], held: string | undefined, says: RegExp][] = [
+    ['nothing has begun', { metadata: { finalizers: [finalizer] } }, undefined, /teardown has not begun/],
+    [
+      'Millrace is at work, and another keeps it as well',
+      { metadata: { finalizers: [finalizer, ...others] }, status: { phase: 'Deleting', operation } },
+      held,
+      /pause is at "begin"/,
+    ],
+    [
+      'what was made is kept by another',
+      {
+        metadata: { finalizers: [finalizer] },
+        status: { phase: 'Deleting', operation: { ...operation, lastError: `Namespace n still exists: ${held}` } },
+      },
+      undefined,
+      /example\.com\/hold must be removed by whoever has set it \(backup-tool\)/,
+    ],
+    ['only another keeps it', { metadata: { finalizers: others } }, held, /example\.com\/hold must be removed by/],
+  ];
+  for (const [what, part, keeps, says] of rows) {
+    it(`waits, and says for what: ${what}`, () => {
+      const pipeline = stored(part);
+      const verdict = untilGone(pipeline)({ is: 'there', pipeline, held: keeps });
+      assert.equal(verdict.is, 'waiting');
+      assert.match(verdict.message, says);
+      // It is told at once, and not only when the time is over.
+      const isLast = keeps !== undefined && part?.metadata !== undefined && !JSON.stringify(part).includes(finalizer);
+      assert.equal('others' in verdict, isLast);
+    });
+  }
+
+  it('is no wait for a change: what is being deleted is carried out no more', () => {
+    const pipeline = stored({ metadata: { deletionTimestamp: '2026-05-01T12:00:00Z' } });
+    const verdict = untilSettled(pipeline)({ is: 'there', pipeline, held });
+    assert.equal(verdict.is, 'refused');
+    assert.match(verdict.message, /being deleted; finalizer example\.com\/hold/);
+  });
 });
 
 describe('the verdict of a retry that says nothing new', () => {

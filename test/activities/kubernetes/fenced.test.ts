@@ -105,6 +105,25 @@ describe('the Kubernetes client on a real API server', function () {
     assert.equal(await kube.get('ConfigMap', 'again', 'default'), undefined);
   });
 
+  it('F5: an object that is being deleted is not written, and what keeps it is named with who has set it', async () => {
+    const by = { pipeline: a, seq: 1 };
+    await applyFenced(kube, owned('held', a, 1), by);
+    const hold = (finalizers: string[]) =>
+      kube.patchMerge('ConfigMap', 'held', 'default', { metadata: { finalizers } }, { fieldManager: 'backup-tool' });
+    await hold(['example.com/hold']);
+    await kube.delete('ConfigMap', 'held', 'default');
+    await assert.rejects(applyFenced(kube, owned('held', a, 1), by), (error: unknown) => {
+      assert.ok(error instanceof MillraceError && error.code === 'MR_OBJECT_HELD');
+      assert.match(
+        error.message,
+        /ConfigMap default\/held .* example\.com\/hold must be removed by whoever has set it \(backup-tool\)/,
+      );
+      return true;
+    });
+    await hold([]);
+    await applyFenced(kube, owned('held', a, 1), by);
+  });
+
   it('F1: an older operation deletes nothing that a newer one has written', async () => {
     const made = await applyFenced(kube, owned('newer', a, 3), { pipeline: a, seq: 3 });
     await assert.rejects(deleteFenced(kube, 'ConfigMap', made, { pipeline: a, seq: 2 }), code('MR_OPERATION_FENCED'));
