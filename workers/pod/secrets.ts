@@ -1,7 +1,8 @@
 /**
  * The values of Secrets that this process has read, and texts without them.
  *
- * S1  Whatever leaves the pod for people passes here: reports, the log, the texts of dead letters. Servers repeat what
+ * S1  Whatever leaves the pod for people passes here: reports, the log, answers of an HTTP source, texts of dead letters
+ *     and of refused rows in the commit log. Servers repeat what
  *     they were sent, so no care where a text is made can keep a value out of it.
  * S2  In the place of a value, or of a form that programs give it, stands its reference: `$(secret:pg/host)`. A part of
  *     an address counts as the address.

@@ -5,8 +5,10 @@
  */
 import type { SinkSlot } from '../../connectors/connector.ts';
 import type { SlotRun } from '../pod/state.ts';
+import { hidingWrite, type Hide } from './hidden-refusals.ts';
 
-export function listening(slot: SinkSlot, { asking }: Pick<SlotRun, 'asking'>): SinkSlot {
+export function listening(slot: SinkSlot, { asking }: Pick<SlotRun, 'asking'>, hide: Hide): SinkSlot {
+  const write = hidingWrite(slot, hide);
   async function answered<T>(ask: () => Promise<T>): Promise<T> {
     asking(true);
     try {
@@ -18,7 +20,7 @@ export function listening(slot: SinkSlot, { asking }: Pick<SlotRun, 'asking'>): 
   const shared = {
     ...(slot.target === undefined ? {} : { target: slot.target }),
     newRows: () => slot.newRows(),
-    write: (...attempt: Parameters<SinkSlot['write']>) => answered(() => slot.write(...attempt)),
+    write: (...attempt: Parameters<SinkSlot['write']>) => answered(() => write(...attempt)),
     close: () => slot.close(),
   };
   if (slot.positionIn === 'sink') {

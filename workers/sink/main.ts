@@ -47,7 +47,8 @@ function sink({ config, plan, stage, secrets }: PodPlan<'sink'>, load: LoadSink)
         random: Math.random,
         openSlot: async () => {
           const sink = await outside.get();
-          return listening(await sink.open({ pipelineUid: plan.pipeline.uid, stage: stage.name, slot }), run);
+          const opened = await sink.open({ pipelineUid: plan.pipeline.uid, stage: stage.name, slot });
+          return listening(opened, run, (text) => secrets.hide(text));
         },
         onLoop: (loop) => run.lagIs(() => loop?.backlog),
       }),
