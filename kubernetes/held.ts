@@ -23,7 +23,7 @@ export function heldText(object: Held): string | undefined {
   return `finalizer${several} ${foreign.join(', ')} must be removed by whoever has set ${them}${who}`;
 }
 
-export function foreignFinalizers({ metadata: { finalizers = [] } }: Held): readonly string[] {
+function foreignFinalizers({ metadata: { finalizers = [] } }: Held): readonly string[] {
   return finalizers.filter((each) => each !== ours && !ofKubernetes.has(each));
 }
 
