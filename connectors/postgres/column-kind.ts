@@ -131,13 +131,13 @@ export class Catalogue {
     return type.category === 'S' ? { kind: 'text', limit: null } : literal(type);
   }
 
-  /** A domain may bring a default and NOT NULL of its own. */
-  constraintsOf(oid: string): { readonly defaultExpression: string | null; readonly isNotNull: boolean } {
+  /** A domain may bring a default and NOT NULL of its own. @returns the type that has the default. */
+  constraintsOf(oid: string): { readonly defaultOf: string | null; readonly isNotNull: boolean } {
     const type = this.#typeOf(oid);
-    if (type.type !== 'd') return { defaultExpression: null, isNotNull: false };
+    if (type.type !== 'd') return { defaultOf: null, isNotNull: false };
     const base = this.constraintsOf(type.base);
     return {
-      defaultExpression: type.default_expression ?? base.defaultExpression,
+      defaultOf: type.default === null ? base.defaultOf : oid,
       isNotNull: type.not_null || base.isNotNull,
     };
   }

@@ -3,7 +3,7 @@
  * that they are made of, and the keys to upsert by.
  *
  * H1  The texts of two looks are equal if rows that were made for the first fit the table of the second. Nothing is read
- *     besides the text.
+ *     besides the text, but how defaults are written: that depends on the search path, which a trigger may have changed.
  * H2  It is an expression of SQL, so that a statement can depend on the table being as it was.
  */
 import pg from 'pg';
@@ -16,7 +16,8 @@ const column = z.object({
   not_null: z.boolean(),
   identity: z.string(),
   generated: z.string(),
-  expression: z.string().nullable(),
+  /** Its default, as the server keeps it. */
+  default: z.string().nullable(),
 });
 
 const type = z.object({
@@ -32,7 +33,7 @@ const type = z.object({
   delimiter: z.string(),
   /** Of a range, or of the ranges of a multirange. */
   subtype: z.string().nullable(),
-  default_expression: z.string().nullable(),
+  default: z.string().nullable(),
   not_null: z.boolean(),
   members: z.array(z.object({ name: z.string(), type: z.string(), modifier: z.number() })),
 });
@@ -65,6 +66,18 @@ export function parseShape(text: string): Shape | undefined {
   }
 }
 
+/** How the defaults of a table's columns, and of the domains that these are of, are written in SQL. */
+export function expressionsSql(table: string): string {
+  return `SELECT 'column' AS of, a.attname::text AS name, pg_get_expr(d.adbin, d.adrelid) AS expression
+      FROM pg_catalog.pg_attribute a
+      JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+      WHERE a.attrelid = ${pg.escapeLiteral(table)}::regclass AND a.attnum > 0 AND NOT a.attisdropped
+    UNION ALL
+    SELECT 'type', t.oid::text, pg_get_expr(t.typdefaultbin, 0)
+      FROM (${typesSqlOf(`${pg.escapeLiteral(table)}::regclass`)}) AS used
+      JOIN pg_catalog.pg_type t ON t.oid = used.oid WHERE t.typdefaultbin IS NOT NULL`;
+}
+
 /** Null when there is no such table. @param table quoted, with its schema. @param upsertKey its columns. */
 export function shapeSql(table: string, upsertKey: readonly string[]): string {
   const names = upsertKey.map((name) => pg.escapeLiteral(name));
@@ -76,7 +89,7 @@ export function shapeSql(table: string, upsertKey: readonly string[]): string {
 const columnsSql = `
   SELECT coalesce(json_agg(json_build_object('name', a.attname, 'type', a.atttypid::text, 'modifier', a.atttypmod,
       'not_null', a.attnotnull, 'identity', a.attidentity, 'generated', a.attgenerated,
-      'expression', pg_get_expr(d.adbin, d.adrelid)) ORDER BY a.attnum), '[]')
+      'default', d.adbin::text) ORDER BY a.attnum), '[]')
   FROM pg_catalog.pg_attribute a
   LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
   WHERE a.attrelid = shaped.oid AND a.attnum > 0 AND NOT a.attisdropped`;
@@ -85,9 +98,9 @@ const columnsSql = `
 const isRangeOf = `t.typtype IN ('r', 'm') AND t.oid IN (r.rngtypid, (to_jsonb(r) ->> 'rngmultitypid')::oid)`;
 
 /** The types of the columns, and what these are made of. */
-const typesSql = `
-  WITH RECURSIVE used(oid) AS (
-    SELECT atttypid FROM pg_catalog.pg_attribute WHERE attrelid = shaped.oid AND attnum > 0 AND NOT attisdropped
+function typesSqlOf(table: string): string {
+  return `WITH RECURSIVE used(oid) AS (
+    SELECT atttypid FROM pg_catalog.pg_attribute WHERE attrelid = ${table} AND attnum > 0 AND NOT attisdropped
     UNION
     SELECT part.oid FROM used
     JOIN pg_catalog.pg_type t ON t.oid = used.oid
@@ -99,18 +112,22 @@ const typesSql = `
         WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
     ) part
   )
+  SELECT oid FROM used`;
+}
+
+const typesSql = `
   SELECT coalesce(json_agg(json_build_object('oid', t.oid::text, 'name', t.typname,
       'is_built_in', n.nspname = 'pg_catalog', 'type', t.typtype, 'category', t.typcategory,
       'base', t.typbasetype::text, 'base_modifier', t.typtypmod, 'element', t.typelem::text,
       'is_array', t.typinput = 'pg_catalog.array_in'::regproc, 'delimiter', t.typdelim,
       'subtype', (SELECT r.rngsubtype::text FROM pg_catalog.pg_range r WHERE ${isRangeOf}),
-      'default_expression', pg_get_expr(t.typdefaultbin, 0), 'not_null', t.typnotnull,
+      'default', t.typdefaultbin::text, 'not_null', t.typnotnull,
       'members', coalesce((SELECT json_agg(json_build_object('name', a.attname, 'type', a.atttypid::text,
           'modifier', a.atttypmod) ORDER BY a.attnum)
         FROM pg_catalog.pg_attribute a
         WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped), '[]'))
     ORDER BY t.oid), '[]')
-  FROM used
+  FROM (${typesSqlOf('shaped.oid')}) AS used
   JOIN pg_catalog.pg_type t ON t.oid = used.oid
   JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace`;
 

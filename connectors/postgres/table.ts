@@ -11,7 +11,7 @@ import { z } from 'zod';
 import { mr } from '../../model/errors.ts';
 import { Catalogue, type ColumnKind } from './column-kind.ts';
 import type { FailureContext } from './failures.ts';
-import { parseShape, shapeSql, type Shape, type ShapeColumn } from './shape.ts';
+import { expressionsSql, parseShape, shapeSql, type Shape, type ShapeColumn } from './shape.ts';
 import type { CreateTable, PostgresSinkConfig } from './spec.ts';
 
 export interface Column {
@@ -78,15 +78,28 @@ export async function openTable(
   const shape = parseShape(text);
   if (shape === undefined) throw new TypeError(`the catalogue describes the table as ${text}`);
   checkKey(shape, name, config, where);
-  const table = tableOf(shape, text, config, copyDefaultsSince);
+  const table = tableOf(shape, text, await readExpressions(client, name), config, copyDefaultsSince);
   checkNumbered(table, where);
   return table;
 }
 
-/** As it was when a text was made of it; undefined when that was another version of Millrace. Pure. */
+/**
+ * As it was when a text was made of it, for rows that are stored already: without expressions. Undefined when that was
+ * another version of Millrace. Pure.
+ */
 export function tableAsIn(text: string, config: PostgresSinkConfig, copyDefaultsSince: number): Table | undefined {
   const shape = parseShape(text);
-  return shape === undefined ? undefined : tableOf(shape, text, config, copyDefaultsSince);
+  return shape === undefined ? undefined : tableOf(shape, text, new Map(), config, copyDefaultsSince);
+}
+
+const expressionRow = z.object({ of: z.string(), name: z.string(), expression: z.string() });
+/** By `column` and name, or `type` and oid. */
+type Expressions = ReadonlyMap<string, string>;
+
+async function readExpressions(client: pg.Client, table: string): Promise<Expressions> {
+  const { rows } = await client.query<pg.QueryResultRow>(expressionsSql(table));
+  const found = z.array(expressionRow).parse(rows);
+  return new Map(found.map(({ of, name, expression }) => [`${of} ${name}`, expression]));
 }
 
 /** What `createTable` becomes. */
@@ -96,14 +109,20 @@ function createStatement(name: string, create: CreateTable): string {
   return `CREATE TABLE IF NOT EXISTS ${name} (${lines.join(', ')})`;
 }
 
-function tableOf(shape: Shape, text: string, config: PostgresSinkConfig, copyDefaultsSince: number): Table {
+function tableOf(
+  shape: Shape,
+  text: string,
+  expressions: Expressions,
+  config: PostgresSinkConfig,
+  copyDefaultsSince: number,
+): Table {
   const key = config.upsertKey;
   const canCopyDefaults = shape.version >= copyDefaultsSince;
   const catalogue = new Catalogue(shape.types);
   const closed = shape.columns.flatMap((row) => closedColumn(row, key));
   const open = shape.columns.filter((row) => !closed.some((column) => column.name === row.name));
   const isStaged = key.length > 0 || (!canCopyDefaults && open.some((row) => hasDefault(row, catalogue)));
-  const columns = open.map((row) => openColumn(row, key, catalogue, { isStaged, canCopyDefaults }));
+  const columns = open.map((row) => openColumn(row, key, catalogue, expressions, { isStaged, canCopyDefaults }));
   const name = qualified(config.schema, config.table);
   return { name, shape: text, columns, closed, isStaged, equals: shape.keys[0]?.equals ?? {} };
 }
@@ -129,17 +148,19 @@ function openColumn(
   row: ShapeColumn,
   key: readonly string[],
   catalogue: Catalogue,
+  expressions: Expressions,
   { isStaged, canCopyDefaults }: { readonly isStaged: boolean; readonly canCopyDefaults: boolean },
 ): Column {
-  const { name, type, modifier, expression, identity } = row;
-  const isNumbered = isNumberedBy(row);
+  const { name, type, modifier, identity } = row;
   const constraints = catalogue.constraintsOf(type);
+  const own = expressions.get(`column ${name}`) ?? null;
+  const isNumbered = identity !== '' || /^(?:pg_catalog\.)?nextval\(/.test(own ?? '');
   const mustMerge = isStaged && (isNumbered || !canCopyDefaults);
   return {
     name,
     kind: catalogue.kindOf(type, modifier),
     missing: !hasDefault(row, catalogue) ? 'null' : mustMerge ? 'merged' : 'default',
-    defaultExpression: expression ?? constraints.defaultExpression,
+    defaultExpression: own ?? expressions.get(`type ${constraints.defaultOf}`) ?? null,
     isNumbered,
     isIdentity: identity !== '',
     isRequired: row.not_null || key.includes(name) || constraints.isNotNull,
@@ -147,11 +168,7 @@ function openColumn(
 }
 
 function hasDefault(row: ShapeColumn, catalogue: Catalogue): boolean {
-  return row.identity !== '' || row.expression !== null || catalogue.constraintsOf(row.type).defaultExpression !== null;
-}
-
-function isNumberedBy({ identity, expression }: ShapeColumn): boolean {
-  return identity !== '' || /^(?:pg_catalog\.)?nextval\(/.test(expression ?? '');
+  return row.identity !== '' || row.default !== null || catalogue.constraintsOf(row.type).defaultOf !== null;
 }
 
 function checkKey({ keys: found }: Shape, table: string, config: PostgresSinkConfig, where: FailureContext): void {

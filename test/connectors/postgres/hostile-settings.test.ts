@@ -152,8 +152,8 @@ describe('PostgreSQL settings that somebody else has made', function () {
   });
 
   it('B1: a function that changes them for the session changes nothing for the next batch', async () => {
-    await run(`CREATE TABLE meddled (id int, a text[]); CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-        SET array_nulls = off; SET default_transaction_read_only = on; RETURN NEW; END $$;
+    await run(`CREATE TYPE grade AS ENUM ('a'); CREATE TABLE meddled (id int, a text[], n serial, g grade DEFAULT 'a'); CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        SET array_nulls = off; SET search_path = pg_catalog; SET default_transaction_read_only = on; RETURN NEW; END $$;
       CREATE TRIGGER g BEFORE INSERT ON meddled FOR EACH ROW EXECUTE FUNCTION meddle(); ALTER TABLE meddled OWNER TO app`);
     const { host, port } = postgres;
     const config = postgresSinkSpec.parse({ host, port, username: 'app', password: 'x', table: 'meddled' });
@@ -162,5 +162,51 @@ describe('PostgreSQL settings that somebody else has made', function () {
     for (const at of [0, 1, 2]) await write(slot, rowsOf(slot, [{ id: at, a: [null] }]), batch(at, at + 1));
     await connected.close();
     deepEqual(await run('SELECT count(*)::int AS n FROM meddled WHERE a[1] IS NULL'), [{ n: 3 }]);
+  });
+
+  it('P2: a refusal is kept by a database that lacks characters of its text', async () => {
+    await run(`CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'`);
+    const latin = new TestPool(postgres.url.replace(/postgres$/, 'latin'));
+    await latin.pool
+      .query(`CREATE TABLE texts ("é" text); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF length(NEW."é") > 3 THEN RAISE 'ñ %', NEW."é"; END IF; RETURN NEW; END $$;
+      CREATE TRIGGER g BEFORE INSERT ON texts FOR EACH ROW EXECUTE FUNCTION f()`);
+    await latin.close();
+    const { host, port, username, password } = postgres;
+    const login = { host, port, username, password, database: 'latin' };
+    const config = postgresSinkSpec.parse({ ...login, table: 'texts' });
+    const connected = await postgresSink().connect(config, sinkContext());
+    const slot = await connected.open(slotId);
+    const records = [{ é: 'ñ' }, { é: '€' }, { é: 'x'.repeat(5_000) }];
+    const refused = await write(slot, rowsOf(slot, records), batch(0, 1));
+    deepEqual(
+      refused.map(({ row }) => row),
+      [1, 2],
+    );
+    deepEqual(await write(slot, rowsOf(slot, records), batch(0, 1)), refused);
+    await connected.close();
+  });
+
+  it('R4: a tombstone finds its row as the index does, though the search path does not find the type', async () => {
+    await run(
+      `CREATE SCHEMA far; CREATE EXTENSION citext SCHEMA far; CREATE TABLE folded (k far.citext PRIMARY KEY, v int)`,
+    );
+    const { host, port, username, password } = postgres;
+    const config = postgresSinkSpec.parse({ host, port, username, password, table: 'folded', upsertKey: ['k'] });
+    const connected = await postgresSink().connect(config, sinkContext());
+    const slot = await connected.open({ ...slotId, stage: 'folded' });
+    await write(
+      slot,
+      rowsOf(slot, [
+        { k: 'A', v: 1 },
+        { k: 'b', v: 2 },
+      ]),
+      batch(0, 1),
+    );
+    const rows = rowsOf(slot, [{ k: 'B', v: 3 }]);
+    rows.remove?.({ ...meta, key: 'a' });
+    await write(slot, rows, batch(1, 2));
+    await connected.close();
+    deepEqual(await run('SELECT v FROM folded'), [{ v: 3 }]);
   });
 });
