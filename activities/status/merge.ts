@@ -8,7 +8,9 @@
  * M5  `observedGeneration` and `acceptedGeneration` do not decrease when an older operation ends after a newer spec was
  *     read, and never exceed the resource's generation: after a restore of etcd it is lower. A refusal of a newer spec
  *     stays when an older operation reports that its own was valid.
+ * M6  What another has written of these fields, by hand or by a program, is not believed: it counts as absent.
  */
+import { foreignParts } from '../../kubernetes/status-owners.ts';
 import { conditionsOf } from '../../model/conditions.ts';
 import type { StatusPatch } from '../../model/lifecycle.ts';
 import { statusSchema } from '../../crds/status.ts';
@@ -25,13 +27,23 @@ export function ownStatus(resource: KubeObject): OwnStatus {
   const parsed = statusSchema.safeParse(resource['status'] ?? {});
   if (!parsed.success) return {};
   const { deadLetters: _, conditions, stages, streams, ...own } = parsed.data;
+  // M6.
+  const foreign = new Set(foreignParts(resource.metadata).map(({ part }) => part));
+  const believed = Object.fromEntries(
+    Object.entries(own).filter(([field]) => !(rewritten.has(field) && foreign.has(field))),
+  );
   return {
-    ...own,
+    ...believed,
     ...(streams === undefined ? {} : { streams }),
     ...(stages === undefined ? {} : { stages: stages.map(({ name, replicas }) => ({ name, replicas })) }),
-    conditions: (conditions ?? []).filter(({ type }) => lifecycleConditions.includes(type)),
+    conditions: (conditions ?? []).filter(
+      ({ type }) => lifecycleConditions.includes(type) && !foreign.has(`conditions/${type}`),
+    ),
   };
 }
+
+/** What every operation writes by itself; the rest holds what nothing else knows. */
+const rewritten: ReadonlySet<string> = new Set(['phase', 'observedGeneration', 'acceptedGeneration', 'opSeq']);
 
 export interface MergeInput {
   readonly opSeq: number;

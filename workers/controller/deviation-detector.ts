@@ -75,9 +75,9 @@ export class DeviationDetector {
   }
 
   #deviationOf(record: PipelineRecord): Deviation | undefined {
-    const { generation, deleting, status } = record.seen;
+    const { generation, deleting, status, foreign = [] } = record.seen;
     return deviationOf({
-      ...{ generation, deleting, status },
+      ...{ generation, deleting, status, foreign },
       workloads: this.#parts.workloads.of(record.ref.uid),
       stale: this.#staleSources(record),
       lost: lostOf(record),

@@ -11,7 +11,11 @@
  *     decision: nothing makes it again by itself.
  * D6  A status that says of no generation that it was carried out, beside workloads that are there, was taken away: an
  *     operation says in the status that it runs before it makes any.
+ * D7  A status in which another has written what the lifecycle says is put right by an operation, which says all of it again.
+ *     What the controller says itself it just says again (`./data-status.ts`).
  */
+import type { Foreign } from '../../kubernetes/status-owners.ts';
+import { conditionsOf } from '../../model/conditions.ts';
 import type { MillraceError } from '../../model/errors.ts';
 import type { PipelineStatus } from '../../model/status.ts';
 import type { Workload } from './workloads.ts';
@@ -28,6 +32,8 @@ export interface Observed {
   readonly generation: number;
   readonly deleting: boolean;
   readonly status: PipelineStatus;
+  /** Parts of the status that another has written. */
+  readonly foreign?: readonly Foreign[];
   readonly workloads: readonly Workload[];
   /** Sources that changed since they were copied. */
   readonly stale: readonly string[];
@@ -36,10 +42,14 @@ export interface Observed {
 }
 
 export function deviationOf(observed: Observed): Deviation | undefined {
-  const { generation, deleting, status, workloads, stale, lost } = observed;
+  const { generation, deleting, status, workloads, stale, lost, foreign = [] } = observed;
   if (deleting || status.operation !== undefined) return undefined;
   if (status.observedGeneration === undefined && workloads.length > 0)
     return { is: 'drift', what: 'The status was taken away.', isUrgent: false };
+  const written = writtenByOthers(foreign);
+  const mayBeKnown = status.observedGeneration === generation || isForeign(foreign, 'observedGeneration');
+  if (written !== undefined && mayBeKnown && workloads.length > 0)
+    return { is: 'drift', what: written, isUrgent: false };
   if (status.observedGeneration !== generation) return undefined;
   const isGone = lost === undefined ? [] : [`Stream ${lost.params['stream']} is gone.`];
   switch (status.phase) {
@@ -63,6 +73,23 @@ export function deviationOf(observed: Observed): Deviation | undefined {
     default:
       return undefined;
   }
+}
+
+const lifecycles: ReadonlySet<string> = new Set([
+  ...['phase', 'observedGeneration', 'acceptedGeneration', 'opSeq'],
+  ...conditionsOf('lifecycle').map((type) => `conditions/${type}`),
+]);
+
+/** D7. */
+function writtenByOthers(foreign: readonly Foreign[]): string | undefined {
+  const said = foreign.filter(({ part }) => lifecycles.has(part));
+  if (said.length === 0) return undefined;
+  const managers = [...new Set(said.map(({ manager }) => manager))].join(', ');
+  return `The status was changed by ${managers}: ${said.map(({ part }) => part).join(', ')}.`;
+}
+
+function isForeign(foreign: readonly Foreign[], wanted: string): boolean {
+  return foreign.some(({ part }) => part === wanted);
 }
 
 function missing({ stages = [] }: PipelineStatus, workloads: readonly Workload[]): string[] {

@@ -12,6 +12,7 @@ import { annotations, finalizer, pidOf } from '../../model/names.ts';
 import type { CredentialRef } from '../../model/plan.ts';
 import type { PipelineStatus } from '../../model/status.ts';
 import { statusSchema } from '../../crds/status.ts';
+import { foreignParts, type Foreign } from '../../kubernetes/status-owners.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 import type { DeadLetterCount } from '../../stream/dead-letter-count.ts';
 import type { Deviation } from './deviation.ts';
@@ -34,6 +35,8 @@ export interface Seen {
   /** Annotation millrace.io/retry, as it is now. */
   readonly retry?: string | undefined;
   readonly references: readonly CredentialRef[];
+  /** Parts of the status that another has written (`kubernetes/status-owners.ts`). */
+  readonly foreign?: readonly Foreign[];
 }
 
 /** Why the entity cannot be told: Temporal does not answer, the finalizer may not be written. */
@@ -143,6 +146,7 @@ function seenOf(resource: KubeObject, before: Seen | undefined): Seen {
     deleting: deletionTimestamp != null,
     isOurs: finalizers.includes(finalizer),
     status: status.success ? status.data : {},
+    foreign: foreignParts(resource.metadata),
     decision: resource.metadata.annotations?.[annotations.decision],
     retry: resource.metadata.annotations?.[annotations.retry],
     references:

@@ -55,6 +55,28 @@ describe('deviation: how the cluster differs from what was left', () => {
       observed({ phase: 'Stopped' }, { lost, workloads: [] }),
       'drift Stream mr-orders-abc123-records is gone.',
     ],
+    ...[
+      'phase',
+      'observedGeneration',
+      'acceptedGeneration',
+      'opSeq',
+      'conditions/Provisioned',
+      'conditions/Stalled',
+    ].map((part): [string, Observed, string] => [
+      `D7: another has written ${part}`,
+      observed({ phase: 'Failed' }, { foreign: [{ part, manager: 'kubectl-edit' }] }),
+      `drift The status was changed by kubectl-edit: ${part}.`,
+    ]),
+    [
+      'D7: what the controller says again by itself is none',
+      observed({}, { foreign: [{ part: 'conditions/Ready', manager: 'kubectl-edit' }] }),
+      undefined,
+    ],
+    [
+      'D7: not while an operation runs, which says all of it',
+      observed(busy, { foreign: [{ part: 'phase', manager: 'kubectl-edit' }] }),
+      undefined,
+    ],
     [
       'D6: the status was taken away',
       observed({ observedGeneration: undefined, phase: undefined, stages: [] }),

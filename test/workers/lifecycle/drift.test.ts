@@ -153,6 +153,26 @@ describe('what others change, on a real control plane', function () {
     await person.untilOperations('blank', uid, ['provision', 'repair The status was taken away.']);
   });
 
+  it('D7: what somebody has written into a status by hand is put right', async () => {
+    const { uid = '' } = (await person.apply('told')).metadata;
+    await person.untilReady('told', 'Running');
+    await plane.kube.transport.send({
+      method: 'PATCH',
+      path: pathOf(kind, { namespace: 'default', name: 'told', subresource: 'status' }),
+      query: { fieldManager: 'kubectl-edit' },
+      contentType: 'application/merge-patch+json',
+      body: { status: { phase: 'Failed', opSeq: 999 } },
+      what: 'write into the status',
+    });
+    await person.untilOperations('told', uid, [
+      'provision',
+      'repair The status was changed by kubectl-edit: opSeq, phase.',
+    ]);
+    const status = await person.untilReady('told', 'Running');
+    assert.equal(status.phase, 'Running');
+    assert.ok((status.opSeq ?? 0) < 999);
+  });
+
   it('K2: a Secret that changed while the controller was down is copied when it is back, once', async () => {
     const { uid = '' } = (await person.apply('rotated')).metadata;
     await person.untilReady('rotated', 'Running');
