@@ -3,11 +3,12 @@
  * can refuse a row. Pure.
  *
  * U1  Keys, skip indexes, TTLs, projections, and what the engine checks while it merges the rows of the insert.
- * U2  What settings switch off at an insert is not computed here either: the table takes such rows.
+ * U2  No more than that is computed: what settings switch off, and what a projection computes when it is read, is not. The
+ *     table takes such rows.
  */
 import type { InsertBehaviour } from './behaviour.ts';
 import { piecesOf, type Definition, type Pieces } from './definition.ts';
-import { tokensOf } from './tokens.ts';
+import { tokensOf, type Token } from './tokens.ts';
 
 /** One SELECT, in two pieces: FROM goes between them. */
 export interface Computed {
@@ -55,21 +56,40 @@ function dimensions(what: string, type: string, of: string): readonly Computed[]
     : [check(what, `length(${of}) != ${length}`, `Incorrect data: the index takes arrays of ${length} elements`)];
 }
 
-/** `SELECT … GROUP BY … ORDER BY …` without FROM, or `INDEX … TYPE …`. */
+/**
+ * `WITH … SELECT … GROUP BY … ORDER BY …` without FROM, or `INDEX … TYPE …`. Of a projection that groups, keys and states
+ * are stored; of another one, columns in an order. What is computed of these is computed when it is read.
+ */
 function projection(what: string, body: string): Computed {
   const index = /^INDEX\s([\s\S]*)\sTYPE\s/i.exec(body)?.[1];
   if (index !== undefined) return expression(what, index);
   const tokens = tokensOf(body);
   // Where a row is in its part: of what is not stored there is none.
   const texts = tokens.map(({ kind, name, text }) => (kind === 'name' && name === '_part_offset' ? '0' : text));
+  const textOf = (from: number, to?: number) => texts.slice(from, to).join('').trim();
+  const select = topLevel(tokens, 'SELECT');
+  const group = topLevel(tokens, 'GROUP');
+  const order = topLevel(tokens, 'ORDER');
+  if (order !== -1 && group === -1) {
+    const columns = textOf(order).replace(/^ORDER\s+BY\s/i, '');
+    return { what, before: `${textOf(0, select + 1)} ignore(${columns}) AS millrace_ignored`, after: '' };
+  }
+  const end = group === -1 ? texts.length : group;
+  return states(what, textOf(0, end), textOf(end, order === -1 ? undefined : order));
+}
+
+/** The result has no rows, so that nothing is computed of the states. */
+function states(what: string, select: string, groups: string): Computed {
+  return { what, before: select, after: `${groups} HAVING count() = 0` };
+}
+
+function topLevel(tokens: readonly Token[], word: string): number {
   let depth = 0;
-  const end = tokens.findIndex(({ kind, text }) => {
+  return tokens.findIndex(({ kind, text }) => {
     if (kind === 'other' && '([{'.includes(text)) depth++;
     if (kind === 'other' && ')]}'.includes(text)) depth--;
-    return depth === 0 && kind === 'name' && ['WHERE', 'GROUP', 'ORDER'].includes(text.toUpperCase());
+    return depth === 0 && kind === 'name' && text.toUpperCase() === word;
   });
-  const at = end === -1 ? texts.length : end;
-  return { what, before: texts.slice(0, at).join('').trim(), after: texts.slice(at).join('') };
 }
 
 function merging({ engine, columns }: Pieces, sortingKey: string): readonly Computed[] {
@@ -93,7 +113,7 @@ function merging({ engine, columns }: Pieces, sortingKey: string): readonly Comp
       });
       if (aggregates.length === 0) return [];
       const groups = sortingKey === '' ? '' : `GROUP BY ${sortingKey}`;
-      return [{ what: 'the aggregates', before: `SELECT ${aggregates.join(', ')}`, after: groups }];
+      return [states('the aggregates', `SELECT ${aggregates.join(', ')}`, groups)];
     }
     default:
       return [];

@@ -262,4 +262,21 @@ describe('rows that a ClickHouse table refuses', function () {
       deepEqual([refused, (await idsOf(name)).length], [[], 9]);
     });
   }
+
+  for (const projection of [
+    'SELECT id, toUInt8(any(s)) GROUP BY id',
+    'SELECT id, any(s) AS a, toUInt8(a) GROUP BY id',
+    'SELECT toUInt8(min(s))',
+    'SELECT concat(s, s) AS k, toUInt8(k) GROUP BY k',
+    'SELECT toUInt8(s) AS k, id ORDER BY id',
+    'WITH toUInt8(s) AS k SELECT k, id ORDER BY id',
+  ]) {
+    it(`are not those for which a projection fails when it is read: ${projection}`, async () => {
+      const name = `t${made++}`;
+      const taken: Refusing = { columns: `s String, PROJECTION p (${projection})`, engine: plain, ...text };
+      await create(name, taken);
+      await createSource(`${name}_from`, name);
+      deepEqual([await insert(`${name}_from`, taken), (await idsOf(name)).length], [[], 9]);
+    });
+  }
 });
