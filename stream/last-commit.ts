@@ -1,8 +1,8 @@
-/** The newest entry of a slot's commit log as it is stored, read from the leader. */
+/** The newest entries of commit logs as they are stored. */
 import { commitsEdge, commitSubject, edgeStream } from '../model/names.ts';
 import type { JetStreamPort, StoredMessage } from './jetstream-port.ts';
 
-/** Null: the slot has none. */
+/** Read from the leader. Null: the slot has none. */
 export function lastCommit(
   streams: JetStreamPort,
   pid: string,
@@ -12,7 +12,7 @@ export function lastCommit(
   return streams.getMessage(edgeStream(pid, commitsEdge), { last_by_subj: commitSubject(pid, stage, slot) });
 }
 
-/** By slot. */
+/** By slot, read from the leader. */
 export async function lastCommits(
   streams: JetStreamPort,
   pid: string,
@@ -22,4 +22,15 @@ export async function lastCommits(
   const lasts: (StoredMessage | null)[] = [];
   for (let slot = 0; slot < slots; slot++) lasts.push(await lastCommit(streams, pid, stage, slot));
   return lasts;
+}
+
+/** Those of all readers of a shard, by the reader's name. They may be read from a replica that lags. */
+export async function commitsOfShard(
+  streams: JetStreamPort,
+  pid: string,
+  shard: number,
+): Promise<(reader: string) => StoredMessage | undefined> {
+  const lasts = await streams.lastOfEach(edgeStream(pid, commitsEdge), commitSubject(pid, '*', shard));
+  const bySubject = new Map(lasts.map((last) => [last.subject, last]));
+  return (reader) => bySubject.get(commitSubject(pid, reader, shard));
 }

@@ -10,12 +10,13 @@
  * U3  A bounded number of frames each time: they are read to know their plans.
  */
 import { MillraceError } from '../model/errors.ts';
-import { commitsEdge, commitSubject, edgeStream, shardSubjects } from '../model/names.ts';
+import { commitsEdge, edgeStream, shardSubjects } from '../model/names.ts';
 import { sinksOf, type Edge, type Plan } from '../model/plan.ts';
 import { decodeCommitEntry, type CommitEntry } from './commit-entry.ts';
 import { decodeFrame, planIn, type Frame } from './frame-reader.ts';
 import { classifyPublishFailure } from './jetstream-errors.ts';
 import type { JetStreamPort, StoredMessage } from './jetstream-port.ts';
+import { commitsOfShard } from './last-commit.ts';
 import { storedPlans } from './plan-store.ts';
 import { readRegistry } from './registry.ts';
 
@@ -48,9 +49,9 @@ async function notBegun(streams: JetStreamPort, pid: string, edge: Edge): Promis
   const stream = edgeStream(pid, commitsEdge);
   const waiting: Waiting[] = [];
   for (let shard = 0; shard < edge.shards; shard++) {
-    const lasts = await streams.lastOfEach(stream, commitSubject(pid, '*', shard));
+    const commitOf = await commitsOfShard(streams, pid, shard);
     for (const reader of registry.readers) {
-      const commit = lasts.find(({ subject }) => subject === commitSubject(pid, reader, shard));
+      const commit = commitOf(reader);
       if (commit === undefined) continue;
       const entry = decodeCommitEntry(commit.data, { stream, sequence: commit.seq });
       if (entry.kind !== 'commit' || entry.registered !== true || entry.chain?.edge !== registry.created) continue;

@@ -13,11 +13,12 @@
  *
  * Positions may be read from a replica that lags: it then removes less. The registry is read from the leader.
  */
-import { commitsEdge, commitSubject, edgeStream } from '../model/names.ts';
+import { commitsEdge, edgeStream } from '../model/names.ts';
 import type { Clock } from './clock.ts';
 import { decodeCommitEntry } from './commit-entry.ts';
 import { checkOf } from './frame.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
+import { commitsOfShard } from './last-commit.ts';
 import { readRegistry } from './registry.ts';
 import type { Edge } from '../model/plan.ts';
 import { writersOf } from './writer-place.ts';
@@ -41,10 +42,10 @@ async function firstToStay(streams: JetStreamPort, target: SweepTarget): Promise
   const registry = await readRegistry(streams, pid, edge);
   if (registry?.created !== created || registry.readers.length === 0) return 0;
   const stream = edgeStream(pid, commitsEdge);
-  const lasts = await streams.lastOfEach(stream, commitSubject(pid, '*', shard));
+  const commitOf = await commitsOfShard(streams, pid, shard);
   const bounds = await Promise.all(
     registry.readers.map(async (stage) => {
-      const last = lasts.find(({ subject }) => subject === commitSubject(pid, stage, shard));
+      const last = commitOf(stage);
       // Not on this replica yet: it is stored before the reader is registered.
       if (last === undefined) return 0;
       const entry = decodeCommitEntry(last.data, { stream, sequence: last.seq });
