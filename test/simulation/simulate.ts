@@ -109,6 +109,7 @@ function calm(plant: Plant): void {
     pod.machine.slowMs = 0;
     pod.machine.thaw();
   }
+  cluster.endLost();
   plant.lifecycle.machine?.thaw();
   plant.lifecycle.edit((now) => edited(now, { what: 'state', desiredState: 'Running' }));
   for (const { name } of newestPlan(plant).stages) if (cluster.wantedOf(name) === 0) cluster.scale(name, 1);

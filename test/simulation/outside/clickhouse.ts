@@ -51,7 +51,6 @@ export class BlockTable {
   readonly #whole = new Set<string>();
   /** token → what a person has said of it. */
   readonly #answers = new Map<string, 'stored' | 'write'>();
-  lastWriteAt = 0;
 
   constructor(name: string, options: TableOptions, remote: Remote, keeper: RowKeeper) {
     this.name = name;
@@ -138,7 +137,6 @@ export class BlockTable {
     if (before !== undefined && before !== text)
       this.#keeper.violated('E9', `${this.name} gets other rows under ${token}: "${text}" for "${before}"`);
     if (!this.#blocks.take(token, partition, rows, isLate)) return;
-    this.lastWriteAt = this.remote.world.now;
     for (const { id, text: row } of rows) this.#keeper.row(this.name, id, row);
   }
 }

@@ -45,7 +45,6 @@ export class PositionedTable {
   readonly #stood = new Map<string, number>();
   /** Slots of a sink that was taken off, and that nobody has looked at since. */
   readonly #left = new Set<string>();
-  lastWriteAt = 0;
 
   constructor(name: string, remote: Remote, keeper: RowKeeper) {
     this.name = name;
@@ -81,7 +80,6 @@ export class PositionedTable {
     this.#history.push({ slot, before: this.#placeOf(slot), ids: taken.map((row) => row.id) });
     this.#places.set(slot, { position: to, token, refused });
     if (to >= (this.#stood.get(slot) ?? Infinity)) this.#stood.delete(slot);
-    this.lastWriteAt = this.remote.world.now;
     return refused;
   }
 

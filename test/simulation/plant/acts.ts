@@ -19,6 +19,15 @@ export function perform(plant: Plant, act: Act): void {
       world.after(act.ms, () => machine?.thaw());
       return;
     }
+    case 'lose node': {
+      const pod = podOf(plant, act);
+      if (pod === undefined) return;
+      cluster.loseNodeOf(pod);
+      pod.machine.freeze();
+      world.after(act.frozenMs, () => pod.machine.thaw());
+      world.after(act.ms, () => pod.machine.kill());
+      return;
+    }
     case 'slow': {
       const machine = podOf(plant, act)?.machine;
       if (machine !== undefined) machine.slowMs = act.ms;

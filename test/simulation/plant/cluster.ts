@@ -29,13 +29,15 @@ const killAfterMs = 30_000;
 export class Cluster {
   readonly #plant: Plant;
   readonly #workloads = new Map<string, Workload>();
+  /** Removed by force, and perhaps not ended. */
+  readonly #lost = new Set<Pod>();
   #names = 0;
 
   constructor(plant: Plant) {
     this.#plant = plant;
   }
 
-  /** Every process that lives, also those that nobody counts any more. */
+  /** Every process that lives and that the cluster knows of. */
   get pods(): Pod[] {
     return [...this.#workloads.values()].flatMap(({ places }) =>
       [...places].flatMap(({ pod }) => (pod?.machine.alive === true ? [pod] : [])),
@@ -93,6 +95,23 @@ export class Cluster {
 
   forget(stage: string): void {
     if (this.isGone(stage)) this.#workloads.delete(stage);
+  }
+
+  /** The pod is removed by force, and another takes its place: nobody can know whether its process has ended. */
+  loseNodeOf(pod: Pod): void {
+    for (const workload of this.#workloads.values())
+      for (const place of workload.places) {
+        if (place.pod !== pod) continue;
+        this.#lost.add(pod);
+        place.leaving = true;
+        this.#gone(place);
+        this.#reconcile(workload);
+      }
+  }
+
+  /** All nodes are back, and end what nobody wants. */
+  endLost(): void {
+    for (const { machine } of this.#lost) machine.kill();
   }
 
   #reconcile(workload: Workload): void {

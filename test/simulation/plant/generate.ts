@@ -58,6 +58,7 @@ export function scenarioOf(seed: string): Scenario {
       ...back.acts,
       ...remakeOf(random.fork('remake'), first, calmAt),
       ...deletionOf(random.fork('deletion'), first, calmAt),
+      ...lostNodeOf(random.fork('node'), first, calmAt),
     ],
     traps: [...trapsOf(random.fork('traps')), ...sinkTrapsOf(random.fork('sink traps')), ...power.traps],
     calmAt,
@@ -265,6 +266,27 @@ function deletionOf(random: Random, first: Shape, calmAt: number): Act[] {
   });
   const goes: Act = { at, do: 'delete frames', frames: random.pick([1, 1, 2, 5]) };
   return random.chance(0.2) ? [goes] : [...stands, goes];
+}
+
+/** A node is lost to the cluster, often just before its source or sink is taken off, which may come back. */
+function lostNodeOf(random: Random, first: Shape, calmAt: number): Act[] {
+  if (!random.chance(0.06)) return [];
+  const source = random.pick(first.sources);
+  const sink = random.pick(first.sinks);
+  const isSource = random.chance(0.6);
+  const at = random.whole(1_000, calmAt);
+  const frozenMs = random.pick([0, 1_000, 4_000, 12_000]);
+  const stage = isSource ? `ingestor-${source.name}` : `sink-${sink.name}`;
+  const ms = frozenMs + random.pick([500, 3_000, 20_000]);
+  const loss: Act = { at, do: 'lose node', stage, pod: random.whole(0, 1), frozenMs, ms };
+  if (random.chance(0.3)) return [loss];
+  const off = isSource
+    ? ({ what: 'remove source', source: source.name } as const)
+    : ({ what: 'remove sink', sink: sink.name } as const);
+  const on = isSource ? ({ what: 'add source', source } as const) : ({ what: 'add sink', sink } as const);
+  const offAt = at + random.whole(0, 500);
+  const comesBack: Act[] = random.chance(0.5) ? [{ at: offAt + random.whole(500, 8_000), do: 'edit', edit: on }] : [];
+  return [loss, { at: offAt, do: 'edit', edit: off }, ...comesBack];
 }
 
 /** A topic is made anew under its source's feet, now and then twice. */

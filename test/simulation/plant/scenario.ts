@@ -45,6 +45,18 @@ export interface Burst {
 export type Act =
   | { readonly at: number; readonly do: 'kill'; readonly stage: string; readonly pod: number }
   | { readonly at: number; readonly do: 'freeze'; readonly stage: string; readonly pod: number; readonly ms: number }
+  /**
+   * The cluster gives up the node of a pod, and the pod is removed by force. Its process goes on, or stands still first,
+   * until the node is back and ends it.
+   */
+  | {
+      readonly at: number;
+      readonly do: 'lose node';
+      readonly stage: string;
+      readonly pod: number;
+      readonly frozenMs: number;
+      readonly ms: number;
+    }
   | { readonly at: number; readonly do: 'slow'; readonly stage: string; readonly pod: number; readonly ms: number }
   | { readonly at: number; readonly do: 'cut'; readonly stage: string; readonly pod: number; readonly ms: number }
   | { readonly at: number; readonly do: 'stall'; readonly stage: string; readonly pod: number; readonly ms: number }
