@@ -65,9 +65,21 @@ function againFrom({ openedAt }: EdgeWriter): string {
 async function problemOf(check: TailCheck, tail: EdgeWriter): Promise<LostBehind | undefined> {
   const { streams, pipeline, shard, view } = check;
   const lost = await lostBehind(streams, { pid: pipeline.pid, shard, created: view.created }, tail);
-  if (lost !== undefined) return lost;
+  if (lost !== undefined) {
+    await assertLast(streams, tail);
+    return lost;
+  }
   // Each writer has a first frame before it is registered.
   return tail.sequence === 0 ? { after: 0, loss: 'all', found: 'all its frames are gone' } : undefined;
+}
+
+/**
+ * Throws MR_OWNERSHIP_LOST when somebody has appended since the tail was read: that is what a reader has taken, and the
+ * slot begins again behind it. Nobody is asked about it.
+ */
+async function assertLast(streams: JetStreamPort, { stream, subject, sequence }: EdgeWriter): Promise<void> {
+  const last = await streams.getMessage(stream, { last_by_subj: subject });
+  if (last !== null && last.seq > sequence) throw mr('MR_OWNERSHIP_LOST', { writer: subject, expected: sequence });
 }
 
 interface LostBehind {

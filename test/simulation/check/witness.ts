@@ -41,7 +41,11 @@ export interface WitnessOptions {
   readonly onViolation: (violation: Violation) => void;
 }
 
-const registryRecord = z.object({ readers: z.array(z.string()), gone: z.record(z.string(), z.number()) });
+const registryRecord = z.object({
+  readers: z.array(z.string()),
+  sources: z.record(z.string(), z.object({ leaving: z.boolean() })),
+  gone: z.record(z.string(), z.number()),
+});
 
 export class Witness implements StoreWitness {
   readonly #options: WitnessOptions;
@@ -51,6 +55,7 @@ export class Witness implements StoreWitness {
   readonly #owners = new Map<string, string[]>();
   /** Reading stages that are registered. */
   #readers: readonly string[] = [];
+  #sources: z.infer<typeof registryRecord>['sources'] = {};
   #gone: Readonly<Record<string, number>> = {};
   /** source → the plan that all its writers name. */
   readonly #inForce = new Map<string, number>();
@@ -78,9 +83,9 @@ export class Witness implements StoreWitness {
   }
 
   purged(host: StreamHost, filter: string, before: number, by: string): void {
-    const [, pid, edge = '', shard = '', writer = ''] = filter.split('.');
+    const [, pid, edge = '', shard = ''] = filter.split('.');
     if (pid !== this.#options.pid || edge === commitsEdge || edge === deadEdge || shard === '') return;
-    const source = writer.slice(0, writer.lastIndexOf('-'));
+    const source = sourceOf(filter);
     const last = host.stream.lastOf(filter)?.sequence;
     if (by.startsWith('ingestor-') && last !== undefined && last < before)
       this.#fail('E6', `${by} removes ${last} of ${filter}, the last frame that is left of the writer`);
@@ -150,6 +155,11 @@ export class Witness implements StoreWitness {
     const { subject, sequence, data } = message;
     const frame = decodeFrame(data, { stream: host.name, sequence });
     const tail = this.#tails.get(subject);
+    if (tail !== undefined && frame.count === 0 && this.#hasLeft(sourceOf(subject))) {
+      // Of an act that slept until the source had left: who brings it back goes on from where it stood all the same.
+      this.#tails.set(subject, { ...tail, sequence, check: frame.check });
+      return;
+    }
     if (tail !== undefined && !this.#hasLost && this.#isAnew(subject, frame.position, tail.position)) {
       // Offsets begin anew (086).
     } else if (tail !== undefined && !this.#hasLost && !isAtOrAfter(frame.position, tail.position)) {
@@ -170,8 +180,7 @@ export class Witness implements StoreWitness {
     if (tail !== undefined && plan < tail.plan && !this.#hasLost)
       this.#fail('E9', `${subject}@${sequence} names plan ${plan} after ${tail.plan}`);
     this.#tails.set(subject, { sequence, position: frame.position, check: frame.check, plan });
-    const [, , , , writer = ''] = subject.split('.');
-    const inForce = this.#inForce.get(writer.slice(0, writer.lastIndexOf('-'))) ?? 0;
+    const inForce = this.#inForce.get(sourceOf(subject)) ?? 0;
     if (plan < inForce && frame.count > 0)
       this.#fail('E9', `${subject}@${sequence} names plan ${plan}, and ${inForce} is in force`);
     this.#options.ledger.frame(idsIn(frame), { subject, sequence, plan });
@@ -181,8 +190,7 @@ export class Witness implements StoreWitness {
   #isAnew(subject: string, position: unknown, before: unknown): boolean {
     const [now, then] = [topicOf(position), topicOf(before)];
     if (now === undefined || then === undefined || now === then) return false;
-    const writer = subject.split('.').at(-1) ?? '';
-    const stage = `ingestor-${writer.slice(0, writer.lastIndexOf('-'))}`;
+    const stage = `ingestor-${sourceOf(subject)}`;
     if (now < then || !this.#options.isDecided(stage))
       this.#fail('I6', `${subject} goes from topic ${then} to ${now}, and nobody has decided so`);
     return true;
@@ -202,19 +210,22 @@ export class Witness implements StoreWitness {
   }
 
   #registry(data: Uint8Array): void {
-    const { readers, gone } = registryRecord.parse(JSON.parse(Buffer.from(data).toString('utf8')));
+    const { readers, gone, sources } = registryRecord.parse(JSON.parse(Buffer.from(data).toString('utf8')));
     this.#readers = readers;
+    this.#sources = sources;
     for (const [source, upTo] of Object.entries(gone)) {
       if (upTo === this.#gone[source]) continue;
       this.#inForce.delete(source);
       for (const [subject, { position }] of this.#tails) {
-        const writer = subject.split('.').at(-1) ?? '';
         // Its frames go, and what comes under its name follows none; only where it stood counts.
-        if (writer.slice(0, writer.lastIndexOf('-')) === source)
-          this.#tails.set(subject, { sequence: 0, position, check: 0, plan: 0 });
+        if (sourceOf(subject) === source) this.#tails.set(subject, { sequence: 0, position, check: 0, plan: 0 });
       }
     }
     this.#gone = gone;
+  }
+
+  #hasLeft(source: string): boolean {
+    return this.#gone[source] !== undefined && this.#sources[source]?.leaving !== false;
   }
 
   #letters(host: StreamHost, { sequence, data, subject }: Message): void {
@@ -228,6 +239,12 @@ export class Witness implements StoreWitness {
   #fail(label: string, what: string): void {
     this.#options.onViolation(new Violation(label, what));
   }
+}
+
+/** `orders` of a subject that ends in `orders-3`. */
+function sourceOf(subject: string): string {
+  const writer = subject.split('.').at(-1) ?? '';
+  return writer.slice(0, writer.lastIndexOf('-'));
 }
 
 function tailOf(host: StreamHost, { data, sequence }: Message): Tail {
