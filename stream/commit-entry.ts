@@ -66,6 +66,8 @@ const commitEntrySchema = z.discriminatedUnion('kind', [
      * stream.
      */
     registered: z.literal(true).optional(),
+    /** Of a reader whose registration is not finished: it is placed once more (M6 of `./members.ts`). */
+    placing: z.literal(true).optional(),
   }),
 ]);
 

@@ -12,6 +12,9 @@
  *     Until all of it is written down no plan is in force, so that whoever begins again after a cut still knows.
  * M4  What v0.1 has left of sources that were removed, or that the first edit of today removes, leaves as those do that are
  *     removed today (`./retire.ts`).
+ * M6  Who is not registered yet keeps nothing from being swept, so a new reader is placed once more, at the end of the edge,
+ *     when it is: what was swept in between belongs to plans that do not know it, and it need not miss it. That this is
+ *     still to be done is in its commit, so that it is done once, whatever is cut or sleeps.
  * M5  In an edge that is at work the first frames of new writers come before new readers are registered: a frame may have
  *     to wait for room, and a reader that counts and does not run yet would keep that from coming for ever.
  */
@@ -28,7 +31,7 @@ import { decodeFrame } from './frame-reader.ts';
 import { unlinked } from './frame.ts';
 import { classifyPublishFailure } from './jetstream-errors.ts';
 import type { JetStreamPort, StoredMessage, StreamSettings } from './jetstream-port.ts';
-import { lastCommits } from './last-commit.ts';
+import { lastCommit, lastCommits } from './last-commit.ts';
 import { announcePlan, generationUsed, readPlanInForce, storedPlans, storePlan } from './plan-store.ts';
 import { assertLatest, changeRegistered, changeRegistry, readRegistry, type Registry } from './registry.ts';
 import { assertNoneReturnsOther } from './returning.ts';
@@ -137,7 +140,8 @@ export async function registerReaders(
         since: isOld ? 0 : end,
         writers: {},
       };
-      const first = { kind: 'commit', to, set: true, registered: true, chain } as const;
+      const isAtWork = registry !== undefined && readFrom === 'end' && ends === undefined;
+      const first = { kind: 'commit', to, set: true, registered: true, chain, ...(isAtWork ? placing : {}) } as const;
       const subject = commitSubject(pid, name, slot);
       await firstCommit(act, plan, { subject, last }, first, { isOld, isUnregistered: registry === undefined });
     }
@@ -146,6 +150,32 @@ export async function registerReaders(
     ...(now ?? { created, sources: {}, gone: {}, kept: {} }),
     readers: [...new Set([...(now?.readers ?? []), ...readers])],
   }));
+  for (const name of readers) await placeAgain(streams, pid, edge, name);
+}
+
+const placing = { placing: true } as const;
+
+/** M6. The end is read after the commit that it replaces: an act that slept in between replaces nothing. */
+async function placeAgain(streams: JetStreamPort, pid: string, edge: Edge, name: string): Promise<void> {
+  const stream = edgeStream(pid, commitsEdge);
+  for (let slot = 0; slot < edge.shards;) {
+    const last = await lastCommit(streams, pid, name, slot);
+    const entry = last === null ? undefined : decodeCommitEntry(last.data, { stream, sequence: last.seq });
+    if (last === null || entry?.kind !== 'commit' || entry.placing !== true) {
+      slot++;
+      continue;
+    }
+    const { placing: _, chain, ...rest } = entry;
+    const { state } = await streams.streamInfo(edgeStream(pid, edge.name));
+    const to = Math.max(entry.to, state.last_seq);
+    const placed = { ...rest, to, ...(chain === undefined ? {} : { chain: { ...chain, since: to } }) };
+    try {
+      await streams.publish(last.subject, JSON.stringify(placed), { expectLast: last.seq });
+    } catch (error) {
+      // Somebody was faster: what is there now is looked at.
+      if (classifyPublishFailure(error).kind !== 'wrongSequence') throw error;
+    }
+  }
 }
 
 /**
@@ -235,7 +265,7 @@ async function firstFramesOf(
     const stood = kept[slot];
     const last = await act.streams.getMessage(place.stream, { last_by_subj: place.subject });
     if (last !== null) {
-      if (stood?.stood === 'at') await standAgain(act, { plan, edge, source, slot }, place, last);
+      await standAgain(act, { plan, edge, source, slot }, place, last);
     } else if (stood?.stood !== 'nowhere') {
       const position = stood?.stood === 'at' ? stood.position : undefined;
       await appendEmpty(act, place, { expectLast: 0, position, link: { ...unlinked, plan: plan.pipeline.generation } });
@@ -244,8 +274,10 @@ async function firstFramesOf(
 }
 
 /**
- * The first frame that is there may be of an act that slept while the source came back, and left once more. It counts when
- * it has the position that is kept now, after the frame was read; who has registered the source meanwhile has moved it.
+ * The frame that is there may be of an act that slept while the source came back, and left once more. It counts when it has
+ * the position that is kept now, after the frame was read; who has registered the source meanwhile has moved it. And it may
+ * be one that goes: of a source that was being taken off when it came back, and the purge may come late. So whatever the
+ * source had when it left is followed by another, which stays.
  */
 async function standAgain(
   act: Act,
@@ -258,9 +290,11 @@ async function standAgain(
   place: WriterPlace,
   last: StoredMessage,
 ): Promise<void> {
-  const stood = (await readRegistry(act.streams, plan.pipeline.pid, edge.name))?.kept[source]?.slots[slot];
+  const registry = await readRegistry(act.streams, plan.pipeline.pid, edge.name);
+  const stood = registry?.kept[source]?.slots[slot];
   const frame = decodeFrame(last.data, { stream: place.stream, sequence: last.seq });
-  if (stood?.stood !== 'at' || isDeepStrictEqual(frame.position, stood.position)) return;
-  const { position } = stood;
+  const position = stood?.stood === 'at' ? stood.position : frame.position;
+  const isGoing = last.seq <= (registry?.gone[source] ?? 0);
+  if (!isGoing && isDeepStrictEqual(frame.position, position)) return;
   await appendEmpty(act, place, { expectLast: last.seq, position, link: linkTo(last.seq, frame) });
 }

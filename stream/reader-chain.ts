@@ -27,7 +27,8 @@ export class ReaderChain {
     const { chain } = this.#options;
     const broken = chain.follow(writer, sequence, frame);
     if (broken === undefined) return;
-    if (broken.named === 0 && (await this.#hasLeft(writer, broken.taken, signal))) {
+    // It had left, and all that it had written was read: its frames went, or those that were to go are followed.
+    if (await this.#hasLeft(writer, Math.max(broken.taken, broken.named), signal)) {
       chain.forget(writer);
       chain.follow(writer, sequence, frame);
       return;

@@ -37,10 +37,13 @@ export function startOf(entry: CommitEntry | undefined, view: EdgeView, tails: R
   const writers = new Map(Object.entries(chain.writers));
   for (const [writer, tail] of tails) {
     const head = writers.get(writer);
-    if (head !== undefined && hasLeft(writer, head[0], view)) writers.delete(writer);
-    else if (head !== undefined && !isStillThere(head, tail, committed))
-      return lost(wordsFor(writer, head[0], tail), `frame ${head[0]} of ${writer} is not there`);
-    else if (head === undefined && tail !== undefined && tail.sequence > chain.since && tail.sequence <= committed)
+    if (head !== undefined) {
+      if (isStillThere(head, tail, committed)) continue;
+      if (!hasLeft(writer, head[0], view))
+        return lost(wordsFor(writer, head[0], tail), `frame ${head[0]} of ${writer} is not there`);
+      writers.delete(writer);
+    } else if (tail === undefined || tail.sequence <= chain.since || tail.sequence > committed) continue;
+    else if (!hasLeft(writer, tail.sequence, view))
       return lost(`frame ${tail.sequence} of ${writer} was never seen`, `frames of ${writer} were never seen`);
   }
   return { kind: 'ready', chain: { ...chain, writers: Object.fromEntries(writers) } };

@@ -310,6 +310,20 @@ export const mutations: readonly Mutation[] = [
     to: "met?.after === log.sequence || (log.last?.kind === 'commit' && log.last.registered) ? met?.loss : undefined",
   },
   {
+    guard: 'I14',
+    without: 'placing a new reader once more when it is registered',
+    file: 'stream/members.ts',
+    from: 'for (const name of readers) await placeAgain(streams, pid, edge, name);',
+    to: '',
+  },
+  {
+    guard: 'I14',
+    without: 'the look whether somebody has appended since the tail of a writer was read',
+    file: 'stream/writer-tail.ts',
+    from: 'await assertLast(streams, tail);',
+    to: '',
+  },
+  {
     guard: 'U1',
     without: 'the look whether a frame is for the reader that is passed over it',
     file: 'stream/pass-over.ts',

@@ -60,6 +60,12 @@ export class Blocks {
     return true;
   }
 
+  /** Whether it has blocks of the token, and would drop each of them. */
+  isSureOf(token: string): boolean {
+    const keys = [...this.#stored.keys()].filter((key) => key.startsWith(`${token}/`));
+    return keys.length > 0 && keys.every((key) => this.#remembers(key));
+  }
+
   /** Removes what there is of a block, and all memory of it. */
   takeOut(token: string): readonly Row[] {
     const keys = [...this.#stored.keys()].filter((key) => key.startsWith(`${token}/`));

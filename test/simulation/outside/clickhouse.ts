@@ -75,6 +75,11 @@ export class BlockTable {
     return tables.map((table) => ({ table, setting: 'deduplication_window', places, seconds }));
   }
 
+  /** Whether a repetition would be dropped. */
+  isSureOf(token: string): boolean {
+    return this.#answers.get(token) === undefined && this.#blocks.isSureOf(token);
+  }
+
   /** Rows of the view's table. */
   get viewed(): readonly Row[] {
     return this.#viewed?.rows ?? [];
@@ -108,7 +113,7 @@ export class BlockTable {
   }
 
   /**
-   * `isLate`: nobody waits for it. When others have passed the window meanwhile, ClickHouse would store it a second time,
+   * `isLate`: nobody waits for it, or it was looked whether it is remembered, and it was. When others have passed the window meanwhile, ClickHouse would store it a second time,
    * and no sink could keep that from happening: a window has to outlast what is on its way (docs/concepts.md), which one
    * of four places, kept so small to be passed often, does not. So of such an insert nothing is done a second time here.
    */
@@ -148,6 +153,8 @@ export class BlockSlot implements LoggedSinkSlot<SimRows> {
   readonly #machine: Machine;
   #last: { readonly mark: Mark; readonly at: number } | undefined;
   #inserts = 0;
+  /** Was remembered when it was last looked at. */
+  #sure: string | undefined;
 
   constructor(table: BlockTable, machine: Machine) {
     this.#table = table;
@@ -169,9 +176,13 @@ export class BlockSlot implements LoggedSinkSlot<SimRows> {
     return this.#markNow(signal);
   }
 
-  async #markNow(signal: AbortSignal): Promise<Mark> {
+  async #markNow(signal: AbortSignal, token?: string): Promise<Mark> {
     const at = this.#machine.clock.now();
-    const mark = await this.#call('mark', () => this.#table.mark(), signal);
+    const look = () => {
+      this.#sure = token !== undefined && this.#table.isSureOf(token) ? token : undefined;
+      return this.#table.mark();
+    };
+    const mark = await this.#call('mark', look, signal);
     this.#last = { mark, at };
     this.#inserts = 0;
     return mark;
@@ -179,7 +190,7 @@ export class BlockSlot implements LoggedSinkSlot<SimRows> {
 
   async mayRepeat(id: BatchRange, begun: Begun, signal: AbortSignal): Promise<Verdict> {
     const { windows, name } = this.#table;
-    const now = await this.#markNow(signal);
+    const now = await this.#markNow(signal, id.token);
     const answer = this.#table.answerTo(id.token);
     if (answer !== undefined) return { kind: answer === 'stored' ? 'stored' : 'repeat' };
     const problem = begun.changed ?? forgotten(windows, begun, now);
@@ -216,7 +227,7 @@ export class BlockSlot implements LoggedSinkSlot<SimRows> {
     const { faults } = this.#table.remote;
     const insert = (isLate: boolean) => {
       const view = this.#table.options.hasView ? faults.pass('view', 'arrived', { machine: this.#machine }) : undefined;
-      this.#table.insert(token, rows, isLate, view?.drop);
+      this.#table.insert(token, rows, isLate || this.#sure === token, view?.drop);
     };
     return this.#call('insert', insert, signal);
   }
