@@ -44,6 +44,11 @@ export class Cluster {
     );
   }
 
+  /** Also those that it does not know of. */
+  get processes(): Pod[] {
+    return [...this.pods, ...[...this.#lost].filter(({ machine }) => machine.alive)];
+  }
+
   podsOf(stage: string): Pod[] {
     return this.pods.filter((pod) => pod.stage.name === stage);
   }

@@ -37,6 +37,7 @@ export function scenarioOf(seed: string): Scenario {
   const calmAt = random.whole(8_000, 30_000);
   const partitions = random.whole(1, 4);
   const back = returnOf(random.fork('return'), first, calmAt);
+  const node = lostNodeOf(random.fork('node'), first, partitions, calmAt);
   const power = powerLossOf(random.fork('power'), first, calmAt);
   return {
     seed,
@@ -50,15 +51,18 @@ export function scenarioOf(seed: string): Scenario {
       mostPartitions: random.whole(1, 3),
     },
     hasViews: random.fork('views').chance(0.4),
-    bursts: [...burstsOf(random.fork('bursts'), first, partitions, calmAt), ...back.bursts, ...power.bursts].sort(
-      (a, b) => a.at - b.at,
-    ),
+    bursts: [
+      ...burstsOf(random.fork('bursts'), first, partitions, calmAt),
+      ...back.bursts,
+      ...node.bursts,
+      ...power.bursts,
+    ].sort((a, b) => a.at - b.at),
     acts: [
       ...actsOf(random.fork('acts'), first, calmAt),
       ...back.acts,
       ...remakeOf(random.fork('remake'), first, calmAt),
       ...deletionOf(random.fork('deletion'), first, calmAt),
-      ...lostNodeOf(random.fork('node'), first, calmAt),
+      ...node.acts,
     ],
     traps: [...trapsOf(random.fork('traps')), ...sinkTrapsOf(random.fork('sink traps')), ...power.traps],
     calmAt,
@@ -178,14 +182,7 @@ function powerLossOf(random: Random, first: Shape, calmAt: number): PowerLoss {
   const loss: Trap = { call, phase, nth, mishap: power };
   const bursts = Array.from({ length: 40 }, (): Burst => ({
     at: random.whole(0, calmAt),
-    source: source.name,
-    lane: 0,
-    kinds: [random.pick(kinds)],
-    refused: {},
-    broken: [],
-    gap: 0,
-    isKeyed: false,
-    openMs: 0,
+    ...one(source.name, 0, random.pick(kinds)),
   }));
   return { traps: random.chance(0.2) ? [loss] : [loss, { call, phase, nth, mishap: { do: 'kill' } }], bursts };
 }
@@ -213,7 +210,8 @@ function actsOf(random: Random, first: Shape, calmAt: number): Act[] {
   return acts.sort((a, b) => a.at - b.at);
 }
 
-interface Return {
+/** What happens in one after the other, and the records for it. */
+interface Episode {
   readonly acts: readonly Act[];
   readonly bursts: readonly Burst[];
 }
@@ -222,7 +220,7 @@ interface Return {
  * A source is taken off and comes back while it leaves: its pods know an older plan than its last frame. In half of them
  * what it has written is not read meanwhile, and records wait for it that its pods read before the plan is announced.
  */
-function returnOf(random: Random, first: Shape, calmAt: number): Return {
+function returnOf(random: Random, first: Shape, calmAt: number): Episode {
   const [gone, stays] = random.shuffled(['s0', 's1']).map((name) => sourceNamed(random, first, name));
   if (gone === undefined || stays === undefined || !random.chance(0.08)) return { acts: [], bursts: [] };
   const steps = (): Edit => ({ what: 'steps', drops: random.chance(0.5) ? someKinds(random) : [], fails: [] });
@@ -243,13 +241,7 @@ function returnOf(random: Random, first: Shape, calmAt: number): Return {
   });
   const bursts = Array.from({ length: own.whole(2, 4) }, (_, lane): Burst => ({
     at: leavesAt - own.whole(1, 150),
-    source: gone.name,
-    lane,
-    kinds: [own.pick(kinds)],
-    refused: {},
-    broken: [],
-    gap: 0,
-    isKeyed: false,
+    ...one(gone.name, lane, own.pick(kinds)),
     openMs: own.whole(200, 600),
   }));
   // Then it is the lifecycle that comes late with the plan, with luck between its registration and its announcement.
@@ -269,24 +261,36 @@ function deletionOf(random: Random, first: Shape, calmAt: number): Act[] {
 }
 
 /** A node is lost to the cluster, often just before its source or sink is taken off, which may come back. */
-function lostNodeOf(random: Random, first: Shape, calmAt: number): Act[] {
-  if (!random.chance(0.06)) return [];
+function lostNodeOf(random: Random, first: Shape, partitions: number, calmAt: number): Episode {
+  if (!random.chance(0.06)) return { acts: [], bursts: [] };
   const source = random.pick(first.sources);
   const sink = random.pick(first.sinks);
   const isSource = random.chance(0.6);
   const at = random.whole(1_000, calmAt);
-  const frozenMs = random.pick([0, 1_000, 4_000, 12_000]);
+  const frozenMs = random.pick([0, 0, 1_000, 4_000, 12_000]);
   const stage = isSource ? `ingestor-${source.name}` : `sink-${sink.name}`;
   const ms = frozenMs + random.pick([500, 3_000, 20_000]);
   const loss: Act = { at, do: 'lose node', stage, pod: random.whole(0, 1), frozenMs, ms };
-  if (random.chance(0.3)) return [loss];
+  if (random.chance(0.3)) return { acts: [loss], bursts: [] };
   const off = isSource
     ? ({ what: 'remove source', source: source.name } as const)
     : ({ what: 'remove sink', sink: sink.name } as const);
   const on = isSource ? ({ what: 'add source', source } as const) : ({ what: 'add sink', sink } as const);
   const offAt = at + random.whole(0, 500);
-  const comesBack: Act[] = random.chance(0.5) ? [{ at: offAt + random.whole(500, 8_000), do: 'edit', edit: on }] : [];
-  return [loss, { at: offAt, do: 'edit', edit: off }, ...comesBack];
+  const comesBack: Act[] = random.chance(0.7) ? [{ at: offAt + random.whole(500, 8_000), do: 'edit', edit: on }] : [];
+  // Perhaps between the last look at what is read and the purge.
+  const hangs: Act[] = random.chance(0.5) ? [{ at: offAt + random.whole(500, 3_000), do: 'lifecycle', ms: 2_000 }] : [];
+  // For a process that goes on: nothing tells it that its source is taken off.
+  const bursts = Array.from({ length: 12 }, (): Burst => ({
+    ...one(source.name, random.whole(0, partitions - 1), random.pick(kinds)),
+    at: at + random.whole(200, 5_000),
+  }));
+  return { acts: [loss, { at: offAt, do: 'edit', edit: off }, ...hangs, ...comesBack], bursts };
+}
+
+/** A record by itself. */
+function one(source: string, lane: number, kind: Kind): Omit<Burst, 'at'> {
+  return { source, lane, kinds: [kind], refused: {}, broken: [], gap: 0, isKeyed: false, openMs: 0 };
 }
 
 /** A topic is made anew under its source's feet, now and then twice. */

@@ -15,6 +15,7 @@ import { planNext } from '../../../workflows/planner.ts';
 import * as state from '../../../workflows/state.ts';
 import type { JetStreamPort } from '../../../stream/jetstream-port.ts';
 import { Machine } from '../kernel/machine.ts';
+import type { Random } from '../kernel/random.ts';
 import { carryOut } from './operations.ts';
 import type { Plant } from './plant.ts';
 import { namespace, pipelineName, type Shape } from './shape.ts';
@@ -37,6 +38,7 @@ export class Lifecycle {
   readonly #plant: Plant;
   #state: state.PipelineState;
   #resource: Shape;
+  readonly #queue: Random;
   #worker: Worker | undefined;
   #workers = 0;
   #preempt: (() => void) | undefined;
@@ -49,6 +51,7 @@ export class Lifecycle {
 
   constructor(plant: Plant, first: Shape) {
     this.#plant = plant;
+    this.#queue = plant.world.random.fork('queue of tasks');
     this.#resource = first;
     const pipeline: PipelineRef = { namespace, name: pipelineName, uid: plant.scenario.fixed.uid, cluster: 'sim' };
     this.#state = state.newState(pipeline);
@@ -169,8 +172,8 @@ export class Lifecycle {
         if (isOver) return;
         isOver = true;
         preempted.removeEventListener('abort', onPreempted);
-        // The next step is another task: it takes a moment.
-        world.after(1, settle);
+        // The next step is another task, which waits its turn in a queue.
+        world.after(this.#queue.pick([1, 1, 40, 1_000]), settle);
       };
       const onPreempted = () => void world.after(patienceMs, () => end(() => reject(new Preempted())));
       if (preempted.aborted) return end(() => reject(new Preempted()));

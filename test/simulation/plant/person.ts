@@ -106,7 +106,7 @@ export function watchOver(plant: Plant): void {
     const { refused, resource } = plant.lifecycle;
     if (refused?.code === 'MR_SOURCE_NOT_GONE' || refused?.code === 'MR_SOURCE_RETURNS_OTHER')
       once(`the sources of g${resource.generation}`, refused, random.between(1_000, 8_000), () => asItWas(refused));
-    for (const pod of plant.cluster.pods) {
+    for (const pod of plant.cluster.processes) {
       const sink = pod.stage.kind === 'sink' ? pod.stage.sink : undefined;
       for (const { observer } of pod.slots.values()) for (const error of observer.reasons) answer(error, sink);
     }
