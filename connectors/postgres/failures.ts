@@ -64,8 +64,12 @@ const passing = /^(?:08|40|53|57|58|XX|55P03)/;
 /** What is wrong with a row by itself. A key that is missing or taken, and what a trigger says, may depend on other rows. */
 const final = /^(?:22|23(?!503|505|P01)|44)/;
 
-/** An error that is not in the table makes the sink wait: an unknown problem is never blamed on a record. */
+/**
+ * An error that is not in the table makes the sink wait: an unknown problem is never blamed on a record. Throws what is a
+ * defect of ours.
+ */
 export function parseFailure(error: unknown, where: FailureContext): Failure {
+  if (error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError) throw error;
   const { sink, server, table, identity } = where;
   const options = { cause: error };
   const said = problemOf(error);

@@ -36,10 +36,11 @@ import { writeRows } from './write-rows.ts';
 export function postgresSink(copyDefaultsSince = copyDefaultsVersion): SinkConnector<PostgresSinkConfig> {
   return {
     async connect(config, context) {
+      const where = whereOf(config, context);
       const place: Place = {
         config,
-        where: whereOf(config, context),
-        positions: new Positions(config.schema),
+        where,
+        positions: new Positions(config.schema, where),
         begin: beginText(milliseconds(config.statementTimeout)),
         copyDefaultsSince,
       };
@@ -78,8 +79,8 @@ function readTable(client: pg.Client, { config, where, positions, begin, copyDef
 class PostgresSink implements Sink {
   readonly #place: Place;
   readonly #slots = new Set<PostgresSlot>();
-  /** Those that have no batch to finish for the table of an earlier time. */
-  readonly #current = new Set<string>();
+  /** By slot: the table's text at its last batch, which is known to be finished. */
+  readonly #finished = new Map<string, string>();
 
   constructor(place: Place) {
     this.#place = place;
@@ -92,13 +93,12 @@ class PostgresSink implements Sink {
     const session = new Session(config);
     try {
       const now = await session.use((client) => readTable(client, this.#place));
-      const last = this.#current.delete(name)
-        ? null
-        : await session.use((client) => inTransaction(client, begin, () => positions.shapeOfLast(client, id)));
-      const earlier = last === null || last === now.shape ? undefined : tableAsIn(last, config, copyDefaultsSince);
+      const last = await session.use((client) => inTransaction(client, begin, () => positions.shapeOfLast(client, id)));
+      const isOver = last === null || last === now.shape || last === this.#finished.get(name);
+      const earlier = isOver ? undefined : tableAsIn(last, config, copyDefaultsSince);
       const slot: PostgresSlot = new PostgresSlot(id, this.#place, session, earlier ?? now, {
         isEarlier: earlier !== undefined,
-        onChanged: () => void this.#current.add(name),
+        onFinished: (shape) => void this.#finished.set(name, shape),
         onClosed: () => void this.#slots.delete(slot),
       });
       this.#slots.add(slot);
@@ -115,9 +115,10 @@ class PostgresSink implements Sink {
 }
 
 interface SlotStart {
-  /** The table is not as it is now. */
+  /** The table is the one of the last batch, not the present one: it serves only to finish that batch. */
   readonly isEarlier: boolean;
-  readonly onChanged: () => void;
+  /** Told the table's text at the last batch when that one needs it no more. */
+  readonly onFinished: (shape: string) => void;
   readonly onClosed: () => void;
 }
 
@@ -131,10 +132,10 @@ class PostgresSlot implements PositionedSinkSlot<RowBuffer> {
   readonly #where: FailureContext;
   readonly #table: Table;
   readonly #isEarlier: boolean;
-  readonly #onChanged: () => void;
+  readonly #onFinished: (shape: string) => void;
   readonly #onClosed: () => void;
-  /** The table's text as it is when a statement with it runs. */
-  readonly #shapeNow: string;
+  /** An SQL expression: the table's text when a statement with it runs. */
+  readonly #shapeNowSql: string;
   readonly #positions: Positions;
   readonly #session: Session;
   readonly #statements: Statements;
@@ -148,7 +149,7 @@ class PostgresSlot implements PositionedSinkSlot<RowBuffer> {
     place: Place,
     session: Session,
     table: Table,
-    { isEarlier, onChanged, onClosed }: SlotStart,
+    { isEarlier, onFinished, onClosed }: SlotStart,
   ) {
     const { config, where, positions } = place;
     this.#id = id;
@@ -156,9 +157,9 @@ class PostgresSlot implements PositionedSinkSlot<RowBuffer> {
     this.#where = where;
     this.#table = table;
     this.#isEarlier = isEarlier;
-    this.#onChanged = onChanged;
+    this.#onFinished = onFinished;
     this.#onClosed = onClosed;
-    this.#shapeNow = shapeSql(table.name, config.upsertKey);
+    this.#shapeNowSql = shapeSql(table.name, config.upsertKey);
     this.#positions = positions;
     this.onPositionLost = config.onPositionLost;
     this.target = `${where.server}/${config.database}.${config.schema}`;
@@ -205,7 +206,8 @@ class PostgresSlot implements PositionedSinkSlot<RowBuffer> {
     id: BatchRange,
     attempt: { isCommitting: boolean },
   ): Promise<readonly RefusedRow[]> {
-    await this.#prepare(client);
+    // Of an earlier table no row is written, and what would be prepared for it may name columns that are gone.
+    if (!this.#isEarlier) await this.#prepare(client);
     await client.query(this.#place.begin);
     const check = await this.#positions.check(client, this.#id, id);
     switch (check.kind) {
@@ -221,7 +223,7 @@ class PostgresSlot implements PositionedSinkSlot<RowBuffer> {
         if (this.#isEarlier) throw this.#changed();
         const refused = rows.rows === 0 ? [] : await writeRows(client, rows, this.#statements, this.#where);
         const { shape } = this.#table;
-        if (!(await this.#positions.move(client, this.#id, id, { refused, shape }, this.#shapeNow)))
+        if (!(await this.#positions.move(client, this.#id, id, { refused, shape }, this.#shapeNowSql)))
           throw this.#changed();
         attempt.isCommitting = true;
         await client.query('COMMIT');
@@ -246,10 +248,10 @@ class PostgresSlot implements PositionedSinkSlot<RowBuffer> {
     }
   }
 
-  /** Of an error that may come from the change. */
+  /** Whether the table differs from the one for which the rows were made; asked after an error that this would explain. */
   async #isChanged(signal: AbortSignal): Promise<boolean> {
     const { rows } = await this.#attempt(
-      (client) => client.query<pg.QueryResultRow>(`SELECT ${this.#shapeNow} = $1 AS same`, [this.#table.shape]),
+      (client) => client.query<pg.QueryResultRow>(`SELECT ${this.#shapeNowSql} = $1 AS same`, [this.#table.shape]),
       signal,
     );
     return rows[0]?.['same'] === false;
@@ -257,7 +259,7 @@ class PostgresSlot implements PositionedSinkSlot<RowBuffer> {
 
   /** X6. */
   #changed(): MillraceError {
-    this.#onChanged();
+    this.#onFinished(this.#table.shape);
     const { table, sink: name } = this.#where;
     return mr('MR_SINK_TABLE_CHANGED', { table, sink: name });
   }

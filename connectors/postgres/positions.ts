@@ -5,13 +5,15 @@
  *     changed.
  * P2  A batch that is already stored is recognised by its token; its refused rows are stored with it, so that a
  *     repetition after an unknown outcome returns the same result. So is the table for which its rows were made:
- *     which record is which row, and which one was none, follows from both.
+ *     which record became which row, and which became none, depends on both.
  * P3  The position moves only while the table is the one for which the rows were made.
  */
 import type pg from 'pg';
 import { z } from 'zod';
 import type { BatchRange, StoredPosition } from '../../stream/sink-port.ts';
+import { mr, problemOf } from '../../model/errors.ts';
 import type { SinkSlotId } from '../connector.ts';
+import type { FailureContext } from './failures.ts';
 import { qualified } from './table.ts';
 
 export interface RefusedRow {
@@ -43,9 +45,11 @@ interface StoredRow extends StoredPosition, Kept {}
 
 export class Positions {
   readonly #table: string;
+  readonly #where: FailureContext;
 
-  constructor(schema: string) {
+  constructor(schema: string, where: FailureContext) {
     this.#table = qualified(schema, 'millrace_positions');
+    this.#where = where;
   }
 
   /** Created only when missing, so that a user without the privilege to create can be given the table. */
@@ -67,12 +71,13 @@ export class Positions {
     );
   }
 
+  /** Locks the slot's row; inserts it when there is none. */
   async stored(client: pg.Client, slot: SinkSlotId): Promise<StoredPosition> {
     const { position, token } = await this.#read(client, slot);
     return { position, token };
   }
 
-  /** P2. */
+  /** P2. Locks, as {@link stored} does. */
   async shapeOfLast(client: pg.Client, slot: SinkSlotId): Promise<string | null> {
     return (await this.#read(client, slot)).shape;
   }
@@ -90,14 +95,14 @@ export class Positions {
     slot: SinkSlotId,
     { to, token }: BatchRange,
     { refused, shape }: { readonly refused: readonly RefusedRow[]; readonly shape: string },
-    shapeNow: string,
+    shapeNowSql: string,
   ): Promise<boolean> {
     const kept = { kept: asciiJson({ refused, shape }) };
     // Named, so that it is planned once for a connection: the planning takes longer than the rest.
     const moved = await client.query({
       name: 'millrace_move',
       text: `UPDATE ${this.#table} SET position = $4, token = $5, refused = $6
-        WHERE pipeline_uid = $1 AND stage = $2 AND slot = $3 AND ${shapeNow} = $7`,
+        WHERE pipeline_uid = $1 AND stage = $2 AND slot = $3 AND ${shapeNowSql} = $7`,
       values: [...keyOf(slot), to, token, JSON.stringify(kept), shape],
     });
     return moved.rowCount === 1;
@@ -108,17 +113,25 @@ export class Positions {
     const select = `SELECT position, token, refused FROM ${this.#table}
       WHERE pipeline_uid = $1 AND stage = $2 AND slot = $3 FOR UPDATE`;
     const found = await client.query<pg.QueryResultRow>(select, keyOf(slot));
-    if (found.rows.length > 0) return rowOf(found.rows[0]);
+    if (found.rows.length > 0) return this.#rowOf(found.rows[0], slot);
     const insert = `INSERT INTO ${this.#table} VALUES ($1, $2, $3, 0, '', '[]') ON CONFLICT DO NOTHING`;
     await client.query(insert, keyOf(slot));
-    return rowOf((await client.query<pg.QueryResultRow>(select, keyOf(slot))).rows[0]);
+    return this.#rowOf((await client.query<pg.QueryResultRow>(select, keyOf(slot))).rows[0], slot);
   }
-}
 
-function rowOf(found: pg.QueryResultRow | undefined): StoredRow {
-  const { position, token, refused } = storedRow.parse(found);
-  if (!('kept' in refused)) return { position, token, refused, shape: null };
-  return { position, token, ...keptText.parse(JSON.parse(refused.kept)) };
+  #rowOf(found: pg.QueryResultRow | undefined, slot: SinkSlotId): StoredRow {
+    try {
+      const { position, token, refused } = storedRow.parse(found);
+      if (!('kept' in refused)) return { position, token, refused, shape: null };
+      return { position, token, ...keptText.parse(JSON.parse(refused.kept)) };
+    } catch (error) {
+      if (!(error instanceof z.ZodError || error instanceof SyntaxError)) throw error;
+      const problem = `what it holds for ${keyOf(slot).join(', ')} is none of Millrace's: ${problemOf(error)}`;
+      const hint =
+        'Put the row back as it was; without it, delete the row, and Millrace asks how to go on. It retries by itself.';
+      throw mr('MR_SINK_TABLE_UNFIT', { table: this.#table, sink: this.#where.sink, problem, hint }, { cause: error });
+    }
+  }
 }
 
 /** The database may have an encoding in which a character of the text does not exist. */

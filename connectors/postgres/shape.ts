@@ -1,9 +1,9 @@
 /**
- * What the sink relies on in its table, as one text that is another one when it is: columns with their defaults, all types
- * that they are made of, and the keys to upsert by.
+ * What the sink relies on in its table, as one text that changes whenever any of it does: columns with their defaults, all
+ * types that they are made of, and the keys to upsert by.
  *
- * H1  The texts of two looks are equal if rows that were made for the first fit the table of the second. Nothing is read
- *     besides the text, but how defaults are written: that depends on the search path, which a trigger may have changed.
+ * H1  If two looks give equal texts, rows that were made for the first fit the table of the second. Only how defaults are
+ *     written is read besides the text, because that depends on the search path, which a trigger may change.
  * H2  It is an expression of SQL, so that a statement can depend on the table being as it was.
  */
 import pg from 'pg';

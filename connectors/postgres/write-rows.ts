@@ -4,7 +4,7 @@
  * W1  Rows are tried together, then in halves (`../bisect.ts`), each between savepoints. Each savepoint is released, so that
  *     none nests in another.
  * W2  A row that was refused for what was not there at the time (the row that it refers to comes later, or was to come
- *     with it) is tried again, among the others of that kind, after the rest, until nothing more is taken. So a row
+ *     with it) is tried again, among the others of that kind, after the rest, until nothing more is taken, at most 16 times. So a row
  *     that is right beside the others is stored, whichever other rows are wrong.
  */
 import type pg from 'pg';

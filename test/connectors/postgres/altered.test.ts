@@ -388,6 +388,34 @@ describe('a PostgreSQL table that changes while the sink runs', function () {
     ]);
   });
 
+  it('P2: with a key to upsert by, also when a column of that time is gone', async () => {
+    await run('CREATE TABLE dropped (id int PRIMARY KEY, v smallint, w text)');
+    const records = [
+      { id: 1, v: 70_000, w: 'a' },
+      { id: null, v: 2, w: 'b' },
+      { id: 3, v: 3, w: 'c' },
+    ];
+    const first = await connect({ table: 'dropped', upsertKey: ['id'] });
+    const slot = await first.open(slotOf('dropped'));
+    const rows = buffered(slot, records);
+    const refused = await write(slot, rows, batch(0, 1));
+    await run('ALTER TABLE dropped DROP COLUMN w');
+    const next = await (await connect({ table: 'dropped', upsertKey: ['id'] })).open(slotOf('dropped'));
+    const again = buffered(next, records);
+    equal(again.rows, rows.rows);
+    deepEqual(await write(next, again, batch(0, 1)), refused);
+  });
+
+  it('P2: a position that is none of ours is said, and asked for again', async () => {
+    await run('CREATE TABLE foreign_hand (id int)');
+    const connected = await connect({ table: 'foreign_hand' });
+    const slot = await connected.open(slotOf('foreign_hand'));
+    await write(slot, buffered(slot, [{ id: 1 }]), batch(0, 1));
+    const { pipelineUid } = slotOf('foreign_hand');
+    await run(`UPDATE millrace_positions SET refused = '{"kept": "no"}' WHERE pipeline_uid = '${pipelineUid}'`);
+    await rejects(write(slot, buffered(slot, [{ id: 2 }]), batch(1, 2)), isCode('MR_SINK_TABLE_UNFIT'));
+  });
+
   it('X6: what does not concern the rows stops nothing', async () => {
     await run('CREATE TABLE calm (id int PRIMARY KEY, v text)');
     const connected = await connect({ table: 'calm', upsertKey: ['id'] });
