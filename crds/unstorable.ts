@@ -17,7 +17,7 @@ export function unstorableIn(value: unknown): Issue | undefined {
     if (typeof member !== 'object' || member === null) continue;
     // An object may be in several places, by an alias: its members have been looked at if it was as deep before.
     if ((depths.get(member) ?? -1) >= path.length) continue;
-    if (path.length > maxDepth) return invalid(path.slice(0, 3), `is nested deeper than ${maxDepth}`);
+    if (path.length >= maxDepth) return invalid(path.slice(0, 3), `is nested deeper than ${maxDepth}`);
     depths.set(member, path.length);
     for (const [key, inner] of Object.entries(member)) {
       if (!key.isWellFormed()) return invalid(path, `the name of a field in it ${halfPair}`);

@@ -12,11 +12,11 @@
  *     Until all of it is written down no plan is in force, so that whoever begins again after a cut still knows.
  * M4  What v0.1 has left of sources that were removed, or that the first edit of today removes, leaves as those do that are
  *     removed today (`./retire.ts`).
+ * M5  In an edge that is at work the first frames of new writers come before new readers are registered: a frame may have
+ *     to wait for room, and a reader that counts and does not run yet would keep that from coming for ever.
  * M6  Who is not registered yet keeps nothing from being swept, so a new reader is placed once more, at the end of the edge,
  *     when it is: what was swept in between belongs to plans that do not know it, and it need not miss it. That this is
  *     still to be done is in its commit, so that it is done once, whatever is cut or sleeps.
- * M5  In an edge that is at work the first frames of new writers come before new readers are registered: a frame may have
- *     to wait for room, and a reader that counts and does not run yet would keep that from coming for ever.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { commitsEdge, commitSubject, edgeStream } from '../model/names.ts';

@@ -44,8 +44,8 @@ export class ShardChecks {
   }
 
   /**
-   * A batch that was begun keeps its frames (E10), so when its last one is not there any more, or its number is that of
-   * a frame of another shard now, it will never come: nobody may wait for it.
+   * Nothing of a batch that was begun is swept (E6). So when its last frame is not there, or its number now belongs to
+   * a frame of another shard, it will not come, and nobody may wait for it.
    */
   async begun(to: number): Promise<void> {
     const { streams, pid, edge, slot, stream, log } = this.#options;

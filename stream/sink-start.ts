@@ -80,17 +80,19 @@ export async function beginReading(start: SinkStart, met: LostAt | undefined): P
     const tails = await untilAnswered(edgeStream(pid, edge), readAll, ofEdge, signals.stop);
     // Read again: a source's departure is recorded before its frames are removed, so a reader that misses them finds
     // the record.
-    const found = startOf(log.last, await openEdge(opening, signals.stop), tails);
-    if (found.kind === 'ready' && lost === undefined) {
-      const chain = new FrameChain(found.chain);
+    const verdict = startOf(log.last, await openEdge(opening, signals.stop), tails);
+    if (verdict.kind === 'ready' && lost === undefined) {
+      const chain = new FrameChain(verdict.chain);
       log.follow(chain);
       if (asked !== undefined) await takeBackWhenOver(start, log, asker, asked);
       return { log, chain };
     }
-    const about = { asker, after: log.sequence, stored: lost?.stored };
-    if (found.kind === 'lost') await decide(start, opening, log, { ...about, found: found.found, loss: found.loss });
-    else if (lost !== undefined)
-      await decide(start, opening, log, { ...about, found: lost.found, loss: lost.loss, until: lost.until });
+    const question = verdict.kind === 'lost' ? verdict : lost;
+    if (question === undefined) continue;
+    const { found, loss } = question;
+    // What the start finds is over when the next one does not find it.
+    const until = verdict.kind === 'lost' ? undefined : lost?.until;
+    await decide(start, opening, log, { asker, found, loss, until, after: log.sequence, stored: lost?.stored });
   }
 }
 

@@ -9,7 +9,7 @@
  * Y3  A copy has the engine of the table instead, so that it is the engine that decides. It stores rows, remembers no
  *     insert, and takes many: it is there for one examination.
  *
- * Pure: says what to create, in which order; `./examiner.ts` does it.
+ * Pure: says what to create, in which order; `./twins.ts` does it.
  */
 import type { InsertBehaviour } from './behaviour.ts';
 import { computedBy } from './computed.ts';

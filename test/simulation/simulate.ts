@@ -5,6 +5,7 @@
  * I8  When nothing goes wrong any more, what was taken in reaches the sinks within {@link settleMs}, and a fresh record of
  *     each source within {@link freshMs}, not counting the time of a person who is asked.
  * I7  Then what each loop has counted adds up (./check/balance.ts).
+ * I15 A person is asked only when something was lost (decision 124).
  * I10 Then nobody reports a lag, and I14 nobody reports trouble.
  */
 import { commitSubject, edgeStream, onceToken, shardSubjects } from '../../model/names.ts';

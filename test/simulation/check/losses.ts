@@ -1,4 +1,4 @@
-/** I14: nobody is asked about a loss that did not happen. */
+/** I15: nobody is asked about a loss that did not happen. */
 import { Violation } from './violation.ts';
 
 /** Where something can be lost for good. */
@@ -22,7 +22,8 @@ export class Losses {
   /** Undefined: there may be a reason to ask. */
   falseAlarm({ code, sentence }: { readonly code: string; readonly sentence: string }): Violation | undefined {
     const wanted = causes[code];
+    // An outcome that is unknown is asked about where nothing was lost.
     if (wanted === undefined || wanted.some((place) => this.#places.has(place))) return undefined;
-    return new Violation('I14', `a person is asked, and nothing was lost: ${sentence}`);
+    return new Violation('I15', `a person is asked, and nothing was lost: ${sentence}`);
   }
 }

@@ -1,9 +1,11 @@
 /**
- * Reads along in the streams and checks what must hold of every message (I6, I11, E6, E9, E10).
+ * Reads along in the streams and checks what must hold of every message (E6, E9, I6, I9, I11).
  *
+ * E6   What is removed was committed by every reader that is registered (E10), also when a source leaves.
  * E9   The plan that a writer names never falls, and once a plan is in force no frame of an older one comes.
- * E10  What is removed was committed by every reader that is registered; a source that left has nothing unread.
  * I6   A source that comes back goes on from where it stood when it left.
+ * I9   An edge keeps no more keys than it may.
+ * I11  Whoever appended before somebody else never appends again.
  *
  * It decodes with the real decoders: that a frame can be read is part of what is checked.
  */
@@ -106,7 +108,7 @@ export class Witness implements StoreWitness {
 
   rolledBack(host: StreamHost, all: readonly Message[]): void {
     const lost = all.filter(({ subject }) => subject.split('.')[2] !== onceToken);
-    if (lost.length === 0 || !this.#forget(lost)) return;
+    if (lost.length === 0 || !this.#noteLost(lost)) return;
     for (const subject of new Set(lost.map((message) => message.subject))) {
       const last = host.stream.lastOf(subject);
       if (last === undefined) this.#tails.delete(subject);
@@ -117,18 +119,18 @@ export class Witness implements StoreWitness {
   /** The stream was made anew: what was known of its subjects is no longer. */
   deleted(host: StreamHost): void {
     const messages = host.stream.messages.filter(({ subject }) => subject.split('.')[2] !== onceToken);
-    if (messages.length > 0) this.#forget(messages);
+    if (messages.length > 0) this.#noteLost(messages);
     for (const subject of [...this.#tails.keys()]) {
       if (host.stream.config.subjects.some((filter) => subject.startsWith(filter.slice(0, -1))))
         this.#tails.delete(subject);
     }
   }
 
-  /** Whether they are of an edge. */
-  #forget(lost: readonly Message[]): boolean {
-    this.#hasLost = true;
+  /** Notes what the edge has lost. False: it is not of the edge. */
+  #noteLost(lost: readonly Message[]): boolean {
     const [, pid, edge = ''] = lost[0]!.subject.split('.');
     if (pid !== this.#options.pid || edge === commitsEdge || edge === deadEdge) return false;
+    this.#hasLost = true;
     for (const { subject, sequence } of lost) this.#options.ledger.lostFrame({ subject, sequence });
     return true;
   }
