@@ -66,7 +66,7 @@ export function checkFence(kind: KindName, live: KubeObject, { pipeline, seq }: 
   if (writtenBy > seq) throw mr('MR_OPERATION_FENCED', { object, seq, newer: writtenBy });
 }
 
-export function objectText(kind: KindName, { metadata }: Pick<KubeObject, 'metadata'>): string {
+function objectText(kind: KindName, { metadata }: Pick<KubeObject, 'metadata'>): string {
   return `${kind} ${metadata.namespace ?? ''}/${metadata.name}`;
 }
 

@@ -15,9 +15,9 @@ import { removeFinalizer } from '../../kubernetes/finalizer.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { tellEvent } from '../status/event.ts';
 import { assertMayTakeDown } from '../proof.ts';
-import { asStep, waitFor, type Look } from '../step.ts';
+import { asStep, waitFor } from '../step.ts';
 import { removeUnused } from './credentials-copy.ts';
-import { deleteFenced, objectText } from './fenced.ts';
+import { deleteFenced } from './fenced.ts';
 import { heldText } from '../../kubernetes/held.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { KindName, KubeObject } from '../../kubernetes/objects.ts';
@@ -72,7 +72,7 @@ export function teardownActivities(deps: ActivityDependencies): Teardown {
     waitNamespaceGone: asStep(deps, async (input) => {
       await waitFor<undefined>(deps, input, async () => {
         const [left] = await ownNamespaces(kube, input);
-        if (left === undefined) return objectsLeft(kube, input);
+        if (left === undefined) return { is: 'done', value: undefined };
         const pods = await kube.list('Pod', {
           namespace: left.metadata.name,
           labels: ownerLabels(input.op.pipeline.uid),
@@ -93,20 +93,6 @@ export function teardownActivities(deps: ActivityDependencies): Teardown {
       await tellEvent(deps, op.pipeline, { type: 'Normal', reason: 'Deleted', action: op.kind, note }, String(op.seq));
     }),
   };
-}
-
-/** With isolation Shared. An object that others keep is still there when all else is gone. */
-async function objectsLeft(kube: Kube, { op, workloadNamespace, isolation }: PlanRef): Promise<Look<undefined>> {
-  if (isolation !== 'Shared') return { is: 'done', value: undefined };
-  for (const kind of ownedKinds) {
-    const { items } = await kube.list(kind, { namespace: workloadNamespace, labels: ownerLabels(op.pipeline.uid) });
-    const left = items.find(({ metadata }) => metadata.deletionTimestamp !== undefined);
-    if (left === undefined) continue;
-    const object = objectText(kind, left);
-    const problem = mr('MR_OBJECT_HELD', { object, problem: heldText(left) ?? 'Kubernetes has not removed it yet' });
-    return { is: 'waiting', progress: { object, blockedBy: problem.params['problem'] ?? null }, problem };
-  }
-  return { is: 'done', value: undefined };
 }
 
 /** Plans with which no stage's pods were started, except for the operation's own. */
