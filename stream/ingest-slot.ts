@@ -2,7 +2,7 @@
  * One source slot from takeover to hand-over: opens the edge's tail, the dead letters and the source, and runs the loop.
  */
 import type { MillraceError } from '../model/errors.ts';
-import { writerName } from '../model/names.ts';
+import { commitsEdge, edgeStream, writerName } from '../model/names.ts';
 import { edgeOf, type IngestorStage, type Plan } from '../model/plan.ts';
 import type { Clock } from './clock.ts';
 import { DeadLetterWriter } from './dead-letters.ts';
@@ -19,13 +19,14 @@ import { asSourceError } from './outside-errors.ts';
 import { PlanNaming } from './plan-naming.ts';
 import { PlanWatch } from './plan-watch.ts';
 import type { Position } from './record-batch.ts';
+import { readRegistry, type Registry } from './registry.ts';
 import { waitingAs, type SlotEnd, type SlotObserver, type SlotSignals } from './slot-observer.ts';
 import { SourceLoss } from './source-loss.ts';
 import type { SourceLossPort, SourceReaderPort } from './source-port.ts';
 import { deadLetterRoom, edgeRoom } from './slot-rooms.ts';
 import { Sweeper } from './sweep.ts';
 import { TailWatch } from './tail-watch.ts';
-import type { Asking } from './until-answered.ts';
+import { untilAnswered, type Asking } from './until-answered.ts';
 import { untilOpen } from './until-open.ts';
 import { checkTail } from './writer-tail.ts';
 
@@ -134,25 +135,26 @@ async function openTail(
   const { pipeline } = plan;
   const writer = writerName(stage.source, slot);
   const shard = slot % edgeOf(plan, stage.writes).shards;
-  const keys = new KeyShare({ streams, clock, random, onWaiting }, plan, stage.writes);
+  const asking = { streams, clock, random, onWaiting };
+  const keys = new KeyShare(asking, plan, stage.writes);
   const base = { streams, pipeline, edge: stage.writes, clock, random };
-  const view = await openEdge(
-    {
-      ...base,
-      who: `Writer ${writer}`,
-      belongs: ({ sources }) => sources[stage.source]?.leaving === false,
-      onWaiting,
-    },
-    signals.stop,
-  );
-  const tail = await EdgeWriter.open(
-    { ...base, room, keys, onWaiting, pid: pipeline.pid, shard, writer },
-    signals.stop,
-  );
-  // Before a person is asked, who may take long.
-  const watch = stack.adopt(new TailWatch({ streams, clock, random }, tail, signals.stop), (each) => each.close());
-  await checkTail({ ...base, shard, view, onWaiting: waitingAs(observer, 'decision') }, tail, signals.stop);
-  return { tail, watch, shard, created: view.created };
+  const belongs = ({ sources }: Registry) => sources[stage.source]?.leaving === false;
+  for (;;) {
+    const view = await openEdge({ ...base, who: `Writer ${writer}`, belongs, onWaiting }, signals.stop);
+    const tail = await EdgeWriter.open(
+      { ...base, room, keys, onWaiting, pid: pipeline.pid, shard, writer },
+      signals.stop,
+    );
+    // Again, E4: a source is marked as leaving before its subjects get their last frames. So who still belongs now has not
+    // read one of these as its own, after which it would append.
+    const look = () => readRegistry(streams, pipeline.pid, stage.writes);
+    const registry = await untilAnswered(edgeStream(pipeline.pid, commitsEdge), look, asking, signals.stop);
+    if (registry === undefined || !belongs(registry)) continue;
+    // Before a person is asked, who may take long.
+    const watch = stack.adopt(new TailWatch({ streams, clock, random }, tail, signals.stop), (each) => each.close());
+    await checkTail({ ...base, shard, view, onWaiting: waitingAs(observer, 'decision') }, tail, signals.stop);
+    return { tail, watch, shard, created: view.created };
+  }
 }
 
 function openDeadLetters(options: IngestSlotOptions, room: Room): Promise<DeadLetterWriter> {

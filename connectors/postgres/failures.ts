@@ -41,6 +41,7 @@ const meanings: Readonly<Record<string, Meaning>> = {
   '57P01': 'unreachable', // admin_shutdown
   '57P02': 'unreachable', // crash_shutdown
   '57P03': 'unreachable', // cannot_connect_now
+  '54001': 'rows', // statement_too_complex: a value, or what a trigger does with it, is nested too deep
   '54000': 'rows', // program_limit_exceeded: too long for an index, a page, a word of a text search
   '22': 'rows', // data
   '23': 'rows', // constraints

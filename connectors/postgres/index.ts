@@ -139,7 +139,6 @@ class PostgresSlot implements PositionedSinkSlot<RowBuffer> {
   readonly #positions: Positions;
   readonly #session: Session;
   readonly #statements: Statements;
-  readonly #upsertKey: readonly string[];
   readonly #told = new Told();
   /** The connection that has the temporary table. */
   #prepared: pg.Client | undefined;
@@ -164,8 +163,7 @@ class PostgresSlot implements PositionedSinkSlot<RowBuffer> {
     this.onPositionLost = config.onPositionLost;
     this.target = `${where.server}/${config.database}.${config.schema}`;
     this.#session = session;
-    this.#upsertKey = config.upsertKey;
-    this.#statements = statementsOf(table, config.upsertKey);
+    this.#statements = statementsOf(table, table.upsertKey);
   }
 
   storedPosition(signal: AbortSignal): Promise<StoredPosition> {
@@ -176,7 +174,7 @@ class PostgresSlot implements PositionedSinkSlot<RowBuffer> {
   }
 
   newRows(): RowBuffer {
-    return new PostgresRows(this.#table, this.#upsertKey);
+    return new PostgresRows(this.#table, this.#table.upsertKey);
   }
 
   async write(rows: RowBuffer, id: BatchRange, _refused: unknown, signal: AbortSignal): Promise<WriteEnd> {
@@ -251,7 +249,10 @@ class PostgresSlot implements PositionedSinkSlot<RowBuffer> {
   /** Whether the table differs from the one for which the rows were made; asked after an error that this would explain. */
   async #isChanged(signal: AbortSignal): Promise<boolean> {
     const { rows } = await this.#attempt(
-      (client) => client.query<pg.QueryResultRow>(`SELECT ${this.#shapeNowSql} = $1 AS same`, [this.#table.shape]),
+      (client) =>
+        inTransaction(client, this.#place.begin, () =>
+          client.query<pg.QueryResultRow>(`SELECT ${this.#shapeNowSql} = $1 AS same`, [this.#table.shape]),
+        ),
       signal,
     );
     return rows[0]?.['same'] === false;

@@ -1,6 +1,6 @@
 /**
  * What the sink relies on in its table, as one text that changes whenever any of it does: columns with their defaults, all
- * types that they are made of, and the keys to upsert by.
+ * types that they are made of, the keys to upsert by, and how it is kept.
  *
  * H1  If two looks give equal texts, rows that were made for the first fit the table of the second. Only how defaults are
  *     written is read besides the text, because that depends on the search path, which a trigger may change.
@@ -46,6 +46,9 @@ const key = z.object({
 
 const shape = z.object({
   version: z.number(),
+  /** `relkind` and `relpersistence` of the catalogue. */
+  kind: z.string(),
+  persistence: z.string(),
   columns: z.array(column),
   types: z.array(type),
   /** Unique keys on just the columns to upsert by. */
@@ -82,8 +85,9 @@ export function expressionsSql(table: string): string {
 export function shapeSql(table: string, upsertKey: readonly string[]): string {
   const names = upsertKey.map((name) => pg.escapeLiteral(name));
   return `(SELECT json_build_object('version', current_setting('server_version_num')::int,
+      'kind', shaped.relkind, 'persistence', shaped.relpersistence,
       'columns', (${columnsSql}), 'types', (${typesSql}), 'keys', (${keysSql(names)}))::text
-    FROM (SELECT to_regclass(${pg.escapeLiteral(table)})::oid AS oid) shaped WHERE shaped.oid IS NOT NULL)`;
+    FROM pg_catalog.pg_class shaped WHERE shaped.oid = to_regclass(${pg.escapeLiteral(table)}))`;
 }
 
 const columnsSql = `

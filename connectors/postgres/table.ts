@@ -5,6 +5,8 @@
  *     ALWAYS AS (…)) is left out of the statements but remembered, so that a record with such a field is reported.
  * A2  `upsertKey` without a unique key on exactly these columns, or with one that is DEFERRABLE, is
  *     MR_SINK_TABLE_UNFIT.
+ * A3  A table, or a partition of it, that does not keep its rows together with the position is MR_SINK_TABLE_UNFIT: an
+ *     unlogged one is empty after a crash, and a foreign one commits by itself.
  */
 import pg from 'pg';
 import { z } from 'zod';
@@ -43,6 +45,8 @@ export interface Table {
   readonly closed: readonly ClosedColumn[];
   /** Rows go through a temporary table, from which a statement merges them. */
   readonly isStaged: boolean;
+  /** Names of its columns. */
+  readonly upsertKey: readonly string[];
   /** By column of the key: the operator that its index takes for equality, which the search path need not find. */
   readonly equals: Readonly<Record<string, string>>;
 }
@@ -77,6 +81,7 @@ export async function openTable(
   }
   const shape = parseShape(text);
   if (shape === undefined) throw new TypeError(`the catalogue describes the table as ${text}`);
+  await checkKeeping(client, shape, name, where);
   checkKey(shape, name, config, where);
   const table = tableOf(shape, text, await readExpressions(client, name), config, copyDefaultsSince);
   checkNumbered(table, where);
@@ -89,7 +94,10 @@ export async function openTable(
  */
 export function tableAsIn(text: string, config: PostgresSinkConfig, copyDefaultsSince: number): Table | undefined {
   const shape = parseShape(text);
-  return shape === undefined ? undefined : tableOf(shape, text, new Map(), config, copyDefaultsSince);
+  if (shape === undefined) return undefined;
+  // Which rows there were followed from the key of that time, too: the spec may name another one now.
+  const upsertKey = Object.keys(shape.keys[0]?.equals ?? {});
+  return tableOf(shape, text, new Map(), { ...config, upsertKey }, copyDefaultsSince);
 }
 
 const expressionRow = z.object({ of: z.string(), name: z.string(), expression: z.string() });
@@ -124,7 +132,7 @@ function tableOf(
   const isStaged = key.length > 0 || (!canCopyDefaults && open.some((row) => hasDefault(row, catalogue)));
   const columns = open.map((row) => openColumn(row, key, catalogue, expressions, { isStaged, canCopyDefaults }));
   const name = qualified(config.schema, config.table);
-  return { name, shape: text, columns, closed, isStaged, equals: shape.keys[0]?.equals ?? {} };
+  return { name, shape: text, columns, closed, isStaged, upsertKey: key, equals: shape.keys[0]?.equals ?? {} };
 }
 
 function checkNumbered({ columns }: Table, where: FailureContext): void {
@@ -169,6 +177,29 @@ function openColumn(
 
 function hasDefault(row: ShapeColumn, catalogue: Catalogue): boolean {
   return row.identity !== '' || row.default !== null || catalogue.constraintsOf(row.type).defaultOf !== null;
+}
+
+const otherwiseKept = z.array(z.object({ name: z.string(), is_foreign: z.boolean() }));
+
+/** A3. */
+async function checkKeeping(client: pg.Client, { kind }: Shape, name: string, where: FailureContext): Promise<void> {
+  const { rows } = await client.query<pg.QueryResultRow>(
+    `SELECT c.relname::text AS name, c.relkind = 'f' AS is_foreign FROM pg_catalog.pg_class c
+      WHERE (c.relkind = 'f' OR c.relpersistence <> 'p')
+        AND (c.oid = $1::regclass ${kind === 'p' ? 'OR c.oid IN (SELECT relid FROM pg_partition_tree($1::regclass))' : ''})
+      ORDER BY c.relname LIMIT 1`,
+    [name],
+  );
+  const [found] = otherwiseKept.parse(rows);
+  if (found === undefined) return;
+  const { table, sink } = where;
+  const problem = found.is_foreign
+    ? `${found.name} is a foreign table, which commits by itself: rows could be stored twice`
+    : `${found.name} is not logged: after a crash of the server its rows are gone, and the position says that they are there`;
+  const hint = found.is_foreign
+    ? 'Write to a table of this database, or let the sink connect to the other one.'
+    : `Run: ALTER TABLE ${quoted(found.name)} SET LOGGED`;
+  throw mr('MR_SINK_TABLE_UNFIT', { table, sink, problem, hint });
 }
 
 function checkKey({ keys: found }: Shape, table: string, config: PostgresSinkConfig, where: FailureContext): void {

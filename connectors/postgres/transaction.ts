@@ -16,6 +16,8 @@ const settings = (timeoutMs: number): Readonly<Record<string, string>> => ({
   xmloption: 'content',
   // 1 day -02:00:00
   IntervalStyle: 'postgres',
+  // What is the decimal point of type money, and how many digits it has.
+  lc_monetary: 'C',
   // In how the catalogue shows a default.
   quote_all_identifiers: 'off',
   // Refuses each statement on a table with a policy, where it should apply the policy.

@@ -63,7 +63,7 @@ describe('a reader who types what the documents say, on the local stack', functi
   it('local-kafka.yaml: the commands in its header make a topic, and its records are in the table', async () => {
     const commands = headerCommands('examples/local-kafka.yaml').replaceAll('npm run', `npm --prefix ${root} run`);
     const { stdout } = await type(`. .millrace/env\n${commands}`);
-    assert.match(stdout, /1 records are in the new topic greetings\n[^]*condition met/);
+    assert.match(stdout, /1 record is in the new topic greetings\n[^]*condition met/);
     await eventually(async () => {
       const query = 'SELECT+count()+FROM+greetings';
       return (await type(`. .millrace/env\ncurl "$CLICKHOUSE_URL/?query=${query}"`)).stdout.trim() === '2';

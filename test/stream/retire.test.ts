@@ -50,6 +50,31 @@ describe('a source that leaves', function () {
     assert.equal(await framesOf(plan), before + 1);
   });
 
+  it('E4: takes nothing from a pod that looked before whether it belongs, and reads its tail after the last frame', async () => {
+    const plan = await written();
+    const stream = edgeStream(plan.pipeline.pid, 'main');
+    const subject = frameSubject(plan.pipeline.pid, 'main', 0, 'orders-0');
+    const asks = Promise.withResolvers<undefined>();
+    const wakes = Promise.withResolvers<undefined>();
+    const getMessage: Streams['getMessage'] = async (of, query) => {
+      if (of === stream && 'last_by_subj' in query && query.last_by_subj === subject) {
+        asks.resolve(undefined);
+        await wakes.promise;
+      }
+      return streams.getMessage(of, query);
+    };
+    const slot = ingest({ ...streams, getMessage }, plan, (position) => {
+      return new NumberSource(position, { available: () => 80 });
+    });
+    await asks.promise;
+    await beginLeaving(act(), without(plan));
+    const before = await framesOf(plan);
+    wakes.resolve(undefined);
+    await eventually(() => assert.equal(slot.witness.waits.at(-1)?.[1], 'MR_NOT_REGISTERED'));
+    await slot.stop();
+    assert.equal(await framesOf(plan), before);
+  });
+
   it('F1: has its last frame also in an edge that is full of what was read of it, and that nobody sweeps any more', async () => {
     const plan = await written();
     const stream = edgeStream(plan.pipeline.pid, 'main');

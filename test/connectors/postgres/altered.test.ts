@@ -406,6 +406,41 @@ describe('a PostgreSQL table that changes while the sink runs', function () {
     deepEqual(await write(next, again, batch(0, 1)), refused);
   });
 
+  it('P2: with the key of its time, which the spec has exchanged since', async () => {
+    await run('CREATE TABLE rekeyed (a int UNIQUE, b int UNIQUE, v int CHECK (v > 0))');
+    const records = [
+      { a: 1, b: null, v: 1 },
+      { a: 2, b: 2, v: -1 },
+      { a: 3, b: 3, v: 3 },
+    ];
+    const slot = await (await connect({ table: 'rekeyed', upsertKey: ['a'] })).open(slotOf('rekeyed'));
+    const rows = buffered(slot, records);
+    const refused = await write(slot, rows, batch(0, 1));
+    deepEqual(
+      refused.map(({ row }) => row),
+      [1],
+    );
+    const next = await (await connect({ table: 'rekeyed', upsertKey: ['b'] })).open(slotOf('rekeyed'));
+    const again = buffered(next, records);
+    equal(again.rows, rows.rows);
+    deepEqual(await write(next, again, batch(0, 1)), refused);
+  });
+
+  it('A3: a table that is not logged, also a partition, and one that becomes so while the sink runs, is refused', async () => {
+    await run(`CREATE UNLOGGED TABLE brief (id int);
+      CREATE TABLE parted (id int) PARTITION BY RANGE (id);
+      CREATE UNLOGGED TABLE parted_1 PARTITION OF parted FOR VALUES FROM (0) TO (10);
+      CREATE TABLE turned (id int)`);
+    const unfit = isCode('MR_SINK_TABLE_UNFIT');
+    await rejects(connect({ table: 'brief' }), unfit);
+    await rejects(connect({ table: 'parted' }), unfit);
+    const connected = await connect({ table: 'turned' });
+    const slot = await connected.open(slotOf('turned'));
+    await run('ALTER TABLE turned SET UNLOGGED');
+    await rejects(write(slot, buffered(slot, [{ id: 1 }]), batch(0, 1)), isChanged);
+    await rejects(connected.open(slotOf('turned')), unfit);
+  });
+
   it('P2: a position that is none of ours is said, and asked for again', async () => {
     await run('CREATE TABLE foreign_hand (id int)');
     const connected = await connect({ table: 'foreign_hand' });
