@@ -292,9 +292,10 @@ async function standAgain(
 ): Promise<void> {
   const registry = await readRegistry(act.streams, plan.pipeline.pid, edge.name);
   const stood = registry?.kept[source]?.slots[slot];
+  const isGoing = last.seq <= (registry?.gone[source] ?? 0);
+  if (stood?.stood !== 'at' && !isGoing) return;
   const frame = decodeFrame(last.data, { stream: place.stream, sequence: last.seq });
   const position = stood?.stood === 'at' ? stood.position : frame.position;
-  const isGoing = last.seq <= (registry?.gone[source] ?? 0);
   if (!isGoing && isDeepStrictEqual(frame.position, position)) return;
   await appendEmpty(act, place, { expectLast: last.seq, position, link: linkTo(last.seq, frame) });
 }
