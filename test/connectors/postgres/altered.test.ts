@@ -1,19 +1,12 @@
 /** Tables that change while a sink writes to them. */
 import { deepEqual, equal, ok, rejects, throws } from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import type pg from 'pg';
 import type { RowBuffer, Sink, SinkSlot } from '../../../connectors/connector.ts';
 import { postgresSink } from '../../../connectors/postgres/index.ts';
-import { postgresSinkSpec } from '../../../connectors/postgres/spec.ts';
-import { freePort } from '../../../local/ports.ts';
-import { startPostgres, type Postgres } from '../../../local/postgres/postgres.ts';
 import { MillraceError } from '../../../model/errors.ts';
 import type { RecordObject } from '../../../model/value.ts';
 import { eventually } from '../../support/eventually.ts';
-import { TestPool } from '../../support/test-pool.ts';
 import { batch, meta, noSignal, sinkContext, slotId, write } from '../sink-context.ts';
+import { withTestPostgres, type TestPostgres } from './test-postgres.ts';
 
 interface Change {
   readonly columns: string;
@@ -197,16 +190,12 @@ const narrower: Readonly<Record<string, { columns: string; alter: string; record
 };
 
 describe('a PostgreSQL table that changes while the sink runs', function () {
-  let dir: string;
-  let postgres: Postgres;
-  let connections: TestPool;
+  let postgres: TestPostgres;
   const opened: Sink[] = [];
   let made = 0;
 
-  before(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'millrace-pgaltered-'));
-    postgres = await startPostgres({ dir, port: await freePort() });
-    connections = new TestPool(postgres.url);
+  withTestPostgres(async (started) => {
+    postgres = started;
     await run(`ALTER DATABASE postgres SET timezone = 'UTC'`);
   });
 
@@ -214,20 +203,12 @@ describe('a PostgreSQL table that changes while the sink runs', function () {
     await Promise.all(opened.splice(0).map((one) => one.close()));
   });
 
-  after(async () => {
-    await connections.close();
-    await postgres.stop();
-    await rm(dir, { recursive: true });
-  });
-
-  const run = async (text: string) =>
-    (await connections.pool.query<pg.QueryResultRow>(text)).rows as Record<string, unknown>[];
+  const run = (text: string) => postgres.run(text);
   const isCode = (code: string) => (error: unknown) => error instanceof MillraceError && error.code === code;
   const isChanged = isCode('MR_SINK_TABLE_CHANGED');
 
   async function connect(more: object, copyDefaultsSince?: number): Promise<Sink> {
-    const { host, port, username, password } = postgres;
-    const config = postgresSinkSpec.parse({ host, port, username, password, ...more });
+    const config = postgres.config(more);
     const connected = await postgresSink(copyDefaultsSince).connect(config, sinkContext());
     opened.push(connected);
     return connected;
@@ -258,7 +239,7 @@ describe('a PostgreSQL table that changes while the sink runs', function () {
       await run(alter);
       return writing().catch((error: unknown) => ({ error }));
     }
-    const other = await connections.pool.connect();
+    const other = await postgres.connections.pool.connect();
     try {
       await other.query(`BEGIN; ${alter}`);
       const ended = writing().then(

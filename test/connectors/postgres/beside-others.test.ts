@@ -1,17 +1,10 @@
 /** Rows that are right only beside other rows of their batch, in a batch that has wrong ones. */
 import { deepEqual } from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import fc from 'fast-check';
-import type pg from 'pg';
 import { sink } from '../../../connectors/postgres/index.ts';
-import { postgresSinkSpec } from '../../../connectors/postgres/spec.ts';
-import { freePort } from '../../../local/ports.ts';
-import { startPostgres, type Postgres } from '../../../local/postgres/postgres.ts';
 import type { RecordObject } from '../../../model/value.ts';
-import { TestPool } from '../../support/test-pool.ts';
 import { batch, meta, sinkContext, slotId, write } from '../sink-context.ts';
+import { withTestPostgres, type TestPostgres } from './test-postgres.ts';
 
 interface Case {
   readonly columns: string;
@@ -84,29 +77,15 @@ const cases: Readonly<Record<string, Case>> = {
 };
 
 describe('a row that is right only beside others', function () {
-  let dir: string;
-  let postgres: Postgres;
-  let connections: TestPool;
+  let postgres: TestPostgres;
   let made = 0;
 
-  before(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'millrace-pgbeside-'));
-    postgres = await startPostgres({ dir, port: await freePort() });
-    connections = new TestPool(postgres.url);
-  });
+  withTestPostgres((started) => void (postgres = started));
 
-  after(async () => {
-    await connections.close();
-    await postgres.stop();
-    await rm(dir, { recursive: true });
-  });
-
-  const run = async (text: string) =>
-    (await connections.pool.query<pg.QueryResultRow>(text)).rows as Record<string, unknown>[];
+  const run = (text: string) => postgres.run(text);
 
   async function outcome(table: string, upsertKey: readonly string[], records: readonly (RecordObject | string)[]) {
-    const { host, port, username, password } = postgres;
-    const config = postgresSinkSpec.parse({ host, port, username, password, table, upsertKey });
+    const config = postgres.config({ table, upsertKey });
     const connected = await sink.connect(config, sinkContext());
     const slot = await connected.open({ ...slotId, stage: table });
     const rows = slot.newRows();

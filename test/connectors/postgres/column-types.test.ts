@@ -1,29 +1,18 @@
 import { deepEqual, equal, throws } from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import type pg from 'pg';
 import type { Sink, SinkSlot } from '../../../connectors/connector.ts';
 import { postgresSink } from '../../../connectors/postgres/index.ts';
-import { postgresSinkSpec } from '../../../connectors/postgres/spec.ts';
-import { freePort } from '../../../local/ports.ts';
-import { startPostgres, type Postgres } from '../../../local/postgres/postgres.ts';
 import type { RecordObject } from '../../../model/value.ts';
 import { decode } from '../../transforms/support/records.ts';
-import { TestPool } from '../../support/test-pool.ts';
 import { batch, meta, rowsOf, sinkContext, slotId, write } from '../sink-context.ts';
+import { withTestPostgres, type TestPostgres } from './test-postgres.ts';
 
 describe('PostgreSQL column types', function () {
-  let dir: string;
-  let postgres: Postgres;
-  let connections: TestPool;
+  let postgres: TestPostgres;
   const opened: Sink[] = [];
   let slots = 0;
 
-  before(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'millrace-pgtypes-'));
-    postgres = await startPostgres({ dir, port: await freePort() });
-    connections = new TestPool(postgres.url);
+  withTestPostgres(async (started) => {
+    postgres = started;
     await run('CREATE TYPE pair AS (n int, t text)');
     // What the sink writes must not depend on what the database is set to.
     await run("ALTER DATABASE postgres SET timezone = 'Asia/Tokyo'");
@@ -33,18 +22,10 @@ describe('PostgreSQL column types', function () {
     await Promise.all(opened.splice(0).map((one) => one.close()));
   });
 
-  after(async () => {
-    await connections.close();
-    await postgres.stop();
-    await rm(dir, { recursive: true });
-  });
-
-  const run = async (text: string) =>
-    (await connections.pool.query<pg.QueryResultRow>(text)).rows as Record<string, unknown>[];
+  const run = (text: string) => postgres.run(text);
 
   async function openSlot(more: object, copyDefaultsSince?: number): Promise<SinkSlot> {
-    const { host, port, username, password } = postgres;
-    const config = postgresSinkSpec.parse({ host, port, username, password, ...more });
+    const config = postgres.config(more);
     const connected = await postgresSink(copyDefaultsSince).connect(config, sinkContext());
     opened.push(connected);
     return connected.open({ ...slotId, stage: `sink-${++slots}` });

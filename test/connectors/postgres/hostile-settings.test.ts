@@ -1,16 +1,10 @@
 /** What role and database have set changes nothing in what is stored, and stops nothing. */
 import { deepEqual } from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import type pg from 'pg';
 import { postgresSink } from '../../../connectors/postgres/index.ts';
-import { postgresSinkSpec } from '../../../connectors/postgres/spec.ts';
-import { freePort } from '../../../local/ports.ts';
-import { startPostgres, type Postgres } from '../../../local/postgres/postgres.ts';
 import type { RecordObject } from '../../../model/value.ts';
 import { TestPool } from '../../support/test-pool.ts';
 import { batch, meta, rowsOf, sinkContext, slotId, write } from '../sink-context.ts';
+import { withTestPostgres, type TestPostgres } from './test-postgres.ts';
 
 const hostile: Readonly<Record<string, string>> = {
   array_nulls: 'off',
@@ -57,35 +51,22 @@ const full: RecordObject = {
 const records: readonly RecordObject[] = [full, { k: 'bad', c: -1 }, { k: 'given', id: 70, n: 80, d: null, c: 2 }];
 
 describe('PostgreSQL settings that somebody else has made', function () {
-  let dir: string;
-  let postgres: Postgres;
-  let connections: TestPool;
+  let postgres: TestPostgres;
   let made = 0;
 
-  before(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'millrace-pghostile-'));
-    postgres = await startPostgres({ dir, port: await freePort() });
-    connections = new TestPool(postgres.url);
+  withTestPostgres(async (started) => {
+    postgres = started;
     await run(
       `CREATE ROLE app LOGIN PASSWORD 'x'; GRANT ALL ON SCHEMA public TO app; ALTER DATABASE postgres OWNER TO app`,
     );
   });
 
-  after(async () => {
-    await connections.close();
-    await postgres.stop();
-    await rm(dir, { recursive: true });
-  });
-
-  const run = async (text: string) =>
-    (await connections.pool.query<pg.QueryResultRow>(text)).rows as Record<string, unknown>[];
+  const run = (text: string) => postgres.run(text);
 
   async function stored(copyDefaultsSince: number | undefined, upsertKey: readonly string[]) {
     const table = `t${++made}`;
     await run(`CREATE TABLE ${table} (${columns}); ALTER TABLE ${table} OWNER TO app`);
-    const { host, port } = postgres;
-    const login = { host, port, username: 'app', password: 'x' };
-    const config = postgresSinkSpec.parse({ ...login, table, upsertKey });
+    const config = postgres.config({ username: 'app', password: 'x', table, upsertKey });
     const connected = await postgresSink(copyDefaultsSince).connect(config, sinkContext());
     try {
       const slot = await connected.open({ ...slotId, stage: table });
@@ -141,8 +122,7 @@ describe('PostgreSQL settings that somebody else has made', function () {
     await run(`CREATE TABLE slow (id int); ALTER TABLE slow OWNER TO app; CREATE FUNCTION sleep() RETURNS trigger LANGUAGE plpgsql
       AS $$ BEGIN PERFORM pg_sleep(0.7); RETURN NEW; END $$; CREATE TRIGGER g BEFORE INSERT ON slow FOR EACH ROW EXECUTE FUNCTION sleep()`);
     for (const name of timeouts) await run(`ALTER ROLE app SET ${name} = '500ms'`);
-    const { host, port } = postgres;
-    const config = postgresSinkSpec.parse({ host, port, username: 'app', password: 'x', table: 'slow' });
+    const config = postgres.config({ username: 'app', password: 'x', table: 'slow' });
     const connected = await postgresSink().connect(config, sinkContext());
     const slot = await connected.open({ ...slotId, stage: 'slow' });
     await write(slot, rowsOf(slot, [{ id: 1 }]), batch(0, 1));
@@ -155,8 +135,7 @@ describe('PostgreSQL settings that somebody else has made', function () {
     await run(`CREATE TYPE grade AS ENUM ('a'); CREATE TABLE meddled (id int, a text[], n serial, g grade DEFAULT 'a'); CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
         SET array_nulls = off; SET search_path = pg_catalog; SET default_transaction_read_only = on; RETURN NEW; END $$;
       CREATE TRIGGER g BEFORE INSERT ON meddled FOR EACH ROW EXECUTE FUNCTION meddle(); ALTER TABLE meddled OWNER TO app`);
-    const { host, port } = postgres;
-    const config = postgresSinkSpec.parse({ host, port, username: 'app', password: 'x', table: 'meddled' });
+    const config = postgres.config({ username: 'app', password: 'x', table: 'meddled' });
     const connected = await postgresSink().connect(config, sinkContext());
     const slot = await connected.open(slotId);
     for (const at of [0, 1, 2]) await write(slot, rowsOf(slot, [{ id: at, a: [null] }]), batch(at, at + 1));
@@ -166,15 +145,13 @@ describe('PostgreSQL settings that somebody else has made', function () {
 
   it('P2: a refusal is kept by a database that lacks characters of its text', async () => {
     await run(`CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'`);
-    const latin = new TestPool(postgres.url.replace(/postgres$/, 'latin'));
+    const latin = new TestPool(postgres.server.url.replace(/postgres$/, 'latin'));
     await latin.pool
       .query(`CREATE TABLE texts ("é" text); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
         IF length(NEW."é") > 3 THEN RAISE 'ñ %', NEW."é"; END IF; RETURN NEW; END $$;
       CREATE TRIGGER g BEFORE INSERT ON texts FOR EACH ROW EXECUTE FUNCTION f()`);
     await latin.close();
-    const { host, port, username, password } = postgres;
-    const login = { host, port, username, password, database: 'latin' };
-    const config = postgresSinkSpec.parse({ ...login, table: 'texts' });
+    const config = postgres.config({ database: 'latin', table: 'texts' });
     const connected = await postgresSink().connect(config, sinkContext());
     const slot = await connected.open(slotId);
     const records = [{ é: 'ñ' }, { é: '€' }, { é: 'x'.repeat(5_000) }];
@@ -191,8 +168,7 @@ describe('PostgreSQL settings that somebody else has made', function () {
     await run(
       `CREATE SCHEMA far; CREATE EXTENSION citext SCHEMA far; CREATE TABLE folded (k far.citext PRIMARY KEY, v int)`,
     );
-    const { host, port, username, password } = postgres;
-    const config = postgresSinkSpec.parse({ host, port, username, password, table: 'folded', upsertKey: ['k'] });
+    const config = postgres.config({ table: 'folded', upsertKey: ['k'] });
     const connected = await postgresSink().connect(config, sinkContext());
     const slot = await connected.open({ ...slotId, stage: 'folded' });
     await write(

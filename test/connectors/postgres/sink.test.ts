@@ -1,49 +1,29 @@
 import { deepEqual, match, ok, rejects, throws } from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import fc from 'fast-check';
-import type pg from 'pg';
 import type { Sink, SinkSlot } from '../../../connectors/connector.ts';
 import { sink } from '../../../connectors/postgres/index.ts';
-import { postgresSinkSpec } from '../../../connectors/postgres/spec.ts';
 import { MillraceError } from '../../../model/errors.ts';
 import { ExactNumber, type RecordObject } from '../../../model/value.ts';
 import { freePort } from '../../../local/ports.ts';
-import { startPostgres, type Postgres } from '../../../local/postgres/postgres.ts';
 import { eventually } from '../../support/eventually.ts';
-import { TestPool } from '../../support/test-pool.ts';
 import { batch, meta, noSignal, rowsOf, sinkContext, slotId, write } from '../sink-context.ts';
+import { withTestPostgres, type TestPostgres } from './test-postgres.ts';
 
 describe('PostgreSQL sink', function () {
-  let dir: string;
-  let postgres: Postgres;
-  let connections: TestPool;
+  let postgres: TestPostgres;
   const opened: Sink[] = [];
   let stages = 0;
 
-  before(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'millrace-pgsink-'));
-    postgres = await startPostgres({ dir, port: await freePort() });
-    connections = new TestPool(postgres.url);
-    connections.pool.on('error', () => undefined); // The server is killed in one of the tests.
+  withTestPostgres((started) => {
+    postgres = started;
+    postgres.connections.pool.on('error', () => undefined); // The server is killed in one of the tests.
   });
 
   afterEach(async () => {
     await Promise.all(opened.splice(0).map((one) => one.close()));
   });
 
-  after(async () => {
-    await connections.close();
-    await postgres.stop();
-    await rm(dir, { recursive: true });
-  });
-
-  function config(more: object) {
-    const { host, port, username, password } = postgres;
-    return postgresSinkSpec.parse({ host, port, username, password, ...more });
-  }
-
+  const config = (more: object) => postgres.config(more);
   const connect = (more: object): Promise<Sink> => sink.connect(config(more), sinkContext());
 
   async function openSlot(more: object, stage = `sink-${++stages}`) {
@@ -54,7 +34,7 @@ describe('PostgreSQL sink', function () {
     return slot;
   }
 
-  const run = async (text: string) => (await connections.pool.query<pg.QueryResultRow>(text)).rows as unknown[];
+  const run = (text: string) => postgres.run(text);
   const isCode = (code: string) => (error: unknown) => error instanceof MillraceError && error.code === code;
   const two: readonly RecordObject[] = [
     { id: 1, name: 'a' },
@@ -108,11 +88,11 @@ describe('PostgreSQL sink', function () {
       );
       for (let round = 0; round < 4; round++) {
         // The kill comes at another moment of the transaction each round.
-        const kill = new Promise((resolve) => setTimeout(resolve, round * 10)).then(() => postgres.kill());
+        const kill = new Promise((resolve) => setTimeout(resolve, round * 10)).then(() => postgres.server.kill());
         const written = write(slot, buffer, batch(round, round + 1), noSignal).catch((error: unknown) => error);
         await kill;
         await written;
-        await postgres.restart();
+        await postgres.server.restart();
         await write(slot, buffer, batch(round, round + 1), noSignal);
         deepEqual(await run('SELECT count(*)::int AS n FROM killed'), [{ n: 20_000 * (round + 1) }]);
       }
@@ -141,7 +121,7 @@ describe('PostgreSQL sink', function () {
     it('X5: an attempt that did not come to its COMMIT stored nothing, and says so', async () => {
       await run('CREATE TABLE parted (id int, name text)');
       const slot = await openSlot({ table: 'parted', statementTimeout: '300ms' });
-      const holder = await connections.pool.connect();
+      const holder = await postgres.connections.pool.connect();
       await holder.query('BEGIN; LOCK TABLE parted IN ACCESS EXCLUSIVE MODE');
       const end = await slot.write(rowsOf(slot, two), batch(0, 1), undefined, noSignal).finally(async () => {
         await holder.query('ROLLBACK');
@@ -428,7 +408,7 @@ describe('PostgreSQL sink', function () {
     it('waits for a lock no longer than the spec says', async () => {
       await run('CREATE TABLE locked (id int)');
       const slot = await openSlot({ table: 'locked', statementTimeout: '300ms' });
-      const holder = await connections.pool.connect();
+      const holder = await postgres.connections.pool.connect();
       await holder.query('BEGIN; LOCK TABLE locked IN ACCESS EXCLUSIVE MODE');
       const writing = write(slot, rowsOf(slot, [{ id: 1 }]), batch(0, 1), noSignal);
       await rejects(writing, isCode('MR_SINK_BUSY')).finally(async () => {

@@ -1,17 +1,11 @@
 /** Columns of types that users have made: each part of a value means what it means in a column of its own type. */
 import { deepEqual, ok } from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type pg from 'pg';
 import { sink } from '../../../connectors/postgres/index.ts';
-import { postgresSinkSpec } from '../../../connectors/postgres/spec.ts';
-import { freePort } from '../../../local/ports.ts';
-import { startPostgres, type Postgres } from '../../../local/postgres/postgres.ts';
 import { MillraceError } from '../../../model/errors.ts';
 import type { RecordValue } from '../../../model/value.ts';
-import { TestPool } from '../../support/test-pool.ts';
 import { batch, meta, sinkContext, slotId, write } from '../sink-context.ts';
+import { withTestPostgres, type TestPostgres } from './test-postgres.ts';
 
 interface Type {
   readonly make: string;
@@ -133,36 +127,24 @@ const types: readonly Type[] = [
 ];
 
 describe('PostgreSQL columns of types that users have made', function () {
-  let dir: string;
-  let postgres: Postgres;
-  let connections: TestPool;
+  let postgres: TestPostgres;
   let made = 0;
 
-  before(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'millrace-pguser-'));
-    postgres = await startPostgres({ dir, port: await freePort() });
-    connections = new TestPool(postgres.url);
+  withTestPostgres(async (started) => {
+    postgres = started;
     await run(
       `ALTER DATABASE postgres SET timezone = 'Asia/Tokyo'; ALTER DATABASE postgres SET datestyle = 'SQL, DMY'`,
     );
     await run(`ALTER DATABASE postgres SET intervalstyle = 'sql_standard'`);
   });
 
-  after(async () => {
-    await connections.close();
-    await postgres.stop();
-    await rm(dir, { recursive: true });
-  });
-
-  const run = async (text: string) =>
-    (await connections.pool.query<pg.QueryResultRow>(text)).rows as Record<string, unknown>[];
+  const run = (text: string) => postgres.run(text);
 
   for (const { make, type, kept, refused } of types) {
     it(`K1: ${type} of ${make}`, async () => {
       const table = `typed${++made}`;
       await run(`${make}; CREATE TABLE ${table} (id int, v ${type})`);
-      const { host, port, username, password } = postgres;
-      const config = postgresSinkSpec.parse({ host, port, username, password, table });
+      const config = postgres.config({ table });
       const connected = await sink.connect(config, sinkContext());
       const slot = await connected.open({ ...slotId, stage: table });
       const rows = slot.newRows();
@@ -177,7 +159,7 @@ describe('PostgreSQL columns of types that users have made', function () {
       await write(slot, rows, batch(0, 1));
       await connected.close();
       const shown = `SET timezone = 'UTC'; SET datestyle = 'ISO'; SET intervalstyle = 'postgres'; SELECT id, v::text FROM ${table} ORDER BY id`;
-      const results: unknown = await connections.pool.query(shown);
+      const results: unknown = await postgres.connections.pool.query(shown);
       const { rows: stored } = (results as pg.QueryResult[]).at(-1)!;
       deepEqual(
         stored,

@@ -1,45 +1,25 @@
 /** Whose fault an error of a statement is: a row's, which becomes a dead letter, or the database's, which is waited for. */
 import { deepEqual, ok } from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import type pg from 'pg';
 import { sink } from '../../../connectors/postgres/index.ts';
-import { postgresSinkSpec } from '../../../connectors/postgres/spec.ts';
-import { freePort } from '../../../local/ports.ts';
-import { startPostgres, type Postgres } from '../../../local/postgres/postgres.ts';
 import { MillraceError } from '../../../model/errors.ts';
 import type { RecordObject } from '../../../model/value.ts';
-import { TestPool } from '../../support/test-pool.ts';
 import { batch, noSignal, rowsOf, sinkContext, slotId, write } from '../sink-context.ts';
+import { withTestPostgres, type TestPostgres } from './test-postgres.ts';
 
 describe('an error of PostgreSQL', function () {
-  let dir: string;
-  let postgres: Postgres;
-  let connections: TestPool;
+  let postgres: TestPostgres;
   let tables = 0;
 
-  before(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'millrace-fault-'));
-    postgres = await startPostgres({ dir, port: await freePort() });
-    connections = new TestPool(postgres.url);
-  });
+  withTestPostgres((started) => void (postgres = started));
 
-  after(async () => {
-    await connections.close();
-    await postgres.stop();
-    await rm(dir, { recursive: true });
-  });
-
-  const run = async (text: string) => (await connections.pool.query<pg.QueryResultRow>(text)).rows as unknown[];
+  const run = (text: string) => postgres.run(text);
 
   /** The rows that one batch was refused, or the code of what it waits for. */
   async function outcome(
     more: { readonly table: string; readonly [field: string]: unknown },
     records: readonly RecordObject[],
   ) {
-    const { host, port, username, password } = postgres;
-    const config = postgresSinkSpec.parse({ host, port, username, password, ...more });
+    const config = postgres.config(more);
     try {
       const connected = await sink.connect(config, sinkContext());
       try {
@@ -194,8 +174,7 @@ describe('an error of PostgreSQL', function () {
 
   it('in the dead letter of a row is the one of the time when the others were stored, whoever asks again', async () => {
     await run(`CREATE TABLE texts (id int); ${triggerSaying('texts', saying('check_violation'))}`);
-    const { host, port, username, password } = postgres;
-    const config = postgresSinkSpec.parse({ host, port, username, password, table: 'texts' });
+    const config = postgres.config({ table: 'texts' });
     const letters: (readonly string[])[] = [];
     for (let owner = 0; owner < 3; owner++) {
       const connected = await sink.connect(config, sinkContext());
@@ -214,11 +193,10 @@ describe('an error of PostgreSQL', function () {
     it(`that is waited for is told in the same words as long as it lasts: ${what}`, async () => {
       const table = `told_${++tables}`;
       await run(`CREATE TABLE ${table} (id int); ${triggerSaying(table, act)}`);
-      const { host, port, username, password } = postgres;
-      const config = postgresSinkSpec.parse({ host, port, username, password, table, statementTimeout: '1s' });
+      const config = postgres.config({ table, statementTimeout: '1s' });
       const connected = await sink.connect(config, sinkContext());
       const slot = await connected.open({ ...slotId, stage: `sink-${table}` });
-      const other = await connections.pool.connect();
+      const other = await postgres.connections.pool.connect();
       await other.query('BEGIN; SELECT pg_advisory_xact_lock(7)');
       const told = new Set<string>();
       for (let attempt = 0; attempt < 3; attempt++) {
