@@ -8,7 +8,7 @@
  */
 import type { InsertBehaviour } from './behaviour.ts';
 import { piecesOf, type Definition, type Pieces } from './definition.ts';
-import { tokensOf, type Token } from './tokens.ts';
+import { find, isWord, tokensOf } from './tokens.ts';
 
 /** One SELECT, in two pieces: FROM goes between them. */
 export interface Computed {
@@ -67,9 +67,10 @@ function projection(what: string, body: string): Computed {
   // Where a row is in its part: of what is not stored there is none.
   const texts = tokens.map(({ kind, name, text }) => (kind === 'name' && name === '_part_offset' ? '0' : text));
   const textOf = (from: number, to?: number) => texts.slice(from, to).join('').trim();
-  const select = topLevel(tokens, 'SELECT');
-  const group = topLevel(tokens, 'GROUP');
-  const order = topLevel(tokens, 'ORDER');
+  const wordAt = (word: string) => find(tokens, (token) => isWord(token, word));
+  const select = wordAt('SELECT');
+  const group = wordAt('GROUP');
+  const order = wordAt('ORDER');
   if (order !== -1 && group === -1) {
     const columns = textOf(order).replace(/^ORDER\s+BY\s/i, '');
     return { what, before: `${textOf(0, select + 1)} ignore(${columns}) AS millrace_ignored`, after: '' };
@@ -81,15 +82,6 @@ function projection(what: string, body: string): Computed {
 /** The result has no rows, so that nothing is computed of the states. */
 function states(what: string, select: string, groups: string): Computed {
   return { what, before: select, after: `${groups} HAVING count() = 0` };
-}
-
-function topLevel(tokens: readonly Token[], word: string): number {
-  let depth = 0;
-  return tokens.findIndex(({ kind, text }) => {
-    if (kind === 'other' && '([{'.includes(text)) depth++;
-    if (kind === 'other' && ')]}'.includes(text)) depth--;
-    return depth === 0 && kind === 'name' && text.toUpperCase() === word;
-  });
 }
 
 function merging({ engine, columns }: Pieces, sortingKey: string): readonly Computed[] {

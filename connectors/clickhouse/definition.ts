@@ -4,7 +4,7 @@
  *
  * The server quotes the names of columns, and nothing else at the beginning of an element.
  */
-import { tokensOf, type Token } from './tokens.ts';
+import { depths, find, isQuoted, isWord, tokensOf, type Token, type Tokens } from './tokens.ts';
 
 /** What the server says. */
 export interface Definition {
@@ -67,42 +67,16 @@ export function piecesOf({ createQuery, engineFull }: Pick<Definition, 'createQu
   };
 }
 
-type Tokens = readonly Token[];
-
 const textOf = (tokens: Tokens) =>
   tokens
     .map(({ text }) => text)
     .join('')
     .trim();
 
-const isQuoted = ({ text }: Token) => text.startsWith('`') || text.startsWith('"');
-
-/** Of a word that is no name of something. */
-function isWord(token: Token | undefined, ...words: readonly string[]): boolean {
-  return token?.kind === 'name' && !isQuoted(token) && words.includes(token.text.toUpperCase());
-}
-
 function trimmed(tokens: Tokens): Tokens {
   const first = tokens.findIndex(({ kind }) => kind !== 'space');
   const last = tokens.findLastIndex(({ kind }) => kind !== 'space');
   return first === -1 ? [] : tokens.slice(first, last + 1);
-}
-
-/** Depth in brackets at each token; a bracket has the depth of what is around it. */
-function depths(tokens: Tokens): readonly number[] {
-  let depth = 0;
-  return tokens.map(({ kind, text }) => {
-    if (kind !== 'other') return depth;
-    if ('([{'.includes(text)) return depth++;
-    if (')]}'.includes(text)) return --depth;
-    return depth;
-  });
-}
-
-/** The first place outside of brackets at which there is such a token; -1: there is none. */
-function find(tokens: Tokens, isIt: (token: Token) => boolean): number {
-  const depth = depths(tokens);
-  return tokens.findIndex((token, at) => depth[at] === 0 && isIt(token));
 }
 
 /** What stands between the first brackets. */

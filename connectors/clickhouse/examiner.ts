@@ -12,13 +12,13 @@ import { mr, problemOf, type MillraceError } from '../../model/errors.ts';
 import type { RefusedRow } from '../../stream/sink-port.ts';
 import { bisect, type Refused } from '../bisect.ts';
 import type { Clock } from '../connector.ts';
-import { parseExamination, type FailureContext, type RowsAtFault } from './failures.ts';
+import { meaningOf, parseExamination, type FailureContext, type RowsAtFault } from './failures.ts';
 import { insertStatement, send } from './insert.ts';
 import type { Reached } from './reach.ts';
 import type { ClickHouseRows } from './row-buffer.ts';
 import { countOf, partOf, rowAt, type Runs } from './runs.ts';
 import type { Table } from './table.ts';
-import { cannotTell, meaningOf, Twins, type TwinsOptions } from './twins.ts';
+import { cannotTell, Twins, type TwinsOptions } from './twins.ts';
 
 export interface ExaminerOptions extends TwinsOptions {
   readonly table: Table;

@@ -7,7 +7,7 @@ import type { Identity } from '../../model/credentials.ts';
 import { assertNever, mr, problemOf, type MillraceError } from '../../model/errors.ts';
 import { shortened } from '../../model/text.ts';
 import { stableText } from '../stable-text.ts';
-import { codes } from './codes.ts';
+import { codes, type Meaning } from './codes.ts';
 
 /** Some row of the insert is at fault; `isDoubtful`: or the table or view that computes with all of them. */
 export interface RowsAtFault {
@@ -85,6 +85,17 @@ export function parseFailure(failure: unknown, where: FailureContext): Failure {
   }
 }
 
+/** Undefined: it is no error of ClickHouse, or its code is not in the table. */
+export function meaningOf(error: unknown): Meaning | undefined {
+  return error instanceof ClickHouseError ? codes.get(Number(error.code))?.meaning : undefined;
+}
+
+/** Not of the statement. */
+export function isOfServer(error: ClickHouseError): boolean {
+  const meaning = meaningOf(error);
+  return meaning === 'auth' || meaning === 'missing' || meaning === 'busy' || meaning === 'unreachable';
+}
+
 /**
  * A twin's verdict on rows: a twin of a view counts like that of the table. `names`: of twins, and of their
  * originals.
@@ -96,7 +107,7 @@ export function parseExamination(
 ): RowsAtFault | Extract<Failure, { kind: 'wait' }> {
   const said = namingOriginals(failure, names);
   if (said instanceof ClickHouseError) {
-    const meaning = codes.get(Number(said.code))?.meaning;
+    const meaning = meaningOf(said);
     if (meaning === 'rows' || meaning === 'doubtful') {
       const problem = `${shortened(said.message.trim())} (${said.type ?? 'code'} ${said.code})`;
       return { kind: 'rows', problem, isDoubtful: meaning === 'doubtful', stored: 'nothing' };

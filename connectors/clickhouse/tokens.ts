@@ -22,3 +22,29 @@ export function tokensOf(sql: string): readonly Token[] {
     return { kind, text, name: '' };
   });
 }
+
+export type Tokens = readonly Token[];
+
+export const isQuoted = ({ text }: Token) => text.startsWith('`') || text.startsWith('"');
+
+/** Of a word that is no name of something. */
+export function isWord(token: Token | undefined, ...words: readonly string[]): boolean {
+  return token?.kind === 'name' && !isQuoted(token) && words.includes(token.text.toUpperCase());
+}
+
+/** Depth in brackets at each token; a bracket has the depth of what is around it. */
+export function depths(tokens: Tokens): readonly number[] {
+  let depth = 0;
+  return tokens.map(({ kind, text }) => {
+    if (kind !== 'other') return depth;
+    if ('([{'.includes(text)) return depth++;
+    if (')]}'.includes(text)) return --depth;
+    return depth;
+  });
+}
+
+/** The first place outside of brackets at which there is such a token; -1: there is none. */
+export function find(tokens: Tokens, isIt: (token: Token) => boolean): number {
+  const depth = depths(tokens);
+  return tokens.findIndex((token, at) => depth[at] === 0 && isIt(token));
+}

@@ -15,8 +15,7 @@ import { stableText } from '../stable-text.ts';
 import { answerTo } from './answer.ts';
 import { rowsOf } from './ask.ts';
 import { behaviourOf, permissionsOf } from './behaviour.ts';
-import { codes, type Meaning } from './codes.ts';
-import { parseFailure, type FailureContext } from './failures.ts';
+import { isOfServer, meaningOf, parseFailure, type FailureContext } from './failures.ts';
 import { reachOf, type Reached } from './reach.ts';
 import { planTwin, type TwinKind, type TwinPlan } from './twin.ts';
 import { quotedName } from './window.ts';
@@ -144,16 +143,6 @@ export class Twins {
       });
     }
   }
-}
-
-export function meaningOf(error: unknown): Meaning | undefined {
-  return error instanceof ClickHouseError ? codes.get(Number(error.code))?.meaning : undefined;
-}
-
-/** Not of the statement. */
-function isOfServer(error: ClickHouseError): boolean {
-  const meaning = meaningOf(error);
-  return meaning === 'auth' || meaning === 'missing' || meaning === 'busy' || meaning === 'unreachable';
 }
 
 function notMade(kind: TwinKind, error: ClickHouseError, where: FailureContext): MillraceError {
