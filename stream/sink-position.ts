@@ -15,8 +15,9 @@
  */
 import type { DecisionChoice } from '../model/decision.ts';
 import { assertNever, mr, type MillraceError } from '../model/errors.ts';
-import { commitsEdge, edgeStream, slotTokens } from '../model/names.ts';
+import { slotTokens } from '../model/names.ts';
 import type { Plan } from '../model/plan.ts';
+import { askCommits } from './ask-commits.ts';
 import { backoffMs, outsideBackoff } from './backoff.ts';
 import type { Clock } from './clock.ts';
 import type { Intent, Written } from './commit-entry.ts';
@@ -65,9 +66,7 @@ export async function recoverPosition<Rows extends RowBufferPort>(check: Positio
   const { sinkSlot, observer, clock, random, signals } = check;
   const { streams, pipeline, stage, slot } = check;
   const asker = { streams, pid: pipeline.pid, scope: stage, who: slotTokens(stage, slot) };
-  const asking = { ...check, onWaiting: waitingAs(observer, 'commits') };
-  const ask = <T>(about: () => Promise<T>) =>
-    untilAnswered(edgeStream(pipeline.pid, commitsEdge), about, asking, signals.stop);
+  const ask = <T>(about: () => Promise<T>) => askCommits(check, pipeline.pid, about, signals.stop);
   for (let attempt = 0; ; attempt++) {
     try {
       const asked = await ask(() => storedQuestion(asker));
@@ -253,11 +252,10 @@ function problemWith({ isOfOtherStream, otherTarget, isOpen }: Lost, target: str
 }
 
 function ask<Rows extends RowBufferPort>(check: PositionCheck<Rows>, loss: string): Promise<Answer> {
-  const { streams, pipeline, stage, slot, log, observer, signals } = check;
+  const { streams, pipeline, stage, slot, log, signals } = check;
   const { pid } = pipeline;
-  const asking = { ...check, onWaiting: waitingAs(observer, 'commits') };
   const question = { streams, pid, scope: stage, who: slotTokens(stage, slot), loss, after: log.sequence };
-  return untilAnswered(edgeStream(pid, commitsEdge), () => askFor(question), asking, signals.stop);
+  return askCommits(check, pid, () => askFor(question), signals.stop);
 }
 
 /**

@@ -7,8 +7,9 @@
  *     committed may have been passed over frames, which were then swept (U2 of `./pass-over.ts`): it begins again.
  */
 import { mr } from '../model/errors.ts';
-import { commitsEdge, edgeStream, slotTokens } from '../model/names.ts';
+import { edgeStream, slotTokens } from '../model/names.ts';
 import { edgeOf, type Plan, type SinkStage } from '../model/plan.ts';
+import { askCommits } from './ask-commits.ts';
 import type { Clock } from './clock.ts';
 import type { CommitEntry } from './commit-entry.ts';
 import { CommitLog } from './commit-log.ts';
@@ -61,7 +62,6 @@ export async function beginReading(start: SinkStart, met: LostAt | undefined): P
   const edge = stage.reads;
   const { shards } = edgeOf(plan, edge);
   const ofEdge = { ...start, onWaiting: waitingAs(observer, 'reader') };
-  const ofCommits = { ...start, onWaiting: waitingAs(observer, 'commits') };
   const opening = {
     ...ofEdge,
     pipeline: plan.pipeline,
@@ -72,10 +72,10 @@ export async function beginReading(start: SinkStart, met: LostAt | undefined): P
   const asker = { streams, pid, scope: edge, who: slotTokens(stage.name, slot) };
   for (;;) {
     const before = await openEdge(opening, signals.stop);
-    const log = await CommitLog.open({ ...ofCommits, pid, stage: stage.name, slot }, signals.stop);
+    const onWaiting = waitingAs(observer, 'commits');
+    const log = await CommitLog.open({ ...start, onWaiting, pid, stage: stage.name, slot }, signals.stop);
     const lost = met?.after === log.sequence ? met.loss : undefined;
-    const readQuestion = () => storedQuestion(asker);
-    const asked = await untilAnswered(edgeStream(pid, commitsEdge), readQuestion, ofCommits, signals.stop);
+    const asked = await askCommits(start, pid, () => storedQuestion(asker), signals.stop);
     const readAll = () => readTails(streams, { pid, edge, shard: slot, shards }, log.last, before);
     const tails = await untilAnswered(edgeStream(pid, edge), readAll, ofEdge, signals.stop);
     // Read again: a source's departure is recorded before its frames are removed, so a reader that misses them finds
@@ -97,17 +97,10 @@ export async function beginReading(start: SinkStart, met: LostAt | undefined): P
 }
 
 /** A question that was met while reading is over when the log is past that place. */
-async function takeBackWhenOver(
-  { observer, signals, ...start }: SinkStart,
-  log: CommitLog,
-  asker: Asker,
-  asked: StoredQuestion,
-): Promise<void> {
-  const asking = { ...start, onWaiting: waitingAs(observer, 'commits') };
-  const then = (signal: AbortSignal) =>
-    untilAnswered(edgeStream(asker.pid, commitsEdge), () => takeBack(asker, asked), asking, signal);
+async function takeBackWhenOver(start: SinkStart, log: CommitLog, asker: Asker, asked: StoredQuestion): Promise<void> {
+  const then = (signal: AbortSignal) => askCommits(start, asker.pid, () => takeBack(asker, asked), signal);
   const until = asked.until ?? 0;
-  if (log.committed >= until) await then(signals.stop);
+  if (log.committed >= until) await then(start.signals.stop);
   else log.whenPast(until, then);
 }
 
@@ -119,7 +112,6 @@ interface Loss extends Pick<Question, 'loss' | 'after' | 'until'>, Pick<Position
 async function decide(start: SinkStart, opening: EdgeOpening, log: CommitLog, lost: Loss): Promise<void> {
   const { observer, signals } = start;
   const { pipeline, edge, who } = opening;
-  const onWaiting = waitingAs(observer, 'commits');
   const view = await openEdge(opening, signals.stop);
   const ask = (token: string) =>
     observer.waiting(
@@ -136,7 +128,7 @@ async function decide(start: SinkStart, opening: EdgeOpening, log: CommitLog, lo
       }),
     );
   const { asker, loss, after, until } = lost;
-  const asking = { ...start, onWaiting, ask };
+  const asking = { ...start, onWaiting: waitingAs(observer, 'commits'), ask };
   const decision =
     (await remade(start, view, opening, log)) ??
     (await awaitDecision({ ...asker, loss, after, until }, asking, signals.stop));
@@ -162,14 +154,13 @@ function acceptedWith(last: CommitEntry | undefined, view: EdgeView, stored: num
 
 /** Only a decision recreates a stream, so a reader whose position is in the previous one need not ask. */
 async function remade(
-  { streams, observer, signals, ...start }: SinkStart,
+  start: SinkStart,
   { created }: EdgeView,
   { pipeline, edge }: EdgeOpening,
   log: CommitLog,
 ): Promise<TakenDecision | undefined> {
   const counted = log.last?.chain?.edge;
   if (counted === undefined || counted === created) return undefined;
-  const asking = { ...start, streams, onWaiting: waitingAs(observer, 'commits') };
-  const read = () => readDecision(streams, pipeline.pid, edge);
-  return untilAnswered(edgeStream(pipeline.pid, commitsEdge), read, asking, signals.stop);
+  const read = () => readDecision(start.streams, pipeline.pid, edge);
+  return askCommits(start, pipeline.pid, read, start.signals.stop);
 }
