@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { finalizer as ours } from '../model/names.ts';
+import { managedEntries } from './managed-fields.ts';
 
 export interface Held {
   readonly metadata: { readonly finalizers?: readonly string[] | undefined; readonly [field: string]: unknown };
@@ -36,12 +37,9 @@ const fields = z.looseObject({
 
 /** The field managers that own one of these. */
 function settersOf({ metadata }: Held, finalizers: readonly string[]): readonly string[] {
-  const entries = z.array(z.unknown()).catch([]).parse(metadata['managedFields']);
-  const setters = entries.flatMap((entry) => {
-    const read = fields.safeParse(entry);
-    if (!read.success) return [];
-    const owned = read.data.fieldsV1['f:metadata']['f:finalizers'];
-    return finalizers.some((each) => Object.hasOwn(owned, `v:"${each}"`)) ? [read.data.manager] : [];
+  const setters = managedEntries(metadata, fields).flatMap(({ manager, fieldsV1 }) => {
+    const owned = fieldsV1['f:metadata']['f:finalizers'];
+    return finalizers.some((each) => Object.hasOwn(owned, `v:"${each}"`)) ? [manager] : [];
   });
   return [...new Set(setters)];
 }

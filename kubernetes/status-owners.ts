@@ -7,6 +7,7 @@
  */
 import { z } from 'zod';
 import { fieldManagers } from '../model/names.ts';
+import { managedEntries } from './managed-fields.ts';
 
 const own: ReadonlySet<string> = new Set(Object.values(fieldManagers));
 
@@ -23,13 +24,9 @@ export interface Foreign {
 }
 
 export function foreignParts(metadata: { readonly [field: string]: unknown }): readonly Foreign[] {
-  const entries = z.array(z.unknown()).catch([]).parse(metadata['managedFields']);
   const foreign: Foreign[] = [];
   const ours = new Set<string>();
-  for (const entry of entries) {
-    const read = entrySchema.safeParse(entry);
-    if (!read.success) continue;
-    const { manager, fieldsV1 } = read.data;
+  for (const { manager, fieldsV1 } of managedEntries(metadata, entrySchema)) {
     for (const part of partsOf(fieldsV1['f:status'])) {
       if (own.has(manager)) ours.add(part);
       else foreign.push({ part, manager });
