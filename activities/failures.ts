@@ -65,6 +65,11 @@ export function classify(error: unknown): MillraceError {
   return mr('MR_INTERNAL', { problem: problemOf(error) }, { cause: error });
 }
 
+/** Not of the table, and of no system outside. */
+export function isDefect(error: unknown): boolean {
+  return classify(error).code === 'MR_INTERNAL';
+}
+
 /** MR_INTERNAL is retried: it may be a temporary state that nobody thought of, and the status shows it meanwhile. */
 export function isRetried({ handling, code }: MillraceError, during?: OperationKind): boolean {
   return handling === 'retry' || code === 'MR_INTERNAL' || (during === 'teardown' && handling === 'refuse');

@@ -9,7 +9,7 @@
 import type { Logger } from 'pino';
 import { countDeadLetters, noDeadLetters, type DeadLetterCount } from '../../stream/dead-letter-count.ts';
 import type { JetStreamPort } from '../../stream/jetstream-port.ts';
-import { classify } from '../../activities/failures.ts';
+import { isDefect } from '../../activities/failures.ts';
 import { KubeError } from '../../kubernetes/kube-error.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
@@ -193,7 +193,7 @@ export class ClaimsWriter {
       record.counted = { ...counted, reported, at };
     } catch (error) {
       // What must not keep the conditions from being written, but must not look like an outage of NATS either.
-      if (classify(error).code === 'MR_INTERNAL')
+      if (isDefect(error))
         this.#parts.log.error(
           { pipeline: record.key, err: error },
           'counting dead letters failed by a defect of Millrace',

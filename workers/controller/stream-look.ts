@@ -14,7 +14,7 @@
  *     turn.
  */
 import type { Logger } from 'pino';
-import { classify } from '../../activities/failures.ts';
+import { isDefect } from '../../activities/failures.ts';
 import { problemOf, type MillraceError } from '../../model/errors.ts';
 import type { StreamStatus } from '../../model/status.ts';
 import { findStream } from '../../stream/find-stream.ts';
@@ -125,11 +125,6 @@ class Turns {
   taken(record: PipelineRecord): void {
     this.#lookedAt.set(record, ++this.#looks);
   }
-}
-
-/** Not of the table, and of no system outside. */
-function isDefect(error: unknown): boolean {
-  return classify(error).code === 'MR_INTERNAL';
 }
 
 interface Unanswered {
