@@ -3,7 +3,7 @@
  * of two keys that are one once they are text, the first is lost.
  */
 import { isMap, isPair, isScalar, isSeq, type Document, type YAMLError } from 'yaml';
-import { maxDepth } from './unstorable.ts';
+import { maxDepth } from '../model/value.ts';
 
 export interface DocumentFault {
   /** Of the table of sentences (`./yaml-places.ts`). */

@@ -49,8 +49,13 @@ function firstReplaced(content: Buffer, text: string): number {
 }
 
 function unreadable(before: string, problem: string): DocumentText {
+  return { is: 'unreadable', problem, ...placeAfter(before) };
+}
+
+/** Both from 1; `column` in UTF-16 code units. */
+export function placeAfter(before: string): { readonly line: number; readonly column: number } {
   const lines = before.split('\n');
-  return { is: 'unreadable', problem, line: lines.length, column: (lines.at(-1) ?? '').length + 1 };
+  return { line: lines.length, column: (lines.at(-1) ?? '').length + 1 };
 }
 
 function startsWith(bytes: Uint8Array, mark: readonly number[]): boolean {

@@ -2,12 +2,13 @@
  * What no JSON text can carry to Kubernetes as it is, whatever the schema says of its place: it would arrive changed, or
  * not at all.
  */
+import { maxDepth } from '../model/value.ts';
 import { invalid, type Issue, type IssuePath } from './issue.ts';
 
-/** As deep as JSON may be here (`connectors/http/json-scan.ts`). No spec is a tenth as deep. */
-export const maxDepth = 256;
-
-/** The first that is found. Not a recursion: a value may be nested deeper than the stack, or in itself. */
+/**
+ * The first that is found, in a value as deep as that of a record may be: no spec is a tenth as deep. Not a recursion: a
+ * value may be nested deeper than the stack, or in itself.
+ */
 export function unstorableIn(value: unknown): Issue | undefined {
   const depths = new Map<object, number>();
   const left: { readonly value: unknown; readonly path: IssuePath }[] = [{ value, path: [] }];

@@ -6,7 +6,7 @@ import { encodingOf, encodings, inflateBody, InflatedTooLarge } from '../../conn
 import { decisionChoices } from '../../model/decision.ts';
 import { mr, type MillraceError } from '../../model/errors.ts';
 import { faultIn } from '../../crds/document-fault.ts';
-import { documentText } from '../../crds/document-text.ts';
+import { documentText, placeAfter } from '../../crds/document-text.ts';
 import { sentenceOf, unusableAlias } from '../../crds/yaml-places.ts';
 import { jsonFault } from '../../crds/json-text.ts';
 import { lint, type LintIssue } from '../../crds/lint.ts';
@@ -108,9 +108,8 @@ export function parseText(text: string, mediaType: string): unknown {
 }
 
 function unreadable(at: number, text: string, problem: string, cause?: unknown): MillraceError {
-  const before = text.slice(0, at).split('\n');
-  const where = `body:${before.length}:${(before.at(-1) ?? '').length + 1}`;
-  return mr('MR_REQUEST_INVALID', { where, problem }, { cause });
+  const { line, column } = placeAfter(text.slice(0, at));
+  return mr('MR_REQUEST_INVALID', { where: `body:${line}:${column}`, problem }, { cause });
 }
 
 /** The path names the pipeline: what the body leaves out is taken from it, what the body says must agree with it. */
