@@ -129,14 +129,12 @@ class PostgresSlot implements PositionedSinkSlot<RowBuffer> {
   readonly onPositionLost: PostgresSinkConfig['onPositionLost'];
   readonly #id: SinkSlotId;
   readonly #place: Place;
-  readonly #where: FailureContext;
   readonly #table: Table;
   readonly #isEarlier: boolean;
   readonly #onFinished: (shape: string) => void;
   readonly #onClosed: () => void;
   /** An SQL expression: the table's text when a statement with it runs. */
   readonly #shapeNowSql: string;
-  readonly #positions: Positions;
   readonly #session: Session;
   readonly #statements: Statements;
   readonly #told = new Told();
@@ -150,16 +148,14 @@ class PostgresSlot implements PositionedSinkSlot<RowBuffer> {
     table: Table,
     { isEarlier, onFinished, onClosed }: SlotStart,
   ) {
-    const { config, where, positions } = place;
+    const { config, where } = place;
     this.#id = id;
     this.#place = place;
-    this.#where = where;
     this.#table = table;
     this.#isEarlier = isEarlier;
     this.#onFinished = onFinished;
     this.#onClosed = onClosed;
     this.#shapeNowSql = shapeSql(table.name, config.upsertKey);
-    this.#positions = positions;
     this.onPositionLost = config.onPositionLost;
     this.target = `${where.server}/${config.database}.${config.schema}`;
     this.#session = session;
@@ -168,7 +164,7 @@ class PostgresSlot implements PositionedSinkSlot<RowBuffer> {
 
   storedPosition(signal: AbortSignal): Promise<StoredPosition> {
     return this.#attempt(
-      (client) => inTransaction(client, this.#place.begin, () => this.#positions.stored(client, this.#id)),
+      (client) => inTransaction(client, this.#place.begin, () => this.#place.positions.stored(client, this.#id)),
       signal,
     );
   }
@@ -187,7 +183,7 @@ class PostgresSlot implements PositionedSinkSlot<RowBuffer> {
         kind: 'stored',
         refused: refused.map(({ row, problem }) => ({
           row,
-          error: mr('MR_RECORD_REFUSED', { sink: this.#where.sink, problem }),
+          error: mr('MR_RECORD_REFUSED', { sink: this.#place.where.sink, problem }),
         })),
       };
     } catch (error) {
@@ -207,7 +203,7 @@ class PostgresSlot implements PositionedSinkSlot<RowBuffer> {
     // Of an earlier table no row is written, and what would be prepared for it may name columns that are gone.
     if (!this.#isEarlier) await this.#prepare(client);
     await client.query(this.#place.begin);
-    const check = await this.#positions.check(client, this.#id, id);
+    const check = await this.#place.positions.check(client, this.#id, id);
     switch (check.kind) {
       case 'stored':
         await client.query('ROLLBACK');
@@ -219,9 +215,9 @@ class PostgresSlot implements PositionedSinkSlot<RowBuffer> {
       }
       case 'next': {
         if (this.#isEarlier) throw this.#changed();
-        const refused = rows.rows === 0 ? [] : await writeRows(client, rows, this.#statements, this.#where);
+        const refused = rows.rows === 0 ? [] : await writeRows(client, rows, this.#statements, this.#place.where);
         const { shape } = this.#table;
-        if (!(await this.#positions.move(client, this.#id, id, { refused, shape }, this.#shapeNowSql)))
+        if (!(await this.#place.positions.move(client, this.#id, id, { refused, shape }, this.#shapeNowSql)))
           throw this.#changed();
         attempt.isCommitting = true;
         await client.query('COMMIT');
@@ -241,7 +237,7 @@ class PostgresSlot implements PositionedSinkSlot<RowBuffer> {
       return await this.#session.use(work, signal);
     } catch (error) {
       signal.throwIfAborted();
-      const known = classified(error, this.#where);
+      const known = classified(error, this.#place.where);
       throw known.handling === 'fence' ? known : this.#told.again(known);
     }
   }
@@ -261,7 +257,7 @@ class PostgresSlot implements PositionedSinkSlot<RowBuffer> {
   /** X6. */
   #changed(): MillraceError {
     this.#onFinished(this.#table.shape);
-    const { table, sink: name } = this.#where;
+    const { table, sink: name } = this.#place.where;
     return mr('MR_SINK_TABLE_CHANGED', { table, sink: name });
   }
 
