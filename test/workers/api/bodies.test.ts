@@ -5,10 +5,8 @@ import { z } from 'zod';
 import { problemSchema } from '../../../client/wire.ts';
 import { apiVersion, kind as pipelineKind } from '../../../model/names.ts';
 import { spec } from './cluster.ts';
-import { apiOn } from './api.ts';
-import { unreachableKube } from './unreachable.ts';
+import { withUnreachableCluster } from './unreachable.ts';
 import type { Api } from '../../../workers/api/api.ts';
-import type { Kube } from '../../../kubernetes/kube.ts';
 
 const pipeline = { apiVersion, kind: pipelineKind, metadata: { name: 'orders' }, spec };
 const json = JSON.stringify(pipeline);
@@ -298,17 +296,9 @@ function members(text: string): Buffer {
 const report = z.object({ valid: z.boolean(), issues: z.array(z.looseObject({ message: z.string() })) });
 
 describe('bodies of the API', () => {
-  let kube: Kube;
   let api: Api;
 
-  before(async () => {
-    kube = await unreachableKube();
-    api = await apiOn(kube);
-  });
-  after(async () => {
-    await api.close();
-    kube.close();
-  });
+  withUnreachableCluster((made) => void (api = made));
 
   for (const { what, payload, headers, put, lint = put } of rows) {
     it(`${what} is ${put === null ? 'understood' : `refused: ${put[1]}`}`, async () => {

@@ -3,25 +3,15 @@ import type { InjectOptions } from 'fastify';
 import { z } from 'zod';
 import { problemSchema, type Problem } from '../../../client/wire.ts';
 import { spec } from './cluster.ts';
-import { apiOn } from './api.ts';
-import { unreachableKube } from './unreachable.ts';
+import { withUnreachableCluster } from './unreachable.ts';
 import type { Api } from '../../../workers/api/api.ts';
-import type { Kube } from '../../../kubernetes/kube.ts';
 
 const url = '/v1/namespaces/shop/pipelines/orders';
 
 describe('problems of the API', () => {
-  let kube: Kube;
   let api: Api;
 
-  before(async () => {
-    kube = await unreachableKube();
-    api = await apiOn(kube);
-  });
-  after(async () => {
-    await api.close();
-    kube.close();
-  });
+  withUnreachableCluster((made) => void (api = made));
 
   async function problem(request: InjectOptions): Promise<Problem> {
     const response = await api.inject(request);
