@@ -89,7 +89,13 @@ async function comeIntoForce(steps: Steps, removed: readonly string[]): Promise<
   await retire(steps);
 }
 
-async function retire({ step, plan }: Steps): Promise<void> {
+/** With Drain it is read to its end first, whatever the cluster shows of it. */
+async function retire({ plant, step, wait, plan }: Steps): Promise<void> {
+  await wait('read to the end', async (act) => {
+    if (plant.lifecycle.resource.deletionPolicy !== 'Drain') return true;
+    await beginLeaving(act, plan);
+    return (await unfinished(act.streams, plan)).length === 0;
+  });
   await step('take off', async (act) => {
     await finishLeaving(act, plan);
     await prunePlans(act.streams, plan);
