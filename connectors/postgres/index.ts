@@ -26,7 +26,7 @@ import type { PostgresSinkConfig } from './spec.ts';
 import { statementsOf, type Statements } from './statements.ts';
 import { copyDefaultsVersion, openTable, tableAsIn, type Table } from './table.ts';
 import { Told } from './told.ts';
-import { beginText, inTransaction } from './transaction.ts';
+import { beginText, beginWith, inTransaction } from './transaction.ts';
 import { writeRows } from './write-rows.ts';
 
 /**
@@ -202,7 +202,7 @@ class PostgresSlot implements PositionedSinkSlot<RowBuffer> {
   ): Promise<readonly RefusedRow[]> {
     // Of an earlier table no row is written, and what would be prepared for it may name columns that are gone.
     if (!this.#isEarlier) await this.#prepare(client);
-    await client.query(this.#place.begin);
+    await beginWith(client, this.#place.begin);
     const check = await this.#place.positions.check(client, this.#id, id);
     switch (check.kind) {
       case 'stored':

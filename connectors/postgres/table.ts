@@ -104,7 +104,9 @@ const expressionRow = z.object({ of: z.string(), name: z.string(), expression: z
 /** By `column` and name, or `type` and oid. */
 type Expressions = ReadonlyMap<string, string>;
 
+/** For the rest of the transaction nothing is found but by its full name, so that it means the same in every session. */
 async function readExpressions(client: pg.Client, table: string): Promise<Expressions> {
+  await client.query("SET LOCAL search_path = ''");
   const { rows } = await client.query<pg.QueryResultRow>(expressionsSql(table));
   const found = z.array(expressionRow).parse(rows);
   return new Map(found.map(({ of, name, expression }) => [`${of} ${name}`, expression]));

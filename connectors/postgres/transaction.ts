@@ -6,7 +6,7 @@
  * B2  What only functions, defaults and policies of the database go by is left as it is: `search_path`, `TimeZone`,
  *     `DateStyle`, `session_replication_role`, ….
  */
-import type pg from 'pg';
+import pg from 'pg';
 
 /** In each transaction, not once: a function may change them for the session. */
 const settings = (timeoutMs: number): Readonly<Record<string, string>> => ({
@@ -45,9 +45,19 @@ export function beginText(timeoutMs: number): string {
     SET CONSTRAINTS ALL IMMEDIATE`;
 }
 
+/** Begins a transaction. Throws an Error that says so when the server is a standby, whatever that is called there. */
+export async function beginWith(client: pg.Client, begin: string): Promise<void> {
+  try {
+    await client.query(begin);
+  } catch (error) {
+    const isStandby = error instanceof pg.DatabaseError && (error.code === '0A000' || error.code === '25006');
+    throw isStandby ? new Error('the server is a standby, which takes no rows', { cause: error }) : error;
+  }
+}
+
 /** For what is no batch. An error leaves the transaction open: the session ends its connection. */
 export async function inTransaction<T>(client: pg.Client, begin: string, work: () => Promise<T>): Promise<T> {
-  await client.query(begin);
+  await beginWith(client, begin);
   const result = await work();
   await client.query('COMMIT');
   return result;
