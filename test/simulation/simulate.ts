@@ -18,9 +18,10 @@ import { PositionedTable } from './outside/postgres.ts';
 import type { LedgerInput } from './check/ledger.ts';
 import { Violation } from './check/violation.ts';
 import { mostKeys } from './check/keys.ts';
-import { perform } from './plant/acts.ts';
+import { leftOf } from './check/departure.ts';
+import { perform, startUp } from './plant/acts.ts';
 import { Plant } from './plant/plant.ts';
-import { isQuestion, watchOver } from './plant/person.ts';
+import { isQuestion } from './plant/person.ts';
 import type { Plan } from '../../model/plan.ts';
 import { edited } from './plant/edit.ts';
 import type { Burst, Scenario } from './plant/scenario.ts';
@@ -47,6 +48,8 @@ const mostFresh = 12;
  * be of a request from before the calm (5 s), and a backoff (10 s) follows it.
  */
 const hushMs = 35_000;
+/** A lease is forgotten 3 s after it was renewed last, and its marker after a minute. */
+const forgottenMs = 70_000;
 
 export async function simulate(scenario: Scenario, log?: (line: string) => void): Promise<Result> {
   const plant = new Plant(scenario, log);
@@ -58,8 +61,8 @@ export async function simulate(scenario: Scenario, log?: (line: string) => void)
     seed: scenario.seed,
     violation,
     events: plant.world.events,
-    records: plant.ledger.inputs.size,
-    frames: plant.ledger.storedFrames,
+    records: plant.all.reduce((sum, { ledger }) => sum + ledger.inputs.size, 0),
+    frames: plant.all.reduce((sum, { ledger }) => sum + ledger.storedFrames, 0),
     mishaps: plant.faults.sprung + scenario.acts.length,
     virtualMs: plant.world.now - startedAt,
     passed: plant.faults.passed,
@@ -80,9 +83,8 @@ async function violationOf(plant: Plant): Promise<Violation | undefined> {
 async function act(plant: Plant): Promise<void> {
   const { world, scenario } = plant;
   const start = world.now;
-  plant.lifecycle.tell();
-  watchOver(plant);
-  scenario.bursts.forEach((burst, index) => world.after(burst.at, () => bring(plant, burst, index)));
+  startUp(plant);
+  scenario.bursts.forEach((burst, index) => world.after(burst.at, () => bring(plant.latest, burst, index)));
   for (const one of scenario.acts) world.after(one.at, () => perform(plant, one));
   await world.run(() => false, start + scenario.calmAt);
   plant.faults.enabled = false;
@@ -92,13 +94,40 @@ async function act(plant: Plant): Promise<void> {
     Math.max(world.now, ...[...plant.server.connections].map(({ stalledUntil }) => stalledUntil)),
   );
   calm(plant);
-  await settle(plant);
-  await bringFresh(plant);
-  finalChecks(plant);
+  await settle(plant.latest);
+  // It may have been deleted, and made again.
+  const last = plant.latest;
+  if (last.lifecycle.isDeleted) await world.run(() => false, world.now + forgottenMs);
+  else {
+    missUnread(last);
+    if (plant !== last) await settle(last);
+    await bringFresh(last);
+    if (plant !== last) await world.run(() => false, world.now + forgottenMs);
+    finalChecks(last);
+  }
+  for (const one of plant.all) checkGone(one);
+}
+
+/** I9 */
+function checkGone(plant: Plant): void {
+  if (!plant.lifecycle.isDeleted) return;
+  const left = leftOf(plant);
+  if (left !== '') throw new Violation('I9', `${plant.pid} is gone, and there is ${left}`);
+}
+
+/** Of one pipeline: its processes run again, or end. */
+function endTroubles({ cluster, lifecycle }: Plant): void {
+  for (const pod of cluster.pods) {
+    pod.machine.slowMs = 0;
+    pod.machine.thaw();
+  }
+  cluster.endLost();
+  lifecycle.machine?.thaw();
 }
 
 /** Everything that was broken works again. */
-function calm(plant: Plant): void {
+function calm(first: Plant): void {
+  const plant = first.latest;
   const { server, remotes, cluster } = plant;
   plant.say('calm');
   for (const remote of remotes.values()) remote.state = 'up';
@@ -106,17 +135,19 @@ function calm(plant: Plant): void {
   server.options.maxStoreBytes = undefined;
   for (const host of server.hosts) host.electingUntil = host.offlineUntil = 0;
   for (const connection of server.connections) connection.unreachableUntil = 0;
-  for (const pod of cluster.pods) {
-    pod.machine.slowMs = 0;
-    pod.machine.thaw();
-  }
-  cluster.endLost();
-  plant.lifecycle.machine?.thaw();
+  for (const one of first.all) endTroubles(one);
   plant.lifecycle.edit((now) => edited(now, { what: 'state', desiredState: 'Running' }));
+  if (plant.lifecycle.isDeleted) return;
   for (const { name } of newestPlan(plant).stages) if (cluster.wantedOf(name) === 0) cluster.scale(name, 1);
-  const { sources, sinks } = plant.lifecycle.resource;
+  const { sinks } = plant.lifecycle.resource;
   for (const name of plant.tables.keys()) if (!sinks.some((sink) => sink.name === name)) plant.takenOff(name);
-  for (const input of plant.ledger.inputs.values())
+  missUnread(plant);
+}
+
+/** What is there of sources that are not in the spec nobody reads any more. */
+function missUnread({ lifecycle, ledger }: Plant): void {
+  const { sources } = lifecycle.resource;
+  for (const input of ledger.inputs.values())
     if (!sources.some(({ name }) => name === input.source)) input.mayBeMissing = true;
 }
 
@@ -148,12 +179,13 @@ function isQuiet(plant: Plant): boolean {
 }
 
 function whyNot(plant: Plant): string {
+  if (plant.lifecycle.isDeleted) return whyNotGone(plant);
   if (asksPerson(plant)) return `a person is asked; ${states(plant)}`;
   if (!plant.lifecycle.isAtRest) return `the lifecycle is busy: ${plant.lifecycle.doing}; ${states(plant)}`;
   const { sources, sinks } = plant.lifecycle.resource;
   for (const { name } of sinks) {
     const table = plant.tables.get(name);
-    if (table instanceof PositionedTable && table.hasGoneBack)
+    if (table instanceof PositionedTable && table.hasGoneBack(plant.uid))
       return `sink ${name} has gone back, and nobody has noticed`;
   }
   for (const [name, service] of plant.services)
@@ -177,6 +209,14 @@ function whyNot(plant: Plant): string {
     }
   }
   return '';
+}
+
+function whyNotGone(plant: Plant): string {
+  const { lifecycle, streamsLeft, comesAgain, successor } = plant;
+  if (lifecycle.isThere) return `it is deleted, and still there: ${lifecycle.doing}; ${states(plant)}`;
+  if (streamsLeft.length > 0) return `it is gone, and there are ${streamsLeft.join(', ')}`;
+  if (comesAgain && successor === undefined) return 'it is not made again';
+  return lifecycle.isAtRest ? '' : `leftovers are taken down: ${lifecycle.doing}`;
 }
 
 function asksPerson({ cluster }: Plant): boolean {
@@ -305,7 +345,7 @@ function checkViews(plant: Plant): void {
   if (plant.ledger.hasDecided) return;
   for (const { name } of plant.lifecycle.resource.sinks) {
     const table = plant.tables.get(name);
-    if (table instanceof BlockTable && table.hasTornBlocks && !plant.isGivenUp(`sink-${name}`))
+    if (table instanceof BlockTable && table.hasTornBlocks(plant.uid) && !plant.isGivenUp(`sink-${name}`))
       throw new Violation('I2', `a view of ${name} has other rows than ${name}`);
   }
 }
@@ -356,7 +396,8 @@ function checkPositions(plant: Plant): void {
 
 function bring(plant: Plant, burst: Burst, index: number): void {
   const { ledger, topics, services } = plant;
-  // Nobody sends to what is not there.
+  // Nobody sends to what is not there; what a topic gets before it is made again it reads from there.
+  if (!plant.lifecycle.isThere && !(plant.comesAgain && topics.has(burst.source))) return;
   if (!plant.lifecycle.resource.sources.some(({ name }) => name === burst.source)) return;
   const topic = topics.get(burst.source);
   const lane = topic === undefined ? null : `${burst.source}/${burst.lane % topic.partitions.length}`;
@@ -368,7 +409,7 @@ function bring(plant: Plant, burst: Burst, index: number): void {
     refusedBy: burst.refused[at] ?? '',
     lane,
     // As they come, not as they were planned: two bursts may come at one moment.
-    place: ledger.inputs.size + at,
+    place: plant.nextPlace + at,
     acknowledged: false,
     mayBeMissing: false,
     mayRepeat: false,

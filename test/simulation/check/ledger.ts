@@ -32,6 +32,14 @@ export interface FrameOf {
 interface Place extends FrameOf {
   /** Of the record in the frame. */
   readonly index: number;
+  /** It came when the sources of a deleted pipeline had stopped. */
+  readonly isLate: boolean;
+}
+
+/** How far a pipeline was when its streams went. */
+export interface Departure {
+  /** Whether a frame is to be in the stage's sink, or among its dead letters. */
+  readonly isDue: (stage: string, frame: FrameOf) => boolean;
 }
 
 export class Ledger {
@@ -39,6 +47,10 @@ export class Ledger {
   readonly shapes = new Map<number, Shape>();
   /** A person has decided about a loss in the edge. */
   hasDecided = false;
+  /** The pipeline is being deleted, and no pod of a source that Kubernetes knows of is left. */
+  haveSourcesStopped = false;
+  /** Nothing of the pipeline is left that could write anything. */
+  isClosed = false;
   /** More than one where a record may come again. */
   readonly #frames = new Map<string, Place[]>();
   /** Frames that were acknowledged and are gone: a sink may have taken them before. */
@@ -61,6 +73,11 @@ export class Ledger {
 
   add(input: LedgerInput): void {
     this.inputs.set(input.id, input);
+  }
+
+  mayMiss(id: string): void {
+    const input = this.inputs.get(id);
+    if (input !== undefined) input.mayBeMissing = true;
   }
 
   acknowledge(id: string): void {
@@ -96,6 +113,7 @@ export class Ledger {
 
   /** A frame was stored in the edge. */
   frame(ids: readonly string[], frame: FrameOf): void {
+    if (this.isClosed) this.#fail('I9', `${frame.subject}@${frame.sequence} comes when its pipeline is gone`);
     for (const [index, id] of ids.entries()) {
       const [before, ...earlier] = this.#frames.get(id) ?? [];
       const input = this.inputs.get(id);
@@ -106,7 +124,7 @@ export class Ledger {
         );
       }
       if (input === undefined) this.#fail('I5', `the edge has record ${id}, which no source ever had`);
-      const place = { ...frame, index };
+      const place = { ...frame, index, isLate: this.haveSourcesStopped };
       this.#frames.set(id, before === undefined ? [place] : [place, before, ...earlier]);
     }
   }
@@ -149,6 +167,7 @@ export class Ledger {
 
   /** A row was stored in a sink. */
   row(sink: string, id: string, text: string): void {
+    if (this.isClosed) this.#fail('I9', `sink ${sink} gets record ${id} when its pipeline is gone`);
     const rows = this.#rows.get(sink) ?? new Map<string, string>();
     this.#rows.set(sink, rows);
     const input = this.inputs.get(id);
@@ -238,16 +257,34 @@ export class Ledger {
     return missing;
   }
 
-  #missingOf(input: LedgerInput, frame: FrameOf): Violation[] {
+  /**
+   * Before the streams of a deleted pipeline go (I1): what was acknowledged is in a frame, and what is due of it is where it
+   * belongs. Not asked for: what was never read, because its source has it still; and frames that came when the sources had
+   * stopped, of processes that were dead by then, who told nobody, or on nodes that the cluster has given up.
+   */
+  settleDeleted({ isDue }: Departure): Violation[] {
+    const missing: Violation[] = [];
+    for (const input of this.inputs.values()) {
+      const frames = this.#frames.get(input.id);
+      if (frames === undefined && input.acknowledged)
+        missing.push(new Violation('I1', `record ${input.id} is acknowledged and in no frame`));
+      if (frames === undefined || input.isDecided) continue;
+      for (const frame of frames) if (!frame.isLate) missing.push(...this.#missingOf(input, frame, isDue));
+    }
+    return missing;
+  }
+
+  #missingOf(input: LedgerInput, frame: FrameOf, isDue: Departure['isDue'] = () => true): Violation[] {
     const where = `record ${input.id} (${frame.subject}@${frame.sequence})`;
     const { rows, letters } = fateOf(input, this.#shapeOf(frame));
     return [
       ...rows
         .filter((sink) => !this.hasRow(sink, input.id) && !this.#isGivenUp(`sink-${sink}`, input, frame))
-        .filter((sink) => !this.#forgone.has(`${sink} ${input.id}`))
+        .filter((sink) => !this.#forgone.has(`${sink} ${input.id}`) && isDue(`sink-${sink}`, frame))
         .map((sink) => new Violation('I1', `${where} is not in sink ${sink}`)),
       ...letters
         .filter(({ stage }) => !this.#letters.has(`${stage} ${input.id}`) && !this.#isGivenUp(stage, input, frame))
+        .filter(({ stage }) => isDue(stage, frame))
         .map(({ stage, code }) => new Violation('I1', `${where} has no dead letter ${code} of ${stage}`)),
     ];
   }

@@ -19,7 +19,7 @@ import type { Message } from '../jetstream/stream.ts';
 import type { StoreWitness, StreamHost } from '../jetstream/server.ts';
 import { idOf } from '../plant/record.ts';
 import { keysIn } from './keys.ts';
-import type { Ledger } from './ledger.ts';
+import type { FrameOf, Ledger } from './ledger.ts';
 import { Violation } from './violation.ts';
 
 interface Tail {
@@ -106,8 +106,19 @@ export class Witness implements StoreWitness {
     }
   }
 
+  /** Whether a slot of the stage has committed the frame. */
+  hasCommitted(stage: string, { subject, sequence }: Pick<FrameOf, 'subject' | 'sequence'>): boolean {
+    const [, pid, , shard = ''] = subject.split('.');
+    return sequence <= (this.#committed.get(`mr.${pid}.${commitsEdge}.${stage}.${shard}`) ?? 0);
+  }
+
+  /** Numbers of before a loss come again, and a position may be one of before. */
+  get hasLost(): boolean {
+    return this.#hasLost;
+  }
+
   rolledBack(host: StreamHost, all: readonly Message[]): void {
-    const lost = all.filter(({ subject }) => subject.split('.')[2] !== onceToken);
+    const lost = all.filter(({ subject }) => this.#isOwn(subject) && subject.split('.')[2] !== onceToken);
     if (lost.length === 0 || !this.#noteLost(lost)) return;
     for (const subject of new Set(lost.map((message) => message.subject))) {
       const last = host.stream.lastOf(subject);
@@ -116,14 +127,22 @@ export class Witness implements StoreWitness {
     }
   }
 
-  /** The stream was made anew: what was known of its subjects is no longer. */
-  deleted(host: StreamHost): void {
-    const messages = host.stream.messages.filter(({ subject }) => subject.split('.')[2] !== onceToken);
-    if (messages.length > 0) this.#noteLost(messages);
-    for (const subject of [...this.#tails.keys()]) {
-      if (host.stream.config.subjects.some((filter) => subject.startsWith(filter.slice(0, -1))))
-        this.#tails.delete(subject);
-    }
+  /** The stream goes: what was known of its subjects is no longer. When its pipeline is taken down, nothing is lost by it. */
+  deleted(host: StreamHost, by: string | undefined): void {
+    const own = host.stream.messages.filter(({ subject }) => this.#isOwn(subject));
+    const messages = own.filter(({ subject }) => subject.split('.')[2] !== onceToken);
+    const isTakenDown = by !== undefined;
+    if (messages.length > 0 && !isTakenDown) this.#noteLost(messages);
+    const isIn = (subject: string) =>
+      host.stream.config.subjects.some((filter) => subject.startsWith(filter.slice(0, -1)));
+    for (const subject of [...this.#tails.keys()]) if (isIn(subject)) this.#tails.delete(subject);
+    if (!isTakenDown) return;
+    // Should a late act make it again, it begins anew, until that is taken down as well.
+    for (const subject of [...this.#committed.keys()]) if (isIn(subject)) this.#committed.delete(subject);
+  }
+
+  #isOwn(subject: string): boolean {
+    return subject.startsWith(`mr.${this.#options.pid}.`);
   }
 
   /** Notes what the edge has lost. False: it is not of the edge. */

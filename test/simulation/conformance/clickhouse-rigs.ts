@@ -134,23 +134,18 @@ export function modelledClickHouse(): ClickHouseRig {
     open: () => Promise.resolve(),
     async run({ partitions, hasView }, question) {
       const site = new ModelSite();
-      const table = new BlockTable(
-        'orders',
-        { window: { places, mostPartitions: partitions }, hasView },
-        site.remote,
-        site.keeper,
-      );
+      const table = new BlockTable('orders', { window: { places, mostPartitions: partitions }, hasView }, site.remote);
       let fillers = 0;
       await site.answer(
         question({
           table: 'orders',
-          open: () => Promise.resolve(new BlockSlot(table, site.pod())),
+          open: () => Promise.resolve(new BlockSlot(table, site.pod(), site.keeper)),
           rows: () => Promise.resolve(site.rows),
           viewed: () => Promise.resolve(table.viewed.map(({ text }) => text).sort()),
           fill(inserts) {
             for (let n = 0; n < inserts; n++) {
               const row = { id: `x/${n}`, text: `x/${n} filler `, refusedBy: '' };
-              table.insert(`filler ${fillers++}`, [row], false);
+              table.insert({ token: `filler ${fillers++}`, rows: [row], keeper: site.keeper }, { isLate: false });
             }
             return Promise.resolve();
           },

@@ -97,12 +97,12 @@ export function modelledPostgres(): PostgresRig {
     open: () => Promise.resolve(),
     async run(_options, question) {
       const site = new ModelSite();
-      const table = new PositionedTable('orders', site.remote, site.keeper);
+      const table = new PositionedTable('orders', site.remote);
       await site.answer(
         question({
           table: 'orders',
           open: (slot = 0, stage = 'sink-one') =>
-            Promise.resolve(new PositionedSlot(table, site.pod(), `${stage}.${slot}`)),
+            Promise.resolve(new PositionedSlot(table, site.pod(), `${stage}.${slot}`, site.keeper)),
           rows: () => Promise.resolve(site.rows),
           on: (way, ask) => site.on(way, ask),
           losingCommit: (ask) => site.losingAnswerTo('transaction', ask),

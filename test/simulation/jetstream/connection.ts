@@ -305,7 +305,7 @@ export class Connection {
       streamInfo: (stream) => this.#api('info', () => server.infoOf(server.leaderOf(stream))),
       addStream: (config) => this.#api('add stream', () => server.addStream(config)),
       updateStream: (config) => this.#api('update stream', () => server.updateStream(config)),
-      deleteStream: (stream) => this.#api('delete stream', () => server.deleteStream(stream)),
+      deleteStream: (stream) => this.#api('delete stream', () => server.deleteStream(stream, this.machine.name)),
       streamNames: (subject) => this.#api('stream names', () => server.streamNames(subject)),
       purgeStream: (stream, { filter, seq }) =>
         this.#api('purge', () => server.purge(server.leaderOf(stream), filter, seq, this.machine.name)),

@@ -27,7 +27,8 @@ export interface StoreWitness {
   stored?(host: StreamHost, message: Message, by: string): void;
   purged?(host: StreamHost, filter: string, before: number, by: string): void;
   made?(host: StreamHost): void;
-  deleted?(host: StreamHost): void;
+  /** `by`: a machine; undefined: somebody with a tool. */
+  deleted?(host: StreamHost, by: string | undefined): void;
   /** The stream has gone back: these are no longer in it. */
   rolledBack?(host: StreamHost, lost: readonly Message[]): void;
 }
@@ -184,13 +185,13 @@ export class Server {
     this.#takers.clear();
   }
 
-  deleteStream(name: string): void {
+  deleteStream(name: string, by?: string): void {
     const host = this.leaderOf(name);
     this.#hosts.delete(name);
     this.#takers.clear();
     host.cancelExpiry();
     for (const consumer of host.consumers.values()) consumer.close(true);
-    this.witness.deleted?.(host);
+    this.witness.deleted?.(host, by);
   }
 
   streamNames(subject: string): string[] {

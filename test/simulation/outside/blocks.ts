@@ -22,7 +22,7 @@ export class Blocks {
   readonly #entries: Entry[] = [];
   readonly #stored = new Map<string, readonly Row[]>();
   readonly #takenOut = new Set<string>();
-  #all: Row[] = [];
+  #all: { readonly key: string; readonly row: Row }[] = [];
   /** What is dropped takes a number, too. */
   #lastNumber = 0;
   #highest = 0;
@@ -38,7 +38,12 @@ export class Blocks {
   }
 
   get rows(): readonly Row[] {
-    return this.#all;
+    return this.#all.map(({ row }) => row);
+  }
+
+  /** Of the blocks whose tokens begin so. */
+  rowsOf(beginning: string): Row[] {
+    return this.#all.flatMap(({ key, row }) => (key.startsWith(beginning) ? [row] : []));
   }
 
   textOf(token: string, partition: number): string | undefined {
@@ -55,7 +60,7 @@ export class Blocks {
     if (this.#remembers(key) || (isLate && (this.#stored.has(key) || this.#takenOut.has(token)))) return false;
     this.#entries.push({ key, at: this.#world.now });
     this.#stored.set(key, rows);
-    this.#all.push(...rows);
+    for (const row of rows) this.#all.push({ key, row });
     this.#highest = this.#lastNumber;
     return true;
   }
@@ -73,7 +78,7 @@ export class Blocks {
     for (const key of keys) this.#stored.delete(key);
     for (const [at, entry] of this.#entries.entries())
       if (keys.includes(entry.key)) this.#entries[at] = { key: '', at: entry.at };
-    this.#all = this.#all.filter((row) => !rows.includes(row));
+    this.#all = this.#all.filter(({ row }) => !rows.includes(row));
     this.#takenOut.add(token);
     return rows;
   }

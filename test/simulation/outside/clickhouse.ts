@@ -34,6 +34,13 @@ class RowsRefused extends Error {}
 
 class ViewFailed extends Error {}
 
+interface Block {
+  readonly token: string;
+  readonly rows: readonly Row[];
+  /** Is told of what is stored of it. */
+  readonly keeper: RowKeeper;
+}
+
 export interface TableOptions {
   readonly window: WindowOptions;
   /** A view fills another table with the same rows. */
@@ -44,19 +51,19 @@ export class BlockTable {
   readonly name: string;
   readonly options: TableOptions;
   readonly remote: Remote;
-  readonly #keeper: RowKeeper;
   readonly #blocks: Blocks;
   readonly #viewed: Blocks | undefined;
   /** Tokens of which every row is stored: what a person finds out by looking. */
   readonly #whole = new Set<string>();
   /** token → what a person has said of it. */
   readonly #answers = new Map<string, 'stored' | 'write'>();
+  /** token → who is told of its rows. */
+  readonly #keepers = new Map<string, RowKeeper>();
 
-  constructor(name: string, options: TableOptions, remote: Remote, keeper: RowKeeper) {
+  constructor(name: string, options: TableOptions, remote: Remote) {
     this.name = name;
     this.options = options;
     this.remote = remote;
-    this.#keeper = keeper;
     this.#blocks = new Blocks(options.window, remote.world);
     this.#viewed = options.hasView ? new Blocks(options.window, remote.world) : undefined;
   }
@@ -85,9 +92,13 @@ export class BlockTable {
     return this.#viewed?.rows ?? [];
   }
 
-  /** Table and view do not have the same rows. */
-  get hasTornBlocks(): boolean {
-    const textsOf = ({ rows }: Blocks) => rows.map(({ text }) => text).sort();
+  /** Table and view do not have the same rows of a pipeline. */
+  hasTornBlocks(uid: string): boolean {
+    const textsOf = (blocks: Blocks) =>
+      blocks
+        .rowsOf(`${uid}:`)
+        .map(({ text }) => text)
+        .sort();
     return this.#viewed !== undefined && textsOf(this.#viewed).join('\n') !== textsOf(this.#blocks).join('\n');
   }
 
@@ -105,7 +116,7 @@ export class BlockTable {
     if (this.#whole.has(token)) return;
     const ids = this.#blocks.takeOut(token).map(({ id }) => id);
     this.#viewed?.takeOut(token);
-    this.#keeper.unrow(this.name, ids);
+    this.#keepers.get(token)?.unrow(this.name, ids);
   }
 
   answerTo(token: string): 'stored' | 'write' | undefined {
@@ -117,16 +128,20 @@ export class BlockTable {
    * and no sink could keep that from happening: a window has to outlast what is on its way (docs/concepts.md), which one
    * of four places, kept so small to be passed often, does not. So of such an insert nothing is done a second time here.
    */
-  insert(token: string, rows: readonly Row[], isLate: boolean, viewFails = false): void {
+  insert(
+    { token, rows, keeper }: Block,
+    { isLate, viewFails = false }: { readonly isLate: boolean; readonly viewFails?: boolean | undefined },
+  ): void {
+    this.#keepers.set(token, keeper);
     const refuses = (some: readonly Row[]) => some.some((row) => row.refusedBy === this.name);
     const { mostPartitions } = this.options.window;
     if (mostPartitions === 1 && refuses(rows)) throw new RowsRefused();
-    const partitions = partitionsOf(rows, mostPartitions, (id) => this.#keeper.laneOf(id));
+    const partitions = partitionsOf(rows, mostPartitions, (id) => keeper.laneOf(id));
     let ready: (() => void) | undefined;
     for (const [partition, some] of partitions) {
       if (refuses(some)) throw new RowsRefused();
       ready?.();
-      ready = () => this.#store(token, partition, some, isLate);
+      ready = () => this.#store({ token, rows: some, keeper }, partition, isLate);
     }
     ready?.();
     if (this.#viewed !== undefined) {
@@ -136,13 +151,13 @@ export class BlockTable {
     this.#whole.add(token);
   }
 
-  #store(token: string, partition: number, rows: readonly Row[], isLate: boolean): void {
+  #store({ token, rows, keeper }: Block, partition: number, isLate: boolean): void {
     const before = this.#blocks.textOf(token, partition);
     const text = rows.map((row) => row.text).join('\n');
     if (before !== undefined && before !== text)
-      this.#keeper.violated('E9', `${this.name} gets other rows under ${token}: "${text}" for "${before}"`);
+      keeper.violated('E9', `${this.name} gets other rows under ${token}: "${text}" for "${before}"`);
     if (!this.#blocks.take(token, partition, rows, isLate)) return;
-    for (const { id, text: row } of rows) this.#keeper.row(this.name, id, row);
+    for (const { id, text: row } of rows) keeper.row(this.name, id, row);
   }
 }
 
@@ -151,14 +166,16 @@ export class BlockSlot implements LoggedSinkSlot<SimRows> {
   readonly positionIn = 'commitLog';
   readonly #table: BlockTable;
   readonly #machine: Machine;
+  readonly #keeper: RowKeeper;
   #last: { readonly mark: Mark; readonly at: number } | undefined;
   #inserts = 0;
   /** Was remembered when it was last looked at. */
   #sure: string | undefined;
 
-  constructor(table: BlockTable, machine: Machine) {
+  constructor(table: BlockTable, machine: Machine, keeper: RowKeeper) {
     this.#table = table;
     this.#machine = machine;
+    this.#keeper = keeper;
   }
 
   newRows(): SimRows {
@@ -227,7 +244,8 @@ export class BlockSlot implements LoggedSinkSlot<SimRows> {
     const { faults } = this.#table.remote;
     const insert = (isLate: boolean) => {
       const view = this.#table.options.hasView ? faults.pass('view', 'arrived', { machine: this.#machine }) : undefined;
-      this.#table.insert(token, rows, isLate || this.#sure === token, view?.drop);
+      const block = { token, rows, keeper: this.#keeper };
+      this.#table.insert(block, { isLate: isLate || this.#sure === token, viewFails: view?.drop });
     };
     return this.#call('insert', insert, signal);
   }

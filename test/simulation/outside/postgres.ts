@@ -18,6 +18,13 @@ import type { Machine } from '../kernel/machine.ts';
 import type { Remote } from './remote.ts';
 import { refusedBy, SimRows, type Row, type RowKeeper } from './rows.ts';
 
+/** Rows of one transaction, and who is told of them. */
+interface Written {
+  readonly slot: string;
+  readonly ids: readonly string[];
+  readonly keeper: RowKeeper;
+}
+
 interface Place {
   readonly position: number;
   readonly token: string;
@@ -34,22 +41,20 @@ export class PositionedTable {
   readonly remote: Remote;
   /** What the spec says beforehand. */
   readonly onPositionLost: LostPositionPolicy = 'Stop';
-  readonly #keeper: RowKeeper;
-  /** By stage and slot: `sink-k0.1`. */
+  /** By pipeline, stage and slot: `uid-7/sink-k0.1`. */
   readonly #places = new Map<string, Place>();
   /** The last transactions, which a standby may not have. */
-  readonly #history: { readonly slot: string; readonly before: Place; readonly ids: readonly string[] }[] = [];
+  readonly #history: (Written & { readonly before: Place })[] = [];
   /** What failovers have lost, and nobody has decided about. */
-  #lost: readonly string[] = [];
+  #lost: readonly Written[] = [];
   /** slot → where it stood before a failover took it back. */
   readonly #stood = new Map<string, number>();
   /** Slots of a sink that was taken off, and that nobody has looked at since. */
   readonly #left = new Set<string>();
 
-  constructor(name: string, remote: Remote, keeper: RowKeeper) {
+  constructor(name: string, remote: Remote) {
     this.name = name;
     this.remote = remote;
-    this.#keeper = keeper;
   }
 
   get transactions(): number {
@@ -70,14 +75,14 @@ export class PositionedTable {
     throw new Moved();
   }
 
-  transact(slot: string, id: BatchRange, rows: readonly Row[]): readonly RefusedRow[] {
+  transact(slot: string, id: BatchRange, rows: readonly Row[], keeper: RowKeeper): readonly RefusedRow[] {
     const before = this.check(slot, id);
     if (before !== undefined) return before;
     const { to, token } = id;
     const refused = refusedBy(this.name, rows);
     const taken = rows.filter((row) => row.refusedBy !== this.name);
-    for (const { id: record, text } of taken) this.#keeper.row(this.name, record, text);
-    this.#history.push({ slot, before: this.#placeOf(slot), ids: taken.map((row) => row.id) });
+    for (const { id: record, text } of taken) keeper.row(this.name, record, text);
+    this.#history.push({ slot, before: this.#placeOf(slot), ids: taken.map((row) => row.id), keeper });
     this.#places.set(slot, { position: to, token, refused });
     if (to >= (this.#stood.get(slot) ?? Infinity)) this.#stood.delete(slot);
     return refused;
@@ -86,11 +91,11 @@ export class PositionedTable {
   /** Another server goes on, without the last transactions. */
   failOver(transactions: number): void {
     const lost = this.#history.splice(Math.max(0, this.#history.length - transactions)).reverse();
-    for (const { slot, before, ids } of lost) {
-      this.#keeper.unrow(this.name, ids);
-      if (this.#left.has(slot)) this.#keeper.forgo(this.name, ids);
+    for (const { slot, before, ids, keeper } of lost) {
+      keeper.unrow(this.name, ids);
+      if (this.#left.has(slot)) keeper.forgo(this.name, ids);
       else {
-        this.#lost = [...this.#lost, ...ids];
+        this.#lost = [...this.#lost, { slot, ids, keeper }];
         this.#stood.set(slot, Math.max(this.#placeOf(slot).position, this.#stood.get(slot) ?? 0));
       }
       this.#places.set(slot, before);
@@ -100,19 +105,19 @@ export class PositionedTable {
   }
 
   /**
-   * The sink is taken off, and has had its rows stored: what is lost afterwards nobody looks for, unless the sink comes
-   * back and finds it.
+   * The sink of a pipeline is taken off, and has had its rows stored: what is lost afterwards nobody looks for, unless the
+   * sink comes back and finds it.
    */
-  takenOff(): void {
-    this.decide();
-    this.forgetPlaces();
-    for (const slot of this.#places.keys()) this.#left.add(slot);
+  takenOff(uid: string): void {
+    this.decide(uid);
+    this.forgetPlaces(uid);
+    for (const slot of this.#places.keys()) if (isOf(slot, uid)) this.#left.add(slot);
   }
 
   /** A person says how it goes on: what it has lost until now may be missing. */
-  decide(): void {
-    this.#keeper.forgo(this.name, this.#lost);
-    this.#lost = [];
+  decide(uid: string): void {
+    for (const { slot, ids, keeper } of this.#lost) if (isOf(slot, uid)) keeper.forgo(this.name, ids);
+    this.#lost = this.#lost.filter(({ slot }) => !isOf(slot, uid));
   }
 
   /** A slot has found out, and asks. */
@@ -121,13 +126,13 @@ export class PositionedTable {
   }
 
   /** What was there is another's now: the edge has been decided about, or nobody writes any more. */
-  forgetPlaces(): void {
-    this.#stood.clear();
+  forgetPlaces(uid: string): void {
+    for (const slot of [...this.#stood.keys()]) if (isOf(slot, uid)) this.#stood.delete(slot);
   }
 
   /** A slot stands before where it stood, and has not found out: who has nothing to write has yet to look (K6). */
-  get hasGoneBack(): boolean {
-    return this.#stood.size > 0;
+  hasGoneBack(uid: string): boolean {
+    return [...this.#stood.keys()].some((slot) => isOf(slot, uid));
   }
 
   #placeOf(slot: string): Place {
@@ -135,17 +140,23 @@ export class PositionedTable {
   }
 }
 
+function isOf(slot: string, uid: string): boolean {
+  return slot.startsWith(`${uid}/`);
+}
+
 export class PositionedSlot implements PositionedSinkSlot<SimRows> {
   readonly positionIn = 'sink';
   readonly #table: PositionedTable;
   readonly #machine: Machine;
   readonly #slot: string;
+  readonly #keeper: RowKeeper;
 
-  /** `slot`: with its stage. */
-  constructor(table: PositionedTable, machine: Machine, slot: string) {
+  /** `slot`: with its pipeline and its stage. */
+  constructor(table: PositionedTable, machine: Machine, slot: string, keeper: RowKeeper) {
     this.#table = table;
     this.#machine = machine;
     this.#slot = slot;
+    this.#keeper = keeper;
   }
 
   get onPositionLost(): LostPositionPolicy {
@@ -167,7 +178,8 @@ export class PositionedSlot implements PositionedSinkSlot<SimRows> {
       const before = await this.#call('begin', () => this.#table.check(this.#slot, id), signal);
       if (before !== undefined) return { kind: 'stored', refused: before };
       attempt.isCommitting = true;
-      const refused = await this.#call('transaction', () => this.#table.transact(this.#slot, id, all), signal);
+      const transact = () => this.#table.transact(this.#slot, id, all, this.#keeper);
+      const refused = await this.#call('transaction', transact, signal);
       return { kind: 'stored', refused };
     } catch (error) {
       signal.throwIfAborted();

@@ -88,6 +88,11 @@ export class Topic {
     this.grow(length);
   }
 
+  /** What it has, also of transactions that are open. */
+  get inputs(): LedgerInput[] {
+    return this.partitions.flatMap(({ entries }) => entries.flatMap(({ input }) => input ?? []));
+  }
+
   onCommit(wake: () => void): () => void {
     this.#waiting.add(wake);
     return () => void this.#waiting.delete(wake);

@@ -2,11 +2,13 @@
 import { assertNever } from '../../../model/errors.ts';
 import { PositionedTable } from '../outside/postgres.ts';
 import { edited } from './edit.ts';
+import { watchOver } from './person.ts';
 import type { Plant } from './plant.ts';
 import type { Pod } from './pod.ts';
 import type { Act } from './scenario.ts';
 
-export function perform(plant: Plant, act: Act): void {
+export function perform(first: Plant, act: Act): void {
+  const plant = first.latest;
   const { world, server, cluster, remotes, losses } = plant;
   plant.say(`ACT ${JSON.stringify(act)}`);
   switch (act.do) {
@@ -75,8 +77,8 @@ export function perform(plant: Plant, act: Act): void {
     case 'clean topic':
       losses.happened('source');
       // What was not read yet is nobody's to have.
-      for (const input of plant.topics.get(act.source)?.clean(act) ?? [])
-        if (!plant.ledger.isInEdge(input.id)) input.mayBeMissing = true;
+      for (const { id } of plant.topics.get(act.source)?.clean(act) ?? [])
+        if (!plant.ledger.isInEdge(id)) plant.ledger.mayMiss(id);
       return;
     case 'remake topic': {
       losses.happened('source');
@@ -102,7 +104,8 @@ export function perform(plant: Plant, act: Act): void {
       return;
     }
     case 'scale':
-      // As an autoscaler does: of what the spec does not have it knows nothing.
+      // As an autoscaler does: of what the spec does not have it knows nothing, and what is told to have no pod it lets be.
+      if (plant.lifecycle.isDeleted && (act.replicas === 0 || cluster.wantedOf(act.stage) === 0)) return;
       if (isWanted(plant, act.stage)) cluster.scale(act.stage, act.replicas);
       return;
     case 'pause': {
@@ -113,6 +116,19 @@ export function perform(plant: Plant, act: Act): void {
     case 'edit':
       plant.lifecycle.edit((shape) => edited(shape, act.edit));
       return;
+    case 'delete': {
+      const { lifecycle } = plant;
+      if (lifecycle.isDeleted) return;
+      const { deletionPolicy, impatientMs, againMs } = act;
+      lifecycle.edit((now) => edited(now, { what: 'policy', deletionPolicy }));
+      plant.comesAgain = againMs !== undefined;
+      lifecycle.delete(() => {
+        if (againMs !== undefined) world.after(againMs, () => startUp(plant.makeAgain()));
+      });
+      const giveUp = () => lifecycle.edit((now) => edited(now, { what: 'policy', deletionPolicy: 'Immediate' }));
+      if (impatientMs !== undefined) world.after(impatientMs, giveUp);
+      return;
+    }
     case 'lifecycle': {
       const { machine } = plant.lifecycle;
       if (act.ms === 0) machine?.kill();
@@ -126,6 +142,12 @@ export function perform(plant: Plant, act: Act): void {
     default:
       assertNever(act);
   }
+}
+
+/** Its resource is there, and somebody looks after it. */
+export function startUp(plant: Plant): void {
+  plant.lifecycle.tell();
+  watchOver(plant);
 }
 
 /** One of three: a third of the streams lose their leader, a third of the clients their connection. */

@@ -31,10 +31,12 @@ export class Cluster {
   readonly #workloads = new Map<string, Workload>();
   /** Removed by force, and perhaps not ended. */
   readonly #lost = new Set<Pod>();
-  #names = 0;
+  #names: number;
 
-  constructor(plant: Plant) {
+  /** `before`: of the pipeline whose name it has. Kubernetes gives no pod the name of another. */
+  constructor(plant: Plant, before?: Cluster) {
     this.#plant = plant;
+    this.#names = before === undefined ? 0 : 100;
   }
 
   /** Every process that lives and that the cluster knows of. */

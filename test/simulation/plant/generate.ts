@@ -39,6 +39,7 @@ export function scenarioOf(seed: string): Scenario {
   const back = returnOf(random.fork('return'), first, calmAt);
   const node = lostNodeOf(random.fork('node'), first, partitions, calmAt);
   const power = powerLossOf(random.fork('power'), first, calmAt);
+  const end = endOf(random.fork('delete'), first, partitions, calmAt);
   return {
     seed,
     fixed,
@@ -56,6 +57,7 @@ export function scenarioOf(seed: string): Scenario {
       ...back.bursts,
       ...node.bursts,
       ...power.bursts,
+      ...end.bursts,
     ].sort((a, b) => a.at - b.at),
     acts: [
       ...actsOf(random.fork('acts'), first, calmAt),
@@ -63,8 +65,9 @@ export function scenarioOf(seed: string): Scenario {
       ...remakeOf(random.fork('remake'), first, calmAt),
       ...deletionOf(random.fork('deletion'), first, calmAt),
       ...node.acts,
+      ...end.acts,
     ],
-    traps: [...trapsOf(random.fork('traps')), ...sinkTrapsOf(random.fork('sink traps')), ...power.traps],
+    traps: [...trapsOf(random.fork('traps')), ...sinkTrapsOf(random.fork('sink traps')), ...power.traps, ...end.traps],
     calmAt,
   };
 }
@@ -286,6 +289,54 @@ function lostNodeOf(random: Random, first: Shape, partitions: number, calmAt: nu
     at: at + random.whole(200, 5_000),
   }));
   return { acts: [loss, { at: offAt, do: 'edit', edit: off }, ...hangs, ...comesBack], bursts };
+}
+
+/**
+ * The pipeline is deleted, while records come; in half of the runs with a sink that stands still, and a person who waits for
+ * it or does not. Before it, perhaps, an edit whose worker hangs in the middle of its streams and goes on when all is gone,
+ * and a node is lost whose pod goes on. In half of them one of the name is made again.
+ */
+function endOf(random: Random, first: Shape, partitions: number, calmAt: number): Episode & Pick<Scenario, 'traps'> {
+  if (!random.chance(0.06)) return { acts: [], bursts: [], traps: [] };
+  const at = random.whole(1_000, calmAt);
+  const acts: Act[] = [
+    {
+      at,
+      do: 'delete',
+      deletionPolicy: random.pick(['Drain', 'Drain', 'Immediate']),
+      impatientMs: random.chance(0.3) ? random.whole(500, 10_000) : undefined,
+      againMs: random.chance(0.5) ? random.pick([1, 300, 5_000]) : undefined,
+    },
+  ];
+  if (random.chance(0.5)) {
+    const state = random.pick(['refusing', 'silent', 'mute'] as const);
+    const sink = random.pick(first.sinks).name;
+    acts.push({ at: at - random.whole(0, 900), do: 'sink', sink, state, ms: random.pick([1_500, 5_000, 20_000]) });
+  }
+  if (random.chance(0.3)) {
+    const stages = [
+      ...first.sources.map(({ name }) => `ingestor-${name}`),
+      ...first.sinks.map(({ name }) => `sink-${name}`),
+    ];
+    const frozenMs = random.pick([0, 1_000, 12_000]);
+    const ms = frozenMs + random.pick([500, 3_000, 20_000]);
+    const stage = random.pick(stages);
+    acts.push({ at: at - random.whole(0, 500), do: 'lose node', stage, pod: random.whole(0, 1), frozenMs, ms });
+  }
+  const traps: Trap[] = [];
+  if (random.chance(0.4)) {
+    acts.push({ at: at - random.whole(100, 2_500), do: 'edit', edit: editOf(random, first) });
+    // Five of them when it is provisioned, and five with each edit.
+    const [nth, ms] = [random.whole(3, 10), random.pick([15_000, 25_000, 40_000])];
+    traps.push({ call: 'add stream', phase: random.pick(['sent', 'answered']), nth, mishap: { do: 'freeze', ms } });
+  }
+  // Also while it goes, and when it is gone: a topic keeps them, and a sender finds nobody.
+  const bursts = Array.from({ length: random.whole(5, 20) }, (): Burst => ({
+    ...one(random.pick(first.sources).name, random.whole(0, partitions - 1), random.pick(kinds)),
+    at: Math.max(0, at + random.whole(-1_500, 3_000)),
+    isKeyed: random.chance(0.5),
+  }));
+  return { acts, bursts, traps };
 }
 
 /** A record by itself. */

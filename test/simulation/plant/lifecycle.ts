@@ -33,14 +33,19 @@ const heartbeatMs = 5_000;
 /** A step that was told to end is waited for so long, then it is on its own. */
 const patienceMs = 10_000;
 const lookAgainMs = 200;
+/** The controller looks so often for what is left of pipelines that are gone. */
+const leftoversMs = 10_000;
+/** What a process sent before it ended may be on its way for so long: delays of a scenario, one after the other. */
+const onTheWayMs = 60_000;
 
 export class Lifecycle {
   readonly #plant: Plant;
   #state: state.PipelineState;
   #resource: Shape;
   readonly #queue: Random;
+  readonly #pipeline: PipelineRef;
   #worker: Worker | undefined;
-  #workers = 0;
+  #workers: number;
   #preempt: (() => void) | undefined;
   /** Of the last operation that ran to its end. */
   applied: Plan | undefined;
@@ -48,13 +53,21 @@ export class Lifecycle {
   refused: MillraceError | undefined;
   /** Streams as the status has them. */
   known: readonly StreamStatus[] = [];
+  /** The newest that is stored for pods. */
+  stored: Plan | undefined;
+  /** When the resource was gone. */
+  goneAt: number | undefined;
+  #isDeleted = false;
+  #onGone: () => void = () => undefined;
 
-  constructor(plant: Plant, first: Shape) {
+  /** `before`: of the pipeline whose name it has. */
+  constructor(plant: Plant, first: Shape, before?: Lifecycle) {
     this.#plant = plant;
     this.#queue = plant.world.random.fork('queue of tasks');
     this.#resource = first;
-    const pipeline: PipelineRef = { namespace, name: pipelineName, uid: plant.scenario.fixed.uid, cluster: 'sim' };
-    this.#state = state.newState(pipeline);
+    this.#workers = before === undefined ? 0 : 100;
+    this.#pipeline = { namespace, name: pipelineName, uid: plant.uid, cluster: 'sim' };
+    this.#state = state.newState(this.#pipeline);
   }
 
   /** What is wanted now. */
@@ -65,6 +78,7 @@ export class Lifecycle {
   /** What is wanted holds, and nothing is being done. */
   get isAtRest(): boolean {
     const { actual, running } = this.#state;
+    if (actual.is === 'gone') return true;
     return running === null && actual.is === this.#resource.desiredState && planNext(this.#state).do === 'rest';
   }
 
@@ -75,8 +89,26 @@ export class Lifecycle {
   }
   #doing = '';
 
+  /** Whether there is a resource, also one that is being deleted. */
+  get isThere(): boolean {
+    return this.goneAt === undefined;
+  }
+
+  get isDeleted(): boolean {
+    return this.#isDeleted;
+  }
+
+  /** The resource is deleted; `onGone` when its finalizer was taken off, and it is gone. */
+  delete(onGone: () => void): void {
+    if (this.#isDeleted) return;
+    this.#isDeleted = true;
+    this.#onGone = onGone;
+    this.tell();
+  }
+
   /** The resource is edited; its generation rises. */
   edit(change: (now: Shape) => Shape): void {
+    if (!this.isThere) return;
     const changed = change(this.#resource);
     if (changed === this.#resource) return;
     this.#resource = { ...changed, generation: this.#resource.generation + 1 };
@@ -87,7 +119,10 @@ export class Lifecycle {
   }
 
   tell(): void {
-    this.#state = state.noteWanted(this.#state, { generation: this.#resource.generation, deleting: false });
+    this.#state = state.noteWanted(this.#state, {
+      generation: this.#resource.generation,
+      deleting: this.#isDeleted,
+    });
     this.#plant.world.after(1, () => this.#decide());
   }
 
@@ -159,8 +194,31 @@ export class Lifecycle {
     }
     plant.say(`${kind} g${generation} ends: ${outcome.is}`);
     this.#state = state.finish(this.#state, outcome, new Date(plant.world.now).toISOString());
-    if (this.#state.actual.is === 'gone') return;
+    if (this.#state.actual.is === 'gone') return this.#gone();
     this.#decide();
+  }
+
+  /** Also when leftovers were taken down. */
+  #gone(): void {
+    if (this.goneAt !== undefined) return;
+    const { world } = this.#plant;
+    this.goneAt = world.now;
+    this.#plant.say('GONE');
+    this.#onGone();
+    this.#lookForLeftovers(false);
+    closeWhenAlone(this.#plant);
+  }
+
+  /** As the controller does (workers/controller/leftovers.ts): what was found twice is told to an entity, which takes it down. */
+  #lookForLeftovers(wereThere: boolean): void {
+    const left = this.#plant.streamsLeft;
+    const isTold = left.length > 0 && wereThere && this.#state.running === null;
+    if (isTold) {
+      this.#plant.say(`LEFTOVERS ${left.join(', ')}`);
+      this.#state = state.newState(this.#pipeline);
+      this.tell();
+    }
+    this.#plant.world.after(leftoversMs, () => this.#lookForLeftovers(left.length > 0 && !isTold));
   }
 
   #step<T>(what: string, opSeq: number, act: (act: Attempt) => Promise<T>, preempted: AbortSignal): Promise<T> {
@@ -246,4 +304,16 @@ export class Lifecycle {
       cluster: 'sim',
     };
   }
+}
+
+/** Nothing of a pipeline that is gone writes, from when the last process that nobody knew of has ended as well. */
+function closeWhenAlone(plant: Plant): void {
+  const { world, cluster, ledger } = plant;
+  let aloneSince: number | undefined;
+  const look = () => {
+    aloneSince = cluster.processes.length > 0 ? undefined : (aloneSince ?? world.now);
+    if (aloneSince !== undefined && world.now - aloneSince >= onTheWayMs) ledger.isClosed = true;
+    else world.after(1_000, look);
+  };
+  look();
 }

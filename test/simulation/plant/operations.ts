@@ -1,6 +1,6 @@
 /**
- * What the lifecycle's operations do to streams and pods, step by step, in the order of workflows/converge.ts and
- * workflows/halt.ts; each step does what the activity of its name does (activities/streams), by the same functions.
+ * What the lifecycle's operations do to streams and pods, step by step, in the order of workflows/converge.ts,
+ * workflows/halt.ts and workflows/teardown.ts; each step does what the activity of its name does (activities/streams), by the same functions.
  */
 import { nameFor, namingOf } from '../../../stream/announce.ts';
 import { lostOf, streamsFound } from '../../../stream/decide.ts';
@@ -8,9 +8,16 @@ import { registerPlan, registerWriters, type Act } from '../../../stream/members
 import { announcePlan } from '../../../stream/plan-store.ts';
 import { beginLeaving, finishLeaving, prunePlans, unfinished } from '../../../stream/retire.ts';
 import { isDrained } from '../../../stream/drained.ts';
-import { ensureSharedStreams, makePipelineStreams } from '../../../stream/streams.ts';
+import {
+  deletePipelineStreams,
+  ensureSharedStreams,
+  forgetLeasesAndReports,
+  makePipelineStreams,
+  pipelineStreamsExist,
+} from '../../../stream/streams.ts';
 import type { OperationKind } from '../../../model/operations.ts';
 import type { Plan } from '../../../model/plan.ts';
+import { checkDeparture } from '../check/departure.ts';
 import type { Plant } from './plant.ts';
 import type { Shape } from './shape.ts';
 
@@ -29,6 +36,7 @@ const patienceMs = 3_000;
 export function carryOut(kind: OperationKind, steps: Steps): Promise<void> {
   if (kind === 'pause') return halt(steps);
   if (kind === 'stop') return haltDrained(steps);
+  if (kind === 'teardown') return tearDown(steps);
   return converge(steps);
 }
 
@@ -39,6 +47,7 @@ async function converge(steps: Steps): Promise<void> {
   if (shape.desiredState !== 'Running') return;
   const removed = cluster.stages.filter((name) => !plan.stages.some((stage) => stage.name === name));
   const drains = shape.deletionPolicy === 'Drain';
+  plant.lifecycle.stored = plan;
   await steps.step('ensure streams', async (act) => {
     const replicas = plant.scenario.copies;
     await ensureSharedStreams(act.streams, { replicas });
@@ -140,4 +149,50 @@ async function haltDrained(steps: Steps): Promise<void> {
     return (await isDrained(streams, newest, { stage: (name) => plant.cluster.stages.includes(name) })).drained;
   });
   await stop(steps, sinks);
+}
+
+/** Deleted: as stopped, with what was read given up when that is wanted; then nothing of it stays. */
+async function tearDown(steps: Steps): Promise<void> {
+  const { plant } = steps;
+  const { cluster, lifecycle, pid, uid } = plant;
+  const isLeftover = !lifecycle.isThere;
+  const policy = await steps.step('find what there is', () => {
+    return Promise.resolve(isLeftover ? 'Immediate' : lifecycle.resource.deletionPolicy);
+  });
+  const { stages } = cluster;
+  const sinks = stages.filter((name) => name.startsWith('sink-'));
+  await stop(
+    steps,
+    stages.filter((name) => name.startsWith('ingestor-')),
+  );
+  plant.ledger.haveSourcesStopped = true;
+  const isDrained = policy === 'Drain' && (await drainUnlessImmediate(steps, sinks));
+  await stop(steps, sinks);
+  if (!isLeftover) checkDeparture(plant, isDrained);
+  await steps.step('delete streams', async ({ streams }) => {
+    await deletePipelineStreams(streams, { pid, uid, adopts: false });
+  });
+  // With the namespace go the plans that were stored in it.
+  for (const name of cluster.stages) cluster.forget(name);
+  lifecycle.stored = undefined;
+  await steps.step('forget leases and reports', ({ streams }) => forgetLeasesAndReports(streams, pid));
+}
+
+/** Whether it is drained: without it the person has given up what is left. */
+async function drainUnlessImmediate(steps: Steps, sinks: readonly string[]): Promise<boolean> {
+  const { lifecycle, cluster } = steps.plant;
+  if (sinks.length === 0) return true;
+  runToDrain(steps.plant, sinks);
+  let isGivenUp = false;
+  await steps.wait('drain', async ({ streams }) => {
+    const { stored } = lifecycle;
+    if (stored === undefined) return true;
+    isGivenUp = lifecycle.resource.deletionPolicy !== 'Drain';
+    if (isGivenUp) return true;
+    // A person decides, or gives the records up.
+    if (lostOf(stored, lifecycle.known, await streamsFound(streams, stored)) !== undefined) return false;
+    if (!(await pipelineStreamsExist(streams, stored))) return true;
+    return (await isDrained(streams, stored, { stage: (name) => cluster.stages.includes(name) })).drained;
+  });
+  return !isGivenUp;
 }

@@ -43,6 +43,8 @@ export function watchOver(plant: Plant): void {
   /** What was decided stays so, also when the tool is killed over it and the person calls it again. */
   const choices = new Map<string, string>();
   const decide = async (token: string, again: (why: unknown) => void): Promise<void> => {
+    // Of a pipeline that is gone nobody can decide.
+    if (!plant.lifecycle.isThere) return;
     const { machine, port } = plant.lifecycle.person();
     machine.onDeath(() => again('the tool was killed'));
     const choice = choices.get(token) ?? random.pick(decisionChoices);
@@ -55,9 +57,9 @@ export function watchOver(plant: Plant): void {
     const table = plant.tables.get(scope.replace('sink-', ''));
     if (stage === undefined) {
       ledger.decided();
-      for (const one of plant.tables.values()) if (one instanceof PositionedTable) one.forgetPlaces();
+      for (const one of plant.tables.values()) if (one instanceof PositionedTable) one.forgetPlaces(plant.uid);
     }
-    if (table instanceof PositionedTable) table.decide();
+    if (table instanceof PositionedTable) table.decide(plant.uid);
     if (stage !== undefined) plant.decidedStages.add(stage);
     const { opSeq, known } = lifecycle;
     const act = { streams: port, opSeq, clock: machine.clock, replicas: plant.scenario.copies, cluster: 'sim', known };
@@ -78,7 +80,7 @@ export function watchOver(plant: Plant): void {
     const table = sink === undefined ? undefined : plant.tables.get(sink);
     const { token, hint, slot } = error.params;
     if (error.code === 'MR_SINK_POSITION_LOST' && table instanceof PositionedTable && typeof slot === 'number')
-      table.noticed(`sink-${sink}.${slot}`);
+      table.noticed(plant.placeOf(`sink-${sink}`, slot));
     if (typeof token === 'string') {
       // Not carried out, or another came first: asked again at the next look.
       const again = (why: unknown) => {

@@ -1,4 +1,7 @@
-/** Everything of one run in one place: the world, the server, the systems outside, the pods, and who watches them. */
+/**
+ * Everything of one pipeline in one place: the world, the server, the systems outside, the pods, and who watches them.
+ * One that is made again after it was deleted is another, at the same {@link Site}.
+ */
 import { deadEdge, commitsEdge, edgeStream, leaseStream } from '../../../model/names.ts';
 import type { IngestorStage, Plan, SinkStage } from '../../../model/plan.ts';
 import type { Position } from '../../../stream/record-batch.ts';
@@ -10,27 +13,27 @@ import { mostKeys } from '../check/keys.ts';
 import { Losses } from '../check/losses.ts';
 import { Witness } from '../check/witness.ts';
 import { Connection } from '../jetstream/connection.ts';
-import { Server } from '../jetstream/server.ts';
-import { Faults } from '../kernel/faults.ts';
+import type { Server } from '../jetstream/server.ts';
+import type { Faults } from '../kernel/faults.ts';
 import type { Machine } from '../kernel/machine.ts';
-import { Random } from '../kernel/random.ts';
-import { World } from '../kernel/world.ts';
+import type { World } from '../kernel/world.ts';
 import { BlockSlot, BlockTable } from '../outside/clickhouse.ts';
 import { HttpService } from '../outside/http.ts';
 import { PositionedSlot, PositionedTable } from '../outside/postgres.ts';
-import { Remote } from '../outside/remote.ts';
-import { Topic, TopicReader } from '../outside/topic.ts';
+import type { Remote } from '../outside/remote.ts';
+import { TopicReader, type Topic } from '../outside/topic.ts';
 import type { SimRows } from '../outside/rows.ts';
 import { Cluster } from './cluster.ts';
 import { Lifecycle } from './lifecycle.ts';
 import type { Pod } from './pod.ts';
 import type { Scenario } from './scenario.ts';
-import { planOf, type Shape } from './shape.ts';
-
-const maxPayload = 160 * 1024;
+import { planOf, type Fixed, type Shape } from './shape.ts';
+import { Site } from './site.ts';
 
 export class Plant {
   readonly scenario: Scenario;
+  readonly fixed: Fixed;
+  readonly site: Site;
   readonly world: World;
   readonly server: Server;
   readonly faults: Faults;
@@ -39,30 +42,49 @@ export class Plant {
   readonly cluster: Cluster;
   readonly witness: Witness;
   readonly lifecycle: Lifecycle;
-  readonly topics = new Map<string, Topic>();
+  readonly topics: ReadonlyMap<string, Topic>;
   readonly services = new Map<string, HttpService>();
-  readonly tables = new Map<string, BlockTable | PositionedTable>();
-  readonly remotes = new Map<string, Remote>();
+  readonly tables: ReadonlyMap<string, BlockTable | PositionedTable>;
+  readonly remotes: ReadonlyMap<string, Remote>;
   readonly plans = new Map<number, Plan>();
   readonly pid: string;
   /** About which a person has decided. */
   readonly decidedStages = new Set<string>();
+  /** It was deleted, and one of its name is to come. */
+  comesAgain = false;
+  /** Of its name, and made when it was gone. */
+  successor: Plant | undefined;
   readonly #log: ((line: string) => void) | undefined;
   readonly #startedAt: number;
+  readonly #firstPlace: number;
   readonly #begun = new Set<string>();
   readonly #givenUp = new Set<string>();
 
-  constructor(scenario: Scenario, log?: (line: string) => void) {
+  /** `before`: the pipeline whose name it has. */
+  constructor(scenario: Scenario, log?: (line: string) => void, before?: Plant) {
     this.scenario = scenario;
     this.#log = log;
-    this.world = new World(new Random(scenario.seed).fork('run'));
-    this.#startedAt = this.world.now;
-    this.faults = new Faults(this.world, scenario.traps, (text) => this.say(text));
-    const fail = (violation: Error) => this.world.fail(violation);
+    this.site = before?.site ?? new Site(scenario, (text) => this.say(text));
+    const { world, server, faults, topics, tables, remotes } = this.site;
+    this.world = world;
+    this.server = server;
+    this.faults = faults;
+    this.topics = topics;
+    this.tables = tables;
+    this.remotes = remotes;
+    this.#firstPlace = before?.nextPlace ?? 0;
+    this.#startedAt = before === undefined ? world.now : before.#startedAt;
+    const uid = before === undefined ? scenario.fixed.uid : `${before.fixed.uid}-again`;
+    this.fixed = { ...scenario.fixed, uid };
+    const fail = (violation: Error) => world.fail(violation);
     this.ledger = new Ledger(fail);
-    const plan = this.addShape(scenario.first);
+    const first: Shape =
+      before === undefined
+        ? scenario.first
+        : { ...before.lifecycle.resource, generation: 1, desiredState: 'Running', deletionPolicy: 'Drain' };
+    const plan = this.addShape(first);
     this.pid = plan.pipeline.pid;
-    this.cluster = new Cluster(this);
+    this.cluster = new Cluster(this, before?.cluster);
     this.witness = new Witness({
       pid: this.pid,
       ledger: this.ledger,
@@ -72,10 +94,45 @@ export class Plant {
       writers: () => Math.max(...this.#plansAtWork().map(writersIn)),
       onViolation: fail,
     });
-    // Mostly as it is; now and then a copy that is busy catching up.
-    const maxLagMs = this.world.random.fork('lag').pick([400, 400, 6_000]);
-    this.server = new Server(this.world, { maxPayload, url: 'nats://nats:4222', maxLagMs }, this.witness);
-    this.lifecycle = new Lifecycle(this, scenario.first);
+    this.site.witnesses.add(this.witness);
+    this.lifecycle = new Lifecycle(this, first, before?.lifecycle);
+  }
+
+  /** Of the next input, in the order in which they come. */
+  get nextPlace(): number {
+    return this.#firstPlace + this.ledger.inputs.size;
+  }
+
+  get uid(): string {
+    return this.fixed.uid;
+  }
+
+  /** The one that has the name now. */
+  get latest(): Plant {
+    return this.successor?.latest ?? this;
+  }
+
+  /** It, and those of its name that came after it. */
+  get all(): Plant[] {
+    return [this, ...(this.successor?.all ?? [])];
+  }
+
+  /** Made again under its name: another, which reads its topics from their start and knows of nothing that was before. */
+  makeAgain(): Plant {
+    const again = new Plant(this.scenario, this.#log, this);
+    for (const topic of this.topics.values())
+      for (const { id } of topic.inputs) {
+        const input = this.ledger.inputs.get(id);
+        if (input !== undefined) again.ledger.add({ ...input, ...untouched });
+      }
+    this.successor = again;
+    this.say(`MADE AGAIN as ${again.pid}`);
+    return again;
+  }
+
+  /** Its streams that are there. */
+  get streamsLeft(): string[] {
+    return this.server.streamNames(`mr.${this.pid}.>`);
   }
 
   /** What is wanted, and what its pods were started with. */
@@ -90,27 +147,17 @@ export class Plant {
   }
 
   addShape(shape: Shape): Plan {
-    const { fixed, partitions, window, hasViews: hasView } = this.scenario;
+    const { site, fixed, services, world, ledger } = this;
     const plan = planOf(shape, fixed);
-    this.ledger.shapes.set(shape.generation, shape);
+    ledger.shapes.set(shape.generation, shape);
     this.plans.set(shape.generation, plan);
-    for (const { name, system } of shape.sources) {
-      if (this.remotes.has(name)) continue;
-      this.remotes.set(name, new Remote(name, this.world, this.faults));
-      if (system === 'kafka') this.topics.set(name, new Topic(name, partitions));
-      else this.services.set(name, new HttpService(plan.pipeline.pid, name, this.world, this.ledger));
+    for (const source of shape.sources) {
+      const { name, system } = source;
+      site.addSource(source);
+      if (system === 'http' && !this.topics.has(name) && !services.has(name))
+        services.set(name, new HttpService(plan.pipeline.pid, name, world, ledger));
     }
-    for (const { name, system } of shape.sinks) {
-      if (this.remotes.has(name)) continue;
-      const remote = new Remote(name, this.world, this.faults);
-      this.remotes.set(name, remote);
-      this.tables.set(
-        name,
-        system === 'clickhouse'
-          ? new BlockTable(name, { window, hasView }, remote, this.ledger)
-          : new PositionedTable(name, remote, this.ledger),
-      );
-    }
+    for (const sink of shape.sinks) site.addSink(sink);
     return plan;
   }
 
@@ -130,7 +177,7 @@ export class Plant {
 
   takenOff(sink: string): void {
     const table = this.tables.get(sink);
-    if (table instanceof PositionedTable) table.takenOff();
+    if (table instanceof PositionedTable) table.takenOff(this.uid);
   }
 
   connect(machine: Machine): Connection {
@@ -157,7 +204,7 @@ export class Plant {
     return Promise.resolve(
       new TopicReader(topic, this.remotes.get(stage.source)!, pod.machine, share, position, {
         acknowledged: (ids) => ids.forEach((id) => this.ledger.acknowledge(id)),
-        givenUp: (inputs) => inputs.forEach((input) => (input.mayBeMissing = true)),
+        givenUp: (inputs) => inputs.forEach(({ id }) => this.ledger.mayMiss(id)),
         losses,
       }),
     );
@@ -165,10 +212,15 @@ export class Plant {
 
   openSink(stage: SinkStage, slot: number, machine: Machine): Promise<SinkSlotPort<SimRows>> {
     const table = this.tables.get(stage.sink);
-    if (table instanceof BlockTable) return Promise.resolve(new BlockSlot(table, machine));
+    if (table instanceof BlockTable) return Promise.resolve(new BlockSlot(table, machine, this.ledger));
     if (table instanceof PositionedTable)
-      return Promise.resolve(new PositionedSlot(table, machine, `${stage.name}.${slot}`));
+      return Promise.resolve(new PositionedSlot(table, machine, this.placeOf(stage.name, slot), this.ledger));
     throw new TypeError(`there is no table ${stage.sink}`);
+  }
+
+  /** Under which a table keeps the position of a slot. */
+  placeOf(stage: string, slot: number): string {
+    return `${this.uid}/${stage}.${slot}`;
   }
 
   /** K5, I12: a machine that was told to stop announces no new batch. One that an earlier owner left open it may finish. */
@@ -199,6 +251,9 @@ export class Plant {
     return `commits: ${kind}`;
   }
 }
+
+/** As an input is before anybody has read it. */
+const untouched = { acknowledged: false, mayBeMissing: false, mayRepeat: false, isDecided: false };
 
 function writersIn({ stages }: Plan): number {
   return stages.reduce((sum, stage) => sum + (stage.kind === 'ingestor' ? stage.slots : 0), 0);

@@ -105,6 +105,16 @@ export type Act =
   | { readonly at: number; readonly do: 'scale'; readonly stage: string; readonly replicas: number }
   | { readonly at: number; readonly do: 'pause'; readonly state: 'Paused' | 'Stopped'; readonly ms: number }
   | { readonly at: number; readonly do: 'edit'; readonly edit: Edit }
+  | {
+      readonly at: number;
+      /** The resource is deleted, with this policy. */
+      readonly do: 'delete';
+      readonly deletionPolicy: Shape['deletionPolicy'];
+      /** So much later the person gives up what is not drained by then; absent: never. */
+      readonly impatientMs?: number | undefined;
+      /** So long after it is gone one of its name is made; absent: never. */
+      readonly againMs?: number | undefined;
+    }
   /** Its worker is killed, or hangs for so long. */
   | { readonly at: number; readonly do: 'lifecycle'; readonly ms: number }
   | { readonly at: number; readonly do: 'grow'; readonly source: string; readonly partitions: number };
