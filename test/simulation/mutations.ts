@@ -379,6 +379,20 @@ export const mutations: readonly Mutation[] = [
     from: 'stored.position >= committed) {',
     to: 'stored.position >= 0) {',
   },
+  {
+    guard: 'N1',
+    without: 'the wait until a pipeline that is deleted is drained',
+    file: 'stream/drained.ts',
+    from: 'drained: behind.length === 0',
+    to: 'drained: true',
+  },
+  {
+    guard: 'S3',
+    without: 'the deletion of the streams of a pipeline',
+    file: 'stream/streams.ts',
+    from: 'for (const name of own) await unless(isStreamNotFound, streams.deleteStream(name));',
+    to: 'own.splice(0);',
+  },
 ];
 
 export function nameOf({ guard, without }: Mutation): string {

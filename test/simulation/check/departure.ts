@@ -11,6 +11,7 @@ import type { Plant } from '../plant/plant.ts';
 import { Violation } from './violation.ts';
 
 export function checkDeparture(plant: Plant, isDrained: boolean): void {
+  plant.hasDeparted = true;
   const { world, ledger, tables, witness, uid } = plant;
   plant.say(`DEPARTURE ${isDrained ? 'drained' : witness.hasLost ? 'unknown after a loss' : 'given up'}`);
   // What a failover has taken, and no slot has found out, nobody looks for any more.
@@ -21,7 +22,7 @@ export function checkDeparture(plant: Plant, isDrained: boolean): void {
   const [missing] = ledger.settleDeleted({
     isDue: (stage, frame) => isDue(stage, frame) && !plant.decidedStages.has(stage),
   });
-  if (missing !== undefined) return world.fail(new Violation(missing.label, `deleted: ${missing.message}`));
+  if (missing !== undefined) return world.fail(missing);
   // A batch that was being written may be in the table and not in its view when the rest is given up.
   if (!isDrained || ledger.hasDecided) return;
   for (const [name, table] of tables)

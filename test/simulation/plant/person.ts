@@ -35,6 +35,7 @@ export function watchOver(plant: Plant): void {
     asked.add(question);
     plant.say(`ASKED ${error.sentence}`);
     world.after(afterMs, () => {
+      if (plant.hasDeparted) return;
       plant.say(`PERSON ${question}`);
       answer();
     });
@@ -43,8 +44,6 @@ export function watchOver(plant: Plant): void {
   /** What was decided stays so, also when the tool is killed over it and the person calls it again. */
   const choices = new Map<string, string>();
   const decide = async (token: string, again: (why: unknown) => void): Promise<void> => {
-    // Of a pipeline that is gone nobody can decide.
-    if (!plant.lifecycle.isThere) return;
     const { machine, port } = plant.lifecycle.person();
     machine.onDeath(() => again('the tool was killed'));
     const choice = choices.get(token) ?? random.pick(decisionChoices);
@@ -105,6 +104,8 @@ export function watchOver(plant: Plant): void {
   };
 
   const look = (): void => {
+    // Ready says Deleting, whatever a process that nobody knows of says when it finds the streams gone.
+    if (plant.hasDeparted) return;
     const { refused, resource } = plant.lifecycle;
     if (refused?.code === 'MR_SOURCE_NOT_GONE' || refused?.code === 'MR_SOURCE_RETURNS_OTHER')
       once(`the sources of g${resource.generation}`, refused, random.between(1_000, 8_000), () => asItWas(refused));

@@ -50,6 +50,8 @@ export class Plant {
   readonly pid: string;
   /** About which a person has decided. */
   readonly decidedStages = new Set<string>();
+  /** It was deleted, and its streams go. */
+  hasDeparted = false;
   /** It was deleted, and one of its name is to come. */
   comesAgain = false;
   /** Of its name, and made when it was gone. */
