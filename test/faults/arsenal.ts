@@ -7,7 +7,8 @@ import type { Kubectl } from '../e2e/support/kubectl.ts';
 import { podProcesses } from '../e2e/support/pods.ts';
 import type { TcpProxy } from '../support/tcp-proxy.ts';
 import type { Bus } from './bus.ts';
-import { ordersPipeline, type Targets } from './pipelines.ts';
+import type { Load } from './load.ts';
+import { eventsPipeline, ordersPipeline, type Targets } from './pipelines.ts';
 import type { Fault, Link, StageName } from './schedule.ts';
 import { fill } from './volume.ts';
 
@@ -18,9 +19,12 @@ export interface Arsenal {
   readonly links: Readonly<Record<Exclude<Link, 'bus'>, TcpProxy>>;
   readonly bus: Bus;
   readonly targets: Targets;
+  readonly load: Pick<Load, 'noteGone'>;
 }
 
 const fieldManager = 'faults';
+/** It drains before it goes, which waits for a sink that cannot be reached, and for what else is being broken. */
+const goneAttempts = 600;
 
 export class Armed {
   readonly #arsenal: Arsenal;
@@ -82,6 +86,8 @@ export class Armed {
       case 'scale':
         this.#replicas = fault.replicas;
         return this.#apply();
+      case 'remake':
+        return this.#inTurn('remake', () => this.#remake());
       case 'pause':
         return this.#inTurn('pause', async () => {
           await this.#setState('Paused');
@@ -89,6 +95,23 @@ export class Armed {
           await this.#setState('Running');
         });
     }
+  }
+
+  /** Drained: what was acknowledged is in its table, and the next one knows nothing of it. */
+  async #remake(): Promise<void> {
+    const { kube, load, targets } = this.#arsenal;
+    const { metadata, ...events } = eventsPipeline(targets);
+    const place = { name: metadata.name, namespace: 'default' };
+    const uid = await untilAnswered(async () => (await kube.get(kind, place.name, place.namespace))?.metadata.uid);
+    await untilAnswered(() => kube.delete(kind, place.name, place.namespace, { uid }));
+    await untilAnswered(async () => {
+      const found = await kube.get(kind, place.name, place.namespace);
+      if (found?.metadata.uid === uid) throw new Error(`pipeline ${place.name} is still there`);
+    }, goneAttempts);
+    load.noteGone();
+    await untilAnswered(async () => {
+      await kube.apply({ ...events, metadata: place }, { fieldManager, force: true });
+    });
   }
 
   /** Everything as it was: links pass, the pipeline runs. */
@@ -161,13 +184,12 @@ export function pipelineOf(stage: StageName): 'orders' | 'events' {
 }
 
 /** The API server is one of those that are killed: a person would try again, too. */
-async function untilAnswered(act: () => Promise<void>): Promise<void> {
+async function untilAnswered<T>(act: () => Promise<T>, attempts = 120): Promise<T> {
   for (let attempt = 0; ; attempt++) {
     try {
-      await act();
-      return;
+      return await act();
     } catch (error) {
-      if (attempt === 120) throw error;
+      if (attempt === attempts) throw error;
       await delay(1_000);
     }
   }

@@ -47,6 +47,8 @@ export class Load {
   readonly #stop = new AbortController();
   readonly marks: Mark[] = [];
   readonly refusals = new Map<string, number>();
+  /** Events of which a pipeline that is gone may have taken a request that was not answered; it knew the key. */
+  readonly mayRepeat = new Set<number>();
   #orders = 0;
   #events = 0;
   #running: Promise<unknown> = Promise.resolve();
@@ -65,6 +67,11 @@ export class Load {
   /** Events that were answered with 202. */
   get events(): number {
     return this.#events;
+  }
+
+  /** Nobody takes events now: what is repeated from here on meets a pipeline that knows no key of the one before. */
+  noteGone(): void {
+    for (let index = 0; index < eventsOfRequest; index++) this.mayRepeat.add(this.#events + index);
   }
 
   async createTopic(): Promise<void> {

@@ -105,7 +105,7 @@ async function underFire(options: RunOptions, field: Battlefield, stack: Stack, 
     await provision(kube, targets, say);
     load.start();
     truth.start(kube, load, sinks, expectedRows);
-    const armed = new Armed({ stack, kube, kubectl, links: { clickhouse, postgres }, bus, targets });
+    const armed = new Armed({ stack, kube, kubectl, links: { clickhouse, postgres }, bus, targets, load });
     const began = performance.now();
     const schedule = scheduleOf(seed, lengthMs, field, only);
     const counts: Partial<Record<FaultKind, number>> = {};
@@ -142,7 +142,7 @@ async function underFire(options: RunOptions, field: Battlefield, stack: Stack, 
       bus: field.bus,
       faults: counts,
       orders: verifyOrders({ topic, ...rows, deadLetters }),
-      events: verifyEvents(load.events, events),
+      events: verifyEvents(load.events, events, load.mayRepeat),
       outOfOrder: await eventually(() => sinks.outOfOrder()),
       health: falseClaims(truth.samples),
       recoveries: recoveriesOf(ended, load, truth),

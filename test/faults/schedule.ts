@@ -24,6 +24,8 @@ export type Fault =
   | { readonly kind: 'diskFull'; readonly forMs: number }
   | { readonly kind: 'edit' }
   | { readonly kind: 'pause'; readonly forMs: number }
+  /** The pipeline of the events is deleted, drained, and made again under its name. */
+  | { readonly kind: 'remake' }
   | { readonly kind: 'scale'; readonly replicas: number };
 
 export type FaultKind = Fault['kind'];
@@ -97,6 +99,7 @@ const table: Readonly<Record<FaultKind, { readonly weight: number; readonly make
   diskFull: { weight: 1, make: (random) => ({ kind: 'diskFull', forMs: seconds(random, 3, 15) }) },
   edit: { weight: 3, make: () => ({ kind: 'edit' }) },
   pause: { weight: 1, make: (random) => ({ kind: 'pause', forMs: seconds(random, 3, 10) }) },
+  remake: { weight: 1, make: () => ({ kind: 'remake' }) },
   scale: { weight: 1, make: (random) => ({ kind: 'scale', replicas: oneOf(random, [1, 2]) }) },
 };
 
@@ -164,6 +167,8 @@ export function sentenceOf(fault: Fault): string {
       return 'edit steps and routes';
     case 'pause':
       return `pause for ${fault.forMs / 1_000} s`;
+    case 'remake':
+      return 'delete the pipeline of the events, and make it again';
     case 'scale':
       return `scale to ${fault.replicas}`;
   }
