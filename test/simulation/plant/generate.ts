@@ -297,7 +297,9 @@ function lostNodeOf(random: Random, first: Shape, partitions: number, calmAt: nu
  * and a node is lost whose pod goes on. In half of them one of the name is made again.
  */
 function endOf(random: Random, first: Shape, partitions: number, calmAt: number): Episode & Pick<Scenario, 'traps'> {
-  if (!random.chance(0.06)) return { acts: [], bursts: [], traps: [] };
+  const draw = random.next();
+  // None of the seeds that are in seeds.json: they go on meaning what they meant.
+  if (draw < 0.06 || draw >= 0.12) return { acts: [], bursts: [], traps: [] };
   const at = random.whole(1_000, calmAt);
   const acts: Act[] = [
     {
