@@ -28,6 +28,8 @@ const goneAttempts = 600;
 
 export class Armed {
   readonly #arsenal: Arsenal;
+  /** Of pipelines that were deleted. */
+  readonly gone: string[] = [];
   #edition = 1;
   #replicas = 1;
   /** Faults on one link or one pod must not end each other's. */
@@ -109,6 +111,7 @@ export class Armed {
       if (found?.metadata.uid === uid) throw new Error(`pipeline ${place.name} is still there`);
     }, goneAttempts);
     load.noteGone();
+    if (uid !== undefined) this.gone.push(uid);
     await untilAnswered(async () => {
       await kube.apply({ ...events, metadata: place }, { fieldManager, force: true });
     });

@@ -2,13 +2,26 @@
 import type { Outcome } from './run.ts';
 import { isClean } from './verify.ts';
 
-export function passed({ orders, events, outOfOrder, settledMs }: Outcome): boolean {
-  return isClean(orders) && isClean(events) && outOfOrder === 0 && settledMs !== undefined;
+export function passed({ orders, events, outOfOrder, settledMs, left }: Outcome): boolean {
+  return isClean(orders) && isClean(events) && outOfOrder === 0 && settledMs !== undefined && left.length === 0;
 }
 
 export function report(outcome: Outcome): string {
-  const { seed, lengthMs, bus, faults, orders, events, outOfOrder, health, recoveries, settledMs, refusals, restarts } =
-    outcome;
+  const {
+    seed,
+    lengthMs,
+    bus,
+    faults,
+    orders,
+    events,
+    outOfOrder,
+    health,
+    recoveries,
+    settledMs,
+    refusals,
+    restarts,
+    left,
+  } = outcome;
   const times = recoveries.flatMap(({ afterMs }) => (afterMs === undefined ? [] : [afterMs])).sort((a, b) => a - b);
   const total = Object.values(faults).reduce((sum, count) => sum + count, 0);
   const kinds = Object.entries(faults).map(([kind, count]) => `${kind} ${count}`);
@@ -24,6 +37,7 @@ export function report(outcome: Outcome): string {
     `Recovery: median ${seconds(times[Math.floor(times.length / 2)])}, worst ${seconds(times.at(-1))}`,
     ...worst.map(({ fault, afterMs }) => `  ${seconds(afterMs).padStart(8)}  ${fault}`),
     `All had arrived ${settledMs === undefined ? 'NOT AT ALL' : `after ${seconds(settledMs)}`}`,
+    ...(left.length === 0 ? [] : [`Left of pipelines that were deleted: ${left.join(', ')}`]),
     `Restarts: ${Object.entries(restarts)
       .filter(([, count]) => count > 0)
       .map(([part, count]) => `${part} ${count}`)

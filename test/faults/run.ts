@@ -9,7 +9,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connectKube, type Kube } from '../../kubernetes/kube.ts';
 import { startStack, type Stack } from '../../local/stack.ts';
-import { kind, pidOf } from '../../model/names.ts';
+import { kind, labels, pidOf } from '../../model/names.ts';
 import type { Manifest } from '../../kubernetes/objects.ts';
 import { connectStreams } from '../../stream/connection.ts';
 import type { DeadLetter } from '../../stream/dead-letter.ts';
@@ -54,6 +54,8 @@ export interface Outcome {
   readonly recoveries: readonly Recovery[];
   /** Undefined: it did not settle, and what is missing may only be late. */
   readonly settledMs: number | undefined;
+  /** Of pipelines that were deleted, what is there nevertheless. */
+  readonly left: readonly string[];
   readonly refusals: ReadonlyMap<string, number>;
   readonly restarts: Readonly<Record<string, number>>;
 }
@@ -130,6 +132,7 @@ async function underFire(options: RunOptions, field: Battlefield, stack: Stack, 
     await load.stop();
     say('The load has ended; waiting until everything has arrived …');
     const settledMs = await settled(load, sinks);
+    const left = await leftOf(stack, kube, armed.gone);
     await truth.stop();
     // The last fault may just have ended: a connection that it cut is found out by the first question.
     const topic = await eventually(() => load.topicContent());
@@ -147,6 +150,7 @@ async function underFire(options: RunOptions, field: Battlefield, stack: Stack, 
       health: falseClaims(truth.samples),
       recoveries: recoveriesOf(ended, load, truth),
       settledMs,
+      left,
       refusals: load.refusals,
       restarts: Object.fromEntries(stack.parts.map(({ name, record }) => [name, record.restarts])),
     };
@@ -198,6 +202,25 @@ async function settled(load: Load, sinks: Sinks): Promise<number | undefined> {
     await delay(500);
   }
   return undefined;
+}
+
+/** Streams and namespaces of these pipelines. What a late act has brought back the controller finds, and takes down. */
+async function leftOf(stack: Stack, kube: Kube, gone: readonly string[]): Promise<string[]> {
+  const streams = await connectStreams({ url: stack.endpoints.natsUrl, name: 'faults' });
+  try {
+    for (const began = performance.now(); ;) {
+      const left: string[] = [];
+      for (const uid of gone) {
+        left.push(...(await streams.streamNames(`mr.${pidOf('events', uid)}.>`)));
+        const namespaces = await kube.list('Namespace', { labels: { [labels.pipelineUid]: uid } });
+        left.push(...namespaces.items.map(({ metadata }) => `namespace ${metadata.name}`));
+      }
+      if (left.length === 0 || performance.now() - began > stillMs) return left;
+      await delay(500);
+    }
+  } finally {
+    await streams.nc.close();
+  }
 }
 
 async function deadLettersOf(stack: Stack, kube: Kube, name: string): Promise<DeadLetter[]> {
