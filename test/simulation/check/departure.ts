@@ -18,6 +18,7 @@ export function checkDeparture(plant: Plant, isDrained: boolean): void {
   for (const name of tables.keys()) plant.takenOff(name);
   // After a loss in the edge the numbers of what is committed say nothing; what is drained is found out by checksums.
   if (!isDrained && witness.hasLost) return;
+  // About which a person has decided, they have said what may be missing.
   const isDue = isDrained ? () => true : witness.hasCommitted.bind(witness);
   const [missing] = ledger.settleDeleted({
     isDue: (stage, frame) => isDue(stage, frame) && !plant.decidedStages.has(stage),
