@@ -532,27 +532,27 @@ export const errorTable = {
     'deadLetter',
     422,
     'The value must be a JSON object: {problem}.',
-    'Correct the producer and replay.',
+    'Correct the producer; to get this record too, send it again.',
   ),
   MR_RECORD_MISFIT: row(
     'deadLetter',
     422,
     'Field "{field}" must be {wanted}, but is {actual}.',
-    'Correct the producer or the schema and replay.',
+    'Correct the producer or the schema; to get this record too, send it again.',
   ),
   MR_RECORD_EXPRESSION: row('deadLetter', 422, 'Step "{step}" failed on this record: {problem}.', '{hint}'),
   MR_RECORD_REFUSED: row(
     'deadLetter',
     422,
     'Sink "{sink}" refused the record: {problem}.',
-    'Correct the record or the table and replay.',
+    'Correct the record or the table; to get this record too, send it again.',
   ),
 
   MR_RECORD_DEFECT: row(
     'deadLetter',
     500,
     'Millrace failed on this record: {problem}.',
-    'Neither the record nor the sink is at fault: report it, and replay with a later version.',
+    'Neither the record nor the sink is at fault: report it; a version that corrects it takes the record when it is sent again.',
   ),
 
   // -- sinks -----------------------------------------------------------------------------------------------------

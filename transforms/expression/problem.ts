@@ -45,11 +45,11 @@ export function isCelError(error: unknown): error is ParseError | EvaluationErro
 type Cause = 'field' | 'divisor' | 'expression' | 'either';
 
 const advice: Readonly<Record<Cause, string>> = {
-  field: 'Guard the field with has(), or correct the producer, and replay.',
+  field: 'Guard the field with has(), or correct the producer; to get this record too, send it again.',
   divisor:
-    'Say in the expression what a divisor of 0 gives, such as `record.n == 0 ? 0 : record.sum / record.n`, and replay.',
-  expression: 'Correct the expression, and replay; the record need not be at fault.',
-  either: 'Correct the expression, or the producer if the record is at fault, and replay.',
+    'Say in the expression what a divisor of 0 gives, such as `record.n == 0 ? 0 : record.sum / record.n`; to get this record too, send it again.',
+  expression: 'Correct the expression: the record need not be at fault; to get it too, send it again.',
+  either: 'Correct the expression, or the producer if the record is at fault; to get this record too, send it again.',
 };
 
 /** By code of cel-js; all others may be the fault of either. */
