@@ -10,7 +10,7 @@
  * D4  A change or deletion affects the object that was read (by UID), never a new one with the same name.
  */
 import { z } from 'zod';
-import { mr, type MillraceError } from '../model/errors.ts';
+import { mr, MillraceError } from '../model/errors.ts';
 import { annotations, apiVersion, kind, namespaceOf, pidOf } from '../model/names.ts';
 import type { DesiredState } from '../model/plan.ts';
 import type { PipelineStatus } from '../model/status.ts';
@@ -49,6 +49,8 @@ export interface ApplyOptions {
 export interface PipelineDoor {
   /** Throws MR_PIPELINE_NOT_FOUND. */
   get(namespace: string, name: string): Promise<StoredPipeline>;
+  /** Null: there is no pipeline of this name. */
+  find(namespace: string, name: string): Promise<StoredPipeline | null>;
   /** One page. */
   list(query: ListQuery): Promise<PipelinePage>;
   apply(pipeline: PipelineInput, options?: ApplyOptions): Promise<StoredPipeline>;
@@ -91,6 +93,15 @@ export function pipelineDoor(kube: Kube, fieldManager: string): PipelineDoor {
       } as const;
       const asked = { kind, namespace, name };
       return shown(await speaking(() => askObject(kube.transport, request, storedPipeline, asked), asked));
+    },
+
+    async find(namespace, name) {
+      try {
+        return await door.get(namespace, name);
+      } catch (error) {
+        if (error instanceof MillraceError && error.code === 'MR_PIPELINE_NOT_FOUND') return null;
+        throw error;
+      }
     },
 
     async list({ namespace, limit, continue: next, labelSelector }) {

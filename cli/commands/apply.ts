@@ -3,7 +3,6 @@ import { Command, Option } from 'commander';
 import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import type { StoredPipeline } from '../../client/wire.ts';
-import { MillraceError } from '../../model/errors.ts';
 import { dryRunOf } from '../../crds/dry-run.ts';
 import { lintFile } from '../../crds/lint.ts';
 import type { DesiredState } from '../../model/plan.ts';
@@ -57,7 +56,7 @@ function theFile(file: string | undefined, filename: string | undefined, command
 async function applyOne(cluster: Cluster, wanted: PipelineInput, options: Options): Promise<void> {
   const { name, namespace = cluster.namespace } = wanted.metadata;
   const input = { ...wanted, metadata: { ...wanted.metadata, namespace } };
-  const before = await existing(cluster, namespace, name);
+  const before = await cluster.pipelines.find(namespace, name);
   const dryRun = options.dryRun === 'server';
   const stored = await cluster.pipelines.apply(input, { dryRun, force: options.forceConflicts });
   if (dryRun) {
@@ -80,15 +79,6 @@ const reached: Readonly<Record<DesiredState, string>> = { Running: 'ready', Paus
 function effectOf(before: StoredPipeline | null, stored: StoredPipeline): string {
   if (!before) return 'created';
   return before.metadata.resourceVersion === stored.metadata.resourceVersion ? 'unchanged' : 'configured';
-}
-
-async function existing({ pipelines }: Cluster, namespace: string, name: string): Promise<StoredPipeline | null> {
-  try {
-    return await pipelines.get(namespace, name);
-  } catch (error) {
-    if (error instanceof MillraceError && error.code === 'MR_PIPELINE_NOT_FOUND') return null;
-    throw error;
-  }
 }
 
 /** The pipelines of a file, after lint has found no error in it. */

@@ -11,7 +11,7 @@ import { formatOperationId, parseOperationId, type OperationId } from '../../cli
 import { settledAt, stillOf, type Settled, type StillState } from '../../client/settled.ts';
 import type { Change, Decided, Operation, StoredPipeline } from '../../client/wire.ts';
 import { outcomeOf } from '../../model/decision.ts';
-import { assertNever, mr, MillraceError } from '../../model/errors.ts';
+import { assertNever, mr } from '../../model/errors.ts';
 import type { PipelineDoor } from '../../kubernetes/pipelines.ts';
 import type { OperationRuns } from './operation-runs.ts';
 
@@ -113,13 +113,8 @@ export class Changes {
 
   /** The resource, if it is still the one that was changed. */
   async #find({ namespace, name, uid }: OperationId): Promise<StoredPipeline | null> {
-    try {
-      const found = await this.#pipelines.get(namespace, name);
-      return found.metadata.uid === uid ? found : null;
-    } catch (error) {
-      if (error instanceof MillraceError && error.code === 'MR_PIPELINE_NOT_FOUND') return null;
-      throw error;
-    }
+    const found = await this.#pipelines.find(namespace, name);
+    return found?.metadata.uid === uid ? found : null;
   }
 
   async #workflow(parsed: OperationId, id: string): Promise<Operation> {

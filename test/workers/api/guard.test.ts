@@ -224,7 +224,8 @@ function recorder(reached: string[]): { kube: Kube; pipelines: PipelineDoor; run
       ...{ patchMerge: asked('patch'), delete: asked('delete'), close },
     },
     pipelines: {
-      ...{ get: asked('get'), list: asked('list'), apply: asked('apply'), remove: asked('remove') },
+      ...{ get: asked('get'), find: asked('get'), list: asked('list'), apply: asked('apply') },
+      ...{ remove: asked('remove') },
       ...{ setDesiredState: asked('set'), decide: asked('decide'), orphan: asked('orphan') },
     },
     runs: {

@@ -3,16 +3,8 @@ import { createHash } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import {
-  changeSchema,
-  decidedSchema,
-  decisionSchema,
-  dryRunSchema,
-  type Change,
-  type StoredPipeline,
-} from '../../../client/wire.ts';
+import { changeSchema, decidedSchema, decisionSchema, dryRunSchema, type Change } from '../../../client/wire.ts';
 import { dryRunOf } from '../../../crds/dry-run.ts';
-import { MillraceError } from '../../../model/errors.ts';
 import { stillOf } from '../../../client/settled.ts';
 import type { DesiredState } from '../../../model/plan.ts';
 import { bodyText, parseText, readDecisionBody, readPipelineBody, textTypes } from '../body.ts';
@@ -136,7 +128,7 @@ export const pipelineRoutes: FastifyPluginCallbackZod<Options> = (server, { pipe
     },
     async ({ params, query, body }, reply) => {
       const wanted = readPipelineBody(body, params);
-      const before = await existing(params.namespace, params.name);
+      const before = await pipelines.find(params.namespace, params.name);
       const dryRun = query.dryRun === 'true';
       const stored = await pipelines.apply(wanted, { dryRun, force: query.force === 'true' });
       return dryRun ? dryRunOf(before, stored) : answer(reply, await changes.announce(before, stored));
@@ -241,14 +233,6 @@ export const pipelineRoutes: FastifyPluginCallbackZod<Options> = (server, { pipe
     };
   }
 
-  async function existing(namespace: string, name: string): Promise<StoredPipeline | null> {
-    try {
-      return await pipelines.get(namespace, name);
-    } catch (error) {
-      if (error instanceof MillraceError && error.code === 'MR_PIPELINE_NOT_FOUND') return null;
-      throw error;
-    }
-  }
   done();
 };
 
