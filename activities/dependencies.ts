@@ -1,14 +1,8 @@
 /** What activities need from the process that runs them. */
 import type { Logger } from 'pino';
+import type { WallClock } from '../model/clock.ts';
 import type { JetStreamPort } from '../stream/jetstream-port.ts';
 import type { Kube } from '../kubernetes/kube.ts';
-
-export interface Clock {
-  /** Milliseconds since 1970. */
-  now(): number;
-  /** Resolves after `ms`, or rejects with the signal's reason. */
-  sleep(ms: number, signal?: AbortSignal): Promise<void>;
-}
 
 export interface ActivityDependencies {
   readonly kube: Kube;
@@ -16,7 +10,7 @@ export interface ActivityDependencies {
   readonly cluster: string;
   /** Throws MR_STREAM_UNAVAILABLE while there is no connection. */
   readonly streams: () => JetStreamPort;
-  readonly clock: Clock;
+  readonly clock: WallClock;
   readonly log: Logger;
   /** Image of worker pods. */
   readonly image: string;

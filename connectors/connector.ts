@@ -2,6 +2,7 @@
  * What a connector is: at most one source and one sink, each with a schema, and code that is loaded only in the pod
  * that runs it. `./registry.ts` lists all of them; nothing else in Millrace knows a connector by name.
  */
+import type { WallClock } from '../model/clock.ts';
 import type { Identity } from '../model/credentials.ts';
 import type { Logger } from 'pino';
 import type { FlatRecord } from '../model/flat-record.ts';
@@ -10,13 +11,6 @@ import type { Position, RecordBatch } from '../stream/record-batch.ts';
 import type { SinkSlotPort } from '../stream/sink-port.ts';
 import type { SourceLossPort } from '../stream/source-port.ts';
 
-export interface Clock {
-  /** Milliseconds since 1970. */
-  now(): number;
-  /** Resolves after `ms`, or rejects with the signal's reason. */
-  sleep(ms: number, signal?: AbortSignal): Promise<void>;
-}
-
 export interface ConnectorContext {
   /** Name of the source or sink in the spec, for messages. */
   readonly name: string;
@@ -24,7 +18,7 @@ export interface ConnectorContext {
   /** For messages: the identity under which it logs in to the external system. */
   readonly identity: Identity;
   readonly log: Logger;
-  readonly clock: Clock;
+  readonly clock: WallClock;
   /** Address on which this pod may listen. */
   readonly bindAddress: string;
   /** Value, key and headers of the largest record that can be stored, as NATS is configured now. */

@@ -11,6 +11,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
+import type { Clock } from '../model/clock.ts';
 import { problemOf } from '../model/errors.ts';
 import { isAborted } from '../model/is-aborted.ts';
 import { askedOf } from './asked.ts';
@@ -19,12 +20,7 @@ import { acceptOf, selectorOf, type Kube, type ListOptions } from './kube.ts';
 import { objectSchema, pathOf, type KindName, type KubeObject } from './objects.ts';
 
 /** What a watch needs of time. Injected by callers that have a clock; the machine's by default. */
-export interface WatchClock {
-  now(): number;
-  sleep(ms: number, signal?: AbortSignal): Promise<void>;
-  /** Calls `act` once after `ms`, unless the returned function is called before. */
-  after(ms: number, act: () => void): () => void;
-}
+export type WatchClock = Pick<Clock, 'now' | 'sleep' | 'after'>;
 
 const wallClock: WatchClock = {
   now: () => Date.now(),

@@ -8,7 +8,7 @@ import { tokenOf } from '../model/decision.ts';
 import { mr, type MillraceError } from '../model/errors.ts';
 import { commitsEdge, edgeStream, registrySubject } from '../model/names.ts';
 import type { Plan } from '../model/plan.ts';
-import type { Clock } from './clock.ts';
+import type { Clock } from '../model/clock.ts';
 import { findStream } from './find-stream.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { News } from './news.ts';

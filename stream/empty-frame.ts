@@ -5,7 +5,7 @@
  *     all writers (E6), because those of a source that leaves have no pod that would sweep.
  */
 import { mr } from '../model/errors.ts';
-import type { Clock } from './clock.ts';
+import type { Clock } from '../model/clock.ts';
 import { emptyFrame } from './frame-builder.ts';
 import type { FrameLink } from './frame.ts';
 import { classifyPublishFailure } from './jetstream-errors.ts';

@@ -17,7 +17,7 @@
  */
 import { assertNever, mr, problemOf, type MillraceError } from '../model/errors.ts';
 import { backoffMs, fullBackoff, natsBackoff } from './backoff.ts';
-import type { Clock } from './clock.ts';
+import type { Clock } from '../model/clock.ts';
 import { classifyPublishFailure, type PublishFailure } from './jetstream-errors.ts';
 import type { Alongside, JetStreamPort, StoredMessage } from './jetstream-port.ts';
 import { uniqueId } from './unique-id.ts';

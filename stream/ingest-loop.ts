@@ -16,7 +16,7 @@
 import { crc32 } from 'node:zlib';
 import { assertNever, mr, type MillraceError } from '../model/errors.ts';
 import { backoffMs, outsideBackoff } from './backoff.ts';
-import type { Clock } from './clock.ts';
+import type { Clock } from '../model/clock.ts';
 import type { DeadLetter } from './dead-letter.ts';
 import { firstHeaders } from './dead-letter-fit.ts';
 import type { DeadLetterWriter } from './dead-letters.ts';

@@ -8,7 +8,7 @@
  */
 import { assertNever, type MillraceError } from '../model/errors.ts';
 import { backoffMs, fullBackoff } from './backoff.ts';
-import type { Clock } from './clock.ts';
+import type { Clock } from '../model/clock.ts';
 import type { EdgeWriter } from './edge-writer.ts';
 import type { Room } from './fenced-subject.ts';
 import type { FrameBuilder } from './frame-builder.ts';

@@ -4,7 +4,7 @@
 import type { MillraceError } from '../model/errors.ts';
 import { commitsEdge, edgeStream, writerName } from '../model/names.ts';
 import { edgeOf, type IngestorStage, type Plan } from '../model/plan.ts';
-import type { Clock } from './clock.ts';
+import type { Clock } from '../model/clock.ts';
 import { DeadLetterWriter } from './dead-letters.ts';
 import { openEdge } from './edge-opening.ts';
 import { EdgeWriter } from './edge-writer.ts';

@@ -18,7 +18,7 @@
 import { z } from 'zod';
 import { problemOf } from '../model/errors.ts';
 import { leaseStream, leaseSubject } from '../model/names.ts';
-import type { Clock } from './clock.ts';
+import type { Clock } from '../model/clock.ts';
 import { classifyPublishFailure } from './jetstream-errors.ts';
 import type { JetStreamPort, StoredMessage } from './jetstream-port.ts';
 import { planLeases } from './lease-plan.ts';

@@ -21,7 +21,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { commitsEdge, commitSubject, edgeStream } from '../model/names.ts';
 import { ingestorsOf, sinksOf, type Edge, type IngestorStage, type Plan } from '../model/plan.ts';
-import type { Clock } from './clock.ts';
+import type { Clock } from '../model/clock.ts';
 import { decodeCommitEntry, type CommitEntry } from './commit-entry.ts';
 import { endIn, type EdgeEnds } from './edge-ends.ts';
 import { appendEmpty } from './empty-frame.ts';

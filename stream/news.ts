@@ -3,7 +3,7 @@
  * Such a message may get lost, so after a reconnect and after a while there may be news as well; the waiting code
  * checks again.
  */
-import type { Clock } from './clock.ts';
+import type { Clock } from '../model/clock.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 
 /** How long a lost message may go unnoticed. */

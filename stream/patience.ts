@@ -5,7 +5,7 @@
  * T2  While it is unknown whether a write happened, it retries for some time: a pause that was acknowledged in that
  *     state would leave a write behind that nobody waits for (I12). After that time the next owner has to find out.
  */
-import type { Clock } from './clock.ts';
+import type { Clock } from '../model/clock.ts';
 import type { SlotSignals } from './slot-observer.ts';
 
 const settleMs = 15_000;

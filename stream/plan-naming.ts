@@ -3,7 +3,7 @@
  *    Otherwise an
  * edge whose writer cannot reach its source would delay every edit.
  */
-import type { Clock } from './clock.ts';
+import type { Clock } from '../model/clock.ts';
 import type { EdgeWriter } from './edge-writer.ts';
 import type { PlanWatch } from './plan-watch.ts';
 import type { Sweeper } from './sweep.ts';

@@ -14,7 +14,7 @@
  * again.
  */
 import { mr, problemOf, type MillraceError } from '../model/errors.ts';
-import type { Clock } from './clock.ts';
+import type { Clock } from '../model/clock.ts';
 import type { Room } from './fenced-subject.ts';
 import { classifyPublishFailure } from './jetstream-errors.ts';
 import type { JetStreamPort } from './jetstream-port.ts';

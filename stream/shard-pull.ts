@@ -5,7 +5,7 @@
  * it, too: between servers of a cluster the last frame may be lost, and no other comes after it), heartbeats stay away, the
  * server says something it does not know, or the connection was made anew. It is then of no more use.
  */
-import type { Clock } from './clock.ts';
+import type { Clock } from '../model/clock.ts';
 import type { Delivered, JetStreamPort, PullChannel } from './jetstream-port.ts';
 
 export interface StoredFrame {

@@ -15,7 +15,7 @@ import { AckPolicy, DeliverPolicy } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
 import { problemOf, type MillraceError } from '../model/errors.ts';
 import { backoffMs, natsBackoff } from './backoff.ts';
-import type { Clock } from './clock.ts';
+import type { Clock } from '../model/clock.ts';
 import { checkOf } from './frame.ts';
 import { isStreamNotFound } from './jetstream-errors.ts';
 import type { JetStreamPort } from './jetstream-port.ts';

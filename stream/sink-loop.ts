@@ -20,7 +20,7 @@
  */
 import { mr } from '../model/errors.ts';
 import type { Plan } from '../model/plan.ts';
-import type { Clock } from './clock.ts';
+import type { Clock } from '../model/clock.ts';
 import type { Intent, Written } from './commit-entry.ts';
 import type { CommitLog } from './commit-log.ts';
 import type { JetStreamPort } from './jetstream-port.ts';

@@ -19,7 +19,7 @@ import { slotTokens } from '../model/names.ts';
 import type { Plan } from '../model/plan.ts';
 import { askCommits } from './ask-commits.ts';
 import { backoffMs, outsideBackoff } from './backoff.ts';
-import type { Clock } from './clock.ts';
+import type { Clock } from '../model/clock.ts';
 import type { Intent, Written } from './commit-entry.ts';
 import type { CommitLog } from './commit-log.ts';
 import { askFor, storedQuestion, takeBack, type Answer } from './decisions.ts';

@@ -9,8 +9,8 @@
 import { mr } from '../model/errors.ts';
 import { edgeStream, slotTokens } from '../model/names.ts';
 import { edgeOf, type Plan, type SinkStage } from '../model/plan.ts';
+import type { Clock } from '../model/clock.ts';
 import { askCommits } from './ask-commits.ts';
-import type { Clock } from './clock.ts';
 import type { CommitEntry } from './commit-entry.ts';
 import { CommitLog } from './commit-log.ts';
 import {

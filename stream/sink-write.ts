@@ -17,7 +17,7 @@
  */
 import { assertNever, type MillraceError } from '../model/errors.ts';
 import { backoffMs, outsideBackoff } from './backoff.ts';
-import type { Clock } from './clock.ts';
+import type { Clock } from '../model/clock.ts';
 import type { Intent } from './commit-entry.ts';
 import type { CommitLog } from './commit-log.ts';
 import { isFence } from './fence.ts';

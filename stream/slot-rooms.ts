@@ -7,7 +7,7 @@
 import { mr } from '../model/errors.ts';
 import { deadEdge, edgeStream } from '../model/names.ts';
 import { edgeOf, type Plan } from '../model/plan.ts';
-import type { Clock } from './clock.ts';
+import type { Clock } from '../model/clock.ts';
 import { dropOldestLetters } from './dead-letter-drop.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { passOver } from './pass-over.ts';

@@ -7,7 +7,7 @@
  * N3  A loop that fails is restarted after a backoff, for as long as the slot is owned; the failure is reported.
  */
 import { backoffMs, outsideBackoff } from './backoff.ts';
-import type { Clock } from './clock.ts';
+import type { Clock } from '../model/clock.ts';
 import { Leases, type LeasesOptions, type LossReason } from './leases.ts';
 import type { SlotEnd, SlotSignals } from './slot-observer.ts';
 

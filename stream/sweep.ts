@@ -14,7 +14,7 @@
  * Positions may be read from a replica that lags: it then removes less. The registry is read from the leader.
  */
 import { commitsEdge, edgeStream } from '../model/names.ts';
-import type { Clock } from './clock.ts';
+import type { Clock } from '../model/clock.ts';
 import { decodeCommitEntry } from './commit-entry.ts';
 import { checkOf } from './frame.ts';
 import type { JetStreamPort } from './jetstream-port.ts';

@@ -1,7 +1,7 @@
 /** Asks nats-server until it answers; the observer is notified of the wait. */
 import { MillraceError, mr, problemOf } from '../model/errors.ts';
 import { backoffMs, natsBackoff } from './backoff.ts';
-import type { Clock } from './clock.ts';
+import type { Clock } from '../model/clock.ts';
 import { isConnectionClosed, isNatsError, isStreamNotFound } from './jetstream-errors.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { streamMissing } from './stream-missing.ts';

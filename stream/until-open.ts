@@ -4,7 +4,7 @@
  */
 import type { MillraceError } from '../model/errors.ts';
 import { backoffMs, outsideBackoff } from './backoff.ts';
-import type { Clock } from './clock.ts';
+import type { Clock } from '../model/clock.ts';
 import type { SlotObserver, SlotSignals } from './slot-observer.ts';
 
 export interface Outside {

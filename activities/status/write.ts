@@ -9,7 +9,7 @@ import { apiVersion, fieldManagers, kind } from '../../model/names.ts';
 import { untilNoConflict } from '../../kubernetes/conflicts.ts';
 import { unlessAbsent, type Kube } from '../../kubernetes/kube.ts';
 import { mergeStatus, ownStatus, type OwnStatus } from './merge.ts';
-import type { Clock } from '../../stream/clock.ts';
+import type { Clock } from '../../model/clock.ts';
 
 export interface StatusTarget {
   readonly pipeline: PipelineRef;

@@ -11,7 +11,7 @@
 import { mr, problemOf, type MillraceError } from '../../model/errors.ts';
 import type { RefusedRow } from '../../stream/sink-port.ts';
 import { bisect, type Refused } from '../bisect.ts';
-import type { Clock } from '../connector.ts';
+import type { WallClock } from '../../model/clock.ts';
 import { meaningOf, parseExamination, type FailureContext, type RowsAtFault } from './failures.ts';
 import { insertStatement, send } from './insert.ts';
 import type { Reached } from './reach.ts';
@@ -24,7 +24,7 @@ export interface ExaminerOptions extends TwinsOptions {
   readonly table: Table;
   readonly marksDefaults: boolean;
   readonly opening: Buffer;
-  readonly clock: Clock;
+  readonly clock: WallClock;
 }
 
 export type Examination =

@@ -9,7 +9,7 @@
 import type { ClickHouseClient } from '@clickhouse/client';
 import { z } from 'zod';
 import type { Mark } from '../../stream/sink-port.ts';
-import type { Clock } from '../connector.ts';
+import type { WallClock } from '../../model/clock.ts';
 import { rowsOf } from './ask.ts';
 import { tablesOf, type Reached } from './reach.ts';
 import { isReplicated, quotedName } from './window.ts';
@@ -26,13 +26,13 @@ const goodForMs = 10_000;
 export class Marks {
   readonly #client: ClickHouseClient;
   readonly #tables: readonly Reached[];
-  readonly #clock: Clock;
+  readonly #clock: WallClock;
   readonly #goodForInserts: number;
   #last: { readonly mark: Mark; readonly at: number } | undefined;
   #inserts = 0;
 
   /** `goodForInserts`: this many inserts of this pod, with those of other pods, are a small share of a window. */
-  constructor(client: ClickHouseClient, reached: Reached, clock: Clock, goodForInserts: number) {
+  constructor(client: ClickHouseClient, reached: Reached, clock: WallClock, goodForInserts: number) {
     this.#client = client;
     this.#tables = tablesOf(reached);
     this.#clock = clock;

@@ -6,7 +6,8 @@
  */
 import { z } from 'zod';
 import type { Position, RecordBatch } from '../../stream/record-batch.ts';
-import type { Clock, ConnectorContext, Source, SourceConnector, SourceReader } from '../connector.ts';
+import type { WallClock } from '../../model/clock.ts';
+import type { ConnectorContext, Source, SourceConnector, SourceReader } from '../connector.ts';
 import { Pace } from './pace.ts';
 import { RecordMaker } from './record-maker.ts';
 import type { GeneratorSourceConfig } from './spec.ts';
@@ -51,7 +52,7 @@ class GeneratorReader implements SourceReader {
   readonly #end: number;
   readonly #isBounded: boolean;
   readonly #pace: Pace | undefined;
-  readonly #clock: Clock;
+  readonly #clock: WallClock;
   readonly #capacity: number;
   readonly #bytes: Uint8Array;
   readonly #start: Int32Array;
@@ -60,7 +61,7 @@ class GeneratorReader implements SourceReader {
   readonly #timestamps: Float64Array;
   #next: number;
 
-  constructor(config: GeneratorSourceConfig, slots: number, next: number, clock: Clock) {
+  constructor(config: GeneratorSourceConfig, slots: number, next: number, clock: WallClock) {
     this.#maker = new RecordMaker(config.fields, config.seed);
     this.#slots = slots;
     this.#next = next;

@@ -14,7 +14,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { MillraceError, mr, problemOf } from '../../model/errors.ts';
 import { problemAnswer, problemMediaType } from '../../model/problem.ts';
-import type { Clock } from '../connector.ts';
+import type { WallClock } from '../../model/clock.ts';
 import { encodingOf, encodings, inflateBody, InflatedTooLarge } from './inflate.ts';
 import { bodyDigest, longestKey, tokenOf, type RequestKey } from './idempotency.ts';
 import { JsonProblem } from './json-scan.ts';
@@ -35,7 +35,7 @@ export interface DoorOptions {
   readonly path: string;
   readonly maxBodyBytes: number;
   readonly token: string | undefined;
-  readonly clock: Clock;
+  readonly clock: WallClock;
   /** Limit of one record: a larger one is refused, because it could not be kept whole. */
   readonly maxRecordBytes: () => number;
   /** Limit for this many records with Idempotency-Key: they are stored as one piece. */

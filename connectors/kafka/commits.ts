@@ -5,7 +5,7 @@
  * G2  At most one commit a second, retried until it is accepted, and one when the source closes.
  */
 import type { Logger } from 'pino';
-import type { Clock } from '../connector.ts';
+import type { WallClock } from '../../model/clock.ts';
 import type { Cluster } from './cluster.ts';
 import { parseFailure, type FailureContext } from './failures.ts';
 import { advance } from './position.ts';
@@ -20,7 +20,7 @@ export interface CommitOptions {
   readonly cluster: Cluster;
   readonly group: string;
   readonly topic: string;
-  readonly clock: Clock;
+  readonly clock: WallClock;
   readonly log: Logger;
   readonly failure: FailureContext;
 }

@@ -11,7 +11,8 @@
 import type { Logger } from 'pino';
 import { mr, problemOf } from '../../model/errors.ts';
 import type { Position, RecordBatch } from '../../stream/record-batch.ts';
-import type { Clock, SourceReader } from '../connector.ts';
+import type { WallClock } from '../../model/clock.ts';
+import type { SourceReader } from '../connector.ts';
 import { emptyBatch, kafkaBatch } from './batch.ts';
 import { brokerError, type Cluster } from './cluster.ts';
 import type { GroupCommits } from './commits.ts';
@@ -29,7 +30,7 @@ export interface ReaderOptions extends SlotOptions {
   readonly cluster: Cluster;
   readonly topic: Topic;
   readonly commits: GroupCommits;
-  readonly clock: Clock;
+  readonly clock: WallClock;
   readonly log: Logger;
   readonly failure: FailureContext;
   readonly onClose: (reader: KafkaReader) => void;

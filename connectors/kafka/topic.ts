@@ -5,7 +5,7 @@
  * T2  Readers that ask at the same time share one request.
  * T3  `current` comes from one answer: the id belongs to the leaders that come with it.
  */
-import type { Clock } from '../connector.ts';
+import type { WallClock } from '../../model/clock.ts';
 import { brokerError, type Cluster } from './cluster.ts';
 
 const watchMs = 10_000;
@@ -61,7 +61,7 @@ export class Topic {
    * Refreshes now and then until the signal ends. Failures are ignored here: readers notice them in their own
    * fetches.
    */
-  async watch(clock: Clock, signal: AbortSignal, failed: (error: unknown) => void): Promise<void> {
+  async watch(clock: WallClock, signal: AbortSignal, failed: (error: unknown) => void): Promise<void> {
     for (;;) {
       try {
         await clock.sleep(this.#isElecting ? electionMs : watchMs, signal);

@@ -1,11 +1,12 @@
 /** What a stage hands to a sink, and records with nothing special about them. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { pino } from 'pino';
-import type { Clock, RowBuffer, SinkContext, SinkSlot, SinkSlotId } from '../../connectors/connector.ts';
+import type { WallClock } from '../../model/clock.ts';
+import type { RowBuffer, SinkContext, SinkSlot, SinkSlotId } from '../../connectors/connector.ts';
 import type { RecordMeta, RecordObject } from '../../model/value.ts';
 import type { BatchRange, RefusedRow } from '../../stream/sink-port.ts';
 
-const clock: Clock = {
+const clock: WallClock = {
   now: () => Date.now(),
   sleep: (ms, signal) => delay(ms, undefined, signal ? { signal } : {}),
 };

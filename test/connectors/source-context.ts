@@ -1,13 +1,14 @@
 /** What a source is given by the stage that runs it, for tests of sources. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { pino, type Logger } from 'pino';
-import type { Clock, ConnectorContext } from '../../connectors/connector.ts';
+import type { WallClock } from '../../model/clock.ts';
+import type { ConnectorContext } from '../../connectors/connector.ts';
 import type { DecisionChoice } from '../../model/decision.ts';
 import { mr } from '../../model/errors.ts';
 import type { SourceLossPort } from '../../stream/source-port.ts';
 
 /** Real time, but no sleep is longer than `longestMs`: what happens every 10 s happens sooner. */
-export function hurriedClock(longestMs = 200): Clock {
+export function hurriedClock(longestMs = 200): WallClock {
   return {
     now: Date.now,
     sleep: (ms, signal) => delay(Math.min(ms, longestMs), undefined, signal === undefined ? {} : { signal }),
@@ -16,7 +17,7 @@ export function hurriedClock(longestMs = 200): Clock {
 
 export interface TestContext {
   readonly slots?: number;
-  readonly clock?: Clock;
+  readonly clock?: WallClock;
   readonly log?: Logger;
 }
 

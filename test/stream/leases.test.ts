@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { systemClock, type Clock } from '../../stream/clock.ts';
+import type { Clock } from '../../model/clock.ts';
+import { systemClock } from '../../stream/clock.ts';
 import type { Streams } from '../../stream/connection.ts';
 import { leaseSubject } from '../../model/names.ts';
 import { planLeases } from '../../stream/lease-plan.ts';

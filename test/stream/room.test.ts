@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { MillraceError } from '../../model/errors.ts';
 import { edgeStream } from '../../model/names.ts';
 import type { Plan } from '../../model/plan.ts';
-import type { Clock } from '../../stream/clock.ts';
+import type { Clock } from '../../model/clock.ts';
 import type { Streams } from '../../stream/connection.ts';
 import { EdgeWriter } from '../../stream/edge-writer.ts';
 import { firstBytes } from '../../stream/room.ts';

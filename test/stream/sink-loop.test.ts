@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mr } from '../../model/errors.ts';
 import { commitSubject, edgeStream } from '../../model/names.ts';
 import type { Plan } from '../../model/plan.ts';
-import type { Clock } from '../../stream/clock.ts';
+import type { Clock } from '../../model/clock.ts';
 import { decodeCommitEntry } from '../../stream/commit-entry.ts';
 import type { Streams } from '../../stream/connection.ts';
 import { deadLetterId, type DeadLetter } from '../../stream/dead-letter.ts';

@@ -1,6 +1,6 @@
 /** A clock that a test moves by hand: what is due by then happens in order, each with time for its consequences. */
 import { setImmediate as turn } from 'node:timers/promises';
-import type { Clock } from '../../stream/clock.ts';
+import type { Clock } from '../../model/clock.ts';
 
 export class HandClock implements Clock {
   #now: number;

@@ -14,7 +14,7 @@ import { isAborted } from '../../model/is-aborted.ts';
 import { classify } from '../../activities/failures.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
-import type { Clock } from '../../stream/clock.ts';
+import type { Clock } from '../../model/clock.ts';
 import type { JetStreamPort } from '../../stream/jetstream-port.ts';
 import { Alarms } from './alarms.ts';
 import { ClaimsWriter } from './claims-writer.ts';

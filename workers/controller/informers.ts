@@ -7,7 +7,7 @@ import type { Kube } from '../../kubernetes/kube.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 import { watchKept, type KeepingOptions, type WatchOptions } from '../../kubernetes/watch.ts';
 import { kind, labels } from '../../model/names.ts';
-import type { Clock } from '../../stream/clock.ts';
+import type { Clock } from '../../model/clock.ts';
 import { copyOf, type Copies } from './copies.ts';
 import type { PipelineCache } from './pipeline-cache.ts';
 import { sightingOf, type PipelineRecord, type Sighting } from './pipeline-record.ts';

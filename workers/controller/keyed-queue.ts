@@ -5,7 +5,7 @@
  * Q2  A failed key comes again after a pause that doubles, with jitter; success resets it.
  * Q3  The key is all that is kept: whoever works reads the newest state.
  */
-import type { Clock } from '../../stream/clock.ts';
+import type { Clock } from '../../model/clock.ts';
 
 export interface KeyedQueueOptions {
   readonly work: (key: string) => Promise<void>;

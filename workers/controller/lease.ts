@@ -15,7 +15,7 @@ import { fieldManagers } from '../../model/names.ts';
 import { KubeError } from '../../kubernetes/kube-error.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
-import type { Clock } from '../../stream/clock.ts';
+import type { Clock } from '../../model/clock.ts';
 
 export interface LeaseOptions {
   readonly kube: Pick<Kube, 'get' | 'create' | 'patchMerge'>;

@@ -9,7 +9,7 @@
  */
 import { problemOf } from '../../model/errors.ts';
 import { parseSourceText, sourceOf, type SourceKind, type SourceName } from '../../model/credential-source.ts';
-import type { Clock } from '../../stream/clock.ts';
+import type { Clock } from '../../model/clock.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import { watchKept } from '../../kubernetes/watch.ts';
 import type { PipelineRecord } from './pipeline-record.ts';

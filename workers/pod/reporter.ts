@@ -6,7 +6,7 @@
  * without anybody saying so.
  */
 import type { Logger } from 'pino';
-import type { Clock } from '../../stream/clock.ts';
+import type { Clock } from '../../model/clock.ts';
 import type { Streams } from '../../stream/connection.ts';
 import { publishPodReport, withdrawPodReport, type PodReport } from '../../stream/pod-report.ts';
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import type { Clock, SourceReader } from '../../../connectors/connector.ts';
+import type { WallClock } from '../../../model/clock.ts';
+import type { SourceReader } from '../../../connectors/connector.ts';
 import { source } from '../../../connectors/generator/index.ts';
 import { RecordMaker } from '../../../connectors/generator/record-maker.ts';
 import { generatorSourceSpec, type GeneratorSourceConfig } from '../../../connectors/generator/spec.ts';
@@ -12,7 +13,7 @@ function config(spec: Record<string, unknown>): GeneratorSourceConfig {
   return generatorSourceSpec.parse({ rate: 0, ...spec });
 }
 
-async function open(spec: Record<string, unknown>, slot = 0, slots = 1, position?: Position, clock?: Clock) {
+async function open(spec: Record<string, unknown>, slot = 0, slots = 1, position?: Position, clock?: WallClock) {
   const context = sourceContext({ slots, ...(clock === undefined ? {} : { clock }) });
   return (await source.connect(config(spec), context)).open(slot, position, undecided);
 }
@@ -77,7 +78,7 @@ describe('generator source', () => {
 
   it('keeps its rate, shared by its slots, by the clock that it is given', async () => {
     let now = 1_000_000;
-    const clock: Clock = {
+    const clock: WallClock = {
       now: () => now,
       sleep: (ms) => {
         now += ms;
@@ -95,7 +96,7 @@ describe('generator source', () => {
 
   it('keeps a rate of less than one a second', async () => {
     let now = 0;
-    const clock: Clock = {
+    const clock: WallClock = {
       now: () => now,
       sleep: (ms) => {
         now += ms;

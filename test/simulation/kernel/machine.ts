@@ -5,7 +5,7 @@
  *     await: nothing of it runs again, and what it had asked of others may still happen.
  * M2  Frozen, its events wait while time goes on; thawed, they come all at once, timers and answers in either order.
  */
-import type { Clock } from '../../../stream/clock.ts';
+import type { Clock } from '../../../model/clock.ts';
 import type { Random } from './random.ts';
 import type { World } from './world.ts';
 

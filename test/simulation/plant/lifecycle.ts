@@ -9,7 +9,7 @@ import { MillraceError } from '../../../model/errors.ts';
 import type { PipelineRef, SpecSummary } from '../../../model/lifecycle.ts';
 import type { StreamStatus } from '../../../model/status.ts';
 import type { Plan } from '../../../model/plan.ts';
-import type { Clock } from '../../../stream/clock.ts';
+import type { Clock } from '../../../model/clock.ts';
 import type { Act } from '../../../stream/members.ts';
 import { planNext } from '../../../workflows/planner.ts';
 import * as state from '../../../workflows/state.ts';

@@ -1,5 +1,5 @@
 /** A clock on which waiting takes no time: each sleep moves it to its end, and what is due before that happens first. */
-import type { Clock } from '../../../stream/clock.ts';
+import type { Clock } from '../../../model/clock.ts';
 
 export function leapingClock(): Clock & { leap(ms: number): void } {
   let now = 1_700_000_000_000;

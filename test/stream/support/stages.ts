@@ -1,6 +1,7 @@
 /** Slots at work over fakes, with everything a test does not name filled in. */
 import type { IngestorStage, Plan, SinkStage } from '../../../model/plan.ts';
-import { systemClock, type Clock } from '../../../stream/clock.ts';
+import type { Clock } from '../../../model/clock.ts';
+import { systemClock } from '../../../stream/clock.ts';
 import type { Streams } from '../../../stream/connection.ts';
 import { decodeFrame } from '../../../stream/frame-reader.ts';
 import { runIngestSlot } from '../../../stream/ingest-slot.ts';
