@@ -7,9 +7,9 @@ import type { Identity } from '../model/credentials.ts';
 import type { Logger } from 'pino';
 import type { FlatRecord } from '../model/flat-record.ts';
 import type { RecordMeta, RecordObject } from '../model/value.ts';
-import type { Position, RecordBatch } from '../stream/record-batch.ts';
+import type { Position } from '../stream/record-batch.ts';
 import type { SinkSlotPort } from '../stream/sink-port.ts';
-import type { SourceLossPort } from '../stream/source-port.ts';
+import type { SourceLossPort, SourceReaderPort } from '../stream/source-port.ts';
 
 export interface ConnectorContext {
   /** Name of the source or sink in the spec, for messages. */
@@ -53,30 +53,8 @@ export interface Source {
   close(): Promise<void>;
 }
 
-export interface SourceReader {
-  /**
-   * The next batch; waits for one. `undefined`: the source is bounded and its end is reached. The batch's buffer is
-   * valid until the next call. Throws MillraceError with handling `retry` when the source fails for now: the stage
-   * shows the condition, waits, and calls again.
-   */
-  read(signal: AbortSignal): Promise<RecordBatch | undefined>;
-  /** Everything up to `position` is stored in JetStream: commit offsets, answer requests, confirm the WAL. */
-  acknowledge(position: Position): void;
-  /** A batch with `once` was already stored, with this note, under another position. Followed by acknowledge. */
-  duplicate?(position: Position, note: string): void;
-  /** A batch with `once` was not stored: the edge keeps `most` keys, and accepts no more. Followed by acknowledge. */
-  keysFull?(position: Position, most: number): void;
-  /** Records at the source that have not been read yet, when the source can tell. */
-  lag(): number | undefined;
-  /** Refuse new work until the edge has room (HTTP answers 429); called with false when records flow again. */
-  setBlocked?(blocked: boolean): void;
-  /**
-   * There is no room. Gives up all that was read and is not acknowledged, and says true; or false, when some of it is
-   * stored already, or the source can only wait.
-   */
-  refuse?(): boolean;
-  close(): Promise<void>;
-}
+/** One slot's share of a source: see `stream/source-port.ts`. */
+export type SourceReader = SourceReaderPort;
 
 // -- sinks -------------------------------------------------------------------------------------------------------
 
