@@ -1,5 +1,5 @@
 /** What is wrong with a text that should be JSON, and where; never its content, which may be a secret. */
-import { JsonProblem, JsonScanner } from '../connectors/http/json-scan.ts';
+import { JsonProblem, JsonScanner } from '../model/json-scan.ts';
 
 export interface JsonFault {
   /** Index into the text. */

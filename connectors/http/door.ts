@@ -13,11 +13,11 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { MillraceError, mr, problemOf } from '../../model/errors.ts';
+import { JsonProblem } from '../../model/json-scan.ts';
 import { problemAnswer, problemMediaType } from '../../model/problem.ts';
 import type { WallClock } from '../../model/clock.ts';
 import { encodingOf, encodings, inflateBody, InflatedTooLarge } from './inflate.ts';
 import { bodyDigest, longestKey, tokenOf, type RequestKey } from './idempotency.ts';
-import { JsonProblem } from './json-scan.ts';
 import { bodyForm, splitRecords, type Ranges } from './split.ts';
 import type { Outcome } from './request-batch.ts';
 import type { HttpReader } from './reader.ts';

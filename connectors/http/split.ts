@@ -5,7 +5,7 @@
  * J3  A leading byte order mark is not part of a record.
  */
 import { isUtf8 } from 'node:buffer';
-import { JsonProblem, JsonScanner } from './json-scan.ts';
+import { JsonProblem, JsonScanner } from '../../model/json-scan.ts';
 
 export type BodyForm = 'json' | 'lines';
 

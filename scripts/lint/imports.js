@@ -4,7 +4,7 @@
  * Static imports, re-exports, `import()` and `typeof import()` alike. A folder that is not in the table may import all.
  */
 
-/** `types`: only `import type`. */
+/** `types`: only `import type`. `within`: of such a folder, only these files and folders. */
 const table = {
   model: { may: [] },
   schema: { may: ['model'] },
@@ -12,7 +12,10 @@ const table = {
   stream: { may: ['model'] },
   connectors: { may: ['model', 'schema'], types: ['stream'] },
   transforms: { may: ['model', 'schema'], types: ['stream'] },
-  crds: { may: ['model', 'schema', 'connectors', 'transforms'] },
+  crds: {
+    may: ['model', 'schema', 'connectors', 'transforms'],
+    within: { connectors: ['registry.ts'], transforms: ['registry.ts', 'expression/'] },
+  },
   kubernetes: { may: ['model'], types: ['crds'] },
   activities: { may: ['model', 'crds', 'kubernetes', 'stream'] },
   client: { may: ['model'], types: ['crds'] },
@@ -23,11 +26,21 @@ const table = {
   cli: { may: ['model', 'crds', 'kubernetes', 'client', 'workers', 'local'] },
 };
 
-/** The top-level folder that `path` leads to from a file `depth` folders below the root; undefined when it stays inside. */
-function folderOf(path, depth) {
+/**
+ * The top-level folder that `path` leads to from a file `depth` folders below the root, and the path within; undefined
+ * when it stays inside.
+ */
+function targetOf(path, depth) {
   const parts = path.split('/');
   const ups = parts.findIndex((part) => part !== '..');
-  return parts[0] === '..' && ups === depth ? parts[ups] : undefined;
+  if (parts[0] !== '..' || ups !== depth) return undefined;
+  return { to: parts[ups], file: parts.slice(ups + 1).join('/') };
+}
+
+function isWithin(places, file) {
+  return (
+    places === undefined || places.some((place) => (place.endsWith('/') ? file.startsWith(place) : file === place))
+  );
 }
 
 export const imports = {
@@ -38,8 +51,15 @@ export const imports = {
     const allowed = table[from];
     if (allowed === undefined) return {};
     const check = (node, source, isType) => {
-      const to = typeof source === 'string' ? folderOf(source, parts.length - 1) : undefined;
-      if (to === undefined || to === from || allowed.may.includes(to)) return;
+      const target = typeof source === 'string' ? targetOf(source, parts.length - 1) : undefined;
+      if (target === undefined || target.to === from) return;
+      const { to, file } = target;
+      if (allowed.may.includes(to)) {
+        const places = allowed.within?.[to];
+        if (isWithin(places, file)) return;
+        context.report({ node, messageId: 'forbidden', data: { from, to, but: `, but for ${places.join(', ')}` } });
+        return;
+      }
       const typesOnly = allowed.types?.includes(to) === true;
       if (typesOnly && isType) return;
       context.report({ node, messageId: 'forbidden', data: { from, to, but: typesOnly ? ', but for types' : '' } });

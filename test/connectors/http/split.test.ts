@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { JsonScanner } from '../../../connectors/http/json-scan.ts';
+import { JsonScanner } from '../../../model/json-scan.ts';
 import { bodyForm, splitRecords, type BodyForm } from '../../../connectors/http/split.ts';
 import { maxDepth } from '../../../model/value.ts';
 

@@ -3,7 +3,7 @@
  *
  * J1  Accepts exactly what JSON.parse accepts, on valid UTF-8, nested no deeper than {@link maxDepth}.
  */
-import { maxDepth } from '../../model/value.ts';
+import { maxDepth } from './value.ts';
 
 /** Says what is wrong and where. */
 export class JsonProblem extends Error {
