@@ -5,10 +5,8 @@
 import type { WallClock } from '../model/clock.ts';
 import type { Identity } from '../model/credentials.ts';
 import type { Logger } from 'pino';
-import type { FlatRecord } from '../model/flat-record.ts';
-import type { RecordMeta, RecordObject } from '../model/value.ts';
 import type { Position } from '../stream/record-batch.ts';
-import type { SinkSlotPort } from '../stream/sink-port.ts';
+import type { RowBufferPort, SinkSlotPort } from '../stream/sink-port.ts';
 import type { SourceLossPort, SourceReaderPort } from '../stream/source-port.ts';
 
 export interface ConnectorContext {
@@ -79,23 +77,10 @@ export interface SinkSlotId {
 }
 
 /** One slot of a sink: see `stream/sink-port.ts`, which defines the outcomes of an attempt. */
-export type SinkSlot = SinkSlotPort<RowBuffer>;
+export type SinkSlot = SinkSlotPort;
 
-export interface RowBuffer {
-  readonly rows: number;
-  readonly bytes: number;
-  /** Encodes one row at the end. Throws MillraceError MR_RECORD_MISFIT and leaves the buffer as it was. */
-  add(value: RecordObject, meta: RecordMeta): void;
-  /**
-   * The same row as `add` makes of the decoded record. False when it cannot, or when it does not fit: nothing was
-   * added, and `add` is asked. Absent where records are always decoded.
-   */
-  addFlat?(record: FlatRecord): boolean;
-  /** Adds a row that deletes the one with the record's key. Throws like `add`. Absent where the sink cannot delete. */
-  remove?(meta: RecordMeta): void;
-  /** Discards all rows and keeps the memory. */
-  clear(): void;
-}
+/** The rows of one batch, encoded. */
+export type RowBuffer = RowBufferPort;
 
 // -- registry entries --------------------------------------------------------------------------------------------
 

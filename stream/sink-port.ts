@@ -20,11 +20,16 @@ export interface RefusedRow {
 export interface RowBufferPort {
   readonly rows: number;
   readonly bytes: number;
+  /** Encodes one row at the end. Throws MillraceError MR_RECORD_MISFIT and leaves the buffer as it was. */
   add(value: RecordObject, meta: RecordMeta): void;
-  /** The same for a record that is not decoded. False: nothing was added, and the record must be decoded. */
+  /**
+   * The same row as `add` makes of the decoded record. False when it cannot, or when it does not fit: nothing was
+   * added, and `add` is asked. Absent where records are always decoded.
+   */
   addFlat?(record: FlatRecord): boolean;
-  /** Adds a row that deletes the one with the record's key; absent where the sink cannot delete. */
+  /** Adds a row that deletes the one with the record's key. Throws like `add`. Absent where the sink cannot delete. */
   remove?(meta: RecordMeta): void;
+  /** Discards all rows and keeps the memory. */
   clear(): void;
 }
 

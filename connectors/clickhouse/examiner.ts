@@ -12,7 +12,8 @@ import { mr, problemOf, type MillraceError } from '../../model/errors.ts';
 import type { RefusedRow } from '../../stream/sink-port.ts';
 import { bisect, type Refused } from '../bisect.ts';
 import type { WallClock } from '../../model/clock.ts';
-import { meaningOf, parseExamination, type FailureContext, type RowsAtFault } from './failures.ts';
+import type { SinkFailureContext } from '../failure-context.ts';
+import { meaningOf, parseExamination, type RowsAtFault } from './failures.ts';
 import { insertStatement, send } from './insert.ts';
 import type { Reached } from './reach.ts';
 import type { ClickHouseRows } from './row-buffer.ts';
@@ -149,7 +150,7 @@ class TwinMissing extends Error {
   override readonly name = 'TwinMissing';
   readonly error: MillraceError;
 
-  constructor(where: FailureContext, cause: unknown) {
+  constructor(where: SinkFailureContext, cause: unknown) {
     super(problemOf(cause), { cause });
     const hint =
       'Several servers behind one address must share the database (engine Replicated), or the sink must name one of them.';

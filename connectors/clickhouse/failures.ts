@@ -3,9 +3,9 @@
  * the meaning of a code is in `./codes.ts`.
  */
 import { ClickHouseError } from '@clickhouse/client';
-import type { Identity } from '../../model/credentials.ts';
 import { assertNever, mr, problemOf, type MillraceError } from '../../model/errors.ts';
 import { shortened } from '../../model/text.ts';
+import type { SinkFailureContext } from '../failure-context.ts';
 import { stableText } from '../stable-text.ts';
 import { codes, type Meaning } from './codes.ts';
 
@@ -22,16 +22,7 @@ export type Failure =
   /** The stage waits, reports it, and retries. */
   | { readonly kind: 'wait'; readonly error: MillraceError; readonly stored: 'nothing' | 'unknown' };
 
-export interface FailureContext {
-  readonly sink: string;
-  readonly identity: Identity;
-  /** Host and port. */
-  readonly server: string;
-  /** For messages: `shop.orders`. */
-  readonly table: string;
-}
-
-export function parseFailure(failure: unknown, where: FailureContext): Failure {
+export function parseFailure(failure: unknown, where: SinkFailureContext): Failure {
   const { sink, server, table, identity } = where;
   const options = { cause: failure };
   if (!(failure instanceof ClickHouseError)) {
@@ -102,7 +93,7 @@ export function isOfServer(error: ClickHouseError): boolean {
  */
 export function parseExamination(
   failure: unknown,
-  where: FailureContext,
+  where: SinkFailureContext,
   names: ReadonlyMap<string, string>,
 ): RowsAtFault | Extract<Failure, { kind: 'wait' }> {
   const said = namingOriginals(failure, names);
@@ -134,7 +125,7 @@ function namingOriginals(failure: unknown, names: ReadonlyMap<string, string>): 
  * `… it's necessary to have the grant INSERT(id, v) ON shop.orders.` The user is in front of the message, and in the
  * identity.
  */
-function grantFor(message: string, { identity }: FailureContext): string {
+function grantFor(message: string, { identity }: SinkFailureContext): string {
   const grant = /necessary to have (?:the )?grant (.+? ON [^\s]+?)(?=\.?(?:\s|$))/.exec(message)?.[1];
   const user = /"(.+)"/.exec(identity.user)?.[1];
   const to = user === undefined ? 'the user of the sink' : `\`${user.replaceAll(/[\\`]/g, '\\$&')}\``;

@@ -32,7 +32,8 @@ import type {
 import { rowsOf } from './ask.ts';
 import { connectClient } from './client.ts';
 import { Examiner, examinationError } from './examiner.ts';
-import { parseFailure, type FailureContext, type RowsAtFault } from './failures.ts';
+import type { SinkFailureContext } from '../failure-context.ts';
+import { parseFailure, type RowsAtFault } from './failures.ts';
 import { insertStatement, opening, send } from './insert.ts';
 import { Marks } from './marks.ts';
 import { ClickHouseRows } from './row-buffer.ts';
@@ -71,7 +72,7 @@ export const sink: SinkConnector<ClickHouseSinkConfig> = {
 interface Opened {
   readonly client: ClickHouseClient;
   readonly config: ClickHouseSinkConfig;
-  readonly where: FailureContext;
+  readonly where: SinkFailureContext;
   readonly writers: Writers;
   readonly opened: OpenedTable;
   readonly marks: Marks;
@@ -90,7 +91,7 @@ async function readTable(
   config: ClickHouseSinkConfig,
   writers: Writers,
   { clock }: SinkContext,
-  where: FailureContext,
+  where: SinkFailureContext,
 ): Promise<Read> {
   const opened = await openTable(client, config, writers, where);
   return { opened, marks: new Marks(client, opened.reached, clock, insertsPerMark(opened.windows, writers)) };
@@ -125,7 +126,7 @@ class ClickHouseSink implements Sink {
   }
 }
 
-class ClickHouseSlot implements LoggedSinkSlot<RowBuffer> {
+class ClickHouseSlot implements LoggedSinkSlot {
   readonly positionIn = 'commitLog';
   readonly target: string;
   readonly #sink: Opened;
@@ -330,7 +331,7 @@ function insertConfig({ settings, requestTimeout }: ClickHouseSinkConfig): Inser
   return { settings, requestTimeoutMs: milliseconds(requestTimeout) };
 }
 
-function whereOf(config: ClickHouseSinkConfig, { name, identity }: ConnectorContext): FailureContext {
+function whereOf(config: ClickHouseSinkConfig, { name, identity }: ConnectorContext): SinkFailureContext {
   return { sink: name, identity, server: serverOf(config.url), table: `${config.database}.${config.table}` };
 }
 
@@ -339,7 +340,7 @@ function serverOf(url: string): string {
   return URL.parse(url)?.host ?? 'an address that is no URL';
 }
 
-function classified(error: unknown, where: FailureContext): MillraceError {
+function classified(error: unknown, where: SinkFailureContext): MillraceError {
   if (error instanceof MillraceError) return error;
   const failure = parseFailure(error, where);
   if (failure.kind === 'wait') return failure.error;

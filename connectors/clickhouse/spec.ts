@@ -1,6 +1,7 @@
 /** What a person writes under `clickhouse:` in a sink. */
 import { z } from 'zod';
 import { durationField, httpUrlText, namedList, pemText, referenceText } from '../../schema/fields.ts';
+import { columnField, createTableField } from '../create-table.ts';
 import { contradictions } from './settings.ts';
 
 const identifier = (description: string) =>
@@ -11,39 +12,34 @@ const identifier = (description: string) =>
     .regex(/^[^`\\]+$/)
     .describe(`${description} Without back-quote and backslash.`);
 
-const column = z
-  .strictObject({
-    name: identifier('Name of the column; the field of the record with the same name goes there.'),
-    type: z
-      .string()
-      .min(1)
-      .max(500)
-      .describe('Type as ClickHouse writes it, for example String, Nullable(Int64), DateTime64(3).'),
-  })
-  .describe('One column of the table to create.');
+const column = columnField(
+  identifier,
+  z
+    .string()
+    .min(1)
+    .max(500)
+    .describe('Type as ClickHouse writes it, for example String, Nullable(Int64), DateTime64(3).'),
+);
 
-const createTable = z
-  .strictObject({
-    columns: z.array(column).min(1).max(1000).describe('Columns, in order.'),
-    orderBy: z
-      .array(z.string().min(1).max(500))
-      .max(50)
-      .default([])
-      .describe('Sorting key: columns or ClickHouse expressions. Empty: no order.'),
-    partitionBy: z
-      .string()
-      .min(1)
-      .max(1000)
-      .optional()
-      .describe('Partition key: a ClickHouse expression, for example toYYYYMM(at).'),
-    engine: z
-      .string()
-      .min(1)
-      .max(500)
-      .default('MergeTree')
-      .describe('Table engine of the MergeTree family, with its arguments if it has any.'),
-  })
-  .describe('Creates the table if it does not exist. Never alters one that does.');
+const createTable = createTableField(column, {
+  orderBy: z
+    .array(z.string().min(1).max(500))
+    .max(50)
+    .default([])
+    .describe('Sorting key: columns or ClickHouse expressions. Empty: no order.'),
+  partitionBy: z
+    .string()
+    .min(1)
+    .max(1000)
+    .optional()
+    .describe('Partition key: a ClickHouse expression, for example toYYYYMM(at).'),
+  engine: z
+    .string()
+    .min(1)
+    .max(500)
+    .default('MergeTree')
+    .describe('Table engine of the MergeTree family, with its arguments if it has any.'),
+});
 
 const setting = z
   .strictObject({

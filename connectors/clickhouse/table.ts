@@ -11,7 +11,7 @@ import { mr } from '../../model/errors.ts';
 import { answerTo } from './answer.ts';
 import { rowsOf } from './ask.ts';
 import { compileEncoder } from './encoders.ts';
-import type { FailureContext } from './failures.ts';
+import type { SinkFailureContext } from '../failure-context.ts';
 import { shapeOf, shapeOfReached, type Shape } from './shape.ts';
 import { reachOf, type Reached } from './reach.ts';
 import type { ClosedColumn, EncodedColumn } from './row-buffer.ts';
@@ -39,7 +39,7 @@ export async function openTable(
   client: ClickHouseClient,
   config: ClickHouseSinkConfig,
   writers: Writers,
-  where: FailureContext,
+  where: SinkFailureContext,
 ): Promise<OpenedTable> {
   const { database, table } = config;
   const name = quotedName({ database, name: table });
@@ -84,7 +84,7 @@ const columnRow = z.object({ name: z.string(), type: z.string(), default_kind: z
 async function readColumns(
   client: ClickHouseClient,
   config: ClickHouseSinkConfig,
-  where: FailureContext,
+  where: SinkFailureContext,
 ): Promise<Pick<Table, 'columns' | 'closed'>> {
   const rows = await rowsOf(
     client,

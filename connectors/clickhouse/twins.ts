@@ -15,7 +15,8 @@ import { stableText } from '../stable-text.ts';
 import { answerTo } from './answer.ts';
 import { rowsOf } from './ask.ts';
 import { behaviourOf, permissionsOf } from './behaviour.ts';
-import { isOfServer, meaningOf, parseFailure, type FailureContext } from './failures.ts';
+import type { SinkFailureContext } from '../failure-context.ts';
+import { isOfServer, meaningOf, parseFailure } from './failures.ts';
 import { reachOf, type Reached } from './reach.ts';
 import { planTwin, type TwinKind, type TwinPlan } from './twin.ts';
 import { quotedName } from './window.ts';
@@ -26,7 +27,7 @@ export interface TwinsOptions {
   readonly name: string;
   /** Of the inserts into them. */
   readonly settings: ClickHouseSettings;
-  readonly where: FailureContext;
+  readonly where: SinkFailureContext;
   readonly slot: SinkSlotId;
   readonly log: Logger;
 }
@@ -145,7 +146,7 @@ export class Twins {
   }
 }
 
-function notMade(kind: TwinKind, error: ClickHouseError, where: FailureContext): MillraceError {
+function notMade(kind: TwinKind, error: ClickHouseError, where: SinkFailureContext): MillraceError {
   const failure = parseFailure(error, where);
   if (isOfServer(error) && failure.kind === 'wait') return failure.error;
   const problem = shortened(stableText(error.message.trim()));
@@ -156,7 +157,7 @@ function notMade(kind: TwinKind, error: ClickHouseError, where: FailureContext):
 export const alterHint =
   'Alter the table so that it takes the batch, or lower batch.maxRecords of the sink; Millrace retries by itself.';
 
-export function cannotTell({ table, sink }: FailureContext, problem: string, hint: string): MillraceError {
+export function cannotTell({ table, sink }: SinkFailureContext, problem: string, hint: string): MillraceError {
   return mr('MR_SINK_ROWS_UNKNOWN', { table, sink, problem, hint });
 }
 

@@ -10,7 +10,7 @@
 import { mr, type MillraceError } from '../../model/errors.ts';
 import { durationText } from '../../model/text.ts';
 import type { Begun, Mark } from '../../stream/sink-port.ts';
-import type { FailureContext } from './failures.ts';
+import type { SinkFailureContext } from '../failure-context.ts';
 import { tablesOf, type Reached } from './reach.ts';
 
 /** Inserts that the other slots may make between one of a slot and its repetition by the next owner. */
@@ -65,7 +65,7 @@ export function checkedWindows(
   reached: Reached,
   defaults: ReadonlyMap<string, number>,
   writers: Writers,
-  where: FailureContext,
+  where: SinkFailureContext,
 ): readonly Window[] {
   return tablesOf(reached).flatMap((table) => {
     // It stores nothing, so nothing can be stored twice; its views are checked.
@@ -150,7 +150,7 @@ function of(table: Reached, reached: Reached): string {
   return table === reached ? '' : `of ${quotedName(table)}, which a view of it writes to, `;
 }
 
-function unfitEngine(table: Reached, reached: Reached, where: FailureContext): MillraceError {
+function unfitEngine(table: Reached, reached: Reached, where: SinkFailureContext): MillraceError {
   if (table === reached) {
     return unfit(
       where,
@@ -165,6 +165,6 @@ function unfitEngine(table: Reached, reached: Reached, where: FailureContext): M
   );
 }
 
-function unfit(where: FailureContext, problem: string, hint: string): MillraceError {
+function unfit(where: SinkFailureContext, problem: string, hint: string): MillraceError {
   return mr('MR_SINK_TABLE_UNFIT', { table: where.table, sink: where.sink, problem, hint });
 }

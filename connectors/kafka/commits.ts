@@ -7,7 +7,7 @@
 import type { Logger } from 'pino';
 import type { WallClock } from '../../model/clock.ts';
 import type { Cluster } from './cluster.ts';
-import { parseFailure, type FailureContext } from './failures.ts';
+import { parseFailure, type KafkaFailureContext } from './failures.ts';
 import { advance } from './position.ts';
 
 const everyMs = 1_000;
@@ -22,7 +22,7 @@ export interface CommitOptions {
   readonly topic: string;
   readonly clock: WallClock;
   readonly log: Logger;
-  readonly failure: FailureContext;
+  readonly failure: KafkaFailureContext;
 }
 
 export class GroupCommits {

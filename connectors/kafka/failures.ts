@@ -1,21 +1,18 @@
 /** The one place where errors of Kafka and of its client become errors of Millrace. Names and types, never messages. */
 import { z } from 'zod';
-import type { Identity } from '../../model/credentials.ts';
 import { MillraceError, mr, problemOf } from '../../model/errors.ts';
+import type { FailureContext } from '../failure-context.ts';
 import { stableText } from '../stable-text.ts';
 
-export interface FailureContext {
+export interface KafkaFailureContext extends FailureContext {
   readonly source: string;
   readonly topic: string;
-  /** Brokers as the spec names them. */
-  readonly server: string;
-  readonly identity: Identity;
 }
 
 /** What kafkajs puts on its errors: `type` names the broker's answer, `cause` the error that was retried. */
 const kafkaError = z.object({ name: z.string().optional(), type: z.string().optional(), cause: z.unknown() });
 
-export function parseFailure(error: unknown, context: FailureContext): MillraceError {
+export function parseFailure(error: unknown, context: KafkaFailureContext): MillraceError {
   if (error instanceof MillraceError) return error;
   const { source, topic, server, identity } = context;
   const { name, type, cause } = kafkaError.safeParse(error).data ?? {};

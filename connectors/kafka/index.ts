@@ -14,7 +14,7 @@ import type { ConnectorContext, Source, SourceConnector, SourceReader } from '..
 import { Cluster, type Address } from './cluster.ts';
 import { GroupCommits } from './commits.ts';
 import { FetchBudget } from './fetch-budget.ts';
-import { parseFailure, type FailureContext } from './failures.ts';
+import { parseFailure, type KafkaFailureContext } from './failures.ts';
 import type { FetchLimits } from './leader.ts';
 import { KafkaReader } from './reader.ts';
 import type { KafkaSourceConfig } from './spec.ts';
@@ -50,7 +50,7 @@ class KafkaSource implements Source {
   readonly #context: SourceContext;
   readonly #cluster: Cluster;
   readonly #topic: Topic;
-  readonly #failure: FailureContext;
+  readonly #failure: KafkaFailureContext;
   readonly #commits: GroupCommits;
   readonly #budget: FetchBudget;
   readonly #readers = new Set<KafkaReader>();
@@ -61,7 +61,7 @@ class KafkaSource implements Source {
     context: SourceContext,
     cluster: Cluster,
     topic: Topic,
-    failure: FailureContext,
+    failure: KafkaFailureContext,
   ) {
     this.#config = config;
     this.#context = context;

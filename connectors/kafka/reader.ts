@@ -16,7 +16,7 @@ import type { SourceReader } from '../connector.ts';
 import { emptyBatch, kafkaBatch } from './batch.ts';
 import { brokerError, type Cluster } from './cluster.ts';
 import type { GroupCommits } from './commits.ts';
-import { parseFailure, type FailureContext } from './failures.ts';
+import { parseFailure, type KafkaFailureContext } from './failures.ts';
 import { Leader, type FetchLimits, type LeaderEvents, type Section } from './leader.ts';
 import type { Partition } from './partition.ts';
 import { parsePosition } from './position.ts';
@@ -32,7 +32,7 @@ export interface ReaderOptions extends SlotOptions {
   readonly commits: GroupCommits;
   readonly clock: WallClock;
   readonly log: Logger;
-  readonly failure: FailureContext;
+  readonly failure: KafkaFailureContext;
   readonly onClose: (reader: KafkaReader) => void;
 }
 

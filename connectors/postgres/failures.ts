@@ -3,9 +3,9 @@
  * errors.
  */
 import pg from 'pg';
-import type { Identity } from '../../model/credentials.ts';
 import { mr, problemOf, type MillraceError } from '../../model/errors.ts';
 import { shortened } from '../../model/text.ts';
+import type { SinkFailureContext } from '../failure-context.ts';
 import { stableText } from '../stable-text.ts';
 
 export type Failure =
@@ -14,13 +14,7 @@ export type Failure =
   /** Some row of the statement is at fault. `isFinal`: whatever else is stored. */
   | { readonly kind: 'rows'; readonly problem: string; readonly isFinal: boolean };
 
-export interface FailureContext {
-  readonly sink: string;
-  readonly identity: Identity;
-  /** Host and port. */
-  readonly server: string;
-  /** For messages: `public.orders`. */
-  readonly table: string;
+export interface PostgresFailureContext extends SinkFailureContext {
   readonly schema: string;
   /** What the sink does with the table, in the words of a GRANT. */
   readonly rights: string;
@@ -69,7 +63,7 @@ const final = /^(?:22|23(?!503|505|P01)|44)/;
  * An error that is not in the table makes the sink wait: an unknown problem is never blamed on a record. Throws what is a
  * defect of ours.
  */
-export function parseFailure(error: unknown, where: FailureContext): Failure {
+export function parseFailure(error: unknown, where: PostgresFailureContext): Failure {
   if (error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError) throw error;
   const { sink, server, table, identity } = where;
   const options = { cause: error };
@@ -144,7 +138,7 @@ function isOfValue({ where = '' }: pg.DatabaseError): boolean {
 }
 
 /** PostgreSQL names the object but not the missing privilege: what Millrace does with the object is known here. */
-function grantFor(said: string, { identity, table, schema, rights }: FailureContext): string {
+function grantFor(said: string, { identity, table, schema, rights }: PostgresFailureContext): string {
   const [, kind, name = ''] =
     /permission denied for (table|relation|schema|sequence|database) "?([^"]+)"?/.exec(said) ?? [];
   const user = /"(.+)"/.exec(identity.user)?.[1];

@@ -17,7 +17,7 @@ import { MillraceError, mr } from '../../model/errors.ts';
 import { milliseconds } from '../../model/quantities.ts';
 import type { BatchRange, PositionedSinkSlot, StoredPosition, WriteEnd } from '../../stream/sink-port.ts';
 import type { ConnectorContext, RowBuffer, Sink, SinkConnector, SinkSlot, SinkSlotId } from '../connector.ts';
-import { parseFailure, type FailureContext } from './failures.ts';
+import { parseFailure, type PostgresFailureContext } from './failures.ts';
 import { Positions, type RefusedRow } from './positions.ts';
 import { PostgresRows } from './rows.ts';
 import { Session } from './session.ts';
@@ -61,7 +61,7 @@ export const sink = postgresSink();
 
 interface Place {
   readonly config: PostgresSinkConfig;
-  readonly where: FailureContext;
+  readonly where: PostgresFailureContext;
   readonly positions: Positions;
   /** Begins every transaction. */
   readonly begin: string;
@@ -122,7 +122,7 @@ interface SlotStart {
   readonly onClosed: () => void;
 }
 
-class PostgresSlot implements PositionedSinkSlot<RowBuffer> {
+class PostgresSlot implements PositionedSinkSlot {
   readonly positionIn = 'sink';
   /** Where the position is stored: the same table beside another position table is a different target. */
   readonly target: string;
@@ -267,7 +267,7 @@ class PostgresSlot implements PositionedSinkSlot<RowBuffer> {
   }
 }
 
-function whereOf(config: PostgresSinkConfig, { name, identity }: ConnectorContext): FailureContext {
+function whereOf(config: PostgresSinkConfig, { name, identity }: ConnectorContext): PostgresFailureContext {
   // With a key, tombstones may delete; whether they do is unknown to the connector.
   const rights = config.upsertKey.length > 0 ? 'SELECT, INSERT, UPDATE, DELETE' : 'INSERT';
   const { schema } = config;
@@ -276,7 +276,7 @@ function whereOf(config: PostgresSinkConfig, { name, identity }: ConnectorContex
 }
 
 /** Outside of a batch no row can be at fault: an error that looks like it is a race, or a table of the wrong form. */
-function classified(error: unknown, where: FailureContext): MillraceError {
+function classified(error: unknown, where: PostgresFailureContext): MillraceError {
   if (error instanceof MillraceError) return error;
   const failure = parseFailure(error, where);
   if (failure.kind === 'wait') return failure.error;

@@ -13,7 +13,7 @@ import { z } from 'zod';
 import type { BatchRange, StoredPosition } from '../../stream/sink-port.ts';
 import { mr, problemOf } from '../../model/errors.ts';
 import type { SinkSlotId } from '../connector.ts';
-import type { FailureContext } from './failures.ts';
+import type { PostgresFailureContext } from './failures.ts';
 import { qualified } from './table.ts';
 
 export interface RefusedRow {
@@ -45,9 +45,9 @@ interface StoredRow extends StoredPosition, Kept {}
 
 export class Positions {
   readonly #table: string;
-  readonly #where: FailureContext;
+  readonly #where: PostgresFailureContext;
 
-  constructor(schema: string, where: FailureContext) {
+  constructor(schema: string, where: PostgresFailureContext) {
     this.#table = qualified(schema, 'millrace_positions');
     this.#where = where;
   }

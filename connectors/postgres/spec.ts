@@ -1,26 +1,22 @@
 /** What a person writes under `postgres:` in a sink. */
 import { z } from 'zod';
 import { durationField, pemText, referenceText } from '../../schema/fields.ts';
+import { columnField, createTableField } from '../create-table.ts';
 
 const identifier = (description: string) => z.string().min(1).max(63).describe(description);
 
-const column = z
-  .strictObject({
-    name: identifier('Name of the column; the field of the record with the same name goes there.'),
-    type: z
-      .string()
-      .min(1)
-      .max(200)
-      .describe('Type and constraints as PostgreSQL writes them, for example text, bigint not null, timestamptz.'),
-  })
-  .describe('One column of the table to create.');
+const column = columnField(
+  identifier,
+  z
+    .string()
+    .min(1)
+    .max(200)
+    .describe('Type and constraints as PostgreSQL writes them, for example text, bigint not null, timestamptz.'),
+);
 
-const createTable = z
-  .strictObject({
-    columns: z.array(column).min(1).max(1000).describe('Columns, in order.'),
-    primaryKey: z.array(identifier('Name of a column.')).max(32).default([]).describe('Columns of the primary key.'),
-  })
-  .describe('Creates the table if it does not exist. Never alters one that does.');
+const createTable = createTableField(column, {
+  primaryKey: z.array(identifier('Name of a column.')).max(32).default([]).describe('Columns of the primary key.'),
+});
 
 const tls = z
   .strictObject({

@@ -12,7 +12,7 @@ import pg from 'pg';
 import { z } from 'zod';
 import { mr } from '../../model/errors.ts';
 import { Catalogue, type ColumnKind } from './column-kind.ts';
-import type { FailureContext } from './failures.ts';
+import type { PostgresFailureContext } from './failures.ts';
 import { expressionsSql, parseShape, shapeSql, type Shape, type ShapeColumn } from './shape.ts';
 import type { CreateTable, PostgresSinkConfig } from './spec.ts';
 
@@ -66,7 +66,7 @@ const mostNumbered = 3;
 export async function openTable(
   client: pg.Client,
   config: PostgresSinkConfig,
-  where: FailureContext,
+  where: PostgresFailureContext,
   copyDefaultsSince: number,
 ): Promise<Table> {
   const name = qualified(config.schema, config.table);
@@ -137,7 +137,7 @@ function tableOf(
   return { name, shape: text, columns, closed, isStaged, upsertKey: key, equals: shape.keys[0]?.equals ?? {} };
 }
 
-function checkNumbered({ columns }: Table, where: FailureContext): void {
+function checkNumbered({ columns }: Table, where: PostgresFailureContext): void {
   const numbered = columns.filter(({ isNumbered, missing }) => isNumbered && missing === 'merged');
   if (numbered.length <= mostNumbered) return;
   throw mr('MR_SINK_TABLE_UNFIT', {
@@ -184,7 +184,12 @@ function hasDefault(row: ShapeColumn, catalogue: Catalogue): boolean {
 const otherwiseKept = z.array(z.object({ name: z.string(), is_foreign: z.boolean() }));
 
 /** A3. */
-async function checkKeeping(client: pg.Client, { kind }: Shape, name: string, where: FailureContext): Promise<void> {
+async function checkKeeping(
+  client: pg.Client,
+  { kind }: Shape,
+  name: string,
+  where: PostgresFailureContext,
+): Promise<void> {
   const { rows } = await client.query<pg.QueryResultRow>(
     `SELECT c.relname::text AS name, c.relkind = 'f' AS is_foreign FROM pg_catalog.pg_class c
       WHERE (c.relkind = 'f' OR c.relpersistence <> 'p')
@@ -204,7 +209,12 @@ async function checkKeeping(client: pg.Client, { kind }: Shape, name: string, wh
   throw mr('MR_SINK_TABLE_UNFIT', { table, sink, problem, hint });
 }
 
-function checkKey({ keys: found }: Shape, table: string, config: PostgresSinkConfig, where: FailureContext): void {
+function checkKey(
+  { keys: found }: Shape,
+  table: string,
+  config: PostgresSinkConfig,
+  where: PostgresFailureContext,
+): void {
   const key = config.upsertKey;
   if (key.length === 0) return;
   // ON CONFLICT refuses even one that is deferrable beside one that is not.

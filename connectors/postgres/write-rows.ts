@@ -10,7 +10,7 @@
 import type pg from 'pg';
 import { bisect, type Refused } from '../bisect.ts';
 import { copyIn } from './copy-in.ts';
-import { parseFailure, type FailureContext } from './failures.ts';
+import { parseFailure, type PostgresFailureContext } from './failures.ts';
 import type { RefusedRow } from './positions.ts';
 import type { PostgresRows } from './rows.ts';
 import type { Statements } from './statements.ts';
@@ -27,7 +27,7 @@ export async function writeRows(
   client: pg.Client,
   rows: PostgresRows,
   statements: Statements,
-  where: FailureContext,
+  where: PostgresFailureContext,
 ): Promise<readonly RefusedRow[]> {
   const all = rows.rows;
   let refused = await bisect(0, all, (from, to) => {
