@@ -34,23 +34,44 @@ describe('the client of the package', () => {
     await api.close();
   });
 
-  it('applies, reads, pauses, resumes and deletes', async () => {
-    const { pipelines } = millrace;
-    const at = { name: 'orders', namespace };
-    const applied = await pipelines.apply(orders);
-    assert.equal(applied.generation, 1);
-    assert.equal((await pipelines.get(at)).metadata.labels?.['team'], 'shop');
-    await pipelines.pause(at);
-    assert.equal((await pipelines.get(at)).spec.desiredState, 'Paused');
-    await pipelines.resume(at);
-    assert.equal((await pipelines.get(at)).spec.desiredState, 'Running');
-    const deleted = await pipelines.delete(at);
-    assert.ok(deleted.operation);
-    assert.equal((await pipelines.operation(deleted.operation)).state, 'Succeeded');
+  const at = () => ({ name: 'orders', namespace });
+
+  it('apply gives the generation that is to be carried out', async () => {
+    assert.equal((await millrace.pipelines.apply(orders)).generation, 1);
+  });
+
+  it('get gives the resource as it was applied', async () => {
+    await millrace.pipelines.apply(orders);
+    const { metadata, spec } = await millrace.pipelines.get(at());
+    assert.equal(metadata.labels?.['team'], 'shop');
+    assert.equal(spec.desiredState, 'Running');
+  });
+
+  it('get of a pipeline that does not exist is refused with the code of the table', async () => {
     await assert.rejects(
-      pipelines.get(at),
+      millrace.pipelines.get(at()),
       (error) => error instanceof MillraceProblem && error.code === 'MR_PIPELINE_NOT_FOUND',
     );
+  });
+
+  it('pause changes the desired state of the resource', async () => {
+    await millrace.pipelines.apply(orders);
+    await millrace.pipelines.pause(at());
+    assert.equal((await millrace.pipelines.get(at())).spec.desiredState, 'Paused');
+  });
+
+  it('resume changes it back', async () => {
+    await millrace.pipelines.apply({ ...orders, spec: { ...orders.spec, desiredState: 'Paused' } });
+    await millrace.pipelines.resume(at());
+    assert.equal((await millrace.pipelines.get(at())).spec.desiredState, 'Running');
+  });
+
+  it('delete gives an operation that has succeeded when the resource is gone', async () => {
+    await millrace.pipelines.apply(orders);
+    const { operation } = await millrace.pipelines.delete(at());
+    assert.ok(operation);
+    assert.equal((await millrace.pipelines.operation(operation)).state, 'Succeeded');
+    await assert.rejects(millrace.pipelines.get(at()), /MR_PIPELINE_NOT_FOUND|There is no pipeline/);
   });
 
   it('lists page after page', async () => {
@@ -65,7 +86,7 @@ describe('the client of the package', () => {
   it('waitReady resolves when the generation is carried out', async () => {
     const { generation } = await millrace.pipelines.apply(orders);
     let looks = 0;
-    const ready = millrace.pipelines.waitReady({ name: 'orders', namespace }, { generation, onLook: () => looks++ });
+    const ready = millrace.pipelines.waitReady(at(), { generation, onLook: () => looks++ });
     await eventually(() => looks > 0);
     await cluster().writeStatus(namespace, 'orders', converged(1));
     assert.equal((await ready).status?.observedGeneration, 1);
@@ -78,7 +99,7 @@ describe('the client of the package', () => {
       conditions: [condition('Accepted', 'False', 'SpecInvalid')],
     });
     await assert.rejects(
-      millrace.pipelines.waitReady({ name: 'orders', namespace }, { generation }),
+      millrace.pipelines.waitReady(at(), { generation }),
       (error) =>
         error instanceof NotSettled && error.settled.is === 'refused' && /SpecInvalid it is/.test(error.message),
     );
@@ -87,7 +108,7 @@ describe('the client of the package', () => {
   it('waitReady gives up after its timeout and says what it waits for', async () => {
     await millrace.pipelines.apply(orders);
     await assert.rejects(
-      millrace.pipelines.waitReady({ name: 'orders', namespace }, { timeoutMs: 1 }),
+      millrace.pipelines.waitReady(at(), { timeoutMs: 1 }),
       /"orders" is not ready \(Pending\): Millrace has not looked at it yet/,
     );
   });
