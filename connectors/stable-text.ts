@@ -9,9 +9,11 @@ const passing: readonly (readonly [what: RegExp, shown: string])[] = [
   [/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/gi, '…'],
   [/\b(query[_ ]id|correlation ?id|request id|trace id)(['":= ]+)[\w-]+/gi, '$1$2…'],
   [/\bpg_(temp|toast_temp)_\d+\b/g, 'pg_$1'],
-  [/\b(process|transaction|pid|thread|session|backend|query) \d+\b/gi, '$1 …'],
+  [/\b(process|transaction|pid|xid|thread|session|backend|query) \d+\b/gi, '$1 …'],
   [/\b0x[0-9a-f]+\b/gi, '…'],
-  [/\b\d+(?:\.\d+)? (B|KiB|MiB|GiB|TiB|[kMGT]B|bytes|rows|parts|ms|milliseconds|sec|seconds|s)\b/g, '… $1'],
+  // The unit passes, too: 900.00 KiB, then 1.00 MiB.
+  [/\b\d+(?:\.\d+)? (?:B|KiB|MiB|GiB|TiB|[kMGT]B|bytes)\b/g, '…'],
+  [/\b\d+(?:\.\d+)? (rows|parts|ms|milliseconds|sec|seconds|s)\b/g, '… $1'],
   [/\b\d+(?:\.\d+)?(ms|s)\b/g, '…$1'],
   [/\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?/g, '…'],
   // Parts of a table, and blocks of them.
@@ -22,4 +24,16 @@ const passing: readonly (readonly [what: RegExp, shown: string])[] = [
 
 export function stableText(text: string): string {
   return passing.reduce((said, [what, shown]) => said.replace(what, shown), text);
+}
+
+/** A number that stands by itself: of no name, path, version or address, and neither a limit nor a code. */
+const amount =
+  /(?<![\w.:/'"`-])(?<!\b(?:max|maximum|limit|limit is|errno|code)\b\W{1,3})\d+(?:\.\d+)?(?![\w'"`]|[.:-]\d)/gi;
+
+/**
+ * Of what a server says about its own load: every amount passes, whatever it counts. A limit stays, because a person may
+ * want to raise it.
+ */
+export function stableLoadText(text: string): string {
+  return stableText(text).replace(amount, '…');
 }

@@ -6,7 +6,7 @@ import { ClickHouseError } from '@clickhouse/client';
 import { assertNever, mr, problemOf, type MillraceError } from '../../model/errors.ts';
 import { shortened } from '../../model/text.ts';
 import type { SinkFailureContext } from '../failure-context.ts';
-import { stableText } from '../stable-text.ts';
+import { stableLoadText, stableText } from '../stable-text.ts';
 import { codes, type Meaning } from './codes.ts';
 
 /** Some row of the insert is at fault; `isDoubtful`: or the table or view that computes with all of them. */
@@ -31,7 +31,8 @@ export function parseFailure(failure: unknown, where: SinkFailureContext): Failu
   }
   const known = codes.get(Number(failure.code));
   const kind = `(${failure.type ?? 'code'} ${failure.code})`;
-  const problem = `${shortened(stableText(failure.message.trim()))} ${kind}`;
+  const said = known?.meaning === 'busy' ? stableLoadText(failure.message) : stableText(failure.message);
+  const problem = `${shortened(said.trim())} ${kind}`;
   const wait = (error: MillraceError): Failure => ({ kind: 'wait', error, stored: known?.stored ?? 'unknown' });
   if (isOfView(failure)) {
     return { kind: 'wait', error: mr('MR_SINK_VIEW_FAILED', { table, sink, problem }, options), stored: 'unknown' };

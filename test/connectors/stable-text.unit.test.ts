@@ -1,5 +1,5 @@
 import { equal } from 'node:assert/strict';
-import { stableText } from '../../connectors/stable-text.ts';
+import { stableLoadText, stableText } from '../../connectors/stable-text.ts';
 
 /** What a server said twice of one trouble. */
 const pairs: readonly (readonly [what: string, once: string, again: string])[] = [
@@ -20,10 +20,11 @@ const pairs: readonly (readonly [what: string, once: string, again: string])[] =
     'Timeout exceeded: elapsed 30007.1 ms, at 2026-01-31 10:00:07',
   ],
   [
-    'a number of parts',
-    'Too many parts (300 parts in 4 rows). Merges are slow',
-    'Too many parts (301 parts in 9 rows). Merges are slow',
+    'an amount of bytes in another unit',
+    'would use 980.00 KiB, current RSS: 12.63 GiB, 456.00 B free',
+    'would use 1.00 MiB, current RSS: 990.12 MiB, 17 bytes free',
   ],
+  ['a transaction of PostgreSQL', 'could not serialize access (xid 124)', 'could not serialize access (xid 1031)'],
   [
     'the name of a part',
     'Part 202601_1_5_2 is broken, all_3_3_0_7 too',
@@ -59,5 +60,44 @@ describe('the text of a trouble', () => {
     "Type mismatch: expected 'UInt32', got 'UInt64'",
   ]) {
     it(`stays as it is where nothing passes: ${text}`, () => equal(stableText(text), text));
+  }
+});
+
+/** Texts of ClickHouse; those of the errors that can be provoked are in ./clickhouse/stable-failures.test.ts. */
+const loads: readonly (readonly [once: string, again: string])[] = [
+  [
+    'Too many parts (301 with average size of 980.00 KiB) in table shop.orders. Merges are processing significantly slower than inserts',
+    'Too many parts (302 with average size of 1.00 MiB) in table shop.orders. Merges are processing significantly slower than inserts',
+  ],
+  [
+    'Too many simultaneous queries. Maximum: 100, current: 101',
+    'Too many simultaneous queries. Maximum: 100, current: 130',
+  ],
+  [
+    'Quota for user `app` for 3600s has been exceeded: queries = 101/100. Interval will end at 2026-01-31 11:00:00',
+    'Quota for user `app` for 3600s has been exceeded: queries = 107/100. Interval will end at 2026-01-31 12:00:00',
+  ],
+  [
+    'Too many pending bytes for distributed: 1073741900, limit is 1073741824',
+    'Too many pending bytes for distributed: 1073749999, limit is 1073741824',
+  ],
+  [
+    'CPU is overloaded, CPU is waiting for execution way more than executing, ratio of wait time (OSCPUWaitMicroseconds metric) to busy time (OSCPUVirtualTimeMicroseconds metric) is 12.3. Min ratio for error 2',
+    'CPU is overloaded, CPU is waiting for execution way more than executing, ratio of wait time (OSCPUWaitMicroseconds metric) to busy time (OSCPUVirtualTimeMicroseconds metric) is 17.9. Min ratio for error 2',
+  ],
+];
+
+describe('what a server says about its load', () => {
+  for (const [once, again] of loads) {
+    it(`is the same each time: ${once}`, () => equal(stableLoadText(once), stableLoadText(again)));
+  }
+
+  for (const text of [
+    'Too many simultaneous queries for all users, maximum: 100',
+    'Distributed inserts wait: limit is 1073741824',
+    'Cannot write to file /var/lib/clickhouse/7/tmp, errno: 28, strerror: No space left on device',
+    'Replica ch-0-1.shop.svc:9440 (10.0.0.7:9440) is behind, settings `insert_quorum` of version 25.8.2',
+  ]) {
+    it(`keeps limits, codes, names, versions and addresses: ${text}`, () => equal(stableLoadText(text), text));
   }
 });

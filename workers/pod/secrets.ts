@@ -11,7 +11,7 @@
  */
 import type { CredentialRef } from '../../model/plan.ts';
 import { jsonOrNothing } from '../../model/json-or-nothing.ts';
-import { stableText } from '../../connectors/stable-text.ts';
+import { stableLoadText, stableText } from '../../connectors/stable-text.ts';
 
 const minLength = 4;
 
@@ -83,6 +83,7 @@ function formsOf(value: string): readonly string[] {
     value.replaceAll("'", "''"),
     value.replaceAll(/[\\']/g, '\\$&'),
     stableText(value),
+    stableLoadText(value),
   ];
 }
 
