@@ -1,5 +1,6 @@
 /** What is wrong with a pipeline, or suspicious about it, and where. */
 import { mr, type MillraceError } from '../model/errors.ts';
+import { pathText } from '../model/schema-problem.ts';
 
 export type IssuePath = readonly (string | number)[];
 
@@ -23,8 +24,7 @@ export interface Issue {
 
 /** `spec.sources[0].kafka`: how a path reads in messages. */
 export function displayPath(path: IssuePath): string {
-  const text = path.map((key) => (typeof key === 'number' ? `[${key}]` : `.${key}`)).join('');
-  return text.startsWith('.') ? text.slice(1) : text === '' ? 'the document' : text;
+  return path.length === 0 ? 'the document' : pathText(path);
 }
 
 /** `/spec/sources/0/kafka`: RFC 6901. */

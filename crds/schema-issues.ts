@@ -8,7 +8,8 @@ import type { z } from 'zod';
 import { closest } from '../model/closest.ts';
 import type { SchemaNode } from './crd-schema.ts';
 import { mr } from '../model/errors.ts';
-import { counted, cut } from '../model/text.ts';
+import { demandOf } from '../model/schema-problem.ts';
+import { cut } from '../model/text.ts';
 import { displayPath, type Issue, type IssuePath } from './issue.ts';
 import { mayHoldSecret, nodeAt } from './secrecy.ts';
 
@@ -107,49 +108,10 @@ function problemOf(issue: z.core.$ZodIssue, actual: unknown, describe: (value: u
   return `${must}, but ${isOfSize ? sizeOf(actual, describe) : `is ${describe(actual)}`}`;
 }
 
-/** What must be, without what is: of a value that may be a secret. */
-export function demandOf(issue: z.core.$ZodIssue): string | undefined {
-  switch (issue.code) {
-    case 'invalid_type':
-      return `must be ${article(issue.expected)}`;
-    case 'invalid_value':
-      return `must be ${oneOf(issue.values)}`;
-    case 'too_small':
-      return `must ${sizeWord(issue.origin)} at least ${amount(issue.minimum, issue.origin)}`;
-    case 'too_big':
-      return `must ${sizeWord(issue.origin)} at most ${amount(issue.maximum, issue.origin)}`;
-    case 'not_multiple_of':
-      return `must be a multiple of ${issue.divisor}`;
-    case 'invalid_format':
-      return issue.format === 'regex' && issue.pattern !== undefined
-        ? `must match ${issue.pattern}`
-        : `must be a valid ${issue.format}`;
-    default:
-      return undefined;
-  }
-}
-
 /** A typo in one of a few words: `running` for `Running`. */
 function suggestionFor(issue: z.core.$ZodIssue, actual: unknown): string | undefined {
   if (issue.code !== 'invalid_value' || typeof actual !== 'string') return undefined;
   return closest(actual, issue.values.map(String));
-}
-
-function oneOf(values: readonly unknown[]): string {
-  const words = values.map((value) => `"${String(value)}"`);
-  return words.length === 1 ? words.join('') : `one of ${words.join(', ')}`;
-}
-
-function article(expected: string): string {
-  const names: Readonly<Record<string, string>> = {
-    array: 'a list',
-    object: 'an object',
-    record: 'an object',
-    int: 'a whole number',
-    boolean: 'true or false',
-    string: 'text',
-  };
-  return names[expected] ?? `a ${expected}`;
 }
 
 const shownLength = 60;
@@ -170,22 +132,6 @@ const kindNames: Readonly<Partial<Record<string, string>>> = {
 function kindOf(value: unknown): string {
   if (value === null) return 'empty';
   return Array.isArray(value) ? 'a list' : (kindNames[typeof value] ?? typeof value);
-}
-
-function sizeWord(origin: string): string {
-  return origin === 'number' || origin === 'int' ? 'be' : 'have';
-}
-
-function amount(limit: number | bigint, origin: string): string {
-  const units: Readonly<Partial<Record<string, readonly [one: string, several: string]>>> = {
-    string: ['character', 'characters'],
-    array: ['item', 'items'],
-    set: ['item', 'items'],
-    object: ['entry', 'entries'],
-    record: ['entry', 'entries'],
-  };
-  const unit = units[origin];
-  return unit === undefined ? `${limit}` : counted(limit, ...unit);
 }
 
 function sizeOf(actual: unknown, describe: (value: unknown) => string): string {

@@ -11,6 +11,7 @@
  * - `deadLetter`  one record is at fault; it becomes a dead letter and the others continue
  * - `fence`       the caller is no longer the owner and must stop
  */
+import { schemaProblem } from './schema-problem.ts';
 import { fill, type TemplateParams } from './template.ts';
 
 export const errorTable = {
@@ -741,7 +742,7 @@ function isErrorCode(code: string): code is ErrorCode {
 
 /** The message of any thrown value, for a `problem` parameter. */
 export function problemOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return schemaProblem(error) ?? (error instanceof Error ? error.message : String(error));
 }
 
 /** Makes a switch over a union exhaustive: the compiler refuses a forgotten member. */

@@ -1,7 +1,7 @@
 /** What a process is told by its environment: parsed once, and refused by the name of the variable. */
 import { z } from 'zod';
-import { demandOf } from '../../crds/schema-issues.ts';
 import { mr } from '../../model/errors.ts';
+import { demandOf } from '../../model/schema-problem.ts';
 
 /** Levels that a log can have. */
 export const logLevel = z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info');
