@@ -1,20 +1,17 @@
 import assert from 'node:assert/strict';
 import { ApplicationFailure } from '@temporalio/common';
-import { MockActivityEnvironment } from '@temporalio/testing';
-import { DefaultLogger } from '@temporalio/worker';
-import { pino } from 'pino';
-import { createActivities } from '../../activities/index.ts';
 import { compile } from '../../crds/compile.ts';
 import { pipelineSchema } from '../../crds/pipeline.ts';
 import type { KindName } from '../../kubernetes/objects.ts';
-import type { LifecycleActivities, OperationKind, PipelineRef } from '../../model/lifecycle.ts';
+import type { LifecycleActivities, OperationKind } from '../../model/lifecycle.ts';
 import { apiVersion, kind, labels, pidOf } from '../../model/names.ts';
 import { planText } from '../../activities/kubernetes/render/plan.ts';
 import { OddServer } from './odd-server.ts';
+import { runActivity } from './run-activity.ts';
 
 const cluster = 'cluster-1';
 const uid = '7b1c2d3e-0000-4000-8000-000000000001';
-const pipeline: PipelineRef = { namespace: 'shop', name: 'orders', uid, cluster };
+const pipeline = { namespace: 'shop', name: 'orders', uid, cluster };
 const metadata = { name: 'orders', namespace: 'shop', uid, generation: 1 };
 const spec = {
   isolation: 'Shared',
@@ -57,19 +54,8 @@ describe('objects of others in a shared namespace', () => {
       server.put(each, { name, namespace: 'shop', uid: `${each}-${name}`, labels: labelled }, content);
   }
 
-  async function run(name: keyof LifecycleActivities, during: OperationKind, more: object = {}): Promise<unknown> {
-    let now = 0;
-    const all = createActivities({
-      ...{ kube: server.kube, cluster, log: pino({ level: 'silent' }), streams: () => assert.fail('not expected') },
-      clock: { now: () => now, sleep: async (ms) => void (now += ms * 100) },
-      ...{ image: 'i', natsUrl: 'n', streamReplicas: 1, pollMs: 500 },
-    });
-    const op = { pipeline, id: 'op', kind: during, seq: 1, generation: 1, startedAt: '2026-01-01T00:00:00Z' };
-    const input = { op, step: 's', workloadNamespace: 'shop', isolation: 'Shared', generation: 1, ...more };
-    const act = all[name] as (given: object) => Promise<unknown>;
-    const environment = new MockActivityEnvironment({ attempt: 2 }, { logger: new DefaultLogger('ERROR') });
-    return environment.run(act, input).catch((error: unknown) => error);
-  }
+  const run = (name: keyof LifecycleActivities, during: OperationKind, more: object = {}) =>
+    runActivity(server.kube, pipeline, name, during, more);
 
   function assertUntouched(): void {
     const touched = server.changes.filter(({ resource }) => resource !== 'pipelines');

@@ -308,6 +308,24 @@ describe('ingest loop', () => {
     assert.equal(await zombie.done, 'fenced');
   });
 
+  it('ends the read that waits when it is fenced: a source that stays silent would keep the loop and its buffers', async () => {
+    const plan = await pipeline();
+    let available = 10;
+    let last: AbortSignal | undefined;
+    const zombie = ingest(streams, plan, (position) => {
+      const source = new NumberSource(position, { available: () => available, batch: 100 });
+      const read = source.read.bind(source);
+      source.read = (signal) => ((last = signal), read(signal));
+      return source;
+    });
+    await eventually(() => zombie.witness.handed === 10);
+    const owner = ingest(streams, plan, (position) => bounded(position, 20));
+    await owner.done;
+    available = 15;
+    assert.equal(await zombie.done, 'fenced');
+    assert.equal(last?.aborted, true);
+  });
+
   async function pipeline(options: Parameters<typeof testPlan>[0] = {}): Promise<Plan> {
     const plan = testPlan({ frame: { maxRecords: 100, maxBytes: 64 * 1024, lingerMs: 5 }, ...options });
     await ensurePipelineStreams(streams, plan);

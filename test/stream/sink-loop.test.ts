@@ -256,6 +256,28 @@ describe('sink loop', () => {
     await owner.stop();
   });
 
+  it('ends the batch that is assembled beside a write when it is fenced: it would keep the loop and its buffers', async () => {
+    const plan = await pipeline();
+    await write(plan, 100);
+    const table = new MemoryTable();
+    let thaw: () => void = () => undefined;
+    table.beforeWrite = () => {
+      table.beforeWrite = undefined;
+      return new Promise((resolve) => (thaw = resolve));
+    };
+    const { clock, timers } = clockWithTimers();
+    const frozen = drain(streams, plan, table, { clock });
+    // The batch of the write, and the next one, which waits for frames.
+    await eventually(() => table.beforeWrite === undefined && timers.size > 0);
+    const owner = drain(streams, plan, table);
+    await drained(plan);
+    thaw();
+    assert.equal(await frozen.done, 'fenced');
+    await clock.turn();
+    assert.equal(timers.size, 0);
+    await owner.stop();
+  });
+
   it('K3: an outage of the sink is shown and waited for, and nothing is lost', async () => {
     const plan = await pipeline();
     const table = new MemoryTable();
@@ -673,6 +695,18 @@ function crashing(streams: Streams, nth: number, when: 'before' | 'after', table
 }
 
 /** What waits for a minute or longer waits for 20 ms, after which a minute has passed. */
+/** The eager clock, and which of its timers are set. */
+function clockWithTimers(): { readonly clock: Clock; readonly timers: ReadonlySet<object> } {
+  const timers = new Set<object>();
+  const after: Clock['after'] = (ms, act) => {
+    const timer = {};
+    timers.add(timer);
+    const cancel = eagerClock.after(ms, () => (timers.delete(timer), act()));
+    return () => (timers.delete(timer), cancel());
+  };
+  return { clock: { ...eagerClock, after }, timers };
+}
+
 function minutesPassAtOnce(): Clock {
   let skippedMs = 0;
   return {

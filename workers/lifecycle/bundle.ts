@@ -36,7 +36,7 @@ export async function workflowBundle(logger: Logger, cacheDir = ownCache()): Pro
 }
 
 /** B4. The cache of the local stack is beside it. */
-function ownCache(env: NodeJS.ProcessEnv = process.env): string {
+export function ownCache(env: NodeJS.ProcessEnv = process.env): string {
   return join(env['XDG_CACHE_HOME'] ?? join(env['HOME'] ?? homedir(), '.cache'), 'millrace', 'workflows');
 }
 

@@ -1,0 +1,29 @@
+/** One activity, as a step of an operation of the pipeline, against an API in memory. */
+import assert from 'node:assert/strict';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger } from '@temporalio/worker';
+import { pino } from 'pino';
+import { createActivities } from '../../activities/index.ts';
+import type { Kube } from '../../kubernetes/kube.ts';
+import type { LifecycleActivities, OperationKind, PipelineRef } from '../../model/lifecycle.ts';
+
+/** What it gives, or the error that it throws. `pipeline.cluster` is that of the process, too. */
+export async function runActivity(
+  kube: Kube,
+  pipeline: PipelineRef & { readonly cluster: string },
+  name: keyof LifecycleActivities,
+  during: OperationKind,
+  more: object = {},
+): Promise<unknown> {
+  let now = 0;
+  const all = createActivities({
+    ...{ kube, cluster: pipeline.cluster, log: pino({ level: 'silent' }), streams: () => assert.fail('not expected') },
+    clock: { now: () => now, sleep: async (ms) => void (now += ms * 100) },
+    ...{ image: 'i', natsUrl: 'n', streamReplicas: 1, pollMs: 500 },
+  });
+  const op = { pipeline, id: 'op', kind: during, seq: 1, generation: 1, startedAt: '2026-01-01T00:00:00Z' };
+  const input = { op, step: 's', workloadNamespace: pipeline.namespace, isolation: 'Shared', generation: 1, ...more };
+  const act = all[name] as (given: object) => Promise<unknown>;
+  const environment = new MockActivityEnvironment({ attempt: 2 }, { logger: new DefaultLogger('ERROR') });
+  return environment.run(act, input).catch((error: unknown) => error);
+}
