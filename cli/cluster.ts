@@ -1,6 +1,6 @@
 /**
- * The cluster of the user's kubeconfig. What speaks to it is loaded here, when a command really asks the cluster, and never
- * for `--help` or a usage error.
+ * The cluster of the user's kubeconfig. Its client is loaded here, when a command needs the cluster, and not for
+ * `--help` or a usage error.
  */
 import type { Command } from 'commander';
 import type { Kube } from '../kubernetes/kube.ts';
@@ -18,11 +18,11 @@ export interface ClusterOptions {
 export interface Cluster {
   readonly kube: Kube;
   readonly pipelines: PipelineDoor;
-  /** Of `--namespace`, else of the kubeconfig's context, else `default`. */
+  /** From `--namespace`, else from the kubeconfig's context, else `default`. */
   readonly namespace: string;
 }
 
-/** The options that every command takes which asks the cluster. */
+/** Adds the options of every command that uses the cluster. */
 export function withClusterOptions(command: Command): Command {
   return command
     .option('-n, --namespace <name>', 'namespace; default: that of the kubeconfig context')
@@ -30,7 +30,7 @@ export function withClusterOptions(command: Command): Command {
     .option('--context <name>', 'context of the kubeconfig');
 }
 
-/** Opens the cluster for one piece of work and closes it after. */
+/** Opens the cluster for one piece of work and closes it afterwards. */
 export async function withCluster<T>(options: ClusterOptions, work: (cluster: Cluster) => Promise<T>): Promise<T> {
   const { createKube } = await import('../kubernetes/kube.ts');
   const { createTransport } = await import('../kubernetes/transport.ts');
@@ -45,7 +45,7 @@ export async function withCluster<T>(options: ClusterOptions, work: (cluster: Cl
   try {
     return await work({ kube, pipelines: pipelineDoor(kube, fieldManagers.cli), namespace });
   } catch (error) {
-    // Whatever a command asks the cluster for, a refusal has one code and one exit.
+    // The same refusal has the same code and exit code in every command.
     throw error instanceof KubeError ? inWords(error) : error;
   } finally {
     kube.close();

@@ -14,7 +14,7 @@ export function columns(header: readonly string[], rows: readonly (readonly stri
     .join('');
 }
 
-/** `label:   value` lines, values aligned. */
+/** Lines `label:   value` with aligned values. */
 export function fields(pairs: readonly (readonly [label: string, value: string])[], indent = ''): string {
   const width = Math.max(...pairs.map(([label]) => label.length)) + 1;
   return pairs.map(([label, value]) => `${indent}${`${label}:`.padEnd(width)}   ${value}\n`).join('');

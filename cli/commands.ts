@@ -1,6 +1,6 @@
 /**
- * All commands: one line each. The code of a command is loaded when it is asked for, so that `millrace --help` and
- * `millrace lint` never pay for the Kubernetes client.
+ * All commands, one line each. The code of a command is loaded when it is used, so that `millrace --help` and
+ * `millrace lint` do not load the Kubernetes client.
  */
 import type { Command } from 'commander';
 

@@ -1,6 +1,6 @@
 /**
- * The text of `millrace describe`: what it is, what it does now, why it does not, where to look next; in the order in
- * which a person on call asks. Pure: the resource and its events in, text out.
+ * The text of `millrace describe`: what the pipeline is, what it does, what is wrong, where to look next, in the order
+ * in which a person on call asks. Pure: the resource and its events in, text out.
  */
 import { inOrder, isWell } from '../model/conditions.ts';
 import type { StoredPipeline } from '../client/wire.ts';
@@ -42,7 +42,7 @@ function headline(pipeline: StoredPipeline, nowMs: number): string {
   if (!ready) return `${name}: Millrace has not looked at it yet. Is the controller running?\n`;
   const since = `since ${age(ready.lastTransitionTime, nowMs)}`;
   const what = ready.status === 'True' ? `ready (${ready.reason}) ${since}` : `not ready (${ready.reason}) ${since}`;
-  // What it is stands beside why it is not ready: a pipeline whose newest spec is refused is paused all the same.
+  // The phase and the reason of Ready: a pipeline whose newest spec is refused may still be paused.
   const { phase } = pipeline.status ?? {};
   const isStill = phase === 'Paused' || phase === 'Stopped';
   const also = isStill && ready.status !== 'True' ? `${phase.toLowerCase()}, and ` : '';
@@ -68,7 +68,7 @@ function facts(pipeline: StoredPipeline, nowMs: number): string {
   return fields(pairs);
 }
 
-/** A refused generation was observed, too. */
+/** A refused generation counts as observed as well. */
 function carriedOut({ metadata, status }: StoredPipeline): string {
   const generation = metadata.generation ?? 0;
   const { observedGeneration: observed = 0, acceptedGeneration: accepted = 0 } = status ?? {};
@@ -83,7 +83,7 @@ function lettersOf({ records, dropped = 0 }: { records: number; dropped?: number
 
 const shownWriters = 3;
 
-/** From which position an edit holds (E9). */
+/** The frames from which an edit applies (E9). */
 function inForce({ generation, from }: PlanInForceStatus): string {
   const places = from.slice(0, shownWriters).map(({ writer, sequence }) => `frame ${sequence} of ${writer}`);
   const more = from.length > shownWriters ? [`and of ${counted(from.length - shownWriters, 'more writer')}`] : [];
@@ -95,7 +95,7 @@ function decided({ text, at, problem }: DecisionStatus, nowMs: number): string {
   return `${text}, ${age(at, nowMs)} ago: ${problem === undefined ? 'carried out' : `not carried out: ${problem}`}`;
 }
 
-/** Of a refused spec nothing flows: the stages are those of what was accepted before. */
+/** For a refused spec the stages of the accepted one are shown: those run. */
 function flows(pipeline: StoredPipeline): [string, string][] {
   if (conditionOf(pipeline.status, 'Accepted')?.status !== 'False') return [['Flow', flow(pipeline)]];
   const named = (kind: string) =>
@@ -132,7 +132,7 @@ function operation({ status }: StoredPipeline, nowMs: number): string {
   return `Operation:\n${fields(pairs, '  ')}`;
 }
 
-/** What is not as it should be comes first; each in the order of the table, in which causes come first. */
+/** Conditions that are not as they should be come first; both groups in the order of the table, causes first. */
 function conditions({ status }: StoredPipeline, nowMs: number): string {
   const all = inOrder(status?.conditions ?? []);
   const wrong = all.filter((condition) => !isWell(condition));

@@ -11,7 +11,7 @@ export interface NamedText {
   readonly text: string;
 }
 
-/** `-`: standard input. A file that is no text ends the command: what its bytes would be replaced by is not its content. */
+/** `-`: standard input. A file that is not text ends the command: replacing its bytes would change its content. */
 export async function readDocument(path: string): Promise<NamedText> {
   const name = path === '-' ? '<stdin>' : path;
   const read = documentText(await bytesOf(path));

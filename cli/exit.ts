@@ -17,7 +17,7 @@ export const exitCodes = {
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
-/** Ends the command with a code and a text that is complete in itself. */
+/** Ends the command with an exit code and a complete text. */
 export class CommandFailed extends Error {
   override readonly name = 'CommandFailed';
   readonly exitCode: ExitCode;
@@ -30,12 +30,12 @@ export class CommandFailed extends Error {
 
 export interface Failure {
   readonly exitCode: number;
-  /** For stderr; null when it was printed already. */
+  /** Text for stderr; null when it was printed already. */
   readonly text: string | null;
 }
 
 export function failureOf(error: unknown): Failure {
-  // Commander has printed usage errors and help itself; it gives both help and bad usage the code that a shell expects.
+  // Commander has already printed help or the usage error, and its exit codes are those that shells expect.
   if (error instanceof CommanderError) {
     return { exitCode: error.exitCode === 0 ? exitCodes.ok : exitCodes.usage, text: null };
   }
@@ -46,7 +46,7 @@ export function failureOf(error: unknown): Failure {
   return { exitCode: exitCodes.failure, text: problemOf(error) };
 }
 
-/** HTTP status of a problem, or of the Kubernetes API, as an exit code. */
+/** Exit code for the HTTP status of a problem or of the Kubernetes API. */
 export function codeOfStatus(status: number): ExitCode {
   switch (status) {
     case 400:

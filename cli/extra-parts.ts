@@ -1,4 +1,4 @@
-/** Parts of the local stack that run only when they are asked for: `--with kafka,postgres`. */
+/** Optional parts of the local stack: `--with kafka,postgres`. */
 import { InvalidArgumentError } from 'commander';
 import type { PartName } from '../local/stack.ts';
 

@@ -1,4 +1,4 @@
-/** Looks at pipelines as they change: the present state first, then every change, whatever connections are lost. */
+/** Follows pipelines: the present state first, then every change, across lost connections. */
 import type { StoredPipeline } from '../client/wire.ts';
 import { isAborted } from '../model/is-aborted.ts';
 import { kind } from '../model/names.ts';
@@ -11,7 +11,7 @@ export type Look =
   | {
       readonly is: 'there';
       readonly pipeline: StoredPipeline;
-      /** Who else keeps it, when it was deleted (kubernetes/held.ts). */
+      /** What else keeps a deleted pipeline from going (kubernetes/held.ts); undefined: nothing. */
       readonly held?: string | undefined;
     }
   | { readonly is: 'gone'; readonly name: string; readonly namespace: string };
@@ -26,8 +26,8 @@ export interface FollowOptions {
 }
 
 /**
- * Yields each look in order, until `signal` is aborted. A named pipeline that is not there is a look as well: `gone`.
- * Looks that were overtaken before they were taken are yielded too, so that no step of an operation goes unseen.
+ * Yields each look in order, until `signal` is aborted. A named pipeline that does not exist is a look as well: `gone`.
+ * Older looks are yielded even if newer ones have arrived, so that no step of an operation is missed.
  */
 export async function* follow(kube: Kube, options: FollowOptions): AsyncGenerator<Look> {
   const { watchObjects } = await import('../kubernetes/watch.ts');

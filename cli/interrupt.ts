@@ -1,9 +1,9 @@
 /**
  * Ctrl-C, `kill` and a closed terminal, as an abort signal.
  *
- * The first one asks for an orderly end. Another one, later, ends the process at once; what it leaves is cleaned up by
- * the next start. Package managers forward a Ctrl-C that the terminal has already sent to everyone, so signals that
- * come close together are one.
+ * The first one asks for an orderly end. A later one ends the process at once; the next start cleans up. Package
+ * managers forward a Ctrl-C that the terminal has already sent to all processes, so signals that come close together
+ * count as one.
  */
 export interface Interrupt extends Disposable {
   readonly signal: AbortSignal;

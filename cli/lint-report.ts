@@ -1,4 +1,4 @@
-/** Issues of lint as text: for people with the lines around them, for programs, for GitHub's annotations. */
+/** Lint issues as text: for people (with the lines around them), for programs, as annotations of GitHub. */
 import type { LintedText, LintIssue } from '../crds/lint.ts';
 
 export interface LintedFile extends LintedText {

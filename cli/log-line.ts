@@ -1,8 +1,8 @@
 /**
- * A line of a pod's log for people: time, pod, level, message, then what else it says.
+ * A line of a pod's log for people: time, pod, level, message, then the other fields.
  *
- * L1  A line that is not ours stays as it is, behind the pod that wrote it.
- * L2  What the reader knows already (pipeline, namespace, stage, pod) is left out.
+ * L1  A line in another format is printed as it is, after the name of its pod.
+ * L2  What the reader already knows (pipeline, namespace, stage, pod) is left out.
  * L3  A stack trace is left out, too; `--output json` has it.
  */
 import { z } from 'zod';
@@ -13,7 +13,7 @@ const line = z.looseObject({ level: z.union([z.string(), z.number()]), msg: z.st
 const known = new Set(['level', 'time', 'msg', 'pipeline', 'namespace', 'stage', 'pod', 'pid', 'hostname', 'name']);
 
 export function readableLine(pod: string, text: string): string {
-  // L1: a program may log in its own way.
+  // L1.
   const parsed = line.safeParse(jsonOrNothing(text));
   if (!parsed.success) return `${pod} ${text}`;
   const { level, time, msg = '', ...rest } = parsed.data;
@@ -34,7 +34,7 @@ function nameOf(level: string | number): string {
   return (levels[level] ?? String(level).toUpperCase()).padEnd(5);
 }
 
-/** Milliseconds since 1970, or ISO 8601: the time of day is enough beside a log that is read now. */
+/** Takes milliseconds since 1970, or ISO 8601; shows the time of day, which is enough for a log that is read now. */
 function timeOf(time: unknown): string {
   const at = typeof time === 'number' || typeof time === 'string' ? new Date(time) : undefined;
   return at === undefined || Number.isNaN(at.getTime()) ? '' : at.toISOString().slice(11, 23);

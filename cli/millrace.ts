@@ -23,7 +23,7 @@ export async function main(args: readonly string[]): Promise<void> {
   }
 }
 
-/** The program with the code of the one command that `args` name; the others are only listed. */
+/** The program with the code of the command that `args` name; the others are only listed. */
 async function programFor(args: readonly string[]): Promise<Command> {
   const [first, second] = args.filter((arg) => !arg.startsWith('-'));
   const wanted = first === 'help' ? second : first;
@@ -43,7 +43,7 @@ function listed(entry: CommandEntry): Command {
   return new Command(entry.name);
 }
 
-/** addCommand, unlike command(), does not hand `exitOverride` down. */
+/** addCommand, unlike command(), does not pass `exitOverride` on. */
 function overrideExit(command: Command): Command {
   for (const sub of command.commands) overrideExit(sub);
   return command.exitOverride().showHelpAfterError('(see --help)');

@@ -1,4 +1,4 @@
-/** The two ways out: data on stdout, words for people on stderr. */
+/** Output: data on stdout, messages for people on stderr. */
 import { isSystemError } from '../model/system-error.ts';
 
 export function print(text: string): void {
@@ -9,10 +9,12 @@ export function say(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
-/** What a shell gives a program that SIGPIPE has ended. */
+/** The exit code that shells give a program that SIGPIPE has ended. */
 const brokenPipe = 141;
 
-/** Who reads no more (`| head`) ends the command without a word; an output that takes nothing ends it with a sentence. */
+/**
+ * A reader that has closed the pipe (`| head`) ends the command silently; any other write error ends it with a message.
+ */
 export function endWithOutput(): void {
   process.stdout.on('error', (error: Error) => {
     if (isSystemError(error, 'EPIPE')) process.exit(brokenPipe);

@@ -1,4 +1,4 @@
-/** The name of a pipeline on the command line: as it is, or as this command and kubectl print it. */
+/** The name of a pipeline on the command line: plain, or as `millrace` and kubectl print it. */
 import { Argument, InvalidArgumentError } from 'commander';
 import { kind, plural } from '../model/names.ts';
 

@@ -1,6 +1,6 @@
 /**
- * What `--wait` prints: one line for each change that a person would want to read. Pure: two looks at the resource in,
- * lines out.
+ * What `--wait` prints: one line for each change that matters to a person. Pure: two looks at the resource in, lines
+ * out.
  */
 import type { Condition, PipelineStatus } from '../crds/pipeline.ts';
 
@@ -22,7 +22,7 @@ function operationChanges(before: PipelineStatus | undefined, after: PipelineSta
   return lines;
 }
 
-/** Reconciling repeats what the operation's lines say; Unknown says nothing. */
+/** Without Reconciling, which repeats the lines of the operation, and without Unknown. */
 function conditionChanges(before: PipelineStatus | undefined, after: PipelineStatus | undefined): string[] {
   return (after?.conditions ?? [])
     .filter((condition) => condition.type !== 'Reconciling' && condition.status !== 'Unknown')

@@ -16,10 +16,10 @@ import { follow, type Look } from './follow.ts';
 import { changes } from './progress.ts';
 
 export type Verdict =
-  /** `holdsMs`: it counts when nothing else was seen for so long. */
+  /** `holdsMs`: the verdict counts if no other one comes for this long. */
   | { readonly is: 'reached'; readonly message: string; readonly holdsMs?: number }
   | { readonly is: 'refused'; readonly reason: string; readonly message: string; readonly holdsMs?: number }
-  /** `others`: what somebody else must do, told while it is waited for. */
+  /** `others`: what somebody else must do, shown during the wait. */
   | { readonly is: 'waiting'; readonly message: string; readonly others?: string | undefined };
 
 export interface WaitOptions {
@@ -29,13 +29,13 @@ export interface WaitOptions {
   readonly wanted: string;
   /** `5m`. */
   readonly timeout: string;
-  /** The status before the change: what it says already is not printed again. */
+  /** The status before the change, which is not printed again. */
   readonly known?: PipelineStatus | undefined;
   readonly judge: (look: Look) => Verdict;
   readonly say: (line: string) => void;
 }
 
-/** A verdict that has to hold for a while before it counts. */
+/** A verdict that must hold for a while before it counts. */
 export class Holding {
   readonly #after: (ms: number, then: () => void) => () => void;
   readonly #held: () => void;
@@ -67,7 +67,7 @@ function afterMs(ms: number, then: () => void): () => void {
   return () => clearTimeout(timer);
 }
 
-/** Resolves with what the verdict says. Throws when it is refused, or MR_WAIT_TIMEOUT. */
+/** Resolves with the message of the verdict. Throws when it is a refusal, or MR_WAIT_TIMEOUT. */
 export async function waitFor({ kube }: Cluster, options: WaitOptions): Promise<string> {
   const { namespace, name, wanted, timeout, judge, say } = options;
   const stop = new AbortController();
@@ -97,21 +97,21 @@ export async function waitFor({ kube }: Cluster, options: WaitOptions): Promise<
   }
 }
 
-/** Throws when it is refused. */
+/** Throws when the verdict is a refusal. */
 function concluded(name: string, verdict: Exclude<Verdict, { readonly is: 'waiting' }>): string {
   if (verdict.is === 'reached') return verdict.message;
   const { reason, message } = verdict;
   throw new CommandFailed(exitCodes.invalidConfig, `Pipeline "${name}" was refused (${reason}): ${message}`);
 }
 
-/** The verdict of a change of the spec; `still`: of one that asks for this state, whatever becomes of the spec. */
+/** The verdict on a change of the spec; with `still`, on one that asks for this state, even if the spec is refused. */
 export function untilSettled(stored: StoredPipeline, still?: StillState): (look: Look) => Verdict {
   const { uid, generation = 0 } = stored.metadata;
   return (look) => {
     if (look.is === 'gone' || look.pipeline.metadata.uid !== uid) {
       return { is: 'refused', reason: 'Deleted', message: 'someone deleted it meanwhile' };
     }
-    // What is being deleted is carried out no more, and nobody can take a deletion back.
+    // A spec is not carried out during deletion, and a deletion cannot be undone.
     if (look.pipeline.metadata.deletionTimestamp !== undefined)
       return {
         is: 'refused',
@@ -128,8 +128,8 @@ export function untilSettled(stored: StoredPipeline, still?: StillState): (look:
 }
 
 /**
- * The verdict of a retry: the generation stays, so what it says is new once it is no longer what was said before. A spec that
- * is read again and is refused again says nothing new: then it counts what was said before, when it has held for a while.
+ * The verdict on a retry. The generation stays the same, so a status is new once it differs from the previous one. A
+ * spec that is read and refused again gives the same status: this counts when it has held for a while.
  */
 export function untilSettledAgain(stored: StoredPipeline): (look: Look) => Verdict {
   const before = JSON.stringify(stored.status?.conditions ?? []);
@@ -146,12 +146,12 @@ export function untilSettledAgain(stored: StoredPipeline): (look: Look) => Verdi
   };
 }
 
-/** Every pod has reported in that time (10 s), and what it says is in the status. */
+/** Longer than the interval of reports (10 s) and the time until they are in the status. */
 const calmMs = 15_000;
 
 /**
- * The verdict of a decision: what became of it, and then whether the pipeline gets on. Who asked by it has to have gone on,
- * and whoever meets the consequence and asks in turn does so within seconds: that ends the wait, with the next question.
+ * The verdict on a decision: its outcome, and then whether the pipeline makes progress. The slots that asked must have
+ * continued. A slot that has to ask about a consequence does so within seconds, which ends the wait with its question.
  */
 export function untilDecided(stored: StoredPipeline, { token, text }: Decided): (look: Look) => Verdict {
   const judge = untilSettled(stored);
@@ -171,18 +171,18 @@ export function untilDecided(stored: StoredPipeline, { token, text }: Decided): 
 
 interface Decided {
   readonly token: string;
-  /** Of the annotation. */
+  /** Value of the annotation. */
   readonly text: string;
 }
 
-/** The verdict of a deletion. */
+/** The verdict on a deletion. */
 export function untilGone(stored: StoredPipeline): (look: Look) => Verdict {
   return (look) => {
     if (look.is === 'gone' || look.pipeline.metadata.uid !== stored.metadata.uid)
       return { is: 'reached', message: 'gone' };
     const { held, pipeline } = look;
     const isTakenDown = !(pipeline.metadata.finalizers ?? []).includes(finalizer);
-    // Last of all, when Millrace has taken down what it made.
+    // The last one: Millrace has removed everything that it created.
     if (held !== undefined && isTakenDown)
       return { is: 'waiting', message: held, others: `nothing is left of it but the resource: ${held}` };
     const operation = pipeline.status?.operation;

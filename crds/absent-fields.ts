@@ -1,6 +1,6 @@
 /**
- * Which fields no record can have at a place of a pipeline. A field that a schema does not name may still be present,
- * so reading it is only suspicious. These two cases are certain.
+ * Which fields no record can have at a given step of a pipeline. A field that a schema does not name may still be
+ * present, so reading it is only suspicious. These two cases are certain.
  *
  * A1  A generator creates exactly its fields. If every source is a generator, a record has fields of some of them, and
  *     those that steps set.

@@ -1,18 +1,18 @@
 /**
- * What a YAML document says that no JSON object can hold as it is written. The parser lets it pass and would change it:
- * of two keys that are one once they are text, the first is lost.
+ * Finds what a YAML document contains and a JSON object cannot hold. The parser accepts it and would change it: of two
+ * keys that are equal as text, the first would be lost.
  */
 import { isMap, isPair, isScalar, isSeq, type Document, type YAMLError } from 'yaml';
 import { maxDepth } from '../model/value.ts';
 
 export interface DocumentFault {
-  /** Of the table of sentences (`./yaml-places.ts`). */
+  /** A code of the table of sentences (`./yaml-places.ts`). */
   readonly code: YAMLError['code'];
   /** Index into the text. */
   readonly at: number;
 }
 
-/** Not a recursion: a document may be nested deeper than the stack. */
+/** Undefined: there is none. No recursion: a document may be nested deeper than the stack. */
 export function faultIn(document: Document.Parsed): DocumentFault | undefined {
   const left: { readonly node: unknown; readonly depth: number }[] = [{ node: document.contents, depth: 0 }];
   for (let next = left.pop(); next !== undefined; next = left.pop()) {
@@ -35,7 +35,9 @@ export function faultIn(document: Document.Parsed): DocumentFault | undefined {
   return undefined;
 }
 
-/** As it will be in the object; undefined: a list, an object or an alias, which have no one text. */
+/**
+ * The key as it will be in the object; undefined for a list, an object or an alias, which have no text of their own.
+ */
 function keyText(key: unknown): string | undefined {
   if (key === null) return '';
   if (!isScalar(key)) return undefined;

@@ -12,7 +12,7 @@ export type DocumentText =
   | { readonly is: 'unreadable'; readonly problem: string; readonly line: number; readonly column: number };
 
 const utf8Mark = [0xef, 0xbb, 0xbf];
-/** One character in both orders of UTF-16; UTF-32 begins with it, too. */
+/** The byte order mark in both orders of UTF-16; UTF-32 begins with it as well. */
 const utf16Marks = [
   [0xff, 0xfe],
   [0xfe, 0xff],
@@ -26,7 +26,7 @@ export function documentText(bytes: Uint8Array): DocumentText {
   if (utf16Marks.some((mark) => startsWith(content, mark))) return unreadable('', isUtf16);
   const text = content.toString('utf8');
   const zero = text.indexOf('\0');
-  // A document begins with ASCII, of which every second byte is zero in UTF-16.
+  // A document begins with ASCII, and in UTF-16 every second byte of ASCII is zero.
   if (zero === 0 || zero === 1) return unreadable('', isUtf16);
   if (!isUtf8(content)) return unreadable(text.slice(0, firstReplaced(content, text)), 'is not UTF-8');
   return zero < 0 ? { is: 'text', text } : unreadable(text.slice(0, zero), 'has a zero byte, which no text has');
@@ -34,7 +34,7 @@ export function documentText(bytes: Uint8Array): DocumentText {
 
 const isUtf16 = 'is not UTF-8 but probably UTF-16; save it as UTF-8';
 
-/** The first replacement character of a decoded text that the bytes do not have themselves. */
+/** Index of the first replacement character in the decoded text that is not in the bytes. */
 function firstReplaced(content: Buffer, text: string): number {
   let from = 0;
   let bytesBefore = 0;

@@ -1,5 +1,6 @@
 /**
- * What applying a pipeline would do, for `--dry-run` and `dryRun=true`: the fields that change and what that takes. Pure.
+ * What applying a pipeline would do, for `--dry-run` and `dryRun=true`: the fields that change and what that takes.
+ * Pure.
  *
  * Fields are named and their values are not shown: any of them may be a secret.
  */
@@ -48,14 +49,14 @@ function whatItTakes(before: StoredPipeline | null, after: StoredPipeline): read
     const isSource = (name: string) => sources.some((stage) => stage.name === name);
     return inWords(changesBetween(wasThere, plan), before.spec.desiredState, after.spec.desiredState, isSource);
   } catch (error) {
-    // What is stored may be a spec that was refused: then there is no plan to compare with.
+    // The stored spec may be one that was refused: then there is no plan to compare with.
     if (error instanceof MillraceError && error.handling === 'refuse')
       return [`what runs now is not known: ${error.sentence}`];
     throw error;
   }
 }
 
-/** Where a source has stood is known in the pipeline's streams, and not here. */
+/** The positions of sources are in the pipeline's streams, and not known here. */
 function inWords(
   changes: Changes,
   before: string,
@@ -74,7 +75,7 @@ function inWords(
   ];
 }
 
-/** `changes spec.sinks[warehouse].replicas`: named things by their name, as a person finds them in the file. */
+/** `changes spec.sinks[warehouse].replicas`: items by their name, as a person finds them in the file. */
 function changedFields(before: unknown, after: unknown, path: string): readonly string[] {
   if (isNamedList(before) && isNamedList(after)) return changedItems(before, after, path);
   if (isObject(before) && isObject(after)) {
@@ -85,7 +86,7 @@ function changedFields(before: unknown, after: unknown, path: string): readonly 
   return [`${after === undefined ? 'removes' : before === undefined ? 'adds' : 'changes'} ${path}`];
 }
 
-/** Each item once; the list itself only where what stays has another order. */
+/** Each changed item once; the list itself only if the order of the remaining items has changed. */
 function changedItems(before: readonly Named[], after: readonly Named[], path: string): readonly string[] {
   const of = (list: readonly Named[], name: string) => list.find((item) => item.name === name);
   const names = [...new Set([...before, ...after].map(({ name }) => name))];

@@ -41,7 +41,7 @@ export function lint(value: unknown): LintIssue[] {
   return findIssues(value).map((issue) => published(issue));
 }
 
-/** The first reason for which the value would be refused. */
+/** The first reason for which the value would be refused; undefined: it would be accepted. */
 export function firstError(value: unknown): MillraceError | undefined {
   return findIssues(value).find(({ severity }) => severity === 'error')?.error;
 }
@@ -57,7 +57,7 @@ export interface LintedText {
   readonly issues: readonly LintIssue[];
 }
 
-/** The same, for callers that show the text beside its issues. */
+/** The same, for callers that show the text next to its issues. */
 export function lintFile(text: string, file: string): LintedText {
   const { issues, checked, isWhole } = inspect(text, file);
   return { shown: shownText(text, checked, isWhole), issues };
@@ -104,8 +104,8 @@ function withRules(spec: SpecParts): readonly Issue[] {
 let schema: SchemaNode | undefined;
 
 /**
- * As the CRD has it, and what Kubernetes knows of itself: the CRD must not repeat that, and what a schema does not know may
- * be a secret (`./secrecy.ts`, S2).
+ * The schema of the CRD with the fields that Kubernetes defines itself. The CRD must not repeat those, but a field that
+ * a schema does not know may be a secret (`./secrecy.ts`, S2).
  */
 function objectSchema(): SchemaNode {
   schema ??= withKubernetes(pipelineObjectSchema());

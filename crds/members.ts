@@ -1,8 +1,8 @@
 /**
  * Turns a registry into the member fields of a union: `{kafka: {source: S}, …}` → `{kafka: S.optional(), …}`.
  *
- * A union in the API is a set of optional members of which exactly one is given. (`oneOf` with types and defaults inside
- * is not a structural schema, so a CRD cannot have it.)
+ * A union in the API is a set of optional members of which exactly one is given. (`oneOf` with types and defaults
+ * inside is not a structural schema, so a CRD cannot have it.)
  */
 import type { z } from 'zod';
 
@@ -23,7 +23,7 @@ export function members<R extends Registry, Side extends string>(registry: R, si
     const schema: unknown = Object.entries(entry).find(([key]) => key === side)?.[1];
     return isSchema(schema) ? [[name, schema.optional()] as const] : [];
   });
-  // Object.fromEntries cannot say which key has which type; the mapped type above says the same as the loop.
+  // Object.fromEntries loses which key has which type; the mapped type above states what the loop does.
   return Object.fromEntries(found) as Members<R, Side>;
 }
 

@@ -1,4 +1,6 @@
-/** docs/reference/expressions.md: what expressions can see and call, made of the environment that checks them. */
+/**
+ * docs/reference/expressions.md: what expressions can see and call, generated from the environment that checks them.
+ */
 import { maxSourceLength, recordEnvironment, timestampType } from '../transforms/expression/environment.ts';
 import { metaFields } from '../transforms/expression/variables.ts';
 
@@ -48,7 +50,7 @@ ${functionRows().join('\n')}
 `;
 }
 
-/** One row for each name and result, with all that it can be called with. */
+/** One row for each name and result type, with all argument types. */
 function functionRows(): readonly string[] {
   const rows = new Map<string, string[]>();
   for (const { signature, returnType } of recordEnvironment.getDefinitions().functions) {

@@ -1,4 +1,4 @@
-/** The reference pages of docs/reference, made of the schema and of the tables of errors and conditions. */
+/** The reference pages of docs/reference, generated from the schema and the tables of errors and conditions. */
 import { pipelineObjectSchema, shortName } from './crd.ts';
 import type { SchemaNode } from './crd-schema.ts';
 import {

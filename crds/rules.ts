@@ -24,7 +24,7 @@ import type { SinkSpec, SourceSpec, StepSpec } from './pipeline.ts';
 import type { SpecParts } from './spec-parts.ts';
 import { membersOf, sinkKinds, sourceKinds, stepKinds } from './unions.ts';
 
-/** All that these rules find in the parts of a spec that fit the schema. */
+/** All issues in the parts of a spec that fit the schema. */
 export function ruleIssues(spec: SpecParts): readonly Issue[] {
   return [
     ...spec.sources.flatMap((source, i) => (source ? sourceIssues(source, ['spec', 'sources', i]) : [])),
@@ -119,7 +119,7 @@ function expressionIssues(spec: SpecParts): readonly Issue[] {
   return issues;
 }
 
-/** What is known of the record where an expression stands. */
+/** What is known about the record at an expression. */
 type Known = Pick<CheckOptions, 'fields' | 'absent'>;
 
 function stepExpressions(step: StepSpec, path: IssuePath, known: Known): readonly Issue[] {

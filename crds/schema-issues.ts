@@ -13,7 +13,7 @@ import { cut } from '../model/text.ts';
 import { displayPath, type Issue, type IssuePath } from './issue.ts';
 import { mayHoldSecret, nodeAt } from './secrecy.ts';
 
-/** `value` is what was checked, `schema` what it was checked against. */
+/** `value`: what was checked; `schema`: what it was checked against. */
 export function schemaIssues(found: readonly z.core.$ZodIssue[], value: unknown, schema: SchemaNode): readonly Issue[] {
   return found.flatMap((issue) => {
     const path = plainPath(issue.path);
@@ -34,7 +34,7 @@ function unknownField(path: IssuePath, field: string, schema: SchemaNode, value:
         : `Known fields: ${known.join(', ')}.`
       : `Did you mean "${suggestion}"?`;
   const place = displayPath(path);
-  // Where a name is expected, there is something else, and no known name is close: perhaps a secret without its name.
+  // Not a name, and no known name is similar: perhaps a secret without its field name.
   const isNoName = !/^[\w./-]{1,40}$/.test(field) || (suggestion === undefined && value === null);
   if (isNoName) {
     const error = mr('MR_SPEC_UNKNOWN_FIELD', { path: place, field: '…', hint });
@@ -102,7 +102,7 @@ function unknownKeys(keys: readonly string[], known: readonly string[]): string 
 
 function problemOf(issue: z.core.$ZodIssue, actual: unknown, describe: (value: unknown) => string): string {
   const must = demandOf(issue);
-  // What zod says itself reaches nobody: a rule of ours has its own words, and a new kind of issue has none yet.
+  // Messages of zod are not shown: rules of ours have their own words, and a new kind of issue has none yet.
   if (must === undefined) return issue.code === 'custom' ? issue.message : 'does not fit';
   const isOfSize = issue.code === 'too_small' || issue.code === 'too_big';
   return `${must}, but ${isOfSize ? sizeOf(actual, describe) : `is ${describe(actual)}`}`;

@@ -11,7 +11,7 @@ import { closest } from '../model/closest.ts';
 import type { SchemaNode } from './crd-schema.ts';
 import type { IssuePath } from './issue.ts';
 
-/** What the schema says of a path; undefined when it knows nothing of it. */
+/** The schema of a path; undefined when the schema does not know the path. */
 export function nodeAt(schema: SchemaNode, path: IssuePath): SchemaNode | undefined {
   return path.reduce<SchemaNode | undefined>(
     (node, key) => (typeof key === 'number' ? node?.items : (node?.properties?.[key] ?? node?.additionalProperties)),
@@ -56,7 +56,7 @@ export function isOnlyReferences(text: string): boolean {
   return /^(?:\$\((?:secret|configMap):[^()\s]+\)[\s:/@.,;-]*)+$/.test(text);
 }
 
-/** `https://user:password@host`: the password's place in the text. */
+/** Place of the password in `https://user:password@host`; undefined: there is none. */
 export function passwordInUrl(text: string): { readonly start: number; readonly end: number } | undefined {
   const found = /:\/\/[^/@\s:]*:(?<password>[^/@\s]+)@/d.exec(text);
   const [start, end] = found?.indices?.groups?.['password'] ?? [];

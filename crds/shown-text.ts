@@ -50,7 +50,7 @@ function secretsInText(node: Scalar): readonly Range[] {
   if (text.includes('PRIVATE KEY')) return rangeOf(node);
   const password = passwordInUrl(text);
   if (password === undefined || !node.range) return [];
-  // Quotes and escapes shift the place by a few characters: then the whole text is covered.
+  // With quotes and escapes the place is not exact, so the whole text is covered.
   const [from] = node.range;
   return node.type === 'PLAIN' ? [[from + password.start, from + password.end]] : rangeOf(node);
 }

@@ -11,7 +11,7 @@ export interface Member {
   readonly config: unknown;
 }
 
-/** The members that are given, of those that are known. */
+/** The known members that are given. */
 export function membersOf(value: object, kinds: readonly string[]): readonly Member[] {
   return Object.entries(value).flatMap(([kind, config]: [string, unknown]) =>
     config !== undefined && kinds.includes(kind) ? [{ kind, config }] : [],

@@ -1,13 +1,13 @@
 /**
- * What no JSON text can carry to Kubernetes as it is, whatever the schema says of its place: it would arrive changed, or
+ * Finds values that JSON cannot carry to Kubernetes unchanged, whatever the schema says: they would arrive changed, or
  * not at all.
  */
 import { maxDepth } from '../model/value.ts';
 import { invalid, type Issue, type IssuePath } from './issue.ts';
 
 /**
- * The first that is found, in a value as deep as that of a record may be: no spec is a tenth as deep. Not a recursion: a
- * value may be nested deeper than the stack, or in itself.
+ * The first one, nested no deeper than the value of a record may be; undefined: there is none. No spec is a tenth as
+ * deep. No recursion: a value may be nested deeper than the stack, or in itself.
  */
 export function unstorableIn(value: unknown): Issue | undefined {
   const depths = new Map<object, number>();
@@ -16,7 +16,7 @@ export function unstorableIn(value: unknown): Issue | undefined {
     const { value: member, path } = next;
     if (typeof member === 'string' && !member.isWellFormed()) return invalid(path, halfPair);
     if (typeof member !== 'object' || member === null) continue;
-    // An object may be in several places, by an alias: its members have been looked at if it was as deep before.
+    // By an alias an object may occur several times: skip it if it was visited at this depth or deeper.
     if ((depths.get(member) ?? -1) >= path.length) continue;
     if (path.length >= maxDepth) return invalid(path.slice(0, 3), `is nested deeper than ${maxDepth}`);
     depths.set(member, path.length);

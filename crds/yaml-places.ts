@@ -78,12 +78,12 @@ export function placesIn(text: string): {
   return { documents, broken };
 }
 
-/** Documents, and errors of each: nobody reads more, and a text that is no YAML at all has an error in every line. */
+/** Limit of documents, and of errors per document: a text that is not YAML has an error in every line. */
 const most = 100;
 
 /**
- * One after the other, without the library's own search for equal keys and its pictures of the lines around an error, which
- * take time that grows with the square of the text; `./document-fault.ts` finds the keys.
+ * One document at a time, without the library's search for equal keys and its excerpts around an error, which take time
+ * that grows with the square of the text's length; `./document-fault.ts` finds equal keys.
  */
 function composed(text: string, lines: LineCounter): Iterable<Document.Parsed> {
   const tokens = new Parser(lines.addNewLine).parse(text);
@@ -104,10 +104,10 @@ function brokenAt(error: YAMLError, unclosed: () => readonly number[], lines: Li
   return { problem: `is not YAML: ${sentenceOf(error)}`, place: placeAt(error.pos[0], error.pos[1], lines) };
 }
 
-/** Where the bracket or quote stands that is not closed: the parser finds out only behind it, often lines below. */
+/** Places of brackets and quotes that are not closed: the parser reports them later in the text, often lines below. */
 function unclosedIn(text: string): readonly number[] {
   const found: number[] = [];
-  // A list of what is left, not a recursion: a text may be nested as deep as it is long.
+  // A work list, no recursion: a text may be nested as deep as it is long.
   const left: unknown[] = [...new Parser().parse(text)];
   while (left.length > 0) {
     const parsed = cstToken.safeParse(left.pop());
@@ -124,13 +124,13 @@ function unclosedIn(text: string): readonly number[] {
   return found.sort((a, b) => a - b);
 }
 
-/** Found when it is first asked for: a text may have many errors, or none. */
+/** Computes its value at the first call: a text may have many errors, or none. */
 function once<T>(make: () => T): () => T {
   let made: { readonly value: T } | undefined;
   return () => (made ??= { value: make() }).value;
 }
 
-/** The parts of the library's tokens that are looked at; items of a collection have no type. */
+/** The parts of the library's tokens that are used; items of a collection have no type. */
 const cstToken = z.looseObject({
   type: z.string().optional(),
   offset: z.number().optional(),
@@ -153,7 +153,7 @@ function isClosing(token: unknown): boolean {
   return parsed.success && (parsed.data.type === 'flow-map-end' || parsed.data.type === 'flow-seq-end');
 }
 
-/** One sentence of ours for each code of the library, whose own sentences may repeat the text and so a secret. */
+/** Our sentence for each code of the library: its own messages may repeat the text, and so a secret. */
 export function sentenceOf({ code }: Pick<YAMLError, 'code'>): string {
   return sentences[code];
 }
@@ -196,7 +196,7 @@ function placeOf(issue: Issue, document: Document.Parsed, text: string, lines: L
   return nearestAbove(document, path, lines);
 }
 
-/** A missing field is shown where the key of the object that should have it stands. */
+/** A missing field is shown at the key of the object that should have it. */
 function nearestAbove(document: Document.Parsed, path: IssuePath, lines: LineCounter): Place {
   for (let length = path.length - 1; length > 0; length--) {
     const above = path.slice(0, length);
@@ -217,12 +217,12 @@ function keyRange(document: Document.Parsed, path: IssuePath): readonly [number,
   return range ? [range[0], range[1]] : undefined;
 }
 
-/** A place inside the text of a scalar: the expression's own position, as the file has it. */
+/** A position within an expression as a position in the file. */
 function inside(node: Scalar, { start, end }: { start: number; end: number }, text: string, lines: LineCounter): Place {
   const [from, to] = node.range ?? [0, 0];
   const value = String(node.value);
   const quote = node.type === 'QUOTE_DOUBLE' || node.type === 'QUOTE_SINGLE' ? 1 : 0;
-  // Written literally: without escapes and folded lines.
+  // Only a scalar without escapes and folded lines.
   if (text.startsWith(value, from + quote)) return placeAt(from + quote + start, from + quote + end, lines);
   const first = firstLineOfBlock(node, value, text);
   if (first !== undefined && !value.slice(0, start).includes('\n')) return placeAt(first + start, first + end, lines);

@@ -8,7 +8,7 @@ import { isPair, isScalar, isSeq, parseDocument, visit, type Document, type Node
 import { mr } from '../model/errors.ts';
 import { displayPath, type Issue, type IssuePath } from './issue.ts';
 
-/** Longer plain scalars are no numbers and no booleans in any version. */
+/** Longer plain scalars are neither numbers nor booleans in any version. */
 const longest = 64;
 
 export function ambiguitiesIn(document: Document.Parsed): readonly Issue[] {
@@ -27,7 +27,7 @@ export function ambiguitiesIn(document: Document.Parsed): readonly Issue[] {
   return found;
 }
 
-/** From the document down: pairs give names, and items of a list their number. */
+/** From the document down: a pair gives its key, an item of a list its index. */
 function pathOf(nodes: readonly (Document | Node | Pair)[]): IssuePath {
   return nodes.flatMap((node, i): IssuePath => {
     const parent = nodes[i - 1];
@@ -36,14 +36,14 @@ function pathOf(nodes: readonly (Document | Node | Pair)[]): IssuePath {
   });
 }
 
-/** What YAML 1.1 makes of it, in words; null when both read the same. */
+/** The reading of YAML 1.1, in words; null when both are equal. */
 function otherReading(source: string, value: unknown): string | null {
   const { contents, errors } = parseDocument(source, { version: '1.1', logLevel: 'error' });
   if (errors.length > 0 || !isScalar(contents)) return null;
   const other = contents.value;
-  // A date is a text again once it is JSON, as both hand it on.
+  // As JSON, a date is text in both.
   if (other instanceof Date || Object.is(other, value) || other === value) return null;
-  // The library's reading of `.` and `+.`, which YAML 1.1 has no number for: to kubectl they are text.
+  // The library reads `.` and `+.` as numbers; YAML 1.1 does not define that, and to kubectl they are text.
   if (Number.isNaN(other)) return null;
   if (typeof other === 'boolean') return 'true or false';
   if (typeof other === 'number') return typeof value === 'number' ? 'another number' : 'a number';

@@ -1,33 +1,35 @@
 /**
- * The activities as workflows call them: with a sentence that a person reads in Temporal UI, and with the time-outs and
- * retries that fit what they do.
+ * The activities as workflows call them: each with a sentence for Temporal UI, and with time-outs and retries that fit
+ * it.
  *
- * Everything that can be repaired outside the spec is retried for ever at a bounded pace; the activity shows why in the
- * pipeline's status meanwhile. A newer generation, a pause or a deletion ends the waiting.
+ * Whatever can be repaired without a change of the spec is retried indefinitely at a limited rate, while the activity
+ * shows the reason in the pipeline's status. A newer generation, a pause or a deletion ends the retries.
  */
 import { ActivityCancellationType, scheduleActivity, type ActivityOptions } from '@temporalio/workflow';
 import type { LifecycleActivities } from '../model/lifecycle.ts';
 
 /** Requests that answer at once. */
 const call: ActivityOptions = {
-  // An operation that is preempted ends when its activities have ended: the next one must not meet a late write.
+  // A preempted operation ends after its activities have ended: no late write may meet the next operation.
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
   // Longer than a request to the API server can last (`kubernetes/transport.ts`), so that none outlives its attempt.
   startToCloseTimeout: '1m',
-  // The worker beats for every activity: one that was killed is missed after this time.
+  // The worker sends a heartbeat for every activity: a killed worker is noticed after this time.
   heartbeatTimeout: '10s',
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' },
 };
 
-/** Waiting for a person to make a Secret: the controller tells when they did; where it does not, it is seen within a minute. */
+/**
+ * Waits until a person creates a Secret. The controller signals that; without a signal, it is noticed within a minute.
+ */
 const person: ActivityOptions = {
   ...call,
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '1m' },
 };
 
 /**
- * Follows what it waits for closely for half a minute, and then looks from time to time (`activities/wait.ts`). Its
- * heartbeat tells how far it is, and brings cancellation.
+ * Polls often for half a minute, then from time to time (`activities/wait.ts`). Its heartbeat reports progress and
+ * receives cancellation.
  */
 const wait: ActivityOptions = {
   ...call,
@@ -70,7 +72,7 @@ const pace: Readonly<Record<Name, ActivityOptions>> = {
   waitPipelineGone: wait,
 };
 
-/** Runs an activity under a sentence. */
+/** Runs an activity; Temporal UI shows the sentence. */
 export function run<K extends Name>(
   name: K,
   summary: string,

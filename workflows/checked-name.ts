@@ -1,16 +1,16 @@
 /**
- * What a person has started a workflow with, looked at before anything is done with it.
+ * Checks the input with which a person has started a workflow, before anything is done with it.
  *
- * W1  Input that names no pipeline ends the workflow as failed with MR_REQUEST_INVALID. A workflow that throws anything
- *     else from its own code is tried again for ever, and its caller waits as long.
+ * W1  Input that names no pipeline fails the workflow with MR_REQUEST_INVALID. Any other error from workflow code would
+ *     be retried by Temporal indefinitely, while the caller waits.
  *
- * What is in the spec is for lint, which the activity asks: it says more.
+ * The spec is checked by lint in the activity, which gives better messages.
  */
 import { ApplicationFailure } from '@temporalio/workflow';
 import { mr } from '../model/errors.ts';
 import { cut } from '../model/text.ts';
 
-/** Throws unless `input` is an object with the texts `namespace` and `name`. `fields`: further ones that must be there. */
+/** Throws unless `input` is an object with the strings `namespace` and `name`. `fields`: further required fields. */
 export function checkNamesPipeline(workflow: string, input: unknown, fields: readonly string[] = []): void {
   if (typeof input !== 'object' || input === null || Array.isArray(input)) {
     const all = ['namespace', 'name', ...fields].map((field) => `\`${field}\``).join(', ');
@@ -27,7 +27,7 @@ export function checkNamesPipeline(workflow: string, input: unknown, fields: rea
   if (missing !== undefined) throw invalid(`\`${missing}\` is required`);
 }
 
-/** As wide as Kubernetes: which names a new pipeline may have is lint's to say. */
+/** What Kubernetes accepts; lint decides which names a new pipeline may have. */
 const dnsName = /^[a-z0-9](?:[-.a-z0-9]{0,251}[a-z0-9])?$/;
 
 function invalid(problem: string): ApplicationFailure {

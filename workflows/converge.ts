@@ -1,16 +1,17 @@
 /**
  * Makes the cluster what the plan of one generation says: the body of provision, reconfigure, repair and resume.
  *
- * O1  Sinks are ready before ingestors start; nothing is read that nobody could write.
- * O2  What a plan needs is stored and registered before its pods start; it comes into force when they run (E9, E10).
- * O3  Every step may have been done before: by an operation that was cut short, or by this one.
- * O4  What an earlier step made may be removed while a later one waits for it (a namespace, a plan): then the steps begin
- *     again, with growing pauses.
- * O5  Beside a refused spec the plan in force is applied, as it was when it was accepted; no revision is recorded.
- * O6  What is removed reads and is read to its end, while the plan without it is in force for everybody else; with
- *     deletionPolicy Immediate it goes at once, before the plan is announced.
- * O7  What it waits for a person to make is looked at as soon as somebody says that it was made.
- * O8  A step that refuses the spec leaves nothing that only the steps before it have stored: the newest plan that is stored
+ * O1  Sinks are ready before ingestors start, so that nothing is read that could not be written.
+ * O2  Everything that a plan needs is stored and registered before its pods start; the plan takes effect when they run
+ *     (E9, E10).
+ * O3  Every step may have been carried out before, by this operation or by one that was interrupted.
+ * O4  The result of an earlier step (a namespace, a plan) may be removed while a later one waits for it: then the steps
+ *     are repeated, with growing pauses.
+ * O5  While the newest spec is refused, the plan in force is applied as it was accepted; no revision is recorded.
+ * O6  A removed stage or source is drained while the plan without it is in force for all others; with deletionPolicy
+ *     Immediate it is removed at once, before the plan is announced.
+ * O7  A step that waits for a person looks again as soon as it is told that something has changed.
+ * O8  A step that refuses the spec undoes what only the steps before it have stored, because the newest stored plan
  *     counts as the one in force (O5).
  */
 import { CancellationScope, isCancellation, log, patched, setHandler, sleep } from '@temporalio/workflow';
@@ -59,7 +60,7 @@ async function convergeInForce(input: OperationInput): Promise<OperationResult> 
   return { is: 'done', generation };
 }
 
-/** An edit of a pipeline that stays paused: objects change when it is resumed. */
+/** An edit of a pipeline that stays paused or stopped: its objects change when it is resumed. */
 function keepsStill({ kind, desired }: OperationInput): boolean {
   return kind === 'reconfigure' && desired !== 'Running';
 }
@@ -79,7 +80,7 @@ async function applyUntilItHolds(input: OperationInput, spec: SpecSummary) {
   }
 }
 
-/** What fails here must not hide why the spec is refused; what stays is removed when the next operation ends. */
+/** O8. A failure here must not hide why the spec is refused; the next operation removes what is left. */
 async function takeBack(input: OperationInput, spec: SpecSummary): Promise<void> {
   try {
     await run('takeBackPlan', ...actsOf(input, spec)('take back what was stored of the spec'));
@@ -98,7 +99,7 @@ async function applyEverything(input: OperationInput, spec: SpecSummary) {
   await copyCredentials(act);
   const live = await run('listStages', ...act('list live stages'));
   const removed = live.filter(({ name }) => !spec.stages.some((stage) => stage.name === name));
-  // Before plans were in frames, everything had to stop and drain to take one stage away.
+  // Runs from before frames named their plan: to remove a stage, everything stops and drains.
   const isByFrame = patched('plan-in-frames');
   const readsToEnd = spec.deletionPolicy === 'Drain';
   if (!isByFrame && removed.length > 0 && readsToEnd) {
@@ -136,7 +137,7 @@ async function applyEverything(input: OperationInput, spec: SpecSummary) {
   return { stages: [...ingestors, ...sinks], ...(planInForce === undefined ? {} : { planInForce }) };
 }
 
-/** O7: the pause between two attempts ends, and the step begins anew. */
+/** O7: a signal ends the pause between two attempts. */
 async function copyCredentials(act: ReturnType<typeof actsOf>): Promise<void> {
   for (;;) {
     const attempts = new CancellationScope();
@@ -153,14 +154,14 @@ async function copyCredentials(act: ReturnType<typeof actsOf>): Promise<void> {
   }
 }
 
-/** The plan holds from one frame of each writer on; then what it does not have any more reads to its end, and goes. */
+/** The plan takes effect at one frame of each writer; then removed stages read to that frame and are taken down. */
 async function comeIntoForce(input: OperationInput, spec: SpecSummary, removed: readonly LiveStage[]) {
   const act = actsOf(input, spec);
   const sources = removed.filter(({ kind }) => kind === 'ingestor');
   const sinks = removed.filter(({ kind }) => kind === 'sink');
-  // Their writers would name a plan that does not know them.
+  // The writers of removed sources would name a plan that does not include them.
   await stopStages(input, spec, sources);
-  // Before there is a wait: an edge that is full of what they have not read has no room for a frame that names the plan.
+  // Before any wait: an edge full of frames that they have not read has no room for a frame that names the plan.
   await runToDrain(input, spec, sinks);
   const planInForce = await run('announcePlan', ...act('announce the plan'));
   if (removed.length > 0) {
@@ -173,7 +174,7 @@ async function comeIntoForce(input: OperationInput, spec: SpecSummary, removed: 
   return planInForce;
 }
 
-/** Applies stages of one kind side by side, each followed until its pods are ready. */
+/** Applies stages of one kind in parallel, and waits for each until its pods are ready. */
 async function roll(input: OperationInput, spec: SpecSummary, stages: readonly StageSummary[]) {
   const act = actsOf(input, spec);
   return together(

@@ -1,6 +1,7 @@
 /**
- * Says which cluster serves the task queue `pipelines`, where programs start workflows without knowing of clusters: the one
- * that has started this run first, by its memo. It waits until it is cancelled, which gives the queue to who asks next.
+ * Holds the claim of one cluster to the task queue `pipelines`, on which programs start workflows without naming a
+ * cluster. The memo names the cluster: the first that started this run. Cancelling the run frees the queue for the next
+ * cluster.
  */
 import { condition } from '@temporalio/workflow';
 import { goesOn } from './versioning.ts';

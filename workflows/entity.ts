@@ -1,15 +1,15 @@
 /**
- * The entity of one pipeline: holds what is wanted, asks the planner, runs one operation at a time.
+ * The entity of one pipeline: holds the wanted state, asks the planner, runs one operation at a time.
  *
- * Y1  It decides nothing: `planNext` does. It does nothing to the world: operations and activities do.
+ * Y1  `planNext` decides; operations and activities act. The entity does neither.
  * Y2  Idle means waiting for a message: no timer, no poll, no event.
- * Y3  It continues as new only when no operation runs and no handler does.
+ * Y3  It continues as new only while neither an operation nor a handler runs.
  * Y4  A failed operation never fails the entity.
- * Y5  An operation that was preempted is waited for, but not for ever: one that nobody serves any more does not hold up
- *     a deletion. What it may still write is fenced by its sequence.
- * Y6  A run that began under v0.1, or on the task queue that all clusters share, goes on in a new run as soon as no
+ * Y5  A preempted operation is waited for, up to a limit: one that no worker serves any more must not hold up a
+ *     deletion. Its late writes are fenced by its sequence.
+ * Y6  A run that started under v0.1, or on the task queue that all clusters share, continues in a new run as soon as no
  *     operation is open.
- * Y7  What a person decides is carried out at once, beside whatever operation runs: that may be waiting for it.
+ * Y7  A person's decision is carried out at once, beside any running operation, which may be waiting for it.
  */
 import {
   allHandlersFinished,
@@ -70,23 +70,23 @@ import { publish, sayFailed, sayRefused } from './publish.ts';
 
 export interface EntityInput {
   readonly pipeline: PipelineRef;
-  /** State of the run before. */
+  /** State of the previous run. */
   readonly state?: PipelineState | EarlierState;
-  /** How long the end of an operation that was preempted is waited for. Default {@link abandonAfterMs}. */
+  /** How long to wait for a preempted operation to end. Default {@link abandonAfterMs}. */
   readonly abandonAfterMs?: number;
 }
 
-/** Marks the runs that began under the rules of version 2 (`./state.ts`). */
+/** Marks runs that started under version 2 of the rules (`./state.ts`). */
 const rules2 = 'entity-2';
 
 /**
- * A cancelled activity ends within seconds; one whose worker was killed, when its heartbeat is missed; any at its time-out,
- * which is two minutes at most (`./activities.ts`). After three minutes without an end there is no worker that serves the
- * operation.
+ * A cancelled activity ends within seconds, or when a heartbeat is missed if its worker was killed, and at the latest
+ * at its time-out of two minutes at most (`./activities.ts`). An operation that has not ended after three minutes has
+ * no worker.
  */
 const abandonAfterMs = 180_000;
 
-/** Roll over well before Temporal suggests it: the history of an entity should be short enough to read. */
+/** Well before Temporal suggests it: the history of an entity should be short enough to read. */
 const rollOverAtEvents = 500;
 
 /** Not counted again on replay. */
@@ -110,7 +110,7 @@ class Entity {
     this.#input = input;
   }
 
-  /** Handlers are set before anything is awaited: a message that arrives earlier would be refused. */
+  /** Handlers are registered before the first await: an earlier message would be refused. */
   listen(): void {
     setHandler(specChanged, (change) => void (this.#state = noteWanted(this.#state, change)), {
       description: 'The resource changed, or is not where it should be; look at it.',
@@ -174,7 +174,7 @@ class Entity {
         this.#state = decided(this.#state, decision);
       } catch (error) {
         if (isCancellation(error)) throw error;
-        // Another operation has written meanwhile: it goes on when this entity knows of it.
+        // Another operation has written meanwhile; the decision is carried out once this entity has read that.
         log.warn(`decision ${decision} waits: ${failureOf(error).message}`);
         await condition(() => this.#state.lastSeq > opSeq || this.#state.wanted.decision !== decision);
       }
@@ -219,7 +219,7 @@ class Entity {
       throw ApplicationFailure.nonRetryable('nothing has failed', 'NothingFailed');
   }
 
-  /** Reads the resource. What it says may be a reason to stop: a spec that is not valid, a resource that is gone. */
+  /** Reads the resource. An invalid spec or a missing resource is an answer, not a failure. */
   async #look(): Promise<void> {
     const { pipeline, wanted } = this.#state;
     const told = wanted.generation;
@@ -245,7 +245,7 @@ class Entity {
     const scope = new CancellationScope();
     const child = { isOpen: true };
     const end = (outcome: Outcome) => {
-      // The end of an operation that was abandoned is no news.
+      // The end of an abandoned operation no longer matters.
       if (!child.isOpen) return;
       child.isOpen = false;
       this.#state = finish(this.#state, outcome, new Date().toISOString());
@@ -262,8 +262,8 @@ class Entity {
   }
 
   /**
-   * While an operation runs, messages are still read: a deletion or a pause must not wait for it. Returns when the
-   * operation has ended, or when it was preempted and does not end (Y5).
+   * Reads messages while an operation runs: a deletion or a pause must not wait for it. Returns when the operation has
+   * ended, or was preempted and does not end in time (Y5).
    */
   async #watch(scope: CancellationScope, child: { isOpen: boolean }): Promise<void> {
     for (;;) {
@@ -282,7 +282,7 @@ class Entity {
   }
 
   async #rest(): Promise<void> {
-    // The handlers may have brought work: that comes first, and the roll-over after it.
+    // Handlers may have added work, which goes before the roll-over.
     if (this.#mustRollOver() && planNext(this.#state).do === 'rest') await this.#rollOver();
     await condition(() => planNext(this.#state).do !== 'rest' || this.#mustRollOver());
   }
@@ -292,13 +292,13 @@ class Entity {
     return this.#rollOverAsked || continueAsNewSuggested || historyLength > rollOverAtEvents;
   }
 
-  /** Y6. Asked anew each time: during the replay of a run of v0.1 the answer is no, until the run is live. */
+  /** Y6. Evaluated each time: during the replay of a v0.1 run the answer is no, until the run is live. */
   #isOutdated(): boolean {
     if (this.#state.version === 1) return patched(rules2);
     return this.#clusterQueue() !== undefined;
   }
 
-  /** Undefined: the run is on its own cluster's queue already, or does not know which that is. */
+  /** Undefined: the run is on its cluster's queue already, or does not know its cluster. */
   #clusterQueue(): string | undefined {
     const { cluster } = this.#state.pipeline;
     if (cluster === undefined || workflowInfo().taskQueue !== doorTaskQueue) return undefined;

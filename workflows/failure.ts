@@ -1,4 +1,4 @@
-/** The code and the sentence in whatever Temporal wrapped around them. */
+/** Extracts the code and the sentence from the failures that Temporal wraps around them. */
 import { ActivityFailure, ApplicationFailure, ChildWorkflowFailure } from '@temporalio/workflow';
 import { handlingOf } from '../model/errors.ts';
 import type { OperationKind, RefusedSpec } from '../model/lifecycle.ts';
@@ -7,9 +7,9 @@ export interface TypedFailure {
   /** Code of the error table, when the failure came from an activity. */
   readonly code: string;
   readonly message: string;
-  /** Of a spec that was read and is refused. */
+  /** When a spec was read and refused. */
   readonly read?: RefusedSpec;
-  /** Of an operation that is fenced: the sequence of the newer one. */
+  /** When the operation was fenced: the sequence of the newer one. */
   readonly newer?: number;
 }
 
@@ -23,13 +23,13 @@ export function failureOf(error: unknown): TypedFailure {
   return { code: 'MR_INTERNAL', message: error instanceof Error ? error.message : String(error) };
 }
 
-/** What refuses a step of carrying a spec out refuses the spec: it was not seen before, and another spec is what helps. */
+/** Whether the failure of a step refuses the spec: a problem that was found late, and that only another spec solves. */
 export function refusesSpec(code: string, during: OperationKind): boolean {
   const carriesOut = during === 'provision' || during === 'reconfigure' || during === 'resume';
   return carriesOut && code !== 'MR_INTERNAL' && handlingOf(code) === 'refuse';
 }
 
-/** What `activities/failures.ts` tells beside code and sentence; failures of v0.1 tell less. */
+/** What `activities/failures.ts` adds to code and sentence; failures of v0.1 have less. */
 interface Details {
   readonly params?: Readonly<Record<string, unknown>>;
   readonly read?: RefusedSpec;
@@ -42,7 +42,7 @@ function detailsOf(details: unknown): Pick<TypedFailure, 'read' | 'newer'> {
   return { ...(read === undefined ? {} : { read }), ...(typeof newer === 'number' ? { newer } : {}) };
 }
 
-/** All failures with details are made there. */
+/** Only `activities/failures.ts` makes failures with details. */
 function isOurs(details: unknown): details is Details {
   return typeof details === 'object' && details !== null && 'code' in details;
 }

@@ -1,10 +1,10 @@
 /**
- * Pause and stop, and the repair of a pipeline that should stand still.
+ * Pause and stop, and the repair of a pipeline that should be paused or stopped.
  *
- * Paused: everything stops at once; when the operation is done no pod is left that could write a row.
+ * Paused: everything stops at once; after the operation no pod is left that could write a row.
  * Stopped: sources stop, the sinks write what was read, then the sinks stop.
  *
- * Neither needs a valid spec: by one that is refused, a pipeline can be paused and stopped all the same.
+ * Neither needs a valid spec: a refused one can still pause or stop the pipeline.
  */
 import type { Location, SpecSummary } from '../model/lifecycle.ts';
 import { run } from './activities.ts';
@@ -50,7 +50,7 @@ export async function haltPipeline(input: OperationInput): Promise<OperationResu
   return { is: 'done', generation };
 }
 
-/** Of the spec, or of what is there where the spec is refused. */
+/** From the spec; from the cluster when the spec is refused. */
 function placeOf(input: OperationInput): Promise<Place & Pick<SpecSummary | Location, 'generation'>> {
   const { generation, pipeline } = input;
   if (input.refused === undefined) return run('fetchSpec', sentence('read the spec', generation), { pipeline });

@@ -1,5 +1,5 @@
 /**
- * What all operations have in common: who they are, how their steps read, how they begin and end in the status.
+ * What all operations share: identity, names of steps, and what they write into the status at their start and end.
  */
 import { log, workflowInfo } from '@temporalio/workflow';
 import { claim } from '../model/conditions.ts';
@@ -23,18 +23,18 @@ export interface OperationInput {
   readonly generation: number;
   readonly desired: DesiredState;
   readonly startedAt: string;
-  /** What made it necessary, where that is not the spec. */
+  /** The cause, when that is not the spec. */
   readonly because?: string;
-  /** The newest spec is refused: nothing of it is used but `desired`. */
+  /** The newest spec is refused: only its `desired` is used. */
   readonly refused?: true;
   readonly entity: { readonly id: string; readonly runId: string };
 }
 
 export type OperationResult =
   | { readonly is: 'done'; readonly generation: number }
-  /** Nothing was done: the resource had moved on to `generation`. */
+  /** Nothing was done: the resource already had the newer `generation`. */
   | { readonly is: 'superseded'; readonly generation: number }
-  /** Nothing was done: a teardown found that the resource is there and is not being deleted. */
+  /** Nothing was done: a teardown found a resource that exists and is not being deleted. */
   | { readonly is: 'notDeleted' };
 
 export function refOf(input: OperationInput): OperationRef {
@@ -52,12 +52,12 @@ export function readable(stage: string): string {
   return stage.replace('-', '/');
 }
 
-/** Where the objects of a pipeline are. */
+/** Where a pipeline's objects are. */
 export type Place = Pick<SpecSummary | Location, 'workloadNamespace' | 'isolation'>;
 
 /**
- * The acts of an operation, each told by one text: of `act('apply the plan')` Temporal shows `apply the plan (g7)`, and the
- * activity gets it as its step. `more`: what the activity wants beside that.
+ * The steps of an operation, each with one text: for `act('apply the plan')` Temporal shows `apply the plan (g7)`, and
+ * the activity gets it as its step. `more`: further input of the activity.
  *
  *     await run('scaleStage', ...act('stop sink/warehouse', { stage: 'sink-warehouse', replicas: 0 }));
  */
@@ -96,7 +96,7 @@ export async function sayBegun(input: OperationInput): Promise<void> {
   });
 }
 
-/** Provisioned says what is: a change of what is there leaves it there, a repair begins because it is not. */
+/** Provisioned describes what exists: a change leaves it True, a repair starts because it is not. */
 const whileRunning: Readonly<Record<OperationKind, readonly LifecycleCondition[]>> = {
   provision: [claim('Provisioned', 'Provisioning')],
   repair: [claim('Provisioned', 'Repairing')],
@@ -107,7 +107,7 @@ const whileRunning: Readonly<Record<OperationKind, readonly LifecycleCondition[]
   resume: [],
 };
 
-/** An operation beside a refused spec leaves the condition that says so. */
+/** While the newest spec is refused, an operation leaves the condition Accepted alone. */
 function acceptedBy({ refused }: OperationInput): readonly LifecycleCondition[] {
   return refused === undefined ? [claim('Accepted', 'Valid')] : [];
 }

@@ -1,9 +1,10 @@
 /**
- * The operations under their own names, so that a list of workflows reads as what happened. A row of the operation table
- * (`model/operations.ts`) without a workflow here does not compile, and one that is not exported neither (`./run-child.ts`).
+ * The operations as workflows with their own names, so that a list of workflows reads as a history. The compiler
+ * demands an exported workflow for each row of the operation table (`model/operations.ts`, `./run-child.ts`).
  *
- * They go on with the newest code: one that waits for a person, perhaps for days, must not depend on the build that began
- * it. So a change of what they do, in which order, must replay what was begun (docs/decisions/040).
+ * A running operation continues with the newest code: one that waits for a person, perhaps for days, must not depend on
+ * the build that started it. So a change of its steps or their order must be able to replay histories of older code
+ * (docs/decisions/040).
  */
 import type { OperationKind } from '../model/operations.ts';
 import { converge } from './converge.ts';
@@ -20,7 +21,7 @@ export function reconfigure(input: OperationInput): Promise<OperationResult> {
   return converge(input);
 }
 
-/** Restores what somebody else has changed; of a pipeline that is paused, that it stands still. */
+/** Restores what somebody else has changed; a pipeline that should be paused or stopped is made so again. */
 export function repair(input: OperationInput): Promise<OperationResult> {
   return input.desired === 'Running' ? converge(input) : haltPipeline(input);
 }

@@ -1,9 +1,9 @@
 /**
- * One word for what a pipeline is, and one for why: what the entity shows in Temporal, and what it writes into the status.
+ * The phase of a pipeline, and the reason for it: what the entity shows in Temporal and writes into the status.
  *
- * W1  The first row that holds gives the word. So Temporal and `status.phase` have the same one, but for Deleted, which no
- *     resource can say of itself.
- * W2  Where the word is not that all is well, the state is the reason, as in the column STATE of `kubectl get`.
+ * W1  The first row that holds gives the phase. So Temporal and `status.phase` agree, except for Deleted, which no
+ *     resource can have.
+ * W2  When the phase is a problem, the state shown is its reason, as in the column STATE of `kubectl get`.
  */
 import { reasonOf } from '../model/errors.ts';
 import { operationTable } from '../model/operations.ts';
@@ -17,7 +17,7 @@ interface Row {
   readonly when: string;
   readonly holds: (state: PipelineState) => boolean;
   readonly phase: ShownPhase | ((state: PipelineState) => ShownPhase);
-  /** W2. Undefined: the phase says all. */
+  /** W2. Undefined: the phase says enough. */
   readonly why?: (state: PipelineState) => string | undefined;
 }
 

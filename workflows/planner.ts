@@ -6,10 +6,11 @@
  * N3  Delete preempts all; pause and stop preempt all but teardown; nothing preempts teardown (`model/operations.ts`).
  * N4  After a failure nothing starts until another generation, drift, a deletion, or someone asks again.
  * N5  With nothing new the answer is rest: an idle pipeline costs nothing.
- * N6  What somebody else has changed is repaired when nothing else is to be done: every other operation repairs it, too.
- * N7  An entity that has read nothing reads, whatever woke it.
- * N8  A refused spec stands in the way of nothing but itself: a pipeline can be paused and stopped by it, and what was
- *     accepted before is repaired and gets its new credentials.
+ * N6  Changes by others are repaired when nothing else is to be done, because every other operation repairs them as
+ *     well.
+ * N7  An entity that has not read the resource yet reads it, whatever woke it.
+ * N8  A refused spec blocks only itself: it can still pause or stop the pipeline, and the accepted one is repaired and
+ *     gets new credentials.
  */
 import { assertNever } from '../model/errors.ts';
 import type { DesiredState } from '../model/plan.ts';
@@ -18,7 +19,7 @@ import type { OperationKind } from '../model/lifecycle.ts';
 import { newestRead, type Operation, type PipelineState, type Refusal } from './state.ts';
 
 export type NextStep =
-  /** Read the resource: it has changed since. */
+  /** Read the resource: it has changed since the last read. */
   | { readonly do: 'look' }
   | { readonly do: 'start'; readonly operation: Operation }
   | { readonly do: 'preempt'; readonly running: Operation; readonly because: Intent }
@@ -45,7 +46,10 @@ function preemptBy(running: Operation, because: Intent): NextStep {
   return mustPreempt(running.kind, because) ? { do: 'preempt', running, because } : rest;
 }
 
-/** What a read says that the running operation does not know. A refused spec has a say only about standing still (N8). */
+/**
+ * A desired state that was read after the operation started; null: none. Of a refused spec only Paused and Stopped
+ * (N8).
+ */
 function newIntent(state: PipelineState, running: Operation): DesiredState | null {
   const { seen, refused } = state;
   if (state.version === 1) return seen !== null && seen.generation > running.generation ? seen.desiredState : null;
@@ -67,7 +71,7 @@ function whenIdle(state: PipelineState): NextStep {
   return kind === undefined ? rest : start(state, { kind, generation: seen.generation, desired: seen.desiredState });
 }
 
-/** The resource is not as it was read, as far as was told; or nothing was read yet (N7). */
+/** The resource was reported to have changed since it was read, or was not read yet (N7). */
 function mustLook(state: PipelineState): boolean {
   const { wanted, seen, refused } = state;
   if (state.version === 1) {

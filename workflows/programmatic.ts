@@ -1,9 +1,9 @@
 /**
  * The programmatic door: start these from any Temporal SDK on the task queue `pipelines`.
  *
- * They write the resource like everybody else and wait for what it says; the pipeline's own entity does the work, so a
- * pipeline that was applied here can be edited with kubectl and deleted by the API. The caller's time-outs bound the
- * waiting; ending these workflows ends the waiting, not the pipeline.
+ * They write the resource, as every other entry point does, and wait for its status; the pipeline's entity does the
+ * work. So a pipeline that was applied here can be edited with kubectl and deleted by the API. The caller's time-outs
+ * limit the wait; ending one of these workflows ends the wait, not the pipeline.
  */
 import { patched, upsertSearchAttributes } from '@temporalio/workflow';
 import type { AppliedPipeline, ApplyPipelineInput, PipelineRef } from '../model/lifecycle.ts';
@@ -21,7 +21,7 @@ export async function applyPipeline(input: ApplyPipelineInput): Promise<AppliedP
   return run('waitPipelineReady', `wait until ${name} is ready (g${written.generation})`, written);
 }
 
-/** Deletes the pipeline and completes when it is gone; at once when there is none. */
+/** Deletes the pipeline and completes when it is gone; at once if it does not exist. */
 export async function deletePipeline(input: { readonly namespace: string; readonly name: string }): Promise<void> {
   checkNamesPipeline('deletePipeline', input);
   showIn(input);
@@ -30,7 +30,7 @@ export async function deletePipeline(input: { readonly namespace: string; readon
   if (pipeline !== null) await run('waitPipelineGone', `wait until ${name} is gone`, pipeline);
 }
 
-/** Found by the pipeline's name like every workflow of it, whoever started it. Runs of v0.1 go on without. */
+/** Sets the search attributes that every workflow of the pipeline has. Runs that started under v0.1 have none. */
 function showIn(pipeline: Pick<PipelineRef, 'namespace' | 'name'>): void {
   if (patched('search-attributes')) upsertSearchAttributes(nameAttributesOf(pipeline));
 }

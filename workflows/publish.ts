@@ -53,7 +53,7 @@ function detailsOf(state: PipelineState): string {
   return lines.join('\n');
 }
 
-/** The resource says something that cannot be carried out; what ran before goes on running. */
+/** Reports that the spec is refused; what ran before continues. */
 export async function sayRefused(state: PipelineState): Promise<void> {
   const { refused, running, acceptedGeneration, actual } = state;
   if (refused === null) return;
@@ -68,7 +68,7 @@ export async function sayRefused(state: PipelineState): Promise<void> {
     ...phaseNow(state),
     observedGeneration: refused.generation,
     conditions: [
-      // While an operation runs these two are its own.
+      // While an operation runs, it writes these two.
       ...(running === null ? stalled({ ...refused, message }) : []),
       { type: 'Accepted', ...no },
       ...(neverRan ? [{ type: 'Provisioned', ...no } as const] : []),
@@ -77,8 +77,9 @@ export async function sayRefused(state: PipelineState): Promise<void> {
 }
 
 /**
- * W1. While an operation runs the phase is its own; what stands still keeps its word; that of what is gone is nobody's. That
- * what runs is not ready the controller says, with the condition Ready in one write: one without the other would be wrong.
+ * W1. Left out while an operation runs, which writes the phase, and when the pipeline is gone; a paused or stopped
+ * pipeline keeps its phase. NotReady is written by the controller, together with the condition Ready, so that the two
+ * agree.
  */
 function phaseNow(state: PipelineState): Pick<StatusPatch, 'phase'> {
   const phase = phaseOf(state);
@@ -86,7 +87,7 @@ function phaseNow(state: PipelineState): Pick<StatusPatch, 'phase'> {
   return isKept || phase === 'Deleted' ? {} : { phase };
 }
 
-/** An operation ended without having done its work. */
+/** Reports that an operation ended without success. */
 export async function sayFailed(state: PipelineState, failure: Failure): Promise<void> {
   const why = { reason: reasonOf(failure.code), message: failure.message };
   await say(state, failure, `say that ${failure.operation} failed (g${failure.generation})`, {

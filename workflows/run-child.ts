@@ -1,4 +1,4 @@
-/** One operation as a child workflow, and its end as data: however it ends, the entity goes on. */
+/** Runs one operation as a child workflow and returns its end as data: however it ends, the entity continues. */
 import { TypedSearchAttributes, WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import {
   ChildWorkflowCancellationType,
@@ -19,7 +19,7 @@ import type { Operation, Outcome, PipelineState } from './state.ts';
 /** Temporal takes 400 bytes. */
 const maxSummary = 300;
 
-/** Every kind of the table, among what `./operations.ts` exports. */
+/** The exports of `./operations.ts`, one for each kind of the table. */
 type OperationWorkflow = (typeof operations)[OperationKind];
 
 export async function runChild(state: PipelineState, operation: Operation): Promise<Outcome> {
@@ -59,13 +59,13 @@ function outcomeOf(error: unknown, { version }: PipelineState, generation: numbe
   if (isCancellation(error)) return { is: 'preempted' };
   if (error instanceof WorkflowExecutionAlreadyStartedError) return { is: 'occupied' };
   const failure = failureOf(error);
-  // The spec is refused now, which is what the operation has read first.
+  // The operation has read a spec that is refused.
   if (failure.read !== undefined && version === 2) return { is: 'superseded', generation: failure.read.generation };
   switch (failure.code) {
     case 'MR_PIPELINE_BEING_DELETED':
       return version === 1 ? { is: 'preempted' } : { is: 'overtaken' };
     case 'MR_GENERATION_SUPERSEDED':
-      // v0.1 took what was thrown late for "nothing was done" as well.
+      // v0.1 took a late error of this kind for "nothing was done" as well.
       return version === 1 ? { is: 'superseded', generation: generation + 1 } : { is: 'overtaken' };
     case 'MR_PIPELINE_REPLACED':
       return { is: 'orphaned' };

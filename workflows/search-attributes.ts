@@ -6,7 +6,7 @@ import { newestRead, type PipelineState } from './state.ts';
 export const pipelineName = defineSearchAttributeKey('PipelineName', SearchAttributeType.KEYWORD);
 const pipelineNamespace = defineSearchAttributeKey('PipelineNamespace', SearchAttributeType.KEYWORD);
 export const pipelinePhase = defineSearchAttributeKey('PipelinePhase', SearchAttributeType.KEYWORD);
-/** As the column STATE of `kubectl get`, but for what has not lasted: the phase, or why it is not ready. */
+/** The phase, or why the pipeline is not ready: as in the column STATE of `kubectl get`, but only what has lasted. */
 export const pipelineState = defineSearchAttributeKey('PipelineState', SearchAttributeType.KEYWORD);
 const pipelineKinds = defineSearchAttributeKey('PipelineKinds', SearchAttributeType.KEYWORD_LIST);
 const pipelineGeneration = defineSearchAttributeKey('PipelineGeneration', SearchAttributeType.INT);
@@ -31,7 +31,7 @@ export function searchAttributesOf(state: PipelineState, phase: string, shown = 
   ];
 }
 
-/** What every workflow of a pipeline has. */
+/** The attributes that every workflow of a pipeline has. */
 export function nameAttributesOf({ namespace, name }: Pick<PipelineRef, 'namespace' | 'name'>): SearchAttributePair[] {
   return [
     { key: pipelineName, value: name },

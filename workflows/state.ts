@@ -1,36 +1,38 @@
 /**
- * What the entity workflow of a pipeline remembers: intents, what was done, what is being done. Plain JSON, a few KB.
+ * What the entity workflow of a pipeline remembers: what is wanted, what was done, what is being done. Plain JSON, a
+ * few KB.
  *
- * L1  A telling is a hint, a read is authoritative: what is told, in whatever order, leads to a read at most; the
- *     generation that was read counts, also when it is lower than one that was seen before (a restored etcd).
- * L2  What is told while the resource is being read is not lost: it leads to one more read.
- * L3  At most one operation runs; its `seq` is higher than that of every operation before it.
- * L4  A deletion that was told holds until a read says otherwise.
- * L5  A refused spec is kept beside the last accepted one: what was accepted goes on, and what the refused one wants of
- *     the pods (pause, stop) can be done without it.
+ * L1  A notification is a hint, a read is authoritative: notifications, in any order, lead to a read at most; the
+ *     generation that was read counts, even if it is lower than an earlier one (a restored etcd).
+ * L2  A notification during a read is not lost: it leads to one more read.
+ * L3  At most one operation runs; its `seq` is higher than that of every earlier one.
+ * L4  A reported deletion holds until a read contradicts it.
+ * L5  A refused spec is kept beside the last accepted one: the accepted one stays in force, and a pause or stop that
+ *     the refused one asks for can be carried out.
  */
 import { assertNever } from '../model/errors.ts';
 import type { DesiredState } from '../model/plan.ts';
 import type { OperationKind, PipelineRef, Readiness, RefusedSpec, SpecSummary, Told } from '../model/lifecycle.ts';
 
 /**
- * Version of the rules. Runs of 1 began under v0.1: while such a run is replayed it must decide as v0.1 did, although that
- * was wrong at times. As soon as it has no operation open the entity goes on in a new run, with version 2.
+ * Version of the rules. Runs with version 1 started under v0.1: a replay of such a run must decide as v0.1 did,
+ * although that was sometimes wrong. As soon as no operation is open, the entity continues in a new run, with version
+ * 2.
  */
 export type StateVersion = 1 | 2;
 
-/** What the cluster looks like, as far as finished operations tell. */
+/** State of the cluster, according to the operations that have ended. */
 export type Actual =
-  /** Nothing was ever made. */
+  /** Nothing was ever created. */
   | { readonly is: 'absent' }
-  /** An operation was cut short or failed: anything may be there. */
+  /** An operation was interrupted or failed: anything may exist. */
   | { readonly is: 'unfinished'; readonly provisioned: boolean }
   /** `generation` is carried out and in this state. */
   | { readonly is: DesiredState; readonly generation: number }
   /** Torn down, finalizer removed. */
   | { readonly is: 'gone' };
 
-/** The last operation ended without having done its work. */
+/** The last operation ended without success. */
 export interface Failure {
   readonly generation: number;
   readonly operation: OperationKind;
@@ -39,13 +41,13 @@ export interface Failure {
   readonly at: string;
 }
 
-/** The resource was read last, and says something that cannot be carried out. */
+/** The newest read gave a spec that cannot be carried out. */
 export interface Refusal {
   readonly generation: number;
   readonly code: string;
   readonly message: string;
   readonly at: string;
-  /** Null when not even that can be read. */
+  /** Null when not even this field can be read. */
   readonly desiredState: DesiredState | null;
 }
 
@@ -54,15 +56,15 @@ export interface Operation {
   readonly kind: OperationKind;
   readonly generation: number;
   readonly desired: DesiredState;
-  /** What made it necessary, where that is not the spec. */
+  /** The cause, when that is not the spec. */
   readonly because?: string;
-  /** The newest spec is refused: nothing of it is used but what it wants of the pods. */
+  /** The newest spec is refused: only its desired state is used. */
   readonly refused?: true;
 }
 
 export interface RunningOperation extends Operation {
   readonly startedAt: string;
-  /** Cancellation was asked for; it still cleans up. */
+  /** Cancellation was requested; it is still cleaning up. */
   readonly cancelling: boolean;
 }
 
@@ -72,7 +74,7 @@ export interface FinishedOperation extends Operation {
   readonly outcome: Outcome['is'];
 }
 
-/** What was read of the resource: enough to plan with, never the spec. */
+/** What is kept of a read: enough to plan with, never the spec. */
 export type Seen = Pick<
   SpecSummary,
   'generation' | 'desiredState' | 'deletionPolicy' | 'isolation' | 'workloadNamespace' | 'pid' | 'kinds' | 'description'
@@ -82,31 +84,33 @@ export interface PipelineState {
   readonly version: StateVersion;
   readonly pipeline: PipelineRef;
   readonly wanted: {
-    /** Told last, or read since. */
+    /** The last generation that was reported or read. */
     readonly generation: number;
     readonly deleting: boolean;
     /** Read the resource, whatever was read before. */
     readonly look: boolean;
-    /** Something a spec refers to has changed, or a person asked to try again: converge once more. */
+    /** Something that the spec refers to has changed, or a person asked for a retry: run the steps again. */
     readonly again: boolean;
-    /** What somebody else has changed in the cluster; null when nothing is known of. */
+    /** What somebody else has changed in the cluster; null: nothing, as far as is known. */
     readonly drift: string | null;
-    /** What a person has decided and was not looked at yet. Absent: nothing. */
+    /** A person's decision that was not dealt with yet. Absent: none. */
     readonly decision?: string;
   };
   /** The spec that was accepted last. */
   readonly seen: Seen | null;
   readonly refused: Refusal | null;
-  /** Generation of the last accepted spec, also of one that an entity before this one has accepted; 0: none. */
+  /** Generation of the last accepted spec, even if an earlier entity accepted it; 0: none. */
   readonly acceptedGeneration: number;
   readonly actual: Actual;
   readonly running: RunningOperation | null;
   readonly failure: Failure | null;
   readonly lastSeq: number;
   readonly history: readonly FinishedOperation[];
-  /** Ids of the last requests, so that one that is sent twice counts once, in later runs, too. */
+  /** Ids of the last requests, so that a repeated one counts once, in later runs as well. */
   readonly requests: readonly string[];
-  /** What the controller has said of it since the last operation; undefined: nothing, so all is well as far as is known. */
+  /**
+   * The last readiness that the controller reported since the last operation; undefined: none, so no problem is known.
+   */
   readonly readiness?: Readiness | undefined;
 }
 
@@ -132,7 +136,7 @@ export function newState(pipeline: PipelineRef, version: StateVersion = 2): Pipe
 
 type Later = 'version' | 'wanted' | 'refused' | 'acceptedGeneration' | 'failure' | 'requests';
 
-/** What v0.1 and its builds before have carried over: some of it was added later, with a neutral value. */
+/** The state that v0.1 and earlier builds carried over, without fields that were added later with a neutral value. */
 export type EarlierState = Omit<PipelineState, Later> & {
   readonly version: number;
   readonly wanted: Pick<PipelineState['wanted'], 'generation' | 'deleting' | 'again'> & {
@@ -159,16 +163,16 @@ export function migrate(state: PipelineState | EarlierState, version: StateVersi
   };
 }
 
-/** The newest read: accepted or refused. */
+/** The newest read, accepted or refused; null: nothing was read yet. */
 export function newestRead({ seen, refused }: PipelineState): Pick<Refusal, 'generation' | 'desiredState'> | null {
   return refused ?? seen;
 }
 
-/** The resource was told of (L1). */
+/** The resource was reported to have changed (L1). */
 export function noteWanted(state: PipelineState, told: Told): PipelineState {
   const { wanted, pipeline } = state;
   const isNowhere = pipeline.cluster === undefined && told.cluster !== undefined;
-  // After a restore of etcd generations are counted again: the same number may mean another spec then.
+  // After a restore of etcd, the same generation may mean another spec.
   const isBack = state.version === 2 && told.generation < wanted.generation;
   return {
     ...state,
@@ -189,7 +193,7 @@ export function wantAgain(state: PipelineState): PipelineState {
   return { ...state, wanted: { ...state.wanted, again: true } };
 }
 
-/** The decision was looked at; another may have been told meanwhile. */
+/** The decision was dealt with; another one may have come meanwhile. */
 export function decided(state: PipelineState, text: string): PipelineState {
   const { decision, ...wanted } = state.wanted;
   return decision === text ? { ...state, wanted } : state;
@@ -200,12 +204,12 @@ export function noteDrift(state: PipelineState, what: string): PipelineState {
   return { ...state, wanted: { ...state.wanted, drift: what } };
 }
 
-/** What is told while an operation runs was true before it. */
+/** A report that comes during an operation is about the time before it, and is dropped. */
 export function noteReadiness(state: PipelineState, readiness: Readiness): PipelineState {
   return state.running === null ? { ...state, readiness } : state;
 }
 
-/** Somebody asked to try again; the same request twice is one. A spec that was refused is read again. */
+/** A retry was requested; the same request twice is one. A refused spec is read again. */
 export function request(state: PipelineState, id: string): PipelineState {
   if (state.requests.includes(id)) return state;
   const wanted = { ...state.wanted, again: true, look: state.wanted.look || state.refused !== null };
@@ -213,8 +217,8 @@ export function request(state: PipelineState, id: string): PipelineState {
 }
 
 /**
- * The resource was read. `told`: `wanted.generation` as the read began. A new entity of an old pipeline goes on counting
- * where the status says.
+ * The resource was read. `told`: `wanted.generation` when the read started. A new entity of an old pipeline continues
+ * the sequence in the status.
  */
 export function noteSpec(state: PipelineState, spec: SpecSummary, told: number): PipelineState {
   const { generation, desiredState, deletionPolicy, isolation, workloadNamespace, pid, kinds, description } = spec;
@@ -226,7 +230,7 @@ export function noteSpec(state: PipelineState, spec: SpecSummary, told: number):
   };
 }
 
-/** The resource was read and says something that cannot be carried out. Without `read` nothing is known of what it says. */
+/** The resource was read and its spec cannot be carried out. Without `read`, nothing is known about the spec. */
 export function refuse(
   state: PipelineState,
   failure: { readonly code: string; readonly message: string; readonly read?: RefusedSpec },
@@ -251,7 +255,7 @@ function afterRead(
 ): PipelineState {
   const isAdopted = state.lastSeq === 0 && read.opSeq > 0 && state.actual.is === 'absent';
   const { wanted } = noteWanted(state, { generation: read.generation, deleting: read.deleting });
-  // L2: told meanwhile, and not what was read.
+  // L2: reported meanwhile, and not what was read.
   const isToldAnew = state.version === 2 && state.wanted.generation !== told;
   return {
     ...state,
@@ -265,7 +269,7 @@ function afterRead(
   };
 }
 
-/** The resource was read and is gone, or another one has its name: what is left of it must be taken down. */
+/** The resource is gone, or another one has its name: what is left of it must be torn down. */
 export function noteGone(state: PipelineState): PipelineState {
   return { ...state, wanted: { ...state.wanted, deleting: true, look: false } };
 }
@@ -290,19 +294,19 @@ export type Outcome =
   | { readonly is: 'done'; readonly generation: number }
   | { readonly is: 'failed'; readonly code: string; readonly message: string }
   | { readonly is: 'preempted' }
-  /** It was preempted, and nobody has served its end for minutes; what it still writes is fenced by its `seq`. */
+  /** It was preempted and has not ended for minutes, without a worker; its late writes are fenced by its `seq`. */
   | { readonly is: 'abandoned' }
-  /** The resource had moved on to `generation` before the operation read it; nothing was done. */
+  /** Nothing was done: the resource already had the newer `generation`. */
   | { readonly is: 'superseded'; readonly generation: number }
-  /** The resource moved on while the operation was at work: something was done. */
+  /** The resource changed during the operation, which has done part of its work. */
   | { readonly is: 'overtaken' }
-  /** The resource is gone without its finalizer's doing: what is left of the pipeline must be taken down. */
+  /** The resource disappeared although it had our finalizer: what is left must be torn down. */
   | { readonly is: 'orphaned' }
-  /** A teardown found that the resource is there and is not being deleted; nothing was done. */
+  /** Nothing was done: a teardown found a resource that exists and is not being deleted. */
   | { readonly is: 'notDeleted' }
-  /** The operation `newer` has written: read the resource, and go on counting from there. */
+  /** The operation `newer` has written: read the resource, and continue the sequence from there. */
   | { readonly is: 'fenced'; readonly newer: number }
-  /** Its workflow id is that of a run that a terminated entity has left: the next sequence is free. */
+  /** A terminated entity has left a run with its workflow id: use the next sequence. */
   | { readonly is: 'occupied' };
 
 /** The running operation ended. */
@@ -346,7 +350,7 @@ function afterwards(state: PipelineState, running: Operation, outcome: Outcome):
   }
 }
 
-/** What the resource says now may have been read already while the operation ran. */
+/** Asks for a read, unless a read during the operation already gave another generation. */
 function lookUnlessRead(state: PipelineState, running: Operation): PipelineState {
   const look = state.wanted.look || newestRead(state)?.generation === running.generation;
   return { ...state, wanted: { ...state.wanted, look } };

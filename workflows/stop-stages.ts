@@ -4,7 +4,7 @@ import { run } from './activities.ts';
 import { actsOf, readable, type OperationInput, type Place } from './operation.ts';
 import { together } from './together.ts';
 
-/** Takes the pods of stages away and waits until they are gone: only then is it true that nothing is read or written. */
+/** Removes the pods of stages and waits until they are gone: only then nothing is read or written any more. */
 export async function stopStages(
   input: OperationInput,
   at: Place,
@@ -19,7 +19,7 @@ export async function stopStages(
   );
 }
 
-/** The sinks of a paused pipeline have no pods: without any, nothing would ever be written. */
+/** Starts the sinks of a paused pipeline, which has no pods, so that they can drain the edges. */
 export async function runToDrain(input: OperationInput, at: Place, sinks: readonly LiveStage[]): Promise<void> {
   const act = actsOf(input, at);
   for (const { name } of sinks.filter(({ wanted }) => wanted === 0)) {
@@ -27,7 +27,7 @@ export async function runToDrain(input: OperationInput, at: Place, sinks: readon
   }
 }
 
-/** With no ingestor left: waits until every sink has written what is in the edges. */
+/** Waits until every sink has written what is in the edges. No ingestor may run. */
 export async function drainSinks(
   input: OperationInput,
   at: Place,

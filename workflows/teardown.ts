@@ -1,14 +1,14 @@
 /**
- * Takes a pipeline down: ingestors, what was read (deletionPolicy Drain), sinks, streams, namespace, finalizer.
+ * Tears a pipeline down in order: ingestors, drain (deletionPolicy Drain), sinks, streams, namespace, finalizer.
  *
- * X1  It needs no valid spec, no plan and no earlier success: what is not there is not missed.
- * X2  Removing the finalizer is the last act: as long as the resource exists, somebody is responsible for the rest.
- * X3  deletionPolicy is looked at again while it drains: setting Immediate frees a deletion that waits for a dead sink.
- * X4  It begins by looking. A resource that is there and is not being deleted ends it as `notDeleted`, with nothing done;
- *     one that is gone must be seen to be gone twice, seconds apart. The activities that cannot be undone look again.
- * X5  What deletionPolicy Orphan leaves is marked: without the mark it would be found, and taken down, as a leftover.
- * X6  Nothing is made: where the namespace itself is being deleted nothing could be, and the finalizer keeps the namespace.
- *     A drain without pods, and without a place for any, is given up.
+ * X1  It needs no valid spec, no plan and no earlier success: missing objects are ignored.
+ * X2  Removing the finalizer is the last step: as long as the resource exists, the teardown is not complete.
+ * X3  deletionPolicy is read again during the drain: Immediate frees a deletion that waits for a dead sink.
+ * X4  It starts with a read. A resource that exists and is not being deleted ends it as `notDeleted`, with nothing
+ *     done; a missing one must be found missing twice, seconds apart. Activities that cannot be undone check again.
+ * X5  Objects left by deletionPolicy Orphan are marked: without the mark they would be torn down as leftovers.
+ * X6  Nothing is created: in a namespace that is being deleted nothing could be, while the finalizer keeps the
+ *     namespace. A drain that has no pods, and cannot get any, is given up.
  */
 import { patched, sleep } from '@temporalio/workflow';
 import type { Location } from '../model/lifecycle.ts';
@@ -34,7 +34,7 @@ function look(input: OperationInput): Promise<Location> {
   return run('locatePipeline', sentence(what, input.generation), { op: refOf(input), step: what });
 }
 
-/** X4: undefined when the resource is not to be taken down. */
+/** X4: undefined when the resource must not be torn down. */
 async function lookTwice(input: OperationInput): Promise<Location | undefined> {
   const first = await look(input);
   if (first.exists) return first.deleting ? first : undefined;

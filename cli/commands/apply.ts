@@ -42,7 +42,7 @@ export function applyCommand(): Command {
     .action(async (file: string | undefined, options: Options, command: Command) => {
       const pipelines = await readPipelines(theFile(file, options.filename, command));
       await withCluster(options, async (cluster) => {
-        // One after the other: a person reads the lines, and the first failure ends it.
+        // In sequence: a person reads the lines, and the first failure ends the command.
         for (const pipeline of pipelines) await applyOne(cluster, pipeline, options);
       });
     });
@@ -73,7 +73,7 @@ async function applyOne(cluster: Cluster, wanted: PipelineInput, options: Option
   print(`pipeline/${name} ${reached[wantedState]}\n`);
 }
 
-/** What a settled pipeline is, in one word: one that is paused on purpose moves nothing. */
+/** The state of a settled pipeline, in one word. */
 const reached: Readonly<Record<DesiredState, string>> = { Running: 'ready', Paused: 'paused', Stopped: 'stopped' };
 
 function effectOf(before: StoredPipeline | null, stored: StoredPipeline): string {
@@ -93,5 +93,5 @@ async function readPipelines(path: string): Promise<PipelineInput[]> {
   return parseAllDocuments(text).map((document) => linted.parse(document.toJS()));
 }
 
-/** Lint has checked it: this only tells the compiler. */
+/** Lint has checked it; this only tells the compiler. */
 const linted = z.custom<PipelineInput>((value) => typeof value === 'object' && value !== null);

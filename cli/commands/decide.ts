@@ -1,6 +1,6 @@
 /**
- * `millrace decide NAME TOKEN CHOICE`: says how to go on where a pipeline waits for a person, because something that it
- * relied on is gone. The token is in the message that asks.
+ * `millrace decide NAME TOKEN CHOICE`: decides how a pipeline continues that waits for a person because something that
+ * it relied on is gone. The message that asks for the decision has the token.
  */
 import { Argument, Command } from 'commander';
 import { decisionChoices, type DecisionChoice } from '../../model/decision.ts';

@@ -1,4 +1,4 @@
-/** `millrace delete NAME`: deletes the resource; its deletionPolicy says what happens to records on their way. */
+/** `millrace delete NAME`: deletes the resource; its deletionPolicy says what happens to records in the edges. */
 import { Command } from 'commander';
 import { withCluster, withClusterOptions, type ClusterOptions } from '../cluster.ts';
 import { durationOption } from '../durations.ts';

@@ -1,4 +1,4 @@
-/** `millrace describe NAME`: what it is, what it does now, and why it does not. */
+/** `millrace describe NAME`: what the pipeline is, what it does, and what is wrong. */
 import { Command } from 'commander';
 import { z } from 'zod';
 import type { StoredPipeline } from '../../client/wire.ts';
@@ -36,7 +36,7 @@ const eventSchema = z.object({
 
 const eventList = z.object({ kind: z.string(), items: z.array(eventSchema) });
 
-/** The core API is asked, because it can select by the object that an event is about; the events are the same. */
+/** From the core API, which can select events by their object. Null: they could not be read. */
 async function eventsOf({ kube }: Cluster, { metadata }: StoredPipeline): Promise<EventLine[] | null> {
   try {
     const request = {
@@ -57,7 +57,7 @@ async function eventsOf({ kube }: Cluster, { metadata }: StoredPipeline): Promis
       .sort((a, b) => (a.at ?? '').localeCompare(b.at ?? ''))
       .slice(-shownEvents);
   } catch (error) {
-    // The rest of the description is worth more than the events; a reader must know that they are missing.
+    // The description is useful without events, but must say that they are missing.
     say(`events cannot be read: ${problemOf(error)}`);
     return null;
   }

@@ -1,8 +1,8 @@
 /**
  * `millrace dev [up|status|down|reset]`: the whole stack on this machine.
  *
- * `up` stays in the foreground and supervises; Ctrl-C or `millrace dev down` ends it. What is asked for goes to stdout,
- * progress to stderr.
+ * `up` stays in the foreground and supervises; Ctrl-C or `millrace dev down` ends it. Results go to stdout, progress to
+ * stderr.
  */
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { progressTo } from '../../local/progress.ts';

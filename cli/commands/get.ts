@@ -71,7 +71,7 @@ async function all({ pipelines, namespace }: Cluster, options: Options): Promise
   return items;
 }
 
-/** Null: it is a row of a table. */
+/** The resource as text; null: the output is a table. */
 function one(pipeline: StoredPipeline, { output }: Options): string | null {
   switch (output) {
     case 'json':
@@ -94,7 +94,7 @@ function tableOptions({ output, allNamespaces }: Options) {
   return { wide: output === 'wide', allNamespaces };
 }
 
-/** A line for each change, until Ctrl-C. Widths cannot be known beforehand: cells are padded to a usual width. */
+/** Prints a line for each change, until Ctrl-C. Cells are padded to usual widths, as later rows are not known. */
 async function watch({ kube, namespace }: Cluster, name: string | null, options: Options): Promise<void> {
   const stop = new AbortController();
   process.once('SIGINT', () => stop.abort());

@@ -37,7 +37,7 @@ export function lintCommand(): Command {
 
 async function lintPaths(paths: readonly string[]): Promise<readonly LintedFile[]> {
   const files: LintedFile[] = [];
-  // In the order in which they were given, so that two runs print the same.
+  // In the given order, so that two runs print the same.
   for (const path of paths) {
     if (path !== '-' && (await isFolder(path))) files.push(...(await lintFolder(path)));
     else files.push(linted(await readDocument(path)));
@@ -55,7 +55,7 @@ async function lintFolder(folder: string): Promise<readonly LintedFile[]> {
     .sort();
   const files: LintedFile[] = [];
   for (const path of paths) {
-    // Other files of the folder may be anything: only what holds a pipeline must be text.
+    // A folder may hold other files: only those with a pipeline must be text.
     if (!holdsPipeline.test(await readFile(path, 'utf8'))) continue;
     files.push(linted(await readDocument(path)));
   }

@@ -55,8 +55,8 @@ export function logsCommand(): Command {
 }
 
 /**
- * A stage that was taken out of the spec may still drain, so a stage without pods is wrong only if the spec lacks it, too.
- * The question is also what tells who may not see pods so, before anything is followed.
+ * A stage that was removed from the spec may still drain, so a stage is unknown only if it has no pods and is not in
+ * the spec. This request also fails for a user who may not list pods, before any log is followed.
  */
 async function refuseUnknownStage(
   kube: Kube,
@@ -85,7 +85,7 @@ function stagesOf(pipeline: StoredPipeline): readonly string[] {
   try {
     return [...seen, ...compile(pipeline).stages.map(({ name }) => name)];
   } catch (error) {
-    // What is stored may be a spec that was refused: then there are only the stages of before.
+    // The stored spec may be one that was refused: then only the stages in the status exist.
     if (error instanceof MillraceError && error.handling === 'refuse') return seen;
     throw error;
   }
@@ -101,12 +101,12 @@ type Labels = Readonly<Record<string, string>>;
 async function printPods(kube: Kube, namespace: string, selected: Labels, options: Options): Promise<void> {
   const { items } = await kube.list('Pod', { namespace, labels: selected });
   if (items.length === 0) say(`There are no pods in namespace ${namespace}.`);
-  // One after the other: lines of one pod stay together.
+  // In sequence, so that the lines of a pod stay together.
   for (const { metadata } of items)
     await printLog(kube, namespace, metadata.name, options, new AbortController().signal);
 }
 
-/** Every pod that there is, and every one that comes, until Ctrl-C. */
+/** Follows all present and future pods, until Ctrl-C. */
 async function followPods(kube: Kube, namespace: string, selected: Labels, options: Options): Promise<void> {
   const { watchObjects } = await import('../../kubernetes/watch.ts');
   const stop = new AbortController();
@@ -132,7 +132,7 @@ async function followPods(kube: Kube, namespace: string, selected: Labels, optio
   });
 }
 
-/** A log ends when its container does; the container that takes its place has a new one. */
+/** A log ends with its container; the next container has a new one. */
 async function followPod(
   kube: Kube,
   namespace: string,
@@ -150,7 +150,7 @@ async function followPod(
       const now = await kube.get('Pod', pod, namespace);
       if (!now || !isRunning(now)) return;
     } catch (error) {
-      // The log has ended because the API server did: it is asked again until it is back.
+      // The log ended because the API server is down: retry until it is back.
       say(`${pod}: ${problemOf(error)}; trying again`);
     }
   }
@@ -183,7 +183,7 @@ async function printLog(
     const shown = output === 'json' ? (line: string) => line : (line: string) => readableLine(pod, line);
     for await (const line of createInterface({ input: response, crlfDelay: Infinity })) print(`${shown(line)}\n`);
   } catch (error) {
-    // One pod without a log (it has not started, its node is gone) must not hide the logs of the others.
+    // A pod without a log (not started yet, or its node is gone) must not hide the logs of the others.
     if (error instanceof KubeError && ['401', '403'].includes(error.failure.situation)) throw error;
     if (!signal.aborted) say(`${pod}: no log: ${problemOf(error)}`);
   }

@@ -1,8 +1,8 @@
 /**
- * `millrace retry NAME`: tries again what failed, once its cause is mended.
+ * `millrace retry NAME`: retries what failed, once its cause is corrected.
  *
- * The request goes to the pipeline's workflow, because nothing of the resource changes; so this command alone needs
- * Temporal's address.
+ * The request goes to the pipeline's workflow, because the resource does not change; so this is the only command that
+ * needs Temporal's address.
  */
 import { randomUUID } from 'node:crypto';
 import { Command, Option } from 'commander';

@@ -1,8 +1,8 @@
 /**
  * `millrace worker|controller|lifecycle|api`: the long-running processes.
  *
- * Each process ends by itself on SIGTERM or SIGINT and resolves with its exit code; the command then ends Node, so
- * that a forgotten handle cannot keep a stopped pod alive until its grace period is over.
+ * Each process ends on SIGTERM or SIGINT and resolves with its exit code; the command then exits Node, so that a handle
+ * that was left open cannot keep a stopped pod until its grace period is over.
  */
 import { Argument, Command } from 'commander';
 

@@ -1,4 +1,4 @@
-/** Reads a pipeline from a request body: YAML or JSON text, whole or only its spec; checked by the same lint as everywhere. */
+/** Reads a pipeline from a request body: YAML or JSON, the whole resource or its spec, checked by the common lint. */
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { decisionSchema, type Decision, type Issue } from '../../client/wire.ts';
@@ -33,7 +33,7 @@ export function readPipelineBody(body: unknown, at: { namespace: string; name: s
   return input.parse(value);
 }
 
-/** What a person has decided. */
+/** The decision in a body. Throws {@link Refused}. */
 export function readDecisionBody(body: unknown): Decision {
   const decision = decisionSchema.strict().safeParse(body);
   if (decision.success) return decision.data;
@@ -48,12 +48,13 @@ export function issueOf({ path, ...issue }: LintIssue): Issue {
 /** Lint has checked it: this only tells the compiler. */
 const input = z.custom<PipelineInput>((value) => typeof value === 'object' && value !== null);
 
-/** Bytes of a body: without their encoding, as text. */
+/** Decompresses a body and decodes its text. */
 export async function bodyText(bytes: Uint8Array, headers: BodyHeaders): Promise<string> {
   const plain = await inflated(bytes, headers['content-encoding']);
   const charset = /;\s*charset\s*=\s*"?([^\s";]*)/i.exec(headers['content-type'] ?? '')?.[1] ?? 'utf-8';
   const read = documentText(plain);
-  // What is not UTF-8 but says so is shown its place; what says that it is something else is told what is taken.
+  // Bytes that claim to be UTF-8 and are not are refused with their place; another charset with the ones that are
+  // accepted.
   if (!utf8Names.has(charset.toLowerCase())) {
     throw notTaken(`in the character set ${JSON.stringify(cut(charset, 40))}`, ['utf-8']);
   }
@@ -66,7 +67,7 @@ export interface BodyHeaders {
   readonly 'content-encoding'?: string | undefined;
 }
 
-/** ASCII is UTF-8, too. */
+/** ASCII is a part of UTF-8. */
 const utf8Names: ReadonlySet<string> = new Set(['utf-8', 'utf8', 'us-ascii', 'ascii']);
 
 async function inflated(bytes: Uint8Array, header: string | undefined): Promise<Uint8Array> {
@@ -87,8 +88,8 @@ function notTaken(actual: string, taken: readonly string[]): MillraceError {
 }
 
 /**
- * JSON is read as the YAML that it is, after it has been checked as what it says it is. No message repeats the text, which
- * may hold a secret.
+ * A body that is declared as JSON is checked as JSON, then read by the YAML parser like any other. No message repeats
+ * the text, which may hold a secret.
  */
 export function parseText(text: string, mediaType: string): unknown {
   if (mediaType === 'application/json') {
@@ -112,7 +113,7 @@ function unreadable(at: number, text: string, problem: string, cause?: unknown):
   return mr('MR_REQUEST_INVALID', { where: `body:${line}:${column}`, problem }, { cause });
 }
 
-/** The path names the pipeline: what the body leaves out is taken from it, what the body says must agree with it. */
+/** Fills in name and namespace from the path; if the body has them, they must agree. */
 function complete(body: unknown, at: { namespace: string; name: string }): unknown {
   const parsed = draft.safeParse(body);
   if (!parsed.success) throw mr('MR_REQUEST_INVALID', { where: 'body', problem: 'it must be an object with `spec`' });

@@ -1,8 +1,8 @@
 /**
- * From a stored change to the operation that carries it out, and what that does.
+ * Finds the operation that carries out a stored change, and its state.
  *
  * C1  A change is named at once: by the workflow that carries it out if that is planned within `planWaitMs`, else
- *     by its generation. Both names can be asked for later.
+ *     by its generation. Both names can be looked up later.
  * C2  The answer never says more than is known: a change is Succeeded when the resource says that the generation was
  *     carried out, or when its workflow has completed.
  */
@@ -15,7 +15,7 @@ import { assertNever, mr } from '../../model/errors.ts';
 import type { PipelineDoor } from '../../kubernetes/pipelines.ts';
 import type { OperationRuns } from './operation-runs.ts';
 
-/** The controller and the entity need some tens of milliseconds. */
+/** The controller and the entity need a few tens of milliseconds. */
 const defaultPlanWaitMs = 2_000;
 const pollMs = 50;
 
@@ -37,7 +37,7 @@ export class Changes {
     this.#runs = runs;
   }
 
-  /** Names the change that made `stored`. `before` is the resource as it was, or null. `still`: the state that it asks for. */
+  /** Names the change that made `stored`. `before`: the resource before it, or null. `still`: the requested state. */
   async announce(before: StoredPipeline | null, stored: StoredPipeline, still?: StillState): Promise<Change> {
     const generation = stored.metadata.generation ?? 0;
     const isNew = before?.metadata.uid !== stored.metadata.uid || before?.metadata.generation !== generation;
@@ -51,7 +51,7 @@ export class Changes {
     return { operation: await this.#planned(changeOf(stored, { deletes: true })), generation };
   }
 
-  /** Names the operation that tries again what failed for `stored`; nothing of the resource has changed. */
+  /** Names the operation that retries what failed for `stored`; the resource itself has not changed. */
   async announceRetry(stored: StoredPipeline): Promise<Change> {
     const change = changeOf(stored, { stands: stored.spec.desiredState !== 'Running' });
     const { generation } = change;
@@ -60,7 +60,7 @@ export class Changes {
       const now = await this.#find(change);
       const running = now ? carriedOutBy(now, change) : null;
       if (running) return { operation: running, generation };
-      // What the resource says is still of the attempt that failed.
+      // The status is still that of the failed attempt.
       if (now === null || Date.now() >= deadline) {
         return { operation: { ...base(change), state: now === null ? 'Cancelled' : 'Accepted' }, generation };
       }
@@ -68,7 +68,7 @@ export class Changes {
     }
   }
 
-  /** What becomes of a decision, as far as that is known within `planWaitMs`. Throws MR_DECISION_REFUSED. */
+  /** The outcome of a decision, as far as it is known within `planWaitMs`. Throws MR_DECISION_REFUSED. */
   async announceDecision(stored: StoredPipeline, text: string): Promise<Decided> {
     const { namespace = 'default', name } = stored.metadata;
     const deadline = Date.now() + this.#planWaitMs;
@@ -84,7 +84,7 @@ export class Changes {
     }
   }
 
-  /** What an announced change does now. */
+  /** The present state of an announced change. Throws MR_OPERATION_NOT_FOUND. */
   async describe(namespace: string, name: string, id: string): Promise<Operation> {
     const parsed = parseOperationId(id);
     if (parsed?.namespace !== namespace || parsed.name !== name) {
@@ -111,7 +111,7 @@ export class Changes {
     return running ?? fromResource(change, now);
   }
 
-  /** The resource, if it is still the one that was changed. */
+  /** The resource that was changed; null when it is gone or was replaced. */
   async #find({ namespace, name, uid }: OperationId): Promise<StoredPipeline | null> {
     const found = await this.#pipelines.find(namespace, name);
     return found?.metadata.uid === uid ? found : null;
@@ -131,7 +131,7 @@ export class Changes {
   }
 }
 
-/** The operation that runs now, if it is for the change or for a later one that takes it in. */
+/** The running operation, if it carries out the change or a later one that includes it; else null. */
 function carriedOutBy(pipeline: StoredPipeline, change: OperationId): Operation | null {
   const running = pipeline.status?.operation;
   const parsed = running ? parseOperationId(running.id) : null;
@@ -158,10 +158,10 @@ function settledOf({ generation, stands }: OperationId, { spec, status }: Stored
   return settledAt(status, generation, stands ? stillOf(spec.desiredState) : undefined);
 }
 
-/** It may not be Ready for a reason of its own, such as a sink that is down. */
+/** Carried out does not mean Ready: a sink may be down. */
 function isCarriedOut(change: OperationId, now: StoredPipeline): boolean {
   const isRefused = settledAt(now.status, change.generation).is === 'refused';
-  // That the spec was read and is refused does not say that the pipeline stands still.
+  // A refused spec was observed, but that does not mean that the pipeline has stopped.
   if (change.stands && isRefused) return settledOf(change, now).is !== 'waiting';
   return (now.status?.observedGeneration ?? 0) >= change.generation;
 }

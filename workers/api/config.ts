@@ -1,4 +1,4 @@
-/** What the API's process is told by its environment. */
+/** The API's environment, parsed once. */
 import { z } from 'zod';
 import { mr } from '../../model/errors.ts';
 import { isLoopback } from '../../model/request-origin.ts';
@@ -35,8 +35,8 @@ export interface TemporalConfig {
 }
 
 /**
- * The API acts with its own rights for whoever may ask it. Hence it listens on loopback, unless there is a token to ask
- * with, or it is said that something in front of it asks who they are.
+ * The API uses its own rights for every caller. So it listens on loopback only, unless callers need a token, or the
+ * environment says that something in front of it authenticates them.
  */
 export function readConfig(env: NodeJS.ProcessEnv): ApiConfig {
   const parsed = readEnvironment(environment, env);

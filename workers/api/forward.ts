@@ -1,11 +1,11 @@
 /**
- * Hands a request with records to a pod of an http source and its answer back, both as streams.
+ * Forwards a request with records to a pod of an http source, and its answer back, both as streams.
  *
- * F1  Nothing is held here: 202 is the pod's word that the records are stored, 429 its word to wait.
- * F2  A request goes to one pod only. A body is a stream and cannot be sent twice, so a pod that does not answer is a 503,
- *     and the caller repeats the request with the same Idempotency-Key.
- * F3  A large body is sent only when the pod asks for it: a refusal (401, 413, 429) comes before, and cannot be lost in a
- *     connection that ends under the body.
+ * F1  Nothing is buffered here: with 202 the pod says that the records are stored, with 429 that the caller must wait.
+ * F2  A request goes to one pod only. A body is a stream and cannot be sent twice, so a pod that does not answer is a
+ *     503, and the caller repeats the request with the same Idempotency-Key.
+ * F3  A large body is sent only after the pod has asked for it: a refusal (401, 413, 429) then arrives first, and
+ *     cannot be lost in a connection that breaks while the body is sent.
  */
 import { Agent, request, type ClientRequest, type IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
@@ -26,7 +26,7 @@ export interface RecordsRequest {
 
 const agent = new Agent({ keepAlive: true, maxSockets: 64 });
 
-/** A pod that stores no frame for this long is waited for no longer; the source itself answers 429 before. */
+/** How long to wait for an answer; the source itself answers 429 before. */
 const answerTimeoutMs = 30_000;
 const askFromBytes = 64 * 1024;
 
@@ -46,7 +46,7 @@ export async function forward(target: Target, records: RecordsRequest): Promise<
     outgoing.once('error', reject);
   });
   const { body } = records;
-  // Not stream.pipeline: it would destroy the caller's request, and with it the connection for the answer.
+  // Not stream.pipeline: it would destroy the caller's request and with it the connection for the answer.
   body.once('error', (error) => outgoing.destroy(error));
   if (isLarge(records)) outgoing.once('continue', () => body.pipe(outgoing));
   else body.pipe(outgoing);
@@ -59,13 +59,13 @@ export async function forward(target: Target, records: RecordsRequest): Promise<
       { cause: error },
     );
   } finally {
-    // A pod may answer (401, 413, 429) before it has read the whole body. The rest is read and forgotten, because the
-    // caller's next request comes behind it on the same connection.
+    // A pod may answer (401, 413, 429) before it has read the whole body. The rest is read and discarded, because the
+    // caller's next request follows on the same connection.
     if (!body.readableEnded) whenClosed(outgoing, () => body.unpipe(outgoing).resume());
   }
 }
 
-/** What is smaller has arrived before the pod has looked at it. */
+/** A smaller body has arrived before the pod looks at it. */
 function isLarge({ headers }: RecordsRequest): boolean {
   return Number(headers['content-length'] ?? Infinity) > askFromBytes;
 }
@@ -75,7 +75,7 @@ function whenClosed(outgoing: ClientRequest, act: () => void): void {
   else outgoing.once('close', act);
 }
 
-/** What a source may want to see of a request. */
+/** Headers of a request that a source may need. */
 const forwarded = [
   'content-type',
   'content-length',
@@ -86,7 +86,7 @@ const forwarded = [
   'tracestate',
 ];
 
-/** What a caller may want to see of the answer. */
+/** Headers of the answer that a caller may need. */
 const returned = ['content-type', 'content-length', 'retry-after', 'accept-encoding', 'www-authenticate'];
 
 export function forwardedHeaders(headers: NodeJS.Dict<string | string[]>): Record<string, string> {

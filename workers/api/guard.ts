@@ -1,14 +1,14 @@
 /**
- * Who may ask the API.
+ * Who may use the API.
  *
- * G1  No web page of another origin, whatever its method, its content type and the name by which it came here
+ * G1  No web page of another origin, whatever the method, the content type and the host name of the request
  *     (`model/request-origin.ts`).
- * G2  Where there is a token, only who sends it. Routes marked `isOpen` tell nothing that is not in the package: they
- *     answer to all, so that probes and generators of clients need no secret.
+ * G2  If a token is configured, only requests that carry it. Routes marked `isOpen` contain nothing that is not in the
+ *     package, and answer everybody, so that probes and client generators need no secret.
  * G3  A refused request reaches no handler, and its body is not read.
  *
- * Records go to a source that may want a token of its own in `Authorization`. So the API's may come in a header of its
- * own, and is never handed on to a pod.
+ * A source may require its own token for records in `Authorization`. So the API's token may come in a separate header,
+ * which is never forwarded to a pod.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -25,7 +25,7 @@ declare module 'fastify' {
 }
 
 export interface Access {
-  /** Undefined: who reaches the API may ask it. */
+  /** Undefined: everybody who can reach the API may use it. */
   readonly token?: string | undefined;
   /** Names of the API besides its addresses. */
   readonly hosts?: readonly string[];
@@ -43,7 +43,7 @@ export function guard(server: Api, { token, hosts = [] }: Access): void {
     const { authorization, [tokenHeader]: own } = request.headers;
     const sent = [own, bearerOf(authorization)].filter((one) => typeof one === 'string');
     if (sent.some(isRight)) {
-      // Only what is not for the API goes on to a pod.
+      // The API's own token is not forwarded to a pod.
       if (isRight(bearerOf(authorization) ?? '')) delete request.headers.authorization;
       return;
     }
@@ -52,7 +52,7 @@ export function guard(server: Api, { token, hosts = [] }: Access): void {
   });
 }
 
-/** Compares digests, whose length tells nothing, in constant time. */
+/** Compares digests, so that neither time nor length tells anything. Undefined: no token is configured. */
 function tokenCheck(token: string | undefined): ((sent: string) => boolean) | undefined {
   if (token === undefined) return undefined;
   const right = digest(token);

@@ -13,7 +13,7 @@ export function apiMetrics(server: Api): Registry {
     registers: [registry],
   });
   server.addHook('onResponse', async (request, reply) => {
-    // The route's pattern, not the path: one series a route, however many pipelines there are.
+    // The route's pattern, not the path: one series per route, however many pipelines exist.
     const route = request.routeOptions.url ?? 'none';
     seconds.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1000);
   });

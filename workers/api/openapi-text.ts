@@ -1,4 +1,4 @@
-/** The OpenAPI document as text: a server that has no cluster describes itself. */
+/** The OpenAPI document as text, from a server without a cluster. */
 import type { Kube } from '../../kubernetes/kube.ts';
 import { pipelineDoor } from '../../kubernetes/pipelines.ts';
 import { fieldManagers } from '../../model/names.ts';

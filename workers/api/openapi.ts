@@ -64,7 +64,7 @@ export function openApiOptions(version: string): FastifyDynamicSwaggerOptions {
   };
 }
 
-/** Each schema is named twice, as it is written and as it is read, and mostly one of the two is used. */
+/** Each schema has two names, for input and output, of which mostly one is used. */
 function withoutUnused<T extends object>(document: T): T {
   const text = JSON.stringify(document);
   const { components: parts } = named.parse(document);

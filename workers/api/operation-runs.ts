@@ -1,4 +1,6 @@
-/** What Temporal knows of an operation's workflow, and the one thing that a person may ask of a pipeline's entity. */
+/**
+ * What Temporal knows about an operation's workflow, and the retry that a person may request of a pipeline's entity.
+ */
 import {
   Client,
   Connection,
@@ -23,18 +25,18 @@ export interface EntityName {
 export type OperationRun = Pick<Operation, 'state' | 'attempt' | 'message' | 'startedAt' | 'finishedAt' | 'url'>;
 
 export interface OperationRuns {
-  /** Null when Temporal does not know the workflow, or no longer. */
+  /** Null when Temporal does not know the workflow (any more). */
   describe(workflowId: string): Promise<OperationRun | null>;
   /**
-   * Lets the entity try again what failed, without a new generation. The same `requestId` twice is one request. Throws
-   * MR_RETRY_REFUSED with its reason.
+   * Makes the entity retry what failed, without a new generation. The same `requestId` twice is one request. Throws
+   * MR_RETRY_REFUSED with the reason.
    */
   retry(pipeline: EntityName, requestId: string): Promise<void>;
   isReachable(): Promise<boolean>;
   close(): Promise<void>;
 }
 
-/** Connects at the first question, so that the API starts and serves what it can while Temporal is down. */
+/** Connects at the first call, so that the API starts and serves what it can while Temporal is down. */
 export function temporalRuns(config: TemporalConfig): OperationRuns {
   const connection = Connection.lazy({ address: config.address });
   const client = new Client({ connection, namespace: config.namespace });
@@ -60,7 +62,7 @@ export function temporalRuns(config: TemporalConfig): OperationRuns {
         return true;
       } catch (error) {
         if (!(error instanceof ServiceError) && !isGrpcServiceError(error)) throw error;
-        // Whatever the server's reason, the answer is no; a request that needs Temporal says why.
+        // Whatever the reason, Temporal is unreachable; a request that needs it reports why.
         return false;
       }
     },
@@ -73,7 +75,7 @@ async function askToRetry(client: Client, { namespace, name, uid }: EntityName, 
   await handle.executeUpdate('retryNow', { args: [{ requestId }], updateId: requestId });
 }
 
-/** The entity's own word, or that there is none. */
+/** The refusal of the entity, or that there is no entity; undefined for any other error. */
 function asRefusal(error: unknown, { namespace, name }: EntityName): MillraceError | undefined {
   const refuse = (problem: string) => mr('MR_RETRY_REFUSED', { namespace, name, problem }, { cause: error });
   if (error instanceof WorkflowUpdateFailedError) return refuse(problemOf(error.cause ?? error));
@@ -121,7 +123,7 @@ interface PendingActivity {
   readonly lastFailure?: { readonly message?: string | null } | null;
 }
 
-/** The activity that is retried, if one is: its attempt and why the last one failed. */
+/** Attempt and last failure of the activity that is being retried, if any. */
 function pending(activities: readonly PendingActivity[]): Pick<OperationRun, 'attempt' | 'message'> {
   const retried = activities.find((activity) => (activity.attempt ?? 1) > 1) ?? activities[0];
   if (!retried) return {};
@@ -132,7 +134,7 @@ function pending(activities: readonly PendingActivity[]): Pick<OperationRun, 'at
   };
 }
 
-/** The innermost cause: the outer ones say only that a workflow and an activity failed. */
+/** The innermost cause; the outer ones only say that a workflow and an activity failed. */
 async function failureOf(result: Promise<unknown>): Promise<string> {
   try {
     await result;

@@ -1,11 +1,13 @@
-/** 405 with `Allow` where a path is known and the method is not: a 404 would send a reader looking for a slip in the path. */
+/**
+ * 405 with `Allow` when the path exists and the method does not: after a 404, people would look for a typo in the path.
+ */
 import type { HTTPMethods } from 'fastify';
 import { mr } from '../../model/errors.ts';
 import type { Api } from './api.ts';
 
 const methods: readonly HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 
-/** Call it before the first route; the function that it returns, after the last. */
+/** Call it before the first route, and the returned function after the last one. */
 export function otherMethods(server: Api): () => void {
   const known = new Map<string, Set<string>>();
   let isDone = false;
@@ -27,7 +29,7 @@ function refuse(server: Api, url: string, taken: ReadonlySet<string>): void {
     url,
     method: methods.filter((method) => !taken.has(method)),
     schema: { hide: true },
-    // Before the body is read: what is wrong is the method, not the body.
+    // Before the body is read: the method is wrong, not the body.
     onRequest: async (request, reply) => {
       reply.header('allow', allowed);
       const [path = ''] = request.url.split('?');

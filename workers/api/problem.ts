@@ -1,8 +1,8 @@
 /**
  * Problems of the API: RFC 9457, made from the error table.
  *
- * Whatever goes wrong in a handler becomes one here; what is not from the table is MR_INTERNAL with its text in the log
- * only, because the text of a foreign error may hold what a caller must not read.
+ * Every error of a handler becomes one here. Errors that are not from the table become MR_INTERNAL, with their text
+ * only in the log: it may contain what a caller must not read.
  */
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
@@ -42,7 +42,7 @@ export function problemOfError(thrown: unknown, requestId: string): Problem {
 /** Fastify refuses some requests itself; `statusCode` and `code` are its own. */
 const clientError = z.object({ statusCode: z.int().min(400).max(499), code: z.string(), message: z.string() });
 
-/** undefined: it was not Fastify, or not the request's fault. */
+/** Undefined: the error is not Fastify's, or not the fault of the request. */
 export function refusedByFastify(thrown: unknown, { headers, routeOptions }: FastifyRequest): Refused | undefined {
   const known = clientError.safeParse(thrown);
   if (!known.success || thrown instanceof MillraceError) return undefined;

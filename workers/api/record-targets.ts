@@ -1,8 +1,8 @@
 /**
- * Which pod takes the records of an http source: the ready ones of its stage, in turn.
+ * Chooses a pod for the records of an http source: the ready pods of its stage, in turn.
  *
- * What was found is kept for a second, so that a stream of requests does not become a stream of questions to the
- * Kubernetes API; a pod that failed is asked for again at once.
+ * Results are cached for a second, so that many requests do not become as many requests to the Kubernetes API; after a
+ * failed pod they are looked up again at once.
  */
 import { z } from 'zod';
 import { labels } from '../../model/names.ts';
@@ -26,7 +26,7 @@ interface Found {
   readonly source: string;
   readonly targets: readonly Target[];
   readonly at: number;
-  /** Why none of its pods is to be ready. */
+  /** Why none of its pods should be ready; undefined: some should. */
   readonly refusal: MillraceError | undefined;
 }
 
@@ -77,7 +77,7 @@ export function recordTargets(kube: Kube, pipelines: PipelineDoor, now: () => nu
   };
 }
 
-/** To try again soon helps nobody while a person wants it to stand still. */
+/** The refusal of a pipeline that is paused or stopped on purpose, where a retry is of no use; undefined: it is not. */
 function onPurpose({ metadata, spec }: StoredPipeline, source: string): MillraceError | undefined {
   const { name, namespace = 'default' } = metadata;
   if (metadata.deletionTimestamp !== undefined) return mr('MR_PIPELINE_BEING_DELETED', { name, namespace });

@@ -1,4 +1,4 @@
-/** What the API's routes take, and the named parts of its OpenAPI document. Answers are in `client/wire.ts`. */
+/** Schemas of the API's requests, and the named parts of its OpenAPI document. Answers are in `client/wire.ts`. */
 import { z } from 'zod';
 import {
   changeSchema,
@@ -32,7 +32,7 @@ const record = z.looseObject({}).describe('A record: its fields.');
 
 export const recordTypes = ['application/json', 'application/x-ndjson'];
 
-/** The pod that takes them reads the body; here it only says what it may be. */
+/** Documentation only: the pod reads the body. */
 export const recordsBody = z
   .union([record, z.array(record).describe('Several records.'), z.string().describe('NDJSON: one record a line.')])
   .describe('One record or a list of records (application/json), or one record a line (application/x-ndjson).');
@@ -54,7 +54,7 @@ export const retryHeaders = z.looseObject({
   'idempotency-key': z.string().min(1).max(255).optional().describe('Repeated with the same key, it is one request.'),
 });
 
-/** Typed as unknown: what a pod answers goes through as a stream. */
+/** Typed as unknown: the pod's answer is forwarded as a stream. */
 export const recordsTaken: z.ZodType = z
   .object({
     accepted: z.int().describe('How many records were stored.'),
@@ -85,7 +85,7 @@ export const applyQuery = z.strictObject({
 
 export const stateQuery = z.strictObject({ dryRun });
 
-/** What every route takes that says nothing of its query. */
+/** The query of a route that takes none. */
 export const noQuery = z.strictObject({});
 
 export const deleteQuery = z.strictObject({
@@ -96,7 +96,7 @@ export const deleteQuery = z.strictObject({
 
 export const pipelineResource = pipelineSchema.describe('A pipeline with its status.');
 
-/** What a PUT takes: the path says which pipeline, so the spec alone is enough. */
+/** Body of a PUT: the path names the pipeline, so the spec alone is enough. */
 export const pipelineBody = pipelineSchema
   .omit({ status: true })
   .partial({ apiVersion: true, kind: true, metadata: true })

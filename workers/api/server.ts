@@ -1,11 +1,11 @@
 /**
- * The REST API: routes, problems, OpenAPI. It holds no state: any number of copies may run.
+ * The REST API: routes, problems, OpenAPI. It keeps no state: any number of copies may run.
  *
  * A1  Every answer that is not a success is a problem (`./problem.ts`), also for routes that do not exist.
  * A2  OpenAPI is made from the schemas that check the requests.
- * A3  Who may ask is decided before anything else (`./guard.ts`).
- * A5  A parameter that a route does not know is refused, never passed over.
+ * A3  Access is checked before anything else (`./guard.ts`).
  * A4  The log has the request's id, never a body and never a header that may hold a secret.
+ * A5  A parameter that a route does not know is refused, never ignored.
  */
 import swagger from '@fastify/swagger';
 import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
@@ -43,7 +43,7 @@ export interface ApiParts {
   readonly version: string;
   readonly logLevel: string;
   readonly access?: Access;
-  /** How long an answer to a change waits until its operation is planned. Default 2,000 ms. */
+  /** How long the answer to a change waits for its operation to be planned. Default 2,000 ms. */
   readonly planWaitMs?: number;
 }
 
@@ -55,11 +55,11 @@ export async function buildServer(parts: ApiParts): Promise<Api> {
     bodyLimit: maxBodyBytes,
     genReqId: () => crypto.randomUUID(),
     routerOptions: { maxParamLength: 1200 },
-    // A1, for addresses that cannot be one.
+    // A1, for malformed URLs.
     frameworkErrors: (error, request, reply) => void answerProblem(error, request, reply),
   }).withTypeProvider<ZodTypeProvider>();
   server.setValidatorCompiler(validatorCompiler);
-  // Answers are typed by their schemas and not checked again: what an older version stored must stay readable.
+  // Answers are typed by their schemas and not validated: what an older version stored must stay readable.
   server.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
   answerProblems(server);
   refuseUnknownQueries(server);
@@ -79,7 +79,7 @@ export async function buildServer(parts: ApiParts): Promise<Api> {
   return server;
 }
 
-/** A5: `?dryrun=yes` must not be carried out as if it said nothing. Fastify takes any query where a route names none. */
+/** A5: `?dryrun=yes` must not be ignored. Fastify accepts any query where a route declares none. */
 function refuseUnknownQueries(server: Api): void {
   server.addHook('onRoute', (route) => {
     route.schema = { querystring: noQuery, ...route.schema };
@@ -104,10 +104,10 @@ function answerProblem(error: unknown, request: FastifyRequest, reply: FastifyRe
   return reply.code(problem.status).type(problemMediaType).send(JSON.stringify(problem));
 }
 
-/** As zod made it: the library takes it apart and keeps the parts. */
+/** An issue of zod inside Fastify's validation error. */
 const zodIssue = z.custom<z.core.$ZodIssue>((value) => typeof value === 'object' && value !== null && 'code' in value);
 
-/** A parameter or query that does not fit its schema, in our words. */
+/** A parameter or query that does not fit its schema, in our words; any other error as it is. */
 function asRefusal(error: unknown, request: FastifyRequest): unknown {
   if (!hasZodFastifySchemaValidationErrors(error)) return error;
   const context = error.validationContext ?? 'request';

@@ -1,4 +1,4 @@
-/** Checks what a route says of its parameters, query and headers, and leaves the body to the route. */
+/** Validates parameters, query and headers by the route's schemas; the route itself validates the body. */
 import type { FastifySchemaCompiler } from 'fastify';
 import { validatorCompiler } from 'fastify-type-provider-zod';
 import type { $ZodType } from 'zod/v4/core';

@@ -1,7 +1,7 @@
 /**
- * When which pipeline must be looked at although nothing happens: reports expire, patience ends, a pace allows a write.
+ * When to check a pipeline again if no event comes: a report expires, patience ends, a pace allows the next write.
  *
- * One moment a key, to the second. Keys are kept by the second in which they are due, so that ten thousand of them cost
+ * One time per key, to the second. Keys are grouped by the second in which they are due, so ten thousand of them cost
  * nothing until then.
  */
 export class Alarms {
@@ -13,7 +13,7 @@ export class Alarms {
     this.#reached = Math.floor(now / 1_000);
   }
 
-  /** Replaces what was set before; undefined: nothing is due by itself. */
+  /** Replaces the time of the key; undefined: removes it. */
   set(key: string, at: number | undefined): void {
     this.forget(key);
     if (at === undefined || !Number.isFinite(at)) return;
@@ -32,7 +32,7 @@ export class Alarms {
     if (keys?.size === 0) this.#bySecond.delete(second);
   }
 
-  /** Keys that are due by now; each is told once. */
+  /** Keys that are due by now; each is returned once. */
   take(now: number): readonly string[] {
     const due: string[] = [];
     const second = Math.floor(now / 1_000);

@@ -1,10 +1,11 @@
 /**
  * Keeps the controller's part of each pipeline's status true: writes what differs, no more often than the pace allows.
  *
- * C1  Only who holds the lease of the claims writes them (`./lease.ts`).
- * C2  Whatever is said is bounded by the pace of its pipeline (`./write-pace.ts`).
- * C3  What was written is known at once, so that it is not written again before the watch has told of it.
- * C4  Outages that last, and their ends, are told as Events (`./outages.ts`).
+ * C1  Only the controller that holds the lease writes (`./lease.ts`).
+ * C2  Writes are limited by the pace of their pipeline (`./write-pace.ts`).
+ * C3  The answer to a write goes into the cache at once, so that the same is not written again before the watch reports
+ *     it.
+ * C4  Outages that last, and their ends, are reported as Events (`./outages.ts`).
  */
 import type { Logger } from 'pino';
 import { countDeadLetters, noDeadLetters, type DeadLetterCount } from '../../stream/dead-letter-count.ts';
@@ -38,21 +39,21 @@ export interface ClaimsWriterParts {
   readonly reports: Reports;
   readonly workloads: Workloads;
   readonly streams: () => JetStreamPort | undefined;
-  /** Where it is looked for until there is a connection. */
+  /** Address of NATS, named while there is no connection. */
   readonly nats: string;
   /** C1. */
   readonly mayWrite: () => boolean;
   /** C3. */
   readonly onWritten: (resource: KubeObject) => void;
   readonly log: Pick<Logger, 'error'>;
-  /** Of dead letters, and of outages. */
+  /** For dead letters and outages. */
   readonly events: Events;
   readonly now: () => number;
 }
 
-/** Between two counts of dead letters. */
+/** Between two counts of dead letters of a pipeline. */
 const countMs = 10_000;
-/** Reports arrive every ten seconds: what depends on their age is looked at when it may have changed. */
+/** Nothing is due before something changes. */
 const never = Number.POSITIVE_INFINITY;
 
 export class ClaimsWriter {
@@ -64,8 +65,8 @@ export class ClaimsWriter {
   }
 
   /**
-   * When there is something to write, or to find out; not after now: at once. Infinity: nothing, until something happens.
-   * Reads nothing but memory.
+   * When there is something to write or to look up: at once if not after `now`; Infinity: not before something changes.
+   * Reads memory only.
    */
   dueAt(record: PipelineRecord): number {
     if (!this.#mayConclude()) return never;
@@ -101,7 +102,7 @@ export class ClaimsWriter {
       this.writes += 1;
       this.#parts.onWritten(await writeDataStatus(kube, record.ref, record.seen, said, now()));
     } catch (error) {
-      // Gone, changed meanwhile, or another pipeline with its name: what there is to say then is seen by the next look.
+      // Deleted, changed, or replaced by another pipeline of this name meanwhile: the next look decides what to write.
       if (error instanceof KubeError && (error.isProvenAbsent() || error.isConflict())) return;
       throw error;
     }
@@ -119,7 +120,7 @@ export class ClaimsWriter {
     return Math.min(never, ...this.#workloads(record).map((workload) => askAt(record, workload) ?? never));
   }
 
-  /** When what is said now may become untrue without anything happening: silence, patience, an ear that settles. */
+  /** When the present claims may become untrue without an event: by silence, patience, or `hearing` that changes. */
   #changesAt(stages: readonly StageFact[], now: number): number {
     const { ear } = this.#parts.reports;
     const times = stages.flatMap(({ heard, freeSince, leftAt }) => [
@@ -128,7 +129,7 @@ export class ClaimsWriter {
       ...heard.map((each) => now + stuckMs - (stillMs(each, now) ?? never)),
       ...(freeSince === undefined ? [] : [freeSince + stuckMs]),
     ]);
-    // What has passed is said already.
+    // Times in the past are in the claims already.
     return Math.min(never, ear.changesAt ?? never, ...times.filter((at) => at > now));
   }
 
@@ -150,7 +151,7 @@ export class ClaimsWriter {
     return { claims, deadLetters, stages: counts };
   }
 
-  /** Of the stages that the lifecycle has named: the list is its own, the numbers of ready pods are not. */
+  /** The stages in the status: the lifecycle owns the list, the controller the numbers of ready pods. */
   #stages(record: PipelineRecord, heard: readonly Heard[]): StageFact[] {
     const live = this.#workloads(record);
     return (record.seen.status.stages ?? []).map(({ name, replicas }): StageFact => {
@@ -192,20 +193,20 @@ export class ClaimsWriter {
       const counted = await countDeadLetters(streams, record.pid);
       record.counted = { ...counted, reported, at };
     } catch (error) {
-      // What must not keep the conditions from being written, but must not look like an outage of NATS either.
+      // A defect: it must neither keep conditions from being written nor look like an outage of NATS.
       if (isDefect(error))
         this.#parts.log.error(
           { pipeline: record.key, err: error },
           'counting dead letters failed by a defect of Millrace',
         );
-      // While NATS is away the count stays as it was; it is taken again with the next report.
+      // While NATS is unreachable the count stays as it was; the next report triggers a new one.
       record.counted = { ...(before ?? deadLettersOf(record)), reported, at };
       return;
     }
     await this.#tellDeadLetters(record);
   }
 
-  /** One Event for each code and hour in which there are more: named by both, so that it is told once. */
+  /** One Event per code and hour with new dead letters; the name of the Event has both, so it is emitted once. */
   async #tellDeadLetters(record: PipelineRecord): Promise<void> {
     const { events } = this.#parts;
     const { byCode, dropped } = deadLettersOf(record);
@@ -220,7 +221,7 @@ export class ClaimsWriter {
     for (const { code, records, sample } of news) {
       record.toldOf.set(code, records);
       const note = `${records} ${records === 1 ? 'record' : 'records'} with ${code} so far, such as: ${sample}`;
-      // When that fails: the next hour has an Event of its own.
+      // If this fails, the next hour has its own Event.
       const content = { type: 'Warning', reason: 'DeadLetters', action: 'putAside', note } as const;
       await events.emit(record.ref, content, `${code}/${hour}`);
     }
@@ -242,7 +243,7 @@ export class ClaimsWriter {
   }
 }
 
-/** Before the first count: what was written by whoever counted last. */
+/** Before the first count: the numbers in the status, from the controller that counted last. */
 function deadLettersOf({ counted, seen }: PipelineRecord): DeadLetterCount {
   const { records = 0, dropped = 0 } = seen.status.deadLetters ?? {};
   return counted ?? { ...noDeadLetters, records, dropped };

@@ -1,15 +1,15 @@
 /**
  * What the pods report and what the lifecycle has done, folded into the conditions of the controller. Pure.
  *
- * F3  Ready is True only when nothing is being changed, every stage that should run has a ready pod and reports that it is
- *     connected, no condition of the data path is to be looked at, and its streams are there; a pipeline that is paused as
- *     requested is ready, too.
- * F4  When Ready is not True it has the most telling reason there is: that of the condition which is the cause, the
- *     first of the table that is not as it should be.
- * F5  While this controller has not listened for long enough, what was said before stands.
- * F7  Of several connections that are broken the one is told that waits for a person.
- * F8  When NATS does not answer the controller, that is the reason of Ready, and named with its address: silence and pods
- *     that are not ready follow from it.
+ * F3  Ready is True only when no operation runs, every stage that should run has a ready pod and reports a connection,
+ *     all conditions of the data path are well, and the streams exist; a pipeline that is paused as requested is also
+ *     ready.
+ * F4  When Ready is not True it repeats the reason of the condition that is the cause: the first of the table that is
+ *     not as it should be.
+ * F5  Until this controller has listened for long enough, the previous claims stay.
+ * F7  Of several broken connections, the one that needs a person is reported.
+ * F8  When NATS does not answer the controller, that is the reason of Ready, with its address: silence and unready pods
+ *     are consequences.
  * I14 Something that waits without moving for longer than `stuckMs` is never Ready (`./flowing.ts`).
  *
  * F1, F2: `./stage-fact.ts`.
@@ -24,7 +24,7 @@ import type { Hearing } from './hearing.ts';
 import type { Untold } from './pipeline-record.ts';
 import { silenceOf, speaking, whyGone, spokesmen, type StageFact } from './stage-fact.ts';
 
-/** One claim for each condition of the controller: a new row of the table does not compile without one. */
+/** One claim for each condition of the controller; a new row of the table does not compile without one. */
 type Claims = { readonly [T in ConditionOf<'controller'>]: Claim<T> };
 
 export interface ConditionsInput {
@@ -35,14 +35,14 @@ export interface ConditionsInput {
   readonly hearing: Hearing;
   /** NATS as the controller reaches it. */
   readonly nats: string;
-  /** The controller had a connection to it, and has none. */
+  /** The controller has lost its connection to NATS. */
   readonly isCutOff: boolean;
-  /** Stages that the lifecycle has named, as they are now. */
+  /** The stages in the status, as they are now. */
   readonly stages: readonly StageFact[];
   readonly deadLetters: DeadLetterCount;
-  /** A stream of it is gone. Pods say so, too, where there are any. */
+  /** A stream of the pipeline is missing. Pods report that as well, if any run. */
   readonly lost: MillraceError | undefined;
-  /** Why the entity cannot be told what there is to tell; undefined: it is told. */
+  /** Why the entity cannot be notified; undefined: it can. */
   readonly untold: Untold | undefined;
 }
 
@@ -70,7 +70,7 @@ function ready(input: ConditionsInput, dataPath: readonly Claim[]): Claim<'Ready
     const deletion = claim('Ready', 'Deleting');
     return isChanging ? { ...deletion, message: reconciling.message } : deletion;
   }
-  // Whatever is being done waits for a person, too.
+  // A running operation waits for the person as well.
   if (lost !== undefined) return not(lost.reason, lost.sentence);
   if (isChanging) return not(reconciling.reason, reconciling.message);
   const pending = claim('Ready', 'Pending', { generation });
@@ -83,7 +83,7 @@ function ready(input: ConditionsInput, dataPath: readonly Claim[]): Claim<'Ready
   const still = stillPhase(status);
   if (still !== undefined) return claim('Ready', still);
   const dead = input.stages.find(({ wanted, ready: count }) => wanted > 0 && count === 0);
-  // F8. Without NATS no pod is ready either: that is the cause, and what is known of the pods says nothing more.
+  // F8. Without NATS no pod becomes ready: NATS is the cause, and the state of the pods adds nothing.
   if (input.hearing === 'deaf' || (input.isCutOff && dead !== undefined)) {
     const error = mr('MR_STREAM_UNAVAILABLE', {
       server: input.nats,
@@ -93,18 +93,18 @@ function ready(input: ConditionsInput, dataPath: readonly Claim[]): Claim<'Ready
     return claimBecause('Ready', dead === undefined ? 'Unknown' : 'False', { reason, message });
   }
   if (dead !== undefined) {
-    // The operation that has made it has waited for its pods: they were ready.
+    // The operation that created it waited until its pods were ready.
     const why = dead.why ?? 'its pods are not ready any more';
     const error = mr('MR_WORKLOAD_NOT_READY', { stage: dead.name, ready: 0, wanted: dead.wanted, why });
     return not(error.reason, error.sentence);
   }
   const trouble = firstWrong(dataPath);
   if (trouble === undefined) return claim('Ready', 'Running');
-  // Nothing is known to be wrong where nothing is known.
+  // Where nothing is known, nothing is known to be wrong.
   return claimBecause('Ready', trouble.reason === 'Listening' ? 'Unknown' : 'False', trouble);
 }
 
-/** The same for both ends. */
+/** For SourceConnected and SinkConnected. */
 function connected(input: ConditionsInput, kind: StageFact['kind']): Claim<'SourceConnected' | 'SinkConnected'> {
   const type: 'SourceConnected' | 'SinkConnected' = kind === 'ingestor' ? 'SourceConnected' : 'SinkConnected';
   const still = stillPhase(input.status);
@@ -132,7 +132,7 @@ function connected(input: ConditionsInput, kind: StageFact['kind']): Claim<'Sour
   return claim(type, 'Connected', { pods: reports.length === 1 ? '1 pod is' : `${reports.length} pods are` });
 }
 
-/** F5. What was said while the pipeline stood still, or before it was deployed, says nothing about one that runs. */
+/** F5. A claim from when the pipeline was paused, stopped or not deployed says nothing about one that runs. */
 function standing<T extends ConditionOf<'controller'>>({ status }: ConditionsInput, said: Claim<T>): Claim<T> {
   if (said.reason !== 'Listening') return said;
   const before = conditionOf(status, said.type);

@@ -9,13 +9,13 @@ const environment = z.object({
   ...controlPlane,
   MILLRACE_NATS_URL: natsUrl,
   MILLRACE_HEALTH_LISTEN: listenAddress.optional(),
-  /** Name of this pod, or of this process: who holds the lease of the conditions. */
+  /** Name of this pod or process: its identity in the lease. */
   MILLRACE_POD_NAME: z.string().min(1).optional(),
-  /** Where the lease is. */
+  /** Namespace of the lease. */
   MILLRACE_NAMESPACE: z.string().min(1).default('default'),
-  /** Pipelines that are put right at once, when many differ from how they were left. */
+  /** Pipelines that are repaired at the same time, when many deviate. */
   MILLRACE_REPAIRS_AT_ONCE: z.coerce.number().int().min(1).default(8),
-  /** How often pipelines without an open entity are looked for. */
+  /** Interval of the sweep that looks for pipelines without an open entity. */
   MILLRACE_SWEEP_SECONDS: z.coerce.number().int().min(1).default(60),
 });
 

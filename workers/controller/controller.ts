@@ -1,12 +1,12 @@
 /**
- * Watches pipelines and what they refer to, tells Temporal what changed, and keeps their conditions true. It only wires: what
- * is watched is in `./informers.ts`, levels are compared in `./level.ts`, conditions are folded in `./conditions.ts`,
- * deviations are found by `./deviation-detector.ts`, and what only a look at all entities finds by `./entity-sweep.ts`.
+ * Watches pipelines and what they refer to, notifies their entities in Temporal, and keeps their conditions true. It
+ * only connects the parts: `./informers.ts` watches, `./level.ts` compares levels, `./conditions.ts` derives
+ * conditions, `./deviation-detector.ts` finds deviations, `./entity-sweep.ts` finds what needs a look at all entities.
  *
- * C1  Several copies may run. Each tells entities what resources say, which costs a signal and never a mistake; one at a
- *     time writes conditions and tells of deviations: the one that holds the lease (`./lease.ts`).
- * C2  A pipeline is looked at when something about it has changed, and when something may have become untrue by itself
- *     (`./alarms.ts`). One that is at rest costs nothing.
+ * C1  Several copies may run. Each notifies entities: two notifications cost a signal and do no harm. Only the holder
+ *     of the lease (`./lease.ts`) writes conditions and reports deviations.
+ * C2  A pipeline is looked at when something about it has changed, and when something may have become untrue with time
+ *     (`./alarms.ts`). An idle one costs nothing.
  */
 import type { Logger } from 'pino';
 import { problemOf, type MillraceError } from '../../model/errors.ts';
@@ -44,15 +44,15 @@ export interface ControllerParts {
   readonly random: () => number;
   /** uid of the cluster (`kubernetes/cluster.ts`). */
   readonly cluster: () => Promise<string>;
-  /** Address of NATS, without what it needs to let somebody in. */
+  /** Address of NATS, without credentials. */
   readonly nats: string;
   readonly sweepMs: number;
-  /** Pipelines that are put right at once. */
+  /** Pipelines that are repaired at the same time. */
   readonly repairsAtOnce: number;
   readonly lease: { readonly namespace: string; readonly identity: string };
 }
 
-/** Visibility lags behind: an entity that was started within this time is not looked for. */
+/** Temporal's visibility lags: an entity that was started within this time may not be listed yet. */
 const listingLagMs = 10_000;
 const tickMs = 1_000;
 
@@ -176,13 +176,13 @@ export class Controller {
     };
   }
 
-  /** Pods are heard from now on; until then nothing is concluded from their silence. */
+  /** Starts listening to pods; before that, nothing is concluded from their silence. */
   useStreams(streams: JetStreamPort): void {
     this.#streams = streams;
     this.#reports.follow(streams);
   }
 
-  /** Resolves when `signal` is aborted and what was begun has ended. */
+  /** Resolves when `signal` is aborted and running work has ended. */
   async run(signal: AbortSignal): Promise<void> {
     const stop = () => this.#end.abort(signal.reason);
     signal.addEventListener('abort', stop, { once: true });
@@ -230,12 +230,12 @@ export class Controller {
     this.#referenced.forget(key);
   }
 
-  /** Finds what is due for a pipeline, now or later. Reads nothing but memory. */
+  /** Finds what is due for a pipeline, now or later. Reads memory only. */
   #look(record: PipelineRecord): void {
     const now = this.#parts.clock.now();
     const writeAt = this.#writer.dueAt(record);
     if (writeAt <= now) this.#writings.add(record.key);
-    // What is written is looked at again when it is.
+    // The pipeline is looked at again after the write.
     this.#alarms.set(record.key, Math.min(writeAt <= now ? now + tickMs : writeAt, this.#deviations.look(record, now)));
   }
 
@@ -280,7 +280,7 @@ export class Controller {
     if (this.#cache.get(key) === record) this.#look(record);
   }
 
-  /** Conditions that may not be written cannot say so: an Event does, once an hour. */
+  /** When the controller may not write conditions they cannot say so; an Event does, once an hour. */
   async #tellForbidden(pipeline: string, { code, reason, sentence: note }: MillraceError): Promise<void> {
     const record = this.#cache.get(pipeline);
     if (record === undefined || (code !== 'MR_KUBERNETES_FORBIDDEN' && code !== 'MR_KUBERNETES_REFUSED')) return;
@@ -294,7 +294,7 @@ export class Controller {
     if (isHeld) this.#lookAtAll();
   }
 
-  /** Nobody tells that time has passed, or that NATS is lost. */
+  /** Polls for elapsed time and for a lost NATS connection: neither raises an event. */
   #tick(): void {
     const now = this.#parts.clock.now();
     this.#reports.listen();
@@ -308,7 +308,7 @@ export class Controller {
     this.#lookAtAll();
   }
 
-  /** T1: those that waited for Temporal go on together. */
+  /** T1: the pipelines that waited for Temporal continue together. */
   async #probeEngine(): Promise<void> {
     const keys = await this.#gate.probe(() => this.#parts.engine.ping());
     if (keys.length > 0) this.#parts.log.info({ pipelines: keys.length }, 'Temporal is back');

@@ -1,14 +1,14 @@
 /**
- * Whether the credentials that a pipeline's pods have are still the values of what they were copied from.
+ * Whether the copied credentials of a pipeline's pods still have the values of their sources.
  *
- * K1  Versions are compared first: those that the copy was made from, and those that there are. While they are equal no
+ * K1  Versions are compared first: those that the copy was made from with the present ones. While they are equal, no
  *     value is read.
- * K2  It is a level: a change while the controller was down is seen as well as one that it watched.
- * K3  What is gone does not count: pods keep what they have, and the next operation says what is missing.
- * K4  A version that differs says only that something was touched: the values of the keys that were copied decide, read
- *     once for each pair of versions and forgotten. A label on a Secret starts nothing.
- * K5  A key that was never copied is of a spec that was refused, or could not be carried out: it does not count. A key of the
- *     spec before it does: its pods are the ones that run.
+ * K2  Levels are compared, so a change while the controller was down is noticed like any other.
+ * K3  A missing source does not count: pods keep what they have, and the next operation reports what is missing.
+ * K4  A different version only says that the object was touched: the values of the copied keys decide. They are read
+ *     once per pair of versions and not kept. A label on a Secret starts nothing.
+ * K5  A key that was never copied belongs to a spec that was refused or not carried out, and does not count. A key of
+ *     the spec before it does, because the pods of that spec run.
  */
 import { copiedCredentials, parseSources, readCredentials } from '../../activities/kubernetes/credentials.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
@@ -20,7 +20,7 @@ import type { CredentialRef } from '../../model/plan.ts';
 import type { PipelineRecord } from './pipeline-record.ts';
 import { sourcesOf, type Source, type Version } from './referenced.ts';
 
-/** The pipeline's own Secret, and what it says of where its content came from. */
+/** The pipeline's own Secret, with the sources that it was copied from. */
 export interface Copy {
   readonly pipelineUid: string;
   readonly namespace: string;
@@ -30,7 +30,7 @@ export interface Copy {
   readonly sources: Readonly<Record<string, string>>;
 }
 
-/** undefined: it is no copy. */
+/** Undefined when the Secret is not a copy. */
 export function copyOf({ metadata }: KubeObject): Copy | undefined {
   const { name, namespace = '', resourceVersion = '', labels: labelled, annotations: annotated } = metadata;
   const pipelineUid = labelled?.[labels.pipelineUid];
@@ -39,16 +39,17 @@ export function copyOf({ metadata }: KubeObject): Copy | undefined {
   return { pipelineUid, namespace, name, version: resourceVersion, sources: parseSources(text) };
 }
 
-/** The copies of all pipelines as they were seen last. */
+/** The copies of all pipelines as last seen. */
 export class Copies {
   readonly #byUid = new Map<string, Copy>();
   #isSynced = false;
 
-  /** False: nothing may be concluded from what is not here. */
+  /** False: not listed yet, so nothing may be concluded from a missing copy. */
   get isSynced(): boolean {
     return this.#isSynced;
   }
 
+  /** Undefined when the pipeline has no copy, as far as is known. */
   of(pipelineUid: string): Copy | undefined {
     return this.#byUid.get(pipelineUid);
   }
@@ -69,14 +70,14 @@ export class Copies {
 }
 
 export type Freshness =
-  /** Texts of sources whose values differ. */
+  /** `sources`: texts of the sources whose values differ. */
   | { readonly is: 'stale'; readonly sources: readonly string[] }
   /** Versions differ: values must be compared. */
   | { readonly is: 'unclear'; readonly sources: readonly Source[] }
-  /** Nothing differs, or nothing may be concluded yet. */
+  /** Nothing differs, or it is too early to tell. */
   | { readonly is: 'fresh' };
 
-/** K1, K3, K4. Pure. `compared`: what {@link isCopied} has answered, by {@link pairOf}. */
+/** K1, K3, K4. Pure. `compared`: answers of {@link isCopied}, by {@link pairOf}. */
 export function freshnessOf(
   record: Pick<PipelineRecord, 'ref' | 'seen' | 'compared'>,
   copy: Copy | undefined,
@@ -96,13 +97,13 @@ export function freshnessOf(
   return unclear.length > 0 ? { is: 'unclear', sources: unclear } : { is: 'fresh' };
 }
 
-/** K4, K5: reads both and forgets them. A key that is missing is for the next operation to say. */
+/** K4, K5: reads both and keeps neither. A missing key is reported by the next operation. */
 export async function isCopied(kube: Pick<Kube, 'get'>, copy: Copy, source: Source): Promise<boolean> {
   const live = await kube.get('Secret', copy.name, copy.namespace);
   const copied = live === undefined ? {} : copiedCredentials(live).data;
   const refs = Object.keys(copied).flatMap((key) => credentialOf(key) ?? []);
   const ofSource = refs.filter((ref) => sourceKindOf(ref.kind) === source.kind && ref.name === source.name);
-  // Each by itself: one that is missing says nothing of the others.
+  // One by one: a missing key says nothing about the others.
   for (const ref of ofSource) if (!(await isAsCopied(kube, source.namespace, ref, copied))) return false;
   return true;
 }
@@ -126,7 +127,7 @@ function isMissing(code: ErrorCode): boolean {
   return code === 'MR_SECRET_MISSING' || code === 'MR_SECRET_KEY_MISSING';
 }
 
-/** What an answer holds for: these versions of both. */
+/** Identifies the versions of source and copy that a comparison is about. */
 export function pairOf(source: Source, version: string, copy: Copy): string {
   return `${sourceText(source)}@${version} ${copy.version}`;
 }

@@ -1,11 +1,11 @@
 /**
  * Writes the controller's part of a status: data conditions, Ready, dead letters, ready pods of each stage.
  *
- * A change of a status, a reason or a number of ready pods is urgent; a change of words or of the number of dead letters
- * waits until ten seconds have passed since the last write (`./write-pace.ts`).
+ * A change of a condition's status or reason, or of a number of ready pods, is urgent; a change of a message or of the
+ * number of dead letters waits until ten seconds after the last write (`./write-pace.ts`).
  *
- * The phase follows Ready while nothing is being changed: Running, or NotReady. It is the lifecycle's as well, so what was
- * read is what is changed (resourceVersion): an operation that has begun meanwhile is not overwritten.
+ * While no operation runs, the phase follows Ready: Running or NotReady. The lifecycle writes it, too, so the write
+ * names the resourceVersion that was read: an operation that started meanwhile is not overwritten.
  */
 import type { Claim } from '../../model/conditions.ts';
 import type { PipelineRef } from '../../model/lifecycle.ts';
@@ -17,15 +17,15 @@ import type { Seen } from './pipeline-record.ts';
 
 export type Urgency = 'none' | 'later' | 'now';
 
-/** What the controller says of a pipeline. */
+/** What the controller writes about a pipeline. */
 export interface Said {
   readonly claims: readonly Claim[];
   readonly deadLetters: { readonly records: number; readonly dropped: number };
-  /** Of the stages that have a workload, ready pods. */
+  /** Ready pods of the stages that have a workload. */
   readonly stages: readonly { readonly name: string; readonly ready: number }[];
 }
 
-/** How that differs from what the resource says. Pure. */
+/** How much that differs from the status of the resource. Pure. */
 export function urgencyOf({ claims, deadLetters, stages }: Said, status: PipelineStatus): Urgency {
   const observedGeneration = status.observedGeneration ?? 0;
   if (phaseOf(claims, status) !== status.phase) return 'now';
@@ -43,7 +43,7 @@ export function urgencyOf({ claims, deadLetters, stages }: Said, status: Pipelin
   return urgency;
 }
 
-/** Ready falls: what is said of a pipeline must not stay better than it is. */
+/** Ready falls: a status must not stay better than the pipeline is. */
 export function takesReadyBack({ claims }: Said, { conditions = [] }: PipelineStatus): boolean {
   const isReady = ({ type, status }: Pick<Claim, 'status'> & { readonly type: string }) =>
     type === 'Ready' && status === 'True';
@@ -55,7 +55,7 @@ function phaseOf(claims: readonly Claim[], { phase }: PipelineStatus): Phase | u
   return claims.some(({ type, status }) => type === 'Ready' && status === 'True') ? 'Running' : 'NotReady';
 }
 
-/** What was never dropped is not spoken of. */
+/** `dropped` is left out while it is 0. */
 function shownCount({ records, dropped }: Said['deadLetters']): PipelineStatus['deadLetters'] {
   return { records, ...(dropped === 0 ? {} : { dropped }) };
 }

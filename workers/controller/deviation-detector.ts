@@ -1,9 +1,10 @@
 /**
- * Finds the pipelines that are not as they were left (`./deviation.ts`), and says when their entities are to be told.
+ * Finds pipelines whose cluster state deviates (`./deviation.ts`), and decides when to notify their entities.
  *
- * DD1 Only the controller that holds the lease detects, and only when it knows what there is: what was not listed yet is no
- *     deviation.
- * DD2 What lasts is told (`./deviation-memory.ts`), a bounded number of pipelines at once (`./repair-pace.ts`).
+ * DD1 Only the controller that holds the lease detects, and only after all lists were read: an object that was not
+ *     listed yet is not missing.
+ * DD2 Only a deviation that lasts is reported (`./deviation-memory.ts`), for a limited number of pipelines at a time
+ *     (`./repair-pace.ts`).
  */
 import type { Logger } from 'pino';
 import type { Kube } from '../../kubernetes/kube.ts';
@@ -25,9 +26,9 @@ export interface DeviationDetectorParts {
   readonly repairs: RepairPace;
   /** DD1. */
   readonly isLeader: () => boolean;
-  /** The entity of this pipeline is to be told. */
+  /** The entity of this pipeline must be notified. */
   readonly onDeviation: (record: PipelineRecord, deviation: Deviation) => void;
-  /** Values must be read before anything is known: {@link DeviationDetector.compare}. */
+  /** Values must be read to find out: {@link DeviationDetector.compare}. */
   readonly onUnclear: (record: PipelineRecord) => void;
 }
 
@@ -40,7 +41,7 @@ export class DeviationDetector {
     this.#parts = parts;
   }
 
-  /** Tells of a deviation that has lasted. Returns when to look again; Infinity: when something has changed. */
+  /** Reports a deviation that has lasted. Returns when to look again; Infinity: not before something changes. */
   look(record: PipelineRecord, now: number): number {
     const { isLeader, workloads, copies, repairs, log, onDeviation } = this.#parts;
     if (!isLeader() || !workloads.isSynced || !copies.isSynced) return never;
@@ -58,18 +59,18 @@ export class DeviationDetector {
     return never;
   }
 
-  /** Reads what versions alone cannot tell. */
+  /** Reads the values where versions alone do not tell. */
   async compare(record: PipelineRecord): Promise<void> {
     const { kube, copies, referenced } = this.#parts;
     const copy = copies.of(record.ref.uid);
     const freshness = this.#freshnessOf(record);
     if (copy === undefined || freshness.is !== 'unclear') return;
-    // Answers for other versions are of no use any more.
+    // Answers about earlier versions are no longer needed.
     record.compared.clear();
     for (const source of freshness.sources) {
       const now = referenced.versionOf(source);
       if (now.is !== 'there') continue;
-      // One after the other: each reads two objects, and there are few.
+      // In sequence: each reads two objects, and there are few.
       record.compared.set(pairOf(source, now.version, copy), await isCopied(kube, copy, source));
     }
   }
@@ -87,7 +88,7 @@ export class DeviationDetector {
   #staleSources(record: PipelineRecord): readonly string[] {
     const { phase } = record.seen.status;
     const hasCopy = this.#parts.copies.of(record.ref.uid) !== undefined;
-    // What has failed before anything was copied reads them when it is tried again.
+    // A failed operation that copied nothing reads the sources when it is retried.
     if (!isUnderWay(phase) && !(phase === 'Failed' && hasCopy)) return [];
     const freshness = this.#freshnessOf(record);
     if (freshness.is === 'unclear') this.#parts.onUnclear(record);

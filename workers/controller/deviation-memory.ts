@@ -1,28 +1,28 @@
 /**
- * When a deviation of one pipeline is worth telling its entity.
+ * When a deviation of one pipeline is reported to its entity.
  *
- * P1  It must have lasted: two watches do not arrive at the same time, and what is being changed is not finished.
- * P2  It is told once; again only when an operation has run since and has not ended it.
- * P3  When it comes back again and again, somebody else writes, too: each time it is borne twice as long, up to five
- *     minutes, so that two who disagree do not keep the cluster busy.
+ * P1  It must have lasted: two watches are not in step, and a change may be unfinished.
+ * P2  It is reported once; again only when an operation has run since and has not ended it.
+ * P3  When it keeps coming back, another program writes the same fields: each time the wait doubles, up to five
+ *     minutes, so that the two do not keep the cluster busy.
  */
 import type { Deviation } from './deviation.ts';
 
 const patienceMs = 2_000;
 const maxPatienceMs = 300_000;
-/** Tellings longer ago are forgotten. */
+/** Reports older than this no longer count. */
 const memoryMs = 600_000;
 
 export class DeviationMemory {
-  /** The deviation that lasts now, as text, and since when. */
+  /** The present deviation, as text, and since when. */
   #seen: { readonly text: string; readonly since: number } | undefined;
   #told: string | undefined;
   #toldAt: readonly number[] = [];
 
-  /** When to tell it; not after `now`: at once. undefined: there is nothing to tell. `opSeq`: of the last operation. */
+  /** When to report it: at once if not after `now`; undefined: nothing to report. `opSeq`: of the last operation. */
   tellAt(deviation: Deviation | undefined, opSeq: number, now: number): number | undefined {
     if (deviation === undefined) {
-      // It ended by itself or by an operation: should it come again, it is news.
+      // It ended, by itself or by an operation: the same deviation later is a new one.
       this.#seen = undefined;
       this.#told = undefined;
       return undefined;

@@ -1,18 +1,18 @@
 /**
  * How the cluster differs from what the last operation left. Pure.
  *
- * D1  While an operation runs, or waits to run, nothing deviates: the cluster is on its way.
- * D2  A running pipeline deviates when a workload is gone or its spec is not as it was left; one that stands still when a
- *     workload has pods. What else was changed of it is put right when it runs again.
- * D3  Credentials count while the pipeline runs: nobody reads them else.
- * D4  One whose last operation has failed deviates as a running one does: somebody has changed the cluster since, and what has
- *     failed is tried again. It is told once for each operation, and more and more seldom (`./deviation-memory.ts`).
- * D5  Whatever it should do, its streams are there. The operation that finds one gone says so in the status, and waits for a
- *     decision: nothing makes it again by itself.
- * D6  A status that says of no generation that it was carried out, beside workloads that are there, was taken away: an
- *     operation says in the status that it runs before it makes any.
- * D7  A status in which another has written what the lifecycle says is put right by an operation, which says all of it again.
- *     What the controller says itself it just says again (`./data-status.ts`).
+ * D1  While an operation runs, or waits to run, nothing deviates: the cluster is still changing.
+ * D2  A running pipeline deviates when a workload is missing or was changed; a paused or stopped one when a workload
+ *     has pods. Other changes to the latter are corrected when it runs again.
+ * D3  Changed credentials count only while the pipeline runs: without pods, nothing reads them.
+ * D4  A pipeline whose last operation failed deviates like a running one: somebody has changed the cluster since, and
+ *     the operation is retried. It is reported once per operation, and less and less often (`./deviation-memory.ts`).
+ * D5  A missing stream is a deviation whatever the desired state. The operation that finds it missing says so in the
+ *     status and waits for a decision: nothing recreates it automatically.
+ * D6  A status without `observedGeneration`, while workloads exist, was removed by somebody: an operation writes into
+ *     the status before it creates any workload.
+ * D7  When somebody else has written a field of the lifecycle into the status, an operation writes all of them again.
+ *     The controller rewrites its own fields without one (`./data-status.ts`).
  */
 import type { Foreign } from '../../kubernetes/status-owners.ts';
 import { conditionsOf } from '../../model/conditions.ts';
@@ -24,7 +24,7 @@ export interface Deviation {
   readonly is: 'drift' | 'credentials';
   /** A sentence for people. */
   readonly what: string;
-  /** Something is missing, or runs that should not: it comes before what is merely different. */
+  /** Something is missing, or runs and should not: repaired before mere differences. */
   readonly isUrgent: boolean;
 }
 
@@ -32,15 +32,16 @@ export interface Observed {
   readonly generation: number;
   readonly deleting: boolean;
   readonly status: PipelineStatus;
-  /** Parts of the status that another has written. */
+  /** Parts of the status that somebody else has written. */
   readonly foreign?: readonly Foreign[];
   readonly workloads: readonly Workload[];
-  /** Sources that changed since they were copied. */
+  /** Secrets and ConfigMaps that changed since they were copied. */
   readonly stale: readonly string[];
-  /** A stream that is gone. */
+  /** A stream that is missing. */
   readonly lost: MillraceError | undefined;
 }
 
+/** Undefined when nothing deviates. */
 export function deviationOf(observed: Observed): Deviation | undefined {
   const { generation, deleting, status, workloads, stale, lost, foreign = [] } = observed;
   if (deleting || status.operation !== undefined) return undefined;
@@ -110,7 +111,7 @@ function isScaled(status: PipelineStatus, workload: Workload): boolean {
   return left !== undefined && left !== workload.wanted;
 }
 
-/** Number of pods as the last operation left it. */
+/** Number of pods as the last operation left it; undefined when the status does not name the stage. */
 function leftAt({ stages = [] }: PipelineStatus, { stage }: Workload): number | undefined {
   return stages.find(({ name }) => name === stage)?.replicas;
 }

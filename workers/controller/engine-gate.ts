@@ -1,7 +1,7 @@
 /**
- * Temporal when it is away: pipelines that have something to tell wait together, one question a second asks for it, and all
- * go on when it answers. A key of its own back-off would wait for minutes after an outage of minutes, and ten thousand keys
- * would ask on and on.
+ * While Temporal is unreachable, the pipelines that have something to report wait together; one probe a second asks for
+ * it, and all continue when it answers. With a back-off per key, each would wait for minutes after an outage of
+ * minutes, and ten thousand keys would keep asking.
  */
 import { MillraceError } from '../../model/errors.ts';
 
@@ -9,7 +9,7 @@ export class EngineGate {
   readonly #waiting = new Set<string>();
   #outage: MillraceError | undefined;
 
-  /** Does `ask`, unless Temporal is known to be away: then it throws what it was answered last. */
+  /** Calls `ask`, unless Temporal is known to be unreachable: then it throws the last error again. */
   async pass<T>(ask: () => Promise<T>): Promise<T> {
     if (this.#outage !== undefined) throw this.#outage;
     try {
@@ -20,7 +20,7 @@ export class EngineGate {
     }
   }
 
-  /** It is told by {@link probe} when it can go on. */
+  /** Adds a key that {@link probe} will return when Temporal answers. */
   wait(key: string): void {
     this.#waiting.add(key);
   }
@@ -33,7 +33,7 @@ export class EngineGate {
     return this.#waiting.size;
   }
 
-  /** Asks whether Temporal is back; the keys that waited, when it is. */
+  /** Asks whether Temporal is back; returns the keys that waited if it is, else none. */
   async probe(ping: () => Promise<void>): Promise<readonly string[]> {
     if (this.#outage === undefined) return [];
     try {

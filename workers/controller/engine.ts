@@ -1,4 +1,4 @@
-/** Temporal as the controller uses it: tell an entity, and list those that are open. Connects at the first need. */
+/** Temporal as the controller uses it: notifies entities, and lists the open ones. Connects when first used. */
 import {
   Client,
   Connection,
@@ -18,11 +18,11 @@ export interface Engine {
   tellCredentialsChanged(pipeline: PipelineRef): Promise<void>;
   /** `what`: a sentence for people. */
   tellDrift(pipeline: PipelineRef, what: string): Promise<void>;
-  /** Try again what failed or was refused; the same id twice is one request. */
+  /** Asks for a retry of what failed or was refused; the same id twice is one request. */
   tellRetry(pipeline: PipelineRef, requestId: string): Promise<void>;
-  /** What the operation with this workflow id may wait for was changed. Nothing, where it has ended meanwhile. */
+  /** Something changed that the operation with this workflow id may wait for. No effect if it has ended. */
   tellReferencedChanged(operation: string): Promise<void>;
-  /** Nothing, where the entity has ended meanwhile. */
+  /** No effect if the entity has ended. */
   tellReadiness(pipeline: PipelineRef, readiness: Readiness): Promise<void>;
   openEntities(): Promise<OpenEntities>;
   /** Whether it answers. Throws MR_ENGINE_UNAVAILABLE. */
@@ -32,11 +32,11 @@ export interface Engine {
 
 export interface OpenEntities {
   /**
-   * What each shows as its state (search attribute `PipelineState`), by workflow id; undefined: nothing yet. Also of those
-   * that v0.1 has started and that have not moved to the queue of their cluster.
+   * The state that each shows (search attribute `PipelineState`), by workflow id; undefined: none yet. Includes
+   * entities that v0.1 started and that have not moved to the queue of their cluster.
    */
   readonly states: ReadonlyMap<string, string | undefined>;
-  /** Whose entities are on the queue of this cluster. */
+  /** Pipelines whose entities are on the queue of this cluster. */
   readonly own: readonly Pick<PipelineRef, 'namespace' | 'name' | 'uid'>[];
 }
 
@@ -48,7 +48,7 @@ const shownState = 'PipelineState';
 export interface EngineOptions {
   readonly address: string;
   readonly namespace: string;
-  /** The cluster of the pipelines (`kubernetes/cluster.ts`), asked for at the first telling. */
+  /** The cluster of the pipelines (`kubernetes/cluster.ts`), looked up at the first notification. */
   readonly cluster: () => Promise<string>;
 }
 
@@ -136,7 +136,8 @@ export function temporalEngine({ address, namespace, cluster }: EngineOptions): 
       const own: OpenEntities['own'][number][] = [];
       let nextPageToken = new Uint8Array();
       do {
-        // Not `client.workflow.list`: that decodes memo and search attributes of ten thousand entities, which nobody reads.
+        // Not `client.workflow.list`: it decodes memo and search attributes of ten thousand entities, which are not
+        // needed.
         const page = await asking(() =>
           connection.workflowService.listWorkflowExecutions({ namespace, query, pageSize, nextPageToken }),
         );
@@ -159,14 +160,14 @@ export function temporalEngine({ address, namespace, cluster }: EngineOptions): 
   };
 }
 
-/** The value of a keyword attribute: a text as JSON. */
+/** The value of a keyword attribute, which is a JSON string; undefined when there is none. */
 function keywordIn(data: Uint8Array | null | undefined): string | undefined {
   if (data == null || data.length === 0) return undefined;
   const value: unknown = JSON.parse(Buffer.from(data).toString('utf8'));
   return typeof value === 'string' ? value : undefined;
 }
 
-/** The client wraps what gRPC says in a ServiceError; what is asked of the service itself comes as gRPC has it. */
+/** The client wraps errors of gRPC in a ServiceError; direct calls of the service throw them as they are. */
 export function isUnavailable(error: unknown): boolean {
   return error instanceof ServiceError || isGrpcServiceError(error);
 }

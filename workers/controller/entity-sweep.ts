@@ -1,10 +1,10 @@
 /**
- * What only a look at all entities finds, every few minutes.
+ * What only a list of all entities shows, every few minutes.
  *
- * ES1 An entity that was ended by hand, or lost, is started again: its pipeline is told anew.
- * ES2 Entities are told of a readiness that they do not show (`./readiness.ts`), a bounded number each time: when NATS is away
- *     no pipeline is ready.
- * ES3 What is left of a pipeline that is gone is taken down by its entity, which is told (`./leftovers.ts`).
+ * ES1 An entity that was terminated or lost is started again: its pipeline is reported as if it were new.
+ * ES2 An entity is notified of a readiness that it does not show yet (`./readiness.ts`), a limited number per sweep:
+ *     while NATS is down, no pipeline is ready.
+ * ES3 Leftovers of a pipeline that is gone are taken down by its entity, which is notified (`./leftovers.ts`).
  */
 import type { Logger } from 'pino';
 import type { PipelineRef } from '../../model/lifecycle.ts';
@@ -28,7 +28,7 @@ export interface EntitySweepParts extends Pick<LeftoversParts, 'kube' | 'streams
   readonly onMissing: (record: PipelineRecord) => void;
 }
 
-/** Readiness is told when it has lasted so long. */
+/** A readiness is reported when it has lasted this long. */
 const lastingReadinessMs = 30_000;
 /** ES2. */
 const maxReadinessTold = 200;
@@ -47,7 +47,7 @@ export class EntitySweep {
     });
   }
 
-  /** Of pipelines that are gone. */
+  /** Number of pipelines that are gone and have left something. */
   get leftovers(): number {
     return this.#leftovers.size;
   }

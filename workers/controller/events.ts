@@ -1,8 +1,8 @@
 /**
- * What the controller tells as Kubernetes Events.
+ * What the controller reports as Kubernetes Events.
  *
- * One that cannot be written holds up nothing (EV1, `activities/status/event.ts`): it goes to the log, and whoever told is
- * answered why.
+ * An Event that cannot be written holds nothing up (EV1, `activities/status/event.ts`): the problem is logged and
+ * returned to the caller.
  */
 import type { Logger } from 'pino';
 import { emitEvent, type EventContent, type EventSource } from '../../activities/status/event.ts';
@@ -24,7 +24,7 @@ export class Events {
     this.#parts = parts;
   }
 
-  /** The same `key` makes one Event. Resolves with what kept it from being written (EV1). */
+  /** The same `key` makes one Event. Resolves with what kept it from being written (EV1); undefined: it was written. */
   async emit(pipeline: PipelineRef, content: EventContent, key: string): Promise<string | undefined> {
     const { kube, log, now } = this.#parts;
     const problem = await emitEvent(kube, pipeline, content, { key, at: now(), source });

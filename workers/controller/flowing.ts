@@ -1,12 +1,12 @@
 /**
  * Whether records move, from what the pods of all stages report. Pure.
  *
- * L1  What a pod waits for comes first, and of several that before which the others are of no use: a decision of a person,
- *     NATS, dead letters, the edge, the system outside (`rankOfWait`).
- * L2  Something that waits and has not moved for `stuckMs` is said, whatever else the pods say (I14).
- * L3  Nothing is said of a stage that is silent but that it is.
- * L4  "There is nothing to read" needs every slot of every stage: each has a live pod, is connected, and knows that nothing
- *     waits before it.
+ * L1  What a pod waits for comes first; of several waits, the one that must end before the others matter: a decision of
+ *     a person, NATS, dead letters, the edge, the system outside (`rankOfWait`).
+ * L2  A backlog that has not moved for `stuckMs` is reported, whatever else the pods say (I14).
+ * L3  Of a silent stage nothing is reported but its silence.
+ * L4  "There is nothing to read" needs every slot of every stage: each has a live pod, is connected, and knows that it
+ *     has no backlog.
  */
 import { claim, type Claim } from '../../model/conditions.ts';
 import { reasonOf } from '../../model/errors.ts';
@@ -87,7 +87,7 @@ function moving(stages: readonly StageFact[]): Claim<'Flowing'> | undefined {
   return reportsOf(stages).some(({ flow }) => flow.state === 'Flowing') ? claim('Flowing', 'Flowing') : undefined;
 }
 
-/** A further pod that starts while others of its stage are at work is no news. */
+/** A pod that starts while others of its stage work is not worth a report. */
 function beginning(stages: readonly StageFact[]): Claim<'Flowing'> | undefined {
   const hasBegun = ({ heard }: StageFact) => heard.some(({ report }) => report.flow.state !== 'Starting');
   return stages.every(hasBegun) ? undefined : claim('Flowing', 'Starting');

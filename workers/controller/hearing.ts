@@ -1,9 +1,9 @@
 /**
- * Whether this controller can hear the pods. Silence means something only to who was listening.
+ * Whether this controller receives the reports of pods. Silence means something only if it was listening.
  *
- *   catchingUp  it listens, but not yet for as long as a pod may be silent; or it has lost NATS a moment ago
- *   steady      it has listened for so long: a pod that it did not hear has not reported
- *   deaf        it has not been connected to NATS for so long that what it heard is worth nothing
+ *   catchingUp  it has listened for less time than a pod may be silent, or has lost NATS a moment ago
+ *   steady      it has listened long enough: a pod without a report did not send one
+ *   deaf        it has been without NATS for so long that earlier reports no longer count
  */
 export type Hearing = 'catchingUp' | 'steady' | 'deaf';
 
@@ -16,8 +16,8 @@ export class Ear {
   #since: number;
 
   /**
-   * `patienceMs`: how long a pod may be silent. `lostMs`: how long NATS may be away, which is found out by fifteen seconds of
-   * silence where it hangs: together less than a report is worth.
+   * `patienceMs`: how long a pod may be silent. `lostMs`: how long NATS may be unreachable. A NATS that hangs is
+   * noticed after 15 s; that and `lostMs` together are shorter than the life of a report.
    */
   constructor(now: () => number, patienceMs: number, lostMs = 10_000) {
     this.#lostMs = lostMs;
@@ -26,7 +26,7 @@ export class Ear {
     this.#since = now();
   }
 
-  /** Called as often as one likes. A connection that is lost and found between two calls is told by `wasLost`. */
+  /** May be called at any rate. `wasLost`: the connection was lost and restored since the last call. */
   note(isConnected: boolean, wasLost = false): void {
     if (isConnected === this.#isConnected && !wasLost) return;
     this.#isConnected = isConnected;
@@ -38,7 +38,7 @@ export class Ear {
     return this.#isConnected;
   }
 
-  /** NATS was there, and is not. */
+  /** NATS was connected, and no longer is. */
   get isCutOff(): boolean {
     return this.#wasConnected && !this.#isConnected;
   }

@@ -1,6 +1,6 @@
 /**
- * What the controller watches: Pipelines, copied credentials, Deployments. Each keeps what is known up to date, and names the
- * pipelines that something has changed for.
+ * What the controller watches: Pipelines, copied credentials, Deployments. Each watch updates a cache and names the
+ * pipelines that a change is about.
  */
 import type { Logger } from 'pino';
 import type { Kube } from '../../kubernetes/kube.ts';
@@ -22,14 +22,14 @@ export interface InformersParts {
   readonly cache: PipelineCache;
   readonly copies: Copies;
   readonly workloads: Workloads;
-  /** A resource was met. `isListed`: in a list, which is right whatever was seen before. */
+  /** A resource was seen. `isListed`: in a list, which overrides anything seen before. */
   readonly onSighting: (sighting: Sighting, isListed: boolean) => void;
   readonly onGone: (record: PipelineRecord) => void;
-  /** Something of this pipeline has changed; undefined: anything of any. */
+  /** Something about this pipeline has changed; undefined: about any pipeline. */
   readonly onChange: (pipelineUid: string | undefined) => void;
 }
 
-/** What is known of one kind of object, by pipeline. */
+/** The objects of one kind, by pipeline. */
 interface CacheOf<Kept> {
   replaceAll(all: readonly Kept[]): void;
   put(one: Kept): void;
@@ -47,7 +47,7 @@ export class Informers {
     this.#parts = parts;
   }
 
-  /** The pipelines are known. */
+  /** The pipelines were listed. */
   get isSynced(): boolean {
     return this.#isSynced;
   }
@@ -73,7 +73,7 @@ export class Informers {
       onChange: (change, sighting) => {
         if (change === 'changed') return onSighting(sighting, false);
         const record = cache.get(sighting.key);
-        // Another one may have its name already.
+        // A new pipeline may have its name already.
         if (record?.ref.uid !== sighting.ref.uid) return;
         cache.remove(record);
         onGone(record);
@@ -90,7 +90,7 @@ export class Informers {
     return this.#follow('Deployments', this.#parts.workloads, { kind: 'Deployment', keep: workloadOf });
   }
 
-  /** Objects of ours, kept by pipeline. */
+  /** Watches objects that Millrace created, kept by pipeline. */
   #follow<Kept extends { readonly pipelineUid: string }>(
     what: string,
     cache: CacheOf<Kept>,

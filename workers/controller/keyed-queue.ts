@@ -1,9 +1,9 @@
 /**
- * Keys that want work.
+ * Keys that need work.
  *
  * Q1  A key is in at most one worker; added again meanwhile, it runs once more afterwards.
- * Q2  A failed key comes again after a pause that doubles, with jitter; success resets it.
- * Q3  The key is all that is kept: whoever works reads the newest state.
+ * Q2  A failed key is retried after a pause that doubles, with jitter; success resets the pause.
+ * Q3  Only the key is queued: the worker reads the newest state.
  */
 import type { Clock } from '../../model/clock.ts';
 
@@ -27,7 +27,7 @@ export class KeyedQueue {
   readonly #running = new Map<string, Promise<void>>();
   readonly #again = new Set<string>();
   readonly #failures = new Map<string, number>();
-  /** Since when a key is wanted, retries included. */
+  /** When a key was first added, retries included. */
   readonly #since = new Map<string, number>();
   readonly #retries = new Map<string, () => void>();
   #closed = false;
@@ -45,7 +45,7 @@ export class KeyedQueue {
     return this.#waiting.size + this.#running.size;
   }
 
-  /** How long the key that waits longest, retries included, has not been dealt with. */
+  /** Age of the oldest key that is not done, retries included. */
   get oldestAgeMs(): number {
     // A Map keeps the order in which keys came.
     const [oldest] = this.#since.values();
@@ -60,14 +60,14 @@ export class KeyedQueue {
     this.#pump();
   }
 
-  /** Forgets the failures of a key that is no more. */
+  /** Forgets the failures of a key that no longer exists. */
   forget(key: string): void {
     this.#failures.delete(key);
     this.#since.delete(key);
     this.#cancelRetry(key);
   }
 
-  /** Starts nothing more; resolves when what runs has ended. */
+  /** Starts no more work; resolves when running work has ended. */
   async close(): Promise<void> {
     this.#closed = true;
     for (const key of [...this.#retries.keys()]) this.#cancelRetry(key);

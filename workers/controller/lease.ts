@@ -1,13 +1,14 @@
 /**
- * One of several controllers: a Lease of coordination.k8s.io, as client-go's leader election uses it.
+ * Elects one of several controllers by a Lease of coordination.k8s.io, as client-go's leader election does.
  *
- * L1  Who holds it renews it every few seconds, and counts itself out before the others may count it out: at no time do two
- *     believe to hold it, as long as their clocks run alike. Nothing rests on that but the number of writes.
- * L2  Times of others are never compared with our own: a lease has expired when we have seen no change of it for its
- *     duration.
- * L3  Every write carries the resourceVersion that was read: of two who take it at the same moment, one does.
- * L4  Who cannot hear the pods says so in the lease. Who hears takes it from who does not; who does not hear takes it only
- *     when nobody else has for a while.
+ * L1  The holder renews the lease every few seconds, and stops trusting it before others may take it: two controllers
+ *     never believe that they hold it, as long as their clocks run at the same rate. Only the number of writes depends
+ *     on that.
+ * L2  Timestamps of others are never compared with our clock: a lease has expired when we have seen no change of it for
+ *     its duration.
+ * L3  Every write carries the resourceVersion that was read: if two take the lease at the same time, one succeeds.
+ * L4  A holder that does not receive the pods' reports says so in the lease, and a controller that does may take it
+ *     over. A controller that does not receive them takes the lease only after nobody else has for a while.
  */
 import { z } from 'zod';
 import { problemOf } from '../../model/errors.ts';
@@ -22,17 +23,17 @@ export interface LeaseOptions {
   readonly clock: Pick<Clock, 'now' | 'monotonic' | 'sleep'>;
   readonly name: string;
   readonly namespace: string;
-  /** Who we are: different for each process. */
+  /** Unique per process. */
   readonly identity: string;
   /** L4. */
   readonly hears: () => boolean;
-  /** We hold it now, or no longer. */
+  /** Called when this process has taken or lost the lease. */
   readonly onChange: (isHeld: boolean) => void;
   readonly onError: (problem: string) => void;
 }
 
 const durationMs = 10_000;
-/** L1: earlier than anybody else may take it. */
+/** L1: shorter than the time after which others may take it. */
 const trustMs = 7_000;
 const everyMs = 2_000;
 const hearsAnnotation = 'millrace.io/hears';
@@ -52,7 +53,7 @@ const leaseSchema = z.looseObject({
 
 interface Observed {
   readonly resourceVersion: string;
-  /** When we saw this version first, by our own clock (L2). */
+  /** When this version was first seen, by our clock (L2). */
   readonly since: number;
 }
 
@@ -86,7 +87,7 @@ export class Lease {
       await this.#look();
       this.#told = '';
     } catch (error) {
-      // Somebody else was faster: the next look shows it.
+      // Somebody else was faster; the next look shows it.
       if (!(error instanceof KubeError && error.isConflict())) this.#tellOnce(problemOf(error));
     }
     if (this.isHeld === this.#wasHeld) return;
@@ -108,7 +109,7 @@ export class Lease {
     const unchangedMs = now - this.#observed.since;
     const isFree = holder === '' || unchangedMs >= (spec.leaseDurationSeconds ?? 0) * 1_000;
     const isDeaf = metadata.annotations?.[hearsAnnotation] === 'false';
-    // L4. Who hears comes first: it looks every few seconds, and has taken it long before.
+    // L4. A controller that hears goes first: it looks every few seconds and would have taken the lease long before.
     const mayTake = hears() ? isFree || isDeaf : isFree && unchangedMs >= 2 * durationMs;
     if (!mayTake) return;
     const at = this.#time();
@@ -129,14 +130,14 @@ export class Lease {
     this.#renewedAt = before;
   }
 
-  /** L3. Time counts from before the request: it may have taken long. */
+  /** L3. Our time starts before the request, which may take long. */
   async #write({ metadata: { resourceVersion } }: KubeObject, more: object): Promise<void> {
     const { kube, name, namespace, clock, hears } = this.#options;
     const before = clock.monotonic();
     const metadata = { resourceVersion, annotations: { [hearsAnnotation]: String(hears()) } };
     const patch = { metadata, spec: { ...this.#claim(), ...more } };
     const written = await kube.patchMerge('Lease', name, namespace, patch, { fieldManager });
-    // Somebody has deleted it meanwhile: it is made again at the next look.
+    // It was deleted meanwhile; the next look recreates it.
     this.#renewedAt = written === undefined ? -Infinity : before;
   }
 
@@ -153,12 +154,12 @@ export class Lease {
     };
   }
 
-  /** MicroTime. For people: nobody compares it (L2). */
+  /** MicroTime, for people: it is never compared (L2). */
   #time(): string {
     return new Date(this.#options.clock.now()).toISOString().replace('Z', '000Z');
   }
 
-  /** So that another need not wait until it expires. */
+  /** So that others need not wait until it expires. */
   async #release(): Promise<void> {
     if (!this.isHeld) return;
     const { kube, name, namespace, identity, onError } = this.#options;

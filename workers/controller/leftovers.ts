@@ -1,15 +1,15 @@
 /**
- * What there is of pipelines that are not: an entity, objects or streams whose resource is gone. It was deleted while no
- * controller was up, its finalizer was taken off by hand, or its namespace went with it.
+ * Finds what is left of pipelines that no longer exist: an entity, objects or streams without their resource. It was
+ * deleted while no controller ran, its finalizer was removed by hand, or its namespace was deleted.
  *
- * L1  Only what was made for this cluster counts: entities on its task queue, objects and streams that name it. What names
- *     none is of v0.1 and has an entity, or was made by others.
- * L2  That a resource is gone is believed when the API server has said so of this very resource twice, some time apart
- *     (`activities/proof.ts`). A list without it says nothing, a question without an answer begins anew.
- * L3  What is on its way out, and what was left on purpose (deletionPolicy Orphan), is let be.
- * L4  Nothing is deleted here. The entity is told that there is no resource; it looks for itself, and takes down.
- * L5  A sweep asks a bounded number of questions and tells a bounded number of entities, however much is left: each look is
- *     at one place, and goes on with the next one.
+ * L1  Only leftovers of this cluster count: entities on its task queue, objects and streams that name it. Those that
+ *     name no cluster are of v0.1 and have an entity, or belong to others.
+ * L2  A resource counts as gone when the API server has said so about this very resource twice, some time apart
+ *     (`activities/proof.ts`). Absence from a list proves nothing; a request that fails starts the count again.
+ * L3  Objects that are being deleted, and those left on purpose (deletionPolicy Orphan), are left alone.
+ * L4  Nothing is deleted here. The entity is notified that the resource is gone; it checks by itself and tears down.
+ * L5  A sweep sends a limited number of requests and notifies a limited number of entities, however much is left: each
+ *     sweep looks at one place, the next sweep at the next.
  */
 import { findResource } from '../../activities/proof.ts';
 import { ownedKinds } from '../../activities/kubernetes/owned.ts';
@@ -35,7 +35,7 @@ type Trace =
 interface Leftover {
   readonly pipeline: PipelineRef;
   readonly trace: Trace;
-  /** When the resource was proven to be gone first; undefined: it was not. */
+  /** When the resource was first proven to be gone; undefined: not yet. */
   absentSince: number | undefined;
   toldAt: number | undefined;
 }
@@ -44,18 +44,18 @@ export interface LeftoversParts {
   readonly kube: Kube;
   readonly streams: () => JetStreamPort | undefined;
   readonly cluster: () => Promise<string>;
-  /** Whether there is a resource with this uid, or with this short id, as far as the watch tells. */
+  /** Whether the watch knows a resource with this uid, or with this short id. */
   readonly isKnown: (of: { readonly uid: string } | { readonly pid: string }) => boolean;
   /** L4. `trace`: what was found, for people. */
   readonly tell: (pipeline: PipelineRef, trace: string) => Promise<void>;
   readonly now: () => number;
-  /** L2. Between two proofs. */
+  /** L2. Least time between two proofs. */
   readonly distanceMs: number;
 }
 
 /** L5, each sweep. */
 const most = { proofs: 30, tellings: 10, streams: 100 } as const;
-/** Found again in the next round, if it is still there. */
+/** What exceeds this is found again in the next round, if it still exists. */
 const maxRemembered = 1_000;
 /** A teardown may wait for minutes, for NATS or for a namespace; the entity needs to be told once. */
 const tellAgainMs = 600_000;
@@ -76,7 +76,7 @@ export class Leftovers {
     return this.#found.size;
   }
 
-  /** Throws what kept it from looking; the next sweep goes on. */
+  /** Throws the error that ended the sweep; the next sweep continues. */
   async sweep({ own }: Pick<OpenEntities, 'own'>): Promise<void> {
     const cluster = await this.#parts.cluster();
     const entities = new Set(own.map(({ uid }) => uid));
@@ -103,7 +103,7 @@ export class Leftovers {
       if (toldAt !== undefined && now() - toldAt < tellAgainMs) continue;
       if (absentSince !== undefined && now() - absentSince < distanceMs) continue;
       proofs -= 1;
-      // What is asked now comes last next time, so that each has its turn.
+      // Moved to the end, so that each has its turn.
       this.#found.delete(uid);
       this.#found.set(uid, { ...leftover, absentSince: undefined });
       if ((await findResource(kube, pipeline)) !== undefined || !(await this.#isStill(trace))) {
@@ -136,7 +136,7 @@ export class Leftovers {
     }
   }
 
-  /** L5: one place after the other. A place that cannot be looked at does not keep the next one from its turn. */
+  /** L5: one place per sweep. A place that cannot be read does not keep the next one from its turn. */
   async #lookAround(cluster: string): Promise<void> {
     const place = places[this.#place] ?? 'Namespace';
     this.#place = (this.#place + 1) % places.length;
@@ -168,14 +168,14 @@ export class Leftovers {
     }
   }
 
-  /** `mr-<pid>-<edge>`: either may have a dash in it. */
+  /** `mr-<pid>-<edge>`: both parts may contain dashes. */
   #isOfKnown(stream: string): boolean {
     const ends = stream.matchAll(/-[0-9a-f]{6}(?=-)/g);
     return [...ends].some(({ index }) => this.#parts.isKnown({ pid: stream.slice('mr-'.length, index + 7) }));
   }
 }
 
-/** L1, L3. */
+/** L1, L3. Undefined: no leftover of this cluster. */
 function ownerOf({ metadata }: KubeObject, cluster: string): PipelineRef | undefined {
   if (metadata.deletionTimestamp != null) return undefined;
   return ownerIn(metadata.labels ?? {}, metadata.annotations ?? {}, cluster);

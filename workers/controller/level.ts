@@ -1,8 +1,8 @@
 /**
- * Compares what a pipeline's resource says with what was carried out and what was said already. Pure.
+ * Compares what a pipeline's resource says with what was carried out and what the entity was told. Pure.
  *
- * E1  Something is sent only when the level differs and that was not sent before: equal generations cost nothing.
- * E2  The finalizer is there before anything is started: what is started can be taken down.
+ * E1  A signal is sent only when the level differs and was not sent before: equal generations cost nothing.
+ * E2  The finalizer is added before anything is started, so that everything that is started can be torn down.
  */
 import type { Told } from '../../model/lifecycle.ts';
 import type { Seen } from './pipeline-record.ts';

@@ -1,8 +1,8 @@
 /**
  * The controller's process.
  *
- * R1  Kubernetes, NATS or Temporal may be down at any time: it waits, says so, and goes on by itself.
- * R2  On SIGTERM it ends its watches, lets what was begun end, and exits 0.
+ * R1  Kubernetes, NATS or Temporal may be down at any time: it waits, logs that, and continues by itself.
+ * R2  On SIGTERM it ends its watches, lets running work finish, and exits 0.
  */
 import { pino, type Logger } from 'pino';
 import { Gauge, Registry } from 'prom-client';
@@ -77,7 +77,7 @@ export function hostsOf(natsUrl: string): string {
   return natsUrl.split(',').map(host).join(',');
 }
 
-/** Asked until it is known, and then never again. */
+/** Calls `ask` until it succeeds once, then keeps the answer. */
 function knownOnce<T>(ask: () => Promise<T>): () => Promise<T> {
   let known: { readonly value: T } | undefined;
   return async () => {

@@ -1,18 +1,20 @@
 /**
- * What has failed for a while in one pipeline, and what of it must be told as an Event. Pure but for what it remembers.
+ * The outages of one pipeline, and which of them to report as an Event. Pure but for what it remembers.
  *
  * U1  An outage is a reason, whichever and however many conditions have it (`isOutage` of the table of conditions). Its
- *     beginning is told when it has lasted for `lastingMs`, its end when its condition has been well for as long.
- * U2  While nothing changes nothing is told; another text is no change.
- * U3  Each beginning and end has a name of its own, made of when it was. A beginning has the time of the status where the
- *     status tells it: one that a controller before this one has told is not told again, and an outage that ended while
- *     none was up is told to be over.
- * U4  What nobody knows ends nothing: a pod that connects, or is not heard, may still fail; so may what a pause has
- *     stopped; and another reason of the same condition may be in front of this one.
- * U5  However much comes and goes, there are at most ten Events at once, and then one in five minutes. What is left out is the
- *     coming and going in between: the state that lasts is told when there is room.
- * U6  Who writes a condition of the lifecycle tells of it, and who tells that an entity cannot be told tells of that.
- * U7  A condition that fails for `lastingMs` is told, however often its reasons take turns: by the one that it has then.
+ *     start is reported when it has lasted for `lastingMs`, its end when its condition has been well for as long.
+ * U2  While nothing changes, nothing is reported; another message with the same reason is no change.
+ * U3  Each start and end has its own Event name, made of its time. A start has the time that the status has, if any: so
+ *     a start that an earlier controller reported is not reported again, and an outage that ended while no controller
+ *     ran is reported as over.
+ * U4  Not knowing does not end an outage: a pod that is connecting or silent may still fail, so may what a pause has
+ *     stopped, and another reason of the same condition may hide this one.
+ * U5  There are at most ten Events at once, then one in five minutes. Short changes in between are left out; a state
+ *     that lasts is reported as soon as the limit allows.
+ * U6  Conditions of the lifecycle are reported where they are written, and a failed notification of the entity where it
+ *     fails.
+ * U7  A condition that fails for `lastingMs` is reported even if its reason keeps changing: with the reason it has
+ *     then.
  */
 import { conditionsOf, inOrder, isKnownWell, isOutage, isWell, type Claim } from '../../model/conditions.ts';
 import type { PipelineStatus } from '../../model/status.ts';
@@ -22,7 +24,7 @@ import { WritePace } from './write-pace.ts';
 export interface OutageNews {
   readonly type: 'Normal' | 'Warning';
   readonly reason: string;
-  /** Condition that has the reason. */
+  /** The condition that has the reason. */
   readonly about: string;
   readonly note: string;
   /** U3. */
@@ -31,21 +33,21 @@ export interface OutageNews {
 
 interface Outage {
   readonly about: string;
-  /** U3: as the status has it, once it is written there. */
+  /** U3: the time in the status, once it is written there. */
   since: string;
-  /** When it began, or its conditions began to fail with nothing told of them (U7). */
+  /** When it started, or when its condition started to fail unreported (U7). */
   seenAt: number;
   message: string;
-  /** `before`: by a controller before this one, if it came to that. */
+  /** `before`: an earlier controller may have reported it. */
   told: 'no' | 'before' | 'yes';
   isPresent: boolean;
-  /** When it was no longer said. */
+  /** When the conditions stopped having this reason. */
   leftAt: number | undefined;
-  /** Since when its condition is known to be well. */
+  /** Since when its condition is known to be well; undefined: it is not. */
   wellAt: number | undefined;
 }
 
-/** A condition with one outage after the other, and never known to be well in between (U7). */
+/** A condition with one outage after another, never known to be well in between (U7). */
 interface Failing {
   readonly since: number;
   isTold: boolean;
@@ -59,7 +61,7 @@ const never = Number.POSITIVE_INFINITY;
 export interface OutageInput {
   readonly claims: readonly Claim[];
   readonly status: PipelineStatus;
-  /** Reasons that are told by others (U6). */
+  /** Reasons that are reported elsewhere (U6). */
   readonly toldElsewhere: readonly string[];
 }
 
@@ -70,7 +72,7 @@ export class Outages {
   #isSeeded = false;
   readonly #pace = new WritePace(paceOfEvents);
 
-  /** What is said now. Cheap: called with every look. */
+  /** Takes in the present claims. Cheap: called at every look. */
   observe({ claims, status, toldElsewhere }: OutageInput, now: number): void {
     if (!this.#isSeeded) this.#seed(status, now);
     this.#claims = claims;
@@ -102,7 +104,7 @@ export class Outages {
     if (open.told !== 'no') this.#toldOf(reason);
     else {
       open.seenAt = Math.min(open.seenAt, ...this.#failingOf(reason).flatMap((one) => (one.isTold ? [] : [one.since])));
-      // A transition before the condition began to fail, as from Idle, is not when this began.
+      // A transition from before the condition failed, such as from Idle, is not the start of this outage.
       const began = this.#failing.get(open.about)?.since ?? open.seenAt;
       const { stands } = status;
       open.since = stands !== undefined && isSince(stands, began) ? stands : new Date(open.seenAt).toISOString();
@@ -129,13 +131,13 @@ export class Outages {
     for (const failing of this.#failingOf(reason)) failing.isTold = true;
   }
 
-  /** When there is something to tell; infinity: nothing, until something changes. */
+  /** When there is something to report; Infinity: not before something changes. */
   dueAt(now: number): number {
     const due = Math.min(never, ...[...this.#open.values()].map(dueOf));
     return due === never ? never : Math.max(due, this.#pace.nextAt(now));
   }
 
-  /** The next to tell; it counts as told. */
+  /** The next Event to emit, which then counts as emitted; undefined: none is due. */
   next(now: number): OutageNews | undefined {
     if (this.dueAt(now) > now) return undefined;
     for (const [reason, open] of this.#open) {

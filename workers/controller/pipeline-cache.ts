@@ -1,9 +1,9 @@
-/** Pipelines as they were seen last, by `namespace/name`, by pid and by uid; whoever works on one reads it here. */
+/** Pipelines as last seen, by `namespace/name`, by pid and by uid. Lookups give undefined for an unknown pipeline. */
 import { PipelineRecord, type Seen, type Sighting } from './pipeline-record.ts';
 
 export interface Taken {
   readonly record: PipelineRecord;
-  /** No pipeline of this uid was known. */
+  /** No pipeline with this uid was known. */
   readonly isNew: boolean;
   readonly hasChanged: boolean;
   /** What had the name before. */
@@ -19,6 +19,7 @@ export class PipelineCache {
     return this.#byKey.size;
   }
 
+  /** By `namespace/name`. */
   get(key: string): PipelineRecord | undefined {
     return this.#byKey.get(key);
   }
@@ -36,14 +37,14 @@ export class PipelineCache {
   }
 
   /**
-   * The answer to a write of ours. The watch may have told meanwhile that the pipeline is gone, or that another has its name:
-   * then the answer is no news, and nobody would ever take back what it says. undefined: nothing is known of it.
+   * Takes in the answer to a write of ours. Undefined: not taken in, because the watch has meanwhile reported that the
+   * pipeline is gone or that another one has its name; nothing would ever correct what the answer says.
    */
   answered(sighting: Sighting): Taken | undefined {
     return this.#byUid.has(sighting.ref.uid) ? this.put(sighting) : undefined;
   }
 
-  /** The answer to a write may overtake the watch: what is older than what is known is no news. A list always is. */
+  /** An answer to a write may overtake the watch, so older versions are ignored, except those of a list. */
   put(sighting: Sighting, { isListed = false } = {}): Taken {
     const { key, ref, seen } = sighting;
     const before = this.#byKey.get(key);
@@ -66,7 +67,7 @@ export class PipelineCache {
     this.#byUid.delete(ref.uid);
   }
 
-  /** The list is the truth: returns what is no more. */
+  /** Keeps only the pipelines of a list; returns the others. */
   keepOnly(present: ReadonlySet<string>): readonly PipelineRecord[] {
     const gone = [...this.#byKey.values()].filter(({ key }) => !present.has(key));
     for (const record of gone) this.remove(record);
@@ -74,7 +75,7 @@ export class PipelineCache {
   }
 }
 
-/** The versions of one object can be compared since Kubernetes 1.35; where they are no numbers, nothing is concluded. */
+/** Versions of one object can be compared since Kubernetes 1.35. False when they are not numbers. */
 function isOlder(seen: Seen, than: Seen): boolean {
   const [one, other] = [Number(seen.resourceVersion), Number(than.resourceVersion)];
   return Number.isSafeInteger(one) && Number.isSafeInteger(other) && one < other;

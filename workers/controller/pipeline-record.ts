@@ -1,9 +1,9 @@
 /**
- * One pipeline as the controller knows it: what its resource said last, and all that is remembered of it.
+ * One pipeline as the controller knows it: the last version of its resource, and everything remembered about it.
  *
- * P1  Everything that is remembered of a pipeline is in its record, and goes with it: nothing is swept, nothing is left.
- * P2  What costs work is done once, when the cache takes a resource: references are searched when the spec has changed,
- *     the status is parsed when the resource has. The spec itself is not kept.
+ * P1  Everything remembered about a pipeline is in its record and is dropped with it: there is nothing to clean up.
+ * P2  Expensive work is done once, when the cache takes a resource in: references are searched when the spec has
+ *     changed, the status is parsed when the resource has. The spec itself is not kept.
  */
 import { findReferences } from '../../model/credentials.ts';
 import { toJson } from '../../model/json.ts';
@@ -27,46 +27,46 @@ export interface Seen {
   readonly resourceVersion: string;
   readonly generation: number;
   readonly deleting: boolean;
-  /** It carries our finalizer. */
+  /** It has our finalizer. */
   readonly isOurs: boolean;
   readonly status: PipelineStatus;
-  /** What a person has decided last, as the annotation has it. */
+  /** The last decision of a person: the annotation's value. */
   readonly decision?: string | undefined;
-  /** Annotation millrace.io/retry, as it is now. */
+  /** Present value of the annotation millrace.io/retry. */
   readonly retry?: string | undefined;
   readonly references: readonly CredentialRef[];
-  /** Parts of the status that another has written (`kubernetes/status-owners.ts`). */
+  /** Parts of the status that somebody else has written (`kubernetes/status-owners.ts`). */
   readonly foreign?: readonly Foreign[];
 }
 
-/** Why the entity cannot be told: Temporal does not answer, the finalizer may not be written. */
+/** Why the entity cannot be notified: Temporal does not answer, or the finalizer may not be written. */
 export interface Untold {
-  /** Of the table of errors. */
+  /** From the table of errors. */
   readonly reason: string;
   readonly message: string;
 }
 
-/** Of the entity: what it was told, and what it is to be told. */
+/** What the entity was told, and what it must still be told. */
 export interface Telling {
   told: Told | undefined;
   toldAt: number;
   isMissing: boolean;
   deviation: Deviation | undefined;
-  /** Workflow id of an operation that waits for what has changed now. */
+  /** Workflow id of an operation that waits for something that has changed now. */
   waiting: string | undefined;
   untold: Untold | undefined;
   readinessToldAt: number;
-  /** Value of the annotation millrace.io/retry that was told, or that came while nothing had failed. */
+  /** Last value of millrace.io/retry that was passed on, or that came while nothing had failed. */
   retried: string | undefined;
 }
 
 interface Counted extends DeadLetterCount {
-  /** Sum of what the pods had counted by then: a new sum is a reason to count again. */
+  /** Sum of the pods' counts at that time: another sum is a reason to count again. */
   readonly reported: number;
   readonly at: number;
 }
 
-/** Why a stage has no ready pod, as its pods told when they were asked. */
+/** Why a stage has no ready pod, from the status of its pods when last read. */
 export interface Reason {
   readonly why: string | undefined;
   readonly askAgainAt: number;
@@ -90,23 +90,23 @@ export class PipelineRecord {
   };
   /** Last report by pod. */
   readonly heard = new Map<string, HeardText>();
-  /** When a pod of a stage has said that it ends, by stage. */
+  /** When a pod of a stage last said that it is ending, by stage. */
   readonly leftAt = new Map<string, number>();
   /** Since when a stage has slots without a pod, by stage. */
   readonly freeSince = new Map<string, number>();
   /** By stage. */
   readonly reasons = new Map<string, Reason>();
-  /** Whether what a source holds is what was copied of it, by source and versions of both. */
+  /** Whether a source still has the copied values, by source and versions of both. */
   readonly compared = new Map<string, boolean>();
   readonly pace = new WritePace();
   readonly deviations = new DeviationMemory();
   readonly outages = new Outages();
-  /** A stream of it that was found to be gone (`./stream-look.ts`). */
+  /** A stream of the pipeline that was found to be missing (`./stream-look.ts`). */
   lost: LostStream | undefined;
   counted: Counted | undefined;
-  /** Dead letters that an Event has told of, by code. */
+  /** Dead letters that Events have reported, by code. */
   readonly toldOf = new Map<string, number>();
-  /** Dropped ones that an Event has told of. */
+  /** Dropped dead letters that Events have reported. */
   toldDropped = 0;
 
   constructor({ key, ref, seen }: Sighting) {
@@ -117,14 +117,14 @@ export class PipelineRecord {
   }
 }
 
-/** A resource as it was met in a list, in a watch, or in the answer to a write. */
+/** A resource as seen in a list, in a watch, or in the answer to a write. */
 export interface Sighting {
   readonly key: string;
   readonly ref: PipelineRef;
   readonly seen: Seen;
 }
 
-/** P2. What is known of the same pipeline is taken over where the resource has not changed. */
+/** P2. Reuses what was derived before where the resource has not changed. */
 export function sightingOf(resource: KubeObject, known: (key: string) => PipelineRecord | undefined): Sighting {
   const { namespace = '', name, uid = '' } = resource.metadata;
   const key = `${namespace}/${name}`;

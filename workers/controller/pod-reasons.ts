@@ -1,7 +1,7 @@
 /**
- * Why stages have no ready pod, as their pods tell: asked of the API server only while a stage has none, and less often the
- * longer its answer stays the same. That they cannot be listed is such an answer: it must not keep conditions from being
- * written, which have more to say than this.
+ * Why stages have no ready pod, from the status of their pods. They are listed only while a stage has no ready pod, and
+ * less often the longer the answer stays the same. A failure to list them is an answer, too: it must not keep
+ * conditions from being written.
  */
 import type { Kube } from '../../kubernetes/kube.ts';
 import { podReason } from '../../activities/kubernetes/pods.ts';
@@ -13,7 +13,7 @@ import type { Workload } from './workloads.ts';
 const firstPauseMs = 5_000;
 const maxPauseMs = 60_000;
 
-/** When to ask for this workload; not after `now`: at once. undefined: there is nothing to ask. */
+/** When to list the pods of this workload: at once if not after `now`; undefined: no need to. */
 export function askAt({ reasons }: PipelineRecord, { stage, wanted, ready }: Workload): number | undefined {
   if (wanted > 0 && ready === 0) return reasons.get(stage)?.askAgainAt ?? 0;
   reasons.delete(stage);

@@ -1,11 +1,12 @@
 /**
- * What the entity of a pipeline is told of its readiness, so that Temporal does not call healthy what waits for a sink. Pure.
+ * The readiness that the entity of a pipeline is told, so that Temporal does not show a pipeline as healthy that waits
+ * for a sink. Pure.
  *
- * H1  Only what has lasted is told, and another reason for the same no more often than `reasonMs`: a flapping sink does not
- *     fill a history.
- * H2  It is a level: what the entity shows (search attribute `PipelineState`) is compared with what the resource says. So a
- *     controller that starts tells nothing again, and a pipeline that is well and always was is never told of.
- * H3  While an operation runs, or waits to run, the entity knows better.
+ * H1  Only a state that lasts is reported, and a mere change of reason at most once per `reasonMs`: a flapping sink
+ *     must not fill a history.
+ * H2  Levels are compared: what the entity shows (search attribute `PipelineState`) with what the resource says. So a
+ *     controller that starts repeats nothing, and a pipeline that was always well costs no signal.
+ * H3  While an operation runs, or waits to run, nothing is reported: the entity knows more.
  */
 import type { Readiness } from '../../model/lifecycle.ts';
 import { isUnderWay } from '../../model/status.ts';
@@ -13,7 +14,7 @@ import type { Seen } from './pipeline-record.ts';
 
 export interface ReadinessInput {
   readonly seen: Seen;
-  /** What the entity shows; undefined: nothing yet. */
+  /** The state that the entity shows; undefined: none yet. */
   readonly shown: string | undefined;
   readonly now: number;
   readonly toldAt: number;
@@ -23,7 +24,7 @@ export interface ReadinessInput {
 
 const reasonMs = 300_000;
 
-/** undefined: the entity knows, or it is not time. */
+/** Undefined: the entity shows it already, or it has not lasted long enough. */
 export function readinessToTell({ seen, shown, now, toldAt, lastingMs }: ReadinessInput): Readiness | undefined {
   const { status, deleting, generation } = seen;
   if (deleting || status.operation !== undefined || status.observedGeneration !== generation) return undefined;

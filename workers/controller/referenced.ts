@@ -1,11 +1,12 @@
 /**
- * Versions of the Secrets and ConfigMaps that pipelines refer to, and no others: those of the spec, and those that the copy
- * was made from, which are others while a newer spec is refused.
+ * Versions of the Secrets and ConfigMaps that pipelines refer to, and of no others: those in the spec, and the sources
+ * of the copy, which differ from them while a newer spec is refused.
  *
- * V1  Watched are the namespaces in which a pipeline refers to something, and only metadata: no value is seen, and a
- *     cluster with a hundred thousand Secrets costs nothing where no pipeline is.
- * V2  Kept are the versions of what is referred to. Whoever refers to it is told when it changes: one look into an index.
- * V3  A name that was not referred to when its namespace was listed is unknown until the next list, which follows at once.
+ * V1  Only namespaces with references are watched, and only metadata: no value is read, and a hundred thousand Secrets
+ *     in other namespaces cost nothing.
+ * V2  Only versions of referenced objects are kept. An index gives the pipelines to notify of a change.
+ * V3  A name that was not referenced when its namespace was listed is unknown until the next list, which follows at
+ *     once.
  */
 import { problemOf } from '../../model/errors.ts';
 import { parseSourceText, sourceOf, type SourceKind, type SourceName } from '../../model/credential-source.ts';
@@ -26,7 +27,7 @@ export interface CopiedFrom {
 export type Version =
   | { readonly is: 'there'; readonly version: string }
   | { readonly is: 'absent' }
-  /** It was not listed yet. */
+  /** Not listed yet. */
   | { readonly is: 'unknown' };
 
 export interface ReferencedParts {
@@ -42,14 +43,14 @@ export interface ReferencedParts {
 export class Referenced {
   readonly #parts: ReferencedParts;
   readonly #watches = new Map<string, NamespaceWatch>();
-  /** What each pipeline is in the index for. */
+  /** The sources under which each pipeline is in the index. */
   readonly #sourcesOf = new Map<string, readonly Source[]>();
 
   constructor(parts: ReferencedParts) {
     this.#parts = parts;
   }
 
-  /** Called whenever a pipeline or its copy was seen: costs nothing when its references are those of before. */
+  /** Called whenever a pipeline or its copy was seen. Costs nothing when the references are unchanged. */
   note(record: PipelineRecord, copy: CopiedFrom | undefined): void {
     const before = this.#sourcesOf.get(record.key) ?? [];
     const after = sourcesOf(record, copy);
@@ -71,7 +72,7 @@ export class Referenced {
     return this.#watches.get(`${kind}/${namespace}`)?.versionOf(name) ?? { is: 'unknown' };
   }
 
-  /** Resolves when all watches have ended: after the signal was aborted. */
+  /** Resolves when all watches have ended, after the signal was aborted. */
   async ended(): Promise<void> {
     await Promise.all([...this.#watches.values()].map((watch) => watch.ended));
   }
@@ -119,7 +120,7 @@ interface Named {
   readonly version: string;
 }
 
-/** Names that come together make one list. */
+/** Names that come within this time share one list. */
 const settleMs = 500;
 
 class NamespaceWatch {
@@ -128,13 +129,13 @@ class NamespaceWatch {
   readonly #namespace: string;
   readonly #parts: ReferencedParts;
   readonly #end = new AbortController();
-  /** Keys of the pipelines, by name of what they refer to. */
+  /** Keys of the pipelines, by the name of the object that they refer to. */
   readonly #wanted = new Map<string, Set<string>>();
   readonly #versions = new Map<string, string>();
   /** Names that a list was read for. */
   #listed: ReadonlySet<string> = new Set();
   #again = new AbortController();
-  /** Gives up the list that comes soon. */
+  /** Cancels the list that is scheduled. */
   #unsettle: (() => void) | undefined;
   #hasBegun = false;
 
@@ -173,7 +174,7 @@ class NamespaceWatch {
     this.#end.abort();
   }
 
-  /** V3. The watch begins, or begins again, with a list. */
+  /** V3. Schedules a restart of the watch, which begins with a list. */
   #listSoon(): void {
     this.#unsettle ??= this.#parts.clock.after(settleMs, () => {
       this.#unsettle = undefined;
@@ -185,7 +186,7 @@ class NamespaceWatch {
 
   async #run(): Promise<void> {
     const end = AbortSignal.any([this.#end.signal, this.#parts.signal]);
-    // One watch after the other: each ends when there are new names.
+    // One watch at a time: it is restarted when there are new names.
     while (!end.aborted) {
       this.#again = new AbortController();
       await this.#follow(AbortSignal.any([end, this.#again.signal]));

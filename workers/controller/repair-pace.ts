@@ -1,13 +1,13 @@
 /**
- * How many pipelines are put right at once.
+ * Limits how many pipelines are repaired at the same time.
  *
- * A new version of the API server may give every Deployment a default that no hash knows, and a rotated Secret may be
- * everybody's: then everything deviates at the same moment, and the cluster must not be rolled at once for it.
+ * A new version of the API server may add a default to every Deployment, and a rotated Secret may be used by every
+ * pipeline: then all deviate at the same moment, but not all pods of the cluster may be replaced at once.
  *
- * Q1  At most `limit` pipelines are being put right; the others wait.
- * Q2  They go in the order in which they came; one that lacks something goes before those that are merely different.
- * Q3  A place is free when an operation has run, when nothing deviates any more, or when nothing has come of it for ten
- *     minutes.
+ * Q1  At most `limit` pipelines are being repaired; the others wait.
+ * Q2  First come, first served; but pipelines that miss something go before those that merely differ.
+ * Q3  A place becomes free when an operation has run, when nothing deviates any more, or after ten minutes without
+ *     result.
  */
 import type { Deviation } from './deviation.ts';
 
@@ -37,7 +37,7 @@ export class RepairPace {
     return this.#urgent.size + this.#patient.size;
   }
 
-  /** False: it waits, and is named by {@link next} when its turn has come. */
+  /** False: it waits until {@link next} returns its key. */
   admit(key: string, deviation: Deviation, opSeq: number, now: number): boolean {
     if (this.#running.has(key)) return true;
     const queue = deviation.isUrgent ? this.#urgent : this.#patient;
@@ -49,7 +49,7 @@ export class RepairPace {
     return true;
   }
 
-  /** Whose turn it is, as far as there are places. */
+  /** Keys whose turn has come, as many as there are free places. */
   next(): readonly string[] {
     const free = this.#limit - this.#running.size;
     return free <= 0 ? [] : [...firstOf(this.#urgent, free), ...firstOf(this.#patient, free - this.#urgent.size)];

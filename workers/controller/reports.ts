@@ -1,10 +1,10 @@
 /**
  * The last report of every pod, as it arrives by a plain subscription, kept in the record of its pipeline.
  *
- * R1  A report that says what the one before said costs a comparison of bytes: pods that have nothing to do repeat theirs
- *     every ten seconds, and there are many.
- * R2  Reports of pipelines that are not known are not kept.
- * R3  A report expires only while this controller hears (F1).
+ * R1  A report that repeats the previous one costs a comparison of bytes: each idle pod repeats its report every ten
+ *     seconds.
+ * R2  Reports about unknown pipelines are not kept.
+ * R3  A report expires only while this controller receives reports (F1).
  */
 import { jsonOrNothing } from '../../model/json-or-nothing.ts';
 import { isFarewell, podReportSchema } from '../../stream/pod-report.ts';
@@ -22,7 +22,7 @@ export class Reports {
   #streams: Pick<JetStreamPort, 'link' | 'subscribe'> | undefined;
   #unsubscribe: (() => void) | undefined;
 
-  /** `onNews`: a pod of this pipeline has said something else than before, or has gone. */
+  /** `onNews`: the report of a pod of this pipeline has changed, or the pod has gone. */
   constructor(cache: PipelineCache, now: () => number, onNews: (record: PipelineRecord) => void) {
     this.#cache = cache;
     this.#now = now;
@@ -37,12 +37,12 @@ export class Reports {
     this.#unsubscribe = streams.subscribe('mr-report.>', ({ subject, data }) => this.#hear(subject, data));
   }
 
-  /** Called regularly: nobody tells when the connection is lost. */
+  /** Called regularly, because a lost connection raises no event. */
   listen(): void {
     if (this.#streams !== undefined) this.ear.note(this.#streams.link.connected);
   }
 
-  /** Of pods that spoke lately (R3). */
+  /** Reports that have not expired (R3). */
   live({ heard }: PipelineRecord): readonly Heard[] {
     if (this.ear.hearing === 'steady') {
       const since = this.#now() - liveMs;
@@ -72,18 +72,18 @@ export class Reports {
       return;
     }
     const text = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-    // Anybody may publish on NATS: what is no report is left out.
+    // Anybody may publish on NATS: messages that are not reports are ignored.
     const parsed = podReportSchema.safeParse(jsonOrNothing(text.toString('utf8')));
     if (!parsed.success) return;
     const end = text.lastIndexOf('"at":');
-    // A copy: the message is a part of what was read from the socket, which would be kept as a whole.
+    // A copy: the message is a view of the socket's buffer, which would stay in memory as a whole.
     const bytes = new Uint8Array(end > 0 ? text.subarray(0, end) : text);
     record.heard.set(pod, { report: parsed.data, firstAt: now, at: now, bytes });
     this.#onNews(record);
   }
 }
 
-/** R1. What follows the bytes that are known is `"at":` and a number, or something new. */
+/** R1. Only the number after the last `"at":` may differ from the known bytes. */
 function saysTheSame(data: Uint8Array, known: Uint8Array): boolean {
   if (data.length < known.length || data.length > known.length + 24) return false;
   return Buffer.compare(data.subarray(0, known.length), known) === 0;

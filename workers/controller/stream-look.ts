@@ -1,17 +1,19 @@
 /**
- * Whether the streams of pipelines are there. Pods say so while they run; of a pipeline that stands still nobody would.
+ * Whether the streams of pipelines exist. Running pods report a missing stream; a pipeline without pods needs this
+ * look.
  *
- * S1  One list of names a sweep, however many pipelines there are. What is not in it is asked for by name before it counts
- *     as gone, and so is what counted as gone before; a bounded number each time.
- * S2  What was found holds only while the status says the same of the stream: one that a decision has made anew is another.
- * S3  A stream that is there may be another one. That is found out by looking at it, a bounded number each time.
- * S4  A question without an answer says nothing, and says it of its pipeline alone: what is known of that one stays, and the
- *     next is asked. Who is asked may be why there is no answer: after a few of those in a row, or without a link, the rest
- *     waits for the next sweep. Only a failure that the table of errors knows is one: anything else is a defect, and is logged
- *     as that.
- * S5  All have their turn, however many are lost: suspects, and all others, share a sweep by half where both need it, and
- *     on each side those come first that were looked at longest ago. One side that is not answered for leaves the other its
- *     turn.
+ * S1  One list of names per sweep, however many pipelines there are. A stream that is not in it, or that was missing
+ *     before, is looked up by name before it counts as missing; a limited number per sweep.
+ * S2  A finding holds only while the status names the same stream: after a decision has recreated the stream, it is
+ *     void.
+ * S3  An existing stream may be a different one with the same name. Only a lookup of the stream shows that; a limited
+ *     number per sweep.
+ * S4  A lookup that fails changes nothing, and concerns its pipeline alone: what is known of it stays, and the next one
+ *     is looked up. After a few failures in a row, or without a connection, the rest waits for the next sweep. Only
+ *     errors of the table count as such failures: any other error is a defect, and is logged as one.
+ * S5  Each pipeline has its turn, however many streams are missing: suspects and the others share a sweep by half if
+ *     both need it, and on each side those that were looked at longest ago go first. Failures on one side do not cost
+ *     the other its turn.
  */
 import type { Logger } from 'pino';
 import { isDefect } from '../../activities/failures.ts';
@@ -22,7 +24,7 @@ import type { JetStreamPort } from '../../stream/jetstream-port.ts';
 import { firstLost, lostStream, type LostStream } from '../../stream/lost-stream.ts';
 import type { PipelineRecord } from './pipeline-record.ts';
 
-/** As far as JetStream is asked. */
+/** What is needed of JetStream. */
 export interface LookedAt extends Pick<JetStreamPort, 'streamNames'> {
   readonly link: { readonly connected: boolean };
   readonly streamInfo: (stream: string) => Promise<{ readonly created: string }>;
@@ -31,11 +33,11 @@ export interface LookedAt extends Pick<JetStreamPort, 'streamNames'> {
 export interface StreamLookParts {
   readonly log: Pick<Logger, 'warn' | 'error'>;
   readonly streams: () => LookedAt | undefined;
-  /** What is known of the streams of a pipeline has changed. */
+  /** The finding about a pipeline's streams has changed. */
   readonly onNews: (record: PipelineRecord) => void;
 }
 
-/** Looks at single streams, each sweep. */
+/** Lookups of single streams per sweep. */
 const most = 200;
 /** S4. */
 const mostUnansweredInARow = 3;
@@ -70,7 +72,7 @@ export class StreamLook {
     this.#parts.log.warn({ pipelines: unanswered.length, pipeline, problem }, 'streams could not be looked at');
   }
 
-  /** Which did not answer (S4). One after the other: nobody waits for the answer. */
+  /** Returns the lookups that failed (S4). In sequence: nothing waits for the result. */
   async #lookAtSide(turns: Turns, records: readonly PipelineRecord[], streams: LookedAt): Promise<Unanswered[]> {
     const unanswered: Unanswered[] = [];
     let inARow = 0;
@@ -81,7 +83,7 @@ export class StreamLook {
         await this.#look(record, streams);
         inARow = 0;
       } catch (error) {
-        // A defect of ours is no answer of NATS: it must neither look like one, nor keep others from their turn.
+        // A defect of ours must not look like an answer of NATS, nor keep others from their turn.
         if (isDefect(error)) {
           this.#parts.log.error(
             { pipeline: record.key, err: error },
@@ -112,7 +114,7 @@ export class StreamLook {
   }
 }
 
-/** S5. Whose turn it is, among those of one side: who was looked at longest ago, and who never was before all. */
+/** S5. The order of one side: never looked at first, then the one looked at longest ago. */
 class Turns {
   readonly #lookedAt = new WeakMap<PipelineRecord, number>();
   #looks = 0;

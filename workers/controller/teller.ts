@@ -1,13 +1,14 @@
 /**
- * Takes a pipeline to where its entity knows what its resource says.
+ * Brings the entity of a pipeline up to date with its resource.
  *
- * T1  While Temporal is away nothing is lost: the pipelines that have something to tell say so, and go on together when it
- *     is back (`./engine-gate.ts`). Any other failure leaves the key in the queue, with a growing pause.
- * T2  What keeps a pipeline from being told is a reason of its Ready, and an Event: a finalizer that may not be written is no
- *     less an outage than a Temporal that is away. Only that the API server does not answer cannot be said there.
- * T3  A retry that is asked for on the resource is told once, while something has failed: one that comes before is no wish for
- *     what fails later.
- * T4  An operation that waits for a Secret or a ConfigMap is told as soon as one that the spec refers to has changed.
+ * T1  While Temporal is unreachable nothing is lost: the pipelines with something to report wait, and continue together
+ *     when it is back (`./engine-gate.ts`). After any other failure the key stays in the queue, with a growing pause.
+ * T2  What prevents a notification becomes the reason of the pipeline's Ready, and an Event: a finalizer that may not
+ *     be written is as much an outage as an unreachable Temporal. Only an unreachable API server cannot be reported
+ *     there.
+ * T3  A retry requested on the resource is passed on once, and only while something has failed: a request made before
+ *     does not apply to a later failure.
+ * T4  An operation that waits for a Secret or ConfigMap is notified as soon as one that the spec refers to has changed.
  */
 import { fieldManagers } from '../../model/names.ts';
 import { reasonOf, type MillraceError } from '../../model/errors.ts';
@@ -22,7 +23,7 @@ import type { Events } from './events.ts';
 import { needOf } from './level.ts';
 import type { PipelineRecord, Seen } from './pipeline-record.ts';
 
-/** Reasons of an operation that waits for a person to make what the spec refers to. */
+/** Reasons of an operation that waits until a person creates what the spec refers to. */
 const missing: ReadonlySet<string> = new Set([reasonOf('MR_SECRET_MISSING'), reasonOf('MR_SECRET_KEY_MISSING')]);
 
 export interface TellerParts {
@@ -30,7 +31,7 @@ export interface TellerParts {
   readonly engine: Engine;
   readonly gate: EngineGate;
   readonly events: Events;
-  /** Our finalizer was added: the resource as it is now. */
+  /** Called with the resource after our finalizer was added. */
   readonly onWritten: (resource: KubeObject) => void;
   readonly now: () => number;
 }
@@ -38,14 +39,14 @@ export interface TellerParts {
 export class Teller {
   readonly #parts: TellerParts;
   signals = 0;
-  /** Times that an entity was not told because it knew. */
+  /** Number of notifications that were not needed, because the entity knew. */
   suppressed = 0;
 
   constructor(parts: TellerParts) {
     this.#parts = parts;
   }
 
-  /** A resource was seen. Whether its entity does not know what it says. */
+  /** A resource was seen. True when its entity must be notified. */
   see({ seen, telling }: PipelineRecord): boolean {
     const need = needOf(seen, telling.told, telling.isMissing);
     const retry = retryOf(seen, telling.retried);
@@ -55,7 +56,7 @@ export class Teller {
     return mustTell;
   }
 
-  /** T1: resolves although Temporal is away. */
+  /** T1: resolves even while Temporal is unreachable. */
   async work(record: PipelineRecord): Promise<void> {
     const { telling } = record;
     try {
@@ -69,12 +70,12 @@ export class Teller {
     }
   }
 
-  /** Told with the next work on the pipeline. */
+  /** Reported with the next work on the pipeline. */
   noteDeviation({ telling }: PipelineRecord, deviation: Deviation): void {
     telling.deviation = deviation;
   }
 
-  /** T4. True when there is somebody to tell. */
+  /** T4. True when an operation waits. */
   noteReferenced({ seen: { status }, telling }: PipelineRecord): boolean {
     const waitsFor = status.conditions?.find(({ type }) => type === 'Reconciling')?.reason;
     if (status.operation === undefined || waitsFor === undefined || !missing.has(waitsFor)) return false;
@@ -82,7 +83,7 @@ export class Teller {
     return true;
   }
 
-  /** True when the entity must be started again; one that was told a moment ago may not be listed yet. */
+  /** True when the entity must be started again; one that was notified a moment ago may not be listed yet. */
   noteMissing({ telling }: PipelineRecord, graceMs: number): boolean {
     if (this.#parts.now() - telling.toldAt < graceMs) return false;
     telling.isMissing = true;
@@ -93,10 +94,10 @@ export class Teller {
     const { engine, gate, now, onWritten } = this.#parts;
     const { ref, telling } = record;
     let need = needOf(record.seen, telling.told, telling.isMissing);
-    // E2: there before anything is started.
+    // E2.
     if (need.do === 'addFinalizer') {
       const written = await addFinalizer(this.#parts.kube, ref, fieldManagers.controller);
-      // Deleted, or made anew, since it was seen: the watch tells.
+      // Deleted or recreated since it was seen; the watch will report it.
       if (written === undefined) return;
       onWritten(written);
       need = needOf(record.seen, telling.told, telling.isMissing);
@@ -127,7 +128,7 @@ export class Teller {
       );
       this.signals += 1;
     }
-    // Another may have been noted while this one was told.
+    // Another one may have been noted during the notification.
     if (telling.deviation === deviation) telling.deviation = undefined;
   }
 
@@ -138,19 +139,19 @@ export class Teller {
     const { events, now } = this.#parts;
     const content = { type: 'Warning', reason, action: 'tell', note: message } as const;
     const problem = await events.emit(ref, content, String(now()));
-    // The condition says the same; the outage must not hide behind an Event that could not be written.
+    // The condition says the same; a failed Event must not hide the outage itself.
     if (problem !== undefined) telling.untold = { reason, message: `${message} (${problem})` };
   }
 }
 
 interface Retry {
-  /** What is told now; undefined: nothing. */
+  /** The request to pass on now; undefined: none. */
   readonly tell: string | undefined;
-  /** What need not be told any more, once that is done. */
+  /** The request that is dealt with once that is done. */
   readonly passed: string | undefined;
 }
 
-/** T3. `passed`: what was told last, or came while nothing had failed. */
+/** T3. `passed`: the last request that was passed on, or that came while nothing had failed. */
 function retryOf({ retry, status }: Seen, passed: string | undefined): Retry {
   if (retry === undefined || retry === '' || retry === passed) return { tell: undefined, passed };
   const isStalled = status.conditions?.some(({ type, status: value }) => type === 'Stalled' && value === 'True');

@@ -1,4 +1,4 @@
-/** The Deployments of all pipelines as they were seen last: enough to know who is ready and who was changed. */
+/** The Deployments of all pipelines as last seen: enough to know which are ready and which were changed. */
 import { z } from 'zod';
 import { isChangedByOthers } from '../../activities/kubernetes/applied.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
@@ -24,7 +24,7 @@ export class Workloads {
   readonly #byUid = new Map<string, Map<string, Workload>>();
   #isSynced = false;
 
-  /** False: nothing may be concluded from what is not here. */
+  /** False: not listed yet, so nothing may be concluded from a missing one. */
   get isSynced(): boolean {
     return this.#isSynced;
   }
@@ -51,7 +51,7 @@ export class Workloads {
   }
 }
 
-/** undefined: it is no stage of a pipeline. */
+/** Undefined when the Deployment is not a stage of a pipeline. */
 export function workloadOf(deployment: KubeObject): Workload | undefined {
   const { name, namespace = '', labels: labelled = {} } = deployment.metadata;
   const stage = labelled[labels.stage];

@@ -1,11 +1,11 @@
 /**
- * How often something of one pipeline may be written: its status, or Events of it.
+ * How often the status of one pipeline, or Events about it, may be written.
  *
- * W1  The first change is written at once; of a status then no more than one a second, and after a burst one in ten seconds.
- *     That a pipeline is Ready no longer waits a second at most: it says so again only after a write that the burst allows.
- * W2  Two who disagree are bounded by this, whatever they disagree about; so is one who changes its mind.
+ * W1  The first change is written at once; then a status at most once a second, and after a burst once in ten seconds.
+ *     The loss of Ready waits a second at most; Ready comes back only with a write that the burst allows.
+ * W2  This limits two writers that disagree, whatever they disagree about, and one that keeps changing its mind.
  *
- * A pipeline that is being set up changes its status some ten times within as many seconds: that is the burst.
+ * A pipeline that is being set up changes its status about ten times in as many seconds: that is the burst.
  */
 export interface Pace {
   readonly betweenMs: number;
@@ -26,19 +26,21 @@ export class WritePace {
     this.#tokens = pace.burst;
   }
 
-  /** When the next write is allowed; not after `now`: at once. */
+  /** When the next write is allowed: at once if not after `now`. */
   nextAt(now: number): number {
     this.#fill(now);
     const full = this.#tokens > 0 ? now : (this.#filledAt ?? now) + this.#pace.refillMs;
     return Math.max(full, this.#writtenAt + this.#pace.betweenMs);
   }
 
-  /** A write that only says something better, without being urgent. */
+  /** When a write that is not urgent is allowed. */
   nextIdleAt(): number {
     return this.#writtenAt + this.#pace.refillMs;
   }
 
-  /** A write that takes back what holds no longer. Its claim can come back by another write only, which is bounded. */
+  /**
+   * When a write that withdraws a claim is allowed. The claim can only come back by another write, which is limited.
+   */
   nextTakingBackAt(): number {
     return this.#writtenAt + this.#pace.betweenMs;
   }

@@ -1,10 +1,10 @@
 /**
  * The workflows' code as one file.
  *
- * B1  It holds no zod and no connector: workflows import types and small pure files only.
- * B2  Making it takes seconds, so it is kept under a name made of everything that went into it.
- * B3  A built package carries it; then nothing is made, and the sources need not be there.
- * B4  It is code that this process runs: it is kept where only its user writes, never in a folder that all share.
+ * B1  It contains no zod and no connector: workflows import types and small pure files only.
+ * B2  Bundling takes seconds, so the result is cached under a hash of all its inputs.
+ * B3  A built package contains the bundle; then nothing is bundled, and the sources need not exist.
+ * B4  This process runs the file as code, so it is kept where only its user can write, never in a shared folder.
  */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -21,14 +21,14 @@ const modelDir = fileURLToPath(new URL('../../model/', import.meta.url));
 const builtBundle = fileURLToPath(new URL('../../workflow-bundle.js', import.meta.url));
 const workerVersion = createRequire(import.meta.url)('@temporalio/worker/package.json') as { version: string };
 
-/** Path of the bundle of the workflows as they are now. */
+/** Path of the bundle of the present workflows. */
 export async function workflowBundle(logger: Logger, cacheDir = ownCache()): Promise<string> {
   if (existsSync(builtBundle)) return builtBundle;
   const path = join(cacheDir, `workflows-${await sourceHash()}.js`);
   if (existsSync(path)) return path;
   const { code } = await makeBundle(logger);
   await mkdir(cacheDir, { recursive: true, mode: 0o700 });
-  // Written aside and moved: another process that starts at the same time must not read half a file.
+  // Written to another name and renamed: a process that starts at the same time must not read half a file.
   const aside = `${path}.${process.pid}`;
   await writeFile(aside, code);
   await rename(aside, path);

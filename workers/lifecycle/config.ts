@@ -12,7 +12,7 @@ const environment = z.object({
   MILLRACE_IMAGE: z.string().default('millrace/millrace:dev'),
   MILLRACE_STREAM_REPLICAS: z.coerce.number().int().min(1).max(5).default(1),
   MILLRACE_HEALTH_LISTEN: listenAddress.optional(),
-  /** Set by a deployment with worker versioning: the build that this process is. */
+  /** Set by a deployment with worker versioning: the build id of this process. */
   MILLRACE_BUILD_ID: z.string().optional(),
   MILLRACE_WORKFLOW_BUNDLE: z.string().optional(),
 });
@@ -26,7 +26,7 @@ export interface LifecycleConfig {
   readonly streamReplicas: number;
   readonly healthListen: ListenAddress | undefined;
   readonly buildId: string | undefined;
-  /** A bundle made at image build; else one is made, and kept for the next start. */
+  /** A bundle from the image build. Undefined: one is made, and cached for the next start. */
   readonly bundlePath: string | undefined;
   readonly logLevel: string;
 }

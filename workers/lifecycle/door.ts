@@ -1,14 +1,14 @@
 /**
  * Which cluster serves the task queue `pipelines`.
  *
- * D1  One of those that share a Temporal namespace: a program that applies a pipeline there applies it in one cluster, and
- *     always the same. The others serve the queue of their own name only.
- * D2  Temporal decides, by the id of one workflow that is open: of two that begin together one is first.
+ * D1  One of the clusters that share a Temporal namespace, so that a program always applies its pipelines in the same
+ *     cluster. The others serve only the queue with their own name.
+ * D2  Temporal decides, by the id of one open workflow: of two clusters that start together, one is first.
  */
 import { WorkflowIdConflictPolicy, WorkflowIdReusePolicy, type Client } from '@temporalio/client';
 import { doorTaskQueue, doorWorkflowId, taskQueueOf } from '../../model/workflow-ids.ts';
 
-/** The cluster that serves it. */
+/** The cluster that serves the queue. Claims it for `cluster` if none does. */
 export async function ownerOfDoor({ workflow }: Pick<Client, 'workflow'>, cluster: string): Promise<string> {
   const handle = await workflow.start('keepDoor', {
     workflowId: doorWorkflowId,

@@ -1,9 +1,9 @@
 /**
  * The lifecycle worker: Temporal's workflows and activities of all pipelines, in one process.
  *
- * R1  It waits for Temporal, Kubernetes and NATS for as long as it takes, visibly, and never ends because one is down.
+ * R1  It waits for Temporal, Kubernetes and NATS as long as necessary, logs that, and never exits because one is down.
  * R2  On SIGTERM it takes no new task, lets activities end within the grace time, and exits 0.
- * R3  Every activity has a heartbeat: what a killed worker has begun is taken up by another one within seconds.
+ * R3  Every activity has a heartbeat: the activities of a killed worker are taken over within seconds.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
@@ -31,7 +31,9 @@ export function runLifecycle(env: NodeJS.ProcessEnv): Promise<number> {
   return untilAskedToStop(log, (stop) => serveLifecycle(config, log, stop));
 }
 
-/** Resolves when `signal` is aborted and the worker has stopped. `around`: runs around every activity, outermost first. */
+/**
+ * Resolves when `signal` is aborted and the worker has stopped. `around`: runs around every activity, outermost first.
+ */
 export async function serveLifecycle(
   config: LifecycleConfig,
   log: Logger,
@@ -104,7 +106,7 @@ async function claimDoor({ temporal }: LifecycleConfig, cluster: string, log: Lo
   return false;
 }
 
-/** NATS is needed by some steps only: they fail, visibly, while there is no connection. */
+/** Only some steps need NATS: these fail, visibly, while there is no connection. */
 function keepStreams(
   { natsUrl, streamReplicas }: LifecycleConfig,
   log: Logger,
@@ -116,7 +118,7 @@ function keepStreams(
       if (closed) return connected.nc.close();
       streams = connected;
       await ensureSharedStreams(connected, { replicas: streamReplicas }).catch((error: unknown) => {
-        // Every provisioning makes them again.
+        // Every provisioning creates them again if they are missing.
         log.warn({ err: error }, 'the shared streams could not be made');
       });
     },

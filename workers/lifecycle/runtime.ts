@@ -1,11 +1,11 @@
-/** The Temporal SDK's native part: one a process, so whoever needs it first installs it for all. */
+/** The native part of the Temporal SDK: one per process, installed by the first user. */
 import { DefaultLogger, MetricsBuffer, Runtime, type LogEntry } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { SdkMetrics } from './sdk-metrics.ts';
 
 let installed: SdkMetrics | undefined;
 
-/** Once a process, before anything of the SDK is used: its log and its metrics go where ours go. */
+/** Call it once per process, before the SDK is used: redirects the SDK's log and metrics to ours. */
 export function installRuntime(log: Logger): SdkMetrics {
   if (installed !== undefined) return installed;
   const buffer = new MetricsBuffer({ useSecondsForDurations: true });
@@ -20,7 +20,8 @@ export function installRuntime(log: Logger): SdkMetrics {
     shutdownSignals: [],
     telemetryOptions: {
       metrics: { buffer },
-      // While Temporal is away its client tells of every attempt of every poller; readiness and the controller say it once.
+      // While Temporal is unreachable the SDK logs each attempt of each poller; readiness and the controller report it
+      // once.
       logging: { forward: {}, filter: 'error,temporalio_sdk_core=warn' },
     },
   });

@@ -1,20 +1,20 @@
 /**
- * What the Temporal SDK counts, and what workflows count by its meter (`millrace_operations`), as Prometheus text.
+ * Metrics of the Temporal SDK and of workflows (`millrace_operations`) as Prometheus text.
  *
- * The SDK could listen by itself, but then on a second port and once a process. So its updates are taken from a buffer, at
- * each scrape and every few seconds, which keeps the buffer small when nobody scrapes.
+ * The SDK can only serve its metrics on a port of its own. So its updates are read from a buffer, at each scrape and
+ * every few seconds, which keeps the buffer small when nothing scrapes.
  */
 import type { BufferedMetricUpdate, MetricsBuffer } from '@temporalio/worker';
 
 type Kind = BufferedMetricUpdate['metric']['kind'];
 
-/** Seconds: from a quick answer of the API server to a drain. */
+/** Seconds: from a fast answer of the API server to a drain. */
 const bounds = [0.005, 0.02, 0.1, 0.5, 2, 10, 60, 600];
 const drainMs = 5_000;
 
 interface Series {
   value: number;
-  /** Of a histogram: observations up to each bound, and all of them. */
+  /** Of a histogram: the number of observations up to each bound, and of all. */
   readonly buckets: number[];
   count: number;
 }

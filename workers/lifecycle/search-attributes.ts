@@ -11,7 +11,7 @@ export interface RegisterOptions {
   readonly sleep: (ms: number) => Promise<void>;
   /** Default 200 ms. */
   readonly pollMs?: number;
-  /** Default 60 s; a server whose attributes are managed elsewhere must have them. */
+  /** Default 60 s. On a server whose attributes are managed elsewhere, they must exist. */
   readonly timeoutMs?: number;
 }
 
@@ -37,7 +37,7 @@ async function missingAttributes(connection: Connection, namespace: string) {
   return searchAttributes.filter(({ name }) => customAttributes[name] === undefined);
 }
 
-/** The registration reaches the parts of the server one by one; the frontend's query parser is what rejects last. */
+/** A registration reaches the parts of the server one by one; the frontend's query parser is the last. */
 async function areUsable(connection: Connection, namespace: string): Promise<boolean> {
   if ((await missingAttributes(connection, namespace)).length > 0) return false;
   try {
@@ -46,7 +46,7 @@ async function areUsable(connection: Connection, namespace: string): Promise<boo
     return true;
   } catch (error) {
     if (!isGrpcServiceError(error)) throw error;
-    // Not known to the query parser yet: that is what is waited for.
+    // The query parser does not know them yet: wait.
     return false;
   }
 }

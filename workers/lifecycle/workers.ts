@@ -1,6 +1,6 @@
 /**
- * Temporal's workers of a lifecycle process, one for each task queue: that of its own cluster, and, of one cluster, the door
- * that programs know, where entities of v0.1 still are, too.
+ * The Temporal workers of a lifecycle process, one per task queue: the queue of its own cluster and, in one cluster,
+ * the queue `pipelines` for programs, on which entities of v0.1 may still run.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import {
@@ -23,7 +23,7 @@ const cachedWorkflows = 200;
 
 export type WorkerParts = Pick<ActivityDependencies, 'kube' | 'cluster' | 'streams' | 'log'> & {
   readonly connection: NativeConnection;
-  /** Whether the queue for programs is this cluster's (`./door.ts`). */
+  /** Whether this cluster serves the queue for programs (`./door.ts`). */
   readonly servesDoor: boolean;
   /** Runs around every activity, outermost first. */
   readonly around: readonly ActivityInterceptorsFactory[];
@@ -53,7 +53,7 @@ export async function createWorkers(config: LifecycleConfig, parts: WorkerParts)
       maxCachedWorkflows: cachedWorkflows,
       maxConcurrentActivityTaskExecutions: activitySlots,
       maxConcurrentWorkflowTaskExecutions: workflowTaskSlots,
-      // Cancellation reaches an activity with the answer to a heartbeat: this bounds how long a deletion waits for one.
+      // Cancellation reaches an activity with the answer to a heartbeat: this limits how long a deletion waits.
       maxHeartbeatThrottleInterval: '1s',
       shutdownGraceTime: '10s',
       shutdownForceTime: '20s',
@@ -63,7 +63,7 @@ export async function createWorkers(config: LifecycleConfig, parts: WorkerParts)
   return parts.servesDoor ? [own, await create(doorTaskQueue)] : [own];
 }
 
-/** Runs them until `stop` resolves. When one of them fails all end, and its failure is thrown. */
+/** Runs them until `stop` resolves. When one fails, all are stopped and its error is thrown. */
 export async function runWorkers(workers: readonly Worker[], stop: Promise<unknown>): Promise<void> {
   const failure = Promise.withResolvers<undefined>();
   const until = Promise.race([stop, failure.promise]);
@@ -88,7 +88,7 @@ function versioning({ buildId }: LifecycleConfig): Pick<WorkerOptions, 'workerDe
   };
 }
 
-/** Every activity has a heartbeat. */
+/** Sends heartbeats for every activity. */
 const beat: ActivityInterceptorsFactory = () => ({
   inbound: { execute: (input, next) => beating(() => next(input)) },
 });

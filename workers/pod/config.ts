@@ -1,4 +1,4 @@
-/** What a worker pod is told by its environment: the pod contract between the lifecycle, which renders it, and us. */
+/** The environment of a worker pod, parsed once: the contract with the lifecycle, which renders the pod. */
 import { z } from 'zod';
 import { httpPort } from '../../model/ports.ts';
 import { logLevel, readEnvironment } from '../process/environment.ts';

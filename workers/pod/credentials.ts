@@ -1,11 +1,11 @@
 /**
- * The configuration of a source or sink with its `$(secret:…)` and `$(configMap:…)` resolved from the mounted files. What
- * comes out lives in this process's memory only; it is never logged or reported (`./secrets.ts` is told each value).
+ * The configuration of a source or sink with its `$(secret:…)` and `$(configMap:…)` resolved from the mounted files.
+ * The result stays in this process's memory and is never logged or reported (`./secrets.ts` learns each value).
  *
- * V1  A value that the connector cannot use is the fault of the credential that it came from: the error names the
- *     credential and the field, says what is wrong with it, and repeats nothing of it.
- * V2  A value with a line break at its end is refused: no header can hold it, and nobody has chosen it. Certificates and
- *     keys in PEM end so.
+ * V1  For a value that the connector cannot use, the error names the credential and the field and says what is wrong,
+ *     without repeating any of the value.
+ * V2  A value that ends with a line break is refused: no header can contain it, and it is there by accident.
+ *     Certificates and keys in PEM may end with one.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,11 +18,11 @@ import type { Json } from '../../model/value.ts';
 import type { Secrets } from './secrets.ts';
 
 export interface ConfigPlace {
-  /** As the plan has it: with its references. */
+  /** As in the plan, with references. */
   readonly config: Json;
   /** `sink warehouse`. */
   readonly where: string;
-  /** Of the objects that the references name. */
+  /** Namespace of the referenced objects. */
   readonly namespace: string;
   /** Where they are mounted. */
   readonly directory: string;
@@ -31,7 +31,7 @@ export interface ConfigPlace {
   readonly parse: (config: unknown) => unknown;
 }
 
-/** Reads the files at each call, so that a retry after a repaired Secret sees the new content. */
+/** Reads the files at each call, so that a retry sees a corrected Secret. */
 export function readConfig(place: ConfigPlace): unknown {
   const { config, namespace, directory, secrets, parse } = place;
   const resolved = resolveReferences(config, (ref) => {
@@ -68,7 +68,7 @@ function faultOf({ issues }: z.ZodError, place: ConfigPlace): MillraceError {
   const path = blamed?.issue.path.map(String).join('.') ?? '';
   const problem = blamed === undefined ? 'does not parse' : problemOf(blamed.issue);
   const [ref] = blamed?.refs ?? [];
-  // A spec that the lint of another version let through.
+  // The spec passed the lint of another version.
   if (ref === undefined) return mr('MR_SPEC_INVALID', { path: `${where}: ${path}`, problem });
   return unusable(ref, blamed?.issue.path ?? [], problem, place);
 }
@@ -90,7 +90,7 @@ function unusable(
   return mr('MR_CREDENTIAL_UNUSABLE', { credential, field: `${path.map(String).join('.')} of ${where}`, problem });
 }
 
-/** What is wrong with it, without what it is. */
+/** What is wrong with a value, without the value. */
 function problemOf(issue: z.core.$ZodIssue): string {
   switch (issue.code) {
     case 'too_small':

@@ -1,10 +1,12 @@
-/** JSON lines on stdout, each with pipeline, stage and pod, and none with the value of a Secret (`./secrets.ts`, S1). */
+/**
+ * JSON lines on stdout, each with pipeline, stage and pod, and none with the value of a Secret (`./secrets.ts`, S1).
+ */
 import { pino, type Logger } from 'pino';
 import type { Plan } from '../../model/plan.ts';
 import type { PodConfig } from './config.ts';
 import type { Secrets } from './secrets.ts';
 
-/** Fields that a connector's options may carry: never written, whoever logs an options object by mistake. */
+/** Fields of connector options that are never written, even if an options object is logged by mistake. */
 const secretFields = ['password', 'token', 'secret', 'sasl', 'key', 'authorization', 'passphrase'];
 
 export function podLog(config: PodConfig, plan: Plan, secrets: Secrets): Logger {

@@ -1,6 +1,6 @@
 /**
- * One connection that all slots of a pod share: made when first asked for, one attempt at a time, kept until closed.
- * A failed attempt is told to everyone who waited for it; the next who asks makes a new one.
+ * One connection that all slots of a pod share: opened at first use, one attempt at a time, kept until closed. All
+ * callers that waited for a failed attempt get its error; the next call starts a new attempt.
  */
 export class OnceConnected<T extends { close(): Promise<void> }> {
   readonly #connect: () => Promise<T>;

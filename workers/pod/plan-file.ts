@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { mr, problemOf } from '../../model/errors.ts';
 import type { Plan, Stage } from '../../model/plan.ts';
 
-/** Written by Millrace of the same version range: what is checked is that this is a plan, and of a version we know. */
+/** Written by Millrace itself, so the only check is that it is a plan of a known version. */
 const plan = z.custom<Plan>((value) => outline.safeParse(value).success, 'it is no plan of version 1');
 const outline = z.object({
   planVersion: z.literal(1),

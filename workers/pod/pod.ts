@@ -1,9 +1,9 @@
 /**
- * What every worker pod does around its slots: health, metrics, reports, the connection outside, leases, and an end in
- * order.
+ * What every worker pod does around its slots: health, metrics, reports, the connection to the source or sink, leases,
+ * and an orderly shutdown.
  *
- * Y1  nats-server or a stream that is missing is waited for: the pod is alive and not ready, and does not exit.
- * Y2  After SIGTERM: no new input; what is in flight finishes within the grace; leases are released; exit code 0.
+ * Y1  It waits for nats-server and for missing streams: the pod is alive and not ready, and does not exit.
+ * Y2  After SIGTERM: no new input; work in flight finishes within the grace time; leases are released; exit code 0.
  */
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
@@ -43,11 +43,11 @@ export interface PodProgram<Outside> {
   /** Name of the source or sink. */
   readonly name: string;
   readonly edge: string;
-  /** Of the source or sink, with its references. */
+  /** Configuration of the source or sink, with references. */
   readonly config: Json;
-  /** An error of the table for whatever the system outside has failed with. */
+  /** Turns an error of the outside system into one of the table. */
   readonly named: (error: unknown) => MillraceError;
-  /** Connects to the source or sink; throws MillraceError. Called again after a backoff when it does. */
+  /** Connects to the source or sink. Throws MillraceError; it is then called again after a backoff. */
   connect(context: ConnectorContext): Promise<Outside & { close(): Promise<void> }>;
   work(work: SlotWork<Outside>): Promise<SlotEnd>;
 }
@@ -56,11 +56,11 @@ export interface PodPlan<Kind extends Stage['kind']> {
   readonly config: PodConfig;
   readonly plan: Plan;
   readonly stage: Extract<Stage, { kind: Kind }>;
-  /** What `readConfig` has read, and no text of the pod may hold. */
+  /** Values that `readConfig` has read, and that no text of the pod may contain. */
   readonly secrets: Secrets;
 }
 
-/** Longer than any request to nats-server may take: when the leases were not looked after for so long, something hangs. */
+/** Longer than any request to nats-server may take: if leases were not renewed for this long, something hangs. */
 const wedgedMs = 60_000;
 
 /** Runs until SIGTERM or SIGINT, and resolves with the exit code. */
@@ -141,7 +141,7 @@ class Pod<Outside> {
     });
     const streams = await Promise.race([connecting, aborted(stop)]);
     if (streams === undefined) {
-      // Still waiting for a server that may never come: nothing is in flight, and the process ends.
+      // Still waiting for a server: nothing is in flight, so the process ends.
       void connecting.then(({ nc }) => nc.close());
       return;
     }
@@ -188,7 +188,7 @@ class Pod<Outside> {
         const log = this.log.child({ slot });
         const run = this.#state.begin(slot);
         const end = await this.#program.work({ streams, outside, slot, signals, log, run });
-        // Nothing waits before a slot whose source has no more.
+        // A slot whose source has ended has no backlog.
         if (end === 'ended') run.lagIs(() => 0);
         log.info({ end }, 'slot ended');
         return end;
@@ -206,7 +206,7 @@ class Pod<Outside> {
     this.#state.failed(slot, known);
   }
 
-  /** Whose fault it is: what the table names, NATS, or Millrace itself. */
+  /** Classifies an error: one of the table, a failure of NATS, or a defect of Millrace. */
   #faultOf(slot: number, error: unknown): MillraceError {
     if (error instanceof MillraceError) return error;
     const problem = problemOf(error);
@@ -215,7 +215,7 @@ class Pod<Outside> {
       : mr('MR_WORKER_FAILED', { slot, stage: this.#stage.name, problem }, { cause: error });
   }
 
-  /** At once and not when the first slot comes: a pod without slots must know, too, whether it could work. */
+  /** Connects at once, not at the first slot: a pod without slots must also know whether it could work. */
   async #keepConnecting(outside: SlotWork<Outside>['outside'], stop: AbortSignal): Promise<void> {
     for (let attempt = 0; !stop.aborted; attempt++) {
       try {
@@ -254,15 +254,17 @@ class Pod<Outside> {
     return frameCap({ maxPayload: this.#streams?.maxPayload });
   }
 
-  /** Not while the event loop stands still, which answers nobody, nor while leases are not looked after. */
+  /**
+   * Why the pod is not alive: leases are not renewed. (A blocked event loop does not answer at all.) Undefined: alive.
+   */
   #notAlive(): string | undefined {
     const silentMs = this.#runner?.silentMs ?? 0;
     return silentMs > wedgedMs ? `leases were not looked after for ${Math.round(silentMs / 1_000)} s` : undefined;
   }
 
   /**
-   * Once the stage has started and while nats-server is connected. Not whether the source or sink answers: an outage
-   * outside must not restart or unready pods; conditions tell of it.
+   * Undefined (ready) once the stage has started and while nats-server is connected, whether or not the source or sink
+   * answers: an outage outside must not make pods unready; conditions report it.
    */
   #notReady(): string | undefined {
     const isConnected = this.#streams?.link.connected ?? false;

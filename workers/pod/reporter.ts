@@ -1,9 +1,8 @@
 /**
- * Publishes the pod's report: soon after its state changed, and every 10 s. Changes that come together make one report.
- * When the pod ends in order, its report is withdrawn.
+ * Publishes the pod's report: soon after its state has changed, and every 10 s. Changes at the same time share one
+ * report. An orderly shutdown withdraws the report.
  *
- * It looks at the state once a second by itself: what has lasted too long (a wait, a write without an answer) becomes news
- * without anybody saying so.
+ * It checks the state once a second: a wait, or a write without an answer, becomes worth a report just by lasting.
  */
 import type { Logger } from 'pino';
 import type { Clock } from '../../model/clock.ts';
@@ -38,7 +37,7 @@ export class Reporter {
     this.#ended = this.#run();
   }
 
-  /** Something changed. Cheap: call it as often as it does. */
+  /** Call it at every change; it is cheap. */
   changed(): void {
     this.#hasChanged = true;
     this.#wake?.();
@@ -60,12 +59,12 @@ export class Reporter {
     while (!signal.aborted) {
       await this.#tellNews();
       await this.#pause();
-      // What changes together is told together.
+      // Changes at the same time share one report.
       await clock.sleep(settleMs, signal).catch(() => undefined);
     }
   }
 
-  /** Until the state may have changed. */
+  /** Resolves when the state may have changed. */
   async #pause(): Promise<void> {
     if (this.#hasChanged || this.#stop.signal.aborted) return;
     await new Promise<void>((resolve) => {
@@ -89,7 +88,7 @@ export class Reporter {
     this.#told = news;
     this.#toldAt = now;
     await publishPodReport(streams, report).catch((error: unknown) => {
-      // It is told again at the next look: NATS may have been away.
+      // Sent again at the next check: NATS may be unreachable.
       this.#told = '';
       log.debug({ err: error }, 'report not sent');
     });
@@ -117,10 +116,10 @@ function withoutSecrets(report: PodReport, hide: (text: string) => string): PodR
   }
 }
 
-/** What is worth a report at once. Counters and positions wait for the next one. */
+/** The parts whose change is reported at once. Counters and positions wait for the next report. */
 function newsIn({ connection, flow, deadLetters, slots, lag = 0 }: PodReport): string {
   const owned = slots.map(({ slot }) => slot);
-  // Under load something waits at one look and not at the next; that is only news of a pod that has nothing to do.
+  // Under load the lag alternates between 0 and more; a change matters only for an idle pod.
   const isLate = flow.state === 'Idle' && lag > 0;
   return JSON.stringify([connection, flow, deadLetters, owned, isLate]);
 }

@@ -1,12 +1,12 @@
 /**
- * The values of Secrets that this process has read, and texts without them.
+ * Knows the values of Secrets that this process has read, and removes them from texts.
  *
- * S1  Whatever leaves the pod for people passes here: reports, the log, answers of an HTTP source, texts of dead letters
- *     and of refused rows in the commit log. Servers repeat what
- *     they were sent, so no care where a text is made can keep a value out of it.
- * S2  In the place of a value, or of a form that programs give it, stands its reference: `$(secret:pg/host)`. A part of
- *     an address counts as the address.
- * S3  A value, or a part, of fewer than four characters is left: it would be found within words.
+ * S1  Every text that leaves the pod for people passes through here: reports, the log, answers of an HTTP source, texts
+ *     of dead letters and of refused rows in the commit log. Servers repeat what they were sent, so a value can get
+ *     into any text.
+ * S2  A value, or a form of it that programs make, is replaced by its reference: `$(secret:pg/host)`. A part of an
+ *     address counts as the address.
+ * S3  Values and parts shorter than four characters are not replaced: they would match within words.
  * S4  Values of ConfigMaps are not secret.
  */
 import type { CredentialRef } from '../../model/plan.ts';
@@ -16,7 +16,9 @@ import { stableLoadText, stableText } from '../../connectors/stable-text.ts';
 const minLength = 4;
 
 export class Secrets {
-  /** By what may occur in a text. What was once read stays: an error may be older than the present value. */
+  /**
+   * References by what may occur in a text. Values are never forgotten: an error may be older than the present value.
+   */
   readonly #references = new Map<string, string>();
   #pattern: RegExp | undefined;
 
@@ -38,7 +40,7 @@ export class Secrets {
     return this.#withoutCut(hidden);
   }
 
-  /** A line of the log: its texts, never its form. */
+  /** The same in the strings of a JSON log line, whose structure stays. */
   hideInLine(line: string): string {
     if (this.#references.size === 0) return line;
     const parsed = jsonOrNothing(line);
@@ -52,13 +54,15 @@ export class Secrets {
     return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, this.#hideIn(member)]));
   }
 
-  /** A long message is cut (model/text.ts), maybe within a value: its beginning in front of the cut goes, too. */
+  /**
+   * A long message is cut (model/text.ts), maybe within a value: then the beginning of the value is removed as well.
+   */
   #withoutCut(text: string): string {
     const [last = '', ...before] = text.split('…').toReversed();
     return [...before.toReversed().map((piece) => this.#withoutBeginning(piece)), last].join('…');
   }
 
-  /** Of a value, at the end of the text. */
+  /** Removes the beginning of a value at the end of a text. */
   #withoutBeginning(text: string): string {
     for (const [form, reference] of this.#references) {
       for (let length = Math.min(form.length - 1, text.length); length >= minLength; length--) {
@@ -69,7 +73,7 @@ export class Secrets {
   }
 }
 
-/** As it is, and as it looks in an address, a header, JSON and SQL, and where what changes is taken out of messages. */
+/** The value as it is, as in an address, a header, JSON and SQL, and as `stable-text.ts` leaves it. */
 function formsOf(value: string): readonly string[] {
   const encoded = encodeURIComponent(value);
   return [
@@ -87,7 +91,7 @@ function formsOf(value: string): readonly string[] {
   ];
 }
 
-/** What programs take out of a value: its lines, and host, user and password of addresses. */
+/** Parts of a value that programs use: its lines, and host, user and password of addresses. */
 function partsOf(value: string): readonly string[] {
   const lines = value.split(/[\r\n]+/).filter((line) => !line.startsWith('-----'));
   const words = value.split(/[\s,]+/);
@@ -111,7 +115,7 @@ function decoded(text: string): string {
   }
 }
 
-/** The longest first: a value may begin with another one. */
+/** Longest first, because a value may begin with another one. */
 function anyOf(texts: readonly string[]): RegExp {
   const sorted = texts.toSorted((a, b) => b.length - a.length);
   return new RegExp(sorted.map((text) => text.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')).join('|'), 'g');

@@ -1,10 +1,10 @@
 /**
- * What one slot of this pod says about itself: what its present run has said, and what must outlive a run.
+ * The state of one slot of this pod: what its present run has reported, and what outlives a run.
  *
- * R1  Only the present run is heard. An earlier run of the slot, or one that ends after the slot was given away, may go on
- *     talking: nothing that it says changes anything here.
- * R2  What a run has said ends with it: a wait that was aborted needs nobody who clears it.
- * R3  A failure stays until the slot gets on again: a slot that fails each time it begins is not well in between.
+ * R1  Only the present run counts. An earlier run, or one that ends after the slot was given away, may still report:
+ *     its reports are ignored.
+ * R2  The reports of a run end with it, so an aborted wait need not be cleared.
+ * R3  A failure stays until the slot makes progress again: a slot that fails at each start is not well in between.
  */
 import { mr, type MillraceError } from '../../model/errors.ts';
 import type { Position } from '../../stream/record-batch.ts';
@@ -22,13 +22,15 @@ export interface Run {
   connection: Connection;
   readonly waits: Map<Waiter, Wait>;
   lag: () => number | undefined;
-  /** Since when the system outside owes an answer to a write. */
+  /** When the write was sent that is not answered yet; undefined: none. */
   askedAt: number | undefined;
 }
 
-/** A wait is told once it has lasted so long: an edge at its limit makes each frame wait a little, and records move. */
+/**
+ * A wait is reported once it has lasted this long: at a nearly full edge each frame waits a little, and records move.
+ */
 const waitPatienceMs = 2_000;
-/** A write that takes longer is told: whoever looks should not have to wait for the time-out of the request. */
+/** A write that takes longer is reported before its request times out. */
 const silenceMs = 10_000;
 
 export class SlotState {
@@ -36,7 +38,7 @@ export class SlotState {
   failure: MillraceError | undefined;
   #run: Run;
   #told = false;
-  /** When the position moved last, or there was nothing to move it. */
+  /** When the position last moved, or there was no backlog. */
   #movedAt: number;
 
   constructor(connection: Connection, now: number) {
@@ -48,7 +50,9 @@ export class SlotState {
     return this.#run;
   }
 
-  /** R1, R2. The system outside is as the run before knew it: a new run does not make it answer. */
+  /**
+   * R1, R2. The new run takes over the connection state of the previous one: a new run does not make a server answer.
+   */
   begin(): Run {
     const { connection } = this.#run;
     this.#told = false;
@@ -61,7 +65,7 @@ export class SlotState {
     this.begin();
   }
 
-  /** The first position of a run is where it begins: it is a move only when it differs. */
+  /** The first position of a run is its start, and a move only if it differs from the last one. */
   moved(position: Position, now: number): void {
     if (this.#told || JSON.stringify(position) !== JSON.stringify(this.position)) {
       this.#movedAt = now;
@@ -71,27 +75,27 @@ export class SlotState {
     this.position = position;
   }
 
-  /** What waits before the slot; looking at it is how it is known since when something does. */
+  /** Backlog of the slot; undefined: unknown. Each call also notes when there was none. */
   lagAt(now: number): number | undefined {
     const lag = this.#run.lag();
     if (lag === 0) this.#movedAt = Math.max(this.#movedAt, now);
     return lag;
   }
 
-  /** Since when something waits that should have moved; undefined: nothing waits, or nobody can tell. */
+  /** Since when a backlog has not moved although it should have; undefined: no backlog, or unknown. */
   stillSince(now: number, patienceMs: number): number | undefined {
     const since = this.#movedAt + patienceMs;
     return (this.lagAt(now) ?? 0) > 0 && since <= now ? since : undefined;
   }
 
-  /** With a write that is not answered. `outside` is its name. */
+  /** The connection, with a write that is not answered as a failure. `outside`: name of the sink. */
   connectionAt(now: number, outside: string): Connection {
     const { connection, askedAt } = this.#run;
     if (typeof connection !== 'string' || askedAt === undefined || now - askedAt < silenceMs) return connection;
     return mr('MR_SINK_SILENT', { sink: outside, since: new Date(askedAt).toISOString() });
   }
 
-  /** Waits that are worth telling, the one that has lasted longest first. */
+  /** Waits that have lasted long enough to be reported, longest first. */
   waitsAt(now: number): readonly { readonly waiter: Waiter; readonly reason: MillraceError }[] {
     return [...this.#run.waits]
       .filter(([, { since }]) => now - since >= waitPatienceMs)
@@ -99,7 +103,7 @@ export class SlotState {
       .map(([waiter, { reason }]) => ({ waiter, reason }));
   }
 
-  /** A wait keeps its beginning while its reason is of the same kind. */
+  /** Sets or clears a wait. It keeps its start while the code of the reason stays the same. */
   waiting(waiter: Waiter, reason: MillraceError | undefined, now: number): void {
     const { waits } = this.#run;
     const before = waits.get(waiter);

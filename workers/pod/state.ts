@@ -1,10 +1,10 @@
 /**
- * What this pod knows about itself, folded from what its slots say: the content of reports, /positions and metrics.
+ * The state of this pod, derived from its slots: the content of reports, /positions and metrics.
  *
- * I14  One slot that is disconnected, waits or failed makes the pod so: it never says more than all of its slots can say.
- *      What it waits for is the wait of the highest rank of all slots, so that none hides one that asks a person.
- *      `lag` is there only when every slot knows how much waits before it; without it, idle means nothing.
- * R1   A slot's observer is heard while its run is the present one (`./slot-state.ts`).
+ * I14  One slot that is disconnected, waiting or failed makes the pod so: a pod never claims what not all of its slots
+ *      can. Of the waits of all slots the one with the highest rank is reported, so that none hides a wait for a
+ *      person. `lag` is present only when every slot knows its backlog; without `lag`, idle means nothing.
+ * R1   A slot's observer counts only while its run is the present one (`./slot-state.ts`).
  */
 import { asksPerson, type MillraceError } from '../../model/errors.ts';
 import { rankOfWait, type PodReport, type WaitsFor } from '../../stream/pod-report.ts';
@@ -21,27 +21,27 @@ export interface PodIdentity {
   readonly generation: number;
   /** Name of the source or sink in the spec. */
   readonly name: string;
-  /** The edge that it writes or reads. */
+  /** The edge that the stage writes or reads. */
   readonly edge: string;
   /** Slots of the whole stage. */
   readonly slots: number;
-  /** How long what waits may be kept back on purpose, so that a batch fills. */
+  /** How long records may be held back on purpose, to fill a batch. */
   readonly patienceMs: number;
 }
 
-/** What the work on a slot is given: its voice, for as long as this run lasts. */
+/** Through this, a run of a slot reports. */
 export interface SlotRun {
   readonly observer: SlotObserver;
-  /** How much waits before the slot. */
+  /** Sets the function that gives the backlog of the slot. */
   lagIs(lag: () => number | undefined): void;
-  /** A request to the system outside is on its way; undefined: it was answered, or has failed. */
+  /** True: a request to the outside system was sent; false: it was answered or has failed. */
   asking(isAsking: boolean): void;
 }
 
-/** Makes a change that a run has told, when the run is the present one. */
+/** Applies a change that a run reports, if it is the present run. */
 type Heard = (change: (state: SlotState, run: Run) => void) => void;
 
-/** A pod that handed records on within this time is flowing: one record every few seconds is a flow, too. */
+/** A pod that passed records on within this time is flowing: one record every few seconds counts. */
 const flowingMs = 30_000;
 
 export class PodState {
@@ -66,13 +66,13 @@ export class PodState {
     this.#since = { state: 'Connecting', at: now() };
   }
 
-  /** nats-server is reached and the stage is at work. */
+  /** nats-server is connected and the stage has started. */
   started(): void {
     this.#started = true;
     this.#onChange();
   }
 
-  /** The pod's own connection, which its slots share. */
+  /** Sets the state of the connection that all slots share. */
   connection(error: MillraceError | undefined): void {
     this.#own = error ?? 'Connected';
     this.#changed();
@@ -90,7 +90,7 @@ export class PodState {
     this.#changed();
   }
 
-  /** R1: from now on this run is the slot's voice. */
+  /** R1: starts a run of the slot, whose reports count from now on. */
   begin(slot: number): SlotRun {
     const state = this.#slots.get(slot);
     const run = state?.begin();
@@ -109,13 +109,13 @@ export class PodState {
     };
   }
 
-  /** The slot's run ended with an error; it begins again after a while. */
+  /** The run of a slot ended with an error; the slot is started again later. */
   failed(slot: number, error: MillraceError): void {
     this.#slots.get(slot)?.failed(error);
     this.#changed();
   }
 
-  /** Why a slot takes nothing in, whether it has lasted or not; what only a person can end comes first. */
+  /** Why a slot takes nothing in, however short; a wait for a person comes first. Undefined: no slot waits. */
   waitsFor(): MillraceError | undefined {
     const reasons = [...this.#slots.values()].flatMap(({ run, failure }) => [
       ...[...run.waits.values()].map(({ reason }) => reason),
@@ -155,7 +155,8 @@ export class PodState {
       ...(lag === undefined ? {} : { lag }),
       ...(still.length === 0 ? {} : { stillSince: Math.min(...still) }),
       slots,
-      // Last, so that all before it is equal while nothing changes: the controller need not read it again.
+      // Last, so that all bytes before it stay equal while nothing changes, and the controller need not parse them
+      // again.
       at: now,
     };
   }
@@ -165,7 +166,7 @@ export class PodState {
     return {
       connection: (error) => heard((_, run) => (run.connection = error ?? 'Connected')),
       waiting: (waiter, reason) => heard((state) => state.waiting(waiter, reason, this.#now())),
-      // Counters count whatever was done, by whichever run.
+      // Counters count the work of all runs.
       took: (records, bytes) => {
         this.#recordsIn += records;
         metrics.recordsIn.inc(records);
@@ -192,7 +193,7 @@ export class PodState {
         metrics.batchRows.inc(rows);
         metrics.batchSeconds.observe(ms / 1_000);
       },
-      // Once a frame or a batch: too often for a look at whether the pod's state changed; the report's own look finds it.
+      // Once per frame or batch: too often to compare the pod's state; the reporter's own check finds the change.
       position: (position) => quietly((state) => state.moved(position, this.#now())),
     };
   }
@@ -215,14 +216,14 @@ export class PodState {
     const slots = [...this.#slots.values()];
     const waits = slots.flatMap((slot) => this.#waitsOf(slot, now));
     if (typeof this.#own !== 'string') waits.push(this.#waiting('outside', this.#own));
-    // As sorting keeps the order of equals, the first slot comes first among them.
+    // Sorting is stable: among equals the first slot comes first.
     const [first] = waits.sort((a, b) => rankOfWait(a) - rankOfWait(b));
     if (first !== undefined) return first;
     if (now - this.#lastRecordAt < flowingMs) return { state: 'Flowing' };
     return { state: 'Idle' };
   }
 
-  /** Whatever keeps the slot from going on. A failure is told where the connection is not what is wrong. */
+  /** What keeps the slot from making progress. A failure counts only if the connection is not the problem. */
   #waitsOf(slot: SlotState, now: number): PodReport['flow'][] {
     const waits = slot.waitsAt(now).map(({ waiter, reason }) => this.#waiting(subjectOf(waiter, reason), reason));
     const connection = slot.connectionAt(now, this.#identity.name);
@@ -261,14 +262,14 @@ export class PodState {
   }
 }
 
-/** For the metric: who waits for room, or else what is waited for. */
+/** Label of the metric: which part waits for room, else what it waits for. */
 function waitLabel(waiter: Waiter, reason: MillraceError): string {
   if (isFull(reason)) return waiter;
   if (asksPerson(reason.code)) return 'decision';
   return subjectOf(waiter, reason) === 'lifecycle' ? 'lifecycle' : 'stream';
 }
 
-/** What a part of a slot waits for: room where it writes, the lifecycle, or else NATS. */
+/** What a part of a slot waits for: room where it writes, the lifecycle, else NATS. */
 function subjectOf(waiter: Waiter, { code }: MillraceError): WaitsFor {
   if (code === 'MR_NOT_REGISTERED' || code === 'MR_FRAME_PLAN_MISSING') return 'lifecycle';
   if (!isFull({ code })) return 'nats';

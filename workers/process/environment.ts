@@ -1,4 +1,4 @@
-/** What a process is told by its environment: parsed once, and refused by the name of the variable. */
+/** Parses the environment of a process once. An error names the variable. */
 import { z } from 'zod';
 import { mr } from '../../model/errors.ts';
 import { demandOf } from '../../model/schema-problem.ts';
@@ -6,7 +6,7 @@ import { demandOf } from '../../model/schema-problem.ts';
 /** Levels that a log can have. */
 export const logLevel = z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info');
 
-/** What every process of the control plane is told. */
+/** Variables of every process of the control plane. */
 export const controlPlane = {
   KUBECONFIG: z.string().optional(),
   MILLRACE_TEMPORAL_ADDRESS: z.string().default('127.0.0.1:7233'),

@@ -1,20 +1,20 @@
 /**
- * The port on which a process tells how it is, and what it counts.
+ * The port for health and metrics of a process.
  *
  *   /health/alive   200 while the process works; Kubernetes restarts it when it does not
  *   /health/ready   200, or 503 with what is waited for
  *   /metrics        Prometheus
  *
- * H1  Paths that a process adds are answered like these; everything else is a 404 that names what there is.
+ * H1  A process may add paths; every other path is a 404 that names the existing ones.
  */
 import { createServer, type ServerResponse } from 'node:http';
 import { listenOn, type ListenAddress, type Listening } from './listen.ts';
 
 export interface HealthOptions {
   readonly listen: ListenAddress;
-  /** undefined: alive; else why not. Default: a process that answers is alive. */
+  /** Why it is not alive; undefined: alive. Default: a process that answers is alive. */
   readonly notAlive?: () => string | undefined;
-  /** undefined: ready; else what is waited for. */
+  /** What it waits for; undefined: ready. */
   readonly notReady: () => string | undefined;
   /** A prom-client registry, or what answers like one. */
   readonly metrics: { readonly contentType: string; metrics(): Promise<string> };
@@ -58,7 +58,7 @@ function routesOf(options: HealthOptions): ReadonlyMap<string, Route> {
   ]);
 }
 
-/** async, so that a route which throws becomes a rejection like one that rejects. */
+/** async, so that a route that throws rejects as well. */
 async function answerOf(route: Route): Promise<Answer> {
   return route();
 }

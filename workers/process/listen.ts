@@ -16,7 +16,7 @@ export const listenAddress = z.string().transform((text, context): ListenAddress
   return z.NEVER;
 });
 
-/** undefined when it is no address to listen on. An IPv6 address stands in brackets, as in a URL. */
+/** Undefined when it is not an address to listen on. An IPv6 address is in brackets, as in a URL. */
 export function parseListenAddress(text: string): ListenAddress | undefined {
   const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:[\]/\s]+)):(\d{1,5})$/.exec(text) ?? [];
   const port = Number(digits);
@@ -26,13 +26,13 @@ export function parseListenAddress(text: string): ListenAddress | undefined {
 }
 
 export interface Listening {
-  /** The one that was asked for, or the free one that was found. */
+  /** The requested port, or the free one that was found. */
   readonly port: number;
-  /** Ends connections that are open, too: a scraper that keeps one must not hold up the end of the process. */
+  /** Also ends open connections: a scraper that keeps one must not delay the shutdown. */
   close(): Promise<void>;
 }
 
-/** Rejects when the address cannot be had. */
+/** Rejects when the address is not available. */
 export async function listenOn(server: Server, { host, port }: ListenAddress): Promise<Listening> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);

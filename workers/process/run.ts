@@ -1,8 +1,8 @@
 /**
  * How every process of Millrace ends.
  *
- * P1  SIGTERM or SIGINT aborts the signal; what was begun ends in order; the exit code is 0, whatever the aborted work
- *     throws on its way out (an error of its own is still logged).
+ * P1  SIGTERM or SIGINT aborts the signal; running work ends in order; the exit code is 0, whatever the aborted work
+ *     throws (errors other than the abort are logged).
  * P2  Work that fails by itself is logged once, and the exit code is 1.
  * P3  A second signal ends the process at once.
  */

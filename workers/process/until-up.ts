@@ -1,4 +1,4 @@
-/** Waits for a part that a process cannot do without, and says so while it waits. */
+/** Waits for a part that a process needs, and logs that it waits. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { problemOf } from '../../model/errors.ts';

@@ -1,7 +1,7 @@
 /** Version of the package. */
 import { readFileSync } from 'node:fs';
 
-/** Read without a schema library: `millrace --version` waits for it. */
+/** Read without a schema library, which would delay `millrace --version`. */
 export function packageVersion(): string {
   const read: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
   const isPackage = typeof read === 'object' && read !== null && 'version' in read;

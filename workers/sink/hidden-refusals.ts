@@ -1,10 +1,9 @@
 /**
- * A sink's slot whose refusals repeat no value of a Secret.
+ * Removes values of Secrets from the refusals of a sink's slot.
  *
- * A server may repeat in a refusal what it was sent: a policy that names the current user, a trigger that reads a setting. The
- * text goes into the commit log, in an intent and in the entry of the batch, and from there into dead letters, status and
- * Events; so it loses such values here, where it comes from, as texts of dead letters, reports and the log do
- * (`../pod/secrets.ts`, S1).
+ * A server may repeat such a value: in a policy that names the current user, or a trigger that reads a setting. The
+ * text of a refusal goes into the commit log, and from there into dead letters, status and Events, so values are
+ * removed at its origin (`../pod/secrets.ts`, S1).
  */
 import type { SinkSlot } from '../../connectors/connector.ts';
 import { MillraceError } from '../../model/errors.ts';
@@ -14,7 +13,7 @@ export type Hide = (text: string) => string;
 
 type Attempt = Parameters<SinkSlot['write']>;
 
-/** For the slot's `write`. */
+/** A `write` for the slot that hides values in its refusals. */
 export function hidingWrite(slot: SinkSlot, hide: Hide): (...attempt: Attempt) => Promise<WriteEnd> {
   return async (...attempt) => withoutSecrets(await slot.write(...attempt), hide);
 }

@@ -1,7 +1,6 @@
 /**
- * A sink's slot that tells when it has asked its server and was not answered yet: a server that takes the connection and
- * says nothing is known long before the request gives up (faults that look like silence are the common ones: a firewall
- * that drops, a server that swaps).
+ * Wraps a sink's slot to report requests that are not answered yet, so that a silent server is noticed long before the
+ * request times out. Silence is a common fault: a firewall that drops packets, a server that swaps.
  */
 import type { SinkSlot } from '../../connectors/connector.ts';
 import type { SlotRun } from '../pod/state.ts';

@@ -1,8 +1,8 @@
 /**
  * What a sink stage does with the bytes of a record: decode, schema, steps, route.
  *
- * Stages that share their steps each run them; only the owner of step failures reports records that do not decode, do
- * not fit or fail, so that each becomes one dead letter. For the others such a record is dropped.
+ * Each stage that shares the steps runs them. A record that does not decode, does not fit or fails becomes one dead
+ * letter: of the stage that owns step failures. The other stages drop it.
  */
 import { assertNever, mr } from '../../model/errors.ts';
 import type { FieldShape, SinkStage } from '../../model/plan.ts';
@@ -30,7 +30,7 @@ export function sinkProgram(stage: SinkStage): SinkProgram {
   };
 }
 
-/** The same on records that are not decoded, as far as nothing is wrong with them: what fails is left to the long way. */
+/** The same on undecoded records. A record with any problem is left to the program above. */
 function flatProgram(
   touched: ReadonlySet<string>,
   schemas: ReadonlyMap<string, readonly FieldShape[] | null>,
@@ -53,7 +53,10 @@ function flatProgram(
   };
 }
 
-/** There is no value that steps and routes could look at. Each sink has its own choice, and tells of it by itself. */
+/**
+ * For a tombstone, which has no value for steps and routes: what the sink's `tombstones` says. Undefined: not passed
+ * on.
+ */
 function withoutValue(choice: NonNullable<SinkStage['tombstones']>): typeof tombstone | undefined {
   switch (choice) {
     case 'Drop':

@@ -1,4 +1,4 @@
-/** `…/{name}/operations/{id}`: what a change does now. */
+/** `…/{name}/operations/{id}`: the present state of a change. */
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod';
 import { operationSchema } from '../../../client/wire.ts';
 import type { Changes } from '../changes.ts';

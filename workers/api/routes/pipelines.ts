@@ -74,7 +74,7 @@ export const pipelineRoutes: FastifyPluginCallbackZod<Options> = (server, { pipe
     },
   );
 
-  // Lint says more of a body, every error at once and with suggestions.
+  // The body is left to lint, which reports all errors at once and with suggestions.
   server.setValidatorCompiler(exceptBody);
 
   const listSchema = { tags, querystring: listQuery, response: { 200: pipelineList, ...problems } };
@@ -246,7 +246,7 @@ interface Reply {
   header(name: string, value: string): Reply;
 }
 
-/** 202 with where to follow it; 200 when there is nothing to follow. */
+/** 202 with the place where to follow the change; 200 when there is nothing to follow. */
 function answer(reply: Reply, change: Change): Change {
   if (change.operation === null) {
     reply.code(200);
@@ -256,7 +256,7 @@ function answer(reply: Reply, change: Change): Change {
   return change;
 }
 
-/** A key may be any text; a note is a word. */
+/** A key may be any text, but the id of a request must be one word. */
 function noteOf(key: string): string {
   return createHash('sha256').update(key).digest('hex').slice(0, 32);
 }

@@ -21,7 +21,7 @@ interface Options {
   readonly pipelines: PipelineDoor;
 }
 
-/** A source has a limit of its own (`maxBodyBytes`) and answers 413; this one only bounds the API. */
+/** Limits the API only; a source has its own limit (`maxBodyBytes`) and answers 413. */
 const maxBodyBytes = 256 * 1024 * 1024;
 
 const schema = {
