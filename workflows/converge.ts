@@ -114,7 +114,7 @@ async function applyEverything(input: OperationInput, spec: SpecSummary) {
   await run('ensureStreams', ...act('ensure streams'));
   if (isByFrame && removed.length > 0 && !readsToEnd) {
     await stopStages(input, spec, removed);
-    await run('retireStages', ...act('give up what is removed'));
+    await run('retireStages', ...act('discard what removed stages have not read'));
   }
 
   const sinks = await roll(
@@ -169,7 +169,7 @@ async function comeIntoForce(input: OperationInput, spec: SpecSummary, removed: 
     await run('waitRetired', ...act(wait));
     await stopStages(input, spec, sinks);
   }
-  const forget = removed.length === 0 ? 'forget plans that nobody needs' : 'take off what is removed';
+  const forget = removed.length === 0 ? 'remove plans that are no longer needed' : 'unregister removed stages';
   await run('retireStages', ...act(forget));
   return planInForce;
 }

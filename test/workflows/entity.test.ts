@@ -23,7 +23,7 @@ describe('entity workflow', function () {
       'apply ingestor/orders',
       'wait for ingestor/orders',
       'announce the plan',
-      'forget plans that nobody needs',
+      'remove plans that are no longer needed',
       'remove old plans',
       'record the revision',
     ]);
