@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { z } from 'zod';
-import type { MillraceError} from '../../model/errors.ts';
+import type { MillraceError } from '../../model/errors.ts';
 import { problemOf } from '../../model/errors.ts';
 import { asSinkError, asSourceError } from '../../stream/outside-errors.ts';
 

@@ -75,7 +75,8 @@ describe('what a dead letter of an expression says to do', () => {
     const run = compileCondition('record.a', 'spec', 'paid');
     assert.throws(
       () => run({ a: 1 }, meta, 0),
-      (error) => error instanceof MillraceError && /^Correct the expression: the record need not be at fault/.test(error.fix),
+      (error) =>
+        error instanceof MillraceError && /^Correct the expression: the record need not be at fault/.test(error.fix),
     );
   });
 });
