@@ -12,7 +12,7 @@ import { linkTo } from './edge-writer.ts';
 import { appendEmpty } from './empty-frame.ts';
 import { decodeFrame, planIn, type Frame } from './frame-reader.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
-import type { Act } from './members.ts';
+import type { Act } from './act.ts';
 import { writersOfSource, type WriterPlace } from './writer-place.ts';
 
 /** The last frame of a writer. */

@@ -57,7 +57,7 @@ const commitEntrySchema = z.discriminatedUnion('kind', [
     to: count,
     chain: chainSchema.optional(),
     /**
-     * Put there by registration (`./members.ts`) or by a person's decision (`./reader-start.ts`), not by the slot: a
+     * Put there by registration (`./register-readers.ts`) or by a person's decision (`./reader-start.ts`), not by the slot: a
      * sink that keeps the position itself has yet to follow.
      */
     set: z.literal(true).optional(),
@@ -66,7 +66,7 @@ const commitEntrySchema = z.discriminatedUnion('kind', [
      * stream.
      */
     registered: z.literal(true).optional(),
-    /** Of a reader whose registration is not finished: it is placed once more (M6 of `./members.ts`). */
+    /** Of a reader whose registration is not finished: it is placed once more (M6 of `./register-readers.ts`). */
     placing: z.literal(true).optional(),
   }),
 ]);

@@ -11,7 +11,9 @@
 import { ingestorsOf, sinksOf, type Edge, type Plan } from '../model/plan.ts';
 import type { EdgeEnds } from './edge-ends.ts';
 import { foundIn, type FoundInEdge } from './found-in-edge.ts';
-import { registerReaders, registerWriters, type Act } from './members.ts';
+import type { Act } from './act.ts';
+import { registerReaders } from './register-readers.ts';
+import { registerWriters } from './register-writers.ts';
 import { announcePlan, storePlan } from './plan-store.ts';
 import { assertLatest, changeRegistered } from './registry.ts';
 

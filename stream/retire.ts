@@ -21,7 +21,7 @@ import { decodeFrame, planIn, type Frame } from './frame-reader.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { keptOf, type Kept, type LastOfSlot } from './kept-position.ts';
 import { lastCommits } from './last-commit.ts';
-import type { Act } from './members.ts';
+import type { Act } from './act.ts';
 import { passOver } from './pass-over.ts';
 import { forgetPlansBefore, readPlanInForce, storedPlans } from './plan-store.ts';
 import { changeRegistry, readRegistry, type Registry } from './registry.ts';

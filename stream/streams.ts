@@ -27,7 +27,8 @@ import { committedPosition } from './commit-entry.ts';
 import { findStream } from './find-stream.ts';
 import { classifyPublishFailure, isNameInUse, isStreamNotFound, isSubjectsInUse } from './jetstream-errors.ts';
 import type { JetStreamPort, StreamSettings } from './jetstream-port.ts';
-import { registerPlan, type Act } from './members.ts';
+import type { Act } from './act.ts';
+import { registerPlan } from './members.ts';
 import { firstBytes } from './room.ts';
 import { foreignStream, isOwn, ownerMetadata, type StreamOwner } from './stream-owner.ts';
 

@@ -13,7 +13,8 @@ import {
   pipelineStreamsExist,
 } from '../../stream/streams.ts';
 import { lostOf, streamsFound } from '../../stream/decide.ts';
-import { registerPlan, type Act } from '../../stream/members.ts';
+import type { Act } from '../../stream/act.ts';
+import { registerPlan } from '../../stream/members.ts';
 import { readPlanInForce } from '../../stream/plan-store.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { ownerLabels } from '../kubernetes/render/context.ts';

@@ -4,7 +4,7 @@ import type { LifecycleActivities, PlanRef } from '../../model/lifecycle.ts';
 import type { Plan } from '../../model/plan.ts';
 import type { PlanInForceStatus } from '../../model/status.ts';
 import { nameFor, namingOf, type Naming } from '../../stream/announce.ts';
-import { registerWriters } from '../../stream/members.ts';
+import { registerWriters } from '../../stream/register-writers.ts';
 import { announcePlan } from '../../stream/plan-store.ts';
 import { beginLeaving, finishLeaving, prunePlans, unfinished } from '../../stream/retire.ts';
 import type { ActivityDependencies } from '../dependencies.ts';

@@ -263,9 +263,9 @@ export const mutations: readonly Mutation[] = [
   {
     guard: 'E10',
     without: 'the first position of a reader at the end of the edge: what an earlier one left counts',
-    file: 'stream/members.ts',
-    from: 'if (last !== null && isOld) return;',
-    to: 'if (last !== null) return;',
+    file: 'stream/register-readers.ts',
+    from: 'else if (last === null || registry !== undefined || !isOfV01(pid, last))',
+    to: 'else if (last === null)',
   },
   {
     guard: 'E10',
@@ -277,7 +277,7 @@ export const mutations: readonly Mutation[] = [
   {
     guard: 'B1',
     without: 'the position at which a source stood when it left',
-    file: 'stream/members.ts',
+    file: 'stream/register-writers.ts',
     from: "const position = stood?.stood === 'at' ? stood.position : undefined;",
     to: 'const position = undefined;',
   },
@@ -312,8 +312,8 @@ export const mutations: readonly Mutation[] = [
   {
     guard: 'I15',
     without: 'placing a new reader once more when it is registered',
-    file: 'stream/members.ts',
-    from: 'for (const name of readers) await placeAgain(streams, pid, edge, name);',
+    file: 'stream/register-readers.ts',
+    from: 'for (const name of readers) await placeReader(streams, pid, edge, name);',
     to: '',
   },
   {

@@ -5,7 +5,8 @@ import { announcePlan, readPlanInForce, readStoredPlan } from '../../stream/plan
 import type { Streams } from '../../stream/connection.ts';
 import { commitOf, isDrained } from '../../stream/drained.ts';
 import type { JetStreamPort } from '../../stream/jetstream-port.ts';
-import { registerPlan, registerWriters } from '../../stream/members.ts';
+import { registerPlan } from '../../stream/members.ts';
+import { registerWriters } from '../../stream/register-writers.ts';
 import { readRegistry } from '../../stream/registry.ts';
 import { beginLeaving, finishLeaving, unfinished } from '../../stream/retire.ts';
 import { makePipelineStreams } from '../../stream/streams.ts';

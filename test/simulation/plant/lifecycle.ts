@@ -10,7 +10,7 @@ import type { PipelineRef, SpecSummary } from '../../../model/lifecycle.ts';
 import type { StreamStatus } from '../../../model/status.ts';
 import type { Plan } from '../../../model/plan.ts';
 import type { Clock } from '../../../model/clock.ts';
-import type { Act } from '../../../stream/members.ts';
+import type { Act } from '../../../stream/act.ts';
 import { planNext } from '../../../workflows/planner.ts';
 import * as state from '../../../workflows/state.ts';
 import type { JetStreamPort } from '../../../stream/jetstream-port.ts';

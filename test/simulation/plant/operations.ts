@@ -4,7 +4,9 @@
  */
 import { nameFor, namingOf } from '../../../stream/announce.ts';
 import { lostOf, streamsFound } from '../../../stream/decide.ts';
-import { registerPlan, registerWriters, type Act } from '../../../stream/members.ts';
+import type { Act } from '../../../stream/act.ts';
+import { registerPlan } from '../../../stream/members.ts';
+import { registerWriters } from '../../../stream/register-writers.ts';
 import { announcePlan } from '../../../stream/plan-store.ts';
 import { beginLeaving, finishLeaving, prunePlans, unfinished } from '../../../stream/retire.ts';
 import { isDrained } from '../../../stream/drained.ts';

@@ -1,6 +1,7 @@
 /** The lifecycle's acts by which a source leaves and comes back, in the order of its operations. */
 import type { Plan } from '../../../model/plan.ts';
-import { registerPlan, type Act } from '../../../stream/members.ts';
+import type { Act } from '../../../stream/act.ts';
+import { registerPlan } from '../../../stream/members.ts';
 import { announcePlan } from '../../../stream/plan-store.ts';
 import { beginLeaving, finishLeaving, prunePlans, unfinished } from '../../../stream/retire.ts';
 import { eventually } from '../../support/eventually.ts';

@@ -1,0 +1,135 @@
+/**
+ * How a reader comes into an edge: its first commit, then its registration.
+ *
+ * M1  A reader's first commit is stored before it is registered. A new one begins at the end of the edge: what is
+ *     there belongs to plans that do not know it. The end, what its subject holds and whether it is registered are read
+ *     in this order, so an act that was frozen in between cannot overwrite what the reader has committed since.
+ * M6  Who is not registered yet keeps nothing from being swept, so a new reader is placed once more, at the end of the edge,
+ *     when it is: what was swept in between belongs to plans that do not know it, and it need not miss it. That this is
+ *     still to be done is in its commit, so that it is done once, whatever is cut or sleeps.
+ */
+import { commitsEdge, commitSubject, edgeStream } from '../model/names.ts';
+import type { Edge, Plan } from '../model/plan.ts';
+import type { Act } from './act.ts';
+import { decodeCommitEntry, type CommitEntry } from './commit-entry.ts';
+import { endIn, type EdgeEnds } from './edge-ends.ts';
+import { classifyPublishFailure } from './jetstream-errors.ts';
+import type { JetStreamPort, StoredMessage, StreamSettings } from './jetstream-port.ts';
+import { lastCommit, lastCommits } from './last-commit.ts';
+import { changeRegistry, readRegistry } from './registry.ts';
+
+export interface Registering {
+  /**
+   * The plan whose pods of v0.1 are running (M3 of `./members.ts`); their writers are registered when they have gone
+   * (`./register-writers.ts`), because they do not read frames of today.
+   */
+  readonly before?: Plan | undefined;
+}
+
+export interface RegisteringReaders extends Registering {
+  /** Where a reader begins that is not registered yet. Default: after what the edge holds. */
+  readonly readFrom?: 'start' | 'end';
+  /** Where the edges ended, as it was noted. Default: as they are. */
+  readonly ends?: EdgeEnds;
+}
+
+/** M1, then M6. */
+export async function registerReaders(
+  act: Act,
+  plan: Plan,
+  edge: Edge,
+  readers: readonly string[],
+  { before, readFrom = 'end', ends }: RegisteringReaders,
+): Promise<void> {
+  const { streams, opSeq } = act;
+  const { pid } = plan.pipeline;
+  const { created, state } = await streams.streamInfo(edgeStream(pid, edge.name));
+  const end = ends === undefined ? state.last_seq : (endIn(ends, edge.name, created) ?? state.first_seq - 1);
+  // Of a stream that was made again, and absent in any other: an epoch like none before (`./decide.ts`).
+  const commits: StreamSettings = (await streams.streamInfo(edgeStream(pid, commitsEdge))).config;
+  const lasts = new Map<string, (StoredMessage | null)[]>();
+  for (const name of readers) lasts.set(name, await lastCommits(streams, pid, name, edge.shards));
+  const registry = await readRegistry(streams, pid, edge.name);
+  const isAtWork = registry !== undefined && readFrom === 'end' && ends === undefined;
+  const begins: Commit = {
+    ...placedAt,
+    to: readFrom === 'start' ? 0 : end,
+    chain: { edge: created, decided: commits.first_seq ?? 0, since: end, writers: {} },
+    ...(isAtWork ? { placing: true } : {}),
+  };
+  for (const name of readers.filter((reader) => registry?.readers.includes(reader) !== true)) {
+    const isRunning = registry === undefined && before?.stages.some((stage) => stage.name === name) === true;
+    for (const [slot, last] of (lasts.get(name) ?? []).entries()) {
+      const subject = commitSubject(pid, name, slot);
+      if (isRunning) await keepOrBegin(streams, subject, last, created);
+      else if (last === null || registry !== undefined || !isOfV01(pid, last))
+        await streams.publish(subject, JSON.stringify(begins), { expectLast: last?.seq ?? 0 });
+    }
+  }
+  await changeRegistry(streams, { pid, edge: edge.name, opSeq }, (now) => ({
+    ...(now ?? { created, sources: {}, gone: {}, kept: {} }),
+    readers: [...new Set([...(now?.readers ?? []), ...readers])],
+  }));
+  for (const name of readers) await placeReader(streams, pid, edge, name);
+}
+
+type Commit = Extract<CommitEntry, { kind: 'commit' }>;
+
+const placedAt = { kind: 'commit', set: true, registered: true } as const;
+
+/** M3 of `./members.ts`: a pod of v0.1 is running, and what it has committed is its position. */
+async function keepOrBegin(
+  streams: JetStreamPort,
+  subject: string,
+  last: StoredMessage | null,
+  created: string,
+): Promise<void> {
+  if (last !== null) return;
+  const begins: Commit = { ...placedAt, to: 0, chain: { edge: created, decided: 0, since: 0, writers: {} } };
+  try {
+    await streams.publish(subject, JSON.stringify(begins), { expectLast: 0 });
+  } catch (error) {
+    if (classifyPublishFailure(error).kind !== 'wrongSequence') throw error;
+  }
+}
+
+/**
+ * Only a pod of v0.1 commits without a chain, and in an edge that knows no registration that is the reader's position (M3
+ * of `./members.ts`). Anything else was left behind by a reader that was removed, and is no position.
+ */
+function isOfV01(pid: string, last: StoredMessage): boolean {
+  return decodeCommitEntry(last.data, { stream: edgeStream(pid, commitsEdge), sequence: last.seq }).chain === undefined;
+}
+
+/** M6. */
+async function placeReader(streams: JetStreamPort, pid: string, edge: Edge, name: string): Promise<void> {
+  for (let slot = 0; slot < edge.shards; slot++) while (!(await tryToPlace(streams, pid, edge, name, slot)));
+}
+
+/**
+ * Moves a commit that is still to be placed. The end is read after the commit that it replaces: an act that slept in
+ * between replaces nothing. False: somebody was faster, and what is there now is to be looked at.
+ */
+async function tryToPlace(
+  streams: JetStreamPort,
+  pid: string,
+  edge: Edge,
+  name: string,
+  slot: number,
+): Promise<boolean> {
+  const last = await lastCommit(streams, pid, name, slot);
+  if (last === null) return true;
+  const entry = decodeCommitEntry(last.data, { stream: edgeStream(pid, commitsEdge), sequence: last.seq });
+  if (entry.kind !== 'commit' || entry.placing !== true) return true;
+  const { placing: _, chain, ...rest } = entry;
+  const { state } = await streams.streamInfo(edgeStream(pid, edge.name));
+  const to = Math.max(entry.to, state.last_seq);
+  const placed: Commit = { ...rest, to, ...(chain === undefined ? {} : { chain: { ...chain, since: to } }) };
+  try {
+    await streams.publish(last.subject, JSON.stringify(placed), { expectLast: last.seq });
+    return true;
+  } catch (error) {
+    if (classifyPublishFailure(error).kind !== 'wrongSequence') throw error;
+    return false;
+  }
+}

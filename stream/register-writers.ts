@@ -1,0 +1,113 @@
+/**
+ * How a source comes into an edge: the first frame of each of its writers, then its registration.
+ *
+ * M2  A writer's first frame, without records, is stored before its source is registered. So a subject of a registered
+ *     source is never empty, and an owner that was frozen before its first frame cannot append when it wakes (E4). It has
+ *     no position, or that at which the slot stood when the source left (`./kept-position.ts`).
+ */
+import { isDeepStrictEqual } from 'node:util';
+import { ingestorsOf, type Edge, type IngestorStage, type Plan } from '../model/plan.ts';
+import type { Act } from './act.ts';
+import { linkTo } from './edge-writer.ts';
+import { appendEmpty } from './empty-frame.ts';
+import { decodeFrame } from './frame-reader.ts';
+import { unlinked } from './frame.ts';
+import type { StoredMessage } from './jetstream-port.ts';
+import { storedPlans } from './plan-store.ts';
+import { changeRegistered, readRegistry, type Registry } from './registry.ts';
+import { writersOfSource, type WriterPlace } from './writer-place.ts';
+
+/** Registers the sources of every edge, and lets one that was leaving stay. */
+export async function registerWriters(act: Act, plan: Plan): Promise<void> {
+  for (const edge of plan.edges) {
+    const registry = await readRegistry(act.streams, plan.pipeline.pid, edge.name);
+    for (const stage of ingestorsOf(plan, edge)) await registerSource(act, plan, edge, stage, registry);
+  }
+}
+
+/** M2. */
+async function registerSource(
+  act: Act,
+  plan: Plan,
+  edge: Edge,
+  stage: IngestorStage,
+  registry: Registry | undefined,
+): Promise<void> {
+  const { streams, opSeq } = act;
+  const { source, slots } = stage;
+  if (registry?.sources[source]?.leaving === false) return;
+  // Of one that was leaving, some subjects may have been emptied.
+  await firstFramesOf(act, plan, edge, stage, registry);
+  await changeRegistered(streams, { pid: plan.pipeline.pid, edge: edge.name, opSeq }, (now) => {
+    const { [source]: _, ...kept } = now.kept;
+    return { ...now, sources: { ...now.sources, [source]: { slots, leaving: false } }, kept };
+  });
+}
+
+/**
+ * Gives every writer a first frame in an edge whose stream was made again: those of the plan, and those that are leaving, under
+ * the newest plan that has them.
+ */
+export async function firstFrames(act: Act, plan: Plan, edgeName: string): Promise<void> {
+  const { streams } = act;
+  const { pid } = plan.pipeline;
+  const plans = (await storedPlans(streams, pid)).sort((a, b) => b.pipeline.generation - a.pipeline.generation);
+  for (const edge of plan.edges.filter(({ name }) => name === edgeName)) {
+    const stages = ingestorsOf(plan, edge);
+    const registry = await readRegistry(streams, pid, edgeName);
+    for (const stage of stages) await firstFramesOf(act, plan, edge, stage, registry);
+    const registered = Object.entries(registry?.sources ?? {});
+    for (const [source, { slots }] of registered.filter(([name]) => !stages.some((one) => one.source === name))) {
+      const has = plans.find((one) => ingestorsOf(one, edge).some((stage) => stage.source === source));
+      await firstFramesOf(act, has ?? plan, edge, { source, slots }, registry);
+    }
+  }
+}
+
+/** Each writer that has no frame gets one without records, and each stands where it stood (M2). */
+export async function firstFramesOf(
+  act: Act,
+  plan: Plan,
+  edge: Edge,
+  { source, slots }: Pick<IngestorStage, 'source' | 'slots'>,
+  registry: Registry | undefined,
+): Promise<void> {
+  const kept = registry?.kept[source]?.slots ?? [];
+  for (const [slot, place] of writersOfSource(plan, edge, source, slots).entries()) {
+    const stood = kept[slot];
+    const last = await act.streams.getMessage(place.stream, { last_by_subj: place.subject });
+    if (last !== null) {
+      await standAgain(act, { plan, edge, source, slot }, place, last);
+    } else if (stood?.stood !== 'nowhere') {
+      const position = stood?.stood === 'at' ? stood.position : undefined;
+      await appendEmpty(act, place, { expectLast: 0, position, link: { ...unlinked, plan: plan.pipeline.generation } });
+    }
+  }
+}
+
+/**
+ * The frame that is there may be of an act that slept while the source came back, and left once more. It counts when it has
+ * the position that is kept now, after the frame was read; who has registered the source meanwhile has moved it. And it may
+ * be one that goes: of a source that was being taken off when it came back, and the purge may come late. So whatever the
+ * source had when it left is followed by another, which stays.
+ */
+async function standAgain(
+  act: Act,
+  {
+    plan,
+    edge,
+    source,
+    slot,
+  }: { readonly plan: Plan; readonly edge: Edge; readonly source: string; readonly slot: number },
+  place: WriterPlace,
+  last: StoredMessage,
+): Promise<void> {
+  const registry = await readRegistry(act.streams, plan.pipeline.pid, edge.name);
+  const stood = registry?.kept[source]?.slots[slot];
+  const isGoing = last.seq <= (registry?.gone[source] ?? 0);
+  if (stood?.stood !== 'at' && !isGoing) return;
+  const frame = decodeFrame(last.data, { stream: place.stream, sequence: last.seq });
+  const position = stood?.stood === 'at' ? stood.position : frame.position;
+  if (!isGoing && isDeepStrictEqual(frame.position, position)) return;
+  await appendEmpty(act, place, { expectLast: last.seq, position, link: linkTo(last.seq, frame) });
+}
