@@ -57,8 +57,8 @@ const commitEntrySchema = z.discriminatedUnion('kind', [
     to: count,
     chain: chainSchema.optional(),
     /**
-     * Put there by registration (`./register-readers.ts`) or by a person's decision (`./reader-start.ts`), not by the slot: a
-     * sink that keeps the position itself has yet to follow.
+     * Written by registration (`./register-readers.ts`) or by a person's decision (`./reader-start.ts`) instead of the
+     * slot: a sink that keeps the position itself has yet to follow.
      */
     set: z.literal(true).optional(),
     /**

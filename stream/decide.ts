@@ -1,12 +1,10 @@
 /**
- * What a decision of a person changes in the streams: an act of the lifecycle. It may run again after having been cut
- * anywhere.
+ * Carries out a person's decision on the streams. The lifecycle runs it, and may repeat it after an interruption anywhere.
  *
- * C1  One about positions is only noted: the slots that wait for it act on it (`./decisions.ts`).
- * C2  One about a stream that is gone makes it again, and registers it as the one that counts; until then every slot
- *     waits. A stream that is there, and is the one that counts, is never touched. What is lost is said by
- *     `./lost-stream.ts`.
- * C3  A sink that the plan has no more reads to its end (`./retire.ts`, L2) and asks like any other until it is taken off.
+ * C1  A decision about positions is only recorded: the slots that wait for it act on it (`./decisions.ts`).
+ * C2  A decision about a lost stream recreates the stream and registers the new one; until then every slot waits. A
+ *     stream that exists and is the registered one is never touched. `./lost-stream.ts` says which streams are lost.
+ * C3  A sink that is no longer in the plan reads to its end (`./retire.ts`, L2), and may ask until it is removed.
  */
 import { decisionText, tokenOf, type Decision } from '../model/decision.ts';
 import { mr, type MillraceError } from '../model/errors.ts';
@@ -29,11 +27,11 @@ export interface DecisionAct extends Act, Remembered {
   readonly replicas: number;
   /** uid of the cluster that the pipeline is in. */
   readonly cluster: string;
-  /** Streams as the status has them. */
+  /** The streams, as the status names them. */
   readonly known: readonly StreamStatus[];
 }
 
-/** Resolves with the streams as the status is to have them. Throws MR_DECISION_REFUSED. */
+/** Resolves with the streams that the status must name from now on. Throws MR_DECISION_REFUSED. */
 export async function carryOut(act: DecisionAct, plan: Plan, decision: Decision): Promise<readonly StreamStatus[]> {
   const { pid } = plan.pipeline;
   const { scope, number } = decision;
@@ -56,7 +54,7 @@ export async function carryOut(act: DecisionAct, plan: Plan, decision: Decision)
   return act.known;
 }
 
-/** Those that are still lost stay known, so that nothing but a decision makes them again. */
+/** Streams that are still lost stay in the status, so that only a decision recreates them. */
 async function knownAfter({ streams, known }: DecisionAct, plan: Plan, scope: string): Promise<StreamStatus[]> {
   const found = await streamsFound(streams, plan);
   if (scope === commitsEdge) return found;
@@ -70,7 +68,7 @@ async function isLeaving({ streams }: Act, plan: Plan, scope: string): Promise<b
   return (await leavingOf(streams, plan)).readers.includes(scope);
 }
 
-/** Of the streams of the plan, what is there. */
+/** Those streams of the plan that exist. */
 export async function streamsFound(streams: JetStreamPort, plan: Plan): Promise<StreamStatus[]> {
   const found: StreamStatus[] = [];
   for (const { name } of pipelineStreams(plan)) {
@@ -81,8 +79,8 @@ export async function streamsFound(streams: JetStreamPort, plan: Plan): Promise<
 }
 
 /**
- * The first stream that the status knows and that is not there, or not the one that was made: nothing may go on with
- * another but by a decision.
+ * The first stream of the status that is missing or was recreated by somebody else: only a decision lets the pipeline
+ * continue with another.
  */
 export function lostOf(
   plan: Plan,
@@ -96,8 +94,8 @@ export function lostOf(
 }
 
 /**
- * Lost, by what the status knows and by what is registered. Also one that was made again until all of the decision is
- * carried out: it may have been cut before it had registered who takes part.
+ * Streams that are lost by the status and by the registry. A recreated stream counts as lost until its decision is carried
+ * out completely: the decision may have been interrupted before all participants were registered.
  */
 async function isToRestore({ streams, known }: DecisionAct, plan: Plan, scope: string): Promise<boolean> {
   const { pid } = plan.pipeline;
@@ -111,7 +109,7 @@ async function isToRestore({ streams, known }: DecisionAct, plan: Plan, scope: s
   return before === undefined ? saysEnds(info.config) : isLost(before, info.created);
 }
 
-/** An attempt before this one has made it again, and could not say so. */
+/** An earlier attempt recreated the stream and was interrupted before it could report it. */
 async function assertRestored({ streams, known }: DecisionAct, pid: string, decision: Decision): Promise<void> {
   const name = edgeStream(pid, decision.scope);
   const info = await findStream(streams, name);
@@ -122,7 +120,7 @@ async function assertRestored({ streams, known }: DecisionAct, pid: string, deci
 
 async function restore(act: DecisionAct, plan: Plan, decision: Decision): Promise<void> {
   const { streams, opSeq, replicas, cluster, clock } = act;
-  // In microseconds since 1970: above any number that a stream of before can have reached, and a safe integer until 2255.
+  // Microseconds since 1970: higher than any sequence an earlier stream can have reached; a safe integer until 2255.
   const options = { replicas, cluster, firstSequence: clock.now() * 1_000 };
   const { pid } = plan.pipeline;
   const { scope, choice } = decision;
@@ -136,7 +134,7 @@ async function restore(act: DecisionAct, plan: Plan, decision: Decision): Promis
   if (scope === deadEdge) return;
   await noteDecision(streams, pid, decision);
   await firstFrames(act, plan, scope);
-  // Where nobody is registered, whoever registers finds the stream that is there.
+  // If nobody is registered yet, registration will find the new stream.
   if ((await readRegistry(streams, pid, scope)) === undefined) return;
   const { created } = await streams.streamInfo(edgeStream(pid, scope));
   await changeRegistry(streams, { pid, edge: scope, opSeq }, (now) => {

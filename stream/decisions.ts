@@ -1,12 +1,12 @@
 /**
- * What slots ask a person, and what a person has decided (model/decision.ts says what decisions are).
+ * The questions of slots to a person, and the person's decisions (`model/decision.ts` says what decisions are).
  *
- * D1  A decision answers the questions that were asked under its number before it was taken, by the order of the stream in
- *     which both are. Another loss, or the same one met by another slot later, is another question.
- * D2  Nothing goes on without one: the slot that asks waits for it, however long.
- * D3  A decision that nobody has asked for is refused: it would count for the next loss.
- * D4  A question is stored as long as it is one. Whoever asked takes it back when it is decided and acted upon, and when
- *     somebody has put right what was lost. With a stage or a source that leaves its questions go (`./retire.ts`).
+ * D1  A decision answers the questions that were asked under its number before it was made; the order of their common
+ *     stream decides. Another loss, or the same one met by another slot later, is another question.
+ * D2  Without a decision nothing continues: the slot that asks waits, however long.
+ * D3  A decision that no question asks for is refused: it would count for the next loss.
+ * D4  A question is stored as long as it is open. The slot that asked removes it when the decision was acted upon, or when
+ *     somebody has restored what was lost. A stage or source that leaves takes its questions with it (`./retire.ts`).
  */
 import { z } from 'zod';
 import { decisionChoices, tokenOf, type Decision, type DecisionChoice } from '../model/decision.ts';
@@ -20,21 +20,21 @@ import { untilAnswered, type Asking } from './until-answered.ts';
 const decisionSchema = z.object({
   number: z.number().int().positive(),
   choice: z.enum(decisionChoices),
-  /** Of the edge, when it was decided: what comes after that it does not cover. Absent where no edge is in question. */
+  /** Last sequence of the edge at that time: a later loss is another question. Absent if the question is not about an edge. */
   upTo: z.number().int().nonnegative().optional(),
 });
 
 export interface TakenDecision {
   readonly number: number;
   readonly choice: DecisionChoice;
-  /** Last sequence of the edge when it was taken. */
+  /** Last sequence of the edge when it was made. */
   readonly upTo?: number | undefined;
-  /** Its sequence in the stream of the commits, which no other decision has, also when that stream was made again. */
+  /** Its sequence in the commits stream: unique, also across a recreated stream. */
   readonly sequence: number;
 }
 
 const questionSchema = z.object({
-  /** Of the decision that answers it. */
+  /** The number of the decision that answers it. */
   number: z.number().int().positive(),
   /** What is lost. */
   found: z.string(),
@@ -52,14 +52,14 @@ export async function readDecision(
 }
 
 /**
- * Notes it for those who wait. False: nobody asks for it, or it is not the next one about its scope. The same decision
- * again is no news.
+ * Stores a decision for the slots that wait. False: no question asks for it, or it is not the next one about its scope.
+ * Repeating a decision changes nothing.
  */
 export async function noteDecision(streams: JetStreamPort, pid: string, decision: Decision): Promise<boolean> {
   const { scope, number: named, choice } = decision;
   const taken = await readDecision(streams, pid, scope);
   if (named !== 'lost' && taken?.number === named) return taken.choice === choice;
-  // Undefined: the scope is no edge, or its stream is gone.
+  // Undefined: the scope is not an edge, or its stream is missing.
   const upTo = (await findStream(streams, edgeStream(pid, scope)))?.state.last_seq;
   if (named !== 'lost' && !(await isAsked(streams, pid, { scope, number: named }))) return false;
   const stored = await changeRecord(streams, pid, decisionSubject(pid, scope), decisionSchema, (now) => {
@@ -87,29 +87,29 @@ export interface Asker {
   readonly pid: string;
   /** Name of the edge, or of the stage. */
   readonly scope: string;
-  /** Tokens of a subject: the slot that asks. */
+  /** Subject tokens that name the slot that asks. */
   readonly who: string;
 }
 
 export interface Question extends Asker {
   /**
-   * What is lost, in words that stay while it is the same loss, whatever others write meanwhile: with `after` it tells one
-   * question of a slot from the next.
+   * What is lost, in words that stay the same as long as the loss does, whatever others write meanwhile. Together with
+   * `after` it distinguishes one question of a slot from the next.
    */
   readonly loss: string;
-  /** Sequence of what is in question, and does not change while it is: a commit, or a frame; 0: there is none. */
+  /** Sequence of the commit or frame in question, which stays the same while the question is open; 0: there is none. */
   readonly after: number;
-  /** It was met at this sequence of the edge: that it is over shows when the slot has committed that. */
+  /** The sequence of the edge at which it was noticed: once the slot has committed that, the question is over. */
   readonly until?: number | undefined;
 }
 
 export interface StoredQuestion {
-  /** In the stream of the commits. */
+  /** In the commits stream. */
   readonly sequence: number;
   readonly until?: number | undefined;
 }
 
-/** Read before whoever asked looks again: what is asked after that, by another owner, stays when it takes this back. */
+/** Read before the slot looks again: a question that another owner asks after that stays when this one is removed. */
 export async function storedQuestion({ streams, pid, scope, who }: Asker): Promise<StoredQuestion | undefined> {
   const { value, sequence } = await readStored(streams, pid, questionSubject(pid, scope, who), questionSchema);
   return value && { sequence, until: value.until };
@@ -121,17 +121,17 @@ export async function takeBack({ streams, pid, scope, who }: Asker, { sequence }
   await streams.purgeStream(edgeStream(pid, commitsEdge), { filter, seq: sequence + 1 });
 }
 
-/** D4. `who`: tokens of a subject, of all slots of a stage or one writer; whatever they asked about. */
+/** D4. `who`: subject tokens of one writer or of all slots of a stage. Removes all their questions. */
 export async function forgetQuestions(streams: JetStreamPort, pid: string, who: string): Promise<void> {
   await streams.purgeStream(edgeStream(pid, commitsEdge), { filter: questionSubject(pid, '*', who) });
 }
 
 export type Answer =
   | { readonly kind: 'decided'; readonly decision: TakenDecision }
-  /** It is stored now; the token is that under which a person can decide. */
+  /** The question is stored; a person decides under this token. */
   | { readonly kind: 'asked'; readonly token: string };
 
-/** The decision that answers the question (D1), or what a person can decide. */
+/** The decision that answers the question (D1). If there is none, the question is stored. */
 export async function askFor({ streams, pid, scope, who, loss, after, until }: Question): Promise<Answer> {
   const subject = questionSubject(pid, scope, who);
   const { value: decision, sequence: decided } = await readStored(
@@ -153,13 +153,13 @@ export async function askFor({ streams, pid, scope, who, loss, after, until }: Q
 }
 
 export interface Waiting extends Asking {
-  /** Told the token under which a person can decide. */
+  /** Called with the token under which a person can decide. */
   readonly ask: (token: string) => void;
 }
 
 /**
- * Waits for the decision that answers the question. Rejects with the signal's reason, and with what no waiting mends, such
- * as a record that cannot be read.
+ * Waits for the decision that answers the question. Rejects with the signal's reason, and with errors that waiting does
+ * not cure, such as a record that cannot be read.
  */
 export async function awaitDecision(question: Question, waiting: Waiting, signal: AbortSignal): Promise<TakenDecision> {
   const { streams, pid, scope } = question;

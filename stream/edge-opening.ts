@@ -1,8 +1,8 @@
 /**
- * Whether a slot may begin to read or write an edge, and which life of the edge it is.
+ * Decides whether a slot may start to read or write an edge, and identifies the incarnation of the edge's stream.
  *
- * E10 Who is not registered waits: it is not there yet, or it was removed and this pod is one that has not noticed.
- * O1  A stream that is gone, or that is not the one that the lifecycle made, is waited for: it is a person's to decide.
+ * E10 A slot that is not registered waits: either it is not registered yet, or it was removed and its pod has not noticed.
+ * O1  A slot waits while the stream is missing or is not the one that the lifecycle created: a person must decide.
  */
 import { tokenOf } from '../model/decision.ts';
 import { mr, type MillraceError } from '../model/errors.ts';
@@ -17,9 +17,9 @@ import { untilAnswered } from './until-answered.ts';
 
 export interface EdgeView {
   readonly registry: Registry;
-  /** When its stream was made. */
+  /** Creation time of its stream. */
   readonly created: string;
-  /** Of its stream, when it was looked at. */
+  /** State of its stream at the time of the look. */
   readonly lastSequence: number;
 }
 
@@ -27,7 +27,7 @@ export interface EdgeOpening {
   readonly streams: JetStreamPort;
   readonly pipeline: Plan['pipeline'];
   readonly edge: string;
-  /** `sink-warehouse slot 0`: who wants to begin. */
+  /** Who wants to start, for messages: `sink-warehouse slot 0`. */
   readonly who: string;
   readonly belongs: (registry: Registry) => boolean;
   readonly clock: Clock;
@@ -35,7 +35,7 @@ export interface EdgeOpening {
   readonly onWaiting: (reason: MillraceError | undefined) => void;
 }
 
-/** Waits until the edge is there and the slot belongs to it. Rejects with the signal's reason. */
+/** Waits until the edge exists and the slot is registered. Rejects with the signal's reason. */
 export async function openEdge(opening: EdgeOpening, signal: AbortSignal): Promise<EdgeView> {
   const { streams, pipeline, edge, clock, onWaiting } = opening;
   const news = new News(streams, registrySubject(pipeline.pid, edge), clock);
@@ -75,7 +75,7 @@ export function edgeLost({
   readonly pipeline: Pick<Plan['pipeline'], 'name' | 'namespace' | 'pid'>;
   readonly edge: string;
   readonly registered: string;
-  /** When the stream that is there was made; undefined: there is none. */
+  /** Creation time of the stream that exists; undefined: there is none. */
   readonly found: string | undefined;
 }): MillraceError {
   return mr('MR_EDGE_LOST', {

@@ -37,10 +37,10 @@ export interface IngestSlotOptions {
   readonly slot: number;
   /** Opens the source after `position`; throws MillraceError. Called again after a backoff when it does. */
   readonly openReader: (position: Position | undefined, losses: SourceLossPort) => Promise<SourceReaderPort>;
-  /** Told while the reader is open: who wants its lag. */
+  /** Called with the reader while it is open, for its lag. */
   readonly onReader: (reader: SourceReaderPort | undefined) => void;
   readonly onSweepFailure: (error: unknown) => void;
-  /** The text of a dead letter without what nobody may read. */
+  /** Removes secrets from the text of a dead letter. */
   readonly hide?: (text: string) => string;
   readonly clock: Clock;
   readonly random: () => number;
@@ -95,7 +95,7 @@ async function work(options: IngestSlotOptions): Promise<SlotEnd> {
   }).run();
 }
 
-/** What a writer needs of those that come after it: who sweeps behind it, and the outlet that tells what it waits for. */
+/** What a writer needs besides its subject: the sweeper behind it, and the outlet that reports what it waits for. */
 class WriterFeedback {
   readonly #observer: SlotObserver;
   sweeper: Sweeper | undefined;
@@ -105,7 +105,7 @@ class WriterFeedback {
     this.#observer = observer;
   }
 
-  /** Resolves when what may go has gone. */
+  /** Resolves when everything that may be removed has been removed. */
   async sweep(): Promise<void> {
     await this.sweeper?.done();
   }
@@ -145,12 +145,12 @@ async function openTail(
       { ...base, room, keys, onWaiting, pid: pipeline.pid, shard, writer },
       signals.stop,
     );
-    // Again, E4: a source is marked as leaving before its subjects get their last frames. So who still belongs now has not
-    // read one of these as its own, after which it would append.
+    // Read again for E4: a source is marked as leaving before its subjects get their last frames. A slot that still belongs
+    // after it read the tail has therefore not taken such a last frame for its own, and will not append behind it.
     const look = () => readRegistry(streams, pipeline.pid, stage.writes);
     const registry = await untilAnswered(edgeStream(pipeline.pid, commitsEdge), look, asking, signals.stop);
     if (registry === undefined || !belongs(registry)) continue;
-    // Before a person is asked, who may take long.
+    // Before a person is asked: the answer may take long.
     const watch = stack.adopt(new TailWatch({ streams, clock, random }, tail, signals.stop), (each) => each.close());
     await checkTail({ ...base, shard, view, onWaiting: waitingAs(observer, 'decision') }, tail, signals.stop);
     return { tail, watch, shard, created: view.created };
@@ -188,7 +188,7 @@ function lossesOf({ streams, plan, stage, slot, clock, random, observer, signals
   });
 }
 
-/** Tried until it opens, or the slot is to stop. */
+/** Tries until the source opens or the slot must stop. */
 function openSource(options: IngestSlotOptions, tail: EdgeWriter, losses: SourceLoss): Promise<SourceReaderPort> {
   return untilOpen(
     () => options.openReader(tail.openedAt, losses),

@@ -1,14 +1,14 @@
 /**
- * Where a source stood when it left an edge. It is known by its name as long as the pipeline lives: one that comes back
- * goes on from there, and reads nothing again. Pure.
+ * The positions of a source that has left an edge. They are kept under its name as long as the pipeline lives: a source
+ * that comes back continues from them and reads nothing twice. Pure.
  *
- * B1  It is written down before a frame of the source is removed (`./retire.ts`), and kept while the source is away. When
- *     it is registered again its first frames have the positions (`./members.ts`), and nothing else has (E2).
- * B2  A slot that had read nothing begins like a new one. One that had lost frames which a sink has taken stands nowhere:
- *     it gets no first frame, so its writer finds none and asks (`./writer-tail.ts`).
+ * B1  They are recorded before a frame of the source is removed (`./retire.ts`), and kept while the source is away. When
+ *     it is registered again they move into its first frames (`./register-writers.ts`), and are nowhere else (E2).
+ * B2  A slot that had read nothing starts like a new one. A slot whose frames were lost after a sink had read them stands
+ *     nowhere: it gets no first frame, so its writer finds none and asks a person (`./writer-tail.ts`).
  * B3  Positions belong to the connector that gave them, and to a number of slots: with others the source is refused
- *     (`./returning.ts`). Where no slot had read anything, the name is free. So is one whose connector nobody knows, when
- *     its frames have gone (v0.1).
+ *     (`./returning.ts`). The name is free if no slot had read anything, and, for a source of v0.1 whose connector is
+ *     unknown, once its frames are removed.
  */
 import { z } from 'zod';
 import type { Position } from './record-batch.ts';
@@ -21,7 +21,7 @@ const stoodSchema = z.discriminatedUnion('stood', [
 
 export const keptSchema = z.object({
   connector: z.string(),
-  /** One for each slot of the source, by its number. */
+  /** One per slot of the source, by slot number. */
   slots: z.array(stoodSchema),
 });
 
@@ -31,7 +31,7 @@ type Stood = Kept['slots'][number];
 export interface LastOfSlot {
   /** Of its last frame. */
   readonly position: Position | undefined;
-  /** A sink has taken frames after that one. */
+  /** A sink has read frames after that one. */
   readonly isLost: boolean;
 }
 
@@ -39,7 +39,7 @@ export function keptOf(connector: string, lasts: readonly LastOfSlot[]): Kept {
   return { connector, slots: lasts.map(stoodOf) };
 }
 
-/** B3. Whether whoever comes under the name would go on from something. */
+/** B3. True: a source of this name would continue from a position. */
 export function isBound({ slots }: Kept): boolean {
   return slots.some(({ stood }) => stood !== 'before its first record');
 }

@@ -1,11 +1,11 @@
 /**
- * A stream that was made for a pipeline is gone, or another one is in its place: only a person can say how to go on.
+ * A stream of a pipeline is missing, or somebody has recreated it: only a person can say how to continue.
  *
- * W1  What is lost is said here and nowhere else: the lifecycle, which makes no such stream again, the controller, which
- *     shows it, and the decision, which does, agree. Commits and dead letters that somebody made again are as lost as an
- *     edge: who takes part, and what was refused, was in the one before.
- * W2  The stream of the commits comes first. Decisions about the others are noted in it, and the one about it makes all
- *     that are gone again (`./decide.ts`).
+ * W1  This module alone says which streams are lost, so the lifecycle (which never recreates one), the controller (which
+ *     shows it) and the decision (which recreates it) agree. Commits and dead letters that somebody has recreated are
+ *     as lost as an edge: the participants and the refused records were in the old stream.
+ * W2  The commits stream comes first. Decisions about the others are stored in it, and the decision about it recreates
+ *     all that are missing (`./decide.ts`).
  */
 import type { MillraceError } from '../model/errors.ts';
 import { commitsEdge, deadEdge, edgeStream } from '../model/names.ts';
@@ -15,16 +15,16 @@ import { edgeLost, pipelineText } from './edge-opening.ts';
 import { streamMissing } from './stream-missing.ts';
 
 export interface LostStream extends StreamStatus {
-  /** When the stream was made that is there in its place. */
+  /** Creation time of the stream that has taken its place. */
   readonly found: string | undefined;
 }
 
-/** W1. `created`: of the stream that is there now. */
+/** W1. `created`: creation time of the stream that exists now. */
 export function isLost(known: StreamStatus, created: string | undefined): boolean {
   return created !== known.created;
 }
 
-/** Of the streams that were made, the first that is lost (W2). Pure. */
+/** The first lost one of these streams (W2). Pure. */
 export function firstLost(
   pid: string,
   known: readonly StreamStatus[],
@@ -37,7 +37,7 @@ export function firstLost(
   return first && { ...first, found: createdOf(first) };
 }
 
-/** What is said of it, with the token under which a person decides. */
+/** The error that names the loss and the token under which a person decides. */
 export function lostStream(
   pipeline: Pick<Plan['pipeline'], 'name' | 'namespace' | 'pid'>,
   { name, created, found }: LostStream,
@@ -49,7 +49,7 @@ export function lostStream(
   return streamMissing(name, { pipeline: pipelineText(pipeline), ...(found === undefined ? {} : { other: found }) });
 }
 
-/** Of records, not of commits or dead letters. */
+/** True: an edge; false: commits or dead letters. */
 function isOfEdge(pid: string, stream: string): boolean {
   return stream !== edgeStream(pid, commitsEdge) && stream !== edgeStream(pid, deadEdge);
 }

@@ -1,13 +1,13 @@
 /**
- * Who takes part in an edge, and how they come (E10): acts of the lifecycle, before pods start. Every act may run again
- * after having been cut anywhere. Readers: `./register-readers.ts` (M1, M6); writers: `./register-writers.ts` (M2).
+ * Registers the readers and writers of a plan's edges (E10). The lifecycle does this before pods start, and may repeat it
+ * after an interruption anywhere. Readers: `./register-readers.ts` (M1, M6); writers: `./register-writers.ts` (M2).
  *
- * M3  An edge of v0.1 knows no registration: its stages keep their commits, and those without one begin at the start.
- *     Until all of it is written down no plan is in force, so that whoever begins again after a cut still knows.
- * M4  What v0.1 has left of sources that were removed, or that the first edit of today removes, leaves as those do that are
- *     removed today (`./retire.ts`).
- * M5  In an edge that is at work the first frames of new writers come before new readers are registered: a frame may have
- *     to wait for room, and a reader that counts and does not run yet would keep that from coming for ever.
+ * M3  An edge of v0.1 has no registry: its stages keep their commits, and those without a commit start at the beginning.
+ *     No plan is in force until everything is registered, so that a repeated attempt still knows that it meets v0.1.
+ * M4  Sources that v0.1 removed without a trace, or that the first edit after the upgrade removes, leave like any other
+ *     (`./retire.ts`).
+ * M5  In an edge in use, the first frames of new writers are appended before new readers are registered: such a frame may
+ *     have to wait for room, and a registered reader that does not run yet could keep the edge full for ever.
  */
 import { ingestorsOf, sinksOf, type Edge, type Plan } from '../model/plan.ts';
 import type { Act } from './act.ts';
@@ -59,7 +59,7 @@ async function registerLeftovers(act: Act, plan: Plan, before: Plan, edge: Edge)
   const found = (source: string, count: number) => {
     if (!stays.has(source)) slots.set(source, Math.max(slots.get(source) ?? 0, count));
   };
-  // Its pods may be running, and have yet to write under each of their subjects.
+  // Its pods may still be running, and write under subjects that are empty so far.
   for (const { source, slots: count } of ingestorsOf(before, edge)) found(source, count);
   for (const [source, count] of (await foundIn(streams, pid, edge.name)).slots) found(source, count);
   if (slots.size === 0) return;

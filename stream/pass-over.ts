@@ -1,13 +1,13 @@
 /**
- * A reader that has not begun: it was registered (E10), and its pods do not run yet, cannot run, or never will, because
- * another operation took the place of the one that registered it.
+ * Moves a reader that has not started past frames that are not for it. Such a reader is registered (E10), but its pods do
+ * not run yet, cannot run, or never will, because another operation replaced the one that registered it.
  *
- * U1  Frames under plans without it are not for it. Whoever finds the edge full, or
- *     waits for the reader to leave, moves its position past them, up to the first frame that is for it. So it never keeps
- *     the edge full of what concerns others; a plan that removes it could otherwise never come into force.
- * U2  The position stays that of a reader which has not begun. What a pod of it has committed meanwhile counts; a pod that
- *     has read and not committed begins again.
- * U3  A bounded number of frames each time: they are read to know their plans.
+ * U1  Frames of plans without the reader are not for it. A writer that finds the edge full, and the lifecycle that waits
+ *     for the reader to leave, move its position past them, up to the first frame that is for it. Otherwise it could
+ *     keep the edge full of frames for others, and a plan that removes it could never come into force.
+ * U2  The position stays marked as that of a reader that has not started. If a pod of it has committed meanwhile, that
+ *     commit counts; a pod that has read and not committed starts again.
+ * U3  A bounded number of frames per run: each is read to know its plan.
  */
 import { MillraceError } from '../model/errors.ts';
 import { commitsEdge, edgeStream, shardSubjects } from '../model/names.ts';
@@ -30,7 +30,7 @@ interface Waiting {
 /** U3. */
 const mostFrames = 64;
 
-/** True: a position was moved, so there may be more to sweep. */
+/** True: a position was moved, so more may be swept. */
 export async function passOver(streams: JetStreamPort, pid: string, edge: Edge): Promise<boolean> {
   const waiting = await notBegun(streams, pid, edge);
   if (waiting.length === 0) return false;
@@ -62,9 +62,9 @@ async function notBegun(streams: JetStreamPort, pid: string, edge: Edge): Promis
 }
 
 /**
- * The last frame with records that may be passed: all up to it are under plans without the reader. Frames without records
- * alone move nothing, until there are too many of them to look further: they need little room, and a pod that has just
- * begun need not begin again.
+ * The last frame with records that may be passed: all frames up to it are of plans without the reader. Frames without
+ * records alone do not move the position unless they fill the whole look: they need little room, and moving it makes a
+ * pod that has just started start again.
  */
 async function lastNotFor(
   streams: JetStreamPort,
@@ -89,7 +89,7 @@ async function lastNotFor(
   return next - 1;
 }
 
-/** A frame of a plan that is stored no more is read under the oldest (P3 of `./plan-store.ts`). */
+/** A frame whose plan is no longer stored is read under the oldest one (P3 of `./plan-store.ts`). */
 function plansWithout(plans: readonly Plan[], edge: Edge, reader: string): (generation: number) => boolean {
   const oldest = Math.min(...plans.map(({ pipeline }) => pipeline.generation));
   const without = plans.filter((plan) => !sinksOf(plan, edge).some(({ name }) => name === reader));
@@ -97,7 +97,7 @@ function plansWithout(plans: readonly Plan[], edge: Edge, reader: string): (gene
   return (generation) => generations.has(Math.max(generation, oldest));
 }
 
-/** Undefined: it is damaged, which its reader has to say. */
+/** Undefined: the frame is damaged; its reader will report that. */
 function readable({ data, seq }: StoredMessage, stream: string): Frame | undefined {
   try {
     return decodeFrame(data, { stream, sequence: seq });
@@ -107,7 +107,7 @@ function readable({ data, seq }: StoredMessage, stream: string): Frame | undefin
   }
 }
 
-/** U2. False: somebody was faster. */
+/** U2. False: another writer was faster. */
 async function moveTo(streams: JetStreamPort, { commit, entry }: Waiting, to: number): Promise<boolean> {
   const { chain } = entry;
   const moved = chain === undefined ? chain : { ...chain, since: Math.max(chain.since, to) };

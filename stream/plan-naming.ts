@@ -1,7 +1,6 @@
 /**
- * E9 while the source is not open and the loop is not running: a plan that comes into force is named anyway.
- *    Otherwise an
- * edge whose writer cannot reach its source would delay every edit.
+ * E9 while the source is not open: a plan that comes into force is named in a frame of its own. Otherwise a writer that
+ * cannot reach its source would delay every edit of the pipeline.
  */
 import type { Clock } from '../model/clock.ts';
 import type { EdgeWriter } from './edge-writer.ts';
@@ -24,7 +23,7 @@ export class PlanNaming {
   constructor(options: PlanNamingOptions) {
     this.#options = options;
     this.#named = this.#name();
-    // Awaited at the end; until then a failure means that another owner is active.
+    // Awaited in the end; a failure before that means that another owner is active.
     this.#named.catch(() => undefined);
     options.plans.onChange = () => {
       this.#named = this.#named.then(() => this.#name());
@@ -32,7 +31,7 @@ export class PlanNaming {
     };
   }
 
-  /** Resolves when nothing is in flight. Throws the error with which naming failed. */
+  /** Resolves when no append is in flight. Throws the error of a failed append. */
   async end(): Promise<void> {
     this.#options.plans.onChange = undefined;
     await this.#named;
@@ -42,7 +41,7 @@ export class PlanNaming {
     const { writer, plans, sweeper, clock, stop } = this.#options;
     if (plans.generation <= writer.plan) return;
     await writer.name(plans.generation, writer.openedAt, clock.now(), stop);
-    // Frames before this one may be removed now; in a full edge this writer could not append otherwise.
+    // Frames before this one may be removed now; in a full edge the append could otherwise never succeed.
     sweeper.wrote(writer.sequence);
   }
 }

@@ -1,12 +1,12 @@
 /**
- * How a reader comes into an edge: its first commit, then its registration.
+ * Registers a reader of an edge: first its commit, then its entry in the registry.
  *
- * M1  A reader's first commit is stored before it is registered. A new one begins at the end of the edge: what is
- *     there belongs to plans that do not know it. The end, what its subject holds and whether it is registered are read
- *     in this order, so an act that was frozen in between cannot overwrite what the reader has committed since.
- * M6  Who is not registered yet keeps nothing from being swept, so a new reader is placed once more, at the end of the edge,
- *     when it is: what was swept in between belongs to plans that do not know it, and it need not miss it. That this is
- *     still to be done is in its commit, so that it is done once, whatever is cut or sleeps.
+ * M1  A reader's first commit is stored before it is registered. A new reader starts at the end of the edge: everything
+ *     before that belongs to plans without it. The end, the reader's last commit and the registry are read in this
+ *     order, so an act that was frozen in between cannot overwrite what the reader has committed since.
+ * M6  A sweeper does not wait for a reader that is not registered, so frames after its first commit may be gone by the time
+ *     it is registered. They belong to plans without it and are no loss: once registered, the reader is placed again, at
+ *     the end of the edge. Its commit says that this is still to be done, so it is done exactly once.
  */
 import { commitsEdge, commitSubject, edgeStream } from '../model/names.ts';
 import type { Edge, Plan } from '../model/plan.ts';
@@ -27,9 +27,9 @@ export interface Registering {
 }
 
 export interface RegisteringReaders extends Registering {
-  /** Where a reader begins that is not registered yet. Default: after what the edge holds. */
+  /** Where a reader starts that is not registered yet. Default: at the end of the edge. */
   readonly readFrom?: 'start' | 'end';
-  /** Where the edges ended, as it was noted. Default: as they are. */
+  /** The ends of the edges as recorded earlier. Default: as they are now. */
   readonly ends?: EdgeEnds;
 }
 
@@ -45,7 +45,7 @@ export async function registerReaders(
   const { pid } = plan.pipeline;
   const { created, state } = await streams.streamInfo(edgeStream(pid, edge.name));
   const end = ends === undefined ? state.last_seq : (endIn(ends, edge.name, created) ?? state.first_seq - 1);
-  // Of a stream that was made again, and absent in any other: an epoch like none before (`./decide.ts`).
+  // Set in a recreated stream only: a number higher than that of any earlier decision (`./decide.ts`).
   const commits: StreamSettings = (await streams.streamInfo(edgeStream(pid, commitsEdge))).config;
   const lasts = new Map<string, (StoredMessage | null)[]>();
   for (const name of readers) lasts.set(name, await lastCommits(streams, pid, name, edge.shards));
@@ -77,7 +77,7 @@ type Commit = Extract<CommitEntry, { kind: 'commit' }>;
 
 const placedAt = { kind: 'commit', set: true, registered: true } as const;
 
-/** M3 of `./members.ts`: a pod of v0.1 is running, and what it has committed is its position. */
+/** M3 of `./members.ts`: a pod of v0.1 is running, and its commit is its position. */
 async function keepOrBegin(
   streams: JetStreamPort,
   subject: string,
@@ -94,8 +94,8 @@ async function keepOrBegin(
 }
 
 /**
- * Only a pod of v0.1 commits without a chain, and in an edge that knows no registration that is the reader's position (M3
- * of `./members.ts`). Anything else was left behind by a reader that was removed, and is no position.
+ * Only v0.1 commits without a chain. In an edge without a registry such a commit is the reader's position (M3 of
+ * `./members.ts`); any other was left behind by a reader that was removed, and does not count.
  */
 function isOfV01(pid: string, last: StoredMessage): boolean {
   return decodeCommitEntry(last.data, { stream: edgeStream(pid, commitsEdge), sequence: last.seq }).chain === undefined;
@@ -107,8 +107,8 @@ async function placeReader(streams: JetStreamPort, pid: string, edge: Edge, name
 }
 
 /**
- * Moves a commit that is still to be placed. The end is read after the commit that it replaces: an act that slept in
- * between replaces nothing. False: somebody was faster, and what is there now is to be looked at.
+ * Moves a first commit that is still to be placed to the end of the edge, which is read after that commit: an act that
+ * was frozen in between replaces nothing. False: another writer was faster; look again.
  */
 async function tryToPlace(
   streams: JetStreamPort,

@@ -1,9 +1,9 @@
 /**
- * How a source comes into an edge: the first frame of each of its writers, then its registration.
+ * Registers a source of an edge: first a frame of each of its writers, then its entry in the registry.
  *
- * M2  A writer's first frame, without records, is stored before its source is registered. So a subject of a registered
- *     source is never empty, and an owner that was frozen before its first frame cannot append when it wakes (E4). It has
- *     no position, or that at which the slot stood when the source left (`./kept-position.ts`).
+ * M2  A writer's first frame, without records, is stored before its source is registered. So the subjects of a registered
+ *     source are never empty, and an owner that was frozen before its first frame cannot append when it wakes up (E4).
+ *     The frame has no position, or the one that was kept when the source left (`./kept-position.ts`).
  */
 import { isDeepStrictEqual } from 'node:util';
 import { ingestorsOf, type Edge, type IngestorStage, type Plan } from '../model/plan.ts';
@@ -17,7 +17,7 @@ import { storedPlans } from './plan-store.ts';
 import { changeRegistered, readRegistry, type Registry } from './registry.ts';
 import { writersOfSource, type WriterPlace } from './writer-place.ts';
 
-/** Registers the sources of every edge, and lets one that was leaving stay. */
+/** Registers the sources of every edge; a source that was leaving stays. */
 export async function registerWriters(act: Act, plan: Plan): Promise<void> {
   for (const edge of plan.edges) {
     const registry = await readRegistry(act.streams, plan.pipeline.pid, edge.name);
@@ -36,7 +36,7 @@ async function registerSource(
   const { streams, opSeq } = act;
   const { source, slots } = stage;
   if (registry?.sources[source]?.leaving === false) return;
-  // Of one that was leaving, some subjects may have been emptied.
+  // Some subjects of a source that was leaving may have been emptied.
   await firstFramesOf(act, plan, edge, stage, registry);
   await changeRegistered(streams, { pid: plan.pipeline.pid, edge: edge.name, opSeq }, (now) => {
     const { [source]: _, ...kept } = now.kept;
@@ -45,8 +45,8 @@ async function registerSource(
 }
 
 /**
- * Gives every writer a first frame in an edge whose stream was made again: those of the plan, and those that are leaving, under
- * the newest plan that has them.
+ * Gives every writer a first frame in a recreated edge: the writers of the plan, and those of leaving sources, under the
+ * newest plan that has them.
  */
 export async function firstFrames(act: Act, plan: Plan, edgeName: string): Promise<void> {
   const { streams } = act;
@@ -64,7 +64,7 @@ export async function firstFrames(act: Act, plan: Plan, edgeName: string): Promi
   }
 }
 
-/** Each writer that has no frame gets one without records, and each stands where it stood (M2). */
+/** Each writer without a frame gets one without records; each has the position that was kept for it (M2). */
 export async function firstFramesOf(
   act: Act,
   plan: Plan,
@@ -86,10 +86,10 @@ export async function firstFramesOf(
 }
 
 /**
- * The frame that is there may be of an act that slept while the source came back, and left once more. It counts when it has
- * the position that is kept now, after the frame was read; who has registered the source meanwhile has moved it. And it may
- * be one that goes: of a source that was being taken off when it came back, and the purge may come late. So whatever the
- * source had when it left is followed by another, which stays.
+ * The subject has a frame already. It may come from an act that was frozen while the source came back and left once more:
+ * it counts if it has the position that is kept now, read after the frame (whoever registered the source meanwhile has
+ * removed that). Or it may be about to be purged, if the source came back while it was leaving: so a frame that the
+ * source had when it left is followed by another one, which stays.
  */
 async function standAgain(
   act: Act,

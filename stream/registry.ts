@@ -1,9 +1,9 @@
 /**
- * Who reads and who writes an edge (E10). The lifecycle writes it, pods and sweepers read it.
+ * The registered readers and writers of an edge (E10). The lifecycle writes the registry; pods and sweepers read it.
  *
- * E10 A reader is here from before its pods start until it was removed on purpose: a sweeper waits for all that are here
- *     and for nobody else. A source is here from the time when each of its slots has a first frame.
- * G1  An operation does not change what a later one has written.
+ * E10 A reader is registered from before its pods start until it is removed on purpose: a sweeper waits for the
+ *     registered readers and for nobody else. A source is registered once each of its slots has a first frame.
+ * G1  An operation never overwrites what a later one has written.
  */
 import { z } from 'zod';
 import { mr } from '../model/errors.ts';
@@ -15,17 +15,17 @@ import { keptSchema } from './kept-position.ts';
 const count = z.number().int().nonnegative();
 
 const registrySchema = z.object({
-  /** When the edge's stream was made, as the lifecycle knows it. */
+  /** Creation time of the edge's stream, as the lifecycle knows it. */
   created: z.string(),
   /** Sequence of the operation that wrote this. */
   opSeq: count,
   /** Reading stages. */
   readers: z.array(z.string()),
-  /** `leaving`: no slot of it may begin any more. `fenced`: none that began can append. */
+  /** `leaving`: none of its slots may start any more. `fenced`: none that started can append. */
   sources: z.record(z.string(), z.object({ slots: count, leaving: z.boolean(), fenced: z.literal(true).optional() })),
-  /** Sources that have left: up to which sequence their frames were taken. Their subjects are empty. */
+  /** Sources that have left: the sequence up to which their frames were read. Their subjects are empty. */
   gone: z.record(z.string(), count),
-  /** Of those that have left and have not come back: where they stood. */
+  /** The positions of sources that have left and have not come back. */
   kept: z.record(z.string(), keptSchema).default({}),
 });
 
@@ -49,7 +49,7 @@ export async function changeRegistry(
   return changed;
 }
 
-/** The same for an edge whose readers are registered, which comes first. */
+/** The same, for an edge that must have a registry: readers are registered first. */
 export function changeRegistered(
   streams: JetStreamPort,
   place: Parameters<typeof changeRegistry>[1],
@@ -61,7 +61,7 @@ export function changeRegistered(
   });
 }
 
-/** G1, for what an operation refuses: nothing that a later one has made is its business. */
+/** G1, for refusals: an operation must not judge what a later one has made. */
 export async function assertLatest(
   streams: JetStreamPort,
   { pid, edges, opSeq }: { readonly pid: string; readonly edges: readonly string[]; readonly opSeq: number },

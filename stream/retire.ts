@@ -1,15 +1,15 @@
 /**
- * How stages and sources leave an edge (E10), and how old plans go: acts of the lifecycle, when the plan without them is
- * in force. Every act may run again after having been cut anywhere.
+ * Removes stages, sources and old plans from an edge (E10). The lifecycle runs these acts once a plan without them is in
+ * force, and may repeat each after an interruption anywhere.
  *
- * L1  A source that leaves may not begin any more, and each of its subjects gets a last frame, so that an owner that was
- *     frozen cannot append (E4). When all readers have taken what it wrote, its subjects are emptied; that it left, and
- *     up to where, stays written down, so that readers tell it from a loss; and so does where it stood, so that it goes on
- *     from there when it comes back (`./kept-position.ts`).
- * L2  A stage that leaves goes on reading until it has taken every frame of a plan that has it. Then it is taken off,
- *     and only then its commits go: whoever comes later under its name begins anew.
- * L3  A plan goes when the edge holds no frame of it, or of one before it: also what was read may be read again, by a
- *     person's decision.
+ * L1  The slots of a leaving source may not start any more, and each of its subjects gets a last frame, so that an owner
+ *     that was frozen cannot append (E4). When all readers have read its frames, its subjects are emptied. The
+ *     registry records that it left and at which sequence, so that readers do not take that for a loss, and its
+ *     positions, so that it continues from there when it comes back (`./kept-position.ts`).
+ * L2  A leaving stage reads on until it has read every frame of a plan that has it. Then it is removed from the registry,
+ *     and only then its commits are deleted: a later stage of the same name starts anew.
+ * L3  A plan is forgotten when the edge holds no frame of it or of an earlier one. Frames that were read count, too: a
+ *     person's decision may have them read again.
  */
 import { commitsEdge, edgeStream, ingestorName, slotTokens } from '../model/names.ts';
 import { ingestorsOf, sinksOf, type Edge, type Plan } from '../model/plan.ts';
@@ -36,7 +36,7 @@ interface Leaving {
   readonly sources: readonly string[];
 }
 
-/** Who is registered and not in the plan. */
+/** Participants that are registered but not in the plan. */
 export async function leavingOf(streams: JetStreamPort, plan: Plan): Promise<Leaving> {
   const readers: string[] = [];
   const sources: string[] = [];
@@ -59,7 +59,7 @@ function leavingIn(plan: Plan, edge: Edge, registry: Registry): Leaving {
   };
 }
 
-/** L1, its beginning. Their pods have been stopped. */
+/** The first half of L1. Their pods have been stopped. */
 export async function beginLeaving(act: Act, plan: Plan): Promise<void> {
   const { streams, opSeq } = act;
   const { pid } = plan.pipeline;
@@ -80,7 +80,7 @@ export async function beginLeaving(act: Act, plan: Plan): Promise<void> {
       }));
     await mark({ leaving: true });
     for (const place of placesOf(plan, edge, registry, sources)) await fence(act, place);
-    // Each look of those who wait comes by here: one frame a writer is enough.
+    // Runs at each look while others wait: one frame per writer is enough.
     await mark({ fenced: true });
   }
 }
@@ -89,7 +89,7 @@ function placesOf(plan: Plan, edge: Edge, registry: Registry, sources: readonly 
   return sources.flatMap((source) => writersOfSource(plan, edge, source, registry.sources[source]?.slots ?? 0));
 }
 
-/** Under the plan that the writer has: no other knows it. */
+/** Under the plan of the writer's last frame: a newer one does not have the source. */
 async function fence(act: Act, place: WriterPlace): Promise<void> {
   for (;;) {
     const tail = await tailOf(act.streams, place);
@@ -98,8 +98,8 @@ async function fence(act: Act, place: WriterPlace): Promise<void> {
 }
 
 /**
- * What those who leave have still to read, or still to be read. One that has not begun, and perhaps never will, is passed
- * over what is not for it.
+ * What leaving readers have still to read, and what has still to be read of leaving sources. A reader that has never
+ * started is moved past frames that are not for it (`./pass-over.ts`).
  */
 export async function unfinished(streams: JetStreamPort, plan: Plan): Promise<readonly Backlog[]> {
   const leaving = await leavingOf(streams, plan);
@@ -118,8 +118,8 @@ export async function unfinished(streams: JetStreamPort, plan: Plan): Promise<re
 }
 
 /**
- * Readers that have not committed the last frame of a source that leaves. It holds no records, but a batch may begin with
- * it, and could not be repeated when it is gone.
+ * Readers that have not committed the last frame of a leaving source. The frame holds no records, but a batch may start
+ * with it, and could not be repeated without it.
  */
 async function beforeLastOf(streams: JetStreamPort, plan: Plan, leaving: Leaving): Promise<readonly Backlog[]> {
   const { pid } = plan.pipeline;
@@ -177,12 +177,12 @@ interface Unread {
   readonly tail: WriterTail;
   readonly unread:
     | { readonly kind: 'none' }
-    /** A replica that lags did not show it. */
+    /** A lagging replica did not show it. */
     | { readonly kind: 'unknown' }
     | { readonly kind: 'frame'; readonly frame: Frame };
 }
 
-/** For each of these readers and each writer, the first frame with records that the reader has not taken. */
+/** For each of these readers and each writer: the first frame with records that the reader has not read. */
 async function* unreadOf(streams: JetStreamPort, plan: Plan, readers: readonly string[]): AsyncGenerator<Unread> {
   const { pid } = plan.pipeline;
   for (const edge of plan.edges) {
@@ -216,8 +216,8 @@ async function firstUnread(streams: JetStreamPort, tail: WriterTail, taken: Take
 }
 
 /**
- * L1 and L2, their end. Their pods are gone, and everything is read or given up. Readers first: a source's frames go only
- * when no registered reader has yet to pass them (E6), and one that leaves with the source need not.
+ * The second half of L1 and L2: their pods are gone, and everything was read or given up. Readers first: a source's frames
+ * are removed only when every registered reader is past them (E6), and a reader that leaves as well need not be.
  */
 export async function finishLeaving(act: Act, plan: Plan): Promise<void> {
   for (const edge of plan.edges) {
@@ -227,14 +227,14 @@ export async function finishLeaving(act: Act, plan: Plan): Promise<void> {
     for (const stage of leavingIn(plan, edge, before).readers) await removeReader(act, plan, edge, stage);
     const registry = (await readRegistry(act.streams, pid, edge.name)) ?? before;
     for (const source of leavingIn(plan, edge, registry).sources) {
-      // Given up with Immediate while a sink is in the middle of them: a later operation takes it off.
+      // Given up by Immediate while a sink is in the middle of its frames: a later operation removes the source.
       if (await isInBatch(act.streams, plan, edge, registry, source)) continue;
       await removeSource(act, plan, edge, registry, source);
     }
   }
 }
 
-/** A batch that was begun may hold frames of the source: it is repeated whole or not at all, so they stay as long as it is open. */
+/** A batch in progress may hold frames of the source. It is repeated whole or not at all, so they stay until it is done. */
 async function isInBatch(
   streams: JetStreamPort,
   plan: Plan,
@@ -259,7 +259,7 @@ async function removeSource(act: Act, plan: Plan, edge: Edge, registry: Registry
   for (const writer of placesOf(plan, edge, registry, [source])) tails.push(await tailOf(streams, writer));
   const upTo = Math.max(registry.gone[source] ?? 0, ...tails.map(({ sequence }) => sequence));
   const kept = await keptIn(streams, plan, edge, { source, tails });
-  // First that it is gone, and where it stood: readers meet an empty subject afterwards, and so does another attempt.
+  // Recorded before the frames are removed: afterwards, readers and a repeated attempt find an empty subject.
   await changeRegistry(streams, place, (now = registry) => ({
     ...now,
     gone: { ...now.gone, [source]: Math.max(now.gone[source] ?? 0, upTo) },
@@ -276,7 +276,7 @@ async function removeSource(act: Act, plan: Plan, edge: Edge, registry: Registry
   });
 }
 
-/** Undefined: nobody knows any more what it was. */
+/** Undefined: no stored plan has the source. */
 async function keptIn(
   streams: JetStreamPort,
   { pipeline: { pid } }: Plan,
@@ -304,7 +304,7 @@ async function removeReader(act: Act, plan: Plan, edge: Edge, stage: string): Pr
     return { ...now, readers: now.readers.filter((name) => name !== stage) };
   });
   await forgetQuestions(streams, pid, slotTokens(stage, '*'));
-  // What is there by now of one that has come back meanwhile is later than these.
+  // If the source has come back meanwhile, its new frames are later than these.
   for (const { subject, seq } of lasts) await streams.purgeStream(stream, { filter: subject, seq: seq + 1 });
 }
 
@@ -319,7 +319,7 @@ export async function prunePlans(streams: JetStreamPort, plan: Plan): Promise<vo
     if (registry === undefined) return;
     for (const { stream, subject } of placesOf(plan, edge, registry, Object.keys(registry.sources))) {
       const first = await streams.directGet(stream, { seq: 1, next_by_subj: subject });
-      // Lost, or a replica that lags did not show it.
+      // Lost, or not yet on the replica that answered.
       if (first === null) return;
       oldest = Math.min(oldest, planIn(decodeFrame(first.data, { stream, sequence: first.seq })));
     }

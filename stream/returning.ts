@@ -1,15 +1,14 @@
 /**
- * A source that comes back under its name.
+ * Checks a source that comes back under the name of an earlier one.
  *
  * Q1  Positions belong to the connector that gave them, and subjects to a number of slots. While a source is registered,
- *     leaving or not, one of its name with other slots or another connector is refused: it would go on from positions
- *     that are not its own, and the frames of the slots that it has no more would be nobody's.
- * Q2  v0.1 wrote down nothing about who writes. A source that it has left behind is of a connector that nobody knows any
- *     more, so none comes back under its name before its frames have gone, whatever its connector is.
- * Q3  One that has left goes on from where it stood (`./kept-position.ts`), so it is refused as in Q1 when it is another.
+ *     leaving or not, another one of the same name with other slots or another connector is refused: it would continue
+ *     from positions of a different system, and frames of slots that no longer exist would belong to nobody.
+ * Q2  v0.1 did not record the writers. The connector of a source that v0.1 left behind is unknown, so no source of that
+ *     name may come back before its frames are removed.
+ * Q3  A source that has left continues where it stood (`./kept-position.ts`), so Q1 holds for it, too.
  *
- * A spec that changes them in one edit is refused by the API; two edits, the first of which takes the source away, come
- * here.
+ * The API refuses a spec that changes them in one edit; two edits, the first of which removes the source, arrive here.
  */
 import { mr } from '../model/errors.ts';
 import { ingestorsOf, type Edge, type IngestorStage, type Plan } from '../model/plan.ts';
@@ -19,7 +18,10 @@ import { storedPlans } from './plan-store.ts';
 import { isBound } from './kept-position.ts';
 import { readRegistry } from './registry.ts';
 
-/** Q1–Q3. Throws MR_SOURCE_NOT_GONE or MR_SOURCE_RETURNS_OTHER. `before`: the plan of v0.1, while the edges are being taken over from it. */
+/**
+ * Q1–Q3. Throws MR_SOURCE_NOT_GONE or MR_SOURCE_RETURNS_OTHER. `before`: the plan of v0.1, while its edges are being
+ * taken over.
+ */
 export async function assertNoneReturnsOther(streams: JetStreamPort, plan: Plan, before?: Plan): Promise<void> {
   const { pid, generation } = plan.pipeline;
   const plans = (await storedPlans(streams, pid)).filter(({ pipeline }) => pipeline.generation < generation);
@@ -32,7 +34,7 @@ export async function assertNoneReturnsOther(streams: JetStreamPort, plan: Plan,
         await assertAsItWas(streams, pid, edge, { source, slots, connector });
         continue;
       }
-      // What was registered under the very plan is what the plan has; an attempt before this one has done that.
+      // Registered by an earlier attempt with this very plan.
       const was = one.connector ?? (one.isLeaving ? undefined : connector);
       if (one.slots === slots && was === connector) continue;
       const had = { before: was ?? 'unknown', had: one.slots };
@@ -56,8 +58,7 @@ async function assertAsItWas(
 }
 
 /**
- * The same of a plan that nobody has stored yet, as far as it is known already. What v0.1 has left is found when it is
- * registered.
+ * The same check for a plan that is not stored yet, as far as possible: what v0.1 left behind is found at registration.
  */
 export async function assertTakesBack(streams: JetStreamPort, plan: Plan): Promise<void> {
   const { pid, generation } = plan.pipeline;
@@ -68,7 +69,7 @@ export async function assertTakesBack(streams: JetStreamPort, plan: Plan): Promi
 interface There {
   readonly slots: number;
   readonly isLeaving: boolean;
-  /** Undefined: nobody knows. */
+  /** Undefined: unknown. */
   readonly connector: string | undefined;
 }
 
@@ -86,7 +87,7 @@ async function registeredIn(
   );
 }
 
-/** Q2. What it was running when the upgrade came, and whose frames it has left behind. */
+/** Q2. Sources that v0.1 was running at the upgrade, and those whose frames it left behind. */
 async function leftByV1(streams: JetStreamPort, pid: string, edge: Edge, before: Plan): Promise<Map<string, There>> {
   const there = new Map<string, There>();
   for (const [source, slots] of (await foundIn(streams, pid, edge.name)).slots) {
@@ -98,7 +99,7 @@ async function leftByV1(streams: JetStreamPort, pid: string, edge: Edge, before:
   return there;
 }
 
-/** As the newest plan has it that has the source. */
+/** From the newest plan that has the source. */
 export function connectorOf(plans: readonly Plan[], source: string): string | undefined {
   return plans
     .toSorted((a, b) => b.pipeline.generation - a.pipeline.generation)

@@ -1,8 +1,9 @@
 /**
- * Whether a writer's last frame is the last that it has appended, as far as the readers of the edge can tell.
+ * Checks, by what the readers of the edge have read, that a writer's last frame is the last one that it appended.
  *
- * I6  What a reader has taken was there. When it is no longer, the stream has gone back, and the source was told that it
- *     was stored: the writer does not go on by itself, neither from an earlier frame nor from the start.
+ * I6  A frame that a reader has read was stored. If it is missing, the stream was rolled back after the source had been
+ *     told that the frame was stored: the writer does not continue on its own, neither from an earlier frame nor from
+ *     the start.
  */
 import { mr } from '../model/errors.ts';
 import { commitsEdge, commitSubject, edgeStream } from '../model/names.ts';
@@ -21,7 +22,7 @@ export interface TailCheck extends Asking {
   readonly view: EdgeView;
 }
 
-/** Resolves when the tail is what it should be, or a person has decided to go on from what is there. */
+/** Resolves when the tail is right, or when a person has decided to continue from it as it is. */
 export async function checkTail(check: TailCheck, tail: EdgeWriter, signal: AbortSignal): Promise<void> {
   const { streams, pipeline, edge, onWaiting } = check;
   const commits = edgeStream(pipeline.pid, commitsEdge);
@@ -44,18 +45,18 @@ export async function checkTail(check: TailCheck, tail: EdgeWriter, signal: Abor
         found,
         pipeline: pipelineText(pipeline),
         token,
-        // Where it was in its source it has lost with its frames, so there is no more to choose.
+        // Its position in the source was lost with its frames, so there is nothing left to choose.
         accepted: `${againFrom(tail)}; what sinks had taken of it after that is written twice`,
         reread: 'does the same, and lets sinks that ask under this token read all that the stream still holds',
       }),
     );
   const decision = await awaitDecision({ ...asker, loss, after }, { ...check, ask: say }, signal);
-  // Nothing else of the writer would tell, should all of it be lost once more, that this decision was used.
+  // If all frames of the writer were lost once more, nothing else would show that this decision was used.
   if (after === 0) await takenBack({ sequence: decision.sequence });
   onWaiting(undefined);
 }
 
-/** A position is in the frame that has it, and nowhere else (E2). */
+/** Positions are stored in frames and nowhere else (E2). */
 function againFrom({ openedAt }: EdgeWriter): string {
   return openedAt === undefined
     ? 'reads the source again from its beginning (`startFrom`), because no frame is left that says where it stood'
@@ -69,13 +70,13 @@ async function problemOf(check: TailCheck, tail: EdgeWriter): Promise<LostBehind
     await assertLast(streams, tail);
     return lost;
   }
-  // Each writer has a first frame before it is registered.
+  // A registered writer has a first frame (M2 of `./register-writers.ts`).
   return tail.sequence === 0 ? { after: 0, loss: 'all', found: 'all its frames are gone' } : undefined;
 }
 
 /**
- * Throws MR_OWNERSHIP_LOST when somebody has appended since the tail was read: that is what a reader has taken, and the
- * slot begins again behind it. Nobody is asked about it.
+ * Throws MR_OWNERSHIP_LOST when somebody has appended since the tail was read: a reader may have read that frame, so the
+ * slot starts again behind it. No person is asked.
  */
 async function assertLast(streams: JetStreamPort, { stream, subject, sequence }: EdgeWriter): Promise<void> {
   const last = await streams.getMessage(stream, { last_by_subj: subject });
@@ -83,15 +84,15 @@ async function assertLast(streams: JetStreamPort, { stream, subject, sequence }:
 }
 
 interface LostBehind {
-  /** The newest of its frames that a reader has taken. */
+  /** The newest of its frames that a reader has read. */
   readonly after: number;
   readonly found: string;
   readonly loss: string;
 }
 
 /**
- * What readers of the shard have taken of the writer, and is not there; by the reader that is furthest: whichever is asked
- * first, it is the same loss. `created`: when the edge's stream was made.
+ * The newest frame of the writer that a reader of the shard has read and that is missing. The reader that is furthest on
+ * counts, so that it is the same loss whoever is asked first. `created`: creation time of the edge's stream.
  */
 export async function lostBehind(
   streams: JetStreamPort,
