@@ -6,8 +6,10 @@
  *     something until the outcome of that attempt is known.
  * C2  `after` is the committed position until the commit replaces it.
  * C3  Rows that the sink will never accept are recorded in the intent before the others are written: a repetition
- *     leaves out the same rows.
- * C4  `written`: the rows are certainly in the sink; what remains to be done is elsewhere (dead letters, commit).
+ *     leaves out the same rows. They are named by their records (F3 of `./refused-set.ts`), and so are those that
+ *     became no row at all (`failed`): so the rows are known again, or known to be others, whatever the table is by then.
+ * C4  `written`: the rows are certainly in the sink; what remains to be done is elsewhere (dead letters, commit). The
+ *     dead letters are those of `failed` and `refused`, whatever the sink would make of the records now.
  * C5  `chain` says which stream the positions belong to, and which frames were taken up to the committed one.
  * C6  `check` is a checksum over the frames of the range. A stream that was rolled back gives its sequences to other
  *     frames, so the same numbers may be a different range from the one that was started.
@@ -15,8 +17,8 @@
  *     are the targets that it wrote to before, with the committed position at which it left each: what one of them has
  *     is known when the sink comes back to it.
  *
- * Entries of v0.1 have neither bytes, time, mark, target, left, chain nor check, and no refused rows; they are read without
- * them.
+ * Entries of v0.1 have neither bytes, time, mark, target, left, chain nor check, and no failed records or refused rows;
+ * they are read without them.
  */
 import { z } from 'zod';
 import { mr, problemOf } from '../model/errors.ts';
@@ -37,6 +39,7 @@ const range = {
   check: count.optional(),
   rows: count,
   refused: refusedSetSchema.optional(),
+  failed: refusedSetSchema.optional(),
   chain: chainSchema.optional(),
 };
 

@@ -1,9 +1,12 @@
 /**
- * Which rows of a batch a sink will never accept, small enough for an entry of the commit log.
+ * Which rows of a batch a sink will never accept, or which of its records no row can be made of, small enough for an
+ * entry of the commit log.
  *
  * F1  Decoding yields exactly the encoded rows, in order: dead letters and a repeated write depend on it.
  * F2  The size is bounded by the batch, not by the error texts: one bit per row, texts are cut, and when there are more
  *     reasons than fit, the remaining rows share a common one.
+ * F3  What is kept in the log counts records, because the frames of a batch stay the same: which of them become rows
+ *     depends on the table, and that may be another one when the batch is finished.
  */
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { z } from 'zod';
@@ -17,6 +20,8 @@ const problemSchema = z.object({
 });
 
 export const refusedSetSchema = z.object({
+  /** F3. Absent in entries of v0.1, whose numbers are those of rows. */
+  of: z.literal('records').optional(),
   /** Bit i: row i is refused. Deflated, base64. */
   rows: z.string(),
   /** For each refused row the index of its problem. Deflated, base64; absent when there is one problem. */
@@ -56,7 +61,14 @@ export function encodeRefused(sink: string, refused: readonly RefusedRow[]): Ref
   const rows = packed(bits);
   if (problems.length <= 1) return { rows, problems };
   const text = packed(which);
-  return text.length <= maxWhichLength ? { rows, which: text, problems } : { rows, problems: [manyProblems(sink)] };
+  return rows.length + text.length <= maxWhichLength
+    ? { rows, which: text, problems }
+    : { rows, problems: [manyProblems(sink)] };
+}
+
+/** F3. `row` is the number of a record. */
+export function encodeRecords(sink: string, records: readonly RefusedRow[]): RefusedSet {
+  return { of: 'records', ...encodeRefused(sink, records) };
 }
 
 export function decodeRefused({ rows, which, problems }: RefusedSet): RefusedRow[] {

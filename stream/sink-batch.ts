@@ -25,12 +25,18 @@ export interface BatchContext {
   readonly views: Pick<StageViews, 'of'>;
   /** Reads a frame again that was read before and is not committed. */
   readonly fetchFrame: (sequence: number) => Promise<Uint8Array>;
+  /** A text without what nobody may read. Absent: there is nothing of the kind. */
+  readonly hide?: ((text: string) => string) | undefined;
 }
 
 export class SinkBatch<Rows extends RowBufferPort> {
   readonly rows: Rows;
   readonly #context: BatchContext;
   readonly #failures: DeadLetter[] = [];
+  /** The same, with the number of each record in the batch. */
+  readonly #failed: RefusedRow[] = [];
+  /** Number of each frame's first record. */
+  readonly #bases: number[] = [];
   readonly #sequences: number[] = [];
   readonly #checks: number[] = [];
   readonly #writers: string[] = [];
@@ -78,6 +84,7 @@ export class SinkBatch<Rows extends RowBufferPort> {
     const view = await views.of(planIn(frame), sequence, signal);
     await chain.follow(writer, sequence, frame, signal);
     const frameIndex = this.#sequences.push(sequence) - 1;
+    this.#bases.push(this.records);
     this.#checks.push(frame.check);
     this.#frameCheck.writeUInt32LE(frame.check);
     this.check = crc32(this.#frameCheck, this.check);
@@ -122,6 +129,7 @@ export class SinkBatch<Rows extends RowBufferPort> {
         this.#originIs(frameIndex, index);
       } catch (error) {
         this.#failures.push(this.#letterOf(frame, meta, sequence, index, error));
+        this.#failed.push({ row: this.records + index, error: this.#hidden(knownOf(error)) });
       }
     }
     this.records += frame.count;
@@ -141,34 +149,61 @@ export class SinkBatch<Rows extends RowBufferPort> {
     this.rows.remove(meta);
   }
 
+  /** Records that became no row, by their number in the batch. */
+  get failed(): readonly RefusedRow[] {
+    return this.#failed;
+  }
+
+  /** The number in the batch of the record that became this row. */
+  recordOf(row: number): number {
+    const base = row < this.rows.rows ? this.#bases[this.#rowFrame[row]!] : undefined;
+    if (base === undefined) throw new RangeError(`the sink refused row ${row}, which does not exist`);
+    return base + this.#rowRecord[row]!;
+  }
+
+  /** The row that this record became; undefined: none. */
+  rowOf(record: number): number | undefined {
+    const row = firstFrom(this.rows.rows, (at) => this.recordOf(at) >= record);
+    return row < this.rows.rows && this.recordOf(row) === record ? row : undefined;
+  }
+
   /**
    * The records that the steps or the sink refused, in record order. Throws {@link PositionLost} when the frame of one is
    * not the one that was read.
    */
   async deadLetters(refusals: readonly RefusedRow[]): Promise<DeadLetter[]> {
+    const letters = await this.lettersOf(refusals.map(({ row, error }) => ({ row: this.recordOf(row), error })));
+    return inOrder([...this.#failures, ...letters]);
+  }
+
+  /** The same of these records, by their number in the batch, and of no others. */
+  async lettersOf(records: readonly RefusedRow[]): Promise<DeadLetter[]> {
     const { stream, fetchFrame } = this.#context;
-    const letters = [...this.#failures];
+    const letters: DeadLetter[] = [];
     let frameIndex = -1;
     let frame: Frame | undefined;
-    for (const { row, error } of [...refusals].sort((a, b) => a.row - b.row)) {
-      const sequence = this.#sequences[this.#rowFrame[row]!];
-      if (sequence === undefined) throw new RangeError(`the sink refused row ${row}, which does not exist`);
-      if (frame === undefined || frameIndex !== this.#rowFrame[row]) {
-        frameIndex = this.#rowFrame[row]!;
+    for (const { row: record, error } of records.toSorted((a, b) => a.row - b.row)) {
+      if (record >= this.records) throw new RangeError(`record ${record} is refused, which does not exist`);
+      const holder = firstFrom(this.#bases.length, (at) => this.#bases[at]! > record) - 1;
+      const sequence = this.#sequences[holder]!;
+      if (frame === undefined || frameIndex !== holder) {
+        frameIndex = holder;
         // In turn: rows of a frame are consecutive, so each frame is fetched once and only one is in memory.
         frame = decodeFrame(await fetchFrame(sequence), { stream, sequence });
         // A stream that was rolled back gives the number to another frame, whose records nobody has refused.
         if (frame.check !== this.#checks[frameIndex]) throw otherThanTaken(sequence);
       }
       const meta = this.#metaOf(frame, frameIndex);
-      letters.push(this.#letterOf(frame, meta, sequence, this.#rowRecord[row]!, error));
+      letters.push(this.#letterOf(frame, meta, sequence, record - this.#bases[holder]!, error));
     }
-    return letters.sort((a, b) => (a.sequence ?? 0) - (b.sequence ?? 0) || a.index - b.index);
+    return letters;
   }
 
   clear(): void {
     this.rows.clear();
     this.#failures.length = 0;
+    this.#failed.length = 0;
+    this.#bases.length = 0;
     this.#sequences.length = 0;
     this.#checks.length = 0;
     this.#writers.length = 0;
@@ -184,11 +219,20 @@ export class SinkBatch<Rows extends RowBufferPort> {
     return new FrameMeta(frame, source, this.#views[frameIndex]?.topics.get(source) ?? null);
   }
 
+  /** What the commit log may hold of it. */
+  #hidden(error: MillraceError): MillraceError {
+    const { hide } = this.#context;
+    if (hide === undefined) return error;
+    const params = Object.entries(error.params).map(([name, value]): [string, string | number] => [
+      name,
+      typeof value === 'string' ? hide(value) : value,
+    ]);
+    return new MillraceError(error.code, Object.fromEntries(params), { cause: error });
+  }
+
   #letterOf(frame: Frame, meta: FrameMeta, sequence: number, index: number, error: unknown): DeadLetter {
     const { stage, slot } = this.#context;
-    // Anything else is a defect that this record exposes: it must neither stop the other records nor get lost.
-    const known =
-      error instanceof MillraceError ? error : mr('MR_RECORD_DEFECT', { problem: problemOf(error) }, { cause: error });
+    const known = knownOf(error);
     const step = known.params['step'];
     meta.at(index);
     const valueEnd = frame.valueEnd[index]!;
@@ -219,6 +263,27 @@ export class SinkBatch<Rows extends RowBufferPort> {
     records.set(this.#rowRecord);
     this.#rowRecord = records;
   }
+}
+
+/** Anything else is a defect that this record exposes: it must neither stop the other records nor get lost. */
+function knownOf(error: unknown): MillraceError {
+  if (error instanceof MillraceError) return error;
+  return mr('MR_RECORD_DEFECT', { problem: problemOf(error) }, { cause: error });
+}
+
+function inOrder(letters: DeadLetter[]): DeadLetter[] {
+  return letters.sort((a, b) => (a.sequence ?? 0) - (b.sequence ?? 0) || a.index - b.index);
+}
+
+/** The first of `count` numbers from which on it is true; `count`: it is true of none. */
+function firstFrom(count: number, isTrue: (at: number) => boolean): number {
+  let [low, high] = [0, count];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (isTrue(middle)) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }
 
 /** The last token: `orders-3` is slot 3 of source `orders`. */

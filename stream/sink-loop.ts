@@ -24,11 +24,12 @@ import type { Clock } from '../model/clock.ts';
 import type { Intent, Written } from './commit-entry.ts';
 import type { CommitLog } from './commit-log.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
+import type { DeadLetter } from './dead-letter.ts';
 import type { DeadLetterWriter } from './dead-letters.ts';
 import { asSinkError } from './outside-errors.ts';
 import { PositionLost } from './position-lost.ts';
 import type { Position } from './record-batch.ts';
-import { decodeRefused, encodeRefused } from './refused-set.ts';
+import { decodeRefused, encodeRecords } from './refused-set.ts';
 import type { StoredFrame } from './shard-pull.ts';
 import type { ShardReader } from './shard-reader.ts';
 import { SinkBatch, type BatchContext } from './sink-batch.ts';
@@ -154,7 +155,11 @@ export class SinkLoop<Rows extends RowBufferPort> {
     }
     const id = { from, to, after, token, check };
     if (begun.kind === 'intent') return this.#store(batch, id, begun);
-    await this.#conclude(batch, id, begun.refused === undefined ? [] : decodeRefused(begun.refused), true);
+    if (begun.refused?.of === 'records') return this.#conclude(batch, id, await lettersAsBegun(batch, begun), true);
+    // Of v0.1: its numbers are those of rows, which are the same as long as the table is.
+    if (begun.rows !== batch.rows.rows) throw lost(otherRows(begun, batch.rows.rows));
+    const refused = begun.refused === undefined ? [] : decodeRefused(begun.refused);
+    await this.#conclude(batch, id, await lettersOfNow(batch, refused), true);
   }
 
   /** K9. */
@@ -242,41 +247,42 @@ export class SinkLoop<Rows extends RowBufferPort> {
     const token = `${tokenPrefix}:${stage}:${slot}:${rangeText({ from, to, check })}`;
     const id: BatchRange = { from, to, after: this.#committed, token, check };
     if (batch.rows.rows > 0 || sinkSlot.positionIn === 'sink') await this.#store(batch, id);
-    else await this.#conclude(batch, id, [], false);
+    else await this.#conclude(batch, id, await lettersOfNow(batch, []), false);
   }
 
   async #store(batch: SinkBatch<Rows>, id: BatchRange, begun?: Intent): Promise<void> {
     const { observer, clock, sinkSlot } = this.#options;
     const began = clock.monotonic();
     // v0.1 also wrote an intent for a batch that holds only dead letters; such a batch has no rows to write.
-    const isEmpty = batch.rows.rows === 0 && sinkSlot.positionIn === 'commitLog';
-    const refused = isEmpty ? [] : await new SinkWrite(this.#options, batch.rows, id, begun).run();
+    const isEmpty = batch.rows.rows === 0 && sinkSlot.positionIn === 'commitLog' && (begun?.rows ?? 0) === 0;
+    const write = new SinkWrite(this.#options, batch, id, begun);
+    const refused = isEmpty ? [] : await write.run();
     observer.batch(batch.rows.rows, clock.monotonic() - began);
-    await this.#conclude(batch, id, refused, false);
+    if (begun !== undefined && write.endsAsBegun) {
+      // Of v0.1: which of its records had become no row is not known, nor what the numbers of its rows stand for.
+      if (begun.failed === undefined) throw new PositionLost(otherRows(begun, batch.rows.rows), { until: begun.to });
+      return this.#conclude(batch, id, await lettersAsBegun(batch, begun), false);
+    }
+    await this.#conclude(batch, id, await lettersOfNow(batch, refused), false);
   }
 
   /** The rows are in the sink: stores the dead letters, then commits. */
-  async #conclude(
-    batch: SinkBatch<Rows>,
-    id: BatchRange,
-    refused: readonly RefusedRow[],
-    isLogged: boolean,
-  ): Promise<void> {
+  async #conclude(batch: SinkBatch<Rows>, id: BatchRange, fate: Fate, isLogged: boolean): Promise<void> {
     const { deadLetters, signals, observer, log, sink, epoch } = this.#options;
     const covered = coveredIn(epoch, deadLetters.covers);
     // D1 frame by frame: after a decision to read again, a range may start before the end of what is covered.
-    const letters = (await batch.deadLetters(refused)).filter(
-      ({ sequence }) => sequence === null || sequence > covered,
-    );
+    const letters = fate.letters.filter(({ sequence }) => sequence === null || sequence > covered);
     if (letters.length > 0) {
       if (!isLogged) {
-        const rows = batch.rows.rows;
-        await log.append({ kind: 'written', ...id, rows, refused: encodeRefused(sink, refused) }, signals.abort);
+        const { rows } = fate;
+        const failed = encodeRecords(sink, fate.failed);
+        const refused = encodeRecords(sink, fate.refused);
+        await log.append({ kind: 'written', ...id, rows, failed, refused }, signals.abort);
       }
       await deadLetters.append(letters, { epoch, to: id.to }, signals.abort);
       observer.deadLettered(letters);
     }
-    observer.handedOn(batch.rows.rows - refused.length);
+    observer.handedOn(fate.rows - fate.refused.length);
     await this.#finish(batch);
   }
 
@@ -289,6 +295,38 @@ export class SinkLoop<Rows extends RowBufferPort> {
     observer.dropped(batch.dropped);
     observer.position(to);
   }
+}
+
+/** What became of the records of a batch that is in the sink. */
+interface Fate {
+  /** Those that are refused included. */
+  readonly rows: number;
+  /** Both by the numbers of their records. */
+  readonly failed: readonly RefusedRow[];
+  readonly refused: readonly RefusedRow[];
+  readonly letters: readonly DeadLetter[];
+}
+
+async function lettersOfNow<Rows extends RowBufferPort>(
+  batch: SinkBatch<Rows>,
+  refusedRows: readonly RefusedRow[],
+): Promise<Fate> {
+  const refused = refusedRows.map(({ row, error }) => ({ row: batch.recordOf(row), error }));
+  return { rows: batch.rows.rows, failed: batch.failed, refused, letters: await batch.deadLetters(refusedRows) };
+}
+
+/** C4. What the records would become now is of no account. */
+async function lettersAsBegun<Rows extends RowBufferPort>(
+  batch: SinkBatch<Rows>,
+  begun: Intent | Written,
+): Promise<Fate> {
+  const failed = begun.failed === undefined ? [] : decodeRefused(begun.failed);
+  const refused = begun.refused === undefined ? [] : decodeRefused(begun.refused);
+  return { rows: begun.rows, failed, refused, letters: await batch.lettersOf([...failed, ...refused]) };
+}
+
+function otherRows({ from, to, rows }: Intent | Written, now: number): string {
+  return `the batch ${from}-${to}, which was started, had ${rows} rows then and has ${now} now`;
 }
 
 /**

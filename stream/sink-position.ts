@@ -205,14 +205,15 @@ function judge<Rows extends RowBufferPort>(
 
 /**
  * The log was rolled back, or the sink's word is all there is. Whether the edge was rolled back too, and now holds
- * other frames, shows in the frames of the sink's last batch: the loop compares them before it continues.
+ * other frames, shows in the frames of the sink's last batch: the loop compares them before it continues. It is taken
+ * for begun, not for written: only the sink still knows which of its rows were refused, and says so when it is repeated.
  */
 function ahead({ position, token }: StoredPosition, committed: number): Believed {
   const range = rangeIn(token);
   if (position === committed || range?.to !== position) {
     return { kind: 'recovered', committed: position, finish: undefined };
   }
-  return { kind: 'recovered', committed, finish: { kind: 'written', ...range, after: committed, token, rows: 0 } };
+  return { kind: 'recovered', committed, finish: { kind: 'intent', ...range, after: committed, token, rows: 0 } };
 }
 
 async function edgeEnd<Rows extends RowBufferPort>(check: PositionCheck<Rows>): Promise<number> {

@@ -102,6 +102,7 @@ async function run<Rows extends RowBufferPort>(
       chain: new ReaderChain({ ...base, edge, chain, onWaiting }),
       views: new StageViews({ ...options, onWaiting: waitingAs(observer, 'plans') }),
       fetchFrame: (sequence) => fetchFrame(stream, sequence, options),
+      hide: options.hide,
       epoch,
       tokenPrefix: `${uid}:${epoch}`,
       sinkSlot,

@@ -8,7 +8,9 @@
  *
  * V1  Before an attempt starts that may store something, the intent is in the log, and it stays there until the
  *     outcome of that attempt is known. So a log without an intent means a sink without a trace of the batch.
- * V2  All attempts at a batch have the same token, the same rows and the same refused rows.
+ * V2  All attempts at a batch have the same token, the same rows and the same refused rows. After an edit of the sink or
+ *     its table its records may become other rows: then a person is asked (V3), no row that was refused before is taken
+ *     for one of now, and a batch that a person calls stored keeps the dead letters with which it was begun.
  * V3  A batch that may be in the sink is repeated only when the sink says that it will recognise it. Otherwise it
  *     waits for a person, and the observer is notified. No sink recognises a batch that was started in another
  *     target, before an edit of the spec.
@@ -23,7 +25,7 @@ import type { CommitLog } from './commit-log.ts';
 import { isFence } from './fence.ts';
 import { asSinkError } from './outside-errors.ts';
 import { Patience } from './patience.ts';
-import { decodeRefused, encodeRefused } from './refused-set.ts';
+import { decodeRefused, encodeRecords } from './refused-set.ts';
 import type { BatchRange, Mark, RefusedRow, RowBufferPort, SinkSlotPort, WriteEnd } from './sink-port.ts';
 import type { SlotObserver, SlotSignals } from './slot-observer.ts';
 
@@ -40,6 +42,16 @@ export interface SinkWriteOptions<Rows extends RowBufferPort> {
   readonly signals: SlotSignals;
 }
 
+/** The rows of a batch, and the records that they came from (F3 of `./refused-set.ts`). */
+export interface WrittenBatch<Rows extends RowBufferPort> {
+  readonly rows: Rows;
+  /** Records that became no row. */
+  readonly failed: readonly RefusedRow[];
+  recordOf(row: number): number;
+  /** Undefined: the record became no row. */
+  rowOf(record: number): number | undefined;
+}
+
 type Step =
   | { readonly kind: 'done' }
   | { readonly kind: 'next' }
@@ -48,9 +60,12 @@ type Step =
 
 export class SinkWrite<Rows extends RowBufferPort> {
   readonly #options: SinkWriteOptions<Rows>;
+  readonly #batch: WrittenBatch<Rows>;
   readonly #rows: Rows;
   readonly #id: BatchRange;
   #changed: string | undefined;
+  #isOfOtherRows = false;
+  #isToldStored = false;
   #otherTarget: string | undefined;
   #refused: readonly RefusedRow[] | undefined;
   /** The entry of this batch in the log. */
@@ -58,17 +73,24 @@ export class SinkWrite<Rows extends RowBufferPort> {
   #mayBeStored = false;
 
   /** `begun`: the intent that an earlier owner left in the log for this same batch. */
-  constructor(options: SinkWriteOptions<Rows>, rows: Rows, id: BatchRange, begun?: Intent) {
+  constructor(options: SinkWriteOptions<Rows>, batch: WrittenBatch<Rows>, id: BatchRange, begun?: Intent) {
     this.#options = options;
-    this.#rows = rows;
+    this.#batch = batch;
+    this.#rows = batch.rows;
     this.#id = id;
     this.#intent = begun;
     if (begun === undefined) return;
     this.#mayBeStored = true;
     this.#otherTarget = otherTargetOf(begun, options.sinkSlot.target);
-    this.#changed = changeOf(begun, rows, this.#otherTarget, options.sinkSlot.target);
-    if (begun.refused !== undefined) this.#refused = decodeRefused(begun.refused);
+    this.#changed = changeOf(begun, batch, this.#otherTarget, options.sinkSlot.target);
+    this.#isOfOtherRows = this.#changed !== undefined;
+    if (begun.refused !== undefined && !this.#isOfOtherRows) this.#refused = rowsOf(begun.refused, batch);
     this.#suspectHalves();
+  }
+
+  /** After `run`: a person says that it is stored, and that was with other rows than those of now (V2). */
+  get endsAsBegun(): boolean {
+    return this.#isToldStored && this.#isOfOtherRows;
   }
 
   /** Resolves with the refused rows when all others are in the sink. Throws errors of handling `fence`. */
@@ -120,7 +142,8 @@ export class SinkWrite<Rows extends RowBufferPort> {
     // K5. The last moment at which nothing is at stake: whoever was asked to stop, now or earlier, starts nothing.
     signals.stop.throwIfAborted();
     const { rows, bytes } = this.#rows;
-    await this.#log({ kind: 'intent', ...this.#id, rows, bytes, mark, at: this.#options.clock.now() });
+    const failed = encodeRecords(this.#options.sink, this.#batch.failed);
+    await this.#log({ kind: 'intent', ...this.#id, rows, bytes, failed, mark, at: this.#options.clock.now() });
     return undefined;
   }
 
@@ -138,6 +161,7 @@ export class SinkWrite<Rows extends RowBufferPort> {
       const begun = { mark: intent.mark ?? null, ageMs, ...rows };
       const verdict = await sinkSlot.mayRepeat(this.#id, begun, signals.abort);
       if (verdict.kind === 'repeat') return undefined;
+      this.#isToldStored = verdict.kind === 'stored';
       return verdict.kind === 'stored' ? { kind: 'done' } : { kind: 'wait', error: verdict.error, isOpen: false };
     } catch (error) {
       return { kind: 'wait', error: this.#named(error), isOpen: true };
@@ -179,7 +203,8 @@ export class SinkWrite<Rows extends RowBufferPort> {
   async #refuse(found: readonly RefusedRow[]): Promise<void> {
     if (this.#intent === undefined) throw new TypeError('V1: rows were examined without an intent');
     this.#refused = [...(this.#refused ?? []), ...found];
-    await this.#log({ ...this.#intent, refused: encodeRefused(this.#options.sink, this.#refused) });
+    const records = this.#refused.map(({ row, error }) => ({ row: this.#batch.recordOf(row), error }));
+    await this.#log({ ...this.#intent, refused: encodeRecords(this.#options.sink, records) });
     this.#suspectHalves();
   }
 
@@ -217,9 +242,20 @@ export function otherTargetOf(begun: Pick<Intent, 'target'>, target: string | un
   return begun.target === target || target === undefined ? undefined : begun.target;
 }
 
-function changeOf(
+function rowsOf<Rows extends RowBufferPort>(
+  set: NonNullable<Intent['refused']>,
+  batch: WrittenBatch<Rows>,
+): readonly RefusedRow[] {
+  if (set.of === undefined) return decodeRefused(set);
+  return decodeRefused(set).flatMap(({ row: record, error }) => {
+    const row = batch.rowOf(record);
+    return row === undefined ? [] : [{ row, error }];
+  });
+}
+
+function changeOf<Rows extends RowBufferPort>(
   begun: Intent,
-  { rows, bytes }: RowBufferPort,
+  { rows: { rows, bytes }, failed }: WrittenBatch<Rows>,
   otherTarget: string | undefined,
   target = '',
 ): string | undefined {
@@ -227,6 +263,12 @@ function changeOf(
   if (begun.rows !== rows) return `it had ${begun.rows} rows when it was started and has ${rows} now`;
   if (begun.bytes !== undefined && begun.bytes !== bytes) {
     return `its rows had ${begun.bytes} bytes when it was started and have ${bytes} now`;
+  }
+  if (begun.failed !== undefined) {
+    const before = decodeRefused(begun.failed).map(({ row }) => row);
+    if (before.join() !== failed.map(({ row }) => row).join()) {
+      return 'other records of it became rows when it was started than become rows now';
+    }
   }
   return undefined;
 }

@@ -36,6 +36,48 @@ describe('the frames of a batch', () => {
     );
   });
 
+  it('F3: are counted by record, so that one that failed keeps its number, and without what nobody may read', async () => {
+    const stage = sinkOf(testPlan());
+    const batch = new SinkBatch(new MemoryRows(), {
+      ...{ stage: stage.name, sink: 'warehouse', slot: 0, stream: 'edge' },
+      chain: { follow: () => Promise.resolve() },
+      views: { of: () => ({ stage, program: jsonProgram, topics: new Map() }) },
+      fetchFrame: (sequence) => Promise.resolve(frames[sequence] ?? taken),
+      hide: (text) => text.replaceAll('parse', '***'),
+    });
+    const frames = [
+      frameOf(['{"n":0}', '{"n":1,"drop":true}', 'no json'], 3),
+      frameOf(['no json', '{"n":4}', '{"n":5,"misfit":true}', '{"n":6}'], 7),
+    ];
+    const subject = frameSubject('p1', 'main', 0, 'orders-0');
+    for (const [sequence, data] of frames.entries()) {
+      await batch.add({ data, sequence, subject, pending: 0 }, new AbortController().signal);
+    }
+    deepEqual(
+      [0, 1, 2].map((row) => batch.recordOf(row)),
+      [0, 4, 6],
+    );
+    deepEqual(
+      [0, 1, 4, 5, 6].map((record) => batch.rowOf(record)),
+      [0, undefined, 1, undefined, 2],
+    );
+    deepEqual(
+      batch.failed.map(({ row }) => row),
+      [2, 3, 5],
+    );
+    deepEqual(batch.failed[0]?.error.params['problem'], 'it does not ***');
+    const letters = await batch.lettersOf([...batch.failed, { row: 6, error: refused[0]!.error }]);
+    deepEqual(
+      letters.map(({ sequence, index }) => [sequence, index]),
+      [
+        [0, 2],
+        [1, 0],
+        [1, 2],
+        [1, 3],
+      ],
+    );
+  });
+
   it('I6: no dead letter holds a record of a frame that took the place of the one that was read', async () => {
     const batch = await batchOfSeven(other);
     await rejects(

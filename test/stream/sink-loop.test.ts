@@ -3,6 +3,7 @@ import { mr } from '../../model/errors.ts';
 import { commitSubject, edgeStream } from '../../model/names.ts';
 import type { Plan } from '../../model/plan.ts';
 import type { Clock } from '../../model/clock.ts';
+import type { RecordMeta, RecordObject } from '../../model/value.ts';
 import { decodeCommitEntry } from '../../stream/commit-entry.ts';
 import type { Streams } from '../../stream/connection.ts';
 import { deadLetterId, type DeadLetter } from '../../stream/dead-letter.ts';
@@ -10,12 +11,13 @@ import { readDeadLetters } from '../../stream/dead-letters.ts';
 import { EdgeWriter } from '../../stream/edge-writer.ts';
 import { countDeadLetters } from '../../stream/dead-letter-count.ts';
 import { isDrained } from '../../stream/drained.ts';
+import { encodeRefused } from '../../stream/refused-set.ts';
 import { recoverPosition } from '../../stream/sink-position.ts';
 import { committedOf, ensurePipelineStreams } from '../../stream/streams.ts';
 import { eventually } from '../support/eventually.ts';
-import { MemoryTable, Witness } from './support/fakes.ts';
+import { MemoryRows, MemoryTable, Witness } from './support/fakes.ts';
 import { frameOf } from './support/frames.ts';
-import { drain, eagerClock, type RunningSlot } from './support/stages.ts';
+import { drain, eagerClock, type DrainOptions, type RunningSlot } from './support/stages.ts';
 import { testPlan, withTestServer, type TestServer } from './support/server.ts';
 
 /** What is looked at from time to time is looked at soon. */
@@ -447,6 +449,74 @@ describe('sink loop', () => {
       table.window = 0;
     }));
 
+  describe('C4: a table that is altered while dead letters of a batch wait', () => {
+    /**
+     * Of the twenty records a fourth each is: no row, refused, stored, stored. When the next owner comes, the third
+     * fourth would be no row, and the first would be one.
+     */
+    async function alteredWhileLettersWait(begunAs: 'written' | 'intent', positionIn: 'commitLog' | 'sink') {
+      const plan = await pipeline({ deadBytes: 20_000 });
+      const pad = 'x'.repeat(3_000);
+      await write(plan, 20, (n) => JSON.stringify({ n, pad, ...(n % 4 === 1 ? { refuse: true } : {}) }), 20);
+      const table = new MemoryTable();
+      const first = drain(streams, plan, table, { positionIn, wrap: withoutEvery(0) });
+      if (begunAs === 'intent') {
+        table.afterWrite = async () => {
+          if (table.rows.length === 0) return;
+          first.abort();
+          throw new Error('the answer is lost');
+        };
+        await assert.rejects(first.done);
+        table.afterWrite = undefined;
+        table.onUncertain = 'Skip';
+      } else {
+        await eventually(() =>
+          first.witness.waits.some(([on, code]) => on === 'deadLetters' && code === 'MR_DEAD_LETTERS_FULL'),
+        );
+        first.abort();
+        await assert.rejects(first.done);
+      }
+      await ensurePipelineStreams(streams, { ...plan, deadLetters: { maxBytes: 2 ** 20, whenFull: 'Block' } });
+      const next = drain(streams, plan, table, { positionIn, wrap: withoutEvery(2) });
+      await drained(plan);
+      assert.deepEqual(
+        [ids(table), (await deadLetters(plan)).map(numberOf)],
+        [numbers(20).filter((n) => n % 4 > 1), numbers(20).filter((n) => n % 4 < 2)],
+      );
+      assert.equal(next.witness.handed, 10);
+      await next.stop();
+    }
+
+    for (const positionIn of ['commitLog', 'sink'] as const) {
+      it(`changes nothing of what became of its records (position in ${positionIn})`, () =>
+        alteredWhileLettersWait('written', positionIn));
+    }
+
+    it('changes nothing when a person says that the batch is stored', () =>
+      alteredWhileLettersWait('intent', 'commitLog'));
+
+    it('is asked about when the batch was written by v0.1, which counted rows', async () => {
+      const plan = await pipeline();
+      await write(plan, 20, undefined, 20);
+      const subject = commitSubject(plan.pipeline.pid, 'sink-warehouse', 0);
+      const { pid } = plan.pipeline;
+      const entry = await streams.getMessage(edgeStream(pid, 'commits'), { last_by_subj: subject });
+      assert.ok(entry);
+      const { to: after, chain } = decodeCommitEntry(entry.data, { stream: 'commits', sequence: entry.seq });
+      const error = mr('MR_RECORD_REFUSED', { sink: 'warehouse', problem: 'of a test' });
+      const refused = encodeRefused('w', [{ row: 3, error }]);
+      const { last_seq: to } = (await streams.streamInfo(edgeStream(pid, 'main'))).state;
+      const batch = { from: after + 1, to, after, token: 't', rows: 15, refused };
+      await streams.publish(subject, JSON.stringify({ kind: 'written', ...batch, chain }), { expectLast: entry.seq });
+      const slot = drain(streams, plan, new MemoryTable());
+      await eventually(() =>
+        assert.match(slot.witness.waitSentences.join(), /which was started, had 15 rows then and has 20 now/),
+      );
+      assert.deepEqual(await deadLetters(plan), []);
+      await slot.stop();
+    });
+  });
+
   describe('K6: a position in the sink', () => {
     /** 300 rows are committed; then the sink goes back to what it had after the first batch. */
     async function wentBack() {
@@ -654,6 +724,16 @@ function cutting(plan: Plan, maxRecords: number): Plan {
     stage.kind === 'sink' ? { ...stage, batch: { ...stage.batch, maxRecords } } : stage,
   );
   return { ...plan, stages };
+}
+
+/** A sink for whose table every fourth record, from this one on, makes no row. */
+function withoutEvery(rest: number): NonNullable<DrainOptions['wrap']> {
+  class Rows extends MemoryRows {
+    override add(value: RecordObject, meta: RecordMeta): void {
+      super.add(Number(value['n']) % 4 === rest ? { ...value, misfit: true } : value, meta);
+    }
+  }
+  return (slot) => ({ ...slot, newRows: () => new Rows() });
 }
 
 const numbers = (count: number) => Array.from({ length: count }, (_, n) => n);

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { mr, MillraceError } from '../../model/errors.ts';
 import { SinkWrite } from '../../stream/sink-write.ts';
 import type { BatchRange } from '../../stream/sink-port.ts';
-import { MemoryRows, MemoryTable, Witness } from './support/fakes.ts';
+import { batchOfRows, MemoryRows, MemoryTable, Witness } from './support/fakes.ts';
 import { leapingClock } from './support/leaping-clock.ts';
 import { MemoryLog } from './support/memory-log.ts';
 
@@ -26,7 +26,7 @@ function bench() {
   const all = { clock, log, table, witness, stop: new AbortController(), abort, write };
   return all;
 
-  function write(rows = rowsOf([false, false, false])) {
+  function write(rows = rowsOf([false, false, false]), failed: readonly number[] = []) {
     const { stop } = all;
     const begun = log.last?.kind === 'intent' ? log.last : undefined;
     return new SinkWrite(
@@ -39,7 +39,7 @@ function bench() {
         observer: witness,
         signals: { stop: AbortSignal.any([stop.signal, abort.signal]), abort: abort.signal },
       },
-      rows,
+      batchOfRows(rows, failed),
       id,
       begun,
     ).run();
@@ -153,6 +153,51 @@ describe('a batch on its way into the sink', () => {
       await assert.rejects(write(), /the pod stops/);
       assert.match(String(witness.connections[0]), /it had 4 rows when it was started and has 3 now/);
       assert.equal(table.writes, 0);
+    });
+
+    describe('V2: and whose records are other rows since the table was altered', () => {
+      const nth = (rows: readonly { readonly row: number }[]) => rows.map(({ row }) => row);
+
+      /** Of four records the first is no row, and the row of the third is refused; the answer of the insert is lost. */
+      async function begun() {
+        const all = bench();
+        all.table.beforeWrite = async () => {
+          if (all.table.writes !== 2) return;
+          all.abort.abort(new Error('the pod is killed'));
+          throw outage;
+        };
+        await assert.rejects(all.write(rowsOf([false, true, false]), [0]), /the pod is killed/);
+        const next = bench();
+        const { last } = all.log;
+        assert.ok(last);
+        await next.log.append(last);
+        return next;
+      }
+
+      it('is left to a person, also if the number of rows and bytes is the same', async () => {
+        const { write, witness, stop, table } = await begun();
+        witness.connection = (error) => {
+          witness.connections.push(error?.message);
+          stop.abort(new Error('the pod stops'));
+        };
+        await assert.rejects(write(rowsOf([false, true, false]), [1]), /the pod stops/);
+        assert.match(String(witness.connections[0]), /other records of it became rows when it was started/);
+        assert.equal(table.writes, 0);
+      });
+
+      it('has the refused rows of now when a person says Repeat', async () => {
+        const { write, table } = await begun();
+        table.onUncertain = 'Repeat';
+        // The first record is a row now, so that each of the others has another number.
+        assert.deepEqual(nth(await write(rowsOf([false, false, true, false]))), [2]);
+        assert.deepEqual(numbers(table), [0, 1, 3]);
+      });
+
+      it('is repeated with the rows that were refused when they are the same', async () => {
+        const { write, table } = await begun();
+        assert.deepEqual(nth(await write(rowsOf([false, true, false]), [0])), [1]);
+        assert.deepEqual([table.writes, numbers(table)], [1, [0, 2]]);
+      });
     });
 
     it('of v0.1 is repeated as it was announced', async () => {

@@ -13,7 +13,7 @@ import { MillraceError } from '../../../model/errors.ts';
 import type { RecordObject } from '../../../model/value.ts';
 import type { ClickHouse } from '../../../local/clickhouse/clickhouse.ts';
 import { SinkWrite } from '../../../stream/sink-write.ts';
-import { Witness } from '../../stream/support/fakes.ts';
+import { batchOfRows, Witness } from '../../stream/support/fakes.ts';
 import { MemoryLog } from '../../stream/support/memory-log.ts';
 import { eagerClock } from '../../stream/support/stages.ts';
 import { batch, rowsOf, sinkContext, slotId } from '../sink-context.ts';
@@ -70,7 +70,7 @@ describe('ClickHouse sink, exactly once', function () {
         observer: witness,
         signals: { stop: AbortSignal.any([stop.signal, abort.signal]), abort: abort.signal },
       },
-      rowsOf(slot, records),
+      batchOfRows(rowsOf(slot, records)),
       begun ?? batch(to - 1, to),
       begun,
     );
@@ -429,7 +429,7 @@ describe('ClickHouse sink, exactly once', function () {
         observer: new Witness(),
         signals: { stop: stop.signal, abort: new AbortController().signal },
       },
-      rowsOf(slot, [{ id: 1 }, { id: 2 }]),
+      batchOfRows(rowsOf(slot, [{ id: 1 }, { id: 2 }])),
       batch(0, 1),
     ).run();
     deepEqual([refused, await ids('paused'), stop.signal.aborted], [[], [1, 2], true]);

@@ -14,6 +14,7 @@ import type {
   Verdict,
   WriteEnd,
 } from '../../../stream/sink-port.ts';
+import type { WrittenBatch } from '../../../stream/sink-write.ts';
 import type { SlotObserver, Waiter } from '../../../stream/slot-observer.ts';
 import type { SourceReaderPort } from '../../../stream/source-port.ts';
 import { batchOf, type PlainRecord } from './batches.ts';
@@ -195,6 +196,21 @@ export class MemoryRows implements RowBufferPort {
     this.list = [];
     this.bytes = 0;
   }
+}
+
+/** A batch of these rows whose other records were `failed`, by number; without: each record became the row of its number. */
+export function batchOfRows<Rows extends RowBufferPort>(
+  rows: Rows,
+  failed: readonly number[] = [],
+): WrittenBatch<Rows> {
+  const records = Array.from({ length: rows.rows + failed.length }, (_, n) => n).filter((n) => !failed.includes(n));
+  const error = mr('MR_RECORD_MISFIT', { field: 'misfit', wanted: 'absent', actual: 'true' });
+  return {
+    rows,
+    failed: failed.map((row) => ({ row, error })),
+    recordOf: (row) => records[row] ?? -1,
+    rowOf: (record) => (records.includes(record) ? records.indexOf(record) : undefined),
+  };
 }
 
 /** JSON objects; `drop: true` is dropped, `fail: true` fails in step `check`. */
