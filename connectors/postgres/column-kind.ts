@@ -142,6 +142,12 @@ export class Catalogue {
     };
   }
 
+  /** The type that is no domain, and the domain of just this type; null when there is none. */
+  baseOf(oid: string, domain: string | null = null): { readonly type: string; readonly domain: string | null } {
+    const { type, base } = this.#typeOf(oid);
+    return type === 'd' ? this.baseOf(base, oid) : { type: oid, domain };
+  }
+
   #typeOf(oid: string): ShapeType {
     const type = this.#types.get(oid);
     if (type === undefined) throw new RangeError(`type ${oid} is not in the catalogue`);

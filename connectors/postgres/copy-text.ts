@@ -1,11 +1,27 @@
 /** A growing buffer of rows in COPY's text format: values between tabs, rows between line ends, `\N` for null. */
 
+export const nullMarker = '\\N';
+/** Of a column's default. As that of null, it is no value's text, because a value's backslashes are doubled. */
+export const defaultMarker = '\\D';
+
 const initialBytes = 1 << 16;
 const backslash = 0x5c;
 /** The characters that the format gives a meaning to. */
 const special = /[\\\n\r\t]/;
 const specials = /[\\\n\r\t]/g;
 const escapes: Readonly<Record<string, string>> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+
+const meant = new Map(Object.entries(escapes).map(([char, written]) => [written, char]));
+
+/** The values of one row; null for the markers. */
+export function copiedValues(row: Buffer): (string | null)[] {
+  const fields = row.toString('utf8').replace(/\n$/, '').split('\t');
+  return fields.map((field) =>
+    field === nullMarker || field === defaultMarker
+      ? null
+      : field.replaceAll(/\\[^]/g, (written) => meant.get(written) ?? written),
+  );
+}
 
 export class CopyText {
   at = 0;

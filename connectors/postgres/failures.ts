@@ -1,6 +1,9 @@
 /**
  * What an error of PostgreSQL, or of the network to it, means for the sink. The only place that interprets such
  * errors.
+ *
+ * F1  An error is known by its SQLSTATE and by which code of the server has raised it. Its texts are in the language of the
+ *     server: they are shown, never read.
  */
 import pg from 'pg';
 import { mr, problemOf, type MillraceError } from '../../model/errors.ts';
@@ -9,8 +12,11 @@ import type { SinkFailureContext } from '../failure-context.ts';
 import { stableText } from '../stable-text.ts';
 
 export type Failure =
-  /** Thrown to the stage, which retries and reports it. */
-  | { readonly kind: 'wait'; readonly error: MillraceError }
+  /**
+   * Thrown to the stage, which retries and reports it. `ofValue`: what is told of a row if one of its values should be at
+   * fault, which the error does not show.
+   */
+  | { readonly kind: 'wait'; readonly error: MillraceError; readonly ofValue?: string }
   /** Some row of the statement is at fault. `isFinal`: whatever else is stored. */
   | { readonly kind: 'rows'; readonly problem: string; readonly isFinal: boolean };
 
@@ -65,53 +71,66 @@ const final = /^(?:22|23(?!503|505|P01)|44)/;
  */
 export function parseFailure(error: unknown, where: PostgresFailureContext): Failure {
   if (error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError) throw error;
+  if (!(error instanceof pg.DatabaseError) || error.code === undefined) {
+    const { sink, server } = where;
+    const problem = stableText(problemOf(error));
+    return { kind: 'wait', error: mr('MR_SINK_UNREACHABLE', { sink, server, problem }, { cause: error }) };
+  }
+  const { code, detail } = error;
+  const meaning = meaningOf(error, code);
+  const problem = shortened(`${problemOf(error)}${detail === undefined ? '' : `: ${detail}`} (${code})`);
+  if (meaning === 'rows') {
+    return { kind: 'rows', problem, isFinal: final.test(code) && error.routine !== 'exec_stmt_raise' };
+  }
+  const waiting = waitingFor(meaning, error, where);
+  const isOpen = meaning !== undefined && ofNames.has(meaning) && isWithin(error);
+  return { kind: 'wait', error: waiting, ...(isOpen ? { ofValue: problem } : {}) };
+}
+
+function waitingFor(
+  meaning: Exclude<Meaning, 'rows'> | undefined,
+  error: pg.DatabaseError,
+  where: PostgresFailureContext,
+): MillraceError {
   const { sink, server, table, identity } = where;
   const options = { cause: error };
   const said = problemOf(error);
-  const problem = stableText(said);
-  const wait = (waiting: MillraceError): Failure => ({ kind: 'wait', error: waiting });
-  if (!(error instanceof pg.DatabaseError) || error.code === undefined) {
-    return wait(mr('MR_SINK_UNREACHABLE', { sink, server, problem }, options));
-  }
-  const { code, detail } = error;
-  switch (meaningOf(error, code)) {
+  const problem = `${stableText(said)} (${error.code ?? ''})`;
+  switch (meaning) {
     case 'auth':
-      return wait(mr('MR_SINK_AUTH_REJECTED', { sink, server, ...identity }, options));
+      return mr('MR_SINK_AUTH_REJECTED', { sink, server, ...identity }, options);
     case 'privilege': {
-      const about = { sink, server, table, user: identity.user, problem: `${problem} (${code})` };
-      return wait(mr('MR_SINK_PRIVILEGE_MISSING', { ...about, grant: grantFor(said, where) }, options));
+      const about = { sink, server, table, user: identity.user, problem };
+      return mr('MR_SINK_PRIVILEGE_MISSING', { ...about, grant: grantFor(said, where) }, options);
     }
     case 'nowhere':
-      return wait(mr('MR_SINK_PLACE_MISSING', { sink, server, problem: `${problem} (${code})` }, options));
+      return mr('MR_SINK_PLACE_MISSING', { sink, server, problem }, options);
     case 'missing':
-      return wait(mr('MR_SINK_TABLE_MISSING', { table, sink, server }, options));
+      return mr('MR_SINK_TABLE_MISSING', { table, sink, server }, options);
     case 'unfit': {
       const hint = 'Correct the table or the sink; Millrace retries by itself.';
-      return wait(mr('MR_SINK_TABLE_UNFIT', { table, sink, problem: `${problem} (${code})`, hint }, options));
+      return mr('MR_SINK_TABLE_UNFIT', { table, sink, problem, hint }, options);
     }
     case 'unreachable':
-      return wait(mr('MR_SINK_UNREACHABLE', { sink, server, problem: `${problem} (${code})` }, options));
-    case 'rows':
-      return {
-        kind: 'rows',
-        problem: shortened(`${said}${detail === undefined ? '' : `: ${detail}`} (${code})`),
-        isFinal: final.test(code) && error.routine !== 'exec_stmt_raise',
-      };
-    default:
-      return wait(mr('MR_SINK_BUSY', { sink, server, problem: `${problem} (${code})` }, options));
+      return mr('MR_SINK_UNREACHABLE', { sink, server, problem }, options);
+    case undefined:
+      return mr('MR_SINK_BUSY', { sink, server, problem }, options);
   }
 }
 
-/** The context of an error while a row is read or a function runs; names of languages are not translated. */
-const ofRowOrFunction = /^COPY |\bSQL\b|\bPL\//m;
+/** What a value that names something of the database may end in, too: one of type regclass, regrole or tsquery. */
+const ofNames = new Set<Meaning>(['nowhere', 'missing', 'unfit', 'privilege']);
 
 function meaningOf(error: pg.DatabaseError, code: string): Meaning | undefined {
   if (isRefusal(error, code)) return 'rows';
   const meaning = meanings[code] ?? meanings[code.slice(0, 2)];
-  if (meaning !== 'nowhere' && meaning !== 'missing' && meaning !== 'unfit') return meaning;
-  if (isOfValue(error)) return 'rows';
   // The sink's own table is looked for before there is a row: what a trigger or a default lacks is another one.
-  return meaning !== 'unfit' && ofRowOrFunction.test(error.where ?? '') ? 'unfit' : meaning;
+  return (meaning === 'nowhere' || meaning === 'missing') && isWithin(error) ? 'unfit' : meaning;
+}
+
+/** It arose while a row was read or a function ran: that it has a context is the same in every language. */
+function isWithin({ where = '' }: pg.DatabaseError): boolean {
+  return where !== '';
 }
 
 /**
@@ -121,20 +140,6 @@ function meaningOf(error: pg.DatabaseError, code: string): Meaning | undefined {
 function isRefusal({ routine }: pg.DatabaseError, code: string): boolean {
   if (routine === 'ExecWithCheckOptions') return true;
   return !classes.has(code.slice(0, 2)) || (routine === 'exec_stmt_raise' && !passing.test(code));
-}
-
-/**
- * A value of type regclass that names no table ends in "undefined_table", too. What COPY says of a value names the
- * column that it was at, and what an input function adds stands before that. A default is computed while COPY is at
- * its column, too: then a function speaks first, or the value is the marker of defaults, of which `D` is left.
- */
-function isOfValue({ where = '' }: pg.DatabaseError): boolean {
-  const lines = where.split('\n');
-  const at = lines.findIndex((line) => line.startsWith('COPY '));
-  const line = lines[at];
-  if (line === undefined || !line.includes(', column ') || line.endsWith(': "D"')) return false;
-  // "PL/pgSQL function", "SQL function", "SQL statement"
-  return !lines.slice(0, at).some((above) => /\bSQL\b|\bPL\//.test(above));
 }
 
 /** PostgreSQL names the object but not the missing privilege: what Millrace does with the object is known here. */

@@ -11,17 +11,12 @@ import { mr } from '../../model/errors.ts';
 import { fieldOf, type RecordMeta, type RecordObject, type RecordValue } from '../../model/value.ts';
 import type { RowBuffer } from '../connector.ts';
 import { describeValue } from '../misfit.ts';
-import { CopyText } from './copy-text.ts';
+import { copiedValues, CopyText, defaultMarker, nullMarker } from './copy-text.ts';
 import { keyFields } from './key-fields.ts';
 import { Misfit } from './misfit.ts';
 import type { ClosedColumn, Column, Table } from './table.ts';
 import { valueText } from './value-text.ts';
 
-/**
- * COPY's marker for a column's default; it cannot be the text of a value, because a value's backslashes are doubled.
- */
-export const defaultMarker = '\\D';
-const nullMarker = '\\N';
 const tab = 0x09;
 const lineEnd = 0x0a;
 const zero = 0x30;
@@ -136,6 +131,12 @@ export class PostgresRows implements RowBuffer {
   /** The same for rows that do not follow each other. */
   pick(rows: readonly number[]): Buffer {
     return Buffer.concat(rows.map((row) => this.slice(row, row + 1)));
+  }
+
+  /** One row's values in the order of the columns, as the texts that the server reads; null also for a default. */
+  valuesOf(row: number): readonly (string | null)[] {
+    // Behind the row's marks.
+    return copiedValues(this.slice(row, row + 1)).slice(-this.#columns.length);
   }
 
   clear(): void {

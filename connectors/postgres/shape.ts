@@ -69,16 +69,26 @@ export function parseShape(text: string): Shape | undefined {
   }
 }
 
-/** How the defaults of a table's columns, and of the domains that these are of, are written in SQL. */
+/**
+ * How SQL is to be written of what the shape has: the defaults of columns (`column`) and of domains (`type`), the names of
+ * types (`name`), and what the domains of other types are domains of (`base`).
+ */
 export function expressionsSql(table: string): string {
+  const used = `(${typesSqlOf(`${pg.escapeLiteral(table)}::regclass`)}) AS used
+      JOIN pg_catalog.pg_type t ON t.oid = used.oid`;
   return `SELECT 'column' AS of, a.attname::text AS name, pg_get_expr(d.adbin, d.adrelid) AS expression
       FROM pg_catalog.pg_attribute a
       JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
       WHERE a.attrelid = ${pg.escapeLiteral(table)}::regclass AND a.attnum > 0 AND NOT a.attisdropped
     UNION ALL
     SELECT 'type', t.oid::text, pg_get_expr(t.typdefaultbin, 0)
-      FROM (${typesSqlOf(`${pg.escapeLiteral(table)}::regclass`)}) AS used
-      JOIN pg_catalog.pg_type t ON t.oid = used.oid WHERE t.typdefaultbin IS NOT NULL`;
+      FROM ${used} WHERE t.typdefaultbin IS NOT NULL
+    UNION ALL
+    SELECT 'name', t.oid::text, format('%I.%I', n.nspname, t.typname)
+      FROM ${used} JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+    UNION ALL
+    SELECT 'base', t.oid::text, format_type(t.typbasetype, t.typtypmod)
+      FROM ${used} JOIN pg_catalog.pg_type b ON b.oid = t.typbasetype WHERE t.typtype = 'd' AND b.typtype <> 'd'`;
 }
 
 /** Null when there is no such table. @param table quoted, with its schema. @param upsertKey its columns. */

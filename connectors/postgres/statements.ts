@@ -9,8 +9,10 @@
  *     the same ones are brought in by one statement, which names just these.
  * M2  Rows that are brought in out of turn (`./write-rows.ts`) replace nothing that came after them. For that the keys of the
  *     rows that are brought in are noted.
+ * M3  What a domain demands is asked of what comes into the table, not of the temporary one: there a row that deletes, or
+ *     one that is to get the default, has nulls. So that one has what the domain is of.
  */
-import { defaultMarker } from './rows.ts';
+import { defaultMarker } from './copy-text.ts';
 import { quoted, type Column, type Table } from './table.ts';
 
 export interface Statements {
@@ -25,6 +27,8 @@ export interface Statements {
   readonly note: string;
   /** M2. After the copy of rows that come out of turn. Empty without a key. */
   readonly leaveOlder: string;
+  /** Reads one row's values by themselves, as parameters in the order of the columns. */
+  readonly readValues: string;
   /** At the end; empty without a temporary table. */
   readonly clear: string;
 }
@@ -42,10 +46,11 @@ export function statementsOf(table: Table, key: readonly string[]): Statements {
   const { name, columns, isStaged } = table;
   const list = listOf(columns);
   const copiesDefaults = columns.some(({ missing }) => missing === 'default');
+  const readValues = `SELECT ${columns.map(({ baseType }, i) => `$${i + 1}::${baseType} IS NULL`).join(', ')}`;
   const options = copiesDefaults ? `(FORMAT text, DEFAULT E'\\${defaultMarker}')` : '(FORMAT text)';
   if (!isStaged) {
     const copy = `COPY ${name} (${list}) FROM STDIN ${options}`;
-    return { prepare: '', copy, remove: '', merge: '', note: '', leaveOlder: '', clear: '' };
+    return { prepare: '', copy, remove: '', merge: '', note: '', leaveOlder: '', readValues, clear: '' };
   }
 
   const merged = mergedColumns(columns);
@@ -58,8 +63,10 @@ export function statementsOf(table: Table, key: readonly string[]): Statements {
   const marks = [rowNumber, removed, ...(merged.length > 0 ? [given] : [])].join(', ');
   return {
     prepare: [
+      // Names of types and defaults were read with it.
+      "SET LOCAL search_path = ''",
       `CREATE TEMP TABLE IF NOT EXISTS millrace_rows ON COMMIT DELETE ROWS AS
-         SELECT 0::bigint AS ${rowNumber}, false AS ${removed}, ${merged.length > 0 ? `''::varbit AS ${given}, ` : ''}${list}
+         SELECT 0::bigint AS ${rowNumber}, false AS ${removed}, ${merged.length > 0 ? `''::varbit AS ${given}, ` : ''}${columns.map(stagedColumn).join(', ')}
          FROM ${name} WITH NO DATA`,
       ...defaults,
       ...(key.length > 0
@@ -78,8 +85,14 @@ export function statementsOf(table: Table, key: readonly string[]): Statements {
         ? `DELETE FROM ${staging} AS kept USING ${noted} AS last
              WHERE last.${rowNumber} > kept.${rowNumber} AND ${sameKey(table, key)}`
         : '',
+    readValues,
     clear: `TRUNCATE ${staging}`,
   };
+}
+
+/** M3. */
+function stagedColumn({ name, domainOf }: Column): string {
+  return domainOf === null ? quoted(name) : `${quoted(name)}::${domainOf} AS ${quoted(name)}`;
 }
 
 /** The columns of which a row says whether its record has them. */

@@ -19,6 +19,10 @@ import type { CreateTable, PostgresSinkConfig } from './spec.ts';
 export interface Column {
   readonly name: string;
   readonly kind: ColumnKind;
+  /** Its type, or what this is a domain of, without a modifier, in SQL. */
+  readonly baseType: string;
+  /** The same with its modifier when its type is a domain; else null. */
+  readonly domainOf: string | null;
   /** What a row without the field gets: null, the default through COPY's marker, or a value that the merge fills in. */
   readonly missing: 'null' | 'default' | 'merged';
   /** The default's expression, of the column or its domain. */
@@ -74,8 +78,8 @@ export async function openTable(
   const { rows } = await client.query<pg.QueryResultRow>(`SELECT ${shapeSql(name, config.upsertKey)} AS shape`);
   const text = z.array(z.object({ shape: z.string().nullable() })).parse(rows)[0]?.shape ?? null;
   if (text === null) {
-    // Says whether it is the table or its schema.
-    await client.query('SELECT $1::regclass', [name]);
+    // Says whether it is the table or its schema. Not as a parameter: that would be an error of a value.
+    await client.query(`SELECT ${pg.escapeLiteral(name)}::regclass`);
     const { table, sink, server } = where;
     throw mr('MR_SINK_TABLE_MISSING', { table, sink, server });
   }
@@ -89,7 +93,7 @@ export async function openTable(
 }
 
 /**
- * As it was when a text was made of it, for rows that are stored already: without expressions. Undefined when that was
+ * As it was when a text was made of it, for rows that are stored already: without what statements need. Undefined when that was
  * another version of Millrace. Pure.
  */
 export function tableAsIn(text: string, config: PostgresSinkConfig, copyDefaultsSince: number): Table | undefined {
@@ -101,7 +105,7 @@ export function tableAsIn(text: string, config: PostgresSinkConfig, copyDefaults
 }
 
 const expressionRow = z.object({ of: z.string(), name: z.string(), expression: z.string() });
-/** By `column` and name, or `type` and oid. */
+/** By what it is of, and name or oid. */
 type Expressions = ReadonlyMap<string, string>;
 
 /** For the rest of the transaction nothing is found but by its full name, so that it means the same in every session. */
@@ -165,10 +169,13 @@ function openColumn(
   const constraints = catalogue.constraintsOf(type);
   const own = expressions.get(`column ${name}`) ?? null;
   const isNumbered = identity !== '' || /^(?:pg_catalog\.)?nextval\(/.test(own ?? '');
+  const base = catalogue.baseOf(type);
   const mustMerge = isStaged && (isNumbered || !canCopyDefaults);
   return {
     name,
     kind: catalogue.kindOf(type, modifier),
+    baseType: expressions.get(`name ${base.type}`) ?? '',
+    domainOf: expressions.get(`base ${base.domain}`) ?? null,
     missing: !hasDefault(row, catalogue) ? 'null' : mustMerge ? 'merged' : 'default',
     defaultExpression: own ?? expressions.get(`type ${constraints.defaultOf}`) ?? null,
     isNumbered,

@@ -6,11 +6,14 @@
  * W2  A row that was refused for what was not there at the time (the row that it refers to comes later, or was to come
  *     with it) is tried again, among the others of that kind, after the rest, until nothing more is taken, at most 16 times. So a row
  *     that is right beside the others is stored, whichever other rows are wrong.
+ * W3  What a row names may be missing because of its value (`none` for a type) or because of the database (a default that reads a
+ *     table). The server's error looks the same. So its values are read by themselves, where neither default nor trigger
+ *     has a part: a value that is refused there, too, is at fault. Otherwise the error is waited for.
  */
-import type pg from 'pg';
+import pg from 'pg';
 import { bisect, type Refused } from '../bisect.ts';
 import { copyIn } from './copy-in.ts';
-import { parseFailure, type PostgresFailureContext } from './failures.ts';
+import { parseFailure, type Failure, type PostgresFailureContext } from './failures.ts';
 import type { RefusedRow } from './positions.ts';
 import type { PostgresRows } from './rows.ts';
 import type { Statements } from './statements.ts';
@@ -32,27 +35,33 @@ export async function writeRows(
   const all = rows.rows;
   let refused = await bisect(0, all, (from, to) => {
     const isPart = to - from < all;
-    return tryRows(client, rows.slice(from, to), {
-      ...statements,
-      leaveOlder: '',
-      note: isPart ? statements.note : '',
-    });
+    const inTurn = { ...statements, leaveOlder: '', note: isPart ? statements.note : '' };
+    return tryRows(client, rows.slice(from, to), to - from === 1 ? from : undefined, inTurn);
   });
   for (let round = 0; round < mostRounds; round++) {
     const open = refused.filter(({ problem }) => !problem.isFinal).reverse();
     if (open.length === 0 || all === 1) break;
-    const left = await bisect(0, open.length, (from, to) =>
-      tryRows(client, rows.pick(open.slice(from, to).map(({ row }) => row)), statements),
-    );
+    const left = await bisect(0, open.length, (from, to) => {
+      const tried = open.slice(from, to).map(({ row }) => row);
+      return tryRows(client, rows.pick(tried), tried.length === 1 ? tried[0] : undefined, statements);
+    });
     if (left.length === open.length) break;
     refused = [...refused.filter(({ problem }) => problem.isFinal), ...named(left, open)];
   }
   return refused.map(({ row, problem }) => ({ row, problem: problem.problem })).toSorted((a, b) => a.row - b.row);
 
-  async function tryRows(on: pg.Client, bytes: Buffer, by: Statements): Promise<Problem | null> {
+  /** `single`: the row, when it is one. */
+  async function tryRows(
+    on: pg.Client,
+    bytes: Buffer,
+    single: number | undefined,
+    by: Statements,
+  ): Promise<Problem | null> {
     await on.query('SAVEPOINT millrace');
+    let isReading = true;
     try {
       await copyIn(on, by.copy, bytes);
+      isReading = false;
       const isDeleting = rows.hasRemoved ? by.remove : '';
       const rest = [by.leaveOlder, isDeleting, by.merge, by.note, by.clear].filter((statement) => statement !== '');
       for (const statement of rest) await on.query(statement);
@@ -60,11 +69,45 @@ export async function writeRows(
       return null;
     } catch (error) {
       const failure = parseFailure(error, where);
-      if (failure.kind === 'wait') throw failure.error;
-      await on.query('ROLLBACK TO SAVEPOINT millrace; RELEASE SAVEPOINT millrace');
-      return failure;
+      if (failure.kind === 'wait' && !(isReading && failure.ofValue !== undefined)) throw failure.error;
+      await on.query('ROLLBACK TO SAVEPOINT millrace');
+      const problem = failure.kind === 'wait' ? await problemOfValue(on, single, error, failure) : failure;
+      await on.query('RELEASE SAVEPOINT millrace');
+      return problem;
     }
   }
+
+  /** W3. Of rows that are several one may be at fault: they are tried in halves. */
+  async function problemOfValue(
+    on: pg.Client,
+    single: number | undefined,
+    error: unknown,
+    { error: waiting, ofValue = '' }: Extract<Failure, { kind: 'wait' }>,
+  ): Promise<Problem> {
+    if (single !== undefined && !(await isRefusedAlone(on, rows.valuesOf(single), error))) throw waiting;
+    return { problem: ofValue, isFinal: true };
+  }
+
+  /** That reading the values by themselves ends in the same error. Within the savepoint. */
+  async function isRefusedAlone(on: pg.Client, values: readonly (string | null)[], error: unknown): Promise<boolean> {
+    // Without values it passes, or it says nothing about them.
+    await on.query(
+      statements.readValues,
+      Array.from(values, () => null),
+    );
+    try {
+      await on.query(statements.readValues, [...values]);
+      return false;
+    } catch (alone) {
+      if (stateOf(alone) !== stateOf(error)) throw alone;
+      await on.query('ROLLBACK TO SAVEPOINT millrace');
+      return true;
+    }
+  }
+}
+
+function stateOf(error: unknown): string | undefined {
+  return error instanceof pg.DatabaseError ? error.code : undefined;
 }
 
 /** Places in the list of those that were tried become rows. */

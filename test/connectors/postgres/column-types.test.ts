@@ -128,6 +128,26 @@ describe('PostgreSQL column types', function () {
           { n: 9, a: null, c: 'blue', v: 'y' },
         ]);
       });
+
+      it(`a domain that refuses null takes a default, lets a row be deleted and refuses null of a record (${what})`, async () => {
+        const domain = `wanted_${suffix}`;
+        await run(`CREATE DOMAIN number_${suffix} AS numeric(5,1) NOT NULL; CREATE DOMAIN ${domain} AS number_${suffix} DEFAULT 5 CHECK (VALUE > 1);
+          CREATE DOMAIN code_${suffix} AS varchar(3) COLLATE "C" NOT NULL; CREATE TABLE demanding_${suffix} (id code_${suffix} PRIMARY KEY, v ${domain})`);
+        const slot = await openSlot({ table: `demanding_${suffix}`, upsertKey: ['id'] }, since);
+        const first = rowsOf(slot, [{ id: 'a', v: 7 }, { id: 'b', v: 8 }, { id: 'c' }, { id: 'd', v: 1 }]);
+        throws(() => first.add({ id: 'e', v: null }, meta), /"v" must be other than null/);
+        deepEqual(
+          (await write(slot, first, batch(0, 1))).map(({ row }) => row),
+          [3],
+        );
+        const second = slot.newRows();
+        second.remove?.({ ...meta, key: 'a' });
+        deepEqual(await write(slot, second, batch(1, 2)), []);
+        deepEqual(await run(`SELECT id, v FROM demanding_${suffix} ORDER BY id`), [
+          { id: 'b', v: '8.0' },
+          { id: 'c', v: '5.0' },
+        ]);
+      });
     }
 
     it('R2: a generated column is a misfit for a record that has the field, and nothing when it is null', async () => {

@@ -4,209 +4,254 @@ import { sink } from '../../../connectors/postgres/index.ts';
 import { MillraceError } from '../../../model/errors.ts';
 import type { RecordObject } from '../../../model/value.ts';
 import { batch, noSignal, rowsOf, sinkContext, slotId, write } from '../sink-context.ts';
+import { startForeignWords, type ForeignWords } from './foreign-words.ts';
 import { withTestPostgres, type TestPostgres } from './test-postgres.ts';
 
-describe('an error of PostgreSQL', function () {
-  let postgres: TestPostgres;
-  let tables = 0;
+for (const language of ['', ' that speaks another language'])
+  describe(`an error of a PostgreSQL${language}`, function () {
+    let postgres: TestPostgres;
+    let foreign: ForeignWords | undefined;
+    let tables = 0;
 
-  withTestPostgres((started) => void (postgres = started));
+    withTestPostgres(async (started) => {
+      postgres = started;
+      if (language !== '') foreign = await startForeignWords(started.server.port);
+    });
+    after(() => foreign?.close());
 
-  const run = (text: string) => postgres.run(text);
+    const configOf = (more: object) => postgres.config({ ...(foreign ? { port: foreign.port } : {}), ...more });
 
-  /** The rows that one batch was refused, or the code of what it waits for. */
-  async function outcome(
-    more: { readonly table: string; readonly [field: string]: unknown },
-    records: readonly RecordObject[],
-  ) {
-    const config = postgres.config(more);
-    try {
-      const connected = await sink.connect(config, sinkContext());
+    const run = (text: string) => postgres.run(text);
+
+    /** The rows that one batch was refused, or the code of what it waits for. */
+    async function outcome(
+      more: { readonly table: string; readonly [field: string]: unknown },
+      records: readonly RecordObject[],
+    ) {
+      const config = configOf(more);
       try {
-        const slot = await connected.open({ ...slotId, stage: `sink-${more.table}` });
-        const refused = await write(slot, rowsOf(slot, records), batch(0, 1), noSignal);
-        const again = await write(slot, rowsOf(slot, records), batch(0, 1), noSignal);
-        deepEqual(again, refused, 'repeated, the batch has the same refusals');
-        return refused.map(({ row }) => row);
-      } finally {
-        await connected.close();
+        const connected = await sink.connect(config, sinkContext());
+        try {
+          const slot = await connected.open({ ...slotId, stage: `sink-${more.table}` });
+          const refused = await write(slot, rowsOf(slot, records), batch(0, 1), noSignal);
+          const again = await write(slot, rowsOf(slot, records), batch(0, 1), noSignal);
+          deepEqual(again, refused, 'repeated, the batch has the same refusals');
+          return refused.map(({ row }) => row);
+        } finally {
+          await connected.close();
+        }
+      } catch (error) {
+        ok(error instanceof MillraceError, String(error));
+        return error.code;
       }
-    } catch (error) {
-      ok(error instanceof MillraceError, String(error));
-      return error.code;
     }
-  }
 
-  const idsIn = async (table: string) =>
-    ((await run(`SELECT id FROM ${table} ORDER BY id`)) as { id: number }[]).map(({ id }) => id);
+    const idsIn = async (table: string) =>
+      ((await run(`SELECT id FROM ${table} ORDER BY id`)) as { id: number }[]).map(({ id }) => id);
 
-  /** What a trigger does with id 2. */
-  const triggerSaying = (table: string, act: string, when = 'TRIGGER g BEFORE INSERT', more = '') => `
+    /** What a trigger does with id 2. */
+    const triggerSaying = (table: string, act: string, when = 'TRIGGER g BEFORE INSERT', more = '') => `
     CREATE FUNCTION ${table}_f() RETURNS trigger LANGUAGE plpgsql AS $$
       BEGIN IF NEW.id = 2 THEN ${act}; END IF; RETURN NEW; END $$;
     CREATE ${when} ON ${table}${more} FOR EACH ROW EXECUTE FUNCTION ${table}_f()`;
 
-  for (const offset of [0, 1]) {
-    it(`whose text would be cut within a character is stored (${offset})`, async () => {
-      const table = `emoji_${offset}`;
-      await run(
-        `CREATE TABLE ${table} (id int, name text); ${triggerSaying(table, `RAISE EXCEPTION 'not %', NEW.name`)}`,
-      );
-      const name = 'x'.repeat(offset) + '😀'.repeat(400);
-      deepEqual(
-        await outcome({ table }, [
-          { id: 1, name },
-          { id: 2, name },
-        ]),
-        [1],
-      );
-      deepEqual(await idsIn(table), [1]);
-    });
-  }
-
-  const three: readonly RecordObject[] = [{ id: 1 }, { id: 2 }, { id: 3 }];
-
-  for (const [name, using] of [
-    ['no SQLSTATE', `'no'`],
-    ['a SQLSTATE of its own', `'no' USING ERRCODE = '45001'`],
-    ['another one of its own', `'no' USING ERRCODE = 'MY001'`],
-    ['that of a wrong state', `'no' USING ERRCODE = 'object_not_in_prerequisite_state'`],
-    ['that of a missing right', `insufficient_privilege USING MESSAGE = 'no'`],
-    ['that of a missing table', `undefined_table USING MESSAGE = 'no'`],
-    ['that of a login', `invalid_password USING MESSAGE = 'no'`],
-  ] as const) {
-    for (const [kind, when] of [
-      ['trigger', undefined],
-      ['constraint trigger', 'CONSTRAINT TRIGGER g AFTER INSERT'],
-    ] as const) {
-      it(`that a ${kind} raises with ${name} is the row's, with a key and without`, async () => {
-        for (const upsertKey of [[], ['id']]) {
-          const table = `raised_${++tables}`;
-          const deferrable = when === undefined ? '' : ' DEFERRABLE INITIALLY DEFERRED';
-          await run(
-            `CREATE TABLE ${table} (id int PRIMARY KEY); ${triggerSaying(table, `RAISE ${using.startsWith("'") ? 'EXCEPTION ' : ''}${using}`, when, deferrable)}`,
-          );
-          deepEqual(await outcome({ table, upsertKey }, three), [1]);
-          deepEqual(await idsIn(table), [1, 3]);
-        }
+    for (const offset of [0, 1]) {
+      it(`whose text would be cut within a character is stored (${offset})`, async () => {
+        const table = `emoji_${offset}`;
+        await run(
+          `CREATE TABLE ${table} (id int, name text); ${triggerSaying(table, `RAISE EXCEPTION 'not %', NEW.name`)}`,
+        );
+        const name = 'x'.repeat(offset) + '😀'.repeat(400);
+        deepEqual(
+          await outcome({ table }, [
+            { id: 1, name },
+            { id: 2, name },
+          ]),
+          [1],
+        );
+        deepEqual(await idsIn(table), [1]);
       });
     }
-  }
 
-  for (const [name, act] of [
-    ['raises "try again"', `RAISE serialization_failure`],
-    ['writes to a table that is not there', `INSERT INTO not_there VALUES (1)`],
-  ] as const) {
-    it(`of a trigger that ${name} is waited for`, async () => {
-      const table = `waits_${++tables}`;
-      await run(`CREATE TABLE ${table} (id int); ${triggerSaying(table, act)}`);
-      const code = act.startsWith('RAISE') ? 'MR_SINK_BUSY' : 'MR_SINK_TABLE_UNFIT';
-      deepEqual([await outcome({ table }, three), await idsIn(table)], [code, []]);
-    });
-  }
+    const three: readonly RecordObject[] = [{ id: 1 }, { id: 2 }, { id: 3 }];
 
-  it("of a value for which a CASE of a trigger has no branch is the row's", async () => {
-    await run(`CREATE TABLE cased (id int); CREATE FUNCTION cased_f() RETURNS trigger LANGUAGE plpgsql AS $$
+    for (const [name, using] of [
+      ['no SQLSTATE', `'no'`],
+      ['a SQLSTATE of its own', `'no' USING ERRCODE = '45001'`],
+      ['another one of its own', `'no' USING ERRCODE = 'MY001'`],
+      ['that of a wrong state', `'no' USING ERRCODE = 'object_not_in_prerequisite_state'`],
+      ['that of a missing right', `insufficient_privilege USING MESSAGE = 'no'`],
+      ['that of a missing table', `undefined_table USING MESSAGE = 'no'`],
+      ['that of a login', `invalid_password USING MESSAGE = 'no'`],
+    ] as const) {
+      for (const [kind, when] of [
+        ['trigger', undefined],
+        ['constraint trigger', 'CONSTRAINT TRIGGER g AFTER INSERT'],
+      ] as const) {
+        it(`that a ${kind} raises with ${name} is the row's, with a key and without`, async () => {
+          for (const upsertKey of [[], ['id']]) {
+            const table = `raised_${++tables}`;
+            const deferrable = when === undefined ? '' : ' DEFERRABLE INITIALLY DEFERRED';
+            await run(
+              `CREATE TABLE ${table} (id int PRIMARY KEY); ${triggerSaying(table, `RAISE ${using.startsWith("'") ? 'EXCEPTION ' : ''}${using}`, when, deferrable)}`,
+            );
+            deepEqual(await outcome({ table, upsertKey }, three), [1]);
+            deepEqual(await idsIn(table), [1, 3]);
+          }
+        });
+      }
+    }
+
+    for (const [name, act] of [
+      ['raises "try again"', `RAISE serialization_failure`],
+      ['writes to a table that is not there', `INSERT INTO not_there VALUES (1)`],
+    ] as const) {
+      it(`of a trigger that ${name} is waited for`, async () => {
+        const table = `waits_${++tables}`;
+        await run(`CREATE TABLE ${table} (id int); ${triggerSaying(table, act)}`);
+        const code = act.startsWith('RAISE') ? 'MR_SINK_BUSY' : 'MR_SINK_TABLE_UNFIT';
+        deepEqual([await outcome({ table }, three), await idsIn(table)], [code, []]);
+      });
+    }
+
+    it("of a value for which a CASE of a trigger has no branch is the row's", async () => {
+      await run(`CREATE TABLE cased (id int); CREATE FUNCTION cased_f() RETURNS trigger LANGUAGE plpgsql AS $$
       BEGIN CASE NEW.id WHEN 1 THEN NULL; WHEN 3 THEN NULL; END CASE; RETURN NEW; END $$;
       CREATE TRIGGER cased_g BEFORE INSERT ON cased FOR EACH ROW EXECUTE FUNCTION cased_f()`);
-    deepEqual([await outcome({ table: 'cased' }, three), await idsIn('cased')], [[1], [1, 3]]);
-  });
+      deepEqual([await outcome({ table: 'cased' }, three), await idsIn('cased')], [[1], [1, 3]]);
+    });
 
-  it("of a policy of row level security is the row's, and a right that is missing is not", async () => {
-    await run(`CREATE TABLE tenants (id int PRIMARY KEY, tenant text); ALTER TABLE tenants ENABLE ROW LEVEL SECURITY;
+    it("of a policy of row level security is the row's, and a right that is missing is not", async () => {
+      await run(`CREATE TABLE tenants (id int PRIMARY KEY, tenant text); ALTER TABLE tenants ENABLE ROW LEVEL SECURITY;
       CREATE POLICY own ON tenants USING (tenant = 'a') WITH CHECK (tenant = 'a');
       CREATE ROLE tenant LOGIN PASSWORD 'x'; GRANT ALL ON SCHEMA public TO tenant; GRANT ALL ON millrace_positions TO tenant`);
-    const login = { username: 'tenant', password: 'x', table: 'tenants', upsertKey: ['id'] };
-    const records = [
-      { id: 1, tenant: 'a' },
-      { id: 2, tenant: 'b' },
-      { id: 3, tenant: 'a' },
-    ];
-    deepEqual(await outcome(login, records), 'MR_SINK_PRIVILEGE_MISSING');
-    await run('GRANT ALL ON tenants TO tenant');
-    deepEqual([await outcome(login, records), await idsIn('tenants')], [[1], [1, 3]]);
-  });
+      const login = { username: 'tenant', password: 'x', table: 'tenants', upsertKey: ['id'] };
+      const records = [
+        { id: 1, tenant: 'a' },
+        { id: 2, tenant: 'b' },
+        { id: 3, tenant: 'a' },
+      ];
+      deepEqual(await outcome(login, records), 'MR_SINK_PRIVILEGE_MISSING');
+      await run('GRANT ALL ON tenants TO tenant');
+      deepEqual([await outcome(login, records), await idsIn('tenants')], [[1], [1, 3]]);
+    });
 
-  for (const [name, expression, made] of [
-    [
-      'a function that reads a table',
-      'late_f()',
-      `CREATE FUNCTION late_f() RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN (SELECT max(v) FROM late); END $$`,
-    ],
-    [
-      'a function of SQL',
-      'late_s()',
-      `SET check_function_bodies = off; CREATE FUNCTION late_s() RETURNS int LANGUAGE sql AS $$ SELECT max(v) FROM late $$`,
-    ],
-    ['a sequence by its name', `nextval('late_q'::text)`, ''],
-  ] as const) {
-    it(`of a default that lacks its table is waited for, though COPY was at its column: ${name}`, async () => {
-      const table = `defaults_${++tables}`;
-      await run(`${made === '' ? '' : `${made};`} CREATE TABLE ${table} (id int, d int DEFAULT ${expression})`);
+    for (const [name, expression, made] of [
+      [
+        'a function that reads a table',
+        'late_f()',
+        `CREATE FUNCTION late_f() RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN (SELECT max(v) FROM late); END $$`,
+      ],
+      [
+        'a function of SQL',
+        'late_s()',
+        `SET check_function_bodies = off; CREATE FUNCTION late_s() RETURNS int LANGUAGE sql AS $$ SELECT max(v) FROM late $$`,
+      ],
+      ['a sequence by its name', `nextval('late_q'::text)`, ''],
+      ['a name of a type', `'late_q'::text::regclass::oid::int`, ''],
+    ] as const) {
+      it(`of a default that lacks its table is waited for, though COPY was at its column: ${name}`, async () => {
+        const table = `defaults_${++tables}`;
+        await run(`${made === '' ? '' : `${made};`} CREATE TABLE ${table} (id int, d int DEFAULT ${expression})`);
+        deepEqual(
+          [await outcome({ table }, [{ id: 1 }, { id: 2, d: 3 }]), await idsIn(table)],
+          ['MR_SINK_TABLE_UNFIT', []],
+        );
+      });
+    }
+
+    it("of a value that names no table or type, with a key and without, is the row's", async () => {
+      await run(
+        `CREATE TABLE named (id int, c regclass, t regtype); CREATE TABLE named_once (LIKE named, UNIQUE (id))`,
+      );
+      const records = [
+        { id: 1, c: 'named' },
+        { id: 2, c: 'nowhere.none' },
+        { id: 3, c: 'none' },
+        { id: 4, t: 'none' },
+        { id: 5, t: 'none(' },
+      ];
+      for (const more of [{ table: 'named' }, { table: 'named_once', upsertKey: ['id'] }]) {
+        deepEqual([await outcome(more, records), await idsIn(more.table)], [[1, 2, 3, 4], [1]]);
+      }
+    });
+
+    // `S` is a schema that the sink's user may not enter.
+    for (const [type, good, bad] of [
+      ['tsquery', 'a & b', 'a b &'],
+      ['jsonpath', '$.a', '$.a ['],
+      ['jsonpath', '$.a', '$.a like_regex "b" flag "x"'],
+      ['regclass', 'pg_catalog.pg_class', 'S.t'],
+      ['regproc', 'pg_catalog.now', 'none'],
+      ['regrole', 'reader', 'none'],
+      ['regnamespace', 'public', 'none'],
+      ['regconfig', 'pg_catalog.simple', 'none'],
+      ['regclass[]', ['pg_catalog.pg_class'], ['pg_catalog.pg_class', 'none']],
+      ['a_place', { n: 1, c: 'pg_catalog.pg_class' }, { n: 1, c: 'none' }],
+      ['a_class', 'pg_catalog.pg_class', `it's\\a\tname`],
+    ] as const) {
+      it(`of a value of type ${type} is the row's, whatever it names: ${JSON.stringify(bad)}`, async () => {
+        const table = `values_${++tables}`;
+        await run(`CREATE SCHEMA IF NOT EXISTS "S"; CREATE TABLE IF NOT EXISTS "S".t (id int);
+        DO $$ BEGIN CREATE ROLE reader LOGIN PASSWORD 'x'; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+        DO $$ BEGIN CREATE TYPE a_place AS (n int, c regclass); EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+        DO $$ BEGIN CREATE DOMAIN a_class AS regclass; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+        CREATE TABLE ${table} (id int, v ${type}, d text DEFAULT 'd');
+        GRANT ALL ON SCHEMA public TO reader; GRANT ALL ON ALL TABLES IN SCHEMA public TO reader`);
+        const records = [1, 2, 3].map((id) => ({ id, v: id === 2 ? bad : good }));
+        const outcomes = await outcome({ table, username: 'reader', password: 'x' }, records);
+        deepEqual([outcomes, await idsIn(table)], [[1], [1, 3]]);
+      });
+    }
+
+    it('of a key that cannot be upserted by is said when the sink begins', async () => {
+      await run('CREATE TABLE deferred (id int UNIQUE DEFERRABLE INITIALLY IMMEDIATE)');
+      deepEqual(await outcome({ table: 'deferred', upsertKey: ['id'] }, three), 'MR_SINK_TABLE_UNFIT');
+    });
+
+    // What differs each time: a time, a process, a transaction, chance.
+    const passing = `clock_timestamp(), pg_backend_pid(), txid_current(), random(), md5(random()::text), to_char(clock_timestamp(), 'FMMonth US')`;
+    const saying = (how: string) =>
+      `RAISE ${how} USING MESSAGE = concat_ws(' ', 'no', ${passing}), DETAIL = random()::text`;
+
+    it('in the dead letter of a row is the one of the time when the others were stored, whoever asks again', async () => {
+      await run(`CREATE TABLE texts (id int); ${triggerSaying('texts', saying('check_violation'))}`);
+      const config = configOf({ table: 'texts' });
+      const letters: (readonly string[])[] = [];
+      for (let owner = 0; owner < 3; owner++) {
+        const connected = await sink.connect(config, sinkContext());
+        const slot = await connected.open({ ...slotId, stage: 'sink-texts' });
+        const refused = await write(slot, rowsOf(slot, three), batch(0, 1), noSignal);
+        letters.push(refused.map(({ row, error }) => `${row} ${error.sentence}`));
+        await connected.close();
+      }
       deepEqual(
-        [await outcome({ table }, [{ id: 1 }, { id: 2, d: 3 }]), await idsIn(table)],
-        ['MR_SINK_TABLE_UNFIT', []],
+        [letters[0]?.length, letters[1], letters[2], await idsIn('texts')],
+        [1, letters[0], letters[0], [1, 3]],
       );
     });
-  }
 
-  it("of a value that names no table or type is the row's", async () => {
-    await run('CREATE TABLE named (id int, c regclass, t regtype)');
-    const records = [
-      { id: 1, c: 'named' },
-      { id: 2, c: 'nowhere.none' },
-      { id: 3, c: 'none' },
-      { id: 4, t: 'none' },
-      { id: 5, t: 'none(' },
-    ];
-    deepEqual([await outcome({ table: 'named' }, records), await idsIn('named')], [[1, 2, 3, 4], [1]]);
-  });
-
-  it('of a key that cannot be upserted by is said when the sink begins', async () => {
-    await run('CREATE TABLE deferred (id int UNIQUE DEFERRABLE INITIALLY IMMEDIATE)');
-    deepEqual(await outcome({ table: 'deferred', upsertKey: ['id'] }, three), 'MR_SINK_TABLE_UNFIT');
-  });
-
-  // What differs each time: a time, a process, a transaction, chance.
-  const passing = `clock_timestamp(), pg_backend_pid(), txid_current(), random(), md5(random()::text), to_char(clock_timestamp(), 'FMMonth US')`;
-  const saying = (how: string) =>
-    `RAISE ${how} USING MESSAGE = concat_ws(' ', 'no', ${passing}), DETAIL = random()::text`;
-
-  it('in the dead letter of a row is the one of the time when the others were stored, whoever asks again', async () => {
-    await run(`CREATE TABLE texts (id int); ${triggerSaying('texts', saying('check_violation'))}`);
-    const config = postgres.config({ table: 'texts' });
-    const letters: (readonly string[])[] = [];
-    for (let owner = 0; owner < 3; owner++) {
-      const connected = await sink.connect(config, sinkContext());
-      const slot = await connected.open({ ...slotId, stage: 'sink-texts' });
-      const refused = await write(slot, rowsOf(slot, three), batch(0, 1), noSignal);
-      letters.push(refused.map(({ row, error }) => `${row} ${error.sentence}`));
-      await connected.close();
+    for (const [what, act, records] of [
+      ['a trigger', saying('serialization_failure'), three],
+      ['a lock', `PERFORM pg_advisory_xact_lock(7)`, three],
+    ] as const) {
+      it(`that is waited for is told in the same words as long as it lasts: ${what}`, async () => {
+        const table = `told_${++tables}`;
+        await run(`CREATE TABLE ${table} (id int); ${triggerSaying(table, act)}`);
+        const config = configOf({ table, statementTimeout: '1s' });
+        const connected = await sink.connect(config, sinkContext());
+        const slot = await connected.open({ ...slotId, stage: `sink-${table}` });
+        const other = await postgres.connections.pool.connect();
+        await other.query('BEGIN; SELECT pg_advisory_xact_lock(7)');
+        const told = new Set<string>();
+        for (let attempt = 0; attempt < 3; attempt++) {
+          const end = await slot.write(rowsOf(slot, records), batch(0, 1), undefined, noSignal);
+          told.add(end.kind === 'nothing' ? end.error.sentence : end.kind);
+        }
+        await other.query('ROLLBACK');
+        other.release();
+        await connected.close();
+        deepEqual([told.size, await idsIn(table)], [1, []]);
+      });
     }
-    deepEqual([letters[0]?.length, letters[1], letters[2], await idsIn('texts')], [1, letters[0], letters[0], [1, 3]]);
   });
-
-  for (const [what, act, records] of [
-    ['a trigger', saying('serialization_failure'), three],
-    ['a lock', `PERFORM pg_advisory_xact_lock(7)`, three],
-  ] as const) {
-    it(`that is waited for is told in the same words as long as it lasts: ${what}`, async () => {
-      const table = `told_${++tables}`;
-      await run(`CREATE TABLE ${table} (id int); ${triggerSaying(table, act)}`);
-      const config = postgres.config({ table, statementTimeout: '1s' });
-      const connected = await sink.connect(config, sinkContext());
-      const slot = await connected.open({ ...slotId, stage: `sink-${table}` });
-      const other = await postgres.connections.pool.connect();
-      await other.query('BEGIN; SELECT pg_advisory_xact_lock(7)');
-      const told = new Set<string>();
-      for (let attempt = 0; attempt < 3; attempt++) {
-        const end = await slot.write(rowsOf(slot, records), batch(0, 1), undefined, noSignal);
-        told.add(end.kind === 'nothing' ? end.error.sentence : end.kind);
-      }
-      await other.query('ROLLBACK');
-      other.release();
-      await connected.close();
-      deepEqual([told.size, await idsIn(table)], [1, []]);
-    });
-  }
-});
