@@ -2,12 +2,12 @@
  * The dead edge: one writer for each slot of each stage, fenced like every edge.
  *
  * D1  A dead letter is stored once, however often its input range is processed again: a frame says which input it
- *     covers, and nothing is written for a range that is already covered.
+ *     covers. Of a range that is already covered, only those are written that are not stored (`./stored-letters.ts`).
  * D4  Every letter fits a frame: one that is too large is cut (`./dead-letter-fit.ts`).
  * D2  It is stored before the position of the stage passes the record: the caller appends, waits, then commits.
  */
 import { deadEdge, edgeStream, frameSubject } from '../model/names.ts';
-import { headersOfDeadLetter, deadLettersOf, type DeadLetter } from './dead-letter.ts';
+import { deadLetterId, headersOfDeadLetter, deadLettersOf, type DeadLetter } from './dead-letter.ts';
 import { fitted } from './dead-letter-fit.ts';
 import { countLetters, deadLetterPosition, maxSampleLength, type DeadLetterPosition } from './dead-letter-position.ts';
 import { FencedSubject, type FencedOptions } from './fenced-subject.ts';
@@ -15,6 +15,7 @@ import { FrameBuilder } from './frame-builder.ts';
 import { largestRecord } from './frame-size.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import type { Position, RecordBatch } from './record-batch.ts';
+import { storedOf } from './stored-letters.ts';
 
 export interface DeadLetterWriterOptions extends Omit<FencedOptions, 'stream' | 'subject'> {
   readonly pid: string;
@@ -68,11 +69,37 @@ export class DeadLetterWriter {
    * Stores the dead letters of the input up to `covers`. When called again for the same input, it stores what is
    * missing. The caller skips input that {@link covers} has passed.
    */
-  async append(given: readonly DeadLetter[], covers: Position, signal: AbortSignal): Promise<void> {
+  async append(letters: readonly DeadLetter[], covers: Position, signal: AbortSignal): Promise<void> {
+    const { part } = this.#tail;
+    await this.#appendFrom(part !== undefined && same(part.of, covers) ? part.entries : 0, letters, covers, signal);
+  }
+
+  /** D5. The letters that are not stored. `covered`: all of the input up to there was processed before. */
+  async missing(
+    letters: readonly DeadLetter[],
+    covered: number,
+    isOfInput: (covers: Position) => boolean,
+    signal: AbortSignal,
+  ): Promise<readonly DeadLetter[]> {
+    const isNew = ({ sequence }: DeadLetter) => sequence === null || sequence > covered;
+    if (this.#tail.part === undefined && letters.every(isNew)) return letters;
+    const { pid, writer, onWaiting = () => undefined } = this.#options;
+    const subject = frameSubject(pid, deadEdge, shard, writer);
+    const place = { stream: edgeStream(pid, deadEdge), subject, last: this.#fenced.sequence };
+    const names = new Set(letters.map(deadLetterId));
+    const stored = await storedOf(names, place, isOfInput, { ...this.#options, onWaiting }, signal);
+    return letters.filter((letter) => !stored.has(deadLetterId(letter)));
+  }
+
+  /** Stores all of these, which were found to be {@link missing}. */
+  async appendMissing(letters: readonly DeadLetter[], covers: Position, signal: AbortSignal): Promise<void> {
+    await this.#appendFrom(0, letters, covers, signal);
+  }
+
+  async #appendFrom(first: number, given: readonly DeadLetter[], covers: Position, signal: AbortSignal): Promise<void> {
     const { hide } = this.#options;
     const letters = hide === undefined ? given : given.map((letter) => ({ ...letter, text: hide(letter.text) }));
-    const { part } = this.#tail;
-    let next = part !== undefined && same(part.of, covers) ? part.entries : 0;
+    let next = first;
     while (next < letters.length) {
       const builder = (this.#builder ??= this.#newBuilder());
       // Only as many letters as one frame holds: all of them at once would be in memory twice.

@@ -5,7 +5,7 @@
  *
  * K1  At most one batch has an intent and no commit. After a crash the same range of frames is read again and written
  *     again under the same token: the sink recognises what it has, and stores what it does not have.
- * K2  Dead letters of a batch are stored before its commit, and once (D1). That the batch is written is logged before
+ * K2  Dead letters of a batch are stored before its commit, and once (D1, D5). That the batch is written is logged before
  *     them, so that the rows need not be written again, however long the dead letters have to wait.
  * K3  A retryable failure is retried indefinitely with the same arguments, and the observer is notified of the reason.
  * K4  Intent, dead letters and commit are fenced (E4); a sink that keeps the position itself fences the write as well.
@@ -270,8 +270,8 @@ export class SinkLoop<Rows extends RowBufferPort> {
   async #conclude(batch: SinkBatch<Rows>, id: BatchRange, fate: Fate, isLogged: boolean): Promise<void> {
     const { deadLetters, signals, observer, log, sink, epoch } = this.#options;
     const covered = coveredIn(epoch, deadLetters.covers);
-    // D1 frame by frame: after a decision to read again, a range may start before the end of what is covered.
-    const letters = fate.letters.filter(({ sequence }) => sequence === null || sequence > covered);
+    const isOfInput = (covers: Position) => coveredIn(epoch, covers) > 0;
+    const letters = await deadLetters.missing(fate.letters, covered, isOfInput, signals.abort);
     if (letters.length > 0) {
       if (!isLogged) {
         const { rows } = fate;
@@ -279,7 +279,8 @@ export class SinkLoop<Rows extends RowBufferPort> {
         const refused = encodeRecords(sink, fate.refused);
         await log.append({ kind: 'written', ...id, rows, failed, refused }, signals.abort);
       }
-      await deadLetters.append(letters, { epoch, to: id.to }, signals.abort);
+      // What is taken again may end before what is covered: that stays covered.
+      await deadLetters.appendMissing(letters, { epoch, to: Math.max(id.to, covered) }, signals.abort);
       observer.deadLettered(letters);
     }
     observer.handedOn(fate.rows - fate.refused.length);

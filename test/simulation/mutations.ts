@@ -158,7 +158,7 @@ export const mutations: readonly Mutation[] = [
   {
     guard: 'D1',
     without: 'the look whether the dead letters of a range are stored',
-    file: 'stream/sink-loop.ts',
+    file: 'stream/dead-letters.ts',
     from: 'sequence === null || sequence > covered',
     to: 'sequence === null || sequence > 0',
   },

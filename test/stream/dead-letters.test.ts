@@ -111,6 +111,40 @@ describe('dead letters', () => {
     assert.equal((await countDeadLetters(streams, pid)).records, 2);
   });
 
+  it('D5: a range that is cut elsewhere after a crash between its frames repeats and loses none', async () => {
+    const pid = await pipeline();
+    const letters = Array.from({ length: 10 }, (_, index) => ({
+      ...letter(7, index),
+      value: Buffer.alloc(60_000, index),
+    }));
+    const dying = new AbortController();
+    let appends = 0;
+    const publish: Streams['publish'] = (...args) => {
+      if (appends++ === 1) throw new Error('crash');
+      return streams.publish(...args);
+    };
+    const first = await open(pid, 'sink-a-0', { ...streams, publish });
+    await assert.rejects(async () => {
+      const appending = first.appendMissing(letters, 7, dying.signal);
+      dying.abort(new Error('crash'));
+      await appending;
+    });
+    const second = await open(pid, 'sink-a-0');
+    // Some are no letters any more, and others are: none may count by its place among them.
+    const now = letters.filter(({ index }) => index !== 1);
+    const missing = await second.missing(now, 0, () => true, never);
+    assert.ok(missing.length > 0 && missing.length < now.length);
+    await second.appendMissing(missing, 9, never);
+    const read = await readDeadLetters(streams, pid);
+    assert.deepEqual(
+      read.letters.map((one) => one.index),
+      letters.map((one) => one.index),
+    );
+    assert.deepEqual(await second.missing(letters, 9, () => true, never), []);
+    // Of another life of the edge, whose numbers are those of other records.
+    assert.equal((await second.missing(letters, 9, () => false, never)).length, letters.length);
+  });
+
   it('D1: a crash between the frames of one range repeats and loses none', async () => {
     const pid = await pipeline();
     const letters = Array.from({ length: 10 }, (_, index) => ({

@@ -572,6 +572,42 @@ describe('sink loop', () => {
         table.rows.length = 0;
       }));
 
+    for (const [what, rest, letters] of [
+      ['and are refused again have one dead letter', 0, (n: number) => n % 4 === 0],
+      ['and are refused for the first time get theirs', 2, (n: number) => n % 2 === 0],
+    ] as const) {
+      it(`D5: that went back below dead letters: records that are taken again ${what}`, async () => {
+        const plan = await pipeline();
+        await write(plan, 100, undefined, 10);
+        const table = new MemoryTable();
+        const first = drain(streams, cutting(plan, 20), table, { positionIn: 'sink', wrap: withoutEvery(0) });
+        await drained(plan);
+        await first.stop();
+        Object.assign(table, { position: 0, positionToken: '', onPositionLost: 'Reread' });
+        table.rows.length = 0;
+        const next = drain(streams, cutting(plan, 30), table, { positionIn: 'sink', wrap: withoutEvery(rest) });
+        await eventually(() => assert.equal(table.rows.length, 75));
+        await drained(plan);
+        await next.stop();
+        assert.deepEqual(
+          ids(table),
+          numbers(100).filter((n) => n % 4 !== rest),
+        );
+        const stored = (await deadLetters(plan)).map(numberOf);
+        assert.deepEqual(
+          stored.toSorted((a, b) => a - b),
+          numbers(100).filter(letters),
+        );
+        // What is new after that has its letters as ever.
+        await write(plan, 20, undefined, 10, 100);
+        const last = drain(streams, plan, table, { positionIn: 'sink', wrap: withoutEvery(1) });
+        await eventually(() => assert.equal(table.rows.length, 90));
+        await drained(plan);
+        await last.stop();
+        assert.deepEqual((await deadLetters(plan)).slice(stored.length).map(numberOf), [101, 105, 109, 113, 117]);
+      });
+    }
+
     it('that another owner has placed ends the one that meets it', async () => {
       const { plan, table } = await wentBack();
       const witness = new Witness();
