@@ -6,7 +6,7 @@
  *     something until the outcome of that attempt is known.
  * C2  `after` is the committed position until the commit replaces it.
  * C3  Rows that the sink will never accept are recorded in the intent before the others are written: a repetition
- *     leaves out the same rows. They are named by their records (F3 of `./refused-set.ts`), and so are those that
+ *     leaves out the same rows. They are named by their records (Y4 of `./refused-set.ts`), and so are those that
  *     became no row at all (`failed`): so the rows are known again, or known to be others, whatever the table is by then.
  * C4  `written`: the rows are certainly in the sink; what remains to be done is elsewhere (dead letters, commit). The
  *     dead letters are those of `failed` and `refused`, whatever the sink would make of the records now.

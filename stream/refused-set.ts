@@ -5,7 +5,7 @@
  * F1  Decoding yields exactly the encoded rows, in order: dead letters and a repeated write depend on it.
  * F2  The size is bounded by the batch, not by the error texts: one bit per row, texts are cut, and when there are more
  *     reasons than fit, the remaining rows share a common one.
- * F3  What is kept in the log counts records, because the frames of a batch stay the same: which of them become rows
+ * Y4  What is kept in the log counts records, because the frames of a batch stay the same: which of them become rows
  *     depends on the table, and that may be another one when the batch is finished.
  */
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
@@ -20,7 +20,7 @@ const problemSchema = z.object({
 });
 
 export const refusedSetSchema = z.object({
-  /** F3. Absent in entries of v0.1, whose numbers are those of rows. */
+  /** Y4. Absent in entries of v0.1, whose numbers are those of rows. */
   of: z.literal('records').optional(),
   /** Bit i: row i is refused. Deflated, base64. */
   rows: z.string(),
@@ -66,7 +66,7 @@ export function encodeRefused(sink: string, refused: readonly RefusedRow[]): Ref
     : { rows, problems: [manyProblems(sink)] };
 }
 
-/** F3. `row` is the number of a record. */
+/** Y4. `row` is the number of a record. */
 export function encodeRecords(sink: string, records: readonly RefusedRow[]): RefusedSet {
   return { of: 'records', ...encodeRefused(sink, records) };
 }

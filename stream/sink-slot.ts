@@ -2,7 +2,7 @@
  * One sink slot from takeover to hand-over: finds where to read (`./sink-start.ts`), opens dead letters and the sink, and
  * runs the loop. A position that is lost while reading is asked about like one that is lost at the start.
  *
- * L2  The token of a range carries the epoch: when the edge's stream was created, and the last decision about it. In
+ * Y3  The token of a range carries the epoch: when the edge's stream was created, and the last decision about it. In
  *     a recreated stream sequences start again, and after a decision they are read again: in neither case may a batch
  *     look like an earlier one.
  */

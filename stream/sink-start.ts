@@ -1,9 +1,9 @@
 /**
  * Where a sink slot starts to read.
  *
- * L1  It starts only where its position is valid (`./reader-start.ts`); when the position is lost, at the start or
+ * Y1  It starts only where its position is valid (`./reader-start.ts`); when the position is lost, at the start or
  *     while reading, the slot stops, reports it, and waits for a decision, however long.
- * L3  A position that was lost while reading is asked about only while it is the one in the log. A reader that has not
+ * Y2  A position that was lost while reading is asked about only while it is the one in the log. A reader that has not
  *     committed may have been passed over frames, which were then swept (U2 of `./pass-over.ts`): it begins again.
  */
 import { mr } from '../model/errors.ts';
@@ -55,7 +55,7 @@ export interface LostAt {
   readonly after: number;
 }
 
-/** L1. `met`: what stopped the previous run. */
+/** Y1. `met`: what stopped the previous run. */
 export async function beginReading(start: SinkStart, met: LostAt | undefined): Promise<Beginning> {
   const { streams, plan, stage, slot, observer, signals } = start;
   const { pid } = plan.pipeline;

@@ -42,7 +42,7 @@ export interface SinkWriteOptions<Rows extends RowBufferPort> {
   readonly signals: SlotSignals;
 }
 
-/** The rows of a batch, and the records that they came from (F3 of `./refused-set.ts`). */
+/** The rows of a batch, and the records that they came from (Y4 of `./refused-set.ts`). */
 export interface WrittenBatch<Rows extends RowBufferPort> {
   readonly rows: Rows;
   /** Records that became no row. */

@@ -7,6 +7,9 @@
  * Z2  No row is refused because of an old twin: when one refuses rows, it is recreated from the tables as they are now,
  *     and only the refusals of the new one count.
  * Z3  A range is split at the same place each time, so that the same rows are found each time.
+ * Z4  An error that a row or the table may be at fault for (`doubtful` in `./codes.ts`) is the row's when others are
+ *     taken. When none of the batch is, however many there are, a row of defaults tells: if it is refused as well, the
+ *     sink waits for the table.
  */
 import { mr, problemOf, type MillraceError } from '../../model/errors.ts';
 import type { RefusedRow } from '../../stream/sink-port.ts';
@@ -82,18 +85,25 @@ export class Examiner {
       return { kind: 'found', refused: [] };
     }
     let refused: Refusals = [];
+    let isOfTable = false;
     for (const kind of isRefused ? (['twin', 'copy'] as const) : (['twin'] as const)) {
       if (refused.length > 0) break;
       // One after the other: the copy is made only for what the twin does not find.
       const made = await this.#twins.make(kind);
       if (made.kind === 'denied') return { kind: 'wait', error: made.error };
-      refused = await bisect(0, count, attempt, triedAtOnce).finally(() => this.#dropCopy());
+      try {
+        refused = await bisect(0, count, attempt, triedAtOnce);
+        const isDoubtful = refused.some(({ problem }) => problem.isDoubtful);
+        isOfTable = isDoubtful && refused.length === count && !(await this.#takesDefaults(signal));
+      } finally {
+        await this.#dropCopy();
+      }
     }
     const { sink, table } = this.#options.where;
-    const [first] = refused;
-    if (first?.problem.isDoubtful === true && refused.length === count && count > 1) {
+    const doubtful = refused.find(({ problem }) => problem.isDoubtful);
+    if (doubtful !== undefined && isOfTable) {
       const hint = 'Correct the table, the view or the records; Millrace retries by itself.';
-      const problem = `it refuses every row: ${first.problem.problem}`;
+      const problem = `it refuses every row, one of defaults too: ${doubtful.problem.problem}`;
       return { kind: 'wait', error: mr('MR_SINK_TABLE_UNFIT', { table, sink, problem, hint }) };
     }
     return {
@@ -116,12 +126,27 @@ export class Examiner {
   }
 
   async #try(rows: ClickHouseRows, kept: Runs, signal: AbortSignal): Promise<RowsAtFault | null> {
-    const { client, table, marksDefaults, opening, settings, where } = this.#options;
+    const { table, marksDefaults, opening } = this.#options;
+    const statement = (name: string) => insertStatement({ ...table, name }, marksDefaults);
+    return this.#insert(statement, [opening, ...rows.pieces(kept)], signal);
+  }
+
+  /** Z4. */
+  async #takesDefaults(signal: AbortSignal): Promise<boolean> {
+    const statement = (name: string) => `INSERT INTO ${name} FORMAT JSONEachRow`;
+    return (await this.#insert(statement, [Buffer.from('{}\n')], signal)) === null;
+  }
+
+  async #insert(
+    statement: (table: string) => string,
+    pieces: readonly Buffer[],
+    signal: AbortSignal,
+  ): Promise<RowsAtFault | null> {
+    const { client, settings, where } = this.#options;
     const twin = this.#twins.current?.plan;
     if (twin === undefined) throw new TypeError('rows are tried before there is a twin');
     try {
-      const statement = insertStatement({ ...table, name: twin.table }, marksDefaults);
-      await send(client, statement, [opening, ...rows.pieces(kept)], settings, signal);
+      await send(client, statement(twin.table), pieces, settings, signal);
       return null;
     } catch (error) {
       signal.throwIfAborted();

@@ -117,7 +117,11 @@ class ClickHouseSink implements Sink {
       throw classified(error, where);
     }
     const slot = new ClickHouseSlot(this.#opened, id);
-    await slot.open();
+    try {
+      await slot.open();
+    } catch (error) {
+      throw classified(error, where);
+    }
     return slot;
   }
 

@@ -8,8 +8,8 @@
 import type { ClickHouseClient } from '@clickhouse/client';
 import { z } from 'zod';
 import { mr } from '../../model/errors.ts';
-import { answerTo } from './answer.ts';
 import { rowsOf } from './ask.ts';
+import { define } from './ddl.ts';
 import { compileEncoder } from './encoders.ts';
 import type { SinkFailureContext } from '../failure-context.ts';
 import { shapeOf, shapeOfReached, type Shape } from './shape.ts';
@@ -43,7 +43,7 @@ export async function openTable(
 ): Promise<OpenedTable> {
   const { database, table } = config;
   const name = quotedName({ database, name: table });
-  if (config.createTable) await answerTo(client, { query: createStatement(name, config.createTable, writers) });
+  if (config.createTable) await define(client, createStatement(name, config.createTable, writers));
   const reached = await reachOf(client, { database, name: table });
   if (reached === undefined) {
     throw mr('MR_SINK_TABLE_MISSING', { table: where.table, sink: where.sink, server: where.server });

@@ -1,8 +1,11 @@
 /**
  * The twins and copies of one slot's table: made of the tables as they are, and taken away.
  *
- * Z4  They are dropped when the slot is closed, a copy right after its use; those that a killed process left behind are
+ * H1  They are dropped when the slot is closed, a copy right after its use; those that a killed process left behind are
  *     dropped when the next one opens the slot.
+ * H2  The one that takes the rows goes first, and whatever stands behind it afterwards. An owner that was frozen may drop
+ *     twins of a newer one: that finds no table then, and never one whose views are gone, which would take every row.
+ * H3  Only a missing right, or what is gone already, is in order where something is dropped. All else is told.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { ClickHouseError, type ClickHouseClient, type ClickHouseSettings } from '@clickhouse/client';
@@ -12,9 +15,9 @@ import { mr, problemOf, type MillraceError } from '../../model/errors.ts';
 import { cut, shortened } from '../../model/text.ts';
 import type { SinkSlotId } from '../connector.ts';
 import { stableText } from '../stable-text.ts';
-import { answerTo } from './answer.ts';
 import { rowsOf } from './ask.ts';
 import { behaviourOf, permissionsOf } from './behaviour.ts';
+import { define } from './ddl.ts';
 import type { SinkFailureContext } from '../failure-context.ts';
 import { isOfServer, meaningOf, parseFailure } from './failures.ts';
 import { reachOf, type Reached } from './reach.ts';
@@ -61,12 +64,13 @@ export class Twins {
     return this.#current;
   }
 
-  /** Z4. What cannot be dropped now is dropped before the next one is made. */
+  /** H1. Without the right to drop them, what is left behind is looked for again before the next one is made. */
   async open(): Promise<void> {
     try {
       await this.#clean();
     } catch (error) {
-      this.#options.log.debug({ err: error }, 'what an earlier process left behind is not looked for');
+      if (!isInOrder(error)) throw error;
+      this.#options.log.debug({ err: error }, 'what an earlier process left behind may not be dropped');
     }
   }
 
@@ -115,10 +119,10 @@ export class Twins {
   async #create(statement: string): Promise<void> {
     const { client } = this.#options;
     try {
-      await answerTo(client, { query: statement });
+      await define(client, statement);
     } catch (error) {
       if (!(error instanceof ClickHouseError) || isOfServer(error) || meaningOf(error) === 'privilege') throw error;
-      await answerTo(client, { query: statement, settings: await permissionsOf(client) });
+      await define(client, statement, await permissionsOf(client));
     }
   }
 
@@ -127,20 +131,22 @@ export class Twins {
     const query =
       'SELECT name FROM system.tables WHERE database = {database:String} AND startsWith(name, {base:String})';
     const left = await rowsOf(client, nameRow, query, { database, base: this.#base });
-    for (const { name } of left.toSorted((a, b) => b.name.localeCompare(a.name))) {
-      await answerTo(client, { query: dropStatement(quotedName({ database, name })) });
+    for (const { name } of left.toSorted((a, b) => stepOf(a.name) - stepOf(b.name))) {
+      await define(client, dropStatement(quotedName({ database, name })));
     }
     this.#hasCleaned = true;
   }
 
   async drop(): Promise<void> {
     this.#current = undefined;
-    // Views before the tables that they read and write.
-    for (const name of this.#made.splice(0).toReversed()) {
-      await answerTo(this.#options.client, { query: dropStatement(name) }).catch((error: unknown) => {
-        // It is dropped when the next twin is created (Z4).
+    // H2: in the order in which they were made.
+    for (const name of this.#made.splice(0)) {
+      await define(this.#options.client, dropStatement(name)).catch((error: unknown) => {
+        // It is dropped when the next twin is created (H1), or that tells why not.
         this.#hasCleaned = false;
-        this.#options.log.debug({ err: error, name }, 'a twin is left behind');
+        const { log } = this.#options;
+        if (isInOrder(error)) log.debug({ err: error, name }, 'a twin is left behind');
+        else log.warn({ err: error, name }, 'a twin is left behind');
       });
     }
   }
@@ -159,6 +165,17 @@ export const alterHint =
 
 export function cannotTell({ table, sink }: SinkFailureContext, problem: string, hint: string): MillraceError {
   return mr('MR_SINK_ROWS_UNKNOWN', { table, sink, problem, hint });
+}
+
+/** H3. */
+function isInOrder(error: unknown): boolean {
+  const meaning = meaningOf(error);
+  return meaning === 'privilege' || meaning === 'missing';
+}
+
+/** The steps of a plan are numbered at the end of their names; the first makes the table that takes the rows. */
+function stepOf(name: string): number {
+  return Number(/_(\d+)$/.exec(name)?.[1] ?? 0);
 }
 
 function dropStatement(name: string): string {

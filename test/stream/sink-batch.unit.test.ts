@@ -36,7 +36,7 @@ describe('the frames of a batch', () => {
     );
   });
 
-  it('F3: are counted by record, so that one that failed keeps its number, and without what nobody may read', async () => {
+  it('Y4: are counted by record, so that one that failed keeps its number, and without what nobody may read', async () => {
     const stage = sinkOf(testPlan());
     const batch = new SinkBatch(new MemoryRows(), {
       ...{ stage: stage.name, sink: 'warehouse', slot: 0, stream: 'edge' },
