@@ -23,7 +23,8 @@ describe('the CRD on a real API server', function () {
     kubernetes = await startKubernetes({ dir, unsafeNoFsync: true, controllers: false });
     kubectlPath = await resolveBinary('kubectl');
     await kubectl(['apply', '-f', '-'], pipelineCrdYaml());
-    await kubectl(['wait', '--for=condition=Established', '--timeout=30s', 'crd/pipelines.millrace.io']);
+    // kubectl gives up when the resource has no conditions yet.
+    await eventually(() => kubectl(['wait', '--for=condition=Established', 'crd/pipelines.millrace.io']));
     await kubectl(['create', 'namespace', 'shop']);
   });
 

@@ -7,6 +7,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Kafka, logLevel, type Producer } from 'kafkajs';
 import { problemOf } from '../../model/errors.ts';
+import { createTopic } from '../support/kafka-topic.ts';
 import { partitions, topic } from './pipelines.ts';
 import '../../connectors/kafka/quiet-timers.ts';
 
@@ -78,10 +79,7 @@ export class Load {
     const admin = this.#kafka.admin();
     await admin.connect();
     try {
-      await admin.createTopics({
-        topics: [{ topic, numPartitions: partitions, replicationFactor: 1 }],
-        waitForLeaders: true,
-      });
+      await createTopic(admin, { topic, numPartitions: partitions, replicationFactor: 1 });
     } finally {
       await admin.disconnect();
     }

@@ -13,6 +13,7 @@ import { startKafka, type Kafka, type KafkaOptions } from '../../../local/kafka/
 import { freePort } from '../../../local/ports.ts';
 import { sourceContext, type TestContext } from '../source-context.ts';
 import { hangMs } from '../../support/eventually.ts';
+import { createTopic } from '../../support/kafka-topic.ts';
 import '../../../connectors/kafka/quiet-timers.ts';
 
 export class KafkaForTests {
@@ -46,7 +47,7 @@ export class KafkaForTests {
 
   async createTopic(topic: string, numPartitions = 1, settings: Record<string, string> = {}): Promise<void> {
     const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }));
-    await this.admin.createTopics({ topics: [{ topic, numPartitions, configEntries }], waitForLeaders: true });
+    await createTopic(this.admin, { topic, numPartitions, configEntries });
   }
 
   async send(

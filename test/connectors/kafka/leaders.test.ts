@@ -6,6 +6,7 @@ import type { Source, SourceReader } from '../../../connectors/connector.ts';
 import { freePort } from '../../../local/ports.ts';
 import type { RunningProcess } from '../../../local/process.ts';
 import { eventually, hangMs } from '../../support/eventually.ts';
+import { createTopic } from '../../support/kafka-topic.ts';
 import { KafkaForTests, numbered, recordsOf } from './harness.ts';
 import { startSecondBroker } from './second-broker.ts';
 import { undecided } from '../source-context.ts';
@@ -53,7 +54,7 @@ describe('kafka source on two brokers', function () {
 
   async function readFrom(topic: string, replicas: readonly number[][], spec: Record<string, unknown> = {}) {
     const replicaAssignment = replicas.map((nodes, partition) => ({ partition, replicas: nodes }));
-    await admin.createTopics({ topics: [{ topic, replicaAssignment }], waitForLeaders: true });
+    await createTopic(admin, { topic, replicaAssignment });
     source = await kafka.connect(topic, spec);
     reader = await source.open(0, undefined, undecided);
     next = new Map([

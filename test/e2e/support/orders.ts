@@ -1,5 +1,6 @@
 /** A topic of orders whose every field is a function of its number, so that what must arrive can be computed. */
 import { Kafka, logLevel } from 'kafkajs';
+import { createTopic } from '../../support/kafka-topic.ts';
 import '../../../connectors/kafka/quiet-timers.ts';
 
 export interface Order {
@@ -49,10 +50,7 @@ export class Topic {
     const admin = this.#kafka.admin();
     await admin.connect();
     try {
-      await admin.createTopics({
-        topics: [{ topic: this.name, numPartitions: this.#partitions, replicationFactor: 1 }],
-        waitForLeaders: true,
-      });
+      await createTopic(admin, { topic: this.name, numPartitions: this.#partitions, replicationFactor: 1 });
     } finally {
       await admin.disconnect();
     }

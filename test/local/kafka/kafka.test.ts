@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import kafkajs, { type KafkaConfig, type SASLOptions } from 'kafkajs';
 import { startKafka, type Kafka } from '../../../local/kafka/kafka.ts';
 import { freePort } from '../../../local/ports.ts';
+import { createTopic } from '../../support/kafka-topic.ts';
 import '../../../connectors/kafka/quiet-timers.ts';
 
 const { Kafka: Client, logLevel } = kafkajs;
@@ -43,7 +44,7 @@ describe('local Kafka', function () {
 
   it('keeps topics and records over SIGKILL and restart', async () => {
     const admin = client().admin();
-    await admin.createTopics({ topics: [{ topic: 'orders', numPartitions: 4 }] });
+    await createTopic(admin, { topic: 'orders', numPartitions: 4 });
     const producer = client().producer();
     await producer.connect();
     await producer.send({ topic: 'orders', messages: [{ partition: 2, value: 'one' }] });
