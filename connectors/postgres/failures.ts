@@ -42,7 +42,7 @@ const meanings: Readonly<Record<string, Meaning>> = {
   '57P02': 'unreachable', // crash_shutdown
   '57P03': 'unreachable', // cannot_connect_now
   '54001': 'rows', // statement_too_complex: a value, or what a trigger does with it, is nested too deep
-  '54000': 'rows', // program_limit_exceeded: too long for an index, a page, a word of a text search
+  '54000': 'rows', // program_limit_exceeded: too long for an index, a page, a word of a text search; but see limitsOfServer
   '22': 'rows', // data
   '23': 'rows', // constraints
   '21': 'rows', // cardinality
@@ -57,6 +57,15 @@ const meanings: Readonly<Record<string, Meaning>> = {
 const classes = new Set(
   `00 01 02 03 08 09 0A 0B 0F 0L 0P 0Z 10 20 21 22 23 24 25 26 27 28 2B 2D 2F 34 38 39 3B 3D 3F 40 42 44 53 54 55 57 58
    72 F0 HV P0 XX`.split(/\s+/),
+);
+
+/**
+ * Limits that no row can keep to: of transactions and row locks (wraparound), of commands in one, of a table's file. Which
+ * source file of the server has raised an error is the same in every language, and of all versions since 12.
+ */
+const limitsOfServer = new Set(
+  `varsup.c multixact.c xact.c xlog.c xloginsert.c subtrans.c slru.c clog.c commit_ts.c combocid.c predicate.c lock.c
+   procarray.c bufmgr.c md.c smgr.c`.split(/\s+/),
 );
 
 /** Said on purpose or repeated from a statement of the function, these ask to try again, and blame nobody. */
@@ -123,6 +132,7 @@ const ofNames = new Set<Meaning>(['nowhere', 'missing', 'unfit', 'privilege']);
 
 function meaningOf(error: pg.DatabaseError, code: string): Meaning | undefined {
   if (isRefusal(error, code)) return 'rows';
+  if (code === '54000' && limitsOfServer.has(error.file ?? '')) return undefined;
   const meaning = meanings[code] ?? meanings[code.slice(0, 2)];
   // The sink's own table is looked for before there is a row: what a trigger or a default lacks is another one.
   return (meaning === 'nowhere' || meaning === 'missing') && isWithin(error) ? 'unfit' : meaning;

@@ -20,7 +20,7 @@ import type { ConnectorContext, RowBuffer, Sink, SinkConnector, SinkSlot, SinkSl
 import { parseFailure, type PostgresFailureContext } from './failures.ts';
 import { Positions, type RefusedRow } from './positions.ts';
 import { PostgresRows } from './rows.ts';
-import { Session } from './session.ts';
+import { Session, sessionName } from './session.ts';
 import { shapeSql } from './shape.ts';
 import type { PostgresSinkConfig } from './spec.ts';
 import { statementsOf, type Statements } from './statements.ts';
@@ -40,11 +40,12 @@ export function postgresSink(copyDefaultsSince = copyDefaultsVersion): SinkConne
       const place: Place = {
         config,
         where,
+        pipeline: context.pipeline.name,
         positions: new Positions(config.schema, where),
         begin: beginText(milliseconds(config.statementTimeout)),
         copyDefaultsSince,
       };
-      const session = new Session(config);
+      const session = new Session(config, sessionName(place.pipeline, context.name));
       try {
         await session.use((client) => readTable(client, place));
         return new PostgresSink(place);
@@ -62,6 +63,8 @@ export const sink = postgresSink();
 interface Place {
   readonly config: PostgresSinkConfig;
   readonly where: PostgresFailureContext;
+  /** Its name. */
+  readonly pipeline: string;
   readonly positions: Positions;
   /** Begins every transaction. */
   readonly begin: string;
@@ -88,9 +91,9 @@ class PostgresSink implements Sink {
 
   /** X6. A batch of the table's earlier form may be stored and not finished. */
   async open(id: SinkSlotId): Promise<SinkSlot> {
-    const { config, where, positions, begin, copyDefaultsSince } = this.#place;
+    const { config, where, pipeline, positions, begin, copyDefaultsSince } = this.#place;
     const name = `${id.pipelineUid}.${id.stage}.${id.slot}`;
-    const session = new Session(config);
+    const session = new Session(config, sessionName(pipeline, where.sink, id));
     try {
       const now = await session.use((client) => readTable(client, this.#place));
       const last = await session.use((client) => inTransaction(client, begin, () => positions.shapeOfLast(client, id)));

@@ -49,6 +49,8 @@ const shape = z.object({
   /** `relkind` and `relpersistence` of the catalogue. */
   kind: z.string(),
   persistence: z.string(),
+  /** Policies of row level security apply to the sink's user. */
+  has_policies: z.boolean(),
   columns: z.array(column),
   types: z.array(type),
   /** Unique keys on just the columns to upsert by. */
@@ -96,6 +98,7 @@ export function shapeSql(table: string, upsertKey: readonly string[]): string {
   const names = upsertKey.map((name) => pg.escapeLiteral(name));
   return `(SELECT json_build_object('version', current_setting('server_version_num')::int,
       'kind', shaped.relkind, 'persistence', shaped.relpersistence,
+      'has_policies', row_security_active(shaped.oid),
       'columns', (${columnsSql}), 'types', (${typesSql}), 'keys', (${keysSql(names)}))::text
     FROM pg_catalog.pg_class shaped WHERE shaped.oid = to_regclass(${pg.escapeLiteral(table)}))`;
 }

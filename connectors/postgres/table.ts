@@ -135,7 +135,9 @@ function tableOf(
   const catalogue = new Catalogue(shape.types);
   const closed = shape.columns.flatMap((row) => closedColumn(row, key));
   const open = shape.columns.filter((row) => !closed.some((column) => column.name === row.name));
-  const isStaged = key.length > 0 || (!canCopyDefaults && open.some((row) => hasDefault(row, catalogue)));
+  // COPY refuses a table with policies, where INSERT applies them.
+  const isStaged =
+    key.length > 0 || shape.has_policies || (!canCopyDefaults && open.some((row) => hasDefault(row, catalogue)));
   const columns = open.map((row) => openColumn(row, key, catalogue, expressions, { isStaged, canCopyDefaults }));
   const name = qualified(config.schema, config.table);
   return { name, shape: text, columns, closed, isStaged, upsertKey: key, equals: shape.keys[0]?.equals ?? {} };

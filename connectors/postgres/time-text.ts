@@ -5,6 +5,8 @@
  *     with a zone it is a misfit, because nobody has agreed on a unit. So are digits as text.
  * D2  Text is ISO 8601, whatever the session's zone and styles are. Without a zone it is UTC; in a timestamp and a time,
  *     text with a zone is turned into UTC, where PostgreSQL would drop the zone without a word.
+ *     A zone is an offset, UTC, or a place (`Europe/Berlin`). What an abbreviation means (IST, EST, even Z) depends on
+ *     settings of the server, and since PostgreSQL 18 on the session's zone: none is sent.
  * D3  Words that stand for the time of writing (now, today) are a misfit: a repeated write would store another time.
  * D4  What PostgreSQL would drop or carry over is a misfit: a time in a date, a date in a time, a leap second. Of a text,
  *     digits behind the column's scale are cut off, as everywhere (connectors/clickhouse); a number keeps all.
@@ -15,7 +17,7 @@ import { parsed, parseTime } from '../date-text.ts';
 import { Misfit } from './misfit.ts';
 
 const wantedTime =
-  'a time like 2026-01-31T12:34:56Z, or milliseconds since 1970 with no digit that the column does not hold, in the years 1 to 9999';
+  'a time like 2026-01-31T12:34:56Z, with an offset, UTC or a place as its zone, or milliseconds since 1970 with no digit that the column does not hold, in the years 1 to 9999';
 const wantedClock = 'a time like 12:34:56 without a zone, or milliseconds since midnight';
 const wantedZonedClock = 'a time like 12:34:56+02:00';
 const wantedDate = 'a date like 2026-01-31';
@@ -23,11 +25,12 @@ const wantedInterval = 'an interval like P1DT2H, 1 day 02:00:00 or -1 day -02:00
 
 const endless = /^[+-]?infinity$/i;
 const isoTime =
-  /^([0-9]{4,6}-[0-9]{2}-[0-9]{2})(?:[Tt ]([0-9]{2}:[0-9]{2})(?::([0-5][0-9])(?:\.([0-9]+))?)?( ?(?:[Zz]|[+-][0-9]{2}(?::?[0-9]{2})?)| [A-Za-z][A-Za-z0-9_/+-]*)?)?$/;
+  /^([0-9]{4,6}-[0-9]{2}-[0-9]{2})(?:[Tt ]([0-9]{2}:[0-9]{2})(?::([0-5][0-9])(?:\.([0-9]+))?)?( ?(?:[Zz]|[+-][0-9]{2}(?::?[0-9]{2})?)| (?:UTC|GMT|Z)| [A-Za-z][A-Za-z0-9_+-]*(?:\/[A-Za-z0-9_+-]+)+)?)?$/i;
 const isoDate = /^([0-9]{4,7}-[0-9]{2}-[0-9]{2})(?:[Tt ]00:00(?::00(?:\.0+)?)?(?: ?(?:[Zz]|[+-]00(?::?00)?))?)?$/;
 const clock =
   /^([0-9]{1,2}:[0-9]{2})(?::([0-5][0-9])(?:\.([0-9]+))?)?( ?[ap]m)?( ?(?:z|[+-][0-9]{2}(?::?[0-9]{2})?))?$/i;
-const noOffset = /^ ?(?:z|[+-]00(?::?00)?)?$/i;
+const inUtc = /^ ?(?:z|utc|gmt)?$/i;
+const noOffset = /^ ?(?:z|utc|gmt|[+-]00(?::?00)?)?$/i;
 
 interface Precise {
   readonly hasZone: boolean;
@@ -42,7 +45,7 @@ export function timestampText(value: RecordValue, { hasZone, scale }: Precise): 
   if (found === null) throw new Misfit(wantedTime);
   const [, day = '', minutes = '00:00', seconds = '00', fraction = '', zone = ''] = found;
   const local = `${day} ${minutes}:${seconds}${shownFraction(fraction, scale)}`;
-  if (hasZone) return `${local}${zone === '' ? 'Z' : zone}`;
+  if (hasZone) return `${local}${offsetOf(zone)}`;
   if (noOffset.test(zone)) return local;
   if (/[A-Za-z]/.test(zone) || !parseTime(`${local}${zone.trim()}`)) throw new Misfit(wantedTime);
   return instantText(BigInt(parsed.seconds) * million + BigInt(parsed.fraction * 10 ** (6 - parsed.fractionDigits)));
@@ -65,7 +68,7 @@ export function clockText(value: RecordValue, { hasZone, scale }: Precise): stri
   const [text, minutes = '', seconds = '00', fraction = '', half = '', zone = ''] = clock.exec(value) ?? [];
   if (text === undefined || (!hasZone && !noOffset.test(zone))) throw new Misfit(wanted);
   const local = `${minutes}:${seconds}${shownFraction(fraction, scale)}${half}`;
-  return hasZone ? `${local}${zone === '' ? 'Z' : zone}` : local;
+  return hasZone ? `${local}${offsetOf(zone)}` : local;
 }
 
 /** Its forms are left to the server, but those that the server's settings, or nobody, give a meaning to. */
@@ -81,6 +84,10 @@ export function intervalText(
   const fractions = [...value.matchAll(/\.([0-9]+)/g)].map(([, digits = '']) => digits.length);
   if (isCount || isAmbiguous || fractions.some((digits) => digits > scale)) throw new Misfit(wantedInterval);
   return value;
+}
+
+function offsetOf(zone: string): string {
+  return inUtc.test(zone) ? '+00' : zone;
 }
 
 function shownFraction(digits: string, scale: number): string {
@@ -102,10 +109,10 @@ function instantText(microseconds: bigint): string {
   if (microseconds < firstMicrosecond || microseconds >= endMicrosecond) throw new Misfit(wantedTime);
   const milliseconds = Number(microseconds / 1_000n);
   const rest = Number(microseconds % 1_000n);
-  if (rest === 0) return new Date(milliseconds).toISOString();
+  if (rest === 0) return `${new Date(milliseconds).toISOString().slice(0, -1)}+00`;
   const before = rest < 0 ? milliseconds - 1 : milliseconds;
   const digits = String(rest < 0 ? rest + 1_000 : rest).padStart(3, '0');
-  return `${new Date(before).toISOString().slice(0, -1)}${digits}Z`;
+  return `${new Date(before).toISOString().slice(0, -1)}${digits}+00`;
 }
 
 function timeOfDay(microseconds: bigint): string {

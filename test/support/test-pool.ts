@@ -15,8 +15,14 @@ export class TestPool {
     this.pool.on('remove', (client) => void this.#open.delete(client));
   }
 
+  #closed: Promise<void> | undefined;
+
   /** Resolves when every connection is closed. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    return (this.#closed ??= this.#end());
+  }
+
+  async #end(): Promise<void> {
     await this.pool.end();
     while (this.#open.size > 0) await once(this.pool, 'remove');
   }

@@ -246,7 +246,7 @@ describe('a PostgreSQL table that changes while the sink runs', function () {
         (value) => ({ value }),
         (error: unknown) => ({ error }),
       );
-      const waiting = `SELECT 1 FROM pg_stat_activity WHERE application_name = 'millrace' AND wait_event_type = 'Lock'`;
+      const waiting = `SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'millrace %' AND wait_event_type = 'Lock'`;
       await Promise.race([ended, eventually(async () => equal((await run(waiting)).length, 1))]);
       await other.query('COMMIT');
       return await ended;

@@ -51,6 +51,24 @@ describe('failures of PostgreSQL', () => {
     });
   }
 
+  for (const [file, kind] of [
+    ['varsup.c', 'wait'],
+    ['multixact.c', 'wait'],
+    ['xact.c', 'wait'],
+    ['md.c', 'wait'],
+    ['bufmgr.c', 'wait'],
+    ['nbtutils.c', 'rows'],
+    ['hio.c', 'rows'],
+    ['tsvector.c', 'rows'],
+    ['vector.c', 'rows'],
+  ] as const) {
+    it(`program_limit_exceeded of ${file} is ${kind === 'rows' ? "a row's" : "the server's"}`, () => {
+      const error = new pg.DatabaseError('what it says', 0, 'error');
+      Object.assign(error, { code: '54000', file });
+      equal(parseFailure(error, where).kind, kind);
+    });
+  }
+
   for (const [said, grant] of [
     ['permission denied for table orders', 'GRANT INSERT ON "public"."orders" TO "app"'],
     ['permission denied for relation orders', 'GRANT INSERT ON "public"."orders" TO "app"'],

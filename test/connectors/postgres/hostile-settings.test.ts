@@ -12,6 +12,7 @@ const hostile: Readonly<Record<string, string>> = {
   IntervalStyle: 'sql_standard',
   DateStyle: 'SQL, DMY',
   TimeZone: 'Asia/Tokyo',
+  timezone_abbreviations: 'Australia',
   bytea_output: 'escape',
   extra_float_digits: '-15',
   standard_conforming_strings: 'off',

@@ -131,9 +131,14 @@ for (const language of ['', ' that speaks another language'])
         { id: 2, tenant: 'b' },
         { id: 3, tenant: 'a' },
       ];
-      deepEqual(await outcome(login, records), 'MR_SINK_PRIVILEGE_MISSING');
+      for (const upsertKey of [['id'], []]) {
+        deepEqual(await outcome({ ...login, upsertKey }, records), 'MR_SINK_PRIVILEGE_MISSING');
+      }
       await run('GRANT ALL ON tenants TO tenant');
-      deepEqual([await outcome(login, records), await idsIn('tenants')], [[1], [1, 3]]);
+      for (const upsertKey of [['id'], []]) {
+        await run(`TRUNCATE tenants; DELETE FROM millrace_positions WHERE stage = 'sink-tenants'`);
+        deepEqual([await outcome({ ...login, upsertKey }, records), await idsIn('tenants')], [[1], [1, 3]]);
+      }
     });
 
     for (const [name, expression, made] of [
