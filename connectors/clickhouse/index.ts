@@ -192,7 +192,7 @@ class ClickHouseSlot implements LoggedSinkSlot {
     const { windows, shape } = await this.#reopen();
     // With the rows as the table takes them now, it is the next run that asks, and tells when they are others.
     if (shape.columns !== this.#sink.opened.shape.columns) throw this.#changed();
-    const now = await this.#named(() => marks.now(signal), signal);
+    const now = await this.#named(() => marks.most(signal), signal);
     const problem = begun.changed ?? forgotten(windows, begun, now);
     if (problem === undefined || config.onUncertain === 'Repeat') return { kind: 'repeat' };
     if (config.onUncertain === 'Skip') return { kind: 'stored' };

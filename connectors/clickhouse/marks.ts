@@ -5,12 +5,16 @@
  * M1  A mark never exceeds the true count. It may be old: then more seems to have been written since than really was.
  * M2  The count comes from the numbers of existing parts: a plain table numbers its parts consecutively, a replicated
  *     one numbers those of each partition. Merged parts keep the highest number.
+ * M3  What is compared with a mark is never less than the true count ({@link Marks.most}): a replica that lags does not
+ *     show what others have taken in, so what it still has to fetch counts as well (`./lag.ts`). Where that cannot be
+ *     known, neither can the count.
  */
 import type { ClickHouseClient } from '@clickhouse/client';
 import { z } from 'zod';
 import type { Mark } from '../../stream/sink-port.ts';
 import type { WallClock } from '../../model/clock.ts';
 import { rowsOf } from './ask.ts';
+import { lagOf } from './lag.ts';
 import { tablesOf, type Reached } from './reach.ts';
 import { isReplicated, quotedName } from './window.ts';
 
@@ -45,10 +49,24 @@ export class Marks {
     const ageMs = this.#clock.now() - (last?.at ?? 0);
     this.#inserts++;
     const isGood = ageMs >= 0 && ageMs < goodForMs && this.#inserts <= this.#goodForInserts;
-    return last !== undefined && isGood ? last.mark : this.now(signal);
+    return last !== undefined && isGood ? last.mark : this.#now(signal);
   }
 
-  async now(signal: AbortSignal): Promise<Mark> {
+  /** M3. A table is missing in it whose count is not known. */
+  async most(signal: AbortSignal): Promise<Mark> {
+    const replicated = this.#tables.filter(({ engine }) => isReplicated(engine));
+    // Before the count: what comes in between counts twice, and never not at all.
+    const lag = await lagOf(this.#client, replicated, signal);
+    const now = await this.#now(signal);
+    return Object.fromEntries(
+      Object.entries(now).flatMap(([table, count]) => {
+        const behind = lag.has(table) ? lag.get(table) : 0;
+        return behind === undefined ? [] : [[table, count + behind]];
+      }),
+    );
+  }
+
+  async #now(signal: AbortSignal): Promise<Mark> {
     const at = this.#clock.now();
     const rows = await rowsOf(
       this.#client,

@@ -121,7 +121,7 @@ export function quoted(name: string): string {
   return `\`${name.replaceAll(/[\\`]/g, '\\$&')}\``;
 }
 
-/** A2. Undefined: every table still remembers the batch, if it has it. `now`: the mark at this moment. */
+/** A2. Undefined: every table still remembers the batch, if it has it. `now`: the most that a mark may be by now. */
 export function forgotten(windows: readonly Window[], { mark, ageMs }: Begun, now: Mark | null): string | undefined {
   // v0.1 recorded neither, and relied on the size of the window.
   if (ageMs === null) return undefined;
