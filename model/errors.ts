@@ -282,6 +282,12 @@ export const errorTable = {
     'The sinks have not yet written everything that was read: {behind}.',
     'Repair the sink, or set `deletionPolicy: Immediate` to discard those records.',
   ),
+  MR_DRAIN_ASKS: row(
+    'retry',
+    409,
+    '{stage} slot {slot} asks how to continue, and until a person decides, what was read does not count as written.',
+    'See what it has found (`millrace describe {pipeline}`), and decide: `millrace decide {pipeline} {token} reread` or `accept-loss`; or set `deletionPolicy: Immediate` to discard what is not written.',
+  ),
   MR_SECRET_MISSING: row(
     'retry',
     409,

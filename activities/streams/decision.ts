@@ -7,19 +7,23 @@
  *     repeated that had already carried the decision out. A decision about a lost stream counts only while the stream
  *     is lost.
  * A3  The current annotation counts, and counts once: its outcome is in the status, with the same text.
+ * A4  While the resource is being deleted, a decision counts only if the deletion waits for it: nothing that was given up,
+ *     or was deleted on purpose, is made again.
  */
-import { parseDecision } from '../../model/decision.ts';
+import { parseDecision, type Decision } from '../../model/decision.ts';
 import { MillraceError, mr, type ErrorCode } from '../../model/errors.ts';
 import type { LifecycleActivities, PipelineRef } from '../../model/lifecycle.ts';
 import { annotations, pidOf } from '../../model/names.ts';
+import type { Plan } from '../../model/plan.ts';
 import type { DecisionStatus, StreamStatus } from '../../model/status.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
-import { carryOut } from '../../stream/decide.ts';
+import { carryOut, lostOf, streamsFound } from '../../stream/decide.ts';
+import type { JetStreamPort } from '../../stream/jetstream-port.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { toFailure } from '../failures.ts';
 import { liveStages } from '../kubernetes/stages.ts';
 import { keptPlans, latestPlan } from '../kubernetes/stored-plan.ts';
-import { findResource } from '../proof.ts';
+import { findResource, isBeingDeleted } from '../proof.ts';
 import { placeOf, wishesOf } from '../spec.ts';
 import { tellEvent } from '../status/event.ts';
 import { ownStatus } from '../status/merge.ts';
@@ -92,10 +96,38 @@ async function decide(deps: ActivityDependencies, { pipeline, opSeq }: Asked, re
   }
   const { kube, clock, cluster, streamReplicas: replicas, image: release } = deps;
   const known = ownStatus(resource).streams ?? [];
+  const streams = deps.streams();
+  if (isBeingDeleted(resource))
+    await assertAwaited({ streams, plan, known, wishes: wishesOf(resource), decision, text });
   const live = new Set((await liveStages(kube, place)).map(({ name }) => name));
   const remembered = { earlier: await keptPlans(kube, place), isLive: (stage: string) => live.has(stage) };
-  const act = { streams: deps.streams(), opSeq, clock, release, replicas, cluster, known, ...remembered };
+  const act = { streams, opSeq, clock, release, replicas, cluster, known, ...remembered };
   return changedIn(known, await carryOut(act, plan, decision));
+}
+
+/** A4. A position is waited for as long as a slot asks (A2), a stream as long as it counts as lost. */
+async function assertAwaited({
+  streams,
+  plan,
+  known,
+  wishes: { deletionPolicy = 'Drain' },
+  decision: { number },
+  text,
+}: {
+  readonly streams: JetStreamPort;
+  readonly plan: Plan;
+  readonly known: readonly StreamStatus[];
+  readonly wishes: ReturnType<typeof wishesOf>;
+  readonly decision: Decision;
+  readonly text: string;
+}): Promise<void> {
+  const refused = (problem: string) => mr('MR_DECISION_REFUSED', { decision: text, problem });
+  if (deletionPolicy !== 'Drain') {
+    throw refused(`the pipeline is being deleted with \`deletionPolicy: ${deletionPolicy}\`, which waits for nothing`);
+  }
+  if (number === 'lost' && lostOf(plan, known, await streamsFound(streams, plan)) === undefined) {
+    throw refused('the pipeline is being deleted, and waits for no stream');
+  }
 }
 
 /** Applies whichever operation runs: the outcome of a decision does not come from an operation. */

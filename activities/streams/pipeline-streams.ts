@@ -26,6 +26,7 @@ import { ownStatus } from '../status/merge.ts';
 import { updateStatus } from '../status/write.ts';
 import { asStep, waitFor } from '../step.ts';
 import { allOf } from './known-streams.ts';
+import { askedBy } from './open-questions.ts';
 
 type StreamActivities = Pick<LifecycleActivities, 'ensureStreams' | 'waitDrained' | 'deleteStreams' | 'forgetLeases'>;
 
@@ -63,26 +64,29 @@ export function streamActivities(deps: ActivityDependencies): StreamActivities {
           return { is: 'done', value: { drained: false } };
         }
         // A sink that was never deployed holds no position, and cannot be waited for.
-        const live = new Set((await liveStages(kube, input)).map(({ name }) => name));
+        const sinks = (await liveStages(kube, input)).filter(({ kind }) => kind === 'sink');
+        const live = new Set(sinks.map(({ name }) => name));
         const streams = deps.streams();
         // A missing stream can never be drained: a person decides, or gives the records up with Immediate.
         const lost = lostOf(plan, await knownStreams(kube, input.op.pipeline), await streamsFound(streams, plan));
         if (lost !== undefined) return { is: 'waiting', progress: { lost: lost.sentence }, problem: lost };
         if (!(await pipelineStreamsExist(streams, plan, { adopts }))) return { is: 'done', value: { drained: true } };
-        const { drained, behind } = await isDrained(streams, plan, { stage: (name) => live.has(name) });
-        if (drained) return { is: 'done', value: { drained } };
+        const isLive = (name: string) => live.has(name);
+        const { drained, behind } = await isDrained(streams, plan, { stage: isLive });
+        // Who stops may be asked again when it continues; what is deleted is gone.
+        const isForGood = input.until === 'drainedOrImmediate';
+        const asked = isForGood ? await askedBy(streams, plan, isLive) : undefined;
+        if (drained && asked === undefined) return { is: 'done', value: { drained } };
+        const problem = asked ?? mr('MR_NOT_DRAINED', { behind: behindText(behind) });
         if (input.op.kind === 'teardown' && (await isBeyondPods(kube, input))) {
           deps.log.warn(
-            { pid: plan.pipeline.pid, behind: behindText(behind) },
+            { pid: plan.pipeline.pid, problem: problem.sentence },
             'given up with the namespace of the pods',
           );
-          return { is: 'done', value: { drained } };
+          return { is: 'done', value: { drained: false } };
         }
-        return {
-          is: 'waiting',
-          progress: { behind: behindText(behind) },
-          problem: mr('MR_NOT_DRAINED', { behind: behindText(behind) }),
-        };
+        const asks = asked === undefined ? {} : { asks: String(asked.params['token']) };
+        return { is: 'waiting', progress: { behind: behindText(behind), ...asks }, problem };
       });
     }),
 
@@ -91,6 +95,8 @@ export function streamActivities(deps: ActivityDependencies): StreamActivities {
       await assertMayTakeDown(kube, op.pipeline);
       const { uid } = op.pipeline;
       const adopts = await isOfEarlierVersion(kube, input);
+      // From now on none of them is one that got lost: no decision makes it again (`./decision.ts`, A4).
+      await noteStreams(deps, input, []);
       const foreign = await deletePipelineStreams(deps.streams(), { pid, uid, adopts });
       if (foreign.length > 0) deps.log.warn({ pid, streams: foreign }, "streams that are not the pipeline's are left");
     }),

@@ -6,11 +6,12 @@ import type { PlanInForceStatus } from '../../model/status.ts';
 import { nameFor, namingOf, type Naming } from '../../stream/announce.ts';
 import { registerWriters } from '../../stream/register-writers.ts';
 import { announcePlan } from '../../stream/plan-store.ts';
-import { beginLeaving, finishLeaving, prunePlans, unfinished } from '../../stream/retire.ts';
+import { beginLeaving, finishLeaving, leavingOf, prunePlans, unfinished } from '../../stream/retire.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { liveStages } from '../kubernetes/stages.ts';
 import { readPlan } from '../kubernetes/stored-plan.ts';
 import { asStep, waitFor, type Look } from '../step.ts';
+import { askedBy } from './open-questions.ts';
 import { actOf, behindText, isDrainWanted } from './pipeline-streams.ts';
 
 type PlanActivities = Pick<LifecycleActivities, 'announcePlan' | 'waitRetired' | 'retireStages'>;
@@ -67,10 +68,13 @@ export function planActivities(deps: ActivityDependencies): PlanActivities {
 
 /** Whether everything that leaves, if anything does, has been read to its end. */
 async function lookAtLeaving(deps: ActivityDependencies, input: PlanRef, plan: Plan): Promise<Look<undefined>> {
+  const streams = deps.streams();
   await beginLeaving(actOf(deps, input), plan);
-  const behind = behindText(await unfinished(deps.streams(), plan));
-  if (behind === '') return { is: 'done', value: undefined };
-  return { is: 'waiting', progress: { behind }, problem: mr('MR_NOT_DRAINED', { behind }) };
+  const { readers } = await leavingOf(streams, plan);
+  const asked = readers.length === 0 ? undefined : await askedBy(streams, plan, (stage) => readers.includes(stage));
+  const behind = behindText(await unfinished(streams, plan));
+  if (behind === '' && asked === undefined) return { is: 'done', value: undefined };
+  return { is: 'waiting', progress: { behind }, problem: asked ?? mr('MR_NOT_DRAINED', { behind }) };
 }
 
 async function hasIngestors({ kube }: ActivityDependencies, input: PlanRef): Promise<boolean> {

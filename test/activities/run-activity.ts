@@ -5,6 +5,7 @@ import { DefaultLogger } from '@temporalio/worker';
 import { pino } from 'pino';
 import { createActivities } from '../../activities/index.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
+import type { JetStreamPort } from '../../stream/jetstream-port.ts';
 import type { LifecycleActivities, OperationKind, PipelineRef } from '../../model/lifecycle.ts';
 
 /** What it gives, or the error that it throws. `pipeline.cluster` is that of the process, too. */
@@ -14,10 +15,11 @@ export async function runActivity(
   name: keyof LifecycleActivities,
   during: OperationKind,
   more: object = {},
+  streams: () => JetStreamPort = () => assert.fail('not expected'),
 ): Promise<unknown> {
   let now = 0;
   const all = createActivities({
-    ...{ kube, cluster: pipeline.cluster, log: pino({ level: 'silent' }), streams: () => assert.fail('not expected') },
+    ...{ kube, cluster: pipeline.cluster, log: pino({ level: 'silent' }), streams },
     clock: { now: () => now, sleep: async (ms) => void (now += ms * 100) },
     ...{ image: 'i', natsUrl: 'n', streamReplicas: 1, pollMs: 500 },
   });

@@ -2,13 +2,15 @@
  * What the lifecycle's operations do to streams and pods, step by step, in the order of workflows/converge.ts,
  * workflows/halt.ts and workflows/teardown.ts; each step does what the activity of its name does (activities/streams), by the same functions.
  */
+import { askedBy } from '../../../activities/streams/open-questions.ts';
 import { nameFor, namingOf } from '../../../stream/announce.ts';
 import { lostOf, streamsFound } from '../../../stream/decide.ts';
 import type { Act } from '../../../stream/act.ts';
 import { registerPlan } from '../../../stream/members.ts';
 import { registerWriters } from '../../../stream/register-writers.ts';
+import type { JetStreamPort } from '../../../stream/jetstream-port.ts';
 import { announcePlan } from '../../../stream/plan-store.ts';
-import { beginLeaving, finishLeaving, prunePlans, unfinished } from '../../../stream/retire.ts';
+import { beginLeaving, finishLeaving, leavingOf, prunePlans, unfinished } from '../../../stream/retire.ts';
 import { isDrained } from '../../../stream/drained.ts';
 import {
   deletePipelineStreams,
@@ -94,10 +96,17 @@ async function comeIntoForce(steps: Steps, removed: readonly string[]): Promise<
   plant.witness.isInForce(plan);
   if (removed.length > 0) {
     await steps.step('begin to take off', (act) => beginLeaving(act, plan));
-    await steps.wait('read to the end', async ({ streams }) => (await unfinished(streams, plan)).length === 0);
+    await steps.wait('read to the end', ({ streams }) => isReadToTheEnd(streams, plan));
     await stop(steps, sinks);
   }
   await retire(steps);
+}
+
+/** And who leaves has nothing to ask. */
+async function isReadToTheEnd(streams: JetStreamPort, plan: Plan): Promise<boolean> {
+  if ((await unfinished(streams, plan)).length > 0) return false;
+  const { readers } = await leavingOf(streams, plan);
+  return (await askedBy(streams, plan, (stage) => readers.includes(stage))) === undefined;
 }
 
 /** With Drain it is read to its end first, whatever the cluster shows of it. */
@@ -105,7 +114,7 @@ async function retire({ plant, step, wait, plan }: Steps): Promise<void> {
   await wait('read to the end', async (act) => {
     if (plant.lifecycle.resource.deletionPolicy !== 'Drain') return true;
     await beginLeaving(act, plan);
-    return (await unfinished(act.streams, plan)).length === 0;
+    return isReadToTheEnd(act.streams, plan);
   });
   await step('take off', async (act) => {
     await finishLeaving(act, plan);
@@ -194,7 +203,11 @@ async function drainUnlessImmediate(steps: Steps, sinks: readonly string[]): Pro
     // A person decides, or gives the records up.
     if (lostOf(stored, lifecycle.known, await streamsFound(streams, stored)) !== undefined) return false;
     if (!(await pipelineStreamsExist(streams, stored))) return true;
-    return (await isDrained(streams, stored, { stage: (name) => cluster.stages.includes(name) })).drained;
+    const isLive = (name: string) => cluster.stages.includes(name);
+    return (
+      (await isDrained(streams, stored, { stage: isLive })).drained &&
+      (await askedBy(streams, stored, isLive)) === undefined
+    );
   });
   return !isGivenUp;
 }

@@ -1,0 +1,32 @@
+/**
+ * Sinks that ask a person how to go on (`stream/decisions.ts`), found in what is stored, so also when no pod runs. Until the
+ * answer nobody can say that what was read is written: a sink that went back has lost what the commit log says it has.
+ */
+import { z } from 'zod';
+import { tokenOf } from '../../model/decision.ts';
+import { mr, type MillraceError } from '../../model/errors.ts';
+import { commitsEdge, edgeStream, questionSubject } from '../../model/names.ts';
+import type { Plan } from '../../model/plan.ts';
+import { decodeRecord } from '../../stream/commit-record.ts';
+import { pipelineText } from '../../stream/edge-opening.ts';
+import type { JetStreamPort } from '../../stream/jetstream-port.ts';
+
+const questionSchema = z.object({ number: z.number().int().positive() });
+
+/** MR_DRAIN_ASKS for the first one; undefined: none of these stages asks. */
+export async function askedBy(
+  streams: JetStreamPort,
+  plan: Plan,
+  isConcerned: (stage: string) => boolean,
+): Promise<MillraceError | undefined> {
+  const { pid } = plan.pipeline;
+  const stream = edgeStream(pid, commitsEdge);
+  const stored = await streams.lastOfEach(stream, questionSubject(pid, '*', '>'));
+  for (const { subject, data, seq } of stored) {
+    const [scope = '', stage = '', slot = ''] = subject.split('.').slice(-3);
+    if (!isConcerned(stage)) continue;
+    const token = tokenOf({ scope, number: decodeRecord(data, questionSchema, stream, seq).number });
+    return mr('MR_DRAIN_ASKS', { stage, slot, pipeline: pipelineText(plan.pipeline), token });
+  }
+  return undefined;
+}
