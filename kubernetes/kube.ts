@@ -19,12 +19,12 @@ import { createTransport, type KubeRequest, type KubeTransport } from './transpo
 
 export interface WriteOptions {
   readonly fieldManager: string;
+  readonly subresource?: 'status' | 'scale';
 }
 
 export interface ApplyOptions extends WriteOptions {
   /** Take over fields that another manager owns. Default false: a conflict is an error that names the other manager. */
   readonly force?: boolean;
-  readonly subresource?: 'status' | 'scale';
 }
 
 export interface ListOptions {
@@ -141,10 +141,10 @@ export function createKube(transport: KubeTransport): Kube {
       return askFor(request, { kind: manifest.kind, name, namespace });
     },
 
-    async patchMerge(kind, name, namespace, patch, { fieldManager }) {
+    async patchMerge(kind, name, namespace, patch, { fieldManager, subresource }) {
       const request = {
         method: 'PATCH',
-        path: pathOf(kind, { name, namespace }),
+        path: pathOf(kind, { name, namespace, ...(subresource === undefined ? {} : { subresource }) }),
         query: { fieldManager },
         contentType: 'application/merge-patch+json',
         body: patch,

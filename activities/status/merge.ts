@@ -43,7 +43,13 @@ export function ownStatus(resource: KubeObject): OwnStatus {
 }
 
 /** What every operation writes by itself; the rest holds what nothing else knows. */
-const rewritten: ReadonlySet<string> = new Set(['phase', 'observedGeneration', 'acceptedGeneration', 'opSeq']);
+const rewritten: ReadonlySet<string> = new Set([
+  'phase',
+  'observedGeneration',
+  'acceptedGeneration',
+  'opSeq',
+  'operation',
+]);
 
 export interface MergeInput {
   readonly opSeq: number;

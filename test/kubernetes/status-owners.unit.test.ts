@@ -30,6 +30,23 @@ describe('who has written a status', () => {
     }
   }
 
+  for (const field of ['f:status', 'f:reason', 'f:message', 'f:observedGeneration', 'f:lastTransitionTime'])
+    it(`O3: a condition of which another has written ${field} alone is another's`, () => {
+      const all = { '.': {}, 'f:type': {}, 'f:status': {}, 'f:reason': {}, 'f:message': {} };
+      const key = 'k:{"type":"Accepted"}';
+      const { [field as 'f:status']: _, ...rest } = { ...all, 'f:observedGeneration': {}, 'f:lastTransitionTime': {} };
+      const ours = entry(fieldManagers.status, { 'f:conditions': { [key]: rest } });
+      const others = entry('kubectl-patch', { 'f:conditions': { [key]: { [field]: {} } } });
+      assert.deepEqual(foreignParts({ managedFields: [ours, others] }), [
+        { part: 'conditions/Accepted', manager: 'kubectl-patch' },
+      ]);
+    });
+
+  it('O3: a condition whose key alone another has written is not', () => {
+    const key = { 'k:{"type":"Accepted"}': { '.': {}, 'f:type': {} } };
+    assert.deepEqual(foreignParts({ managedFields: [entry('x', { 'f:conditions': key })] }), []);
+  });
+
   it('O2: nothing is known without the account of the API server, or from one that cannot be read', () => {
     for (const managedFields of [undefined, null, 7, [7, {}, { manager: 'x' }, entry('x', { 'f:phase': 1 })]])
       assert.deepEqual(foreignParts({ managedFields }), []);

@@ -77,7 +77,7 @@ export function deviationOf(observed: Observed): Deviation | undefined {
 }
 
 const lifecycles: ReadonlySet<string> = new Set([
-  ...['phase', 'observedGeneration', 'acceptedGeneration', 'opSeq'],
+  ...['phase', 'observedGeneration', 'acceptedGeneration', 'opSeq', 'operation'],
   ...conditionsOf('lifecycle').map((type) => `conditions/${type}`),
 ]);
 

@@ -139,17 +139,26 @@ export function sightingOf(resource: KubeObject, known: (key: string) => Pipelin
 function seenOf(resource: KubeObject, before: Seen | undefined): Seen {
   const { resourceVersion = '', generation = 0, deletionTimestamp, finalizers = [] } = resource.metadata;
   if (before !== undefined && before.resourceVersion === resourceVersion) return before;
-  const status = statusSchema.safeParse(resource['status'] ?? {});
+  const foreign = foreignParts(resource.metadata);
   return {
     resourceVersion,
     generation,
     deleting: deletionTimestamp != null,
     isOurs: finalizers.includes(finalizer),
-    status: status.success ? status.data : {},
-    foreign: foreignParts(resource.metadata),
+    status: statusOf(resource, foreign),
+    foreign,
     decision: resource.metadata.annotations?.[annotations.decision],
     retry: resource.metadata.annotations?.[annotations.retry],
     references:
       before?.generation === generation ? before.references : findReferences(toJson(resource['spec'] ?? null)).refs,
   };
+}
+
+/** An operation that another has written is none: whoever waits for its end would wait for ever. */
+function statusOf(resource: KubeObject, foreign: readonly Foreign[]): PipelineStatus {
+  const parsed = statusSchema.safeParse(resource['status'] ?? {});
+  if (!parsed.success) return {};
+  const { operation, ...status } = parsed.data;
+  const isBelieved = operation !== undefined && !foreign.some(({ part }) => part === 'operation');
+  return isBelieved ? { ...status, operation } : status;
 }

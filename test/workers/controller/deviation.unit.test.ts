@@ -60,6 +60,7 @@ describe('deviation: how the cluster differs from what was left', () => {
       'observedGeneration',
       'acceptedGeneration',
       'opSeq',
+      'operation',
       'conditions/Provisioned',
       'conditions/Stalled',
     ].map((part): [string, Observed, string] => [

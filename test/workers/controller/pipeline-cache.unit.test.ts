@@ -32,4 +32,20 @@ describe('pipelines as they were seen', () => {
     assert.equal(cache.answered(sighting('a', '1'))?.hasChanged, false);
     assert.equal(record.seen.resourceVersion, '3');
   });
+
+  for (const [manager, isBelieved] of [
+    ['kubectl-edit', false],
+    ['millrace-status', true],
+  ] as const)
+    it(`${isBelieved ? 'believes' : 'does not believe'} ${manager} that an operation runs`, () => {
+      const operation = { id: 'o', type: 'repair', step: 's', startedAt: '2026-01-01T00:00:00Z' };
+      const fieldsV1 = { 'f:status': { 'f:operation': { 'f:id': {} } } };
+      const managedFields = [{ manager, subresource: 'status', fieldsV1 }];
+      const metadata = { name: 'orders', namespace: 'shop', uid: 'a', resourceVersion: '1', managedFields };
+      const { seen } = sightingOf(
+        { apiVersion, kind, metadata, status: { phase: 'Running', operation } },
+        () => undefined,
+      );
+      assert.deepEqual(seen.status, { phase: 'Running', ...(isBelieved ? { operation } : {}) });
+    });
 });

@@ -173,6 +173,28 @@ describe('what others change, on a real control plane', function () {
     assert.ok((status.opSeq ?? 0) < 999);
   });
 
+  for (const more of [{}, { attempt: 7, lastError: 'odd' }])
+    it(`D7: an operation with ${Object.keys(more).join(', ') || 'nothing more'} that somebody has written by hand is none`, async () => {
+      const name = Object.keys(more).length === 0 ? 'busy' : 'busier';
+      const { uid = '' } = (await person.apply(name)).metadata;
+      await person.untilReady(name, 'Running');
+      const operation = { id: 'odd', type: 'repair', step: 'odd', startedAt: '2026-01-01T00:00:00Z', ...more };
+      await plane.kube.transport.send({
+        method: 'PATCH',
+        path: pathOf(kind, { namespace: 'default', name, subresource: 'status' }),
+        query: { fieldManager: 'kubectl-edit' },
+        contentType: 'application/merge-patch+json',
+        body: { status: { operation } },
+        what: 'write into the status',
+      });
+      await person.untilOperations(name, uid, [
+        'provision',
+        'repair The status was changed by kubectl-edit: operation.',
+      ]);
+      const status = await person.untilReady(name, 'Running');
+      assert.equal(status.operation, undefined);
+    });
+
   it('K2: a Secret that changed while the controller was down is copied when it is back, once', async () => {
     const { uid = '' } = (await person.apply('rotated')).metadata;
     await person.untilReady('rotated', 'Running');
