@@ -12,6 +12,7 @@
  * - `fence`       the caller is no longer the owner and must stop
  */
 import { schemaProblem } from './schema-problem.ts';
+import { shortened } from './text.ts';
 import { fill, type TemplateParams } from './template.ts';
 
 export const errorTable = {
@@ -746,9 +747,25 @@ function isErrorCode(code: string): code is ErrorCode {
   return Object.hasOwn(errorTable, code);
 }
 
-/** The message of any thrown value, for a `problem` parameter. */
+/**
+ * The message of any thrown value, for a `problem` parameter. Of several errors in one (AggregateError, as of a host with
+ * several addresses, whose own message is empty) it says what each of them says; no problem is empty.
+ */
 export function problemOf(error: unknown): string {
-  return schemaProblem(error) ?? (error instanceof Error ? error.message : String(error));
+  return schemaProblem(error) ?? (error instanceof Error ? messageOf(error, 0) : String(error));
+}
+
+const mostInner = 8;
+const deepestInner = 3;
+
+function messageOf(error: Error, depth: number): string {
+  const inner: unknown[] = error instanceof AggregateError && depth < deepestInner ? error.errors : [];
+  const problems = inner
+    .slice(0, mostInner)
+    .map((each) => schemaProblem(each) ?? (each instanceof Error ? messageOf(each, depth + 1) : String(each)));
+  const said = [error.message, shortened([...new Set(problems)].join('; '))].filter((text) => text !== '').join(': ');
+  if (said !== '') return said;
+  return error.name === 'Error' || error.name === 'AggregateError' ? 'it was not said why' : error.name;
 }
 
 /** Makes a switch over a union exhaustive: the compiler refuses a forgotten member. */

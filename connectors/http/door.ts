@@ -8,7 +8,9 @@
  *     takes no more than twice its size.
  * H5  When it closes, new requests get 503, and accepted ones are answered.
  * H6  A refusal reaches its sender, even one that is still sending.
- * H8  What keeps the slots from taking anything in is said as it is, also when it is a decision that a person must make.
+ * H8  What keeps the slots from taking anything in is said as it is, also when it is a decision that a person must make, to
+ *     senders who have shown the token of the source. Where there is none, anybody may send, and nobody is told of what
+ *     stands behind the door: the answer says where the reason is.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -27,6 +29,7 @@ const inFlightMaxBytes = 64 * 2 ** 20;
 const bytesPerRecord = 24;
 const leastBufferBytes = 4 * 1024;
 const retryAfterSeconds = 1;
+const saidElsewhere = 'it waits, and the condition SourceConnected or Flowing of the pipeline says for what';
 const asOnePiece = 'with Idempotency-Key it is stored as one piece';
 
 export interface DoorOptions {
@@ -150,7 +153,9 @@ export class Door {
 
   /** H8. */
   #reasonOr(otherwise: string): string {
-    return this.#options.waitsFor()?.replace(/\.$/, '') ?? otherwise;
+    const reason = this.#options.waitsFor()?.replace(/\.$/, '');
+    if (reason === undefined) return otherwise;
+    return this.#tokenDigest === undefined ? saidElsewhere : reason;
   }
 
   #isAuthorized(authorization: string | undefined): boolean {

@@ -264,12 +264,12 @@ describe('http source', () => {
   for (const { what, knows, slots, http, code, says } of refusals) {
     it(`H8: ${http} says that ${what}`, async () => {
       const end = new AbortController();
-      await start({}, end.signal);
+      await start({ auth: { token: 'tok-123' } }, end.signal);
       waitsFor = knows;
       const reader = slots === 'none' ? undefined : await source.open(0, undefined, undecided);
       if (slots === 'blocked') reader?.setBlocked?.(true);
       if (slots === 'stopping') end.abort();
-      const answer = post('{}');
+      const answer = post('{}', { authorization: 'Bearer tok-123' });
       if (slots === 'given up') {
         await eventually(() => reader?.lag() === 1);
         await reader?.close();
@@ -278,6 +278,31 @@ describe('http source', () => {
       assert.deepEqual({ http: refused.http, code: refused.code }, { http, code });
       assert.match(refused.detail ?? '', says);
     });
+  }
+
+  for (const slots of ['none', 'blocked']) {
+    for (const auth of [undefined, { token: 'tok-123' }])
+      it(`H8: nobody who has not shown ${auth === undefined ? 'a' : 'the'} token is told what stands behind it (slots ${slots})`, async () => {
+        const inner = [
+          'nats://nats.millrace:4222',
+          'pipeline-shop-abc123',
+          '$(secret:door/token)',
+          'mr-shop-abc123-main',
+        ];
+        await start(auth === undefined ? {} : { auth });
+        waitsFor = `Something is not there: ${inner.join(', ')}.`;
+        if (slots === 'blocked') (await source.open(0, undefined, undecided)).setBlocked?.(true);
+        const answers = [
+          await post('{}'),
+          await post('{}', {}, '/elsewhere'),
+          await post('no json', { authorization: 'x' }),
+        ];
+        const told = JSON.stringify(answers);
+        for (const fact of inner) assert.ok(!told.includes(fact), told);
+        const [first] = answers;
+        if (auth === undefined) assert.match(first?.detail ?? '', /the condition SourceConnected or Flowing/);
+        else assert.equal(first?.code, 'MR_RECORDS_UNAUTHORIZED');
+      });
   }
 
   it('H3: answers 503 to what is not stored when its slot goes away', async () => {

@@ -80,7 +80,7 @@ describe('a question to a person', () => {
 
   it('is what these errors are', () => {
     assert.deepEqual(codes.sort(), [
-      ...['MR_EDGE_LOST', 'MR_POSITION_LOST', 'MR_SINK_POSITION_LOST'],
+      ...['MR_DRAIN_ASKS', 'MR_EDGE_LOST', 'MR_POSITION_LOST', 'MR_SINK_POSITION_LOST'],
       ...['MR_SOURCE_POSITION_LOST', 'MR_STREAM_MISSING'],
     ]);
   });

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { closest } from '../../../model/closest.ts';
 import { errorTable, mr, problemOf, type ErrorCode } from '../../../model/errors.ts';
 import { apiVersion } from '../../../model/names.ts';
+import { ask } from '../../../kubernetes/ask.ts';
 import type { Kube } from '../../../kubernetes/kube.ts';
 import type { OperationRuns } from '../operation-runs.ts';
 import { errorEntry, health, problems, versionInfo } from '../schemas.ts';
@@ -15,6 +16,14 @@ interface Options {
   readonly version: string;
   readonly metrics: Registry;
 }
+
+/** Any server under the address answers 200; only one of Kubernetes says this of itself. */
+const kubernetesVersion = z.object({
+  kind: z.undefined().optional(),
+  major: z.string(),
+  minor: z.string(),
+  gitVersion: z.string().min(1),
+});
 
 const tags = ['meta'];
 /** Nothing of this is a secret, see `../guard.ts`. */
@@ -48,12 +57,9 @@ export const metaRoutes: FastifyPluginCallbackZod<Options> = (server, { kube, ru
     },
     async (_request, reply) => {
       try {
-        await kube.transport.send({
-          method: 'GET',
-          path: '/version',
-          what: 'version',
-          signal: AbortSignal.timeout(2_000),
-        });
+        const signal = AbortSignal.timeout(2_000);
+        const request = { method: 'GET', path: '/version', what: 'version', signal } as const;
+        await ask(kube.transport, request, kubernetesVersion, () => true);
       } catch (error) {
         reply.code(503);
         return { status: `Kubernetes at ${kube.server} does not answer: ${problemOf(error)}` };
