@@ -605,7 +605,7 @@ export const errorTable = {
     'fence',
     409,
     'Table {table} of sink "{sink}" is not as it was when the sink read it.',
-    'Nothing to do: the sink reads the table again and continues.',
+    'Nothing to do: the sink reads the table again and continues. If this lasts, something alters the table again and again: a job, or a trigger on it.',
   ),
   MR_SINK_OUTCOME_UNKNOWN: row(
     'retry',

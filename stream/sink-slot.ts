@@ -9,7 +9,7 @@
 import { edgeStream, shardSubjects, writerName } from '../model/names.ts';
 import type { SinkStage } from '../model/plan.ts';
 import { DeadLetterWriter } from './dead-letters.ts';
-import { isFence } from './fence.ts';
+import { isOtherOwner } from './fence.ts';
 import { frameCap } from './frame-size.ts';
 import { asSinkError } from './outside-errors.ts';
 import { PositionLost } from './position-lost.ts';
@@ -37,11 +37,12 @@ export interface SinkSlotOptions<Rows extends RowBufferPort> extends SinkStart {
   readonly onLoop: (loop: { readonly backlog: number } | undefined) => void;
 }
 
+/** A fence of the sink (its table is another one) is thrown: the next run puts it right, or `./slot-runner.ts` tells it. */
 export async function runSinkSlot<Rows extends RowBufferPort>(options: SinkSlotOptions<Rows>): Promise<SlotEnd> {
   try {
     return await work(options);
   } catch (error) {
-    if (isFence(error)) return 'fenced';
+    if (isOtherOwner(error)) return 'fenced';
     throw error;
   }
 }

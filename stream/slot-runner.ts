@@ -4,9 +4,11 @@
  * N1  Never two loops of one slot in this process: the next starts when the previous one has ended.
  * N2  A lost lease aborts the loop. A slot that is given away, and every slot at the end, may finish what is in flight
  *     within a grace period. A slot that was taken while the pod was already stopping is asked to stop like all others.
- * N3  A loop that fails is restarted after a backoff, for as long as the slot is owned; the failure is reported.
+ * N3  A loop that fails is restarted after a backoff, for as long as the slot is owned; the failure is reported. One that
+ *     a new start puts right (a sink's table was altered) is not, unless it comes back several times in a row.
  */
 import { backoffMs, outsideBackoff } from './backoff.ts';
+import { isFence } from './fence.ts';
 import type { Clock } from '../model/clock.ts';
 import { Leases, type LeasesOptions, type LossReason } from './leases.ts';
 import type { SlotEnd, SlotSignals } from './slot-observer.ts';
@@ -28,6 +30,10 @@ interface Running {
   readonly abort: AbortController;
   readonly done: Promise<void>;
 }
+
+/** New starts in a row that nobody is told of, each soon after the one before. */
+const mostUntold = 3;
+const soonMs = 60_000;
 
 /** How long a slot that is given to another pod may take to finish what is in flight. */
 const handOverMs = 20_000;
@@ -118,16 +124,25 @@ export class SlotRunner {
 
   async #run(slot: number, signals: SlotSignals): Promise<void> {
     const { clock, random, work, onFailure } = this.#options;
+    let untold = 0;
     for (let failures = 0; !signals.stop.aborted;) {
+      const begun = clock.now();
       try {
         const end = await work(slot, signals);
         // A bounded source that has ended keeps its slot: another owner would only find the end again.
         if (end !== 'fenced') return;
         failures = 0;
+        untold = 0;
       } catch (error) {
         if (isStopped(signals)) return;
-        onFailure(slot, error);
-        failures++;
+        const isSoon = clock.now() - begun < soonMs;
+        untold = isFence(error) ? (isSoon ? untold + 1 : 1) : 0;
+        if (untold > 0 && untold <= mostUntold) {
+          failures = 0;
+        } else {
+          onFailure(slot, error);
+          failures++;
+        }
       }
       // Fenced although the lease is ours: the former owner is finishing. Read the new tail and continue from there.
       await clock.sleep(backoffMs(outsideBackoff, failures, random), signals.stop).catch(() => undefined);

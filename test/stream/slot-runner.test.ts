@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { mr } from '../../model/errors.ts';
 import { systemClock } from '../../stream/clock.ts';
 import type { Streams } from '../../stream/connection.ts';
 import type { SlotEnd, SlotSignals } from '../../stream/slot-observer.ts';
@@ -56,6 +57,32 @@ describe('slot runner', () => {
     await eventually(() => next.atWork.size === 4);
   });
 
+  it('N3: what a new start puts right is told when it comes back several times in a row, and what it does not is told at once', async () => {
+    for (const [error, runsUntilTold] of [
+      [mr('MR_SINK_TABLE_CHANGED', { table: 'public.orders', sink: 'w' }), 4],
+      [mr('MR_SINK_TABLE_MISSING', { table: 'public.orders', sink: 'w', server: 'pg:5432' }), 1],
+    ] as const) {
+      const stage = await newStage();
+      let runs = 0;
+      const told: unknown[] = [];
+      runner(
+        stage,
+        'a',
+        streams,
+        async (_, slot) => {
+          if (slot !== 0 || told.length > 0) return;
+          runs++;
+          throw error;
+        },
+        (slot, why) => {
+          if (slot === 0) told.push(why);
+        },
+      );
+      await eventually(() => told.length > 0);
+      assert.deepEqual([runs, told], [runsUntilTold, [error]]);
+    }
+  });
+
   async function newStage() {
     const plan = testPlan();
     await ensurePipelineStreams(streams, plan);
@@ -67,6 +94,7 @@ describe('slot runner', () => {
     pod: string,
     over = streams,
     until: (signals: SlotSignals, slot: number) => Promise<void> = ({ stop }) => aborted(stop),
+    onFailure: (slot: number | undefined, error: unknown) => void = () => undefined,
   ) {
     const atWork = new Set<number>();
     const own = new AbortController();
@@ -85,7 +113,7 @@ describe('slot runner', () => {
         return 'stopped';
       },
       onOwned: () => undefined,
-      onFailure: () => undefined,
+      onFailure,
       ttlMs: 6_000,
       renewMs: 300,
     });
