@@ -3,7 +3,7 @@
  * errors.
  *
  * F1  An error is known by its SQLSTATE and by which code of the server has raised it. Its texts are in the language of the
- *     server: they are shown, never read.
+ *     server: they are shown, and read only to name the right that is missing (`grantFor`).
  */
 import pg from 'pg';
 import { mr, problemOf, type MillraceError } from '../../model/errors.ts';
