@@ -67,7 +67,7 @@ function inspect(text: string, file: string) {
   const { documents, broken } = placesIn(text);
   const checked = documents.map((placed) => ({
     ...placed,
-    issues: [...findIssues(placed.value), ...ambiguitiesIn(placed.document)],
+    issues: listed([...findIssues(placed.value), ...ambiguitiesIn(placed.document)]),
   }));
   const isEmpty = documents.length === 0 && broken.length === 0;
   const issues = [
@@ -76,6 +76,16 @@ function inspect(text: string, file: string) {
     ...checked.flatMap(({ issues: of, placeOf }) => of.map((issue) => published(issue, placeOf(issue)))),
   ].sort((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
   return { issues, checked, isWhole: broken.length === 0 };
+}
+
+/** Nobody reads more, and each is looked for in the text. */
+const mostIssues = 1_000;
+
+function listed(issues: readonly Issue[]): readonly Issue[] {
+  if (issues.length <= mostIssues) return issues;
+  const errors = issues.filter(({ severity }) => severity === 'error');
+  const first = (errors.length === 0 ? issues : errors).filter((_, index) => index < mostIssues);
+  return [...first, whole(`${issues.length - first.length} more issues are not listed`)];
 }
 
 function findIssues(value: unknown): readonly Issue[] {

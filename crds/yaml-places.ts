@@ -13,6 +13,8 @@ import {
 import { z } from 'zod';
 import { faultIn } from './document-fault.ts';
 import { jsonFault, looksLikeJson } from './json-text.ts';
+import { placeAfter } from './document-text.ts';
+import { boundsFault, tooDeep, type TextFault } from './text-bounds.ts';
 import type { Issue, IssuePath } from './issue.ts';
 
 /** Line and column from 1. */
@@ -40,6 +42,8 @@ export function placesIn(text: string): {
   readonly broken: readonly Broken[];
 } {
   const lines = new LineCounter();
+  const fault = boundsFault(text);
+  if (fault !== undefined) return { documents: [], broken: [unparsed(text, fault)] };
   const unclosed = once(() => unclosedIn(text));
   const documents: PlacedDocument[] = [];
   const broken: Broken[] = [];
@@ -76,6 +80,14 @@ export function placesIn(text: string): {
     }
   }
   return { documents, broken };
+}
+
+/** Said in the words of JSON where it was probably meant as that. */
+function unparsed(text: string, fault: TextFault): Broken {
+  const json = looksLikeJson(text) ? jsonFault(text) : undefined;
+  const { problem, at } = json ?? { problem: `is not YAML: ${fault.problem}`, at: fault.at };
+  const { line, column } = placeAfter(text.slice(0, at));
+  return { problem, place: { line, column } };
 }
 
 /** Limit of documents, and of errors per document: a text that is not YAML has an error in every line. */
@@ -178,7 +190,7 @@ const sentences: Readonly<Record<YAMLError['code'], string>> = {
   MULTIPLE_DOCS: 'it holds several documents, where one is read',
   MULTIPLE_TAGS: 'a value has more than one tag; text that begins with ! needs quotes',
   NON_STRING_KEY: 'the name of a field must be text',
-  RESOURCE_EXHAUSTION: 'it is nested too deep',
+  RESOURCE_EXHAUSTION: tooDeep,
   TAB_AS_INDENT: 'a line is indented with a tab; use spaces',
   TAG_RESOLVE_FAILED: 'a tag is not known; text that begins with ! needs quotes',
   UNEXPECTED_TOKEN: 'something stands where nothing of its kind may stand; is a quote or a bracket missing before it?',

@@ -8,6 +8,7 @@ import { mr, type MillraceError } from '../../model/errors.ts';
 import { faultIn } from '../../crds/document-fault.ts';
 import { documentText, placeAfter } from '../../crds/document-text.ts';
 import { sentenceOf, unusableAlias } from '../../crds/yaml-places.ts';
+import { boundsFault } from '../../crds/text-bounds.ts';
 import { jsonFault } from '../../crds/json-text.ts';
 import { lint, type LintIssue } from '../../crds/lint.ts';
 import { apiVersion, kind } from '../../model/names.ts';
@@ -96,6 +97,8 @@ export function parseText(text: string, mediaType: string): unknown {
     const fault = jsonFault(text);
     if (fault) throw unreadable(fault.at, text, fault.problem, fault.cause);
   }
+  const tooMuch = boundsFault(text);
+  if (tooMuch) throw unreadable(tooMuch.at, text, tooMuch.problem);
   const document = parseDocument(text, { uniqueKeys: false, prettyErrors: false });
   const [error] = document.errors;
   if (error) throw unreadable(error.pos[0], text, sentenceOf(error));
