@@ -4,6 +4,8 @@
  * cause, which is logged.
  *
  * Not for errors about a row: there a number may be the faulty value.
+ *
+ * Secrets are hidden first: of one whose digits were replaced the rest would be shown.
  */
 const passing: readonly (readonly [what: RegExp, shown: string])[] = [
   [/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/gi, '…'],
@@ -22,8 +24,24 @@ const passing: readonly (readonly [what: RegExp, shown: string])[] = [
   [/\b((?:from|local(?: address)?|client)[ =:]+(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-f:]+\])):\d+/gi, '$1'],
 ];
 
+let hidden = (text: string): string => text;
+
+/** Of this process: called where its secrets are known, before it connects to anything. */
+export function hideBeforehand(hide: (text: string) => string): void {
+  hidden = hide;
+}
+
 export function stableText(text: string): string {
+  return withoutPassing(hidden(text));
+}
+
+/** The same where nothing is hidden, for what is to be hidden itself. */
+export function withoutPassing(text: string): string {
   return passing.reduce((said, [what, shown]) => said.replace(what, shown), text);
+}
+
+export function withoutAmounts(text: string): string {
+  return withoutPassing(text).replace(amount, '…');
 }
 
 /** A number that stands by itself: of no name, path, version or address, and neither a limit nor a code. */
@@ -35,5 +53,5 @@ const amount =
  * want to raise it.
  */
 export function stableLoadText(text: string): string {
-  return stableText(text).replace(amount, '…');
+  return withoutAmounts(hidden(text));
 }

@@ -25,6 +25,7 @@ import { PodMetrics } from './metrics.ts';
 import { OnceConnected } from './once-connected.ts';
 import { readPlan, stageOf } from './plan-file.ts';
 import { Reporter } from './reporter.ts';
+import { hideBeforehand } from '../../connectors/stable-text.ts';
 import { Secrets } from './secrets.ts';
 import { PodState, type SlotRun } from './state.ts';
 import { serveHealth } from '../process/health.ts';
@@ -73,6 +74,7 @@ export async function runPod<Kind extends Stage['kind'], Outside>(
   const plan = await readPlan(config.planFile);
   const stage = stageOf(plan, kind, config.stage);
   const secrets = new Secrets();
+  hideBeforehand((text) => secrets.hide(text));
   const pod = new Pod(config, plan, stage, secrets, programOf({ config, plan, stage, secrets }));
   return untilAskedToStop(pod.log, (stop) => pod.run(stop));
 }

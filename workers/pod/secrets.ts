@@ -11,7 +11,7 @@
  */
 import type { CredentialRef } from '../../model/plan.ts';
 import { jsonOrNothing } from '../../model/json-or-nothing.ts';
-import { stableLoadText, stableText } from '../../connectors/stable-text.ts';
+import { withoutAmounts, withoutPassing } from '../../connectors/stable-text.ts';
 
 const minLength = 4;
 
@@ -86,8 +86,8 @@ function formsOf(value: string): readonly string[] {
     JSON.stringify(value).slice(1, -1),
     value.replaceAll("'", "''"),
     value.replaceAll(/[\\']/g, '\\$&'),
-    stableText(value),
-    stableLoadText(value),
+    withoutPassing(value),
+    withoutAmounts(value),
   ];
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { hideBeforehand, stableLoadText, stableText } from '../../../connectors/stable-text.ts';
 import { shortened } from '../../../model/text.ts';
 import { Secrets } from '../../../workers/pod/secrets.ts';
 
@@ -90,5 +91,34 @@ describe('texts without the values of Secrets', () => {
     const secrets = knowing('hunter2-old');
     secrets.learn(ref, 'hunter2-new');
     assert.equal(secrets.hide('hunter2-old, hunter2-new'), `${reference}, ${reference}`);
+  });
+
+  describe('in what a server says, without what differs each time', () => {
+    afterEach(() => hideBeforehand((text) => text));
+    const contexts = [
+      (value: string) => `role ${value} rows`,
+      (value: string) => `process ${value}`,
+      (value: string) => `limit ${value} ms of 7 MiB`,
+      (value: string) => `from 10.0.0.1:${value}`,
+      (value: string) => `query_id: ${value}, 12 rows`,
+    ];
+    const values = [
+      'swordfish 12',
+      '4711-swordfish',
+      '90210',
+      '12.5 swordfish',
+      'sword 12 rows fish',
+      '2026-01-31T09:30:00Z',
+    ];
+    for (const value of values)
+      it(`S1: ${value} is hidden before numbers go`, () => {
+        const secrets = knowing(value);
+        hideBeforehand((text) => secrets.hide(text));
+        for (const context of contexts)
+          for (const stable of [stableText, stableLoadText]) {
+            const said = stable(context(value));
+            assert.ok(!/sword|fish|4711|90210|2026/.test(said), said);
+          }
+      });
   });
 });
