@@ -1,6 +1,9 @@
 /**
  * Sinks that ask a person how to go on (`stream/decisions.ts`), found in what is stored, so also when no pod runs. Until the
  * answer nobody can say that what was read is written: a sink that went back has lost what the commit log says it has.
+ *
+ * Q1  A question counts until its slot has acted upon the decision. It may stay stored longer: a slot that is to read again
+ *     takes it back only where it met the loss, and in an edge that is to go no frame may ever come there.
  */
 import { z } from 'zod';
 import { tokenOf } from '../../model/decision.ts';
@@ -8,6 +11,8 @@ import { mr, type MillraceError } from '../../model/errors.ts';
 import { commitsEdge, edgeStream, questionSubject } from '../../model/names.ts';
 import type { Plan } from '../../model/plan.ts';
 import { decodeRecord } from '../../stream/commit-record.ts';
+import { decodeCommitEntry } from '../../stream/commit-entry.ts';
+import { lastCommit } from '../../stream/last-commit.ts';
 import { pipelineText } from '../../stream/edge-opening.ts';
 import type { JetStreamPort } from '../../stream/jetstream-port.ts';
 
@@ -25,8 +30,25 @@ export async function askedBy(
   for (const { subject, data, seq } of stored) {
     const [scope = '', stage = '', slot = ''] = subject.split('.').slice(-3);
     if (!isConcerned(stage)) continue;
+    if (await isActedUpon(streams, pid, { scope, stage, slot: Number(slot) }, seq)) continue;
     const token = tokenOf({ scope, number: decodeRecord(data, questionSchema, stream, seq).number });
     return mr('MR_DRAIN_ASKS', { stage, slot, pipeline: pipelineText(plan.pipeline), token });
   }
   return undefined;
+}
+
+/** Q1, of a question about the edge. Its decision and it are in one stream, and entries name the last decision that counts. */
+async function isActedUpon(streams: JetStreamPort, pid: string, asker: Asker, asked: number): Promise<boolean> {
+  if (asker.scope === asker.stage) return false;
+  const last = await lastCommit(streams, pid, asker.stage, asker.slot);
+  if (last === null) return false;
+  const { chain } = decodeCommitEntry(last.data, { stream: edgeStream(pid, commitsEdge), sequence: last.seq });
+  return chain !== undefined && chain.decided > asked;
+}
+
+interface Asker {
+  /** Edge or stage that is in question. */
+  readonly scope: string;
+  readonly stage: string;
+  readonly slot: number;
 }

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { planText } from '../../activities/kubernetes/render/plan.ts';
 import { placeOf } from '../../activities/spec.ts';
-import { annotations, apiVersion, edgeStream, kind, labels, pidOf } from '../../model/names.ts';
+import { annotations, apiVersion, commitSubject, edgeStream, kind, labels, pidOf } from '../../model/names.ts';
 import type { Plan } from '../../model/plan.ts';
 import type { Streams } from '../../stream/connection.ts';
-import { askFor, takeBack } from '../../stream/decisions.ts';
+import { askFor, noteDecision, takeBack } from '../../stream/decisions.ts';
 import { streamsFound } from '../../stream/decide.ts';
 import { ensurePipelineStreams } from '../../stream/streams.ts';
 import { testPlan, withTestServer } from '../stream/support/server.ts';
@@ -145,6 +145,25 @@ describe('a pipeline that is being deleted', function () {
     const { sequence } = await lastOf(plan);
     await takeBack(question(plan), { sequence });
     await deleted(plan);
+    assert.deepEqual(await run(plan, 'waitDrained'), { drained: true });
+  });
+
+  it('Q1: waits until the slot has acted upon the decision, and no longer, though the question is still stored', async () => {
+    const plan = await made();
+    const { pid } = plan.pipeline;
+    const stream = edgeStream(pid, 'main');
+    await askFor({ ...question(plan), scope: 'main', until: 4 });
+    await noteDecision(streams, pid, { scope: 'main', number: 1, choice: 'accept-loss' });
+    const { sequence } = await lastOf(plan);
+    const { created } = await streams.streamInfo(stream);
+    const commit = (decided: number) => {
+      const chain = { edge: created, decided, since: 0, writers: {} };
+      return streams.publish(commitSubject(pid, 'sink-warehouse', 0), JSON.stringify({ kind: 'commit', to: 0, chain }));
+    };
+    await deleted(plan);
+    await commit(0);
+    assert.match(String(await run(plan, 'waitDrained')), /sink-warehouse slot 0 asks/);
+    await commit(sequence);
     assert.deepEqual(await run(plan, 'waitDrained'), { drained: true });
   });
 

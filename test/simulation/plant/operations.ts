@@ -206,7 +206,7 @@ async function drainUnlessImmediate(steps: Steps, sinks: readonly string[]): Pro
     const isLive = (name: string) => cluster.stages.includes(name);
     return (
       (await isDrained(streams, stored, { stage: isLive })).drained &&
-      (await askedBy(streams, stored, isLive)) === undefined
+      (await askedBy(streams, stored, (name) => sinks.includes(name) && isLive(name))) === undefined
     );
   });
   return !isGivenUp;
