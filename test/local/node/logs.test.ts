@@ -8,19 +8,14 @@ import {
   kubectl,
   mainStatus,
   podBecomes,
-  startCluster,
   type Cluster,
+  withCluster,
 } from './support.ts';
 
 describe('logs of the local node', function () {
   let cluster: Cluster;
 
-  before(async function () {
-    cluster = await startCluster('--backoff-base=200');
-  });
-  after(async () => {
-    await cluster.stop();
-  });
+  withCluster((started) => (cluster = started));
 
   const logsOf = (pod: string, ...args: readonly string[]) => kubectl(cluster, 'logs', pod, ...args);
 

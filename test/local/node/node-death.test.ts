@@ -16,8 +16,8 @@ import {
   podIsGone,
   processesOf,
   readySince,
-  startCluster,
   type Cluster,
+  withCluster,
 } from './support.ts';
 
 const ticking = ['sh', '-c', 'i=0; while :; do i=$((i+1)); echo $i; sleep 0.05; done'];
@@ -25,12 +25,7 @@ const ticking = ['sh', '-c', 'i=0; while :; do i=$((i+1)); echo $i; sleep 0.05; 
 describe('local node that dies and returns', function () {
   let cluster: Cluster;
 
-  before(async function () {
-    cluster = await startCluster('--backoff-base=200');
-  });
-  after(async () => {
-    await cluster.stop();
-  });
+  withCluster((started) => (cluster = started));
   afterEach(async () => {
     // A test that failed half-way must not leave the next one without a node.
     if (cluster.node.exitCode !== null || cluster.node.signalCode !== null) await cluster.startNode();

@@ -14,19 +14,14 @@ import {
   podBecomes,
   podIsGone,
   processesOf,
-  startCluster,
   type Cluster,
+  withCluster,
 } from './support.ts';
 
 describe('local node', function () {
   let cluster: Cluster;
 
-  before(async function () {
-    cluster = await startCluster('--backoff-base=200');
-  });
-  after(async () => {
-    await cluster.stop();
-  });
+  withCluster((started) => (cluster = started));
 
   const logsOf = (pod: string, ...args: readonly string[]) => kubectl(cluster, 'logs', pod, ...args);
 

@@ -13,8 +13,8 @@ import {
   podBecomes,
   podIsGone,
   processesOf,
-  startCluster,
   type Cluster,
+  withCluster,
 } from './support.ts';
 
 const server = (answers: string) =>
@@ -24,12 +24,7 @@ const ip = [{ name: 'IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } }
 describe('probes and hooks of the local node', function () {
   let cluster: Cluster;
 
-  before(async function () {
-    cluster = await startCluster('--backoff-base=200');
-  });
-  after(async () => {
-    await cluster.stop();
-  });
+  withCluster((started) => (cluster = started));
 
   it('R1: holds liveness back until the startup probe has succeeded', async () => {
     await createPod(cluster.kube, {

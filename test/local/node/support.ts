@@ -70,6 +70,16 @@ export interface Cluster {
   stop(): Promise<void>;
 }
 
+/** For all tests of a `describe`, which calls this: a cluster given to `use` before the first one. */
+export function withCluster(use: (cluster: Cluster) => void): void {
+  let cluster: Cluster | undefined;
+  before(async function () {
+    cluster = await startCluster('--backoff-base=200');
+    use(cluster);
+  });
+  after(() => cluster?.stop());
+}
+
 /** The node runs as a process of its own, as in the local stack, so that it can be killed. */
 export async function startCluster(...flags: readonly string[]): Promise<Cluster> {
   const dir = await mkdtemp(join(tmpdir(), 'millrace-node-test-'));
