@@ -237,8 +237,14 @@ export async function committedOf(streams: JetStreamPort, pid: string, stage: st
   return last === null ? 0 : committedPosition(last.data, { stream, sequence: last.seq });
 }
 
-/** Removes the messages of a pipeline from the shared streams. */
-export async function forgetLeasesAndReports(streams: JetStreamPort, pid: string): Promise<void> {
+/**
+ * Removes the messages of a pipeline from the shared streams, after its own streams have gone. Where streams of another
+ * pipeline with the same short id are left (S3), the messages are that pipeline's, and stay.
+ */
+export async function forgetLeasesAndReports(streams: JetStreamPort, owner: StreamOwner): Promise<void> {
+  const { foreign } = await streamsOf(streams, owner);
+  if (foreign.length > 0) return;
+  const { pid } = owner;
   await unless(isStreamNotFound, streams.purgeStream(leaseStream, { filter: `mr-lease.${pid}.>` }));
   await unless(isStreamNotFound, streams.purgeStream(reportStream, { filter: `mr-report.${pid}.>` }));
 }

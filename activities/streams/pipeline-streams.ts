@@ -103,7 +103,7 @@ export function streamActivities(deps: ActivityDependencies): StreamActivities {
 
     forgetLeases: asStep(deps, async ({ op, pid }) => {
       await assertMayTakeDown(kube, op.pipeline);
-      await forgetLeasesAndReports(deps.streams(), pid);
+      await forgetLeasesAndReports(deps.streams(), { pid, uid: op.pipeline.uid, adopts: false });
     }),
   };
 }

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import type { Streams } from '../../stream/connection.ts';
 import { annotations, labels } from '../../model/names.ts';
-import { deletePipelineStreams, ensurePipelineStreams, pipelineStreamsExist } from '../../stream/streams.ts';
+import {
+  deletePipelineStreams,
+  ensurePipelineStreams,
+  ensureSharedStreams,
+  forgetLeasesAndReports,
+  pipelineStreamsExist,
+} from '../../stream/streams.ts';
 import { testPlan, withTestServer } from './support/server.ts';
 
 describe('streams of others, on a real nats-server', function () {
@@ -42,6 +48,28 @@ describe('streams of others, on a real nats-server', function () {
       await streams.jsm.streams.delete(config.name);
     });
   }
+
+  it('S3: a teardown leaves leases and reports to the pipeline whose streams are there', async () => {
+    const plan = testPlan();
+    const { pid } = plan.pipeline;
+    const own = { ...plan.pipeline, adopts: false };
+    await ensureSharedStreams(streams);
+    const subjects = [`mr-lease.${pid}.sink-warehouse.slot.0`, `mr-report.${pid}.sink-warehouse.pod-1`];
+    await ensurePipelineStreams(streams, plan);
+    for (const subject of subjects) await streams.js.publish(subject, 'x');
+    const isLeft = async () =>
+      Promise.all(
+        subjects.map(async (subject) => {
+          const stream = await streams.jsm.streams.find(subject);
+          return (await streams.getMessage(stream, { last_by_subj: subject })) !== null;
+        }),
+      );
+    await forgetLeasesAndReports(streams, { ...own, uid: 'uid-other' });
+    assert.deepEqual(await isLeft(), [true, true]);
+    await deletePipelineStreams(streams, own);
+    await forgetLeasesAndReports(streams, own);
+    assert.deepEqual(await isLeft(), [false, false]);
+  });
 
   it('O3: a stream of v0.1 is taken over by the pipeline that v0.1 has set up, with what it holds', async () => {
     const plan = testPlan({ shards: 1, sourceSlots: 1 });

@@ -186,7 +186,9 @@ async function tearDown(steps: Steps): Promise<void> {
   // With the namespace go the plans that were stored in it.
   for (const name of cluster.stages) cluster.forget(name);
   lifecycle.stored = undefined;
-  await steps.step('forget leases and reports', ({ streams }) => forgetLeasesAndReports(streams, pid));
+  await steps.step('forget leases and reports', ({ streams }) =>
+    forgetLeasesAndReports(streams, { pid, uid, adopts: false }),
+  );
 }
 
 /** Whether it is drained: without it the person has given up what is left. */
