@@ -84,10 +84,11 @@ export class FrameChain {
   }
 
   /**
-   * The reader continues after `position`, whatever it has taken. Frames up to its former place, or up to `position`,
-   * need not follow anything.
+   * The reader continues after `position` instead of `before`, whatever it has taken: frames up to both need not follow
+   * anything. At the same place nothing changes: the stream may have gone back unnoticed, and the next frames tell.
    */
   restart(position: number, before: number): Chain {
+    if (position === before) return this.#committed;
     const since = Math.max(position, before, this.#committed.since);
     this.#committed = { ...this.#committed, since, writers: {} };
     this.#heads.clear();

@@ -87,6 +87,19 @@ describe('frame chain', () => {
     });
   });
 
+  it('I6: a reader that is placed where it stands goes on noticing it, and one that is placed elsewhere does not', () => {
+    const regrown = { ...edgeOf([0], 0)[0]!, sequence: 5, link: { plan: 1, predecessor: 4, predecessorCheck: 99 } };
+    const placedAt = (position: number) => {
+      const chain = new FrameChain(registered(0));
+      for (const frame of edgeOf([0, 0, 0, 0], 0)) follow(chain, frame);
+      chain.commit(4);
+      chain.restart(position, 4);
+      return chain;
+    };
+    assert.equal(follow(placedAt(4), regrown)?.taken, 4);
+    assert.equal(follow(placedAt(5), regrown), undefined);
+  });
+
   it('a frame that was refused changes nothing', () => {
     const frames = edgeOf([0, 0, 0], 0);
     const chain = new FrameChain(registered(0));
