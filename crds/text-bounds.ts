@@ -37,7 +37,8 @@ export function boundsFault(text: string, tokens: Iterable<string> = new Lexer()
     }
     isText = false;
     if (type === 'flow-seq-start' || type === 'flow-map-start') depth++;
-    if (type === 'flow-seq-end' || type === 'flow-map-end') depth--;
+    // One that closes nothing must not make room for others.
+    if (type === 'flow-seq-end' || type === 'flow-map-end') depth = Math.max(0, depth - 1);
     if (type === 'newline') inLine = 0;
     if (type === 'seq-item-ind' || type === 'explicit-key-ind') inLine++;
     if (depth > maxDepth || inLine > maxDepth) return { problem: tooDeep, at };

@@ -72,10 +72,11 @@ export function streamActivities(deps: ActivityDependencies): StreamActivities {
         if (lost !== undefined) return { is: 'waiting', progress: { lost: lost.sentence }, problem: lost };
         if (!(await pipelineStreamsExist(streams, plan, { adopts }))) return { is: 'done', value: { drained: true } };
         const isLive = (name: string) => live.has(name);
-        const { drained, behind } = await isDrained(streams, plan, { stage: isLive });
         // Who stops may be asked again when it continues; what is deleted is gone.
         const isForGood = input.until === 'drainedOrImmediate';
+        // First: a slot that acts upon its decision moves its position back before it takes the question back.
         const asked = isForGood ? await askedBy(streams, plan, isLive) : undefined;
+        const { drained, behind } = await isDrained(streams, plan, { stage: isLive });
         if (drained && asked === undefined) return { is: 'done', value: { drained } };
         const problem = asked ?? mr('MR_NOT_DRAINED', { behind: behindText(behind) });
         if (input.op.kind === 'teardown' && (await isBeyondPods(kube, input))) {

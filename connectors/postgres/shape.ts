@@ -49,8 +49,8 @@ const shape = z.object({
   /** `relkind` and `relpersistence` of the catalogue. */
   kind: z.string(),
   persistence: z.string(),
-  /** Policies of row level security apply to the sink's user. */
-  has_policies: z.boolean(),
+  /** Policies of row level security apply to the sink's user. Shapes that were stored before it was known lack it. */
+  has_policies: z.boolean().default(false),
   columns: z.array(column),
   types: z.array(type),
   /** Unique keys on just the columns to upsert by. */

@@ -14,6 +14,7 @@ const hostile: Readonly<Record<string, string>> = {
   'both brackets': times('[{'),
   'lists that are closed': `${'['.repeat(n / 2)}${']'.repeat(n / 2)}`,
   'objects that are closed': `${'{a: '.repeat(n / 5)}${'}'.repeat(n / 5)}`,
+  'objects that are closed before they are opened': `${'}'.repeat(n / 5)}${'{a: '.repeat(n / 5)}`,
   'objects of JSON': `${'{"a":'.repeat(n / 6)}1${'}'.repeat(n / 6)}`,
   'lists in one line': times('- '),
   'names in one line': times('? '),

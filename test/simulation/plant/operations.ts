@@ -207,8 +207,8 @@ async function drainUnlessImmediate(steps: Steps, sinks: readonly string[]): Pro
     if (!(await pipelineStreamsExist(streams, stored))) return true;
     const isLive = (name: string) => cluster.stages.includes(name);
     return (
-      (await isDrained(streams, stored, { stage: isLive })).drained &&
-      (await askedBy(streams, stored, (name) => sinks.includes(name) && isLive(name))) === undefined
+      (await askedBy(streams, stored, (name) => sinks.includes(name) && isLive(name))) === undefined &&
+      (await isDrained(streams, stored, { stage: isLive })).drained
     );
   });
   return !isGivenUp;
