@@ -49,7 +49,9 @@ describe('words about a value that does not fit', () => {
   });
 
   it("no sentence of zod is in a pipeline's issues", () => {
-    const value = fc.oneof(fc.constantFrom(null, 0, -1, 1.5, '', 'x', [], {}, true, [{}], 1e30), fc.string());
+    // A sentence of ours quotes the value.
+    const text = fc.string().filter((one) => !zodSays.test(one));
+    const value = fc.oneof(fc.constantFrom(null, 0, -1, 1.5, '', 'x', [], {}, true, [{}], 1e30), text);
     const paths = [
       ...[['apiVersion'], ['kind'], ['metadata'], ['metadata', 'name'], ['spec'], ['spec', 'desiredState']],
       ...[
