@@ -7,6 +7,9 @@ import type { Streams } from '../../stream/connection.ts';
 import { askFor, noteDecision, takeBack } from '../../stream/decisions.ts';
 import { streamsFound } from '../../stream/decide.ts';
 import { ensurePipelineStreams } from '../../stream/streams.ts';
+import { EdgeWriter } from '../../stream/edge-writer.ts';
+import { frameOf } from '../stream/support/frames.ts';
+import { eagerClock } from '../stream/support/stages.ts';
 import { testPlan, withTestServer } from '../stream/support/server.ts';
 import { OddServer } from './odd-server.ts';
 import { runActivity } from './run-activity.ts';
@@ -62,12 +65,12 @@ describe('a pipeline that is being deleted', function () {
     server.put(kind, { ...metadata, ...gone }, more);
   }
 
-  const run = (plan: Plan, name: 'takeDecision' | 'waitDrained' | 'deleteStreams') => {
+  const run = (plan: Plan, name: 'takeDecision' | 'waitDrained' | 'deleteStreams', on: Streams = streams) => {
     const { name: pipeline, uid } = plan.pipeline;
     const ref = { namespace, name: pipeline, uid, cluster };
     const place = { isolation: 'Namespace', workloadNamespace: plan.workloadNamespace };
     const more = { pipeline: ref, opSeq: 1, pid: plan.pipeline.pid, until: 'drainedOrImmediate', ...place };
-    return runActivity(server.kube, ref, name, 'teardown', more, () => streams);
+    return runActivity(server.kube, ref, name, 'teardown', more, () => on);
   };
   const said = () => server.changes.map(({ body }) => body).join('\n');
 
@@ -165,6 +168,39 @@ describe('a pipeline that is being deleted', function () {
     assert.match(String(await run(plan, 'waitDrained')), /sink-warehouse slot 0 asks/);
     await commit(sequence);
     assert.deepEqual(await run(plan, 'waitDrained'), { drained: true });
+  });
+
+  it('Q1: a slot that acts upon its decision between the looks is not taken for drained', async () => {
+    const plan = await made();
+    const { pid } = plan.pipeline;
+    const { signal } = new AbortController();
+    const writer = await EdgeWriter.open(
+      { streams, pid, edge: 'main', shard: 0, writer: 'orders-0', clock: eagerClock, random: () => 0.5 },
+      signal,
+    );
+    await writer.append(frameOf(['{"n":1}'], 0, writer.link(1)), signal);
+    const { created, state } = await streams.streamInfo(edgeStream(pid, 'main'));
+    const commit = (to: number) => {
+      const chain = { edge: created, decided: 0, since: to, writers: {} };
+      return streams.publish(commitSubject(pid, 'sink-warehouse', 0), JSON.stringify({ kind: 'commit', to, chain }));
+    };
+    await commit(state.last_seq);
+    await askFor(question(plan));
+    const { sequence } = await lastOf(plan);
+    await deleted(plan);
+    const acting = new Proxy(streams, {
+      get: (target, name) => {
+        const found: unknown = Reflect.get(target, name);
+        if (typeof found !== 'function') return found;
+        if (name !== 'lastOfEach') return found.bind(target) as unknown;
+        return async (...asked: Parameters<Streams['lastOfEach']>) => {
+          await commit(0);
+          await takeBack(question(plan), { sequence });
+          return target.lastOfEach(...asked);
+        };
+      },
+    });
+    assert.match(String(await run(plan, 'waitDrained', acting)), /have not yet written everything/);
   });
 
   it('does not wait for the answer with Immediate', async () => {
