@@ -1,12 +1,22 @@
 import assert from 'node:assert/strict';
 import { planText } from '../../activities/kubernetes/render/plan.ts';
 import { placeOf } from '../../activities/spec.ts';
-import { annotations, apiVersion, commitSubject, edgeStream, kind, labels, pidOf } from '../../model/names.ts';
+import {
+  annotations,
+  apiVersion,
+  commitSubject,
+  edgeStream,
+  kind,
+  labels,
+  pidOf,
+  questionSubject,
+} from '../../model/names.ts';
 import type { Plan } from '../../model/plan.ts';
 import type { Streams } from '../../stream/connection.ts';
 import { askFor, noteDecision, takeBack } from '../../stream/decisions.ts';
 import { streamsFound } from '../../stream/decide.ts';
 import { ensurePipelineStreams } from '../../stream/streams.ts';
+import { isDrained } from '../../stream/drained.ts';
 import { EdgeWriter } from '../../stream/edge-writer.ts';
 import { frameOf } from '../stream/support/frames.ts';
 import { eagerClock } from '../stream/support/stages.ts';
@@ -185,6 +195,7 @@ describe('a pipeline that is being deleted', function () {
       return streams.publish(commitSubject(pid, 'sink-warehouse', 0), JSON.stringify({ kind: 'commit', to, chain }));
     };
     await commit(state.last_seq);
+    assert.deepEqual(await isDrained(streams, plan), { drained: true, behind: [] });
     await askFor(question(plan));
     const { sequence } = await lastOf(plan);
     await deleted(plan);
@@ -194,8 +205,10 @@ describe('a pipeline that is being deleted', function () {
         if (typeof found !== 'function') return found;
         if (name !== 'lastOfEach') return found.bind(target) as unknown;
         return async (...asked: Parameters<Streams['lastOfEach']>) => {
-          await commit(0);
-          await takeBack(question(plan), { sequence });
+          if (asked[1] === questionSubject(pid, '*', '>')) {
+            await commit(0);
+            await takeBack(question(plan), { sequence });
+          }
           return target.lastOfEach(...asked);
         };
       },
