@@ -461,13 +461,7 @@ describe('sink loop', () => {
       const table = new MemoryTable();
       const first = drain(streams, plan, table, { positionIn, wrap: withoutEvery(0) });
       if (begunAs === 'intent') {
-        table.afterWrite = async () => {
-          if (table.rows.length === 0) return;
-          first.abort();
-          throw new Error('the answer is lost');
-        };
-        await assert.rejects(first.done);
-        table.afterWrite = undefined;
+        await diesWithoutTheAnswer(first, table);
         table.onUncertain = 'Skip';
       } else {
         await eventually(() =>
@@ -618,13 +612,7 @@ describe('sink loop', () => {
       assert.ok(before);
       const table = new MemoryTable();
       const first = drain(streams, plan, table, { positionIn: 'sink' });
-      table.afterWrite = async () => {
-        if (table.rows.length === 0) return;
-        first.abort();
-        throw new Error('the answer is lost');
-      };
-      await assert.rejects(first.done);
-      table.afterWrite = undefined;
+      await diesWithoutTheAnswer(first, table);
       const begun = await streams.getMessage(commits, place);
       assert.ok(begun);
       const { to, chain } = decodeCommitEntry(before.data, { stream: commits, sequence: before.seq });
@@ -867,4 +855,15 @@ function minutesPassAtOnce(): Clock {
       });
     },
   };
+}
+
+/** Ends when its batch is stored, and before it hears of that. */
+async function diesWithoutTheAnswer(slot: RunningSlot, table: MemoryTable): Promise<void> {
+  table.afterWrite = async () => {
+    if (table.rows.length === 0) return;
+    slot.abort();
+    throw new Error('the answer is lost');
+  };
+  await assert.rejects(slot.done);
+  table.afterWrite = undefined;
 }

@@ -1,41 +1,20 @@
 /** How long a statement waits for other servers is asked for in the way that the server knows. */
 import { deepEqual, rejects } from 'node:assert/strict';
-import { createServer } from 'node:http';
-import { createClient } from '@clickhouse/client';
 import { define } from '../../../connectors/clickhouse/ddl.ts';
+import { serverWithAnswers } from './given-answers.ts';
 
 const mode = 'distributed_ddl_output_mode';
 
 /** Answers as a server that refuses these modes with this code; tells with which mode each statement came. */
 async function serverWithout(refused: readonly string[], code: number) {
   const came: (readonly [string, string | null, string | null])[] = [];
-  const server = createServer((asked, answer) => {
-    let query = '';
-    asked.on('data', (chunk: Buffer) => (query += chunk.toString()));
-    asked.on('end', () => {
-      const { searchParams } = new URL(asked.url ?? '/', 'http://127.0.0.1');
-      const wanted = searchParams.get(mode);
-      if (wanted !== null && refused.includes(wanted)) {
-        answer.writeHead(400, { 'X-ClickHouse-Exception-Code': String(code) });
-        answer.end(`Code: ${code}. DB::Exception: no such mode (OF_A_TEST)\n`);
-        return;
-      }
-      if (!query.startsWith('SELECT')) came.push([query, wanted, searchParams.get('distributed_ddl_task_timeout')]);
-      answer.writeHead(200, {
-        'X-ClickHouse-Query-Id': searchParams.get('query_id') ?? '',
-        'X-ClickHouse-Summary': '{}',
-      });
-      answer.end();
-    });
+  const served = await serverWithAnswers(({ query, params }) => {
+    const wanted = params.get(mode);
+    if (wanted !== null && refused.includes(wanted)) return { status: 400, code, says: 'no such mode' };
+    if (!query.startsWith('SELECT')) came.push([query, wanted, params.get('distributed_ddl_task_timeout')]);
+    return [];
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  const client = createClient({ url: `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}` });
-  const close = async () => {
-    await client.close();
-    await new Promise((resolve) => server.close(resolve));
-  };
-  return { came, client, close };
+  return { came, ...served };
 }
 
 describe('N1: a statement of ClickHouse that makes or drops a table', () => {

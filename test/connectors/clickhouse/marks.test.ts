@@ -4,7 +4,6 @@
  */
 import { deepEqual, equal, rejects } from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient } from '@clickhouse/client';
@@ -15,6 +14,7 @@ import type { Reached } from '../../../connectors/clickhouse/reach.ts';
 import { startClickHouse } from '../../../local/clickhouse/clickhouse.ts';
 import { freePort } from '../../../local/ports.ts';
 import { sinkContext } from '../sink-context.ts';
+import { serverWithAnswers } from './given-answers.ts';
 
 type Answer = readonly object[] | number;
 
@@ -27,32 +27,14 @@ interface Answers {
 /** A server whose table has 40 parts here. */
 async function serverThatSays({ replicas, sync }: Answers) {
   const asked: string[] = [];
-  const server = createServer((request, response) => {
-    let query = '';
-    request.on('data', (chunk: Buffer) => (query += chunk.toString()));
-    request.on('end', () => {
-      const what = /SYSTEM SYNC|system\.\w+/.exec(query)?.[0] ?? query;
-      asked.push(what);
-      const parts = [{ database: 'shop', table: 'orders', highest: 40, total: 40 }];
-      const answer = what === 'system.parts' ? parts : what === 'system.replicas' ? replicas : sync;
-      if (typeof answer === 'number') {
-        response.writeHead(500, { 'X-ClickHouse-Exception-Code': String(answer) });
-        response.end(`Code: ${answer}. DB::Exception: no (OF_A_TEST)\n`);
-        return;
-      }
-      const id = new URL(request.url ?? '/', 'http://127.0.0.1').searchParams.get('query_id') ?? '';
-      response.writeHead(200, { 'X-ClickHouse-Query-Id': id, 'X-ClickHouse-Summary': '{}' });
-      response.end(answer.map((row) => `${JSON.stringify(row)}\n`).join(''));
-    });
+  const served = await serverWithAnswers(({ query }) => {
+    const what = /SYSTEM SYNC|system\.\w+/.exec(query)?.[0] ?? query;
+    asked.push(what);
+    const parts = [{ database: 'shop', table: 'orders', highest: 40, total: 40 }];
+    const answer = what === 'system.parts' ? parts : what === 'system.replicas' ? replicas : sync;
+    return typeof answer === 'number' ? { status: 500, code: answer, says: 'no' } : answer;
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  const client = createClient({ url: `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}` });
-  const close = async () => {
-    await client.close();
-    await new Promise((resolve) => server.close(resolve));
-  };
-  return { asked, client, close };
+  return { asked, ...served };
 }
 
 function table(engine: string): Reached {
