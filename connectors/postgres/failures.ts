@@ -74,11 +74,24 @@ const passing = /^(?:08|40|53|57|58|XX|55P03)/;
 /** What is wrong with a row by itself. A key that is missing or taken, and what a trigger says, may depend on other rows. */
 const final = /^(?:22|23(?!503|505|P01)|44)/;
 
+/** Whether an error arose while a row was read or a function ran; otherwise it is of the statement itself. */
+export type IsWithin = (error: pg.DatabaseError) => boolean;
+
+/** That an error has a context is the same in every language. */
+export const isWithinCopy: IsWithin = ({ where = '' }) => where !== '';
+
+/** What is wrong with the text of a statement has a place in it. An expression that is no function gives no context. */
+export const isWithinStatement: IsWithin = (error) => isWithinCopy(error) || error.position === undefined;
+
 /**
  * An error that is not in the table makes the sink wait: an unknown problem is never blamed on a record. Throws what is a
  * defect of ours.
  */
-export function parseFailure(error: unknown, where: PostgresFailureContext): Failure {
+export function parseFailure(
+  error: unknown,
+  where: PostgresFailureContext,
+  isWithin: IsWithin = isWithinCopy,
+): Failure {
   if (error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError) throw error;
   if (!(error instanceof pg.DatabaseError) || error.code === undefined) {
     const { sink, server } = where;
@@ -86,7 +99,7 @@ export function parseFailure(error: unknown, where: PostgresFailureContext): Fai
     return { kind: 'wait', error: mr('MR_SINK_UNREACHABLE', { sink, server, problem }, { cause: error }) };
   }
   const { code, detail } = error;
-  const meaning = meaningOf(error, code);
+  const meaning = meaningOf(error, code, isWithin);
   const problem = shortened(`${problemOf(error)}${detail === undefined ? '' : `: ${detail}`} (${code})`);
   if (meaning === 'rows') {
     return { kind: 'rows', problem, isFinal: final.test(code) && error.routine !== 'exec_stmt_raise' };
@@ -130,17 +143,12 @@ function waitingFor(
 /** What a value that names something of the database may end in, too: one of type regclass, regrole or tsquery. */
 const ofNames = new Set<Meaning>(['nowhere', 'missing', 'unfit', 'privilege']);
 
-function meaningOf(error: pg.DatabaseError, code: string): Meaning | undefined {
+function meaningOf(error: pg.DatabaseError, code: string, isWithin: IsWithin): Meaning | undefined {
   if (isRefusal(error, code)) return 'rows';
   if (code === '54000' && limitsOfServer.has(error.file ?? '')) return undefined;
   const meaning = meanings[code] ?? meanings[code.slice(0, 2)];
   // The sink's own table is looked for before there is a row: what a trigger or a default lacks is another one.
   return (meaning === 'nowhere' || meaning === 'missing') && isWithin(error) ? 'unfit' : meaning;
-}
-
-/** It arose while a row was read or a function ran: that it has a context is the same in every language. */
-function isWithin({ where = '' }: pg.DatabaseError): boolean {
-  return where !== '';
 }
 
 /**

@@ -15,6 +15,13 @@
 import { defaultMarker } from './copy-text.ts';
 import { quoted, type Column, type Table } from './table.ts';
 
+/** Reads values of one row by themselves, where neither a default nor a trigger has a part. */
+export interface Reading {
+  readonly text: string;
+  /** Of the columns whose values are its parameters. */
+  readonly places: readonly number[];
+}
+
 export interface Statements {
   /** Once for each connection; empty without a temporary table. */
   readonly prepare: string;
@@ -27,8 +34,7 @@ export interface Statements {
   readonly note: string;
   /** M2. After the copy of rows that come out of turn. Empty without a key. */
   readonly leaveOlder: string;
-  /** Reads one row's values by themselves, as parameters in the order of the columns. */
-  readonly readValues: string;
+  readonly readings: readonly Reading[];
   /** At the end; empty without a temporary table. */
   readonly clear: string;
 }
@@ -46,11 +52,11 @@ export function statementsOf(table: Table, key: readonly string[]): Statements {
   const { name, columns, isStaged } = table;
   const list = listOf(columns);
   const copiesDefaults = columns.some(({ missing }) => missing === 'default');
-  const readValues = `SELECT ${columns.map(({ baseType }, i) => `$${i + 1}::${baseType} IS NULL`).join(', ')}`;
+  const readings = readingsOf(columns);
   const options = copiesDefaults ? `(FORMAT text, DEFAULT E'\\${defaultMarker}')` : '(FORMAT text)';
   if (!isStaged) {
     const copy = `COPY ${name} (${list}) FROM STDIN ${options}`;
-    return { prepare: '', copy, remove: '', merge: '', note: '', leaveOlder: '', readValues, clear: '' };
+    return { prepare: '', copy, remove: '', merge: '', note: '', leaveOlder: '', readings, clear: '' };
   }
 
   const merged = mergedColumns(columns);
@@ -85,9 +91,23 @@ export function statementsOf(table: Table, key: readonly string[]): Statements {
         ? `DELETE FROM ${staging} AS kept USING ${noted} AS last
              WHERE last.${rowNumber} > kept.${rowNumber} AND ${sameKey(table, key)}`
         : '',
-    readValues,
+    readings,
     clear: `TRUNCATE ${staging}`,
   };
+}
+
+/**
+ * All values as what their domains are of, then each domain: its CHECK may be at fault by itself, and must not hide the
+ * value of another column.
+ */
+function readingsOf(columns: readonly Column[]): Reading[] {
+  const bare = columns.map(({ baseType }, i) => `$${i + 1}::${baseType} IS NULL`).join(', ');
+  return [
+    { text: `SELECT ${bare}`, places: columns.map((_column, place) => place) },
+    ...columns.flatMap(({ type, domainOf }, place) =>
+      domainOf === null ? [] : [{ text: `SELECT $1::${type} IS NULL`, places: [place] }],
+    ),
+  ];
 }
 
 /** M3. */

@@ -19,7 +19,9 @@ import type { CreateTable, PostgresSinkConfig } from './spec.ts';
 export interface Column {
   readonly name: string;
   readonly kind: ColumnKind;
-  /** Its type, or what this is a domain of, without a modifier, in SQL. */
+  /** In SQL, without a modifier. */
+  readonly type: string;
+  /** Its type, or what this is a domain of, likewise. */
   readonly baseType: string;
   /** The same with its modifier when its type is a domain; else null. */
   readonly domainOf: string | null;
@@ -176,6 +178,7 @@ function openColumn(
   return {
     name,
     kind: catalogue.kindOf(type, modifier),
+    type: expressions.get(`name ${type}`) ?? '',
     baseType: expressions.get(`name ${base.type}`) ?? '',
     domainOf: expressions.get(`base ${base.domain}`) ?? null,
     missing: !hasDefault(row, catalogue) ? 'null' : mustMerge ? 'merged' : 'default',

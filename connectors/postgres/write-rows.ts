@@ -8,12 +8,19 @@
  *     that is right beside the others is stored, whichever other rows are wrong.
  * W3  What a row names may be missing because of its value (`none` for a type) or because of the database (a default that reads a
  *     table). The server's error looks the same. So its values are read by themselves, where neither default nor trigger
- *     has a part: a value that is refused there, too, is at fault. Otherwise the error is waited for.
+ *     has a part: a value that is refused there, too, is at fault, if null is read as its type. Otherwise the error is
+ *     waited for.
  */
-import pg from 'pg';
+import type pg from 'pg';
 import { bisect, type Refused } from '../bisect.ts';
 import { copyIn } from './copy-in.ts';
-import { parseFailure, type Failure, type PostgresFailureContext } from './failures.ts';
+import {
+  isWithinCopy,
+  isWithinStatement,
+  parseFailure,
+  type Failure,
+  type PostgresFailureContext,
+} from './failures.ts';
 import type { RefusedRow } from './positions.ts';
 import type { PostgresRows } from './rows.ts';
 import type { Statements } from './statements.ts';
@@ -58,20 +65,20 @@ export async function writeRows(
     by: Statements,
   ): Promise<Problem | null> {
     await on.query('SAVEPOINT millrace');
-    let isReading = true;
+    let isWithin = isWithinCopy;
     try {
       await copyIn(on, by.copy, bytes);
-      isReading = false;
+      isWithin = isWithinStatement;
       const isDeleting = rows.hasRemoved ? by.remove : '';
       const rest = [by.leaveOlder, isDeleting, by.merge, by.note, by.clear].filter((statement) => statement !== '');
       for (const statement of rest) await on.query(statement);
       await on.query('RELEASE SAVEPOINT millrace');
       return null;
     } catch (error) {
-      const failure = parseFailure(error, where);
-      if (failure.kind === 'wait' && !(isReading && failure.ofValue !== undefined)) throw failure.error;
+      const failure = parseFailure(error, where, isWithin);
+      if (failure.kind === 'wait' && failure.ofValue === undefined) throw failure.error;
       await on.query('ROLLBACK TO SAVEPOINT millrace');
-      const problem = failure.kind === 'wait' ? await problemOfValue(on, single, error, failure) : failure;
+      const problem = failure.kind === 'wait' ? await problemOfValue(on, single, failure) : failure;
       await on.query('RELEASE SAVEPOINT millrace');
       return problem;
     }
@@ -81,33 +88,51 @@ export async function writeRows(
   async function problemOfValue(
     on: pg.Client,
     single: number | undefined,
-    error: unknown,
     { error: waiting, ofValue = '' }: Extract<Failure, { kind: 'wait' }>,
   ): Promise<Problem> {
-    if (single !== undefined && !(await isRefusedAlone(on, rows.valuesOf(single), error))) throw waiting;
-    return { problem: ofValue, isFinal: true };
+    if (single === undefined) return { problem: ofValue, isFinal: true };
+    const values = rows.valuesOf(single);
+    for (const { text, places } of statements.readings) {
+      const read = places.map((place) => values[place] ?? null);
+      const problem = await problemOfReading(on, text, read);
+      if (problem !== undefined) return { problem, isFinal: true };
+    }
+    throw waiting;
   }
 
-  /** That reading the values by themselves ends in the same error. Within the savepoint. */
-  async function isRefusedAlone(on: pg.Client, values: readonly (string | null)[], error: unknown): Promise<boolean> {
-    // Without values it passes, or it says nothing about them.
-    await on.query(
-      statements.readValues,
-      Array.from(values, () => null),
+  /** Undefined if the values are read, or if it says nothing about them that they are not. Within the savepoint. */
+  async function problemOfReading(
+    on: pg.Client,
+    text: string,
+    values: readonly (string | null)[],
+  ): Promise<string | undefined> {
+    if (values.every((value) => value === null)) return undefined;
+    const withNulls = await failureOfReading(
+      on,
+      text,
+      values.map(() => null),
     );
+    // That null is refused is no matter: it is not there.
+    if (withNulls?.kind === 'wait') return undefined;
+    const failure = await failureOfReading(on, text, values);
+    if (failure?.kind === 'wait' && failure.ofValue === undefined) throw failure.error;
+    return failure?.kind === 'wait' ? failure.ofValue : failure?.problem;
+  }
+
+  async function failureOfReading(
+    on: pg.Client,
+    text: string,
+    values: readonly (string | null)[],
+  ): Promise<Failure | undefined> {
     try {
-      await on.query(statements.readValues, [...values]);
-      return false;
-    } catch (alone) {
-      if (stateOf(alone) !== stateOf(error)) throw alone;
+      await on.query(text, [...values]);
+      return undefined;
+    } catch (error) {
+      const failure = parseFailure(error, where, isWithinStatement);
       await on.query('ROLLBACK TO SAVEPOINT millrace');
-      return true;
+      return failure;
     }
   }
-}
-
-function stateOf(error: unknown): string | undefined {
-  return error instanceof pg.DatabaseError ? error.code : undefined;
 }
 
 /** Places in the list of those that were tried become rows. */

@@ -46,6 +46,9 @@ for (const language of ['', ' that speaks another language'])
       }
     }
 
+    const defaultOf = (value: string | number | readonly string[]) =>
+      typeof value === 'object' ? `'{${value.join()}}'` : `'${value}'`;
+
     const idsIn = async (table: string) =>
       ((await run(`SELECT id FROM ${table} ORDER BY id`)) as { id: number }[]).map(({ id }) => id);
 
@@ -206,6 +209,65 @@ for (const language of ['', ' that speaks another language'])
         const records = [1, 2, 3].map((id) => ({ id, v: id === 2 ? bad : good }));
         const outcomes = await outcome({ table, username: 'reader', password: 'x' }, records);
         deepEqual([outcomes, await idsIn(table)], [[1], [1, 3]]);
+      });
+    }
+
+    // What the CHECK does with the value 2 ends in an error of the kind that a missing object has.
+    for (const [name, domain, good, bad] of [
+      ['names', `text CHECK (VALUE::regclass IS NOT NULL)`, 'pg_catalog.pg_class', 'none'],
+      ['names, where null is refused', `text NOT NULL CHECK (VALUE::regclass IS NOT NULL)`, 'pg_class', 'S.none'],
+      ['is named by, of a domain', `classes CHECK (VALUE <> 'pg_type')`, 'pg_class', 'none'],
+      ['is asked a function that is not there for it', `int NOT NULL CHECK (asks(VALUE))`, 1, 2],
+      ['is asked a function that reads a table that is not there for it', `int CHECK (reads(VALUE))`, 1, 2],
+      ['is asked in SQL', `text CHECK (current_setting(VALUE) IS NOT NULL)`, 'port', 'none.at_all'],
+      ['is an array of', `classes[]`, ['pg_class'], ['pg_class', 'none']],
+    ] as const) {
+      it(`of a domain's CHECK is the row's, with a key and without: what it ${name}`, async () => {
+        const type = `domain_${++tables}`;
+        await run(`DO $$ BEGIN CREATE DOMAIN classes AS text CHECK (VALUE::regclass IS NOT NULL);
+          EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+          CREATE OR REPLACE FUNCTION asks(v int) RETURNS bool LANGUAGE plpgsql AS $$
+            BEGIN IF v = 2 THEN RETURN not_there(v); END IF; RETURN true; END $$;
+          CREATE OR REPLACE FUNCTION reads(v int) RETURNS bool LANGUAGE plpgsql AS $$
+            BEGIN IF v = 2 THEN RETURN EXISTS (SELECT FROM not_there); END IF; RETURN true; END $$;
+          CREATE DOMAIN ${type} AS ${domain}`);
+        for (const upsertKey of [[], ['id']]) {
+          const table = `of_domain_${++tables}`;
+          await run(
+            `CREATE TABLE ${table} (id int PRIMARY KEY, filled ${type} DEFAULT ${defaultOf(good)}, v ${type}, c regtype)`,
+          );
+          const records = [
+            { id: 1, v: good },
+            { id: 2, v: bad },
+            { id: 3, v: good, c: 'nowhere.none' },
+            { id: 4, v: bad, c: 'none' },
+            { id: 5, v: good, c: 'int' },
+          ];
+          deepEqual(
+            [await outcome({ table, upsertKey }, records), await idsIn(table)],
+            [
+              [1, 2, 3],
+              [1, 5],
+            ],
+          );
+        }
+      });
+    }
+
+    for (const [name, domain, value] of [
+      ['whatever the value', `int CHECK (lacks(VALUE))`, 1],
+      ['for a default', `text DEFAULT 'none' CHECK (VALUE::regclass IS NOT NULL)`, undefined],
+    ] as const) {
+      it(`of a domain's CHECK that lacks its table is waited for, with a key and without: ${name}`, async () => {
+        const type = `domain_${++tables}`;
+        await run(`CREATE OR REPLACE FUNCTION lacks(v int) RETURNS bool LANGUAGE plpgsql AS $$
+            BEGIN RETURN EXISTS (SELECT FROM not_there); END $$; CREATE DOMAIN ${type} AS ${domain}`);
+        for (const upsertKey of [[], ['id']]) {
+          const table = `of_domain_${++tables}`;
+          await run(`CREATE TABLE ${table} (id int PRIMARY KEY, v ${type})`);
+          const records = [1, 2].map((id) => ({ id, ...(value === undefined ? {} : { v: value }) }));
+          deepEqual([await outcome({ table, upsertKey }, records), await idsIn(table)], ['MR_SINK_TABLE_UNFIT', []]);
+        }
       });
     }
 
