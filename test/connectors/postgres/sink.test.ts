@@ -251,6 +251,7 @@ describe('PostgreSQL sink', function () {
     });
 
     it('R4: need the right to delete only when there are any', async () => {
+      await postgres.makePositions();
       await run('CREATE TABLE kept_rows (id int PRIMARY KEY)');
       await run("CREATE ROLE writer LOGIN PASSWORD 'writer'");
       await run('GRANT SELECT, INSERT, UPDATE ON kept_rows, millrace_positions TO writer');

@@ -2,10 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type pg from 'pg';
+import { sink } from '../../../connectors/postgres/index.ts';
 import { postgresSinkSpec, type PostgresSinkConfig } from '../../../connectors/postgres/spec.ts';
 import { freePort } from '../../../local/ports.ts';
 import { startPostgres, type Postgres } from '../../../local/postgres/postgres.ts';
 import { TestPool } from '../../support/test-pool.ts';
+import { sinkContext } from '../sink-context.ts';
 
 type Row = Record<string, unknown>;
 
@@ -20,6 +22,13 @@ export class TestPostgres {
 
   async run(text: string): Promise<Row[]> {
     return (await this.connections.pool.query<pg.QueryResultRow>(text)).rows;
+  }
+
+  /** The sink's own table: it belongs to this user then, whichever test is the first. */
+  async makePositions(): Promise<void> {
+    await this.run('CREATE TABLE IF NOT EXISTS nothing_written (id int)');
+    const connected = await sink.connect(this.config({ table: 'nothing_written' }), sinkContext());
+    await connected.close();
   }
 
   /** Of a sink to it; `more` may name another user. */

@@ -125,6 +125,7 @@ for (const language of ['', ' that speaks another language'])
     });
 
     it("of a policy of row level security is the row's, and a right that is missing is not", async () => {
+      await postgres.makePositions();
       await run(`CREATE TABLE tenants (id int PRIMARY KEY, tenant text); ALTER TABLE tenants ENABLE ROW LEVEL SECURITY;
       CREATE POLICY own ON tenants USING (tenant = 'a') WITH CHECK (tenant = 'a');
       CREATE ROLE tenant LOGIN PASSWORD 'x'; GRANT ALL ON SCHEMA public TO tenant; GRANT ALL ON millrace_positions TO tenant`);
