@@ -263,7 +263,7 @@ export class SinkLoop<Rows extends RowBufferPort> {
       if (begun.failed === undefined) throw new PositionLost(otherRows(begun, batch.rows.rows), { until: begun.to });
       return this.#conclude(batch, id, await lettersAsBegun(batch, begun), false);
     }
-    await this.#conclude(batch, id, await lettersOfNow(batch, refused), false);
+    await this.#conclude(batch, write.range, await lettersOfNow(batch, refused), false);
   }
 
   /** The rows are in the sink: stores the dead letters, then commits. */

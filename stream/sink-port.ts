@@ -65,7 +65,7 @@ export interface Begun {
 
 /** What to do with a batch that may be in the sink. */
 export type Verdict =
-  /** Repeat it: the sink will recognise what it has. */
+  /** Repeat it: the sink will recognise what it has. With `changed`: a person has confirmed that it is not there. */
   | { readonly kind: 'repeat' }
   /** A person has confirmed that it is there. */
   | { readonly kind: 'stored' }

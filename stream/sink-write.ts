@@ -8,9 +8,11 @@
  *
  * V1  Before an attempt starts that may store something, the intent is in the log, and it stays there until the
  *     outcome of that attempt is known. So a log without an intent means a sink without a trace of the batch.
- * V2  All attempts at a batch have the same token, the same rows and the same refused rows. After an edit of the sink or
- *     its table its records may become other rows: then a person is asked (V3), no row that was refused before is taken
- *     for one of now, and a batch that a person calls stored keeps the dead letters with which it was begun.
+ * V2  All attempts under a token have the same rows and the same refused rows. After an edit of the sink or its table the
+ *     records of a batch may become other rows: then a person is asked (V3), no row that was refused before is taken for
+ *     one of now, and a batch that a person calls stored keeps the dead letters with which it was begun. What a person
+ *     calls missing is begun anew: the log names rows, target and mark of now, and other rows have another token, because
+ *     the sink drops whatever comes under one that it knows.
  * V3  A batch that may be in the sink is repeated only when the sink says that it will recognise it. Otherwise it
  *     waits for a person, and the observer is notified. No sink recognises a batch that was started in another
  *     target, before an edit of the spec.
@@ -25,6 +27,7 @@ import type { CommitLog } from './commit-log.ts';
 import { isFence } from './fence.ts';
 import { asSinkError } from './outside-errors.ts';
 import { Patience } from './patience.ts';
+import { nextToken } from './range-text.ts';
 import { decodeRefused, encodeRecords } from './refused-set.ts';
 import type { BatchRange, Mark, RefusedRow, RowBufferPort, SinkSlotPort, WriteEnd } from './sink-port.ts';
 import type { SlotObserver, SlotSignals } from './slot-observer.ts';
@@ -62,7 +65,7 @@ export class SinkWrite<Rows extends RowBufferPort> {
   readonly #options: SinkWriteOptions<Rows>;
   readonly #batch: WrittenBatch<Rows>;
   readonly #rows: Rows;
-  readonly #id: BatchRange;
+  #id: BatchRange;
   #changed: string | undefined;
   #isOfOtherRows = false;
   #isToldStored = false;
@@ -81,11 +84,21 @@ export class SinkWrite<Rows extends RowBufferPort> {
     this.#intent = begun;
     if (begun === undefined) return;
     this.#mayBeStored = true;
-    this.#otherTarget = otherTargetOf(begun, options.sinkSlot.target);
-    this.#changed = changeOf(begun, batch, this.#otherTarget, options.sinkSlot.target);
-    this.#isOfOtherRows = this.#changed !== undefined;
-    if (begun.refused !== undefined && !this.#isOfOtherRows) this.#refused = rowsOf(begun.refused, batch);
+    const { target } = options.sinkSlot;
+    this.#otherTarget = otherTargetOf(begun, target);
+    const isMoved = this.#otherTarget !== undefined;
+    const otherRows = otherRowsOf(begun, batch);
+    this.#changed = isMoved ? `the spec was edited while it was open, and the sink writes to ${target} now` : otherRows;
+    const refused = begun.refused === undefined ? undefined : rowsOf(begun.refused, batch);
+    // What was refused is found anew in another target, which may take it.
+    this.#isOfOtherRows = otherRows !== undefined || (isMoved && refused !== undefined && refused.length > 0);
+    if (this.#changed === undefined) this.#refused = refused;
     this.#suspectHalves();
+  }
+
+  /** With the token under which it was sent last. */
+  get range(): BatchRange {
+    return this.#id;
   }
 
   /** After `run`: a person says that it is stored, and that was with other rows than those of now (V2). */
@@ -117,19 +130,20 @@ export class SinkWrite<Rows extends RowBufferPort> {
 
   async #step(): Promise<Step> {
     if (this.#intent === undefined) {
-      const waits = await this.#announce();
+      const waits = await this.#announce(this.#id);
       if (waits !== undefined) return waits;
     }
     if (this.#options.sinkSlot.positionIn === 'commitLog') {
       const asked = await this.#ask();
       if (asked !== undefined) return asked;
+      if (this.#changed !== undefined) return this.#beginAnew();
       if (this.#refused?.length === this.#rows.rows) return { kind: 'done' };
     }
     return this.#settle(await this.#attempt());
   }
 
   /** V1. A sink that keeps the position itself needs no mark: it recognises a batch indefinitely. */
-  async #announce(): Promise<Step | undefined> {
+  async #announce(id: BatchRange): Promise<Step | undefined> {
     const { sinkSlot, signals } = this.#options;
     let mark: Mark | null = null;
     if (sinkSlot.positionIn === 'commitLog') {
@@ -143,8 +157,25 @@ export class SinkWrite<Rows extends RowBufferPort> {
     signals.stop.throwIfAborted();
     const { rows, bytes } = this.#rows;
     const failed = encodeRecords(this.#options.sink, this.#batch.failed);
-    await this.#log({ kind: 'intent', ...this.#id, rows, bytes, failed, mark, at: this.#options.clock.now() });
+    await this.#log({ kind: 'intent', ...id, rows, bytes, failed, mark, at: this.#options.clock.now() });
     return undefined;
+  }
+
+  /**
+   * V2, after a person has called it missing (V3). The sink may know the token of before nevertheless, under which a batch
+   * without an intent would begin again: so this intent is not taken back (V1).
+   */
+  async #beginAnew(): Promise<Step> {
+    const { token } = this.#id;
+    const id = this.#isOfOtherRows ? { ...this.#id, token: nextToken(token) } : this.#id;
+    const waits = await this.#announce(id);
+    if (waits !== undefined) return waits;
+    this.#id = id;
+    this.#refused = undefined;
+    this.#changed = undefined;
+    this.#otherTarget = undefined;
+    this.#isOfOtherRows = false;
+    return { kind: 'next' };
   }
 
   /** V3. Undefined: it may be repeated, or is attempted for the first time. */
@@ -253,13 +284,11 @@ function rowsOf<Rows extends RowBufferPort>(
   });
 }
 
-function changeOf<Rows extends RowBufferPort>(
+/** Undefined: they are the same, as far as that can be known. */
+function otherRowsOf<Rows extends RowBufferPort>(
   begun: Intent,
   { rows: { rows, bytes }, failed }: WrittenBatch<Rows>,
-  otherTarget: string | undefined,
-  target = '',
 ): string | undefined {
-  if (otherTarget !== undefined) return `the spec was edited while it was open, and the sink writes to ${target} now`;
   if (begun.rows !== rows) return `it had ${begun.rows} rows when it was started and has ${rows} now`;
   if (begun.bytes !== undefined && begun.bytes !== bytes) {
     return `its rows had ${begun.bytes} bytes when it was started and have ${bytes} now`;

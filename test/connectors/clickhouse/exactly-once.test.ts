@@ -10,13 +10,13 @@ import { sink } from '../../../connectors/clickhouse/index.ts';
 import { clickhouseSinkSpec } from '../../../connectors/clickhouse/spec.ts';
 import type { Sink, SinkSlot } from '../../../connectors/connector.ts';
 import { MillraceError } from '../../../model/errors.ts';
-import type { RecordObject } from '../../../model/value.ts';
 import type { ClickHouse } from '../../../local/clickhouse/clickhouse.ts';
 import { SinkWrite } from '../../../stream/sink-write.ts';
 import { batchOfRows, Witness } from '../../stream/support/fakes.ts';
 import { MemoryLog } from '../../stream/support/memory-log.ts';
 import { eagerClock } from '../../stream/support/stages.ts';
 import { batch, rowsOf, sinkContext, slotId } from '../sink-context.ts';
+import { owner, waitsFor, written } from './owner.ts';
 import { withTestClickHouse } from './test-clickhouse.ts';
 
 describe('ClickHouse sink, exactly once', function () {
@@ -52,48 +52,6 @@ describe('ClickHouse sink, exactly once', function () {
     const connected = await sink.connect(clickhouseSinkSpec.parse({ url, ...more }), sinkContext());
     opened.push(connected);
     return connected.open({ ...slotId, slot });
-  }
-
-  /** One owner of the slot at work on a batch. */
-  function owner(slot: SinkSlot, log: MemoryLog, records: readonly RecordObject[], to = 1) {
-    const stop = new AbortController();
-    const abort = new AbortController();
-    const witness = new Witness();
-    const begun = log.last?.kind === 'intent' ? log.last : undefined;
-    const writing = new SinkWrite(
-      {
-        sink: 'warehouse',
-        sinkSlot: slot,
-        log,
-        clock: eagerClock,
-        random: () => 0.5,
-        observer: witness,
-        signals: { stop: AbortSignal.any([stop.signal, abort.signal]), abort: abort.signal },
-      },
-      batchOfRows(rowsOf(slot, records)),
-      begun ?? batch(to - 1, to),
-      begun,
-    );
-    /** Resolves with the rows that were refused, or with the error for which it waits. */
-    const done = new Promise<number[] | MillraceError>((resolve, reject) => {
-      witness.connection = (error) => {
-        if (error === undefined) return;
-        stop.abort(error);
-        resolve(error);
-      };
-      writing.run().then((refused) => resolve(refused.map(({ row }) => row)), reject);
-    });
-    return { done, abort: () => abort.abort(new Error('killed')) };
-  }
-
-  const written = (...of: Parameters<typeof owner>) => owner(...of).done;
-
-  function waitsFor(code: string, text: RegExp) {
-    return (end: number[] | MillraceError) => {
-      ok(end instanceof MillraceError, `it did not wait, but refused ${String(end)}`);
-      equal(end.code, code);
-      match(end.sentence, text);
-    };
   }
 
   const eight = Array.from({ length: 8 }, (_, id) => ({ id, v: id === 5 ? 'x' : String(id) }));

@@ -95,6 +95,9 @@ export class MemoryTable {
   window = Number.POSITIVE_INFINITY;
   position = 0;
   positionToken = '';
+  /** Tokens under which other rows came than before. */
+  readonly mixed: string[] = [];
+  readonly #sent = new Map<string, string>();
   writes = 0;
   failWith: MillraceError | undefined;
   /** What a failing attempt leaves open. */
@@ -140,8 +143,12 @@ export class MemoryTable {
     if (refused === undefined && found.length > 0) return { kind: 'examined', refused: found, mayBeStored: false };
     const left = new Set(refused?.map(({ row }) => row));
     if (found.some(({ row }) => !left.has(row))) throw new TypeError('a row was left in that is refused');
+    const sent = rows.list.filter((_, row) => !left.has(row));
+    const text = JSON.stringify(sent.map(({ value }) => value));
+    if ((this.#sent.get(token) ?? text) !== text) this.mixed.push(token);
+    this.#sent.set(token, text);
     if (this.#remembers(token)) return { kind: 'stored', refused: [] };
-    this.rows.push(...rows.list.filter((_, row) => !left.has(row)));
+    this.rows.push(...sent);
     this.tokens.push(token);
     return { kind: 'stored', refused: [] };
   }
