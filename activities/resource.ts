@@ -14,13 +14,12 @@ import { pipelineDoor } from '../kubernetes/pipelines.ts';
 import { mr } from '../model/errors.ts';
 import type { ApplyPipelineInput, LifecycleActivities, PipelineRef } from '../model/lifecycle.ts';
 import { apiVersion, fieldManagers, kind } from '../model/names.ts';
-import { statusSchema } from '../crds/status.ts';
 import type { PipelineStatus } from '../model/status.ts';
 import type { ActivityDependencies } from './dependencies.ts';
+import { statusOf } from './status/read.ts';
 import { isCancellation, StillWaiting, toFailure } from './failures.ts';
 import { findResource, readResource } from './proof.ts';
 import { follow, type Follower } from './wait.ts';
-import type { KubeObject } from '../kubernetes/objects.ts';
 
 type ResourceActivities = Pick<
   LifecycleActivities,
@@ -104,11 +103,6 @@ async function pause(
 ): Promise<void> {
   const progress = operation === undefined ? phase : `${phase}, ${operation.step}`;
   if (!(await follower.goOn(progress))) throw new StillWaiting(mr('MR_STEP_WAITS', { step, progress }));
-}
-
-function statusOf(resource: KubeObject): PipelineStatus {
-  const parsed = statusSchema.safeParse(resource['status'] ?? {});
-  return parsed.success ? parsed.data : {};
 }
 
 function isReady(status: PipelineStatus, generation: number): boolean {

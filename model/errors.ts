@@ -280,8 +280,8 @@ export const errorTable = {
   MR_NOT_DRAINED: row(
     'retry',
     409,
-    'The sinks have not yet written everything that was read: {behind}.',
-    'Repair the sink, or set `deletionPolicy: Immediate` to discard those records.',
+    'The sinks have not yet written everything that was read: {behind}{because}.',
+    '{hint}',
   ),
   MR_DRAIN_ASKS: row(
     'retry',

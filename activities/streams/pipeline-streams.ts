@@ -1,5 +1,4 @@
 /** The JetStream side of a pipeline: its streams, whether they are drained, and their deletion. */
-import { mr } from '../../model/errors.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { LifecycleActivities, PipelineRef, PlanRef } from '../../model/lifecycle.ts';
 import { annotations } from '../../model/names.ts';
@@ -26,6 +25,7 @@ import { ownStatus } from '../status/merge.ts';
 import { updateStatus } from '../status/write.ts';
 import { asStep, waitFor } from '../step.ts';
 import { allOf } from './known-streams.ts';
+import { notDrained } from './not-drained.ts';
 import { askedBy } from './open-questions.ts';
 
 type StreamActivities = Pick<LifecycleActivities, 'ensureStreams' | 'waitDrained' | 'deleteStreams' | 'forgetLeases'>;
@@ -78,7 +78,7 @@ export function streamActivities(deps: ActivityDependencies): StreamActivities {
         const asked = isForGood ? await askedBy(streams, plan, isLive) : undefined;
         const { drained, behind } = await isDrained(streams, plan, { stage: isLive });
         if (drained && asked === undefined) return { is: 'done', value: { drained } };
-        const problem = asked ?? mr('MR_NOT_DRAINED', { behind: behindText(behind) });
+        const problem = asked ?? (await notDrained(kube, input.op, behindText(behind)));
         if (input.op.kind === 'teardown' && (await isBeyondPods(kube, input))) {
           deps.log.warn(
             { pid: plan.pipeline.pid, problem: problem.sentence },

@@ -1,5 +1,5 @@
 /** An edit takes effect, and removed stages and sources leave: the JetStream side of it (E9, E10). */
-import { MillraceError, mr } from '../../model/errors.ts';
+import { MillraceError } from '../../model/errors.ts';
 import type { LifecycleActivities, PlanRef } from '../../model/lifecycle.ts';
 import type { Plan } from '../../model/plan.ts';
 import type { PlanInForceStatus } from '../../model/status.ts';
@@ -11,6 +11,7 @@ import type { ActivityDependencies } from '../dependencies.ts';
 import { liveStages } from '../kubernetes/stages.ts';
 import { readPlan } from '../kubernetes/stored-plan.ts';
 import { asStep, waitFor, type Look } from '../step.ts';
+import { notDrained } from './not-drained.ts';
 import { askedBy } from './open-questions.ts';
 import { actOf, behindText, isDrainWanted } from './pipeline-streams.ts';
 
@@ -74,7 +75,7 @@ async function lookAtLeaving(deps: ActivityDependencies, input: PlanRef, plan: P
   const asked = readers.length === 0 ? undefined : await askedBy(streams, plan, (stage) => readers.includes(stage));
   const behind = behindText(await unfinished(streams, plan));
   if (behind === '' && asked === undefined) return { is: 'done', value: undefined };
-  return { is: 'waiting', progress: { behind }, problem: asked ?? mr('MR_NOT_DRAINED', { behind }) };
+  return { is: 'waiting', progress: { behind }, problem: asked ?? (await notDrained(deps.kube, input.op, behind)) };
 }
 
 async function hasIngestors({ kube }: ActivityDependencies, input: PlanRef): Promise<boolean> {
