@@ -39,6 +39,13 @@ export async function tryLock(path: string): Promise<Lock | { readonly heldBy: P
   }
 }
 
+/** Who holds the lock; undefined: no live process does. */
+export async function holderOf(path: string): Promise<ProcessIdentity | undefined> {
+  const content = await readFileIfThere(path);
+  const holder = content === undefined ? undefined : parseHolder(content);
+  return holder && (await isSameProcess(holder)) ? holder : undefined;
+}
+
 /** Runs `work` while holding the lock; waits for it as long as its holder lives. */
 export async function withLock<T>(
   path: string,

@@ -3,9 +3,11 @@
  * command on PATH.
  *
  * S1  It is written when the ports are known and describes the current start: ports may change.
+ * S2  A shell that is connected finds programs here, and may start the stack again: what it found here stays as it is,
+ *     or it would become a link to itself.
  */
-import { rm, symlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { realpath, rm, symlink } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { writeFileAtomic } from './files.ts';
 import { quoted, writeMillraceShim } from './millrace-shim.ts';
 import type { DataLayout } from './stack/layout.ts';
@@ -26,8 +28,9 @@ export async function writeShellEnv(
   const bin = layout.of('bin');
   await writeMillraceShim(bin);
   for (const [name, program] of Object.entries(programs)) {
+    if (await isIn(bin, program, name)) continue;
     await rm(join(bin, name), { force: true });
-    await symlink(program, join(bin, name));
+    await symlink(resolve(program), join(bin, name));
   }
   const variables: Readonly<Record<string, string>> = {
     MILLRACE_DATA_DIR: layout.dir,
@@ -44,4 +47,9 @@ export async function writeShellEnv(
   const lines = Object.entries(variables).map(([name, value]) => `export ${name}=${quoted(value)}\n`);
   const path = `case ":$PATH:" in *:${quoted(bin)}:*) ;; *) export PATH=${quoted(bin)}:"$PATH" ;; esac\n`;
   await writeFileAtomic(layout.shellEnv, `# For a shell:  . ${quoted(layout.shellEnv)}\n${lines.join('')}${path}`);
+}
+
+/** S2. PATH may name the directory by another path, or by a link. */
+async function isIn(bin: string, program: string, name: string): Promise<boolean> {
+  return basename(program) === name && (await realpath(dirname(program))) === (await realpath(bin));
 }

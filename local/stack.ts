@@ -1,7 +1,8 @@
 /**
  * The whole local stack: real parts, supervised by the process that calls {@link startStack}.
  *
- * T1  One stack per data directory: a second start reports that one is already running, and where.
+ * T1  One stack per data directory: a second start reports that one is already running, and where; or what it lacks of
+ *     the parts that the second start asks for.
  * T2  What a crashed stack left running is ended before anything is started.
  * T3  After `stop` no process and no lock is left; data and ports remain for the next start.
  */
@@ -79,7 +80,7 @@ export interface Stack extends AsyncDisposable {
 /** Starts the stack and resolves when every part is ready. */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const layout = layoutOf(resolve(options.dataDir));
-  const lock = await claim(layout);
+  const lock = await claim(layout, options.with ?? []);
   let stack: RunningStack | undefined;
   try {
     stack = await RunningStack.prepare(layout, lock, options);
@@ -92,19 +93,26 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   }
 }
 
-/** Takes the data directory, or throws with who has it. */
-async function claim(layout: DataLayout): Promise<Lock> {
-  const lock = await tryLock(layout.lock);
+/** Takes the data directory, or throws with who has it, and with what that stack lacks of the requested parts. */
+async function claim({ dir, lock: path }: DataLayout, wanted: readonly PartName[]): Promise<Lock> {
+  const lock = await tryLock(path);
   if ('release' in lock) return lock;
-  const running = await readStackRecord(layout.dir);
-  throw mr('MR_STACK_RUNNING', {
-    dir: layout.dir,
-    pid: lock.heldBy.pid,
-    where: running
-      ? `Kubernetes at ${running.endpoints.kubernetesUrl}, API at ${running.endpoints.apiUrl}`
-      : 'starting',
-  });
+  const { pid } = lock.heldBy;
+  const running = await readStackRecord(dir);
+  if (running?.ready !== true) throw mr('MR_STACK_RUNNING', { dir, pid, where: stillStarting });
+  const has = running.parts.map(({ name }) => name);
+  const missing = wanted.filter((name) => !has.includes(name));
+  if (missing.length > 0) {
+    const extras = partNames.filter((name) => definitionOf(name).optional && [...has, ...wanted].includes(name));
+    const lists = { missing: missing.join(' and '), parts: has.join(', '), extras: extras.join(',') };
+    throw mr('MR_STACK_LACKS_PARTS', { dir, pid, ...lists });
+  }
+  const { kubernetesUrl, apiUrl } = running.endpoints;
+  throw mr('MR_STACK_RUNNING', { dir, pid, where: `Kubernetes at ${kubernetesUrl}, API at ${apiUrl}` });
 }
+
+/** Of a stack whose parts are not all ready, or whose binaries are still being made. */
+export const stillStarting = 'it is still starting';
 
 /** Ends what a crashed stack left in a data directory that no stack holds. Returns the names of what was ended. */
 export async function cleanUp(dataDir: string): Promise<readonly string[]> {

@@ -663,6 +663,12 @@ export const errorTable = {
     'The local stack in {dir} is already running, in process {pid}: {where}.',
     'See `millrace dev status`; stop it with `millrace dev down`.',
   ),
+  MR_STACK_LACKS_PARTS: row(
+    'refuse',
+    409,
+    'The local stack in {dir} is already running, in process {pid}, without {missing}: it has {parts}.',
+    'End it with `millrace dev down`, which keeps its data; then start it again with `--with {extras}`.',
+  ),
   MR_STACK_NOT_RUNNING: row(
     'refuse',
     404,

@@ -59,7 +59,8 @@ async function stackHere({
     return { stack, endpoints: stack.endpoints };
   } catch (error) {
     if (!(error instanceof MillraceError && error.code === 'MR_STACK_RUNNING')) throw error;
-    const { endpoints } = await statusOfStack(dataDir);
+    const { endpoints, ready } = await statusOfStack(dataDir);
+    if (!ready) throw error;
     progress.say('A stack runs here already; using it.');
     return { endpoints };
   }

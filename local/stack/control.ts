@@ -8,9 +8,9 @@ import { readdir, rm, rmdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { mr } from '../../model/errors.ts';
-import { tryLock } from '../lock.ts';
+import { holderOf, tryLock } from '../lock.ts';
 import { isSameProcess, signalProcess, type ProcessIdentity } from '../process-identity.ts';
-import { cleanUp } from '../stack.ts';
+import { cleanUp, stillStarting } from '../stack.ts';
 import { dataEntries, layoutOf } from './layout.ts';
 import { readStackRecord, type StackRecord } from './record.ts';
 
@@ -18,11 +18,16 @@ const pollMs = 100;
 /** Parts stop one after the other, each with its grace, and all of them slowly on a busy machine. */
 const stopTimeoutMs = 600_000;
 
-/** The record of the running stack; throws MR_STACK_NOT_RUNNING when its supervisor does not live. */
+/**
+ * The record of the running stack. Throws MR_STACK_NOT_RUNNING when its supervisor does not live, and MR_STACK_RUNNING
+ * while one has just been started and has no parts yet.
+ */
 export async function statusOfStack(dataDir: string): Promise<StackRecord> {
-  const dir = resolve(dataDir);
+  const { dir, lock } = layoutOf(resolve(dataDir));
   const record = await readStackRecord(dir);
   if (record && (await isSameProcess(record.supervisor))) return record;
+  const holder = await holderOf(lock);
+  if (holder !== undefined) throw mr('MR_STACK_RUNNING', { dir, pid: holder.pid, where: stillStarting });
   throw mr('MR_STACK_NOT_RUNNING', { dir });
 }
 

@@ -1,8 +1,8 @@
 import { equal, match } from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { writeShellEnv, type ShellTools } from '../../local/shell-env.ts';
 import { layoutOf, type DataLayout } from '../../local/stack/layout.ts';
 
@@ -19,7 +19,7 @@ describe("a shell's environment", () => {
   });
   after(() => rm(dir, { recursive: true }));
 
-  async function write(others: ShellTools['others']): Promise<void> {
+  async function write(others: ShellTools['others'], temporal = join(dir, 'built')): Promise<void> {
     const endpoints = {
       kubeconfig: layout.kubeconfig,
       kubernetesUrl: 'https://127.0.0.1:1',
@@ -29,7 +29,7 @@ describe("a shell's environment", () => {
       clickhouseUrl: 'http://127.0.0.1:5',
       apiUrl: 'http://127.0.0.1:6',
     };
-    await writeShellEnv(layout, endpoints, { programs: { temporal: join(dir, 'built') }, others });
+    await writeShellEnv(layout, endpoints, { programs: { temporal }, others });
   }
 
   /** What is printed, in a shell that is somewhere else. */
@@ -51,6 +51,24 @@ describe("a shell's environment", () => {
     await write(none);
     await write({ kafkaBrokers: '127.0.0.1:9', postgresPort: 8 });
     equal(await typed('temporal; echo "$KAFKA_BROKERS $POSTGRES_PORT"'), 'temporal at 127.0.0.1:3\n127.0.0.1:9 8');
+  });
+
+  for (const [how, found] of [
+    ['by its path', () => join(layout.of('bin'), 'temporal')],
+    ['by a path relative to where it was started', () => relative(process.cwd(), join(layout.of('bin'), 'temporal'))],
+    ['through a link to the directory', () => join(dir, 'alias', 'temporal')],
+  ] as const)
+    it(`S2: stays usable when the next start finds Temporal's command there, ${how}`, async () => {
+      await write(none);
+      await rm(join(dir, 'alias'), { force: true });
+      await symlink(layout.of('bin'), join(dir, 'alias'));
+      await write(none, found());
+      equal(await typed('temporal'), 'temporal at 127.0.0.1:3');
+    });
+
+  it('S2: leads to what a relative path on PATH named', async () => {
+    await write(none, relative(process.cwd(), join(dir, 'built')));
+    equal(await typed('temporal'), 'temporal at 127.0.0.1:3');
   });
 
   it('leads `millrace dev` to the stack from any directory', async () => {

@@ -5,10 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
+import { tryLock } from '../../local/lock.ts';
 import { identify, type ProcessIdentity } from '../../local/process-identity.ts';
 import { cleanUp, startStack, type PartName, type Stack } from '../../local/stack.ts';
 import { forgetStack, statusOfStack, stopStack } from '../../local/stack/control.ts';
+import { layoutOf } from '../../local/stack/layout.ts';
 import { readStackRecord } from '../../local/stack/record.ts';
+import type { MillraceError } from '../../model/errors.ts';
 import { eventually } from '../support/eventually.ts';
 
 describe('the local stack', function () {
@@ -25,8 +28,8 @@ describe('the local stack', function () {
     await rm(dataDir, { recursive: true, force: true });
   });
 
-  const start = (only: readonly PartName[] = ['nats']): Promise<Stack> =>
-    startStack({ dataDir, only, otherPorts: 'free', unsafeNoFsync: true });
+  const start = (only: readonly PartName[] = ['nats'], more: readonly PartName[] = []): Promise<Stack> =>
+    startStack({ dataDir, only, with: more, otherPorts: 'free', unsafeNoFsync: true });
 
   /** A stack in another process, ready. */
   async function startElsewhere(): Promise<ChildProcess> {
@@ -87,6 +90,25 @@ describe('the local stack', function () {
       match(error.message, new RegExp(`MR_STACK_RUNNING.*process ${process.pid}.*${stack.endpoints.kubernetesUrl}`));
       return true;
     });
+  });
+
+  it('T1: a second start that asks for more says what is missing, and how to start it with both', async () => {
+    await using _stack = await start();
+    await rejects(start(['nats'], ['kafka']), (error: MillraceError) => {
+      match(error.message, /^MR_STACK_LACKS_PARTS: .* without kafka: it has nats\.$/);
+      match(error.fix, /`--with kafka`/);
+      return true;
+    });
+    await rejects(start(['nats'], ['nats']), /MR_STACK_RUNNING/);
+  });
+
+  it('T1: while a stack gets its binaries, neither a start nor the status says that none runs', async () => {
+    const lock = await tryLock(layoutOf(dataDir).lock);
+    ok('release' in lock);
+    await rejects(start(['nats'], ['kafka']), /MR_STACK_RUNNING.*it is still starting/);
+    await rejects(statusOfStack(dataDir), /MR_STACK_RUNNING.*it is still starting/);
+    await lock.release();
+    await rejects(statusOfStack(dataDir), /MR_STACK_NOT_RUNNING/);
   });
 
   it('T2: the next start ends what a killed stack left, and has its ports and data', async () => {
