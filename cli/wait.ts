@@ -17,7 +17,8 @@ import { changes } from './progress.ts';
 
 export type Verdict =
   /** `holdsMs`: the verdict counts if no other one comes for this long. */
-  | { readonly is: 'reached'; readonly message: string; readonly holdsMs?: number }
+  /** `beside`: what is wrong nevertheless. */
+  | { readonly is: 'reached'; readonly message: string; readonly beside?: string; readonly holdsMs?: number }
   | { readonly is: 'refused'; readonly reason: string; readonly message: string; readonly holdsMs?: number }
   /** `others`: what somebody else must do, shown during the wait. */
   | { readonly is: 'waiting'; readonly message: string; readonly others?: string | undefined };
@@ -33,6 +34,13 @@ export interface WaitOptions {
   readonly known?: PipelineStatus | undefined;
   readonly judge: (look: Look) => Verdict;
   readonly say: (line: string) => void;
+}
+
+export type Reached = Extract<Verdict, { readonly is: 'reached' }>;
+
+/** `paused`; `paused, but its spec is refused (SpecInvalid): …`. */
+export function reachedText(what: string, { beside }: Reached): string {
+  return beside === undefined ? what.toLowerCase() : `${what.toLowerCase()}, but ${beside}`;
 }
 
 /** A verdict that must hold for a while before it counts. */
@@ -67,8 +75,8 @@ function afterMs(ms: number, then: () => void): () => void {
   return () => clearTimeout(timer);
 }
 
-/** Resolves with the message of the verdict. Throws when it is a refusal, or MR_WAIT_TIMEOUT. */
-export async function waitFor({ kube }: Cluster, options: WaitOptions): Promise<string> {
+/** Resolves with what was reached. Throws when the verdict is a refusal, or MR_WAIT_TIMEOUT. */
+export async function waitFor({ kube }: Cluster, options: WaitOptions): Promise<Reached> {
   const { namespace, name, wanted, timeout, judge, say } = options;
   const stop = new AbortController();
   const timer = setTimeout(() => stop.abort(), milliseconds(timeout));
@@ -98,8 +106,8 @@ export async function waitFor({ kube }: Cluster, options: WaitOptions): Promise<
 }
 
 /** Throws when the verdict is a refusal. */
-function concluded(name: string, verdict: Exclude<Verdict, { readonly is: 'waiting' }>): string {
-  if (verdict.is === 'reached') return verdict.message;
+function concluded(name: string, verdict: Exclude<Verdict, { readonly is: 'waiting' }>): Reached {
+  if (verdict.is === 'reached') return verdict;
   const { reason, message } = verdict;
   throw new CommandFailed(exitCodes.invalidConfig, `Pipeline "${name}" was refused (${reason}): ${message}`);
 }
@@ -119,7 +127,10 @@ export function untilSettled(stored: StoredPipeline, still?: StillState): (look:
         message: `it is being deleted${look.held === undefined ? '' : `; ${look.held}`}`,
       };
     const settled = settledAt(look.pipeline.status, generation, still);
-    if (settled.is === 'ready') return { is: 'reached', message: settled.reason };
+    if (settled.is === 'ready') {
+      const { reason, beside } = settled;
+      return { is: 'reached', message: reason, ...(beside === undefined ? {} : { beside }) };
+    }
     return {
       ...settled,
       message: settled.is === 'waiting' ? `${settled.reason}: ${settled.message}` : settled.message,

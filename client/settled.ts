@@ -15,7 +15,8 @@ import type { DesiredState } from '../model/plan.ts';
 export type StillState = 'Paused' | 'Stopped';
 
 export type Settled =
-  | { readonly is: 'ready'; readonly reason: string; readonly message: string }
+  /** `beside`: what is wrong with the spec, of a pipeline that stands still as it was asked to. */
+  | { readonly is: 'ready'; readonly reason: string; readonly message: string; readonly beside?: string }
   /** Millrace does not go on until the spec changes. */
   | { readonly is: 'refused'; readonly reason: string; readonly message: string }
   /** Millrace goes on by itself. */
@@ -52,8 +53,8 @@ function stillAt(
   const { reason, message } = saying(refused);
   const isAtRest = isObserved && status?.operation === undefined;
   if (isAtRest && status?.phase === still) {
-    const beside = `${still}, and its spec is refused (${reason}): ${message}`;
-    return { is: 'ready', reason: still, message: beside };
+    const beside = `its spec is refused (${reason}): ${message}`;
+    return { is: 'ready', reason: still, message: `${still}, and ${beside}`, beside };
   }
   const provisioned = conditionOf(status, 'Provisioned');
   const hasFailed = provisioned?.status === 'False' && (provisioned.observedGeneration ?? 0) >= generation;

@@ -74,7 +74,7 @@ export function actsOf(input: OperationInput, { workloadNamespace, isolation }: 
 export async function sayBegun(input: OperationInput): Promise<void> {
   const { phase, reason } = operationTable[input.kind];
   const reconciling = claim('Reconciling', reason);
-  const doing = [reconciling.message, ...(input.because === undefined ? [] : [input.because])].join(' ');
+  const doing = [reconciling.message, ...causeOf(input)].join(' ');
   const op = refOf(input);
   log.info(`${input.kind} begins`, { generation: input.generation });
   await run('writeStatus', sentence(`say that the pipeline is ${phase}`, input.generation), {
@@ -94,6 +94,13 @@ export async function sayBegun(input: OperationInput): Promise<void> {
     },
     event: { type: 'Normal', reason, action: input.kind, note: `${doing} Generation ${input.generation}.` },
   });
+}
+
+/** Of a change that the newest spec does not ask for. */
+function causeOf({ kind, because, refused, generation }: OperationInput): readonly string[] {
+  if (because !== undefined) return [because];
+  if (refused === undefined || kind !== 'repair') return [];
+  return [`The newest spec is refused (see Accepted), so generation ${generation} is applied once more.`];
 }
 
 /** Provisioned describes what exists: a change leaves it True, a repair starts because it is not. */

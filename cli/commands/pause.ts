@@ -6,7 +6,7 @@ import { withCluster, withClusterOptions, type ClusterOptions } from '../cluster
 import { durationOption } from '../durations.ts';
 import { print, say } from '../output.ts';
 import { pipelineArgument } from '../pipeline-name.ts';
-import { untilSettled, waitFor } from '../wait.ts';
+import { reachedText, untilSettled, waitFor } from '../wait.ts';
 
 interface Options extends ClusterOptions {
   readonly wait: boolean;
@@ -41,8 +41,8 @@ function stateCommand(verb: string, state: DesiredState, description: string): C
         const { timeout } = options;
         const judge = untilSettled(stored, stillOf(state));
         const known = found.status;
-        const reason = await waitFor(cluster, { namespace, name, wanted: state, timeout, known, judge, say });
-        print(`pipeline/${name} ${reason.toLowerCase()}\n`);
+        const reached = await waitFor(cluster, { namespace, name, wanted: state, timeout, known, judge, say });
+        print(`pipeline/${name} ${reachedText(reached.message, reached)}\n`);
       });
     });
 }

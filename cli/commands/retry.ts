@@ -6,12 +6,13 @@
  */
 import { randomUUID } from 'node:crypto';
 import { Command, Option } from 'commander';
-import { stillOf } from '../../client/settled.ts';
+import { conditionOf, stillOf } from '../../client/settled.ts';
+import type { StoredPipeline } from '../../client/wire.ts';
 import { withCluster, withClusterOptions, type ClusterOptions } from '../cluster.ts';
 import { durationOption } from '../durations.ts';
 import { print, say } from '../output.ts';
 import { pipelineArgument } from '../pipeline-name.ts';
-import { untilSettledAgain, waitFor } from '../wait.ts';
+import { reachedText, untilSettledAgain, waitFor } from '../wait.ts';
 
 interface Options extends ClusterOptions {
   readonly wait: boolean;
@@ -39,6 +40,8 @@ export function retryCommand(): Command {
         const { pipelines, namespace } = cluster;
         const found = await pipelines.get(namespace, name);
         await retryAt(options, { namespace, name, uid: found.metadata.uid ?? '' });
+        const refused = refusalOf(found);
+        if (refused !== undefined) say(refused);
         if (!options.wait) {
           print(`pipeline/${name} retry asked for\n`);
           return;
@@ -47,10 +50,18 @@ export function retryCommand(): Command {
         const judge = untilSettledAgain(found);
         const still = stillOf(found.spec.desiredState);
         const wanted = still ?? 'ready';
-        await waitFor(cluster, { namespace, name, wanted, timeout, known: found.status, judge, say });
-        print(`pipeline/${name} ${wanted.toLowerCase()}\n`);
+        const known = found.status;
+        const reached = await waitFor(cluster, { namespace, name, wanted, timeout, known, judge, say });
+        print(`pipeline/${name} ${reachedText(wanted, reached)}\n`);
       });
     });
+}
+
+/** A retry reads a refused spec again, which helps only if the reason was elsewhere. */
+export function refusalOf({ metadata, status }: StoredPipeline): string | undefined {
+  const accepted = conditionOf(status, 'Accepted');
+  if (accepted?.status !== 'False' || (accepted.observedGeneration ?? 0) < (metadata.generation ?? 0)) return undefined;
+  return `its spec is refused, and read once more as it is (${accepted.reason}): ${accepted.message}`;
 }
 
 async function retryAt(

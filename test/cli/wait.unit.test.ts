@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { finalizer } from '../../model/names.ts';
-import { Holding, untilGone, untilSettled, untilSettledAgain, type Verdict } from '../../cli/wait.ts';
+import { refusalOf } from '../../cli/commands/retry.ts';
+import { Holding, reachedText, untilGone, untilSettled, untilSettledAgain, type Verdict } from '../../cli/wait.ts';
 import type { PipelineStatus } from '../../crds/pipeline.ts';
 import { condition, stored } from './stored.ts';
 
@@ -34,6 +35,34 @@ describe('the verdict of a pause by a spec that is refused', () => {
       assert.equal(judge({ is: 'there', pipeline }).is, verdict);
     });
   }
+});
+
+it('I14: what a pause says when it is done includes that the spec is refused', () => {
+  const status: PipelineStatus = { phase: 'Paused', observedGeneration: 2, conditions: [refused, stalled] };
+  const pipeline = stored({ metadata: { generation: 2 }, status });
+  const verdict = untilSettled(pipeline, 'Paused')({ is: 'there', pipeline });
+  assert(verdict.is === 'reached');
+  assert.equal(reachedText(verdict.message, verdict), 'paused, but its spec is refused (SpecInvalid): no');
+  assert.equal(reachedText('Paused', { is: 'reached', message: 'Paused' }), 'paused');
+});
+
+describe('a retry', () => {
+  const rows: readonly [what: string, status: PipelineStatus, says: string | undefined][] = [
+    ['of a spec that is refused', { conditions: [refused] }, 'it is refused, and what to do'],
+    ['of a failed operation', { conditions: [condition('Accepted', 'True', 'Valid'), failed] }, undefined],
+    ['while an earlier spec was refused', { conditions: [{ ...refused, observedGeneration: 1 }] }, undefined],
+    ['of what was never looked at', {}, undefined],
+  ];
+  for (const [what, status, says] of rows)
+    it(`${says === undefined ? 'does not speak of a refusal' : 'says what is refused'}: ${what}`, () => {
+      const conditions = status.conditions?.map((each) => ({ ...each, message: says ?? each.message }));
+      const pipeline = stored({
+        metadata: { generation: 2 },
+        status: { ...status, ...(conditions && { conditions }) },
+      });
+      const said = says && `its spec is refused, and read once more as it is (SpecInvalid): ${says}`;
+      assert.equal(refusalOf(pipeline), said);
+    });
 });
 
 describe('the verdict of a deletion', () => {
@@ -134,6 +163,10 @@ describe('the verdict of a retry that says nothing new', () => {
     });
     const judge = untilSettledAgain(was);
     judge({ is: 'there', pipeline: { ...was, status: { ...was.status, operation } } });
-    assert.deepEqual(judge({ is: 'there', pipeline: was }), { is: 'reached', message: 'Paused' });
+    assert.deepEqual(judge({ is: 'there', pipeline: was }), {
+      is: 'reached',
+      message: 'Paused',
+      beside: 'its spec is refused (SpecInvalid): no',
+    });
   });
 });
