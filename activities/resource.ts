@@ -10,6 +10,7 @@ import { z } from 'zod';
 import { firstError } from '../crds/lint.ts';
 import type { PipelineInput } from '../crds/pipeline.ts';
 import { heldText } from '../kubernetes/held.ts';
+import { withDefaults } from '../crds/defaults.ts';
 import { pipelineDoor } from '../kubernetes/pipelines.ts';
 import { mr } from '../model/errors.ts';
 import type { ApplyPipelineInput, LifecycleActivities, PipelineRef } from '../model/lifecycle.ts';
@@ -28,7 +29,7 @@ type ResourceActivities = Pick<
 
 export function resourceActivities(deps: ActivityDependencies): ResourceActivities {
   const { kube, cluster } = deps;
-  const door = pipelineDoor(kube, fieldManagers.api);
+  const door = pipelineDoor(kube, fieldManagers.api, withDefaults);
   const read = ({ namespace, name }: { namespace: string; name: string }) => kube.get(kind, name, namespace);
 
   return {

@@ -6,6 +6,7 @@ import type { Command } from 'commander';
 import type { Kube } from '../kubernetes/kube.ts';
 import { fieldManagers } from '../model/names.ts';
 import { KubeError } from '../kubernetes/kube-error.ts';
+import { withDefaults } from '../crds/defaults.ts';
 import { inWords, pipelineDoor, type PipelineDoor } from '../kubernetes/pipelines.ts';
 import { CommandFailed, exitCodes } from './exit.ts';
 
@@ -43,7 +44,7 @@ export async function withCluster<T>(options: ClusterOptions, work: (cluster: Cl
   const kube = createKube(createTransport(access));
   const namespace = options.namespace ?? access.namespace ?? 'default';
   try {
-    return await work({ kube, pipelines: pipelineDoor(kube, fieldManagers.cli), namespace });
+    return await work({ kube, pipelines: pipelineDoor(kube, fieldManagers.cli, withDefaults), namespace });
   } catch (error) {
     // The same refusal has the same code and exit code in every command.
     throw error instanceof KubeError ? inWords(error) : error;

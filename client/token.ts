@@ -10,13 +10,18 @@ import { dirname, join } from 'node:path';
 import { isLoopback } from '../model/request-origin.ts';
 import { isSystemError } from '../model/system-error.ts';
 
-export async function tokenFor(api: string, env: NodeJS.ProcessEnv = process.env): Promise<string | undefined> {
+/** `cwd`: where the program was started. */
+export async function tokenFor(
+  api: string,
+  env: NodeJS.ProcessEnv = process.env,
+  cwd = process.cwd(),
+): Promise<string | undefined> {
   const { MILLRACE_API_TOKEN: given, MILLRACE_API_TOKEN_FILE: file, KUBECONFIG: kubeconfig } = env;
   if (given !== undefined) return given;
   if (file !== undefined) return (await readFile(file, 'utf8')).trim();
   if (!isLoopback(new URL(api).hostname.replace(/^\[(.*)\]$/, '$1'))) return undefined;
   const besideKubeconfig = kubeconfig === undefined ? [] : [join(dirname(kubeconfig), 'api-token')];
-  for (const path of [...besideKubeconfig, join('.millrace', 'api-token')]) {
+  for (const path of [...besideKubeconfig, join(cwd, '.millrace', 'api-token')]) {
     const found = await readIfThere(path);
     if (found !== undefined) return found.trim();
   }

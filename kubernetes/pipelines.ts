@@ -8,6 +8,8 @@
  * D3  Pause, resume and a decision own one field each time, under a manager of their own: an apply under the entry
  *     point's manager would drop every field that it has applied before.
  * D4  A change or deletion affects the object that was read (by UID), never a new one with the same name.
+ * D6  What the document leaves out and another tool manages would stay without a word: it is a conflict like a value that
+ *     differs, and `force` takes it over (`./kept-fields.ts`).
  */
 import { z } from 'zod';
 import { mr, MillraceError } from '../model/errors.ts';
@@ -18,6 +20,8 @@ import type { Stored } from '../model/stored-pipeline.ts';
 import type { PipelineInput, PipelineSpec } from '../crds/pipeline.ts';
 import { ask, askObject } from './ask.ts';
 import { applyType } from './asked.ts';
+import { untilNoConflict } from './conflicts.ts';
+import { keptFields, pathText, takenOver, withoutKept, type KeptField } from './kept-fields.ts';
 import { KubeError } from './kube-error.ts';
 import type { Kube } from './kube.ts';
 import { objectSchema, pathOf } from './objects.ts';
@@ -70,10 +74,11 @@ export interface PipelineDoor {
 /**
  * The API server has checked spec and status against the CRD; checked again here, a newer schema would be unreadable.
  */
+const storedSpec = z.custom<PipelineSpec>((value) => typeof value === 'object' && value !== null);
 const storedPipeline = objectSchema.extend({
   apiVersion: z.literal(apiVersion).default(apiVersion),
   kind: z.literal(kind).default(kind),
-  spec: z.custom<PipelineSpec>((value) => typeof value === 'object' && value !== null),
+  spec: storedSpec,
   status: z.custom<PipelineStatus>((value) => typeof value === 'object' && value !== null).optional(),
 });
 
@@ -83,7 +88,10 @@ const page = z.looseObject({
   items: z.array(storedPipeline).nullable(),
 });
 
-export function pipelineDoor(kube: Kube, fieldManager: string): PipelineDoor {
+/** The spec as Kubernetes would store it; undefined: it is not valid. */
+type Defaults = (spec: PipelineInput['spec']) => PipelineSpec | undefined;
+
+export function pipelineDoor(kube: Kube, fieldManager: string, withDefaults: Defaults): PipelineDoor {
   const door: PipelineDoor = {
     async get(namespace, name) {
       const request = {
@@ -126,7 +134,14 @@ export function pipelineDoor(kube: Kube, fieldManager: string): PipelineDoor {
         metadata: { name, namespace, ...(labels ? { labels } : {}), ...(annotations ? { annotations } : {}) },
         spec,
       };
-      return write({ manifest, manager: fieldManager, force, dryRun });
+      const wanted = withDefaults(spec);
+      const kept = wanted === undefined ? [] : await keptOf({ name, namespace }, { named: spec, wanted });
+      if (kept.length > 0) {
+        if (!force) throw mr('MR_PIPELINE_CONFLICT', { name, namespace, problem: keptText(kept) });
+        if (!dryRun) await takeOver({ name, namespace }, new Set(kept.map(({ manager }) => manager)));
+      }
+      const written = await write({ manifest, manager: fieldManager, force, dryRun });
+      return dryRun ? { ...written, spec: storedSpec.parse(withoutKept(written.spec, kept, wanted)) } : written;
     },
 
     setDesiredState: (pipeline, desiredState, { dryRun = false } = {}) =>
@@ -157,6 +172,23 @@ export function pipelineDoor(kube: Kube, fieldManager: string): PipelineDoor {
     return write({ manifest, manager: `${fieldManager}-${field}`, force: true, dryRun });
   }
 
+  /** D6. */
+  async function keptOf(at: At, document: { named: unknown; wanted: unknown }): Promise<readonly KeptField[]> {
+    const found = await speaking(() => kube.get(kind, at.name, at.namespace), at);
+    return found === undefined ? [] : keptFields(found.metadata, { stored: found['spec'], ...document });
+  }
+
+  async function takeOver({ namespace, name }: At, from: ReadonlySet<string>): Promise<void> {
+    const once = async () => {
+      const found = await kube.get(kind, name, namespace);
+      if (found === undefined) return;
+      const { uid, resourceVersion } = found.metadata;
+      const metadata = { uid, resourceVersion, managedFields: takenOver(found.metadata, from, fieldManager) };
+      await kube.patchMerge(kind, name, namespace, { metadata }, { fieldManager });
+    };
+    await speaking(() => untilNoConflict(once), { namespace, name });
+  }
+
   async function write(apply: Write): Promise<StoredPipeline> {
     const at = apply.manifest.metadata;
     try {
@@ -182,6 +214,16 @@ export function pipelineDoor(kube: Kube, fieldManager: string): PipelineDoor {
     } as const;
     return askObject(kube.transport, request, storedPipeline, { kind, namespace, name });
   }
+}
+
+/** `it would keep what this document does not have: spec.steps[total] (managed by "kubectl-client-side-apply")`. */
+function keptText(kept: readonly KeptField[]): string {
+  const managers = [...new Set(kept.map(({ manager }) => manager))];
+  const each = managers.map((one) => {
+    const paths = kept.filter(({ manager }) => manager === one).map(pathText);
+    return `${paths.join(', ')} (managed by "${one}")`;
+  });
+  return `it would keep what this document does not have: ${each.join('; ')}`;
 }
 
 interface Write {

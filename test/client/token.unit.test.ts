@@ -51,7 +51,7 @@ describe('the token that the client sends', () => {
   }
 
   it('T2: is none where nothing of a local stack is', async () => {
-    assert.equal(await tokenFor(api, { KUBECONFIG: join(dir, 'none', 'kubeconfig') }), undefined);
+    assert.equal(await tokenFor(api, { KUBECONFIG: join(dir, 'none', 'kubeconfig') }, dir), undefined);
   });
 });
 

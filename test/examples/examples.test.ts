@@ -9,6 +9,7 @@ import { lintText } from '../../crds/lint.ts';
 import { storedPipeline } from '../../client/wire.ts';
 import { fieldManagers, kind } from '../../model/names.ts';
 import { pipelineSchema, type PipelineInput } from '../../crds/pipeline.ts';
+import { withDefaults } from '../../crds/defaults.ts';
 import { pipelineDoor } from '../../kubernetes/pipelines.ts';
 import { useCluster } from '../workers/api/cluster.ts';
 
@@ -27,7 +28,7 @@ describe('examples', () => {
     it(`${file} is taken by a real API server`, async () => {
       const namespace = await cluster().namespace();
       const example = pipelineSchema.parse(parse(textOf(file)));
-      const door = pipelineDoor(cluster().kube, fieldManagers.cli);
+      const door = pipelineDoor(cluster().kube, fieldManagers.cli, withDefaults);
       await door.apply({ ...example, metadata: { ...example.metadata, namespace } });
       const stored = storedPipeline.parse(await cluster().kube.get(kind, example.metadata.name, namespace));
       assert.equal(stored.spec.sinks.length, example.spec.sinks.length);
@@ -37,8 +38,8 @@ describe('examples', () => {
       const namespace = await cluster().namespace();
       const example: PipelineInput = z.custom<PipelineInput>().parse(parse(textOf(file)));
       const asWritten = { ...example, metadata: { ...example.metadata, namespace } };
-      const first = await pipelineDoor(cluster().kube, 'another-tool').apply(asWritten);
-      const second = await pipelineDoor(cluster().kube, fieldManagers.cli).apply(asWritten);
+      const first = await pipelineDoor(cluster().kube, 'another-tool', withDefaults).apply(asWritten);
+      const second = await pipelineDoor(cluster().kube, fieldManagers.cli, withDefaults).apply(asWritten);
       assert.deepEqual(second.spec, first.spec);
       assert.equal(second.metadata.generation, 1);
     });

@@ -4,6 +4,7 @@ import { MillraceError } from '../../model/errors.ts';
 import { askedOf } from '../../kubernetes/asked.ts';
 import { KubeError, parseAnswer } from '../../kubernetes/kube-error.ts';
 import { createKube, type Kube } from '../../kubernetes/kube.ts';
+import { withDefaults } from '../../crds/defaults.ts';
 import { inWords, pipelineDoor, type StoredPipeline } from '../../kubernetes/pipelines.ts';
 
 /** Every request is answered so. */
@@ -48,7 +49,7 @@ const foreign: readonly [what: string, answer: unknown][] = [
 describe('answers that are not about what was asked', () => {
   for (const [what, answer] of foreign) {
     it(`K2: ${what} is believed by no door`, async () => {
-      const door = pipelineDoor(answering(answer), 'millrace-cli');
+      const door = pipelineDoor(answering(answer), 'millrace-cli', withDefaults);
       const asked: Readonly<Record<string, Promise<unknown>>> = {
         get: door.get('shop', 'orders'),
         list: door.list({ namespace: 'shop' }),
@@ -67,7 +68,7 @@ describe('answers that are not about what was asked', () => {
     it(`K2: ${what} is no deletion`, async () => {
       // The API server says the object's namespace and version as they are: for a deletion its kind and name count.
       if (/namespace|API/.test(what)) return;
-      const door = pipelineDoor(answering(answer), 'millrace-cli');
+      const door = pipelineDoor(answering(answer), 'millrace-cli', withDefaults);
       const refused = await failureOf(door.remove(stored));
       assert.ok(refused instanceof MillraceError && refused.code === 'MR_KUBERNETES_UNAVAILABLE', refused.message);
       assert.ok((await failureOf(answering(answer).delete(kind, 'orders', 'shop'))) instanceof KubeError);
@@ -75,14 +76,17 @@ describe('answers that are not about what was asked', () => {
   }
 
   it('what is about it is believed', async () => {
-    assert.equal((await pipelineDoor(answering(orders), 'millrace-cli').get('shop', 'orders')).metadata.name, 'orders');
+    assert.equal(
+      (await pipelineDoor(answering(orders), 'millrace-cli', withDefaults).get('shop', 'orders')).metadata.name,
+      'orders',
+    );
     assert.ok(await answering(orders).delete(kind, 'orders', 'shop'));
     const gone = { kind: 'Status', status: 'Success', details: { name: 'orders', kind: 'pipelines' } };
     assert.ok(await answering(gone).delete(kind, 'orders', 'shop'));
     // The items of a list need not say what they are.
     const { apiVersion: _, kind: __, ...item } = orders;
     const list = { kind: `${kind}List`, metadata: {}, items: [item] };
-    const page = await pipelineDoor(answering(list), 'millrace-cli').list({ namespace: 'shop' });
+    const page = await pipelineDoor(answering(list), 'millrace-cli', withDefaults).list({ namespace: 'shop' });
     assert.deepEqual(page.items, [orders]);
   });
 

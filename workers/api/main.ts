@@ -3,6 +3,7 @@ import { connectKube } from '../../kubernetes/kube.ts';
 import { fieldManagers } from '../../model/names.ts';
 import { readConfig } from './config.ts';
 import { temporalRuns } from './operation-runs.ts';
+import { withDefaults } from '../../crds/defaults.ts';
 import { pipelineDoor } from '../../kubernetes/pipelines.ts';
 import { buildServer } from './server.ts';
 import { aborted, untilAskedToStop } from '../process/run.ts';
@@ -16,7 +17,7 @@ export async function runApi(env: NodeJS.ProcessEnv): Promise<number> {
   const server = await buildServer({
     kube,
     runs,
-    pipelines: pipelineDoor(kube, fieldManagers.api),
+    pipelines: pipelineDoor(kube, fieldManagers.api, withDefaults),
     version: packageVersion(),
     logLevel: config.logLevel,
     access: config.access,

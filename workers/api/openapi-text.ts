@@ -1,5 +1,6 @@
 /** The OpenAPI document as text, from a server without a cluster. */
 import type { Kube } from '../../kubernetes/kube.ts';
+import { withDefaults } from '../../crds/defaults.ts';
 import { pipelineDoor } from '../../kubernetes/pipelines.ts';
 import { fieldManagers } from '../../model/names.ts';
 import { packageVersion } from '../process/version.ts';
@@ -10,7 +11,7 @@ export async function openApiText(): Promise<string> {
   const server = await buildServer({
     kube: noKube,
     runs: noRuns,
-    pipelines: pipelineDoor(noKube, fieldManagers.api),
+    pipelines: pipelineDoor(noKube, fieldManagers.api, withDefaults),
     version: packageVersion(),
     logLevel: 'silent',
   });

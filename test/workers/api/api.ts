@@ -1,4 +1,5 @@
 /** The API on a cluster of the tests, without a socket unless a test asks for one. */
+import { withDefaults } from '../../../crds/defaults.ts';
 import { pipelineDoor } from '../../../kubernetes/pipelines.ts';
 import type { Api } from '../../../workers/api/api.ts';
 import { buildServer } from '../../../workers/api/server.ts';
@@ -20,7 +21,7 @@ export function apiOn(kube: Kube, runs: OperationRuns = runsOf()): Promise<Api> 
   return buildServer({
     kube,
     runs,
-    pipelines: pipelineDoor(kube, fieldManagers.api),
+    pipelines: pipelineDoor(kube, fieldManagers.api, withDefaults),
     version: '0.0.0-test',
     logLevel: 'silent',
     planWaitMs: 100,

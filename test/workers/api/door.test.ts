@@ -6,12 +6,13 @@ import { connectKube } from '../../../kubernetes/kube.ts';
 import { parseAnswer } from '../../../kubernetes/kube-error.ts';
 import { apiVersion, fieldManagers, kind } from '../../../model/names.ts';
 import { startKubernetes } from '../../../local/parts/kubernetes.ts';
-import { conflictingManagers, pipelineDoor } from '../../../kubernetes/pipelines.ts';
+import { withDefaults } from '../../../crds/defaults.ts';
+import { conflictingManagers, pipelineDoor, type StoredPipeline } from '../../../kubernetes/pipelines.ts';
 import { spec, useCluster } from './cluster.ts';
 
 describe('the door to pipelines', () => {
   const cluster = useCluster();
-  const door = (manager: string = fieldManagers.cli) => pipelineDoor(cluster().kube, manager);
+  const door = (manager: string = fieldManagers.cli) => pipelineDoor(cluster().kube, manager, withDefaults);
   const manifest = (namespace: string, more: object = {}) =>
     ({ apiVersion, kind, metadata: { name: 'orders', namespace }, spec: { ...spec, ...more } }) as const;
 
@@ -27,6 +28,70 @@ describe('the door to pipelines', () => {
     await door(fieldManagers.api).apply(manifest(namespace, { buffer: { maxBytes: '3Gi' } }));
     const stored = await door(fieldManagers.cli).apply(manifest(namespace, { buffer: { maxBytes: '1Gi' } }));
     assert.equal(stored.spec.buffer.maxBytes, '1Gi');
+  });
+
+  describe('D6: over what another tool has made', () => {
+    const step = (name: string) => ({ name, filter: { where: 'true' } });
+    const both = { ...spec, steps: [step('paid'), step('total')], buffer: { maxBytes: '3Gi' } };
+    const less = { ...spec, steps: [step('paid')] };
+    const names = ({ spec: { steps } }: StoredPipeline) => steps.map(({ name }) => name);
+
+    const ways: readonly [manager: string, make: (namespace: string) => Promise<unknown>][] = [
+      [
+        'kubectl-client-side-apply',
+        (namespace) => cluster().kube.create(manifest(namespace, both), { fieldManager: 'kubectl-client-side-apply' }),
+      ],
+      ['kubectl', (namespace) => cluster().kube.apply(manifest(namespace, both), { fieldManager: 'kubectl' })],
+      [
+        'kubectl-edit',
+        async (namespace) => {
+          await door().apply(manifest(namespace, less));
+          await cluster().kube.patchMerge(
+            kind,
+            'orders',
+            namespace,
+            { spec: { steps: both.steps, buffer: both.buffer } },
+            { fieldManager: 'kubectl-edit' },
+          );
+        },
+      ],
+    ];
+    for (const [manager, make] of ways) {
+      it(`names what ${manager} would keep, and changes nothing`, async () => {
+        const namespace = await cluster().namespace();
+        await make(namespace);
+        for (const dryRun of [false, true])
+          await assert.rejects(door().apply(manifest(namespace, less), { dryRun }), (error: Error) => {
+            assert.match(error.message, /^MR_PIPELINE_CONFLICT: .* would keep what this document does not have: /);
+            assert.match(error.message, new RegExp(`spec\\.steps\\[total\\].*\\(managed by "${manager}"\\)`));
+            assert.match(error.message, /spec\.buffer\.maxBytes/);
+            assert.doesNotMatch(error.message, /spec\.(sinks|sources|frame|isolation)/);
+            return true;
+          });
+        assert.deepEqual(names(await door().get(namespace, 'orders')), ['paid', 'total']);
+      });
+
+      it(`force makes it what the document says, over ${manager}, and a dry run says so before`, async () => {
+        const namespace = await cluster().namespace();
+        await make(namespace);
+        const tried = await door().apply(manifest(namespace, less), { force: true, dryRun: true });
+        assert.deepEqual(names(await door().get(namespace, 'orders')), ['paid', 'total']);
+        const stored = await door().apply(manifest(namespace, less), { force: true });
+        assert.deepEqual([names(stored), stored.spec.buffer.maxBytes], [['paid'], '1Gi']);
+        assert.deepEqual(tried.spec, stored.spec);
+        // From now on it is like any other.
+        await door().apply(manifest(namespace, both));
+        assert.deepEqual(names(await door().apply(manifest(namespace, less))), ['paid']);
+      });
+    }
+
+    it('KF1, KF2: is no conflict where nothing but defaults and the wanted state would stay', async () => {
+      const namespace = await cluster().namespace();
+      await cluster().kube.create(manifest(namespace, less), { fieldManager: 'kubectl-client-side-apply' });
+      const state = { spec: { desiredState: 'Paused' } };
+      await cluster().kube.patchMerge(kind, 'orders', namespace, state, { fieldManager: 'kubectl-patch' });
+      assert.equal((await door().apply(manifest(namespace, less))).spec.desiredState, 'Paused');
+    });
   });
 
   it('D4: a pipeline that was deleted and made again is not the one that is paused or deleted', async () => {
@@ -71,7 +136,7 @@ describe('the door to pipelines', () => {
     const kubernetes = await startKubernetes({ dir, controllers: false, unsafeNoFsync: true });
     const kube = connectKube(kubernetes.kubeconfigPath);
     try {
-      const bare = pipelineDoor(kube, fieldManagers.cli);
+      const bare = pipelineDoor(kube, fieldManagers.cli, withDefaults);
       await assert.rejects(bare.get('default', 'orders'), /the CRD of Pipeline is not installed/);
       await assert.rejects(bare.list({ namespace: null }), /the CRD of Pipeline is not installed/);
       await assert.rejects(bare.apply(manifest('default')), /the CRD of Pipeline is not installed/);

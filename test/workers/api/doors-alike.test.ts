@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { ApplicationFailure } from '@temporalio/common';
 import { pino } from 'pino';
 import { resourceActivities } from '../../../activities/resource.ts';
+import { withDefaults } from '../../../crds/defaults.ts';
 import { pipelineDoor } from '../../../kubernetes/pipelines.ts';
 import { apiVersion, fieldManagers, kind } from '../../../model/names.ts';
 import { MillraceProblem } from '../../../client/index.ts';
@@ -78,7 +79,7 @@ describe('M9: every door of Millrace writes a pipeline alike', () => {
       });
 
       it('takes a field from another door of Millrace: the last one wins', async () => {
-        const cli = pipelineDoor(cluster().kube, fieldManagers.cli);
+        const cli = pipelineDoor(cluster().kube, fieldManagers.cli, withDefaults);
         const metadata = { name: 'orders', namespace };
         await cli.apply({ apiVersion, kind, metadata, spec: { ...spec, buffer: { maxBytes: '3Gi' } } });
         await write({ namespace, name: 'orders', spec: { ...spec, buffer: { maxBytes: '1Gi' } } });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { recordsEdge } from '../../../crds/compile.ts';
+import { withDefaults } from '../../../crds/defaults.ts';
 import { pipelineDoor } from '../../../kubernetes/pipelines.ts';
 import { edgeStream, kind, pidOf } from '../../../model/names.ts';
 import { readRegistry } from '../../../stream/registry.ts';
@@ -18,7 +19,7 @@ describe('a decision of a person, on a real control plane', function () {
   after(() => plane.stop());
 
   async function decide(name: string, text: string): Promise<void> {
-    const door = pipelineDoor(plane.kube, 'millrace-cli');
+    const door = pipelineDoor(plane.kube, 'millrace-cli', withDefaults);
     await door.decide(await door.get('default', name), text);
   }
 
