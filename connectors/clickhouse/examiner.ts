@@ -8,16 +8,20 @@
  *     and only the refusals of the new one count.
  * Z3  A range is split at the same place each time, so that the same rows are found each time.
  * Z4  An error that a row or the table may be at fault for (`doubtful` in `./codes.ts`) is the row's when others are
- *     taken. When none of the batch is, however many there are, a row of defaults tells: if it is refused as well, the
- *     sink waits for the table.
+ *     taken. When none of the batch is, however many there are, a row of defaults tells; and if the table refuses that as
+ *     well, which it may for a reason of its own, a row that it has. If it refuses both, or has none, the sink waits and
+ *     says so.
  */
+import { z } from 'zod';
 import { mr, problemOf, type MillraceError } from '../../model/errors.ts';
 import type { RefusedRow } from '../../stream/sink-port.ts';
 import { bisect, type Refused } from '../bisect.ts';
 import type { WallClock } from '../../model/clock.ts';
 import type { SinkFailureContext } from '../failure-context.ts';
+import { inserted } from './answer.ts';
+import { rowsOf } from './ask.ts';
 import { meaningOf, parseExamination, type RowsAtFault } from './failures.ts';
-import { insertStatement, send } from './insert.ts';
+import { defaultsStatement, insertStatement, send } from './insert.ts';
 import type { Reached } from './reach.ts';
 import type { ClickHouseRows } from './row-buffer.ts';
 import { countOf, partOf, rowAt, type Runs } from './runs.ts';
@@ -42,6 +46,8 @@ type Refusals = readonly Refused<RowsAtFault>[];
  * How many single rows are tried at a time, where many are at fault; fewer than the connections that a client opens.
  */
 const triedAtOnce = 4;
+
+const partRow = z.object({ part: z.string() });
 
 /** A missing privilege is checked again after this time, not with every batch. */
 const deniedForMs = 60_000;
@@ -85,7 +91,7 @@ export class Examiner {
       return { kind: 'found', refused: [] };
     }
     let refused: Refusals = [];
-    let isOfTable = false;
+    let doubt: MillraceError | undefined;
     for (const kind of isRefused ? (['twin', 'copy'] as const) : (['twin'] as const)) {
       if (refused.length > 0) break;
       // One after the other: the copy is made only for what the twin does not find.
@@ -93,19 +99,16 @@ export class Examiner {
       if (made.kind === 'denied') return { kind: 'wait', error: made.error };
       try {
         refused = await bisect(0, count, attempt, triedAtOnce);
-        const isDoubtful = refused.some(({ problem }) => problem.isDoubtful);
-        isOfTable = isDoubtful && refused.length === count && !(await this.#takesDefaults(signal));
+        const doubtful = refused.find(({ problem }) => problem.isDoubtful);
+        if (doubtful !== undefined && refused.length === count) {
+          doubt = await this.#doubt(doubtful.problem.problem, signal);
+        }
       } finally {
         await this.#dropCopy();
       }
     }
-    const { sink, table } = this.#options.where;
-    const doubtful = refused.find(({ problem }) => problem.isDoubtful);
-    if (doubtful !== undefined && isOfTable) {
-      const hint = 'Correct the table, the view or the records; Millrace retries by itself.';
-      const problem = `it refuses every row, one of defaults too: ${doubtful.problem.problem}`;
-      return { kind: 'wait', error: mr('MR_SINK_TABLE_UNFIT', { table, sink, problem, hint }) };
-    }
+    if (doubt !== undefined) return { kind: 'wait', error: doubt };
+    const { sink } = this.#options.where;
     return {
       kind: 'found',
       refused: refused.map(({ row, problem }) => ({
@@ -126,27 +129,67 @@ export class Examiner {
   }
 
   async #try(rows: ClickHouseRows, kept: Runs, signal: AbortSignal): Promise<RowsAtFault | null> {
-    const { table, marksDefaults, opening } = this.#options;
-    const statement = (name: string) => insertStatement({ ...table, name }, marksDefaults);
-    return this.#insert(statement, [opening, ...rows.pieces(kept)], signal);
+    const { client, settings, table, marksDefaults, opening } = this.#options;
+    const pieces = [opening, ...rows.pieces(kept)];
+    return this.#insert(
+      (name) => send(client, insertStatement({ ...table, name }, marksDefaults), pieces, settings, signal),
+      signal,
+    );
   }
 
-  /** Z4. */
+  /** Z4. Undefined: it is the rows that are at fault. */
+  async #doubt(why: string, signal: AbortSignal): Promise<MillraceError | undefined> {
+    if (await this.#takesDefaults(signal)) return undefined;
+    const { where } = this.#options;
+    const { table, sink } = where;
+    switch (await this.#takesWhatItHas(signal)) {
+      case 'yes':
+        return undefined;
+      case 'no': {
+        const problem = `it refuses every row, one of defaults and one that it has, too: ${why}`;
+        const hint =
+          'Correct the table or the view, or alter it so that it takes the batch; Millrace retries by itself.';
+        return mr('MR_SINK_TABLE_UNFIT', { table, sink, problem, hint });
+      }
+      case 'none': {
+        const problem = `it refuses every row, one of defaults too, and has none that would tell whether the table or the records are at fault: ${why}`;
+        const hint =
+          'If it is the table, or a view, correct it. If it is the records, insert any row that the table takes: they become dead letters then. Millrace retries by itself.';
+        return cannotTell(where, problem, hint);
+      }
+    }
+  }
+
   async #takesDefaults(signal: AbortSignal): Promise<boolean> {
-    const statement = (name: string) => `INSERT INTO ${name} FORMAT JSONEachRow`;
-    return (await this.#insert(statement, [Buffer.from('{}\n')], signal)) === null;
+    const { client, settings, table } = this.#options;
+    const insert = (name: string) =>
+      send(client, defaultsStatement({ ...table, name }), [Buffer.from('{}\n')], settings, signal);
+    return (await this.#insert(insert, signal)) === null;
   }
 
-  async #insert(
-    statement: (table: string) => string,
-    pieces: readonly Buffer[],
-    signal: AbortSignal,
-  ): Promise<RowsAtFault | null> {
-    const { client, settings, where } = this.#options;
+  /** Of the newest part, because the table may have become stricter. `none`: there was no row in it, or it was merged. */
+  async #takesWhatItHas(signal: AbortSignal): Promise<'yes' | 'no' | 'none'> {
+    const { client, settings, table, database, name } = this.#options;
+    const params = { database, name };
+    const query = `SELECT name AS part FROM system.parts WHERE database = {database:String} AND table = {name:String}
+      AND active AND rows > 0 ORDER BY modification_time DESC, max_block_number DESC LIMIT 1`;
+    const [newest] = await rowsOf(client, partRow, query, params, signal);
+    if (newest === undefined) return 'none';
+    const from = `FROM ${table.name} WHERE _part = {part:String} LIMIT 1`;
+    const insert = (twin: string) =>
+      inserted(client, { query: `INSERT INTO ${twin} SELECT * ${from}`, params: { ...newest }, settings, signal });
+    if ((await this.#insert(insert, signal)) !== null) return 'no';
+    // A part that is still there was there all the time, so that there was a row to take.
+    const left = await rowsOf(client, partRow, `SELECT _part AS part ${from}`, { ...newest }, signal);
+    return left.length > 0 ? 'yes' : 'none';
+  }
+
+  async #insert(insert: (twin: string) => Promise<void>, signal: AbortSignal): Promise<RowsAtFault | null> {
+    const { where } = this.#options;
     const twin = this.#twins.current?.plan;
     if (twin === undefined) throw new TypeError('rows are tried before there is a twin');
     try {
-      await send(client, statement(twin.table), pieces, settings, signal);
+      await insert(twin.table);
       return null;
     } catch (error) {
       signal.throwIfAborted();

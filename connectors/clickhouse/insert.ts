@@ -10,9 +10,17 @@ import { quoted } from './window.ts';
  * Without defaults to mark, names and types go in front of the rows: the server then refuses a table whose types have
  * changed, where plain RowBinary would read other values out of the same bytes.
  */
-export function insertStatement({ name, columns }: Table, marksDefaults: boolean): string {
-  const format = marksDefaults ? 'RowBinaryWithDefaults' : 'RowBinaryWithNamesAndTypes';
-  return `INSERT INTO ${name} (${columns.map((column) => quoted(column.name)).join(', ')}) FORMAT ${format}`;
+export function insertStatement(table: Table, marksDefaults: boolean): string {
+  return `${into(table)} FORMAT ${marksDefaults ? 'RowBinaryWithDefaults' : 'RowBinaryWithNamesAndTypes'}`;
+}
+
+/** For a row of defaults. It names the columns: else a DEFAULT would not find the EPHEMERAL ones that it reads. */
+export function defaultsStatement(table: Table): string {
+  return `${into(table)} FORMAT JSONEachRow`;
+}
+
+function into({ name, columns }: Table): string {
+  return `INSERT INTO ${name} (${columns.map((column) => quoted(column.name)).join(', ')})`;
 }
 
 export function opening({ columns }: Table, marksDefaults: boolean): Buffer {
