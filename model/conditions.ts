@@ -69,7 +69,7 @@ const connection = {
   Pending: unknown('No stage has been deployed yet.'),
   Paused: unseen(unknown('The pipeline is paused: no pod is running.')),
   Stopped: unseen(unknown('The pipeline is stopped: no pod is running.')),
-  NoPods: unseen(unknown('No pod is running while the pipeline is being changed.')),
+  NoPods: unseen(unknown('No pod of {stages} is running while the pipeline is being changed.')),
   ...silence,
 } as const;
 
@@ -171,6 +171,7 @@ export const conditionTable = {
     otherwise: 'Streams or workloads are missing or not ready.',
     reasons: {
       Running: yes('Every stage has the pods that it should have.'),
+      Changing: yes('Streams are as the spec requires, and which pods run is being changed.'),
       Paused: yes('No pod is running; streams and positions are kept.'),
       Stopped: yes('Everything that was read has been written, and no pod is running.'),
       Provisioning: no('The pipeline is being set up.'),

@@ -103,15 +103,18 @@ function causeOf({ kind, because, refused, generation }: OperationInput): readon
   return [`The newest spec is refused (see Accepted), so generation ${generation} is applied once more.`];
 }
 
-/** Provisioned describes what exists: a change leaves it True, a repair starts because it is not. */
+/**
+ * Provisioned describes what exists: a change leaves it True, a repair starts because it is not. What it has said of the
+ * pods is no longer so once some are stopped or started: sinks run while a stopped pipeline drains.
+ */
 const whileRunning: Readonly<Record<OperationKind, readonly LifecycleCondition[]>> = {
   provision: [claim('Provisioned', 'Provisioning')],
   repair: [claim('Provisioned', 'Repairing')],
   teardown: [claim('Provisioned', 'Deleting')],
   reconfigure: [],
-  pause: [],
-  stop: [],
-  resume: [],
+  pause: [claim('Provisioned', 'Changing')],
+  stop: [claim('Provisioned', 'Changing')],
+  resume: [claim('Provisioned', 'Changing')],
 };
 
 /** While the newest spec is refused, an operation leaves the condition Accepted alone. */

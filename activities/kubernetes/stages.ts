@@ -15,6 +15,7 @@ import { findReferences } from '../../model/credentials.ts';
 import type { Plan, Stage } from '../../model/plan.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { assertMayTakeDown } from '../proof.ts';
+import { updateStatus } from '../status/write.ts';
 import { asStep, waitFor, type Look } from '../step.ts';
 import { isChangedByOthers, noteApplied } from './applied.ts';
 import { applyFenced, checkFence } from './fenced.ts';
@@ -88,6 +89,7 @@ export function stageActivities(deps: ActivityDependencies): Stages {
       if (deployment === undefined) return;
       if (input.op.kind === 'teardown') await assertMayTakeDown(kube, input.op.pipeline);
       await scale(kube, deployment, input);
+      await noteReplicas(deps, input);
     }),
 
     waitStageGone: asStep(deps, async (input) => {
@@ -106,6 +108,19 @@ export function stageActivities(deps: ActivityDependencies): Stages {
       });
     }),
   };
+}
+
+/** The status shows which stages should have pods: while a pipeline drains, its sinks. */
+async function noteReplicas(
+  { kube, clock }: ActivityDependencies,
+  { op, stage, replicas }: StageInput & { readonly replicas: number },
+): Promise<void> {
+  const target = { pipeline: op.pipeline, opSeq: op.seq, generation: op.generation };
+  await updateStatus(kube, clock, target, ({ stages }) =>
+    stages === undefined
+      ? undefined
+      : { stages: stages.map((each) => (each.name === stage ? { name: stage, replicas } : each)) },
+  );
 }
 
 async function apply(deps: ActivityDependencies, input: StageInput & { readonly replicas: number }) {

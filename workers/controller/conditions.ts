@@ -112,7 +112,7 @@ function connected(input: ConditionsInput, kind: StageFact['kind']): Claim<'Sour
   const stages = input.stages.filter((stage) => stage.kind === kind);
   if (stages.length === 0) return claim(type, 'Pending');
   const expected = speaking(stages);
-  if (expected.length === 0) return claim(type, 'NoPods');
+  if (expected.length === 0) return claim(type, 'NoPods', { stages: stages.map(({ name }) => name).join(', ') });
   if (input.hearing === 'deaf') return claim(type, 'NotHeard', { server: input.nats });
   const reports = expected.flatMap(({ heard }) => spokesmen(heard)).map(({ report }) => report);
   const away = reports.filter(({ connection }) => connection.state === 'Disconnected');

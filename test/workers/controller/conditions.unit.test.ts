@@ -69,6 +69,13 @@ describe('a stage that an operation has stopped', () => {
   }
 });
 
+it('while sinks drain, names the sources that have no pod, and does not say that none runs', () => {
+  const stages = [stage('ingestor', { heard: [], isStopped: true }), stage('sink')];
+  const claims = claimsOf(input({ status: status({}, { Reconciling: ['True', 'Stopping'] }), stages }));
+  const source = claims.find(({ type }) => type === 'SourceConnected');
+  assert.equal(source?.message, `No pod of ${stages[0]?.name} is running while the pipeline is being changed.`);
+});
+
 describe('a question to a person', () => {
   const codes = Object.keys(errorTable).filter(asksPerson);
   const says = (kind: 'ingestor' | 'sink', name: string, code: string) => {

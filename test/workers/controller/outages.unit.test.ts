@@ -162,7 +162,8 @@ describe('events of outages', () => {
 
   const unseen = (reason: 'NoPods' | 'Paused' | 'Stopped') =>
     sink().map((one) => {
-      if (one.type === 'SinkConnected' || one.type === 'SourceConnected') return claim(one.type, reason);
+      if (one.type === 'SinkConnected' || one.type === 'SourceConnected')
+        return reason === 'NoPods' ? claim(one.type, reason, { stages: 'a stage' }) : claim(one.type, reason);
       return one.type === 'Flowing' ? claim('Flowing', reason) : one;
     });
   for (const reason of ['NoPods', 'Paused', 'Stopped'] as const) {
