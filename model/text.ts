@@ -14,6 +14,16 @@ export function cut(text: string, most: number): string {
   return isWhole ? kept : `${kept}…`;
 }
 
+/**
+ * The same for a text that ends with what to do: the cut is inside, where the value of a record is, and the end, which is
+ * the larger part, stays whole.
+ */
+export function cutInside(text: string, most: number): string {
+  if (text.length <= most) return cut(text, most);
+  const head = cut(text, Math.floor(most / 3));
+  return `${head}${cut(text.slice(head.length - most), most)}`;
+}
+
 function isHighSurrogate(unit: number): boolean {
   return unit >= 0xd800 && unit < 0xdc00;
 }

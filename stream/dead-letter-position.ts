@@ -8,7 +8,7 @@
  */
 import { z } from 'zod';
 import { mr, problemOf } from '../model/errors.ts';
-import { cut } from '../model/text.ts';
+import { cutInside } from '../model/text.ts';
 import { decodeFrame, type FramePlace } from './frame-reader.ts';
 import type { Position } from './record-batch.ts';
 
@@ -42,7 +42,7 @@ export function countLetters(
   const counts = new Map(Object.entries(before));
   for (const { code, text } of letters) {
     const records = (counts.get(code)?.records ?? 0) + 1;
-    counts.set(code, { records, sample: cut(text, maxSampleLength) });
+    counts.set(code, { records, sample: cutInside(text, maxSampleLength) });
   }
   return Object.fromEntries(counts);
 }

@@ -1,6 +1,6 @@
 import { equal, ok } from 'node:assert/strict';
 import fc from 'fast-check';
-import { cut, durationText, shortened } from '../../model/text.ts';
+import { cut, cutInside, durationText, shortened } from '../../model/text.ts';
 
 const durations: readonly (readonly [ms: number, text: string])[] = [
   [0, '0 s'],
@@ -13,6 +13,24 @@ const durations: readonly (readonly [ms: number, text: string])[] = [
 ];
 
 describe('texts for people', () => {
+  it('a text that is cut inside ends as it did, begins as it did, and is no longer than allowed', () => {
+    const advice = 'Correct the producer or the schema; to get this record too, send it again.';
+    fc.assert(
+      fc.property(
+        fc.string({ unit: 'binary', maxLength: 2_000 }),
+        fc.integer({ min: 150, max: 300 }),
+        (value, most) => {
+          const text = `Field "a" must be an integer, but is ${value}. ${advice}`;
+          const kept = cutInside(text, most);
+          ok(kept.length <= most);
+          ok(kept.isWellFormed() && !kept.includes('\0'));
+          ok(kept.startsWith('Field "a" must be an integer') && kept.endsWith(advice), kept);
+          equal(kept.includes('…') || value.includes('…'), text.length > most || value.includes('…'));
+        },
+      ),
+    );
+  });
+
   for (const [ms, text] of durations) it(`${ms} ms are ${text}`, () => equal(durationText(ms), text));
 
   it('what is too long is cut, and shows it', () => {

@@ -17,7 +17,7 @@
 import { claim, claimBecause, conditionsOf, firstWrong, type Claim, type ConditionOf } from '../../model/conditions.ts';
 import { asksPerson, mr, reasonOf, type MillraceError } from '../../model/errors.ts';
 import type { Condition, PipelineStatus } from '../../model/status.ts';
-import { cut } from '../../model/text.ts';
+import { cutInside } from '../../model/text.ts';
 import type { DeadLetterCount } from '../../stream/dead-letter-count.ts';
 import { flowing } from './flowing.ts';
 import type { Hearing } from './hearing.ts';
@@ -147,7 +147,7 @@ function deadLettersEmpty({ records, dropped, byCode }: DeadLetterCount): Claim<
   if (records + dropped === 0) return claim('DeadLettersEmpty', 'Empty');
   const codes = byCode
     .slice(0, shownCodes)
-    .map(({ code, records: some, sample }) => `${some} ${code} (${cut(sample, shownSample)})`);
+    .map(({ code, records: some, sample }) => `${some} ${code} (${cutInside(sample, shownSample)})`);
   const more = byCode.length > shownCodes ? [`and ${byCode.length - shownCodes} more codes`] : [];
   const said = {
     records: records === 1 ? '1 record' : `${records} records`,

@@ -252,11 +252,11 @@ describe('conditions of the controller', () => {
     const byCode = ['MISFIT', 'NOT_JSON', 'TOO_LARGE', 'REFUSED'].map((code, index) => ({
       code: `MR_RECORD_${code}`,
       records: 10 - index,
-      sample: index === 0 ? 'x'.repeat(1_000) : `sample ${index}`,
+      sample: index === 0 ? `${'x'.repeat(1_000)}. Send it again.` : `sample ${index}`,
     }));
     const message = messageOf({ deadLetters: { records: 34, dropped: 0, byCode } }, 'DeadLettersEmpty');
     assert.match(message, /^34 records could not be processed/);
-    assert.match(message, /10 MR_RECORD_MISFIT \(x{199}…\); 9 MR_RECORD_NOT_JSON \(sample 1\);/);
+    assert.match(message, /10 MR_RECORD_MISFIT \(x+…x+\. Send it again\.\); 9 MR_RECORD_NOT_JSON \(sample 1\);/);
     assert.match(message, /and 1 more codes\.$/);
     assert.equal(shown({ deadLetters: { records: 34, dropped: 0, byCode } }, 'DeadLettersEmpty'), 'False DeadLetters');
     assert.equal(shown({}, 'DeadLettersEmpty'), 'True Empty');
