@@ -134,7 +134,9 @@ function mergeStatements({ name, columns }: Table, merged: readonly Column[], ke
     );
     const chosen = numbered.map((column) => (present.includes(column) ? has(column) : lacks(column)));
     const overriding = written.some(({ isIdentity }) => isIdentity) ? ' OVERRIDING SYSTEM VALUE' : '';
-    const insert = `INSERT INTO ${name} (${listOf(written)})${overriding} SELECT ${values.join(', ')}`;
+    // Without a column there is no list of them, rather than an empty one.
+    const list = written.length === 0 ? '' : ` (${listOf(written)})`;
+    const insert = `INSERT INTO ${name}${list}${overriding} SELECT ${values.join(', ')}`;
     const where = ` WHERE ${[`NOT ${removed}`, ...chosen].join(' AND ')}`;
     const hasKey = key.length > 0 && key.every((column) => written.some((one) => one.name === column));
     if (!hasKey) return `${insert} FROM ${staging}${where} ORDER BY ${rowNumber}`;

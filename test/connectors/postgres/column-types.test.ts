@@ -118,6 +118,13 @@ describe('PostgreSQL column types', function () {
         deepEqual(await run(`SELECT n, v, d FROM ${name} WHERE sku = 'c'`), [{ n: 9, v: null, d: 'none' }]);
       });
 
+      it(`A1: a table may have numbered columns alone (${what})`, async () => {
+        await run(`CREATE TABLE bare_${suffix} (id serial PRIMARY KEY, n int GENERATED ALWAYS AS IDENTITY)`);
+        const slot = await openSlot({ table: `bare_${suffix}`, upsertKey: ['id'] }, since);
+        await write(slot, rowsOf(slot, [{ id: 7 }, {}, { id: 7 }]), batch(0, 1));
+        deepEqual(await run(`SELECT id FROM bare_${suffix} ORDER BY id`), [{ id: 1 }, { id: 7 }]);
+      });
+
       it(`R2: the default of a column, of a domain and of a sequence fills what is missing (${what})`, async () => {
         await run(`CREATE DOMAIN colour_${suffix} AS text DEFAULT 'red'`);
         await run(`CREATE TABLE defaults_${suffix} (n bigserial, a int DEFAULT 7, c colour_${suffix}, v text)`);
