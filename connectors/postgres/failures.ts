@@ -3,7 +3,7 @@
  * errors.
  *
  * F1  An error is known by its SQLSTATE and by which code of the server has raised it. Its texts are in the language of the
- *     server: they are shown, and read only to name the right that is missing (`grantFor`).
+ *     server: they are shown, and never read.
  */
 import pg from 'pg';
 import { mr, problemOf, type MillraceError } from '../../model/errors.ts';
@@ -21,9 +21,10 @@ export type Failure =
   | { readonly kind: 'rows'; readonly problem: string; readonly isFinal: boolean };
 
 export interface PostgresFailureContext extends SinkFailureContext {
+  readonly database: string;
   readonly schema: string;
-  /** What the sink does with the table, in the words of a GRANT. */
-  readonly rights: string;
+  /** Rights that what is being done needs, in the words of a GRANT: `INSERT ON "public"."orders"`. */
+  readonly needs: readonly string[];
 }
 
 /** SQLSTATEs by meaning; a class is its first two characters. An exact code goes before its class. */
@@ -123,7 +124,7 @@ function waitingFor(
       return mr('MR_SINK_AUTH_REJECTED', { sink, server, ...identity }, options);
     case 'privilege': {
       const about = { sink, server, table, user: identity.user, problem };
-      return mr('MR_SINK_PRIVILEGE_MISSING', { ...about, grant: grantFor(said, where) }, options);
+      return mr('MR_SINK_PRIVILEGE_MISSING', { ...about, grant: grantFor(error, where) }, options);
     }
     case 'nowhere':
       return mr('MR_SINK_PLACE_MISSING', { sink, server, problem }, options);
@@ -160,30 +161,31 @@ function isRefusal({ routine }: pg.DatabaseError, code: string): boolean {
   return !classes.has(code.slice(0, 2)) || (routine === 'exec_stmt_raise' && !passing.test(code));
 }
 
-/** PostgreSQL names the object but not the missing privilege: what Millrace does with the object is known here. */
-function grantFor(said: string, { identity, table, schema, rights }: PostgresFailureContext): string {
-  const [, kind, name = ''] =
-    /permission denied for (table|relation|schema|sequence|database) "?([^"]+)"?/.exec(said) ?? [];
+/**
+ * PostgreSQL names the object in its text alone, and the missing right not at all. Which code of it has looked for the right is
+ * known, and otherwise what the sink was doing.
+ */
+function grantFor({ routine, file }: pg.DatabaseError, { identity, database, schema, needs }: PostgresFailureContext) {
   const user = /"(.+)"/.exec(identity.user)?.[1];
   const to = user === undefined ? 'the user of the sink' : pg.escapeIdentifier(user);
-  const quoted = pg.escapeIdentifier(name);
-  if (said.includes('temporary tables')) return `Run: GRANT TEMPORARY ON DATABASE ${databaseIn(said)} TO ${to}`;
-  switch (kind) {
-    case 'schema':
-      return `Run: GRANT USAGE, CREATE ON SCHEMA ${quoted} TO ${to}, or make the table millrace_positions yourself and grant USAGE`;
-    case 'sequence':
-      return `Run: GRANT USAGE ON SEQUENCE ${pg.escapeIdentifier(schema)}.${quoted} TO ${to}`;
-    case 'database':
-      return `Run: GRANT CONNECT ON DATABASE ${quoted} TO ${to}`;
-    default: {
-      const isPositions = name === 'millrace_positions';
-      const what = isPositions ? 'SELECT, INSERT, UPDATE' : rights;
-      const on = kind === undefined ? table : `${pg.escapeIdentifier(schema)}.${quoted}`;
-      return `Run: GRANT ${what} ON ${on} TO ${to}`;
-    }
-  }
+  const run = (rights: readonly string[]) => `Run: ${rights.map((right) => `GRANT ${right} TO ${to}`).join('; ')}`;
+  if (routine === 'CheckMyDatabase') return run([`CONNECT ON DATABASE ${pg.escapeIdentifier(database)}`]);
+  if (routine === 'InitTempTableNamespace') return run([`TEMPORARY ON DATABASE ${pg.escapeIdentifier(database)}`]);
+  if (file === 'sequence.c') return run([`USAGE ON ALL SEQUENCES IN SCHEMA ${pg.escapeIdentifier(schema)}`]);
+  return run(needs);
 }
 
-function databaseIn(said: string): string {
-  return /in database "(.+)"/.exec(said)?.[1] ?? 'of the sink';
+/** Does what needs these rights: if one is missing, the error says which. */
+export async function needing<T>(
+  needs: readonly string[],
+  where: PostgresFailureContext,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof pg.DatabaseError) || meaningOf(error, error.code ?? '', isWithinCopy) !== 'privilege')
+      throw error;
+    throw waitingFor('privilege', error, { ...where, needs });
+  }
 }

@@ -24,7 +24,7 @@ import { Session, sessionName } from './session.ts';
 import { shapeSql } from './shape.ts';
 import type { PostgresSinkConfig } from './spec.ts';
 import { statementsOf, type Statements } from './statements.ts';
-import { copyDefaultsVersion, openTable, tableAsIn, type Table } from './table.ts';
+import { copyDefaultsVersion, openTable, qualified, quoted, tableAsIn, type Table } from './table.ts';
 import { Told } from './told.ts';
 import { beginText, beginWith, inTransaction } from './transaction.ts';
 import { writeRows } from './write-rows.ts';
@@ -273,9 +273,10 @@ class PostgresSlot implements PositionedSinkSlot {
 function whereOf(config: PostgresSinkConfig, { name, identity }: ConnectorContext): PostgresFailureContext {
   // With a key, tombstones may delete; whether they do is unknown to the connector.
   const rights = config.upsertKey.length > 0 ? 'SELECT, INSERT, UPDATE, DELETE' : 'INSERT';
-  const { schema } = config;
+  const { schema, database } = config;
   const table = `${schema}.${config.table}`;
-  return { sink: name, identity, server: `${config.host}:${config.port}`, schema, table, rights };
+  const needs = [`USAGE ON SCHEMA ${quoted(schema)}`, `${rights} ON ${qualified(schema, config.table)}`];
+  return { sink: name, identity, server: `${config.host}:${config.port}`, database, schema, table, needs };
 }
 
 /** Outside of a batch no row can be at fault: an error that looks like it is a race, or a table of the wrong form. */

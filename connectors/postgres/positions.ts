@@ -13,8 +13,8 @@ import { z } from 'zod';
 import type { BatchRange, StoredPosition } from '../../stream/sink-port.ts';
 import { mr, problemOf } from '../../model/errors.ts';
 import type { SinkSlotId } from '../connector.ts';
-import type { PostgresFailureContext } from './failures.ts';
-import { qualified } from './table.ts';
+import { needing, type PostgresFailureContext } from './failures.ts';
+import { qualified, quoted } from './table.ts';
 
 export interface RefusedRow {
   readonly row: number;
@@ -56,16 +56,16 @@ export class Positions {
   async ensureTable(client: pg.Client): Promise<void> {
     const found = await client.query<pg.QueryResultRow>('SELECT to_regclass($1) IS NOT NULL AS found', [this.#table]);
     if (found.rows[0]?.['found'] === true) return;
-    await client.query(
-      `CREATE TABLE IF NOT EXISTS ${this.#table} (
+    const create = `CREATE TABLE IF NOT EXISTS ${this.#table} (
          pipeline_uid text NOT NULL,
          stage text NOT NULL,
          slot int NOT NULL,
          position bigint NOT NULL,
          token text NOT NULL,
          refused jsonb NOT NULL,
-         PRIMARY KEY (pipeline_uid, stage, slot))`,
-    );
+         PRIMARY KEY (pipeline_uid, stage, slot))`;
+    const needs = [`USAGE, CREATE ON SCHEMA ${quoted(this.#where.schema)}`];
+    await needing(needs, this.#where, () => client.query(create));
     await client.query(
       `COMMENT ON TABLE ${this.#table} IS 'How far Millrace pipelines have written. A row that is deleted or set back stops its pipeline.'`,
     );
@@ -99,17 +99,22 @@ export class Positions {
   ): Promise<boolean> {
     const kept = { kept: asciiJson({ refused, shape }) };
     // Named, so that it is planned once for a connection: the planning takes longer than the rest.
-    const moved = await client.query({
+    const update = {
       name: 'millrace_move',
       text: `UPDATE ${this.#table} SET position = $4, token = $5, refused = $6
         WHERE pipeline_uid = $1 AND stage = $2 AND slot = $3 AND ${shapeNowSql} = $7`,
       values: [...keyOf(slot), to, token, JSON.stringify(kept), shape],
-    });
+    };
+    const moved = await this.#needing(() => client.query(update));
     return moved.rowCount === 1;
   }
 
   /** Inserts a row for a slot that has none, so that there is something to lock. */
-  async #read(client: pg.Client, slot: SinkSlotId): Promise<StoredRow> {
+  #read(client: pg.Client, slot: SinkSlotId): Promise<StoredRow> {
+    return this.#needing(() => this.#readOrInsert(client, slot));
+  }
+
+  async #readOrInsert(client: pg.Client, slot: SinkSlotId): Promise<StoredRow> {
     const select = `SELECT position, token, refused FROM ${this.#table}
       WHERE pipeline_uid = $1 AND stage = $2 AND slot = $3 FOR UPDATE`;
     const found = await client.query<pg.QueryResultRow>(select, keyOf(slot));
@@ -117,6 +122,10 @@ export class Positions {
     const insert = `INSERT INTO ${this.#table} VALUES ($1, $2, $3, 0, '', '[]') ON CONFLICT DO NOTHING`;
     await client.query(insert, keyOf(slot));
     return this.#rowOf((await client.query<pg.QueryResultRow>(select, keyOf(slot))).rows[0], slot);
+  }
+
+  #needing<T>(work: () => Promise<T>): Promise<T> {
+    return needing([`SELECT, INSERT, UPDATE ON ${this.#table}`], this.#where, work);
   }
 
   #rowOf(found: pg.QueryResultRow | undefined, slot: SinkSlotId): StoredRow {

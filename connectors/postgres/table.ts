@@ -12,7 +12,7 @@ import pg from 'pg';
 import { z } from 'zod';
 import { mr } from '../../model/errors.ts';
 import { Catalogue, type ColumnKind } from './column-kind.ts';
-import type { PostgresFailureContext } from './failures.ts';
+import { needing, type PostgresFailureContext } from './failures.ts';
 import { expressionsSql, parseShape, shapeSql, type Shape, type ShapeColumn } from './shape.ts';
 import type { CreateTable, PostgresSinkConfig } from './spec.ts';
 
@@ -76,8 +76,13 @@ export async function openTable(
   copyDefaultsSince: number,
 ): Promise<Table> {
   const name = qualified(config.schema, config.table);
-  if (config.createTable) await client.query(createStatement(name, config.createTable));
-  const { rows } = await client.query<pg.QueryResultRow>(`SELECT ${shapeSql(name, config.upsertKey)} AS shape`);
+  if (config.createTable) {
+    const create = createStatement(name, config.createTable);
+    await needing([`USAGE, CREATE ON SCHEMA ${quoted(config.schema)}`], where, () => client.query(create));
+  }
+  const look = `SELECT ${shapeSql(name, config.upsertKey)} AS shape`;
+  const needs = [`USAGE ON SCHEMA ${quoted(config.schema)}`];
+  const { rows } = await needing(needs, where, () => client.query<pg.QueryResultRow>(look));
   const text = z.array(z.object({ shape: z.string().nullable() })).parse(rows)[0]?.shape ?? null;
   if (text === null) {
     // Says whether it is the table or its schema. Not as a parameter: that would be an error of a value.

@@ -8,8 +8,9 @@ describe('failures of PostgreSQL', () => {
     identity: { user: 'user "app"', credentials: 'password' },
     server: 'pg:5432',
     table: 'public.orders',
+    database: 'shop',
     schema: 'public',
-    rights: 'INSERT',
+    needs: ['USAGE ON SCHEMA "public"', 'INSERT ON "public"."orders"'],
   };
 
   function failure(code: string, said = 'what it says') {
@@ -69,22 +70,20 @@ describe('failures of PostgreSQL', () => {
     });
   }
 
-  for (const [said, grant] of [
-    ['permission denied for table orders', 'GRANT INSERT ON "public"."orders" TO "app"'],
-    ['permission denied for relation orders', 'GRANT INSERT ON "public"."orders" TO "app"'],
+  for (const [place, grant] of [
+    [{ routine: 'CheckMyDatabase', file: 'postinit.c' }, 'GRANT CONNECT ON DATABASE "shop" TO "app"'],
+    [{ routine: 'InitTempTableNamespace', file: 'namespace.c' }, 'GRANT TEMPORARY ON DATABASE "shop" TO "app"'],
+    [{ routine: 'nextval_internal', file: 'sequence.c' }, 'GRANT USAGE ON ALL SEQUENCES IN SCHEMA "public" TO "app"'],
     [
-      'permission denied for table millrace_positions',
-      'GRANT SELECT, INSERT, UPDATE ON "public"."millrace_positions" TO "app"',
+      { routine: 'aclcheck_error', file: 'aclchk.c' },
+      'GRANT USAGE ON SCHEMA "public" TO "app"; GRANT INSERT ON "public"."orders" TO "app"',
     ],
-    ['permission denied for schema shop', 'GRANT USAGE, CREATE ON SCHEMA "shop" TO "app"'],
-    ['permission denied for sequence orders_id_seq', 'GRANT USAGE ON SEQUENCE "public"."orders_id_seq" TO "app"'],
-    ['permission denied to create temporary tables in database "shop"', 'GRANT TEMPORARY ON DATABASE shop TO "app"'],
-    ['must be owner of table orders', 'GRANT INSERT ON public.orders TO "app"'],
   ] as const) {
-    it(`${said}: the statement that gives the right is said`, () => {
-      const parsed = failure('42501', said);
+    it(`F1: a right that ${place.routine} misses: the statement that gives it is said`, () => {
+      const error = Object.assign(new pg.DatabaseError('etwas', 0, 'error'), { code: '42501', ...place });
+      const parsed = parseFailure(error, where);
       ok(parsed.kind === 'wait');
-      ok(parsed.error.sentence.includes(`${said} (42501). Run: ${grant}`), parsed.error.sentence);
+      ok(parsed.error.sentence.includes(`etwas (42501). Run: ${grant};`), parsed.error.sentence);
     });
   }
 

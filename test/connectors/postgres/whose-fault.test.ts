@@ -46,6 +46,27 @@ for (const language of ['', ' that speaks another language'])
       }
     }
 
+    /** The statements that are said when one record is written by this user; undefined when it is stored. */
+    async function missingIn(config: {
+      readonly table: string;
+      readonly username: string;
+    }): Promise<string | undefined> {
+      try {
+        const identity = { user: `user "${config.username}"`, credentials: 'password' };
+        const connected = await sink.connect(configOf(config), { ...sinkContext(), identity });
+        try {
+          const slot = await connected.open({ ...slotId, stage: config.username });
+          await write(slot, rowsOf(slot, [{ n: 1 }]), batch(0, 1), noSignal);
+          return undefined;
+        } finally {
+          await connected.close();
+        }
+      } catch (error) {
+        ok(error instanceof MillraceError && error.code === 'MR_SINK_PRIVILEGE_MISSING', String(error));
+        return /Run: (.*); Millrace retries/.exec(error.sentence)?.[1];
+      }
+    }
+
     const defaultOf = (value: string | number | readonly string[]) =>
       typeof value === 'object' ? `'{${value.join()}}'` : `'${value}'`;
 
@@ -276,6 +297,30 @@ for (const language of ['', ' that speaks another language'])
       await run('CREATE TABLE deferred (id int UNIQUE DEFERRABLE INITIALLY IMMEDIATE)');
       deepEqual(await outcome({ table: 'deferred', upsertKey: ['id'] }, three), 'MR_SINK_TABLE_UNFIT');
     });
+
+    for (const [upsertKey, createTable] of [
+      [[], false],
+      [['id'], false],
+      [['id'], true],
+    ] as const) {
+      const what = `${upsertKey.length > 0 ? 'with' : 'without'} a key${createTable ? ', which makes its table' : ''}`;
+      it(`of a right that is missing says what gives it, until the sink has all (${what})`, async () => {
+        const [schema, table] = [`apart_${++tables}`, 'granted'];
+        const columns = [{ name: 'id', type: 'serial' }];
+        await run(`CREATE SCHEMA ${schema}; CREATE ROLE ${schema} LOGIN PASSWORD 'x';
+          REVOKE CONNECT, TEMPORARY ON DATABASE postgres FROM PUBLIC;
+          ${createTable ? '' : `CREATE TABLE ${schema}.${table} (id serial PRIMARY KEY, n int)`}`);
+        const more = { schema, table, upsertKey, username: schema, password: 'x' };
+        const config = { ...more, ...(createTable ? { createTable: { columns, primaryKey: ['id'] } } : {}) };
+        const given: string[] = [];
+        for (let missing = await missingIn(config); missing !== undefined; missing = await missingIn(config)) {
+          ok(!given.includes(missing), `${missing} was of no use`);
+          given.push(missing);
+          await run(missing);
+        }
+        deepEqual(await run(`SELECT count(*)::int AS n FROM ${schema}.${table}`), [{ n: 1 }]);
+      });
+    }
 
     // What differs each time: a time, a process, a transaction, chance.
     const passing = `clock_timestamp(), pg_backend_pid(), txid_current(), random(), md5(random()::text), to_char(clock_timestamp(), 'FMMonth US')`;
