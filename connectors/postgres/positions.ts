@@ -5,7 +5,8 @@
  *     changed.
  * P2  A batch that is already stored is recognised by its token; its refused rows are stored with it, so that a
  *     repetition after an unknown outcome returns the same result. So is the table for which its rows were made:
- *     which record became which row, and which became none, depends on both.
+ *     which record became which row, and which became none, depends on both. The intent in the commit log does not say it:
+ *     it may be of a table in which nothing was stored, because it was altered before.
  * P3  The position moves only while the table is the one for which the rows were made.
  */
 import type pg from 'pg';
