@@ -7,6 +7,7 @@ import { commitsEdge, commitSubject, edgeStream } from '../model/names.ts';
 import { decodeCommitEntry, positionOf, type CommitEntry } from './commit-entry.ts';
 import { FencedSubject, type FencedOptions } from './fenced-subject.ts';
 import type { FrameChain } from './frame-chain.ts';
+import { isSameTarget } from './target-name.ts';
 
 export interface CommitLogOptions extends Omit<FencedOptions, 'stream' | 'subject'> {
   readonly pid: string;
@@ -66,7 +67,9 @@ export class CommitLog {
   writesTo(target: string): void {
     const before = this.#last;
     if (before === undefined) this.#targets = { target };
-    else if (before.target !== target) this.#targets = { target, ...leftBy(before, target) };
+    else if (before.target !== undefined && isSameTarget(before.target, target))
+      this.#targets = { ...this.#targets, target };
+    else this.#targets = { target, ...leftBy(before, target) };
   }
 
   /** Called once, with the first commit that reaches `position`, and the signal of that append. */
@@ -111,8 +114,8 @@ function targetsOf({ target, left }: CommitEntry): Pick<CommitEntry, 'target' | 
 }
 
 function leftBy(before: CommitEntry, target: string): Pick<CommitEntry, 'left'> {
-  const { [target]: _now, ...others } = before.left ?? {};
   const last = before.target === undefined ? [] : [[before.target, positionOf(before)] as const];
-  const left = [...Object.entries(others).filter(([name]) => name !== before.target), ...last].slice(-mostLeft);
+  const isOver = (name: string) => isSameTarget(name, target) || name === before.target;
+  const left = [...Object.entries(before.left ?? {}).filter(([name]) => !isOver(name)), ...last].slice(-mostLeft);
   return left.length === 0 ? {} : { left: Object.fromEntries(left) };
 }

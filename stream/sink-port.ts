@@ -90,7 +90,8 @@ export type LostPositionPolicy =
 interface SinkSlotBase<Rows extends RowBufferPort> {
   /**
    * Identifies what remembers a batch of this sink: server and table, or where the position is stored. A batch that was
-   * started in another target is unknown in this one. Absent: there is only one.
+   * started in another target is unknown in this one. It is kept in the commit log and told to people: a name
+   * (`./target-name.ts`) where something of it is secret. Absent: there is only one.
    */
   readonly target?: string;
   newRows(): Rows;

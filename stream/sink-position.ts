@@ -33,6 +33,7 @@ import type { PositionedSinkSlot, RowBufferPort, StoredPosition } from './sink-p
 import { waitingAs, type SlotObserver, type SlotSignals } from './slot-observer.ts';
 import { rangeIn } from './range-text.ts';
 import { otherTargetOf } from './sink-write.ts';
+import { ofTarget } from './target-name.ts';
 import { untilAnswered } from './until-answered.ts';
 
 export interface PositionCheck<Rows extends RowBufferPort> {
@@ -179,7 +180,7 @@ function judge<Rows extends RowBufferPort>(
   if (isOfThisStream && isBeyond) return { kind: 'beyond', position, isLogged: begun?.to === position, lastSequence };
   const isOfOtherStream = isBeyond || (token !== '' && !isOfThisStream);
   const otherTarget = last === undefined ? undefined : otherTargetOf(last, sinkSlot.target);
-  const leftAt = sinkSlot.target === undefined ? undefined : last?.left?.[sinkSlot.target];
+  const leftAt = sinkSlot.target === undefined ? undefined : ofTarget(last?.left ?? {}, sinkSlot.target);
   if (last !== undefined && last.kind !== 'intent' && otherTarget !== undefined) {
     const hasAll = isOfThisStream && position >= last.to;
     const isKnown = token === '' || (leftAt !== undefined && position >= leftAt);

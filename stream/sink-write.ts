@@ -31,6 +31,7 @@ import { nextToken } from './range-text.ts';
 import { decodeRefused, encodeRecords } from './refused-set.ts';
 import type { BatchRange, Mark, RefusedRow, RowBufferPort, SinkSlotPort, WriteEnd } from './sink-port.ts';
 import type { SlotObserver, SlotSignals } from './slot-observer.ts';
+import { isSameTarget } from './target-name.ts';
 
 /** Long compared with the time from an intent to its attempt, short compared with any lease. */
 const staleMs = 2_000;
@@ -270,7 +271,8 @@ export class SinkWrite<Rows extends RowBufferPort> {
 
 /** Where a batch was started, when the sink writes elsewhere now. */
 export function otherTargetOf(begun: Pick<Intent, 'target'>, target: string | undefined): string | undefined {
-  return begun.target === target || target === undefined ? undefined : begun.target;
+  if (begun.target === undefined || target === undefined) return undefined;
+  return isSameTarget(begun.target, target) ? undefined : begun.target;
 }
 
 function rowsOf<Rows extends RowBufferPort>(

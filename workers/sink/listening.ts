@@ -1,8 +1,10 @@
 /**
  * Wraps a sink's slot to report requests that are not answered yet, so that a silent server is noticed long before the
- * request times out. Silence is a common fault: a firewall that drops packets, a server that swaps.
+ * request times out. Silence is a common fault: a firewall that drops packets, a server that swaps. And hides values of
+ * Secrets in what the slot says for the commit log: refusals, and where it writes.
  */
 import type { SinkSlot } from '../../connectors/connector.ts';
+import { targetName } from '../../stream/target-name.ts';
 import type { SlotRun } from '../pod/state.ts';
 import { hidingWrite, type Hide } from './hidden-refusals.ts';
 
@@ -17,7 +19,7 @@ export function listening(slot: SinkSlot, { asking }: Pick<SlotRun, 'asking'>, h
     }
   }
   const shared = {
-    ...(slot.target === undefined ? {} : { target: slot.target }),
+    ...(slot.target === undefined ? {} : { target: targetName(slot.target, hide) }),
     newRows: () => slot.newRows(),
     write: (...attempt: Parameters<SinkSlot['write']>) => answered(() => write(...attempt)),
     close: () => slot.close(),

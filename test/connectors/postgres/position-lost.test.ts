@@ -7,16 +7,19 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type pg from 'pg';
+import { z } from 'zod';
+import type { Sink } from '../../../connectors/connector.ts';
 import { sink } from '../../../connectors/postgres/index.ts';
 import { postgresSinkSpec } from '../../../connectors/postgres/spec.ts';
 import { freePort } from '../../../local/ports.ts';
 import { startPostgres, type Postgres } from '../../../local/postgres/postgres.ts';
-import { edgeStream, frameSubject } from '../../../model/names.ts';
+import { commitsEdge, commitSubject, edgeStream, frameSubject } from '../../../model/names.ts';
 import type { Plan } from '../../../model/plan.ts';
 import type { Streams } from '../../../stream/connection.ts';
 import { EdgeWriter } from '../../../stream/edge-writer.ts';
 import { isDrained } from '../../../stream/drained.ts';
 import { committedOf, ensurePipelineStreams, makePipelineStreams } from '../../../stream/streams.ts';
+import { listening } from '../../../workers/sink/listening.ts';
 import { frameOf } from '../../stream/support/frames.ts';
 import { startTestServer, testPlan, type TestServer } from '../../stream/support/server.ts';
 import { eagerClock } from '../../stream/support/stages.ts';
@@ -248,6 +251,32 @@ describe('PostgreSQL that goes back', function () {
     await slot.stop();
     deepEqual(await rowsIn('one.returned'), upTo(100));
     deepEqual(await rowsIn('two.returned'), upTo(200).slice(100));
+  });
+
+  it('is the same target when its address is hidden by now, and nothing of it stays in the log', async () => {
+    const { plan } = await moving('hidden', ['own']);
+    const { host, port, username, password } = postgres;
+    const config = postgresSinkSpec.parse({ host, port, username, password, table: 'hidden', schema: 'own' });
+    const hide = (text: string) => text.replaceAll(host, '$(secret:pg/host)');
+    const slot = sinkSlotAtWork(streams, plan, async () => {
+      const connected = await sink.connect(config, sinkContext());
+      const open: Sink['open'] = async (id) => listening(await connected.open(id), { asking: () => undefined }, hide);
+      return { open, close: () => connected.close() };
+    });
+    await write(plan, 100, 100);
+    await drained(plan);
+    await slot.stop();
+    deepEqual(
+      slot.said.filter((error) => error !== undefined),
+      [],
+    );
+    deepEqual(await rowsIn('own.hidden'), upTo(200));
+    const { pid } = plan.pipeline;
+    const subject = commitSubject(pid, 'sink-warehouse', 0);
+    const entry = await streams.getMessage(edgeStream(pid, commitsEdge), { last_by_subj: subject });
+    const said = z.record(z.string(), z.unknown()).parse(JSON.parse(Buffer.from(entry!.data).toString()));
+    match(String(said['target']), /^\$\(secret:pg\/host\):[0-9]+\/postgres\.own #[0-9a-f]{16}$/);
+    deepEqual([said['left'], JSON.stringify(said).includes(host)], [undefined, false]);
   });
 
   it('waits for a decision when its edge was deleted and made again, and writes nothing', async () => {
