@@ -6,7 +6,7 @@
  *     server: they are shown, and never read.
  */
 import pg from 'pg';
-import { mr, problemOf, type MillraceError } from '../../model/errors.ts';
+import { MillraceError, mr, problemOf } from '../../model/errors.ts';
 import { shortened } from '../../model/text.ts';
 import type { SinkFailureContext } from '../failure-context.ts';
 import { stableText } from '../stable-text.ts';
@@ -173,6 +173,15 @@ function grantFor({ routine, file }: pg.DatabaseError, { identity, database, sch
   if (routine === 'InitTempTableNamespace') return run([`TEMPORARY ON DATABASE ${pg.escapeIdentifier(database)}`]);
   if (file === 'sequence.c') return run([`USAGE ON ALL SEQUENCES IN SCHEMA ${pg.escapeIdentifier(schema)}`]);
   return run(needs);
+}
+
+/** Outside of a batch no row can be at fault: an error that looks like it is a race, or a table of the wrong form. */
+export function classified(error: unknown, where: PostgresFailureContext): MillraceError {
+  if (error instanceof MillraceError) return error;
+  const failure = parseFailure(error, where);
+  if (failure.kind === 'wait') return failure.error;
+  const { sink, server } = where;
+  return mr('MR_SINK_BUSY', { sink, server, problem: failure.problem }, { cause: error });
 }
 
 /** Does what needs these rights: if one is missing, the error says which. */

@@ -1,33 +1,17 @@
 /**
- * The PostgreSQL sink.
- *
- * X1  Rows and position are in one transaction: both are stored or neither.
- * X2  A batch is written only if the stored position is the one before it. Otherwise it was already stored and the same
- *     result is returned again, or another owner has moved the position and MR_OWNERSHIP_LOST ends this one.
- * X3  Faulty rows are found by bisection between savepoints and refused one by one (`./write-rows.ts`); the others are
- *     stored with the position, in the same transaction.
- * X4  COMMIT waits until the transaction is on disk, whatever the server's default: what is committed here is removed
- *     everywhere else.
- * X5  An attempt that has not sent its COMMIT stored nothing.
- * X6  Rows are stored in the table for which they were made, or not at all. If that is another one now, the slot ends and
- *     starts again with the table as it is; a batch that was stored keeps the table of its time until it is finished.
+ * The PostgreSQL sink: its table is read when it connects and when a slot begins, and each slot writes by itself
+ * (`./slot.ts`).
  */
-import pg from 'pg';
-import { MillraceError, mr } from '../../model/errors.ts';
+import type pg from 'pg';
 import { milliseconds } from '../../model/quantities.ts';
-import type { BatchRange, PositionedSinkSlot, StoredPosition, WriteEnd } from '../../stream/sink-port.ts';
-import type { ConnectorContext, RowBuffer, Sink, SinkConnector, SinkSlot, SinkSlotId } from '../connector.ts';
-import { parseFailure, type PostgresFailureContext } from './failures.ts';
-import { Positions, type RefusedRow } from './positions.ts';
-import { PostgresRows } from './rows.ts';
+import type { ConnectorContext, Sink, SinkConnector, SinkSlot, SinkSlotId } from '../connector.ts';
+import { classified, type PostgresFailureContext } from './failures.ts';
+import { Positions } from './positions.ts';
 import { Session, sessionName } from './session.ts';
-import { shapeSql } from './shape.ts';
+import { PostgresSlot, type Place } from './slot.ts';
 import type { PostgresSinkConfig } from './spec.ts';
-import { statementsOf, type Statements } from './statements.ts';
 import { copyDefaultsVersion, openTable, qualified, quoted, tableAsIn, type Table } from './table.ts';
-import { Told } from './told.ts';
-import { beginText, beginWith, inTransaction } from './transaction.ts';
-import { writeRows } from './write-rows.ts';
+import { beginText, inTransaction } from './transaction.ts';
 
 /**
  * `copyDefaultsSince`: the version of PostgreSQL whose COPY has a marker for a default; a test simulates an older
@@ -60,17 +44,6 @@ export function postgresSink(copyDefaultsSince = copyDefaultsVersion): SinkConne
 
 export const sink = postgresSink();
 
-interface Place {
-  readonly config: PostgresSinkConfig;
-  readonly where: PostgresFailureContext;
-  /** Its name. */
-  readonly pipeline: string;
-  readonly positions: Positions;
-  /** Begins every transaction. */
-  readonly begin: string;
-  readonly copyDefaultsSince: number;
-}
-
 function readTable(client: pg.Client, { config, where, positions, begin, copyDefaultsSince }: Place): Promise<Table> {
   return inTransaction(client, begin, async () => {
     const opened = await openTable(client, config, where, copyDefaultsSince);
@@ -89,7 +62,7 @@ class PostgresSink implements Sink {
     this.#place = place;
   }
 
-  /** X6. A batch of the table's earlier form may be stored and not finished. */
+  /** X6 of `./slot.ts`. A batch of the table's earlier form may be stored and not finished. */
   async open(id: SinkSlotId): Promise<SinkSlot> {
     const { config, where, pipeline, positions, begin, copyDefaultsSince } = this.#place;
     const name = `${id.pipelineUid}.${id.stage}.${id.slot}`;
@@ -117,159 +90,6 @@ class PostgresSink implements Sink {
   }
 }
 
-interface SlotStart {
-  /** The table is the one of the last batch, not the present one: it serves only to finish that batch. */
-  readonly isEarlier: boolean;
-  /** Told the table's text at the last batch when that one needs it no more. */
-  readonly onFinished: (shape: string) => void;
-  readonly onClosed: () => void;
-}
-
-class PostgresSlot implements PositionedSinkSlot {
-  readonly positionIn = 'sink';
-  /** Where the position is stored: the same table beside another position table is a different target. */
-  readonly target: string;
-  readonly onPositionLost: PostgresSinkConfig['onPositionLost'];
-  readonly #id: SinkSlotId;
-  readonly #place: Place;
-  readonly #table: Table;
-  readonly #isEarlier: boolean;
-  readonly #onFinished: (shape: string) => void;
-  readonly #onClosed: () => void;
-  /** An SQL expression: the table's text when a statement with it runs. */
-  readonly #shapeNowSql: string;
-  readonly #session: Session;
-  readonly #statements: Statements;
-  readonly #told = new Told();
-  /** The connection that has the temporary table. */
-  #prepared: pg.Client | undefined;
-
-  constructor(
-    id: SinkSlotId,
-    place: Place,
-    session: Session,
-    table: Table,
-    { isEarlier, onFinished, onClosed }: SlotStart,
-  ) {
-    const { config, where } = place;
-    this.#id = id;
-    this.#place = place;
-    this.#table = table;
-    this.#isEarlier = isEarlier;
-    this.#onFinished = onFinished;
-    this.#onClosed = onClosed;
-    this.#shapeNowSql = shapeSql(table.name, config.upsertKey);
-    this.onPositionLost = config.onPositionLost;
-    this.target = `${where.server}/${config.database}.${config.schema}`;
-    this.#session = session;
-    this.#statements = statementsOf(table, table.upsertKey);
-  }
-
-  storedPosition(signal: AbortSignal): Promise<StoredPosition> {
-    return this.#attempt(
-      (client) => inTransaction(client, this.#place.begin, () => this.#place.positions.stored(client, this.#id)),
-      signal,
-    );
-  }
-
-  newRows(): RowBuffer {
-    return new PostgresRows(this.#table, this.#table.upsertKey);
-  }
-
-  async write(rows: RowBuffer, id: BatchRange, _refused: unknown, signal: AbortSignal): Promise<WriteEnd> {
-    if (!(rows instanceof PostgresRows)) throw new TypeError('rows were not made by newRows');
-    const attempt = { isCommitting: false };
-    try {
-      const refused = await this.#attempt((client) => this.#transaction(client, rows, id, attempt), signal);
-      this.#told.over();
-      return {
-        kind: 'stored',
-        refused: refused.map(({ row, problem }) => ({
-          row,
-          error: mr('MR_RECORD_REFUSED', { sink: this.#place.where.sink, problem }),
-        })),
-      };
-    } catch (error) {
-      if (!(error instanceof MillraceError) || error.handling === 'fence') throw error;
-      if (attempt.isCommitting) return { kind: 'unknown', error };
-      if (error.cause instanceof pg.DatabaseError && (await this.#isChanged(signal))) throw this.#changed();
-      return { kind: 'nothing', error };
-    }
-  }
-
-  async #transaction(
-    client: pg.Client,
-    rows: PostgresRows,
-    id: BatchRange,
-    attempt: { isCommitting: boolean },
-  ): Promise<readonly RefusedRow[]> {
-    // Of an earlier table no row is written, and what would be prepared for it may name columns that are gone.
-    if (!this.#isEarlier) await this.#prepare(client);
-    await beginWith(client, this.#place.begin);
-    const check = await this.#place.positions.check(client, this.#id, id);
-    switch (check.kind) {
-      case 'stored':
-        await client.query('ROLLBACK');
-        return check.refused;
-      case 'moved': {
-        await client.query('ROLLBACK');
-        const writer = `Slot ${this.#id.slot} of ${this.#id.stage}`;
-        throw mr('MR_OWNERSHIP_LOST', { writer, expected: id.after });
-      }
-      case 'next': {
-        if (this.#isEarlier) throw this.#changed();
-        const refused = rows.rows === 0 ? [] : await writeRows(client, rows, this.#statements, this.#place.where);
-        const { shape } = this.#table;
-        if (!(await this.#place.positions.move(client, this.#id, id, { refused, shape }, this.#shapeNowSql)))
-          throw this.#changed();
-        attempt.isCommitting = true;
-        await client.query('COMMIT');
-        return refused;
-      }
-    }
-  }
-
-  async #prepare(client: pg.Client): Promise<void> {
-    if (this.#prepared === client || this.#statements.prepare === '') return;
-    await inTransaction(client, this.#place.begin, () => client.query(this.#statements.prepare));
-    this.#prepared = client;
-  }
-
-  async #attempt<T>(work: (client: pg.Client) => Promise<T>, signal: AbortSignal): Promise<T> {
-    try {
-      return await this.#session.use(work, signal);
-    } catch (error) {
-      signal.throwIfAborted();
-      const known = classified(error, this.#place.where);
-      throw known.handling === 'fence' ? known : this.#told.again(known);
-    }
-  }
-
-  /** Whether the table differs from the one for which the rows were made; asked after an error that this would explain. */
-  async #isChanged(signal: AbortSignal): Promise<boolean> {
-    const { rows } = await this.#attempt(
-      (client) =>
-        inTransaction(client, this.#place.begin, () =>
-          client.query<pg.QueryResultRow>(`SELECT ${this.#shapeNowSql} = $1 AS same`, [this.#table.shape]),
-        ),
-      signal,
-    );
-    return rows[0]?.['same'] === false;
-  }
-
-  /** X6. */
-  #changed(): MillraceError {
-    this.#onFinished(this.#table.shape);
-    const { table, sink: name } = this.#place.where;
-    return mr('MR_SINK_TABLE_CHANGED', { table, sink: name });
-  }
-
-  async close(): Promise<void> {
-    this.#onClosed();
-    await this.#session.close();
-  }
-}
-
 function whereOf(config: PostgresSinkConfig, { name, identity }: ConnectorContext): PostgresFailureContext {
   // With a key, tombstones may delete; whether they do is unknown to the connector.
   const rights = config.upsertKey.length > 0 ? 'SELECT, INSERT, UPDATE, DELETE' : 'INSERT';
@@ -277,13 +97,4 @@ function whereOf(config: PostgresSinkConfig, { name, identity }: ConnectorContex
   const table = `${schema}.${config.table}`;
   const needs = [`USAGE ON SCHEMA ${quoted(schema)}`, `${rights} ON ${qualified(schema, config.table)}`];
   return { sink: name, identity, server: `${config.host}:${config.port}`, database, schema, table, needs };
-}
-
-/** Outside of a batch no row can be at fault: an error that looks like it is a race, or a table of the wrong form. */
-function classified(error: unknown, where: PostgresFailureContext): MillraceError {
-  if (error instanceof MillraceError) return error;
-  const failure = parseFailure(error, where);
-  if (failure.kind === 'wait') return failure.error;
-  const { sink, server } = where;
-  return mr('MR_SINK_BUSY', { sink, server, problem: failure.problem }, { cause: error });
 }
