@@ -42,6 +42,8 @@ describe('words about a value that does not fit', () => {
       fc.property(fc.constantFrom(...schemas), anything, (schema, value) => {
         const [issue] = schema.safeParse(value).error?.issues ?? [];
         if (issue === undefined) return;
+        // A sentence of ours names the field.
+        if (issue.code === 'unrecognized_keys' && issue.keys.some((name) => zodSays.test(name))) return;
         const said = issueProblem(issue, undefined) + issueProblem(issue, 0);
         assert.doesNotMatch(said, zodSays);
       }),
