@@ -6,6 +6,8 @@
  *
  * S1  A step of a teardown is retried whatever refuses it, indefinitely and visibly: there is no newer generation to
  *     wait for. It ends only when it is fenced.
+ * S2  What keeps a step for a while is also a Warning Event, one for each operation and reason: `kubectl describe` shows it
+ *     beside the conditions, and later, when the condition has gone.
  */
 import { Context } from '@temporalio/activity';
 import { assertNever, mr, problemOf, type MillraceError } from '../model/errors.ts';
@@ -15,6 +17,7 @@ import { operationTable } from '../model/operations.ts';
 import type { Json } from '../model/value.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { classify, isRetried, StillWaiting, toFailure } from './failures.ts';
+import { tellEvent } from './status/event.ts';
 import { updateStatus } from './status/write.ts';
 import { follow } from './wait.ts';
 
@@ -26,6 +29,10 @@ export type Look<T> =
 /** A problem is shown once it has lasted this long: pods that are starting are not worth a message. */
 const patienceMs = 3_000;
 const repeatMs = 15_000;
+/** S2. A drain of a backlog takes seconds without anything being wrong; an outage counts from then on, too. */
+const lastingMs = 30_000;
+/** S2. The third attempt comes three seconds after the first. */
+const lastingAttempt = 3;
 
 /** The activity for `run`, with its step reported and its errors turned into typed failures. */
 export function asStep<I extends StepInput, R>(
@@ -43,7 +50,10 @@ export function asStep<I extends StepInput, R>(
     } catch (error) {
       cancellationSignal.throwIfAborted();
       const known = classify(error);
-      if (isRetried(known, input.op.kind)) await report.problem(known, info.attempt);
+      if (isRetried(known, input.op.kind)) {
+        await report.problem(known, info.attempt);
+        if (info.attempt >= lastingAttempt) await report.warn(known);
+      }
       const about = { step: input.step, operation: input.op.id, attempt: info.attempt, code: known.code };
       if (error instanceof StillWaiting) deps.log.debug(about, known.sentence);
       else deps.log.warn(about, known.sentence);
@@ -79,6 +89,7 @@ export async function waitFor<T>(
           if (isNews) {
             await report.problem(seen.problem, attempt);
             reported = { text, at: now };
+            if (attempt >= lastingAttempt || now - (troubledSince ?? now) >= lastingMs) await report.warn(seen.problem);
           }
         }
         if (await follower.goOn(seen.progress)) break;
@@ -115,6 +126,14 @@ class StepReport {
         claim('Stalled', 'Waiting', { why: error.sentence }),
       ],
     }));
+  }
+
+  /** S2. */
+  async warn({ code, reason, sentence: note }: MillraceError): Promise<void> {
+    // It says only that nothing has happened yet.
+    if (code === 'MR_STEP_WAITS') return;
+    const { id, kind, pipeline } = this.#op;
+    await tellEvent(this.#deps, pipeline, { type: 'Warning', reason, action: kind, note }, `${id}/${reason}`);
   }
 
   async recovered(): Promise<void> {

@@ -16,6 +16,7 @@ export async function runActivity(
   during: OperationKind,
   more: object = {},
   streams: () => JetStreamPort = () => assert.fail('not expected'),
+  attempt = 2,
 ): Promise<unknown> {
   let now = 0;
   const all = createActivities({
@@ -26,6 +27,6 @@ export async function runActivity(
   const op = { pipeline, id: 'op', kind: during, seq: 1, generation: 1, startedAt: '2026-01-01T00:00:00Z' };
   const input = { op, step: 's', workloadNamespace: pipeline.namespace, isolation: 'Shared', generation: 1, ...more };
   const act = all[name] as (given: object) => Promise<unknown>;
-  const environment = new MockActivityEnvironment({ attempt: 2 }, { logger: new DefaultLogger('ERROR') });
+  const environment = new MockActivityEnvironment({ attempt }, { logger: new DefaultLogger('ERROR') });
   return environment.run(act, input).catch((error: unknown) => error);
 }
