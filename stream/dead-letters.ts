@@ -15,7 +15,7 @@ import { FrameBuilder } from './frame-builder.ts';
 import { largestRecord } from './frame-size.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import type { Position, RecordBatch } from './record-batch.ts';
-import { storedOf } from './stored-letters.ts';
+import { StoredLetters } from './stored-letters.ts';
 
 export interface DeadLetterWriterOptions extends Omit<FencedOptions, 'stream' | 'subject'> {
   readonly pid: string;
@@ -42,6 +42,7 @@ export class DeadLetterWriter {
   readonly #fenced: FencedSubject;
   #tail: DeadLetterPosition;
   #builder: FrameBuilder | undefined;
+  #stored: StoredLetters | undefined;
 
   private constructor(options: DeadLetterWriterOptions, fenced: FencedSubject, tail: DeadLetterPosition) {
     this.#options = options;
@@ -83,11 +84,8 @@ export class DeadLetterWriter {
   ): Promise<readonly DeadLetter[]> {
     const isNew = ({ sequence }: DeadLetter) => sequence === null || sequence > covered;
     if (this.#tail.part === undefined && letters.every(isNew)) return letters;
-    const { pid, writer, onWaiting = () => undefined } = this.#options;
-    const subject = frameSubject(pid, deadEdge, shard, writer);
-    const place = { stream: edgeStream(pid, deadEdge), subject, last: this.#fenced.sequence };
-    const names = new Set(letters.map(deadLetterId));
-    const stored = await storedOf(names, place, isOfInput, { ...this.#options, onWaiting }, signal);
+    this.#stored ??= this.#newStored();
+    const stored = await this.#stored.among(letters, this.#fenced.sequence, isOfInput, signal);
     return letters.filter((letter) => !stored.has(deadLetterId(letter)));
   }
 
@@ -132,6 +130,12 @@ export class DeadLetterWriter {
     let bytes = positionBaseBytes + bytesOfJson(covers) + bytesOfJson(before);
     for (const code of codes) bytes += code.length + countBytes;
     return bytes;
+  }
+
+  #newStored(): StoredLetters {
+    const { pid, writer, onWaiting = () => undefined } = this.#options;
+    const place = { stream: edgeStream(pid, deadEdge), subject: frameSubject(pid, deadEdge, shard, writer) };
+    return new StoredLetters(place, { ...this.#options, onWaiting });
   }
 
   #newBuilder(): FrameBuilder {

@@ -6,51 +6,109 @@
  *     name, and stored when it is not found. One that was removed to make room is stored a second time: not known to be
  *     stored, it counts as missing.
  */
-import { deadLetterId, deadLettersOf } from './dead-letter.ts';
+import { deadLetterId, deadLettersOf, type DeadLetter } from './dead-letter.ts';
 import { deadLetterPosition } from './dead-letter-position.ts';
+import type { StoredMessage } from './jetstream-port.ts';
 import type { Position } from './record-batch.ts';
 import { untilAnswered, type Asking } from './until-answered.ts';
 
 export interface LettersOfWriter {
   readonly stream: string;
   readonly subject: string;
-  /** Sequence of the writer's last frame. */
+}
+
+interface Range {
+  readonly first: number;
   readonly last: number;
+}
+
+/** A frame, and where in the input its letters came from. */
+interface Span {
+  readonly sequence: number;
+  readonly range: Range;
 }
 
 /** A copy that lags is asked again after this time. */
 const lagMs = 250;
 
-/** Those of the names that are stored. `isOfInput`: whether a frame that covers this is of the input that is meant. */
-export async function storedOf(
-  names: ReadonlySet<string>,
-  { stream, subject, last }: LettersOfWriter,
-  isOfInput: (covers: Position) => boolean,
-  asking: Asking,
-  signal: AbortSignal,
-): Promise<ReadonlySet<string>> {
-  const found = new Set<string>();
-  const { streams, clock } = asking;
-  for (let next = 1; next <= last && found.size < names.size;) {
-    const from = next;
-    const read = () => streams.directGet(stream, { seq: from, next_by_subj: subject });
-    // One after the other: each begins where the one before ended.
-    const frame = await untilAnswered(stream, read, asking, signal);
-    if (frame === null) {
-      // The writer's last frame is never removed, so it is this copy that does not have it yet, unless all are gone.
-      const leaders = () => streams.getMessage(stream, { last_by_subj: subject });
-      if ((await untilAnswered(stream, leaders, asking, signal)) === null) break;
-      await clock.sleep(lagMs, signal);
-      continue;
+/**
+ * Reads every frame once and remembers which part of the input its letters are of, because after a rollback each batch
+ * asks: its letters are in few of the frames, and only these are read again.
+ */
+export class StoredLetters {
+  readonly #place: LettersOfWriter;
+  readonly #asking: Asking;
+  readonly #spans: Span[] = [];
+  #readTo = 0;
+
+  constructor(place: LettersOfWriter, asking: Asking) {
+    this.#place = place;
+    this.#asking = asking;
+  }
+
+  /**
+   * The names of those that are stored. `last`: sequence of the writer's last frame. `isOfInput`: whether a frame that
+   * covers this is of the input that is meant.
+   */
+  async among(
+    letters: readonly DeadLetter[],
+    last: number,
+    isOfInput: (covers: Position) => boolean,
+    signal: AbortSignal,
+  ): Promise<ReadonlySet<string>> {
+    await this.#remember(last, signal);
+    const { stream } = this.#place;
+    const names = new Set(letters.map(deadLetterId));
+    const wanted = rangeOf(letters);
+    const found = new Set<string>();
+    for (const { sequence } of this.#spans.filter(({ range }) => overlap(range, wanted))) {
+      const frame = await this.#frameFrom(sequence, signal);
+      // One that was removed to make room is missing.
+      if (frame?.seq !== sequence) continue;
+      const { covers, part } = deadLetterPosition(frame.data, { stream, sequence });
+      if (!isOfInput(part === undefined ? covers : part.of)) continue;
+      for (const letter of deadLettersOf(frame.data, { stream, sequence })) {
+        const name = deadLetterId(letter);
+        if (names.has(name)) found.add(name);
+      }
     }
-    next = frame.seq + 1;
-    const place = { stream, sequence: frame.seq };
-    const { covers, part } = deadLetterPosition(frame.data, place);
-    if (!isOfInput(part === undefined ? covers : part.of)) continue;
-    for (const letter of deadLettersOf(frame.data, place)) {
-      const name = deadLetterId(letter);
-      if (names.has(name)) found.add(name);
+    return found;
+  }
+
+  async #remember(last: number, signal: AbortSignal): Promise<void> {
+    const { stream } = this.#place;
+    while (this.#readTo < last) {
+      // One after the other: each begins where the one before ended.
+      const frame = await this.#frameFrom(this.#readTo + 1, signal);
+      if (frame === undefined) return;
+      const range = rangeOf(deadLettersOf(frame.data, { stream, sequence: frame.seq }));
+      this.#spans.push({ sequence: frame.seq, range });
+      this.#readTo = frame.seq;
     }
   }
-  return found;
+
+  /** The writer's first frame from a sequence on; undefined: all its frames are gone. */
+  async #frameFrom(sequence: number, signal: AbortSignal): Promise<StoredMessage | undefined> {
+    const { stream, subject } = this.#place;
+    const { streams, clock } = this.#asking;
+    for (;;) {
+      const read = () => streams.directGet(stream, { seq: sequence, next_by_subj: subject });
+      const frame = await untilAnswered(stream, read, this.#asking, signal);
+      if (frame !== null) return frame;
+      // The writer's last frame is never removed, so it is this copy that does not have it yet, unless all are gone.
+      const leaders = () => streams.getMessage(stream, { last_by_subj: subject });
+      if ((await untilAnswered(stream, leaders, this.#asking, signal)) === null) return undefined;
+      await clock.sleep(lagMs, signal);
+    }
+  }
+}
+
+/** Of none: a range that overlaps nothing. */
+function rangeOf(letters: readonly DeadLetter[]): Range {
+  const sequences = letters.map(({ sequence }) => sequence ?? 0);
+  return { first: Math.min(...sequences), last: Math.max(...sequences) };
+}
+
+function overlap(a: Range, b: Range): boolean {
+  return a.first <= b.last && b.first <= a.last;
 }

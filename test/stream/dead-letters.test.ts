@@ -151,6 +151,24 @@ describe('dead letters', () => {
     assert.equal((await second.missing(letters, 9, () => false, never)).length, letters.length);
   });
 
+  it('D5: after a rollback each frame is read once, and once more for the batch whose letters it holds', async () => {
+    const pid = await pipeline();
+    const first = await open(pid, 'sink-a-0');
+    const frames = 40;
+    for (let n = 1; n <= frames; n++) await first.append([letter(n, 0)], n, never);
+    let reads = 0;
+    const directGet: Streams['directGet'] = (...args) => {
+      reads++;
+      return streams.directGet(...args);
+    };
+    const second = await open(pid, 'sink-a-0', { ...streams, directGet });
+    for (let n = 1; n <= frames; n++) {
+      const missing = await second.missing([letter(n, 0), letter(n, 1)], frames, () => true, never);
+      assert.deepEqual(missing, [letter(n, 1)]);
+    }
+    assert.equal(reads, 2 * frames);
+  });
+
   it('D1: a crash between the frames of one range repeats and loses none', async () => {
     const pid = await pipeline();
     const letters = await crashBetweenFrames(pid, 'append');
