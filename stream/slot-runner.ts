@@ -5,7 +5,8 @@
  * N2  A lost lease aborts the loop. A slot that is given away, and every slot at the end, may finish what is in flight
  *     within a grace period. A slot that was taken while the pod was already stopping is asked to stop like all others.
  * N3  A loop that fails is restarted after a backoff, for as long as the slot is owned; the failure is reported. One that
- *     a new start puts right (a sink's table was altered) is not, unless it comes back several times in a row.
+ *     a new start puts right (a sink's table was altered) is not, unless it comes back several times and nothing is taken
+ *     in between, however long that takes.
  */
 import { backoffMs, outsideBackoff } from './backoff.ts';
 import { isFence } from './fence.ts';
@@ -16,8 +17,11 @@ import type { SlotEnd, SlotSignals } from './slot-observer.ts';
 export interface SlotRunnerOptions extends Omit<LeasesOptions, 'onAcquire' | 'onLose' | 'onFailure'> {
   readonly clock: Clock;
   readonly random: () => number;
-  /** Works on a slot until its signals stop it. Resolves `fenced` when there is another owner. */
-  readonly work: (slot: number, signals: SlotSignals) => Promise<SlotEnd>;
+  /**
+   * Works on a slot until its signals stop it. Resolves `fenced` when there is another owner. `gotOn`: to be called when
+   * records were taken.
+   */
+  readonly work: (slot: number, signals: SlotSignals, gotOn: () => void) => Promise<SlotEnd>;
   /** `why`: for people; given when the slot is no longer owned. */
   readonly onOwned: (slot: number, owned: boolean, why?: string) => void;
   /** `slot` is undefined when the leases themselves failed. */
@@ -31,9 +35,8 @@ interface Running {
   readonly done: Promise<void>;
 }
 
-/** New starts in a row that nobody is told of, each soon after the one before. */
+/** New starts that nobody is told of, while nothing is taken. */
 const mostUntold = 3;
-const soonMs = 60_000;
 
 /** How long a slot that is given to another pod may take to finish what is in flight. */
 const handOverMs = 20_000;
@@ -125,18 +128,19 @@ export class SlotRunner {
   async #run(slot: number, signals: SlotSignals): Promise<void> {
     const { clock, random, work, onFailure } = this.#options;
     let untold = 0;
+    const gotOn = () => {
+      untold = 0;
+    };
     for (let failures = 0; !signals.stop.aborted;) {
-      const begun = clock.now();
       try {
-        const end = await work(slot, signals);
+        const end = await work(slot, signals, gotOn);
         // A bounded source that has ended keeps its slot: another owner would only find the end again.
         if (end !== 'fenced') return;
         failures = 0;
-        untold = 0;
+        gotOn();
       } catch (error) {
         if (isStopped(signals)) return;
-        const isSoon = clock.now() - begun < soonMs;
-        untold = isFence(error) ? (isSoon ? untold + 1 : 1) : 0;
+        untold = isFence(error) ? untold + 1 : 0;
         if (untold > 0 && untold <= mostUntold) {
           failures = 0;
         } else {

@@ -57,6 +57,29 @@ describe('slot runner', () => {
     await eventually(() => next.atWork.size === 4);
   });
 
+  it('N3: what a new start puts right is not told as long as records are taken between', async () => {
+    const stage = await newStage();
+    const error = mr('MR_SINK_TABLE_CHANGED', { table: 'public.orders', sink: 'w' });
+    let runs = 0;
+    const told: unknown[] = [];
+    runner(
+      stage,
+      'a',
+      streams,
+      async ({ stop }, slot, gotOn) => {
+        if (slot !== 0 || runs === 8) return aborted(stop);
+        runs++;
+        gotOn();
+        throw error;
+      },
+      (slot, why) => {
+        if (slot === 0) told.push(why);
+      },
+    );
+    await eventually(() => runs === 8);
+    assert.deepEqual(told, []);
+  });
+
   it('N3: what a new start puts right is told when it comes back several times in a row, and what it does not is told at once', async () => {
     for (const [error, runsUntilTold] of [
       [mr('MR_SINK_TABLE_CHANGED', { table: 'public.orders', sink: 'w' }), 4],
@@ -93,7 +116,7 @@ describe('slot runner', () => {
     of: { readonly pid: string; readonly stage: string },
     pod: string,
     over = streams,
-    until: (signals: SlotSignals, slot: number) => Promise<void> = ({ stop }) => aborted(stop),
+    until: (signals: SlotSignals, slot: number, gotOn: () => void) => Promise<void> = ({ stop }) => aborted(stop),
     onFailure: (slot: number | undefined, error: unknown) => void = () => undefined,
   ) {
     const atWork = new Set<number>();
@@ -106,9 +129,9 @@ describe('slot runner', () => {
       slots: 4,
       clock: systemClock,
       random: Math.random,
-      work: async (slot, signals): Promise<SlotEnd> => {
+      work: async (slot, signals, gotOn): Promise<SlotEnd> => {
         atWork.add(slot);
-        await Promise.race([until(signals, slot), aborted(own.signal)]);
+        await Promise.race([until(signals, slot, gotOn), aborted(own.signal)]);
         atWork.delete(slot);
         return 'stopped';
       },

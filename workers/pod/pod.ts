@@ -186,9 +186,9 @@ class Pod<Outside> {
         else this.#state.disown(slot);
       },
       onFailure: (slot, error) => this.#failed(slot, error),
-      work: async (slot, signals) => {
+      work: async (slot, signals, gotOn) => {
         const log = this.log.child({ slot });
-        const run = this.#state.begin(slot);
+        const run = this.#state.begin(slot, gotOn);
         const end = await this.#program.work({ streams, outside, slot, signals, log, run });
         // A slot whose source has ended has no backlog.
         if (end === 'ended') run.lagIs(() => 0);

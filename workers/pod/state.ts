@@ -90,8 +90,8 @@ export class PodState {
     this.#changed();
   }
 
-  /** R1: starts a run of the slot, whose reports count from now on. */
-  begin(slot: number): SlotRun {
+  /** R1: starts a run of the slot, whose reports count from now on. `gotOn`: called when records were taken. */
+  begin(slot: number, gotOn: () => void = () => undefined): SlotRun {
     const state = this.#slots.get(slot);
     const run = state?.begin();
     const quietly: Heard = (change) => {
@@ -103,7 +103,7 @@ export class PodState {
       this.#changed();
     };
     return {
-      observer: this.#observer(heard, quietly),
+      observer: this.#observer(heard, quietly, gotOn),
       lagIs: (lag) => quietly((_, current) => (current.lag = lag)),
       asking: (isAsking) => quietly((_, current) => (current.askedAt = isAsking ? this.#now() : undefined)),
     };
@@ -161,7 +161,7 @@ export class PodState {
     };
   }
 
-  #observer(heard: Heard, quietly: Heard): SlotObserver {
+  #observer(heard: Heard, quietly: Heard, gotOn: () => void): SlotObserver {
     const metrics = this.#metrics;
     return {
       connection: (error) => heard((_, run) => (run.connection = error ?? 'Connected')),
@@ -171,6 +171,7 @@ export class PodState {
         this.#recordsIn += records;
         metrics.recordsIn.inc(records);
         metrics.bytesIn.inc(bytes);
+        if (records > 0) gotOn();
       },
       handedOn: (records) => {
         if (records > 0) this.#lastRecordAt = this.#now();
