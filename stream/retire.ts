@@ -11,6 +11,7 @@
  * L3  A plan is forgotten when the edge holds no frame of it or of an earlier one. Frames that were read count, too: a
  *     person's decision may have them read again.
  */
+import { MillraceError } from '../model/errors.ts';
 import { commitsEdge, edgeStream, ingestorName, slotTokens } from '../model/names.ts';
 import { ingestorsOf, sinksOf, type Edge, type Plan } from '../model/plan.ts';
 import { appendAfter, tailOf, type WriterTail } from './announce.ts';
@@ -220,6 +221,7 @@ async function firstUnread(streams: JetStreamPort, tail: WriterTail, taken: Take
  * are removed only when every registered reader is past them (E6), and a reader that leaves as well need not be.
  */
 export async function finishLeaving(act: Act, plan: Plan): Promise<void> {
+  await fenceIfRoom(act, plan);
   for (const edge of plan.edges) {
     const { pid } = plan.pipeline;
     const before = await readRegistry(act.streams, pid, edge.name);
@@ -231,6 +233,18 @@ export async function finishLeaving(act: Act, plan: Plan): Promise<void> {
       if (await isInBatch(act.streams, plan, edge, registry, source)) continue;
       await removeSource(act, plan, edge, registry, source);
     }
+  }
+}
+
+/**
+ * With Immediate nobody has begun to take them off, and a pod on a lost node may still run. A full edge is not waited for:
+ * nothing else is appended to it either, and the owner of an emptied subject cannot append (E4).
+ */
+async function fenceIfRoom(act: Act, plan: Plan): Promise<void> {
+  try {
+    await beginLeaving(act, plan);
+  } catch (error) {
+    if (!(error instanceof MillraceError) || error.code !== 'MR_EDGE_FULL') throw error;
   }
 }
 

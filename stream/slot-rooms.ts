@@ -12,6 +12,7 @@ import { dropOldestLetters } from './dead-letter-drop.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { passOver } from './pass-over.ts';
 import { firstBytes, StreamRoom } from './room.ts';
+import { sweepLeaving } from './sweep.ts';
 
 export interface SlotRoomOptions {
   readonly streams: JetStreamPort;
@@ -20,7 +21,10 @@ export interface SlotRoomOptions {
   readonly onFailure?: (error: unknown) => void;
 }
 
-/** `sweep`: behind the writer; once more when readers that have not begun were passed over what is not for them. */
+/**
+ * `sweep`: behind the writer; once more when readers that have not begun were passed over what is not for them. Frames
+ * of a source that was given up stay while a sink has them in a batch, and nobody else sweeps behind it after that.
+ */
 export function edgeRoom(options: SlotRoomOptions, edge: string, sweep: () => Promise<void>): StreamRoom {
   const { streams, plan } = options;
   const { pid } = plan.pipeline;
@@ -35,6 +39,7 @@ export function edgeRoom(options: SlotRoomOptions, edge: string, sweep: () => Pr
     sweep: async () => {
       await sweep();
       if (await passOver(streams, pid, edgeOf(plan, edge))) await sweep();
+      await sweepLeaving(streams, pid, edgeOf(plan, edge));
     },
   });
 }

@@ -77,9 +77,25 @@ export async function sweep(streams: JetStreamPort, target: SweepTarget, lastSeq
 /** Behind every writer that is registered, whether or not it has a pod. */
 export async function sweepAll(streams: JetStreamPort, pid: string, edge: Edge): Promise<void> {
   const registry = await readRegistry(streams, pid, edge.name);
+  await sweepBehind(streams, pid, edge, Object.entries(registry?.sources ?? {}));
+}
+
+/** Behind writers that no longer sweep themselves. */
+export async function sweepLeaving(streams: JetStreamPort, pid: string, edge: Edge): Promise<void> {
+  const registry = await readRegistry(streams, pid, edge.name);
+  const leaving = Object.entries(registry?.sources ?? {}).filter(([, source]) => source.leaving);
+  if (leaving.length > 0) await sweepBehind(streams, pid, edge, leaving);
+}
+
+async function sweepBehind(
+  streams: JetStreamPort,
+  pid: string,
+  edge: Edge,
+  sources: readonly (readonly [string, { readonly slots: number }])[],
+): Promise<void> {
   const stream = edgeStream(pid, edge.name);
   const { created } = await streams.streamInfo(stream);
-  for (const [source, { slots }] of Object.entries(registry?.sources ?? {})) {
+  for (const [source, { slots }] of sources) {
     for (const place of writersOf(pid, edge, source, slots)) {
       const last = await streams.getMessage(stream, { last_by_subj: place.subject });
       if (last !== null) await sweep(streams, { ...place, edge: edge.name, created }, last.seq);

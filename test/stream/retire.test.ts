@@ -102,8 +102,13 @@ describe('a source that leaves', function () {
     await streams.publish(subject, JSON.stringify(begun), { expectLast: commit?.seq ?? 0 });
     const before = await framesOf(plan);
     await finishLeaving(act(), without(plan));
-    assert.equal(await framesOf(plan), before);
-    assert.ok((await readRegistry(streams, pid, 'main'))?.sources['orders']);
+    // And its last frame: whoever still runs on a lost node appends nothing, and starts nothing.
+    assert.equal(await framesOf(plan), before + 1);
+    assert.deepEqual((await readRegistry(streams, pid, 'main'))?.sources['orders'], {
+      slots: 1,
+      leaving: true,
+      fenced: true,
+    });
 
     await streams.publish(subject, JSON.stringify({ kind: 'commit', to: 3, chain }));
     await finishLeaving(act(), without(plan));

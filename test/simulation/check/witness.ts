@@ -202,7 +202,8 @@ export class Witness implements StoreWitness {
       this.#fail('E9', `${subject}@${sequence} names plan ${plan} after ${tail.plan}`);
     this.#tails.set(subject, { sequence, position: frame.position, check: frame.check, plan });
     const inForce = this.#inForce.get(sourceOf(subject)) ?? 0;
-    if (plan < inForce && frame.count > 0)
+    // With the frames that named the plan an outage has taken what kept an owner of before from appending.
+    if (plan < inForce && frame.count > 0 && !this.#hasLost)
       this.#fail('E9', `${subject}@${sequence} names plan ${plan}, and ${inForce} is in force`);
     this.#options.ledger.frame(idsIn(frame), { subject, sequence, plan });
   }
