@@ -17,8 +17,8 @@
  *     are the targets that it wrote to before, with the committed position at which it left each: what one of them has
  *     is known when the sink comes back to it.
  *
- * Entries of v0.1 have neither bytes, time, mark, target, left, chain nor check, and no failed records or refused rows;
- * they are read without them.
+ * Entries of v0.1 have neither bytes, time, mark, target, left, chain nor check, and no failed or refused records; they
+ * are read without them. v0.1 logs no `written`.
  */
 import { z } from 'zod';
 import { mr, problemOf } from '../model/errors.ts';
@@ -39,7 +39,6 @@ const range = {
   check: count.optional(),
   rows: count,
   refused: refusedSetSchema.optional(),
-  failed: refusedSetSchema.optional(),
   chain: chainSchema.optional(),
 };
 
@@ -47,13 +46,14 @@ const commitEntrySchema = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('intent'),
     ...range,
+    failed: refusedSetSchema.optional(),
     bytes: count.optional(),
     /** Milliseconds since 1970, before the first attempt. */
     at: count.optional(),
     /** What the sink reported about itself before the first attempt (`SinkSlotPort.mark`). */
     mark: z.record(z.string(), z.number()).nullable().optional(),
   }),
-  z.object({ kind: z.literal('written'), ...range }),
+  z.object({ kind: z.literal('written'), ...range, failed: refusedSetSchema }),
   z.object({
     kind: z.literal('commit'),
     ...targets,
@@ -64,6 +64,8 @@ const commitEntrySchema = z.discriminatedUnion('kind', [
      * slot: a sink that keeps the position itself has yet to follow.
      */
     set: z.literal(true).optional(),
+    /** Of a decision: what the sink had stored until then, if it keeps the position itself (K10 of `./sink-position.ts`). */
+    had: count.optional(),
     /**
      * Written by registration: a position that the sink itself keeps counts if it is further on in the same edge
      * stream.
@@ -92,4 +94,10 @@ export function committedPosition(bytes: Uint8Array, place: FramePlace): number 
 
 export function positionOf(entry: CommitEntry): number {
   return entry.kind === 'commit' ? entry.to : entry.after;
+}
+
+/** What a sink with a position of its own had stored by then, as far as the log knows; undefined: it had yet to follow. */
+export function hadAt(entry: CommitEntry | undefined): number | undefined {
+  if (entry === undefined) return undefined;
+  return entry.kind === 'commit' && entry.set === true ? entry.had : positionOf(entry);
 }

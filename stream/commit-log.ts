@@ -78,12 +78,12 @@ export class CommitLog {
   }
 
   /**
-   * Commits `to` because of a decision, without having read up to there: it may be before or after what was taken. A
-   * sink that keeps the position itself has yet to follow.
+   * Commits `to` because of a decision, without having read up to there: it may be before or after what was taken. The
+   * sink, which keeps the position itself and has stored up to `had`, has yet to follow.
    */
-  async place(to: number, signal: AbortSignal): Promise<void> {
+  async place(to: number, had: number, signal: AbortSignal): Promise<void> {
     const chain = this.#chain?.restart(to, this.committed);
-    const entry: CommitEntry = { kind: 'commit', to, set: true, ...(chain === undefined ? {} : { chain }) };
+    const entry: CommitEntry = { kind: 'commit', to, set: true, had, ...(chain === undefined ? {} : { chain }) };
     await this.#store(entry, signal);
   }
 

@@ -40,6 +40,7 @@ const questionSchema = z.object({
   found: z.string(),
   after: z.number().int().nonnegative(),
   until: z.number().int().nonnegative().optional(),
+  isOfSink: z.literal(true).optional(),
 });
 
 export async function readDecision(
@@ -77,9 +78,36 @@ async function isAsked(
   pid: string,
   { scope, number }: { readonly scope: string; readonly number: number },
 ): Promise<boolean> {
+  return (await openQuestions(streams, pid, scope)).some((question) => question.number() === number);
+}
+
+export interface OpenQuestion {
+  readonly scope: string;
+  /** Subject tokens: stage and slot, or the one of a writer. */
+  readonly who: readonly string[];
+  /** In the commits stream. */
+  readonly sequence: number;
+  /** Of the decision that answers it. Throws MR_FRAME_CORRUPT. */
+  readonly number: () => number;
+}
+
+/** All that are stored; `scope`: an edge or a stage, `*` for any. */
+export async function openQuestions(
+  streams: JetStreamPort,
+  pid: string,
+  scope: string,
+): Promise<readonly OpenQuestion[]> {
   const stream = edgeStream(pid, commitsEdge);
-  const asked = await streams.lastOfEach(stream, questionSubject(pid, scope, '>'));
-  return asked.some(({ data, seq }) => decodeRecord(data, questionSchema, stream, seq).number === number);
+  const before = questionSubject(pid, scope, '').split('.').length - 1;
+  return (await streams.lastOfEach(stream, questionSubject(pid, scope, '>'))).map(({ subject, data, seq }) => {
+    const tokens = subject.split('.');
+    return {
+      scope: tokens[before - 1] ?? '',
+      who: tokens.slice(before),
+      sequence: seq,
+      number: () => decodeRecord(data, questionSchema, stream, seq).number,
+    };
+  });
 }
 
 export interface Asker {
@@ -101,22 +129,28 @@ export interface Question extends Asker {
   readonly after: number;
   /** The sequence of the edge at which it was noticed: once the slot has committed that, the question is over. */
   readonly until?: number | undefined;
+  /** Once the slot has found its sink in order, the question is over. */
+  readonly isOfSink?: boolean | undefined;
 }
 
 export interface StoredQuestion {
   /** In the commits stream. */
   readonly sequence: number;
   readonly until?: number | undefined;
+  readonly isOfSink: boolean;
 }
 
 /** Read before the slot looks again: a question that another owner asks after that stays when this one is removed. */
 export async function storedQuestion({ streams, pid, scope, who }: Asker): Promise<StoredQuestion | undefined> {
   const { value, sequence } = await readStored(streams, pid, questionSubject(pid, scope, who), questionSchema);
-  return value && { sequence, until: value.until };
+  return value && { sequence, until: value.until, isOfSink: value.isOfSink === true };
 }
 
 /** D4. */
-export async function takeBack({ streams, pid, scope, who }: Asker, { sequence }: StoredQuestion): Promise<void> {
+export async function takeBack(
+  { streams, pid, scope, who }: Asker,
+  { sequence }: Pick<StoredQuestion, 'sequence'>,
+): Promise<void> {
   const filter = questionSubject(pid, scope, who);
   await streams.purgeStream(edgeStream(pid, commitsEdge), { filter, seq: sequence + 1 });
 }
@@ -132,7 +166,8 @@ export type Answer =
   | { readonly kind: 'asked'; readonly token: string };
 
 /** The decision that answers the question (D1). If there is none, the question is stored. */
-export async function askFor({ streams, pid, scope, who, loss, after, until }: Question): Promise<Answer> {
+export async function askFor(question: Question): Promise<Answer> {
+  const { streams, pid, scope, who, loss, after, until, isOfSink } = question;
   const subject = questionSubject(pid, scope, who);
   const { value: decision, sequence: decided } = await readStored(
     streams,
@@ -147,7 +182,10 @@ export async function askFor({ streams, pid, scope, who, loss, after, until }: Q
   }
   const number = (decision?.number ?? 0) + 1;
   if (!isSame || before.number !== number) {
-    await streams.publish(subject, JSON.stringify({ number, found: loss, after, until }));
+    await streams.publish(
+      subject,
+      JSON.stringify({ number, found: loss, after, until, ...(isOfSink === true ? { isOfSink } : {}) }),
+    );
   }
   return { kind: 'asked', token: tokenOf({ scope, number }) };
 }

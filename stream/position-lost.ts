@@ -2,6 +2,7 @@ interface PositionLostDetails {
   readonly loss?: string;
   readonly until?: number | undefined;
   readonly stored?: number | undefined;
+  readonly isOfSink?: boolean;
 }
 
 /** The edge went back, and gave the number of a frame that was taken to another one. */
@@ -23,12 +24,15 @@ export class PositionLost extends Error {
   readonly until: number | undefined;
   /** The sink has stored frames up to there, of which the commit log does not know; undefined: the log knows of all. */
   readonly stored: number | undefined;
+  /** The sink has what the edge lacks (K7 of `./sink-position.ts`): the loss is over once the sink is found in order. */
+  readonly isOfSink: boolean;
 
-  constructor(found: string, { loss = found, until, stored }: PositionLostDetails = {}) {
+  constructor(found: string, { loss = found, until, stored, isOfSink = false }: PositionLostDetails = {}) {
     super(`position lost: ${found}`);
     this.found = found;
     this.loss = loss;
     this.until = until;
     this.stored = stored;
+    this.isOfSink = isOfSink;
   }
 }

@@ -13,7 +13,7 @@ import { decodeFrame, FrameMeta, planIn, type Frame } from './frame-reader.ts';
 import { otherThanTaken } from './position-lost.ts';
 import type { StoredFrame } from './shard-pull.ts';
 import { sourceOf, type ReaderChain } from './reader-chain.ts';
-import { tombstone, type RefusedRow, type RowBufferPort } from './sink-port.ts';
+import { tombstone, type RefusedRecord, type RefusedRow, type RowBufferPort } from './sink-port.ts';
 import type { StageView, StageViews } from './stage-views.ts';
 
 export interface BatchContext {
@@ -34,7 +34,7 @@ export class SinkBatch<Rows extends RowBufferPort> {
   readonly #context: BatchContext;
   readonly #failures: DeadLetter[] = [];
   /** The same, with the number of each record in the batch. */
-  readonly #failed: RefusedRow[] = [];
+  readonly #failed: RefusedRecord[] = [];
   /** Number of each frame's first record. */
   readonly #bases: number[] = [];
   readonly #sequences: number[] = [];
@@ -129,7 +129,7 @@ export class SinkBatch<Rows extends RowBufferPort> {
         this.#originIs(frameIndex, index);
       } catch (error) {
         this.#failures.push(this.#letterOf(frame, meta, sequence, index, error));
-        this.#failed.push({ row: this.records + index, error: this.#hidden(knownOf(error)) });
+        this.#failed.push({ record: this.records + index, error: this.#hidden(knownOf(error)) });
       }
     }
     this.records += frame.count;
@@ -150,7 +150,7 @@ export class SinkBatch<Rows extends RowBufferPort> {
   }
 
   /** Records that became no row, by their number in the batch. */
-  get failed(): readonly RefusedRow[] {
+  get failed(): readonly RefusedRecord[] {
     return this.#failed;
   }
 
@@ -172,17 +172,17 @@ export class SinkBatch<Rows extends RowBufferPort> {
    * not the one that was read.
    */
   async deadLetters(refusals: readonly RefusedRow[]): Promise<DeadLetter[]> {
-    const letters = await this.lettersOf(refusals.map(({ row, error }) => ({ row: this.recordOf(row), error })));
+    const letters = await this.lettersOf(refusals.map(({ row, error }) => ({ record: this.recordOf(row), error })));
     return inOrder([...this.#failures, ...letters]);
   }
 
-  /** The same of these records, by their number in the batch, and of no others. */
-  async lettersOf(records: readonly RefusedRow[]): Promise<DeadLetter[]> {
+  /** The same of these records, and of no others. */
+  async lettersOf(records: readonly RefusedRecord[]): Promise<DeadLetter[]> {
     const { stream, fetchFrame } = this.#context;
     const letters: DeadLetter[] = [];
     let frameIndex = -1;
     let frame: Frame | undefined;
-    for (const { row: record, error } of records.toSorted((a, b) => a.row - b.row)) {
+    for (const { record, error } of records.toSorted((a, b) => a.record - b.record)) {
       if (record >= this.records) throw new RangeError(`record ${record} is refused, which does not exist`);
       const holder = firstFrom(this.#bases.length, (at) => this.#bases[at]! > record) - 1;
       const sequence = this.#sequences[holder]!;

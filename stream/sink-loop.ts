@@ -29,11 +29,11 @@ import type { DeadLetterWriter } from './dead-letters.ts';
 import { asSinkError } from './outside-errors.ts';
 import { PositionLost } from './position-lost.ts';
 import type { Position } from './record-batch.ts';
-import { decodeRefused, encodeRecords } from './refused-set.ts';
+import { decodeRefused, encodeRefused, type RefusedSet } from './refused-set.ts';
 import type { StoredFrame } from './shard-pull.ts';
 import type { ShardReader } from './shard-reader.ts';
 import { SinkBatch, type BatchContext } from './sink-batch.ts';
-import type { BatchRange, RefusedRow, RowBufferPort, SinkSlotPort } from './sink-port.ts';
+import type { BatchRange, RefusedRecord, RefusedRow, RowBufferPort, SinkSlotPort } from './sink-port.ts';
 import { recoverPosition } from './sink-position.ts';
 import { rangeText } from './range-text.ts';
 import { SinkWrite } from './sink-write.ts';
@@ -52,6 +52,8 @@ export interface SinkLoopOptions<Rows extends RowBufferPort> extends BatchContex
   readonly deadLetters: DeadLetterWriter;
   /** Reads frames of the shard from a sequence on. `begunTo`: the last frame of a batch that is to be finished first. */
   readonly read: (firstSequence: number, begunTo: number | undefined) => ShardReader;
+  /** Called when the sink's position is right, and what was begun is finished. */
+  readonly onSinkInOrder: () => Promise<void>;
   /** K9. Throws PositionLost when the last frame of the batch that is to be finished is gone. */
   readonly assertBegun: (begunTo: number) => Promise<void>;
   readonly clock: Clock;
@@ -106,6 +108,7 @@ export class SinkLoop<Rows extends RowBufferPort> {
       this.#reader = this.#options.read(this.#options.log.committed + 1, begun?.to);
       this.#options.observer.position(this.#committed);
       if (begun !== undefined) await this.#finishBegun(this.#reader, begun);
+      await this.#options.onSinkInOrder();
       await this.#work(this.#reader);
       return 'stopped';
     } finally {
@@ -155,11 +158,7 @@ export class SinkLoop<Rows extends RowBufferPort> {
     }
     const id = { from, to, after, token, check };
     if (begun.kind === 'intent') return this.#store(batch, id, begun);
-    if (begun.refused?.of === 'records') return this.#conclude(batch, id, await lettersAsBegun(batch, begun), true);
-    // Of v0.1: its numbers are those of rows, which are the same as long as the table is.
-    if (begun.rows !== batch.rows.rows) throw lost(otherRows(begun, batch.rows.rows));
-    const refused = begun.refused === undefined ? [] : decodeRefused(begun.refused);
-    await this.#conclude(batch, id, await lettersOfNow(batch, refused), true);
+    await this.#conclude(batch, id, await lettersAsBegun(batch, begun, begun.failed), true);
   }
 
   /** K9. */
@@ -258,10 +257,9 @@ export class SinkLoop<Rows extends RowBufferPort> {
     const write = new SinkWrite(this.#options, batch, id, begun);
     const refused = isEmpty ? [] : await write.run();
     observer.batch(batch.rows.rows, clock.monotonic() - began);
-    if (begun !== undefined && write.endsAsBegun) {
-      // Of v0.1: which of its records had become no row is not known, nor what the numbers of its rows stand for.
-      if (begun.failed === undefined) throw new PositionLost(otherRows(begun, batch.rows.rows), { until: begun.to });
-      return this.#conclude(batch, id, await lettersAsBegun(batch, begun), false);
+    // Of a batch that v0.1 began it is not known which of its records became no row: they are those of now.
+    if (begun?.failed !== undefined && write.endsAsBegun) {
+      return this.#conclude(batch, id, await lettersAsBegun(batch, begun, begun.failed), false);
     }
     await this.#conclude(batch, write.range, await lettersOfNow(batch, refused), false);
   }
@@ -275,8 +273,8 @@ export class SinkLoop<Rows extends RowBufferPort> {
     if (letters.length > 0) {
       if (!isLogged) {
         const { rows } = fate;
-        const failed = encodeRecords(sink, fate.failed);
-        const refused = encodeRecords(sink, fate.refused);
+        const failed = encodeRefused(sink, fate.failed);
+        const refused = encodeRefused(sink, fate.refused);
         await log.append({ kind: 'written', ...id, rows, failed, refused }, signals.abort);
       }
       // What is taken again may end before what is covered: that stays covered.
@@ -302,9 +300,8 @@ export class SinkLoop<Rows extends RowBufferPort> {
 interface Fate {
   /** Those that are refused included. */
   readonly rows: number;
-  /** Both by the numbers of their records. */
-  readonly failed: readonly RefusedRow[];
-  readonly refused: readonly RefusedRow[];
+  readonly failed: readonly RefusedRecord[];
+  readonly refused: readonly RefusedRecord[];
   readonly letters: readonly DeadLetter[];
 }
 
@@ -312,22 +309,26 @@ async function lettersOfNow<Rows extends RowBufferPort>(
   batch: SinkBatch<Rows>,
   refusedRows: readonly RefusedRow[],
 ): Promise<Fate> {
-  const refused = refusedRows.map(({ row, error }) => ({ row: batch.recordOf(row), error }));
+  const refused = refusedRows.map(({ row, error }) => ({ record: batch.recordOf(row), error }));
   return { rows: batch.rows.rows, failed: batch.failed, refused, letters: await batch.deadLetters(refusedRows) };
 }
 
-/** C4. What the records would become now is of no account. */
+/**
+ * C4. What the records would become now is of no account, but for the reason of one that fails again: the log may lack its
+ * text (F2 of `./refused-set.ts`).
+ */
 async function lettersAsBegun<Rows extends RowBufferPort>(
   batch: SinkBatch<Rows>,
   begun: Intent | Written,
+  failedThen: RefusedSet,
 ): Promise<Fate> {
-  const failed = begun.failed === undefined ? [] : decodeRefused(begun.failed);
+  const errorNow = new Map(batch.failed.map(({ record, error }) => [record, error]));
+  const failed = decodeRefused(failedThen).map(({ record, error }) => {
+    const now = errorNow.get(record);
+    return { record, error: now?.code === error.code ? now : error };
+  });
   const refused = begun.refused === undefined ? [] : decodeRefused(begun.refused);
   return { rows: begun.rows, failed, refused, letters: await batch.lettersOf([...failed, ...refused]) };
-}
-
-function otherRows({ from, to, rows }: Intent | Written, now: number): string {
-  return `the batch ${from}-${to}, which was started, had ${rows} rows then and has ${now} now`;
 }
 
 /**

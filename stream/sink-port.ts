@@ -17,6 +17,12 @@ export interface RefusedRow {
   readonly error: MillraceError;
 }
 
+/** A row that is refused, or that could not be made, by the number of its record in the batch (Y4 of `./refused-set.ts`). */
+export interface RefusedRecord {
+  readonly record: number;
+  readonly error: MillraceError;
+}
+
 export interface RowBufferPort {
   readonly rows: number;
   readonly bytes: number;

@@ -8,10 +8,13 @@
  *     checks again each time, so that a person may repair the position in the sink instead.
  * K7  A position of this stream that is beyond its end is a loss of the edge, not of the sink: frames that the sink has
  *     stored are gone, and a source that still has their records writes them again, as new ones. So the decision is
- *     one about the edge (MR_POSITION_LOST), which says what is then written twice.
+ *     one about the edge (MR_POSITION_LOST), which says what is then written twice. It is over as well when the sink is
+ *     found in order: a person has put it back instead.
  * K8  After an edit that moves the sink elsewhere, what was committed is where it wrote before. A target that has no
  *     position yet, or all that it had when the sink left it, has lost nothing, and follows the log without a question.
  *     One that has another position may be a replica that lagged, under a new address: that is asked about.
+ * K10 A decision places the log before the sink follows. What the sink loses in between is a loss like any other: the
+ *     entry says what the sink had. Seed 1018910: two failovers three seconds apart, and the second was not noticed.
  */
 import type { DecisionChoice } from '../model/decision.ts';
 import { assertNever, mr, type MillraceError } from '../model/errors.ts';
@@ -162,7 +165,7 @@ function beyond<Rows extends RowBufferPort>(
 ): PositionLost {
   const has = `sink "${sink}" has stored it up to ${position}`;
   const stored = isLogged ? undefined : position;
-  return new PositionLost(`${has}, and it ends at ${lastSequence}`, { loss: has, until: position, stored });
+  return new PositionLost(`${has}, and it ends at ${lastSequence}`, { loss: has, stored, isOfSink: true });
 }
 
 /** Pure. */
@@ -172,14 +175,20 @@ function judge<Rows extends RowBufferPort>(
   lastSequence: number,
 ): Believed | Lost | Placed | Beyond {
   const { last, committed } = log;
-  if (last?.kind === 'commit' && last.set === true) return { kind: 'placed', stored };
-  const begun = last === undefined || last.kind === 'commit' ? undefined : last;
   const { position, token } = stored;
+  const otherTarget = last === undefined ? undefined : otherTargetOf(last, sinkSlot.target);
+  if (last?.kind === 'commit' && last.set === true) {
+    const hasFollowed = position === committed && token.startsWith(`${tokenPrefix}:set:`);
+    const isBack = last.had !== undefined && position < last.had && otherTarget === undefined && !hasFollowed;
+    if (!isBack) return { kind: 'placed', stored };
+    const isOfOtherStream = token !== '' && !isOfLife({ tokenPrefix }, stored);
+    return { kind: 'lost', stored, isOfOtherStream, otherTarget, isOpen: false, logged: committed };
+  }
+  const begun = last === undefined || last.kind === 'commit' ? undefined : last;
   const isOfThisStream = token.startsWith(`${tokenPrefix}:`);
   const isBeyond = position > lastSequence;
   if (isOfThisStream && isBeyond) return { kind: 'beyond', position, isLogged: begun?.to === position, lastSequence };
   const isOfOtherStream = isBeyond || (token !== '' && !isOfThisStream);
-  const otherTarget = last === undefined ? undefined : otherTargetOf(last, sinkSlot.target);
   const leftAt = sinkSlot.target === undefined ? undefined : ofTarget(last?.left ?? {}, sinkSlot.target);
   if (last !== undefined && last.kind !== 'intent' && otherTarget !== undefined) {
     const hasAll = isOfThisStream && position >= last.to;
@@ -270,8 +279,8 @@ async function actOn<Rows extends RowBufferPort>(
   { stored, isOfOtherStream, logged }: Lost,
 ): Promise<Believed> {
   const { log, signals } = check;
-  const reread = isOfOtherStream ? log.committed : stored.position;
-  await log.place(choice === 'Reread' ? reread : logged, signals.abort);
+  const reread = isOfOtherStream ? log.committed : Math.min(stored.position, log.committed);
+  await log.place(choice === 'Reread' ? reread : logged, stored.position, signals.abort);
   return follow(check, { stored });
 }
 
@@ -302,7 +311,7 @@ async function follow<Rows extends RowBufferPort>(
 
 /** Whether it is valid in the existing stream of the edge, whatever was decided since. */
 function isOfLife<Rows extends RowBufferPort>(
-  { tokenPrefix }: PositionCheck<Rows>,
+  { tokenPrefix }: Pick<PositionCheck<Rows>, 'tokenPrefix'>,
   { token }: StoredPosition,
 ): boolean {
   const life = tokenPrefix.split('.')[0] ?? '';

@@ -11,7 +11,7 @@ import { edgeStream, slotTokens } from '../model/names.ts';
 import { edgeOf, type Plan, type SinkStage } from '../model/plan.ts';
 import type { Clock } from '../model/clock.ts';
 import { askCommits } from './ask-commits.ts';
-import type { CommitEntry } from './commit-entry.ts';
+import { hadAt, type CommitEntry } from './commit-entry.ts';
 import { CommitLog } from './commit-log.ts';
 import {
   awaitDecision,
@@ -46,6 +46,8 @@ export interface SinkStart {
 export interface Beginning {
   readonly log: CommitLog;
   readonly chain: FrameChain;
+  /** Called when the sink was found in order: a question about it is taken back. */
+  readonly onSinkInOrder: () => Promise<void>;
 }
 
 /** What stopped a run, and where its log ended then. */
@@ -84,15 +86,20 @@ export async function beginReading(start: SinkStart, met: LostAt | undefined): P
     if (verdict.kind === 'ready' && lost === undefined) {
       const chain = new FrameChain(verdict.chain);
       log.follow(chain);
-      if (asked !== undefined) await takeBackWhenOver(start, log, asker, asked);
-      return { log, chain };
+      const isOfSink = asked?.isOfSink === true;
+      if (asked !== undefined && !isOfSink) await takeBackWhenOver(start, log, asker, asked);
+      const onSinkInOrder = async () => {
+        if (isOfSink) await askCommits(start, pid, () => takeBack(asker, asked), signals.stop);
+      };
+      return { log, chain, onSinkInOrder };
     }
     const question = verdict.kind === 'lost' ? verdict : lost;
     if (question === undefined) continue;
     const { found, loss } = question;
     // What the start finds is over when the next one does not find it.
-    const until = verdict.kind === 'lost' ? undefined : lost?.until;
-    await decide(start, opening, log, { asker, found, loss, until, after: log.sequence, stored: lost?.stored });
+    const { until, isOfSink } = verdict.kind === 'lost' ? {} : (lost ?? {});
+    const lostNow = { asker, found, loss, until, isOfSink, after: log.sequence, stored: lost?.stored };
+    await decide(start, opening, log, lostNow);
   }
 }
 
@@ -104,7 +111,7 @@ async function takeBackWhenOver(start: SinkStart, log: CommitLog, asker: Asker, 
   else log.whenPast(until, then);
 }
 
-interface Loss extends Pick<Question, 'loss' | 'after' | 'until'>, Pick<PositionLost, 'found' | 'stored'> {
+interface Loss extends Pick<Question, 'loss' | 'after' | 'until' | 'isOfSink'>, Pick<PositionLost, 'found' | 'stored'> {
   readonly asker: Asker;
 }
 
@@ -127,12 +134,14 @@ async function decide(start: SinkStart, opening: EdgeOpening, log: CommitLog, lo
         reread: 'reads all that the stream still holds, and may write records twice',
       }),
     );
-  const { asker, loss, after, until } = lost;
+  const { asker, loss, after, until, isOfSink } = lost;
   const asking = { ...start, onWaiting: waitingAs(observer, 'commits'), ask };
   const decision =
     (await remade(start, view, opening, log)) ??
-    (await awaitDecision({ ...asker, loss, after, until }, asking, signals.stop));
-  await log.reset(entryAfter(log.last, await openEdge(opening, signals.stop), decision), signals.stop);
+    (await awaitDecision({ ...asker, loss, after, until, isOfSink }, asking, signals.stop));
+  const entry = entryAfter(log.last, await openEdge(opening, signals.stop), decision);
+  const had = lost.stored ?? hadAt(log.last);
+  await log.reset({ ...entry, ...(had === undefined ? {} : { had }) }, signals.stop);
   observer.waiting('decision', undefined);
 }
 

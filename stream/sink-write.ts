@@ -28,8 +28,16 @@ import { isFence } from './fence.ts';
 import { asSinkError } from './outside-errors.ts';
 import { Patience } from './patience.ts';
 import { nextToken } from './range-text.ts';
-import { decodeRefused, encodeRecords } from './refused-set.ts';
-import type { BatchRange, Mark, RefusedRow, RowBufferPort, SinkSlotPort, WriteEnd } from './sink-port.ts';
+import { decodeRefused, encodeRefused } from './refused-set.ts';
+import type {
+  BatchRange,
+  Mark,
+  RefusedRecord,
+  RefusedRow,
+  RowBufferPort,
+  SinkSlotPort,
+  WriteEnd,
+} from './sink-port.ts';
 import type { SlotObserver, SlotSignals } from './slot-observer.ts';
 import { isSameTarget } from './target-name.ts';
 
@@ -50,7 +58,7 @@ export interface SinkWriteOptions<Rows extends RowBufferPort> {
 export interface WrittenBatch<Rows extends RowBufferPort> {
   readonly rows: Rows;
   /** Records that became no row. */
-  readonly failed: readonly RefusedRow[];
+  readonly failed: readonly RefusedRecord[];
   recordOf(row: number): number;
   /** Undefined: the record became no row. */
   rowOf(record: number): number | undefined;
@@ -157,7 +165,7 @@ export class SinkWrite<Rows extends RowBufferPort> {
     // K5. The last moment at which nothing is at stake: whoever was asked to stop, now or earlier, starts nothing.
     signals.stop.throwIfAborted();
     const { rows, bytes } = this.#rows;
-    const failed = encodeRecords(this.#options.sink, this.#batch.failed);
+    const failed = encodeRefused(this.#options.sink, this.#batch.failed);
     await this.#log({ kind: 'intent', ...id, rows, bytes, failed, mark, at: this.#options.clock.now() });
     return undefined;
   }
@@ -235,8 +243,8 @@ export class SinkWrite<Rows extends RowBufferPort> {
   async #refuse(found: readonly RefusedRow[]): Promise<void> {
     if (this.#intent === undefined) throw new TypeError('V1: rows were examined without an intent');
     this.#refused = [...(this.#refused ?? []), ...found];
-    const records = this.#refused.map(({ row, error }) => ({ row: this.#batch.recordOf(row), error }));
-    await this.#log({ ...this.#intent, refused: encodeRecords(this.#options.sink, records) });
+    const records = this.#refused.map(({ row, error }) => ({ record: this.#batch.recordOf(row), error }));
+    await this.#log({ ...this.#intent, refused: encodeRefused(this.#options.sink, records) });
     this.#suspectHalves();
   }
 
@@ -279,8 +287,7 @@ function rowsOf<Rows extends RowBufferPort>(
   set: NonNullable<Intent['refused']>,
   batch: WrittenBatch<Rows>,
 ): readonly RefusedRow[] {
-  if (set.of === undefined) return decodeRefused(set);
-  return decodeRefused(set).flatMap(({ row: record, error }) => {
+  return decodeRefused(set).flatMap(({ record, error }) => {
     const row = batch.rowOf(record);
     return row === undefined ? [] : [{ row, error }];
   });
@@ -296,8 +303,8 @@ function otherRowsOf<Rows extends RowBufferPort>(
     return `its rows had ${begun.bytes} bytes when it was started and have ${bytes} now`;
   }
   if (begun.failed !== undefined) {
-    const before = decodeRefused(begun.failed).map(({ row }) => row);
-    if (before.join() !== failed.map(({ row }) => row).join()) {
+    const before = decodeRefused(begun.failed).map(({ record }) => record);
+    if (before.join() !== failed.map(({ record }) => record).join()) {
       return 'other records of it became rows when it was started than become rows now';
     }
   }

@@ -29,7 +29,7 @@ export async function checkTail(check: TailCheck, tail: EdgeWriter, signal: Abor
   const asker = { streams, pid: pipeline.pid, scope: edge, who: tail.writer };
   const asked = await untilAnswered(commits, () => storedQuestion(asker), check, signal);
   const problem = await untilAnswered(commits, () => problemOf(check, tail), check, signal);
-  const takenBack = (question: StoredQuestion) =>
+  const takenBack = (question: Pick<StoredQuestion, 'sequence'>) =>
     untilAnswered(commits, () => takeBack(asker, question), check, signal);
   if (problem === undefined) {
     if (asked !== undefined) await takenBack(asked);

@@ -5,18 +5,15 @@
  * Q1  A question counts until its slot has acted upon the decision. It may stay stored longer: a slot that is to read again
  *     takes it back only where it met the loss, and in an edge that is to go no frame may ever come there.
  */
-import { z } from 'zod';
 import { tokenOf } from '../../model/decision.ts';
 import { mr, type MillraceError } from '../../model/errors.ts';
-import { commitsEdge, edgeStream, questionSubject } from '../../model/names.ts';
+import { commitsEdge, edgeStream } from '../../model/names.ts';
 import type { Plan } from '../../model/plan.ts';
-import { decodeRecord } from '../../stream/commit-record.ts';
 import { decodeCommitEntry } from '../../stream/commit-entry.ts';
+import { openQuestions } from '../../stream/decisions.ts';
 import { lastCommit } from '../../stream/last-commit.ts';
 import { pipelineText } from '../../stream/edge-opening.ts';
 import type { JetStreamPort } from '../../stream/jetstream-port.ts';
-
-const questionSchema = z.object({ number: z.number().int().positive() });
 
 /** MR_DRAIN_ASKS for the first one; undefined: none of these stages asks. */
 export async function askedBy(
@@ -25,13 +22,11 @@ export async function askedBy(
   isConcerned: (stage: string) => boolean,
 ): Promise<MillraceError | undefined> {
   const { pid } = plan.pipeline;
-  const stream = edgeStream(pid, commitsEdge);
-  const stored = await streams.lastOfEach(stream, questionSubject(pid, '*', '>'));
-  for (const { subject, data, seq } of stored) {
-    const [scope = '', stage = '', slot = ''] = subject.split('.').slice(-3);
+  for (const { scope, who, sequence, number } of await openQuestions(streams, pid, '*')) {
+    const [stage = '', slot = ''] = who;
     if (!isConcerned(stage)) continue;
-    if (await isActedUpon(streams, pid, { scope, stage, slot: Number(slot) }, seq)) continue;
-    const token = tokenOf({ scope, number: decodeRecord(data, questionSchema, stream, seq).number });
+    if (await isActedUpon(streams, pid, { scope, stage, slot: Number(slot) }, sequence)) continue;
+    const token = tokenOf({ scope, number: number() });
     return mr('MR_DRAIN_ASKS', { stage, slot, pipeline: pipelineText(plan.pipeline), token });
   }
   return undefined;

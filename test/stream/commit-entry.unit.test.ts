@@ -13,7 +13,15 @@ describe('commit entries', () => {
   });
 
   it('C2: what is written and not committed does not count as committed', () => {
-    const written = { kind: 'written', from: 5, to: 9, after: 4, token: 't', rows: 12 };
+    const written = {
+      kind: 'written',
+      from: 5,
+      to: 9,
+      after: 4,
+      token: 't',
+      rows: 12,
+      failed: { records: '', problems: [] },
+    };
     assert.equal(committedPosition(bytes(written), place), 4);
   });
 

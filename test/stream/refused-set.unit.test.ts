@@ -3,49 +3,65 @@ import fc from 'fast-check';
 import { mr } from '../../model/errors.ts';
 import { decodeRefused, encodeRefused } from '../../stream/refused-set.ts';
 
-const refusal = (row: number, problem: string) => ({ row, error: mr('MR_RECORD_REFUSED', { sink: 'w', problem }) });
+const refusal = (record: number, problem: string) => ({
+  record,
+  error: mr('MR_RECORD_REFUSED', { sink: 'w', problem }),
+});
 
 describe('refused set', () => {
-  it('F1: what is decoded are the rows that were encoded, with their reasons', () => {
-    const set = fc.uniqueArray(fc.record({ row: fc.nat(5_000), problem: fc.constantFrom('a', 'b', 'c') }), {
-      selector: ({ row }) => row,
+  it('F1: what is decoded are the records that were encoded, with their reasons', () => {
+    const set = fc.uniqueArray(fc.record({ record: fc.nat(5_000), problem: fc.constantFrom('a', 'b', 'c') }), {
+      selector: ({ record }) => record,
       maxLength: 300,
     });
     fc.assert(
-      fc.property(set, (rows) => {
+      fc.property(set, (records) => {
         const decoded = decodeRefused(
           encodeRefused(
             'w',
-            rows.map(({ row, problem }) => refusal(row, problem)),
+            records.map(({ record, problem }) => refusal(record, problem)),
           ),
         );
         assert.deepEqual(
-          decoded.map(({ row, error }) => ({ row, problem: error.params['problem'] })),
-          rows.toSorted((a, b) => a.row - b.row).map(({ row, problem }) => ({ row, problem })),
+          decoded.map(({ record, error }) => ({ record, problem: error.params['problem'] })),
+          records.toSorted((a, b) => a.record - b.record).map(({ record, problem }) => ({ record, problem })),
         );
       }),
     );
   });
 
   for (const [name, refused] of [
-    ['all of 200,000 rows', Array.from({ length: 200_000 }, (_, row) => refusal(row, 'x'))],
+    ['all of 200,000 records', Array.from({ length: 200_000 }, (_, record) => refusal(record, 'x'))],
     [
-      'every row for a reason of its own',
-      Array.from({ length: 50_000 }, (_, row) => refusal(row, `${row}`.repeat(500))),
+      'every record for a reason of its own',
+      Array.from({ length: 50_000 }, (_, record) => refusal(record, `${record}`.repeat(500))),
     ],
     [
-      'every row for a reason of its own, of characters that JSON writes with six',
-      Array.from({ length: 50_000 }, (_, row) => refusal(row, `${row}${'\u0001'.repeat(395)}`)),
+      'every record for a reason of its own, of characters that JSON writes with six',
+      Array.from({ length: 50_000 }, (_, record) => refusal(record, `${record}${'\u0001'.repeat(395)}`)),
     ],
-    ['rows far apart', [refusal(0, 'x'), refusal(1_000_000, 'y')]],
+    ['records far apart', [refusal(0, 'x'), refusal(1_000_000, 'y')]],
   ] as const) {
     it(`F2: fits an entry of the log: ${name}`, () => {
       const set = encodeRefused('w', refused);
       assert.ok(JSON.stringify(set).length < 700_000);
       assert.deepEqual(
-        decodeRefused(set).map(({ row }) => row),
-        refused.map(({ row }) => row),
+        decodeRefused(set).map(({ record }) => record),
+        refused.map(({ record }) => record),
       );
     });
   }
+
+  it('F2: with more reasons than fit, each record keeps its code and its step', () => {
+    const misfit = (record: number, step: string) => ({
+      record,
+      error: mr('MR_RECORD_EXPRESSION', { step, problem: `no number: ${record}`, hint: 'of a test' }),
+    });
+    const failed = Array.from({ length: 5_000 }, (_, record) => misfit(record, record % 2 === 0 ? 'map' : 'filter'));
+    const decoded = decodeRefused(encodeRefused('w', failed));
+    const toldOf = ({ error }: (typeof failed)[number]) => [error.code, error.params['step']];
+    assert.deepEqual(decoded.map(toldOf), failed.map(toldOf));
+    assert.equal(decoded[199]?.error.params['problem'], 'no number: 199');
+    assert.match(decoded[200]?.error.sentence ?? '', /too many reasons in this batch/);
+  });
 });

@@ -62,11 +62,11 @@ describe('the frames of a batch', () => {
       [0, undefined, 1, undefined, 2],
     );
     deepEqual(
-      batch.failed.map(({ row }) => row),
+      batch.failed.map(({ record }) => record),
       [2, 3, 5],
     );
     deepEqual(batch.failed[0]?.error.params['problem'], 'it does not ***');
-    const letters = await batch.lettersOf([...batch.failed, { row: 6, error: refused[0]!.error }]);
+    const letters = await batch.lettersOf([...batch.failed, { record: 6, error: refused[0]!.error }]);
     deepEqual(
       letters.map(({ sequence, index }) => [sequence, index]),
       [

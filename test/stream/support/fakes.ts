@@ -214,7 +214,7 @@ export function batchOfRows<Rows extends RowBufferPort>(
   const error = mr('MR_RECORD_MISFIT', { field: 'misfit', wanted: 'absent', actual: 'true' });
   return {
     rows,
-    failed: failed.map((row) => ({ row, error })),
+    failed: failed.map((record) => ({ record, error })),
     recordOf: (row) => records[row] ?? -1,
     rowOf: (record) => (records.includes(record) ? records.indexOf(record) : undefined),
   };

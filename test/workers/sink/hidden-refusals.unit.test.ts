@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import type { SinkSlot } from '../../../connectors/connector.ts';
 import { mr } from '../../../model/errors.ts';
 import { decodeRefused, encodeRefused } from '../../../stream/refused-set.ts';
-import type { RefusedRow, WriteEnd } from '../../../stream/sink-port.ts';
+import type { RefusedRecord, RefusedRow, WriteEnd } from '../../../stream/sink-port.ts';
 import { Secrets } from '../../../workers/pod/secrets.ts';
 import { listening } from '../../../workers/sink/listening.ts';
 
@@ -61,7 +61,7 @@ describe('what a sink says of refused rows', () => {
           error: mr('MR_RECORD_REFUSED', { sink: 'warehouse', problem }),
         }));
         const end: WriteEnd = kind === 'stored' ? { kind, refused } : { kind, refused, mayBeStored: true };
-        const entry = JSON.stringify(encodeRefused('warehouse', await refusedBy(end, positionIn)));
+        const entry = JSON.stringify(encodeRefused('warehouse', asRecords(await refusedBy(end, positionIn))));
         for (const secret of [password, 'hunter2', 'ch.internal', Buffer.from(password).toString('base64')])
           assert.ok(!entry.includes(secret), entry);
         assert.match(entry, /\$\(secret:ch\/(password|url)\)/);
@@ -75,12 +75,18 @@ describe('what a sink says of refused rows', () => {
       fc.asyncProperty(rows, fc.stringMatching(/^[a-g ]{0,50}$/), async (numbers, problem) => {
         const error = mr('MR_RECORD_REFUSED', { sink: 'warehouse', problem });
         const refused = numbers.map((row) => ({ row, error }));
-        const kept = decodeRefused(encodeRefused('warehouse', await refusedBy({ kind: 'stored', refused }, 'sink')));
+        const hidden = asRecords(await refusedBy({ kind: 'stored', refused }, 'sink'));
+        const kept = decodeRefused(encodeRefused('warehouse', hidden));
         assert.deepEqual(
-          kept.map(({ row, error: { code, message } }) => [row, code, message]),
+          kept.map(({ record, error: { code, message } }) => [record, code, message]),
           numbers.toSorted((a, b) => a - b).map((row) => [row, error.code, error.message]),
         );
       }),
     );
   });
 });
+
+/** Each row is of the record of its number. */
+function asRecords(rows: readonly RefusedRow[]): RefusedRecord[] {
+  return rows.map(({ row, error }) => ({ record: row, error }));
+}
