@@ -4,7 +4,7 @@
  */
 import { inOrder, isWell } from '../model/conditions.ts';
 import type { StoredPipeline } from '../client/wire.ts';
-import type { DecisionStatus, PlanInForceStatus } from '../model/status.ts';
+import type { Condition, DecisionStatus, PlanInForceStatus } from '../model/status.ts';
 import { conditionOf } from '../client/settled.ts';
 import { membersOf, sinkKinds, sourceKinds, stepKinds } from '../crds/unions.ts';
 import { workloadNamespaceOf } from '../kubernetes/pipelines.ts';
@@ -132,17 +132,27 @@ function operation({ status }: StoredPipeline, nowMs: number): string {
   return `Operation:\n${fields(pairs, '  ')}`;
 }
 
-/** Conditions that are not as they should be come first; both groups in the order of the table, causes first. */
+/**
+ * Conditions that are not as they should be come first; both groups in the order of the table, causes first. What a cause
+ * says is not said again by those that follow from it.
+ */
 function conditions({ status }: StoredPipeline, nowMs: number): string {
   const all = inOrder(status?.conditions ?? []);
   const wrong = all.filter((condition) => !isWell(condition));
+  const saidBy = new Map<string, string>();
+  const messageOf = ({ type, message }: Condition): string => {
+    if (message === '') return message;
+    const before = saidBy.get(message);
+    if (before === undefined) saidBy.set(message, type);
+    return before === undefined ? message : `as ${before} says`;
+  };
   const rows = [...wrong, ...all.filter((condition) => isWell(condition))].map((condition) => [
     isWell(condition) ? '' : '!',
     condition.type,
     condition.status,
     age(condition.lastTransitionTime, nowMs),
     condition.reason,
-    condition.message,
+    messageOf(condition),
   ]);
   if (rows.length === 0) return '';
   return `Conditions (! = not as it should be; the first names the cause):\n${indent(

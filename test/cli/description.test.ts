@@ -43,7 +43,7 @@ Conditions (! = not as it should be; the first names the cause):
       TYPE              STATUS   SINCE   REASON             MESSAGE
   !   SinkConnected     False    30s     SinkAuthRejected   ch:8123 rejected the user.
   !   Flowing           False    30s     Waiting            waits for the sink
-  !   Ready             False    30s     SinkAuthRejected   ch:8123 rejected the user.
+  !   Ready             False    30s     SinkAuthRejected   as SinkConnected says
       Stalled           False    30s     Progressing
       SourceConnected   True     30s     Connected
 
