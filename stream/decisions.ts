@@ -36,7 +36,7 @@ export interface TakenDecision {
 const questionSchema = z.object({
   /** The number of the decision that answers it. */
   number: z.number().int().positive(),
-  /** What is lost. */
+  /** `Question.loss`, under the name that stored questions have. */
   found: z.string(),
   after: z.number().int().nonnegative(),
   until: z.number().int().nonnegative().optional(),
@@ -169,17 +169,10 @@ export type Answer =
 export async function askFor(question: Question): Promise<Answer> {
   const { streams, pid, scope, who, loss, after, until, isOfSink } = question;
   const subject = questionSubject(pid, scope, who);
-  const { value: decision, sequence: decided } = await readStored(
-    streams,
-    pid,
-    decisionSubject(pid, scope),
-    decisionSchema,
-  );
+  const decision = await readDecision(streams, pid, scope);
   const { value: before, sequence: asked } = await readStored(streams, pid, subject, questionSchema);
   const isSame = before?.found === loss && before.after === after;
-  if (isSame && decision?.number === before.number && asked < decided) {
-    return { kind: 'decided', decision: { ...decision, sequence: decided } };
-  }
+  if (isSame && decision?.number === before.number && asked < decision.sequence) return { kind: 'decided', decision };
   const number = (decision?.number ?? 0) + 1;
   if (!isSame || before.number !== number) {
     await streams.publish(

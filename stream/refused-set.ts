@@ -35,10 +35,10 @@ const maxProblems = 200;
 const maxIndex = 255;
 const maxTextLength = 400;
 const untold = '(one of too many reasons in this batch to keep each)';
-/** Limit of all problems as JSON, where a control character takes six bytes. */
+/** Limit of all problems as JSON, in bytes: a control character takes six. */
 const maxProblemsLength = 192 * 1024;
-/** `max_payload` of NATS is 1 MiB by default; an entry holds little else. */
-const maxWhichLength = 384 * 1024;
+/** Of what says which records. `max_payload` of NATS is 1 MiB by default, and an entry holds two sets of disjoint records. */
+const maxMembersLength = 384 * 1024;
 
 export function encodeRefused(sink: string, refused: readonly RefusedRecord[]): RefusedSet {
   if (refused.length === 0) return { records: '', problems: [] };
@@ -55,7 +55,7 @@ export function encodeRefused(sink: string, refused: readonly RefusedRecord[]): 
     const key = JSON.stringify(problem);
     const known = indexOf.get(key);
     if (known !== undefined) return known;
-    length += key.length;
+    length += Buffer.byteLength(key);
     const index = problems.push(problem) - 1;
     indexOf.set(key, index);
     return index;
@@ -67,7 +67,7 @@ export function encodeRefused(sink: string, refused: readonly RefusedRecord[]): 
   const records = packed(bits);
   if (problems.length <= 1) return { records, problems };
   const text = packed(which);
-  return records.length + text.length <= maxWhichLength
+  return records.length + text.length <= maxMembersLength
     ? { records, which: text, problems }
     : { records, problems: [manyProblems(sink)] };
 }

@@ -10,9 +10,8 @@
  * K3  A retryable failure is retried indefinitely with the same arguments, and the observer is notified of the reason.
  * K4  Intent, dead letters and commit are fenced (E4); a sink that keeps the position itself fences the write as well.
  * K5  After `stop` the write in progress finishes and is committed; no other write starts after it (I12).
- * K6  The position in the sink and the one in the log belong to the same stream, and the first is not behind the
- *     second; otherwise a person decides (`./sink-position.ts`). A slot that has nothing to write checks this every
- *     minute, so that a loss through failover is found even if no record arrives.
+ * K6  See `./sink-position.ts`. A slot that has nothing to write checks it every minute, so that a loss through failover is
+ *     found even if no record arrives.
  * K9  A batch that was begun is waited for only while its last frame is there: looked at when reading starts, and every few
  *     seconds while nothing comes. Frames that are gone announce nothing, and none need come after them.
  *

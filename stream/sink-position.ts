@@ -8,8 +8,8 @@
  *     checks again each time, so that a person may repair the position in the sink instead.
  * K7  A position of this stream that is beyond its end is a loss of the edge, not of the sink: frames that the sink has
  *     stored are gone, and a source that still has their records writes them again, as new ones. So the decision is
- *     one about the edge (MR_POSITION_LOST), which says what is then written twice. It is over as well when the sink is
- *     found in order: a person has put it back instead.
+ *     one about the edge (MR_POSITION_LOST), which says what is then written twice. The question is over
+ *     as well when the sink is found in order: a person has put it back instead.
  * K8  After an edit that moves the sink elsewhere, what was committed is where it wrote before. A target that has no
  *     position yet, or all that it had when the sink left it, has lost nothing, and follows the log without a question.
  *     One that has another position may be a replica that lagged, under a new address: that is asked about.
@@ -35,8 +35,7 @@ import { PositionLost } from './position-lost.ts';
 import type { PositionedSinkSlot, RowBufferPort, StoredPosition } from './sink-port.ts';
 import { waitingAs, type SlotObserver, type SlotSignals } from './slot-observer.ts';
 import { rangeIn } from './range-text.ts';
-import { otherTargetOf } from './sink-write.ts';
-import { ofTarget } from './target-name.ts';
+import { ofTarget, otherTargetOf } from './target-name.ts';
 import { untilAnswered } from './until-answered.ts';
 
 export interface PositionCheck<Rows extends RowBufferPort> {
@@ -70,13 +69,13 @@ export async function recoverPosition<Rows extends RowBufferPort>(check: Positio
   const { sinkSlot, observer, clock, random, signals } = check;
   const { streams, pipeline, stage, slot } = check;
   const asker = { streams, pid: pipeline.pid, scope: stage, who: slotTokens(stage, slot) };
-  const ask = <T>(about: () => Promise<T>) => askCommits(check, pipeline.pid, about, signals.stop);
+  const inCommits = <T>(about: () => Promise<T>) => askCommits(check, pipeline.pid, about, signals.stop);
   for (let attempt = 0; ; attempt++) {
     try {
-      const asked = await ask(() => storedQuestion(asker));
+      const asked = await inCommits(() => storedQuestion(asker));
       const end = await settle(check, judge(check, await sinkSlot.storedPosition(signals.abort), await edgeEnd(check)));
       if (end.kind === 'recovered') {
-        if (asked !== undefined) await ask(() => takeBack(asker, asked));
+        if (asked !== undefined) await inCommits(() => takeBack(asker, asked));
         if (attempt > 0) observer.connection(undefined);
         return end;
       }
@@ -128,11 +127,6 @@ interface Lost {
   readonly otherTarget: string | undefined;
   /** A batch was started, and may be stored in the other target. */
   readonly isOpen: boolean;
-  /**
-   * The log position that the sink should have: that of the last commit, because everything after it is written
-   * again.
-   */
-  readonly logged: number;
 }
 
 interface Asked {
@@ -181,17 +175,17 @@ function judge<Rows extends RowBufferPort>(
     const hasFollowed = position === committed && token.startsWith(`${tokenPrefix}:set:`);
     const isBack = last.had !== undefined && position < last.had && otherTarget === undefined && !hasFollowed;
     if (!isBack) return { kind: 'placed', stored };
-    const isOfOtherStream = token !== '' && !isOfLife({ tokenPrefix }, stored);
-    return { kind: 'lost', stored, isOfOtherStream, otherTarget, isOpen: false, logged: committed };
+    const isOfOtherStream = token !== '' && !isOfIncarnation({ tokenPrefix }, stored);
+    return { kind: 'lost', stored, isOfOtherStream, otherTarget, isOpen: false };
   }
   const begun = last === undefined || last.kind === 'commit' ? undefined : last;
-  const isOfThisStream = token.startsWith(`${tokenPrefix}:`);
+  const isOfEpoch = token.startsWith(`${tokenPrefix}:`);
   const isBeyond = position > lastSequence;
-  if (isOfThisStream && isBeyond) return { kind: 'beyond', position, isLogged: begun?.to === position, lastSequence };
-  const isOfOtherStream = isBeyond || (token !== '' && !isOfThisStream);
+  if (isOfEpoch && isBeyond) return { kind: 'beyond', position, isLogged: begun?.to === position, lastSequence };
+  const isOfOtherStream = isBeyond || (token !== '' && !isOfEpoch);
   const leftAt = sinkSlot.target === undefined ? undefined : ofTarget(last?.left ?? {}, sinkSlot.target);
   if (last !== undefined && last.kind !== 'intent' && otherTarget !== undefined) {
-    const hasAll = isOfThisStream && position >= last.to;
+    const hasAll = isOfEpoch && position >= last.to;
     const isKnown = token === '' || (leftAt !== undefined && position >= leftAt);
     if (isKnown && !hasAll) return { kind: 'placed', stored, ...(last.kind === 'written' ? { written: last } : {}) };
   }
@@ -210,7 +204,7 @@ function judge<Rows extends RowBufferPort>(
       return ahead(stored, committed);
     }
   }
-  return { kind: 'lost', stored, isOfOtherStream, otherTarget, isOpen: begun?.kind === 'intent', logged: committed };
+  return { kind: 'lost', stored, isOfOtherStream, otherTarget, isOpen: begun?.kind === 'intent' };
 }
 
 /**
@@ -246,7 +240,7 @@ async function choiceAbout<Rows extends RowBufferPort>(
   const problem = problemWith(lost, sinkSlot.target ?? '');
   const answer = await ask(check, `${lost.stored.position}: ${problem}`);
   if (answer.kind === 'decided') return choiceOf[answer.decision.choice];
-  const about = { stored: lost.stored.position, committed: lost.logged, problem };
+  const about = { stored: lost.stored.position, committed: check.log.committed, problem };
   const { token } = answer;
   const question = mr('MR_SINK_POSITION_LOST', { sink, slot, ...about, pipeline: pipelineText(pipeline), token });
   return { kind: 'asked', question };
@@ -254,7 +248,7 @@ async function choiceAbout<Rows extends RowBufferPort>(
 
 function problemWith({ isOfOtherStream, otherTarget, isOpen }: Lost, target: string): string {
   if (isOfOtherStream) {
-    return 'that position belongs to another incarnation of the stream (deleted and recreated, rolled back, or of another pipeline)';
+    return 'that position belongs to another incarnation of the stream (deleted and recreated, rolled back, or of another pipeline), or is from before a decision about it';
   }
   if (otherTarget === undefined) return 'the sink was rolled back and has lost what it had committed in between';
   const moved = `and the sink writes to ${target} now`;
@@ -276,11 +270,12 @@ function ask<Rows extends RowBufferPort>(check: PositionCheck<Rows>, loss: strin
 async function actOn<Rows extends RowBufferPort>(
   choice: Choice,
   check: PositionCheck<Rows>,
-  { stored, isOfOtherStream, logged }: Lost,
+  { stored, isOfOtherStream }: Lost,
 ): Promise<Believed> {
   const { log, signals } = check;
+  // Positions of another stream cannot be compared; otherwise the earlier one loses nothing.
   const reread = isOfOtherStream ? log.committed : Math.min(stored.position, log.committed);
-  await log.place(choice === 'Reread' ? reread : logged, stored.position, signals.abort);
+  await log.place(choice === 'Reread' ? reread : log.committed, stored.position, signals.abort);
   return follow(check, { stored });
 }
 
@@ -300,7 +295,7 @@ async function follow<Rows extends RowBufferPort>(
     return { kind: 'recovered', committed, finish: written };
   }
   const isOfEpoch = stored.token.startsWith(`${tokenPrefix}:`);
-  const isOwn = isOfEpoch || (last?.kind === 'commit' && last.registered === true && isOfLife(check, stored));
+  const isOwn = isOfEpoch || (last?.kind === 'commit' && last.registered === true && isOfIncarnation(check, stored));
   const isBelieved = isOwn && stored.position >= committed && stored.position <= (last?.chain?.since ?? Infinity);
   const to = isBelieved ? stored.position : committed;
   if (!isBelieved || !isOfEpoch) await move(check, stored.position, to);
@@ -310,7 +305,7 @@ async function follow<Rows extends RowBufferPort>(
 }
 
 /** Whether it is valid in the existing stream of the edge, whatever was decided since. */
-function isOfLife<Rows extends RowBufferPort>(
+function isOfIncarnation<Rows extends RowBufferPort>(
   { tokenPrefix }: Pick<PositionCheck<Rows>, 'tokenPrefix'>,
   { token }: StoredPosition,
 ): boolean {

@@ -11,7 +11,7 @@ import { edgeStream, slotTokens } from '../model/names.ts';
 import { edgeOf, type Plan, type SinkStage } from '../model/plan.ts';
 import type { Clock } from '../model/clock.ts';
 import { askCommits } from './ask-commits.ts';
-import { hadAt, type CommitEntry } from './commit-entry.ts';
+import { hadAt, positionOf, type CommitEntry } from './commit-entry.ts';
 import { CommitLog } from './commit-log.ts';
 import {
   awaitDecision,
@@ -149,16 +149,21 @@ async function decide(start: SinkStart, opening: EdgeOpening, log: CommitLog, lo
 function acceptedWith(last: CommitEntry | undefined, view: EdgeView, stored: number | undefined): string {
   const { to } = entryAfter(last, view, { sequence: 0, choice: 'accept-loss', upTo: undefined });
   const isBegun = last !== undefined && last.kind !== 'commit' && to === last.to;
-  const where = isBegun
-    ? 'the end of a batch that was started and may be in the sink: it is not written again, and frames that came in place of lost ones up to there are given up'
-    : 'what is committed, as far as the stream goes';
   const twice =
     stored !== undefined && stored > to
       ? `, and writes twice what the stream still holds of what the sink has stored up to ${stored}`
       : isBegun
         ? ''
         : ', and reads nothing of the stream twice';
-  return `continues after ${to}, ${where}${twice}; what a source that has lost its frames reads again counts as new and is written twice`;
+  return `continues after ${to}, ${placeText(last, to)}${twice}; what a source that has lost its frames reads again counts as new and is written twice`;
+}
+
+function placeText(last: CommitEntry | undefined, to: number): string {
+  if (last === undefined)
+    return 'the end of the stream: how far it had come is not known, and what it had not read is given up';
+  if (to === positionOf(last)) return 'what is committed';
+  if (last.kind === 'commit' || to !== last.to) return 'the end of what the stream holds';
+  return 'the end of a batch that was started and may be in the sink: it is not written again, and frames that came in place of lost ones up to there are given up';
 }
 
 /** Only a decision recreates a stream, so a reader whose position is in the previous one need not ask. */

@@ -39,7 +39,7 @@ import type {
   WriteEnd,
 } from './sink-port.ts';
 import type { SlotObserver, SlotSignals } from './slot-observer.ts';
-import { isSameTarget } from './target-name.ts';
+import { otherTargetOf } from './target-name.ts';
 
 /** Long compared with the time from an intent to its attempt, short compared with any lease. */
 const staleMs = 2_000;
@@ -115,7 +115,10 @@ export class SinkWrite<Rows extends RowBufferPort> {
     return this.#isToldStored && this.#isOfOtherRows;
   }
 
-  /** Resolves with the refused rows when all others are in the sink. Throws errors of handling `fence`. */
+  /**
+   * Resolves with the refused rows when all others are in the sink. Rejects with errors of
+   * handling `fence`, and with the signal's reason (V4).
+   */
   async run(): Promise<readonly RefusedRow[]> {
     const { clock, signals, observer, random } = this.#options;
     const patience = new Patience(clock, signals);
@@ -162,7 +165,7 @@ export class SinkWrite<Rows extends RowBufferPort> {
         return { kind: 'wait', error: this.#named(error), isOpen: false };
       }
     }
-    // K5. The last moment at which nothing is at stake: whoever was asked to stop, now or earlier, starts nothing.
+    // K5 of `./sink-loop.ts`: whoever was asked to stop, now or earlier, starts no attempt. An intent of before stays.
     signals.stop.throwIfAborted();
     const { rows, bytes } = this.#rows;
     const failed = encodeRefused(this.#options.sink, this.#batch.failed);
@@ -275,12 +278,6 @@ export class SinkWrite<Rows extends RowBufferPort> {
     if (isFence(error)) throw error;
     return asSinkError(this.#options.sink, error);
   }
-}
-
-/** Where a batch was started, when the sink writes elsewhere now. */
-export function otherTargetOf(begun: Pick<Intent, 'target'>, target: string | undefined): string | undefined {
-  if (begun.target === undefined || target === undefined) return undefined;
-  return isSameTarget(begun.target, target) ? undefined : begun.target;
 }
 
 function rowsOf<Rows extends RowBufferPort>(

@@ -87,7 +87,7 @@ export class StoredLetters {
     }
   }
 
-  /** The writer's first frame from a sequence on; undefined: all its frames are gone. */
+  /** The writer's first frame from a sequence on; undefined: there is none. */
   async #frameFrom(sequence: number, signal: AbortSignal): Promise<StoredMessage | undefined> {
     const { stream, subject } = this.#place;
     const { streams, clock } = this.#asking;
@@ -95,9 +95,10 @@ export class StoredLetters {
       const read = () => streams.directGet(stream, { seq: sequence, next_by_subj: subject });
       const frame = await untilAnswered(stream, read, this.#asking, signal);
       if (frame !== null) return frame;
-      // The writer's last frame is never removed, so it is this copy that does not have it yet, unless all are gone.
       const leaders = () => streams.getMessage(stream, { last_by_subj: subject });
-      if ((await untilAnswered(stream, leaders, this.#asking, signal)) === null) return undefined;
+      const last = await untilAnswered(stream, leaders, this.#asking, signal);
+      if (last === null || last.seq < sequence) return undefined;
+      // The leader has it: this copy lags.
       await clock.sleep(lagMs, signal);
     }
   }

@@ -20,6 +20,15 @@ export function isSameTarget(one: string, other: string): boolean {
   return one === other || identityOf(one) === identityOf(other);
 }
 
+/** Where a batch was started, when the sink writes elsewhere now. */
+export function otherTargetOf(
+  begun: { readonly target?: string | undefined },
+  target: string | undefined,
+): string | undefined {
+  if (begun.target === undefined || target === undefined) return undefined;
+  return isSameTarget(begun.target, target) ? undefined : begun.target;
+}
+
 /** What was noted under a name of this target. */
 export function ofTarget<T>(noted: Readonly<Record<string, T>>, target: string): T | undefined {
   return Object.entries(noted).find(([name]) => isSameTarget(name, target))?.[1];

@@ -37,11 +37,11 @@ async function because(kube: Kube, pipeline: OperationRef['pipeline']): Promise<
 type Advice = (pipeline: OperationRef['pipeline']) => string;
 
 const whileChanged: Advice = () =>
-  'Repair the sink; Millrace then continues by itself. Or put what was removed back into the spec and apply it; or apply it with `deletionPolicy: Immediate`, which discards those records.';
+  'If a sink fails, repair it: Millrace continues by itself. Or put what was removed back into the spec and apply it; or apply it with `deletionPolicy: Immediate`, which discards those records.';
 
 /** ND2. A pause does not drain; were it ever to, it would be ended as a stop is. */
 const whileHalted: Advice = (pipeline) =>
-  `Repair the sink; Millrace then continues by itself. \`millrace pause ${pipelineText(pipeline)}\` stops the sinks now and keeps those records, which are written after \`millrace resume ${pipelineText(pipeline)}\`.`;
+  `If a sink fails, repair it: Millrace continues by itself. \`millrace pause ${pipelineText(pipeline)}\` stops the sinks now and keeps those records, which are written after \`millrace resume ${pipelineText(pipeline)}\`.`;
 
 const advice: Readonly<Record<OperationKind, Advice>> = {
   provision: whileChanged,
@@ -51,5 +51,5 @@ const advice: Readonly<Record<OperationKind, Advice>> = {
   pause: whileHalted,
   stop: whileHalted,
   teardown: (pipeline) =>
-    `Repair the sink; Millrace then continues by itself. \`kubectl patch pipeline ${pipelineText(pipeline)} --type merge -p '{"spec":{"deletionPolicy":"Immediate"}}'\` discards those records instead.`,
+    `If a sink fails, repair it: Millrace continues by itself. \`kubectl patch pipeline ${pipelineText(pipeline)} --type merge -p '{"spec":{"deletionPolicy":"Immediate"}}'\` discards those records instead.`,
 };

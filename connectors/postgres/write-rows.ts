@@ -53,7 +53,7 @@ export async function writeRows(
       return tryRows(client, rows.pick(tried), tried.length === 1 ? tried[0] : undefined, statements);
     });
     if (left.length === open.length) break;
-    refused = [...refused.filter(({ problem }) => problem.isFinal), ...named(left, open)];
+    refused = [...refused.filter(({ problem }) => problem.isFinal), ...rowsAt(left, open)];
   }
   return refused.map(({ row, problem }) => ({ row, problem: problem.problem })).toSorted((a, b) => a.row - b.row);
 
@@ -136,9 +136,6 @@ export async function writeRows(
 }
 
 /** Places in the list of those that were tried become rows. */
-function named(left: readonly Refused<Problem>[], tried: readonly Refused<Problem>[]): Refused<Problem>[] {
-  return left.flatMap(({ row: place, problem }) => {
-    const row = tried[place]?.row;
-    return row === undefined ? [] : [{ row, problem }];
-  });
+function rowsAt(left: readonly Refused<Problem>[], tried: readonly Refused<Problem>[]): Refused<Problem>[] {
+  return left.map(({ row: place, problem }) => ({ row: tried[place]!.row, problem }));
 }

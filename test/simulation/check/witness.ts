@@ -53,6 +53,8 @@ export class Witness implements StoreWitness {
   readonly #options: WitnessOptions;
   readonly #tails = new Map<string, Tail>();
   readonly #committed = new Map<string, number>();
+  /** The furthest of the same, in the frames that are there. */
+  readonly #reached = new Map<string, number>();
   /** subject → owners, in the order in which they appeared. */
   readonly #owners = new Map<string, string[]>();
   /** Reading stages that are registered. */
@@ -92,7 +94,8 @@ export class Witness implements StoreWitness {
     if (by.startsWith('ingestor-') && last !== undefined && last < before)
       this.#fail('E6', `${by} removes ${last} of ${filter}, the last frame that is left of the writer`);
     for (const stage of this.#readers) {
-      const committed = this.#committed.get(`mr.${pid}.${commitsEdge}.${stage}.${shard}`) ?? 0;
+      // A decision to read again may come while a sweep is on its way.
+      const committed = this.#reached.get(`mr.${pid}.${commitsEdge}.${stage}.${shard}`) ?? 0;
       const lost = host.stream.messages.find(
         ({ subject, sequence, data }) =>
           subject === filter && sequence < before && sequence > committed && hasRecords(host, data, sequence),
@@ -120,6 +123,7 @@ export class Witness implements StoreWitness {
   rolledBack(host: StreamHost, all: readonly Message[]): void {
     const lost = all.filter(({ subject }) => this.#isOwn(subject) && subject.split('.')[2] !== onceToken);
     if (lost.length === 0 || !this.#noteLost(lost)) return;
+    this.#reachesAtMost(host.stream.lastSequence);
     for (const subject of new Set(lost.map((message) => message.subject))) {
       const last = host.stream.lastOf(subject);
       if (last === undefined) this.#tails.delete(subject);
@@ -132,13 +136,19 @@ export class Witness implements StoreWitness {
     const own = host.stream.messages.filter(({ subject }) => this.#isOwn(subject));
     const messages = own.filter(({ subject }) => subject.split('.')[2] !== onceToken);
     const isTakenDown = by !== undefined;
-    if (messages.length > 0 && !isTakenDown) this.#noteLost(messages);
+    if (messages.length > 0 && !isTakenDown && this.#noteLost(messages)) this.#reachesAtMost(0);
     const isIn = (subject: string) =>
       host.stream.config.subjects.some((filter) => subject.startsWith(filter.slice(0, -1)));
     for (const subject of [...this.#tails.keys()]) if (isIn(subject)) this.#tails.delete(subject);
     if (!isTakenDown) return;
     // Should a late act make it again, it begins anew, until that is taken down as well.
-    for (const subject of [...this.#committed.keys()]) if (isIn(subject)) this.#committed.delete(subject);
+    for (const positions of [this.#committed, this.#reached])
+      for (const subject of [...positions.keys()]) if (isIn(subject)) positions.delete(subject);
+  }
+
+  /** The numbers of what was lost come again. */
+  #reachesAtMost(last: number): void {
+    for (const [subject, position] of this.#reached) this.#reached.set(subject, Math.min(position, last));
   }
 
   #isOwn(subject: string): boolean {
@@ -229,6 +239,7 @@ export class Witness implements StoreWitness {
     if (position < before && !isPlaced && !this.#options.isDecided(stage))
       this.#fail('I6', `${subject}@${sequence} goes back from ${before} to ${position}`);
     this.#committed.set(subject, position);
+    this.#reached.set(subject, Math.max(position, this.#reached.get(subject) ?? 0));
   }
 
   #registry(data: Uint8Array): void {
