@@ -55,7 +55,7 @@ describe('MR_NOT_DRAINED', () => {
       { ...at, type: 'SinkConnected', status: 'False', reason: 'SinkUnreachable', message },
     ]);
     assert.match(sentence, /12 frames behind, because of SinkUnreachable \(Sink "warehouse" cannot reach ch:8123/);
-    assert.match(sentence, /Check the address\)\. If a sink fails the sink/);
+    assert.match(sentence, /Check the address\)\. If a sink fails/);
   });
 
   for (const condition of [
