@@ -11,7 +11,6 @@
  * L3  A plan is forgotten when the edge holds no frame of it or of an earlier one. Frames that were read count, too: a
  *     person's decision may have them read again.
  */
-import { MillraceError } from '../model/errors.ts';
 import { commitsEdge, edgeStream, ingestorName, slotTokens } from '../model/names.ts';
 import { ingestorsOf, sinksOf, type Edge, type Plan } from '../model/plan.ts';
 import { appendAfter, tailOf, type WriterTail } from './announce.ts';
@@ -25,7 +24,7 @@ import { lastCommits } from './last-commit.ts';
 import type { Act } from './act.ts';
 import { passOver } from './pass-over.ts';
 import { forgetPlansBefore, readPlanInForce, storedPlans } from './plan-store.ts';
-import { changeRegistry, readRegistry, type Registry } from './registry.ts';
+import { changeRegistered, changeRegistry, readRegistry, type Registry } from './registry.ts';
 import { connectorOf } from './returning.ts';
 import { takenOf, type Taken } from './taken.ts';
 import { writersOfSource, type WriterPlace } from './writer-place.ts';
@@ -62,28 +61,36 @@ function leavingIn(plan: Plan, edge: Edge, registry: Registry): Leaving {
 
 /** The first half of L1. Their pods have been stopped. */
 export async function beginLeaving(act: Act, plan: Plan): Promise<void> {
-  const { streams, opSeq } = act;
+  const { streams } = act;
   const { pid } = plan.pipeline;
   for (const edge of plan.edges) {
     const registry = await readRegistry(streams, pid, edge.name);
     if (registry === undefined) continue;
     const sources = leavingIn(plan, edge, registry).sources.filter((name) => registry.sources[name]?.fenced !== true);
     if (sources.length === 0) continue;
-    const mark = (as: object) =>
-      changeRegistry(streams, { pid, edge: edge.name, opSeq }, (now = registry) => ({
-        ...now,
-        sources: Object.fromEntries(
-          Object.entries(now.sources).map(([name, source]) => [
-            name,
-            sources.includes(name) ? { ...source, ...as } : source,
-          ]),
-        ),
-      }));
-    await mark({ leaving: true });
+    await mark(act, plan, edge, sources, { leaving: true });
     for (const place of placesOf(plan, edge, registry, sources)) await fence(act, place);
     // Runs at each look while others wait: one frame per writer is enough.
-    await mark({ fenced: true });
+    await mark(act, plan, edge, sources, { fenced: true });
   }
+}
+
+async function mark(
+  { streams, opSeq }: Act,
+  { pipeline: { pid } }: Plan,
+  edge: Edge,
+  marked: readonly string[],
+  as: { readonly leaving: true } | { readonly fenced: true },
+): Promise<void> {
+  await changeRegistered(streams, { pid, edge: edge.name, opSeq }, (now) => ({
+    ...now,
+    sources: Object.fromEntries(
+      Object.entries(now.sources).map(([name, source]) => [
+        name,
+        marked.includes(name) ? { ...source, ...as } : source,
+      ]),
+    ),
+  }));
 }
 
 function placesOf(plan: Plan, edge: Edge, registry: Registry, sources: readonly string[]): WriterPlace[] {
@@ -221,30 +228,20 @@ async function firstUnread(streams: JetStreamPort, tail: WriterTail, taken: Take
  * are removed only when every registered reader is past them (E6), and a reader that leaves as well need not be.
  */
 export async function finishLeaving(act: Act, plan: Plan): Promise<void> {
-  await fenceIfRoom(act, plan);
   for (const edge of plan.edges) {
     const { pid } = plan.pipeline;
     const before = await readRegistry(act.streams, pid, edge.name);
     if (before === undefined) continue;
     for (const stage of leavingIn(plan, edge, before).readers) await removeReader(act, plan, edge, stage);
+    const { sources } = leavingIn(plan, edge, before);
+    // With Immediate nobody has begun to take them off, and a pod on a lost node may start a slot at any moment.
+    if (sources.length > 0) await mark(act, plan, edge, sources, { leaving: true });
     const registry = (await readRegistry(act.streams, pid, edge.name)) ?? before;
-    for (const source of leavingIn(plan, edge, registry).sources) {
+    for (const source of sources) {
       // Given up by Immediate while a sink is in the middle of its frames: a later operation removes the source.
       if (await isInBatch(act.streams, plan, edge, registry, source)) continue;
       await removeSource(act, plan, edge, registry, source);
     }
-  }
-}
-
-/**
- * With Immediate nobody has begun to take them off, and a pod on a lost node may still run. A full edge is not waited for:
- * nothing else is appended to it either, and the owner of an emptied subject cannot append (E4).
- */
-async function fenceIfRoom(act: Act, plan: Plan): Promise<void> {
-  try {
-    await beginLeaving(act, plan);
-  } catch (error) {
-    if (!(error instanceof MillraceError) || error.code !== 'MR_EDGE_FULL') throw error;
   }
 }
 
