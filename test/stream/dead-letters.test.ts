@@ -44,7 +44,7 @@ describe('dead letters', () => {
       records: 5,
       dropped: 0,
       byCode: [
-        { code: 'MR_RECORD_MISFIT', records: 3, sample: `${'x'.repeat(199)}…` },
+        { code: 'MR_RECORD_MISFIT', records: 3, sample: `${'x'.repeat(65)}…${'x'.repeat(134)}` },
         { code: 'MR_RECORD_NOT_JSON', records: 2, sample: 'again' },
       ],
     });

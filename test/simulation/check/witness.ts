@@ -34,6 +34,8 @@ export interface WitnessOptions {
   readonly ledger: Ledger;
   /** Frames of these stages and sources need not have been read. */
   readonly isGivenUp: (stage: string) => boolean;
+  /** Whether frames that name the plan are for the stage. */
+  readonly isIn: (stage: string, plan: number) => boolean;
   /** A person has said how this stage goes on. */
   readonly isDecided: (stage: string) => boolean;
   /** That the edge may keep (I9). */
@@ -98,7 +100,7 @@ export class Witness implements StoreWitness {
       const committed = this.#reached.get(`mr.${pid}.${commitsEdge}.${stage}.${shard}`) ?? 0;
       const lost = host.stream.messages.find(
         ({ subject, sequence, data }) =>
-          subject === filter && sequence < before && sequence > committed && hasRecords(host, data, sequence),
+          subject === filter && sequence < before && sequence > committed && this.#isFor(stage, host, data, sequence),
       );
       if (lost === undefined || this.#options.isGivenUp(stage) || this.#options.isGivenUp(`ingestor-${source}`))
         continue;
@@ -107,6 +109,12 @@ export class Witness implements StoreWitness {
         `${by} removes frame ${lost.sequence} of ${filter}, which ${stage} has not committed (${committed})`,
       );
     }
+  }
+
+  /** A sweep may be on its way when a stage is registered, and removes frames of before, which are not for it. */
+  #isFor(stage: string, host: StreamHost, data: Uint8Array, sequence: number): boolean {
+    const { count, link } = decodeFrame(data, { stream: host.name, sequence });
+    return count > 0 && this.#options.isIn(stage, link?.plan ?? 0);
   }
 
   /** Whether a slot of the stage has committed the frame. */
@@ -283,10 +291,6 @@ function sourceOf(subject: string): string {
 function tailOf(host: StreamHost, { data, sequence }: Message): Tail {
   const { position, check, link } = decodeFrame(data, { stream: host.name, sequence });
   return { sequence, position, check, plan: link?.plan ?? 0 };
-}
-
-function hasRecords(host: StreamHost, data: Uint8Array, sequence: number): boolean {
-  return decodeFrame(data, { stream: host.name, sequence }).count > 0;
 }
 
 function idsIn(frame: Frame): string[] {

@@ -96,25 +96,27 @@ async function comeIntoForce(steps: Steps, removed: readonly string[]): Promise<
   plant.witness.isInForce(plan);
   if (removed.length > 0) {
     await steps.step('begin to take off', (act) => beginLeaving(act, plan));
-    await steps.wait('read to the end', ({ streams }) => isReadToTheEnd(streams, plan));
+    await steps.wait('read to the end', ({ streams }) => isReadToTheEnd(steps, streams));
     await stop(steps, sinks);
   }
   await retire(steps);
 }
 
-/** And who leaves has nothing to ask. */
-async function isReadToTheEnd(streams: JetStreamPort, plan: Plan): Promise<boolean> {
+/** And who leaves, and has pods that would act upon an answer, has nothing to ask. */
+async function isReadToTheEnd({ plan, plant: { cluster } }: Steps, streams: JetStreamPort): Promise<boolean> {
   if ((await unfinished(streams, plan)).length > 0) return false;
   const { readers } = await leavingOf(streams, plan);
-  return (await askedBy(streams, plan, (stage) => readers.includes(stage))) === undefined;
+  const mayAct = (stage: string) => readers.includes(stage) && cluster.wantedOf(stage) > 0;
+  return (await askedBy(streams, plan, mayAct)) === undefined;
 }
 
 /** With Drain it is read to its end first, whatever the cluster shows of it. */
-async function retire({ plant, step, wait, plan }: Steps): Promise<void> {
+async function retire(steps: Steps): Promise<void> {
+  const { plant, step, wait, plan } = steps;
   await wait('read to the end', async (act) => {
     if (plant.lifecycle.resource.deletionPolicy !== 'Drain') return true;
     await beginLeaving(act, plan);
-    return isReadToTheEnd(act.streams, plan);
+    return isReadToTheEnd(steps, act.streams);
   });
   await step('take off', async (act) => {
     await finishLeaving(act, plan);

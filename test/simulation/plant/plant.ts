@@ -91,6 +91,7 @@ export class Plant {
       pid: this.pid,
       ledger: this.ledger,
       isGivenUp: (stage) => this.isGivenUp(stage),
+      isIn: (stage, plan) => this.plans.get(plan)?.stages.some(({ name }) => name === stage) ?? true,
       isDecided: (stage) => this.decidedStages.has(stage),
       mostKeys: mostKeys(scenario.fixed),
       writers: () => Math.max(...this.#plansAtWork().map(writersIn)),
