@@ -96,8 +96,11 @@ export function positionOf(entry: CommitEntry): number {
   return entry.kind === 'commit' ? entry.to : entry.after;
 }
 
-/** What a sink with a position of its own had stored by then, as far as the log knows; undefined: it had yet to follow. */
+/** What a sink with a position of its own has stored at least, as far as the log knows; undefined: it knows nothing. */
 export function hadAt(entry: CommitEntry | undefined): number | undefined {
   if (entry === undefined) return undefined;
-  return entry.kind === 'commit' && entry.set === true ? entry.had : positionOf(entry);
+  if (entry.kind !== 'commit') return entry.kind === 'written' ? entry.to : entry.after;
+  if (entry.set !== true) return entry.to;
+  // It may have followed, and died before it said so.
+  return entry.had === undefined ? undefined : Math.min(entry.had, entry.to);
 }

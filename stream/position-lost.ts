@@ -3,6 +3,7 @@ interface PositionLostDetails {
   readonly until?: number | undefined;
   readonly stored?: number | undefined;
   readonly isOfSink?: boolean;
+  readonly had?: number | undefined;
 }
 
 /** The edge went back, and gave the number of a frame that was taken to another one. */
@@ -26,13 +27,22 @@ export class PositionLost extends Error {
   readonly stored: number | undefined;
   /** The sink has what the edge lacks (K7 of `./sink-position.ts`): the loss is over once the sink is found in order. */
   readonly isOfSink: boolean;
+  /** What a sink with a position of its own has stored (K10 of `./sink-position.ts`); undefined: it was not asked. */
+  readonly had: number | undefined;
 
-  constructor(found: string, { loss = found, until, stored, isOfSink = false }: PositionLostDetails = {}) {
+  constructor(found: string, { loss = found, until, stored, isOfSink = false, had }: PositionLostDetails = {}) {
     super(`position lost: ${found}`);
     this.found = found;
     this.loss = loss;
     this.until = until;
     this.stored = stored;
     this.isOfSink = isOfSink;
+    this.had = had;
+  }
+
+  /** The same, met by a slot whose sink has stored this. */
+  ofSinkWith(had: number): PositionLost {
+    const { found, loss, until, stored, isOfSink } = this;
+    return new PositionLost(found, { loss, until, stored, isOfSink, had: this.had ?? had });
   }
 }

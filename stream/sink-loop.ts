@@ -78,6 +78,8 @@ export class SinkLoop<Rows extends RowBufferPort> {
   readonly #assembling: AbortSignal;
   #reader: ShardReader | undefined;
   #committed = 0;
+  /** K10: what a sink that keeps the position itself has stored. */
+  #sinkHas: number | undefined;
   #isWriting = false;
 
   constructor(options: SinkLoopOptions<Rows>) {
@@ -110,6 +112,8 @@ export class SinkLoop<Rows extends RowBufferPort> {
       await this.#options.onSinkInOrder();
       await this.#work(this.#reader);
       return 'stopped';
+    } catch (error) {
+      throw error instanceof PositionLost && this.#sinkHas !== undefined ? error.ofSinkWith(this.#sinkHas) : error;
     } finally {
       this.#over.abort(new Error('the loop is over'));
       await this.#reader?.close();
@@ -125,8 +129,9 @@ export class SinkLoop<Rows extends RowBufferPort> {
       this.#committed = log.committed;
       return begun;
     }
-    const { committed, finish } = await recoverPosition({ ...this.#options, sinkSlot });
+    const { committed, has, finish } = await recoverPosition({ ...this.#options, sinkSlot });
     this.#committed = committed;
+    this.#sinkHas = has;
     return finish;
   }
 
@@ -266,6 +271,7 @@ export class SinkLoop<Rows extends RowBufferPort> {
   /** The rows are in the sink: stores the dead letters, then commits. */
   async #conclude(batch: SinkBatch<Rows>, id: BatchRange, fate: Fate, isLogged: boolean): Promise<void> {
     const { deadLetters, signals, observer, log, sink, epoch } = this.#options;
+    if (this.#sinkHas !== undefined) this.#sinkHas = id.to;
     const covered = coveredIn(epoch, deadLetters.covers);
     const isOfInput = (covers: Position) => coveredIn(epoch, covers) > 0;
     const letters = await deadLetters.missing(fate.letters, covered, isOfInput, signals.abort);

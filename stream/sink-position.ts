@@ -57,6 +57,8 @@ export interface PositionCheck<Rows extends RowBufferPort> {
 
 export interface Recovered {
   readonly committed: number;
+  /** What the sink has stored. */
+  readonly has: number;
   /** The batch to finish first. */
   readonly finish: Intent | Written | undefined;
 }
@@ -159,7 +161,12 @@ function beyond<Rows extends RowBufferPort>(
 ): PositionLost {
   const has = `sink "${sink}" has stored it up to ${position}`;
   const stored = isLogged ? undefined : position;
-  return new PositionLost(`${has}, and it ends at ${lastSequence}`, { loss: has, stored, isOfSink: true });
+  return new PositionLost(`${has}, and it ends at ${lastSequence}`, {
+    loss: has,
+    stored,
+    isOfSink: true,
+    had: position,
+  });
 }
 
 /** Pure. */
@@ -195,11 +202,11 @@ function judge<Rows extends RowBufferPort>(
     if (begun !== undefined && (stored.position === begun.after || stored.position === begun.to)) {
       const isRolledBack = begun.kind === 'written' && stored.position !== begun.to;
       // It has lost only this batch, and the frames are still in the edge: they are written again.
-      if (isRolledBack) return { kind: 'recovered', committed, finish: undefined };
+      if (isRolledBack) return { kind: 'recovered', committed, has: position, finish: undefined };
       // A position of this pipeline that is just before the batch is the one on which it was started, whatever its
       // address is, unless the sink left it there for another target.
       const isElsewhere = otherTarget !== undefined && (token === '' || leftAt === begun.after);
-      if (!isElsewhere) return { kind: 'recovered', committed, finish: begun };
+      if (!isElsewhere) return { kind: 'recovered', committed, has: position, finish: begun };
     } else if (stored.position >= committed) {
       return ahead(stored, committed);
     }
@@ -215,9 +222,10 @@ function judge<Rows extends RowBufferPort>(
 function ahead({ position, token }: StoredPosition, committed: number): Believed {
   const range = rangeIn(token);
   if (position === committed || range?.to !== position) {
-    return { kind: 'recovered', committed: position, finish: undefined };
+    return { kind: 'recovered', committed: position, has: position, finish: undefined };
   }
-  return { kind: 'recovered', committed, finish: { kind: 'intent', ...range, after: committed, token, rows: 0 } };
+  const finish: Intent = { kind: 'intent', ...range, after: committed, token, rows: 0 };
+  return { kind: 'recovered', committed, has: position, finish };
 }
 
 async function edgeEnd<Rows extends RowBufferPort>(check: PositionCheck<Rows>): Promise<number> {
@@ -292,7 +300,7 @@ async function follow<Rows extends RowBufferPort>(
   const { committed, last } = log;
   if (written !== undefined) {
     await move(check, stored.position, written.to);
-    return { kind: 'recovered', committed, finish: written };
+    return { kind: 'recovered', committed, has: written.to, finish: written };
   }
   const isOfEpoch = stored.token.startsWith(`${tokenPrefix}:`);
   const isOwn = isOfEpoch || (last?.kind === 'commit' && last.registered === true && isOfIncarnation(check, stored));
@@ -301,7 +309,7 @@ async function follow<Rows extends RowBufferPort>(
   if (!isBelieved || !isOfEpoch) await move(check, stored.position, to);
   // The sink has followed: if it is rolled back after this, that is a loss.
   await log.append({ kind: 'commit', to }, signals.abort);
-  return { kind: 'recovered', committed: to, finish: undefined };
+  return { kind: 'recovered', committed: to, has: to, finish: undefined };
 }
 
 /** Whether it is valid in the existing stream of the edge, whatever was decided since. */

@@ -98,7 +98,7 @@ export async function beginReading(start: SinkStart, met: LostAt | undefined): P
     const { found, loss } = question;
     // What the start finds is over when the next one does not find it.
     const { until, isOfSink } = verdict.kind === 'lost' ? {} : (lost ?? {});
-    const lostNow = { asker, found, loss, until, isOfSink, after: log.sequence, stored: lost?.stored };
+    const lostNow = { asker, found, loss, until, isOfSink, after: log.sequence, stored: lost?.stored, had: lost?.had };
     await decide(start, opening, log, lostNow);
   }
 }
@@ -111,7 +111,8 @@ async function takeBackWhenOver(start: SinkStart, log: CommitLog, asker: Asker, 
   else log.whenPast(until, then);
 }
 
-interface Loss extends Pick<Question, 'loss' | 'after' | 'until' | 'isOfSink'>, Pick<PositionLost, 'found' | 'stored'> {
+interface Loss
+  extends Pick<Question, 'loss' | 'after' | 'until' | 'isOfSink'>, Pick<PositionLost, 'found' | 'stored' | 'had'> {
   readonly asker: Asker;
 }
 
@@ -140,7 +141,7 @@ async function decide(start: SinkStart, opening: EdgeOpening, log: CommitLog, lo
     (await remade(start, view, opening, log)) ??
     (await awaitDecision({ ...asker, loss, after, until, isOfSink }, asking, signals.stop));
   const entry = entryAfter(log.last, await openEdge(opening, signals.stop), decision);
-  const had = lost.stored ?? hadAt(log.last);
+  const had = lost.had ?? hadAt(log.last);
   await log.reset({ ...entry, ...(had === undefined ? {} : { had }) }, signals.stop);
   observer.waiting('decision', undefined);
 }

@@ -106,8 +106,13 @@ export class StoredLetters {
 
 /** Of none: a range that overlaps nothing. */
 function rangeOf(letters: readonly DeadLetter[]): Range {
-  const sequences = letters.map(({ sequence }) => sequence ?? 0);
-  return { first: Math.min(...sequences), last: Math.max(...sequences) };
+  // As many as a batch has records: too many to be arguments.
+  let [first, last] = [Infinity, -Infinity];
+  for (const { sequence } of letters) {
+    first = Math.min(first, sequence ?? 0);
+    last = Math.max(last, sequence ?? 0);
+  }
+  return { first, last };
 }
 
 function overlap(a: Range, b: Range): boolean {

@@ -1,0 +1,155 @@
+/**
+ * K10 of stream/sink-position.ts, on a real nats-server: the edge goes back, a person decides, and before the sink has
+ * followed that decision something happens once more.
+ */
+import assert from 'node:assert/strict';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { parseDecision } from '../../model/decision.ts';
+import { commitsEdge, commitSubject, edgeStream } from '../../model/names.ts';
+import type { Plan } from '../../model/plan.ts';
+import { decodeCommitEntry } from '../../stream/commit-entry.ts';
+import type { Streams } from '../../stream/connection.ts';
+import { carryOut, streamsFound } from '../../stream/decide.ts';
+import { isDrained } from '../../stream/drained.ts';
+import { ensurePipelineStreams } from '../../stream/streams.ts';
+import { eventually } from '../support/eventually.ts';
+import { MemoryTable, NumberSource } from './support/fakes.ts';
+import { startTestServer, testPlan, type TestServer } from './support/server.ts';
+import { drain, eagerClock, ingest, type RunningSlot } from './support/stages.ts';
+
+describe('K10: a sink and its edge go back, one after the other', () => {
+  let server: TestServer;
+  let streams: Streams;
+  let kept: string;
+  let plan: Plan;
+  let table: MemoryTable;
+  let known: Awaited<ReturnType<typeof streamsFound>>;
+
+  beforeEach(async () => {
+    server = await startTestServer();
+    streams = await server.connect();
+    kept = await mkdtemp(join(tmpdir(), 'millrace-kept-'));
+    const frame = { maxRecords: 1, maxBytes: 1_000, lingerMs: 1 };
+    const batch = { maxRecords: 1_000, maxBytes: 1_000_000, maxDelayMs: 100 };
+    plan = testPlan({ shards: 1, sourceSlots: 1, frame, batch });
+    table = new MemoryTable();
+    await ensurePipelineStreams(streams, plan);
+    known = await streamsFound(streams, plan);
+  });
+  afterEach(async () => {
+    await server.stop();
+    await rm(kept, { recursive: true, force: true });
+  });
+
+  const numbers = () => table.rows.map(({ value }) => z.number().parse(value['n']));
+  const start = (total: number) =>
+    ingest(streams, plan, (position) => new NumberSource(position, { batch: 1, available: () => total }));
+  const lastFrame = async () => (await streams.streamInfo(edgeStream(plan.pipeline.pid, 'main'))).state.last_seq;
+  const lastEntry = async () => {
+    const subject = commitSubject(plan.pipeline.pid, 'sink-warehouse', 0);
+    const last = await streams.getMessage(edgeStream(plan.pipeline.pid, commitsEdge), { last_by_subj: subject });
+    assert.ok(last);
+    return decodeCommitEntry(last.data, { stream: commitsEdge, sequence: last.seq });
+  };
+  const copy = async (as: 'save' | 'restore', name: string) => {
+    const edge = join(server.dir, 'store', 'jetstream', '$G', 'streams', edgeStream(plan.pipeline.pid, 'main'));
+    await server.crash();
+    if (as === 'restore') await rm(edge, { recursive: true });
+    const [from, to] = as === 'save' ? [edge, join(kept, name)] : [join(kept, name), edge];
+    await cp(from, to, { recursive: true });
+    await server.start();
+    await eventually(() => streams.streamNames('>'));
+  };
+  /** Records are in the edge, each in a frame behind the writer's first one, and in the sink if it is to take them. */
+  const fill = async (total: number, to: 'sink' | 'edge') => {
+    const slots = [start(total), ...(to === 'sink' ? [drain(streams, plan, table, { positionIn: 'sink' })] : [])];
+    const isFilled = async () =>
+      to === 'edge'
+        ? (await lastFrame()) === total + 1
+        : numbers().length === total && (await isDrained(streams, plan)).drained;
+    await eventually(isFilled);
+    await Promise.all(slots.map((slot) => slot.stop()));
+  };
+  /** The pod of a slot dies when the sink has stored what it writes next. */
+  const diesOnceStored = async (slot: () => RunningSlot) => {
+    const stored = new Promise<void>((resolve) => {
+      table.afterWrite = () => {
+        resolve();
+        return new Promise(() => undefined);
+      };
+    });
+    const pod = slot();
+    return async () => {
+      await stored;
+      pod.abort();
+      table.afterWrite = undefined;
+    };
+  };
+  const asked = (slot: RunningSlot) =>
+    eventually(() => slot.witness.waits.some(([, code]) => code === 'MR_POSITION_LOST'));
+  const decide = async (text: string) => {
+    const decision = parseDecision(text);
+    assert.ok(decision);
+    await carryOut({ streams, opSeq: 1, clock: eagerClock, replicas: 1, cluster: 'test', known }, plan, decision);
+  };
+  const isAskedAboutSink = (slot: RunningSlot) => slot.witness.connections.includes('MR_SINK_POSITION_LOST');
+
+  it('a sink that had the begun batch, and loses it after the decision, is asked about', async () => {
+    await fill(5, 'sink');
+    const replica = { rows: table.rows.length, position: table.position, positionToken: table.positionToken };
+    await fill(10, 'edge');
+    await copy('save', 'ten');
+    await fill(11, 'edge');
+    const dies = await diesOnceStored(() => drain(streams, plan, table, { positionIn: 'sink' }));
+    await dies();
+    await copy('restore', 'ten');
+    let failsOver = true;
+    const next = drain(streams, plan, table, {
+      positionIn: 'sink',
+      wrap: (slot) => {
+        assert(slot.positionIn === 'sink');
+        const storedPosition: typeof slot.storedPosition = async (signal) => {
+          const entry = await lastEntry();
+          if (failsOver && entry.kind === 'commit' && entry.set === true && entry.registered === undefined) {
+            failsOver = false;
+            table.rows.length = replica.rows;
+            Object.assign(table, { position: replica.position, positionToken: replica.positionToken });
+          }
+          return slot.storedPosition(signal);
+        };
+        return { ...slot, storedPosition };
+      },
+    });
+    await asked(next);
+    await decide('main.1=accept-loss');
+    await eventually(() => isAskedAboutSink(next));
+    assert.deepEqual(numbers(), [0, 1, 2, 3, 4]);
+    await next.stop();
+  });
+
+  it('a sink that had followed, though its pod died before it said so, has lost nothing', async () => {
+    await fill(5, 'sink');
+    await copy('save', 'five');
+    await fill(10, 'sink');
+    await copy('save', 'ten');
+    await fill(11, 'sink');
+    await copy('restore', 'ten');
+    let first: RunningSlot | undefined;
+    const dies = await diesOnceStored(() => (first = drain(streams, plan, table, { positionIn: 'sink' })));
+    assert.ok(first);
+    await asked(first);
+    await decide('main.1=accept-loss');
+    await dies();
+    await copy('restore', 'five');
+    const second = drain(streams, plan, table, { positionIn: 'sink' });
+    await asked(second);
+    await decide('main.2=accept-loss');
+    const source = start(20);
+    await eventually(async () => numbers().includes(19) && (await isDrained(streams, plan)).drained);
+    assert.equal(isAskedAboutSink(second), false);
+    await Promise.all([source, second].map((slot) => slot.stop()));
+  });
+});
