@@ -65,6 +65,7 @@ export class Ledger {
   readonly #lanes = new Map<string, Map<string, number>>();
   /** stage and id → code. */
   readonly #letters = new Map<string, string>();
+  readonly #onlyInEdge = new Set<string>();
   readonly #onViolation: (violation: Violation) => void;
 
   constructor(onViolation: (violation: Violation) => void) {
@@ -78,6 +79,12 @@ export class Ledger {
   mayMiss(id: string): void {
     const input = this.inputs.get(id);
     if (input !== undefined) input.mayBeMissing = true;
+  }
+
+  /** The source no longer has it: what the edge has not, or loses later, is nobody's to have. */
+  removedAtSource(id: string): void {
+    if (this.isInEdge(id)) this.#onlyInEdge.add(id);
+    else this.mayMiss(id);
   }
 
   acknowledge(id: string): void {
@@ -141,7 +148,7 @@ export class Ledger {
       const input = this.inputs.get(id);
       if (input === undefined) continue;
       input.acknowledged = false;
-      if (input.lane === null) input.mayBeMissing = true;
+      if (input.lane === null || this.#onlyInEdge.has(id)) input.mayBeMissing = true;
     }
   }
 

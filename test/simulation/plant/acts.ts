@@ -76,9 +76,7 @@ export function perform(first: Plant, act: Act): void {
     }
     case 'clean topic':
       losses.happened('source');
-      // What was not read yet is nobody's to have.
-      for (const { id } of plant.topics.get(act.source)?.clean(act) ?? [])
-        if (!plant.ledger.isInEdge(id)) plant.ledger.mayMiss(id);
+      for (const { id } of plant.topics.get(act.source)?.clean(act) ?? []) plant.ledger.removedAtSource(id);
       return;
     case 'remake topic': {
       losses.happened('source');
