@@ -6,15 +6,15 @@
  *
  * KF1 Only what makes a difference is kept: a field that the document leaves out and that has its default is not. Whoever
  *     creates an object without server-side apply owns its defaults, too.
- * KF2 Between Millrace's own entry points what is not named stays. `desiredState` stays whoever set it: who leaves it out
- *     does not ask for a state.
+ * KF2 What another entry point of Millrace has set is never reported as kept. Nor is `desiredState`, whoever set it: a
+ *     document without it asks for no state.
  * KF3 A field is named by the outermost part that the document lacks: the step, not each of its fields.
  * KF4 Taking over moves what the other managers own of the spec to the one that applies, as kubectl does when it changes
  *     from client-side to server-side apply. The next apply then removes what the document lacks.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
-import { apiVersion } from '../model/names.ts';
+import { apiVersion, isOwnManager } from '../model/names.ts';
 import { managedEntries } from './managed-fields.ts';
 
 export interface KeptField {
@@ -34,7 +34,9 @@ const entrySchema = z.looseObject({
 });
 
 interface Documents {
+  /** The object's spec now. */
   readonly stored: unknown;
+  /** The spec as the document has it. */
   readonly named: unknown;
   /** With the defaults of what it leaves out. */
   readonly wanted: unknown;
@@ -58,7 +60,7 @@ export function pathText({ keys }: KeptField): string {
 }
 
 function isForeign({ manager, subresource }: z.output<typeof entrySchema>): boolean {
-  return subresource === undefined && !manager.startsWith('millrace-');
+  return subresource === undefined && !isOwnManager(manager);
 }
 
 /** KF1, KF3. */
@@ -111,13 +113,14 @@ export function takenOver(
   from: ReadonlySet<string>,
   manager: string,
 ): readonly unknown[] {
-  const entries = managedEntries(metadata, z.looseObject({ manager: z.string() }));
+  // The name of a manager may be missing; such an entry says who owns what, too.
+  const entries = managedEntries(metadata, z.looseObject({}));
   let taken: Owned = {};
   const others: unknown[] = [];
   for (const entry of entries) {
     const read = entrySchema.safeParse(entry);
-    const isOwn = entry.manager === manager && entry['operation'] === 'Apply';
-    if (!read.success || read.data.subresource !== undefined || !(isOwn || from.has(entry.manager))) {
+    const isOwn = read.data?.manager === manager && read.data.operation === 'Apply';
+    if (!read.success || read.data.subresource !== undefined || !(isOwn || from.has(read.data.manager))) {
       others.push(entry);
       continue;
     }

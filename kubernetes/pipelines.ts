@@ -13,7 +13,7 @@
  */
 import { z } from 'zod';
 import { mr, MillraceError } from '../model/errors.ts';
-import { annotations, apiVersion, kind, namespaceOf, pidOf } from '../model/names.ts';
+import { annotations, apiVersion, isOwnManager, kind, namespaceOf, pidOf } from '../model/names.ts';
 import type { DesiredState } from '../model/plan.ts';
 import type { PipelineStatus } from '../model/status.ts';
 import type { Stored } from '../model/stored-pipeline.ts';
@@ -196,7 +196,7 @@ export function pipelineDoor(kube: Kube, fieldManager: string, withDefaults: Def
     } catch (error) {
       if (!(error instanceof KubeError)) throw error;
       const owners = conflictingManagers(error);
-      const isOurs = owners.length > 0 && owners.every((owner) => owner.startsWith('millrace-'));
+      const isOurs = owners.length > 0 && owners.every(isOwnManager);
       if (!isOurs || apply.force) throw inWords(error, at);
     }
     return shown(await speaking(() => send({ ...apply, force: true }), at));

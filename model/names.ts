@@ -14,17 +14,24 @@ export const plural = 'pipelines';
 /** Removed by the last step of teardown. */
 export const finalizer = `${group}/cleanup`;
 
+const ownPrefix = 'millrace-';
+
 /** Server-side apply: one name for each writer. */
 export const fieldManagers = {
   /** Workloads and other owned objects. */
-  lifecycle: 'millrace-lifecycle',
+  lifecycle: `${ownPrefix}lifecycle`,
   /** status: everything but what the controller owns. */
-  status: 'millrace-status',
+  status: `${ownPrefix}status`,
   /** status: its conditions (`./conditions.ts`), deadLetters, ready of each stage. */
-  controller: 'millrace-controller',
-  api: 'millrace-api',
-  cli: 'millrace-cli',
+  controller: `${ownPrefix}controller`,
+  api: `${ownPrefix}api`,
+  cli: `${ownPrefix}cli`,
 } as const;
+
+/** One of these names, or one that is made of it: `millrace-cli-desiredState`. */
+export function isOwnManager(name: string): boolean {
+  return name.startsWith(ownPrefix);
+}
 
 export const labels = {
   pipeline: `${group}/pipeline`,
