@@ -10,7 +10,8 @@
  *     document without it asks for no state.
  * KF3 A field is named by the outermost part that the document lacks: the step, not each of its fields.
  * KF4 Taking over moves what the other managers own of the spec to the one that applies, as kubectl does when it changes
- *     from client-side to server-side apply. The next apply then removes what the document lacks.
+ *     from client-side to server-side apply. The next apply then removes what the document lacks. `desiredState` is left to
+ *     who owns it (KF2): taken over, it would be removed with the rest, and a pipeline that is paused would start.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
@@ -124,9 +125,15 @@ export function takenOver(
       others.push(entry);
       continue;
     }
+    if (isOwn) {
+      taken = merged(taken, read.data.fieldsV1);
+      continue;
+    }
     const { 'f:spec': spec, ...rest } = read.data.fieldsV1;
-    taken = merged(taken, isOwn ? read.data.fieldsV1 : { 'f:spec': spec });
-    if (!isOwn && Object.keys(rest).length > 0) others.push({ ...read.data, fieldsV1: rest });
+    const { 'f:desiredState': state, ...fields } = spec;
+    taken = merged(taken, { 'f:spec': fields });
+    const left = state === undefined ? rest : { ...rest, 'f:spec': { 'f:desiredState': state } };
+    if (Object.keys(left).length > 0) others.push({ ...read.data, fieldsV1: left });
   }
   const own = { manager, operation: 'Apply', apiVersion, fieldsType: 'FieldsV1', fieldsV1: taken };
   return [own, ...others];

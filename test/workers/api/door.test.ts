@@ -7,7 +7,7 @@ import { parseAnswer } from '../../../kubernetes/kube-error.ts';
 import { apiVersion, fieldManagers, kind } from '../../../model/names.ts';
 import { startKubernetes } from '../../../local/parts/kubernetes.ts';
 import { withDefaults } from '../../../crds/defaults.ts';
-import { conflictingManagers, pipelineDoor, type StoredPipeline } from '../../../kubernetes/pipelines.ts';
+import { conflictingManagers, pipelineDoor, readPipeline, type StoredPipeline } from '../../../kubernetes/pipelines.ts';
 import { spec, useCluster } from './cluster.ts';
 
 describe('the door to pipelines', () => {
@@ -92,6 +92,39 @@ describe('the door to pipelines', () => {
       await cluster().kube.patchMerge(kind, 'orders', namespace, state, { fieldManager: 'kubectl-patch' });
       assert.equal((await door().apply(manifest(namespace, less))).spec.desiredState, 'Paused');
     });
+
+    const pausers: readonly [string, (namespace: string) => Promise<unknown>][] = [
+      [
+        'with all else',
+        (namespace) =>
+          cluster().kube.apply(manifest(namespace, { ...both, desiredState: 'Paused' }), { fieldManager: 'kubectl' }),
+      ],
+      [
+        'together with another field, after kubectl apply',
+        async (namespace) => {
+          await cluster().kube.create(manifest(namespace, less), { fieldManager: 'kubectl-client-side-apply' });
+          const edited = { spec: { desiredState: 'Paused', buffer: { maxBytes: '3Gi' } } };
+          await cluster().kube.patchMerge(kind, 'orders', namespace, edited, { fieldManager: 'kubectl-edit' });
+        },
+      ],
+      [
+        'through another door of Millrace',
+        async (namespace) => {
+          const made = await cluster().kube.apply(manifest(namespace, both), { fieldManager: 'kubectl' });
+          await door(fieldManagers.api).setDesiredState(readPipeline(made), 'Paused');
+        },
+      ],
+    ];
+    for (const [how, pause] of pausers)
+      it(`KF2: a pipeline that was paused ${how} stays paused under force, if the document names no state`, async () => {
+        const namespace = await cluster().namespace();
+        await pause(namespace);
+        const tried = await door().apply(manifest(namespace, less), { force: true, dryRun: true });
+        const stored = await door().apply(manifest(namespace, less), { force: true });
+        assert.deepEqual([tried.spec.desiredState, stored.spec.desiredState], ['Paused', 'Paused']);
+        assert.deepEqual(tried.spec, stored.spec);
+        assert.equal((await door().apply(manifest(namespace, less))).spec.desiredState, 'Paused');
+      });
   });
 
   it('D4: a pipeline that was deleted and made again is not the one that is paused or deleted', async () => {
