@@ -12,6 +12,10 @@
  * KF4 Taking over moves what the other managers own of the spec to the one that applies, as kubectl does when it changes
  *     from client-side to server-side apply. The next apply then removes what the document lacks. `desiredState` is left to
  *     who owns it (KF2): taken over, it would be removed with the rest, and a pipeline that is paused would start.
+ * KF5 What a manager has written other than by server-side apply has an entry of its own, and the manager's next apply
+ *     would not remove it. So a take-over unites its entries.
+ * KF6 Under force all goes that the document lacks, but for the state that another manager has set (KF2) and what a
+ *     command has set under a manager of its own (`./pipelines.ts`, D3).
  */
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
@@ -31,8 +35,12 @@ const entrySchema = z.looseObject({
   manager: z.string(),
   operation: z.string(),
   subresource: z.string().optional(),
-  fieldsV1: z.looseObject({ 'f:spec': owned }),
+  fieldsV1: z.looseObject({ 'f:spec': owned.optional() }),
 });
+
+interface Metadata {
+  readonly [field: string]: unknown;
+}
 
 interface Documents {
   /** The object's spec now. */
@@ -43,14 +51,11 @@ interface Documents {
   readonly wanted: unknown;
 }
 
-export function keptFields(
-  metadata: { readonly [field: string]: unknown },
-  documents: Documents,
-): readonly KeptField[] {
+export function keptFields(metadata: Metadata, documents: Documents): readonly KeptField[] {
   return managedEntries(metadata, entrySchema)
     .filter(isForeign)
     .flatMap(({ manager, fieldsV1 }) => {
-      const { 'f:desiredState': _, ...fields } = fieldsV1['f:spec'];
+      const { 'f:desiredState': _, ...fields } = fieldsV1['f:spec'] ?? {};
       return lacking(fields, documents, []).map((keys) => ({ keys, manager }));
     });
 }
@@ -78,22 +83,6 @@ function lacking(fields: Owned, { stored, named, wanted }: Documents, keys: read
   });
 }
 
-/** What a take-over would leave of the stored spec: without what is kept, or with its default. */
-export function withoutKept(stored: unknown, kept: readonly KeptField[], wanted: unknown): unknown {
-  return kept.reduce<unknown>((spec, { keys }) => replaced(spec, keys, wanted), stored);
-}
-
-function replaced(value: unknown, [key = '', ...rest]: readonly string[], wanted: unknown): unknown {
-  const member = memberOf(value, key);
-  const by = memberOf(wanted, key);
-  const instead = rest.length === 0 || member === undefined ? by : replaced(member, rest, by);
-  if (Array.isArray(value)) {
-    return value.flatMap((item: unknown) => (item !== member ? [item] : instead === undefined ? [] : [instead]));
-  }
-  const { [key.slice(2)]: _, ...others } = owned.parse(value);
-  return instead === undefined ? others : { ...others, [key.slice(2)]: instead };
-}
-
 /** By a key of `fieldsV1`: `f:steps`, `k:{"name":"total"}`. What is owned whole has no members there. */
 function memberOf(value: unknown, key: string): unknown {
   const [kind, rest] = [key.slice(0, 2), key.slice(2)];
@@ -108,19 +97,59 @@ function nameOf(key: string): string {
   return `[${Object.values(owned.parse(JSON.parse(key.slice(2)))).join(',')}]`;
 }
 
-/** KF4: `metadata.managedFields` under which `manager` owns what these managers own of the spec. */
-export function takenOver(
-  metadata: { readonly [field: string]: unknown },
-  from: ReadonlySet<string>,
+/** KF6: what `manager` leaves of the stored spec when it forces a document. */
+export function leftUnderForce(
+  metadata: Metadata,
+  { stored, named }: Omit<Documents, 'wanted'>,
   manager: string,
-): readonly unknown[] {
-  // The name of a manager may be missing; such an entry says who owns what, too.
-  const entries = managedEntries(metadata, z.looseObject({}));
+): Owned {
+  const entries = managedEntries(metadata, entrySchema).filter(({ subresource }) => subresource === undefined);
+  const fields = new Set(entries.flatMap((entry) => fieldsLeft(entry, manager)));
+  const left = [...fields].filter((field) => memberOf(named, field) === undefined);
+  return Object.fromEntries(left.map((field) => [field.slice(2), memberOf(stored, field)]));
+}
+
+function fieldsLeft({ manager: by, fieldsV1 }: z.output<typeof entrySchema>, manager: string): readonly string[] {
+  if (by === manager) return [];
+  return Object.keys(fieldsV1['f:spec'] ?? {}).filter(
+    (field) => field === 'f:desiredState' || (isOwnManager(by) && by.endsWith(`-${field.slice(2)}`)),
+  );
+}
+
+const wordsSchema = z.looseObject({
+  manager: z.string().optional(),
+  fieldsV1: z.looseObject({ 'f:metadata': z.record(z.string(), owned) }),
+});
+
+/** The labels or annotations without those that `manager` alone has set, as its next apply leaves them. */
+export function othersWords(metadata: Metadata, kind: 'labels' | 'annotations', manager: string): Owned {
+  const owners = managedEntries(metadata, wordsSchema).map(({ manager: by, fieldsV1 }) => ({
+    isOwn: by === manager,
+    words: fieldsV1['f:metadata'][`f:${kind}`] ?? {},
+  }));
+  const isOthers = (name: string) => {
+    const its = owners.filter(({ words }) => `f:${name}` in words);
+    return its.length === 0 || its.some(({ isOwn }) => !isOwn);
+  };
+  const words = Object.entries(owned.catch({}).parse(metadata[kind]));
+  return Object.fromEntries(words.filter(([name]) => isOthers(name)));
+}
+
+/** KF5: whether `manager` has written something without server-side apply. */
+export function hasUpdated(metadata: Metadata, manager: string): boolean {
+  return managedEntries(metadata, entrySchema).some(
+    (entry) => entry.manager === manager && entry.operation === 'Update' && entry.subresource === undefined,
+  );
+}
+
+/** KF4, KF5: `metadata.managedFields` under which `manager` owns what it has written, and of the spec what these own. */
+export function takenOver(metadata: Metadata, from: ReadonlySet<string>, manager: string): readonly unknown[] {
   let taken: Owned = {};
   const others: unknown[] = [];
-  for (const entry of entries) {
+  // The name of a manager may be missing; such an entry says who owns what, too.
+  for (const entry of managedEntries(metadata, z.looseObject({}))) {
     const read = entrySchema.safeParse(entry);
-    const isOwn = read.data?.manager === manager && read.data.operation === 'Apply';
+    const isOwn = read.data?.manager === manager;
     if (!read.success || read.data.subresource !== undefined || !(isOwn || from.has(read.data.manager))) {
       others.push(entry);
       continue;
@@ -129,14 +158,15 @@ export function takenOver(
       taken = merged(taken, read.data.fieldsV1);
       continue;
     }
-    const { 'f:spec': spec, ...rest } = read.data.fieldsV1;
+    const { 'f:spec': spec = {}, ...rest } = read.data.fieldsV1;
     const { 'f:desiredState': state, ...fields } = spec;
-    taken = merged(taken, { 'f:spec': fields });
+    // Nothing within would mean the spec as a whole.
+    if (Object.keys(fields).length > 0) taken = merged(taken, { 'f:spec': fields });
     const left = state === undefined ? rest : { ...rest, 'f:spec': { 'f:desiredState': state } };
     if (Object.keys(left).length > 0) others.push({ ...read.data, fieldsV1: left });
   }
-  const own = { manager, operation: 'Apply', apiVersion, fieldsType: 'FieldsV1', fieldsV1: taken };
-  return [own, ...others];
+  if (Object.keys(taken).length === 0) return others;
+  return [{ manager, operation: 'Apply', apiVersion, fieldsType: 'FieldsV1', fieldsV1: taken }, ...others];
 }
 
 function merged(a: Owned, b: Owned): Owned {

@@ -2,7 +2,7 @@
  * The pipelines of a cluster, as seen by people and programs outside. The API and the CLI both use this.
  *
  * D1  Every write is a server-side apply under the field manager of its entry point, so that other tools keep their
- *     fields.
+ *     fields; but for D7.
  * D2  A field that another tool owns is taken over only by `force`; otherwise MR_PIPELINE_CONFLICT names the owner.
  *     Between Millrace's own entry points the last writer wins.
  * D3  Pause, resume and a decision own one field each time, under a manager of their own: an apply under the entry
@@ -10,6 +10,9 @@
  * D4  A change or deletion affects the object that was read (by UID), never a new one with the same name.
  * D6  What the document leaves out and another tool manages would stay without a word: it is a conflict like a value that
  *     differs, and `force` takes it over (`./kept-fields.ts`).
+ * D7  `force` makes the spec what the document says, in one write, whoever has set what else is there. An apply that is
+ *     refused has taken nothing over, and a dry run asks for the same write. What follows changes only who owns what; a
+ *     crash before it leaves the other tools their fields, and the next apply names them.
  */
 import { z } from 'zod';
 import { mr, MillraceError } from '../model/errors.ts';
@@ -21,10 +24,18 @@ import type { PipelineInput, PipelineSpec } from '../crds/pipeline.ts';
 import { ask, askObject } from './ask.ts';
 import { applyType } from './asked.ts';
 import { untilNoConflict } from './conflicts.ts';
-import { keptFields, pathText, takenOver, withoutKept, type KeptField } from './kept-fields.ts';
+import {
+  hasUpdated,
+  keptFields,
+  leftUnderForce,
+  othersWords,
+  pathText,
+  takenOver,
+  type KeptField,
+} from './kept-fields.ts';
 import { KubeError } from './kube-error.ts';
-import type { Kube } from './kube.ts';
-import { objectSchema, pathOf } from './objects.ts';
+import { unlessAbsent, type Kube } from './kube.ts';
+import { objectSchema, pathOf, type KubeObject } from './objects.ts';
 import type { Situation } from './verdicts.ts';
 
 /** A pipeline with its defaults and its status. */
@@ -134,14 +145,19 @@ export function pipelineDoor(kube: Kube, fieldManager: string, withDefaults: Def
         metadata: { name, namespace, ...(labels ? { labels } : {}), ...(annotations ? { annotations } : {}) },
         spec,
       };
-      const wanted = withDefaults(spec);
-      const kept = wanted === undefined ? [] : await keptOf({ name, namespace }, { named: spec, wanted });
-      if (kept.length > 0) {
-        if (!force) throw mr('MR_PIPELINE_CONFLICT', { name, namespace, problem: keptText(kept) });
-        if (!dryRun) await takeOver({ name, namespace }, new Set(kept.map(({ manager }) => manager)));
-      }
-      const written = await write({ manifest, manager: fieldManager, force, dryRun });
-      return dryRun ? { ...written, spec: storedSpec.parse(withoutKept(written.spec, kept, wanted)) } : written;
+      const at = { name, namespace };
+      const found = await speaking(() => kube.get(kind, name, namespace), at);
+      const kept = found === undefined ? [] : keptOf(found, spec);
+      if (kept.length > 0 && !force) throw mr('MR_PIPELINE_CONFLICT', { ...at, problem: keptText(kept) });
+      const isForced = found !== undefined && force;
+      const forced = isForced
+        ? await speaking(() => untilNoConflict(() => forceOnce(manifest, dryRun)), at)
+        : undefined;
+      if (dryRun && forced !== undefined) return shown(forced);
+      const from = new Set(kept.map(({ manager }) => manager));
+      const hasToTake = from.size > 0 || hasUpdated((forced ?? found)?.metadata ?? {}, fieldManager);
+      if (hasToTake && !dryRun) await speaking(() => untilNoConflict(() => takeOverOnce(at, from)), at);
+      return write({ manifest, manager: fieldManager, force, dryRun });
     },
 
     setDesiredState: (pipeline, desiredState, { dryRun = false } = {}) =>
@@ -173,20 +189,41 @@ export function pipelineDoor(kube: Kube, fieldManager: string, withDefaults: Def
   }
 
   /** D6. */
-  async function keptOf(at: At, document: { named: unknown; wanted: unknown }): Promise<readonly KeptField[]> {
-    const found = await speaking(() => kube.get(kind, at.name, at.namespace), at);
-    return found === undefined ? [] : keptFields(found.metadata, { stored: found['spec'], ...document });
+  function keptOf(found: KubeObject, named: PipelineInput['spec']): readonly KeptField[] {
+    const wanted = withDefaults(named);
+    return wanted === undefined ? [] : keptFields(found.metadata, { stored: found['spec'], named, wanted });
   }
 
-  async function takeOver({ namespace, name }: At, from: ReadonlySet<string>): Promise<void> {
-    const once = async () => {
-      const found = await kube.get(kind, name, namespace);
-      if (found === undefined) return;
-      const { uid, resourceVersion } = found.metadata;
-      const metadata = { uid, resourceVersion, managedFields: takenOver(found.metadata, from, fieldManager) };
-      await kube.patchMerge(kind, name, namespace, { metadata }, { fieldManager });
+  /** D7. undefined: there is none any more. */
+  async function forceOnce({ metadata, spec: named }: Forced, dryRun: boolean) {
+    const { namespace, name } = metadata;
+    const found = await kube.get(kind, name, namespace);
+    if (found === undefined) return undefined;
+    const left = leftUnderForce(found.metadata, { stored: found['spec'], named }, fieldManager);
+    const values = {
+      '/metadata/resourceVersion': found.metadata.resourceVersion,
+      '/metadata/labels': { ...othersWords(found.metadata, 'labels', fieldManager), ...metadata.labels },
+      '/metadata/annotations': { ...othersWords(found.metadata, 'annotations', fieldManager), ...metadata.annotations },
+      '/spec': { ...named, ...left },
     };
-    await speaking(() => untilNoConflict(once), { namespace, name });
+    const request = {
+      method: 'PATCH',
+      path: pathOf(kind, { namespace, name }),
+      query: { fieldManager, fieldValidation: 'Strict', dryRun: dryRun ? 'All' : undefined },
+      contentType: 'application/json-patch+json',
+      // In place of what is there.
+      body: Object.entries(values).map(([path, value]) => ({ op: 'add', path, value })),
+      what: `apply ${kind} ${namespace}/${name}`,
+    } as const;
+    return unlessAbsent(askObject(kube.transport, request, storedPipeline, { kind, namespace, name }));
+  }
+
+  async function takeOverOnce({ namespace, name }: At, from: ReadonlySet<string>): Promise<void> {
+    const found = await kube.get(kind, name, namespace);
+    if (found === undefined) return;
+    const { uid, resourceVersion } = found.metadata;
+    const metadata = { uid, resourceVersion, managedFields: takenOver(found.metadata, from, fieldManager) };
+    await kube.patchMerge(kind, name, namespace, { metadata }, { fieldManager });
   }
 
   async function write(apply: Write): Promise<StoredPipeline> {
@@ -231,6 +268,11 @@ interface Write {
   readonly manager: string;
   readonly force: boolean;
   readonly dryRun: boolean;
+}
+
+interface Forced {
+  readonly metadata: At & Pick<PipelineInput['metadata'], 'labels' | 'annotations'>;
+  readonly spec: PipelineInput['spec'];
 }
 
 interface At {

@@ -30,7 +30,7 @@ export function applyCommand(): Command {
       .argument('[file]', 'YAML or JSON with one or more pipelines; - reads standard input'),
   )
     .option('-f, --filename <file>', 'the same, as kubectl takes it')
-    .option('--force-conflicts', 'take over fields that another tool manages, as kubectl does', false)
+    .option('--force-conflicts', 'take over fields that another tool manages, so that the file holds', false)
     .option('--wait', 'show each step and end when the pipeline is ready', false)
     .addOption(durationOption('--timeout <duration>', 'of --wait', '5m'))
     .addOption(

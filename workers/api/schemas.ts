@@ -80,7 +80,9 @@ const dryRun = flag.describe(
 
 export const applyQuery = z.strictObject({
   dryRun,
-  force: flag.describe('true: takes over fields that another tool manages; else they are refused with 409.'),
+  force: flag.describe(
+    'true: the spec becomes what the document says, and fields that another tool manages are taken over; else they are refused with 409.',
+  ),
 });
 
 export const stateQuery = z.strictObject({ dryRun });

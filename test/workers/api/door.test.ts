@@ -15,6 +15,10 @@ describe('the door to pipelines', () => {
   const door = (manager: string = fieldManagers.cli) => pipelineDoor(cluster().kube, manager, withDefaults);
   const manifest = (namespace: string, more: object = {}) =>
     ({ apiVersion, kind, metadata: { name: 'orders', namespace }, spec: { ...spec, ...more } }) as const;
+  const step = (name: string) => ({ name, filter: { where: 'true' } });
+  const both = { ...spec, steps: [step('paid'), step('total')], buffer: { maxBytes: '3Gi' } };
+  const less = { ...spec, steps: [step('paid')] };
+  const names = ({ spec: { steps } }: StoredPipeline) => steps.map(({ name }) => name);
 
   it('D1: what another door applied stays, unless it is said otherwise', async () => {
     const namespace = await cluster().namespace();
@@ -31,11 +35,6 @@ describe('the door to pipelines', () => {
   });
 
   describe('D6: over what another tool has made', () => {
-    const step = (name: string) => ({ name, filter: { where: 'true' } });
-    const both = { ...spec, steps: [step('paid'), step('total')], buffer: { maxBytes: '3Gi' } };
-    const less = { ...spec, steps: [step('paid')] };
-    const names = ({ spec: { steps } }: StoredPipeline) => steps.map(({ name }) => name);
-
     const ways: readonly [manager: string, make: (namespace: string) => Promise<unknown>][] = [
       [
         'kubectl-client-side-apply',
@@ -125,6 +124,125 @@ describe('the door to pipelines', () => {
         assert.deepEqual(tried.spec, stored.spec);
         assert.equal((await door().apply(manifest(namespace, less))).spec.desiredState, 'Paused');
       });
+  });
+
+  describe('D7: force makes it what the document says', () => {
+    const byKubectl = (namespace: string, more: object = both) =>
+      cluster().kube.apply(manifest(namespace, more), { fieldManager: 'kubectl' });
+
+    const before: Readonly<Record<string, (namespace: string) => Promise<unknown>>> = {
+      'of another tool': (namespace) => byKubectl(namespace),
+      'of another tool and of another door': async (namespace) => {
+        await byKubectl(namespace);
+        await door(fieldManagers.api).apply(manifest(namespace, both));
+      },
+      'of another door alone': (namespace) => door(fieldManagers.api).apply(manifest(namespace, both)),
+      'with a step of this name that does something else': (namespace) =>
+        byKubectl(namespace, { ...spec, steps: [{ name: 'paid', map: { set: { a: '1' } } }] }),
+      'in another order': (namespace) => byKubectl(namespace, { ...spec, steps: [step('total'), step('paid')] }),
+      'of this door, with labels': async (namespace) => {
+        const labelled = (labels: Readonly<Record<string, string>>) => {
+          const made = manifest(namespace, both);
+          return { ...made, metadata: { ...made.metadata, labels } };
+        };
+        await cluster().kube.apply(labelled({ team: 'shop' }), { fieldManager: 'kubectl' });
+        await door().apply(labelled({ team: 'shop', tier: 'one' }), { force: true });
+      },
+    };
+    for (const [what, make] of Object.entries(before))
+      for (const [document, more] of Object.entries({ 'one step less': less, 'its steps': { steps: both.steps } }))
+        it(`over a pipeline ${what}, with ${document}, as the dry run has said`, async () => {
+          const namespace = await cluster().namespace();
+          await make(namespace);
+          const wanted = manifest(namespace, more);
+          const tried = await door().apply(wanted, { force: true, dryRun: true });
+          const stored = await door().apply(wanted, { force: true });
+          assert.deepEqual(stored.spec, withDefaults({ ...wanted.spec, sources: spec.sources, sinks: spec.sinks }));
+          const written = ({ metadata: { labels = {} }, spec }: StoredPipeline) => ({ labels, spec });
+          assert.deepEqual(written(tried), written(stored));
+        });
+
+    it('owns what it has written as any apply does: a label goes with the document', async () => {
+      const namespace = await cluster().namespace();
+      await byKubectl(namespace);
+      const made = manifest(namespace, both);
+      const labelled = { ...made, metadata: { ...made.metadata, labels: { tier: 'one' } } };
+      const stored = await door().apply(labelled, { force: true });
+      assert.deepEqual(stored.metadata.labels, { tier: 'one' });
+      assert.deepEqual((await door().apply(made)).metadata.labels ?? {}, {});
+    });
+
+    it('takes over from one who has nothing left of the spec but the state', async () => {
+      const namespace = await cluster().namespace();
+      await door(fieldManagers.api).apply(manifest(namespace, less));
+      const more = { spec: { steps: both.steps, desiredState: 'Paused' } };
+      await cluster().kube.patchMerge(kind, 'orders', namespace, more, { fieldManager: 'kubectl-edit' });
+      const stored = await door().apply(manifest(namespace, less), { force: true });
+      assert.deepEqual([names(stored), stored.spec.desiredState], [['paid'], 'Paused']);
+    });
+
+    it('leaves what a command has set by itself', async () => {
+      const namespace = await cluster().namespace();
+      await door(fieldManagers.api).orphan(readPipeline(await byKubectl(namespace)));
+      const stored = await door().apply(manifest(namespace, less), { force: true });
+      assert.deepEqual([stored.spec.deletionPolicy, names(stored)], ['Orphan', ['paid']]);
+    });
+
+    const keepsTotal = /would keep what this document does not have: .*spec\.steps\[total\]/;
+
+    it('changes nothing, and no owner, when the API server refuses it', async () => {
+      const namespace = await cluster().namespace();
+      await byKubectl(namespace);
+      const read = () => cluster().kube.get(kind, 'orders', namespace);
+      const untouched = await read();
+      for (const dryRun of [true, false])
+        await assert.rejects(
+          door().apply(manifest(namespace, { ...less, isolation: 'Shared' }), { force: true, dryRun }),
+          /MR_KUBERNETES_REFUSED: .*isolation must not change/,
+        );
+      assert.deepEqual(await read(), untouched);
+      await assert.rejects(door().apply(manifest(namespace, less)), keepsTotal);
+    });
+
+    it('has said it all in one write, and what others own is named after a crash', async () => {
+      const namespace = await cluster().namespace();
+      await byKubectl(namespace);
+      const { kube } = cluster();
+      const ends = { ...kube, patchMerge: () => Promise.reject(new Error('crash')) };
+      const document = manifest(namespace, { steps: both.steps, buffer: { maxBytes: '2Gi' } });
+      const crashes = pipelineDoor(ends, fieldManagers.cli, withDefaults).apply(
+        manifest(namespace, { steps: [step('total')], buffer: { maxBytes: '2Gi' } }),
+        { force: true },
+      );
+      await assert.rejects(crashes, /crash/);
+      const left = await door().get(namespace, 'orders');
+      assert.deepEqual([names(left), left.spec.buffer.maxBytes], [['total'], '2Gi']);
+      await assert.rejects(door().apply(manifest(namespace, less)), keepsTotal);
+      assert.deepEqual(names(await door().apply(document)), ['paid', 'total']);
+      // What the write that crashed has changed is this door's own, and goes with the document.
+      const { buffer } = (await door().apply(manifest(namespace, { steps: both.steps }))).spec;
+      assert.equal(buffer.maxBytes, '1Gi');
+    });
+
+    it('reads again when another was faster', async () => {
+      const namespace = await cluster().namespace();
+      await byKubectl(namespace);
+      const { kube } = cluster();
+      let reads = 0;
+      const slow: typeof kube = {
+        ...kube,
+        async get(...asked) {
+          const found = await kube.get(...asked);
+          reads += 1;
+          if (reads === 2)
+            await door(fieldManagers.api).setDesiredState(await door().get(namespace, 'orders'), 'Paused');
+          return found;
+        },
+      };
+      const force = { force: true };
+      const stored = await pipelineDoor(slow, fieldManagers.cli, withDefaults).apply(manifest(namespace, less), force);
+      assert.deepEqual([stored.spec.desiredState, names(stored)], ['Paused', ['paid']]);
+    });
   });
 
   it('D4: a pipeline that was deleted and made again is not the one that is paused or deleted', async () => {
