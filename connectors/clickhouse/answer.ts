@@ -27,8 +27,13 @@ class ForeignAnswer extends Error {
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
-/** The body of ClickHouse's answer. Throws ClickHouseError, ForeignAnswer, and what the network throws. */
+/** The body of ClickHouse's answer, as text. Throws as `bytesOf` does. */
 export async function answerTo(client: ClickHouseClient, request: Request): Promise<string> {
+  return (await bytesOf(client, request)).toString('utf8');
+}
+
+/** The body of ClickHouse's answer. Throws ClickHouseError, ForeignAnswer, and what the network throws. */
+export async function bytesOf(client: ClickHouseClient, request: Request): Promise<Buffer> {
   const { query, values, params, settings, signal } = request;
   const shared = {
     query,
@@ -45,8 +50,8 @@ export async function answerTo(client: ClickHouseClient, request: Request): Prom
   const isProven = isError || (status === 200 && isOfClickHouse(headers, answer.query_id));
   // To its end, which gives the connection back; somebody else's answer may have none.
   const body = await read(answer.stream, isProven ? Infinity : longestForeign);
-  if (isError) throw parseError(body);
-  if (!isProven) throw foreign(status, headers, body);
+  if (isError) throw parseError(body.toString('utf8'));
+  if (!isProven) throw foreign(status, headers, body.toString('utf8'));
   return body;
 }
 
@@ -76,7 +81,7 @@ function foreign(status: number, headers: Headers, body: string): ForeignAnswer 
 const longestForeign = 4_096;
 const longestQuote = 120;
 
-async function read(stream: AsyncIterable<unknown>, most: number): Promise<string> {
+async function read(stream: AsyncIterable<unknown>, most: number): Promise<Buffer> {
   const pieces: Buffer[] = [];
   let bytes = 0;
   for await (const piece of stream) {
@@ -85,7 +90,7 @@ async function read(stream: AsyncIterable<unknown>, most: number): Promise<strin
     bytes += piece.length;
     if (bytes > most) break;
   }
-  return Buffer.concat(pieces).toString('utf8');
+  return Buffer.concat(pieces);
 }
 
 /** One line of it. */

@@ -10,7 +10,8 @@
  * Z4  An error that a row or the table may be at fault for (`doubtful` in `./codes.ts`) is the row's when others are
  *     taken. When none of the batch is, however many there are, a row of defaults tells; and if the table refuses that as
  *     well, which it may for a reason of its own, a row that it has. If it refuses both, or has none, the sink waits and
- *     says so.
+ *     says so. Of a row that it has, what the batch leaves to the table is computed again: that it was computed once does not
+ *     tell that it can be now.
  */
 import { z } from 'zod';
 import { mr, problemOf, type MillraceError } from '../../model/errors.ts';
@@ -18,15 +19,16 @@ import type { RefusedRow } from '../../stream/sink-port.ts';
 import { bisect, type Refused } from '../bisect.ts';
 import type { WallClock } from '../../model/clock.ts';
 import type { SinkFailureContext } from '../failure-context.ts';
-import { inserted } from './answer.ts';
+import { bytesOf, inserted } from './answer.ts';
 import { rowsOf } from './ask.ts';
 import { meaningOf, parseExamination, type RowsAtFault } from './failures.ts';
-import { defaultsStatement, insertStatement, send } from './insert.ts';
+import { insertStatement, partStatement, send } from './insert.ts';
 import type { Reached } from './reach.ts';
 import type { ClickHouseRows } from './row-buffer.ts';
 import { countOf, partOf, rowAt, type Runs } from './runs.ts';
 import type { Table } from './table.ts';
 import { cannotTell, Twins, type TwinsOptions } from './twins.ts';
+import { quoted } from './window.ts';
 
 export interface ExaminerOptions extends TwinsOptions {
   readonly table: Table;
@@ -101,7 +103,7 @@ export class Examiner {
         refused = await bisect(0, count, attempt, triedAtOnce);
         const doubtful = refused.find(({ problem }) => problem.isDoubtful);
         if (doubtful !== undefined && refused.length === count) {
-          doubt = await this.#doubt(doubtful.problem.problem, signal);
+          doubt = await this.#doubt(rows.left, doubtful.problem.problem, signal);
         }
       } finally {
         await this.#dropCopy();
@@ -138,11 +140,11 @@ export class Examiner {
   }
 
   /** Z4. Undefined: it is the rows that are at fault. */
-  async #doubt(why: string, signal: AbortSignal): Promise<MillraceError | undefined> {
+  async #doubt(left: readonly string[], why: string, signal: AbortSignal): Promise<MillraceError | undefined> {
     if (await this.#takesDefaults(signal)) return undefined;
     const { where } = this.#options;
     const { table, sink } = where;
-    switch (await this.#takesWhatItHas(signal)) {
+    switch (await this.#takesWhatItHas(left, signal)) {
       case 'yes':
         return undefined;
       case 'no': {
@@ -163,12 +165,12 @@ export class Examiner {
   async #takesDefaults(signal: AbortSignal): Promise<boolean> {
     const { client, settings, table } = this.#options;
     const insert = (name: string) =>
-      send(client, defaultsStatement({ ...table, name }), [Buffer.from('{}\n')], settings, signal);
+      send(client, partStatement({ ...table, name }, 'JSONEachRow'), [Buffer.from('{}\n')], settings, signal);
     return (await this.#insert(insert, signal)) === null;
   }
 
   /** Of the newest part, because the table may have become stricter. `none`: there was no row in it, or it was merged. */
-  async #takesWhatItHas(signal: AbortSignal): Promise<'yes' | 'no' | 'none'> {
+  async #takesWhatItHas(left: readonly string[], signal: AbortSignal): Promise<'yes' | 'no' | 'none'> {
     const { client, settings, table, database, name } = this.#options;
     const params = { database, name };
     const query = `SELECT name AS part FROM system.parts WHERE database = {database:String} AND table = {name:String}
@@ -179,9 +181,20 @@ export class Examiner {
     const insert = (twin: string) =>
       inserted(client, { query: `INSERT INTO ${twin} SELECT * ${from}`, params: { ...newest }, settings, signal });
     if ((await this.#insert(insert, signal)) !== null) return 'no';
+    // With all of it computed it is the row of defaults, which was refused.
+    if (left.length === table.columns.length) return 'no';
+    if (left.length > 0) {
+      // Not by INSERT … SELECT: there a DEFAULT does not find the EPHEMERAL columns that it reads.
+      const given = `SELECT * EXCEPT (${left.map(quoted).join(', ')}) ${from} FORMAT Native`;
+      const insertPart = async (twin: string) => {
+        const data = await bytesOf(client, { query: given, params: { ...newest }, signal });
+        await send(client, partStatement({ ...table, name: twin }, 'Native'), [data], settings, signal);
+      };
+      if ((await this.#insert(insertPart, signal)) !== null) return 'no';
+    }
     // A part that is still there was there all the time, so that there was a row to take.
-    const left = await rowsOf(client, partRow, `SELECT _part AS part ${from}`, { ...newest }, signal);
-    return left.length > 0 ? 'yes' : 'none';
+    const there = await rowsOf(client, partRow, `SELECT _part AS part ${from}`, { ...newest }, signal);
+    return there.length > 0 ? 'yes' : 'none';
   }
 
   async #insert(insert: (twin: string) => Promise<void>, signal: AbortSignal): Promise<RowsAtFault | null> {

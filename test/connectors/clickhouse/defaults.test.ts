@@ -109,6 +109,55 @@ describe('a table that refuses a row of defaults', function () {
     deepEqual(await ids(table), [1, 2]);
   });
 
+  // What a DEFAULT of the table, or one of what a DEFAULT reads, needs is gone: records are healthy that leave it to the table.
+  for (const [what, columns, records] of [
+    ['of the column', 'd String DEFAULT NAMED', [{ id: 2 }, { id: 3 }]],
+    ['of one that reads another', 'c UInt64 DEFAULT id, d String DEFAULT NAMED', [{ id: 2, c: 1 }, { id: 3 }]],
+    ['of one that is not stored', 'x String EPHEMERAL NAMED, d String DEFAULT x', [{ id: 2 }, { id: 3 }]],
+    ['of one that is computed', 'd String MATERIALIZED NAMED', [{ id: 2 }, { id: 3 }]],
+  ] as const) {
+    it(`for want of a dictionary, ${what}: the sink waits, also when it has a row, and goes on when it is there again`, async () => {
+      const names = await create('id UInt64, name String');
+      await run(`INSERT INTO ${names} VALUES (1, 'one'), (2, 'two'), (3, 'three')`);
+      const dictionary = `${names}_dictionary`;
+      const define = `CREATE DICTIONARY ${dictionary} (id UInt64, name String) PRIMARY KEY id
+        SOURCE(CLICKHOUSE(TABLE '${names}')) LAYOUT(FLAT()) LIFETIME(0)`;
+      await run(define);
+      const named = `dictGetString('${dictionary}', 'name', id)`;
+      const table = await create(`id UInt64, v String, n Float64, j JSON, ${columns.replace('NAMED', named)}`);
+      const first = [{ id: 1, v: '\u0000', n: 0.1, j: { a: [1] } }];
+      deepEqual(await written(await open(table), new MemoryLog(), first, 1), []);
+      await run(
+        `DROP DICTIONARY ${dictionary} SETTINGS check_table_dependencies = 0, check_referential_table_dependencies = 0`,
+      );
+      const log = new MemoryLog();
+      const end = await written(await open(table), log, records, 2);
+      waitsFor('MR_SINK_TABLE_UNFIT', /one of defaults and one that it has, too: /)(end);
+      await run(define);
+      deepEqual([await written(await open(table), log, records, 2), await ids(table)], [[], [1, 2, 3]]);
+    });
+  }
+
+  it('for want of a dictionary, of all that it stores: the sink waits', async () => {
+    const names = await create('id UInt64, name String');
+    await run(`CREATE DICTIONARY ${names}_all (id UInt64, name String) PRIMARY KEY id
+      SOURCE(CLICKHOUSE(TABLE '${names}')) LAYOUT(FLAT()) LIFETIME(0)`);
+    const table = await create(`id String DEFAULT dictGetString('${names}_all', 'name', toUInt64(1))`);
+    deepEqual(await written(await open(table), new MemoryLog(), [{}], 1), []);
+    await run(
+      `DROP DICTIONARY ${names}_all SETTINGS check_table_dependencies = 0, check_referential_table_dependencies = 0`,
+    );
+    const end = await written(await open(table), new MemoryLog(), [{}], 2);
+    waitsFor('MR_SINK_TABLE_UNFIT', /one of defaults and one that it has, too: /)(end);
+  });
+
+  it('that would take none of its rows with its own default, which the batch does not ask for: a record is at fault', async () => {
+    const table = await create(`id UInt64, k String DEFAULT toString(id), e String MATERIALIZED ${encrypted}`);
+    deepEqual(await written(await open(table), new MemoryLog(), [good(1)], 1), []);
+    deepEqual(await written(await open(table), new MemoryLog(), [bad(2)], 2), [0]);
+    deepEqual(await ids(table), [1]);
+  });
+
   it('and has become stricter: the newest of its rows tells', async () => {
     const table = await create('id UInt64, k String');
     await run(`SYSTEM STOP MERGES ${table}`);
