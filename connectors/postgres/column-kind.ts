@@ -148,6 +148,18 @@ export class Catalogue {
     return type === 'd' ? this.baseOf(base, oid) : { type: oid, domain };
   }
 
+  /** A domain is in it, so that a CHECK may have a part in reading it. */
+  isChecked(oid: string): boolean {
+    const { type, is_array: isArray, element, members, subtype } = this.#typeOf(oid);
+    if (type === 'd') return true;
+    const parts = [
+      ...(isArray ? [element] : []),
+      ...(subtype === null ? [] : [subtype]),
+      ...members.map((one) => one.type),
+    ];
+    return parts.some((part) => this.isChecked(part));
+  }
+
   #typeOf(oid: string): ShapeType {
     const type = this.#types.get(oid);
     if (type === undefined) throw new RangeError(`type ${oid} is not in the catalogue`);

@@ -20,7 +20,26 @@ export interface Reading {
   readonly text: string;
   /** Of the columns whose values are its parameters. */
   readonly places: readonly number[];
+  /** The CHECK of a domain has a part. */
+  readonly isChecked: boolean;
 }
+
+/** Reads a value as the name of something, or as what else may end in an error like that of a name. */
+export const nameReadings: readonly string[] = [
+  'regclass',
+  'regtype',
+  'regproc',
+  'regprocedure',
+  'regoper',
+  'regoperator',
+  'regrole',
+  'regnamespace',
+  'regconfig',
+  'regdictionary',
+  'regcollation',
+  'tsquery',
+  'jsonpath',
+].map((type) => `SELECT $1::text::pg_catalog.${type}`);
 
 export interface Statements {
   /** Once for each connection; empty without a temporary table. */
@@ -97,15 +116,20 @@ export function statementsOf(table: Table, key: readonly string[]): Statements {
 }
 
 /**
- * All values as what their domains are of, then each domain: its CHECK may be at fault by itself, and must not hide the
- * value of another column.
+ * All values as what their domains are of, then each one in which a domain is: its CHECK may be at fault by itself, and must
+ * not hide the value of another column.
  */
 function readingsOf(columns: readonly Column[]): Reading[] {
-  const bare = columns.map(({ baseType }, i) => `$${i + 1}::${baseType} IS NULL`).join(', ');
+  const bare = columns.flatMap(({ baseType, isCheckedWithin }, place) =>
+    isCheckedWithin ? [] : [{ baseType, place }],
+  );
+  const read = bare.map(({ baseType }, i) => `$${i + 1}::${baseType} IS NULL`).join(', ');
   return [
-    { text: `SELECT ${bare}`, places: columns.map((_column, place) => place) },
-    ...columns.flatMap(({ type, domainOf }, place) =>
-      domainOf === null ? [] : [{ text: `SELECT $1::${type} IS NULL`, places: [place] }],
+    { text: `SELECT ${read}`, places: bare.map(({ place }) => place), isChecked: false },
+    ...columns.flatMap(({ type, domainOf, isCheckedWithin }, place) =>
+      domainOf === null && !isCheckedWithin
+        ? []
+        : [{ text: `SELECT $1::${type} IS NULL`, places: [place], isChecked: true }],
     ),
   ];
 }

@@ -25,6 +25,8 @@ export interface Column {
   readonly baseType: string;
   /** The same with its modifier when its type is a domain; else null. */
   readonly domainOf: string | null;
+  /** What its type, or what this is a domain of, is made of has a domain. */
+  readonly isCheckedWithin: boolean;
   /** What a row without the field gets: null, the default through COPY's marker, or a value that the merge fills in. */
   readonly missing: 'null' | 'default' | 'merged';
   /** The default's expression, of the column or its domain. */
@@ -186,6 +188,7 @@ function openColumn(
     type: expressions.get(`name ${type}`) ?? '',
     baseType: expressions.get(`name ${base.type}`) ?? '',
     domainOf: expressions.get(`base ${base.domain}`) ?? null,
+    isCheckedWithin: catalogue.isChecked(base.type),
     missing: !hasDefault(row, catalogue) ? 'null' : mustMerge ? 'merged' : 'default',
     defaultExpression: own ?? expressions.get(`type ${constraints.defaultOf}`) ?? null,
     isNumbered,

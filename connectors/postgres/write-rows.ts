@@ -8,10 +8,11 @@
  *     that is right beside the others is stored, whichever other rows are wrong.
  * W3  What a row names may be missing because of its value (`none` for a type) or because of the database (a default that reads a
  *     table). The server's error looks the same. So its values are read by themselves, where neither default nor trigger
- *     has a part: a value that is refused there, too, is at fault, if null is read as its type. Otherwise the error is
- *     waited for.
+ *     has a part: a value that is refused there, too, is at fault, if null is read as its type. The CHECK of a domain may
+ *     lack something whatever the value is. So of one a value is at fault only if it ends in the very same error when it is
+ *     read as a name. Otherwise the error is waited for.
  */
-import type pg from 'pg';
+import pg from 'pg';
 import { bisect, type Refused } from '../bisect.ts';
 import { copyIn } from './copy-in.ts';
 import {
@@ -23,7 +24,7 @@ import {
 } from './failures.ts';
 import type { RefusedRow } from './positions.ts';
 import type { PostgresRows } from './rows.ts';
-import type { Statements } from './statements.ts';
+import { nameReadings, type Reading, type Statements } from './statements.ts';
 
 interface Problem {
   readonly problem: string;
@@ -92,9 +93,9 @@ export async function writeRows(
   ): Promise<Problem> {
     if (single === undefined) return { problem: ofValue, isFinal: true };
     const values = rows.valuesOf(single);
-    for (const { text, places } of statements.readings) {
-      const read = places.map((place) => values[place] ?? null);
-      const problem = await problemOfReading(on, text, read);
+    for (const reading of statements.readings) {
+      const read = reading.places.map((place) => values[place] ?? null);
+      const problem = await problemOfReading(on, reading, read);
       if (problem !== undefined) return { problem, isFinal: true };
     }
     throw waiting;
@@ -103,7 +104,7 @@ export async function writeRows(
   /** Undefined if the values are read, or if it says nothing about them that they are not. Within the savepoint. */
   async function problemOfReading(
     on: pg.Client,
-    text: string,
+    { text, isChecked }: Reading,
     values: readonly (string | null)[],
   ): Promise<string | undefined> {
     if (values.every((value) => value === null)) return undefined;
@@ -115,8 +116,18 @@ export async function writeRows(
     // That null is refused is no matter: it is not there.
     if (withNulls?.kind === 'wait') return undefined;
     const failure = await failureOfReading(on, text, values);
-    if (failure?.kind === 'wait' && failure.ofValue === undefined) throw failure.error;
-    return failure?.kind === 'wait' ? failure.ofValue : failure?.problem;
+    if (failure?.kind !== 'wait') return failure?.problem;
+    if (failure.ofValue === undefined) throw failure.error;
+    return isChecked && !(await isOfName(on, failure.error.cause, values)) ? undefined : failure.ofValue;
+  }
+
+  /** The value ends in this error when it is read as a name. That two texts of a server are equal is so in each language. */
+  async function isOfName(on: pg.Client, error: unknown, values: readonly (string | null)[]): Promise<boolean> {
+    for (const text of nameReadings) {
+      const failure = await failureOfReading(on, text, values);
+      if (failure?.kind === 'wait' && isSame(failure.error.cause, error)) return true;
+    }
+    return false;
   }
 
   async function failureOfReading(
@@ -133,6 +144,11 @@ export async function writeRows(
       return failure;
     }
   }
+}
+
+function isSame(one: unknown, other: unknown): boolean {
+  if (!(one instanceof pg.DatabaseError && other instanceof pg.DatabaseError)) return false;
+  return one.code === other.code && one.routine === other.routine && one.message === other.message;
 }
 
 /** Places in the list of those that were tried become rows. */

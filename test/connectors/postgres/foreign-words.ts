@@ -52,9 +52,17 @@ function endOf(bytes: Buffer): number {
   return bytes.length < 5 ? Infinity : 1 + bytes.readInt32BE(1);
 }
 
+/** As many lines, and with the names and values that the server puts into its sentences. */
+function inOtherWords(text: string): string {
+  return text
+    .split('\n')
+    .map((line) => [words, ...(line.match(/"[^"]*"/g) ?? [])].join(' '))
+    .join('\n');
+}
+
 function translated(message: Buffer): Buffer {
   const fields = message.subarray(5).toString('utf8').split('\0').filter(Boolean);
-  const said = fields.map((field) => (texts.has(field[0] ?? '') ? `${field[0]}${words}` : field));
+  const said = fields.map((field) => (texts.has(field[0] ?? '') ? `${field[0]}${inOtherWords(field)}` : field));
   const body = Buffer.from(`${said.join('\0')}\0\0`);
   const length = Buffer.alloc(4);
   length.writeInt32BE(body.length + 4);

@@ -239,19 +239,13 @@ for (const language of ['', ' that speaks another language'])
       ['names', `text CHECK (VALUE::regclass IS NOT NULL)`, 'pg_catalog.pg_class', 'none'],
       ['names, where null is refused', `text NOT NULL CHECK (VALUE::regclass IS NOT NULL)`, 'pg_class', 'S.none'],
       ['is named by, of a domain', `classes CHECK (VALUE <> 'pg_type')`, 'pg_class', 'none'],
-      ['is asked a function that is not there for it', `int NOT NULL CHECK (asks(VALUE))`, 1, 2],
-      ['is asked a function that reads a table that is not there for it', `int CHECK (reads(VALUE))`, 1, 2],
-      ['is asked in SQL', `text CHECK (current_setting(VALUE) IS NOT NULL)`, 'port', 'none.at_all'],
-      ['is an array of', `classes[]`, ['pg_class'], ['pg_class', 'none']],
+      ['reads as a query', `text CHECK (VALUE::tsquery IS NOT NULL)`, 'a & b', 'a b &'],
+      ['names as a function', `varchar CHECK (VALUE::text::regproc IS NOT NULL)`, 'pg_catalog.now', 'none'],
     ] as const) {
       it(`of a domain's CHECK is the row's, with a key and without: what it ${name}`, async () => {
         const type = `domain_${++tables}`;
         await run(`DO $$ BEGIN CREATE DOMAIN classes AS text CHECK (VALUE::regclass IS NOT NULL);
           EXCEPTION WHEN duplicate_object THEN NULL; END $$;
-          CREATE OR REPLACE FUNCTION asks(v int) RETURNS bool LANGUAGE plpgsql AS $$
-            BEGIN IF v = 2 THEN RETURN not_there(v); END IF; RETURN true; END $$;
-          CREATE OR REPLACE FUNCTION reads(v int) RETURNS bool LANGUAGE plpgsql AS $$
-            BEGIN IF v = 2 THEN RETURN EXISTS (SELECT FROM not_there); END IF; RETURN true; END $$;
           CREATE DOMAIN ${type} AS ${domain}`);
         for (const upsertKey of [[], ['id']]) {
           const table = `of_domain_${++tables}`;
@@ -279,11 +273,26 @@ for (const language of ['', ' that speaks another language'])
     for (const [name, domain, value] of [
       ['whatever the value', `int CHECK (lacks(VALUE))`, 1],
       ['for a default', `text DEFAULT 'none' CHECK (VALUE::regclass IS NOT NULL)`, undefined],
+      ['whatever the value, null aside', `text CHECK (known(VALUE))`, 'a'],
+      ['whatever the value, null aside, which is refused', `text NOT NULL CHECK (known(VALUE))`, 'a'],
+      ['for some of the values', `int CHECK (VALUE <> 1 OR known(VALUE::text))`, 1],
+      ['which it names itself', `text CHECK (VALUE IS NULL OR named('not_there'))`, 'a'],
+      ['by a name that is that of the value', `text CHECK (known(VALUE))`, 'not_there'],
+      ['within an array', `known_text[]`, ['a']],
+      ['within a composite', `known_pair`, { n: 1, c: 'a' }],
+      ['which is a setting', `text CHECK (current_setting('none.' || VALUE) IS NOT NULL)`, 'a'],
     ] as const) {
       it(`of a domain's CHECK that lacks its table is waited for, with a key and without: ${name}`, async () => {
         const type = `domain_${++tables}`;
         await run(`CREATE OR REPLACE FUNCTION lacks(v int) RETURNS bool LANGUAGE plpgsql AS $$
-            BEGIN RETURN EXISTS (SELECT FROM not_there); END $$; CREATE DOMAIN ${type} AS ${domain}`);
+            BEGIN RETURN EXISTS (SELECT FROM not_there); END $$;
+          CREATE OR REPLACE FUNCTION known(v text) RETURNS bool LANGUAGE plpgsql STRICT AS $$
+            BEGIN RETURN EXISTS (SELECT FROM not_there WHERE c = v); END $$;
+          CREATE OR REPLACE FUNCTION named(v text) RETURNS bool LANGUAGE plpgsql AS $$
+            BEGIN RETURN v::regclass IS NOT NULL; END $$;
+          DO $$ BEGIN CREATE DOMAIN known_text AS text CHECK (known(VALUE)); CREATE TYPE known_pair AS (n int, c known_text);
+            EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+          CREATE DOMAIN ${type} AS ${domain}`);
         for (const upsertKey of [[], ['id']]) {
           const table = `of_domain_${++tables}`;
           await run(`CREATE TABLE ${table} (id int PRIMARY KEY, v ${type})`);
