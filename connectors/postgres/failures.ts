@@ -25,6 +25,8 @@ export interface PostgresFailureContext extends SinkFailureContext {
   readonly schema: string;
   /** Rights that what is being done needs, in the words of a GRANT: `INSERT ON "public"."orders"`. */
   readonly needs: readonly string[];
+  /** Those whose next number a default of the table takes, as SQL names them. */
+  readonly sequences?: readonly string[];
 }
 
 /** SQLSTATEs by meaning; a class is its first two characters. An exact code goes before its class. */
@@ -105,7 +107,7 @@ export function parseFailure(
   if (meaning === 'rows') {
     return { kind: 'rows', problem, isFinal: final.test(code) && error.routine !== 'exec_stmt_raise' };
   }
-  const waiting = waitingFor(meaning, error, where);
+  const waiting = waitingFor(meaning, error, where, isWithin);
   const isOpen = meaning !== undefined && ofNames.has(meaning) && isWithin(error);
   return { kind: 'wait', error: waiting, ...(isOpen ? { ofValue: problem } : {}) };
 }
@@ -114,6 +116,7 @@ function waitingFor(
   meaning: Exclude<Meaning, 'rows'> | undefined,
   error: pg.DatabaseError,
   where: PostgresFailureContext,
+  isWithin: IsWithin = isWithinCopy,
 ): MillraceError {
   const { sink, server, table, identity } = where;
   const options = { cause: error };
@@ -124,7 +127,7 @@ function waitingFor(
       return mr('MR_SINK_AUTH_REJECTED', { sink, server, ...identity }, options);
     case 'privilege': {
       const about = { sink, server, table, user: identity.user, problem };
-      return mr('MR_SINK_PRIVILEGE_MISSING', { ...about, grant: grantFor(error, where) }, options);
+      return mr('MR_SINK_PRIVILEGE_MISSING', { ...about, grant: grantFor(error, where, isWithin) }, options);
     }
     case 'nowhere':
       return mr('MR_SINK_PLACE_MISSING', { sink, server, problem }, options);
@@ -163,16 +166,23 @@ function isRefusal({ routine }: pg.DatabaseError, code: string): boolean {
 
 /**
  * PostgreSQL names the object in its text alone, and the missing right not at all. Which code of it has looked for the right is
- * known, and otherwise what the sink was doing.
+ * known, and otherwise what the sink was doing. What a function of the database has done (a trigger, say) needs rights of its own,
+ * which only the server's sentence names.
  */
-function grantFor({ routine, file }: pg.DatabaseError, { identity, database, schema, needs }: PostgresFailureContext) {
+function grantFor(error: pg.DatabaseError, where: PostgresFailureContext, isWithin: IsWithin): string {
+  const { routine, file, where: context = '' } = error;
+  const { identity, database, needs, sequences = [] } = where;
   const user = /"(.+)"/.exec(identity.user)?.[1];
   const to = user === undefined ? 'the user of the sink' : pg.escapeIdentifier(user);
   const run = (rights: readonly string[]) => `Run: ${rights.map((right) => `GRANT ${right} TO ${to}`).join('; ')}`;
   if (routine === 'CheckMyDatabase') return run([`CONNECT ON DATABASE ${pg.escapeIdentifier(database)}`]);
   if (routine === 'InitTempTableNamespace') return run([`TEMPORARY ON DATABASE ${pg.escapeIdentifier(database)}`]);
-  if (file === 'sequence.c') return run([`USAGE ON ALL SEQUENCES IN SCHEMA ${pg.escapeIdentifier(schema)}`]);
-  return run(needs);
+  // Each function adds a line at least. Of a default that COPY computes there is the one of the COPY.
+  const lines = context === '' ? 0 : context.split('\n').length;
+  const isOfDefault = file === 'sequence.c' && lines <= (isWithin === isWithinCopy ? 1 : 0);
+  if (isOfDefault && sequences.length > 0) return run(sequences.map((name) => `USAGE ON SEQUENCE ${name}`));
+  if (file !== 'sequence.c' && lines === 0) return run(needs);
+  return 'Give the user the right that the server names';
 }
 
 /** Outside of a batch no row can be at fault: an error that looks like it is a race, or a table of the wrong form. */

@@ -23,7 +23,7 @@ import type { Session } from './session.ts';
 import { shapeSql } from './shape.ts';
 import type { PostgresSinkConfig } from './spec.ts';
 import { statementsOf, type Statements } from './statements.ts';
-import type { Table } from './table.ts';
+import { sequencesOf, type Table } from './table.ts';
 import { Told } from './told.ts';
 import { beginWith, inTransaction } from './transaction.ts';
 import { writeRows } from './write-rows.ts';
@@ -141,7 +141,7 @@ export class PostgresSlot implements PositionedSinkSlot {
       }
       case 'next': {
         if (this.#isEarlier) throw this.#changed();
-        const refused = rows.rows === 0 ? [] : await writeRows(client, rows, this.#statements, this.#place.where);
+        const refused = rows.rows === 0 ? [] : await writeRows(client, rows, this.#statements, this.#where);
         const { shape } = this.#table;
         if (!(await this.#place.positions.move(client, this.#id, id, { refused, shape }, this.#shapeNowSql)))
           throw this.#changed();
@@ -150,6 +150,10 @@ export class PostgresSlot implements PositionedSinkSlot {
         return refused;
       }
     }
+  }
+
+  get #where(): PostgresFailureContext {
+    return { ...this.#place.where, sequences: sequencesOf(this.#table) };
   }
 
   async #prepare(client: pg.Client): Promise<void> {

@@ -201,6 +201,13 @@ function hasDefault(row: ShapeColumn, catalogue: Catalogue): boolean {
   return row.identity !== '' || row.default !== null || catalogue.constraintsOf(row.type).defaultOf !== null;
 }
 
+/** Those that defaults take numbers of, as SQL names them. */
+export function sequencesOf({ columns }: Table): readonly string[] {
+  const taken = /\bnextval\('((?:[^']|'')+)'::regclass\)/g;
+  const found = columns.flatMap(({ defaultExpression }) => [...(defaultExpression ?? '').matchAll(taken)]);
+  return [...new Set(found.map(([, name = '']) => name.replaceAll("''", "'")))];
+}
+
 const otherwiseKept = z.array(z.object({ name: z.string(), is_foreign: z.boolean() }));
 
 /** A3. */

@@ -10,6 +10,7 @@ describe('failures of PostgreSQL', () => {
     table: 'public.orders',
     database: 'shop',
     schema: 'public',
+    sequences: ['public.orders_id_seq'],
     needs: ['USAGE ON SCHEMA "public"', 'INSERT ON "public"."orders"'],
   };
 
@@ -73,7 +74,7 @@ describe('failures of PostgreSQL', () => {
   for (const [place, grant] of [
     [{ routine: 'CheckMyDatabase', file: 'postinit.c' }, 'GRANT CONNECT ON DATABASE "shop" TO "app"'],
     [{ routine: 'InitTempTableNamespace', file: 'namespace.c' }, 'GRANT TEMPORARY ON DATABASE "shop" TO "app"'],
-    [{ routine: 'nextval_internal', file: 'sequence.c' }, 'GRANT USAGE ON ALL SEQUENCES IN SCHEMA "public" TO "app"'],
+    [{ routine: 'nextval_internal', file: 'sequence.c' }, 'GRANT USAGE ON SEQUENCE public.orders_id_seq TO "app"'],
     [
       { routine: 'aclcheck_error', file: 'aclchk.c' },
       'GRANT USAGE ON SCHEMA "public" TO "app"; GRANT INSERT ON "public"."orders" TO "app"',

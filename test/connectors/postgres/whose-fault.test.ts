@@ -63,7 +63,7 @@ for (const language of ['', ' that speaks another language'])
         }
       } catch (error) {
         ok(error instanceof MillraceError && error.code === 'MR_SINK_PRIVILEGE_MISSING', String(error));
-        return /Run: (.*); Millrace retries/.exec(error.sentence)?.[1];
+        return /Run: (.*); Millrace retries/.exec(error.sentence)?.[1] ?? 'nothing is advised';
       }
     }
 
@@ -329,6 +329,38 @@ for (const language of ['', ' that speaks another language'])
         }
         deepEqual(await run(`SELECT count(*)::int AS n FROM ${schema}.${table}`), [{ n: 1 }]);
       });
+    }
+
+    for (const upsertKey of [[], ['n']]) {
+      const by = upsertKey.length > 0 ? 'with a key' : 'without a key';
+      it(`of a right that is missing on a sequence of another schema says what gives it (${by})`, async () => {
+        const role = `numbered_${++tables}`;
+        await postgres.makePositions();
+        await run(`CREATE SCHEMA "${role} of's"; CREATE SEQUENCE "${role} of's".s; CREATE ROLE ${role} LOGIN PASSWORD 'x';
+          CREATE TABLE ${role} (n int PRIMARY KEY, i bigint DEFAULT nextval('"${role} of''s".s'));
+          GRANT CONNECT, TEMPORARY ON DATABASE postgres TO ${role}; GRANT USAGE ON SCHEMA public, "${role} of's" TO ${role};
+          GRANT ALL ON ${role}, millrace_positions TO ${role}`);
+        const config = { table: role, username: role, password: 'x', upsertKey };
+        const missing = await missingIn(config);
+        ok(missing !== undefined);
+        await run(missing);
+        deepEqual(await missingIn(config), undefined, missing);
+      });
+
+      for (const act of ['INSERT INTO hidden VALUES (1)', "PERFORM nextval('hidden_s')", 'NEW.n := hidden_f()']) {
+        it(`of a right that a trigger lacks is told by the server alone (${by}): ${act}`, async () => {
+          const role = `triggered_${++tables}`;
+          await postgres.makePositions();
+          await run(`CREATE TABLE IF NOT EXISTS hidden (n int); CREATE SEQUENCE IF NOT EXISTS hidden_s;
+            CREATE OR REPLACE FUNCTION hidden_f() RETURNS int LANGUAGE sql AS 'SELECT 1'; REVOKE ALL ON FUNCTION hidden_f FROM PUBLIC;
+            CREATE ROLE ${role} LOGIN PASSWORD 'x'; CREATE TABLE ${role} (n int PRIMARY KEY, i serial);
+            CREATE FUNCTION ${role}_f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ${act}; RETURN NEW; END $$;
+            CREATE TRIGGER g BEFORE INSERT ON ${role} FOR EACH ROW EXECUTE FUNCTION ${role}_f(); GRANT CONNECT, TEMPORARY ON DATABASE postgres TO ${role}; GRANT USAGE ON SCHEMA public TO ${role};
+            GRANT ALL ON ${role}, ${role}_i_seq, millrace_positions TO ${role}`);
+          const config = { table: role, username: role, password: 'x', upsertKey };
+          deepEqual(await missingIn(config), 'nothing is advised');
+        });
+      }
     }
 
     // What differs each time: a time, a process, a transaction, chance.
