@@ -13,9 +13,9 @@
  * C5  `chain` says which stream the positions belong to, and which frames were taken up to the committed one.
  * C6  `check` is a checksum over the frames of the range. A stream that was rolled back gives its sequences to other
  *     frames, so the same numbers may be a different range from the one that was started.
- * C7  `target` is where the sink wrote (a name, `./target-name.ts`): another one, named by a later edit of the spec, does not know the batch. `left`
- *     are the targets that it wrote to before, with the committed position at which it left each: what one of them has
- *     is known when the sink comes back to it.
+ * C7  `target` is where the sink wrote (a name, `./target-name.ts`): another one, named by a later edit of the spec, does
+ *     not know the batch. `left` are the targets that it wrote to before, with the committed position at which it left
+ *     each: what one of them has is known when the sink comes back to it.
  *
  * Entries of v0.1 have neither bytes, time, mark, target, left, chain nor check, and no failed or refused records; they
  * are read without them. v0.1 logs no `written`.

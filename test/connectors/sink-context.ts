@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { pino } from 'pino';
 import type { WallClock } from '../../model/clock.ts';
-import type { RowBuffer, SinkContext, SinkSlot, SinkSlotId } from '../../connectors/connector.ts';
+import type { RowBuffer, Sink, SinkContext, SinkSlot, SinkSlotId } from '../../connectors/connector.ts';
 import type { RecordMeta, RecordObject } from '../../model/value.ts';
 import type { BatchRange, RefusedRow } from '../../stream/sink-port.ts';
 
@@ -25,6 +25,15 @@ export function sinkContext(name = 'warehouse', slots = 1): SinkContext {
     signal: new AbortController().signal,
     slots,
   };
+}
+
+/** For the tests of a `describe`, which calls this: a list of sinks, closed after each of them. */
+export function sinksOfTest(): Sink[] {
+  const opened: Sink[] = [];
+  afterEach(async () => {
+    await Promise.all(opened.splice(0).map((one) => one.close()));
+  });
+  return opened;
 }
 
 export const slotId: SinkSlotId = { pipelineUid: 'uid-1', stage: 'sink-warehouse', slot: 0 };

@@ -58,26 +58,10 @@ describe('slot runner', () => {
   });
 
   it('N3: what a new start puts right is not told as long as records are taken between', async () => {
-    const stage = await newStage();
     const error = mr('MR_SINK_TABLE_CHANGED', { table: 'public.orders', sink: 'w' });
-    let runs = 0;
-    const told: unknown[] = [];
-    runner(
-      stage,
-      'a',
-      streams,
-      async ({ stop }, slot, gotOn) => {
-        if (slot !== 0 || runs === 8) return aborted(stop);
-        runs++;
-        gotOn();
-        throw error;
-      },
-      (slot, why) => {
-        if (slot === 0) told.push(why);
-      },
-    );
-    await eventually(() => runs === 8);
-    assert.deepEqual(told, []);
+    const failing = await fails(error, { takes: true, until: ({ runs }) => runs === 8 });
+    await eventually(() => failing.runs === 8);
+    assert.deepEqual(failing.told, []);
   });
 
   it('N3: what a new start puts right is told when it comes back several times in a row, and what it does not is told at once', async () => {
@@ -85,26 +69,31 @@ describe('slot runner', () => {
       [mr('MR_SINK_TABLE_CHANGED', { table: 'public.orders', sink: 'w' }), 4],
       [mr('MR_SINK_TABLE_MISSING', { table: 'public.orders', sink: 'w', server: 'pg:5432' }), 1],
     ] as const) {
-      const stage = await newStage();
-      let runs = 0;
-      const told: unknown[] = [];
-      runner(
-        stage,
-        'a',
-        streams,
-        async (_, slot) => {
-          if (slot !== 0 || told.length > 0) return;
-          runs++;
-          throw error;
-        },
-        (slot, why) => {
-          if (slot === 0) told.push(why);
-        },
-      );
-      await eventually(() => told.length > 0);
-      assert.deepEqual([runs, told], [runsUntilTold, [error]]);
+      const failing = await fails(error, { takes: false, until: ({ told }) => told.length > 0 });
+      await eventually(() => failing.told.length > 0);
+      assert.deepEqual([failing.runs, failing.told], [runsUntilTold, [error]]);
     }
   });
+
+  interface Failing {
+    runs: number;
+    readonly told: unknown[];
+  }
+
+  /** Slot 0 of a stage fails in each run, after it has taken records or not. */
+  async function fails(error: Error, how: { readonly takes: boolean; readonly until: (failing: Failing) => boolean }) {
+    const failing: Failing = { runs: 0, told: [] };
+    const work = async ({ stop }: SlotSignals, slot: number, gotOn: () => void) => {
+      if (slot !== 0 || how.until(failing)) return aborted(stop);
+      failing.runs++;
+      if (how.takes) gotOn();
+      throw error;
+    };
+    runner(await newStage(), 'a', streams, work, (slot, why) => {
+      if (slot === 0) failing.told.push(why);
+    });
+    return failing;
+  }
 
   async function newStage() {
     const plan = testPlan();

@@ -7,7 +7,7 @@ import type { Sink, SinkContext, SinkSlot } from '../../../connectors/connector.
 import { MillraceError } from '../../../model/errors.ts';
 import type { RecordObject } from '../../../model/value.ts';
 import type { ClickHouse } from '../../../local/clickhouse/clickhouse.ts';
-import { batch, noSignal, rowsOf, sinkContext, slotId, write } from '../sink-context.ts';
+import { batch, noSignal, rowsOf, sinkContext, sinksOfTest, slotId, write } from '../sink-context.ts';
 import { withTestClickHouse } from './test-clickhouse.ts';
 
 interface Change {
@@ -80,15 +80,11 @@ describe('a table that changes while the sink runs', function () {
   let clickhouse: ClickHouse;
   let client: ClickHouseClient;
   let now = 0;
-  const opened: Sink[] = [];
+  const opened = sinksOfTest();
 
   withTestClickHouse((connected, started) => {
     client = connected;
     clickhouse = started;
-  });
-
-  afterEach(async () => {
-    await Promise.all(opened.splice(0).map((one) => one.close()));
   });
 
   const windowed = 'ENGINE = MergeTree ORDER BY tuple() SETTINGS non_replicated_deduplication_window = 1000';

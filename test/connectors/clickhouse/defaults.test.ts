@@ -6,10 +6,10 @@ import { deepEqual } from 'node:assert/strict';
 import type { ClickHouseClient } from '@clickhouse/client';
 import { sink } from '../../../connectors/clickhouse/index.ts';
 import { clickhouseSinkSpec } from '../../../connectors/clickhouse/spec.ts';
-import type { Sink, SinkSlot } from '../../../connectors/connector.ts';
+import type { SinkSlot } from '../../../connectors/connector.ts';
 import type { ClickHouse } from '../../../local/clickhouse/clickhouse.ts';
 import { MemoryLog } from '../../stream/support/memory-log.ts';
-import { sinkContext, slotId } from '../sink-context.ts';
+import { sinkContext, sinksOfTest, slotId } from '../sink-context.ts';
 import { waitsFor, written } from './owner.ts';
 import { withTestClickHouse } from './test-clickhouse.ts';
 
@@ -22,15 +22,11 @@ describe('a table that refuses a row of defaults', function () {
   let clickhouse: ClickHouse;
   let client: ClickHouseClient;
   let made = 0;
-  const opened: Sink[] = [];
+  const opened = sinksOfTest();
 
   withTestClickHouse((connected, started) => {
     client = connected;
     clickhouse = started;
-  });
-
-  afterEach(async () => {
-    await Promise.all(opened.splice(0).map((one) => one.close()));
   });
 
   const run = (query: string) => client.command({ query });

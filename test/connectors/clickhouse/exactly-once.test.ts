@@ -8,29 +8,25 @@ import type { ClickHouseClient } from '@clickhouse/client';
 import { codes } from '../../../connectors/clickhouse/codes.ts';
 import { sink } from '../../../connectors/clickhouse/index.ts';
 import { clickhouseSinkSpec } from '../../../connectors/clickhouse/spec.ts';
-import type { Sink, SinkSlot } from '../../../connectors/connector.ts';
+import type { SinkSlot } from '../../../connectors/connector.ts';
 import { MillraceError } from '../../../model/errors.ts';
 import type { ClickHouse } from '../../../local/clickhouse/clickhouse.ts';
 import { SinkWrite } from '../../../stream/sink-write.ts';
 import { batchOfRows, Witness } from '../../stream/support/fakes.ts';
 import { MemoryLog } from '../../stream/support/memory-log.ts';
 import { eagerClock } from '../../stream/support/stages.ts';
-import { batch, rowsOf, sinkContext, slotId } from '../sink-context.ts';
+import { batch, rowsOf, sinkContext, sinksOfTest, slotId } from '../sink-context.ts';
 import { owner, waitsFor, written } from './owner.ts';
 import { withTestClickHouse } from './test-clickhouse.ts';
 
 describe('ClickHouse sink, exactly once', function () {
   let clickhouse: ClickHouse;
   let client: ClickHouseClient;
-  const opened: Sink[] = [];
+  const opened = sinksOfTest();
 
   withTestClickHouse((connected, started) => {
     client = connected;
     clickhouse = started;
-  });
-
-  afterEach(async () => {
-    await Promise.all(opened.splice(0).map((one) => one.close()));
   });
 
   const windowed = (places = 1_000) => `SETTINGS non_replicated_deduplication_window = ${places}`;

@@ -6,11 +6,11 @@ import { deepEqual, equal, notEqual } from 'node:assert/strict';
 import type { ClickHouseClient } from '@clickhouse/client';
 import { sink } from '../../../connectors/clickhouse/index.ts';
 import { clickhouseSinkSpec } from '../../../connectors/clickhouse/spec.ts';
-import type { Sink, SinkSlot } from '../../../connectors/connector.ts';
+import type { SinkSlot } from '../../../connectors/connector.ts';
 import type { RecordObject } from '../../../model/value.ts';
 import type { ClickHouse } from '../../../local/clickhouse/clickhouse.ts';
 import { MemoryLog } from '../../stream/support/memory-log.ts';
-import { sinkContext, slotId } from '../sink-context.ts';
+import { sinkContext, sinksOfTest, slotId } from '../sink-context.ts';
 import { waitsFor, written } from './owner.ts';
 import { withTestClickHouse } from './test-clickhouse.ts';
 
@@ -66,16 +66,12 @@ const table: Readonly<Record<string, Altered>> = {
 describe('ClickHouse sink, a batch that a person repeats after an ALTER', function () {
   let clickhouse: ClickHouse;
   let client: ClickHouseClient;
-  const opened: Sink[] = [];
+  const opened = sinksOfTest();
   let made = 0;
 
   withTestClickHouse((connected, started) => {
     client = connected;
     clickhouse = started;
-  });
-
-  afterEach(async () => {
-    await Promise.all(opened.splice(0).map((one) => one.close()));
   });
 
   const run = (query: string) => client.command({ query });

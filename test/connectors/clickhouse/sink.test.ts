@@ -12,22 +12,18 @@ import { MillraceError } from '../../../model/errors.ts';
 import { startClickHouse, type ClickHouse } from '../../../local/clickhouse/clickhouse.ts';
 import { ensureKeystore } from '../../../local/kafka/keystore.ts';
 import { freePort } from '../../../local/ports.ts';
-import { batch, meta, noSignal, rowsOf, sinkContext, slotId, write } from '../sink-context.ts';
+import { batch, meta, noSignal, rowsOf, sinkContext, sinksOfTest, slotId, write } from '../sink-context.ts';
 
 describe('ClickHouse sink', function () {
   let dir: string;
   let clickhouse: ClickHouse;
   let client: ClickHouseClient;
-  const opened: Sink[] = [];
+  const opened = sinksOfTest();
 
   before(async () => {
     dir = await mkdtemp(join(tmpdir(), 'millrace-sink-'));
     clickhouse = await startClickHouse({ dir, port: await freePort(), user: 'app', password: 'right' });
     client = createClient({ url: clickhouse.url, username: 'app', password: 'right' });
-  });
-
-  afterEach(async () => {
-    await Promise.all(opened.splice(0).map((one) => one.close()));
   });
 
   after(async () => {

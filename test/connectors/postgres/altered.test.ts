@@ -5,7 +5,7 @@ import { postgresSink } from '../../../connectors/postgres/index.ts';
 import { MillraceError } from '../../../model/errors.ts';
 import type { RecordObject } from '../../../model/value.ts';
 import { eventually } from '../../support/eventually.ts';
-import { batch, meta, noSignal, sinkContext, slotId, write } from '../sink-context.ts';
+import { batch, meta, noSignal, sinkContext, sinksOfTest, slotId, write } from '../sink-context.ts';
 import { withTestPostgres, type TestPostgres } from './test-postgres.ts';
 
 interface Change {
@@ -191,16 +191,12 @@ const narrower: Readonly<Record<string, { columns: string; alter: string; record
 
 describe('a PostgreSQL table that changes while the sink runs', function () {
   let postgres: TestPostgres;
-  const opened: Sink[] = [];
+  const opened = sinksOfTest();
   let made = 0;
 
   withTestPostgres(async (started) => {
     postgres = started;
     await run(`ALTER DATABASE postgres SET timezone = 'UTC'`);
-  });
-
-  afterEach(async () => {
-    await Promise.all(opened.splice(0).map((one) => one.close()));
   });
 
   const run = (text: string) => postgres.run(text);

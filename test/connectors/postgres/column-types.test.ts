@@ -1,14 +1,14 @@
 import { deepEqual, equal, throws } from 'node:assert/strict';
-import type { Sink, SinkSlot } from '../../../connectors/connector.ts';
+import type { SinkSlot } from '../../../connectors/connector.ts';
 import { postgresSink } from '../../../connectors/postgres/index.ts';
 import type { RecordObject } from '../../../model/value.ts';
 import { decode } from '../../transforms/support/records.ts';
-import { batch, meta, rowsOf, sinkContext, slotId, write } from '../sink-context.ts';
+import { batch, meta, rowsOf, sinkContext, sinksOfTest, slotId, write } from '../sink-context.ts';
 import { withTestPostgres, type TestPostgres } from './test-postgres.ts';
 
 describe('PostgreSQL column types', function () {
   let postgres: TestPostgres;
-  const opened: Sink[] = [];
+  const opened = sinksOfTest();
   let slots = 0;
 
   withTestPostgres(async (started) => {
@@ -16,10 +16,6 @@ describe('PostgreSQL column types', function () {
     await run('CREATE TYPE pair AS (n int, t text)');
     // What the sink writes must not depend on what the database is set to.
     await run("ALTER DATABASE postgres SET timezone = 'Asia/Tokyo'");
-  });
-
-  afterEach(async () => {
-    await Promise.all(opened.splice(0).map((one) => one.close()));
   });
 
   const run = (text: string) => postgres.run(text);

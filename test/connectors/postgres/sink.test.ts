@@ -6,21 +6,17 @@ import { MillraceError } from '../../../model/errors.ts';
 import { ExactNumber, type RecordObject } from '../../../model/value.ts';
 import { freePort } from '../../../local/ports.ts';
 import { eventually } from '../../support/eventually.ts';
-import { batch, meta, noSignal, rowsOf, sinkContext, slotId, write } from '../sink-context.ts';
+import { batch, meta, noSignal, rowsOf, sinkContext, sinksOfTest, slotId, write } from '../sink-context.ts';
 import { withTestPostgres, type TestPostgres } from './test-postgres.ts';
 
 describe('PostgreSQL sink', function () {
   let postgres: TestPostgres;
-  const opened: Sink[] = [];
+  const opened = sinksOfTest();
   let stages = 0;
 
   withTestPostgres((started) => {
     postgres = started;
     postgres.connections.pool.on('error', () => undefined); // The server is killed in one of the tests.
-  });
-
-  afterEach(async () => {
-    await Promise.all(opened.splice(0).map((one) => one.close()));
   });
 
   const config = (more: object) => postgres.config(more);
