@@ -52,6 +52,8 @@ const commitEntrySchema = z.discriminatedUnion('kind', [
     at: count.optional(),
     /** What the sink reported about itself before the first attempt (`SinkSlotPort.mark`). */
     mark: z.record(z.string(), z.number()).nullable().optional(),
+    /** `LoggedSinkSlot.shape` before the first attempt, or when the rows that are refused were found. */
+    shape: z.string().optional(),
   }),
   z.object({ kind: z.literal('written'), ...range, failed: refusedSetSchema }),
   z.object({

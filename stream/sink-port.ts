@@ -46,8 +46,14 @@ export type WriteEnd =
   /**
    * The sink will never accept these rows; the others must be written without them. Empty: the rows were examined, and
    * none is refused. `mayBeStored`: the attempt may have stored some of the others, which the token still covers.
+   * `shape`: {@link LoggedSinkSlot.shape} of the time at which they were examined.
    */
-  | { readonly kind: 'examined'; readonly refused: readonly RefusedRow[]; readonly mayBeStored: boolean }
+  | {
+      readonly kind: 'examined';
+      readonly refused: readonly RefusedRow[];
+      readonly mayBeStored: boolean;
+      readonly shape?: string;
+    }
   /** Certain: this attempt stored nothing and never will. */
   | { readonly kind: 'nothing'; readonly error: MillraceError }
   /** All, some or none of it may be stored now or shortly. */
@@ -112,6 +118,11 @@ interface SinkSlotBase<Rows extends RowBufferPort> {
 /** A sink that recognises a batch by its token, for as long as it remembers the token. Millrace keeps the position. */
 export interface LoggedSinkSlot<Rows extends RowBufferPort = RowBufferPort> extends SinkSlotBase<Rows> {
   readonly positionIn: 'commitLog';
+  /**
+   * Of all that decides which rows the sink refuses: another text once it may refuse others. Valid for the batch that
+   * is begun after `mark`. Absent: that never changes.
+   */
+  readonly shape?: string;
   /** Never more than was really taken in; null when the sink does not count. */
   mark(signal: AbortSignal): Promise<Mark | null>;
   /** Called before a batch that may be in the sink is written again. */

@@ -15,7 +15,9 @@
  *     the sink drops whatever comes under one that it knows.
  * V3  A batch that may be in the sink is repeated only when the sink says that it will recognise it. Otherwise it
  *     waits for a person, and the observer is notified. No sink recognises a batch that was started in another
- *     target, before an edit of the spec.
+ *     target, before an edit of the spec. Nor does a sink that was altered meanwhile (`shape`) recognise rows that it
+ *     refuses now: it may have taken them before, and then they are no dead letters. If they are no longer refused, the
+ *     batch goes on without an answer.
  * V4  Asked to stop, it ends between attempts when nothing is at stake; if an outcome is unknown, it first tries to
  *     find it out (`./patience.ts`, I12).
  */
@@ -31,6 +33,7 @@ import { nextToken } from './range-text.ts';
 import { decodeRefused, encodeRefused } from './refused-set.ts';
 import type {
   BatchRange,
+  LoggedSinkSlot,
   Mark,
   RefusedRecord,
   RefusedRow,
@@ -69,6 +72,8 @@ type Step =
   | { readonly kind: 'next' }
   /** `isOpen`: another attempt may show whether the batch is stored. */
   | { readonly kind: 'wait'; readonly error: MillraceError; readonly isOpen: boolean };
+
+type Examined = Extract<WriteEnd, { kind: 'examined' }>;
 
 export class SinkWrite<Rows extends RowBufferPort> {
   readonly #options: SinkWriteOptions<Rows>;
@@ -158,9 +163,11 @@ export class SinkWrite<Rows extends RowBufferPort> {
   async #announce(id: BatchRange): Promise<Step | undefined> {
     const { sinkSlot, signals } = this.#options;
     let mark: Mark | null = null;
+    let shape: string | undefined;
     if (sinkSlot.positionIn === 'commitLog') {
       try {
         mark = await sinkSlot.mark(signals.abort);
+        shape = sinkSlot.shape;
       } catch (error) {
         return { kind: 'wait', error: this.#named(error), isOpen: false };
       }
@@ -169,7 +176,7 @@ export class SinkWrite<Rows extends RowBufferPort> {
     signals.stop.throwIfAborted();
     const { rows, bytes } = this.#rows;
     const failed = encodeRefused(this.#options.sink, this.#batch.failed);
-    await this.#log({ kind: 'intent', ...id, rows, bytes, failed, mark, at: this.#options.clock.now() });
+    await this.#log({ kind: 'intent', ...id, rows, bytes, failed, mark, shape, at: this.#options.clock.now() });
     return undefined;
   }
 
@@ -192,15 +199,25 @@ export class SinkWrite<Rows extends RowBufferPort> {
 
   /** V3. Undefined: it may be repeated, or is attempted for the first time. */
   async #ask(): Promise<Step | undefined> {
-    const { sinkSlot, signals, clock } = this.#options;
+    const { sinkSlot, clock } = this.#options;
     const intent = this.#intent;
     if (intent === undefined || sinkSlot.positionIn !== 'commitLog') return undefined;
     const ageMs = intent.at === undefined ? null : clock.now() - intent.at;
     // A process that was frozen since it logged its intent does not know what the next owner has written meanwhile.
     if (ageMs !== null && ageMs > staleMs) this.#mayBeStored = true;
-    if (!this.#mayBeStored) return undefined;
+    return this.#mayBeStored ? this.#verdict(sinkSlot, intent, this.#changed) : undefined;
+  }
+
+  /** V3. Undefined: it may be repeated. */
+  async #verdict(
+    sinkSlot: LoggedSinkSlot<Rows>,
+    intent: Intent,
+    changed: string | undefined,
+  ): Promise<Step | undefined> {
+    const { signals, clock } = this.#options;
+    const ageMs = intent.at === undefined ? null : clock.now() - intent.at;
     try {
-      const rows = { rows: intent.rows, changed: this.#changed, otherTarget: this.#otherTarget };
+      const rows = { rows: intent.rows, changed, otherTarget: this.#otherTarget };
       const begun = { mark: intent.mark ?? null, ageMs, ...rows };
       const verdict = await sinkSlot.mayRepeat(this.#id, begun, signals.abort);
       if (verdict.kind === 'repeat') return undefined;
@@ -228,8 +245,7 @@ export class SinkWrite<Rows extends RowBufferPort> {
         return { kind: 'done' };
       case 'examined':
         if (end.mayBeStored) this.#mayBeStored = true;
-        await this.#refuse(end.refused);
-        return { kind: 'next' };
+        return (await this.#askOfAltered(end)) ?? this.#refuse(end);
       case 'nothing':
         if (this.#mayBeStored) return { kind: 'wait', error: end.error, isOpen: true };
         await this.#takeBack();
@@ -242,13 +258,25 @@ export class SinkWrite<Rows extends RowBufferPort> {
     }
   }
 
+  /** V3. Undefined: none of the rows that it refuses may be stored, or a person says Repeat. */
+  async #askOfAltered({ refused, shape }: Examined): Promise<Step | undefined> {
+    const { sinkSlot } = this.#options;
+    const intent = this.#intent;
+    if (!this.#mayBeStored || refused.length === 0 || sinkSlot.positionIn === 'sink') return undefined;
+    if (intent?.shape === undefined || intent.shape === shape) return undefined;
+    const rows = refused.length === 1 ? 'a row of it' : `${refused.length} rows of it`;
+    const changed = `the table, or a view of it, was altered since it was started, and refuses ${rows} now, which may be stored`;
+    return this.#verdict(sinkSlot, intent, changed);
+  }
+
   /** V2: recorded before the others are written, and for every later owner. */
-  async #refuse(found: readonly RefusedRow[]): Promise<void> {
+  async #refuse({ refused: found, shape }: Examined): Promise<Step> {
     if (this.#intent === undefined) throw new TypeError('V1: rows were examined without an intent');
     this.#refused = [...(this.#refused ?? []), ...found];
     const records = this.#refused.map(({ row, error }) => ({ record: this.#batch.recordOf(row), error }));
-    await this.#log({ ...this.#intent, refused: encodeRefused(this.#options.sink, records) });
+    await this.#log({ ...this.#intent, shape, refused: encodeRefused(this.#options.sink, records) });
     this.#suspectHalves();
+    return { kind: 'next' };
   }
 
   /** v0.1 stored the halves of a batch with refused rows under tokens of their own, which no repetition uses. */

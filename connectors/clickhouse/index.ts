@@ -40,7 +40,7 @@ import { ClickHouseRows } from './row-buffer.ts';
 import { runsWithout, type Runs } from './runs.ts';
 import { sentNames, insertSettings, knownSettingsQuery, partitionsOf, type InsertConfig } from './settings.ts';
 import type { ClickHouseSinkConfig } from './spec.ts';
-import { isSame, shapeOf, shapeOfReached, type Shape } from './shape.ts';
+import { isSame, shapeName, shapeOf, shapeOfReached, type Shape } from './shape.ts';
 import { alterHint, cannotTell } from './twins.ts';
 import { openTable, type OpenedTable } from './table.ts';
 import { forgotten, insertsPerMark, type Writers } from './window.ts';
@@ -133,6 +133,7 @@ class ClickHouseSink implements Sink {
 class ClickHouseSlot implements LoggedSinkSlot {
   readonly positionIn = 'commitLog';
   readonly target: string;
+  readonly shape: string;
   readonly #sink: Opened;
   readonly #statement: string;
   /** The bytes before the rows of every insert. */
@@ -150,6 +151,7 @@ class ClickHouseSlot implements LoggedSinkSlot {
     const { table } = opened;
     this.#lookedAt = context.clock.now();
     this.target = `${where.server}/${where.table}`;
+    this.shape = shapeName(opened.shape);
     this.#marksDefaults = table.columns.some(({ hasDefault }) => hasDefault);
     this.#statement = insertStatement(table, this.#marksDefaults);
     this.#opening = opening(table, this.#marksDefaults);
@@ -232,7 +234,7 @@ class ClickHouseSlot implements LoggedSinkSlot {
         if (this.#hasOtherColumns) return { kind: 'nothing', error: this.#unfit() };
         if (found.kind === 'wait') return { kind: 'nothing', error: found.error };
         if (reached !== undefined && shape.reached === shapeOfReached(reached)) {
-          return { kind: 'examined', refused: found.refused, mayBeStored: false };
+          return { kind: 'examined', refused: found.refused, mayBeStored: false, shape: shapeName(shape) };
         }
         // What an old twin takes is perhaps refused now, by a view, when the table has it already.
         await this.#examiner.forget();
@@ -273,10 +275,10 @@ class ClickHouseSlot implements LoggedSinkSlot {
     const kind = mayBeStored ? 'unknown' : 'nothing';
     return this.#examining(kind, signal, async (): Promise<WriteEnd> => {
       const found = await this.#examiner.find(rows, kept, true, signal);
-      await this.#look(signal);
+      const shape = shapeName(await this.#look(signal));
       if (this.#hasOtherColumns) return { kind, error: this.#unfit() };
       if (found.kind === 'wait') return { kind, error: found.error };
-      if (found.refused.length > 0) return { kind: 'examined', refused: found.refused, mayBeStored };
+      if (found.refused.length > 0) return { kind: 'examined', refused: found.refused, mayBeStored, shape };
       const why = `a copy of the table takes each of them alone, but the table itself says: ${failure.problem}`;
       return { kind, error: cannotTell(this.#sink.where, why, alterHint) };
     });

@@ -3,6 +3,7 @@
  * depend; and the definitions of the table and of all that an insert reaches, on which it depends what is refused, and what
  * an insert is remembered by.
  */
+import { createHash } from 'node:crypto';
 import type { ClickHouseClient } from '@clickhouse/client';
 import { z } from 'zod';
 import { rowsOf } from './ask.ts';
@@ -17,6 +18,11 @@ const row = z.object({ part: z.enum(['columns', 'reached']), shape: z.string() }
 
 export function isSame(one: Shape, other: Shape): boolean {
   return one.columns === other.columns && one.reached === other.reached;
+}
+
+/** Short enough for every entry of the commit log. */
+export function shapeName({ columns, reached }: Shape): string {
+  return createHash('sha256').update(`${columns}\n${reached}`).digest('hex').slice(0, 16);
 }
 
 /** As it was when it was read. */
