@@ -139,6 +139,11 @@ async function openTail(
   const keys = new KeyShare(asking, plan, stage.writes);
   const base = { streams, pipeline, edge: stage.writes, clock, random };
   const belongs = ({ sources }: Registry) => sources[stage.source]?.leaving === false;
+  const stillBelongs = async () => {
+    const look = () => readRegistry(streams, pipeline.pid, stage.writes);
+    const registry = await untilAnswered(edgeStream(pipeline.pid, commitsEdge), look, asking, signals.stop);
+    return registry !== undefined && belongs(registry);
+  };
   for (;;) {
     const view = await openEdge({ ...base, who: `Writer ${writer}`, belongs, onWaiting }, signals.stop);
     const tail = await EdgeWriter.open(
@@ -147,13 +152,12 @@ async function openTail(
     );
     // Read again for E4: a source is marked as leaving before its subjects get their last frames. A slot that still belongs
     // after it read the tail has therefore not taken such a last frame for its own, and will not append behind it.
-    const look = () => readRegistry(streams, pipeline.pid, stage.writes);
-    const registry = await untilAnswered(edgeStream(pipeline.pid, commitsEdge), look, asking, signals.stop);
-    if (registry === undefined || !belongs(registry)) continue;
+    if (!(await stillBelongs())) continue;
     // Before a person is asked: the answer may take long.
     const watch = stack.adopt(new TailWatch({ streams, clock, random }, tail, signals.stop), (each) => each.close());
     await checkTail({ ...base, shard, view, onWaiting: waitingAs(observer, 'decision') }, tail, signals.stop);
-    return { tail, watch, shard, created: view.created };
+    // Meanwhile it may have left. Of a writer whose frames are all gone no last frame is left that would stop it.
+    if (await stillBelongs()) return { tail, watch, shard, created: view.created };
   }
 }
 

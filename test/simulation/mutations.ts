@@ -166,8 +166,8 @@ export const mutations: readonly Mutation[] = [
     guard: 'V1',
     without: 'the intent before the attempt',
     file: 'stream/sink-write.ts',
-    from: "await this.#log({ kind: 'intent', ...id, rows, bytes, failed, mark, at: this.#options.clock.now() });",
-    to: "this.#intent = { kind: 'intent', ...id, rows, bytes, failed, mark, at: this.#options.clock.now() };",
+    from: "await this.#log({ kind: 'intent', ...id, rows, bytes, failed, mark, shape, at: this.#options.clock.now() });",
+    to: "this.#intent = { kind: 'intent', ...id, rows, bytes, failed, mark, shape, at: this.#options.clock.now() };",
   },
   {
     guard: 'Q1',
