@@ -39,6 +39,12 @@ export function keptOf(connector: string, lasts: readonly LastOfSlot[]): Kept {
   return { connector, slots: lasts.map(stoodOf) };
 }
 
+/** B1. A slot whose frames are removed already stands where it was recorded then. */
+export function continued(before: Kept | undefined, now: Kept, isRemoved: (slot: number) => boolean): Kept {
+  const slots = now.slots.map((stood, slot) => (isRemoved(slot) ? (before?.slots[slot] ?? stood) : stood));
+  return { ...now, slots };
+}
+
 /** B3. True: a source of this name would continue from a position. */
 export function isBound({ slots }: Kept): boolean {
   return slots.some(({ stood }) => stood !== 'before its first record');

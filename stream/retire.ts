@@ -19,7 +19,7 @@ import { commitOf, framesAfter, isDrained, type Backlog } from './drained.ts';
 import { forgetQuestions } from './decisions.ts';
 import { decodeFrame, planIn, type Frame } from './frame-reader.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
-import { keptOf, type Kept, type LastOfSlot } from './kept-position.ts';
+import { continued, keptOf, type Kept, type LastOfSlot } from './kept-position.ts';
 import { lastCommits } from './last-commit.ts';
 import type { Act } from './act.ts';
 import { passOver } from './pass-over.ts';
@@ -266,25 +266,49 @@ async function isInBatch(
 async function removeSource(act: Act, plan: Plan, edge: Edge, registry: Registry, source: string): Promise<void> {
   const { streams, opSeq } = act;
   const place = { pid: plan.pipeline.pid, edge: edge.name, opSeq };
-  const tails: WriterTail[] = [];
-  for (const writer of placesOf(plan, edge, registry, [source])) tails.push(await tailOf(streams, writer));
-  const upTo = Math.max(registry.gone[source] ?? 0, ...tails.map(({ sequence }) => sequence));
-  const kept = await keptIn(streams, plan, edge, { source, tails });
-  // Recorded before the frames are removed: afterwards, readers and a repeated attempt find an empty subject.
-  await changeRegistry(streams, place, (now = registry) => ({
-    ...now,
-    gone: { ...now.gone, [source]: Math.max(now.gone[source] ?? 0, upTo) },
-    kept: now.sources[source] === undefined || kept === undefined ? now.kept : { [source]: kept, ...now.kept },
-  }));
-  for (const { stream, subject, sequence } of tails) {
-    if (sequence > 0) await streams.purgeStream(stream, { filter: subject, seq: sequence + 1 });
+  const places = placesOf(plan, edge, registry, [source]);
+  // What was given up by Immediate has no last frame, and a pod on a lost node may append at any moment. It cannot any
+  // more once it finds no frame: so they are emptied until they are empty, and each frame is recorded before.
+  for (let tails = await tailsOf(streams, places); ;) {
+    await recordLast(act, plan, edge, registry, { source, tails });
+    for (const { stream, subject, sequence } of tails) {
+      if (sequence > 0) await streams.purgeStream(stream, { filter: subject, seq: sequence + 1 });
+    }
+    tails = await tailsOf(streams, places);
+    if (tails.every(({ sequence }) => sequence === 0)) break;
   }
-  for (const { writer } of tails) await forgetQuestions(streams, place.pid, writer);
+  for (const { writer } of places) await forgetQuestions(streams, place.pid, writer);
   await forgetQuestions(streams, place.pid, slotTokens(ingestorName(source), '*'));
   await changeRegistry(streams, place, (now = registry) => {
     const { [source]: _, ...sources } = now.sources;
     return { ...now, sources };
   });
+}
+
+async function tailsOf(streams: JetStreamPort, places: readonly WriterPlace[]): Promise<WriterTail[]> {
+  const tails: WriterTail[] = [];
+  for (const place of places) tails.push(await tailOf(streams, place));
+  return tails;
+}
+
+/** Before the frames are removed: afterwards, readers and a repeated attempt find an empty subject. */
+async function recordLast(
+  { streams, opSeq }: Act,
+  plan: Plan,
+  edge: Edge,
+  registry: Registry,
+  { source, tails }: { readonly source: string; readonly tails: readonly WriterTail[] },
+): Promise<void> {
+  const kept = await keptIn(streams, plan, edge, { source, tails });
+  const isEmpty = (slot: number) => tails[slot]?.sequence === 0;
+  await changeRegistry(streams, { pid: plan.pipeline.pid, edge: edge.name, opSeq }, (now = registry) => ({
+    ...now,
+    gone: { ...now.gone, [source]: Math.max(now.gone[source] ?? 0, ...tails.map(({ sequence }) => sequence)) },
+    kept:
+      now.sources[source] === undefined || kept === undefined
+        ? now.kept
+        : { ...now.kept, [source]: continued(now.kept[source], kept, isEmpty) },
+  }));
 }
 
 /** Undefined: no stored plan has the source. */

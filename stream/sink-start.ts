@@ -163,7 +163,10 @@ function placeText(last: CommitEntry | undefined, to: number): string {
   if (last === undefined)
     return 'the end of the stream: how far it had come is not known, and what it had not read is given up';
   if (to === positionOf(last)) return 'what is committed';
-  if (last.kind === 'commit' || to !== last.to) return 'the end of what the stream holds';
+  if (last.kind === 'commit') return 'the end of what the stream holds';
+  if (to < last.to) {
+    return 'the end of what the stream holds of a batch that was started and may be in the sink: nothing of it is written again';
+  }
   return 'the end of a batch that was started and may be in the sink: it is not written again, and frames that came in place of lost ones up to there are given up';
 }
 

@@ -124,6 +124,11 @@ describe('K10: a sink and its edge go back, one after the other', () => {
       },
     });
     await asked(next);
+    const what = next.witness.waitSentences.join();
+    assert.match(
+      what,
+      /the end of what the stream holds of a batch that was started .*: nothing of it is written again/,
+    );
     await decide('main.1=accept-loss');
     await eventually(() => isAskedAboutSink(next));
     assert.deepEqual(numbers(), [0, 1, 2, 3, 4]);

@@ -92,6 +92,29 @@ describe('a source that leaves', function () {
     assert.equal((await streams.streamInfo(stream)).config.max_bytes, limit);
   });
 
+  it('E4: takes nothing more from a pod that runs on when it is given up, and comes back where that pod stood', async () => {
+    const plan = await written();
+    let available = 60;
+    const pod = ingest(streams, plan, (position) => new NumberSource(position, { available: () => available }));
+    const stands = async (at: number) => assert.equal((await edgeFrames(streams, plan)).at(-1)?.frame.position, at);
+    await eventually(() => stands(60));
+    let purges = 0;
+    const purgeStream: Streams['purgeStream'] = async (...purge) => {
+      // Between the look at the tail and the purge up to there, twice.
+      if (purges++ < 2) {
+        available += 10;
+        await eventually(() => stands(available));
+      }
+      await streams.purgeStream(...purge);
+    };
+    await finishLeaving({ ...act(), streams: { ...streams, purgeStream } }, without(plan));
+    available += 10;
+    assert.equal(await pod.done, 'fenced');
+    assert.equal(await framesOf(plan), 0);
+    const registry = await readRegistry(streams, plan.pipeline.pid, 'main');
+    assert.deepEqual(registry?.kept['orders']?.slots, [{ stood: 'at', position: 80 }]);
+  });
+
   it('keeps the frames of a batch that was begun and not committed, whatever the deletion policy is', async () => {
     const plan = await written();
     const { pid } = plan.pipeline;
