@@ -27,13 +27,8 @@ class ForeignAnswer extends Error {
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
-/** The body of ClickHouse's answer, as text. Throws as `bytesOf` does. */
-export async function answerTo(client: ClickHouseClient, request: Request): Promise<string> {
-  return (await bytesOf(client, request)).toString('utf8');
-}
-
 /** The body of ClickHouse's answer. Throws ClickHouseError, ForeignAnswer, and what the network throws. */
-export async function bytesOf(client: ClickHouseClient, request: Request): Promise<Buffer> {
+export async function answerTo(client: ClickHouseClient, request: Request): Promise<string> {
   const { query, values, params, settings, signal } = request;
   const shared = {
     query,
@@ -50,8 +45,8 @@ export async function bytesOf(client: ClickHouseClient, request: Request): Promi
   const isProven = isError || (status === 200 && isOfClickHouse(headers, answer.query_id));
   // To its end, which gives the connection back; somebody else's answer may have none.
   const body = await read(answer.stream, isProven ? Infinity : longestForeign);
-  if (isError) throw parseError(body.toString('utf8'));
-  if (!isProven) throw foreign(status, headers, body.toString('utf8'));
+  if (isError) throw parseError(body);
+  if (!isProven) throw foreign(status, headers, body);
   return body;
 }
 
@@ -81,7 +76,7 @@ function foreign(status: number, headers: Headers, body: string): ForeignAnswer 
 const longestForeign = 4_096;
 const longestQuote = 120;
 
-async function read(stream: AsyncIterable<unknown>, most: number): Promise<Buffer> {
+async function read(stream: AsyncIterable<unknown>, most: number): Promise<string> {
   const pieces: Buffer[] = [];
   let bytes = 0;
   for await (const piece of stream) {
@@ -90,7 +85,7 @@ async function read(stream: AsyncIterable<unknown>, most: number): Promise<Buffe
     bytes += piece.length;
     if (bytes > most) break;
   }
-  return Buffer.concat(pieces);
+  return Buffer.concat(pieces).toString('utf8');
 }
 
 /** One line of it. */

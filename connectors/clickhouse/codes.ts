@@ -4,7 +4,7 @@
  * L1  A code means "nothing was stored" only if the server raises it before it starts to write. With all other codes,
  *     and with every code that is not listed, the outcome of the insert is unknown.
  * L2  A code is a record's fault only if a value raises it. An error about a statement, a table, a privilege or the
- *     server never makes a dead letter.
+ *     server never makes a dead letter. Where the code leaves it open, the text may tell: `isOfNoValue`.
  *
  * An error of a view may come after the table has stored the block, whatever its code (`./failures.ts`).
  */
@@ -31,6 +31,22 @@ export interface CodeMeaning {
   readonly name: string;
   readonly meaning: Meaning;
   readonly stored: 'nothing' | 'unknown';
+}
+
+/**
+ * L2. A dictionary or a function that is gone, or that is no longer what the table was made for. Only how a text begins
+ * counts: what follows may quote a row.
+ */
+const beginnings = [
+  /^Dictionary \(`.+?`\) not found/,
+  /^external (?:dictionary|user defined function) '/,
+  /^No such attribute '/,
+  /^Function dictGet\w* dictionary attribute has different type /,
+];
+
+/** Whether no value can have raised a doubtful error, which it says itself. */
+export function isOfNoValue(text: string): boolean {
+  return beginnings.some((beginning) => beginning.test(text));
 }
 
 const groups: readonly (readonly [Meaning, CodeMeaning['stored'], Readonly<Record<number, string>>])[] = [

@@ -9,26 +9,27 @@
  * Z3  A range is split at the same place each time, so that the same rows are found each time.
  * Z4  An error that a row or the table may be at fault for (`doubtful` in `./codes.ts`) is the row's when others are
  *     taken. When none of the batch is, however many there are, a row of defaults tells; and if the table refuses that as
- *     well, which it may for a reason of its own, a row that it has. If it refuses both, or has none, the sink waits and
- *     says so. Of a row that it has, what the batch leaves to the table is computed again: that it was computed once does not
- *     tell that it can be now.
+ *     well, which it may for a reason of its own, the newest row that it has, as it is stored. It is the rows if the table
+ *     takes either. If it refuses both, or has none that tells, the sink waits and says so: a row that is inserted by hand
+ *     tells. The row that it has tells nothing of a DEFAULT that fails with every row, because it has a value there; so
+ *     rows that leave such a column to the table become dead letters. Computed again, the DEFAULT could fail for that row
+ *     alone, and bad rows would be waited for. What is missing (`isOfNoValue` there) is no row's fault, and needs no trial.
  */
 import { z } from 'zod';
-import { mr, problemOf, type MillraceError } from '../../model/errors.ts';
+import { mr, MillraceError, problemOf } from '../../model/errors.ts';
 import type { RefusedRow } from '../../stream/sink-port.ts';
 import { bisect, type Refused } from '../bisect.ts';
 import type { WallClock } from '../../model/clock.ts';
 import type { SinkFailureContext } from '../failure-context.ts';
-import { bytesOf, inserted } from './answer.ts';
+import { inserted } from './answer.ts';
 import { rowsOf } from './ask.ts';
 import { meaningOf, parseExamination, type RowsAtFault } from './failures.ts';
-import { insertStatement, partStatement, send } from './insert.ts';
+import { defaultsStatement, insertStatement, send } from './insert.ts';
 import type { Reached } from './reach.ts';
 import type { ClickHouseRows } from './row-buffer.ts';
 import { countOf, partOf, rowAt, type Runs } from './runs.ts';
 import type { Table } from './table.ts';
 import { cannotTell, Twins, type TwinsOptions } from './twins.ts';
-import { quoted } from './window.ts';
 
 export interface ExaminerOptions extends TwinsOptions {
   readonly table: Table;
@@ -103,7 +104,7 @@ export class Examiner {
         refused = await bisect(0, count, attempt, triedAtOnce);
         const doubtful = refused.find(({ problem }) => problem.isDoubtful);
         if (doubtful !== undefined && refused.length === count) {
-          doubt = await this.#doubt(rows.left, doubtful.problem.problem, signal);
+          doubt = await this.#doubt(doubtful.problem.problem, signal);
         }
       } finally {
         await this.#dropCopy();
@@ -123,7 +124,7 @@ export class Examiner {
   /** The twin's verdict on all rows. A twin that is gone (dropped by a newer owner) gives none. */
   async #isTaken(attempt: (from: number, to: number) => Promise<RowsAtFault | null>, rows: number): Promise<boolean> {
     try {
-      return (await attempt(0, rows)) === null;
+      return await this.#takes(attempt(0, rows));
     } catch (error) {
       if (error instanceof TwinMissing) return false;
       throw error;
@@ -140,38 +141,44 @@ export class Examiner {
   }
 
   /** Z4. Undefined: it is the rows that are at fault. */
-  async #doubt(left: readonly string[], why: string, signal: AbortSignal): Promise<MillraceError | undefined> {
+  async #doubt(why: string, signal: AbortSignal): Promise<MillraceError | undefined> {
     if (await this.#takesDefaults(signal)) return undefined;
-    const { where } = this.#options;
+    const { where, table: own } = this.#options;
     const { table, sink } = where;
-    switch (await this.#takesWhatItHas(left, signal)) {
+    const byHand =
+      own.unstored.length === 0
+        ? 'insert any row that the table takes'
+        : `insert any row that the table takes, or give ${own.unstored.join(', ')} (EPHEMERAL) a default with which it takes one`;
+    const hint = `If it is the table, or a view, correct it. If it is the records, ${byHand}: they become dead letters then. Millrace retries by itself.`;
+    switch (await this.#takesWhatItHas(signal)) {
       case 'yes':
         return undefined;
       case 'no': {
         const problem = `it refuses every row, one of defaults and one that it has, too: ${why}`;
-        const hint =
-          'Correct the table or the view, or alter it so that it takes the batch; Millrace retries by itself.';
         return mr('MR_SINK_TABLE_UNFIT', { table, sink, problem, hint });
       }
       case 'none': {
         const problem = `it refuses every row, one of defaults too, and has none that would tell whether the table or the records are at fault: ${why}`;
-        const hint =
-          'If it is the table, or a view, correct it. If it is the records, insert any row that the table takes: they become dead letters then. Millrace retries by itself.';
         return cannotTell(where, problem, hint);
       }
     }
   }
 
-  async #takesDefaults(signal: AbortSignal): Promise<boolean> {
+  #takesDefaults(signal: AbortSignal): Promise<boolean> {
     const { client, settings, table } = this.#options;
     const insert = (name: string) =>
-      send(client, partStatement({ ...table, name }, 'JSONEachRow'), [Buffer.from('{}\n')], settings, signal);
-    return (await this.#insert(insert, signal)) === null;
+      send(client, defaultsStatement({ ...table, name }), [Buffer.from('{}\n')], settings, signal);
+    return this.#takes(this.#insert(insert, signal));
   }
 
-  /** Of the newest part, because the table may have become stricter. `none`: there was no row in it, or it was merged. */
-  async #takesWhatItHas(left: readonly string[], signal: AbortSignal): Promise<'yes' | 'no' | 'none'> {
+  /**
+   * Of the newest part, because the table may have become stricter. `none`: there was no row in it, or it was merged, or
+   * what the table computes may want for a value that it does not store.
+   */
+  async #takesWhatItHas(signal: AbortSignal): Promise<'yes' | 'no' | 'none'> {
     const { client, settings, table, database, name } = this.#options;
+    const { columns, unstored } = table;
+    if (unstored.length === columns.length) return 'none';
     const params = { database, name };
     const query = `SELECT name AS part FROM system.parts WHERE database = {database:String} AND table = {name:String}
       AND active AND rows > 0 ORDER BY modification_time DESC, max_block_number DESC LIMIT 1`;
@@ -180,21 +187,20 @@ export class Examiner {
     const from = `FROM ${table.name} WHERE _part = {part:String} LIMIT 1`;
     const insert = (twin: string) =>
       inserted(client, { query: `INSERT INTO ${twin} SELECT * ${from}`, params: { ...newest }, settings, signal });
-    if ((await this.#insert(insert, signal)) !== null) return 'no';
-    // With all of it computed it is the row of defaults, which was refused.
-    if (left.length === table.columns.length) return 'no';
-    if (left.length > 0) {
-      // Not by INSERT … SELECT: there a DEFAULT does not find the EPHEMERAL columns that it reads.
-      const given = `SELECT * EXCEPT (${left.map(quoted).join(', ')}) ${from} FORMAT Native`;
-      const insertPart = async (twin: string) => {
-        const data = await bytesOf(client, { query: given, params: { ...newest }, signal });
-        await send(client, partStatement({ ...table, name: twin }, 'Native'), [data], settings, signal);
-      };
-      if ((await this.#insert(insertPart, signal)) !== null) return 'no';
-    }
+    if (!(await this.#takes(this.#insert(insert, signal)))) return unstored.length === 0 ? 'no' : 'none';
     // A part that is still there was there all the time, so that there was a row to take.
-    const there = await rowsOf(client, partRow, `SELECT _part AS part ${from}`, { ...newest }, signal);
-    return there.length > 0 ? 'yes' : 'none';
+    const left = await rowsOf(client, partRow, `SELECT _part AS part ${from}`, { ...newest }, signal);
+    return left.length > 0 ? 'yes' : 'none';
+  }
+
+  /** False also for what would be waited for with rows of the batch: that another row, or an old twin, wants it is no reason. */
+  async #takes(tried: Promise<RowsAtFault | null>): Promise<boolean> {
+    try {
+      return (await tried) === null;
+    } catch (error) {
+      if (error instanceof MillraceError && error.code === 'MR_SINK_TABLE_UNFIT') return false;
+      throw error;
+    }
   }
 
   async #insert(insert: (twin: string) => Promise<void>, signal: AbortSignal): Promise<RowsAtFault | null> {

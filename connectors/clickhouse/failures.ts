@@ -7,7 +7,7 @@ import { assertNever, mr, problemOf, type MillraceError } from '../../model/erro
 import { shortened } from '../../model/text.ts';
 import type { SinkFailureContext } from '../failure-context.ts';
 import { stableLoadText, stableText } from '../stable-text.ts';
-import { codes, type Meaning } from './codes.ts';
+import { codes, isOfNoValue, type Meaning } from './codes.ts';
 
 /** Some row of the insert is at fault; `isDoubtful`: or the table or view that computes with all of them. */
 export interface RowsAtFault {
@@ -89,8 +89,8 @@ export function isOfServer(error: ClickHouseError): boolean {
 }
 
 /**
- * A twin's verdict on rows: a twin of a view counts like that of the table. `names`: of twins, and of their
- * originals.
+ * A twin's verdict on rows: a twin of a view counts like that of the table. What is missing is waited for, whatever rows
+ * have met it. `names`: of twins, and of their originals.
  */
 export function parseExamination(
   failure: unknown,
@@ -98,14 +98,20 @@ export function parseExamination(
   names: ReadonlyMap<string, string>,
 ): RowsAtFault | Extract<Failure, { kind: 'wait' }> {
   const said = namingOriginals(failure, names);
+  const { sink, table } = where;
   if (said instanceof ClickHouseError) {
     const meaning = meaningOf(said);
+    const kind = `(${said.type ?? 'code'} ${said.code})`;
+    if (meaning === 'doubtful' && isOfNoValue(said.message.trim())) {
+      const problem = `${shortened(stableText(said.message.trim()))} ${kind}`;
+      const hint = 'Bring it back, or alter the table or the view that needs it; Millrace retries by itself.';
+      return { kind: 'wait', error: mr('MR_SINK_TABLE_UNFIT', { table, sink, problem, hint }), stored: 'nothing' };
+    }
     if (meaning === 'rows' || meaning === 'doubtful') {
-      const problem = `${shortened(said.message.trim())} (${said.type ?? 'code'} ${said.code})`;
+      const problem = `${shortened(said.message.trim())} ${kind}`;
       return { kind: 'rows', problem, isDoubtful: meaning === 'doubtful', stored: 'nothing' };
     }
   }
-  const { sink, table } = where;
   const parsed = parseFailure(said, where);
   if (parsed.kind === 'wait' && parsed.error.code !== 'MR_SINK_VIEW_FAILED') return { ...parsed, stored: 'nothing' };
   const problem = parsed.kind === 'wait' ? String(parsed.error.params['problem']) : parsed.problem;

@@ -14,12 +14,9 @@ export function insertStatement(table: Table, marksDefaults: boolean): string {
   return `${into(table)} FORMAT ${marksDefaults ? 'RowBinaryWithDefaults' : 'RowBinaryWithNamesAndTypes'}`;
 }
 
-/**
- * For a row whose data lacks columns. It names them: else a DEFAULT would not find the EPHEMERAL ones that it reads. As `Native`
- * the server takes any value that it has written itself.
- */
-export function partStatement(table: Table, format: 'JSONEachRow' | 'Native'): string {
-  return `${into(table)} FORMAT ${format}`;
+/** For a row of defaults. It names the columns: else a DEFAULT would not find the EPHEMERAL ones that it reads. */
+export function defaultsStatement(table: Table): string {
+  return `${into(table)} FORMAT JSONEachRow`;
 }
 
 function into({ name, columns }: Table): string {

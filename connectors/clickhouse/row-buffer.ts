@@ -35,8 +35,6 @@ export interface ClosedColumn {
 interface Cell extends EncodedColumn {
   readonly copies: Encoder['copies'] | undefined;
   readonly read: FieldReader | null;
-  /** A row leaves it to the column's DEFAULT expression. */
-  isLeft: boolean;
 }
 
 /** A column whose field the steps may have changed. -1: the record has no such field. */
@@ -58,7 +56,6 @@ export class ClickHouseRows implements RowBuffer {
       ...column,
       copies: column.encoder.copies,
       read: fieldReader(column.name),
-      isLeft: false,
     }));
     this.#marksDefaults = marksDefaults;
     this.#closed = closed;
@@ -70,11 +67,6 @@ export class ClickHouseRows implements RowBuffer {
 
   get bytes(): number {
     return this.#writer.at;
-  }
-
-  /** The columns that the server computes for some row, though the record might have had them. */
-  get left(): readonly string[] {
-    return this.#columns.flatMap(({ name, isLeft }) => (isLeft ? [name] : []));
   }
 
   add(value: RecordObject): void {
@@ -156,10 +148,7 @@ export class ClickHouseRows implements RowBuffer {
 
   #writeValue(column: Cell, value: RecordValue | undefined): void {
     if (value === undefined) {
-      if (column.hasDefault) {
-        column.isLeft = true;
-        return this.#writer.u8(1);
-      }
+      if (column.hasDefault) return this.#writer.u8(1);
       // Marked as default, a column without an expression would get zero bytes, which is no member of an Enum.
       if (this.#marksDefaults) this.#writer.u8(0);
       column.encoder.missing(this.#writer);
@@ -182,7 +171,6 @@ export class ClickHouseRows implements RowBuffer {
   clear(): void {
     this.#writer.at = 0;
     this.#rows = 0;
-    for (const column of this.#columns) column.isLeft = false;
   }
 
   #growStarts(): void {

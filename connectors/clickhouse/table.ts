@@ -32,6 +32,8 @@ export interface Table {
   readonly name: string;
   readonly columns: readonly EncodedColumn[];
   readonly closed: readonly ClosedColumn[];
+  /** The names of those columns that are not stored (EPHEMERAL). */
+  readonly unstored: readonly string[];
 }
 
 /** Throws MR_SINK_TABLE_MISSING, or A1 or A2. */
@@ -85,7 +87,7 @@ async function readColumns(
   client: ClickHouseClient,
   config: ClickHouseSinkConfig,
   where: SinkFailureContext,
-): Promise<Pick<Table, 'columns' | 'closed'>> {
+): Promise<Omit<Table, 'name'>> {
   const rows = await rowsOf(
     client,
     columnRow,
@@ -97,6 +99,7 @@ async function readColumns(
   const open = rows.filter((row) => !closed.includes(row));
   return {
     closed: closed.map(({ name, default_kind: kind }) => ({ name, kind })),
+    unstored: open.filter(({ default_kind: kind }) => kind === 'EPHEMERAL').map(({ name }) => name),
     columns: open.map(({ name, type, default_kind: kind }) => {
       const encoder = compileEncoder(type);
       // EPHEMERAL: not stored, and there for the DEFAULT expressions of others; it has a default of its own.

@@ -18,6 +18,9 @@ const encrypted = "encrypt('aes-128-ecb', 'x', k)";
 const good = (id: number) => ({ id, k: '0123456789012345' });
 const bad = (id: number) => ({ id, k: 'short' });
 
+/** Of rows of one kind only. */
+const ofKind = "if(v = 'a', NAMED, '')";
+
 describe('a table that refuses a row of defaults', function () {
   let clickhouse: ClickHouse;
   let client: ClickHouseClient;
@@ -36,6 +39,18 @@ describe('a table that refuses a row of defaults', function () {
     const name = `strict${made++}`;
     await run(`CREATE TABLE ${name} (${columns}) ENGINE = ${engine} ${windowed}`);
     return name;
+  }
+
+  /** `named`: what a table computes with it. */
+  async function dictionary() {
+    const names = await create('id UInt64, name String');
+    const define = (attribute = 'name String') =>
+      run(`CREATE DICTIONARY ${names}_dictionary (id UInt64, ${attribute}) PRIMARY KEY id
+        SOURCE(CLICKHOUSE(TABLE '${names}')) LAYOUT(FLAT()) LIFETIME(0)`);
+    await define();
+    const unchecked = 'check_table_dependencies = 0, check_referential_table_dependencies = 0';
+    const drop = () => run(`DROP DICTIONARY ${names}_dictionary SETTINGS ${unchecked}`);
+    return { named: `dictGetString('${names}_dictionary', 'name', id)`, define, drop };
   }
 
   async function open(table: string): Promise<SinkSlot> {
@@ -105,54 +120,171 @@ describe('a table that refuses a row of defaults', function () {
     deepEqual(await ids(table), [1, 2]);
   });
 
-  // What a DEFAULT of the table, or one of what a DEFAULT reads, needs is gone: records are healthy that leave it to the table.
+  // What the table computes needs what is gone: that is no record's fault, whatever other rows say.
   for (const [what, columns, records] of [
     ['of the column', 'd String DEFAULT NAMED', [{ id: 2 }, { id: 3 }]],
     ['of one that reads another', 'c UInt64 DEFAULT id, d String DEFAULT NAMED', [{ id: 2, c: 1 }, { id: 3 }]],
     ['of one that is not stored', 'x String EPHEMERAL NAMED, d String DEFAULT x', [{ id: 2 }, { id: 3 }]],
     ['of one that is computed', 'd String MATERIALIZED NAMED', [{ id: 2 }, { id: 3 }]],
+    [
+      'for some kinds',
+      `d String DEFAULT ${ofKind}`,
+      [
+        { id: 2, v: 'a' },
+        { id: 3, v: 'a' },
+      ],
+    ],
+    [
+      'for some kinds, which a constraint hides',
+      `d String DEFAULT ${ofKind}, CONSTRAINT c CHECK id > 0`,
+      [
+        { id: 2, v: 'a' },
+        { id: 3, v: 'a' },
+      ],
+    ],
+    [
+      'for some kinds, beside others',
+      `d String DEFAULT ${ofKind}`,
+      [
+        { id: 2, v: 'a' },
+        { id: 3, v: 'b' },
+      ],
+    ],
+    [
+      'for some kinds, computed',
+      `d String MATERIALIZED ${ofKind}`,
+      [
+        { id: 2, v: 'a' },
+        { id: 3, v: 'b' },
+      ],
+    ],
+    [
+      'for some kinds, of a projection',
+      `PROJECTION p (SELECT ${ofKind} AS d, count() GROUP BY d)`,
+      [
+        { id: 2, v: 'a' },
+        { id: 3, v: 'b' },
+      ],
+    ],
   ] as const) {
     it(`for want of a dictionary, ${what}: the sink waits, also when it has a row, and goes on when it is there again`, async () => {
-      const names = await create('id UInt64, name String');
-      await run(`INSERT INTO ${names} VALUES (1, 'one'), (2, 'two'), (3, 'three')`);
-      const dictionary = `${names}_dictionary`;
-      const define = `CREATE DICTIONARY ${dictionary} (id UInt64, name String) PRIMARY KEY id
-        SOURCE(CLICKHOUSE(TABLE '${names}')) LAYOUT(FLAT()) LIFETIME(0)`;
-      await run(define);
-      const named = `dictGetString('${dictionary}', 'name', id)`;
+      const { named, define, drop } = await dictionary();
       const table = await create(`id UInt64, v String, n Float64, j JSON, ${columns.replace('NAMED', named)}`);
       const first = [{ id: 1, v: '\u0000', n: 0.1, j: { a: [1] } }];
       deepEqual(await written(await open(table), new MemoryLog(), first, 1), []);
-      await run(
-        `DROP DICTIONARY ${dictionary} SETTINGS check_table_dependencies = 0, check_referential_table_dependencies = 0`,
-      );
+      await drop();
       const log = new MemoryLog();
       const end = await written(await open(table), log, records, 2);
-      waitsFor('MR_SINK_TABLE_UNFIT', /one of defaults and one that it has, too: /)(end);
-      await run(define);
+      waitsFor('MR_SINK_TABLE_UNFIT', /does not fit: Dictionary .* not found: .*Bring it back/)(end);
+      await define();
       deepEqual([await written(await open(table), log, records, 2), await ids(table)], [[], [1, 2, 3]]);
     });
   }
 
+  for (const [what, attribute, says] of [
+    ['no longer has what is asked for', 'other String', /does not fit: No such attribute 'name'/],
+    [
+      'has it as another type',
+      'name UInt64',
+      /does not fit: Function dictGetString dictionary attribute has different/,
+    ],
+  ] as const) {
+    it(`for a dictionary that ${what}: the sink waits, and goes on when it has it again`, async () => {
+      const { named, define, drop } = await dictionary();
+      const table = await create(`id UInt64, v String, d String DEFAULT ${ofKind.replace('NAMED', named)}`);
+      deepEqual(await written(await open(table), new MemoryLog(), [{ id: 1, v: 'b' }], 1), []);
+      await drop();
+      await define(attribute);
+      const log = new MemoryLog();
+      waitsFor('MR_SINK_TABLE_UNFIT', says)(await written(await open(table), log, [{ id: 2, v: 'a' }], 2));
+      await drop();
+      await define();
+      deepEqual([await written(await open(table), log, [{ id: 2, v: 'a' }], 2), await ids(table)], [[], [1, 2]]);
+    });
+  }
+
   it('for want of a dictionary, of all that it stores: the sink waits', async () => {
-    const names = await create('id UInt64, name String');
-    await run(`CREATE DICTIONARY ${names}_all (id UInt64, name String) PRIMARY KEY id
-      SOURCE(CLICKHOUSE(TABLE '${names}')) LAYOUT(FLAT()) LIFETIME(0)`);
-    const table = await create(`id String DEFAULT dictGetString('${names}_all', 'name', toUInt64(1))`);
+    const { named, drop } = await dictionary();
+    const table = await create(`id String DEFAULT ${named.replace(', id)', ', toUInt64(1))')}`);
     deepEqual(await written(await open(table), new MemoryLog(), [{}], 1), []);
-    await run(
-      `DROP DICTIONARY ${names}_all SETTINGS check_table_dependencies = 0, check_referential_table_dependencies = 0`,
-    );
+    await drop();
     const end = await written(await open(table), new MemoryLog(), [{}], 2);
-    waitsFor('MR_SINK_TABLE_UNFIT', /one of defaults and one that it has, too: /)(end);
+    waitsFor('MR_SINK_TABLE_UNFIT', /does not fit: Dictionary .* not found: /)(end);
   });
 
-  it('that would take none of its rows with its own default, which the batch does not ask for: a record is at fault', async () => {
-    const table = await create(`id UInt64, k String DEFAULT toString(id), e String MATERIALIZED ${encrypted}`);
-    deepEqual(await written(await open(table), new MemoryLog(), [good(1)], 1), []);
-    deepEqual(await written(await open(table), new MemoryLog(), [bad(2)], 2), [0]);
-    deepEqual(await ids(table), [1]);
-  });
+  // What the row that it has was given, and what the batch leaves to the table, are two things.
+  for (const [what, columns, first, batches] of [
+    [
+      'would fail with each of its rows',
+      `id UInt64, k String DEFAULT toString(id), e String MATERIALIZED ${encrypted}`,
+      good(1),
+      [[bad(2)], [{ id: 3 }]],
+    ],
+    [
+      'would fail with the row that it has, for which it was given',
+      `id UInt64, raw String, n Int32 DEFAULT toInt32(raw), k String, e String MATERIALIZED ${encrypted}`,
+      { ...good(1), raw: 'n/a', n: 0 },
+      [[{ ...bad(2), raw: '5' }]],
+    ],
+    [
+      'reads a column that is not stored',
+      `id UInt64, x String EPHEMERAL, k String DEFAULT x, CONSTRAINT c CHECK ${encrypted} != ''`,
+      { id: 1, x: good(1).k },
+      [[{ id: 2, x: 'short' }]],
+    ],
+    [
+      'reads a column that is not stored, as all others do',
+      `x String EPHEMERAL, id UInt64 DEFAULT 1, k String DEFAULT x, CONSTRAINT c CHECK ${encrypted} != ''`,
+      { x: good(1).k },
+      [[{ x: 'short' }]],
+    ],
+    [
+      'one of the batch leaves, and another one of another column',
+      `id UInt64 DEFAULT 7, k String DEFAULT '', CONSTRAINT c CHECK ${encrypted} != ''`,
+      good(1),
+      [[{ k: 'short' }], [{ id: 2 }], [{ id: 3 }, { k: 'short' }]],
+    ],
+    [
+      'wants a dictionary that is gone, and that the batch does not leave to it',
+      `id UInt64, d String DEFAULT NAMED, k String, e String MATERIALIZED ${encrypted}`,
+      { ...good(1), d: '' },
+      [[{ ...bad(2), d: '' }]],
+    ],
+  ] as const) {
+    it(`whose DEFAULT ${what}: a record is at fault`, async () => {
+      const { named, drop } = await dictionary();
+      const table = await create(columns.replace('NAMED', named));
+      deepEqual(await written(await open(table), new MemoryLog(), [first], 1), []);
+      await drop();
+      for (const [n, records] of batches.entries()) {
+        deepEqual(
+          await written(await open(table), new MemoryLog(), records, n + 2),
+          records.map((_, row) => row),
+        );
+      }
+      deepEqual(await ids(table), [1]);
+    });
+  }
+
+  for (const [what, columns] of [
+    ['a column', `id UInt64, x String EPHEMERAL, e String MATERIALIZED encrypt('aes-128-ecb', toString(id), x)`],
+    [
+      'every column',
+      `x String EPHEMERAL, id UInt64 MATERIALIZED 1, e String MATERIALIZED encrypt('aes-128-ecb', toString(rand()), x)`,
+    ],
+  ] as const) {
+    it(`and computes ${what} of what it does not store: the sink waits and says what tells`, async () => {
+      const table = await create(columns);
+      const record = (id: number, x: string) => (columns.startsWith('id') ? { id, x } : { x });
+      deepEqual(await written(await open(table), new MemoryLog(), [record(1, good(1).k)], 1), []);
+      const log = new MemoryLog();
+      const end = await written(await open(table), log, [record(2, 'short')], 2);
+      waitsFor('MR_SINK_ROWS_UNKNOWN', /has none that would tell .* give x \(EPHEMERAL\) a default/s)(end);
+      await run(`ALTER TABLE ${table} MODIFY COLUMN x String EPHEMERAL '0123456789012345'`);
+      deepEqual(await written(await open(table), log, [record(2, 'short')], 2), [0]);
+      deepEqual(await ids(table), [1]);
+    });
+  }
 
   it('and has become stricter: the newest of its rows tells', async () => {
     const table = await create('id UInt64, k String');

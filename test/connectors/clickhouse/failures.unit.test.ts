@@ -114,6 +114,23 @@ describe('failures of ClickHouse', () => {
     equal(parsed.problem, 'no 5: while pushing to view shop.weekly (CANNOT_PARSE_TEXT 6)');
   });
 
+  for (const [text, kind] of [
+    ['Dictionary (`shop.names`) not found: while executing dictGet', 'wait'],
+    ['Dictionary (`shop.names`) not found: while executing dictGet: while pushing to view shop.daily', 'wait'],
+    ["external dictionary 'shop.names' is still loading", 'wait'],
+    ["external user defined function 'nameOf' not found", 'wait'],
+    ["No such attribute 'name'", 'wait'],
+    ['Function dictGetString dictionary attribute has different type UInt64 expected String', 'wait'],
+    ['Invalid key: Dictionary (`shop.names`) not found', 'rows'],
+    ["Cannot parse 'No such attribute'", 'rows'],
+  ] as const) {
+    it(`L2: a doubtful error ${kind === 'wait' ? 'of what is missing blames no row' : 'that quotes a row may be its fault'}: ${text}`, () => {
+      const parsed = parseExamination(answer(36, 'BAD_ARGUMENTS', text), where, new Map());
+      equal(parsed.kind, kind);
+      if (parsed.kind === 'wait') deepEqual([parsed.error.code, parsed.stored], ['MR_SINK_TABLE_UNFIT', 'nothing']);
+    });
+  }
+
   it('a view that fails at something else than a row stops the examination with its name', () => {
     const text = 'no table: while pushing to view shop.twin';
     const parsed = parseExamination(answer(47, 'UNKNOWN_IDENTIFIER', text), where, new Map());
