@@ -245,22 +245,19 @@ export class SinkLoop<Rows extends RowBufferPort> {
   }
 
   async #commit(batch: SinkBatch<Rows>): Promise<void> {
-    const { sinkSlot, stage, slot, tokenPrefix } = this.#options;
+    const { stage, slot, tokenPrefix } = this.#options;
     const { from, to, check } = batch;
     const token = `${tokenPrefix}:${stage}:${slot}:${rangeText({ from, to, check })}`;
     const id: BatchRange = { from, to, after: this.#committed, token, check };
-    if (batch.rows.rows > 0 || sinkSlot.positionIn === 'sink') await this.#store(batch, id);
-    else await this.#conclude(batch, id, await lettersOfNow(batch, []), false);
+    await this.#store(batch, id);
   }
 
   async #store(batch: SinkBatch<Rows>, id: BatchRange, begun?: Intent): Promise<void> {
-    const { observer, clock, sinkSlot } = this.#options;
+    const { observer, clock } = this.#options;
     const began = clock.monotonic();
-    // v0.1 also wrote an intent for a batch that holds only dead letters; such a batch has no rows to write.
-    const isEmpty = batch.rows.rows === 0 && sinkSlot.positionIn === 'commitLog' && (begun?.rows ?? 0) === 0;
     const write = new SinkWrite(this.#options, batch, id, begun);
-    const refused = isEmpty ? [] : await write.run();
-    observer.batch(batch.rows.rows, clock.monotonic() - began);
+    const refused = await write.run();
+    if (!write.isEmpty) observer.batch(batch.rows.rows, clock.monotonic() - began);
     // Of a batch that v0.1 began it is not known which of its records became no row: they are those of now.
     if (begun?.failed !== undefined && write.endsAsBegun) {
       return this.#conclude(batch, id, await lettersAsBegun(batch, begun, begun.failed), false);

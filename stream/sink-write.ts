@@ -67,11 +67,20 @@ export interface WrittenBatch<Rows extends RowBufferPort> {
   rowOf(record: number): number | undefined;
 }
 
-type Step =
-  | { readonly kind: 'done' }
-  | { readonly kind: 'next' }
-  /** `isOpen`: another attempt may show whether the batch is stored. */
-  | { readonly kind: 'wait'; readonly error: MillraceError; readonly isOpen: boolean };
+interface Waiting {
+  readonly kind: 'wait';
+  readonly error: MillraceError;
+  /** Another attempt may show whether the batch is stored. */
+  readonly isOpen: boolean;
+}
+
+type Step = { readonly kind: 'done' } | { readonly kind: 'next' } | Waiting;
+
+interface Marked {
+  readonly kind: 'marked';
+  readonly mark: Mark | null;
+  readonly shape: string | undefined;
+}
 
 type Examined = Extract<WriteEnd, { kind: 'examined' }>;
 
@@ -145,7 +154,15 @@ export class SinkWrite<Rows extends RowBufferPort> {
     }
   }
 
+  /** Nothing has to be written. */
+  get isEmpty(): boolean {
+    // v0.1 wrote an intent also for a batch that holds dead letters only.
+    const began = this.#intent?.rows ?? 0;
+    return this.#options.sinkSlot.positionIn === 'commitLog' && this.#rows.rows === 0 && began === 0;
+  }
+
   async #step(): Promise<Step> {
+    if (this.isEmpty) return this.#stepOfNone();
     if (this.#intent === undefined) {
       const waits = await this.#announce(this.#id);
       if (waits !== undefined) return waits;
@@ -159,19 +176,33 @@ export class SinkWrite<Rows extends RowBufferPort> {
     return this.#settle(await this.#attempt());
   }
 
-  /** V1. A sink that keeps the position itself needs no mark: it recognises a batch indefinitely. */
-  async #announce(id: BatchRange): Promise<Step | undefined> {
+  /**
+   * Records that became no row were tried against the target as the slot has read it, and it may have changed: where all
+   * records of all batches fail, nothing is ever sent that would show it.
+   */
+  async #stepOfNone(): Promise<Step> {
+    const marked = this.#batch.failed.length === 0 ? undefined : await this.#mark();
+    return marked?.kind === 'wait' ? marked : { kind: 'done' };
+  }
+
+  /** A sink that keeps the position itself needs no mark: it recognises a batch indefinitely. */
+  async #mark(): Promise<Marked | Waiting> {
     const { sinkSlot, signals } = this.#options;
-    let mark: Mark | null = null;
-    let shape: string | undefined;
-    if (sinkSlot.positionIn === 'commitLog') {
-      try {
-        mark = await sinkSlot.mark(signals.abort);
-        shape = sinkSlot.shape;
-      } catch (error) {
-        return { kind: 'wait', error: this.#named(error), isOpen: false };
-      }
+    if (sinkSlot.positionIn === 'sink') return { kind: 'marked', mark: null, shape: undefined };
+    try {
+      const mark = await sinkSlot.mark(signals.abort);
+      return { kind: 'marked', mark, shape: sinkSlot.shape };
+    } catch (error) {
+      return { kind: 'wait', error: this.#named(error), isOpen: false };
     }
+  }
+
+  /** V1. */
+  async #announce(id: BatchRange): Promise<Waiting | undefined> {
+    const { signals } = this.#options;
+    const marked = await this.#mark();
+    if (marked.kind === 'wait') return marked;
+    const { mark, shape } = marked;
     // K5 of `./sink-loop.ts`: whoever was asked to stop, now or earlier, starts no attempt. An intent of before stays.
     signals.stop.throwIfAborted();
     const { rows, bytes } = this.#rows;

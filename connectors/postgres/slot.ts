@@ -177,7 +177,9 @@ export class PostgresSlot implements PositionedSinkSlot {
     const { rows } = await this.#attempt(
       (client) =>
         inTransaction(client, this.#place.begin, () =>
-          client.query<pg.QueryResultRow>(`SELECT ${this.#shapeNowSql} = $1 AS same`, [this.#table.shape]),
+          client.query<pg.QueryResultRow>(`SELECT ${this.#shapeNowSql} IS NOT DISTINCT FROM $1 AS same`, [
+            this.#table.shape,
+          ]),
         ),
       signal,
     );

@@ -17,10 +17,12 @@ for await (const value of createInterface({ input: process.stdin })) messages.pu
 
 const kafka = new Kafka({ brokers, logLevel: logLevel.ERROR });
 const admin = kafka.admin();
-const producer = kafka.producer();
+// Idempotent: a request that is repeated, as it is while a new topic finds its leaders, writes nothing twice.
+const producer = kafka.producer({ idempotent: true });
 await Promise.all([admin.connect(), producer.connect()]);
 try {
-  const isNew = await admin.createTopics({ topics: [{ topic, numPartitions: 2 }], waitForLeaders: true });
+  const isNew = !(await admin.listTopics()).includes(topic);
+  if (isNew) await admin.createTopics({ topics: [{ topic, numPartitions: 2 }], waitForLeaders: true });
   await producer.send({ topic, messages });
   const sent = messages.length === 1 ? '1 record is' : `${messages.length} records are`;
   process.stdout.write(`${sent} in ${isNew ? 'the new topic ' : ''}${topic}\n`);

@@ -17,6 +17,7 @@ import type { KubeObject } from '../../kubernetes/objects.ts';
 import { claimsOf } from './conditions.ts';
 import { takesReadyBack, urgencyOf, writeDataStatus, type Said } from './data-status.ts';
 import type { Events } from './events.ts';
+import { listedStages } from './listed-stages.ts';
 import type { PipelineRecord } from './pipeline-record.ts';
 import { ask, askAt } from './pod-reasons.ts';
 import type { Reports } from './reports.ts';
@@ -151,10 +152,9 @@ export class ClaimsWriter {
     return { claims, deadLetters, stages: counts };
   }
 
-  /** The stages in the status: the lifecycle owns the list, the controller the numbers of ready pods. */
   #stages(record: PipelineRecord, heard: readonly Heard[]): StageFact[] {
     const live = this.#workloads(record);
-    return (record.seen.status.stages ?? []).map(({ name, replicas }): StageFact => {
+    return listedStages(record.seen.status).map(({ name, replicas }): StageFact => {
       const own = heard.filter(({ report }) => report.stage === name);
       const workload = live.find(({ stage }) => stage === name);
       return {

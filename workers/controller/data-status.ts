@@ -13,6 +13,7 @@ import { apiVersion, fieldManagers, kind } from '../../model/names.ts';
 import { isUnderWay, type Condition, type Phase, type PipelineStatus } from '../../model/status.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
+import { hasLeftover } from './listed-stages.ts';
 import type { Seen } from './pipeline-record.ts';
 
 export type Urgency = 'none' | 'later' | 'now';
@@ -28,7 +29,7 @@ export interface Said {
 /** How much that differs from the status of the resource. Pure. */
 export function urgencyOf({ claims, deadLetters, stages }: Said, status: PipelineStatus): Urgency {
   const observedGeneration = status.observedGeneration ?? 0;
-  if (phaseOf(claims, status) !== status.phase) return 'now';
+  if (phaseOf(claims, status) !== status.phase || hasLeftover(status)) return 'now';
   const readyOf = (name: string) => stages.find((stage) => stage.name === name)?.ready ?? 0;
   if ((status.stages ?? []).some(({ name, ready }) => ready !== readyOf(name))) return 'now';
   const { records, dropped = 0 } = status.deadLetters ?? {};

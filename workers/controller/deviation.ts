@@ -18,6 +18,7 @@ import type { Foreign } from '../../kubernetes/status-owners.ts';
 import { conditionsOf } from '../../model/conditions.ts';
 import type { MillraceError } from '../../model/errors.ts';
 import type { PipelineStatus } from '../../model/status.ts';
+import { listedStages } from './listed-stages.ts';
 import type { Workload } from './workloads.ts';
 
 export interface Deviation {
@@ -93,8 +94,8 @@ function isForeign(foreign: readonly Foreign[], wanted: string): boolean {
   return foreign.some(({ part }) => part === wanted);
 }
 
-function missing({ stages = [] }: PipelineStatus, workloads: readonly Workload[]): string[] {
-  return stages
+function missing(status: PipelineStatus, workloads: readonly Workload[]): string[] {
+  return listedStages(status)
     .filter(({ name }) => !workloads.some(({ stage }) => stage === name))
     .map(({ name }) => `The Deployment of ${name} was deleted.`);
 }

@@ -7,7 +7,9 @@ import type { Sink, SinkContext, SinkSlot } from '../../../connectors/connector.
 import { MillraceError } from '../../../model/errors.ts';
 import type { RecordObject } from '../../../model/value.ts';
 import type { ClickHouse } from '../../../local/clickhouse/clickhouse.ts';
+import { MemoryLog } from '../../stream/support/memory-log.ts';
 import { batch, noSignal, rowsOf, sinkContext, sinksOfTest, slotId, write } from '../sink-context.ts';
+import { written } from './owner.ts';
 import { withTestClickHouse } from './test-clickhouse.ts';
 
 interface Change {
@@ -134,6 +136,21 @@ describe('a table that changes while the sink runs', function () {
     ok(slot.positionIn === 'commitLog');
     const begun = { mark: null, ageMs: 0, rows: 1, changed: undefined };
     await rejects(slot.mayRepeat(batch(0, 1), begun, noSignal), isCode('MR_SINK_TABLE_CHANGED'));
+  });
+
+  it('X4: records none of which fits show that the table has changed, too', async () => {
+    const connected = await open('narrow', 'id UInt64, v UInt32');
+    const slot = await connected.open(slotId);
+    const log = new MemoryLog();
+    const records = [{ id: 1, v: 'one' }];
+    deepEqual(await written(slot, log, records), []);
+    equal(log.last, undefined);
+    await run('ALTER TABLE narrow MODIFY COLUMN v String');
+    now += 2_000;
+    await rejects(written(slot, log, records), isCode('MR_SINK_TABLE_CHANGED'));
+    await written(await connected.open(slotId), log, records);
+    const rows = await client.query({ query: 'SELECT v FROM narrow', format: 'JSONEachRow' });
+    deepEqual(await rows.json(), [{ v: 'one' }]);
   });
 
   it('X4: a table that was made anew is checked like a new one', async () => {

@@ -300,6 +300,8 @@ describe('conditions of the controller', () => {
     const conditions = claims.map((claim) => ({ ...claim, observedGeneration: 1, lastTransitionTime: '' }));
     assert.equal(urgencyOf(said, { ...written, conditions }), 'none');
     assert.equal(urgencyOf(said, { ...written, conditions, phase: 'NotReady' }), 'now');
+    const leftover = [...(written.stages ?? []), { name: 'sink-copy', replicas: 0, ready: 0 }];
+    assert.equal(urgencyOf(said, { ...written, conditions, stages: leftover }), 'now');
     for (const deadLetters of [
       { records: 3, dropped: 0 },
       { records: 0, dropped: 3 },

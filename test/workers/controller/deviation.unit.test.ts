@@ -38,6 +38,16 @@ describe('deviation: how the cluster differs from what was left', () => {
   const rows: [title: string, Observed, expected: string | undefined][] = [
     ['nothing differs', observed(), undefined],
     ['D2: a workload is gone', observed({}, gone), 'drift The Deployment of sink-warehouse was deleted.'],
+    [
+      'D2: an operation has taken a stage out, and only our count of its pods is left',
+      observed({
+        stages: [
+          { name: 'sink-warehouse', replicas: 1, ready: 1 },
+          { name: 'sink-copy', replicas: 0, ready: 1 },
+        ],
+      }),
+      undefined,
+    ],
     ['D2: a workload was changed', observed({}, changed), 'drift Deployment ns/sink-warehouse was changed.'],
     [
       'D2: a workload was scaled',
