@@ -50,7 +50,9 @@ const meanings: Readonly<Record<string, Meaning>> = {
   '23': 'rows', // constraints
   '21': 'rows', // cardinality
   '44': 'rows', // WITH CHECK OPTION
+  '10': 'rows', // a text that is no XPath
   '20': 'rows', // a CASE of a trigger that has no branch for the value
+  '2F005': 'rows', // a function that has no RETURN for the value
   '27': 'rows', // a trigger has changed the row that is being written
   '38': 'rows', // raised by a trigger in another language
   P0: 'rows', // raised by a trigger

@@ -15,31 +15,47 @@
 import { defaultMarker } from './copy-text.ts';
 import { quoted, type Column, type Table } from './table.ts';
 
-/** Reads values of one row by themselves, where neither a default nor a trigger has a part. */
-export interface Reading {
-  readonly text: string;
-  /** Of the columns whose values are its parameters. */
-  readonly places: readonly number[];
-  /** The CHECK of a domain has a part. */
-  readonly isChecked: boolean;
+/** Read values by themselves, where neither a default nor a trigger has a part. */
+export interface Readings {
+  /** All of a row as what their domains are of. `places`: of the columns whose values are its parameters. */
+  readonly bare: { readonly text: string; readonly places: readonly number[] };
+  /** Each in which a domain is, by itself: the CHECK of one must not hide the value of another. */
+  readonly checked: readonly CheckedReading[];
 }
 
-/** Reads a value as the name of something, or as what else may end in an error like that of a name. */
-export const nameReadings: readonly string[] = [
-  'regclass',
-  'regtype',
-  'regproc',
-  'regprocedure',
-  'regoper',
-  'regoperator',
-  'regrole',
-  'regnamespace',
-  'regconfig',
-  'regdictionary',
-  'regcollation',
-  'tsquery',
-  'jsonpath',
-].map((type) => `SELECT $1::text::pg_catalog.${type}`);
+/** Its one parameter is the value. */
+export interface CheckedReading {
+  readonly text: string;
+  readonly column: string;
+  readonly place: number;
+  /** A query for a few values (`value`) that the table has there. */
+  readonly stored: string;
+  /** Values that name something in every database, whatever kind of thing the domain takes them for. */
+  readonly names: readonly string[];
+}
+
+/** Words that a CHECK is not likely to name as well. Of a table, a function, an operator, a role, a schema, a text search, a collation, a path of JSON, rights, a setting, …. */
+const namesEverywhere: readonly string[] = [
+  'pg_class',
+  'pg_typeof',
+  'now()',
+  '||/',
+  '+(integer,integer)',
+  'pg_monitor',
+  'pg_catalog',
+  'pg_catalog.simple',
+  'pg_catalog.default',
+  '$',
+  '=r/pg_monitor',
+  'TimeZone',
+  'sql',
+  'template1',
+  'pg_default',
+];
+
+/** How many rows of a table are looked at for values, and how many of these are tried. */
+const mostLookedAt = 10_000;
+const mostStored = 16;
 
 export interface Statements {
   /** Once for each connection; empty without a temporary table. */
@@ -53,7 +69,7 @@ export interface Statements {
   readonly note: string;
   /** M2. After the copy of rows that come out of turn. Empty without a key. */
   readonly leaveOlder: string;
-  readonly readings: readonly Reading[];
+  readonly readings: Readings;
   /** At the end; empty without a temporary table. */
   readonly clear: string;
 }
@@ -71,7 +87,7 @@ export function statementsOf(table: Table, key: readonly string[]): Statements {
   const { name, columns, isStaged } = table;
   const list = listOf(columns);
   const copiesDefaults = columns.some(({ missing }) => missing === 'default');
-  const readings = readingsOf(columns);
+  const readings = readingsOf(table);
   const options = copiesDefaults ? `(FORMAT text, DEFAULT E'\\${defaultMarker}')` : '(FORMAT text)';
   if (!isStaged) {
     const copy = `COPY ${name} (${list}) FROM STDIN ${options}`;
@@ -115,23 +131,21 @@ export function statementsOf(table: Table, key: readonly string[]): Statements {
   };
 }
 
-/**
- * All values as what their domains are of, then each one in which a domain is: its CHECK may be at fault by itself, and must
- * not hide the value of another column.
- */
-function readingsOf(columns: readonly Column[]): Reading[] {
+function readingsOf({ name: table, columns }: Table): Readings {
   const bare = columns.flatMap(({ baseType, isCheckedWithin }, place) =>
     isCheckedWithin ? [] : [{ baseType, place }],
   );
   const read = bare.map(({ baseType }, i) => `$${i + 1}::${baseType} IS NULL`).join(', ');
-  return [
-    { text: `SELECT ${read}`, places: bare.map(({ place }) => place), isChecked: false },
-    ...columns.flatMap(({ type, domainOf, isCheckedWithin }, place) =>
-      domainOf === null && !isCheckedWithin
-        ? []
-        : [{ text: `SELECT $1::${type} IS NULL`, places: [place], isChecked: true }],
-    ),
-  ];
+  return {
+    bare: { text: `SELECT ${read}`, places: bare.map(({ place }) => place) },
+    checked: columns.flatMap(({ name: column, kind, type, domainOf, isCheckedWithin }, place) => {
+      if (domainOf === null && !isCheckedWithin) return [];
+      const looked = `SELECT ${quoted(column)} AS value FROM ${table} LIMIT ${mostLookedAt}`;
+      const stored = `SELECT DISTINCT value::text FROM (${looked}) AS looked WHERE value IS NOT NULL LIMIT ${mostStored}`;
+      const names = kind.kind === 'array' ? namesEverywhere.map((name) => `{"${name}"}`) : namesEverywhere;
+      return [{ text: `SELECT $1::${type} IS NULL`, column, place, stored, names }];
+    }),
+  };
 }
 
 /** M3. */

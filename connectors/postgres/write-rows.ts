@@ -6,13 +6,10 @@
  * W2  A row that was refused for what was not there at the time (the row that it refers to comes later, or was to come
  *     with it) is tried again, among the others of that kind, after the rest, until nothing more is taken, at most 16 times. So a row
  *     that is right beside the others is stored, whichever other rows are wrong.
- * W3  What a row names may be missing because of its value (`none` for a type) or because of the database (a default that reads a
- *     table). The server's error looks the same. So its values are read by themselves, where neither default nor trigger
- *     has a part: a value that is refused there, too, is at fault, if null is read as its type. The CHECK of a domain may
- *     lack something whatever the value is. So of one a value is at fault only if it ends in the very same error when it is
- *     read as a name. Otherwise the error is waited for.
+ * W3  Of a row that ends in an error as of a missing object, a value may be at fault (`./values-at-fault.ts`), or the error is waited
+ *     for.
  */
-import pg from 'pg';
+import type pg from 'pg';
 import { bisect, type Refused } from '../bisect.ts';
 import { copyIn } from './copy-in.ts';
 import {
@@ -24,7 +21,8 @@ import {
 } from './failures.ts';
 import type { RefusedRow } from './positions.ts';
 import type { PostgresRows } from './rows.ts';
-import { nameReadings, type Reading, type Statements } from './statements.ts';
+import type { Statements } from './statements.ts';
+import { ValuesAtFault } from './values-at-fault.ts';
 
 interface Problem {
   readonly problem: string;
@@ -41,6 +39,7 @@ export async function writeRows(
   where: PostgresFailureContext,
 ): Promise<readonly RefusedRow[]> {
   const all = rows.rows;
+  const values = new ValuesAtFault(client, rows, statements, where);
   let refused = await bisect(0, all, (from, to) => {
     const isPart = to - from < all;
     const inTurn = { ...statements, leaveOlder: '', note: isPart ? statements.note : '' };
@@ -79,7 +78,7 @@ export async function writeRows(
       const failure = parseFailure(error, where, isWithin);
       if (failure.kind === 'wait' && failure.ofValue === undefined) throw failure.error;
       await on.query('ROLLBACK TO SAVEPOINT millrace');
-      const problem = failure.kind === 'wait' ? await problemOfValue(on, single, failure) : failure;
+      const problem = failure.kind === 'wait' ? await problemOfValue(single, failure) : failure;
       await on.query('RELEASE SAVEPOINT millrace');
       return problem;
     }
@@ -87,68 +86,11 @@ export async function writeRows(
 
   /** W3. Of rows that are several one may be at fault: they are tried in halves. */
   async function problemOfValue(
-    on: pg.Client,
     single: number | undefined,
-    { error: waiting, ofValue = '' }: Extract<Failure, { kind: 'wait' }>,
+    { error, ofValue = '' }: Extract<Failure, { kind: 'wait' }>,
   ): Promise<Problem> {
-    if (single === undefined) return { problem: ofValue, isFinal: true };
-    const values = rows.valuesOf(single);
-    for (const reading of statements.readings) {
-      const read = reading.places.map((place) => values[place] ?? null);
-      const problem = await problemOfReading(on, reading, read);
-      if (problem !== undefined) return { problem, isFinal: true };
-    }
-    throw waiting;
+    return { problem: single === undefined ? ofValue : await values.problemOf(single, error), isFinal: true };
   }
-
-  /** Undefined if the values are read, or if it says nothing about them that they are not. Within the savepoint. */
-  async function problemOfReading(
-    on: pg.Client,
-    { text, isChecked }: Reading,
-    values: readonly (string | null)[],
-  ): Promise<string | undefined> {
-    if (values.every((value) => value === null)) return undefined;
-    const withNulls = await failureOfReading(
-      on,
-      text,
-      values.map(() => null),
-    );
-    // That null is refused is no matter: it is not there.
-    if (withNulls?.kind === 'wait') return undefined;
-    const failure = await failureOfReading(on, text, values);
-    if (failure?.kind !== 'wait') return failure?.problem;
-    if (failure.ofValue === undefined) throw failure.error;
-    return isChecked && !(await isOfName(on, failure.error.cause, values)) ? undefined : failure.ofValue;
-  }
-
-  /** The value ends in this error when it is read as a name. That two texts of a server are equal is so in each language. */
-  async function isOfName(on: pg.Client, error: unknown, values: readonly (string | null)[]): Promise<boolean> {
-    for (const text of nameReadings) {
-      const failure = await failureOfReading(on, text, values);
-      if (failure?.kind === 'wait' && isSame(failure.error.cause, error)) return true;
-    }
-    return false;
-  }
-
-  async function failureOfReading(
-    on: pg.Client,
-    text: string,
-    values: readonly (string | null)[],
-  ): Promise<Failure | undefined> {
-    try {
-      await on.query(text, [...values]);
-      return undefined;
-    } catch (error) {
-      const failure = parseFailure(error, where, isWithinStatement);
-      await on.query('ROLLBACK TO SAVEPOINT millrace');
-      return failure;
-    }
-  }
-}
-
-function isSame(one: unknown, other: unknown): boolean {
-  if (!(one instanceof pg.DatabaseError && other instanceof pg.DatabaseError)) return false;
-  return one.code === other.code && one.routine === other.routine && one.message === other.message;
 }
 
 /** Places in the list of those that were tried become rows. */

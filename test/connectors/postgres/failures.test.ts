@@ -47,6 +47,8 @@ describe('failures of PostgreSQL', () => {
     ['22P02', 'invalid_text_representation'],
     ['23505', 'unique_violation'],
     ['P0001', 'raise_exception'],
+    ['10608', 'invalid_argument_for_xquery'],
+    ['2F005', 'function_executed_no_return_statement'],
   ] as const) {
     it(`${what} is the fault of a row`, () => {
       equal(failure(code).kind, 'rows');

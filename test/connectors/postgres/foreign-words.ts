@@ -20,6 +20,8 @@ export async function startForeignWords(serverPort: number): Promise<ForeignWord
     const upstream = connect(serverPort, '127.0.0.1');
     for (const socket of [client, upstream]) {
       open.add(socket);
+      // Many small messages, each of which would wait for the answer to the one before.
+      socket.setNoDelay();
       socket.on('error', () => client.destroy()).on('close', () => void (upstream.destroy(), client.destroy()));
     }
     client.pipe(upstream);

@@ -138,12 +138,18 @@ for (const language of ['', ' that speaks another language'])
       });
     }
 
-    it("of a value for which a CASE of a trigger has no branch is the row's", async () => {
-      await run(`CREATE TABLE cased (id int); CREATE FUNCTION cased_f() RETURNS trigger LANGUAGE plpgsql AS $$
-      BEGIN CASE NEW.id WHEN 1 THEN NULL; WHEN 3 THEN NULL; END CASE; RETURN NEW; END $$;
-      CREATE TRIGGER cased_g BEFORE INSERT ON cased FOR EACH ROW EXECUTE FUNCTION cased_f()`);
-      deepEqual([await outcome({ table: 'cased' }, three), await idsIn('cased')], [[1], [1, 3]]);
-    });
+    for (const [what, body] of [
+      ['a CASE of a trigger has no branch', 'CASE NEW.id WHEN 1 THEN NULL; WHEN 3 THEN NULL; END CASE; RETURN NEW'],
+      ['a trigger has no RETURN', 'IF NEW.id <> 2 THEN RETURN NEW; END IF'],
+    ] as const) {
+      it(`of a value for which ${what} is the row's`, async () => {
+        const table = `branched_${++tables}`;
+        await run(`CREATE TABLE ${table} (id int);
+          CREATE FUNCTION ${table}_f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ${body}; END $$;
+          CREATE TRIGGER g BEFORE INSERT ON ${table} FOR EACH ROW EXECUTE FUNCTION ${table}_f()`);
+        deepEqual([await outcome({ table }, three), await idsIn(table)], [[1], [1, 3]]);
+      });
+    }
 
     it("of a policy of row level security is the row's, and a right that is missing is not", async () => {
       await postgres.makePositions();
@@ -241,6 +247,13 @@ for (const language of ['', ' that speaks another language'])
       ['is named by, of a domain', `classes CHECK (VALUE <> 'pg_type')`, 'pg_class', 'none'],
       ['reads as a query', `text CHECK (VALUE::tsquery IS NOT NULL)`, 'a & b', 'a b &'],
       ['names as a function', `varchar CHECK (VALUE::text::regproc IS NOT NULL)`, 'pg_catalog.now', 'none'],
+      ['names, by a type of names', `name CHECK (VALUE::regclass IS NOT NULL)`, 'pg_class', 'none'],
+      ['names, filled up with spaces', `char(20) CHECK (VALUE::regclass IS NOT NULL)`, 'pg_class', 'none'],
+      ['names in a list', `text[] CHECK (VALUE[1]::regclass IS NOT NULL)`, ['pg_class'], ['none']],
+      ['is a list of', `classes[]`, ['pg_class'], ['pg_class', 'none']],
+      ['makes a name of', `text CHECK (('public.' || VALUE)::regclass IS NOT NULL)`, 'millrace_positions', 'none'],
+      ['names a role by', `text CHECK (VALUE::aclitem IS NOT NULL)`, '=r/pg_monitor', 'none=r/none'],
+      ['takes for a path', `text CHECK (xpath_exists(VALUE, '<a/>'::xml) IS NOT NULL)`, '/a', '/a['],
     ] as const) {
       it(`of a domain's CHECK is the row's, with a key and without: what it ${name}`, async () => {
         const type = `domain_${++tables}`;
@@ -280,6 +293,7 @@ for (const language of ['', ' that speaks another language'])
       ['by a name that is that of the value', `text CHECK (known(VALUE))`, 'not_there'],
       ['within an array', `known_text[]`, ['a']],
       ['within a composite', `known_pair`, { n: 1, c: 'a' }],
+      ['which it names itself, as the value does', `text CHECK (VALUE IS NULL OR named('not_there'))`, 'not_there'],
       ['which is a setting', `text CHECK (current_setting('none.' || VALUE) IS NOT NULL)`, 'a'],
     ] as const) {
       it(`of a domain's CHECK that lacks its table is waited for, with a key and without: ${name}`, async () => {
@@ -301,6 +315,43 @@ for (const language of ['', ' that speaks another language'])
         }
       });
     }
+
+    for (const [name, domain, bad] of [
+      ['a name that every database has', 'name CHECK (VALUE::regclass IS NOT NULL)', ['none']],
+      ['such a name in a list', 'text[] CHECK (VALUE[1]::regproc IS NOT NULL)', [['none']]],
+      ['the role of such a name', 'text CHECK (VALUE::aclitem IS NOT NULL)', ['none=r/none', 'none=w/none']],
+      [
+        'one of many values, the last of a long row of wrong ones',
+        `text CHECK (('public.' || VALUE)::regclass IS NOT NULL)`,
+        Array.from({ length: 40 }, (_, i) => `none_${i}`),
+      ],
+    ] as const) {
+      it(`of a domain's CHECK is the row's where the domain takes ${name}`, async () => {
+        const table = `other_${++tables}`;
+        await run(`CREATE DOMAIN ${table}_d AS ${domain}; CREATE TABLE ${table} (id int, v ${table}_d)`);
+        const good = bad.length < 40 ? [] : ['millrace_positions'];
+        const records = [...bad, ...good].map((v, id) => ({ id, v }));
+        deepEqual(await outcome({ table }, records), [...bad.keys()]);
+      });
+    }
+
+    it("of a domain's CHECK is waited for while the domain takes no value, and says what was tried", async () => {
+      await run(`CREATE DOMAIN undecided_d AS text CHECK (('public.' || VALUE)::regclass IS NOT NULL);
+        CREATE TABLE undecided (id int, v undecided_d)`);
+      const connected = await sink.connect(configOf({ table: 'undecided' }), sinkContext());
+      const slot = await connected.open({ ...slotId, stage: 'sink-undecided' });
+      const rows = () => rowsOf(slot, [{ id: 1, v: 'none' }]);
+      const end = await slot.write(rows(), batch(0, 1), undefined, noSignal);
+      ok(end.kind === 'nothing' && end.error.code === 'MR_SINK_TABLE_UNFIT', end.kind);
+      ok(end.error.sentence.includes('The value of column "v" or the CHECK of its domain is at fault'));
+      await run(`INSERT INTO undecided VALUES (0, 'undecided')`);
+      const refused = await write(slot, rows(), batch(0, 1), noSignal);
+      await connected.close();
+      deepEqual(
+        refused.map(({ row }) => row),
+        [0],
+      );
+    });
 
     it('of a key that cannot be upserted by is said when the sink begins', async () => {
       await run('CREATE TABLE deferred (id int UNIQUE DEFERRABLE INITIALLY IMMEDIATE)');
