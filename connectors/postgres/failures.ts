@@ -23,10 +23,6 @@ export type Failure =
 export interface PostgresFailureContext extends SinkFailureContext {
   readonly database: string;
   readonly schema: string;
-  /** Rights that what is being done needs, in the words of a GRANT: `INSERT ON "public"."orders"`. */
-  readonly needs: readonly string[];
-  /** Those whose next number a default of the table takes, as SQL names them. */
-  readonly sequences?: readonly string[];
 }
 
 /** SQLSTATEs by meaning; a class is its first two characters. An exact code goes before its class. */
@@ -109,7 +105,7 @@ export function parseFailure(
   if (meaning === 'rows') {
     return { kind: 'rows', problem, isFinal: final.test(code) && error.routine !== 'exec_stmt_raise' };
   }
-  const waiting = waitingFor(meaning, error, where, isWithin);
+  const waiting = waitingFor(meaning, error, where);
   const isOpen = meaning !== undefined && ofNames.has(meaning) && isWithin(error);
   return { kind: 'wait', error: waiting, ...(isOpen ? { ofValue: problem } : {}) };
 }
@@ -118,7 +114,6 @@ function waitingFor(
   meaning: Exclude<Meaning, 'rows'> | undefined,
   error: pg.DatabaseError,
   where: PostgresFailureContext,
-  isWithin: IsWithin = isWithinCopy,
 ): MillraceError {
   const { sink, server, table, identity } = where;
   const options = { cause: error };
@@ -129,7 +124,7 @@ function waitingFor(
       return mr('MR_SINK_AUTH_REJECTED', { sink, server, ...identity }, options);
     case 'privilege': {
       const about = { sink, server, table, user: identity.user, problem };
-      return mr('MR_SINK_PRIVILEGE_MISSING', { ...about, grant: grantFor(error, where, isWithin) }, options);
+      return mr('MR_SINK_PRIVILEGE_MISSING', { ...about, grant: grantFor(error, where) }, options);
     }
     case 'nowhere':
       return mr('MR_SINK_PLACE_MISSING', { sink, server, problem }, options);
@@ -166,25 +161,19 @@ function isRefusal({ routine }: pg.DatabaseError, code: string): boolean {
   return !classes.has(code.slice(0, 2)) || (routine === 'exec_stmt_raise' && !passing.test(code));
 }
 
-/**
- * PostgreSQL names the object in its text alone, and the missing right not at all. Which code of it has looked for the right is
- * known, and otherwise what the sink was doing. What a function of the database has done (a trigger, say) needs rights of its own,
- * which only the server's sentence names.
- */
-function grantFor(error: pg.DatabaseError, where: PostgresFailureContext, isWithin: IsWithin): string {
-  const { routine, file, where: context = '' } = error;
-  const { identity, database, needs, sequences = [] } = where;
+/** Where the code of PostgreSQL that has looked for a right says which it is; otherwise `./rights.ts` may know more. */
+function grantFor({ routine }: pg.DatabaseError, where: PostgresFailureContext): string {
+  const database = pg.escapeIdentifier(where.database);
+  if (routine === 'CheckMyDatabase') return grantText([`CONNECT ON DATABASE ${database}`], where);
+  if (routine === 'InitTempTableNamespace') return grantText([`TEMPORARY ON DATABASE ${database}`], where);
+  return 'Give the user the right that the server names';
+}
+
+/** What gives these rights to the user of the sink. */
+export function grantText(rights: readonly string[], { identity }: PostgresFailureContext): string {
   const user = /"(.+)"/.exec(identity.user)?.[1];
   const to = user === undefined ? 'the user of the sink' : pg.escapeIdentifier(user);
-  const run = (rights: readonly string[]) => `Run: ${rights.map((right) => `GRANT ${right} TO ${to}`).join('; ')}`;
-  if (routine === 'CheckMyDatabase') return run([`CONNECT ON DATABASE ${pg.escapeIdentifier(database)}`]);
-  if (routine === 'InitTempTableNamespace') return run([`TEMPORARY ON DATABASE ${pg.escapeIdentifier(database)}`]);
-  // Each function adds a line at least. Of a default that COPY computes there is the one of the COPY.
-  const lines = context === '' ? 0 : context.split('\n').length;
-  const isOfDefault = file === 'sequence.c' && lines <= (isWithin === isWithinCopy ? 1 : 0);
-  if (isOfDefault && sequences.length > 0) return run(sequences.map((name) => `USAGE ON SEQUENCE ${name}`));
-  if (file !== 'sequence.c' && lines === 0) return run(needs);
-  return 'Give the user the right that the server names';
+  return `Run: ${rights.map((right) => `GRANT ${right} TO ${to}`).join('; ')}`;
 }
 
 /** Outside of a batch no row can be at fault: an error that looks like it is a race, or a table of the wrong form. */
@@ -194,19 +183,4 @@ export function classified(error: unknown, where: PostgresFailureContext): Millr
   if (failure.kind === 'wait') return failure.error;
   const { sink, server } = where;
   return mr('MR_SINK_BUSY', { sink, server, problem: failure.problem }, { cause: error });
-}
-
-/** Does what needs these rights: if one is missing, the error says which. */
-export async function needing<T>(
-  needs: readonly string[],
-  where: PostgresFailureContext,
-  work: () => Promise<T>,
-): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof pg.DatabaseError) || meaningOf(error, error.code ?? '', isWithinCopy) !== 'privilege')
-      throw error;
-    throw waitingFor('privilege', error, { ...where, needs });
-  }
 }

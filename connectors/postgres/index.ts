@@ -10,7 +10,7 @@ import { Positions } from './positions.ts';
 import { Session, sessionName } from './session.ts';
 import { PostgresSlot, type Place } from './slot.ts';
 import type { PostgresSinkConfig } from './spec.ts';
-import { copyDefaultsVersion, openTable, qualified, quoted, tableAsIn, type Table } from './table.ts';
+import { copyDefaultsVersion, openTable, tableAsIn, type Table } from './table.ts';
 import { beginText, inTransaction } from './transaction.ts';
 
 /**
@@ -91,10 +91,7 @@ class PostgresSink implements Sink {
 }
 
 function whereOf(config: PostgresSinkConfig, { name, identity }: ConnectorContext): PostgresFailureContext {
-  // With a key, tombstones may delete; whether they do is unknown to the connector.
-  const rights = config.upsertKey.length > 0 ? 'SELECT, INSERT, UPDATE, DELETE' : 'INSERT';
   const { schema, database } = config;
   const table = `${schema}.${config.table}`;
-  const needs = [`USAGE ON SCHEMA ${quoted(schema)}`, `${rights} ON ${qualified(schema, config.table)}`];
-  return { sink: name, identity, server: `${config.host}:${config.port}`, database, schema, table, needs };
+  return { sink: name, identity, server: `${config.host}:${config.port}`, database, schema, table };
 }

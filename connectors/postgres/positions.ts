@@ -14,8 +14,9 @@ import { z } from 'zod';
 import type { BatchRange, StoredPosition } from '../../stream/sink-port.ts';
 import { mr, problemOf } from '../../model/errors.ts';
 import type { SinkSlotId } from '../connector.ts';
-import { needing, type PostgresFailureContext } from './failures.ts';
-import { qualified, quoted } from './table.ts';
+import type { PostgresFailureContext } from './failures.ts';
+import { needing, onSchema, onTable, type TableName } from './rights.ts';
+import { qualified } from './table.ts';
 
 export interface RefusedRow {
   readonly row: number;
@@ -45,11 +46,13 @@ const storedRow = z.object({
 interface StoredRow extends StoredPosition, Kept {}
 
 export class Positions {
+  readonly #name: TableName;
   readonly #table: string;
   readonly #where: PostgresFailureContext;
 
   constructor(schema: string, where: PostgresFailureContext) {
-    this.#table = qualified(schema, 'millrace_positions');
+    this.#name = { schema, table: 'millrace_positions' };
+    this.#table = qualified(schema, this.#name.table);
     this.#where = where;
   }
 
@@ -65,8 +68,8 @@ export class Positions {
          token text NOT NULL,
          refused jsonb NOT NULL,
          PRIMARY KEY (pipeline_uid, stage, slot))`;
-    const needs = [`USAGE, CREATE ON SCHEMA ${quoted(this.#where.schema)}`];
-    await needing(needs, this.#where, () => client.query(create));
+    const needs = [onSchema(this.#name.schema, 'USAGE', 'CREATE')];
+    await needing(client, needs, this.#where, () => client.query(create));
     await client.query(
       `COMMENT ON TABLE ${this.#table} IS 'How far Millrace pipelines have written. A row that is deleted or set back stops its pipeline.'`,
     );
@@ -106,13 +109,13 @@ export class Positions {
         WHERE pipeline_uid = $1 AND stage = $2 AND slot = $3 AND ${shapeNowSql} = $7`,
       values: [...keyOf(slot), to, token, JSON.stringify(kept), shape],
     };
-    const moved = await this.#needing(() => client.query(update));
+    const moved = await this.#needing(client, () => client.query(update));
     return moved.rowCount === 1;
   }
 
   /** Inserts a row for a slot that has none, so that there is something to lock. */
   #read(client: pg.Client, slot: SinkSlotId): Promise<StoredRow> {
-    return this.#needing(() => this.#readOrInsert(client, slot));
+    return this.#needing(client, () => this.#readOrInsert(client, slot));
   }
 
   async #readOrInsert(client: pg.Client, slot: SinkSlotId): Promise<StoredRow> {
@@ -125,8 +128,9 @@ export class Positions {
     return this.#rowOf((await client.query<pg.QueryResultRow>(select, keyOf(slot))).rows[0], slot);
   }
 
-  #needing<T>(work: () => Promise<T>): Promise<T> {
-    return needing([`SELECT, INSERT, UPDATE ON ${this.#table}`], this.#where, work);
+  #needing<T>(client: pg.Client, work: () => Promise<T>): Promise<T> {
+    const rights = (['SELECT', 'INSERT', 'UPDATE'] as const).map((right) => onTable(this.#name, right));
+    return needing(client, rights, this.#where, work);
   }
 
   #rowOf(found: pg.QueryResultRow | undefined, slot: SinkSlotId): StoredRow {

@@ -115,7 +115,7 @@ const columnsSql = `
 const isRangeOf = `t.typtype IN ('r', 'm') AND t.oid IN (r.rngtypid, (to_jsonb(r) ->> 'rngmultitypid')::oid)`;
 
 /** The types of the columns, and what these are made of. */
-function typesSqlOf(table: string): string {
+export function typesSqlOf(table: string): string {
   return `WITH RECURSIVE used(oid) AS (
     SELECT atttypid FROM pg_catalog.pg_attribute WHERE attrelid = ${table} AND attnum > 0 AND NOT attisdropped
     UNION

@@ -18,12 +18,13 @@ import type { BatchRange, PositionedSinkSlot, StoredPosition, WriteEnd } from '.
 import type { RowBuffer, SinkSlotId } from '../connector.ts';
 import { classified, type PostgresFailureContext } from './failures.ts';
 import type { Positions, RefusedRow } from './positions.ts';
+import { needing, onSchema, onSequencesOf, onTable, type Right, type TableName } from './rights.ts';
 import { PostgresRows } from './rows.ts';
 import type { Session } from './session.ts';
 import { shapeSql } from './shape.ts';
 import type { PostgresSinkConfig } from './spec.ts';
 import { statementsOf, type Statements } from './statements.ts';
-import { sequencesOf, type Table } from './table.ts';
+import type { Table } from './table.ts';
 import { Told } from './told.ts';
 import { beginWith, inTransaction } from './transaction.ts';
 import { writeRows } from './write-rows.ts';
@@ -127,7 +128,7 @@ export class PostgresSlot implements PositionedSinkSlot {
     attempt: { isCommitting: boolean },
   ): Promise<readonly RefusedRow[]> {
     // Of an earlier table no row is written, and what would be prepared for it may name columns that are gone.
-    if (!this.#isEarlier) await this.#prepare(client);
+    if (!this.#isEarlier) await this.#needing(client, rows, () => this.#prepare(client));
     await beginWith(client, this.#place.begin);
     const check = await this.#place.positions.check(client, this.#id, id);
     switch (check.kind) {
@@ -141,7 +142,7 @@ export class PostgresSlot implements PositionedSinkSlot {
       }
       case 'next': {
         if (this.#isEarlier) throw this.#changed();
-        const refused = rows.rows === 0 ? [] : await writeRows(client, rows, this.#statements, this.#where);
+        const refused = rows.rows === 0 ? [] : await this.#write(client, rows);
         const { shape } = this.#table;
         if (!(await this.#place.positions.move(client, this.#id, id, { refused, shape }, this.#shapeNowSql)))
           throw this.#changed();
@@ -152,8 +153,13 @@ export class PostgresSlot implements PositionedSinkSlot {
     }
   }
 
-  get #where(): PostgresFailureContext {
-    return { ...this.#place.where, sequences: sequencesOf(this.#table) };
+  #write(client: pg.Client, rows: PostgresRows): Promise<readonly RefusedRow[]> {
+    return this.#needing(client, rows, () => writeRows(client, rows, this.#statements, this.#place.where));
+  }
+
+  #needing<T>(client: pg.Client, { hasRemoved }: PostgresRows, work: () => Promise<T>): Promise<T> {
+    const { config, where } = this.#place;
+    return needing(client, rightsToWrite(config, this.#table, hasRemoved), where, work);
   }
 
   async #prepare(client: pg.Client): Promise<void> {
@@ -197,4 +203,23 @@ export class PostgresSlot implements PositionedSinkSlot {
     this.#onClosed();
     await this.#session.close();
   }
+}
+
+/** What writing rows into the table needs. `isDeleting`: some of them delete. */
+function rightsToWrite(
+  { schema, table: name }: TableName,
+  { columns, isStaged, upsertKey: key }: Table,
+  isDeleting: boolean,
+): readonly Right[] {
+  const table = { schema, table: name };
+  const written = columns.map((column) => column.name);
+  const replaced = written.filter((column) => !key.includes(column));
+  return [
+    onSchema(schema, 'USAGE'),
+    onSequencesOf(table),
+    ...(isStaged ? [onTable(table, 'SELECT', written)] : []),
+    onTable(table, 'INSERT', written),
+    ...(key.length > 0 ? [onTable(table, 'UPDATE', replaced)] : []),
+    ...(isDeleting ? [onTable(table, 'DELETE')] : []),
+  ];
 }

@@ -12,7 +12,8 @@ import pg from 'pg';
 import { z } from 'zod';
 import { mr } from '../../model/errors.ts';
 import { Catalogue, type ColumnKind } from './column-kind.ts';
-import { needing, type PostgresFailureContext } from './failures.ts';
+import type { PostgresFailureContext } from './failures.ts';
+import { needing, onSchema } from './rights.ts';
 import { expressionsSql, parseShape, shapeSql, type Shape, type ShapeColumn } from './shape.ts';
 import type { CreateTable, PostgresSinkConfig } from './spec.ts';
 
@@ -80,11 +81,11 @@ export async function openTable(
   const name = qualified(config.schema, config.table);
   if (config.createTable) {
     const create = createStatement(name, config.createTable);
-    await needing([`USAGE, CREATE ON SCHEMA ${quoted(config.schema)}`], where, () => client.query(create));
+    await needing(client, [onSchema(config.schema, 'USAGE', 'CREATE')], where, () => client.query(create));
   }
   const look = `SELECT ${shapeSql(name, config.upsertKey)} AS shape`;
-  const needs = [`USAGE ON SCHEMA ${quoted(config.schema)}`];
-  const { rows } = await needing(needs, where, () => client.query<pg.QueryResultRow>(look));
+  const needs = [onSchema(config.schema, 'USAGE')];
+  const { rows } = await needing(client, needs, where, () => client.query<pg.QueryResultRow>(look));
   const text = z.array(z.object({ shape: z.string().nullable() })).parse(rows)[0]?.shape ?? null;
   if (text === null) {
     // Says whether it is the table or its schema. Not as a parameter: that would be an error of a value.
@@ -199,13 +200,6 @@ function openColumn(
 
 function hasDefault(row: ShapeColumn, catalogue: Catalogue): boolean {
   return row.identity !== '' || row.default !== null || catalogue.constraintsOf(row.type).defaultOf !== null;
-}
-
-/** Those that defaults take numbers of, as SQL names them. */
-export function sequencesOf({ columns }: Table): readonly string[] {
-  const taken = /\bnextval\('((?:[^']|'')+)'::regclass\)/g;
-  const found = columns.flatMap(({ defaultExpression }) => [...(defaultExpression ?? '').matchAll(taken)]);
-  return [...new Set(found.map(([, name = '']) => name.replaceAll("''", "'")))];
 }
 
 const otherwiseKept = z.array(z.object({ name: z.string(), is_foreign: z.boolean() }));

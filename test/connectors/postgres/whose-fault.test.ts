@@ -384,30 +384,64 @@ for (const language of ['', ' that speaks another language'])
 
     for (const upsertKey of [[], ['n']]) {
       const by = upsertKey.length > 0 ? 'with a key' : 'without a key';
-      it(`of a right that is missing on a sequence of another schema says what gives it (${by})`, async () => {
-        const role = `numbered_${++tables}`;
+      for (const [what, columns] of [
+        ['of another schema', `i bigint DEFAULT nextval('"ROLE of''s".s')`],
+        [
+          'beside one that the user may use',
+          `i bigint DEFAULT nextval('may'), j bigint DEFAULT currval('"ROLE of''s".s')`,
+        ],
+        ['of a domain', `i numbered_ROLE`],
+      ] as const) {
+        it(`of a right that is missing on a sequence says what gives it (${by}): ${what}`, async () => {
+          const role = `numbered_${++tables}`;
+          await postgres.makePositions();
+          await run(`CREATE SCHEMA "${role} of's"; CREATE SEQUENCE "${role} of's".s; CREATE ROLE ${role} LOGIN PASSWORD 'x';
+            CREATE DOMAIN numbered_${role} AS bigint DEFAULT nextval('"${role} of''s".s'); CREATE SEQUENCE IF NOT EXISTS may;
+            CREATE TABLE ${role} (n int PRIMARY KEY, ${columns.replaceAll('ROLE', role)});
+            GRANT CONNECT, TEMPORARY ON DATABASE postgres TO ${role}; GRANT USAGE ON SCHEMA public, "${role} of's" TO ${role};
+            GRANT ALL ON ${role}, may, millrace_positions TO ${role}`);
+          const config = { table: role, username: role, password: 'x', upsertKey };
+          deepEqual(await missingIn(config), `GRANT USAGE ON SEQUENCE "${role} of's".s TO "${role}"`);
+        });
+      }
+
+      it(`of a right that is missing on one of the columns says what gives it (${by})`, async () => {
+        const role = `columned_${++tables}`;
         await postgres.makePositions();
-        await run(`CREATE SCHEMA "${role} of's"; CREATE SEQUENCE "${role} of's".s; CREATE ROLE ${role} LOGIN PASSWORD 'x';
-          CREATE TABLE ${role} (n int PRIMARY KEY, i bigint DEFAULT nextval('"${role} of''s".s'));
-          GRANT CONNECT, TEMPORARY ON DATABASE postgres TO ${role}; GRANT USAGE ON SCHEMA public, "${role} of's" TO ${role};
-          GRANT ALL ON ${role}, millrace_positions TO ${role}`);
+        await run(`CREATE TABLE ${role} (n int PRIMARY KEY, i int); CREATE ROLE ${role} LOGIN PASSWORD 'x';
+          GRANT CONNECT, TEMPORARY ON DATABASE postgres TO ${role}; GRANT USAGE ON SCHEMA public TO ${role};
+          GRANT SELECT, INSERT (n), UPDATE (i) ON ${role} TO ${role}; GRANT ALL ON millrace_positions TO ${role}`);
         const config = { table: role, username: role, password: 'x', upsertKey };
-        const missing = await missingIn(config);
-        ok(missing !== undefined);
-        await run(missing);
-        deepEqual(await missingIn(config), undefined, missing);
+        deepEqual(await missingIn(config), `GRANT INSERT ON "public"."${role}" TO "${role}"`);
+        await run(`GRANT INSERT (i) ON ${role} TO ${role}`);
+        deepEqual(await missingIn(config), undefined);
       });
 
-      for (const act of ['INSERT INTO hidden VALUES (1)', "PERFORM nextval('hidden_s')", 'NEW.n := hidden_f()']) {
-        it(`of a right that a trigger lacks is told by the server alone (${by}): ${act}`, async () => {
-          const role = `triggered_${++tables}`;
+      const trigger = (act: string) => `CREATE FUNCTION ROLE_f() RETURNS trigger LANGUAGE plpgsql
+        AS $$ BEGIN ${act}; RETURN NEW; END $$; CREATE TRIGGER g BEFORE INSERT ON ROLE FOR EACH ROW EXECUTE FUNCTION ROLE_f()`;
+      const policy = (check: string) =>
+        `ALTER TABLE ROLE ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON ROLE USING (true) WITH CHECK (${check})`;
+      for (const [what, made] of [
+        ['a trigger, on a table', trigger('INSERT INTO hidden VALUES (1)')],
+        ['a trigger, on a sequence', trigger("PERFORM nextval('hidden_s')")],
+        ['a trigger, on a function', trigger('NEW.n := hidden_f(1)')],
+        ['a default', 'ALTER TABLE ROLE ADD d int DEFAULT hidden_f(1)'],
+        ['a default, on a sequence by its name', "ALTER TABLE ROLE ADD d int DEFAULT nextval('hidden_s'::text)"],
+        ['a CHECK', 'ALTER TABLE ROLE ADD CHECK (hidden_f(n) = 1)'],
+        ['an index', 'CREATE INDEX ON ROLE (hidden_f(n))'],
+        ['a policy, on a function', policy('hidden_f(n) = 1')],
+        ['a policy, on a table', policy('NOT EXISTS (SELECT FROM hidden)')],
+      ] as const) {
+        it(`of a right that is lacking for ${what} is told by the server alone (${by})`, async () => {
+          const role = `lacking_${++tables}`;
           await postgres.makePositions();
           await run(`CREATE TABLE IF NOT EXISTS hidden (n int); CREATE SEQUENCE IF NOT EXISTS hidden_s;
-            CREATE OR REPLACE FUNCTION hidden_f() RETURNS int LANGUAGE sql AS 'SELECT 1'; REVOKE ALL ON FUNCTION hidden_f FROM PUBLIC;
+            CREATE OR REPLACE FUNCTION hidden_f(n int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN 1; END';
+            REVOKE ALL ON FUNCTION hidden_f FROM PUBLIC;
             CREATE ROLE ${role} LOGIN PASSWORD 'x'; CREATE TABLE ${role} (n int PRIMARY KEY, i serial);
-            CREATE FUNCTION ${role}_f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ${act}; RETURN NEW; END $$;
-            CREATE TRIGGER g BEFORE INSERT ON ${role} FOR EACH ROW EXECUTE FUNCTION ${role}_f(); GRANT CONNECT, TEMPORARY ON DATABASE postgres TO ${role}; GRANT USAGE ON SCHEMA public TO ${role};
-            GRANT ALL ON ${role}, ${role}_i_seq, millrace_positions TO ${role}`);
+            ${made.replaceAll('ROLE', role)}; GRANT CONNECT, TEMPORARY ON DATABASE postgres TO ${role};
+            GRANT USAGE ON SCHEMA public TO ${role};
+            GRANT SELECT, INSERT, UPDATE ON ${role} TO ${role}; GRANT ALL ON ${role}_i_seq, millrace_positions TO ${role}`);
           const config = { table: role, username: role, password: 'x', upsertKey };
           deepEqual(await missingIn(config), 'nothing is advised');
         });
