@@ -11,11 +11,11 @@ import type { TakenDecision } from './decisions.ts';
 import type { EdgeView } from './edge-opening.ts';
 import type { Chain } from './frame-chain.ts';
 import { decodeFrame } from './frame-reader.ts';
-import type { JetStreamPort } from './jetstream-port.ts';
+import type { JetStreamPort, StoredMessage } from './jetstream-port.ts';
 import { sourceOf } from './reader-chain.ts';
 
 /** The last frame of a writer; undefined: the writer has none. */
-export type Tail = { readonly sequence: number; readonly check: number } | undefined;
+export type Tail = { readonly sequence: number; readonly check: number | null } | undefined;
 
 export type Start =
   | { readonly kind: 'ready'; readonly chain: Chain }
@@ -91,10 +91,15 @@ export async function readTails(
   // In turn: frames are large, and a shard has few writers.
   for (const writer of new Set([...registered, ...Object.keys(entry?.chain?.writers ?? {})])) {
     const last = await streams.getMessage(stream, { last_by_subj: frameSubject(pid, edge, shard, writer) });
-    const check = last === null ? 0 : decodeFrame(last.data, { stream, sequence: last.seq }).check;
-    tails.set(writer, last === null ? undefined : { sequence: last.seq, check });
+    tails.set(writer, last === null ? undefined : { sequence: last.seq, check: checkIn(last, stream) });
   }
   return tails;
+}
+
+/** Null: a frame of version 1, which the next one does not name. */
+function checkIn({ data, seq }: StoredMessage, stream: string): number | null {
+  const { link, check } = decodeFrame(data, { stream, sequence: seq });
+  return link === undefined ? null : check;
 }
 
 /**
@@ -102,18 +107,25 @@ export async function readTails(
  *
  * `accept-loss` continues after everything that existed, `reread` from the first frame that exists. Nothing of a
  * recreated stream has been read, so both start at its beginning. Frames that were appended after the decision,
- * perhaps under sequences that were used before, are not given up by it.
+ * perhaps under sequences that were used before, are not given up by it. Nor are those that come under them when the
+ * stream goes back once more: the last frames of the writers, `tails`, are what the position rests on. Seed 5006778: two
+ * power losses, and what came after the second had numbers that the decision about the first had given up.
  */
 export function entryAfter(
   entry: CommitEntry | undefined,
   view: EdgeView,
   decision: Pick<TakenDecision, 'sequence' | 'choice' | 'upTo'>,
+  tails: ReadonlyMap<string, Tail>,
 ): CommitEntry {
   const isOtherStream = entry?.chain !== undefined && entry.chain.edge !== view.created;
   const begun = entry === undefined ? view.lastSequence : entry.to;
   const end = Math.min(decision.upTo ?? view.lastSequence, view.lastSequence);
   const to = decision.choice === 'reread' || isOtherStream ? 0 : Math.min(begun, end);
-  const chain = { edge: view.created, decided: decision.sequence, since: view.lastSequence, writers: {} };
+  const writers: Chain['writers'] = {};
+  for (const [writer, tail] of tails) {
+    if (tail !== undefined && tail.sequence <= to) writers[writer] = [tail.sequence, tail.check];
+  }
+  const chain = { edge: view.created, decided: decision.sequence, since: view.lastSequence, writers };
   return { kind: 'commit', to, set: true, chain };
 }
 

@@ -27,7 +27,7 @@ import { openEdge, pipelineText, type EdgeOpening, type EdgeView } from './edge-
 import { FrameChain } from './frame-chain.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import type { PositionLost } from './position-lost.ts';
-import { entryAfter, readTails, startOf } from './reader-start.ts';
+import { entryAfter, readTails, startOf, type Tail } from './reader-start.ts';
 import type { Registry } from './registry.ts';
 import { waitingAs, type SlotObserver, type SlotSignals } from './slot-observer.ts';
 import { untilAnswered } from './until-answered.ts';
@@ -78,8 +78,14 @@ export async function beginReading(start: SinkStart, met: LostAt | undefined): P
     const log = await CommitLog.open({ ...start, onWaiting, pid, stage: stage.name, slot }, signals.stop);
     const lost = met?.after === log.sequence ? met.loss : undefined;
     const asked = await askCommits(start, pid, () => storedQuestion(asker), signals.stop);
-    const readAll = () => readTails(streams, { pid, edge, shard: slot, shards }, log.last, before);
-    const tails = await untilAnswered(edgeStream(pid, edge), readAll, ofEdge, signals.stop);
+    const tailsIn: TailsIn = (view) =>
+      untilAnswered(
+        edgeStream(pid, edge),
+        () => readTails(streams, { pid, edge, shard: slot, shards }, log.last, view),
+        ofEdge,
+        signals.stop,
+      );
+    const tails = await tailsIn(before);
     // Read again: a source's departure is recorded before its frames are removed, so a reader that misses them finds
     // the record.
     const verdict = startOf(log.last, await openEdge(opening, signals.stop), tails);
@@ -99,7 +105,7 @@ export async function beginReading(start: SinkStart, met: LostAt | undefined): P
     // What the start finds is over when the next one does not find it.
     const { until, isOfSink } = verdict.kind === 'lost' ? {} : (lost ?? {});
     const lostNow = { asker, found, loss, until, isOfSink, after: log.sequence, stored: lost?.stored, had: lost?.had };
-    await decide(start, opening, log, lostNow);
+    await decide(start, opening, log, tailsIn, lostNow);
   }
 }
 
@@ -116,8 +122,17 @@ interface Loss
   readonly asker: Asker;
 }
 
+/** The last frames of the slot's writers. */
+type TailsIn = (view: EdgeView) => Promise<ReadonlyMap<string, Tail>>;
+
 /** Waits until a person has decided, and moves the position to where the decision says. */
-async function decide(start: SinkStart, opening: EdgeOpening, log: CommitLog, lost: Loss): Promise<void> {
+async function decide(
+  start: SinkStart,
+  opening: EdgeOpening,
+  log: CommitLog,
+  tailsIn: TailsIn,
+  lost: Loss,
+): Promise<void> {
   const { observer, signals } = start;
   const { pipeline, edge, who } = opening;
   const view = await openEdge(opening, signals.stop);
@@ -140,7 +155,9 @@ async function decide(start: SinkStart, opening: EdgeOpening, log: CommitLog, lo
   const decision =
     (await remade(start, view, opening, log)) ??
     (await awaitDecision({ ...asker, loss, after, until, isOfSink }, asking, signals.stop));
-  const entry = entryAfter(log.last, await openEdge(opening, signals.stop), decision);
+  const decided = await openEdge(opening, signals.stop);
+  // After it, so that none of them is older than the end that it shows.
+  const entry = entryAfter(log.last, decided, decision, await tailsIn(decided));
   const had = lost.had ?? hadAt(log.last);
   await log.reset({ ...entry, ...(had === undefined ? {} : { had }) }, signals.stop);
   observer.waiting('decision', undefined);
@@ -148,7 +165,7 @@ async function decide(start: SinkStart, opening: EdgeOpening, log: CommitLog, lo
 
 /** What follows from `accept-loss`, as far as it is known before it is taken. */
 function acceptedWith(last: CommitEntry | undefined, view: EdgeView, stored: number | undefined): string {
-  const { to } = entryAfter(last, view, { sequence: 0, choice: 'accept-loss', upTo: undefined });
+  const { to } = entryAfter(last, view, { sequence: 0, choice: 'accept-loss', upTo: undefined }, new Map());
   const isBegun = last !== undefined && last.kind !== 'commit' && to === last.to;
   const twice =
     stored !== undefined && stored > to
