@@ -104,10 +104,11 @@ async function comeIntoForce(steps: Steps, removed: readonly string[]): Promise<
 
 /** And who leaves, and has pods that would act upon an answer, has nothing to ask. */
 async function isReadToTheEnd({ plan, plant: { cluster } }: Steps, streams: JetStreamPort): Promise<boolean> {
-  if ((await unfinished(streams, plan)).length > 0) return false;
   const { readers } = await leavingOf(streams, plan);
   const mayAct = (stage: string) => readers.includes(stage) && cluster.wantedOf(stage) > 0;
-  return (await askedBy(streams, plan, mayAct)) === undefined;
+  // Before the positions, as the activity does: who acts upon an answer in between may have to read again.
+  if ((await askedBy(streams, plan, mayAct)) !== undefined) return false;
+  return (await unfinished(streams, plan)).length === 0;
 }
 
 /** With Drain it is read to its end first, whatever the cluster shows of it. */
