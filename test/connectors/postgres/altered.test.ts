@@ -335,13 +335,13 @@ describe('a PostgreSQL table that changes while the sink runs', function () {
 
   it('X6: a table that Millrace makes is made again when it is dropped', async () => {
     const createTable = { columns: [{ name: 'id', type: 'bigint' }] };
-    const connected = await connect({ table: 'dropped', createTable });
-    const slot = await connected.open(slotOf('dropped'));
-    await run('DROP TABLE dropped');
+    const connected = await connect({ table: 'remade', createTable });
+    const slot = await connected.open(slotOf('remade'));
+    await run('DROP TABLE remade');
     await rejects(write(slot, buffered(slot, [{ id: 1 }]), batch(0, 1)), isChanged);
-    const next = await connected.open(slotOf('dropped'));
+    const next = await connected.open(slotOf('remade'));
     await write(next, buffered(next, [{ id: 1 }]), batch(0, 1));
-    deepEqual(await run('SELECT id FROM dropped'), [{ id: '1' }]);
+    deepEqual(await run('SELECT id FROM remade'), [{ id: '1' }]);
   });
 
   it('P2: a batch that was stored is finished for the table of its time, by whichever owner', async () => {
