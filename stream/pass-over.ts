@@ -10,13 +10,12 @@
  * U3  A bounded number of frames per run: each is read to know its plan.
  */
 import { MillraceError } from '../model/errors.ts';
-import { commitsEdge, edgeStream, shardSubjects, writerIn } from '../model/names.ts';
+import { commitsEdge, edgeStream, shardSubjects } from '../model/names.ts';
 import { sinksOf, type Edge, type Plan } from '../model/plan.ts';
 import { decodeCommitEntry, type CommitEntry } from './commit-entry.ts';
 import { decodeFrame, planIn, type Frame } from './frame-reader.ts';
 import { classifyPublishFailure } from './jetstream-errors.ts';
 import type { JetStreamPort, StoredMessage } from './jetstream-port.ts';
-import { checkIn, type Chain } from './frame-chain.ts';
 import { commitsOfShard } from './last-commit.ts';
 import { storedPlans } from './plan-store.ts';
 import { readRegistry } from './registry.ts';
@@ -25,15 +24,7 @@ interface Waiting {
   readonly reader: string;
   readonly shard: number;
   readonly commit: StoredMessage;
-  readonly entry: Extract<CommitEntry, { kind: 'commit' }> & { readonly chain: Chain };
-}
-
-type Heads = Chain['writers'];
-
-interface Passed {
-  readonly to: number;
-  /** Of each writer the last frame that is passed. */
-  readonly heads: Heads;
+  readonly entry: Extract<CommitEntry, { kind: 'commit' }>;
 }
 
 /** U3. */
@@ -46,8 +37,8 @@ export async function passOver(streams: JetStreamPort, pid: string, edge: Edge):
   const plans = await storedPlans(streams, pid);
   let hasMoved = false;
   for (const one of waiting) {
-    const passed = await lastNotFor(streams, pid, edge, one, plans);
-    if (passed.to > one.entry.to && (await moveTo(streams, one, passed))) hasMoved = true;
+    const to = await lastNotFor(streams, pid, edge, one, plans);
+    if (to > one.entry.to && (await moveTo(streams, one, to))) hasMoved = true;
   }
   return hasMoved;
 }
@@ -64,7 +55,7 @@ async function notBegun(streams: JetStreamPort, pid: string, edge: Edge): Promis
       if (commit === undefined) continue;
       const entry = decodeCommitEntry(commit.data, { stream, sequence: commit.seq });
       if (entry.kind !== 'commit' || entry.registered !== true || entry.chain?.edge !== registry.created) continue;
-      waiting.push({ reader, shard, commit, entry: { ...entry, chain: entry.chain } });
+      waiting.push({ reader, shard, commit, entry });
     }
   }
   return waiting;
@@ -81,23 +72,21 @@ async function lastNotFor(
   edge: Edge,
   { reader, shard, entry }: Waiting,
   plans: readonly Plan[],
-): Promise<Passed> {
+): Promise<number> {
   const stream = edgeStream(pid, edge.name);
   const subjects = shardSubjects(pid, edge.name, shard);
   const isWithout = plansWithout(plans, edge, reader);
-  const heads: Heads = {};
-  let passed: Passed = { to: entry.to, heads };
-  let next = entry.to + 1;
+  let { to } = entry;
+  let next = to + 1;
   for (let count = 0; count < mostFrames; count++) {
     const message = await streams.directGet(stream, { seq: next, next_by_subj: subjects });
     const frame = message === null ? undefined : readable(message, stream);
-    if (message === null || frame === undefined) return passed;
-    if (frame.count > 0 && !isWithout(planIn(frame))) return passed;
-    heads[writerIn(message.subject)] = [message.seq, checkIn(frame)];
-    if (frame.count > 0) passed = { to: message.seq, heads: { ...heads } };
+    if (message === null || frame === undefined) return to;
+    if (frame.count > 0 && !isWithout(planIn(frame))) return to;
+    if (frame.count > 0) to = message.seq;
     next = message.seq + 1;
   }
-  return { to: next - 1, heads };
+  return next - 1;
 }
 
 /** A frame whose plan is no longer stored is read under the oldest one (P3 of `./plan-store.ts`). */
@@ -119,12 +108,11 @@ function readable({ data, seq }: StoredMessage, stream: string): Frame | undefin
 }
 
 /** U2. False: another writer was faster. */
-async function moveTo(streams: JetStreamPort, { commit, entry }: Waiting, { to, heads }: Passed): Promise<boolean> {
+async function moveTo(streams: JetStreamPort, { commit, entry }: Waiting, to: number): Promise<boolean> {
   const { chain } = entry;
-  const writers = { ...chain.writers, ...heads };
-  const moved = { ...entry, to, chain: { ...chain, since: Math.max(chain.since, to), writers } };
+  const moved = chain === undefined ? chain : { ...chain, since: Math.max(chain.since, to) };
   try {
-    await streams.publish(commit.subject, JSON.stringify(moved), { expectLast: commit.seq });
+    await streams.publish(commit.subject, JSON.stringify({ ...entry, to, chain: moved }), { expectLast: commit.seq });
     return true;
   } catch (error) {
     if (classifyPublishFailure(error).kind !== 'wrongSequence') throw error;

@@ -9,9 +9,9 @@ import { edgeStream, frameSubject, writerName } from '../model/names.ts';
 import { positionOf, type CommitEntry } from './commit-entry.ts';
 import type { TakenDecision } from './decisions.ts';
 import type { EdgeView } from './edge-opening.ts';
-import { checkIn, type Chain } from './frame-chain.ts';
+import type { Chain } from './frame-chain.ts';
 import { decodeFrame } from './frame-reader.ts';
-import type { JetStreamPort } from './jetstream-port.ts';
+import type { JetStreamPort, StoredMessage } from './jetstream-port.ts';
 import { sourceOf } from './reader-chain.ts';
 
 /** The last frame of a writer; undefined: the writer has none. */
@@ -78,7 +78,7 @@ export async function readTails(
   streams: JetStreamPort,
   place: { readonly pid: string; readonly edge: string; readonly shard: number; readonly shards: number },
   entry: CommitEntry | undefined,
-  { registry }: Pick<EdgeView, 'registry'>,
+  { registry }: EdgeView,
 ): Promise<Map<string, Tail>> {
   const { pid, edge, shard, shards } = place;
   const registered = Object.entries(registry.sources).flatMap(([source, { slots }]) =>
@@ -91,10 +91,15 @@ export async function readTails(
   // In turn: frames are large, and a shard has few writers.
   for (const writer of new Set([...registered, ...Object.keys(entry?.chain?.writers ?? {})])) {
     const last = await streams.getMessage(stream, { last_by_subj: frameSubject(pid, edge, shard, writer) });
-    const check = last === null ? null : checkIn(decodeFrame(last.data, { stream, sequence: last.seq }));
-    tails.set(writer, last === null ? undefined : { sequence: last.seq, check });
+    tails.set(writer, last === null ? undefined : { sequence: last.seq, check: checkIn(last, stream) });
   }
   return tails;
+}
+
+/** Null: a frame of version 1, which the next one does not name. */
+function checkIn({ data, seq }: StoredMessage, stream: string): number | null {
+  const { link, check } = decodeFrame(data, { stream, sequence: seq });
+  return link === undefined ? null : check;
 }
 
 /**
@@ -116,18 +121,12 @@ export function entryAfter(
   const begun = entry === undefined ? view.lastSequence : entry.to;
   const end = Math.min(decision.upTo ?? view.lastSequence, view.lastSequence);
   const to = decision.choice === 'reread' || isOtherStream ? 0 : Math.min(begun, end);
-  const writers = headsAt(to, tails);
+  const writers: Chain['writers'] = {};
+  for (const [writer, tail] of tails) {
+    if (tail !== undefined && tail.sequence <= to) writers[writer] = [tail.sequence, tail.check];
+  }
   const chain = { edge: view.created, decided: decision.sequence, since: view.lastSequence, writers };
   return { kind: 'commit', to, set: true, chain };
-}
-
-/** What a position rests on that is not one of frames that were taken: the writers' last frames, if they come before it. */
-export function headsAt(position: number, tails: ReadonlyMap<string, Tail>): Chain['writers'] {
-  const heads: Chain['writers'] = {};
-  for (const [writer, tail] of tails) {
-    if (tail !== undefined && tail.sequence <= position) heads[writer] = [tail.sequence, tail.check];
-  }
-  return heads;
 }
 
 /** Distinguishes incarnations of an edge and decisions about it, in tokens and in dead letters. */
