@@ -72,7 +72,7 @@ export class FrameChain {
     if (isChecked && !follows(link.predecessor, link.predecessorCheck, head, since)) {
       return { writer, sequence, taken: head?.[0] ?? 0, named: link.predecessor };
     }
-    const check = link === undefined ? null : frame.check;
+    const check = checkIn(frame);
     this.#heads.set(writer, [sequence, check]);
     this.#ahead.push({ writer, sequence, check });
     return undefined;
@@ -109,6 +109,11 @@ export class FrameChain {
     this.#committed = { ...this.#committed, writers };
     return this.#committed;
   }
+}
+
+/** By which the next frame names this one. Null: it is of version 1, and is not named (H2). */
+export function checkIn({ link, check }: Pick<Frame, 'link' | 'check'>): number | null {
+  return link === undefined ? null : check;
 }
 
 function follows(

@@ -9,9 +9,9 @@ import { edgeStream, frameSubject, writerName } from '../model/names.ts';
 import { positionOf, type CommitEntry } from './commit-entry.ts';
 import type { TakenDecision } from './decisions.ts';
 import type { EdgeView } from './edge-opening.ts';
-import type { Chain } from './frame-chain.ts';
+import { checkIn, type Chain } from './frame-chain.ts';
 import { decodeFrame } from './frame-reader.ts';
-import type { JetStreamPort, StoredMessage } from './jetstream-port.ts';
+import type { JetStreamPort } from './jetstream-port.ts';
 import { sourceOf } from './reader-chain.ts';
 
 /** The last frame of a writer; undefined: the writer has none. */
@@ -91,15 +91,10 @@ export async function readTails(
   // In turn: frames are large, and a shard has few writers.
   for (const writer of new Set([...registered, ...Object.keys(entry?.chain?.writers ?? {})])) {
     const last = await streams.getMessage(stream, { last_by_subj: frameSubject(pid, edge, shard, writer) });
-    tails.set(writer, last === null ? undefined : { sequence: last.seq, check: checkIn(last, stream) });
+    const check = last === null ? null : checkIn(decodeFrame(last.data, { stream, sequence: last.seq }));
+    tails.set(writer, last === null ? undefined : { sequence: last.seq, check });
   }
   return tails;
-}
-
-/** Null: a frame of version 1, which the next one does not name. */
-function checkIn({ data, seq }: StoredMessage, stream: string): number | null {
-  const { link, check } = decodeFrame(data, { stream, sequence: seq });
-  return link === undefined ? null : check;
 }
 
 /**

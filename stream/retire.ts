@@ -269,14 +269,14 @@ async function removeSource(act: Act, plan: Plan, edge: Edge, registry: Registry
   const places = placesOf(plan, edge, registry, [source]);
   // What was given up by Immediate has no last frame, and a pod on a lost node may append at any moment. It cannot any
   // more once it finds no frame: so they are emptied until they are empty, and each frame is recorded before.
-  for (let tails = await tailsOf(streams, places); ;) {
+  let tails = await tailsOf(streams, places);
+  do {
     await recordLast(act, plan, edge, registry, { source, tails });
     for (const { stream, subject, sequence } of tails) {
       if (sequence > 0) await streams.purgeStream(stream, { filter: subject, seq: sequence + 1 });
     }
     tails = await tailsOf(streams, places);
-    if (tails.every(({ sequence }) => sequence === 0)) break;
-  }
+  } while (tails.some(({ sequence }) => sequence > 0));
   for (const { writer } of places) await forgetQuestions(streams, place.pid, writer);
   await forgetQuestions(streams, place.pid, slotTokens(ingestorName(source), '*'));
   await changeRegistry(streams, place, (now = registry) => {

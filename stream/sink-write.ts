@@ -230,10 +230,10 @@ export class SinkWrite<Rows extends RowBufferPort> {
 
   /** V3. Undefined: it may be repeated, or is attempted for the first time. */
   async #ask(): Promise<Step | undefined> {
-    const { sinkSlot, clock } = this.#options;
+    const { sinkSlot } = this.#options;
     const intent = this.#intent;
     if (intent === undefined || sinkSlot.positionIn !== 'commitLog') return undefined;
-    const ageMs = intent.at === undefined ? null : clock.now() - intent.at;
+    const ageMs = this.#ageMs(intent);
     // A process that was frozen since it logged its intent does not know what the next owner has written meanwhile.
     if (ageMs !== null && ageMs > staleMs) this.#mayBeStored = true;
     return this.#mayBeStored ? this.#verdict(sinkSlot, intent, this.#changed) : undefined;
@@ -245,18 +245,21 @@ export class SinkWrite<Rows extends RowBufferPort> {
     intent: Intent,
     changed: string | undefined,
   ): Promise<Step | undefined> {
-    const { signals, clock } = this.#options;
-    const ageMs = intent.at === undefined ? null : clock.now() - intent.at;
     try {
       const rows = { rows: intent.rows, changed, otherTarget: this.#otherTarget };
-      const begun = { mark: intent.mark ?? null, ageMs, ...rows };
-      const verdict = await sinkSlot.mayRepeat(this.#id, begun, signals.abort);
+      const begun = { mark: intent.mark ?? null, ageMs: this.#ageMs(intent), ...rows };
+      const verdict = await sinkSlot.mayRepeat(this.#id, begun, this.#options.signals.abort);
       if (verdict.kind === 'repeat') return undefined;
       this.#isToldStored = verdict.kind === 'stored';
       return verdict.kind === 'stored' ? { kind: 'done' } : { kind: 'wait', error: verdict.error, isOpen: false };
     } catch (error) {
       return { kind: 'wait', error: this.#named(error), isOpen: true };
     }
+  }
+
+  /** Since before the first attempt; null in an entry of v0.1. */
+  #ageMs({ at }: Intent): number | null {
+    return at === undefined ? null : this.#options.clock.now() - at;
   }
 
   async #attempt(): Promise<WriteEnd> {

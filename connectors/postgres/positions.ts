@@ -15,8 +15,8 @@ import type { BatchRange, StoredPosition } from '../../stream/sink-port.ts';
 import { mr, problemOf } from '../../model/errors.ts';
 import type { SinkSlotId } from '../connector.ts';
 import type { PostgresFailureContext } from './failures.ts';
+import { qualified } from './identifiers.ts';
 import { needing, onSchema, onTable, type TableName } from './rights.ts';
-import { qualified } from './table.ts';
 
 export interface RefusedRow {
   readonly row: number;

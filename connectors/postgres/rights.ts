@@ -9,6 +9,7 @@ import pg from 'pg';
 import { z } from 'zod';
 import { MillraceError } from '../../model/errors.ts';
 import { classified, grantText, type PostgresFailureContext } from './failures.ts';
+import { qualified, quoted } from './identifiers.ts';
 import { typesSqlOf } from './shape.ts';
 
 /** A right, or several, that something needs. */
@@ -23,7 +24,7 @@ export interface TableName {
   readonly table: string;
 }
 
-const { escapeIdentifier: quoted, escapeLiteral: literal } = pg;
+const { escapeLiteral: literal } = pg;
 
 /** As the catalogue has it: to look for it by its name needs a right. */
 const tableNamed = ({ schema, table }: TableName): string =>
@@ -51,8 +52,8 @@ export function onTable(
       : `EXISTS (SELECT FROM pg_catalog.pg_attribute a
           WHERE a.attrelid = c.oid AND a.attname = ANY (ARRAY[${columns.map(literal).join(', ')}]::text[])
             AND NOT pg_catalog.has_column_privilege(c.oid, a.attnum, '${privilege}'))`;
-  const target = `${quoted(name.schema)}.${quoted(name.table)}`;
-  const lacking = `SELECT '${privilege}' AS privilege, ${literal(target)} AS target FROM ${tableNamed(name)} AND ${isLacking}`;
+  const target = literal(qualified(name.schema, name.table));
+  const lacking = `SELECT '${privilege}' AS privilege, ${target} AS target FROM ${tableNamed(name)} AND ${isLacking}`;
   return { lacking, isOfSequences: false };
 }
 

@@ -13,7 +13,8 @@
  *     one that is to get the default, has nulls. So that one has what the domain is of.
  */
 import { defaultMarker } from './copy-text.ts';
-import { quoted, type Column, type Table } from './table.ts';
+import { quoted } from './identifiers.ts';
+import type { Column, Table } from './table.ts';
 
 /** Read values by themselves, where neither a default nor a trigger has a part. */
 export interface Readings {

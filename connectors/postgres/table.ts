@@ -13,6 +13,7 @@ import { z } from 'zod';
 import { mr } from '../../model/errors.ts';
 import { Catalogue, type ColumnKind } from './column-kind.ts';
 import type { PostgresFailureContext } from './failures.ts';
+import { qualified, quoted } from './identifiers.ts';
 import { needing, onSchema } from './rights.ts';
 import { expressionsSql, parseShape, shapeSql, type Shape, type ShapeColumn } from './shape.ts';
 import type { CreateTable, PostgresSinkConfig } from './spec.ts';
@@ -58,12 +59,6 @@ export interface Table {
   readonly upsertKey: readonly string[];
   /** By column of the key: the operator that its index takes for equality, which the search path need not find. */
   readonly equals: Readonly<Record<string, string>>;
-}
-
-export const quoted = pg.escapeIdentifier;
-
-export function qualified(schema: string, name: string): string {
-  return `${quoted(schema)}.${quoted(name)}`;
 }
 
 /** From this version on COPY accepts a marker for "the default of the column". */

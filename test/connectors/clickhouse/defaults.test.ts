@@ -3,15 +3,9 @@
  * row of defaults either: on the real engine.
  */
 import { deepEqual } from 'node:assert/strict';
-import type { ClickHouseClient } from '@clickhouse/client';
-import { sink } from '../../../connectors/clickhouse/index.ts';
-import { clickhouseSinkSpec } from '../../../connectors/clickhouse/spec.ts';
-import type { SinkSlot } from '../../../connectors/connector.ts';
-import type { ClickHouse } from '../../../local/clickhouse/clickhouse.ts';
 import { MemoryLog } from '../../stream/support/memory-log.ts';
-import { sinkContext, sinksOfTest, slotId } from '../sink-context.ts';
 import { waitsFor, written } from './owner.ts';
-import { withTestClickHouse } from './test-clickhouse.ts';
+import { tablesOfTest } from './tables.ts';
 
 /** A cipher wants a key of sixteen bytes: another one is BAD_ARGUMENTS, and so is none. */
 const encrypted = "encrypt('aes-128-ecb', 'x', k)";
@@ -22,24 +16,7 @@ const bad = (id: number) => ({ id, k: 'short' });
 const ofKind = "if(v = 'a', NAMED, '')";
 
 describe('a table that refuses a row of defaults', function () {
-  let clickhouse: ClickHouse;
-  let client: ClickHouseClient;
-  let made = 0;
-  const opened = sinksOfTest();
-
-  withTestClickHouse((connected, started) => {
-    client = connected;
-    clickhouse = started;
-  });
-
-  const run = (query: string) => client.command({ query });
-  const windowed = 'SETTINGS non_replicated_deduplication_window = 1000';
-
-  async function create(columns: string, engine = 'MergeTree ORDER BY id'): Promise<string> {
-    const name = `strict${made++}`;
-    await run(`CREATE TABLE ${name} (${columns}) ENGINE = ${engine} ${windowed}`);
-    return name;
-  }
+  const { run, create, open, ids } = tablesOfTest('strict');
 
   /** `named`: what a table computes with it. */
   async function dictionary() {
@@ -51,17 +28,6 @@ describe('a table that refuses a row of defaults', function () {
     const unchecked = 'check_table_dependencies = 0, check_referential_table_dependencies = 0';
     const drop = () => run(`DROP DICTIONARY ${names}_dictionary SETTINGS ${unchecked}`);
     return { named: `dictGetString('${names}_dictionary', 'name', id)`, define, drop };
-  }
-
-  async function open(table: string): Promise<SinkSlot> {
-    const connected = await sink.connect(clickhouseSinkSpec.parse({ url: clickhouse.url, table }), sinkContext());
-    opened.push(connected);
-    return connected.open(slotId);
-  }
-
-  async function ids(table: string): Promise<number[]> {
-    const query = `SELECT toUInt32(id) AS id FROM ${table} ORDER BY id`;
-    return (await (await client.query({ query, format: 'JSONEachRow' })).json<{ id: number }>()).map(({ id }) => id);
   }
 
   const strict: Readonly<Record<string, { readonly columns: string; readonly engine?: string }>> = {

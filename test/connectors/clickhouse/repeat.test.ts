@@ -3,16 +3,10 @@
  * Repeat: on the real engine, which drops a block whose token it knows, whatever rows are in it.
  */
 import { deepEqual, equal, notEqual } from 'node:assert/strict';
-import type { ClickHouseClient } from '@clickhouse/client';
-import { sink } from '../../../connectors/clickhouse/index.ts';
-import { clickhouseSinkSpec } from '../../../connectors/clickhouse/spec.ts';
-import type { SinkSlot } from '../../../connectors/connector.ts';
 import type { RecordObject } from '../../../model/value.ts';
-import type { ClickHouse } from '../../../local/clickhouse/clickhouse.ts';
 import { MemoryLog } from '../../stream/support/memory-log.ts';
-import { sinkContext, sinksOfTest, slotId } from '../sink-context.ts';
 import { waitsFor, written } from './owner.ts';
-import { withTestClickHouse } from './test-clickhouse.ts';
+import { tablesOfTest } from './tables.ts';
 
 interface Altered {
   readonly columns: string;
@@ -64,37 +58,7 @@ const table: Readonly<Record<string, Altered>> = {
 };
 
 describe('ClickHouse sink, a batch that a person repeats after an ALTER', function () {
-  let clickhouse: ClickHouse;
-  let client: ClickHouseClient;
-  const opened = sinksOfTest();
-  let made = 0;
-
-  withTestClickHouse((connected, started) => {
-    client = connected;
-    clickhouse = started;
-  });
-
-  const run = (query: string) => client.command({ query });
-
-  async function create(columns: string): Promise<string> {
-    const name = `repeated${made++}`;
-    await run(
-      `CREATE TABLE ${name} (${columns}) ENGINE = MergeTree ORDER BY id SETTINGS non_replicated_deduplication_window = 1000`,
-    );
-    return name;
-  }
-
-  async function open(name: string, more: object = {}): Promise<SinkSlot> {
-    const config = clickhouseSinkSpec.parse({ url: clickhouse.url, table: name, ...more });
-    const connected = await sink.connect(config, sinkContext());
-    opened.push(connected);
-    return connected.open(slotId);
-  }
-
-  async function ids(name: string): Promise<number[]> {
-    const query = `SELECT toUInt32(id) AS id FROM ${name} ORDER BY id`;
-    return (await (await client.query({ query, format: 'JSONEachRow' })).json<{ id: number }>()).map(({ id }) => id);
-  }
+  const { run, create, open, ids, url } = tablesOfTest('repeated');
 
   const tokenIn = ({ last }: Pick<MemoryLog, 'last'>) => (last?.kind === 'intent' ? last.token : undefined);
 
@@ -119,7 +83,7 @@ describe('ClickHouse sink, a batch that a person repeats after an ALTER', functi
   }
 
   describe('V2: after an edit of the address, which leads to the same table', () => {
-    const moved = () => ({ url: clickhouse.url.replace('127.0.0.1', 'localhost'), onUncertain: 'Repeat' });
+    const moved = () => ({ url: url().replace('127.0.0.1', 'localhost'), onUncertain: 'Repeat' });
 
     it('rows that are the same keep their token, so that the table drops what it has', async () => {
       const name = await create('id UInt64');

@@ -3,15 +3,9 @@
  * row is in the table, so it must not become a dead letter because somebody wants no more rows like it.
  */
 import { deepEqual, equal } from 'node:assert/strict';
-import type { ClickHouseClient } from '@clickhouse/client';
-import { sink } from '../../../connectors/clickhouse/index.ts';
-import { clickhouseSinkSpec } from '../../../connectors/clickhouse/spec.ts';
-import type { SinkSlot } from '../../../connectors/connector.ts';
-import type { ClickHouse } from '../../../local/clickhouse/clickhouse.ts';
 import { MemoryLog } from '../../stream/support/memory-log.ts';
-import { sinkContext, sinksOfTest, slotId } from '../sink-context.ts';
 import { waitsFor, written } from './owner.ts';
-import { withTestClickHouse } from './test-clickhouse.ts';
+import { tablesOfTest } from './tables.ts';
 
 interface Stricter {
   readonly make: (table: string) => string;
@@ -36,64 +30,35 @@ const two = [
 ];
 
 describe('ClickHouse sink, a batch that may be stored, and a table that became stricter', function () {
-  let clickhouse: ClickHouse;
-  let client: ClickHouseClient;
-  const opened = sinksOfTest();
-  let made = 0;
-
-  withTestClickHouse((connected, started) => {
-    client = connected;
-    clickhouse = started;
-  });
-
-  const run = (query: string) => client.command({ query });
-
-  async function create(columns = 'id UInt64, v String', partition = ''): Promise<string> {
-    const name = `stricter${made++}`;
-    await run(
-      `CREATE TABLE ${name} (${columns}) ENGINE = MergeTree ${partition} ORDER BY id SETTINGS non_replicated_deduplication_window = 1000`,
-    );
-    return name;
-  }
-
-  async function open(name: string, onUncertain = 'Stop'): Promise<SinkSlot> {
-    const config = clickhouseSinkSpec.parse({ url: clickhouse.url, table: name, onUncertain });
-    const connected = await sink.connect(config, sinkContext());
-    opened.push(connected);
-    return connected.open(slotId);
-  }
-
-  async function ids(name: string): Promise<number[]> {
-    const query = `SELECT toUInt32(id) AS id FROM ${name} ORDER BY id`;
-    return (await (await client.query({ query, format: 'JSONEachRow' })).json<{ id: number }>()).map(({ id }) => id);
-  }
+  const { run, create, open, ids } = tablesOfTest('stricter');
+  const columns = 'id UInt64, v String';
 
   const asks = waitsFor('MR_SINK_OUTCOME_UNKNOWN', /was altered since it was started, and refuses a row of it now/);
 
   for (const [way, { make, undo }] of Object.entries(ways)) {
     it(`V3: ${way}: a person is asked, and Skip leaves it at what is stored`, async () => {
-      const name = await create();
+      const name = await create(columns);
       const log = new MemoryLog();
       deepEqual(await written(await open(name), log, two), []);
       await run(make(name));
       asks(await written(await open(name), log, two));
       asks(await written(await open(name), log, two));
-      deepEqual(await written(await open(name, 'Skip'), log, two), []);
+      deepEqual(await written(await open(name, { onUncertain: 'Skip' }), log, two), []);
       deepEqual(await ids(name), [1, 2]);
     });
 
     it(`V3: ${way}: Repeat makes the row a dead letter, and the next owner asks nobody about it`, async () => {
-      const name = await create();
+      const name = await create(columns);
       const log = new MemoryLog();
       await written(await open(name), log, two);
       await run(make(name));
       asks(await written(await open(name), log, two));
-      deepEqual(await written(await open(name, 'Repeat'), log, two), [1]);
+      deepEqual(await written(await open(name, { onUncertain: 'Repeat' }), log, two), [1]);
       deepEqual(await written(await open(name), log, two), [1]);
     });
 
     it(`V3: ${way} that is gone again: the batch goes on without an answer`, async () => {
-      const name = await create();
+      const name = await create(columns);
       const log = new MemoryLog();
       await written(await open(name), log, two);
       await run(make(name));
@@ -114,7 +79,7 @@ describe('ClickHouse sink, a batch that may be stored, and a table that became s
   });
 
   it('V3: nobody is asked about a batch that was never sent', async () => {
-    const name = await create();
+    const name = await create(columns);
     const slot = await open(name);
     await run(`ALTER TABLE ${name} ADD CONSTRAINT c CHECK v != 'seven'`);
     deepEqual(await written(slot, new MemoryLog(), two), [1]);
@@ -122,7 +87,10 @@ describe('ClickHouse sink, a batch that may be stored, and a table that became s
   });
 
   it('V3: a row of another partition than the refused one of the first attempt', async () => {
-    const name = await create("id UInt64, v String, CONSTRAINT c CHECK v != 'seven'", 'PARTITION BY id');
+    const name = await create(
+      "id UInt64, v String, CONSTRAINT c CHECK v != 'seven'",
+      'MergeTree PARTITION BY id ORDER BY id',
+    );
     const log = new MemoryLog();
     deepEqual(await written(await open(name), log, two), [1]);
     await run(`ALTER TABLE ${name} ADD CONSTRAINT d CHECK v != 'a'`);
