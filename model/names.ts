@@ -112,6 +112,11 @@ export function writerName(owner: string, slot: number): string {
   return `${owner}-${slot}`;
 }
 
+/** The writer of a subject that `frameSubject` has made. */
+export function writerIn(subject: string): string {
+  return subject.slice(subject.lastIndexOf('.') + 1);
+}
+
 /** The edge on which sinks keep their intents and committed positions. */
 export const commitsEdge = 'commits';
 /** The edge of dead letters. */

@@ -10,12 +10,13 @@
  * U3  A bounded number of frames per run: each is read to know its plan.
  */
 import { MillraceError } from '../model/errors.ts';
-import { commitsEdge, edgeStream, shardSubjects } from '../model/names.ts';
+import { commitsEdge, edgeStream, shardSubjects, writerIn } from '../model/names.ts';
 import { sinksOf, type Edge, type Plan } from '../model/plan.ts';
 import { decodeCommitEntry, type CommitEntry } from './commit-entry.ts';
 import { decodeFrame, planIn, type Frame } from './frame-reader.ts';
 import { classifyPublishFailure } from './jetstream-errors.ts';
 import type { JetStreamPort, StoredMessage } from './jetstream-port.ts';
+import { checkIn, type Chain } from './frame-chain.ts';
 import { commitsOfShard } from './last-commit.ts';
 import { storedPlans } from './plan-store.ts';
 import { readRegistry } from './registry.ts';
@@ -24,7 +25,15 @@ interface Waiting {
   readonly reader: string;
   readonly shard: number;
   readonly commit: StoredMessage;
-  readonly entry: Extract<CommitEntry, { kind: 'commit' }>;
+  readonly entry: Extract<CommitEntry, { kind: 'commit' }> & { readonly chain: Chain };
+}
+
+type Heads = Chain['writers'];
+
+interface Passed {
+  readonly to: number;
+  /** Of each writer the last frame that is passed. */
+  readonly heads: Heads;
 }
 
 /** U3. */
@@ -37,8 +46,8 @@ export async function passOver(streams: JetStreamPort, pid: string, edge: Edge):
   const plans = await storedPlans(streams, pid);
   let hasMoved = false;
   for (const one of waiting) {
-    const to = await lastNotFor(streams, pid, edge, one, plans);
-    if (to > one.entry.to && (await moveTo(streams, one, to))) hasMoved = true;
+    const passed = await lastNotFor(streams, pid, edge, one, plans);
+    if (passed.to > one.entry.to && (await moveTo(streams, one, passed))) hasMoved = true;
   }
   return hasMoved;
 }
@@ -55,7 +64,7 @@ async function notBegun(streams: JetStreamPort, pid: string, edge: Edge): Promis
       if (commit === undefined) continue;
       const entry = decodeCommitEntry(commit.data, { stream, sequence: commit.seq });
       if (entry.kind !== 'commit' || entry.registered !== true || entry.chain?.edge !== registry.created) continue;
-      waiting.push({ reader, shard, commit, entry });
+      waiting.push({ reader, shard, commit, entry: { ...entry, chain: entry.chain } });
     }
   }
   return waiting;
@@ -72,21 +81,23 @@ async function lastNotFor(
   edge: Edge,
   { reader, shard, entry }: Waiting,
   plans: readonly Plan[],
-): Promise<number> {
+): Promise<Passed> {
   const stream = edgeStream(pid, edge.name);
   const subjects = shardSubjects(pid, edge.name, shard);
   const isWithout = plansWithout(plans, edge, reader);
-  let { to } = entry;
-  let next = to + 1;
+  const heads: Heads = {};
+  let passed: Passed = { to: entry.to, heads };
+  let next = entry.to + 1;
   for (let count = 0; count < mostFrames; count++) {
     const message = await streams.directGet(stream, { seq: next, next_by_subj: subjects });
     const frame = message === null ? undefined : readable(message, stream);
-    if (message === null || frame === undefined) return to;
-    if (frame.count > 0 && !isWithout(planIn(frame))) return to;
-    if (frame.count > 0) to = message.seq;
+    if (message === null || frame === undefined) return passed;
+    if (frame.count > 0 && !isWithout(planIn(frame))) return passed;
+    heads[writerIn(message.subject)] = [message.seq, checkIn(frame)];
+    if (frame.count > 0) passed = { to: message.seq, heads: { ...heads } };
     next = message.seq + 1;
   }
-  return next - 1;
+  return { to: next - 1, heads };
 }
 
 /** A frame whose plan is no longer stored is read under the oldest one (P3 of `./plan-store.ts`). */
@@ -108,11 +119,12 @@ function readable({ data, seq }: StoredMessage, stream: string): Frame | undefin
 }
 
 /** U2. False: another writer was faster. */
-async function moveTo(streams: JetStreamPort, { commit, entry }: Waiting, to: number): Promise<boolean> {
+async function moveTo(streams: JetStreamPort, { commit, entry }: Waiting, { to, heads }: Passed): Promise<boolean> {
   const { chain } = entry;
-  const moved = chain === undefined ? chain : { ...chain, since: Math.max(chain.since, to) };
+  const writers = { ...chain.writers, ...heads };
+  const moved = { ...entry, to, chain: { ...chain, since: Math.max(chain.since, to), writers } };
   try {
-    await streams.publish(commit.subject, JSON.stringify({ ...entry, to, chain: moved }), { expectLast: commit.seq });
+    await streams.publish(commit.subject, JSON.stringify(moved), { expectLast: commit.seq });
     return true;
   } catch (error) {
     if (classifyPublishFailure(error).kind !== 'wrongSequence') throw error;

@@ -78,7 +78,7 @@ export async function readTails(
   streams: JetStreamPort,
   place: { readonly pid: string; readonly edge: string; readonly shard: number; readonly shards: number },
   entry: CommitEntry | undefined,
-  { registry }: EdgeView,
+  { registry }: Pick<EdgeView, 'registry'>,
 ): Promise<Map<string, Tail>> {
   const { pid, edge, shard, shards } = place;
   const registered = Object.entries(registry.sources).flatMap(([source, { slots }]) =>
@@ -116,12 +116,18 @@ export function entryAfter(
   const begun = entry === undefined ? view.lastSequence : entry.to;
   const end = Math.min(decision.upTo ?? view.lastSequence, view.lastSequence);
   const to = decision.choice === 'reread' || isOtherStream ? 0 : Math.min(begun, end);
-  const writers: Chain['writers'] = {};
-  for (const [writer, tail] of tails) {
-    if (tail !== undefined && tail.sequence <= to) writers[writer] = [tail.sequence, tail.check];
-  }
+  const writers = headsAt(to, tails);
   const chain = { edge: view.created, decided: decision.sequence, since: view.lastSequence, writers };
   return { kind: 'commit', to, set: true, chain };
+}
+
+/** What a position rests on that is not one of frames that were taken: the writers' last frames, if they come before it. */
+export function headsAt(position: number, tails: ReadonlyMap<string, Tail>): Chain['writers'] {
+  const heads: Chain['writers'] = {};
+  for (const [writer, tail] of tails) {
+    if (tail !== undefined && tail.sequence <= position) heads[writer] = [tail.sequence, tail.check];
+  }
+  return heads;
 }
 
 /** Distinguishes incarnations of an edge and decisions about it, in tokens and in dead letters. */

@@ -6,7 +6,8 @@
  *     order, so an act that was frozen in between cannot overwrite what the reader has committed since.
  * M6  A sweeper does not wait for a reader that is not registered, so frames after its first commit may be gone by the time
  *     it is registered. They belong to plans without it and are no loss: once registered, the reader is placed again, at
- *     the end of the edge. Its commit says that this is still to be done, so it is done exactly once.
+ *     the end of the edge. Its commit says that this is still to be done, so it is done exactly once; and which frames
+ *     the writers had there, so that it is noticed when the edge goes back below that place, and grows again.
  */
 import { commitsEdge, commitSubject, edgeStream } from '../model/names.ts';
 import type { Edge, Plan } from '../model/plan.ts';
@@ -16,6 +17,7 @@ import { endIn, type EdgeEnds } from './edge-ends.ts';
 import { classifyPublishFailure } from './jetstream-errors.ts';
 import type { JetStreamPort, StoredMessage, StreamSettings } from './jetstream-port.ts';
 import { lastCommit, lastCommits } from './last-commit.ts';
+import { headsAt, readTails } from './reader-start.ts';
 import { changeRegistry, readRegistry } from './registry.ts';
 
 export interface Registering {
@@ -124,7 +126,11 @@ async function tryToPlace(
   const { placing: _, chain, ...rest } = entry;
   const { state } = await streams.streamInfo(edgeStream(pid, edge.name));
   const to = Math.max(entry.to, state.last_seq);
-  const placed: Commit = { ...rest, to, ...(chain === undefined ? {} : { chain: { ...chain, since: to } }) };
+  const registry = await readRegistry(streams, pid, edge.name);
+  if (registry === undefined) throw new TypeError('who is placed is registered');
+  const place = { pid, edge: edge.name, shard: slot, shards: edge.shards };
+  const writers = headsAt(to, await readTails(streams, place, entry, { registry }));
+  const placed: Commit = { ...rest, to, ...(chain === undefined ? {} : { chain: { ...chain, since: to, writers } }) };
   try {
     await streams.publish(last.subject, JSON.stringify(placed), { expectLast: last.seq });
     return true;

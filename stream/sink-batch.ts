@@ -8,6 +8,7 @@
  */
 import { crc32 } from 'node:zlib';
 import { MillraceError, mr, problemOf } from '../model/errors.ts';
+import { writerIn } from '../model/names.ts';
 import { copyOf, type DeadLetter } from './dead-letter.ts';
 import { decodeFrame, FrameMeta, planIn, type Frame } from './frame-reader.ts';
 import { otherThanTaken } from './position-lost.ts';
@@ -80,7 +81,7 @@ export class SinkBatch<Rows extends RowBufferPort> {
   async add({ data, sequence, subject }: StoredFrame, signal: AbortSignal): Promise<void> {
     const { stream, chain, views } = this.#context;
     const frame = decodeFrame(data, { stream, sequence });
-    const writer = writerOf(subject);
+    const writer = writerIn(subject);
     const view = await views.of(planIn(frame), sequence, signal);
     await chain.follow(writer, sequence, frame, signal);
     const frameIndex = this.#sequences.push(sequence) - 1;
@@ -96,7 +97,7 @@ export class SinkBatch<Rows extends RowBufferPort> {
   /** Follows a frame that is already in the sink. */
   async pass({ data, sequence, subject }: StoredFrame, signal: AbortSignal): Promise<void> {
     const { stream, chain } = this.#context;
-    await chain.follow(writerOf(subject), sequence, decodeFrame(data, { stream, sequence }), signal);
+    await chain.follow(writerIn(subject), sequence, decodeFrame(data, { stream, sequence }), signal);
   }
 
   #run(frame: Frame, frameIndex: number, view: StageView): void {
@@ -284,9 +285,4 @@ function firstFrom(count: number, isTrue: (at: number) => boolean): number {
     else low = middle + 1;
   }
   return low;
-}
-
-/** The last token: `orders-3` is slot 3 of source `orders`. */
-function writerOf(subject: string): string {
-  return subject.slice(subject.lastIndexOf('.') + 1);
 }

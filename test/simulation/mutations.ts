@@ -327,8 +327,8 @@ export const mutations: readonly Mutation[] = [
     guard: 'U1',
     without: 'the look whether a frame is for the reader that is passed over it',
     file: 'stream/pass-over.ts',
-    from: 'if (frame.count > 0 && !isWithout(planIn(frame))) return to;',
-    to: 'if (frame.count > 0 && isWithout(-1)) return to;',
+    from: 'if (frame.count > 0 && !isWithout(planIn(frame))) return passed;',
+    to: 'if (frame.count > 0 && isWithout(-1)) return passed;',
   },
   {
     guard: 'I7',
