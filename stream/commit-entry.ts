@@ -98,10 +98,15 @@ export function positionOf(entry: CommitEntry): number {
   return entry.kind === 'commit' ? entry.to : entry.after;
 }
 
-/** What a sink with a position of its own has stored at least, as far as the log knows; undefined: it knows nothing. */
-export function hadAt(entry: CommitEntry | undefined): number | undefined {
+/**
+ * What a sink with a position of its own has stored, as far as the log knows; undefined: it knows nothing. `placed`: where
+ * a decision places the log. A batch that was begun may be in the sink or not. Where the decision passes over it, it is
+ * taken for stored, so that a sink that does not have it asks.
+ */
+export function hadAt(entry: CommitEntry | undefined, placed: number): number | undefined {
   if (entry === undefined) return undefined;
-  if (entry.kind !== 'commit') return entry.kind === 'written' ? entry.to : entry.after;
+  if (entry.kind === 'written') return entry.to;
+  if (entry.kind === 'intent') return Math.max(entry.after, Math.min(entry.to, placed));
   if (entry.set !== true) return entry.to;
   // It may have followed, and died before it said so.
   return entry.had === undefined ? undefined : Math.min(entry.had, entry.to);

@@ -8,24 +8,31 @@
  * U2  The position stays marked as that of a reader that has not started. If a pod of it has committed meanwhile, that
  *     commit counts; a pod that has read and not committed starts again.
  * U3  A bounded number of frames per run: each is read to know its plan.
+ * U4  A stream that has gone back gives numbers that such a reader is past to frames that it has not seen. Those are passed
+ *     first, writer by writer, under the same rule. Seed 6005162: nothing looked at them, and a sink that was added and
+ *     removed at once around a power loss was waited for, for good.
  */
 import { MillraceError } from '../model/errors.ts';
 import { commitsEdge, edgeStream, shardSubjects, writerIn } from '../model/names.ts';
 import { sinksOf, type Edge, type Plan } from '../model/plan.ts';
 import { decodeCommitEntry, type CommitEntry } from './commit-entry.ts';
+import { checkIn, type Chain } from './frame-chain.ts';
 import { decodeFrame, planIn, type Frame } from './frame-reader.ts';
 import { classifyPublishFailure } from './jetstream-errors.ts';
 import type { JetStreamPort, StoredMessage } from './jetstream-port.ts';
-import { checkIn, type Chain } from './frame-chain.ts';
 import { commitsOfShard } from './last-commit.ts';
 import { storedPlans } from './plan-store.ts';
 import { readRegistry } from './registry.ts';
+import { takenOf } from './taken.ts';
+import { writersOf, type WriterPlace } from './writer-place.ts';
 
 interface Waiting {
   readonly reader: string;
   readonly shard: number;
   readonly commit: StoredMessage;
   readonly entry: Extract<CommitEntry, { kind: 'commit' }> & { readonly chain: Chain };
+  /** Those that write to this shard. */
+  readonly writers: readonly WriterPlace[];
 }
 
 type Heads = Chain['writers'];
@@ -34,6 +41,17 @@ interface Passed {
   readonly to: number;
   /** Of each writer the last frame that is passed. */
   readonly heads: Heads;
+  /** Frames. */
+  readonly looked: number;
+}
+
+interface Look {
+  readonly streams: JetStreamPort;
+  readonly stream: string;
+  readonly subjects: string;
+  readonly waiting: Waiting;
+  /** Whether the reader is not in the plan of this generation. */
+  readonly isWithout: (generation: number) => boolean;
 }
 
 /** U3. */
@@ -46,8 +64,12 @@ export async function passOver(streams: JetStreamPort, pid: string, edge: Edge):
   const plans = await storedPlans(streams, pid);
   let hasMoved = false;
   for (const one of waiting) {
-    const passed = await lastNotFor(streams, pid, edge, one, plans);
-    if (passed.to > one.entry.to && (await moveTo(streams, one, passed))) hasMoved = true;
+    const stream = edgeStream(pid, edge.name);
+    const subjects = shardSubjects(pid, edge.name, one.shard);
+    const isWithout = plansWithout(plans, edge, one.reader);
+    const passed = await passable({ streams, stream, subjects, waiting: one, isWithout });
+    const isMore = passed.to > one.entry.to || Object.keys(passed.heads).length > 0;
+    if (isMore && (await moveTo(streams, one, passed))) hasMoved = true;
   }
   return hasMoved;
 }
@@ -56,18 +78,51 @@ async function notBegun(streams: JetStreamPort, pid: string, edge: Edge): Promis
   const registry = await readRegistry(streams, pid, edge.name);
   if (registry === undefined) return [];
   const stream = edgeStream(pid, commitsEdge);
+  const all = Object.entries(registry.sources).flatMap(([source, { slots }]) => writersOf(pid, edge, source, slots));
   const waiting: Waiting[] = [];
   for (let shard = 0; shard < edge.shards; shard++) {
+    const writers = all.filter((place) => place.shard === shard);
     const commitOf = await commitsOfShard(streams, pid, shard);
     for (const reader of registry.readers) {
       const commit = commitOf(reader);
       if (commit === undefined) continue;
       const entry = decodeCommitEntry(commit.data, { stream, sequence: commit.seq });
       if (entry.kind !== 'commit' || entry.registered !== true || entry.chain?.edge !== registry.created) continue;
-      waiting.push({ reader, shard, commit, entry: { ...entry, chain: entry.chain } });
+      waiting.push({ reader, shard, commit, entry: { ...entry, chain: entry.chain }, writers });
     }
   }
   return waiting;
+}
+
+/** What may be passed: U4, then what comes behind the position. */
+async function passable(look: Look): Promise<Passed> {
+  const below = await passableBelow(look);
+  return below.isAll ? await passableBehind(look, below) : below;
+}
+
+/** U4. `isAll`: nothing that may not be passed is left up to the position. */
+async function passableBelow({
+  streams,
+  stream,
+  waiting,
+  isWithout,
+}: Look): Promise<Passed & { readonly isAll: boolean }> {
+  const { entry, writers } = waiting;
+  const { to } = entry;
+  const heads: Heads = {};
+  let looked = 0;
+  for (const { writer, subject } of writers) {
+    for (let next = takenOf(entry, entry.chain.edge, writer).upTo + 1; next <= to;) {
+      const message = await streams.directGet(stream, { seq: next, next_by_subj: subject });
+      if (message === null || message.seq > to) break;
+      const frame = readable(message, stream);
+      const isPassed = frame !== undefined && (frame.count === 0 || isWithout(planIn(frame)));
+      if (!isPassed || ++looked > mostFrames) return { to, heads, looked, isAll: false };
+      heads[writer] = [message.seq, checkIn(frame)];
+      next = message.seq + 1;
+    }
+  }
+  return { to, heads, looked, isAll: true };
 }
 
 /**
@@ -75,29 +130,20 @@ async function notBegun(streams: JetStreamPort, pid: string, edge: Edge): Promis
  * records alone do not move the position unless they fill the whole look: they need little room, and moving it makes a
  * pod that has just started start again.
  */
-async function lastNotFor(
-  streams: JetStreamPort,
-  pid: string,
-  edge: Edge,
-  { reader, shard, entry }: Waiting,
-  plans: readonly Plan[],
-): Promise<Passed> {
-  const stream = edgeStream(pid, edge.name);
-  const subjects = shardSubjects(pid, edge.name, shard);
-  const isWithout = plansWithout(plans, edge, reader);
-  const heads: Heads = {};
-  let passed: Passed = { to: entry.to, heads };
-  let next = entry.to + 1;
-  for (let count = 0; count < mostFrames; count++) {
+async function passableBehind({ streams, stream, subjects, isWithout }: Look, below: Passed): Promise<Passed> {
+  const heads: Heads = { ...below.heads };
+  let passed = below;
+  let next = below.to + 1;
+  for (let { looked } = below; looked < mostFrames; looked++) {
     const message = await streams.directGet(stream, { seq: next, next_by_subj: subjects });
     const frame = message === null ? undefined : readable(message, stream);
     if (message === null || frame === undefined) return passed;
     if (frame.count > 0 && !isWithout(planIn(frame))) return passed;
     heads[writerIn(message.subject)] = [message.seq, checkIn(frame)];
-    if (frame.count > 0) passed = { to: message.seq, heads: { ...heads } };
+    if (frame.count > 0) passed = { to: message.seq, heads: { ...heads }, looked };
     next = message.seq + 1;
   }
-  return { to: next - 1, heads };
+  return { to: next - 1, heads, looked: mostFrames };
 }
 
 /** A frame whose plan is no longer stored is read under the oldest one (P3 of `./plan-store.ts`). */

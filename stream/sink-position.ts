@@ -14,7 +14,8 @@
  *     position yet, or all that it had when the sink left it, has lost nothing, and follows the log without a question.
  *     One that has another position may be a replica that lagged, under a new address: that is asked about.
  * K10 A decision places the log before the sink follows. What the sink loses in between is a loss like any other: the
- *     entry says what the sink had. Seed 1018910: two failovers three seconds apart, and the second was not noticed.
+ *     entry says what the sink had. Seed 1018910: two failovers three seconds apart, and the second was not noticed. A
+ *     batch that was begun, and that the decision passes over, is taken for stored: a sink that lacks it asks.
  */
 import type { DecisionChoice } from '../model/decision.ts';
 import { assertNever, mr, type MillraceError } from '../model/errors.ts';
@@ -258,7 +259,8 @@ function problemWith({ isOfOtherStream, otherTarget, isOpen }: Lost, target: str
   if (isOfOtherStream) {
     return 'that position belongs to another incarnation of the stream (deleted and recreated, rolled back, or of another pipeline), or is from before a decision about it';
   }
-  if (otherTarget === undefined) return 'the sink was rolled back and has lost what it had committed in between';
+  if (otherTarget === undefined)
+    return 'the sink was rolled back and has lost what it had committed in between, or never got a batch that a decision passed over';
   const moved = `and the sink writes to ${target} now`;
   if (isOpen) return `the spec was edited while a batch was open, which may be stored in ${otherTarget}, ${moved}`;
   return `what came in between was committed in ${otherTarget}, ${moved}, which has an older position that this sink did not leave there (a copy or replica that lacks the rest)`;

@@ -158,7 +158,7 @@ async function decide(
   const decided = await openEdge(opening, signals.stop);
   // After it, so that none of them is older than the end that it shows.
   const entry = entryAfter(log.last, decided, decision, await tailsIn(decided));
-  const had = lost.had ?? hadAt(log.last);
+  const had = lost.had ?? hadAt(log.last, entry.to);
   await log.reset({ ...entry, ...(had === undefined ? {} : { had }) }, signals.stop);
   observer.waiting('decision', undefined);
 }

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { parseDecision } from '../../model/decision.ts';
-import { commitsEdge, commitSubject, edgeStream } from '../../model/names.ts';
+import { commitsEdge, commitSubject, edgeStream, frameSubject } from '../../model/names.ts';
 import type { Plan } from '../../model/plan.ts';
 import { decodeCommitEntry } from '../../stream/commit-entry.ts';
 import type { Streams } from '../../stream/connection.ts';
@@ -19,6 +19,12 @@ import { eventually } from '../support/eventually.ts';
 import { MemoryTable, NumberSource } from './support/fakes.ts';
 import { startTestServer, testPlan, type TestServer } from './support/server.ts';
 import { drain, eagerClock, ingest, type RunningSlot } from './support/stages.ts';
+
+function planOf(sourceSlots: number): Plan {
+  const frame = { maxRecords: 1, maxBytes: 1_000, lingerMs: 1 };
+  const batch = { maxRecords: 1_000, maxBytes: 1_000_000, maxDelayMs: 100 };
+  return testPlan({ shards: 1, sourceSlots, frame, batch });
+}
 
 describe('K10: a sink and its edge go back, one after the other', () => {
   let server: TestServer;
@@ -32,9 +38,7 @@ describe('K10: a sink and its edge go back, one after the other', () => {
     server = await startTestServer();
     streams = await server.connect();
     kept = await mkdtemp(join(tmpdir(), 'millrace-kept-'));
-    const frame = { maxRecords: 1, maxBytes: 1_000, lingerMs: 1 };
-    const batch = { maxRecords: 1_000, maxBytes: 1_000_000, maxDelayMs: 100 };
-    plan = testPlan({ shards: 1, sourceSlots: 1, frame, batch });
+    plan = planOf(1);
     table = new MemoryTable();
     await ensurePipelineStreams(streams, plan);
     known = await streamsFound(streams, plan);
@@ -64,11 +68,11 @@ describe('K10: a sink and its edge go back, one after the other', () => {
     await eventually(() => streams.streamNames('>'));
   };
   /** Records are in the edge, each in a frame behind the writer's first one, and in the sink if it is to take them. */
-  const fill = async (total: number, to: 'sink' | 'edge') => {
+  const fill = async (total: number, to: 'sink' | 'edge', writers = 1) => {
     const slots = [start(total), ...(to === 'sink' ? [drain(streams, plan, table, { positionIn: 'sink' })] : [])];
     const isFilled = async () =>
       to === 'edge'
-        ? (await lastFrame()) === total + 1
+        ? (await lastFrame()) === total + writers
         : numbers().length === total && (await isDrained(streams, plan)).drained;
     await eventually(isFilled);
     await Promise.all(slots.map((slot) => slot.stop()));
@@ -134,6 +138,45 @@ describe('K10: a sink and its edge go back, one after the other', () => {
     assert.deepEqual(numbers(), [0, 1, 2, 3, 4]);
     await next.stop();
   });
+
+  for (const isStored of [true, false]) {
+    const how = isStored ? 'reached the sink, which then failed over' : 'never reached the sink';
+    it(`a decision about frames of another writer does not give up a begun batch that ${how}`, async () => {
+      plan = planOf(2);
+      await ensurePipelineStreams(streams, plan);
+      const { pid } = plan.pipeline;
+      await fill(5, 'sink', 2);
+      const { position, positionToken } = table;
+      await fill(10, 'edge', 2);
+      const isBegun = async () => (await lastEntry()).kind === 'intent';
+      const never: NonNullable<Parameters<typeof drain>[3]>['wrap'] = (slot) => ({
+        ...slot,
+        write: () => new Promise(() => undefined),
+      });
+      if (isStored) {
+        const dies = await diesOnceStored(() => drain(streams, plan, table, { positionIn: 'sink' }));
+        await dies();
+      } else {
+        const pod = drain(streams, plan, table, { positionIn: 'sink', wrap: never });
+        await eventually(isBegun);
+        pod.abort();
+      }
+      assert.ok(await isBegun());
+      await streams.purgeStream(edgeStream(pid, 'main'), { filter: frameSubject(pid, 'main', 0, 'orders-1') });
+      const first = drain(streams, plan, table, { positionIn: 'sink' });
+      await asked(first);
+      await first.stop();
+      table.rows.length = 5;
+      Object.assign(table, { position, positionToken });
+      await decide('main.1=accept-loss');
+      const second = drain(streams, plan, table, { positionIn: 'sink' });
+      await eventually(() => isAskedAboutSink(second));
+      await decide('sink-warehouse.1=reread');
+      await eventually(() => numbers().length === 10);
+      assert.deepEqual(numbers(), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+      await second.stop();
+    });
+  }
 
   it('a sink that had followed, though its pod died before it said so, has lost nothing', async () => {
     await fill(5, 'sink');
