@@ -592,7 +592,7 @@ export const errorTable = {
     'retry',
     404,
     'Sink "{sink}" writes to what does not exist at {server}: {problem}.',
-    'Create the database or schema, or correct its name in the sink; Millrace retries by itself.',
+    'Create what is named, or correct the name where it is used; Millrace retries by itself.',
   ),
   MR_SINK_TABLE_MISSING: row(
     'retry',

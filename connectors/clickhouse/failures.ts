@@ -61,7 +61,9 @@ export function parseFailure(failure: unknown, where: SinkFailureContext): Failu
       return wait(mr('MR_SINK_PRIVILEGE_MISSING', about, options));
     }
     case 'missing':
-      return wait(mr('MR_SINK_TABLE_MISSING', { table, sink, server }, options));
+      return isTheTable(failure, table)
+        ? wait(mr('MR_SINK_TABLE_MISSING', { table, sink, server }, options))
+        : wait(mr('MR_SINK_PLACE_MISSING', { sink, server, problem }, options));
     case 'unfit': {
       const hint = 'Correct the table or the sink; Millrace retries by itself.';
       return wait(mr('MR_SINK_TABLE_UNFIT', { table, sink, problem, hint }, options));
@@ -76,6 +78,15 @@ export function parseFailure(failure: unknown, where: SinkFailureContext): Failu
       return assertNever(meaning);
   }
 }
+
+/** And not its database, or what a default, a view or the table's engine reads. */
+function isTheTable({ code, message }: ClickHouseError, table: string): boolean {
+  const said = message.replaceAll('`', '');
+  const at = said.indexOf(table);
+  return code !== unknownDatabase && at >= 0 && !/^\w/.test(said.slice(at + table.length));
+}
+
+const unknownDatabase = '81';
 
 /** Undefined: it is no error of ClickHouse, or its code is not in the table. */
 export function meaningOf(error: unknown): Meaning | undefined {

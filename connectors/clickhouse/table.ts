@@ -7,7 +7,7 @@
  */
 import type { ClickHouseClient } from '@clickhouse/client';
 import { z } from 'zod';
-import { mr } from '../../model/errors.ts';
+import { mr, type MillraceError } from '../../model/errors.ts';
 import { rowsOf } from './ask.ts';
 import { define } from './ddl.ts';
 import { compileEncoder } from './encoders.ts';
@@ -36,7 +36,7 @@ export interface Table {
   readonly unstored: readonly string[];
 }
 
-/** Throws MR_SINK_TABLE_MISSING, or A1 or A2. */
+/** Throws MR_SINK_TABLE_MISSING, MR_SINK_PLACE_MISSING, or A1 or A2. */
 export async function openTable(
   client: ClickHouseClient,
   config: ClickHouseSinkConfig,
@@ -47,13 +47,23 @@ export async function openTable(
   const name = quotedName({ database, name: table });
   if (config.createTable) await define(client, createStatement(name, config.createTable, writers));
   const reached = await reachOf(client, { database, name: table });
-  if (reached === undefined) {
-    throw mr('MR_SINK_TABLE_MISSING', { table: where.table, sink: where.sink, server: where.server });
-  }
+  if (reached === undefined) throw await absent(client, database, where);
   // The columns before they are read again to be written.
   const shape = { ...(await shapeOf(client, reached)), reached: shapeOfReached(reached) };
   const windows = checkedWindows(reached, await windowDefaults(client), writers, where);
   return { table: { name, ...(await readColumns(client, config, where)) }, reached, windows, shape };
+}
+
+async function absent(
+  client: ClickHouseClient,
+  database: string,
+  { table, sink, server }: SinkFailureContext,
+): Promise<MillraceError> {
+  const query = 'SELECT name FROM system.databases WHERE name = {database:String}';
+  const found = await rowsOf(client, z.object({ name: z.string() }), query, { database });
+  if (found.length > 0) return mr('MR_SINK_TABLE_MISSING', { table, sink, server });
+  const problem = `there is no database "${database}" that the user may see`;
+  return mr('MR_SINK_PLACE_MISSING', { sink, server, problem });
 }
 
 /** Pure, for the test: what `createTable` becomes. */

@@ -16,7 +16,7 @@ describe('failures of ClickHouse', () => {
   const expected: Readonly<Record<Exclude<Meaning, 'rows' | 'doubtful'>, string>> = {
     auth: 'MR_SINK_AUTH_REJECTED',
     privilege: 'MR_SINK_PRIVILEGE_MISSING',
-    missing: 'MR_SINK_TABLE_MISSING',
+    missing: 'MR_SINK_PLACE_MISSING',
     unfit: 'MR_SINK_TABLE_UNFIT',
     busy: 'MR_SINK_BUSY',
     unreachable: 'MR_SINK_UNREACHABLE',
@@ -37,6 +37,22 @@ describe('failures of ClickHouse', () => {
       const parsed = parseFailure(answer(code, name, 'no: while pushing to view shop.daily (uuid)'), where);
       ok(parsed.kind === 'wait');
       deepEqual([parsed.error.code, parsed.stored], ['MR_SINK_VIEW_FAILED', 'unknown']);
+    });
+  }
+
+  const absent: readonly (readonly [code: number, text: string, means: string])[] = [
+    [60, 'Table shop.orders does not exist. Maybe you meant shop.order?', 'MR_SINK_TABLE_MISSING'],
+    [60, 'Table `shop`.`orders` does not exist', 'MR_SINK_TABLE_MISSING'],
+    [218, 'Table shop.orders is dropped', 'MR_SINK_TABLE_MISSING'],
+    [60, 'Table shop.orders_by_day does not exist', 'MR_SINK_PLACE_MISSING'],
+    [60, 'Table shop.names does not exist', 'MR_SINK_PLACE_MISSING'],
+    [81, 'Database shop does not exist', 'MR_SINK_PLACE_MISSING'],
+  ];
+  for (const [code, text, means] of absent) {
+    it(`what does not exist is named, and is not always the table: ${text}`, () => {
+      const parsed = parseFailure(answer(code, 'UNKNOWN', text), where);
+      ok(parsed.kind === 'wait');
+      equal(parsed.error.code, means);
     });
   }
 

@@ -221,7 +221,7 @@ describe('ClickHouse sink', function () {
 
     it('that does not exist makes the sink wait, and it goes on when somebody made it', async () => {
       await rejects(connect({ table: 'later' }), isCode('MR_SINK_TABLE_MISSING'));
-      await rejects(connect({ table: 'later', database: 'nowhere' }), isCode('MR_SINK_TABLE_MISSING'));
+      await rejects(connect({ table: 'later', database: 'nowhere' }), isCode('MR_SINK_PLACE_MISSING'));
       await run(`CREATE TABLE later (id UInt64) ${windowed}`);
       await openSlot({ table: 'later' });
     });
