@@ -9,7 +9,10 @@
  */
 const passing: readonly (readonly [what: RegExp, shown: string])[] = [
   // OpenSSL names an address, a code and a line of its source, and none of them says this.
-  [/(?:write EPROTO )?\S*:SSL routines:\S*?:(?:wrong version number|packet length too long)\S*/g, 'the server does not speak TLS there'],
+  [
+    /(?:write EPROTO )?\S*:SSL routines:\S*?:(?:wrong version number|packet length too long)\S*/g,
+    'the server does not speak TLS there',
+  ],
   [/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/gi, '…'],
   [/\b(query[_ ]id|correlation ?id|request id|trace id)(['":= ]+)[\w-]+/gi, '$1$2…'],
   [/\bpg_(temp|toast_temp)_\d+\b/g, 'pg_$1'],
