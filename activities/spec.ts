@@ -9,7 +9,7 @@ import { MillraceError, mr, problemOf } from '../model/errors.ts';
 import type { LifecycleActivities, Location, PipelineRef, RefusedSpec, SpecSummary } from '../model/lifecycle.ts';
 import { annotations, labels, namespaceOf, pidOf } from '../model/names.ts';
 import type { Plan } from '../model/plan.ts';
-import { assertTakesBack } from '../stream/returning.ts';
+import { assertTakesBack } from '../stream/returning-source.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { SpecRefused, toFailure } from './failures.ts';
 import { ownedKinds } from './kubernetes/owned.ts';

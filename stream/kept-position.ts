@@ -7,7 +7,7 @@
  * B2  A slot that had read nothing starts like a new one. A slot whose frames were lost after a sink had read them stands
  *     nowhere: it gets no first frame, so its writer finds none and asks a person (`./writer-tail.ts`).
  * B3  Positions belong to the connector that gave them, and to a number of slots: with others the source is refused
- *     (`./returning.ts`). The name is free if no slot had read anything, and, for a source of v0.1 whose connector is
+ *     (`./returning-source.ts`). The name is free if no slot had read anything, and, for a source of v0.1 whose connector is
  *     unknown, once its frames are removed.
  */
 import { z } from 'zod';

@@ -5,7 +5,7 @@
  *     shows it) and the decision (which recreates it) agree. Commits and dead letters that somebody has recreated are
  *     as lost as an edge: the participants and the refused records were in the old stream.
  * W2  The commits stream comes first. Decisions about the others are stored in it, and the decision about it recreates
- *     all that are missing (`./decide.ts`).
+ *     all that are missing (`./carry-out.ts`).
  */
 import type { MillraceError } from '../model/errors.ts';
 import { commitsEdge, deadEdge, edgeStream } from '../model/names.ts';

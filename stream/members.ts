@@ -16,11 +16,11 @@ import { announcePlan, generationUsed, readPlanInForce, storePlan } from './plan
 import { registerReaders, type Registering } from './register-readers.ts';
 import { firstFramesOf, registerWriters } from './register-writers.ts';
 import { assertLatest, changeRegistered, readRegistry } from './registry.ts';
-import { assertNoneReturnsOther } from './returning.ts';
+import { assertNoneReturnsOther } from './returning-source.ts';
 
 /**
  * Stores the plan and registers who takes part in it. Throws, before it has changed anything, MR_SOURCE_NOT_GONE
- * or MR_SOURCE_RETURNS_OTHER (`./returning.ts`) and MR_GENERATION_USED (`./plan-store.ts`).
+ * or MR_SOURCE_RETURNS_OTHER (`./returning-source.ts`) and MR_GENERATION_USED (`./plan-store.ts`).
  */
 export async function registerPlan(act: Act, plan: Plan, how: Registering = {}): Promise<void> {
   const { streams, opSeq, release } = act;

@@ -8,9 +8,9 @@
  * U2  The position stays marked as that of a reader that has not started. If a pod of it has committed meanwhile, that
  *     commit counts; a pod that has read and not committed starts again.
  * U3  A bounded number of frames per run: each is read to know its plan.
- * U4  A stream that has gone back gives numbers that such a reader is past to frames that it has not seen. Those are passed
- *     first, writer by writer, under the same rule. Seed 6005162: nothing looked at them, and a sink that was added and
- *     removed at once around a power loss was waited for, for good.
+ * U4  After a stream has gone back, new frames get numbers that such a reader is already past, though it has not seen
+ *     them. They are passed first, writer by writer, under the same rule. Seed 6005162: they were not looked at, and a sink
+ *     that was added and removed around a power loss was waited for, for good.
  */
 import { MillraceError } from '../model/errors.ts';
 import { commitsEdge, edgeStream, shardSubjects, writerIn } from '../model/names.ts';
@@ -21,7 +21,7 @@ import { decodeFrame, planIn, type Frame } from './frame-reader.ts';
 import { classifyPublishFailure } from './jetstream-errors.ts';
 import type { JetStreamPort, StoredMessage } from './jetstream-port.ts';
 import { commitsOfShard } from './last-commit.ts';
-import { storedPlans } from './plan-store.ts';
+import { readUnder, storedPlans } from './plan-store.ts';
 import { readRegistry } from './registry.ts';
 import { takenOf } from './taken.ts';
 import { writersOf, type WriterPlace } from './writer-place.ts';
@@ -41,8 +41,7 @@ interface Passed {
   readonly to: number;
   /** Of each writer the last frame that is passed. */
   readonly heads: Heads;
-  /** Frames. */
-  readonly looked: number;
+  readonly framesRead: number;
 }
 
 interface Look {
@@ -68,8 +67,8 @@ export async function passOver(streams: JetStreamPort, pid: string, edge: Edge):
     const subjects = shardSubjects(pid, edge.name, one.shard);
     const isWithout = plansWithout(plans, edge, one.reader);
     const passed = await passable({ streams, stream, subjects, waiting: one, isWithout });
-    const isMore = passed.to > one.entry.to || Object.keys(passed.heads).length > 0;
-    if (isMore && (await moveTo(streams, one, passed))) hasMoved = true;
+    const hasPassed = passed.to > one.entry.to || Object.keys(passed.heads).length > 0;
+    if (hasPassed && (await moveTo(streams, one, passed))) hasMoved = true;
   }
   return hasMoved;
 }
@@ -94,14 +93,14 @@ async function notBegun(streams: JetStreamPort, pid: string, edge: Edge): Promis
   return waiting;
 }
 
-/** What may be passed: U4, then what comes behind the position. */
+/** What may be passed: U4, then what comes after the position. */
 async function passable(look: Look): Promise<Passed> {
-  const below = await passableBelow(look);
-  return below.isAll ? await passableBehind(look, below) : below;
+  const upTo = await passableUpTo(look);
+  return upTo.isAll ? await passableAfter(look, upTo) : upTo;
 }
 
 /** U4. `isAll`: nothing that may not be passed is left up to the position. */
-async function passableBelow({
+async function passableUpTo({
   streams,
   stream,
   waiting,
@@ -110,19 +109,19 @@ async function passableBelow({
   const { entry, writers } = waiting;
   const { to } = entry;
   const heads: Heads = {};
-  let looked = 0;
+  let framesRead = 0;
   for (const { writer, subject } of writers) {
     for (let next = takenOf(entry, entry.chain.edge, writer).upTo + 1; next <= to;) {
       const message = await streams.directGet(stream, { seq: next, next_by_subj: subject });
       if (message === null || message.seq > to) break;
       const frame = readable(message, stream);
       const isPassed = frame !== undefined && (frame.count === 0 || isWithout(planIn(frame)));
-      if (!isPassed || ++looked > mostFrames) return { to, heads, looked, isAll: false };
+      if (!isPassed || ++framesRead > mostFrames) return { to, heads, framesRead, isAll: false };
       heads[writer] = [message.seq, checkIn(frame)];
       next = message.seq + 1;
     }
   }
-  return { to, heads, looked, isAll: true };
+  return { to, heads, framesRead, isAll: true };
 }
 
 /**
@@ -130,28 +129,26 @@ async function passableBelow({
  * records alone do not move the position unless they fill the whole look: they need little room, and moving it makes a
  * pod that has just started start again.
  */
-async function passableBehind({ streams, stream, subjects, isWithout }: Look, below: Passed): Promise<Passed> {
-  const heads: Heads = { ...below.heads };
-  let passed = below;
-  let next = below.to + 1;
-  for (let { looked } = below; looked < mostFrames; looked++) {
+async function passableAfter({ streams, stream, subjects, isWithout }: Look, upTo: Passed): Promise<Passed> {
+  const heads: Heads = { ...upTo.heads };
+  let passed = upTo;
+  let next = upTo.to + 1;
+  for (let { framesRead } = upTo; framesRead < mostFrames; framesRead++) {
     const message = await streams.directGet(stream, { seq: next, next_by_subj: subjects });
     const frame = message === null ? undefined : readable(message, stream);
     if (message === null || frame === undefined) return passed;
     if (frame.count > 0 && !isWithout(planIn(frame))) return passed;
     heads[writerIn(message.subject)] = [message.seq, checkIn(frame)];
-    if (frame.count > 0) passed = { to: message.seq, heads: { ...heads }, looked };
+    if (frame.count > 0) passed = { to: message.seq, heads: { ...heads }, framesRead };
     next = message.seq + 1;
   }
-  return { to: next - 1, heads, looked: mostFrames };
+  return { to: next - 1, heads, framesRead: mostFrames };
 }
 
-/** A frame whose plan is no longer stored is read under the oldest one (P3 of `./plan-store.ts`). */
 function plansWithout(plans: readonly Plan[], edge: Edge, reader: string): (generation: number) => boolean {
-  const oldest = Math.min(...plans.map(({ pipeline }) => pipeline.generation));
   const without = plans.filter((plan) => !sinksOf(plan, edge).some(({ name }) => name === reader));
   const generations = new Set(without.map(({ pipeline }) => pipeline.generation));
-  return (generation) => generations.has(Math.max(generation, oldest));
+  return (generation) => generations.has(readUnder(generation, plans));
 }
 
 /** Undefined: the frame is damaged; its reader will report that. */

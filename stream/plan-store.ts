@@ -91,6 +91,11 @@ function storedMessage(streams: JetStreamPort, pid: string, generation: number):
   return streams.getMessage(edgeStream(pid, commitsEdge), { last_by_subj: subject });
 }
 
+/** P3: under which generation a frame is read that names one. */
+export function readUnder(generation: number, plans: readonly Plan[]): number {
+  return Math.max(generation, Math.min(...plans.map(({ pipeline }) => pipeline.generation)));
+}
+
 /** Every stored plan. */
 export async function storedPlans(streams: JetStreamPort, pid: string): Promise<Plan[]> {
   const stored = await streams.lastOfEach(edgeStream(pid, commitsEdge), `${planSubject(pid)}.*`);

@@ -47,7 +47,7 @@ export async function registerReaders(
   const { pid } = plan.pipeline;
   const { created, state } = await streams.streamInfo(edgeStream(pid, edge.name));
   const end = ends === undefined ? state.last_seq : (endIn(ends, edge.name, created) ?? state.first_seq - 1);
-  // Set in a recreated stream only: a number higher than that of any earlier decision (`./decide.ts`).
+  // Set in a recreated stream only: a number higher than that of any earlier decision (`./carry-out.ts`).
   const commits: StreamSettings = (await streams.streamInfo(edgeStream(pid, commitsEdge))).config;
   const lasts = new Map<string, (StoredMessage | null)[]>();
   for (const name of readers) lasts.set(name, await lastCommits(streams, pid, name, edge.shards));

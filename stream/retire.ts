@@ -11,7 +11,7 @@
  * L3  A plan is forgotten when the edge holds no frame of it or of an earlier one. Frames that were read count, too: a
  *     person's decision may have them read again.
  */
-import { commitsEdge, edgeStream, ingestorName, slotTokens } from '../model/names.ts';
+import { commitsEdge, edgeStream, slotTokens } from '../model/names.ts';
 import { ingestorsOf, sinksOf, type Edge, type Plan } from '../model/plan.ts';
 import { appendAfter, tailOf, type WriterTail } from './announce.ts';
 import { positionOf } from './commit-entry.ts';
@@ -19,16 +19,14 @@ import { commitOf, framesAfter, isDrained, type Backlog } from './drained.ts';
 import { forgetQuestions } from './decisions.ts';
 import { decodeFrame, planIn, type Frame } from './frame-reader.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
-import { continued, keptOf, type Kept, type LastOfSlot } from './kept-position.ts';
 import { lastCommits } from './last-commit.ts';
 import type { Act } from './act.ts';
 import { passOver } from './pass-over.ts';
-import { forgetPlansBefore, readPlanInForce, storedPlans } from './plan-store.ts';
+import { forgetPlansBefore, readPlanInForce, readUnder, storedPlans } from './plan-store.ts';
 import { changeRegistered, changeRegistry, readRegistry, type Registry } from './registry.ts';
-import { connectorOf } from './returning.ts';
+import { removeSource } from './remove-source.ts';
 import { takenOf, type Taken } from './taken.ts';
 import { writersOfSource, type WriterPlace } from './writer-place.ts';
-import { lostBehind } from './writer-tail.ts';
 
 interface Leaving {
   /** Reading stages. */
@@ -70,7 +68,7 @@ export async function beginLeaving(act: Act, plan: Plan): Promise<void> {
     if (sources.length === 0) continue;
     await mark(act, plan, edge, sources, { leaving: true });
     for (const place of placesOf(plan, edge, registry, sources)) await fence(act, place);
-    // Runs at each look while others wait: one frame per writer is enough.
+    // This is repeated at each look of the lifecycle: the mark keeps it from appending a last frame each time.
     await mark(act, plan, edge, sources, { fenced: true });
   }
 }
@@ -161,7 +159,7 @@ async function leftOf(
     .filter((one) => one.stages.some(({ name }) => name === stage))
     .map(({ pipeline }) => pipeline.generation);
   const behind: Backlog[] = [];
-  for await (const { edge, slot, committed, tail, unread } of unreadOf(streams, plan, [stage])) {
+  for await (const { edge, slot, committed, tail, unread } of unreadOf(streams, plan, stage)) {
     if (unread.kind === 'none' || behind.some((one) => one.slot === slot)) continue;
     const isLeft = unread.kind === 'unknown' || has.some((one) => isBetween(one, planIn(unread.frame), tail, plans));
     if (!isLeft) continue;
@@ -170,11 +168,9 @@ async function leftOf(
   return behind;
 }
 
-/** A frame of version 1 is read under the oldest plan that is kept. */
 function isBetween(generation: number, first: number, { frame }: WriterTail, plans: readonly Plan[]): boolean {
-  const oldest = Math.min(...plans.map(({ pipeline }) => pipeline.generation));
   const last = frame === undefined ? 0 : planIn(frame);
-  return generation >= Math.max(first, oldest) && generation <= Math.max(last, oldest);
+  return generation >= readUnder(first, plans) && generation <= readUnder(last, plans);
 }
 
 interface Unread {
@@ -190,23 +186,21 @@ interface Unread {
     | { readonly kind: 'frame'; readonly frame: Frame };
 }
 
-/** For each of these readers and each writer: the first frame with records that the reader has not read. */
-async function* unreadOf(streams: JetStreamPort, plan: Plan, readers: readonly string[]): AsyncGenerator<Unread> {
+/** For each writer: the first frame with records that the reader has not read. */
+async function* unreadOf(streams: JetStreamPort, plan: Plan, stage: string): AsyncGenerator<Unread> {
   const { pid } = plan.pipeline;
   for (const edge of plan.edges) {
     const registry = await readRegistry(streams, pid, edge.name);
-    if (registry === undefined) continue;
+    if (registry?.readers.includes(stage) !== true) continue;
     const { created } = await streams.streamInfo(edgeStream(pid, edge.name));
-    for (const stage of registry.readers.filter((name) => readers.includes(name))) {
-      const entries = [];
-      for (let slot = 0; slot < edge.shards; slot++) entries.push(await commitOf(streams, pid, stage, slot));
-      for (const place of placesOf(plan, edge, registry, Object.keys(registry.sources))) {
-        const slot = place.shard;
-        const tail = await tailOf(streams, place);
-        const entry = entries[slot];
-        const unread = await firstUnread(streams, tail, takenOf(entry, created, place.writer));
-        yield { edge, slot, committed: entry === undefined ? 0 : positionOf(entry), tail, unread };
-      }
+    const entries = [];
+    for (let slot = 0; slot < edge.shards; slot++) entries.push(await commitOf(streams, pid, stage, slot));
+    for (const place of placesOf(plan, edge, registry, Object.keys(registry.sources))) {
+      const slot = place.shard;
+      const tail = await tailOf(streams, place);
+      const entry = entries[slot];
+      const unread = await firstUnread(streams, tail, takenOf(entry, created, place.writer));
+      yield { edge, slot, committed: entry === undefined ? 0 : positionOf(entry), tail, unread };
     }
   }
 }
@@ -232,8 +226,8 @@ export async function finishLeaving(act: Act, plan: Plan): Promise<void> {
     const { pid } = plan.pipeline;
     const before = await readRegistry(act.streams, pid, edge.name);
     if (before === undefined) continue;
-    for (const stage of leavingIn(plan, edge, before).readers) await removeReader(act, plan, edge, stage);
-    const { sources } = leavingIn(plan, edge, before);
+    const { readers, sources } = leavingIn(plan, edge, before);
+    for (const stage of readers) await removeReader(act, plan, edge, stage);
     // With Immediate nobody has begun to take them off, and a pod on a lost node may start a slot at any moment.
     if (sources.length > 0) await mark(act, plan, edge, sources, { leaving: true });
     const registry = (await readRegistry(act.streams, pid, edge.name)) ?? before;
@@ -263,72 +257,6 @@ async function isInBatch(
   return false;
 }
 
-async function removeSource(act: Act, plan: Plan, edge: Edge, registry: Registry, source: string): Promise<void> {
-  const { streams, opSeq } = act;
-  const place = { pid: plan.pipeline.pid, edge: edge.name, opSeq };
-  const places = placesOf(plan, edge, registry, [source]);
-  // What was given up by Immediate has no last frame, and a pod on a lost node may append at any moment. It cannot any
-  // more once it finds no frame: so they are emptied until they are empty, and each frame is recorded before.
-  let tails = await tailsOf(streams, places);
-  do {
-    await recordLast(act, plan, edge, registry, { source, tails });
-    for (const { stream, subject, sequence } of tails) {
-      if (sequence > 0) await streams.purgeStream(stream, { filter: subject, seq: sequence + 1 });
-    }
-    tails = await tailsOf(streams, places);
-  } while (tails.some(({ sequence }) => sequence > 0));
-  for (const { writer } of places) await forgetQuestions(streams, place.pid, writer);
-  await forgetQuestions(streams, place.pid, slotTokens(ingestorName(source), '*'));
-  await changeRegistry(streams, place, (now = registry) => {
-    const { [source]: _, ...sources } = now.sources;
-    return { ...now, sources };
-  });
-}
-
-async function tailsOf(streams: JetStreamPort, places: readonly WriterPlace[]): Promise<WriterTail[]> {
-  const tails: WriterTail[] = [];
-  for (const place of places) tails.push(await tailOf(streams, place));
-  return tails;
-}
-
-/** Before the frames are removed: afterwards, readers and a repeated attempt find an empty subject. */
-async function recordLast(
-  { streams, opSeq }: Act,
-  plan: Plan,
-  edge: Edge,
-  registry: Registry,
-  { source, tails }: { readonly source: string; readonly tails: readonly WriterTail[] },
-): Promise<void> {
-  const kept = await keptIn(streams, plan, edge, { source, tails });
-  const isEmpty = (slot: number) => tails[slot]?.sequence === 0;
-  await changeRegistry(streams, { pid: plan.pipeline.pid, edge: edge.name, opSeq }, (now = registry) => ({
-    ...now,
-    gone: { ...now.gone, [source]: Math.max(now.gone[source] ?? 0, ...tails.map(({ sequence }) => sequence)) },
-    kept:
-      now.sources[source] === undefined || kept === undefined
-        ? now.kept
-        : { ...now.kept, [source]: continued(now.kept[source], kept, isEmpty) },
-  }));
-}
-
-/** Undefined: no stored plan has the source. */
-async function keptIn(
-  streams: JetStreamPort,
-  { pipeline: { pid } }: Plan,
-  edge: Edge,
-  { source, tails }: { readonly source: string; readonly tails: readonly WriterTail[] },
-): Promise<Kept | undefined> {
-  const connector = connectorOf(await storedPlans(streams, pid), source);
-  if (connector === undefined) return undefined;
-  const { created } = await streams.streamInfo(edgeStream(pid, edge.name));
-  const lasts: LastOfSlot[] = [];
-  for (const { shard, writer, sequence, frame } of tails) {
-    const lost = await lostBehind(streams, { pid, shard, created }, { writer, sequence, check: frame?.check ?? 0 });
-    lasts.push({ position: frame?.position, isLost: lost !== undefined });
-  }
-  return keptOf(connector, lasts);
-}
-
 async function removeReader(act: Act, plan: Plan, edge: Edge, stage: string): Promise<void> {
   const { streams, opSeq } = act;
   const { pid } = plan.pipeline;
@@ -339,7 +267,7 @@ async function removeReader(act: Act, plan: Plan, edge: Edge, stage: string): Pr
     return { ...now, readers: now.readers.filter((name) => name !== stage) };
   });
   await forgetQuestions(streams, pid, slotTokens(stage, '*'));
-  // If the source has come back meanwhile, its new frames are later than these.
+  // If a reader of this name has come back meanwhile, its new commits are later than these, and stay.
   for (const { subject, seq } of lasts) await streams.purgeStream(stream, { filter: subject, seq: seq + 1 });
 }
 

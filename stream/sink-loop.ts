@@ -34,7 +34,7 @@ import type { ShardReader } from './shard-reader.ts';
 import { SinkBatch, type BatchContext } from './sink-batch.ts';
 import type { BatchRange, RefusedRecord, RefusedRow, RowBufferPort, SinkSlotPort } from './sink-port.ts';
 import { recoverPosition } from './sink-position.ts';
-import { rangeText } from './range-text.ts';
+import { rangeText } from './batch-token.ts';
 import { SinkWrite } from './sink-write.ts';
 import type { SlotEnd, SlotObserver, SlotSignals } from './slot-observer.ts';
 

@@ -35,7 +35,7 @@ import { asSinkError } from './outside-errors.ts';
 import { PositionLost } from './position-lost.ts';
 import type { PositionedSinkSlot, RowBufferPort, StoredPosition } from './sink-port.ts';
 import { waitingAs, type SlotObserver, type SlotSignals } from './slot-observer.ts';
-import { rangeIn } from './range-text.ts';
+import { rangeIn } from './batch-token.ts';
 import { ofTarget, otherTargetOf } from './target-name.ts';
 import { untilAnswered } from './until-answered.ts';
 
@@ -170,7 +170,17 @@ function beyond<Rows extends RowBufferPort>(
   });
 }
 
-/** Pure. */
+/**
+ * What the sink's answer means: the first that fits. Pure.
+ *
+ *   the log was set, and the sink has yet to follow:   placed; lost if it has less than it had then (K10)
+ *   it is beyond the end of the edge:                  beyond (K7)
+ *   it writes elsewhere now, and lacks only what was
+ *   committed before that:                             placed (K8)
+ *   it is just before or at the end of the begun
+ *   batch, or not behind the log:                      recovered
+ *   else:                                              lost (K6)
+ */
 function judge<Rows extends RowBufferPort>(
   { log, tokenPrefix, sinkSlot }: Pick<PositionCheck<Rows>, 'log' | 'tokenPrefix' | 'sinkSlot'>,
   stored: StoredPosition,
@@ -200,8 +210,8 @@ function judge<Rows extends RowBufferPort>(
   if (!isOfOtherStream) {
     // The batch with the intent may or may not be in the sink; repeating it is safe either way and yields its
     // refusals again.
-    if (begun !== undefined && (stored.position === begun.after || stored.position === begun.to)) {
-      const isRolledBack = begun.kind === 'written' && stored.position !== begun.to;
+    if (begun !== undefined && (position === begun.after || position === begun.to)) {
+      const isRolledBack = begun.kind === 'written' && position !== begun.to;
       // It has lost only this batch, and the frames are still in the edge: they are written again.
       if (isRolledBack) return { kind: 'recovered', committed, has: position, finish: undefined };
       // A position of this pipeline that is just before the batch is the one on which it was started, whatever its

@@ -76,6 +76,7 @@ export async function beginReading(start: SinkStart, met: LostAt | undefined): P
     const before = await openEdge(opening, signals.stop);
     const onWaiting = waitingAs(observer, 'commits');
     const log = await CommitLog.open({ ...start, onWaiting, pid, stage: stage.name, slot }, signals.stop);
+    // Y2.
     const lost = met?.after === log.sequence ? met.loss : undefined;
     const asked = await askCommits(start, pid, () => storedQuestion(asker), signals.stop);
     const tailsIn: TailsIn = (view) =>
@@ -99,23 +100,24 @@ export async function beginReading(start: SinkStart, met: LostAt | undefined): P
       };
       return { log, chain, onSinkInOrder };
     }
-    const question = verdict.kind === 'lost' ? verdict : lost;
+    // What the start finds is over when the next one does not find it, so that has no `until`.
+    const question: Found | undefined = verdict.kind === 'lost' ? verdict : lost;
     if (question === undefined) continue;
-    const { found, loss } = question;
-    // What the start finds is over when the next one does not find it.
-    const { until, isOfSink } = verdict.kind === 'lost' ? {} : (lost ?? {});
+    const { found, loss, until, isOfSink } = question;
     const lostNow = { asker, found, loss, until, isOfSink, after: log.sequence, stored: lost?.stored, had: lost?.had };
-    await decide(start, opening, log, tailsIn, lostNow);
+    await awaitAndPlace(start, opening, log, tailsIn, lostNow);
   }
 }
 
 /** A question that was met while reading is over when the log is past that place. */
 async function takeBackWhenOver(start: SinkStart, log: CommitLog, asker: Asker, asked: StoredQuestion): Promise<void> {
-  const then = (signal: AbortSignal) => askCommits(start, asker.pid, () => takeBack(asker, asked), signal);
+  const takeItBack = (signal: AbortSignal) => askCommits(start, asker.pid, () => takeBack(asker, asked), signal);
   const until = asked.until ?? 0;
-  if (log.committed >= until) await then(start.signals.stop);
-  else log.whenPast(until, then);
+  if (log.committed >= until) await takeItBack(start.signals.stop);
+  else log.whenPast(until, takeItBack);
 }
+
+type Found = Pick<PositionLost, 'found' | 'loss'> & Partial<Pick<PositionLost, 'until' | 'isOfSink'>>;
 
 interface Loss
   extends Pick<Question, 'loss' | 'after' | 'until' | 'isOfSink'>, Pick<PositionLost, 'found' | 'stored' | 'had'> {
@@ -126,7 +128,7 @@ interface Loss
 type TailsIn = (view: EdgeView) => Promise<ReadonlyMap<string, Tail>>;
 
 /** Waits until a person has decided, and moves the position to where the decision says. */
-async function decide(
+async function awaitAndPlace(
   start: SinkStart,
   opening: EdgeOpening,
   log: CommitLog,
@@ -155,9 +157,9 @@ async function decide(
   const decision =
     (await remade(start, view, opening, log)) ??
     (await awaitDecision({ ...asker, loss, after, until, isOfSink }, asking, signals.stop));
-  const decided = await openEdge(opening, signals.stop);
-  // After it, so that none of them is older than the end that it shows.
-  const entry = entryAfter(log.last, decided, decision, await tailsIn(decided));
+  const viewAfter = await openEdge(opening, signals.stop);
+  // Tails after the view: none of them is then older than the end of the stream in it.
+  const entry = entryAfter(log.last, viewAfter, decision, await tailsIn(viewAfter));
   const had = lost.had ?? hadAt(log.last, entry.to);
   await log.reset({ ...entry, ...(had === undefined ? {} : { had }) }, signals.stop);
   observer.waiting('decision', undefined);

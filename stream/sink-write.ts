@@ -8,11 +8,11 @@
  *
  * V1  Before an attempt starts that may store something, the intent is in the log, and it stays there until the
  *     outcome of that attempt is known. So a log without an intent means a sink without a trace of the batch.
- * V2  All attempts under a token have the same rows and the same refused rows. After an edit of the sink or its table the
- *     records of a batch may become other rows: then a person is asked (V3), no row that was refused before is taken for
- *     one of now, and a batch that a person calls stored keeps the dead letters with which it was begun. What a person
- *     calls missing is begun anew: the log names rows, target and mark of now, and other rows have another token, because
- *     the sink drops whatever comes under one that it knows.
+ * V2  All attempts under a token have the same rows and the same refused rows, because the sink drops whatever comes
+ *     under a token that it knows. An edit of the sink or its table may make other rows of the records. Then a person is
+ *     asked (V3), and refusals of before are not applied to rows of now. Called stored, the batch keeps the dead letters
+ *     with which it was begun. Called missing, it is begun anew: the log names rows, target and mark of now, and other
+ *     rows get another token.
  * V3  A batch that may be in the sink is repeated only when the sink says that it will recognise it. Otherwise it
  *     waits for a person, and the observer is notified. No sink recognises a batch that was started in another
  *     target, before an edit of the spec. Nor does a sink that was altered meanwhile (`shape`) recognise rows that it
@@ -29,7 +29,7 @@ import type { CommitLog } from './commit-log.ts';
 import { isFence } from './fence.ts';
 import { asSinkError } from './outside-errors.ts';
 import { Patience } from './patience.ts';
-import { nextToken } from './range-text.ts';
+import { nextToken } from './batch-token.ts';
 import { decodeRefused, encodeRefused } from './refused-set.ts';
 import type {
   BatchRange,
@@ -89,10 +89,15 @@ export class SinkWrite<Rows extends RowBufferPort> {
   readonly #batch: WrittenBatch<Rows>;
   readonly #rows: Rows;
   #id: BatchRange;
+  /** Why it is not the batch that was begun, in words; asked about before anything is sent (V3). */
   #changed: string | undefined;
+  /** The records are other rows than when it was begun: a repetition needs another token (V2). */
   #isOfOtherRows = false;
+  /** A person says that it is stored. */
   #isToldStored = false;
+  /** Where it was begun, if the sink writes elsewhere now. */
   #otherTarget: string | undefined;
+  /** Left out of every attempt (V2). */
   #refused: readonly RefusedRow[] | undefined;
   /** The entry of this batch in the log. */
   #intent: Intent | undefined;
@@ -130,8 +135,8 @@ export class SinkWrite<Rows extends RowBufferPort> {
   }
 
   /**
-   * Resolves with the refused rows when all others are in the sink. Rejects with errors of
-   * handling `fence`, and with the signal's reason (V4).
+   * Resolves with the refused rows when all others are in the sink. Rejects when another owner has taken over
+   * (`isFence`), and with the signal's reason (V4).
    */
   async run(): Promise<readonly RefusedRow[]> {
     const { clock, signals, observer, random } = this.#options;
@@ -168,8 +173,8 @@ export class SinkWrite<Rows extends RowBufferPort> {
       if (waits !== undefined) return waits;
     }
     if (this.#options.sinkSlot.positionIn === 'commitLog') {
-      const asked = await this.#ask();
-      if (asked !== undefined) return asked;
+      const unclear = await this.#checkRepeat();
+      if (unclear !== undefined) return unclear;
       if (this.#changed !== undefined) return this.#beginAnew();
       if (this.#refused?.length === this.#rows.rows) return { kind: 'done' };
     }
@@ -229,7 +234,7 @@ export class SinkWrite<Rows extends RowBufferPort> {
   }
 
   /** V3. Undefined: it may be repeated, or is attempted for the first time. */
-  async #ask(): Promise<Step | undefined> {
+  async #checkRepeat(): Promise<Step | undefined> {
     const { sinkSlot } = this.#options;
     const intent = this.#intent;
     if (intent === undefined || sinkSlot.positionIn !== 'commitLog') return undefined;
@@ -282,7 +287,7 @@ export class SinkWrite<Rows extends RowBufferPort> {
         return (await this.#askOfAltered(end)) ?? this.#refuse(end);
       case 'nothing':
         if (this.#mayBeStored) return { kind: 'wait', error: end.error, isOpen: true };
-        await this.#takeBack();
+        await this.#withdraw();
         return { kind: 'wait', error: end.error, isOpen: false };
       case 'unknown':
         this.#mayBeStored = true;
@@ -320,7 +325,7 @@ export class SinkWrite<Rows extends RowBufferPort> {
   }
 
   /** V1: nothing is stored, so the next attempt may use any range, by any owner, at any time. */
-  async #takeBack(): Promise<void> {
+  async #withdraw(): Promise<void> {
     if (this.#options.sinkSlot.positionIn === 'sink') return;
     await this.#options.log.append({ kind: 'commit', to: this.#id.after }, this.#options.signals.abort);
     this.#intent = undefined;

@@ -17,7 +17,7 @@ import { annotations, pidOf } from '../../model/names.ts';
 import type { Plan } from '../../model/plan.ts';
 import type { DecisionStatus, StreamStatus } from '../../model/status.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
-import { carryOut, lostOf, streamsFound } from '../../stream/decide.ts';
+import { carryOut, lostOf, streamsFound } from '../../stream/carry-out.ts';
 import type { JetStreamPort } from '../../stream/jetstream-port.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { toFailure } from '../failures.ts';

@@ -11,7 +11,7 @@ import {
   makePipelineStreams,
   pipelineStreamsExist,
 } from '../../stream/streams.ts';
-import { lostOf, streamsFound } from '../../stream/decide.ts';
+import { lostOf, streamsFound } from '../../stream/carry-out.ts';
 import type { Act } from '../../stream/act.ts';
 import { registerPlan } from '../../stream/members.ts';
 import { readPlanInForce } from '../../stream/plan-store.ts';

@@ -30,9 +30,7 @@ export function parseFailure(failure: unknown, where: SinkFailureContext): Failu
     return { kind: 'wait', error, stored: neverArrived(failure) ? 'nothing' : 'unknown' };
   }
   const known = codes.get(Number(failure.code));
-  const kind = `(${failure.type ?? 'code'} ${failure.code})`;
-  const said = known?.meaning === 'busy' ? stableLoadText(failure.message) : stableText(failure.message);
-  const problem = `${shortened(said.trim())} ${kind}`;
+  const problem = problemWith(failure);
   const wait = (error: MillraceError): Failure => ({ kind: 'wait', error, stored: known?.stored ?? 'unknown' });
   if (isOfView(failure)) {
     return { kind: 'wait', error: mr('MR_SINK_VIEW_FAILED', { table, sink, problem }, options), stored: 'unknown' };
@@ -50,7 +48,7 @@ export function parseFailure(failure: unknown, where: SinkFailureContext): Failu
     case 'doubtful':
       return {
         kind: 'rows',
-        problem: `${shortened(failure.message.trim())} ${kind}`,
+        problem: coded(failure, failure.message),
         isDoubtful: meaning === 'doubtful',
         stored: known?.stored ?? 'unknown',
       };
@@ -79,7 +77,7 @@ export function parseFailure(failure: unknown, where: SinkFailureContext): Failu
   }
 }
 
-/** And not its database, or what a default, a view or the table's engine reads. */
+/** Whether what is missing is the sink's table: not its database, nor what a default, a view or the engine reads. */
 function isTheTable({ code, message }: ClickHouseError, table: string): boolean {
   const said = message.replaceAll('`', '');
   const at = said.indexOf(table);
@@ -93,7 +91,7 @@ export function meaningOf(error: unknown): Meaning | undefined {
   return error instanceof ClickHouseError ? codes.get(Number(error.code))?.meaning : undefined;
 }
 
-/** Not of the statement. */
+/** The server, or what is in it, is the cause, whatever the statement says. */
 export function isOfServer(error: ClickHouseError): boolean {
   const meaning = meaningOf(error);
   return meaning === 'auth' || meaning === 'missing' || meaning === 'busy' || meaning === 'unreachable';
@@ -107,27 +105,38 @@ export function parseExamination(
   failure: unknown,
   where: SinkFailureContext,
   names: ReadonlyMap<string, string>,
-): RowsAtFault | Extract<Failure, { kind: 'wait' }> {
+): Failure {
   const said = namingOriginals(failure, names);
   const { sink, table } = where;
   if (said instanceof ClickHouseError) {
     const meaning = meaningOf(said);
-    const kind = `(${said.type ?? 'code'} ${said.code})`;
     if (meaning === 'doubtful' && isOfNoValue(said.message.trim())) {
-      const problem = `${shortened(stableText(said.message.trim()))} ${kind}`;
+      const problem = problemWith(said);
       const hint = 'Bring it back, or alter the table or the view that needs it; Millrace retries by itself.';
       return { kind: 'wait', error: mr('MR_SINK_TABLE_UNFIT', { table, sink, problem, hint }), stored: 'nothing' };
     }
     if (meaning === 'rows' || meaning === 'doubtful') {
-      const problem = `${shortened(said.message.trim())} ${kind}`;
+      const problem = coded(said, said.message);
       return { kind: 'rows', problem, isDoubtful: meaning === 'doubtful', stored: 'nothing' };
     }
+    if (isOfView(said)) {
+      const hint = 'Correct the view; Millrace retries by itself.';
+      const error = mr('MR_SINK_ROWS_UNKNOWN', { table, sink, problem: problemWith(said), hint });
+      return { kind: 'wait', error, stored: 'nothing' };
+    }
   }
-  const parsed = parseFailure(said, where);
-  if (parsed.kind === 'wait' && parsed.error.code !== 'MR_SINK_VIEW_FAILED') return { ...parsed, stored: 'nothing' };
-  const problem = parsed.kind === 'wait' ? String(parsed.error.params['problem']) : parsed.problem;
-  const hint = 'Correct the view; Millrace retries by itself.';
-  return { kind: 'wait', error: mr('MR_SINK_ROWS_UNKNOWN', { table, sink, problem, hint }), stored: 'nothing' };
+  return { ...parseFailure(said, where), stored: 'nothing' };
+}
+
+/** In words that stay equal while it is the same trouble. */
+function problemWith(failure: ClickHouseError): string {
+  const stable = meaningOf(failure) === 'busy' ? stableLoadText : stableText;
+  return coded(failure, stable(failure.message));
+}
+
+/** The code tells apart what has the same text. */
+function coded({ type, code }: ClickHouseError, text: string): string {
+  return `${shortened(text.trim())} (${type ?? 'code'} ${code})`;
 }
 
 /** A twin has a different name each time it is created. */

@@ -1,12 +1,12 @@
 /**
  * Which value of a row is at fault for an error that says that something is not there.
  *
- * V1  What is missing may be so because of a value (`none` for a type) or because of the database (a default that reads a
- *     table). The server's error looks the same. So the values are read by themselves, where neither default nor trigger has a
- *     part: one that is refused there, too, is at fault.
- * V2  The CHECK of a domain has a part there, and it may lack something whatever the value is. So of what a domain refuses in this
- *     way a value is at fault only if the domain takes another one now: of the batch, of the table, or a name that every
- *     database has. If it takes none, the sink waits and says so.
+ * V1  A value may name what does not exist (`none` in a column of type `regtype`), and so may a default that reads a
+ *     table; the server's error looks the same. So the row's values are read by themselves, without defaults and
+ *     triggers: one that is refused there, too, is at fault.
+ * V2  The CHECK of a domain runs there as well, and may itself read what does not exist, whatever the value is. So a
+ *     value that a domain refuses in this way is at fault only if the domain takes another one now: of the batch, of the
+ *     table, or a name that every database has. If it takes none, the sink waits and says so.
  */
 import pg from 'pg';
 import { z } from 'zod';
@@ -50,9 +50,12 @@ export class ValuesAtFault {
       const refused = problemIn(failure);
       if (failure === undefined || refused === undefined) continue;
       if (failure.kind === 'rows') return refused;
-      if (!(await this.#takesAnother(reading, value))) doubt ??= doubtOf(failure.error, reading);
-      // What the CHECK lacked may have come in the meantime.
-      else if ((await this.#read(reading.text, [value])) !== undefined) return refused;
+      if (!(await this.#takesAnother(reading, value))) {
+        doubt ??= doubtOf(failure.error, reading);
+        continue;
+      }
+      // What the CHECK lacked may have come meanwhile.
+      if ((await this.#read(reading.text, [value])) !== undefined) return refused;
     }
     throw doubt ?? waiting;
   }
@@ -88,7 +91,7 @@ export class ValuesAtFault {
       const { rows } = await this.#client.query<pg.QueryResultRow>(stored);
       return storedRows.parse(rows).map(({ value }) => value);
     } catch (error) {
-      await this.#back(error);
+      await this.#rollBack(error);
       return [];
     }
   }
@@ -99,19 +102,19 @@ export class ValuesAtFault {
       await this.#client.query(text, [...values]);
       return undefined;
     } catch (error) {
-      await this.#back(error);
+      await this.#rollBack(error);
       return parseFailure(error, this.#where, isWithinStatement);
     }
   }
 
   /** Throws what is no answer of the server. */
-  async #back(error: unknown): Promise<void> {
+  async #rollBack(error: unknown): Promise<void> {
     if (!(error instanceof pg.DatabaseError)) throw error;
     await this.#client.query('ROLLBACK TO SAVEPOINT millrace');
   }
 }
 
-/** What is told of the row; undefined if it says nothing about the values that they were not read. */
+/** What the dead letter says if the value is at fault; undefined: the failure says nothing about the value. */
 function problemIn(failure: Failure | undefined): string | undefined {
   return failure?.kind === 'wait' ? failure.ofValue : failure?.problem;
 }

@@ -14,7 +14,7 @@ import {
 import type { Plan } from '../../model/plan.ts';
 import type { Streams } from '../../stream/connection.ts';
 import { askFor, noteDecision, takeBack } from '../../stream/decisions.ts';
-import { streamsFound } from '../../stream/decide.ts';
+import { streamsFound } from '../../stream/carry-out.ts';
 import { ensurePipelineStreams } from '../../stream/streams.ts';
 import { isDrained } from '../../stream/drained.ts';
 import { EdgeWriter } from '../../stream/edge-writer.ts';

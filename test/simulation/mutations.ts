@@ -270,7 +270,7 @@ export const mutations: readonly Mutation[] = [
   {
     guard: 'E10',
     without: 'the note that a source has left, before its frames go',
-    file: 'stream/retire.ts',
+    file: 'stream/remove-source.ts',
     from: 'gone: { ...now.gone, [source]: Math.max(now.gone[source] ?? 0, ...tails.map(({ sequence }) => sequence)) }',
     to: 'gone: now.gone',
   },

@@ -12,7 +12,7 @@ import { commitsEdge, commitSubject, edgeStream, frameSubject } from '../../mode
 import type { Plan } from '../../model/plan.ts';
 import { decodeCommitEntry } from '../../stream/commit-entry.ts';
 import type { Streams } from '../../stream/connection.ts';
-import { carryOut, streamsFound } from '../../stream/decide.ts';
+import { carryOut, streamsFound } from '../../stream/carry-out.ts';
 import { isDrained } from '../../stream/drained.ts';
 import { ensurePipelineStreams } from '../../stream/streams.ts';
 import { eventually } from '../support/eventually.ts';
@@ -26,7 +26,7 @@ function planOf(sourceSlots: number): Plan {
   return testPlan({ shards: 1, sourceSlots, frame, batch });
 }
 
-describe('K10: a sink and its edge go back, one after the other', () => {
+describe('an edge that goes back, and its sink or the edge once more (K10, I6)', () => {
   let server: TestServer;
   let streams: Streams;
   let kept: string;
@@ -67,9 +67,10 @@ describe('K10: a sink and its edge go back, one after the other', () => {
     await server.start();
     await eventually(() => streams.streamNames('>'));
   };
+  const drainSink = () => drain(streams, plan, table, { positionIn: 'sink' });
   /** Records are in the edge, each in a frame behind the writer's first one, and in the sink if it is to take them. */
   const fill = async (total: number, to: 'sink' | 'edge', writers = 1) => {
-    const slots = [start(total), ...(to === 'sink' ? [drain(streams, plan, table, { positionIn: 'sink' })] : [])];
+    const slots = [start(total), ...(to === 'sink' ? [drainSink()] : [])];
     const isFilled = async () =>
       to === 'edge'
         ? (await lastFrame()) === total + writers
@@ -77,20 +78,20 @@ describe('K10: a sink and its edge go back, one after the other', () => {
     await eventually(isFilled);
     await Promise.all(slots.map((slot) => slot.stop()));
   };
-  /** The pod of a slot dies when the sink has stored what it writes next. */
-  const diesOnceStored = async (slot: () => RunningSlot) => {
+  /** A pod that dies once the sink has stored what it writes next. */
+  const doomed = () => {
     const stored = new Promise<void>((resolve) => {
       table.afterWrite = () => {
         resolve();
         return new Promise(() => undefined);
       };
     });
-    const pod = slot();
-    return async () => {
-      await stored;
+    const pod = drainSink();
+    const died = stored.then(() => {
       pod.abort();
       table.afterWrite = undefined;
-    };
+    });
+    return { pod, died };
   };
   const asked = (slot: RunningSlot) =>
     eventually(() => slot.witness.waits.some(([, code]) => code === 'MR_POSITION_LOST'));
@@ -107,8 +108,7 @@ describe('K10: a sink and its edge go back, one after the other', () => {
     await fill(10, 'edge');
     await copy('save', 'ten');
     await fill(11, 'edge');
-    const dies = await diesOnceStored(() => drain(streams, plan, table, { positionIn: 'sink' }));
-    await dies();
+    await doomed().died;
     await copy('restore', 'ten');
     let failsOver = true;
     const next = drain(streams, plan, table, {
@@ -154,8 +154,7 @@ describe('K10: a sink and its edge go back, one after the other', () => {
         write: () => new Promise(() => undefined),
       });
       if (isStored) {
-        const dies = await diesOnceStored(() => drain(streams, plan, table, { positionIn: 'sink' }));
-        await dies();
+        await doomed().died;
       } else {
         const pod = drain(streams, plan, table, { positionIn: 'sink', wrap: never });
         await eventually(isBegun);
@@ -163,13 +162,13 @@ describe('K10: a sink and its edge go back, one after the other', () => {
       }
       assert.ok(await isBegun());
       await streams.purgeStream(edgeStream(pid, 'main'), { filter: frameSubject(pid, 'main', 0, 'orders-1') });
-      const first = drain(streams, plan, table, { positionIn: 'sink' });
+      const first = drainSink();
       await asked(first);
       await first.stop();
       table.rows.length = 5;
       Object.assign(table, { position, positionToken });
       await decide('main.1=accept-loss');
-      const second = drain(streams, plan, table, { positionIn: 'sink' });
+      const second = drainSink();
       await eventually(() => isAskedAboutSink(second));
       await decide('sink-warehouse.1=reread');
       await eventually(() => numbers().length === 10);
@@ -185,14 +184,12 @@ describe('K10: a sink and its edge go back, one after the other', () => {
     await copy('save', 'ten');
     await fill(11, 'sink');
     await copy('restore', 'ten');
-    let first: RunningSlot | undefined;
-    const dies = await diesOnceStored(() => (first = drain(streams, plan, table, { positionIn: 'sink' })));
-    assert.ok(first);
-    await asked(first);
+    const first = doomed();
+    await asked(first.pod);
     await decide('main.1=accept-loss');
-    await dies();
+    await first.died;
     await copy('restore', 'five');
-    const second = drain(streams, plan, table, { positionIn: 'sink' });
+    const second = drainSink();
     await asked(second);
     await decide('main.2=accept-loss');
     // Until then its log says that it has taken what the edge has lost, and a source that starts asks about that.
@@ -210,7 +207,7 @@ describe('K10: a sink and its edge go back, one after the other', () => {
     await copy('save', 'five');
     await fill(10, 'sink');
     await copy('restore', 'five');
-    const first = drain(streams, plan, table, { positionIn: 'sink' });
+    const first = drainSink();
     await asked(first);
     await decide('main.1=accept-loss');
     await eventually(async () => assert.equal((await lastEntry()).to, 6));

@@ -5,7 +5,7 @@ import { commitsEdge, edgeStream, frameSubject } from '../../model/names.ts';
 import type { Plan } from '../../model/plan.ts';
 import type { StreamStatus } from '../../model/status.ts';
 import type { Streams } from '../../stream/connection.ts';
-import { carryOut, lostOf, streamsFound, type DecisionAct } from '../../stream/decide.ts';
+import { carryOut, lostOf, streamsFound, type DecisionAct } from '../../stream/carry-out.ts';
 import { registerPlan } from '../../stream/members.ts';
 import { readPlanInForce } from '../../stream/plan-store.ts';
 import { readRegistry } from '../../stream/registry.ts';

@@ -11,7 +11,7 @@ import { parseDecision } from '../../model/decision.ts';
 import { commitsEdge, edgeStream } from '../../model/names.ts';
 import type { Plan } from '../../model/plan.ts';
 import type { Streams } from '../../stream/connection.ts';
-import { carryOut, streamsFound } from '../../stream/decide.ts';
+import { carryOut, streamsFound } from '../../stream/carry-out.ts';
 import { isDrained } from '../../stream/drained.ts';
 import { ensurePipelineStreams } from '../../stream/streams.ts';
 import { eventually } from '../support/eventually.ts';

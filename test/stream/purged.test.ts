@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { parseDecision } from '../../model/decision.ts';
 import { edgeStream, frameSubject } from '../../model/names.ts';
 import type { Streams } from '../../stream/connection.ts';
-import { carryOut } from '../../stream/decide.ts';
+import { carryOut } from '../../stream/carry-out.ts';
 import { isDrained } from '../../stream/drained.ts';
 import { ensurePipelineStreams } from '../../stream/streams.ts';
 import { eventually } from '../support/eventually.ts';

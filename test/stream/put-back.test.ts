@@ -5,7 +5,7 @@ import { parseDecision } from '../../model/decision.ts';
 import { edgeStream, frameSubject } from '../../model/names.ts';
 import type { IngestorStage, Plan } from '../../model/plan.ts';
 import type { Streams } from '../../stream/connection.ts';
-import { carryOut, streamsFound } from '../../stream/decide.ts';
+import { carryOut, streamsFound } from '../../stream/carry-out.ts';
 import { isDrained } from '../../stream/drained.ts';
 import type { JetStreamPort } from '../../stream/jetstream-port.ts';
 import { registerPlan } from '../../stream/members.ts';

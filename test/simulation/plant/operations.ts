@@ -4,7 +4,7 @@
  */
 import { askedBy } from '../../../activities/streams/open-questions.ts';
 import { nameFor, namingOf } from '../../../stream/announce.ts';
-import { lostOf, streamsFound } from '../../../stream/decide.ts';
+import { lostOf, streamsFound } from '../../../stream/carry-out.ts';
 import type { Act } from '../../../stream/act.ts';
 import { registerPlan } from '../../../stream/members.ts';
 import { registerWriters } from '../../../stream/register-writers.ts';

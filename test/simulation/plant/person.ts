@@ -4,7 +4,7 @@
  */
 import { problemOf, type MillraceError } from '../../../model/errors.ts';
 import { decisionChoices, parseDecision } from '../../../model/decision.ts';
-import { carryOut } from '../../../stream/decide.ts';
+import { carryOut } from '../../../stream/carry-out.ts';
 import { PositionedTable } from '../outside/postgres.ts';
 import { BlockTable } from '../outside/clickhouse.ts';
 import type { Plant } from './plant.ts';

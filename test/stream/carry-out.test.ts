@@ -7,7 +7,7 @@ import { commitsEdge, commitSubject, deadEdge, edgeStream, frameSubject, questio
 import type { Plan } from '../../model/plan.ts';
 import type { StreamStatus } from '../../model/status.ts';
 import type { Streams } from '../../stream/connection.ts';
-import { carryOut, lostOf, streamsFound, type DecisionAct } from '../../stream/decide.ts';
+import { carryOut, lostOf, streamsFound, type DecisionAct } from '../../stream/carry-out.ts';
 import { finishLeaving } from '../../stream/retire.ts';
 import type { Position, RecordBatch } from '../../stream/record-batch.ts';
 import { SourceLoss } from '../../stream/source-loss.ts';
