@@ -9,7 +9,8 @@
  *     commit counts; a pod that has read and not committed starts again.
  * U3  A bounded number of frames per run: each is read to know its plan.
  * U4  After a stream has gone back, new frames get numbers that such a reader is already past, though it has not seen
- *     them. They are passed first, writer by writer, under the same rule. Seed 6005162: they were not looked at, and a sink
+ *     them. They are passed first, writer by writer, under the same rule; all that a writer has, if the frame is gone on
+ *     which the reader's place rests. Seed 6005162: they were not looked at, and a sink
  *     that was added and removed around a power loss was waited for, for good.
  */
 import { MillraceError } from '../model/errors.ts';
@@ -23,7 +24,7 @@ import type { JetStreamPort, StoredMessage } from './jetstream-port.ts';
 import { commitsOfShard } from './last-commit.ts';
 import { readUnder, storedPlans } from './plan-store.ts';
 import { readRegistry } from './registry.ts';
-import { takenOf } from './taken.ts';
+import { isThere, takenOf } from './taken.ts';
 import { writersOf, type WriterPlace } from './writer-place.ts';
 
 interface Waiting {
@@ -111,7 +112,9 @@ async function passableUpTo({
   const heads: Heads = {};
   let framesRead = 0;
   for (const { writer, subject } of writers) {
-    for (let next = takenOf(entry, entry.chain.edge, writer).upTo + 1; next <= to;) {
+    const taken = takenOf(entry, entry.chain.edge, writer);
+    const isGone = taken.check !== null && !(await isThere(streams, { stream, subject }, taken));
+    for (let next = isGone ? 1 : taken.upTo + 1; next <= to;) {
       const message = await streams.directGet(stream, { seq: next, next_by_subj: subject });
       if (message === null || message.seq > to) break;
       const frame = readable(message, stream);

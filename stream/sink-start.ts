@@ -182,7 +182,7 @@ function placeText(last: CommitEntry | undefined, to: number): string {
   if (last === undefined)
     return 'the end of the stream: how far it had come is not known, and what it had not read is given up';
   if (to === positionOf(last)) return 'what is committed';
-  if (last.kind === 'commit') return 'the end of what the stream holds';
+  if (last.kind === 'commit' || to < positionOf(last)) return 'the end of what the stream holds';
   if (to < last.to) {
     return 'the end of what the stream holds of a batch that was started and may be in the sink: nothing of it is written again';
   }

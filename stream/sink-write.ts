@@ -283,7 +283,6 @@ export class SinkWrite<Rows extends RowBufferPort> {
         if (end.refused.length > 0) this.#refused = end.refused;
         return { kind: 'done' };
       case 'examined':
-        if (end.mayBeStored) this.#mayBeStored = true;
         return (await this.#askOfAltered(end)) ?? this.#refuse(end);
       case 'nothing':
         if (this.#mayBeStored) return { kind: 'wait', error: end.error, isOpen: true };
@@ -309,7 +308,8 @@ export class SinkWrite<Rows extends RowBufferPort> {
   }
 
   /** V2: recorded before the others are written, and for every later owner. */
-  async #refuse({ refused: found, shape }: Examined): Promise<Step> {
+  async #refuse({ refused: found, shape, mayBeStored }: Examined): Promise<Step> {
+    if (mayBeStored) this.#mayBeStored = true;
     if (this.#intent === undefined) throw new TypeError('V1: rows were examined without an intent');
     this.#refused = [...(this.#refused ?? []), ...found];
     const records = this.#refused.map(({ row, error }) => ({ record: this.#batch.recordOf(row), error }));

@@ -16,13 +16,12 @@
 import { commitsEdge, edgeStream } from '../model/names.ts';
 import type { Clock } from '../model/clock.ts';
 import { decodeCommitEntry } from './commit-entry.ts';
-import { checkOf } from './frame.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { commitsOfShard } from './last-commit.ts';
 import { readRegistry } from './registry.ts';
 import type { Edge } from '../model/plan.ts';
 import { writersOf } from './writer-place.ts';
-import { takenOf, type Taken } from './taken.ts';
+import { isThere, takenOf, type Taken } from './taken.ts';
 
 export interface SweepTarget {
   readonly pid: string;
@@ -57,8 +56,7 @@ async function firstToStay(streams: JetStreamPort, target: SweepTarget): Promise
 
 async function boundOf(streams: JetStreamPort, { pid, edge, subject }: SweepTarget, taken: Taken): Promise<number> {
   if (taken.check === null) return taken.upTo + 1;
-  const frame = await streams.getMessage(edgeStream(pid, edge), { seq: taken.upTo });
-  return frame?.subject === subject && checkOf(frame.data) === taken.check ? taken.upTo : 0;
+  return (await isThere(streams, { stream: edgeStream(pid, edge), subject }, taken)) ? taken.upTo : 0;
 }
 
 /**

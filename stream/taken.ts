@@ -6,6 +6,8 @@
  */
 import type { CommitEntry } from './commit-entry.ts';
 import { positionOf } from './commit-entry.ts';
+import { checkOf } from './frame.ts';
+import type { JetStreamPort } from './jetstream-port.ts';
 
 export interface Taken {
   /** Stream sequence. */
@@ -26,6 +28,16 @@ export function takenOf(entry: CommitEntry | undefined, created: string, writer:
   // Of a writer that it has not met, the reader has taken what was there before it was registered.
   if (head === undefined) return { upTo: Math.min(chain.since, positionOf(entry)), check: null };
   return { upTo: head[0], check: head[1] };
+}
+
+/** Whether the frame that the reader took last is there, as it took it. */
+export async function isThere(
+  streams: Pick<JetStreamPort, 'getMessage'>,
+  { stream, subject }: { readonly stream: string; readonly subject: string },
+  { upTo, check }: Taken,
+): Promise<boolean> {
+  const frame = await streams.getMessage(stream, { seq: upTo });
+  return frame?.subject === subject && checkOf(frame.data) === check;
 }
 
 /**

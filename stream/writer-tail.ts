@@ -102,8 +102,10 @@ export async function lostBehind(
   const stream = edgeStream(pid, commitsEdge);
   let lost: LostBehind | undefined;
   for (const last of await streams.lastOfEach(stream, commitSubject(pid, '*', shard))) {
-    const { chain } = decodeCommitEntry(last.data, { stream, sequence: last.seq });
-    const taken = chain?.edge === created ? chain.writers[tail.writer] : undefined;
+    const entry = decodeCommitEntry(last.data, { stream, sequence: last.seq });
+    // It has read nothing yet: what is missing before its place was not for it, and it asks by itself.
+    if (entry.kind === 'commit' && entry.registered === true) continue;
+    const taken = entry.chain?.edge === created ? entry.chain.writers[tail.writer] : undefined;
     if (taken === undefined) continue;
     const [sequence, frameCheck] = taken;
     if (sequence <= (lost?.after ?? 0)) continue;

@@ -79,7 +79,7 @@ export function parseFailure(failure: unknown, where: SinkFailureContext): Failu
 
 /** Whether what is missing is the sink's table: not its database, nor what a default, a view or the engine reads. */
 function isTheTable({ code, message }: ClickHouseError, table: string): boolean {
-  const said = message.replaceAll('`', '');
+  const said = message.replaceAll('`', '').split('Maybe you meant')[0] ?? '';
   const at = said.indexOf(table);
   return code !== unknownDatabase && at >= 0 && !/^\w/.test(said.slice(at + table.length));
 }

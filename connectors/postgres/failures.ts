@@ -17,8 +17,11 @@ export type Failure =
    * fault, which the error does not show.
    */
   | { readonly kind: 'wait'; readonly error: MillraceError; readonly ofValue?: string }
-  /** Some row of the statement is at fault. `isFinal`: whatever else is stored. */
-  | { readonly kind: 'rows'; readonly problem: string; readonly isFinal: boolean };
+  /**
+   * Some row of the statement is at fault. `isFinal`: whatever else is stored. `doubt`: or it is a function of the
+   * database, and this is waited for if no row is taken.
+   */
+  | { readonly kind: 'rows'; readonly problem: string; readonly isFinal: boolean; readonly doubt?: MillraceError };
 
 export interface PostgresFailureContext extends SinkFailureContext {
   readonly database: string;
@@ -103,7 +106,11 @@ export function parseFailure(
   const meaning = meaningOf(error, code, isWithin);
   const problem = shortened(`${problemOf(error)}${detail === undefined ? '' : `: ${detail}`} (${code})`);
   if (meaning === 'rows') {
-    return { kind: 'rows', problem, isFinal: final.test(code) && error.routine !== 'exec_stmt_raise' };
+    const isFinal = final.test(code) && error.routine !== 'exec_stmt_raise';
+    if (!ofFunctions.test(code)) return { kind: 'rows', problem, isFinal };
+    const { sink, table } = where;
+    const hint = 'Correct the function of the database that says so; Millrace retries by itself.';
+    return { kind: 'rows', problem, isFinal, doubt: mr('MR_SINK_TABLE_UNFIT', { table, sink, problem, hint }) };
   }
   const waiting = waitingFor(meaning, error, where);
   const isOpen = meaning !== undefined && ofNames.has(meaning) && isWithin(error);
@@ -140,6 +147,9 @@ function waitingFor(
       return mr('MR_SINK_BUSY', { sink, server, problem }, options);
   }
 }
+
+/** A function that lacks a RETURN, a branch of a CASE or a right XPath lacks it for some values, or for all. */
+const ofFunctions = /^(?:10|20|2F005)/;
 
 /** What a value that names something of the database may end in, too: one of type regclass, regrole or tsquery. */
 const ofNames = new Set<Meaning>(['nowhere', 'missing', 'unfit', 'privilege']);

@@ -55,7 +55,10 @@ export class ValuesAtFault {
         continue;
       }
       // What the CHECK lacked may have come meanwhile.
-      if ((await this.#read(reading.text, [value])) !== undefined) return refused;
+      const again = await this.#read(reading.text, [value]);
+      if (again === undefined) continue;
+      if (problemIn(again) !== undefined) return refused;
+      if (again.kind === 'wait') throw again.error;
     }
     throw doubt ?? waiting;
   }
@@ -127,7 +130,7 @@ function valuesAt(values: readonly (string | null)[], places: readonly number[])
 function doubtOf(error: MillraceError, { column }: CheckedReading): MillraceError {
   if (error.code !== 'MR_SINK_TABLE_UNFIT') return error;
   const hint =
-    `The value of column "${column}" or the CHECK of its domain is at fault: no other value was taken, of the batch, of ` +
+    `The value of column "${column}" or the CHECK of its domain is at fault: none that was tried is taken, of the batch, of ` +
     'those of the table that the user may read, or of names that every database has. Correct the CHECK; or, if it is right, ' +
     'insert a row with a value that it takes into the table, and the record becomes a dead letter. Millrace retries by itself';
   return new MillraceError(error.code, { ...error.params, hint: `${hint}.` }, { cause: error.cause });

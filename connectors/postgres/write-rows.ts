@@ -8,8 +8,10 @@
  *     that is right beside the others is stored, whichever other rows are wrong.
  * W3  Of a row that ends in an error as of a missing object, a value may be at fault (`./values-at-fault.ts`), or the error is waited
  *     for.
+ * W4  An error of a function of the database (no RETURN, say) is a row's fault only when another row of the batch is taken.
  */
 import type pg from 'pg';
+import type { MillraceError } from '../../model/errors.ts';
 import { bisect, type Refused } from '../bisect.ts';
 import { copyIn } from './copy-in.ts';
 import {
@@ -27,6 +29,7 @@ import { ValuesAtFault } from './values-at-fault.ts';
 interface Problem {
   readonly problem: string;
   readonly isFinal: boolean;
+  readonly doubt?: MillraceError | undefined;
 }
 
 /** Rounds of W2. Each takes something, and goes in the other direction than the one before. */
@@ -55,6 +58,9 @@ export async function writeRows(
     if (left.length === open.length) break;
     refused = [...refused.filter(({ problem }) => problem.isFinal), ...rowsAt(left, open)];
   }
+  // W4.
+  const doubt = refused.length === all ? refused.find(({ problem }) => problem.doubt !== undefined) : undefined;
+  if (doubt?.problem.doubt !== undefined) throw doubt.problem.doubt;
   return refused.map(({ row, problem }) => ({ row, problem: problem.problem })).toSorted((a, b) => a.row - b.row);
 
   /** `single`: the row, when it is one. */

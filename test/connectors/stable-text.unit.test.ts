@@ -62,6 +62,11 @@ describe('the text of a trouble', () => {
     it(`stays as it is where nothing passes: ${text}`, () => equal(stableText(text), text));
   }
 
+  it('reads a long value once', () => {
+    const long = '0A'.repeat(500_000);
+    equal(stableText(long), long);
+  });
+
   it('says what OpenSSL means when the server does not speak TLS', () => {
     const said =
       'write EPROTO 404D66F08E7F0000:error:0A00010B:SSL routines:tls_validate_record_header:wrong version number:../deps/openssl/openssl/ssl/record/methods/tlsany_meth.c:77:\n';

@@ -74,9 +74,9 @@ export const mutations: readonly Mutation[] = [
   {
     guard: 'E6',
     without: 'the look whether the committed frame is the one that is there',
-    file: 'stream/sweep.ts',
-    from: 'frame?.subject === subject && checkOf(frame.data) === taken.check ? taken.upTo : 0',
-    to: 'frame === null ? taken.upTo : taken.upTo',
+    file: 'stream/taken.ts',
+    from: 'return frame?.subject === subject && checkOf(frame.data) === check;',
+    to: 'return frame === null || check !== null;',
   },
   {
     guard: 'E7',

@@ -20,6 +20,11 @@ import { MemoryTable, NumberSource } from './support/fakes.ts';
 import { startTestServer, testPlan, type TestServer } from './support/server.ts';
 import { drain, eagerClock, ingest, type RunningSlot } from './support/stages.ts';
 
+const neverStores: NonNullable<Parameters<typeof drain>[3]>['wrap'] = (slot) => ({
+  ...slot,
+  write: () => new Promise(() => undefined),
+});
+
 function planOf(sourceSlots: number): Plan {
   const frame = { maxRecords: 1, maxBytes: 1_000, lingerMs: 1 };
   const batch = { maxRecords: 1_000, maxBytes: 1_000_000, maxDelayMs: 100 };
@@ -149,14 +154,10 @@ describe('an edge that goes back, and its sink or the edge once more (K10, I6)',
       const { position, positionToken } = table;
       await fill(10, 'edge', 2);
       const isBegun = async () => (await lastEntry()).kind === 'intent';
-      const never: NonNullable<Parameters<typeof drain>[3]>['wrap'] = (slot) => ({
-        ...slot,
-        write: () => new Promise(() => undefined),
-      });
       if (isStored) {
         await doomed().died;
       } else {
-        const pod = drain(streams, plan, table, { positionIn: 'sink', wrap: never });
+        const pod = drain(streams, plan, table, { positionIn: 'sink', wrap: neverStores });
         await eventually(isBegun);
         pod.abort();
       }
@@ -176,6 +177,22 @@ describe('an edge that goes back, and its sink or the edge once more (K10, I6)',
       await second.stop();
     });
   }
+
+  it('what accept-loss does is said without a batch of which the edge holds nothing', async () => {
+    await fill(5, 'sink');
+    await copy('save', 'five');
+    await fill(10, 'sink');
+    await fill(12, 'edge');
+    const pod = drain(streams, plan, table, { positionIn: 'sink', wrap: neverStores });
+    await eventually(async () => (await lastEntry()).kind === 'intent');
+    pod.abort();
+    await copy('restore', 'five');
+    table.position = 6;
+    const next = drainSink();
+    await asked(next);
+    await next.stop();
+    assert.match(next.witness.waitSentences.join(), /continues after 6, the end of what the stream holds, and/);
+  });
 
   it('a sink that had followed, though its pod died before it said so, has lost nothing', async () => {
     await fill(5, 'sink');

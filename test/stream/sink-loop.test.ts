@@ -185,6 +185,17 @@ describe('sink loop', () => {
     await slot.stop();
   });
 
+  it('keeps no more than some thousand reasons at once: a batch of records that all fail ends before it is full', async () => {
+    const batch = { maxRecords: 100_000, maxBytes: 2 ** 26, maxDelayMs: 600_000 };
+    const plan = testPlan({ shards: 1, batch });
+    await ensurePipelineStreams(streams, plan);
+    await write(plan, 12_000, () => 'no json', 4_000);
+    const slot = drain(streams, plan, new MemoryTable());
+    await eventually(() => slot.witness.dead > 0);
+    assert.equal(slot.witness.dead, 8_000);
+    await slot.stop();
+  });
+
   for (const positionIn of ['commitLog', 'sink'] as const) {
     it(`I1, I2: a crash at any step loses and repeats no row and no dead letter (position in ${positionIn})`, async () => {
       const plan = await pipeline();

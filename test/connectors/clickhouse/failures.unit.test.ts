@@ -43,6 +43,7 @@ describe('failures of ClickHouse', () => {
   const absent: readonly (readonly [code: number, text: string, means: string])[] = [
     [60, 'Table shop.orders does not exist. Maybe you meant shop.order?', 'MR_SINK_TABLE_MISSING'],
     [60, 'Table `shop`.`orders` does not exist', 'MR_SINK_TABLE_MISSING'],
+    [60, 'Table shop.order does not exist. Maybe you meant shop.orders?', 'MR_SINK_PLACE_MISSING'],
     [218, 'Table shop.orders is dropped', 'MR_SINK_TABLE_MISSING'],
     [60, 'Table shop.orders_by_day does not exist', 'MR_SINK_PLACE_MISSING'],
     [60, 'Table shop.names does not exist', 'MR_SINK_PLACE_MISSING'],

@@ -86,6 +86,24 @@ describe('ClickHouse sink, a batch that may be stored, and a table that became s
     deepEqual(await ids(name), [1]);
   });
 
+  const partitioned = 'MergeTree PARTITION BY intDiv(id, 100) ORDER BY id';
+  const altered: Readonly<Record<string, readonly [columns: string, alter: string]>> = {
+    'a CONSTRAINT': [columns, "ADD CONSTRAINT c CHECK v != 'seven'"],
+    'a comment': [`${columns}, CONSTRAINT c CHECK v != 'seven'`, "MODIFY COMMENT 'new'"],
+  };
+  for (const [what, [before, alter]] of Object.entries(altered)) {
+    it(`V3: nobody is asked about a first attempt in several partitions, just after ${what} was added, and Skip drops nothing`, async () => {
+      const name = await create(before, partitioned);
+      const log = new MemoryLog();
+      const slot = await open(name, { onUncertain: 'Skip' });
+      await run(`ALTER TABLE ${name} ${alter}`);
+      const three = [...two, { id: 300, v: 'b' }];
+      deepEqual(await written(slot, log, three), [1]);
+      deepEqual(await ids(name), [1, 300]);
+      deepEqual(await written(await open(name), log, three), [1]);
+    });
+  }
+
   it('V3: a row of another partition than the refused one of the first attempt', async () => {
     const name = await create(
       "id UInt64, v String, CONSTRAINT c CHECK v != 'seven'",

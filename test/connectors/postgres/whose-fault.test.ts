@@ -138,16 +138,29 @@ for (const language of ['', ' that speaks another language'])
       });
     }
 
-    for (const [what, body] of [
-      ['a CASE of a trigger has no branch', 'CASE NEW.id WHEN 1 THEN NULL; WHEN 3 THEN NULL; END CASE; RETURN NEW'],
-      ['a trigger has no RETURN', 'IF NEW.id <> 2 THEN RETURN NEW; END IF'],
+    for (const [what, ofTwo, ofAll] of [
+      [
+        'a CASE of a trigger has no branch',
+        'CASE NEW.id WHEN 1 THEN NULL; WHEN 3 THEN NULL; END CASE; RETURN NEW',
+        'CASE NEW.id WHEN 9 THEN NULL; END CASE; RETURN NEW',
+      ],
+      ['a trigger has no RETURN', 'IF NEW.id <> 2 THEN RETURN NEW; END IF', 'NEW.id := NEW.id + 1'],
     ] as const) {
-      it(`of a value for which ${what} is the row's`, async () => {
+      const having = async (body: string) => {
         const table = `branched_${++tables}`;
         await run(`CREATE TABLE ${table} (id int);
           CREATE FUNCTION ${table}_f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ${body}; END $$;
           CREATE TRIGGER g BEFORE INSERT ON ${table} FOR EACH ROW EXECUTE FUNCTION ${table}_f()`);
+        return table;
+      };
+      it(`W4: of a value for which ${what} is the row's`, async () => {
+        const table = await having(ofTwo);
         deepEqual([await outcome({ table }, three), await idsIn(table)], [[1], [1, 3]]);
+      });
+
+      it(`W4: that ${what} for any row of the batch is waited for`, async () => {
+        const table = await having(ofAll);
+        deepEqual([await outcome({ table }, three), await idsIn(table)], ['MR_SINK_TABLE_UNFIT', []]);
       });
     }
 
