@@ -203,27 +203,9 @@ export class ClaimsWriter {
       record.counted = { ...(before ?? deadLettersOf(record)), reported, at };
       return;
     }
-    await this.#tellDeadLetters(record);
-  }
-
-  /** One Event per code and hour with new dead letters; the name of the Event has both, so it is emitted once. */
-  async #tellDeadLetters(record: PipelineRecord): Promise<void> {
-    const { events } = this.#parts;
-    const { byCode, dropped } = deadLettersOf(record);
-    const hour = Math.floor(this.#parts.now() / 3_600_000);
-    if (dropped > record.toldDropped) {
-      record.toldDropped = dropped;
-      const note = `${dropped} dead ${dropped === 1 ? 'letter was' : 'letters were'} dropped so far to make room for later ones.`;
-      const content = { type: 'Warning', reason: 'DeadLettersDropped', action: 'drop', note } as const;
-      await events.emit(record.ref, content, `dropped/${hour}`);
-    }
-    const news = byCode.filter(({ code, records }) => records > (record.toldOf.get(code) ?? 0));
-    for (const { code, records, sample } of news) {
-      record.toldOf.set(code, records);
-      const note = `${records} ${records === 1 ? 'record' : 'records'} with ${code} so far, such as: ${sample}`;
-      // If this fails, the next hour has its own Event.
-      const content = { type: 'Warning', reason: 'DeadLetters', action: 'putAside', note } as const;
-      await events.emit(record.ref, content, `${code}/${hour}`);
+    // If one fails, the next hour has its own.
+    for (const { content, key } of record.letterNews.next(record.counted, this.#parts.now())) {
+      await this.#parts.events.emit(record.ref, content, key);
     }
   }
 

@@ -17,6 +17,7 @@ import type { KubeObject } from '../../kubernetes/objects.ts';
 import type { DeadLetterCount } from '../../stream/dead-letter-count.ts';
 import type { Deviation } from './deviation.ts';
 import { DeviationMemory } from './deviation-memory.ts';
+import { LetterNews } from './letter-news.ts';
 import { Outages } from './outages.ts';
 import { WritePace } from './write-pace.ts';
 import type { HeardText } from './stage-fact.ts';
@@ -104,10 +105,7 @@ export class PipelineRecord {
   /** A stream of the pipeline that was found to be missing (`./stream-look.ts`). */
   lost: LostStream | undefined;
   counted: Counted | undefined;
-  /** Dead letters that Events have reported, by code. */
-  readonly toldOf = new Map<string, number>();
-  /** Dropped dead letters that Events have reported. */
-  toldDropped = 0;
+  readonly letterNews = new LetterNews();
 
   constructor({ key, ref, seen }: Sighting) {
     this.key = key;

@@ -46,6 +46,20 @@ describe('state of a pod', () => {
     return [told.state, told.code].filter((word) => word !== undefined).join(' ');
   };
 
+  it('dead letters are counted by code, for the report and as a metric', async () => {
+    const { observer } = state.begin(0);
+    observer.deadLettered(['MR_RECORD_MISFIT', 'MR_RECORD_NOT_JSON', 'MR_RECORD_MISFIT'].map((code) => ({ code })));
+    assert.equal(state.report().deadLetters, 3);
+    const { values } = await metrics.deadLetters.get();
+    assert.deepEqual(
+      values.map(({ labels, value }) => [labels.code, value]),
+      [
+        ['MR_RECORD_MISFIT', 2],
+        ['MR_RECORD_NOT_JSON', 1],
+      ],
+    );
+  });
+
   it('R1: an earlier run that speaks late changes nothing', () => {
     const earlier = state.begin(0);
     const later = state.begin(0);
