@@ -10,6 +10,8 @@
  *     well.
  * W4  A writer whose last frame is gone sweeps nothing: the stream was rolled back, and the last remaining frame is the
  *     checkpoint of the next owner.
+ * W5  Frames are large, and a writer that meets a full edge sweeps many times a second: frames are looked at only when the
+ *     positions have moved since the last sweep.
  *
  * Positions may be read from a replica that lags: it then removes less. The registry is read from the leader.
  */
@@ -21,7 +23,7 @@ import { commitsOfShard } from './last-commit.ts';
 import { readRegistry } from './registry.ts';
 import type { Edge } from '../model/plan.ts';
 import { writersOf } from './writer-place.ts';
-import { isThere, takenOf, type Taken } from './taken.ts';
+import { isThere, nothing, takenOf, type Taken } from './taken.ts';
 
 export interface SweepTarget {
   readonly pid: string;
@@ -35,22 +37,21 @@ export interface SweepTarget {
   readonly created: string;
 }
 
-/** The sequence of the first frame that must be kept. */
-async function firstToStay(streams: JetStreamPort, target: SweepTarget): Promise<number> {
+/** The sequence of the first frame that must be kept. `swept`: below that nothing is left (W5). */
+async function firstToStay(streams: JetStreamPort, target: SweepTarget, swept: number): Promise<number> {
   const { pid, edge, shard, created, writer } = target;
   const registry = await readRegistry(streams, pid, edge);
   if (registry?.created !== created || registry.readers.length === 0) return 0;
   const stream = edgeStream(pid, commitsEdge);
   const commitOf = await commitsOfShard(streams, pid, shard);
-  const bounds = await Promise.all(
-    registry.readers.map(async (stage) => {
-      const last = commitOf(stage);
-      // Not on this replica yet: it is stored before the reader is registered.
-      if (last === undefined) return 0;
-      const entry = decodeCommitEntry(last.data, { stream, sequence: last.seq });
-      return boundOf(streams, target, takenOf(entry, created, writer));
-    }),
-  );
+  const takens = registry.readers.map((stage) => {
+    const last = commitOf(stage);
+    // Not on this replica yet: it is stored before the reader is registered.
+    if (last === undefined) return nothing;
+    return takenOf(decodeCommitEntry(last.data, { stream, sequence: last.seq }), created, writer);
+  });
+  if (Math.min(...takens.map(({ upTo, check }) => (check === null ? upTo + 1 : upTo))) <= swept) return swept;
+  const bounds = await Promise.all(takens.map((taken) => boundOf(streams, target, taken)));
   return Math.min(...bounds);
 }
 
@@ -61,10 +62,16 @@ async function boundOf(streams: JetStreamPort, { pid, edge, subject }: SweepTarg
 
 /**
  * Returns the sequence below which the subject is now empty. `lastSequence`: the writer's last frame, which is kept.
+ * `swept`: what this returned before.
  */
-export async function sweep(streams: JetStreamPort, target: SweepTarget, lastSequence: number): Promise<number> {
-  const first = Math.min(await firstToStay(streams, target), lastSequence);
-  if (first <= 1) return first;
+export async function sweep(
+  streams: JetStreamPort,
+  target: SweepTarget,
+  lastSequence: number,
+  swept = 0,
+): Promise<number> {
+  const first = Math.min(await firstToStay(streams, target, swept), lastSequence);
+  if (first <= Math.max(1, swept)) return first;
   const stream = edgeStream(target.pid, target.edge);
   const last = await streams.getMessage(stream, { last_by_subj: target.subject });
   if (last === null || last.seq < lastSequence) return 0;
@@ -113,6 +120,8 @@ export class Sweeper {
   readonly #everyMs: number;
   readonly #onFailure: (error: unknown) => void;
   #lastSequence = 0;
+  /** Below that nothing is left. */
+  #swept = 0;
   #cancel: (() => void) | undefined;
   #running: Promise<void> | undefined;
   #closed = false;
@@ -163,11 +172,8 @@ export class Sweeper {
   async #sweep(): Promise<void> {
     const lastSequence = this.#lastSequence;
     try {
-      if (
-        (await sweep(this.#streams, this.#target, lastSequence)) >= lastSequence &&
-        this.#lastSequence === lastSequence
-      )
-        return;
+      this.#swept = await sweep(this.#streams, this.#target, lastSequence, this.#swept);
+      if (this.#swept >= lastSequence && this.#lastSequence === lastSequence) return;
     } catch (error) {
       this.#onFailure(error);
     }

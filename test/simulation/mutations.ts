@@ -61,8 +61,8 @@ export const mutations: readonly Mutation[] = [
     guard: 'E6',
     without: 'the last frame, which stays',
     file: 'stream/sweep.ts',
-    from: 'const first = Math.min(await firstToStay(streams, target), lastSequence);',
-    to: 'const first = (await firstToStay(streams, target)) + 1;\n  lastSequence = 0;',
+    from: 'const first = Math.min(await firstToStay(streams, target, swept), lastSequence);',
+    to: 'const first = (await firstToStay(streams, target, swept)) + 1;\n  lastSequence = 0;',
   },
   {
     guard: 'E6',
@@ -236,8 +236,8 @@ export const mutations: readonly Mutation[] = [
     guard: 'E10',
     without: 'waiting for a reader that has committed nothing',
     file: 'stream/sweep.ts',
-    from: 'if (last === undefined) return 0;',
-    to: 'if (last === undefined) return Infinity;',
+    from: 'if (last === undefined) return nothing;',
+    to: 'if (last === undefined) return { upTo: Infinity, check: null };',
   },
   {
     guard: 'E10',

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { shardSubjects } from '../../model/names.ts';
+import { edgeStream, shardSubjects } from '../../model/names.ts';
 import type { Plan } from '../../model/plan.ts';
 import { systemClock } from '../../stream/clock.ts';
 import type { Streams } from '../../stream/connection.ts';
@@ -192,8 +192,29 @@ describe('shard reader', () => {
     const before = await sequencesOf(plan, one.subject);
     const lastOfEach: Streams['lastOfEach'] = async (stream, subjects) =>
       (await streams.lastOfEach(stream, subjects)).filter(({ subject }) => !subject.includes('archive'));
-    assert.equal(await sweep({ ...streams, lastOfEach }, await targetOf(plan, one), one.sequence), 0);
+    assert.equal(await sweep({ ...streams, lastOfEach }, await targetOf(plan, one), one.sequence), 1);
     assert.deepEqual(await sequencesOf(plan, one.subject), before);
+  });
+
+  it('W5: no frame is looked at until a position has moved', async () => {
+    const plan = await registered(['warehouse']);
+    const one = await writer(plan, 0, 'orders-0');
+    for (let n = 1; n <= 3; n++) await one.append(frameOf(['x'], n, one.link(1)), never);
+    let looks = 0;
+    const getMessage: Streams['getMessage'] = (stream, query) => {
+      if (stream === edgeStream(plan.pipeline.pid, 'main')) looks++;
+      return streams.getMessage(stream, query);
+    };
+    const target = await targetOf(plan, one);
+    const swept = (from: number) => sweep({ ...streams, getMessage }, target, one.sequence, from);
+    await commit(plan.pipeline.pid, 'sink-warehouse', one.sequence - 2);
+    const first = await swept(0);
+    assert.ok(looks > 0);
+    looks = 0;
+    assert.equal(await swept(first), first);
+    assert.equal(looks, 0);
+    await commit(plan.pipeline.pid, 'sink-warehouse', one.sequence);
+    assert.ok((await swept(first)) > first);
   });
 
   it('W1: with no reader registered nothing is swept', async () => {
