@@ -8,8 +8,8 @@
  * W3  A commit counts only while the frame that it names exists as the reader took it. A commit from before the
  *     stream was recreated or rolled back says nothing about the frames that exist now. So that frame is kept as
  *     well.
- * W4  A writer whose last frame is gone sweeps nothing: the stream was rolled back, and the last remaining frame is the
- *     checkpoint of the next owner.
+ * W4  The writer keeps a frame, the checkpoint of its next owner: the one that a reader took last, which is looked at
+ *     (W3), or else its last one. If that is gone, the stream was rolled back, and nothing is swept.
  * W5  Frames are large, and a writer that meets a full edge sweeps many times a second: frames are looked at only when the
  *     positions have moved since the last sweep.
  *
@@ -37,11 +37,20 @@ export interface SweepTarget {
   readonly created: string;
 }
 
-/** The sequence of the first frame that must be kept. `swept`: below that nothing is left (W5). */
-async function firstToStay(streams: JetStreamPort, target: SweepTarget, swept: number): Promise<number> {
+interface Bound {
+  /** Sequence of the first frame that must be kept. */
+  readonly first: number;
+  /** A frame of that number is there, so the writer keeps one. */
+  readonly isHeld: boolean;
+}
+
+const keepAll: Bound = { first: 0, isHeld: false };
+
+/** `swept`: below that nothing is left (W5). */
+async function firstToStay(streams: JetStreamPort, target: SweepTarget, swept: number): Promise<Bound> {
   const { pid, edge, shard, created, writer } = target;
   const registry = await readRegistry(streams, pid, edge);
-  if (registry?.created !== created || registry.readers.length === 0) return 0;
+  if (registry?.created !== created || registry.readers.length === 0) return keepAll;
   const stream = edgeStream(pid, commitsEdge);
   const commitOf = await commitsOfShard(streams, pid, shard);
   const takens = registry.readers.map((stage) => {
@@ -50,14 +59,18 @@ async function firstToStay(streams: JetStreamPort, target: SweepTarget, swept: n
     if (last === undefined) return nothing;
     return takenOf(decodeCommitEntry(last.data, { stream, sequence: last.seq }), created, writer);
   });
-  if (Math.min(...takens.map(({ upTo, check }) => (check === null ? upTo + 1 : upTo))) <= swept) return swept;
+  const most = Math.min(...takens.map(({ upTo, check }) => (check === null ? upTo + 1 : upTo)));
+  if (most <= swept) return { first: swept, isHeld: true };
   const bounds = await Promise.all(takens.map((taken) => boundOf(streams, target, taken)));
-  return Math.min(...bounds);
+  return bounds.reduce((least, one) => (one.first < least.first ? one : least));
 }
 
-async function boundOf(streams: JetStreamPort, { pid, edge, subject }: SweepTarget, taken: Taken): Promise<number> {
-  if (taken.check === null) return taken.upTo + 1;
-  return (await isThere(streams, { stream: edgeStream(pid, edge), subject }, taken)) ? taken.upTo : 0;
+/** W3. */
+async function boundOf(streams: JetStreamPort, { pid, edge, subject }: SweepTarget, taken: Taken): Promise<Bound> {
+  const { upTo, check } = taken;
+  if (check === null) return { first: upTo + 1, isHeld: false };
+  const isHeld = await isThere(streams, { stream: edgeStream(pid, edge), subject }, taken);
+  return isHeld ? { first: upTo, isHeld } : keepAll;
 }
 
 /**
@@ -70,11 +83,12 @@ export async function sweep(
   lastSequence: number,
   swept = 0,
 ): Promise<number> {
-  const first = Math.min(await firstToStay(streams, target, swept), lastSequence);
+  const bound = await firstToStay(streams, target, swept);
+  const first = Math.min(bound.first, lastSequence);
   if (first <= Math.max(1, swept)) return first;
   const stream = edgeStream(target.pid, target.edge);
-  const last = await streams.getMessage(stream, { last_by_subj: target.subject });
-  if (last === null || last.seq < lastSequence) return 0;
+  const last = bound.isHeld ? undefined : await streams.getMessage(stream, { last_by_subj: target.subject });
+  if (last === null || (last !== undefined && last.seq < lastSequence)) return 0;
   await streams.purgeStream(stream, { filter: target.subject, seq: first });
   return first;
 }
