@@ -25,7 +25,7 @@ import { commitsOfShard } from './last-commit.ts';
 import { readUnder, storedPlans } from './plan-store.ts';
 import { readRegistry } from './registry.ts';
 import { isThere, takenOf } from './taken.ts';
-import { writersOf, type WriterPlace } from './writer-place.ts';
+import { writersOfShard, type WriterPlace } from './writer-place.ts';
 
 interface Waiting {
   readonly reader: string;
@@ -78,10 +78,9 @@ async function notBegun(streams: JetStreamPort, pid: string, edge: Edge): Promis
   const registry = await readRegistry(streams, pid, edge.name);
   if (registry === undefined) return [];
   const stream = edgeStream(pid, commitsEdge);
-  const all = Object.entries(registry.sources).flatMap(([source, { slots }]) => writersOf(pid, edge, source, slots));
   const waiting: Waiting[] = [];
   for (let shard = 0; shard < edge.shards; shard++) {
-    const writers = all.filter((place) => place.shard === shard);
+    const writers = writersOfShard(pid, edge, registry, shard);
     const commitOf = await commitsOfShard(streams, pid, shard);
     for (const reader of registry.readers) {
       const commit = commitOf(reader);

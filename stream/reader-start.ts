@@ -5,7 +5,8 @@
  *     stream was recreated or rolled back, or the reader has passed a stored frame without seeing it, the slot stops.
  * A1  Entries of v0.1 record neither: they are taken to belong to the existing stream, if it is long enough.
  */
-import { edgeStream, frameSubject, writerName } from '../model/names.ts';
+import { edgeStream, frameSubject } from '../model/names.ts';
+import type { Edge } from '../model/plan.ts';
 import { positionOf, type CommitEntry } from './commit-entry.ts';
 import type { TakenDecision } from './decisions.ts';
 import type { EdgeView } from './edge-opening.ts';
@@ -13,6 +14,7 @@ import { checkIn, type Chain } from './frame-chain.ts';
 import { decodeFrame } from './frame-reader.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { sourceOf } from './reader-chain.ts';
+import { writersOfShard } from './writer-place.ts';
 
 /** The last frame of a writer; undefined: the writer has none. */
 export type Tail = { readonly sequence: number; readonly check: number | null } | undefined;
@@ -76,21 +78,16 @@ function lost(found: string, loss = found): Start {
 /** The last frame of every writer that the entry or the registry names, read from the leader. */
 export async function readTails(
   streams: JetStreamPort,
-  place: { readonly pid: string; readonly edge: string; readonly shard: number; readonly shards: number },
+  { pid, edge, shard }: { readonly pid: string; readonly edge: Edge; readonly shard: number },
   entry: CommitEntry | undefined,
   { registry }: Pick<EdgeView, 'registry'>,
 ): Promise<Map<string, Tail>> {
-  const { pid, edge, shard, shards } = place;
-  const registered = Object.entries(registry.sources).flatMap(([source, { slots }]) =>
-    Array.from({ length: slots }, (_, slot) => slot)
-      .filter((slot) => slot % shards === shard)
-      .map((slot) => writerName(source, slot)),
-  );
+  const registered = writersOfShard(pid, edge, registry, shard).map(({ writer }) => writer);
   const tails = new Map<string, Tail>();
-  const stream = edgeStream(pid, edge);
+  const stream = edgeStream(pid, edge.name);
   // In turn: frames are large, and a shard has few writers.
   for (const writer of new Set([...registered, ...Object.keys(entry?.chain?.writers ?? {})])) {
-    const last = await streams.getMessage(stream, { last_by_subj: frameSubject(pid, edge, shard, writer) });
+    const last = await streams.getMessage(stream, { last_by_subj: frameSubject(pid, edge.name, shard, writer) });
     const check = last === null ? null : checkIn(decodeFrame(last.data, { stream, sequence: last.seq }));
     tails.set(writer, last === null ? undefined : { sequence: last.seq, check });
   }

@@ -128,8 +128,7 @@ async function tryToPlace(
   const to = Math.max(entry.to, state.last_seq);
   const registry = await readRegistry(streams, pid, edge.name);
   if (registry === undefined) throw new TypeError('who is placed is registered');
-  const place = { pid, edge: edge.name, shard: slot, shards: edge.shards };
-  const writers = headsAt(to, await readTails(streams, place, entry, { registry }));
+  const writers = headsAt(to, await readTails(streams, { pid, edge, shard: slot }, entry, { registry }));
   const placed: Commit = { ...rest, to, ...(chain === undefined ? {} : { chain: { ...chain, since: to, writers } }) };
   try {
     await streams.publish(last.subject, JSON.stringify(placed), { expectLast: last.seq });

@@ -62,7 +62,6 @@ export async function beginReading(start: SinkStart, met: LostAt | undefined): P
   const { streams, plan, stage, slot, observer, signals } = start;
   const { pid } = plan.pipeline;
   const edge = stage.reads;
-  const { shards } = edgeOf(plan, edge);
   const ofEdge = { ...start, onWaiting: waitingAs(observer, 'reader') };
   const opening = {
     ...ofEdge,
@@ -82,7 +81,7 @@ export async function beginReading(start: SinkStart, met: LostAt | undefined): P
     const tailsIn: TailsIn = (view) =>
       untilAnswered(
         edgeStream(pid, edge),
-        () => readTails(streams, { pid, edge, shard: slot, shards }, log.last, view),
+        () => readTails(streams, { pid, edge: edgeOf(plan, edge), shard: slot }, log.last, view),
         ofEdge,
         signals.stop,
       );

@@ -59,18 +59,32 @@ async function firstToStay(streams: JetStreamPort, target: SweepTarget, swept: n
     if (last === undefined) return nothing;
     return takenOf(decodeCommitEntry(last.data, { stream, sequence: last.seq }), created, writer);
   });
-  const most = Math.min(...takens.map(({ upTo, check }) => (check === null ? upTo + 1 : upTo)));
-  if (most <= swept) return { first: swept, isHeld: true };
+  if (Math.min(...takens.map(firstNeeded)) <= swept) return { first: swept, isHeld: true };
   const bounds = await Promise.all(takens.map((taken) => boundOf(streams, target, taken)));
   return bounds.reduce((least, one) => (one.first < least.first ? one : least));
 }
 
+/** The first frame that the reader needs: the one that it took last, if it can tell which that was (W3). */
+function firstNeeded({ upTo, check }: Taken): number {
+  return check === null ? upTo + 1 : upTo;
+}
+
 /** W3. */
 async function boundOf(streams: JetStreamPort, { pid, edge, subject }: SweepTarget, taken: Taken): Promise<Bound> {
-  const { upTo, check } = taken;
-  if (check === null) return { first: upTo + 1, isHeld: false };
+  const first = firstNeeded(taken);
+  if (taken.check === null) return { first, isHeld: false };
   const isHeld = await isThere(streams, { stream: edgeStream(pid, edge), subject }, taken);
-  return isHeld ? { first: upTo, isHeld } : keepAll;
+  return isHeld ? { first, isHeld } : keepAll;
+}
+
+/** W4, where no other frame is known to stay. */
+async function hasLast(
+  streams: JetStreamPort,
+  { pid, edge, subject }: SweepTarget,
+  sequence: number,
+): Promise<boolean> {
+  const last = await streams.getMessage(edgeStream(pid, edge), { last_by_subj: subject });
+  return last !== null && last.seq >= sequence;
 }
 
 /**
@@ -86,10 +100,8 @@ export async function sweep(
   const bound = await firstToStay(streams, target, swept);
   const first = Math.min(bound.first, lastSequence);
   if (first <= Math.max(1, swept)) return first;
-  const stream = edgeStream(target.pid, target.edge);
-  const last = bound.isHeld ? undefined : await streams.getMessage(stream, { last_by_subj: target.subject });
-  if (last === null || (last !== undefined && last.seq < lastSequence)) return 0;
-  await streams.purgeStream(stream, { filter: target.subject, seq: first });
+  if (!bound.isHeld && !(await hasLast(streams, target, lastSequence))) return 0;
+  await streams.purgeStream(edgeStream(target.pid, target.edge), { filter: target.subject, seq: first });
   return first;
 }
 

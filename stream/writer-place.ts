@@ -1,6 +1,7 @@
 /** Where one writer writes: each slot of a source has a subject of its own, in one shard of the edge. */
 import { edgeStream, frameSubject, writerName } from '../model/names.ts';
 import type { Edge, Plan } from '../model/plan.ts';
+import type { Registry } from './registry.ts';
 
 export interface WriterPlace {
   readonly writer: string;
@@ -22,4 +23,15 @@ export function writersOf(pid: string, edge: Edge, source: string, slots: number
     const subject = frameSubject(pid, edge.name, shard, writer);
     return { writer, subject, shard, stream: edgeStream(pid, edge.name), pid, edge };
   });
+}
+
+/** All that are registered and write to one shard. */
+export function writersOfShard(
+  pid: string,
+  edge: Edge,
+  { sources }: Pick<Registry, 'sources'>,
+  shard: number,
+): WriterPlace[] {
+  const all = Object.entries(sources).flatMap(([source, { slots }]) => writersOf(pid, edge, source, slots));
+  return all.filter((place) => place.shard === shard);
 }

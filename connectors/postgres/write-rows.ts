@@ -59,8 +59,8 @@ export async function writeRows(
     refused = [...refused.filter(({ problem }) => problem.isFinal), ...rowsAt(left, open)];
   }
   // W4.
-  const doubt = refused.length === all ? refused.find(({ problem }) => problem.doubt !== undefined) : undefined;
-  if (doubt?.problem.doubt !== undefined) throw doubt.problem.doubt;
+  const doubt = refused.find(({ problem }) => problem.doubt !== undefined)?.problem.doubt;
+  if (doubt !== undefined && refused.length === all) throw doubt;
   return refused.map(({ row, problem }) => ({ row, problem: problem.problem })).toSorted((a, b) => a.row - b.row);
 
   /** `single`: the row, when it is one. */

@@ -3,9 +3,6 @@
  * followed that decision something happens once more.
  */
 import assert from 'node:assert/strict';
-import { cp, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { z } from 'zod';
 import { parseDecision } from '../../model/decision.ts';
 import { commitsEdge, commitSubject, edgeStream, frameSubject } from '../../model/names.ts';
@@ -16,8 +13,9 @@ import { carryOut, streamsFound } from '../../stream/carry-out.ts';
 import { isDrained } from '../../stream/drained.ts';
 import { ensurePipelineStreams } from '../../stream/streams.ts';
 import { eventually } from '../support/eventually.ts';
+import { storeOf, withDisk } from './support/disk.ts';
 import { MemoryTable, NumberSource } from './support/fakes.ts';
-import { startTestServer, testPlan, type TestServer } from './support/server.ts';
+import { testPlan } from './support/server.ts';
 import { drain, eagerClock, ingest, type RunningSlot } from './support/stages.ts';
 
 const neverStores: NonNullable<Parameters<typeof drain>[3]>['wrap'] = (slot) => ({
@@ -32,25 +30,19 @@ function planOf(sourceSlots: number): Plan {
 }
 
 describe('an edge that goes back, and its sink or the edge once more (K10, I6)', () => {
-  let server: TestServer;
   let streams: Streams;
-  let kept: string;
   let plan: Plan;
   let table: MemoryTable;
   let known: Awaited<ReturnType<typeof streamsFound>>;
 
+  const disk = withDisk((connected) => {
+    streams = connected;
+  });
   beforeEach(async () => {
-    server = await startTestServer();
-    streams = await server.connect();
-    kept = await mkdtemp(join(tmpdir(), 'millrace-kept-'));
     plan = planOf(1);
     table = new MemoryTable();
     await ensurePipelineStreams(streams, plan);
     known = await streamsFound(streams, plan);
-  });
-  afterEach(async () => {
-    await server.stop();
-    await rm(kept, { recursive: true, force: true });
   });
 
   const numbers = () => table.rows.map(({ value }) => z.number().parse(value['n']));
@@ -63,15 +55,7 @@ describe('an edge that goes back, and its sink or the edge once more (K10, I6)',
     assert.ok(last);
     return decodeCommitEntry(last.data, { stream: commitsEdge, sequence: last.seq });
   };
-  const copy = async (as: 'save' | 'restore', name: string) => {
-    const edge = join(server.dir, 'store', 'jetstream', '$G', 'streams', edgeStream(plan.pipeline.pid, 'main'));
-    await server.crash();
-    if (as === 'restore') await rm(edge, { recursive: true });
-    const [from, to] = as === 'save' ? [edge, join(kept, name)] : [join(kept, name), edge];
-    await cp(from, to, { recursive: true });
-    await server.start();
-    await eventually(() => streams.streamNames('>'));
-  };
+  const store = () => storeOf(edgeStream(plan.pipeline.pid, 'main'));
   const drainSink = () => drain(streams, plan, table, { positionIn: 'sink' });
   /** Records are in the edge, each in a frame behind the writer's first one, and in the sink if it is to take them. */
   const fill = async (total: number, to: 'sink' | 'edge', writers = 1) => {
@@ -111,10 +95,10 @@ describe('an edge that goes back, and its sink or the edge once more (K10, I6)',
     await fill(5, 'sink');
     const replica = { rows: table.rows.length, position: table.position, positionToken: table.positionToken };
     await fill(10, 'edge');
-    await copy('save', 'ten');
+    await disk.save('ten', store());
     await fill(11, 'edge');
     await doomed().died;
-    await copy('restore', 'ten');
+    await disk.restore('ten', store());
     let failsOver = true;
     const next = drain(streams, plan, table, {
       positionIn: 'sink',
@@ -180,13 +164,13 @@ describe('an edge that goes back, and its sink or the edge once more (K10, I6)',
 
   it('what accept-loss does is said without a batch of which the edge holds nothing', async () => {
     await fill(5, 'sink');
-    await copy('save', 'five');
+    await disk.save('five', store());
     await fill(10, 'sink');
     await fill(12, 'edge');
     const pod = drain(streams, plan, table, { positionIn: 'sink', wrap: neverStores });
     await eventually(async () => (await lastEntry()).kind === 'intent');
     pod.abort();
-    await copy('restore', 'five');
+    await disk.restore('five', store());
     table.position = 6;
     const next = drainSink();
     await asked(next);
@@ -196,16 +180,16 @@ describe('an edge that goes back, and its sink or the edge once more (K10, I6)',
 
   it('a sink that had followed, though its pod died before it said so, has lost nothing', async () => {
     await fill(5, 'sink');
-    await copy('save', 'five');
+    await disk.save('five', store());
     await fill(10, 'sink');
-    await copy('save', 'ten');
+    await disk.save('ten', store());
     await fill(11, 'sink');
-    await copy('restore', 'ten');
+    await disk.restore('ten', store());
     const first = doomed();
     await asked(first.pod);
     await decide('main.1=accept-loss');
     await first.died;
-    await copy('restore', 'five');
+    await disk.restore('five', store());
     const second = drainSink();
     await asked(second);
     await decide('main.2=accept-loss');
@@ -219,17 +203,17 @@ describe('an edge that goes back, and its sink or the edge once more (K10, I6)',
 
   it('an edge that goes back once more, below where a decision left it, is asked about before anything is written', async () => {
     await fill(3, 'sink');
-    await copy('save', 'three');
+    await disk.save('three', store());
     await fill(5, 'sink');
-    await copy('save', 'five');
+    await disk.save('five', store());
     await fill(10, 'sink');
-    await copy('restore', 'five');
+    await disk.restore('five', store());
     const first = drainSink();
     await asked(first);
     await decide('main.1=accept-loss');
     await eventually(async () => assert.equal((await lastEntry()).to, 6));
     await first.stop();
-    await copy('restore', 'three');
+    await disk.restore('three', store());
     // Else it would write under the numbers that the decision has passed over, and the sink would never read them.
     const source = start(8);
     await asked(source);

@@ -3,9 +3,6 @@
  * server that does not wait for its disk. What was acknowledged since then is gone; what comes afterwards must arrive.
  */
 import assert from 'node:assert/strict';
-import { cp, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { z } from 'zod';
 import { parseDecision } from '../../model/decision.ts';
 import { commitsEdge, edgeStream } from '../../model/names.ts';
@@ -15,30 +12,16 @@ import { carryOut, streamsFound } from '../../stream/carry-out.ts';
 import { isDrained } from '../../stream/drained.ts';
 import { ensurePipelineStreams } from '../../stream/streams.ts';
 import { eventually } from '../support/eventually.ts';
+import { storeOf, withDisk } from './support/disk.ts';
 import { MemoryTable, NumberSource } from './support/fakes.ts';
-import { startTestServer, testPlan, type TestServer } from './support/server.ts';
+import { testPlan } from './support/server.ts';
 import { drain, eagerClock, edgeFrames, ingest, type RunningSlot } from './support/stages.ts';
 
 describe('nats-server has gone back', () => {
-  let server: TestServer;
   let streams: Streams;
-  let kept: string;
-  beforeEach(async () => {
-    server = await startTestServer();
-    streams = await server.connect();
-    kept = await mkdtemp(join(tmpdir(), 'millrace-kept-'));
+  const disk = withDisk((connected) => {
+    streams = connected;
   });
-  afterEach(async () => {
-    await server.stop();
-    await rm(kept, { recursive: true, force: true });
-  });
-
-  const whileDown = async (act: () => Promise<void>) => {
-    await server.crash();
-    await act();
-    await server.start();
-    await eventually(() => streams.streamNames('>'));
-  };
 
   const one = { maxRecords: 1, maxBytes: 1_000 };
   const upTo = (label: string, from: number, to: number) =>
@@ -75,13 +58,10 @@ describe('nats-server has gone back', () => {
         await ensurePipelineStreams(streams, plan);
         const known = await streamsFound(streams, plan);
         await through('a9');
-        await whileDown(() => cp(server.dir, kept, { recursive: true }));
+        await disk.save('all');
         total = 20;
         await through('a19');
-        await whileDown(async () => {
-          await rm(server.dir, { recursive: true });
-          await cp(kept, server.dir, { recursive: true });
-        });
+        await disk.restore('all');
         const decide = async (text: string) => {
           const decision = parseDecision(text);
           assert.ok(decision);
@@ -135,8 +115,8 @@ describe('nats-server has gone back', () => {
         const slots = [start(10), drain(streams, plan, table, { positionIn })];
         await eventually(async () => values().length === 10 && (await isDry()));
         await Promise.all(slots.map((slot) => slot.stop()));
-        const disk = join('store', 'jetstream', '$G', 'streams', edgeStream(pid, 'main'));
-        await whileDown(() => cp(join(server.dir, disk), join(kept, disk), { recursive: true }));
+        const store = storeOf(edgeStream(pid, 'main'));
+        await disk.save('edge', store);
 
         const idle = start(11);
         const killed = new Promise<void>((resolve) => {
@@ -149,10 +129,7 @@ describe('nats-server has gone back', () => {
         await killed;
         first.abort();
         table.afterWrite = undefined;
-        await whileDown(async () => {
-          await rm(join(server.dir, disk), { recursive: true });
-          await cp(join(kept, disk), join(server.dir, disk), { recursive: true });
-        });
+        await disk.restore('edge', store);
         assert.equal(await idle.done, 'fenced');
         assert.deepEqual(values(), numbers(11));
 
@@ -188,13 +165,10 @@ describe('nats-server has gone back', () => {
     const first = start(10);
     await eventually(async () => (await stored()) === 10);
     await first.stop();
-    await whileDown(() => cp(server.dir, kept, { recursive: true }));
+    await disk.save('all');
     const idle = start(20);
     await eventually(async () => (await stored()) === 20);
-    await whileDown(async () => {
-      await rm(server.dir, { recursive: true });
-      await cp(kept, server.dir, { recursive: true });
-    });
+    await disk.restore('all');
     assert.equal(await idle.done, 'fenced');
     const next = start(20);
     await eventually(async () => (await stored()) === 20);

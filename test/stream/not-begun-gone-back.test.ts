@@ -3,13 +3,9 @@
  * grows again with frames for it, and the sink is removed before its pods have read anything.
  */
 import assert from 'node:assert/strict';
-import { cp, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { parseDecision } from '../../model/decision.ts';
 import { edgeStream } from '../../model/names.ts';
 import { edgeOf, type Plan } from '../../model/plan.ts';
-import { nameFor, namingOf } from '../../stream/announce.ts';
 import { carryOut, streamsFound } from '../../stream/carry-out.ts';
 import type { Streams } from '../../stream/connection.ts';
 import { commitOf } from '../../stream/drained.ts';
@@ -20,47 +16,29 @@ import { registerWriters } from '../../stream/register-writers.ts';
 import { beginLeaving, finishLeaving, unfinished } from '../../stream/retire.ts';
 import { makePipelineStreams } from '../../stream/streams.ts';
 import { eventually } from '../support/eventually.ts';
+import { storeOf, withDisk } from './support/disk.ts';
 import { MemoryTable, NumberSource } from './support/fakes.ts';
-import { startTestServer, testPlan, type TestServer } from './support/server.ts';
+import { takeEffect } from './support/leaving.ts';
+import { testPlan } from './support/server.ts';
 import { drain, eagerClock, edgeFrames, ingest } from './support/stages.ts';
 
 const numbered = (plan: Plan, generation: number): Plan => ({ ...plan, pipeline: { ...plan.pipeline, generation } });
 const late = 'sink-late';
 
 describe('an edge that goes back below the place of a reader that has not begun', () => {
-  let server: TestServer;
   let streams: Streams;
-  let kept: string;
   const frame = { maxRecords: 1, maxBytes: 1_000, lingerMs: 1 };
   const second = numbered(testPlan({ shards: 1, sourceSlots: 1, sinks: ['warehouse', 'late'], frame }), 2);
   const first = numbered({ ...second, stages: second.stages.filter(({ name }) => name !== late) }, 1);
   const third = numbered(first, 3);
   const { pid } = first.pipeline;
 
-  beforeEach(async () => {
-    server = await startTestServer();
-    streams = await server.connect();
-    kept = await mkdtemp(join(tmpdir(), 'millrace-kept-'));
-  });
-  afterEach(async () => {
-    await server.stop();
-    await rm(kept, { recursive: true, force: true });
+  const store = storeOf(edgeStream(pid, 'main'));
+  const disk = withDisk((connected) => {
+    streams = connected;
   });
 
   const act = (opSeq: number) => ({ streams, opSeq, clock: eagerClock });
-  const store = () => join(server.dir, 'store', 'jetstream', '$G', 'streams', edgeStream(pid, 'main'));
-  const whileDown = async (work: () => Promise<void>) => {
-    await server.crash();
-    await work();
-    await server.start();
-    await eventually(() => streams.streamNames('>'));
-  };
-  const save = () => whileDown(() => cp(store(), kept, { recursive: true }));
-  const restore = () =>
-    whileDown(async () => {
-      await rm(store(), { recursive: true });
-      await cp(kept, store(), { recursive: true });
-    });
   /** Until the source's records up to this number are in the edge. Nobody is asked. */
   const pour = async (plan: Plan, total: number) => {
     const slot = ingest(streams, plan, (position) => new NumberSource(position, { batch: 1, available: () => total }));
@@ -78,20 +56,14 @@ describe('an edge that goes back below the place of a reader that has not begun'
     await registerPlan(act(1), first);
     await announcePlan(streams, first);
     await pour(first, 5);
-    await save();
+    await disk.save('five', store);
     await pour(first, 10);
     await registerPlan(act(2), second);
-    await restore();
+    await disk.restore('five', store);
     await registerWriters(act(2), second);
     await announcePlan(streams, second);
     await pour(second, 8);
-    await registerPlan(act(3), third);
-    await announcePlan(streams, third);
-    await eventually(async () => {
-      const { behind } = await namingOf(streams, third);
-      for (const tail of behind) await nameFor(act(3), tail, third);
-      return behind.length === 0;
-    });
+    await takeEffect(act(3), third);
     await pour(third, 20);
     await beginLeaving(act(3), third);
   }

@@ -2,7 +2,7 @@
 import { deepEqual, equal, partialDeepStrictEqual } from 'node:assert/strict';
 import { commitSubject, edgeStream } from '../../model/names.ts';
 import type { Plan } from '../../model/plan.ts';
-import { nameFor, namingOf, tailOf } from '../../stream/announce.ts';
+import { nameFor, tailOf } from '../../stream/announce.ts';
 import type { Streams } from '../../stream/connection.ts';
 import { commitOf } from '../../stream/drained.ts';
 import { registerPlan } from '../../stream/members.ts';
@@ -14,6 +14,7 @@ import { makePipelineStreams } from '../../stream/streams.ts';
 import { writersOfSource } from '../../stream/writer-place.ts';
 import { eventually } from '../support/eventually.ts';
 import { MemoryTable, NumberSource } from './support/fakes.ts';
+import { takeEffect } from './support/leaving.ts';
 import { drain, eagerClock, edgeFrames, ingest } from './support/stages.ts';
 import { testPlan, withTestServer } from './support/server.ts';
 
@@ -79,13 +80,7 @@ describe('a reader that has not begun', function () {
     const writer = ingest(streams, first, (position) => new NumberSource(position, { available: () => 1_000 }));
     await eventually(async () => ((await commitOf(streams, pid, 'sink-warehouse', 0))?.to ?? 0) > 20);
     await writer.stop();
-    await registerPlan(act(3), third);
-    await announcePlan(streams, third);
-    await eventually(async () => {
-      const { behind } = await namingOf(streams, third);
-      for (const tail of behind) await nameFor(act(3), tail, third);
-      return behind.length === 0;
-    });
+    await takeEffect(act(3), third);
     await beginLeaving(act(3), third);
     await eventually(async () => (await unfinished(streams, third)).length === 0);
     await finishLeaving(act(3), third);
