@@ -2,7 +2,10 @@
  * A frame without records in a writer's place, by the lifecycle.
  *
  * F1  A full edge is no reason to wait for others, who may be gone: it finds room as a writer does (`./room.ts`), behind
- *     all writers (E6), because those of a source that leaves have no pod that would sweep.
+ *     all writers (E6), because those of a source that leaves have no pod that would sweep. Where there is none, the edge
+ *     grows beyond its limit by this frame: readers run only after it, and a reader that has left may be registered until
+ *     then. Seed 9016846: an edit took the place of one that had just stopped the pods of a sink that it took off, and
+ *     waited for good; so did one that added a source to a pipeline that was paused with a full edge.
  */
 import { mr } from '../model/errors.ts';
 import type { Clock } from '../model/clock.ts';
@@ -28,7 +31,7 @@ const neverAgain: Pick<Clock, 'after'> = { after: () => () => undefined };
 /** What the server stores with a frame: its subject, headers, and numbers. */
 const besideBytes = 512;
 
-/** False when another owner appended first. Throws MR_EDGE_FULL when there is no room and none can be made. */
+/** False when another owner appended first. Throws MR_EDGE_FULL when a writer was faster to use the room that was made. */
 export async function appendEmpty(
   { streams, clock }: { readonly streams: JetStreamPort; readonly clock: Pick<Clock, 'now'> },
   place: WriterPlace,
@@ -64,7 +67,7 @@ async function appended(
 async function makeRoom(streams: JetStreamPort, place: WriterPlace, bytes: number): Promise<void> {
   const { pid, edge, stream } = place;
   using room = new StreamRoom({
-    ...{ streams, stream, clock: neverAgain, first: firstBytes.edge, most: edge.maxBytes, mayExceed: true },
+    ...{ streams, stream, clock: neverAgain, first: firstBytes.edge, most: edge.maxBytes, exceeds: 'always' },
     full: () => fullEdge(place),
     sweep: async () => {
       await sweepAll(streams, pid, edge);

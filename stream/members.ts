@@ -7,7 +7,7 @@
  * M4  Sources that v0.1 removed without a trace, or that the first edit after the upgrade removes, leave like any other
  *     (`./retire.ts`).
  * M5  In an edge in use, the first frames of new writers are appended before new readers are registered: such a frame may
- *     have to wait for room, and a registered reader that does not run yet could keep the edge full for ever.
+ *     have to wait for a store that is full, and a registered reader that does not run yet would keep what it holds.
  */
 import { ingestorsOf, sinksOf, type Edge, type Plan } from '../model/plan.ts';
 import type { Act } from './act.ts';

@@ -7,7 +7,8 @@
  * M3  A stream that holds nothing but last messages grows beyond `most`, by what the next message needs. Last
  *     messages are the writers' checkpoints and are never removed, so otherwise nothing would ever move again,
  *     whatever the sizes. Notes of keys (E11) are such messages, too, and their expiry is not waited for: their
- *     number is bounded elsewhere (`./key-share.ts`).
+ *     number is bounded elsewhere (`./key-share.ts`). For the lifecycle's frames, which are few and hold no records, it
+ *     grows whatever it holds (F1 of `./empty-frame.ts`).
  * M4  Unused room is given back after a while, by halves.
  *
  * Several writers may do this at once: each reads the limit before it changes it, and a stream that grew twice shrinks
@@ -32,8 +33,8 @@ export interface StreamRoomOptions {
   readonly clock: Pick<Clock, 'after'>;
   /** Called with the error of a failed check; the next check runs anyway. */
   readonly onFailure?: (error: unknown) => void;
-  /** M3. Not for a stream whose limit is meant for the last messages themselves. */
-  readonly mayExceed: boolean;
+  /** M3. `never` is for a stream whose limit is meant for the last messages themselves. */
+  readonly exceeds: 'never' | 'forLastMessages' | 'always';
   /** Why there is no room, when nothing can be done about it. */
   readonly full: (bytes: number) => MillraceError;
   /** Removes what is no longer needed; called first. */
@@ -108,7 +109,8 @@ export class StreamRoom implements Room {
 
   /** M3. */
   #exceeding({ used, isAllLast }: Look, bytes: number): number | undefined {
-    return isAllLast && this.#options.mayExceed ? used + bytes : undefined;
+    const { exceeds } = this.#options;
+    return exceeds === 'always' || (exceeds === 'forLastMessages' && isAllLast) ? used + bytes : undefined;
   }
 
   async #grow(limit: number): Promise<MillraceError | undefined> {

@@ -34,7 +34,7 @@ export function edgeRoom(options: SlotRoomOptions, edge: string, sweep: () => Pr
     stream,
     first: firstBytes.edge,
     most: edgeOf(plan, edge).maxBytes,
-    mayExceed: true,
+    exceeds: 'forLastMessages',
     full: (bytes) => mr('MR_EDGE_FULL', { edge: stream, bytes }),
     sweep: async () => {
       await sweep();
@@ -60,7 +60,7 @@ export function deadLetterRoom(options: SlotRoomOptions, onDropped: (records: nu
     first: firstBytes.deadLetters,
     most: maxBytes,
     // With Block a person decides how much is kept.
-    mayExceed: whenFull === 'DropOldest',
+    exceeds: whenFull === 'DropOldest' ? 'forLastMessages' : 'never',
     full: (bytes) => mr('MR_DEAD_LETTERS_FULL', { bytes }),
     ...(whenFull === 'DropOldest' ? { drop } : {}),
   });

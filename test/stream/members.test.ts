@@ -1,4 +1,5 @@
-import { deepEqual, equal, partialDeepStrictEqual, rejects } from 'node:assert/strict';
+import { JetStreamApiError } from '@nats-io/jetstream';
+import { deepEqual, equal, ok, partialDeepStrictEqual, rejects } from 'node:assert/strict';
 import { commitSubject, edgeStream, frameSubject } from '../../model/names.ts';
 import type { IngestorStage, Plan } from '../../model/plan.ts';
 import { announcePlan, readPlanInForce, readStoredPlan } from '../../stream/plan-store.ts';
@@ -17,6 +18,12 @@ import { eagerClock, ingestorOf } from './support/stages.ts';
 
 const frameOfV1 = Buffer.from(frames['values, keys, headers and offsets'].base64, 'base64');
 const stage = 'sink-warehouse';
+
+const storeFull = new JetStreamApiError({
+  code: 500,
+  err_code: 10047,
+  description: 'insufficient storage resources available',
+});
 
 describe('who takes part in an edge, on a real nats-server', function () {
   let streams: Streams;
@@ -251,6 +258,20 @@ describe('who takes part in an edge, on a real nats-server', function () {
     });
   });
 
+  it('F1: a new source has a place in an edge that is full of what nobody reads before it has one', async () => {
+    const plan = testPlan({ shards: 1, sourceSlots: 1, edgeBytes: 4_000 });
+    const { pid } = plan.pipeline;
+    await makePipelineStreams(streams, plan);
+    await registerPlan(act(1), plan);
+    await fill(frameSubject(pid, 'main', 0, 'orders-0'));
+    const before = await streams.streamInfo(edgeStream(pid, 'main'));
+    await registerPlan(act(2), withLate(plan));
+    deepEqual(Object.keys((await readRegistry(streams, pid, 'main'))?.sources ?? {}), ['orders', 'late']);
+    const after = await streams.streamInfo(edgeStream(pid, 'main'));
+    equal(after.state.messages, before.state.messages + 1);
+    ok(after.config.max_bytes < before.config.max_bytes + 1_000, 'by one frame, and no more');
+  });
+
   it('M5: a new source that finds no room keeps no new reader waiting: that one would keep the room from coming', async () => {
     const plan = testPlan({ shards: 1, sourceSlots: 1, edgeBytes: 4_000 });
     const { pid } = plan.pipeline;
@@ -258,9 +279,9 @@ describe('who takes part in an edge, on a real nats-server', function () {
     await registerPlan(act(1), plan);
     await fill(frameSubject(pid, 'main', 0, 'orders-0'));
     const next = withLate(plan);
-    await rejects(registerPlan(act(2), next), { code: 'MR_EDGE_FULL' });
+    const cannotGrow: JetStreamPort = { ...streams, updateStream: () => Promise.reject(storeFull) };
+    await rejects(registerPlan(act(2, cannotGrow), next), { code: 'MR_STORE_FULL' });
     deepEqual((await readRegistry(streams, pid, 'main'))?.readers, [stage]);
-    await streams.purgeStream(edgeStream(pid, 'main'), { filter: frameSubject(pid, 'main', 0, 'orders-0') });
     await registerPlan(act(2), next);
     deepEqual((await readRegistry(streams, pid, 'main'))?.readers, [stage, 'sink-late']);
   });
