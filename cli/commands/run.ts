@@ -19,7 +19,10 @@ export function workerCommand(): Command {
     .addArgument(new Argument('<kind>', 'which worker').choices(Object.keys(workers)))
     .action(async (kind: string) => {
       const load = workers[kind];
-      if (load) await run(await load());
+      if (load === undefined) return;
+      const { collectRarely } = await import('../../workers/process/heap.ts');
+      collectRarely();
+      await run(await load());
     });
 }
 
