@@ -157,8 +157,6 @@ export class ShardReader {
   }
 
   #push(frame: StoredFrame): void {
-    // A late answer of an abandoned consumer may still arrive; R1 holds whatever it contains.
-    if (frame.sequence < this.#next) return;
     this.#next = frame.sequence + 1;
     this.#taken = checkOf(frame.data);
     this.#queue.push(frame);

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { join } from 'node:path';
+import { seedOf, type Focus } from './plant/focus.ts';
 
 export interface Found {
   readonly seed: string;
@@ -13,25 +14,25 @@ export interface Found {
   readonly virtualMs: number;
 }
 
-export async function runSeeds(
-  from: number,
-  seeds: number,
-  workers: number,
-  onFound: (found: Found) => void,
-  env: Readonly<Record<string, string>> = {},
-): Promise<void> {
-  const ends = Array.from({ length: Math.min(workers, seeds) }, (_, index) =>
-    work(from + index, from + seeds, workers, onFound, env),
-  );
-  await Promise.all(ends);
+export interface Run {
+  /** Number of the first seed. */
+  readonly from: number;
+  readonly seeds: number;
+  readonly workers: number;
+  /** What the seeds are about. */
+  readonly focus?: Focus | undefined;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export async function runSeeds(run: Run, onFound: (found: Found) => void): Promise<void> {
+  const workers = Math.min(run.workers, run.seeds);
+  await Promise.all(Array.from({ length: workers }, (_, index) => work({ ...run, workers }, index, onFound)));
 }
 
 async function work(
-  first: number,
-  end: number,
-  step: number,
+  { from, seeds, workers, focus, env }: Run,
+  index: number,
   onFound: (found: Found) => void,
-  env: Readonly<Record<string, string>>,
 ): Promise<void> {
   const child = spawn(
     process.execPath,
@@ -39,9 +40,7 @@ async function work(
       '--import',
       join(import.meta.dirname, 'mutate.ts'),
       join(import.meta.dirname, 'worker.ts'),
-      String(first),
-      String(end),
-      String(step),
+      ...[seedOf(from + index, focus), String(from + seeds), String(workers)],
     ],
     {
       stdio: ['ignore', 'pipe', 'inherit'],

@@ -2,7 +2,7 @@
  * `npm run simulate -- --seeds 2000 --from 1`: runs seeds and prints what broke.
  *
  *   --seeds N     how many (default 200)
- *   --from S      the first (default 1)
+ *   --from S      the first (default 1); `power:1` begins with those that are about power (./plant/focus.ts)
  *   --workers W   processes beside each other (default 2)
  *   --summary F   adds what came of them to a file, of this call and of those before (./summary.ts)
  *   --shrink      makes the first failing scenario small and prints it with its schedule
@@ -12,6 +12,7 @@
  */
 import { parseArgs } from 'node:util';
 import { runSeeds, type Found } from './crew.ts';
+import { focusOf, numberOf, seedOf } from './plant/focus.ts';
 import { scenarioOf } from './plant/generate.ts';
 import type { Scenario } from './plant/scenario.ts';
 import { runSeed } from './run-seed.ts';
@@ -53,15 +54,15 @@ async function mutate(): Promise<number> {
 
 async function search(): Promise<number> {
   const { summary: file } = values;
-  const [from, seeds] = [Number(values.from), Number(values.seeds)];
+  const [from, focus, seeds] = [numberOf(values.from), focusOf(values.from), Number(values.seeds)];
   const before = file === undefined ? nothing : readSummary(file);
-  const call = { from, to: from + seeds - 1, at: new Date().toISOString() };
+  const call = { from: values.from, to: seedOf(from + seeds - 1, focus), at: new Date().toISOString() };
   let all: Summary = { ...before, calls: [...before.calls, call] };
   let own = nothing;
   const failed: Found[] = [];
   const startedAt = performance.now();
   let toldAt = startedAt;
-  await runSeeds(from, seeds, Number(values.workers), (found) => {
+  await runSeeds({ from, seeds, workers: Number(values.workers), focus }, (found) => {
     own = added(own, found);
     all = added(all, found);
     if (found.violation !== undefined) {

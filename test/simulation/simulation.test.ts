@@ -38,7 +38,7 @@ describe('simulation', () => {
   it(`I1–I9, I11–I13, I15, E5, E6, E9 and E10 hold in ${seeds} runs, and I7, I10 and I14 at their end`, async function () {
     const failed: Found[] = [];
     let runs = 0;
-    await runSeeds(1, seeds, 2, (found) => {
+    await runSeeds({ from: 1, seeds, workers: 2 }, (found) => {
       runs++;
       if (found.violation !== undefined && known[found.seed] === undefined) failed.push(found);
     });

@@ -14,7 +14,7 @@ const summarySchema = z.object({
   mishaps: z.number(),
   virtualMs: z.number(),
   /** From and to, both included, with the day on which they began. */
-  calls: z.array(z.object({ from: z.number(), to: z.number(), at: z.string() })),
+  calls: z.array(z.object({ from: z.string(), to: z.string(), at: z.string() })),
   failed: z.record(z.string(), z.string()),
 });
 export type Summary = z.output<typeof summarySchema>;

@@ -1,5 +1,6 @@
 /** Takes each guard away in turn and says which seed noticed, and how. */
 import { runSeeds } from './crew.ts';
+import { numberOf } from './plant/focus.ts';
 import { runSeed } from './run-seed.ts';
 import { mutations, nameOf, type Mutation } from './mutations.ts';
 
@@ -28,18 +29,12 @@ async function tried(index: number, mutation: Mutation, seeds: number, workers: 
   for (let portion = 20; done < seeds; portion *= 3) {
     const count = Math.min(portion, seeds - done);
     const found: { seed: string; violation: string }[] = [];
-    await runSeeds(
-      done + 1,
-      count,
-      workers,
-      ({ seed, violation }) => {
-        if (violation !== undefined) found.push({ seed, violation });
-      },
-      env,
-    );
-    found.sort((a, b) => Number(a.seed) - Number(b.seed));
+    await runSeeds({ from: done + 1, seeds: count, workers, focus: mutation.focus, env }, ({ seed, violation }) => {
+      if (violation !== undefined) found.push({ seed, violation });
+    });
+    found.sort((a, b) => numberOf(a.seed) - numberOf(b.seed));
     const first = await firstOfIts(found);
-    if (first !== undefined) return { mutation, noticed: { after: Number(first.seed), ...first } };
+    if (first !== undefined) return { mutation, noticed: { after: numberOf(first.seed), ...first } };
     done += count;
   }
   return { mutation };

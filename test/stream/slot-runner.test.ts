@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { mr } from '../../model/errors.ts';
+import { leaseSubject } from '../../model/names.ts';
 import { systemClock } from '../../stream/clock.ts';
 import type { Streams } from '../../stream/connection.ts';
 import type { SlotEnd, SlotSignals } from '../../stream/slot-observer.ts';
@@ -22,6 +23,36 @@ describe('slot runner', () => {
     await Promise.all(runners.splice(0).map((runner) => runner.stop(0)));
   });
   after(() => server.stop());
+
+  it('N1: a slot that is lost and taken again runs only when the run before has ended, however long that takes', async () => {
+    const { pid, stage } = await newStage();
+    const begun = { runs: 0, atOnce: 0 };
+    let end = () => {};
+    const held = new Promise<void>((resolve) => (end = resolve));
+    const owned: boolean[] = [];
+    const work = async ({ stop }: SlotSignals, slot: number) => {
+      if (slot !== 0) return aborted(stop);
+      begun.runs++;
+      begun.atOnce++;
+      await (begun.runs === 1 ? held : aborted(stop));
+      begun.atOnce--;
+    };
+    runner({ pid, stage }, 'a', streams, work, undefined, (slot, isOwned) => {
+      if (slot === 0) owned.push(isOwned);
+    });
+    try {
+      await eventually(() => begun.runs === 1);
+      const subject = leaseSubject(pid, stage, 0);
+      await streams.publish(subject, JSON.stringify({ pod: 'b', run: 'b' }), { ttlSeconds: 1 });
+      await eventually(() => owned.at(-1) === false);
+      await eventually(() => owned.at(-1) === true);
+      assert.deepEqual(begun, { runs: 1, atOnce: 1 });
+    } finally {
+      end();
+    }
+    await eventually(() => begun.runs === 2);
+    assert.equal(begun.atOnce, 1);
+  });
 
   it('N2: a slot that is acquired while the pod stops is told to stop, and its lease is free afterwards', async () => {
     const stage = await newStage();
@@ -107,6 +138,7 @@ describe('slot runner', () => {
     over = streams,
     until: (signals: SlotSignals, slot: number, gotOn: () => void) => Promise<void> = ({ stop }) => aborted(stop),
     onFailure: (slot: number | undefined, error: unknown) => void = () => undefined,
+    onOwned: (slot: number, isOwned: boolean) => void = () => undefined,
   ) {
     const atWork = new Set<number>();
     const own = new AbortController();
@@ -124,7 +156,7 @@ describe('slot runner', () => {
         atWork.delete(slot);
         return 'stopped';
       },
-      onOwned: () => undefined,
+      onOwned,
       onFailure,
       ttlMs: 6_000,
       renewMs: 300,

@@ -218,7 +218,11 @@ export class Connection {
       };
       const sent = faults.pass(call, 'sent', this.#place);
       if (sent.drop || isDead(this.machine)) return;
-      this.#later(sent.delayMs, () => this.#toServer(() => this.#arrive(call, pending, effect)));
+      const epoch = this.#epoch;
+      this.#later(sent.delayMs, () => {
+        // N2: it is in the sockets of a connection that may have broken meanwhile.
+        if (sent.delayMs === 0 || this.#epoch === epoch) this.#toServer(() => this.#arrive(call, pending, effect));
+      });
     });
   }
 

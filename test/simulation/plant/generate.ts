@@ -2,6 +2,7 @@
 import type { Mishap, Phase, Trap } from '../kernel/faults.ts';
 import { Random } from '../kernel/random.ts';
 import type { Edit } from './edit.ts';
+import { churnOf, focusOf } from './focus.ts';
 import type { Act, Burst, Scenario } from './scenario.ts';
 import { kinds, type Fixed, type Kind, type Shape, type SinkShape, type SourceShape } from './shape.ts';
 
@@ -36,10 +37,12 @@ export function scenarioOf(seed: string): Scenario {
   const first = firstShape(random);
   const calmAt = random.whole(8_000, 30_000);
   const partitions = random.whole(1, 4);
-  const back = returnOf(random.fork('return'), first, calmAt);
+  const focus = focusOf(seed);
+  const back = returnOf(random.fork('return'), first, calmAt, focus === 'return' ? 1 : 0.08);
   const node = lostNodeOf(random.fork('node'), first, partitions, calmAt);
   const power = powerLossOf(random.fork('power'), first, calmAt);
   const end = endOf(random.fork('delete'), first, partitions, calmAt);
+  const churn = churnOf(focus, random.fork('churn'), first, calmAt);
   return {
     seed,
     fixed,
@@ -58,14 +61,16 @@ export function scenarioOf(seed: string): Scenario {
       ...node.bursts,
       ...power.bursts,
       ...end.bursts,
+      ...churn.bursts,
     ].sort((a, b) => a.at - b.at),
     acts: [
       ...actsOf(random.fork('acts'), first, calmAt),
       ...back.acts,
       ...remakeOf(random.fork('remake'), first, calmAt),
-      ...deletionOf(random.fork('deletion'), first, calmAt),
+      ...deletionOf(random.fork('deletion'), first, calmAt, focus === 'frames' ? 1 : 0.05),
       ...node.acts,
       ...end.acts,
+      ...churn.acts,
     ],
     traps: [...trapsOf(random.fork('traps')), ...sinkTrapsOf(random.fork('sink traps')), ...power.traps, ...end.traps],
     calmAt,
@@ -223,9 +228,9 @@ interface Episode {
  * A source is taken off and comes back while it leaves: its pods know an older plan than its last frame. In half of them
  * what it has written is not read meanwhile, and records wait for it that its pods read before the plan is announced.
  */
-function returnOf(random: Random, first: Shape, calmAt: number): Episode {
+function returnOf(random: Random, first: Shape, calmAt: number, likely: number): Episode {
   const [gone, stays] = random.shuffled(['s0', 's1']).map((name) => sourceNamed(random, first, name));
-  if (gone === undefined || stays === undefined || !random.chance(0.08)) return { acts: [], bursts: [] };
+  if (gone === undefined || stays === undefined || !random.chance(likely)) return { acts: [], bursts: [] };
   const steps = (): Edit => ({ what: 'steps', drops: random.chance(0.5) ? someKinds(random) : [], fails: [] });
   const leavesAt = random.whole(3_000, calmAt);
   const backAt = leavesAt + random.pick([300, 1_000, 2_000, 4_000]);
@@ -253,8 +258,8 @@ function returnOf(random: Random, first: Shape, calmAt: number): Episode {
 }
 
 /** Frames go from the middle of the edge, mostly while they are not read: only the next one of their writer tells. */
-function deletionOf(random: Random, first: Shape, calmAt: number): Act[] {
-  if (!random.chance(0.05)) return [];
+function deletionOf(random: Random, first: Shape, calmAt: number, likely: number): Act[] {
+  if (!random.chance(likely)) return [];
   const at = random.whole(1_000, calmAt);
   const stands = first.sinks.map(({ name: sink }): Act => {
     return { at: at - random.whole(200, 900), do: 'sink', sink, state: 'silent', ms: random.pick([1_500, 5_000]) };
