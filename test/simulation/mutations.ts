@@ -263,10 +263,9 @@ export const mutations: readonly Mutation[] = [
   {
     guard: 'B1',
     without: 'the position at which a source stood when it left',
-    file: 'stream/register-writers.ts',
-    from: "const position = stood?.stood === 'at' ? stood.position : undefined;",
-    to: 'const position = undefined;',
-    focus: 'sources',
+    file: 'stream/kept-position.ts',
+    from: ": { stood: 'at', position: z.json().parse(position) };",
+    to: ": { stood: 'before its first record' };",
   },
   {
     guard: 'I6',
