@@ -66,8 +66,8 @@ export class ClaimsWriter {
   }
 
   /**
-   * When there is something to write or to look up: at once if not after `now`; Infinity: not before something changes.
-   * Reads memory only.
+   * When there is something to write or to look up: at once if not after `now`; Infinity: not before something changes, or
+   * a pod falls silent (`Reports.silentAt`). Reads memory only.
    */
   dueAt(record: PipelineRecord): number {
     if (!this.#mayConclude()) return never;
@@ -121,12 +121,11 @@ export class ClaimsWriter {
     return Math.min(never, ...this.#workloads(record).map((workload) => askAt(record, workload) ?? never));
   }
 
-  /** When the present claims may become untrue without an event: by silence, patience, or `hearing` that changes. */
+  /** When the present claims may become untrue without an event: by patience, or `hearing` that changes. */
   #changesAt(stages: readonly StageFact[], now: number): number {
     const { ear } = this.#parts.reports;
     const times = stages.flatMap(({ heard, freeSince, leftAt }) => [
       ...(leftAt === undefined ? [] : [leftAt + liveMs]),
-      ...heard.map(({ at }) => at + liveMs),
       ...heard.map((each) => now + stuckMs - (stillMs(each, now) ?? never)),
       ...(freeSince === undefined ? [] : [freeSince + stuckMs]),
     ]);

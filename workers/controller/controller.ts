@@ -236,7 +236,22 @@ export class Controller {
     const writeAt = this.#writer.dueAt(record);
     if (writeAt <= now) this.#writings.add(record.key);
     // The pipeline is looked at again after the write.
-    this.#alarms.set(record.key, Math.min(writeAt <= now ? now + tickMs : writeAt, this.#deviations.look(record, now)));
+    record.lookAt = Math.min(writeAt <= now ? now + tickMs : writeAt, this.#deviations.look(record, now));
+    this.#setAlarm(record, now);
+  }
+
+  /** A report that has expired already is in the claims, or waits for this controller to hear again. */
+  #setAlarm(record: PipelineRecord, now: number): void {
+    const silentAt = this.#reports.silentAt(record);
+    this.#alarms.set(record.key, silentAt > now ? Math.min(record.lookAt, silentAt) : record.lookAt);
+  }
+
+  /** Of an idle pipeline an alarm a half minute is about silence, and its reports have been repeated since: that is all to see. */
+  #ring(key: string, now: number): void {
+    const record = this.#cache.get(key);
+    if (record === undefined) return;
+    if (now < record.lookAt && now < this.#reports.silentAt(record)) this.#setAlarm(record, now);
+    else this.#look(record);
   }
 
   #lookAt(keys: Iterable<string>): void {
@@ -299,7 +314,7 @@ export class Controller {
     const now = this.#parts.clock.now();
     this.#reports.listen();
     this.#repairs.expire(now);
-    this.#lookAt(this.#alarms.take(now));
+    for (const key of this.#alarms.take(now)) this.#ring(key, now);
     this.#lookAt(this.#repairs.next());
     const { hearing, isConnected } = this.#reports.ear;
     const heard = `${hearing} ${isConnected}`;

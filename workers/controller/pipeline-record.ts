@@ -89,6 +89,8 @@ export class PipelineRecord {
     readinessToldAt: -Infinity,
     retried: undefined,
   };
+  /** When to look again if nothing is heard of it and no pod falls silent. */
+  lookAt = 0;
   /** Last report by pod. */
   readonly heard = new Map<string, HeardText>();
   /** When a pod of a stage last said that it is ending, by stage. */

@@ -51,6 +51,13 @@ export class Reports {
     return [...heard.values()];
   }
 
+  /** When a report expires that is not repeated before; Infinity: there is none. */
+  silentAt({ heard }: PipelineRecord): number {
+    let oldest = Number.POSITIVE_INFINITY;
+    for (const { at } of heard.values()) oldest = Math.min(oldest, at);
+    return oldest + liveMs;
+  }
+
   close(): void {
     this.#unsubscribe?.();
   }
