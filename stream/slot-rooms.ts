@@ -12,7 +12,7 @@ import { dropOldestLetters } from './dead-letter-drop.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { passOver } from './pass-over.ts';
 import { firstBytes, StreamRoom } from './room.ts';
-import { sweepLeaving } from './sweep.ts';
+import { sweepAll } from './sweep.ts';
 
 export interface SlotRoomOptions {
   readonly streams: JetStreamPort;
@@ -21,14 +21,19 @@ export interface SlotRoomOptions {
   readonly onFailure?: (error: unknown) => void;
 }
 
+/** It reads something of every writer, and a writer that waits looks for room several times a second. */
+const sweepAllMs = 2_000;
+
 /**
- * `sweep`: behind the writer; once more when readers that have not begun were passed over what is not for them. Frames
- * of a source that was given up stay while a sink has them in a batch, and nobody else sweeps behind it after that.
+ * `sweep`: behind the writer; once more when readers that have not begun were passed over what is not for them; then behind
+ * all (W6 of `./sweep.ts`).
  */
 export function edgeRoom(options: SlotRoomOptions, edge: string, sweep: () => Promise<void>): StreamRoom {
-  const { streams, plan } = options;
+  const { streams, plan, clock } = options;
   const { pid } = plan.pipeline;
   const stream = edgeStream(pid, edge);
+  const swept = new Map<string, number>();
+  let sweptAllAt = -Infinity;
   return new StreamRoom({
     ...options,
     stream,
@@ -39,7 +44,9 @@ export function edgeRoom(options: SlotRoomOptions, edge: string, sweep: () => Pr
     sweep: async () => {
       await sweep();
       if (await passOver(streams, pid, edgeOf(plan, edge))) await sweep();
-      await sweepLeaving(streams, pid, edgeOf(plan, edge));
+      if (clock.monotonic() - sweptAllAt < sweepAllMs) return;
+      await sweepAll(streams, pid, edgeOf(plan, edge), swept);
+      sweptAllAt = clock.monotonic();
     },
   });
 }

@@ -13,6 +13,9 @@
  * W5  Frames are large, and a writer that meets a full edge sweeps many times a second: frames are looked at only when the
  *     positions have moved since the last sweep.
  *
+ * W6  A writer that finds no room sweeps behind all others as well, now and then: a source that has come to its end has no
+ *     loop any more, one whose pod cannot start has none yet, and what they wrote would keep the edge full for good.
+ *
  * Positions may be read from a replica that lags: it then removes less. The registry is read from the leader.
  */
 import { commitsEdge, edgeStream } from '../model/names.ts';
@@ -77,59 +80,52 @@ async function boundOf(streams: JetStreamPort, { pid, edge, subject }: SweepTarg
   return isHeld ? { first, isHeld } : keepAll;
 }
 
-/** W4, where no other frame is known to stay. */
-async function hasLast(
-  streams: JetStreamPort,
-  { pid, edge, subject }: SweepTarget,
-  sequence: number,
-): Promise<boolean> {
+/** Sequence of the last frame of the writer; undefined: it has none. */
+async function lastOf(streams: JetStreamPort, { pid, edge, subject }: SweepTarget): Promise<number | undefined> {
   const last = await streams.getMessage(edgeStream(pid, edge), { last_by_subj: subject });
-  return last !== null && last.seq >= sequence;
+  return last?.seq;
 }
 
 /**
- * Returns the sequence below which the subject is now empty. `lastSequence`: the writer's last frame, which is kept.
- * `swept`: what this returned before.
+ * Returns the sequence below which the subject is now empty. `lastSequence`: the writer's last frame, which is kept;
+ * undefined for whoever is not the writer. `swept`: what this returned before.
  */
 export async function sweep(
   streams: JetStreamPort,
   target: SweepTarget,
-  lastSequence: number,
+  lastSequence: number | undefined,
   swept = 0,
 ): Promise<number> {
   const bound = await firstToStay(streams, target, swept);
-  const first = Math.min(bound.first, lastSequence);
+  let first = Math.min(bound.first, lastSequence ?? Infinity);
   if (first <= Math.max(1, swept)) return first;
-  if (!bound.isHeld && !(await hasLast(streams, target, lastSequence))) return 0;
+  if (!bound.isHeld) {
+    // W4, where no other frame is known to stay.
+    const last = await lastOf(streams, target);
+    if (last === undefined || last < (lastSequence ?? 0)) return 0;
+    first = Math.min(first, last);
+  }
   await streams.purgeStream(edgeStream(target.pid, target.edge), { filter: target.subject, seq: first });
   return first;
 }
 
-/** Behind every writer that is registered, whether or not it has a pod. */
-export async function sweepAll(streams: JetStreamPort, pid: string, edge: Edge): Promise<void> {
-  const registry = await readRegistry(streams, pid, edge.name);
-  await sweepBehind(streams, pid, edge, Object.entries(registry?.sources ?? {}));
-}
-
-/** Behind writers that no longer sweep themselves. */
-export async function sweepLeaving(streams: JetStreamPort, pid: string, edge: Edge): Promise<void> {
-  const registry = await readRegistry(streams, pid, edge.name);
-  const leaving = Object.entries(registry?.sources ?? {}).filter(([, source]) => source.leaving);
-  if (leaving.length > 0) await sweepBehind(streams, pid, edge, leaving);
-}
-
-async function sweepBehind(
+/**
+ * Behind every writer that is registered, whether or not it has a pod. `swept`: by subject, below which sequence nothing is
+ * left (W5); kept from one call to the next.
+ */
+export async function sweepAll(
   streams: JetStreamPort,
   pid: string,
   edge: Edge,
-  sources: readonly (readonly [string, { readonly slots: number }])[],
+  swept = new Map<string, number>(),
 ): Promise<void> {
-  const stream = edgeStream(pid, edge.name);
-  const { created } = await streams.streamInfo(stream);
-  for (const [source, { slots }] of sources) {
+  const registry = await readRegistry(streams, pid, edge.name);
+  if (registry === undefined) return;
+  const { created } = await streams.streamInfo(edgeStream(pid, edge.name));
+  for (const [source, { slots }] of Object.entries(registry.sources)) {
     for (const place of writersOf(pid, edge, source, slots)) {
-      const last = await streams.getMessage(stream, { last_by_subj: place.subject });
-      if (last !== null) await sweep(streams, { ...place, edge: edge.name, created }, last.seq);
+      const before = swept.get(place.subject);
+      swept.set(place.subject, await sweep(streams, { ...place, edge: edge.name, created }, undefined, before));
     }
   }
 }

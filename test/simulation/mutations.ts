@@ -65,8 +65,8 @@ export const mutations: readonly Mutation[] = [
     guard: 'E6',
     without: 'the last frame, which stays',
     file: 'stream/sweep.ts',
-    from: 'const first = Math.min(bound.first, lastSequence);',
-    to: 'const first = bound.first + 1;\n  lastSequence = 0;',
+    from: 'let first = Math.min(bound.first, lastSequence ?? Infinity);',
+    to: 'let first = bound.first + 1;\n  lastSequence = 0;',
   },
   {
     guard: 'E6',

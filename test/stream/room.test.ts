@@ -132,6 +132,31 @@ describe('room', function () {
     );
   });
 
+  it('W6: what everybody has read of a writer without a loop keeps no other writer waiting', async () => {
+    const frameLimits = { maxRecords: 1, maxBytes: 8_000, lingerMs: 1 };
+    const plan = await pipeline({ edgeBytes: 40_000, sourceSlots: 2, frame: frameLimits, shards: 1 });
+    const table = new MemoryTable();
+    const write = (slot: number, total: number, bytes: number) =>
+      ingest(
+        streams,
+        plan,
+        (position) =>
+          new NumberSource(position, {
+            available: () => total,
+            record: (n) => ({ value: JSON.stringify({ n, slot, pad: 'x'.repeat(bytes) }), offset: BigInt(n) }),
+          }),
+        slot,
+      );
+    const ended = write(0, 30, 1_000);
+    await eventually(() => ended.witness.last === 30);
+    await ended.stop();
+    const sink = drain(streams, plan, table, { slot: 0 });
+    await eventually(() => table.rows.length === 30);
+    const other = write(1, 3, 7_500);
+    await eventually(() => table.rows.length === 33);
+    await Promise.all([sink.stop(), other.stop()]);
+  });
+
   async function pipeline(options: Parameters<typeof testPlan>[0] = {}): Promise<Plan> {
     const plan = testPlan(options);
     await ensurePipelineStreams(streams, plan);
