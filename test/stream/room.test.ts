@@ -98,18 +98,7 @@ describe('room', function () {
           const total = 40;
           const pad = (n: number, slot: number) => 'x'.repeat(sizes[(n + slot) % sizes.length]!);
           const start = () =>
-            Array.from({ length: sourceSlots }, (_, slot) =>
-              ingest(
-                streams,
-                plan,
-                (position) =>
-                  new NumberSource(position, {
-                    available: () => total,
-                    record: (n) => ({ value: JSON.stringify({ n, slot, pad: pad(n, slot) }), offset: BigInt(n) }),
-                  }),
-                slot,
-              ),
-            );
+            Array.from({ length: sourceSlots }, (_, slot) => write(plan, slot, total, (n) => pad(n, slot)));
           const first = start();
           // Without a sink: until every writer is done or waits.
           await eventually(() =>
@@ -136,26 +125,21 @@ describe('room', function () {
     const frameLimits = { maxRecords: 1, maxBytes: 8_000, lingerMs: 1 };
     const plan = await pipeline({ edgeBytes: 40_000, sourceSlots: 2, frame: frameLimits, shards: 1 });
     const table = new MemoryTable();
-    const write = (slot: number, total: number, bytes: number) =>
-      ingest(
-        streams,
-        plan,
-        (position) =>
-          new NumberSource(position, {
-            available: () => total,
-            record: (n) => ({ value: JSON.stringify({ n, slot, pad: 'x'.repeat(bytes) }), offset: BigInt(n) }),
-          }),
-        slot,
-      );
-    const ended = write(0, 30, 1_000);
+    const ended = write(plan, 0, 30, () => 'x'.repeat(1_000));
     await eventually(() => ended.witness.last === 30);
     await ended.stop();
     const sink = drain(streams, plan, table, { slot: 0 });
     await eventually(() => table.rows.length === 30);
-    const other = write(1, 3, 7_500);
+    const other = write(plan, 1, 3, () => 'x'.repeat(7_500));
     await eventually(() => table.rows.length === 33);
     await Promise.all([sink.stop(), other.stop()]);
   });
+
+  /** `total` records with their number, the slot, and as much more as `pad` says. */
+  function write(plan: Plan, slot: number, total: number, pad: (n: number) => string) {
+    const record = (n: number) => ({ value: JSON.stringify({ n, slot, pad: pad(n) }), offset: BigInt(n) });
+    return ingest(streams, plan, (position) => new NumberSource(position, { available: () => total, record }), slot);
+  }
 
   async function pipeline(options: Parameters<typeof testPlan>[0] = {}): Promise<Plan> {
     const plan = testPlan(options);
