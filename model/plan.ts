@@ -127,6 +127,14 @@ export function sinksOf(plan: Plan, edge: Edge): readonly SinkStage[] {
   return plan.stages.filter((stage): stage is SinkStage => stage.kind === 'sink' && stage.reads === edge.name);
 }
 
+/** A stage that is there, and that a plan of this kind takes off without waiting for what it has left. */
+export function givesUp(
+  { deletionPolicy, stages }: Pick<Plan, 'deletionPolicy'> & { readonly stages: readonly { readonly name: string }[] },
+  stage: string,
+): boolean {
+  return deletionPolicy === 'Immediate' && !stages.some(({ name }) => name === stage);
+}
+
 /** A record goes to this sink if none of `unless` holds and `when` (if any) holds. Expressions are CEL. */
 export interface Route {
   readonly unless: readonly string[];

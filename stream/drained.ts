@@ -7,19 +7,22 @@
  * N2  Tails and commits are read from the leader: a replica that lags could report an edge as drained that is not.
  * N3  The writers that count are the registered sources and those of every stored plan. Writers of v0.1 are registered
  *     only after their pods have gone.
+ * N4  A reader is not behind with frames of plans without it (E9). A sink whose pod has never started, and one whose
+ *     server was gone when it was taken off, once kept a deletion waiting for records that they would not have written.
  */
 import { AckPolicy, DeliverPolicy } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
 import { commitsEdge, edgeStream, shardSubjects } from '../model/names.ts';
 import { ingestorsOf, sinksOf, type Edge, type Plan } from '../model/plan.ts';
 import { decodeCommitEntry, positionOf, type CommitEntry } from './commit-entry.ts';
-import { decodeFrame } from './frame-reader.ts';
+import { firstUnread } from './first-unread.ts';
+import { decodeFrame, planIn, type Frame } from './frame-reader.ts';
 import { isConsumerNotFound } from './jetstream-errors.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { lastCommit } from './last-commit.ts';
-import { storedPlans } from './plan-store.ts';
+import { mayBeFor, storedPlans } from './plan-store.ts';
 import { readRegistry } from './registry.ts';
-import { hasTaken, takenOf, type Taken } from './taken.ts';
+import { hasTaken, isThere, takenOf, type Taken } from './taken.ts';
 import { writersOfSource, type WriterPlace } from './writer-place.ts';
 
 export interface Backlog {
@@ -42,13 +45,14 @@ export async function isDrained(
 ): Promise<Drained> {
   const { pid } = plan.pipeline;
   const behind: Backlog[] = [];
+  const plans = await storedPlans(streams, pid);
   for (const edge of plan.edges) {
-    const { readers, writers, created } = await membersOf(streams, plan, edge, concerns.source);
+    const { readers, writers, created } = await membersOf(streams, plan, edge, plans, concerns.source);
     for (const stage of readers.filter((name) => concerns.stage?.(name) ?? true)) {
       for (let slot = 0; slot < edge.shards; slot++) {
         const entry = await commitOf(streams, pid, stage, slot);
         const ofShard = writers.filter(({ shard }) => shard === slot);
-        if (!(await isBehind(streams, entry, created, ofShard))) continue;
+        if (!(await isBehind(streams, { stage, entry, created, plans }, ofShard))) continue;
         const committed = entry?.chain === undefined || entry.chain.edge === created ? positionIn(entry) : 0;
         behind.push({ stage, slot, frames: await framesAfter(streams, pid, edge.name, slot, committed) });
       }
@@ -78,6 +82,7 @@ async function membersOf(
   streams: JetStreamPort,
   plan: Plan,
   edge: Edge,
+  plans: readonly Plan[],
   concerns: (source: string) => boolean = () => true,
 ): Promise<{
   readonly readers: readonly string[];
@@ -90,7 +95,7 @@ async function membersOf(
   const slots = new Map<string, number>();
   const add = (source: string, count: number) => slots.set(source, Math.max(count, slots.get(source) ?? 0));
   for (const [source, registered] of Object.entries(registry?.sources ?? {})) add(source, registered.slots);
-  for (const one of [plan, ...(await storedPlans(streams, pid))]) {
+  for (const one of [plan, ...plans]) {
     for (const stage of ingestorsOf(one, edge)) add(stage.source, stage.slots);
   }
   return {
@@ -102,37 +107,68 @@ async function membersOf(
   };
 }
 
-/** `entry`: the reader's last. `created`: when the edge's stream was created. */
-async function isBehind(
-  streams: JetStreamPort,
-  entry: CommitEntry | undefined,
-  created: string,
-  writers: readonly WriterPlace[],
-): Promise<boolean> {
+interface Reader {
+  readonly stage: string;
+  /** Its last commit or intent in this shard. */
+  readonly entry: CommitEntry | undefined;
+  /** When the edge's stream was created. */
+  readonly created: string;
+  /** Every stored plan. */
+  readonly plans: readonly Plan[];
+}
+
+async function isBehind(streams: JetStreamPort, reader: Reader, writers: readonly WriterPlace[]): Promise<boolean> {
   for (const place of writers) {
-    if (await hasRecordsAfter(streams, place, takenOf(entry, created, place.writer))) return true;
+    const taken = takenOf(reader.entry, reader.created, place.writer);
+    const last = await lastUntaken(streams, place, taken);
+    if (last !== undefined && (await hasFramesFor(streams, reader, place, taken, last))) return true;
   }
   return false;
 }
 
+/** N1. `isWhole`: what the reader has taken of the writer is still there. */
+interface Untaken {
+  readonly sequence: number;
+  readonly frame: Frame;
+  readonly isWhole: boolean;
+}
+
 /**
- * Walks back from the last frame to one that was taken, one with records, or a place where the reader's frame is
- * missing.
+ * Walks back from the last frame to one with records that was not taken, or to a place where the reader's frame is
+ * missing. Undefined: it comes first to a frame that was taken.
  */
-async function hasRecordsAfter(
+async function lastUntaken(
   streams: JetStreamPort,
   { stream, subject }: WriterPlace,
   taken: Taken,
-): Promise<boolean> {
+): Promise<Untaken | undefined> {
   let message = await streams.getMessage(stream, { last_by_subj: subject });
   while (message !== null) {
-    const frame = decodeFrame(message.data, { stream, sequence: message.seq });
-    if (hasTaken(taken, message.seq, frame.check)) return false;
-    if (frame.count > 0 || frame.link === undefined || message.seq < taken.upTo) return true;
-    if (frame.link.predecessor === 0) return false;
+    const { seq: sequence } = message;
+    const frame = decodeFrame(message.data, { stream, sequence });
+    if (hasTaken(taken, sequence, frame.check)) return undefined;
+    if (frame.link === undefined || sequence < taken.upTo) return { sequence, frame, isWhole: false };
+    if (frame.count > 0) {
+      const isWhole = taken.check === null || (await isThere(streams, { stream, subject }, taken));
+      return { sequence, frame, isWhole };
+    }
+    if (frame.link.predecessor === 0) return undefined;
     message = await streams.getMessage(stream, { seq: frame.link.predecessor });
   }
-  return false;
+  return undefined;
+}
+
+/** N4. Where something is missing, nobody knows whether it was for the reader. */
+async function hasFramesFor(
+  streams: JetStreamPort,
+  { stage, plans }: Reader,
+  place: WriterPlace,
+  taken: Taken,
+  last: Untaken,
+): Promise<boolean> {
+  if (!last.isWhole) return true;
+  const first = await firstUnread(streams, { ...place, upTo: last.sequence }, taken);
+  return first.kind !== 'frame' || mayBeFor(stage, { first: planIn(first.frame), last: planIn(last.frame) }, plans);
 }
 
 /** How many frames of a shard come after `sequence`. A short-lived consumer is the only way to get an exact count. */

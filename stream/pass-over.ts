@@ -74,6 +74,11 @@ export async function passOver(streams: JetStreamPort, pid: string, edge: Edge):
   return hasMoved;
 }
 
+/** In every edge: before a look that waits for readers, which may be such as have not started. */
+export async function passOverAll(streams: JetStreamPort, { edges, pipeline }: Plan): Promise<void> {
+  for (const edge of edges) await passOver(streams, pipeline.pid, edge);
+}
+
 async function notBegun(streams: JetStreamPort, pid: string, edge: Edge): Promise<Waiting[]> {
   const registry = await readRegistry(streams, pid, edge.name);
   if (registry === undefined) return [];

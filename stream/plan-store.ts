@@ -96,6 +96,17 @@ export function readUnder(generation: number, plans: readonly Plan[]): number {
   return Math.max(generation, Math.min(...plans.map(({ pipeline }) => pipeline.generation)));
 }
 
+/**
+ * Whether frames of these generations, both included, may be for a reader: one of their plans has it. Without any plan
+ * stored, as in an edge of v0.1, all frames are for everybody.
+ */
+export function mayBeFor(stage: string, { first, last }: { first: number; last: number }, plans: readonly Plan[]) {
+  if (plans.length === 0) return true;
+  const [from, to] = [readUnder(first, plans), readUnder(last, plans)];
+  const among = plans.filter(({ pipeline: { generation } }) => generation >= from && generation <= to);
+  return among.length === 0 || among.some(({ stages }) => stages.some(({ name }) => name === stage));
+}
+
 /** Every stored plan. */
 export async function storedPlans(streams: JetStreamPort, pid: string): Promise<Plan[]> {
   const stored = await streams.lastOfEach(edgeStream(pid, commitsEdge), `${planSubject(pid)}.*`);

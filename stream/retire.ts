@@ -17,15 +17,16 @@ import { appendAfter, tailOf, type WriterTail } from './announce.ts';
 import { positionOf } from './commit-entry.ts';
 import { commitOf, framesAfter, isDrained, type Backlog } from './drained.ts';
 import { forgetQuestions } from './decisions.ts';
-import { decodeFrame, planIn, type Frame } from './frame-reader.ts';
+import { decodeFrame, planIn } from './frame-reader.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { lastCommits } from './last-commit.ts';
 import type { Act } from './act.ts';
-import { passOver } from './pass-over.ts';
-import { forgetPlansBefore, readPlanInForce, readUnder, storedPlans } from './plan-store.ts';
+import { firstUnread, type FirstUnread } from './first-unread.ts';
+import { passOverAll } from './pass-over.ts';
+import { forgetPlansBefore, mayBeFor, readPlanInForce, storedPlans } from './plan-store.ts';
 import { changeRegistered, changeRegistry, readRegistry, type Registry } from './registry.ts';
 import { removeSource } from './remove-source.ts';
-import { takenOf, type Taken } from './taken.ts';
+import { takenOf } from './taken.ts';
 import { writersOfSource, type WriterPlace } from './writer-place.ts';
 
 interface Leaving {
@@ -117,7 +118,7 @@ export async function unfinished(streams: JetStreamPort, plan: Plan): Promise<re
     if (behind.length === 0) behind.push(...(await beforeLastOf(streams, plan, leaving)));
   }
   if (leaving.readers.length === 0) return behind;
-  for (const edge of plan.edges) await passOver(streams, plan.pipeline.pid, edge);
+  await passOverAll(streams, plan);
   const plans = await storedPlans(streams, plan.pipeline.pid);
   for (const stage of leaving.readers) behind.push(...(await leftOf(streams, plan, stage, plans)));
   return behind;
@@ -155,22 +156,15 @@ async function leftOf(
   stage: string,
   plans: readonly Plan[],
 ): Promise<readonly Backlog[]> {
-  const has = plans
-    .filter((one) => one.stages.some(({ name }) => name === stage))
-    .map(({ pipeline }) => pipeline.generation);
   const behind: Backlog[] = [];
   for await (const { edge, slot, committed, tail, unread } of unreadOf(streams, plan, stage)) {
     if (unread.kind === 'none' || behind.some((one) => one.slot === slot)) continue;
-    const isLeft = unread.kind === 'unknown' || has.some((one) => isBetween(one, planIn(unread.frame), tail, plans));
+    const last = tail.frame === undefined ? 0 : planIn(tail.frame);
+    const isLeft = unread.kind === 'unknown' || mayBeFor(stage, { first: planIn(unread.frame), last }, plans);
     if (!isLeft) continue;
     behind.push({ stage, slot, frames: await framesAfter(streams, plan.pipeline.pid, edge.name, slot, committed) });
   }
   return behind;
-}
-
-function isBetween(generation: number, first: number, { frame }: WriterTail, plans: readonly Plan[]): boolean {
-  const last = frame === undefined ? 0 : planIn(frame);
-  return generation >= readUnder(first, plans) && generation <= readUnder(last, plans);
 }
 
 interface Unread {
@@ -179,14 +173,9 @@ interface Unread {
   /** Of the reader. */
   readonly committed: number;
   readonly tail: WriterTail;
-  readonly unread:
-    | { readonly kind: 'none' }
-    /** A lagging replica did not show it. */
-    | { readonly kind: 'unknown' }
-    | { readonly kind: 'frame'; readonly frame: Frame };
+  readonly unread: FirstUnread;
 }
 
-/** For each writer: the first frame with records that the reader has not read. */
 async function* unreadOf(streams: JetStreamPort, plan: Plan, stage: string): AsyncGenerator<Unread> {
   const { pid } = plan.pipeline;
   for (const edge of plan.edges) {
@@ -199,22 +188,14 @@ async function* unreadOf(streams: JetStreamPort, plan: Plan, stage: string): Asy
       const slot = place.shard;
       const tail = await tailOf(streams, place);
       const entry = entries[slot];
-      const unread = await firstUnread(streams, tail, takenOf(entry, created, place.writer));
+      const unread = await firstUnread(
+        streams,
+        { ...place, upTo: tail.sequence },
+        takenOf(entry, created, place.writer),
+      );
       yield { edge, slot, committed: entry === undefined ? 0 : positionOf(entry), tail, unread };
     }
   }
-}
-
-async function firstUnread(streams: JetStreamPort, tail: WriterTail, taken: Taken): Promise<Unread['unread']> {
-  const { stream, subject, sequence: last } = tail;
-  for (let next = taken.upTo + 1; next <= last;) {
-    const message = await streams.directGet(stream, { seq: next, next_by_subj: subject });
-    if (message === null) return { kind: 'unknown' };
-    const frame = decodeFrame(message.data, { stream, sequence: message.seq });
-    if (frame.count > 0) return { kind: 'frame', frame };
-    next = message.seq + 1;
-  }
-  return { kind: 'none' };
 }
 
 /**

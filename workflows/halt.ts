@@ -7,17 +7,9 @@
  * Neither needs a valid spec: a refused one can still pause or stop the pipeline.
  */
 import type { Location, SpecSummary } from '../model/lifecycle.ts';
+import { givesUp } from '../model/plan.ts';
 import { run } from './activities.ts';
-import {
-  actsOf,
-  refOf,
-  sayBegun,
-  sayDone,
-  sentence,
-  type OperationInput,
-  type OperationResult,
-  type Place,
-} from './operation.ts';
+import { actsOf, refOf, sayBegun, sayDone, sentence, type OperationInput, type OperationResult } from './operation.ts';
 import { drainSinks, stopStages } from './stop-stages.ts';
 
 export async function haltPipeline(input: OperationInput): Promise<OperationResult> {
@@ -36,7 +28,9 @@ export async function haltPipeline(input: OperationInput): Promise<OperationResu
       at,
       live.filter(({ kind }) => kind === 'ingestor'),
     );
-    await drainSinks(input, at, live, 'drained');
+    // What the spec gives up is not started again for its records.
+    const kept = 'stages' in at ? live.filter(({ name }) => !givesUp(at, name)) : live;
+    await drainSinks(input, at, kept, 'drained');
   }
   await stopStages(input, at, live);
 
@@ -51,7 +45,7 @@ export async function haltPipeline(input: OperationInput): Promise<OperationResu
 }
 
 /** From the spec; from the cluster when the spec is refused. */
-function placeOf(input: OperationInput): Promise<Place & Pick<SpecSummary | Location, 'generation'>> {
+function placeOf(input: OperationInput): Promise<SpecSummary | Location> {
   const { generation, pipeline } = input;
   if (input.refused === undefined) return run('fetchSpec', sentence('read the spec', generation), { pipeline });
   const what = 'find what there is';

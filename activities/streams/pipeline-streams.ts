@@ -14,13 +14,14 @@ import {
 import { lostOf, streamsFound } from '../../stream/carry-out.ts';
 import type { Act } from '../../stream/act.ts';
 import { registerPlan } from '../../stream/members.ts';
+import { passOverAll } from '../../stream/pass-over.ts';
 import { readPlanInForce } from '../../stream/plan-store.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { ownerLabels } from '../kubernetes/render/context.ts';
 import { liveStages } from '../kubernetes/stages.ts';
 import { latestPlan, planBefore, readPlan } from '../kubernetes/stored-plan.ts';
 import { assertMayTakeDown, findResource, isBeingDeleted } from '../proof.ts';
-import { wishesOf } from '../spec.ts';
+import { givenUpBy, wishesOf } from '../spec.ts';
 import { ownStatus } from '../status/merge.ts';
 import { updateStatus } from '../status/write.ts';
 import { asStep, waitFor } from '../step.ts';
@@ -52,8 +53,8 @@ export function streamActivities(deps: ActivityDependencies): StreamActivities {
     }),
 
     /**
-     * Level-triggered in two ways: it checks positions, and the resource's deletion policy, so that a person who
-     * cannot repair the sink can give the records up while it waits.
+     * Level-triggered in two ways: it checks positions, and the resource, so that a person who cannot repair the sink
+     * can give the records up while it waits: a deletion with its policy, a stop by taking the sink off with Immediate.
      */
     waitDrained: asStep(deps, async (input) => {
       const plan = await latestPlan(kube, input);
@@ -65,7 +66,8 @@ export function streamActivities(deps: ActivityDependencies): StreamActivities {
         }
         // A sink that was never deployed holds no position, and cannot be waited for.
         const sinks = (await liveStages(kube, input)).filter(({ kind }) => kind === 'sink');
-        const live = new Set(sinks.map(({ name }) => name));
+        const isGivenUp = input.op.kind === 'stop' ? await givenUp(deps, input.op.pipeline) : () => false;
+        const live = new Set(sinks.map(({ name }) => name).filter((name) => !isGivenUp(name)));
         const streams = deps.streams();
         // A missing stream can never be drained: a person decides, or gives the records up with Immediate.
         const lost = lostOf(plan, await knownStreams(kube, input.op.pipeline), await streamsFound(streams, plan));
@@ -76,6 +78,7 @@ export function streamActivities(deps: ActivityDependencies): StreamActivities {
         const isForGood = input.until === 'drainedOrImmediate';
         // First: a slot that acts upon its decision moves its position back before it takes the question back.
         const asked = isForGood ? await askedBy(streams, plan, isLive) : undefined;
+        await passOverAll(streams, plan);
         const { drained, behind } = await isDrained(streams, plan, { stage: isLive });
         if (drained && asked === undefined) return { is: 'done', value: { drained } };
         const problem = asked ?? (await notDrained(kube, input.op, behindText(behind)));
@@ -141,6 +144,12 @@ export async function isDrainWanted(kube: Kube, pipeline: PipelineRef): Promise<
   if (resource === undefined) return false;
   const { deletionPolicy = 'Drain' } = wishesOf(resource);
   return deletionPolicy === 'Drain';
+}
+
+/** A stop does not wait for a sink that the spec has given up meanwhile: a later operation takes it off. */
+async function givenUp({ kube, cluster }: ActivityDependencies, pipeline: PipelineRef) {
+  const resource = await findResource(kube, pipeline);
+  return resource === undefined ? () => false : givenUpBy(resource, cluster);
 }
 
 /** The namespace of the pods is being deleted and the last pod has ended: no further pod can write anything. */

@@ -3,6 +3,7 @@ import { WorkflowUpdateFailedError, type WorkflowExecutionInfo } from '@temporal
 import { operationWorkflowId } from '../../model/workflow-ids.ts';
 import { eventually } from '../support/eventually.ts';
 import { pipelineName, pipelinePhase, pipelineState } from '../../workflows/search-attributes.ts';
+import { spec } from './builders.ts';
 import { EntityRun } from './entity-run.ts';
 
 describe('entity workflow', function () {
@@ -80,6 +81,22 @@ describe('entity workflow', function () {
     const drained = steps.indexOf('wait until what was read is written');
     assert.ok(steps.indexOf('wait until ingestor/orders is gone') < drained);
     assert.ok(drained < steps.indexOf('stop sink/warehouse'));
+  });
+
+  it('stops without starting a sink again for records that the spec gives up', async () => {
+    for (const deletionPolicy of ['Drain', 'Immediate'] as const) {
+      run.world.edit({ desiredState: 'Running', stages: spec().stages });
+      await (run.world.calls.length === 0 ? run.provision() : run.signal());
+      await run.untilReached('Running');
+      run.world.edit({ desiredState: 'Paused' });
+      await run.signal();
+      await run.untilReached('Paused');
+      run.world.steps.length = 0;
+      run.world.edit({ desiredState: 'Stopped', deletionPolicy, stages: spec().stages.slice(0, 1) });
+      await run.signal();
+      await run.untilReached('Stopped');
+      assert.equal(run.world.steps.includes('run sink/warehouse to drain'), deletionPolicy === 'Drain');
+    }
   });
 
   it('resumes with the spec as it is now', async () => {

@@ -7,6 +7,7 @@ import { nameFor, namingOf } from '../../../stream/announce.ts';
 import { lostOf, streamsFound } from '../../../stream/carry-out.ts';
 import type { Act } from '../../../stream/act.ts';
 import { registerPlan } from '../../../stream/members.ts';
+import { passOverAll } from '../../../stream/pass-over.ts';
 import { registerWriters } from '../../../stream/register-writers.ts';
 import type { JetStreamPort } from '../../../stream/jetstream-port.ts';
 import { announcePlan } from '../../../stream/plan-store.ts';
@@ -160,6 +161,7 @@ async function haltDrained(steps: Steps): Promise<void> {
   runToDrain(plant, sinks);
   const newest = plant.lifecycle.applied ?? plan;
   await steps.wait('drain', async ({ streams }) => {
+    await passOverAll(streams, newest);
     return (await isDrained(streams, newest, { stage: (name) => plant.cluster.stages.includes(name) })).drained;
   });
   await stop(steps, sinks);
@@ -209,6 +211,7 @@ async function drainUnlessImmediate(steps: Steps, sinks: readonly string[]): Pro
     if (lostOf(stored, lifecycle.known, await streamsFound(streams, stored)) !== undefined) return false;
     if (!(await pipelineStreamsExist(streams, stored))) return true;
     const isLive = (name: string) => cluster.stages.includes(name);
+    await passOverAll(streams, stored);
     return (
       (await askedBy(streams, stored, (name) => sinks.includes(name) && isLive(name))) === undefined &&
       (await isDrained(streams, stored, { stage: isLive })).drained
