@@ -20,12 +20,12 @@
  */
 import { commitsEdge, edgeStream } from '../model/names.ts';
 import type { Clock } from '../model/clock.ts';
-import { decodeCommitEntry } from './commit-entry.ts';
+import { decodeCommitEntry, type CommitEntry } from './commit-entry.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { commitsOfShard } from './last-commit.ts';
-import { readRegistry } from './registry.ts';
+import { readRegistry, type Registry } from './registry.ts';
 import type { Edge } from '../model/plan.ts';
-import { writersOf } from './writer-place.ts';
+import { writersOfShard } from './writer-place.ts';
 import { isThere, nothing, takenOf, type Taken } from './taken.ts';
 
 export interface SweepTarget {
@@ -49,18 +49,36 @@ interface Bound {
 
 const keepAll: Bound = { first: 0, isHeld: false };
 
-/** `swept`: below that nothing is left (W5). */
-async function firstToStay(streams: JetStreamPort, target: SweepTarget, swept: number): Promise<Bound> {
-  const { pid, edge, shard, created, writer } = target;
-  const registry = await readRegistry(streams, pid, edge);
-  if (registry?.created !== created || registry.readers.length === 0) return keepAll;
+/** The last commit of each registered reader of a shard. Undefined: the replica does not show it yet. */
+type Commits = readonly (CommitEntry | undefined)[];
+
+async function commitsIn(
+  streams: JetStreamPort,
+  registry: Registry | undefined,
+  { pid, shard, created }: Pick<SweepTarget, 'pid' | 'shard' | 'created'>,
+): Promise<Commits> {
+  if (registry?.created !== created) return [];
   const stream = edgeStream(pid, commitsEdge);
   const commitOf = await commitsOfShard(streams, pid, shard);
-  const takens = registry.readers.map((stage) => {
+  return registry.readers.map((stage) => {
     const last = commitOf(stage);
-    // Not on this replica yet: it is stored before the reader is registered.
-    if (last === undefined) return nothing;
-    return takenOf(decodeCommitEntry(last.data, { stream, sequence: last.seq }), created, writer);
+    return last === undefined ? undefined : decodeCommitEntry(last.data, { stream, sequence: last.seq });
+  });
+}
+
+/** `swept`: below that nothing is left (W5). */
+async function firstToStay(
+  streams: JetStreamPort,
+  target: SweepTarget,
+  commits: Commits,
+  swept: number,
+): Promise<Bound> {
+  const { created, writer } = target;
+  if (commits.length === 0) return keepAll;
+  const takens = commits.map((commit) => {
+    // Its first is stored before the reader is registered.
+    if (commit === undefined) return nothing;
+    return takenOf(commit, created, writer);
   });
   if (Math.min(...takens.map(firstNeeded)) <= swept) return { first: swept, isHeld: true };
   const bounds = await Promise.all(takens.map((taken) => boundOf(streams, target, taken)));
@@ -86,17 +104,25 @@ async function lastOf(streams: JetStreamPort, { pid, edge, subject }: SweepTarge
   return last?.seq;
 }
 
-/**
- * Returns the sequence below which the subject is now empty. `lastSequence`: the writer's last frame, which is kept;
- * undefined for whoever is not the writer. `swept`: what this returned before.
- */
+/** Returns the sequence below which the subject is now empty. `swept`: what this returned before. */
 export async function sweep(
   streams: JetStreamPort,
   target: SweepTarget,
-  lastSequence: number | undefined,
+  lastSequence: number,
   swept = 0,
 ): Promise<number> {
-  const bound = await firstToStay(streams, target, swept);
+  const registry = await readRegistry(streams, target.pid, target.edge);
+  return sweepBehind(streams, target, await commitsIn(streams, registry, target), { lastSequence, swept });
+}
+
+/** `lastSequence`: the writer's last frame, which is kept; absent for whoever is not the writer. */
+async function sweepBehind(
+  streams: JetStreamPort,
+  target: SweepTarget,
+  commits: Commits,
+  { lastSequence, swept }: { readonly lastSequence?: number; readonly swept: number },
+): Promise<number> {
+  const bound = await firstToStay(streams, target, commits, swept);
   let first = Math.min(bound.first, lastSequence ?? Infinity);
   if (first <= Math.max(1, swept)) return first;
   if (!bound.isHeld) {
@@ -122,10 +148,12 @@ export async function sweepAll(
   const registry = await readRegistry(streams, pid, edge.name);
   if (registry === undefined) return;
   const { created } = await streams.streamInfo(edgeStream(pid, edge.name));
-  for (const [source, { slots }] of Object.entries(registry.sources)) {
-    for (const place of writersOf(pid, edge, source, slots)) {
-      const before = swept.get(place.subject);
-      swept.set(place.subject, await sweep(streams, { ...place, edge: edge.name, created }, undefined, before));
+  for (let shard = 0; shard < edge.shards; shard++) {
+    const commits = await commitsIn(streams, registry, { pid, shard, created });
+    for (const place of writersOfShard(pid, edge, registry, shard)) {
+      const target = { ...place, edge: edge.name, created };
+      const before = swept.get(place.subject) ?? 0;
+      swept.set(place.subject, await sweepBehind(streams, target, commits, { swept: before }));
     }
   }
 }

@@ -16,7 +16,7 @@ export function writersOfSource(plan: Plan, edge: Edge, source: string, slots: n
   return writersOf(plan.pipeline.pid, edge, source, slots);
 }
 
-export function writersOf(pid: string, edge: Edge, source: string, slots: number): WriterPlace[] {
+function writersOf(pid: string, edge: Edge, source: string, slots: number): WriterPlace[] {
   return Array.from({ length: slots }, (_, slot) => {
     const writer = writerName(source, slot);
     const shard = slot % edge.shards;

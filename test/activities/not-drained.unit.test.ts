@@ -23,8 +23,8 @@ describe('MR_NOT_DRAINED', () => {
 
   const changed = { says: /back into the spec.*apply it with `deletionPolicy: Immediate`/, never: /millrace pause/ };
   const halted = {
-    says: /`millrace pause orders -n shop`.*`millrace resume orders -n shop`/,
-    never: /Immediate|discard/,
+    says: /`millrace pause orders -n shop`.*`millrace resume orders -n shop`.*take the sink off .* `deletionPolicy: Immediate`/,
+    never: /kubectl patch|discard/,
   };
 
   /** ND2: the command that ends the wait, and what would not end it. */

@@ -220,8 +220,8 @@ export const mutations: readonly Mutation[] = [
     guard: 'E10',
     without: 'waiting for a reader that has committed nothing',
     file: 'stream/sweep.ts',
-    from: 'if (last === undefined) return nothing;',
-    to: 'if (last === undefined) return { upTo: Infinity, check: null };',
+    from: 'if (commit === undefined) return nothing;',
+    to: 'if (commit === undefined) return { upTo: Infinity, check: null };',
   },
   {
     guard: 'E10',
