@@ -294,7 +294,7 @@ export const mutations: readonly Mutation[] = [
     without: 'the look whether the log is still where a loss was met',
     file: 'stream/sink-start.ts',
     from: 'met?.after === log.sequence ? met.loss : undefined',
-    to: "met?.after === log.sequence || (log.last?.kind === 'commit' && log.last.registered) ? met?.loss : undefined",
+    to: 'met?.loss',
     focus: 'sinks',
   },
   {
