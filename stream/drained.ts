@@ -14,7 +14,7 @@ import { AckPolicy, DeliverPolicy } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
 import { commitsEdge, edgeStream, shardSubjects } from '../model/names.ts';
 import { ingestorsOf, sinksOf, type Edge, type Plan } from '../model/plan.ts';
-import { decodeCommitEntry, positionOf, type CommitEntry } from './commit-entry.ts';
+import { decodeCommitEntry, type CommitEntry } from './commit-entry.ts';
 import { firstUnread } from './first-unread.ts';
 import { decodeFrame, planIn, type Frame } from './frame-reader.ts';
 import { isConsumerNotFound } from './jetstream-errors.ts';
@@ -22,7 +22,7 @@ import type { JetStreamPort } from './jetstream-port.ts';
 import { lastCommit } from './last-commit.ts';
 import { mayBeFor, storedPlans } from './plan-store.ts';
 import { readRegistry } from './registry.ts';
-import { hasTaken, isThere, takenOf, type Taken } from './taken.ts';
+import { hasTaken, isRolledBack, positionIn, takenOf, type Taken } from './taken.ts';
 import { writersOfSource, type WriterPlace } from './writer-place.ts';
 
 export interface Backlog {
@@ -53,7 +53,7 @@ export async function isDrained(
         const entry = await commitOf(streams, pid, stage, slot);
         const ofShard = writers.filter(({ shard }) => shard === slot);
         if (!(await isBehind(streams, { stage, entry, created, plans }, ofShard))) continue;
-        const committed = entry?.chain === undefined || entry.chain.edge === created ? positionIn(entry) : 0;
+        const committed = positionIn(entry, created);
         behind.push({ stage, slot, frames: await framesAfter(streams, pid, edge.name, slot, committed) });
       }
     }
@@ -71,10 +71,6 @@ export async function commitOf(
   const last = await lastCommit(streams, pid, stage, slot);
   if (last === null) return undefined;
   return decodeCommitEntry(last.data, { stream: edgeStream(pid, commitsEdge), sequence: last.seq });
-}
-
-function positionIn(entry: CommitEntry | undefined): number {
-  return entry === undefined ? 0 : positionOf(entry);
 }
 
 /** N3. The registered readers; in an edge of v0.1, which registers none, those of the plan. */
@@ -121,53 +117,46 @@ async function isBehind(streams: JetStreamPort, reader: Reader, writers: readonl
   for (const place of writers) {
     const taken = takenOf(reader.entry, reader.created, place.writer);
     const last = await lastUntaken(streams, place, taken);
-    if (last !== undefined && (await hasFramesFor(streams, reader, place, taken, last))) return true;
+    if (last.kind !== 'none' && (await hasFramesFor(streams, reader, place, taken, last))) return true;
   }
   return false;
 }
 
-/** N1. `isWhole`: what the reader has taken of the writer is still there. */
-interface Untaken {
-  readonly sequence: number;
-  readonly frame: Frame;
-  readonly isWhole: boolean;
-}
+type Untaken =
+  | { readonly kind: 'none' }
+  /** Something is missing on the way back, or a frame of v0.1 names no predecessor: nobody knows for whom it was. */
+  | { readonly kind: 'unclear' }
+  /** N1. The last frame with records. */
+  | { readonly kind: 'frame'; readonly sequence: number; readonly frame: Frame };
 
-/**
- * Walks back from the last frame to one with records that was not taken, or to a place where the reader's frame is
- * missing. Undefined: it comes first to a frame that was taken.
- */
-async function lastUntaken(
-  streams: JetStreamPort,
-  { stream, subject }: WriterPlace,
-  taken: Taken,
-): Promise<Untaken | undefined> {
+/** Walks back from the writer's last frame to one with records, or to what the reader has taken. */
+async function lastUntaken(streams: JetStreamPort, { stream, subject }: WriterPlace, taken: Taken): Promise<Untaken> {
   let message = await streams.getMessage(stream, { last_by_subj: subject });
+  if (message === null) return { kind: 'none' };
   while (message !== null) {
     const { seq: sequence } = message;
     const frame = decodeFrame(message.data, { stream, sequence });
-    if (hasTaken(taken, sequence, frame.check)) return undefined;
-    if (frame.link === undefined || sequence < taken.upTo) return { sequence, frame, isWhole: false };
-    if (frame.count > 0) {
-      const isWhole = taken.check === null || (await isThere(streams, { stream, subject }, taken));
-      return { sequence, frame, isWhole };
-    }
-    if (frame.link.predecessor === 0) return undefined;
-    message = await streams.getMessage(stream, { seq: frame.link.predecessor });
+    if (hasTaken(taken, sequence, frame.check)) return { kind: 'none' };
+    if (frame.link === undefined || sequence < taken.upTo) return { kind: 'unclear' };
+    if (frame.count > 0) return { kind: 'frame', sequence, frame };
+    const { predecessor } = frame.link;
+    if (predecessor === 0 || (taken.check === null && predecessor <= taken.upTo)) return { kind: 'none' };
+    message = await streams.getMessage(stream, { seq: predecessor });
   }
-  return undefined;
+  return { kind: 'unclear' };
 }
 
-/** N4. Where something is missing, nobody knows whether it was for the reader. */
+/** N4. */
 async function hasFramesFor(
   streams: JetStreamPort,
   { stage, plans }: Reader,
   place: WriterPlace,
   taken: Taken,
-  last: Untaken,
+  last: Exclude<Untaken, { kind: 'none' }>,
 ): Promise<boolean> {
-  if (!last.isWhole) return true;
+  if (last.kind === 'unclear' || (await isRolledBack(streams, place, taken))) return true;
   const first = await firstUnread(streams, { ...place, upTo: last.sequence }, taken);
+  // None: what was seen a moment ago is gone. The next look tells.
   return first.kind !== 'frame' || mayBeFor(stage, { first: planIn(first.frame), last: planIn(last.frame) }, plans);
 }
 

@@ -1,11 +1,11 @@
 /**
- * A frame without records in a writer's place, by the lifecycle.
+ * Appends a frame without records on behalf of a writer. An act of the lifecycle.
  *
- * F1  A full edge is no reason to wait for others, who may be gone: it finds room as a writer does (`./room.ts`), behind
- *     all writers (E6), because those of a source that leaves have no pod that would sweep. Where there is none, the edge
- *     grows beyond its limit by this frame: readers run only after it, and a reader that has left may be registered until
- *     then. Seed 9016846: an edit took the place of one that had just stopped the pods of a sink that it took off, and
- *     waited for good; so did one that added a source to a pipeline that was paused with a full edge.
+ * F1  A full edge does not stop the lifecycle, because whoever would make room may be gone. It makes room as a writer does
+ *     (`./room.ts`), behind all writers (E6): those of a leaving source have no pod that sweeps. If that is not enough, the
+ *     edge grows beyond its limit by this frame, since readers start, and leaving ones are unregistered, only after it.
+ *     Seed 9016846: an edit stopped the pods of a sink; another replaced that edit, found the edge full, and waited for
+ *     good.
  */
 import { mr } from '../model/errors.ts';
 import type { Clock } from '../model/clock.ts';
@@ -25,39 +25,45 @@ interface EmptyFrame {
   readonly link: FrameLink;
 }
 
-/** Giving back what is not used is for those who go on writing. */
-const neverAgain: Pick<Clock, 'after'> = { after: () => () => undefined };
+/** Those who go on writing give back what is not used. */
+const noTimer: Pick<Clock, 'after'> = { after: () => () => undefined };
 
-/** What the server stores with a frame: its subject, headers, and numbers. */
-const besideBytes = 512;
+/** What the server counts for a frame beside its bytes: the subject, headers, and numbers. */
+const overheadBytes = 512;
 
-/** False when another owner appended first. Throws MR_EDGE_FULL when a writer was faster to use the room that was made. */
+type Attempt = 'stored' | 'overtaken' | 'full';
+
+/**
+ * False when another owner appended first. Throws MR_EDGE_FULL when a writer was faster to use the room that was made, and
+ * what keeps JetStream from giving any.
+ */
 export async function appendEmpty(
   { streams, clock }: { readonly streams: JetStreamPort; readonly clock: Pick<Clock, 'now'> },
   place: WriterPlace,
   { expectLast, position, link }: EmptyFrame,
 ): Promise<boolean> {
   const frame = emptyFrame(position, clock.now(), link);
-  const first = await appended(streams, place, frame, expectLast);
-  if (first !== 'full') return first;
-  await makeRoom(streams, place, frame.length + besideBytes);
-  const second = await appended(streams, place, frame, expectLast);
-  if (second === 'full') throw fullEdge(place);
-  return second;
+  let attempt = await tryAppend(streams, place, frame, expectLast);
+  if (attempt === 'full') {
+    await makeRoom(streams, place, frame.length + overheadBytes);
+    attempt = await tryAppend(streams, place, frame, expectLast);
+  }
+  if (attempt === 'full') throw fullEdge(place);
+  return attempt === 'stored';
 }
 
-async function appended(
+async function tryAppend(
   streams: JetStreamPort,
   { subject }: WriterPlace,
   frame: Uint8Array,
   expectLast: number,
-): Promise<boolean | 'full'> {
+): Promise<Attempt> {
   try {
     await streams.publish(subject, frame, { expectLast });
-    return true;
+    return 'stored';
   } catch (error) {
     const failure = classifyPublishFailure(error).kind;
-    if (failure === 'wrongSequence') return false;
+    if (failure === 'wrongSequence') return 'overtaken';
     if (failure === 'full') return 'full';
     throw error;
   }
@@ -67,7 +73,7 @@ async function appended(
 async function makeRoom(streams: JetStreamPort, place: WriterPlace, bytes: number): Promise<void> {
   const { pid, edge, stream } = place;
   using room = new StreamRoom({
-    ...{ streams, stream, clock: neverAgain, first: firstBytes.edge, most: edge.maxBytes, exceeds: 'always' },
+    ...{ streams, stream, clock: noTimer, first: firstBytes.edge, most: edge.maxBytes, exceeds: 'always' },
     full: () => fullEdge(place),
     sweep: async () => {
       await sweepAll(streams, pid, edge);

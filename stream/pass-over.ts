@@ -24,7 +24,7 @@ import type { JetStreamPort, StoredMessage } from './jetstream-port.ts';
 import { commitsOfShard } from './last-commit.ts';
 import { readUnder, storedPlans } from './plan-store.ts';
 import { readRegistry } from './registry.ts';
-import { isThere, takenOf } from './taken.ts';
+import { isRolledBack, takenOf } from './taken.ts';
 import { writersOfShard, type WriterPlace } from './writer-place.ts';
 
 interface Waiting {
@@ -117,7 +117,7 @@ async function passableUpTo({
   let framesRead = 0;
   for (const { writer, subject } of writers) {
     const taken = takenOf(entry, entry.chain.edge, writer);
-    const isGone = taken.check !== null && !(await isThere(streams, { stream, subject }, taken));
+    const isGone = await isRolledBack(streams, { stream, subject }, taken);
     for (let next = isGone ? 1 : taken.upTo + 1; next <= to;) {
       const message = await streams.directGet(stream, { seq: next, next_by_subj: subject });
       if (message === null || message.seq > to) break;

@@ -26,7 +26,7 @@ import { passOverAll } from './pass-over.ts';
 import { forgetPlansBefore, mayBeFor, readPlanInForce, storedPlans } from './plan-store.ts';
 import { changeRegistered, changeRegistry, readRegistry, type Registry } from './registry.ts';
 import { removeSource } from './remove-source.ts';
-import { takenOf } from './taken.ts';
+import { positionIn, takenOf } from './taken.ts';
 import { writersOfSource, type WriterPlace } from './writer-place.ts';
 
 interface Leaving {
@@ -140,6 +140,7 @@ async function beforeLastOf(streams: JetStreamPort, plan: Plan, leaving: Leaving
       const slot = place.shard;
       for (const stage of stages) {
         const entry = await commitOf(streams, pid, stage, slot);
+        // Without an entry no batch was begun.
         const committed = entry === undefined ? tail.sequence : positionOf(entry);
         if (committed >= tail.sequence) continue;
         behind.push({ stage, slot, frames: await framesAfter(streams, pid, edge.name, slot, committed) });
@@ -193,7 +194,7 @@ async function* unreadOf(streams: JetStreamPort, plan: Plan, stage: string): Asy
         { ...place, upTo: tail.sequence },
         takenOf(entry, created, place.writer),
       );
-      yield { edge, slot, committed: entry === undefined ? 0 : positionOf(entry), tail, unread };
+      yield { edge, slot, committed: positionIn(entry, created), tail, unread };
     }
   }
 }
@@ -244,7 +245,7 @@ async function removeReader(act: Act, plan: Plan, edge: Edge, stage: string): Pr
   const stream = edgeStream(pid, commitsEdge);
   const lasts = (await lastCommits(streams, pid, stage, edge.shards)).filter((last) => last !== null);
   await changeRegistry(streams, { pid, edge: edge.name, opSeq }, (now) => {
-    if (now === undefined) throw new TypeError('who leaves was registered');
+    if (now === undefined) throw new TypeError('a reader leaves an edge that has no registry');
     return { ...now, readers: now.readers.filter((name) => name !== stage) };
   });
   await forgetQuestions(streams, pid, slotTokens(stage, '*'));

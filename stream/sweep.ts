@@ -1,18 +1,17 @@
 /**
- * E6: the writer sweeps. Trims one writer's subject up to the smallest position that all reading stages have
- * committed, and always keeps its last frame, because that is the writer's checkpoint (E3).
+ * E6: the writer sweeps. Trims one writer's subject up to the smallest position that all reading stages have committed.
  *
  * W1  A frame that some registered reader has not committed is never removed (E10): a reader without a commit has
  *     committed nothing, and with no reader registered nothing is removed.
  * W2  A stale writer may sweep: committed positions only increase, so what it removes is committed for good.
- * W3  A commit counts only while the frame that it names exists as the reader took it. A commit from before the
- *     stream was recreated or rolled back says nothing about the frames that exist now. So that frame is kept as
- *     well.
- * W4  The writer keeps a frame, the checkpoint of its next owner: the one that a reader took last, which is looked at
- *     (W3), or else its last one. If that is gone, the stream was rolled back, and nothing is swept.
+ * W3  A commit counts only while the frame that it names exists as the reader took it; that frame is therefore kept as
+ *     well. Otherwise the commit may be from before the stream was recreated or rolled back, and says nothing about the
+ *     frames that exist now.
+ * W4  The writer's last frame stays: its next owner continues from it (E3). Where the frame of W3 was found, nothing from
+ *     it on is removed, and so neither is the last. Elsewhere the last is looked up; if it is missing, or comes before
+ *     what this writer wrote, the stream was rolled back and nothing is swept.
  * W5  Frames are large, and a writer that meets a full edge sweeps many times a second: frames are looked at only when the
  *     positions have moved since the last sweep.
- *
  * W6  A writer that finds no room sweeps behind all others as well, now and then: a source that has come to its end has no
  *     loop any more, one whose pod cannot start has none yet, and what they wrote would keep the edge full for good.
  *
@@ -26,7 +25,7 @@ import { commitsOfShard } from './last-commit.ts';
 import { readRegistry, type Registry } from './registry.ts';
 import type { Edge } from '../model/plan.ts';
 import { writersOfShard } from './writer-place.ts';
-import { isThere, nothing, takenOf, type Taken } from './taken.ts';
+import { isThere, takenOf, type Taken } from './taken.ts';
 
 export interface SweepTarget {
   readonly pid: string;
@@ -49,7 +48,10 @@ interface Bound {
 
 const keepAll: Bound = { first: 0, isHeld: false };
 
-/** The last commit of each registered reader of a shard. Undefined: the replica does not show it yet. */
+/**
+ * The last commit of each registered reader of a shard. Undefined: not on the replica yet that answered; the first is
+ * stored before the reader is registered.
+ */
 type Commits = readonly (CommitEntry | undefined)[];
 
 async function commitsIn(
@@ -75,11 +77,7 @@ async function firstToStay(
 ): Promise<Bound> {
   const { created, writer } = target;
   if (commits.length === 0) return keepAll;
-  const takens = commits.map((commit) => {
-    // Its first is stored before the reader is registered.
-    if (commit === undefined) return nothing;
-    return takenOf(commit, created, writer);
-  });
+  const takens = commits.map((commit) => takenOf(commit, created, writer));
   if (Math.min(...takens.map(firstNeeded)) <= swept) return { first: swept, isHeld: true };
   const bounds = await Promise.all(takens.map((taken) => boundOf(streams, target, taken)));
   return bounds.reduce((least, one) => (one.first < least.first ? one : least));

@@ -30,6 +30,21 @@ export function takenOf(entry: CommitEntry | undefined, created: string, writer:
   return { upTo: head[0], check: head[1] };
 }
 
+/** T1, T2: the position of a reader, 0 when it was committed in another stream. `created`: as above. */
+export function positionIn(entry: CommitEntry | undefined, created: string): number {
+  if (entry === undefined || (entry.chain !== undefined && entry.chain.edge !== created)) return 0;
+  return positionOf(entry);
+}
+
+/** The frame that the reader took last is not there any more, so the stream has lost the end that it had. */
+export async function isRolledBack(
+  streams: Pick<JetStreamPort, 'getMessage'>,
+  place: { readonly stream: string; readonly subject: string },
+  taken: Taken,
+): Promise<boolean> {
+  return taken.check !== null && !(await isThere(streams, place, taken));
+}
+
 /** Whether the frame that the reader took last is there, as it took it. */
 export async function isThere(
   streams: Pick<JetStreamPort, 'getMessage'>,

@@ -28,7 +28,7 @@ export async function haltPipeline(input: OperationInput): Promise<OperationResu
       at,
       live.filter(({ kind }) => kind === 'ingestor'),
     );
-    // What the spec gives up is not started again for its records.
+    // What the spec gives up is not started for its records. Whether it is waited for, the step asks the spec of then.
     const kept = 'stages' in at ? live.filter(({ name }) => !givesUp(at, name)) : live;
     await drainSinks(input, at, kept, 'drained');
   }

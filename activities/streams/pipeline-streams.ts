@@ -2,6 +2,7 @@
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { LifecycleActivities, PipelineRef, PlanRef } from '../../model/lifecycle.ts';
 import { annotations } from '../../model/names.ts';
+import type { Plan } from '../../model/plan.ts';
 import type { StreamStatus } from '../../model/status.ts';
 import { isDrained, type Backlog } from '../../stream/drained.ts';
 import {
@@ -24,7 +25,8 @@ import { assertMayTakeDown, findResource, isBeingDeleted } from '../proof.ts';
 import { givenUpBy, wishesOf } from '../spec.ts';
 import { ownStatus } from '../status/merge.ts';
 import { updateStatus } from '../status/write.ts';
-import { asStep, waitFor } from '../step.ts';
+import { asStep, waitFor, type Look } from '../step.ts';
+
 import { allOf } from './known-streams.ts';
 import { notDrained } from './not-drained.ts';
 import { askedBy } from './open-questions.ts';
@@ -44,8 +46,8 @@ export function streamActivities(deps: ActivityDependencies): StreamActivities {
       const adopts = await isOfEarlierVersion(kube, input);
       const isNew = !(await pipelineStreamsExist(streams, plan, { adopts }));
       await makePipelineStreams(streams, plan, { replicas: deps.streamReplicas, cluster: deps.cluster, adopts });
-      // Also after an interruption, and in the next operation: as long as pods of v0.1 may run, they must be
-      // considered.
+      // Pods of v0.1 may still run after an interruption and in the next operation: so the plan before counts until one
+      // is in force.
       const isAdopted = !isNew && (adopts || (await readPlanInForce(streams, plan.pipeline.pid)) === undefined);
       const before = isAdopted ? await planBefore(kube, input, plan) : undefined;
       await registerPlan(actOf(deps, input), plan, { before });
@@ -60,38 +62,7 @@ export function streamActivities(deps: ActivityDependencies): StreamActivities {
       const plan = await latestPlan(kube, input);
       if (plan === undefined) return { drained: true };
       const adopts = await isOfEarlierVersion(kube, input);
-      return waitFor<{ drained: boolean }>(deps, input, async () => {
-        if (input.until === 'drainedOrImmediate' && !(await isDrainWanted(kube, input.op.pipeline))) {
-          return { is: 'done', value: { drained: false } };
-        }
-        // A sink that was never deployed holds no position, and cannot be waited for.
-        const sinks = (await liveStages(kube, input)).filter(({ kind }) => kind === 'sink');
-        const isGivenUp = input.op.kind === 'stop' ? await givenUp(deps, input.op.pipeline) : () => false;
-        const live = new Set(sinks.map(({ name }) => name).filter((name) => !isGivenUp(name)));
-        const streams = deps.streams();
-        // A missing stream can never be drained: a person decides, or gives the records up with Immediate.
-        const lost = lostOf(plan, await knownStreams(kube, input.op.pipeline), await streamsFound(streams, plan));
-        if (lost !== undefined) return { is: 'waiting', progress: { lost: lost.sentence }, problem: lost };
-        if (!(await pipelineStreamsExist(streams, plan, { adopts }))) return { is: 'done', value: { drained: true } };
-        const isLive = (name: string) => live.has(name);
-        // Who stops may be asked again when it continues; what is deleted is gone.
-        const isForGood = input.until === 'drainedOrImmediate';
-        // First: a slot that acts upon its decision moves its position back before it takes the question back.
-        const asked = isForGood ? await askedBy(streams, plan, isLive) : undefined;
-        await passOverAll(streams, plan);
-        const { drained, behind } = await isDrained(streams, plan, { stage: isLive });
-        if (drained && asked === undefined) return { is: 'done', value: { drained } };
-        const problem = asked ?? (await notDrained(kube, input.op, behindText(behind)));
-        if (input.op.kind === 'teardown' && (await isBeyondPods(kube, input))) {
-          deps.log.warn(
-            { pid: plan.pipeline.pid, problem: problem.sentence },
-            'given up with the namespace of the pods',
-          );
-          return { is: 'done', value: { drained: false } };
-        }
-        const asks = asked === undefined ? {} : { asks: String(asked.params['token']) };
-        return { is: 'waiting', progress: { behind: behindText(behind), ...asks }, problem };
-      });
+      return waitFor(deps, input, () => lookAtDraining(deps, input, plan, adopts));
     }),
 
     deleteStreams: asStep(deps, async (input) => {
@@ -112,7 +83,58 @@ export function streamActivities(deps: ActivityDependencies): StreamActivities {
   };
 }
 
-/** What acts on streams need to know of the operation. */
+type Draining = Parameters<StreamActivities['waitDrained']>[0];
+
+/** One look of `waitDrained`. `adopts`: also streams that do not say whose they are. */
+async function lookAtDraining(
+  deps: ActivityDependencies,
+  input: Draining,
+  plan: Plan,
+  adopts: boolean,
+): Promise<Look<{ drained: boolean }>> {
+  const { kube } = deps;
+  const { op } = input;
+  // Who stops may be asked again when it continues; what is deleted is gone.
+  const isForGood = input.until === 'drainedOrImmediate';
+  if (isForGood && !(await isDrainWanted(kube, op.pipeline))) return { is: 'done', value: { drained: false } };
+  const streams = deps.streams();
+  // A missing stream can never be drained: a person decides, or gives the records up with Immediate.
+  const lost = lostOf(plan, await knownStreams(kube, op.pipeline), await streamsFound(streams, plan));
+  if (lost !== undefined) return { is: 'waiting', progress: { lost: lost.sentence }, problem: lost };
+  if (!(await pipelineStreamsExist(streams, plan, { adopts }))) return { is: 'done', value: { drained: true } };
+  const isAwaited = await awaitedSinks(deps, input);
+  // Questions before positions: a slot that acts upon a decision moves its position back, and then takes its question
+  // back. The other way round the old position and no question could be seen.
+  const asked = isForGood ? await askedBy(streams, plan, isAwaited) : undefined;
+  await passOverAll(streams, plan);
+  const { drained, behind } = await isDrained(streams, plan, { stage: isAwaited });
+  if (drained && asked === undefined) return { is: 'done', value: { drained } };
+  const problem = asked ?? (await notDrained(kube, op, behindText(behind)));
+  if (op.kind === 'teardown' && (await isBeyondPods(kube, input))) {
+    deps.log.warn({ pid: plan.pipeline.pid, problem: problem.sentence }, 'given up with the namespace of the pods');
+    return { is: 'done', value: { drained: false } };
+  }
+  const asks = asked === undefined ? {} : { asks: String(asked.params['token']) };
+  return { is: 'waiting', progress: { behind: behindText(behind), ...asks }, problem };
+}
+
+/**
+ * Not one that was never deployed, which holds no position; nor, for a stop, one that the spec has given up meanwhile: a
+ * later operation takes it off.
+ */
+async function awaitedSinks(
+  { kube, cluster }: ActivityDependencies,
+  input: Draining,
+): Promise<(stage: string) => boolean> {
+  const sinks = (await liveStages(kube, input)).filter(({ kind }) => kind === 'sink');
+  const live = new Set(sinks.map(({ name }) => name));
+  const resource = input.op.kind === 'stop' ? await findResource(kube, input.op.pipeline) : undefined;
+  if (resource === undefined) return (stage) => live.has(stage);
+  const isGivenUp = givenUpBy(resource, cluster);
+  return (stage) => live.has(stage) && !isGivenUp(stage);
+}
+
+/** What the acts of `stream/` need of an operation. */
 export function actOf(deps: ActivityDependencies, { op }: PlanRef): Act {
   return { streams: deps.streams(), opSeq: op.seq, clock: deps.clock, release: deps.image };
 }
@@ -130,8 +152,8 @@ async function noteStreams({ kube, clock }: ActivityDependencies, { op }: PlanRe
 }
 
 /**
- * v0.1 has set it up, and nothing since: its streams do not say whose they are, and its workloads not in which cluster.
- * Streams come first when a pipeline is set up, so with the first workload that says so they do, too.
+ * Some workload is still as v0.1 has left it, without its cluster, so its pods may run and the streams may not say whose
+ * they are. To adopt streams that do say so changes nothing.
  */
 async function isOfEarlierVersion(kube: Kube, { op, workloadNamespace }: PlanRef): Promise<boolean> {
   const found = await kube.list('Deployment', { namespace: workloadNamespace, labels: ownerLabels(op.pipeline.uid) });
@@ -144,12 +166,6 @@ export async function isDrainWanted(kube: Kube, pipeline: PipelineRef): Promise<
   if (resource === undefined) return false;
   const { deletionPolicy = 'Drain' } = wishesOf(resource);
   return deletionPolicy === 'Drain';
-}
-
-/** A stop does not wait for a sink that the spec has given up meanwhile: a later operation takes it off. */
-async function givenUp({ kube, cluster }: ActivityDependencies, pipeline: PipelineRef) {
-  const resource = await findResource(kube, pipeline);
-  return resource === undefined ? () => false : givenUpBy(resource, cluster);
 }
 
 /** The namespace of the pods is being deleted and the last pod has ended: no further pod can write anything. */

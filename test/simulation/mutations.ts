@@ -219,9 +219,9 @@ export const mutations: readonly Mutation[] = [
   {
     guard: 'E10',
     without: 'waiting for a reader that has committed nothing',
-    file: 'stream/sweep.ts',
-    from: 'if (commit === undefined) return nothing;',
-    to: 'if (commit === undefined) return { upTo: Infinity, check: null };',
+    file: 'stream/taken.ts',
+    from: 'if (entry === undefined) return nothing;',
+    to: 'if (entry === undefined) return { upTo: Infinity, check: null };',
   },
   {
     guard: 'E10',

@@ -4,10 +4,10 @@ import { commitSubject, edgeStream } from '../../model/names.ts';
 import type { Plan } from '../../model/plan.ts';
 import { nameFor, tailOf } from '../../stream/announce.ts';
 import type { Streams } from '../../stream/connection.ts';
-import { commitOf, isDrained } from '../../stream/drained.ts';
+import { commitOf } from '../../stream/drained.ts';
 import { registerPlan } from '../../stream/members.ts';
 import { registerWriters } from '../../stream/register-writers.ts';
-import { passOver, passOverAll } from '../../stream/pass-over.ts';
+import { passOver } from '../../stream/pass-over.ts';
 import { announcePlan } from '../../stream/plan-store.ts';
 import { beginLeaving, finishLeaving, unfinished } from '../../stream/retire.ts';
 import { makePipelineStreams } from '../../stream/streams.ts';
@@ -86,51 +86,6 @@ describe('a reader that has not begun', function () {
     await finishLeaving(act(3), third);
     await sink.stop();
     equal(await commitOf(streams, pid, late, 0), undefined);
-  });
-
-  describe('N4 of drained.ts: nobody waits for it with frames that are not for it', () => {
-    let table: MemoryTable;
-    beforeEach(() => void (table = new MemoryTable()));
-    const isLate = { stage: (name: string) => name === late };
-
-    it('whether it has not begun', async () => {
-      const { first, second } = await withLateRegistered(1_000_000);
-      await pour(first, table, 100);
-      equal((await isDrained(streams, second, isLate)).drained, true);
-      await registerWriters(act(2), second);
-      await announcePlan(streams, second);
-      await pour(second, table, 101);
-      equal((await isDrained(streams, second, isLate)).drained, false);
-    });
-
-    it('or was taken off', async () => {
-      const both = testPlan({ shards: 1, sourceSlots: 1, edgeBytes: 1_000_000, sinks: ['warehouse', 'late'] });
-      const next = numbered({ ...both, stages: both.stages.filter(({ name }) => name !== late) }, 2);
-      await makePipelineStreams(streams, both);
-      await registerPlan(act(1), both);
-      await takeEffect(act(1), both);
-      const read = drain(streams, both, new MemoryTable(), { stage: late });
-      await pour(both, table, 100);
-      await eventually(async () => (await isDrained(streams, both)).drained);
-      await read.stop();
-      await takeEffect(act(2), next);
-      await pour(next, table, 200);
-      equal((await isDrained(streams, next, isLate)).drained, true);
-    });
-
-    it('even when a plan that had it came and went without a record', async () => {
-      const { first, second } = await withLateRegistered(1_000_000);
-      await pour(first, table, 100);
-      await takeEffect(act(2), second);
-      const third = numbered(first, 3);
-      await takeEffect(act(3), third);
-      await pour(third, table, 200);
-      equal((await isDrained(streams, third, isLate)).drained, false);
-      await eventually(async () => {
-        await passOverAll(streams, third);
-        return (await isDrained(streams, third, isLate)).drained;
-      });
-    });
   });
 
   it('U3: is not stopped by any number of frames without records', async () => {

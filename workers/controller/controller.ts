@@ -246,7 +246,10 @@ export class Controller {
     this.#alarms.set(record.key, silentAt > now ? Math.min(record.lookAt, silentAt) : record.lookAt);
   }
 
-  /** Of an idle pipeline an alarm a half minute is about silence, and its reports have been repeated since: that is all to see. */
+  /**
+   * An alarm without news means that a report may have expired. If all were repeated since, only the alarm moves: idle
+   * pipelines ring twice a minute, and to work out the conditions of each costs more.
+   */
   #ring(key: string, now: number): void {
     const record = this.#cache.get(key);
     if (record === undefined) return;
