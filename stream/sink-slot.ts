@@ -7,7 +7,7 @@
  *     look like an earlier one.
  */
 import { edgeStream, shardSubjects, writerName } from '../model/names.ts';
-import type { SinkStage } from '../model/plan.ts';
+import { edgeOf, type Edge, type SinkStage } from '../model/plan.ts';
 import { DeadLetterWriter } from './dead-letters.ts';
 import { isOtherOwner } from './fence.ts';
 import { frameCap } from './frame-size.ts';
@@ -99,7 +99,7 @@ async function run<Rows extends RowBufferPort>(
       sink: stage.sink,
       slot,
       stream,
-      batch: stage.batch,
+      batch: { ...stage.batch, maxHeldBytes: heldShare(edgeOf(plan, edge)) },
       chain: new ReaderChain({ ...base, edge, chain, onWaiting }),
       views: new StageViews({ ...options, onWaiting: waitingAs(observer, 'plans') }),
       fetchFrame: (sequence) => fetchFrame(stream, sequence, options),
@@ -137,6 +137,11 @@ async function run<Rows extends RowBufferPort>(
     options.onLoop(undefined);
     await sinkSlot.close();
   }
+}
+
+/** A quarter of what one shard may hold: writers fill the rest while a batch is written. */
+function heldShare({ maxBytes, shards }: Edge): number {
+  return maxBytes / shards / 4;
 }
 
 /** Reads from the stream's leader; waits for nats-server. */

@@ -196,6 +196,20 @@ describe('sink loop', () => {
     await slot.stop();
   });
 
+  it('writes before its batch is full when its frames are a good part of what the edge may hold', async () => {
+    const batch = { maxRecords: 100_000, maxBytes: 2 ** 26, maxDelayMs: 600_000 };
+    const plan = testPlan({ shards: 1, batch, edgeBytes: 40_000 });
+    await ensurePipelineStreams(streams, plan);
+    await write(plan, 600, (n) => JSON.stringify({ n, text: 'x'.repeat(20) }), 100);
+    const table = new MemoryTable();
+    const slot = drain(streams, plan, table);
+    try {
+      await eventually(() => table.rows.length >= 400);
+    } finally {
+      await slot.stop();
+    }
+  });
+
   for (const positionIn of ['commitLog', 'sink'] as const) {
     it(`I1, I2: a crash at any step loses and repeats no row and no dead letter (position in ${positionIn})`, async () => {
       const plan = await pipeline();
