@@ -23,7 +23,7 @@ export const chainSchema = z.object({
   decided: count,
   /** The reader was registered here and need not have seen anything before it. */
   since: count,
-  /** For each writer the last frame taken: sequence and checksum; null: a frame of version 1. */
+  /** For each writer the last frame taken: sequence and checksum; null: a frame of version 1. Sequence 0: it had none. */
   writers: z.record(z.string(), z.tuple([count, count.nullable()])),
 });
 

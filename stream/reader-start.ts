@@ -39,12 +39,13 @@ export function startOf(entry: CommitEntry | undefined, view: EdgeView, tails: R
   const writers = new Map(Object.entries(chain.writers));
   for (const [writer, tail] of tails) {
     const head = writers.get(writer);
-    if (head !== undefined) {
+    if (head !== undefined && head[0] > 0) {
       if (isStillThere(head, tail, committed)) continue;
       if (!hasLeft(writer, head[0], view))
         return lost(wordsFor(writer, head[0], tail), `frame ${head[0]} of ${writer} is not there`);
       writers.delete(writer);
-    } else if (tail === undefined || tail.sequence <= chain.since || tail.sequence > committed) continue;
+    } else if (tail === undefined || tail.sequence > committed) continue;
+    else if (head === undefined && tail.sequence <= chain.since) continue;
     else if (!hasLeft(writer, tail.sequence, view))
       return lost(`frame ${tail.sequence} of ${writer} was never seen`, `frames of ${writer} were never seen`);
   }
@@ -118,14 +119,24 @@ export function entryAfter(
   return { kind: 'commit', to, set: true, chain };
 }
 
-/** What a position rests on that is not one of frames that were taken: the writers' last frames, if they come before it. */
+/**
+ * What a position rests on that is not one of frames that were taken: the writers' last frames, if they come before it, and
+ * that a writer had none.
+ */
 export function headsAt(position: number, tails: ReadonlyMap<string, Tail>): Chain['writers'] {
   const heads: Chain['writers'] = {};
   for (const [writer, tail] of tails) {
-    if (tail !== undefined && tail.sequence <= position) heads[writer] = [tail.sequence, tail.check];
+    if (tail === undefined) heads[writer] = noFrame;
+    else if (tail.sequence <= position) heads[writer] = [tail.sequence, tail.check];
   }
   return heads;
 }
+
+/**
+ * Seed sinks:1563: the edge had lost all frames of a writer when a reader was placed behind them, and lost more later; what
+ * the writer then wrote under the numbers before that place counted as read, and was swept.
+ */
+const noFrame: Chain['writers'][string] = [0, null];
 
 /** Distinguishes incarnations of an edge and decisions about it, in tokens and in dead letters. */
 export function epochOf({ edge, decided }: Pick<Chain, 'edge' | 'decided'>): string {
