@@ -15,11 +15,16 @@ function operationChanges(before: PipelineStatus | undefined, after: PipelineSta
   const lines: string[] = [];
   const sameStep = was?.id === is.id && was.step === is.step;
   if (!sameStep) lines.push(`${is.type}: ${is.step}`);
-  if (is.lastError !== undefined && !(sameStep && was.lastError === is.lastError)) {
+  if (is.lastError !== undefined && !(sameStep && isSameError(was.lastError, is.lastError))) {
     const attempt = is.attempt === undefined ? '' : ` (attempt ${is.attempt})`;
     lines.push(`${is.type}: ${is.step} failed${attempt}: ${is.lastError}`);
   }
   return lines;
+}
+
+/** Numbers, such as how much is left, change from look to look. */
+function isSameError(was: string | undefined, is: string): boolean {
+  return was?.replaceAll(/\d+/g, '') === is.replaceAll(/\d+/g, '');
 }
 
 /** Without Reconciling, which repeats the lines of the operation, and without Unknown. */

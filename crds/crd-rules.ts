@@ -66,7 +66,8 @@ function immutable(field: string): CelRule {
 
 const sameSlots: CelRule = {
   rule: 'self.slots == oldSelf.slots',
-  message: 'slots must not change; delete the pipeline and make it again',
+  message:
+    'slots must not change; give the source another name, under which it starts from the beginning, or delete the pipeline and make it again',
   fieldPath: '.slots',
 };
 

@@ -5,6 +5,7 @@
  * Fields are named and their values are not shown: any of them may be a secret.
  */
 import { MillraceError } from '../model/errors.ts';
+import type { Plan } from '../model/plan.ts';
 import type { Stored } from '../model/stored-pipeline.ts';
 import { changesBetween, type ChangeClass, type Changes } from './changes.ts';
 import { compile } from './compile.ts';
@@ -47,7 +48,7 @@ function whatItTakes(before: StoredPipeline | null, after: StoredPipeline): read
     const wasThere = compile(before);
     const sources = [...wasThere.stages, ...plan.stages].filter(({ kind }) => kind === 'ingestor');
     const isSource = (name: string) => sources.some((stage) => stage.name === name);
-    return inWords(changesBetween(wasThere, plan), before.spec.desiredState, after.spec.desiredState, isSource);
+    return inWords(changesBetween(wasThere, plan), wasThere, plan, isSource);
   } catch (error) {
     // The stored spec may be one that was refused: then there is no plan to compare with.
     if (error instanceof MillraceError && error.handling === 'refuse')
@@ -57,22 +58,33 @@ function whatItTakes(before: StoredPipeline | null, after: StoredPipeline): read
 }
 
 /** The positions of sources are in the pipeline's streams, and not known here. */
-function inWords(
-  changes: Changes,
-  before: string,
-  after: string,
-  isSource: (stage: string) => boolean,
-): readonly string[] {
+function inWords(changes: Changes, before: Plan, after: Plan, isSource: (stage: string) => boolean): readonly string[] {
   const back = '; a source of this name that was here before goes on where it stood';
   const away = '; should the source come back under its name, it goes on where it stood';
+  const runs = after.desiredState === 'Running';
+  const isImmediate = after.deletionPolicy === 'Immediate';
+  const givesUp = isImmediate && (changes.class === 'drain' || before.deletionPolicy !== 'Immediate');
   return [
-    ...(changes.isStateChanged ? [`goes from ${before} to ${after}`] : []),
-    ...changes.addedStages.map((name) => `starts ${name}${isSource(name) ? back : ''}`),
-    ...changes.changedStages.map((name) => `replaces the pods of ${name}`),
-    ...changes.removedStages.map((name) => `drains and removes ${name}${isSource(name) ? away : ''}`),
+    ...(changes.isStateChanged ? [`goes from ${before.desiredState} to ${after.desiredState}`] : []),
+    ...changes.addedStages.map((name) => `${runs ? 'starts' : 'adds'} ${name}${isSource(name) ? back : ''}`),
+    ...changes.changedStages.map((name) => `${runs ? 'replaces the pods of' : 'changes'} ${name}`),
+    ...changes.removedStages.map(
+      (name) => `${isImmediate ? 'removes' : 'drains and removes'} ${name}${isSource(name) ? away : ''}`,
+    ),
     ...changes.refusals,
-    effects[changes.class],
+    ...(givesUp ? [givenUp] : []),
+    effectOf(changes.class, { runs, isImmediate }),
   ];
+}
+
+/** A removal may also be under way already, which is not known here. */
+const givenUp =
+  'with deletionPolicy: Immediate nothing waits: what a stage that goes, or is going already, has not written is given up';
+
+function effectOf(change: ChangeClass, { runs, isImmediate }: { runs: boolean; isImmediate: boolean }): string {
+  if (change === 'rolling' && !runs) return 'no pod runs: they start with the change when the pipeline is resumed';
+  if (change === 'drain' && isImmediate) return 'a stage goes at once';
+  return effects[change];
 }
 
 /** `changes spec.sinks[warehouse].replicas`: items by their name, as a person finds them in the file. */

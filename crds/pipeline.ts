@@ -168,7 +168,9 @@ export const specSchema = z
           .max(maxSlots)
           .default(2)
           .describe('Fixed shares of the buffer; the largest number of replicas a sink can have. Immutable.'),
-        maxBytes: bytesField('Size of the buffer. When it is full, the sources wait.').default('1Gi'),
+        maxBytes: bytesField(
+          'Size of the buffer: at least twice frame.maxBytes. When it is full, the sources wait. Sinks write when a quarter of it is full, if their batches are larger.',
+        ).default('1Gi'),
       })
       .prefault({})
       .describe('The durable buffer between sources and sinks.'),

@@ -173,7 +173,7 @@ export const conditionTable = {
       Running: yes('Every stage has the pods that it should have.'),
       Changing: yes('Streams are as the spec requires, and which pods run is being changed.'),
       Paused: yes('No pod is running; streams and positions are kept.'),
-      Stopped: yes('Everything that was read has been written, and no pod is running.'),
+      Stopped: yes('What was read for the sinks of the spec has been written, and no pod is running.'),
       Provisioning: no('The pipeline is being set up.'),
       Repairing: no('What the pipeline is made of is being put right; `status.operation` says what it is waiting for.'),
       Deleting: no('The pipeline is being taken down.'),

@@ -41,7 +41,7 @@ const whileChanged: Advice = () =>
 
 /** ND2. A pause does not drain; were it ever to, it would be ended as a stop is. */
 const whileHalted: Advice = (pipeline) =>
-  `If a sink fails, repair it: Millrace continues by itself. \`millrace pause ${pipelineText(pipeline)}\` stops the sinks now and keeps those records, which are written after \`millrace resume ${pipelineText(pipeline)}\`. Or take the sink off and apply the spec with \`deletionPolicy: Immediate\`, which gives up what it has not written.`;
+  `If a sink fails, repair it: Millrace continues by itself. \`millrace pause ${pipelineText(pipeline)}\` stops the sinks now and keeps those records, which are written after \`millrace resume ${pipelineText(pipeline)}\`. Or apply a spec without that sink (with another in its place, if it is the only one) and with \`deletionPolicy: Immediate\`, which gives up what it has not written.`;
 
 const advice: Readonly<Record<OperationKind, Advice>> = {
   provision: whileChanged,

@@ -7,6 +7,7 @@ import { dryRunOf } from '../../crds/dry-run.ts';
 import { lintFile } from '../../crds/lint.ts';
 import type { DesiredState } from '../../model/plan.ts';
 import type { PipelineInput } from '../../crds/pipeline.ts';
+import { warnIfBeingDeleted } from '../being-deleted.ts';
 import { withCluster, withClusterOptions, type Cluster, type ClusterOptions } from '../cluster.ts';
 import { readDocument } from '../document.ts';
 import { durationOption } from '../durations.ts';
@@ -65,6 +66,7 @@ async function applyOne(cluster: Cluster, wanted: PipelineInput, options: Option
     return;
   }
   print(`pipeline/${name} ${effectOf(before, stored)}\n`);
+  warnIfBeingDeleted(stored.metadata);
   if (!options.wait) return;
   const { timeout } = options;
   const wantedState = stored.spec.desiredState;

@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { stillOf } from '../../client/settled.ts';
 import type { DesiredState } from '../../model/plan.ts';
+import { warnIfBeingDeleted } from '../being-deleted.ts';
 import { withCluster, withClusterOptions, type ClusterOptions } from '../cluster.ts';
 import { durationOption } from '../durations.ts';
 import { print, say } from '../output.ts';
@@ -36,6 +37,7 @@ function stateCommand(verb: string, state: DesiredState, description: string): C
         const stored = await pipelines.setDesiredState(found, state);
         if (!options.wait) {
           print(`pipeline/${name} ${verb} asked for\n`);
+          warnIfBeingDeleted(stored.metadata);
           return;
         }
         const { timeout } = options;

@@ -67,7 +67,7 @@ export const clickhouseSinkSpec = z
     url: httpUrlText('Address of the HTTP interface, for example http://clickhouse:8123 or https://ch:8443.'),
     database: identifier('Database of the table.').default('default'),
     table: identifier(
-      'Table that receives the rows. Its columns are read when the sink starts, and again within seconds of a change; fields without a column are left out of the row. A plain MergeTree that exists already needs the setting non_replicated_deduplication_window (10000 is enough); one made by createTable has it.',
+      'Table that receives the rows. Its columns are read when the sink starts, and again within seconds of a change; fields without a column are left out of the row, and a column without a field gets its DEFAULT, which in ClickHouse is 0 or empty when the table names none. A plain MergeTree that exists already needs the setting non_replicated_deduplication_window (10000 is enough); one made by createTable has it.',
     ),
     username: referenceText('User of ClickHouse.').default('default'),
     password: referenceText('Password of the user. Use a secret reference.').optional(),

@@ -8,6 +8,7 @@ api=${MILLRACE_API:-http://127.0.0.1:8088}
 file=${1:-"$(dirname "$0")/../first-pipeline.yaml"}
 namespace=${NAMESPACE:-default}
 name=$(sed -n '/^metadata:/,/^spec:/s/^  name: *//p' "$file")
+[ -n "$name" ] || { echo "$file has no line '  name: …' below 'metadata:'" >&2; exit 1; }
 pipeline="$api/v1/namespaces/$namespace/pipelines/$name"
 
 # The token of `millrace dev` is beside its kubeconfig.
@@ -45,9 +46,18 @@ follow() {
   done
 }
 
-ask POST "$api/v1/lint" -H 'content-type: application/yaml' --data-binary "@$file" | jq -c '{valid, issues}'
-ask PUT "$pipeline" -H 'content-type: application/yaml' --data-binary "@$file" | follow
-ask GET "$pipeline" | jq '{generation: .metadata.generation, phase: .status.phase, conditions: [.status.conditions[]? | {type, status, reason}]}'
-ask POST "$pipeline/pause" | follow
-ask POST "$pipeline/resume" | follow
-if [ "${KEEP:-no}" = no ]; then ask DELETE "$pipeline" | follow; fi
+# Each answer first and what is done with it afterwards: in a pipe the end of `ask` would not end the script.
+lint=$(ask POST "$api/v1/lint" -H 'content-type: application/yaml' --data-binary "@$file")
+printf '%s\n' "$lint" | jq -c '{valid, issues}'
+printf '%s\n' "$lint" | jq -e .valid >/dev/null || exit 1
+change() {
+  answer=$(ask "$@")
+  printf '%s\n' "$answer" | follow
+}
+change PUT "$pipeline" -H 'content-type: application/yaml' --data-binary "@$file"
+resource=$(ask GET "$pipeline")
+printf '%s\n' "$resource" |
+  jq '{generation: .metadata.generation, phase: .status.phase, conditions: [.status.conditions[]? | {type, status, reason}]}'
+change POST "$pipeline/pause"
+change POST "$pipeline/resume"
+if [ "${KEEP:-no}" = no ]; then change DELETE "$pipeline"; fi

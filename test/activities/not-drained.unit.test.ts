@@ -23,7 +23,7 @@ describe('MR_NOT_DRAINED', () => {
 
   const changed = { says: /back into the spec.*apply it with `deletionPolicy: Immediate`/, never: /millrace pause/ };
   const halted = {
-    says: /`millrace pause orders -n shop`.*`millrace resume orders -n shop`.*take the sink off .* `deletionPolicy: Immediate`/,
+    says: /`millrace pause orders -n shop`.*`millrace resume orders -n shop`.*a spec without that sink .* `deletionPolicy: Immediate`/,
     never: /kubectl patch|discard/,
   };
 

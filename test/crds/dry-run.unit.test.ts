@@ -43,6 +43,30 @@ describe('what an apply would do', () => {
     assert.equal(field, 'changes the order of spec.steps');
   });
 
+  const other = { ...sink, clickhouse: { url: 'http://ch:8123', table: 'orders' } };
+  const gives = /nothing waits: what a stage that goes, or is going already, has not written is given up/;
+
+  it('says what Immediate gives up: of a sink that goes now, and of one that is going already', () => {
+    const before = { spec: { sinks: [other, { ...other, name: 'copy' }] } };
+    const now = plan({ spec: { sinks: [other], deletionPolicy: 'Immediate' } }, before);
+    assert.ok(now.includes('removes sink-copy') && now.includes('a stage goes at once'), now.join());
+    assert.match(now.join(), gives);
+    assert.match(plan({ spec: { deletionPolicy: 'Immediate' } }, {}).join(), gives);
+    assert.doesNotMatch(plan({ spec: { sinks: [other] } }, before).join(), gives);
+    const still = { spec: { deletionPolicy: 'Immediate' as const } };
+    assert.doesNotMatch(plan({ ...still, metadata: { labels: { team: 'shop' } } }, still).join(), gives);
+  });
+
+  it('does not say that records move while the pipeline is paused', () => {
+    const paused = { desiredState: 'Paused' as const };
+    const shown = plan(
+      { spec: { ...paused, sinks: [other, { ...other, name: 'copy' }] } },
+      { spec: { ...paused, sinks: [other] } },
+    );
+    assert.ok(shown.includes('adds sink-copy'), shown.join());
+    assert.match(shown.join(), /no pod runs: they start with the change when the pipeline is resumed/);
+  });
+
   it('names the stage that goes', () => {
     const shown = plan(
       {},
