@@ -8,7 +8,7 @@ import type { KubeObject } from '../kubernetes/objects.ts';
 import { MillraceError, mr, problemOf } from '../model/errors.ts';
 import type { LifecycleActivities, Location, PipelineRef, RefusedSpec, SpecSummary } from '../model/lifecycle.ts';
 import { annotations, labels, namespaceOf, pidOf } from '../model/names.ts';
-import { givesUp, type Plan } from '../model/plan.ts';
+import type { Plan } from '../model/plan.ts';
 import { assertTakesBack } from '../stream/returning-source.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { SpecRefused, toFailure } from './failures.ts';
@@ -107,20 +107,6 @@ const wishes = z.looseObject({
 export function wishesOf(resource: KubeObject): z.output<typeof wishes> {
   const spec = wishes.safeParse(resource['spec']);
   return spec.success ? spec.data : {};
-}
-
-/**
- * Which stages the spec gives up, as it is now: it has them no more, and with Immediate nothing waits for what they have
- * left. A refused spec gives up nothing.
- */
-export function givenUpBy(resource: KubeObject, cluster: string): (stage: string) => boolean {
-  try {
-    const plan = planIn(resource, cluster);
-    return (stage) => givesUp(plan, stage);
-  } catch (error) {
-    if (error instanceof SpecRefused) return () => false;
-    throw error;
-  }
 }
 
 function refusedSpec(resource: KubeObject, cluster: string): RefusedSpec {

@@ -228,9 +228,12 @@ export interface LifecycleActivities {
   listStages(input: PlanRef): Promise<readonly LiveStage[]>;
   scaleStage(input: StageInput & { readonly replicas: number }): Promise<void>;
   waitStageGone(input: StageInput): Promise<void>;
-  /** Until every sink that exists has written what is in the edges, or the deletion policy becomes Immediate. */
+  /**
+   * Until every sink that exists has written what is in the edges, or the deletion policy becomes Immediate. `sinks`:
+   * only these.
+   */
   waitDrained(
-    input: PlanRef & { readonly until: 'drained' | 'drainedOrImmediate' },
+    input: PlanRef & { readonly until: 'drained' | 'drainedOrImmediate'; readonly sinks?: readonly string[] },
   ): Promise<{ readonly drained: boolean }>;
   pruneStages(input: PlanRef & { readonly keep: readonly string[] }): Promise<{ readonly removed: readonly string[] }>;
 

@@ -59,7 +59,8 @@ export const operationTable = {
     phase: 'Pausing',
     reason: 'Stopping',
     doneReason: 'Stopped',
-    yieldsTo: { ...toAll, Stopped: false },
+    // To another spec that says so, too: it may give up the sink for which this one waits.
+    yieldsTo: toAll,
     priority: 2,
   },
   resume: {

@@ -98,6 +98,12 @@ export function positionOf(entry: CommitEntry): number {
   return entry.kind === 'commit' ? entry.to : entry.after;
 }
 
+/** A batch that was begun and not committed, of which rows or dead letters may be stored: it has to be finished. */
+export function isUnfinished(entry: CommitEntry): boolean {
+  if (entry.kind === 'commit') return false;
+  return entry.rows > 0 || (entry.failed !== undefined && entry.failed.records !== '');
+}
+
 /**
  * What a sink with a position of its own has stored, as far as the log knows; undefined: it knows nothing. `placed`: where
  * a decision places the log. A batch that was begun may be in the sink or not. Where the decision passes over it, it is

@@ -2,27 +2,27 @@
  * Whether the readers of an edge have taken everything that it holds. Only positions are compared, so it works with
  * no pod running. Meaningful once nothing writes any more.
  *
- * N1  A reader is behind a writer when it has not taken some frame of it that has records. Frames without records
- *     contain nothing that could be missed.
+ * N1  A reader is behind a writer when it has not taken some frame of it that is for it (`./untaken.ts`).
  * N2  Tails and commits are read from the leader: a replica that lags could report an edge as drained that is not.
  * N3  The writers that count are the registered sources and those of every stored plan. Writers of v0.1 are registered
  *     only after their pods have gone.
  * N4  A reader is not behind with frames of plans without it (E9). A sink whose pod has never started, and one whose
  *     server was gone when it was taken off, once kept a deletion waiting for records that they would not have written.
+ * N5  A reader that has begun a batch with something to store is behind until it has committed it, whatever the edge holds
+ *     by now.
  */
 import { AckPolicy, DeliverPolicy } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
 import { commitsEdge, edgeStream, shardSubjects } from '../model/names.ts';
 import { ingestorsOf, sinksOf, type Edge, type Plan } from '../model/plan.ts';
-import { decodeCommitEntry, type CommitEntry } from './commit-entry.ts';
-import { firstUnread } from './first-unread.ts';
-import { decodeFrame, planIn, type Frame } from './frame-reader.ts';
+import { decodeCommitEntry, isUnfinished, type CommitEntry } from './commit-entry.ts';
 import { isConsumerNotFound } from './jetstream-errors.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { lastCommit } from './last-commit.ts';
-import { mayBeFor, storedPlans } from './plan-store.ts';
+import { plansWithout, storedPlans } from './plan-store.ts';
 import { readRegistry } from './registry.ts';
-import { hasTaken, isRolledBack, positionIn, takenOf, type Taken } from './taken.ts';
+import { positionIn, takenOf } from './taken.ts';
+import { hasUntaken, type Walks } from './untaken.ts';
 import { writersOfSource, type WriterPlace } from './writer-place.ts';
 
 export interface Backlog {
@@ -37,11 +37,18 @@ export interface Drained {
   readonly behind: Backlog[];
 }
 
-/** Checks the stages and sources for which `concerns` is true, or all when it is absent. */
+/** Stages and sources; all when absent. */
+interface Concerns {
+  readonly stage?: (name: string) => boolean;
+  readonly source?: (name: string) => boolean;
+}
+
+/** `walks`: of whoever looks again and again, kept from look to look. */
 export async function isDrained(
   streams: JetStreamPort,
   plan: Plan,
-  concerns: { readonly stage?: (name: string) => boolean; readonly source?: (name: string) => boolean } = {},
+  concerns: Concerns = {},
+  walks?: Walks,
 ): Promise<Drained> {
   const { pid } = plan.pipeline;
   const behind: Backlog[] = [];
@@ -49,10 +56,11 @@ export async function isDrained(
   for (const edge of plan.edges) {
     const { readers, writers, created } = await membersOf(streams, plan, edge, plans, concerns.source);
     for (const stage of readers.filter((name) => concerns.stage?.(name) ?? true)) {
+      const isWithout = plansWithout(plans, edge, stage);
       for (let slot = 0; slot < edge.shards; slot++) {
         const entry = await commitOf(streams, pid, stage, slot);
         const ofShard = writers.filter(({ shard }) => shard === slot);
-        if (!(await isBehind(streams, { stage, entry, created, plans }, ofShard))) continue;
+        if (!(await isBehind(streams, { stage, entry, created, isWithout, walks }, ofShard))) continue;
         const committed = positionIn(entry, created);
         behind.push({ stage, slot, frames: await framesAfter(streams, pid, edge.name, slot, committed) });
       }
@@ -109,55 +117,21 @@ interface Reader {
   readonly entry: CommitEntry | undefined;
   /** When the edge's stream was created. */
   readonly created: string;
-  /** Every stored plan. */
-  readonly plans: readonly Plan[];
+  readonly isWithout: (generation: number) => boolean;
+  readonly walks: Walks | undefined;
 }
 
-async function isBehind(streams: JetStreamPort, reader: Reader, writers: readonly WriterPlace[]): Promise<boolean> {
+async function isBehind(
+  streams: JetStreamPort,
+  { entry, created, ...reader }: Reader,
+  writers: readonly WriterPlace[],
+): Promise<boolean> {
+  // N5.
+  if (entry !== undefined && isUnfinished(entry)) return true;
   for (const place of writers) {
-    const taken = takenOf(reader.entry, reader.created, place.writer);
-    const last = await lastUntaken(streams, place, taken);
-    if (last.kind !== 'none' && (await hasFramesFor(streams, reader, place, taken, last))) return true;
+    if (await hasUntaken(streams, { ...reader, place, taken: takenOf(entry, created, place.writer) })) return true;
   }
   return false;
-}
-
-type Untaken =
-  | { readonly kind: 'none' }
-  /** Something is missing on the way back, or a frame of v0.1 names no predecessor: nobody knows for whom it was. */
-  | { readonly kind: 'unclear' }
-  /** N1. The last frame with records. */
-  | { readonly kind: 'frame'; readonly sequence: number; readonly frame: Frame };
-
-/** Walks back from the writer's last frame to one with records, or to what the reader has taken. */
-async function lastUntaken(streams: JetStreamPort, { stream, subject }: WriterPlace, taken: Taken): Promise<Untaken> {
-  let message = await streams.getMessage(stream, { last_by_subj: subject });
-  if (message === null) return { kind: 'none' };
-  while (message !== null) {
-    const { seq: sequence } = message;
-    const frame = decodeFrame(message.data, { stream, sequence });
-    if (hasTaken(taken, sequence, frame.check)) return { kind: 'none' };
-    if (frame.link === undefined || sequence < taken.upTo) return { kind: 'unclear' };
-    if (frame.count > 0) return { kind: 'frame', sequence, frame };
-    const { predecessor } = frame.link;
-    if (predecessor === 0 || (taken.check === null && predecessor <= taken.upTo)) return { kind: 'none' };
-    message = await streams.getMessage(stream, { seq: predecessor });
-  }
-  return { kind: 'unclear' };
-}
-
-/** N4. */
-async function hasFramesFor(
-  streams: JetStreamPort,
-  { stage, plans }: Reader,
-  place: WriterPlace,
-  taken: Taken,
-  last: Exclude<Untaken, { kind: 'none' }>,
-): Promise<boolean> {
-  if (last.kind === 'unclear' || (await isRolledBack(streams, place, taken))) return true;
-  const first = await firstUnread(streams, { ...place, upTo: last.sequence }, taken);
-  // None: what was seen a moment ago is gone. The next look tells.
-  return first.kind !== 'frame' || mayBeFor(stage, { first: planIn(first.frame), last: planIn(last.frame) }, plans);
 }
 
 /** How many frames of a shard come after `sequence`. A short-lived consumer is the only way to get an exact count. */

@@ -15,16 +15,16 @@
  */
 import { MillraceError } from '../model/errors.ts';
 import { commitsEdge, edgeStream, shardSubjects, writerIn } from '../model/names.ts';
-import { sinksOf, type Edge, type Plan } from '../model/plan.ts';
+import type { Edge, Plan } from '../model/plan.ts';
 import { decodeCommitEntry, type CommitEntry } from './commit-entry.ts';
 import { checkIn, type Chain } from './frame-chain.ts';
 import { decodeFrame, planIn, type Frame } from './frame-reader.ts';
 import { classifyPublishFailure } from './jetstream-errors.ts';
 import type { JetStreamPort, StoredMessage } from './jetstream-port.ts';
 import { commitsOfShard } from './last-commit.ts';
-import { readUnder, storedPlans } from './plan-store.ts';
+import { plansWithout, storedPlans } from './plan-store.ts';
 import { readRegistry } from './registry.ts';
-import { isRolledBack, takenOf } from './taken.ts';
+import { isThere, takenOf } from './taken.ts';
 import { writersOfShard, type WriterPlace } from './writer-place.ts';
 
 interface Waiting {
@@ -117,7 +117,7 @@ async function passableUpTo({
   let framesRead = 0;
   for (const { writer, subject } of writers) {
     const taken = takenOf(entry, entry.chain.edge, writer);
-    const isGone = await isRolledBack(streams, { stream, subject }, taken);
+    const isGone = taken.check !== null && !(await isThere(streams, { stream, subject }, taken));
     for (let next = isGone ? 1 : taken.upTo + 1; next <= to;) {
       const message = await streams.directGet(stream, { seq: next, next_by_subj: subject });
       if (message === null || message.seq > to) break;
@@ -150,12 +150,6 @@ async function passableAfter({ streams, stream, subjects, isWithout }: Look, upT
     next = message.seq + 1;
   }
   return { to: next - 1, heads, framesRead: mostFrames };
-}
-
-function plansWithout(plans: readonly Plan[], edge: Edge, reader: string): (generation: number) => boolean {
-  const without = plans.filter((plan) => !sinksOf(plan, edge).some(({ name }) => name === reader));
-  const generations = new Set(without.map(({ pipeline }) => pipeline.generation));
-  return (generation) => generations.has(readUnder(generation, plans));
 }
 
 /** Undefined: the frame is damaged; its reader will report that. */

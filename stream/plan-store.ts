@@ -13,7 +13,7 @@ import { z } from 'zod';
 import { mr, problemOf, type MillraceError } from '../model/errors.ts';
 import { canonicalJson, parseJson, toJson } from '../model/json.ts';
 import { commitsEdge, edgeStream, planSubject, storedPlanSubject } from '../model/names.ts';
-import type { Plan } from '../model/plan.ts';
+import { sinksOf, type Edge, type Plan } from '../model/plan.ts';
 import { changeRecord, decodeRecord, readRecord } from './commit-record.ts';
 import { classifyPublishFailure } from './jetstream-errors.ts';
 import type { JetStreamPort, StoredMessage } from './jetstream-port.ts';
@@ -96,15 +96,11 @@ export function readUnder(generation: number, plans: readonly Plan[]): number {
   return Math.max(generation, Math.min(...plans.map(({ pipeline }) => pipeline.generation)));
 }
 
-/**
- * Whether frames of these generations, both included, may be for a reader: one of their plans has it. Without any plan
- * stored, as in an edge of v0.1, all frames are for everybody.
- */
-export function mayBeFor(stage: string, { first, last }: { first: number; last: number }, plans: readonly Plan[]) {
-  if (plans.length === 0) return true;
-  const [from, to] = [readUnder(first, plans), readUnder(last, plans)];
-  const among = plans.filter(({ pipeline: { generation } }) => generation >= from && generation <= to);
-  return among.length === 0 || among.some(({ stages }) => stages.some(({ name }) => name === stage));
+/** Whether a reader is not in the plan under which frames of a generation are read. A plan that is not stored may have it. */
+export function plansWithout(plans: readonly Plan[], edge: Edge, reader: string): (generation: number) => boolean {
+  const without = plans.filter((plan) => !sinksOf(plan, edge).some(({ name }) => name === reader));
+  const generations = new Set(without.map(({ pipeline }) => pipeline.generation));
+  return (generation) => generations.has(readUnder(generation, plans));
 }
 
 /** Every stored plan. */

@@ -13,7 +13,7 @@
  */
 import { commitsEdge, edgeStream, slotTokens } from '../model/names.ts';
 import { ingestorsOf, sinksOf, type Edge, type Plan } from '../model/plan.ts';
-import { appendAfter, tailOf, type WriterTail } from './announce.ts';
+import { appendAfter, tailOf } from './announce.ts';
 import { positionOf } from './commit-entry.ts';
 import { commitOf, framesAfter, isDrained, type Backlog } from './drained.ts';
 import { forgetQuestions } from './decisions.ts';
@@ -21,12 +21,11 @@ import { decodeFrame, planIn } from './frame-reader.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { lastCommits } from './last-commit.ts';
 import type { Act } from './act.ts';
-import { firstUnread, type FirstUnread } from './first-unread.ts';
 import { passOverAll } from './pass-over.ts';
-import { forgetPlansBefore, mayBeFor, readPlanInForce, storedPlans } from './plan-store.ts';
+import { forgetPlansBefore, readPlanInForce, storedPlans } from './plan-store.ts';
 import { changeRegistered, changeRegistry, readRegistry, type Registry } from './registry.ts';
 import { removeSource } from './remove-source.ts';
-import { positionIn, takenOf } from './taken.ts';
+import type { Walks } from './untaken.ts';
 import { writersOfSource, type WriterPlace } from './writer-place.ts';
 
 interface Leaving {
@@ -108,7 +107,7 @@ async function fence(act: Act, place: WriterPlace): Promise<void> {
  * What leaving readers have still to read, and what has still to be read of leaving sources. A reader that has never
  * started is moved past frames that are not for it (`./pass-over.ts`).
  */
-export async function unfinished(streams: JetStreamPort, plan: Plan): Promise<readonly Backlog[]> {
+export async function unfinished(streams: JetStreamPort, plan: Plan, walks?: Walks): Promise<readonly Backlog[]> {
   const leaving = await leavingOf(streams, plan);
   const behind: Backlog[] = [];
   if (leaving.sources.length > 0) {
@@ -119,9 +118,8 @@ export async function unfinished(streams: JetStreamPort, plan: Plan): Promise<re
   }
   if (leaving.readers.length === 0) return behind;
   await passOverAll(streams, plan);
-  const plans = await storedPlans(streams, plan.pipeline.pid);
-  for (const stage of leaving.readers) behind.push(...(await leftOf(streams, plan, stage, plans)));
-  return behind;
+  const stage = (name: string) => leaving.readers.includes(name);
+  return [...behind, ...(await isDrained(streams, plan, { stage }, walks)).behind];
 }
 
 /**
@@ -148,55 +146,6 @@ async function beforeLastOf(streams: JetStreamPort, plan: Plan, leaving: Leaving
     }
   }
   return behind;
-}
-
-/** L2. */
-async function leftOf(
-  streams: JetStreamPort,
-  plan: Plan,
-  stage: string,
-  plans: readonly Plan[],
-): Promise<readonly Backlog[]> {
-  const behind: Backlog[] = [];
-  for await (const { edge, slot, committed, tail, unread } of unreadOf(streams, plan, stage)) {
-    if (unread.kind === 'none' || behind.some((one) => one.slot === slot)) continue;
-    const last = tail.frame === undefined ? 0 : planIn(tail.frame);
-    const isLeft = unread.kind === 'unknown' || mayBeFor(stage, { first: planIn(unread.frame), last }, plans);
-    if (!isLeft) continue;
-    behind.push({ stage, slot, frames: await framesAfter(streams, plan.pipeline.pid, edge.name, slot, committed) });
-  }
-  return behind;
-}
-
-interface Unread {
-  readonly edge: Edge;
-  readonly slot: number;
-  /** Of the reader. */
-  readonly committed: number;
-  readonly tail: WriterTail;
-  readonly unread: FirstUnread;
-}
-
-async function* unreadOf(streams: JetStreamPort, plan: Plan, stage: string): AsyncGenerator<Unread> {
-  const { pid } = plan.pipeline;
-  for (const edge of plan.edges) {
-    const registry = await readRegistry(streams, pid, edge.name);
-    if (registry?.readers.includes(stage) !== true) continue;
-    const { created } = await streams.streamInfo(edgeStream(pid, edge.name));
-    const entries = [];
-    for (let slot = 0; slot < edge.shards; slot++) entries.push(await commitOf(streams, pid, stage, slot));
-    for (const place of placesOf(plan, edge, registry, Object.keys(registry.sources))) {
-      const slot = place.shard;
-      const tail = await tailOf(streams, place);
-      const entry = entries[slot];
-      const unread = await firstUnread(
-        streams,
-        { ...place, upTo: tail.sequence },
-        takenOf(entry, created, place.writer),
-      );
-      yield { edge, slot, committed: positionIn(entry, created), tail, unread };
-    }
-  }
 }
 
 /**

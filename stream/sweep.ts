@@ -14,13 +14,16 @@
  *     positions have moved since the last sweep.
  * W6  A writer that finds no room sweeps behind all others as well, now and then: a source that has come to its end has no
  *     loop any more, one whose pod cannot start has none yet, and what they wrote would keep the edge full for good.
+ * W7  Commits are read before the registry: a reader that is registered in between has none among them, and so has
+ *     committed nothing (W1). Read the other way round, it is not among the readers while the others' commits are past
+ *     what it needs; a sweeper that froze in between removed that.
  *
  * Positions may be read from a replica that lags: it then removes less. The registry is read from the leader.
  */
 import { commitsEdge, edgeStream } from '../model/names.ts';
 import type { Clock } from '../model/clock.ts';
 import { decodeCommitEntry, type CommitEntry } from './commit-entry.ts';
-import type { JetStreamPort } from './jetstream-port.ts';
+import type { JetStreamPort, StoredMessage } from './jetstream-port.ts';
 import { commitsOfShard } from './last-commit.ts';
 import { readRegistry, type Registry } from './registry.ts';
 import type { Edge } from '../model/plan.ts';
@@ -54,14 +57,14 @@ const keepAll: Bound = { first: 0, isHeld: false };
  */
 type Commits = readonly (CommitEntry | undefined)[];
 
-async function commitsIn(
-  streams: JetStreamPort,
+function commitsIn(
   registry: Registry | undefined,
-  { pid, shard, created }: Pick<SweepTarget, 'pid' | 'shard' | 'created'>,
-): Promise<Commits> {
+  created: string,
+  pid: string,
+  commitOf: (reader: string) => StoredMessage | undefined,
+): Commits {
   if (registry?.created !== created) return [];
   const stream = edgeStream(pid, commitsEdge);
-  const commitOf = await commitsOfShard(streams, pid, shard);
   return registry.readers.map((stage) => {
     const last = commitOf(stage);
     return last === undefined ? undefined : decodeCommitEntry(last.data, { stream, sequence: last.seq });
@@ -109,8 +112,11 @@ export async function sweep(
   lastSequence: number,
   swept = 0,
 ): Promise<number> {
-  const registry = await readRegistry(streams, target.pid, target.edge);
-  return sweepBehind(streams, target, await commitsIn(streams, registry, target), { lastSequence, swept });
+  const { pid, edge, shard, created } = target;
+  // W7.
+  const commitOf = await commitsOfShard(streams, pid, shard);
+  const registry = await readRegistry(streams, pid, edge);
+  return sweepBehind(streams, target, commitsIn(registry, created, pid, commitOf), { lastSequence, swept });
 }
 
 /** `lastSequence`: the writer's last frame, which is kept; absent for whoever is not the writer. */
@@ -143,11 +149,14 @@ export async function sweepAll(
   edge: Edge,
   swept = new Map<string, number>(),
 ): Promise<void> {
+  // W7.
+  const commitOfShards = [];
+  for (let shard = 0; shard < edge.shards; shard++) commitOfShards.push(await commitsOfShard(streams, pid, shard));
   const registry = await readRegistry(streams, pid, edge.name);
   if (registry === undefined) return;
   const { created } = await streams.streamInfo(edgeStream(pid, edge.name));
-  for (let shard = 0; shard < edge.shards; shard++) {
-    const commits = await commitsIn(streams, registry, { pid, shard, created });
+  for (const [shard, commitOf] of commitOfShards.entries()) {
+    const commits = commitsIn(registry, created, pid, commitOf);
     for (const place of writersOfShard(pid, edge, registry, shard)) {
       const target = { ...place, edge: edge.name, created };
       const before = swept.get(place.subject) ?? 0;

@@ -36,15 +36,6 @@ export function positionIn(entry: CommitEntry | undefined, created: string): num
   return positionOf(entry);
 }
 
-/** The frame that the reader took last is not there any more, so the stream has lost the end that it had. */
-export async function isRolledBack(
-  streams: Pick<JetStreamPort, 'getMessage'>,
-  place: { readonly stream: string; readonly subject: string },
-  taken: Taken,
-): Promise<boolean> {
-  return taken.check !== null && !(await isThere(streams, place, taken));
-}
-
 /** Whether the frame that the reader took last is there, as it took it. */
 export async function isThere(
   streams: Pick<JetStreamPort, 'getMessage'>,

@@ -27,7 +27,7 @@ export async function runToDrain(input: OperationInput, at: Place, sinks: readon
   }
 }
 
-/** Waits until every sink has written what is in the edges. No ingestor may run. */
+/** Waits until the sinks of `live` have written what is in the edges. No ingestor may run. */
 export async function drainSinks(
   input: OperationInput,
   at: Place,
@@ -38,5 +38,8 @@ export async function drainSinks(
   if (sinks.length === 0) return;
   const act = actsOf(input, at);
   await runToDrain(input, at, sinks);
-  await run('waitDrained', ...act('wait until what was read is written', { until }));
+  await run(
+    'waitDrained',
+    ...act('wait until what was read is written', { until, sinks: sinks.map(({ name }) => name) }),
+  );
 }

@@ -16,13 +16,14 @@ import { lostOf, streamsFound } from '../../stream/carry-out.ts';
 import type { Act } from '../../stream/act.ts';
 import { registerPlan } from '../../stream/members.ts';
 import { passOverAll } from '../../stream/pass-over.ts';
+import { Walks } from '../../stream/untaken.ts';
 import { readPlanInForce } from '../../stream/plan-store.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { ownerLabels } from '../kubernetes/render/context.ts';
 import { liveStages } from '../kubernetes/stages.ts';
 import { latestPlan, planBefore, readPlan } from '../kubernetes/stored-plan.ts';
 import { assertMayTakeDown, findResource, isBeingDeleted } from '../proof.ts';
-import { givenUpBy, wishesOf } from '../spec.ts';
+import { wishesOf } from '../spec.ts';
 import { ownStatus } from '../status/merge.ts';
 import { updateStatus } from '../status/write.ts';
 import { asStep, waitFor, type Look } from '../step.ts';
@@ -55,14 +56,15 @@ export function streamActivities(deps: ActivityDependencies): StreamActivities {
     }),
 
     /**
-     * Level-triggered in two ways: it checks positions, and the resource, so that a person who cannot repair the sink
-     * can give the records up while it waits: a deletion with its policy, a stop by taking the sink off with Immediate.
+     * Level-triggered in two ways: it checks positions, and the resource's deletion policy, so that a person who
+     * cannot repair the sink can give the records up while it waits.
      */
     waitDrained: asStep(deps, async (input) => {
       const plan = await latestPlan(kube, input);
       if (plan === undefined) return { drained: true };
       const adopts = await isOfEarlierVersion(kube, input);
-      return waitFor(deps, input, () => lookAtDraining(deps, input, plan, adopts));
+      const walks = new Walks();
+      return waitFor(deps, input, () => lookAtDraining(deps, input, { plan, adopts, walks }));
     }),
 
     deleteStreams: asStep(deps, async (input) => {
@@ -83,14 +85,18 @@ export function streamActivities(deps: ActivityDependencies): StreamActivities {
   };
 }
 
-type Draining = Parameters<StreamActivities['waitDrained']>[0];
+interface Drain {
+  readonly plan: Plan;
+  /** Also streams that do not say whose they are. */
+  readonly adopts: boolean;
+  readonly walks: Walks;
+}
 
-/** One look of `waitDrained`. `adopts`: also streams that do not say whose they are. */
+/** One look of `waitDrained`. */
 async function lookAtDraining(
   deps: ActivityDependencies,
-  input: Draining,
-  plan: Plan,
-  adopts: boolean,
+  input: Parameters<StreamActivities['waitDrained']>[0],
+  { plan, adopts, walks }: Drain,
 ): Promise<Look<{ drained: boolean }>> {
   const { kube } = deps;
   const { op } = input;
@@ -102,12 +108,15 @@ async function lookAtDraining(
   const lost = lostOf(plan, await knownStreams(kube, op.pipeline), await streamsFound(streams, plan));
   if (lost !== undefined) return { is: 'waiting', progress: { lost: lost.sentence }, problem: lost };
   if (!(await pipelineStreamsExist(streams, plan, { adopts }))) return { is: 'done', value: { drained: true } };
-  const isAwaited = await awaitedSinks(deps, input);
+  // A sink that was never deployed holds no position, and cannot be waited for.
+  const sinks = (await liveStages(kube, input)).filter(({ kind }) => kind === 'sink');
+  const live = new Set(sinks.map(({ name }) => name));
+  const isAwaited = (name: string) => live.has(name) && (input.sinks?.includes(name) ?? true);
   // Questions before positions: a slot that acts upon a decision moves its position back, and then takes its question
   // back. The other way round the old position and no question could be seen.
   const asked = isForGood ? await askedBy(streams, plan, isAwaited) : undefined;
   await passOverAll(streams, plan);
-  const { drained, behind } = await isDrained(streams, plan, { stage: isAwaited });
+  const { drained, behind } = await isDrained(streams, plan, { stage: isAwaited }, walks);
   if (drained && asked === undefined) return { is: 'done', value: { drained } };
   const problem = asked ?? (await notDrained(kube, op, behindText(behind)));
   if (op.kind === 'teardown' && (await isBeyondPods(kube, input))) {
@@ -116,22 +125,6 @@ async function lookAtDraining(
   }
   const asks = asked === undefined ? {} : { asks: String(asked.params['token']) };
   return { is: 'waiting', progress: { behind: behindText(behind), ...asks }, problem };
-}
-
-/**
- * Not one that was never deployed, which holds no position; nor, for a stop, one that the spec has given up meanwhile: a
- * later operation takes it off.
- */
-async function awaitedSinks(
-  { kube, cluster }: ActivityDependencies,
-  input: Draining,
-): Promise<(stage: string) => boolean> {
-  const sinks = (await liveStages(kube, input)).filter(({ kind }) => kind === 'sink');
-  const live = new Set(sinks.map(({ name }) => name));
-  const resource = input.op.kind === 'stop' ? await findResource(kube, input.op.pipeline) : undefined;
-  if (resource === undefined) return (stage) => live.has(stage);
-  const isGivenUp = givenUpBy(resource, cluster);
-  return (stage) => live.has(stage) && !isGivenUp(stage);
 }
 
 /** What the acts of `stream/` need of an operation. */

@@ -6,6 +6,7 @@ import type { PlanInForceStatus } from '../../model/status.ts';
 import { nameFor, namingOf, type Naming } from '../../stream/announce.ts';
 import { registerWriters } from '../../stream/register-writers.ts';
 import { announcePlan } from '../../stream/plan-store.ts';
+import { Walks } from '../../stream/untaken.ts';
 import { beginLeaving, finishLeaving, leavingOf, prunePlans, unfinished } from '../../stream/retire.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { liveStages } from '../kubernetes/stages.ts';
@@ -48,7 +49,8 @@ export function planActivities(deps: ActivityDependencies): PlanActivities {
 
     waitRetired: asStep(deps, async (input) => {
       const plan = await readPlan(kube, input);
-      await waitFor(deps, input, () => lookAtLeaving(deps, input, plan));
+      const walks = new Walks();
+      await waitFor(deps, input, () => lookAtLeaving(deps, input, plan, walks));
     }),
 
     /**
@@ -57,9 +59,10 @@ export function planActivities(deps: ActivityDependencies): PlanActivities {
      */
     retireStages: asStep(deps, async (input) => {
       const plan = await readPlan(kube, input);
+      const walks = new Walks();
       await waitFor<undefined>(deps, input, async () => {
         if (!(await isDrainWanted(kube, input.op.pipeline))) return { is: 'done', value: undefined };
-        return lookAtLeaving(deps, input, plan);
+        return lookAtLeaving(deps, input, plan, walks);
       });
       await finishLeaving(actOf(deps, input), plan);
       await prunePlans(deps.streams(), plan);
@@ -68,11 +71,16 @@ export function planActivities(deps: ActivityDependencies): PlanActivities {
 }
 
 /** Whether everything that leaves, if anything does, has been read to its end. */
-async function lookAtLeaving(deps: ActivityDependencies, input: PlanRef, plan: Plan): Promise<Look<undefined>> {
+async function lookAtLeaving(
+  deps: ActivityDependencies,
+  input: PlanRef,
+  plan: Plan,
+  walks: Walks,
+): Promise<Look<undefined>> {
   const streams = deps.streams();
   await beginLeaving(actOf(deps, input), plan);
   const asked = await askedByLeaving(deps, input, plan);
-  const behind = behindText(await unfinished(streams, plan));
+  const behind = behindText(await unfinished(streams, plan, walks));
   if (behind === '' && asked === undefined) return { is: 'done', value: undefined };
   return { is: 'waiting', progress: { behind }, problem: asked ?? (await notDrained(deps.kube, input.op, behind)) };
 }

@@ -1,20 +1,23 @@
 /** Whether the readers of an edge have taken all that is for them; on a real nats-server. */
-import { equal } from 'node:assert/strict';
+import { deepEqual, equal } from 'node:assert/strict';
+import { commitsEdge, commitSubject, edgeStream, planSubject, storedPlanSubject } from '../../model/names.ts';
 import type { Plan } from '../../model/plan.ts';
 import type { Streams } from '../../stream/connection.ts';
-import { isDrained } from '../../stream/drained.ts';
+import { commitOf, isDrained } from '../../stream/drained.ts';
 import { registerPlan } from '../../stream/members.ts';
 import { passOverAll } from '../../stream/pass-over.ts';
+import { unfinished } from '../../stream/retire.ts';
 import { makePipelineStreams } from '../../stream/streams.ts';
+import { Walks } from '../../stream/untaken.ts';
 import { eventually } from '../support/eventually.ts';
 import { MemoryTable, NumberSource } from './support/fakes.ts';
-import { takeEffect } from './support/leaving.ts';
+import { leave, takeEffect, withoutSources } from './support/leaving.ts';
 import { testPlan, withTestServer } from './support/server.ts';
 import { drain, eagerClock, ingest } from './support/stages.ts';
 
 const late = 'sink-late';
 
-describe('N4: a sink is not behind', function () {
+describe('whether a reader is behind', function () {
   let streams: Streams;
   withTestServer((connected) => {
     streams = connected;
@@ -22,18 +25,55 @@ describe('N4: a sink is not behind', function () {
 
   const act = (opSeq: number) => ({ streams, opSeq, clock: eagerClock });
 
-  /** Two sinks, and the same without the late one. */
-  function plans() {
-    const frame = { maxRecords: 10, maxBytes: 4_096, lingerMs: 1 };
-    const both = testPlan({ shards: 1, sourceSlots: 1, sinks: ['warehouse', 'late'], edgeBytes: 1_000_000, frame });
-    return { both, without: { ...both, stages: both.stages.filter(({ name }) => name !== late) } };
+  let table: MemoryTable;
+  beforeEach(() => void (table = new MemoryTable()));
+
+  /** With both sinks as generation 1, and without the late one as generation 2. */
+  function plans(maxRecords: number) {
+    const frame = { maxRecords, maxBytes: 4_096, lingerMs: 1 };
+    const both = testPlan({ shards: 1, sourceSlots: 1, sinks: ['warehouse', 'late'], edgeBytes: 10_000_000, frame });
+    return {
+      both: numbered(both, 1),
+      without: numbered({ ...both, stages: both.stages.filter(({ name }) => name !== late) }, 2),
+    };
   }
 
-  const isLateDrained = async (plan: Plan) =>
-    (await isDrained(streams, plan, { stage: (name) => name === late })).drained;
+  /** 100 records under a first plan without the late sink, which a second plan adds; that one is only registered. */
+  async function added() {
+    const { both, without } = plans(10);
+    const [first, second] = [numbered(without, 1), numbered(both, 2)];
+    await makePipelineStreams(streams, first);
+    await takeEffect(act(1), first);
+    await registerPlan(act(2), second);
+    await pour(first, 100);
+    return { first, second };
+  }
+
+  /** 100 records under a plan with the late sink, which has read them, and then so many more; and a plan without it. */
+  async function takenOff(maxRecords = 10, more = 0) {
+    const { both: first, without: second } = plans(maxRecords);
+    await makePipelineStreams(streams, first);
+    await takeEffect(act(1), first);
+    const reader = drain(streams, first, new MemoryTable(), { stage: late });
+    await pour(first, 100);
+    await eventually(() => isLateDrained(first));
+    await reader.stop();
+    const read = await endOf(first);
+    if (more > 0) await pour(first, 100 + more);
+    const end = { read, written: await endOf(first) };
+    await takeEffect(act(2), second);
+    return { first, second, end };
+  }
+
+  async function endOf({ pipeline: { pid } }: Plan): Promise<number> {
+    return (await streams.streamInfo(edgeStream(pid, 'main'))).state.last_seq;
+  }
+
+  const isLateDrained = async (plan: Plan, walks?: Walks, of: Streams = streams) =>
+    (await isDrained(of, plan, { stage: (name) => name === late }, walks)).drained;
 
   /** Writes under this plan until the other sink has this many records. */
-  async function pour(plan: Plan, table: MemoryTable, upTo: number): Promise<void> {
+  async function pour(plan: Plan, upTo: number): Promise<void> {
     const sink = drain(streams, plan, table, { stage: 'sink-warehouse' });
     const writer = ingest(streams, plan, (position) => new NumberSource(position, { available: () => upTo }));
     await eventually(() => table.rows.length === upTo);
@@ -41,66 +81,109 @@ describe('N4: a sink is not behind', function () {
     await sink.stop();
   }
 
-  it('with frames of plans before it, which it has never begun to read', async () => {
-    const { both, without } = plans();
-    const table = new MemoryTable();
-    await makePipelineStreams(streams, without);
-    await takeEffect(act(1), numbered(without, 1));
-    await registerPlan(act(2), numbered(both, 2));
-    await pour(numbered(without, 1), table, 100);
-    equal(await isLateDrained(numbered(both, 2)), true);
-    await takeEffect(act(2), numbered(both, 2));
-    await pour(numbered(both, 2), table, 101);
-    equal(await isLateDrained(numbered(both, 2)), false);
+  it('N4: not with frames of plans before it, which it has never begun to read', async () => {
+    const { second } = await added();
+    equal(await isLateDrained(second), true);
+    await takeEffect(act(2), second);
+    await pour(second, 101);
+    equal(await isLateDrained(second), false);
   });
 
-  it('with frames of plans after it, when it had read all that were for it', async () => {
-    const { both, without } = plans();
-    const table = new MemoryTable();
-    await makePipelineStreams(streams, both);
-    await takeEffect(act(1), numbered(both, 1));
-    const reader = drain(streams, numbered(both, 1), new MemoryTable(), { stage: late });
-    await pour(numbered(both, 1), table, 100);
-    await eventually(() => isLateDrained(numbered(both, 1)));
-    await reader.stop();
-    await takeEffect(act(2), numbered(without, 2));
-    await pour(numbered(without, 2), table, 200);
-    equal(await isLateDrained(numbered(without, 2)), true);
+  it('N4: not with frames of plans after it, when it had read all that were for it', async () => {
+    const { first, second } = await takenOff();
+    await pour(second, 200);
+    equal(await isLateDrained(second), true);
+    // It left, and a source left and came back: the frame that it took last went on purpose.
+    const sink = drain(streams, first, table, { stage: 'sink-warehouse' });
+    const reader = drain(streams, first, new MemoryTable(), { stage: late });
+    await leave(act(3), withoutSources(second, 3));
+    await Promise.all([sink.stop(), reader.stop()]);
+    const fourth = numbered(second, 4);
+    await takeEffect(act(4), fourth);
+    await pour(fourth, 300);
+    equal(await isLateDrained(fourth), true);
   });
 
-  it('with frames before and after a plan that had it and under which nothing was written, once it is passed over', async () => {
-    const { both, without } = plans();
-    const table = new MemoryTable();
-    await makePipelineStreams(streams, without);
-    await takeEffect(act(1), numbered(without, 1));
-    await registerPlan(act(2), numbered(both, 2));
-    await pour(numbered(without, 1), table, 100);
-    await takeEffect(act(2), numbered(both, 2));
-    const third = numbered(without, 3);
-    await takeEffect(act(3), third);
-    await pour(third, table, 200);
-    // By the first and the last frame alone nobody can tell.
-    equal(await isLateDrained(third), false);
-    await eventually(async () => {
-      await passOverAll(streams, third);
-      return isLateDrained(third);
+  for (const hasBegun of [false, true])
+    it(`N4: not because a plan with it came and went without a record; begun: ${hasBegun}`, async () => {
+      const { first, second } = hasBegun ? await takenOff() : await added();
+      const without = hasBegun ? second : first;
+      await takeEffect(act(5), numbered(hasBegun ? first : second, 5));
+      const last = numbered(without, 6);
+      await takeEffect(act(6), last);
+      await pour(last, 300);
+      equal(await isLateDrained(last), true);
     });
-  });
 
-  it('but it is with a frame for it between such', async () => {
-    const { both, without } = plans();
-    const table = new MemoryTable();
-    await makePipelineStreams(streams, without);
-    await takeEffect(act(1), numbered(without, 1));
-    await registerPlan(act(2), numbered(both, 2));
-    await pour(numbered(without, 1), table, 100);
-    await takeEffect(act(2), numbered(both, 2));
-    await pour(numbered(both, 2), table, 101);
-    const third = numbered(without, 3);
+  it('N4: with a frame for it among others that are not', async () => {
+    const { first, second } = await added();
+    await takeEffect(act(2), second);
+    await pour(second, 101);
+    const third = numbered(first, 3);
     await takeEffect(act(3), third);
-    await pour(third, table, 200);
+    await pour(third, 200);
     for (let look = 0; look < 20; look++) await passOverAll(streams, third);
     equal(await isLateDrained(third), false);
+  });
+
+  it('U2: a look reads a bounded number of frames, and the next goes on', async () => {
+    const { second } = await takenOff(1);
+    await pour(second, 250);
+    const walks = new Walks();
+    const looks: boolean[] = [];
+    while (looks.at(-1) !== true) looks.push(await isLateDrained(second, walks));
+    deepEqual(looks, [false, false, true]);
+  });
+
+  describe('U1: with what nobody knows', () => {
+    it('a plan that the replica does not show yet', async () => {
+      const { first, second } = await added();
+      await takeEffect(act(2), second);
+      await pour(second, 110);
+      const plans = await streams.lastOfEach(
+        edgeStream(first.pipeline.pid, commitsEdge),
+        `${planSubject(first.pipeline.pid)}.*`,
+      );
+      const lagging = Object.create(streams, {
+        lastOfEach: {
+          value: async (...asked: Parameters<Streams['lastOfEach']>) =>
+            asked[1].startsWith(planSubject(first.pipeline.pid)) ? plans.slice(0, 1) : streams.lastOfEach(...asked),
+        },
+      }) as Streams;
+      for (let look = 0; look < 20; look++) await passOverAll(lagging, second);
+      equal(await isLateDrained(second, undefined, lagging), false);
+      equal((await unfinished(lagging, numbered(first, 3))).length, 1);
+    });
+
+    it('a plan that is not stored any more', async () => {
+      const { first, second } = await added();
+      await takeEffect(act(2), second);
+      await pour(second, 110);
+      const { pid } = first.pipeline;
+      await streams.purgeStream(edgeStream(pid, commitsEdge), { filter: storedPlanSubject(pid, 2) });
+      equal(await isLateDrained(second), false);
+    });
+
+    it('frames that are gone', async () => {
+      const { first, second, end } = await takenOff(10, 50);
+      await pour(second, 300);
+      equal(await isLateDrained(second), false);
+      const { pid } = first.pipeline;
+      for (let sequence = end.read + 1; sequence <= end.written; sequence++)
+        await streams.jsm.streams.deleteMessage(edgeStream(pid, 'main'), sequence);
+      equal(await isLateDrained(second), false);
+    });
+
+    it('N5: a batch that it has begun, whatever the frames of that number are now', async () => {
+      const { first, second, end } = await takenOff();
+      const { pid } = first.pipeline;
+      const last = await commitOf(streams, pid, late, 0);
+      const range = { from: end.read + 1, to: end.read + 3, after: end.read, token: 't', rows: 3, check: 1 };
+      const intent = { kind: 'intent', ...range, chain: last?.chain };
+      await streams.publish(commitSubject(pid, late, 0), JSON.stringify(intent));
+      await pour(second, 200);
+      equal(await isLateDrained(second), false);
+    });
   });
 });
 

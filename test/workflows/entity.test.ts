@@ -99,6 +99,25 @@ describe('entity workflow', function () {
     }
   });
 
+  it('a stop that waits for a sink makes way for a spec that gives it up, and for one that has it again', async () => {
+    await run.provision();
+    run.world.drained = false;
+    run.world.edit({ desiredState: 'Stopped' });
+    await run.signal();
+    await eventually(() => run.world.calls.includes('waitDrained'));
+    run.world.edit({ deletionPolicy: 'Immediate', stages: spec().stages.slice(0, 1) });
+    await run.signal();
+    await run.untilReached('Stopped');
+    run.world.edit({ desiredState: 'Paused' });
+    await run.signal();
+    await run.untilReached('Paused');
+    run.world.steps.length = 0;
+    run.world.edit({ desiredState: 'Stopped', deletionPolicy: 'Drain', stages: spec().stages });
+    await run.signal();
+    await eventually(() => run.world.steps.includes('wait until what was read is written'));
+    assert.ok(run.world.steps.includes('run sink/warehouse to drain'));
+  });
+
   it('resumes with the spec as it is now', async () => {
     await run.provision();
     run.world.edit({ desiredState: 'Paused' });

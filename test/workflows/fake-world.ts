@@ -89,8 +89,9 @@ export class FakeWorld {
       listStages: async () => stagesOf(),
       scaleStage: async ({ stage, replicas }) => void this.stages.set(stage, replicas),
       waitStageGone: async () => undefined,
-      waitDrained: async () => {
-        while (!this.drained && this.resource?.deletionPolicy === 'Drain') await heartbeatOnce();
+      waitDrained: async ({ until, sinks }) => {
+        const isGivenUp = () => until === 'drainedOrImmediate' && this.resource?.deletionPolicy !== 'Drain';
+        while (!this.drained && sinks?.length !== 0 && !isGivenUp()) await heartbeatOnce();
         return { drained: this.drained };
       },
       pruneStages: async ({ keep }) => {

@@ -48,6 +48,18 @@ describe('replay of recorded histories', function () {
     }
   });
 
+  it('a stop of an earlier version goes on, also one whose spec gives the sink up', async () => {
+    const [stop] = (await storedHistories()).filter(({ name }) => name.endsWith('6-stop-g5'));
+    assert.ok(stop);
+    const text = JSON.stringify(stop.history);
+    const [result = ''] = /[A-Za-z0-9+/=]{200,}/.exec(text.slice(text.indexOf('"fetchSpec"'))) ?? [];
+    const spec = Buffer.from(result, 'base64').toString();
+    const givesUp = spec.replace('"Drain"', '"Immediate"').replace('"sink-warehouse"', '"sink-other"');
+    assert.match(givesUp, /"Immediate".*"sink-other"/);
+    const changed = text.replace(result, Buffer.from(givesUp).toString('base64'));
+    await Worker.runReplayHistory({ workflowBundle: { codePath } }, JSON.parse(changed), stop.workflowId);
+  });
+
   it('a replay notices a command that the workflow no longer gives', async () => {
     const [first] = (await storedHistories()).filter(({ name }) => name.endsWith('1-provision-g1'));
     assert.ok(first);

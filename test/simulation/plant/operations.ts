@@ -13,6 +13,7 @@ import type { JetStreamPort } from '../../../stream/jetstream-port.ts';
 import { announcePlan } from '../../../stream/plan-store.ts';
 import { beginLeaving, finishLeaving, leavingOf, prunePlans, unfinished } from '../../../stream/retire.ts';
 import { isDrained } from '../../../stream/drained.ts';
+import { Walks } from '../../../stream/untaken.ts';
 import {
   deletePipelineStreams,
   ensureSharedStreams,
@@ -97,28 +98,34 @@ async function comeIntoForce(steps: Steps, removed: readonly string[]): Promise<
   plant.witness.isInForce(plan);
   if (removed.length > 0) {
     await steps.step('begin to take off', (act) => beginLeaving(act, plan));
-    await steps.wait('read to the end', ({ streams }) => isReadToTheEnd(steps, streams));
+    const walks = new Walks();
+    await steps.wait('read to the end', ({ streams }) => isReadToTheEnd(steps, streams, walks));
     await stop(steps, sinks);
   }
   await retire(steps);
 }
 
 /** And who leaves, and has pods that would act upon an answer, has nothing to ask. */
-async function isReadToTheEnd({ plan, plant: { cluster } }: Steps, streams: JetStreamPort): Promise<boolean> {
+async function isReadToTheEnd(
+  { plan, plant: { cluster } }: Steps,
+  streams: JetStreamPort,
+  walks: Walks,
+): Promise<boolean> {
   const { readers } = await leavingOf(streams, plan);
   const mayAct = (stage: string) => readers.includes(stage) && cluster.wantedOf(stage) > 0;
   // Before the positions, as the activity does: who acts upon an answer in between may have to read again.
   if ((await askedBy(streams, plan, mayAct)) !== undefined) return false;
-  return (await unfinished(streams, plan)).length === 0;
+  return (await unfinished(streams, plan, walks)).length === 0;
 }
 
 /** With Drain it is read to its end first, whatever the cluster shows of it. */
 async function retire(steps: Steps): Promise<void> {
   const { plant, step, wait, plan } = steps;
+  const walks = new Walks();
   await wait('read to the end', async (act) => {
     if (plant.lifecycle.resource.deletionPolicy !== 'Drain') return true;
     await beginLeaving(act, plan);
-    return isReadToTheEnd(steps, act.streams);
+    return isReadToTheEnd(steps, act.streams, walks);
   });
   await step('take off', async (act) => {
     await finishLeaving(act, plan);
@@ -160,9 +167,10 @@ async function haltDrained(steps: Steps): Promise<void> {
   );
   runToDrain(plant, sinks);
   const newest = plant.lifecycle.applied ?? plan;
+  const walks = new Walks();
   await steps.wait('drain', async ({ streams }) => {
     await passOverAll(streams, newest);
-    return (await isDrained(streams, newest, { stage: (name) => plant.cluster.stages.includes(name) })).drained;
+    return (await isDrained(streams, newest, { stage: (name) => plant.cluster.stages.includes(name) }, walks)).drained;
   });
   await stop(steps, sinks);
 }
@@ -202,6 +210,7 @@ async function drainUnlessImmediate(steps: Steps, sinks: readonly string[]): Pro
   if (sinks.length === 0) return true;
   runToDrain(steps.plant, sinks);
   let isGivenUp = false;
+  const walks = new Walks();
   await steps.wait('drain', async ({ streams }) => {
     const { stored } = lifecycle;
     if (stored === undefined) return true;
@@ -214,7 +223,7 @@ async function drainUnlessImmediate(steps: Steps, sinks: readonly string[]): Pro
     await passOverAll(streams, stored);
     return (
       (await askedBy(streams, stored, (name) => sinks.includes(name) && isLive(name))) === undefined &&
-      (await isDrained(streams, stored, { stage: isLive })).drained
+      (await isDrained(streams, stored, { stage: isLive }, walks)).drained
     );
   });
   return !isGivenUp;
