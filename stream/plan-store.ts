@@ -92,7 +92,7 @@ function storedMessage(streams: JetStreamPort, pid: string, generation: number):
 }
 
 /** P3: under which generation a frame is read that names one. */
-export function readUnder(generation: number, plans: readonly Plan[]): number {
+function readUnder(generation: number, plans: readonly Plan[]): number {
   return Math.max(generation, Math.min(...plans.map(({ pipeline }) => pipeline.generation)));
 }
 

@@ -11,7 +11,7 @@ import { positionOf, type CommitEntry } from './commit-entry.ts';
 import type { TakenDecision } from './decisions.ts';
 import type { EdgeView } from './edge-opening.ts';
 import { checkIn, type Chain } from './frame-chain.ts';
-import { decodeFrame } from './frame-reader.ts';
+import { decodeFrame, type Frame } from './frame-reader.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { sourceOf } from './reader-chain.ts';
 import { writersOfShard } from './writer-place.ts';
@@ -76,23 +76,122 @@ function lost(found: string, loss = found): Start {
   return { kind: 'lost', found, loss };
 }
 
+/** One shard of an edge. */
+interface Shard {
+  readonly pid: string;
+  readonly edge: Edge;
+  readonly shard: number;
+}
+
 /** The last frame of every writer that the entry or the registry names, read from the leader. */
 export async function readTails(
   streams: JetStreamPort,
-  { pid, edge, shard }: { readonly pid: string; readonly edge: Edge; readonly shard: number },
+  shard: Shard,
   entry: CommitEntry | undefined,
-  { registry }: Pick<EdgeView, 'registry'>,
+  view: Pick<EdgeView, 'registry'>,
 ): Promise<Map<string, Tail>> {
-  const registered = writersOfShard(pid, edge, registry, shard).map(({ writer }) => writer);
   const tails = new Map<string, Tail>();
-  const stream = edgeStream(pid, edge.name);
   // In turn: frames are large, and a shard has few writers.
-  for (const writer of new Set([...registered, ...Object.keys(entry?.chain?.writers ?? {})])) {
-    const last = await streams.getMessage(stream, { last_by_subj: frameSubject(pid, edge.name, shard, writer) });
-    const check = last === null ? null : checkIn(decodeFrame(last.data, { stream, sequence: last.seq }));
-    tails.set(writer, last === null ? undefined : { sequence: last.seq, check });
+  for (const writer of writersIn(shard, entry, view)) {
+    const last = await lastFrame(streams, shard, writer);
+    tails.set(writer, last === undefined ? undefined : { sequence: last.sequence, check: checkIn(last.frame) });
   }
   return tails;
+}
+
+function writersIn(
+  { pid, edge, shard }: Shard,
+  entry: CommitEntry | undefined,
+  { registry }: Pick<EdgeView, 'registry'>,
+) {
+  const registered = writersOfShard(pid, edge, registry, shard).map(({ writer }) => writer);
+  return new Set([...registered, ...Object.keys(entry?.chain?.writers ?? {})]);
+}
+
+interface StoredFrame {
+  readonly sequence: number;
+  readonly frame: Frame;
+}
+
+async function lastFrame(streams: JetStreamPort, shard: Shard, writer: string): Promise<StoredFrame | undefined> {
+  const { pid, edge } = shard;
+  return frameAt(streams, edgeStream(pid, edge.name), {
+    last_by_subj: frameSubject(pid, edge.name, shard.shard, writer),
+  });
+}
+
+async function frameAt(
+  streams: JetStreamPort,
+  stream: string,
+  query: { readonly seq: number } | { readonly last_by_subj: string },
+): Promise<StoredFrame | undefined> {
+  const found = await streams.getMessage(stream, query);
+  return found === null
+    ? undefined
+    : { sequence: found.seq, frame: decodeFrame(found.data, { stream, sequence: found.seq }) };
+}
+
+/** More frames than come between a decision and the moment in which a slot acts upon it; reading them takes seconds. */
+const longestWalk = 256;
+
+/**
+ * What a position rests on that is not one of frames that were taken: each writer's last frame up to it, or that it has
+ * none. Read from the leader. A writer of which that cannot be found out is left out.
+ *
+ * Seed sinks:1563: the edge had lost all frames of a writer when a reader was placed behind them, and lost more later; what
+ * the writer then wrote under the numbers before that place counted as read, and was swept. Seed power:778: the same,
+ * when the writer's last frame came after the place.
+ */
+export async function headsAt(
+  streams: JetStreamPort,
+  shard: Shard,
+  entry: CommitEntry | undefined,
+  view: Pick<EdgeView, 'registry'>,
+  position: number,
+): Promise<Chain['writers']> {
+  const heads: Chain['writers'] = {};
+  const stream = edgeStream(shard.pid, shard.edge.name);
+  for (const writer of writersIn(shard, entry, view)) {
+    const head = await headAt(streams, stream, await lastFrame(streams, shard, writer), position);
+    if (head !== undefined) heads[writer] = head;
+  }
+  return heads;
+}
+
+/** Undefined: it was written too long ago, or a frame in between is gone, so that nobody knows. */
+async function headAt(
+  streams: JetStreamPort,
+  stream: string,
+  tail: StoredFrame | undefined,
+  position: number,
+): Promise<Chain['writers'][string] | undefined> {
+  if (tail === undefined) return noFrame;
+  let at: StoredFrame | undefined = tail;
+  for (let walked = 0; at !== undefined && walked < longestWalk; walked++) {
+    const { sequence, frame }: StoredFrame = at;
+    if (sequence <= position) return [sequence, checkIn(frame)];
+    if (frame.link === undefined) return undefined;
+    const { predecessor } = frame.link;
+    if (predecessor === 0) return noFrame;
+    at = await frameAt(streams, stream, { seq: predecessor });
+  }
+  return undefined;
+}
+
+const noFrame: Chain['writers'][string] = [0, null];
+
+type Decided = Pick<TakenDecision, 'sequence' | 'choice' | 'upTo'>;
+
+/** Where a reader goes on after a decision: see {@link entryAfter}. */
+export function positionAfter(
+  entry: CommitEntry | undefined,
+  view: EdgeView,
+  { choice, upTo }: Omit<Decided, 'sequence'>,
+): number {
+  const isOtherStream = entry?.chain !== undefined && entry.chain.edge !== view.created;
+  if (choice === 'reread' || isOtherStream) return 0;
+  const begun = entry === undefined ? view.lastSequence : entry.to;
+  return Math.min(begun, upTo ?? view.lastSequence, view.lastSequence);
 }
 
 /**
@@ -101,42 +200,13 @@ export async function readTails(
  * `accept-loss` continues after everything that existed, `reread` from the first frame that exists. Nothing of a
  * recreated stream has been read, so both start at its beginning. Frames that were appended after the decision,
  * perhaps under sequences that were used before, are not given up by it. Nor are those that come under them when the
- * stream goes back once more: the last frames of the writers, `tails`, are what the position rests on. Seed 5006778: two
- * power losses, and what came after the second had numbers that the decision about the first had given up.
+ * stream goes back once more: the position rests on `heads` ({@link headsAt}). Seed 5006778: two power losses, and what
+ * came after the second had numbers that the decision about the first had given up.
  */
-export function entryAfter(
-  entry: CommitEntry | undefined,
-  view: EdgeView,
-  decision: Pick<TakenDecision, 'sequence' | 'choice' | 'upTo'>,
-  tails: ReadonlyMap<string, Tail>,
-): CommitEntry {
-  const isOtherStream = entry?.chain !== undefined && entry.chain.edge !== view.created;
-  const begun = entry === undefined ? view.lastSequence : entry.to;
-  const end = Math.min(decision.upTo ?? view.lastSequence, view.lastSequence);
-  const to = decision.choice === 'reread' || isOtherStream ? 0 : Math.min(begun, end);
-  const writers = headsAt(to, tails);
-  const chain = { edge: view.created, decided: decision.sequence, since: view.lastSequence, writers };
+export function entryAfter(to: number, view: EdgeView, decision: Decided, heads: Chain['writers']): CommitEntry {
+  const chain = { edge: view.created, decided: decision.sequence, since: view.lastSequence, writers: heads };
   return { kind: 'commit', to, set: true, chain };
 }
-
-/**
- * What a position rests on that is not one of frames that were taken: the writers' last frames, if they come before it, and
- * that a writer had none.
- */
-export function headsAt(position: number, tails: ReadonlyMap<string, Tail>): Chain['writers'] {
-  const heads: Chain['writers'] = {};
-  for (const [writer, tail] of tails) {
-    if (tail === undefined) heads[writer] = noFrame;
-    else if (tail.sequence <= position) heads[writer] = [tail.sequence, tail.check];
-  }
-  return heads;
-}
-
-/**
- * Seed sinks:1563: the edge had lost all frames of a writer when a reader was placed behind them, and lost more later; what
- * the writer then wrote under the numbers before that place counted as read, and was swept.
- */
-const noFrame: Chain['writers'][string] = [0, null];
 
 /** Distinguishes incarnations of an edge and decisions about it, in tokens and in dead letters. */
 export function epochOf({ edge, decided }: Pick<Chain, 'edge' | 'decided'>): string {

@@ -17,7 +17,7 @@ import { endIn, type EdgeEnds } from './edge-ends.ts';
 import { classifyPublishFailure } from './jetstream-errors.ts';
 import type { JetStreamPort, StoredMessage, StreamSettings } from './jetstream-port.ts';
 import { lastCommit, lastCommits } from './last-commit.ts';
-import { headsAt, readTails } from './reader-start.ts';
+import { headsAt } from './reader-start.ts';
 import { changeRegistry, readRegistry } from './registry.ts';
 
 export interface Registering {
@@ -128,7 +128,7 @@ async function tryToPlace(
   const to = Math.max(entry.to, state.last_seq);
   const registry = await readRegistry(streams, pid, edge.name);
   if (registry === undefined) throw new TypeError('who is placed is registered');
-  const writers = headsAt(to, await readTails(streams, { pid, edge, shard: slot }, entry, { registry }));
+  const writers = await headsAt(streams, { pid, edge, shard: slot }, entry, { registry }, to);
   const placed: Commit = { ...rest, to, ...(chain === undefined ? {} : { chain: { ...chain, since: to, writers } }) };
   try {
     await streams.publish(last.subject, JSON.stringify(placed), { expectLast: last.seq });

@@ -24,10 +24,10 @@ import {
   type TakenDecision,
 } from './decisions.ts';
 import { openEdge, pipelineText, type EdgeOpening, type EdgeView } from './edge-opening.ts';
-import { FrameChain } from './frame-chain.ts';
+import { FrameChain, type Chain } from './frame-chain.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import type { PositionLost } from './position-lost.ts';
-import { entryAfter, readTails, startOf, type Tail } from './reader-start.ts';
+import { entryAfter, headsAt, positionAfter, readTails, startOf } from './reader-start.ts';
 import type { Registry } from './registry.ts';
 import { waitingAs, type SlotObserver, type SlotSignals } from './slot-observer.ts';
 import { untilAnswered } from './until-answered.ts';
@@ -78,14 +78,10 @@ export async function beginReading(start: SinkStart, met: LostAt | undefined): P
     // Y2.
     const lost = met?.after === log.sequence ? met.loss : undefined;
     const asked = await askCommits(start, pid, () => storedQuestion(asker), signals.stop);
-    const tailsIn: TailsIn = (view) =>
-      untilAnswered(
-        edgeStream(pid, edge),
-        () => readTails(streams, { pid, edge: edgeOf(plan, edge), shard: slot }, log.last, view),
-        ofEdge,
-        signals.stop,
-      );
-    const tails = await tailsIn(before);
+    const shard = { pid, edge: edgeOf(plan, edge), shard: slot };
+    const ofFrames = <T>(read: () => Promise<T>) => untilAnswered(edgeStream(pid, edge), read, ofEdge, signals.stop);
+    const headsIn: HeadsIn = (view, position) => ofFrames(() => headsAt(streams, shard, log.last, view, position));
+    const tails = await ofFrames(() => readTails(streams, shard, log.last, before));
     // Read again: a source's departure is recorded before its frames are removed, so a reader that misses them finds
     // the record.
     const verdict = startOf(log.last, await openEdge(opening, signals.stop), tails);
@@ -104,7 +100,7 @@ export async function beginReading(start: SinkStart, met: LostAt | undefined): P
     if (question === undefined) continue;
     const { found, loss, until, isOfSink } = question;
     const lostNow = { asker, found, loss, until, isOfSink, after: log.sequence, stored: lost?.stored, had: lost?.had };
-    await awaitAndPlace(start, opening, log, tailsIn, lostNow);
+    await awaitAndPlace(start, opening, log, headsIn, lostNow);
   }
 }
 
@@ -123,15 +119,15 @@ interface Loss
   readonly asker: Asker;
 }
 
-/** The last frames of the slot's writers. */
-type TailsIn = (view: EdgeView) => Promise<ReadonlyMap<string, Tail>>;
+/** What a position rests on. */
+type HeadsIn = (view: EdgeView, position: number) => Promise<Chain['writers']>;
 
 /** Waits until a person has decided, and moves the position to where the decision says. */
 async function awaitAndPlace(
   start: SinkStart,
   opening: EdgeOpening,
   log: CommitLog,
-  tailsIn: TailsIn,
+  headsIn: HeadsIn,
   lost: Loss,
 ): Promise<void> {
   const { observer, signals } = start;
@@ -157,8 +153,9 @@ async function awaitAndPlace(
     (await remade(start, view, opening, log)) ??
     (await awaitDecision({ ...asker, loss, after, until, isOfSink }, asking, signals.stop));
   const viewAfter = await openEdge(opening, signals.stop);
-  // Tails after the view: none of them is then older than the end of the stream in it.
-  const entry = entryAfter(log.last, viewAfter, decision, await tailsIn(viewAfter));
+  const to = positionAfter(log.last, viewAfter, decision);
+  // Heads after the view: no frame up to its end is then missing in them.
+  const entry = entryAfter(to, viewAfter, decision, await headsIn(viewAfter, to));
   const had = lost.had ?? hadAt(log.last, entry.to);
   await log.reset({ ...entry, ...(had === undefined ? {} : { had }) }, signals.stop);
   observer.waiting('decision', undefined);
@@ -166,7 +163,7 @@ async function awaitAndPlace(
 
 /** What follows from `accept-loss`, as far as it is known before it is taken. */
 function acceptedWith(last: CommitEntry | undefined, view: EdgeView, stored: number | undefined): string {
-  const { to } = entryAfter(last, view, { sequence: 0, choice: 'accept-loss', upTo: undefined }, new Map());
+  const to = positionAfter(last, view, { choice: 'accept-loss', upTo: undefined });
   const isBegun = last !== undefined && last.kind !== 'commit' && to === last.to;
   const twice =
     stored !== undefined && stored > to

@@ -16,7 +16,7 @@ export interface Taken {
   readonly check: number | null;
 }
 
-export const nothing: Taken = { upTo: 0, check: null };
+const nothing: Taken = { upTo: 0, check: null };
 
 /** `created`: of the stream as it is now. */
 export function takenOf(entry: CommitEntry | undefined, created: string, writer: string): Taken {
