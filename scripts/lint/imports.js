@@ -20,6 +20,7 @@ const table = {
   activities: { may: ['model', 'crds', 'kubernetes', 'stream'] },
   client: { may: ['model'], types: ['crds'] },
   local: { may: ['model', 'kubernetes'] },
+  deploy: { may: [] },
   workers: {
     may: ['model', 'crds', 'kubernetes', 'workflows', 'activities', 'stream', 'connectors', 'transforms', 'client'],
   },
