@@ -168,7 +168,11 @@ export class Witness implements StoreWitness {
     const [, pid, edge = ''] = lost[0]!.subject.split('.');
     if (pid !== this.#options.pid || edge === commitsEdge || edge === deadEdge) return false;
     this.#hasLost = true;
-    for (const { subject, sequence } of lost) this.#options.ledger.lostFrame({ subject, sequence });
+    for (const { subject, sequence } of lost) {
+      this.#options.ledger.lostFrame({ subject, sequence });
+      // With the frames of the owners that came after it, an append that was on its way fits again.
+      this.#owners.delete(subject);
+    }
     return true;
   }
 
