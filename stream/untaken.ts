@@ -1,10 +1,11 @@
 /**
- * Whether a writer has a frame that a reader must still take: one with records, of a plan that has the reader.
+ * Whether a writer has a frame that a reader must still take: one with records, of a plan that has the reader. The
+ * labels continue those of `./drained.ts`.
  *
- * U1  It walks back from the writer's last frame, from each frame to the one that it names, to one that was taken. So a
+ * N6  It walks back from the writer's last frame, from each frame to the one that it names, to one that was taken. So a
  *     frame that is missing on the way is noticed; a plan that is not stored, or not on the replica that answered, may
  *     have the reader. Both count as a frame that is for it: what nobody knows is waited for.
- * U2  Frames that are not for the reader can be many, and large. One look reads a bounded number of them, and says that
+ * N7  Frames that are not for the reader can be many, and large. One look reads a bounded number of them, and says that
  *     there may be one; the next look goes on from there, as long as the writer writes nothing.
  */
 import { decodeFrame, planIn, type Frame } from './frame-reader.ts';
@@ -12,7 +13,7 @@ import type { JetStreamPort } from './jetstream-port.ts';
 import { hasTaken, type Taken } from './taken.ts';
 import type { WriterPlace } from './writer-place.ts';
 
-/** U2. Kept from one look to the next. */
+/** N7. Kept from one look to the next. */
 export class Walks {
   readonly #byPair = new Map<string, Walk>();
 
@@ -34,7 +35,7 @@ interface Walk {
   readonly next: number;
 }
 
-/** U2. */
+/** N7. */
 const mostFrames = 64;
 
 export interface Asked {

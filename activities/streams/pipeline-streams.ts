@@ -27,7 +27,6 @@ import { wishesOf } from '../spec.ts';
 import { ownStatus } from '../status/merge.ts';
 import { updateStatus } from '../status/write.ts';
 import { asStep, waitFor, type Look } from '../step.ts';
-
 import { allOf } from './known-streams.ts';
 import { notDrained } from './not-drained.ts';
 import { askedBy } from './open-questions.ts';

@@ -4,6 +4,7 @@
  * The packages come through apt, which verifies them, into a folder of their own, for whichever platform is asked for:
  * nothing of this machine is changed or copied, and neither root nor a container tool is needed.
  */
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ask } from './commands.ts';
@@ -48,7 +49,7 @@ export async function debianBase(arch: Arch, folder: string): Promise<Base> {
   // Packages made from one source share their licence, in a package of its own.
   const licences = await licencesIn(root);
   components.push(...(await unpack(licences.elsewhere)));
-  const entries = [...(await librariesIn(arch, root)), ...(await authorities(root)), ...users, ...licences.entries];
+  const entries = [...librariesIn(arch, root), ...(await authorities(root)), ...users, ...licences.entries];
   return { entries, components };
 }
 
@@ -95,28 +96,22 @@ async function licencesIn(root: string): Promise<{ readonly entries: Entry[]; re
  * Debian has them in /lib or in /usr/lib, by its release; here they are in /usr/lib, and /lib leads there. A library
  * that is a link is resolved: the image has each under the one name that is asked for.
  */
-async function librariesIn(arch: Arch, root: string): Promise<Entry[]> {
+function librariesIn(arch: Arch, root: string): Entry[] {
   const { libraries: folder, loader } = platforms[arch];
-  const find = async (path: string): Promise<string> => {
-    for (const start of ['', 'usr'])
-      if (
-        await readFile(join(root, start, path)).then(
-          () => true,
-          () => false,
-        )
-      )
-        return join(root, start, path);
+  const find = (path: string): string => {
+    const found = ['', 'usr'].map((start) => join(root, start, path)).find((each) => existsSync(each));
+    if (found !== undefined) return found;
     throw new Error(`none of ${packages.join(', ')} has ${path}; the image is built on Debian 12 or later`);
   };
   const entries: Entry[] = [
     { kind: 'link', path: 'lib', to: 'usr/lib' },
     { kind: 'link', path: 'lib64', to: 'usr/lib64' },
     { kind: 'directory', path: 'usr/lib64', mode: 0o755 },
-    { kind: 'file', path: `usr/${loader}`, from: await find(loader), isProgram: true },
+    { kind: 'file', path: `usr/${loader}`, from: find(loader), isProgram: true },
   ];
   for (const name of libraries) {
     const path = `lib/${folder}/${name}`;
-    entries.push({ kind: 'file', path: `usr/${path}`, from: await find(path) });
+    entries.push({ kind: 'file', path: `usr/${path}`, from: find(path) });
   }
   return entries;
 }

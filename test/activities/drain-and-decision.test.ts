@@ -194,12 +194,7 @@ describe('a pipeline that is being deleted', function () {
   it('Q1: a slot that acts upon its decision between the looks is not taken for drained', async () => {
     const plan = await made();
     const { pid } = plan.pipeline;
-    const { signal } = new AbortController();
-    const writer = await EdgeWriter.open(
-      { streams, pid, edge: 'main', shard: 0, writer: 'orders-0', clock: eagerClock, random: () => 0.5 },
-      signal,
-    );
-    await writer.append(frameOf(['{"n":1}'], 0, writer.link(1)), signal);
+    await writeOne(plan);
     const { created, state } = await streams.streamInfo(edgeStream(pid, 'main'));
     const commit = (to: number) => {
       const chain = { edge: created, decided: 0, since: to, writers: {} };
@@ -229,13 +224,7 @@ describe('a pipeline that is being deleted', function () {
 
   it('a stop waits for the sinks that it is told, whatever the deletion policy says', async () => {
     const plan = await made();
-    const { pid } = plan.pipeline;
-    const { signal } = new AbortController();
-    const writer = await EdgeWriter.open(
-      { streams, pid, edge: 'main', shard: 0, writer: 'orders-0', clock: eagerClock, random: () => 0.5 },
-      signal,
-    );
-    await writer.append(frameOf(['{"n":1}'], 0, writer.link(1)), signal);
+    await writeOne(plan);
     await deleted(plan, { deleting: false, deletionPolicy: 'Immediate' });
     assert.match(String(await stop(plan, ['sink-warehouse'])), /sink-warehouse slot 0 is \d+ frames behind/);
     assert.deepEqual(await stop(plan, ['sink-other']), { drained: true });
@@ -247,6 +236,15 @@ describe('a pipeline that is being deleted', function () {
     await deleted(plan, { deletionPolicy: 'Immediate' });
     assert.deepEqual(await run(plan, 'waitDrained'), { drained: false });
   });
+
+  async function writeOne({ pipeline: { pid } }: Plan): Promise<void> {
+    const { signal } = new AbortController();
+    const writer = await EdgeWriter.open(
+      { streams, pid, edge: 'main', shard: 0, writer: 'orders-0', clock: eagerClock, random: () => 0.5 },
+      signal,
+    );
+    await writer.append(frameOf(['{"n":1}'], 0, writer.link(1)), signal);
+  }
 
   async function lastOf({ pipeline: { pid } }: Plan): Promise<{ readonly sequence: number }> {
     const { state } = await streams.streamInfo(edgeStream(pid, 'commits'));

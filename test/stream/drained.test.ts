@@ -10,10 +10,11 @@ import { unfinished } from '../../stream/retire.ts';
 import { makePipelineStreams } from '../../stream/streams.ts';
 import { Walks } from '../../stream/untaken.ts';
 import { eventually } from '../support/eventually.ts';
-import { MemoryTable, NumberSource } from './support/fakes.ts';
+import { MemoryTable } from './support/fakes.ts';
 import { leave, takeEffect, withoutSources } from './support/leaving.ts';
 import { testPlan, withTestServer } from './support/server.ts';
-import { drain, eagerClock, ingest } from './support/stages.ts';
+import { pour } from './support/pour.ts';
+import { drain, eagerClock } from './support/stages.ts';
 
 const late = 'sink-late';
 
@@ -45,7 +46,7 @@ describe('whether a reader is behind', function () {
     await makePipelineStreams(streams, first);
     await takeEffect(act(1), first);
     await registerPlan(act(2), second);
-    await pour(first, 100);
+    await pour(streams, first, table, 100);
     return { first, second };
   }
 
@@ -55,11 +56,11 @@ describe('whether a reader is behind', function () {
     await makePipelineStreams(streams, first);
     await takeEffect(act(1), first);
     const reader = drain(streams, first, new MemoryTable(), { stage: late });
-    await pour(first, 100);
+    await pour(streams, first, table, 100);
     await eventually(() => isLateDrained(first));
     await reader.stop();
     const read = await endOf(first);
-    if (more > 0) await pour(first, 100 + more);
+    if (more > 0) await pour(streams, first, table, 100 + more);
     const end = { read, written: await endOf(first) };
     await takeEffect(act(2), second);
     return { first, second, end };
@@ -72,26 +73,17 @@ describe('whether a reader is behind', function () {
   const isLateDrained = async (plan: Plan, walks?: Walks, of: Streams = streams) =>
     (await isDrained(of, plan, { stage: (name) => name === late }, walks)).drained;
 
-  /** Writes under this plan until the other sink has this many records. */
-  async function pour(plan: Plan, upTo: number): Promise<void> {
-    const sink = drain(streams, plan, table, { stage: 'sink-warehouse' });
-    const writer = ingest(streams, plan, (position) => new NumberSource(position, { available: () => upTo }));
-    await eventually(() => table.rows.length === upTo);
-    await writer.stop();
-    await sink.stop();
-  }
-
   it('N4: not with frames of plans before it, which it has never begun to read', async () => {
     const { second } = await added();
     equal(await isLateDrained(second), true);
     await takeEffect(act(2), second);
-    await pour(second, 101);
+    await pour(streams, second, table, 101);
     equal(await isLateDrained(second), false);
   });
 
   it('N4: not with frames of plans after it, when it had read all that were for it', async () => {
     const { first, second } = await takenOff();
-    await pour(second, 200);
+    await pour(streams, second, table, 200);
     equal(await isLateDrained(second), true);
     // It left, and a source left and came back: the frame that it took last went on purpose.
     const sink = drain(streams, first, table, { stage: 'sink-warehouse' });
@@ -100,7 +92,7 @@ describe('whether a reader is behind', function () {
     await Promise.all([sink.stop(), reader.stop()]);
     const fourth = numbered(second, 4);
     await takeEffect(act(4), fourth);
-    await pour(fourth, 300);
+    await pour(streams, fourth, table, 300);
     equal(await isLateDrained(fourth), true);
   });
 
@@ -111,35 +103,35 @@ describe('whether a reader is behind', function () {
       await takeEffect(act(5), numbered(hasBegun ? first : second, 5));
       const last = numbered(without, 6);
       await takeEffect(act(6), last);
-      await pour(last, 300);
+      await pour(streams, last, table, 300);
       equal(await isLateDrained(last), true);
     });
 
   it('N4: with a frame for it among others that are not', async () => {
     const { first, second } = await added();
     await takeEffect(act(2), second);
-    await pour(second, 101);
+    await pour(streams, second, table, 101);
     const third = numbered(first, 3);
     await takeEffect(act(3), third);
-    await pour(third, 200);
+    await pour(streams, third, table, 200);
     for (let look = 0; look < 20; look++) await passOverAll(streams, third);
     equal(await isLateDrained(third), false);
   });
 
-  it('U2: a look reads a bounded number of frames, and the next goes on', async () => {
+  it('N7: a look reads a bounded number of frames, and the next goes on', async () => {
     const { second } = await takenOff(1);
-    await pour(second, 250);
+    await pour(streams, second, table, 250);
     const walks = new Walks();
     const looks: boolean[] = [];
     while (looks.at(-1) !== true) looks.push(await isLateDrained(second, walks));
     deepEqual(looks, [false, false, true]);
   });
 
-  describe('U1: with what nobody knows', () => {
+  describe('N6: with what nobody knows', () => {
     it('a plan that the replica does not show yet', async () => {
       const { first, second } = await added();
       await takeEffect(act(2), second);
-      await pour(second, 110);
+      await pour(streams, second, table, 110);
       const plans = await streams.lastOfEach(
         edgeStream(first.pipeline.pid, commitsEdge),
         `${planSubject(first.pipeline.pid)}.*`,
@@ -158,7 +150,7 @@ describe('whether a reader is behind', function () {
     it('a plan that is not stored any more', async () => {
       const { first, second } = await added();
       await takeEffect(act(2), second);
-      await pour(second, 110);
+      await pour(streams, second, table, 110);
       const { pid } = first.pipeline;
       await streams.purgeStream(edgeStream(pid, commitsEdge), { filter: storedPlanSubject(pid, 2) });
       equal(await isLateDrained(second), false);
@@ -166,7 +158,7 @@ describe('whether a reader is behind', function () {
 
     it('frames that are gone', async () => {
       const { first, second, end } = await takenOff(10, 50);
-      await pour(second, 300);
+      await pour(streams, second, table, 300);
       equal(await isLateDrained(second), false);
       const { pid } = first.pipeline;
       for (let sequence = end.read + 1; sequence <= end.written; sequence++)
@@ -181,7 +173,7 @@ describe('whether a reader is behind', function () {
       const range = { from: end.read + 1, to: end.read + 3, after: end.read, token: 't', rows: 3, check: 1 };
       const intent = { kind: 'intent', ...range, chain: last?.chain };
       await streams.publish(commitSubject(pid, late, 0), JSON.stringify(intent));
-      await pour(second, 200);
+      await pour(streams, second, table, 200);
       equal(await isLateDrained(second), false);
     });
   });

@@ -15,6 +15,7 @@ import { writersOfSource } from '../../stream/writer-place.ts';
 import { eventually } from '../support/eventually.ts';
 import { MemoryTable, NumberSource } from './support/fakes.ts';
 import { takeEffect } from './support/leaving.ts';
+import { pour } from './support/pour.ts';
 import { drain, eagerClock, edgeFrames, ingest } from './support/stages.ts';
 import { testPlan, withTestServer } from './support/server.ts';
 
@@ -39,29 +40,20 @@ describe('a reader that has not begun', function () {
     return { first, second, pid: second.pipeline.pid };
   }
 
-  /** Writes records under this plan, up to this number, while the first sink reads. */
-  async function pour(plan: Plan, table: MemoryTable, upTo: number): Promise<void> {
-    const sink = drain(streams, plan, table, { stage: 'sink-warehouse' });
-    const writer = ingest(streams, plan, (position) => new NumberSource(position, { available: () => upTo }));
-    await eventually(() => table.rows.length === upTo);
-    await writer.stop();
-    await sink.stop();
-  }
-
   const numbersIn = ({ rows }: MemoryTable) => rows.map(({ value }) => value['n']);
 
   it('U1: keeps no writer waiting for room while nothing is for it', async () => {
     const { first } = await withLateRegistered();
-    await pour(first, new MemoryTable(), 1_000);
+    await pour(streams, first, new MemoryTable(), 1_000);
   });
 
   it('U1: takes every record that is for it when it begins, and none that is not', async () => {
     const { first, second, pid } = await withLateRegistered();
     const table = new MemoryTable();
-    await pour(first, table, 500);
+    await pour(streams, first, table, 500);
     await registerWriters(act(2), second);
     await announcePlan(streams, second);
-    await pour(second, table, 540);
+    await pour(streams, second, table, 540);
     await passOver(streams, pid, second.edges[0]!);
     const lateTable = new MemoryTable();
     const sink = drain(streams, second, lateTable, { stage: late });
