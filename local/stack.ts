@@ -18,6 +18,7 @@ import { identify } from './process-identity.ts';
 import { silent, type Progress } from './progress.ts';
 import { applyAddresses } from './stack/addresses.ts';
 import { applyDefinitions } from './stack/definitions.ts';
+import { applyIdentities } from './stack/identities.ts';
 import { root } from './programs.ts';
 import { writeShellEnv, type ShellTools } from './shell-env.ts';
 import { layoutOf, type DataLayout } from './stack/layout.ts';
@@ -262,9 +263,10 @@ class RunningStack implements Stack {
   async #applyDefinitions(when: (name: string) => Promise<void>): Promise<void> {
     if (!this.#supervised.has('kube-apiserver')) return;
     await when('kube-apiserver');
-    const { pki } = this.#context.plane;
+    const { pki, dir } = this.#context.plane;
     const access = { url: this.#endpoints.kubernetesUrl, ca: pki.ca, user: pki.admin };
     await applyDefinitions(access, join(root, 'crds'));
+    await applyIdentities(access, dir);
     const { ports } = this.#context;
     const kafka = this.#supervised.has('kafka') ? kafkaBrokers(ports) : undefined;
     await applyAddresses(access, { clickhouse: this.#endpoints.clickhouseUrl, kafka });

@@ -1,18 +1,15 @@
-/**
- * Applies the resource definitions in crds/ and waits until the API serves them.
- *
- * Server-side apply with force: the checked-in files are the truth, and a running stack takes over a newer schema at
- * its next start.
- */
+/** Applies the resource definitions in crds/ and waits until the API serves them. */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import { mr } from '../../model/errors.ts';
+import { applyTo } from '../parts/kubernetes/apply.ts';
 import { requestApi, type ApiAccess } from '../parts/kubernetes/request.ts';
 
 const definition = z.looseObject({
+  apiVersion: z.string(),
   kind: z.literal('CustomResourceDefinition'),
   metadata: z.looseObject({ name: z.string() }),
   spec: z.looseObject({
@@ -36,21 +33,12 @@ export async function applyDefinitions(access: ApiAccess, dir: string): Promise<
   for (const file of files) {
     for (const document of parseAllDocuments(await readFile(join(dir, file), 'utf8'))) {
       const crd = definition.parse(document.toJS());
-      await apply(access, crd.metadata.name, JSON.stringify(crd));
+      await applyTo(access, path, crd);
       applied.push(crd);
     }
   }
   for (const crd of applied) await untilServed(access, crd);
   return applied.map((crd) => crd.metadata.name);
-}
-
-async function apply(access: ApiAccess, name: string, text: string): Promise<void> {
-  const answer = await requestApi(access, 'PATCH', `${path}/${name}?fieldManager=millrace-dev&force=true`, {
-    type: 'application/apply-patch+yaml',
-    text,
-  });
-  if (answer.status === 200 || answer.status === 201) return;
-  throw mr('MR_KUBERNETES_REFUSED', { object: `CustomResourceDefinition ${name}`, problem: answer.body });
 }
 
 /**

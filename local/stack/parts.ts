@@ -6,6 +6,7 @@
 import { get } from 'node:https';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
+import type { ControlProcess } from '../../model/rights.ts';
 import { cut } from '../../model/text.ts';
 import { identify, isSameProcess } from '../process-identity.ts';
 import { startKafka } from '../kafka/kafka.ts';
@@ -26,6 +27,7 @@ import type { BinaryName } from '../binaries/resolve.ts';
 import { startProcess } from '../process.ts';
 import { compileCache } from '../millrace-shim.ts';
 import { nodeCommand, program } from '../programs.ts';
+import { kubeconfigOf, ownNamespace } from './identities.ts';
 import type { DataLayout } from './layout.ts';
 import type { PortName, Ports } from './port-plan.ts';
 import type { StackEndpoints } from './record.ts';
@@ -221,8 +223,8 @@ export function definitionOf(name: PartName): PartDefinition {
 
 /** Millrace's own processes: the same programs as in a cluster, told by environment where the others are. */
 function startOwn(
-  name: 'controller' | 'lifecycle' | 'api',
-  { endpoints, ports, layout }: PartContext,
+  name: ControlProcess,
+  { endpoints, ports, layout, plane }: PartContext,
   onSpawn: (pid: number) => void,
   logFile: string,
   readyUrl: string,
@@ -233,7 +235,8 @@ function startOwn(
     args: [program('cli/millrace'), name],
     env: {
       NODE_COMPILE_CACHE: compileCache(),
-      KUBECONFIG: endpoints.kubeconfig,
+      KUBECONFIG: kubeconfigOf(name, plane.dir),
+      MILLRACE_NAMESPACE: ownNamespace,
       MILLRACE_NATS_URL: endpoints.natsUrl,
       MILLRACE_TEMPORAL_ADDRESS: endpoints.temporalAddress,
       MILLRACE_TEMPORAL_NAMESPACE: 'default',

@@ -3,8 +3,18 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { KeyAndCertificate } from './certificate.ts';
 
-export function renderKubeconfig(url: string, ca: string, user: KeyAndCertificate): string {
+/** `user`: how it shows who it is. */
+export function renderKubeconfig(
+  url: string,
+  ca: string,
+  user: KeyAndCertificate | { readonly token: string },
+): string {
   const base64 = (value: string) => Buffer.from(value).toString('base64');
+  const shown =
+    'token' in user
+      ? { token: user.token }
+      : { 'client-certificate-data': base64(user.certificate), 'client-key-data': base64(user.key) };
+  const lines = Object.entries(shown).map(([field, value]) => `    ${field}: ${value}`);
   return `apiVersion: v1
 kind: Config
 current-context: millrace-local
@@ -19,8 +29,7 @@ clusters:
 users:
 - name: millrace-local
   user:
-    client-certificate-data: ${base64(user.certificate)}
-    client-key-data: ${base64(user.key)}
+${lines.join('\n')}
 `;
 }
 

@@ -18,7 +18,7 @@ const timeoutMs = 60_000;
 
 export function requestApi(
   access: ApiAccess,
-  method: 'GET' | 'PATCH' | 'DELETE',
+  method: 'GET' | 'POST' | 'PATCH' | 'DELETE',
   path: string,
   body?: { readonly type: string; readonly text: string },
 ): Promise<ApiAnswer> {

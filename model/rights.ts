@@ -1,0 +1,85 @@
+/**
+ * What each process of the control plane may do in Kubernetes, and why: the one list from which the chart's roles are
+ * generated, under which the local stack runs, and which `kubectl auth can-i` can be asked about.
+ *
+ * A1  Verbs and resources are enumerated: no wildcard, and no verb that the code does not use.
+ * A2  Server-side apply needs `patch`, and `create` where the object may not exist. Nothing uses `update`.
+ * A3  Kubernetes cannot restrict `list`, `watch` and `create` to names, and knows no right to metadata alone: so whoever
+ *     follows the versions of Secrets could read them. No process reads a value but for the keys that a spec names.
+ */
+import { group, plural } from './names.ts';
+
+/** The processes that speak to the Kubernetes API. Worker pods do not. */
+export const controlProcesses = ['controller', 'lifecycle', 'api'] as const;
+export type ControlProcess = (typeof controlProcesses)[number];
+
+export type Verb = 'get' | 'list' | 'watch' | 'create' | 'patch' | 'delete';
+
+/** `cluster`: objects that have no namespace. `pipelines`: where pipelines and their pods are. `own`: where Millrace is. */
+const rightPlaces = ['cluster', 'pipelines', 'own'] as const;
+export type RightPlace = (typeof rightPlaces)[number];
+
+export interface Right {
+  readonly where: RightPlace;
+  /** Empty: the core group. */
+  readonly group: string;
+  readonly resources: readonly string[];
+  readonly verbs: readonly Verb[];
+  /** For whoever reviews the roles. */
+  readonly why: string;
+}
+
+const read = ['get', 'list'] as const;
+const follow = ['get', 'list', 'watch'] as const;
+const own = ['get', 'list', 'create', 'patch', 'delete'] as const;
+
+const right = (where: RightPlace, at: string, resources: string, verbs: readonly Verb[], why: string): Right => ({
+  ...{ where, group: at, resources: resources.split(', '), verbs, why },
+});
+const event = right('pipelines', 'events.k8s.io', 'events', ['create'], 'Events about pipelines');
+
+export const rights: Readonly<Record<ControlProcess, readonly Right[]>> = {
+  controller: [
+    right('cluster', '', 'namespaces', read, 'the identity of the cluster; namespaces whose pipeline is gone'),
+    right('pipelines', group, plural, follow, 'to notice what people ask for'),
+    right('pipelines', group, `${plural}/status`, ['patch'], 'conditions about data'),
+    right('pipelines', 'apps', 'deployments', follow, 'to notice what differs from how it was left'),
+    right('pipelines', '', 'secrets, configmaps', follow, 'versions of what specs refer to; copies that are out of date'),
+    right('pipelines', '', 'pods', ['list'], 'why a stage has no running pod'),
+    right('pipelines', '', 'services, serviceaccounts', read, 'what is left of pipelines that are gone'),
+    right('pipelines', 'networking.k8s.io', 'networkpolicies', read, 'what is left of pipelines that are gone'),
+    right('pipelines', 'policy', 'poddisruptionbudgets', read, 'what is left of pipelines that are gone'),
+    event,
+    right('own', 'coordination.k8s.io', 'leases', ['get', 'create', 'patch'], 'one controller writes, the others wait'),
+  ],
+  lifecycle: [
+    right('cluster', '', 'namespaces', own, 'the identity of the cluster; namespaces of pipelines'),
+    right('pipelines', group, plural, ['get', 'create', 'patch', 'delete'], 'finalizers; pipelines that workflows start'),
+    right('pipelines', group, `${plural}/status`, ['patch'], 'phase, operation and conditions'),
+    right('pipelines', 'apps', 'deployments', own, 'stages'),
+    right('pipelines', 'apps', 'controllerrevisions', own, 'accepted specs'),
+    right('pipelines', '', 'configmaps, secrets', own, 'plans; keys that specs refer to, and their copies'),
+    right('pipelines', '', 'services, serviceaccounts', own, 'around the pods of stages'),
+    right('pipelines', 'networking.k8s.io', 'networkpolicies', own, 'around the pods of stages'),
+    right('pipelines', 'policy', 'poddisruptionbudgets', own, 'around the pods of stages'),
+    right('pipelines', '', 'pods', ['list'], 'to wait until pods are ready or gone, and to say why they are not'),
+    event,
+  ],
+  api: [
+    right('pipelines', group, plural, own, 'what callers ask for'),
+    right('pipelines', '', 'pods', ['list'], 'where a source takes records'),
+  ],
+};
+
+/** A rule of a Role or ClusterRole. */
+export interface PolicyRule {
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+  readonly verbs: readonly string[];
+}
+
+export function rulesOf(process: ControlProcess, places: readonly RightPlace[] = rightPlaces): readonly PolicyRule[] {
+  return rights[process]
+    .filter(({ where }) => places.includes(where))
+    .map(({ group: at, resources, verbs }) => ({ apiGroups: [at], resources, verbs }));
+}
