@@ -57,6 +57,7 @@ export function streamsOfAttempt(streams: JetStreamPort): JetStreamPort {
     directGet: (...args) => streams.directGet(...args),
     lastOfEach: (...args) => streams.lastOfEach(...args),
     streamInfo: (...args) => streams.streamInfo(...args),
+    subjectsOf: (...args) => streams.subjectsOf(...args),
     addStream: async (...args) => current().addStream(...args),
     updateStream: async (...args) => current().updateStream(...args),
     deleteStream: async (...args) => current().deleteStream(...args),

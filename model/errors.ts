@@ -247,6 +247,12 @@ export const errorTable = {
     '{object} is gone, although an earlier step created it.',
     'Nothing to do: the operation starts again from its first step.',
   ),
+  MR_STAGE_BEHIND_AGAIN: row(
+    'fence',
+    409,
+    'Stage {stage} was read to its end and stopped, and its edge has gone back since: it has something to read or to ask.',
+    'Nothing to do: the operation starts again from its first step, and starts the pods of that stage.',
+  ),
   MR_CLUSTER_FOREIGN: row(
     'retry',
     409,

@@ -23,7 +23,10 @@ export const chainSchema = z.object({
   decided: count,
   /** The reader was registered here and need not have seen anything before it. */
   since: count,
-  /** For each writer the last frame taken: sequence and checksum; null: a frame of version 1. Sequence 0: it had none. */
+  /**
+   * For each writer the last frame taken: sequence and checksum; null: a frame of version 1. Sequence 0, or absent: none
+   * (T3 of `./taken.ts`).
+   */
   writers: z.record(z.string(), z.tuple([count, count.nullable()])),
 });
 
@@ -84,14 +87,16 @@ export class FrameChain {
   }
 
   /**
-   * The reader continues after `position` instead of `before`, whatever it has taken: frames up to both need not follow
-   * anything. At the same place nothing changes: the stream may have gone back unnoticed, and the next frames tell.
+   * The reader continues after `position`, which is not after `before`, where it was: what comes up to there need not
+   * follow anything. At the same place nothing changes: the stream may have gone back unnoticed, and the next frames tell.
    */
   restart(position: number, before: number): Chain {
     if (position === before) return this.#committed;
-    const since = Math.max(position, before, this.#committed.since);
-    this.#committed = { ...this.#committed, since, writers: {} };
+    const since = Math.max(before, this.#committed.since);
+    const kept = Object.entries(this.#committed.writers).filter(([, [sequence]]) => sequence <= position);
+    this.#committed = { ...this.#committed, since, writers: Object.fromEntries(kept) };
     this.#heads.clear();
+    for (const [writer, head] of kept) this.#heads.set(writer, head);
     this.#ahead.length = 0;
     return this.#committed;
   }

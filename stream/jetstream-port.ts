@@ -27,6 +27,8 @@ export interface JetStreamPort {
   lastOfEach(stream: string, filter: string): Promise<StoredMessage[]>;
 
   streamInfo(stream: string): Promise<StreamInfo>;
+  /** Leader: the subjects that the filter matches and that have messages, in any order. */
+  subjectsOf(stream: string, filter: string): Promise<string[]>;
   addStream(config: StreamSettings): Promise<void>;
   updateStream(config: StreamSettings): Promise<void>;
   deleteStream(stream: string): Promise<void>;

@@ -47,6 +47,10 @@ export function natsPort(nc: NatsConnection, js: JetStreamClient, jsm: JetStream
     directGet: (stream, query) => jsm.direct.getMessage(stream, query),
     lastOfEach: (stream, filter) => lastOfEach(jsm, stream, filter),
     streamInfo: (stream) => jsm.streams.info(stream),
+    async subjectsOf(stream, filter) {
+      const { state } = await jsm.streams.info(stream, { subjects_filter: filter });
+      return Object.keys(state.subjects ?? {});
+    },
     addStream: async (config) => {
       await jsm.streams.add(config);
     },

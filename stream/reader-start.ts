@@ -5,7 +5,7 @@
  *     stream was recreated or rolled back, or the reader has passed a stored frame without seeing it, the slot stops.
  * A1  Entries of v0.1 record neither: they are taken to belong to the existing stream, if it is long enough.
  */
-import { edgeStream, frameSubject } from '../model/names.ts';
+import { edgeStream, frameSubject, shardSubjects, writerIn } from '../model/names.ts';
 import type { Edge } from '../model/plan.ts';
 import { positionOf, type CommitEntry } from './commit-entry.ts';
 import type { TakenDecision } from './decisions.ts';
@@ -14,7 +14,7 @@ import { checkIn, type Chain } from './frame-chain.ts';
 import { decodeFrame, type Frame } from './frame-reader.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { sourceOf } from './reader-chain.ts';
-import { writersOfShard } from './writer-place.ts';
+import { writersOfShard, type Sources } from './writer-place.ts';
 
 /** The last frame of a writer; undefined: the writer has none. */
 export type Tail = { readonly sequence: number; readonly check: number | null } | undefined;
@@ -102,8 +102,8 @@ export async function readTails(
 function writersIn(
   { pid, edge, shard }: Shard,
   entry: CommitEntry | undefined,
-  { registry }: Pick<EdgeView, 'registry'>,
-) {
+  { registry }: { readonly registry: { readonly sources: Sources } },
+): Set<string> {
   const registered = writersOfShard(pid, edge, registry, shard).map(({ writer }) => writer);
   return new Set([...registered, ...Object.keys(entry?.chain?.writers ?? {})]);
 }
@@ -138,6 +138,10 @@ const longestWalk = 256;
  * What a position rests on that is not one of frames that were taken: each writer's last frame up to it, or that it has
  * none. Read from the leader. A writer of which that cannot be found out is left out.
  *
+ * Of every writer that the registry or the entry names, and of every other that has a frame: the first frames of a new
+ * source are there before the source is registered (M5 of `./members.ts`). Seed 11010136: they were not noted, and a power
+ * loss took them.
+ *
  * Seed sinks:1563: the edge had lost all frames of a writer when a reader was placed behind them, and lost more later; what
  * the writer then wrote under the numbers before that place counted as read, and was swept. Seed power:778: the same,
  * when the writer's last frame came after the place.
@@ -146,12 +150,16 @@ export async function headsAt(
   streams: JetStreamPort,
   shard: Shard,
   entry: CommitEntry | undefined,
-  view: Pick<EdgeView, 'registry'>,
+  view: { readonly registry: { readonly sources: Sources } },
   position: number,
 ): Promise<Chain['writers']> {
   const heads: Chain['writers'] = {};
-  const stream = edgeStream(shard.pid, shard.edge.name);
-  for (const writer of writersIn(shard, entry, view)) {
+  const { pid, edge } = shard;
+  const stream = edgeStream(pid, edge.name);
+  const writers = writersIn(shard, entry, view);
+  for (const subject of await streams.subjectsOf(stream, shardSubjects(pid, edge.name, shard.shard)))
+    writers.add(writerIn(subject));
+  for (const writer of writers) {
     const head = await headAt(streams, stream, await lastFrame(streams, shard, writer), position);
     if (head !== undefined) heads[writer] = head;
   }

@@ -53,11 +53,12 @@ export async function registerReaders(
   for (const name of readers) lasts.set(name, await lastCommits(streams, pid, name, edge.shards));
   const registry = await readRegistry(streams, pid, edge.name);
   const isAtWork = registry !== undefined && readFrom === 'end' && ends === undefined;
-  const begins: Commit = {
-    ...placedAt,
-    to: readFrom === 'start' ? 0 : end,
-    chain: { edge: created, decided: commits.first_seq ?? 0, since: end, writers: {} },
-    ...(isAtWork ? { placing: true } : {}),
+  const to = readFrom === 'start' ? 0 : end;
+  const beginsIn = async (slot: number): Promise<Commit> => {
+    const view = { registry: registry ?? { sources: {} } };
+    const writers = to === 0 ? {} : await headsAt(streams, { pid, edge, shard: slot }, undefined, view, to);
+    const chain = { edge: created, decided: commits.first_seq ?? 0, since: end, writers };
+    return { ...placedAt, to, chain, ...(isAtWork ? { placing: true } : {}) };
   };
   for (const name of readers.filter((reader) => registry?.readers.includes(reader) !== true)) {
     const isRunning = registry === undefined && before?.stages.some((stage) => stage.name === name) === true;
@@ -65,7 +66,7 @@ export async function registerReaders(
       const subject = commitSubject(pid, name, slot);
       if (isRunning) await keepOrBegin(streams, subject, last, created);
       else if (last === null || registry !== undefined || !isOfV01(pid, last))
-        await streams.publish(subject, JSON.stringify(begins), { expectLast: last?.seq ?? 0 });
+        await streams.publish(subject, JSON.stringify(await beginsIn(slot)), { expectLast: last?.seq ?? 0 });
     }
   }
   await changeRegistry(streams, { pid, edge: edge.name, opSeq }, (now) => ({

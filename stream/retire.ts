@@ -10,6 +10,9 @@
  *     and only then its commits are deleted: a later stage of the same name starts anew.
  * L3  A plan is forgotten when the edge holds no frame of it or of an earlier one. Frames that were read count, too: a
  *     person's decision may have them read again.
+ * L4  If an edge goes back after a leaving stage was read to its end and stopped, the stage has something to ask, or to
+ *     read again, and no pod that would. Then the operation begins again, and starts them. Seed 11016180: it was waited
+ *     for, for good.
  */
 import { commitsEdge, edgeStream, slotTokens } from '../model/names.ts';
 import { ingestorsOf, sinksOf, type Edge, type Plan } from '../model/plan.ts';
@@ -120,6 +123,25 @@ export async function unfinished(streams: JetStreamPort, plan: Plan, walks?: Wal
   await passOverAll(streams, plan);
   const stage = (name: string) => leaving.readers.includes(name);
   return [...behind, ...(await isDrained(streams, plan, { stage }, walks)).behind];
+}
+
+/**
+ * L4. The leaving stage of `behind` that must be started again, if any. `isStopped`: it is there, and is to have no pods.
+ * `cutShort`: of the walks, before that look.
+ */
+export async function stoppedBehind(
+  streams: JetStreamPort,
+  plan: Plan,
+  {
+    behind,
+    walks,
+    cutShort,
+  }: { readonly behind: readonly Backlog[]; readonly walks: Walks; readonly cutShort: number },
+  isStopped: (stage: string) => boolean,
+): Promise<string | undefined> {
+  if (behind.length === 0 || walks.cutShort > cutShort) return undefined;
+  const { readers } = await leavingOf(streams, plan);
+  return behind.find(({ stage }) => readers.includes(stage) && isStopped(stage))?.stage;
 }
 
 /**

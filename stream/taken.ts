@@ -3,6 +3,9 @@
  *
  * T1  A commit counts only for the stream that it was made in: of a stream that was made again, nothing is taken.
  * T2  A commit of v0.1 says nothing of writers: its position counts.
+ * T3  Whoever places a reader notes the last frame of every writer (`./reader-start.ts`). So of a writer that is not noted
+ *     it has taken nothing, under whatever numbers its frames are: they may have been given before, and lost. Seed
+ *     11010136: frames under such numbers were swept unread.
  */
 import type { CommitEntry } from './commit-entry.ts';
 import { positionOf } from './commit-entry.ts';
@@ -24,10 +27,8 @@ export function takenOf(entry: CommitEntry | undefined, created: string, writer:
   const { chain } = entry;
   if (chain === undefined) return { upTo: positionOf(entry), check: null };
   if (chain.edge !== created) return nothing;
-  const head = chain.writers[writer];
-  // Of a writer that it has not met, the reader has taken what was there before it was registered.
-  if (head === undefined) return { upTo: Math.min(chain.since, positionOf(entry)), check: null };
-  return { upTo: head[0], check: head[1] };
+  const [upTo, check] = chain.writers[writer] ?? [0, null];
+  return { upTo, check };
 }
 
 /** T1, T2: the position of a reader, 0 when it was committed in another stream. `created`: as above. */

@@ -16,6 +16,8 @@ import type { WriterPlace } from './writer-place.ts';
 /** N7. Kept from one look to the next. */
 export class Walks {
   readonly #byPair = new Map<string, Walk>();
+  /** How often a look has ended before the end of its walk, and so could not tell. */
+  cutShort = 0;
 
   /** Where to go on, or undefined: at the writer's last frame. */
   nextOf(pair: string, tail: number): number | undefined {
@@ -25,6 +27,7 @@ export class Walks {
 
   note(pair: string, walk: Walk): void {
     this.#byPair.set(pair, walk);
+    this.cutShort++;
   }
 }
 

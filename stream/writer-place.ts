@@ -1,7 +1,6 @@
 /** Where one writer writes: each slot of a source has a subject of its own, in one shard of the edge. */
 import { edgeStream, frameSubject, writerName } from '../model/names.ts';
 import type { Edge, Plan } from '../model/plan.ts';
-import type { Registry } from './registry.ts';
 
 export interface WriterPlace {
   readonly writer: string;
@@ -25,11 +24,14 @@ function writersOf(pid: string, edge: Edge, source: string, slots: number): Writ
   });
 }
 
-/** All that are registered and write to one shard. */
+/** How many slots each source has. */
+export type Sources = Readonly<Record<string, { readonly slots: number }>>;
+
+/** All of these sources, as the registry names them, that write to one shard. */
 export function writersOfShard(
   pid: string,
   edge: Edge,
-  { sources }: Pick<Registry, 'sources'>,
+  { sources }: { readonly sources: Sources },
   shard: number,
 ): WriterPlace[] {
   const all = Object.entries(sources).flatMap(([source, { slots }]) => writersOf(pid, edge, source, slots));

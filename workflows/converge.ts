@@ -6,7 +6,8 @@
  *     (E9, E10).
  * O3  Every step may have been carried out before, by this operation or by one that was interrupted.
  * O4  The result of an earlier step (a namespace, a plan) may be removed while a later one waits for it: then the steps
- *     are repeated, with growing pauses.
+ *     are repeated, with growing pauses. So they are when a stage that was read to its end has to read on (L4 of
+ *     `stream/retire.ts`).
  * O5  While the newest spec is refused, the plan in force is applied as it was accepted; no revision is recorded.
  * O6  A removed stage or source is drained while the plan without it is in force for all others; with deletionPolicy
  *     Immediate it is removed at once, before the plan is announced.
@@ -74,10 +75,15 @@ async function applyUntilItHolds(input: OperationInput, spec: SpecSummary) {
       const { code, message } = failureOf(error);
       if (refusesSpec(code, input.kind) && input.refused === undefined && patched('refused-leaves-nothing'))
         await takeBack(input, spec);
-      if (code !== 'MR_OBJECT_VANISHED') throw error;
+      if (!isOvertaken(code)) throw error;
       await sleep(pauseMs, { summary: cut(`before the steps begin again: ${message}`, maxSummary) });
     }
   }
+}
+
+/** O4. */
+function isOvertaken(code: string): boolean {
+  return code === 'MR_OBJECT_VANISHED' || code === 'MR_STAGE_BEHIND_AGAIN';
 }
 
 /** O8. A failure here must not hide why the spec is refused; the next operation removes what is left. */

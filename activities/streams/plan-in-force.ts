@@ -1,5 +1,5 @@
 /** An edit takes effect, and removed stages and sources leave: the JetStream side of it (E9, E10). */
-import { MillraceError } from '../../model/errors.ts';
+import { MillraceError, mr } from '../../model/errors.ts';
 import type { LifecycleActivities, PlanRef } from '../../model/lifecycle.ts';
 import type { Plan } from '../../model/plan.ts';
 import type { PlanInForceStatus } from '../../model/status.ts';
@@ -7,7 +7,7 @@ import { nameFor, namingOf, type Naming } from '../../stream/announce.ts';
 import { registerWriters } from '../../stream/register-writers.ts';
 import { announcePlan } from '../../stream/plan-store.ts';
 import { Walks } from '../../stream/untaken.ts';
-import { beginLeaving, finishLeaving, leavingOf, prunePlans, unfinished } from '../../stream/retire.ts';
+import { beginLeaving, finishLeaving, leavingOf, prunePlans, stoppedBehind, unfinished } from '../../stream/retire.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { liveStages } from '../kubernetes/stages.ts';
 import { readPlan } from '../kubernetes/stored-plan.ts';
@@ -55,7 +55,8 @@ export function planActivities(deps: ActivityDependencies): PlanActivities {
 
     /**
      * What is registered and no longer in the plan, whatever the cluster shows of it: the pods of a stage may have been
-     * deleted by hand. With Drain it is read to its end first; without pods that ends when a person says Immediate.
+     * deleted by hand. With Drain it is read to its end first: if its pods were stopped, they are started once more (L4 of
+     * `stream/retire.ts`); if they are gone, that ends when a person says Immediate.
      */
     retireStages: asStep(deps, async (input) => {
       const plan = await readPlan(kube, input);
@@ -80,7 +81,11 @@ async function lookAtLeaving(
   const streams = deps.streams();
   await beginLeaving(actOf(deps, input), plan);
   const asked = await askedByLeaving(deps, input, plan);
-  const behind = behindText(await unfinished(streams, plan, walks));
+  const { cutShort } = walks;
+  const left = await unfinished(streams, plan, walks);
+  const stage = await stoppedBehind(streams, plan, { behind: left, walks, cutShort }, await stoppedIn(deps, input));
+  if (stage !== undefined) throw mr('MR_STAGE_BEHIND_AGAIN', { stage });
+  const behind = behindText(left);
   if (behind === '' && asked === undefined) return { is: 'done', value: undefined };
   return { is: 'waiting', progress: { behind }, problem: asked ?? (await notDrained(deps.kube, input.op, behind)) };
 }
@@ -99,6 +104,12 @@ async function askedByLeaving(
   const live = await liveStages(deps.kube, input);
   const hasPods = (stage: string) => live.some(({ name, wanted }) => name === stage && wanted > 0);
   return askedBy(deps.streams(), plan, (stage) => readers.includes(stage) && hasPods(stage));
+}
+
+/** Which stages are there without pods. */
+async function stoppedIn({ kube }: ActivityDependencies, input: PlanRef): Promise<(stage: string) => boolean> {
+  const live = await liveStages(kube, input);
+  return (stage) => live.some(({ name, wanted }) => name === stage && wanted === 0);
 }
 
 async function hasIngestors({ kube }: ActivityDependencies, input: PlanRef): Promise<boolean> {

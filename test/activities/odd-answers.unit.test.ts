@@ -232,6 +232,7 @@ function recordingStreams(changes: string[]): JetStreamPort {
     getMessage: () => Promise.resolve(null),
     directGet: () => Promise.resolve(null),
     lastOfEach: () => Promise.resolve([]),
+    subjectsOf: () => Promise.resolve([]),
     streamInfo: () => Promise.resolve(ownStream),
     addStream: () => Promise.resolve(),
     updateStream: () => Promise.resolve(),

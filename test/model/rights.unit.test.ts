@@ -15,8 +15,14 @@ describe('the rights of the control plane', () => {
   for (const process of controlProcesses) {
     it(`of ${process} name groups, resources and verbs, each once`, () => {
       const acts = actsOf(process);
-      deepEqual(acts.filter((act, index) => acts.indexOf(act) !== index), []);
-      deepEqual(acts.filter((act) => act.includes('*')), []);
+      deepEqual(
+        acts.filter((act, index) => acts.indexOf(act) !== index),
+        [],
+      );
+      deepEqual(
+        acts.filter((act) => act.includes('*')),
+        [],
+      );
     });
   }
 

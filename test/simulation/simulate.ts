@@ -192,7 +192,9 @@ function whyNot(plant: Plant): string {
     if (service.unsettled > 0 && sources.some((source) => source.name === name))
       return `${service.unsettled} requests to ${name} are open`;
   for (const input of plant.ledger.inputs.values()) {
-    if (!input.mayBeMissing && !plant.ledger.isInEdge(input.id))
+    // An edit may come after the calm, too.
+    const isRead = sources.some(({ name }) => name === input.source);
+    if (isRead && !input.mayBeMissing && !plant.ledger.isInEdge(input.id))
       return `record ${input.id} is not in the edge; ${states(plant)}`;
   }
   for (const stage of newestPlan(plant).stages) {

@@ -6,7 +6,7 @@ import type { Streams } from '../../stream/connection.ts';
 import { commitOf, isDrained } from '../../stream/drained.ts';
 import { registerPlan } from '../../stream/members.ts';
 import { passOverAll } from '../../stream/pass-over.ts';
-import { unfinished } from '../../stream/retire.ts';
+import { stoppedBehind, unfinished } from '../../stream/retire.ts';
 import { makePipelineStreams } from '../../stream/streams.ts';
 import { Walks } from '../../stream/untaken.ts';
 import { eventually } from '../support/eventually.ts';
@@ -176,6 +176,18 @@ describe('whether a reader is behind', function () {
       await pour(streams, second, table, 200);
       equal(await isLateDrained(second), false);
     });
+  });
+
+  it('L4: a stage that leaves, and was stopped before it had read everything, is started again', async () => {
+    const { second } = await takenOff(10, 50);
+    const walks = new Walks();
+    const behind = await unfinished(streams, second, walks);
+    const look = { behind, walks, cutShort: walks.cutShort };
+    equal(await stoppedBehind(streams, second, look, (stage) => stage === late), late);
+    equal(await stoppedBehind(streams, second, look, () => false), undefined);
+    // It may only be that not every frame was looked at.
+    equal(await stoppedBehind(streams, second, { ...look, cutShort: -1 }, () => true), undefined);
+    equal(await stoppedBehind(streams, second, { ...look, behind: [] }, () => true), undefined);
   });
 });
 

@@ -87,7 +87,7 @@ describe('frame chain', () => {
     });
   });
 
-  it('I6: a reader that is placed where it stands goes on noticing it, and one that is placed elsewhere does not', () => {
+  it('I6: a reader that is placed where it stands goes on noticing it, and one that is placed before it does not', () => {
     const regrown = { ...edgeOf([0], 0)[0]!, sequence: 5, link: { plan: 1, predecessor: 4, predecessorCheck: 99 } };
     const placedAt = (position: number) => {
       const chain = new FrameChain(registered(0));
@@ -97,7 +97,7 @@ describe('frame chain', () => {
       return chain;
     };
     assert.equal(follow(placedAt(4), regrown)?.taken, 4);
-    assert.equal(follow(placedAt(5), regrown), undefined);
+    assert.equal(follow(placedAt(3), regrown), undefined);
   });
 
   it('a frame that was refused changes nothing', () => {

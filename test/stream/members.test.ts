@@ -6,6 +6,7 @@ import { announcePlan, readPlanInForce, readStoredPlan } from '../../stream/plan
 import type { Streams } from '../../stream/connection.ts';
 import { commitOf, isDrained } from '../../stream/drained.ts';
 import type { JetStreamPort } from '../../stream/jetstream-port.ts';
+import { checkOf } from '../../stream/frame.ts';
 import { registerPlan } from '../../stream/members.ts';
 import { registerWriters } from '../../stream/register-writers.ts';
 import { readRegistry } from '../../stream/registry.ts';
@@ -284,6 +285,23 @@ describe('who takes part in an edge, on a real nats-server', function () {
     deepEqual((await readRegistry(streams, pid, 'main'))?.readers, [stage]);
     await registerPlan(act(2), next);
     deepEqual((await readRegistry(streams, pid, 'main'))?.readers, [stage, 'sink-late']);
+  });
+
+  it('T3: a new reader has noted the first frames of a source that comes with it, which is registered after it', async () => {
+    const plan = testPlan({ shards: 1, sourceSlots: 2 });
+    const { pid } = plan.pipeline;
+    await makePipelineStreams(streams, plan);
+    await registerPlan(act(1), plan);
+    await registerPlan(act(2), withLate(plan));
+    const entry = await commitOf(streams, pid, 'sink-late', 0);
+    const noted = Object.entries(entry?.chain?.writers ?? {});
+    deepEqual(noted.map(([writer]) => writer).sort(), ['late-0', 'late-1', 'orders-0', 'orders-1']);
+    for (const [writer, [sequence, check]] of noted) {
+      const last = await streams.getMessage(edgeStream(pid, 'main'), {
+        last_by_subj: frameSubject(pid, 'main', 0, writer),
+      });
+      deepEqual([sequence, check], [last?.seq, checkOf(last?.data ?? new Uint8Array())], writer);
+    }
   });
 
   async function fill(subject: string): Promise<void> {

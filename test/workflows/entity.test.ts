@@ -387,14 +387,18 @@ describe('entity workflow', function () {
     assert.deepEqual([...run.world.stages.values()], [1, 1]);
   });
 
-  it('O4: an operation whose ground is taken away begins its steps again', async () => {
-    run.world.failWith('waitStage', 'MR_OBJECT_VANISHED', true);
-    await run.signal();
-    await eventually(() => run.world.calls.filter((name) => name === 'ensureNamespace').length > 1);
-    run.world.recover('waitStage');
-    await run.untilReached('Running');
-    assert.deepEqual(await run.operations(), ['provision done']);
-  });
+  for (const [step, code] of [
+    ['waitStage', 'MR_OBJECT_VANISHED'],
+    ['retireStages', 'MR_STAGE_BEHIND_AGAIN'],
+  ] as const)
+    it(`O4: an operation whose ground is taken away (${code}) begins its steps again`, async () => {
+      run.world.failWith(step, code, true);
+      await run.signal();
+      await eventually(() => run.world.calls.filter((name) => name === 'ensureNamespace').length > 1);
+      run.world.recover(step);
+      await run.untilReached('Running');
+      assert.deepEqual(await run.operations(), ['provision done']);
+    });
 
   it('Y5: an operation that nobody serves does not hold up a deletion', async () => {
     run.settings = { abandonAfterMs: 300 };

@@ -121,6 +121,10 @@ for (const rig of [realServer(), modelledServer()]) {
           ['edge.a.0', 3],
         ],
       );
+      assert.deepEqual((await port.subjectsOf('edge', 'edge.*.0')).sort(), ['edge.a.0', 'edge.b.0']);
+      await port.purgeStream('edge', { filter: 'edge.a.0' });
+      assert.deepEqual(await port.subjectsOf('edge', 'edge.*.0'), ['edge.b.0']);
+      assert.deepEqual(await port.subjectsOf('edge', 'edge.none.*'), []);
     });
 
     ask(

@@ -307,6 +307,13 @@ export class Connection {
           copy.lastOfEach(filter).map((message) => storedMessage(message)!),
         ),
       streamInfo: (stream) => this.#api('info', () => server.infoOf(server.leaderOf(stream))),
+      subjectsOf: (stream, filter) =>
+        this.#api('subjects', () =>
+          server
+            .leaderOf(stream)
+            .stream.lastOfEach(filter)
+            .map(({ subject }) => subject),
+        ),
       addStream: (config) => this.#api('add stream', () => server.addStream(config)),
       updateStream: (config) => this.#api('update stream', () => server.updateStream(config)),
       deleteStream: (stream) => this.#api('delete stream', () => server.deleteStream(stream, this.machine.name)),

@@ -9,9 +9,15 @@ import type { Act } from '../../../stream/act.ts';
 import { registerPlan } from '../../../stream/members.ts';
 import { passOverAll } from '../../../stream/pass-over.ts';
 import { registerWriters } from '../../../stream/register-writers.ts';
-import type { JetStreamPort } from '../../../stream/jetstream-port.ts';
 import { announcePlan } from '../../../stream/plan-store.ts';
-import { beginLeaving, finishLeaving, leavingOf, prunePlans, unfinished } from '../../../stream/retire.ts';
+import {
+  beginLeaving,
+  finishLeaving,
+  leavingOf,
+  prunePlans,
+  stoppedBehind,
+  unfinished,
+} from '../../../stream/retire.ts';
 import { isDrained } from '../../../stream/drained.ts';
 import { Walks } from '../../../stream/untaken.ts';
 import {
@@ -47,10 +53,17 @@ export function carryOut(kind: OperationKind, steps: Steps): Promise<void> {
 }
 
 async function converge(steps: Steps): Promise<void> {
+  while ((await convergeOnce(steps)) === 'again');
+}
+
+/** `again`: a stage that was read to its end and stopped must be started once more (L4 of stream/retire.ts). */
+type Outcome = 'done' | 'again';
+
+async function convergeOnce(steps: Steps): Promise<Outcome> {
   const { plant, plan, shape } = steps;
   const { cluster } = plant;
   // A spec that is edited while it stands still: objects change when it is resumed.
-  if (shape.desiredState !== 'Running') return;
+  if (shape.desiredState !== 'Running') return 'done';
   const removed = cluster.stages.filter((name) => !plan.stages.some((stage) => stage.name === name));
   const drains = shape.deletionPolicy === 'Drain';
   plant.lifecycle.stored = plan;
@@ -66,18 +79,19 @@ async function converge(steps: Steps): Promise<void> {
   if (removed.length > 0 && !drains) {
     await stop(steps, removed);
     plant.giveUp(removed);
-    await retire(steps);
+    if ((await retire(steps)) === 'again') return 'again';
   }
   await roll(steps, 'sink');
   await roll(steps, 'ingestor');
-  await comeIntoForce(steps, drains ? removed : []);
+  if ((await comeIntoForce(steps, drains ? removed : [])) === 'again') return 'again';
   for (const name of removed) {
     cluster.forget(name);
     plant.takenOff(name.replace('sink-', ''));
   }
+  return 'done';
 }
 
-async function comeIntoForce(steps: Steps, removed: readonly string[]): Promise<void> {
+async function comeIntoForce(steps: Steps, removed: readonly string[]): Promise<Outcome> {
   const { plant, plan } = steps;
   const sinks = removed.filter((name) => name.startsWith('sink-'));
   await stop(
@@ -98,39 +112,54 @@ async function comeIntoForce(steps: Steps, removed: readonly string[]): Promise<
   plant.witness.isInForce(plan);
   if (removed.length > 0) {
     await steps.step('begin to take off', (act) => beginLeaving(act, plan));
-    const walks = new Walks();
-    await steps.wait('read to the end', ({ streams }) => isReadToTheEnd(steps, streams, walks));
+    if ((await readToTheEnd(steps, lookAtLeaving(steps))) === 'again') return 'again';
     await stop(steps, sinks);
   }
-  await retire(steps);
+  return retire(steps);
 }
 
-/** And who leaves, and has pods that would act upon an answer, has nothing to ask. */
-async function isReadToTheEnd(
-  { plan, plant: { cluster } }: Steps,
-  streams: JetStreamPort,
-  walks: Walks,
-): Promise<boolean> {
-  const { readers } = await leavingOf(streams, plan);
-  const mayAct = (stage: string) => readers.includes(stage) && cluster.wantedOf(stage) > 0;
-  // Before the positions, as the activity does: who acts upon an answer in between may have to read again.
-  if ((await askedBy(streams, plan, mayAct)) !== undefined) return false;
-  return (await unfinished(streams, plan, walks)).length === 0;
+type Look = (act: Act) => Promise<Outcome | undefined>;
+
+/** Undefined: it waits for who leaves, who has to read or, with pods that would act upon an answer, to ask. */
+function lookAtLeaving({ plan, plant: { cluster } }: Steps): Look {
+  const walks = new Walks();
+  const isStopped = (stage: string) => cluster.stages.includes(stage) && cluster.wantedOf(stage) === 0;
+  return async ({ streams }) => {
+    const { readers } = await leavingOf(streams, plan);
+    const mayAct = (stage: string) => readers.includes(stage) && cluster.wantedOf(stage) > 0;
+    // Before the positions, as the activity does: who acts upon an answer in between may have to read again.
+    const asked = await askedBy(streams, plan, mayAct);
+    const { cutShort } = walks;
+    const behind = await unfinished(streams, plan, walks);
+    if ((await stoppedBehind(streams, plan, { behind, walks, cutShort }, isStopped)) !== undefined) return 'again';
+    return asked === undefined && behind.length === 0 ? 'done' : undefined;
+  };
+}
+
+async function readToTheEnd({ wait }: Steps, look: Look): Promise<Outcome> {
+  const seen: { outcome?: Outcome | undefined } = {};
+  await wait('read to the end', async (act) => {
+    seen.outcome = await look(act);
+    return seen.outcome !== undefined;
+  });
+  return seen.outcome ?? 'done';
 }
 
 /** With Drain it is read to its end first, whatever the cluster shows of it. */
-async function retire(steps: Steps): Promise<void> {
-  const { plant, step, wait, plan } = steps;
-  const walks = new Walks();
-  await wait('read to the end', async (act) => {
-    if (plant.lifecycle.resource.deletionPolicy !== 'Drain') return true;
+async function retire(steps: Steps): Promise<Outcome> {
+  const { plant, step, plan } = steps;
+  const look = lookAtLeaving(steps);
+  const outcome = await readToTheEnd(steps, async (act) => {
+    if (plant.lifecycle.resource.deletionPolicy !== 'Drain') return 'done';
     await beginLeaving(act, plan);
-    return isReadToTheEnd(steps, act.streams, walks);
+    return look(act);
   });
+  if (outcome === 'again') return 'again';
   await step('take off', async (act) => {
     await finishLeaving(act, plan);
     await prunePlans(act.streams, plan);
   });
+  return 'done';
 }
 
 async function roll(steps: Steps, kind: 'sink' | 'ingestor'): Promise<void> {
