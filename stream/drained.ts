@@ -19,10 +19,10 @@ import { decodeCommitEntry, isUnfinished, type CommitEntry } from './commit-entr
 import { isConsumerNotFound } from './jetstream-errors.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { lastCommit } from './last-commit.ts';
-import { plansWithout, storedPlans } from './plan-store.ts';
+import { knownPlans, plansWithout } from './plan-store.ts';
 import { readRegistry } from './registry.ts';
 import { positionIn, takenOf } from './taken.ts';
-import { hasUntaken, type Walks } from './untaken.ts';
+import { hasUntaken } from './untaken.ts';
 import { writersOfSource, type WriterPlace } from './writer-place.ts';
 
 export interface Backlog {
@@ -43,24 +43,18 @@ interface Concerns {
   readonly source?: (name: string) => boolean;
 }
 
-/** `walks`: of whoever looks again and again, kept from look to look. */
-export async function isDrained(
-  streams: JetStreamPort,
-  plan: Plan,
-  concerns: Concerns = {},
-  walks?: Walks,
-): Promise<Drained> {
+export async function isDrained(streams: JetStreamPort, plan: Plan, concerns: Concerns = {}): Promise<Drained> {
   const { pid } = plan.pipeline;
   const behind: Backlog[] = [];
-  const plans = await storedPlans(streams, pid);
+  const known = await knownPlans(streams, pid);
   for (const edge of plan.edges) {
-    const { readers, writers, created } = await membersOf(streams, plan, edge, plans, concerns.source);
+    const { readers, writers, created } = await membersOf(streams, plan, edge, known.plans, concerns.source);
     for (const stage of readers.filter((name) => concerns.stage?.(name) ?? true)) {
-      const isWithout = plansWithout(plans, edge, stage);
+      const isWithout = plansWithout(known, edge, stage);
       for (let slot = 0; slot < edge.shards; slot++) {
         const entry = await commitOf(streams, pid, stage, slot);
         const ofShard = writers.filter(({ shard }) => shard === slot);
-        if (!(await isBehind(streams, { stage, entry, created, isWithout, walks }, ofShard))) continue;
+        if (!(await isBehind(streams, { entry, created, isWithout }, ofShard))) continue;
         const committed = positionIn(entry, created);
         behind.push({ stage, slot, frames: await framesAfter(streams, pid, edge.name, slot, committed) });
       }
@@ -112,13 +106,11 @@ async function membersOf(
 }
 
 interface Reader {
-  readonly stage: string;
   /** Its last commit or intent in this shard. */
   readonly entry: CommitEntry | undefined;
   /** When the edge's stream was created. */
   readonly created: string;
   readonly isWithout: (generation: number) => boolean;
-  readonly walks: Walks | undefined;
 }
 
 async function isBehind(

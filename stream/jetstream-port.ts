@@ -82,11 +82,14 @@ export interface StoredMessage {
   readonly header: { get(name: string): string; has(name: string): boolean };
 }
 
-export type MessageQuery = { readonly seq: number } | { readonly last_by_subj: string };
-export type DirectQuery =
-  | { readonly last_by_subj: string }
-  /** The first at or after `seq` that the filter matches. */
-  | { readonly seq: number; readonly next_by_subj: string };
+/** `next_by_subj`: the first at or after `seq` that the filter matches. */
+interface NextQuery {
+  readonly seq: number;
+  readonly next_by_subj: string;
+}
+
+export type MessageQuery = { readonly seq: number } | { readonly last_by_subj: string } | NextQuery;
+export type DirectQuery = { readonly last_by_subj: string } | NextQuery;
 
 export type StreamSettings = Partial<StreamConfig> & { readonly name: string; readonly subjects: string[] };
 

@@ -7,6 +7,8 @@
  *     keep the edge full of frames for others, and a plan that removes it could never come into force.
  * U2  The position stays marked as that of a reader that has not started. If a pod of it has committed meanwhile, that
  *     commit counts; a pod that has read and not committed starts again.
+ *     Nor are the last frames of leaving sources, which hold no records, and which every reader must be past before they
+ *     are removed: a new sink that could not start once kept a source from being taken off.
  * U3  A bounded number of frames per run: each is read to know its plan.
  * U4  After a stream has gone back, new frames get numbers that such a reader is already past, though it has not seen
  *     them. They are passed first, writer by writer, under the same rule; all that a writer has, if the frame is gone on
@@ -22,7 +24,8 @@ import { decodeFrame, planIn, type Frame } from './frame-reader.ts';
 import { classifyPublishFailure } from './jetstream-errors.ts';
 import type { JetStreamPort, StoredMessage } from './jetstream-port.ts';
 import { commitsOfShard } from './last-commit.ts';
-import { plansWithout, storedPlans } from './plan-store.ts';
+import { knownPlans, plansWithout } from './plan-store.ts';
+import { sourceOf } from './reader-chain.ts';
 import { readRegistry } from './registry.ts';
 import { isThere, takenOf } from './taken.ts';
 import { writersOfShard, type WriterPlace } from './writer-place.ts';
@@ -34,6 +37,7 @@ interface Waiting {
   readonly entry: Extract<CommitEntry, { kind: 'commit' }> & { readonly chain: Chain };
   /** Those that write to this shard. */
   readonly writers: readonly WriterPlace[];
+  readonly isLeaving: (source: string) => boolean;
 }
 
 type Heads = Chain['writers'];
@@ -61,7 +65,7 @@ const mostFrames = 64;
 export async function passOver(streams: JetStreamPort, pid: string, edge: Edge): Promise<boolean> {
   const waiting = await notBegun(streams, pid, edge);
   if (waiting.length === 0) return false;
-  const plans = await storedPlans(streams, pid);
+  const plans = await knownPlans(streams, pid);
   let hasMoved = false;
   for (const one of waiting) {
     const stream = edgeStream(pid, edge.name);
@@ -86,13 +90,14 @@ async function notBegun(streams: JetStreamPort, pid: string, edge: Edge): Promis
   const waiting: Waiting[] = [];
   for (let shard = 0; shard < edge.shards; shard++) {
     const writers = writersOfShard(pid, edge, registry, shard);
+    const isLeaving = (source: string) => registry.sources[source]?.leaving === true;
     const commitOf = await commitsOfShard(streams, pid, shard);
     for (const reader of registry.readers) {
       const commit = commitOf(reader);
       if (commit === undefined) continue;
       const entry = decodeCommitEntry(commit.data, { stream, sequence: commit.seq });
       if (entry.kind !== 'commit' || entry.registered !== true || entry.chain?.edge !== registry.created) continue;
-      waiting.push({ reader, shard, commit, entry: { ...entry, chain: entry.chain }, writers });
+      waiting.push({ reader, shard, commit, entry: { ...entry, chain: entry.chain }, writers, isLeaving });
     }
   }
   return waiting;
@@ -132,11 +137,11 @@ async function passableUpTo({
 }
 
 /**
- * The last frame with records that may be passed: all frames up to it are of plans without the reader. Frames without
- * records alone do not move the position unless they fill the whole look: they need little room, and moving it makes a
+ * The last frame with records, or the last of a leaving source, that may be passed: all frames up to it are of plans without the
+ * reader. Other frames without records alone do not move the position unless they fill the whole look: they need little room, and moving it makes a
  * pod that has just started start again.
  */
-async function passableAfter({ streams, stream, subjects, isWithout }: Look, upTo: Passed): Promise<Passed> {
+async function passableAfter({ streams, stream, subjects, waiting, isWithout }: Look, upTo: Passed): Promise<Passed> {
   const heads: Heads = { ...upTo.heads };
   let passed = upTo;
   let next = upTo.to + 1;
@@ -145,11 +150,17 @@ async function passableAfter({ streams, stream, subjects, isWithout }: Look, upT
     const frame = message === null ? undefined : readable(message, stream);
     if (message === null || frame === undefined) return passed;
     if (frame.count > 0 && !isWithout(planIn(frame))) return passed;
-    heads[writerIn(message.subject)] = [message.seq, checkIn(frame)];
-    if (frame.count > 0) passed = { to: message.seq, heads: { ...heads }, framesRead };
+    const writer = writerIn(message.subject);
+    heads[writer] = [message.seq, checkIn(frame)];
+    const ends = frame.count > 0 || (waiting.isLeaving(sourceOf(writer)) && (await isLast(streams, stream, message)));
+    if (ends) passed = { to: message.seq, heads: { ...heads }, framesRead };
     next = message.seq + 1;
   }
   return { to: next - 1, heads, framesRead: mostFrames };
+}
+
+async function isLast(streams: JetStreamPort, stream: string, { subject, seq }: StoredMessage): Promise<boolean> {
+  return (await streams.getMessage(stream, { last_by_subj: subject }))?.seq === seq;
 }
 
 /** Undefined: the frame is damaged; its reader will report that. */

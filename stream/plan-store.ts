@@ -91,16 +91,29 @@ function storedMessage(streams: JetStreamPort, pid: string, generation: number):
   return streams.getMessage(edgeStream(pid, commitsEdge), { last_by_subj: subject });
 }
 
-/** P3: under which generation a frame is read that names one. */
-function readUnder(generation: number, plans: readonly Plan[]): number {
-  return Math.max(generation, Math.min(...plans.map(({ pipeline }) => pipeline.generation)));
+export interface KnownPlans {
+  /** Those that are stored. */
+  readonly plans: readonly Plan[];
+  /** P3: frames that name an older one are read under this one, whether or not it is stored. */
+  readonly oldest: number;
+}
+
+export async function knownPlans(streams: JetStreamPort, pid: string): Promise<KnownPlans> {
+  const plans = await storedPlans(streams, pid);
+  const inForce = await readPlanInForce(streams, pid);
+  const generations = plans.map(({ pipeline }) => pipeline.generation);
+  return { plans, oldest: inForce?.oldest ?? Math.min(...generations) };
 }
 
 /** Whether a reader is not in the plan under which frames of a generation are read. A plan that is not stored may have it. */
-export function plansWithout(plans: readonly Plan[], edge: Edge, reader: string): (generation: number) => boolean {
+export function plansWithout(
+  { plans, oldest }: KnownPlans,
+  edge: Edge,
+  reader: string,
+): (generation: number) => boolean {
   const without = plans.filter((plan) => !sinksOf(plan, edge).some(({ name }) => name === reader));
   const generations = new Set(without.map(({ pipeline }) => pipeline.generation));
-  return (generation) => generations.has(readUnder(generation, plans));
+  return (generation) => generations.has(Math.max(generation, oldest));
 }
 
 /** Every stored plan. */

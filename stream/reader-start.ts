@@ -12,7 +12,7 @@ import type { TakenDecision } from './decisions.ts';
 import type { EdgeView } from './edge-opening.ts';
 import { checkIn, type Chain } from './frame-chain.ts';
 import { decodeFrame, type Frame } from './frame-reader.ts';
-import type { JetStreamPort } from './jetstream-port.ts';
+import type { JetStreamPort, MessageQuery } from './jetstream-port.ts';
 import { sourceOf } from './reader-chain.ts';
 import { writersOfShard, type Sources } from './writer-place.ts';
 
@@ -120,19 +120,12 @@ async function lastFrame(streams: JetStreamPort, shard: Shard, writer: string): 
   });
 }
 
-async function frameAt(
-  streams: JetStreamPort,
-  stream: string,
-  query: { readonly seq: number } | { readonly last_by_subj: string },
-): Promise<StoredFrame | undefined> {
+async function frameAt(streams: JetStreamPort, stream: string, query: MessageQuery): Promise<StoredFrame | undefined> {
   const found = await streams.getMessage(stream, query);
   return found === null
     ? undefined
     : { sequence: found.seq, frame: decodeFrame(found.data, { stream, sequence: found.seq }) };
 }
-
-/** More frames than come between a decision and the moment in which a slot acts upon it; reading them takes seconds. */
-const longestWalk = 256;
 
 /**
  * What a position rests on that is not one of frames that were taken: each writer's last frame up to it, or that it has
@@ -160,30 +153,29 @@ export async function headsAt(
   for (const subject of await streams.subjectsOf(stream, shardSubjects(pid, edge.name, shard.shard)))
     writers.add(writerIn(subject));
   for (const writer of writers) {
-    const head = await headAt(streams, stream, await lastFrame(streams, shard, writer), position);
+    const head = await headAt(streams, stream, frameSubject(pid, edge.name, shard.shard, writer), position);
     if (head !== undefined) heads[writer] = head;
   }
   return heads;
 }
 
-/** Undefined: it was written too long ago, or a frame in between is gone, so that nobody knows. */
+/** By the name that the next frame gives it. Undefined: frames in between are gone, so that nobody knows. */
 async function headAt(
   streams: JetStreamPort,
   stream: string,
-  tail: StoredFrame | undefined,
+  subject: string,
   position: number,
 ): Promise<Chain['writers'][string] | undefined> {
-  if (tail === undefined) return noFrame;
-  let at: StoredFrame | undefined = tail;
-  for (let walked = 0; at !== undefined && walked < longestWalk; walked++) {
-    const { sequence, frame }: StoredFrame = at;
-    if (sequence <= position) return [sequence, checkIn(frame)];
-    if (frame.link === undefined) return undefined;
-    const { predecessor } = frame.link;
-    if (predecessor === 0) return noFrame;
-    at = await frameAt(streams, stream, { seq: predecessor });
+  const next = await frameAt(streams, stream, { seq: position + 1, next_by_subj: subject });
+  if (next === undefined) {
+    const last = await frameAt(streams, stream, { last_by_subj: subject });
+    if (last === undefined) return noFrame;
+    // The writer was at work in between: now there is a next one.
+    return last.sequence > position ? headAt(streams, stream, subject, position) : [last.sequence, checkIn(last.frame)];
   }
-  return undefined;
+  const { link } = next.frame;
+  if (link === undefined || link.predecessor > position) return undefined;
+  return link.predecessor === 0 ? noFrame : [link.predecessor, link.predecessorCheck];
 }
 
 const noFrame: Chain['writers'][string] = [0, null];

@@ -28,7 +28,6 @@ import { passOverAll } from './pass-over.ts';
 import { forgetPlansBefore, readPlanInForce, storedPlans } from './plan-store.ts';
 import { changeRegistered, changeRegistry, readRegistry, type Registry } from './registry.ts';
 import { removeSource } from './remove-source.ts';
-import type { Walks } from './untaken.ts';
 import { writersOfSource, type WriterPlace } from './writer-place.ts';
 
 interface Leaving {
@@ -110,9 +109,11 @@ async function fence(act: Act, place: WriterPlace): Promise<void> {
  * What leaving readers have still to read, and what has still to be read of leaving sources. A reader that has never
  * started is moved past frames that are not for it (`./pass-over.ts`).
  */
-export async function unfinished(streams: JetStreamPort, plan: Plan, walks?: Walks): Promise<readonly Backlog[]> {
+export async function unfinished(streams: JetStreamPort, plan: Plan): Promise<readonly Backlog[]> {
   const leaving = await leavingOf(streams, plan);
   const behind: Backlog[] = [];
+  if (leaving.sources.length === 0 && leaving.readers.length === 0) return behind;
+  await passOverAll(streams, plan);
   if (leaving.sources.length > 0) {
     const source = (name: string) => leaving.sources.includes(name);
     const stage = (name: string) => !leaving.readers.includes(name);
@@ -120,26 +121,18 @@ export async function unfinished(streams: JetStreamPort, plan: Plan, walks?: Wal
     if (behind.length === 0) behind.push(...(await beforeLastOf(streams, plan, leaving)));
   }
   if (leaving.readers.length === 0) return behind;
-  await passOverAll(streams, plan);
   const stage = (name: string) => leaving.readers.includes(name);
-  return [...behind, ...(await isDrained(streams, plan, { stage }, walks)).behind];
+  return [...behind, ...(await isDrained(streams, plan, { stage })).behind];
 }
 
-/**
- * L4. The leaving stage of `behind` that must be started again, if any. `isStopped`: it is there, and is to have no pods.
- * `cutShort`: of the walks, before that look.
- */
+/** L4. The leaving stage of `behind` that must be started again, if any. `isStopped`: it is there, and is to have no pods. */
 export async function stoppedBehind(
   streams: JetStreamPort,
   plan: Plan,
-  {
-    behind,
-    walks,
-    cutShort,
-  }: { readonly behind: readonly Backlog[]; readonly walks: Walks; readonly cutShort: number },
+  behind: readonly Backlog[],
   isStopped: (stage: string) => boolean,
 ): Promise<string | undefined> {
-  if (behind.length === 0 || walks.cutShort > cutShort) return undefined;
+  if (behind.length === 0) return undefined;
   const { readers } = await leavingOf(streams, plan);
   return behind.find(({ stage }) => readers.includes(stage) && isStopped(stage))?.stage;
 }

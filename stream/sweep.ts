@@ -154,15 +154,20 @@ export async function sweepAll(
   for (let shard = 0; shard < edge.shards; shard++) commitOfShards.push(await commitsOfShard(streams, pid, shard));
   const registry = await readRegistry(streams, pid, edge.name);
   if (registry === undefined) return;
-  const { created } = await streams.streamInfo(edgeStream(pid, edge.name));
+  const { created, state } = await streams.streamInfo(edgeStream(pid, edge.name));
   for (const [shard, commitOf] of commitOfShards.entries()) {
     const commits = commitsIn(registry, created, pid, commitOf);
     for (const place of writersOfShard(pid, edge, registry, shard)) {
       const target = { ...place, edge: edge.name, created };
-      const before = swept.get(place.subject) ?? 0;
+      const before = sweptIn(swept.get(place.subject) ?? 0, state.last_seq);
       swept.set(place.subject, await sweepBehind(streams, target, commits, { swept: before }));
     }
   }
+}
+
+/** W5, in a stream that may have gone back since: then below that number new frames may come. */
+function sweptIn(swept: number, lastSequence: number): number {
+  return swept > lastSequence + 1 ? 0 : swept;
 }
 
 /**
@@ -229,7 +234,8 @@ export class Sweeper {
   async #sweep(): Promise<void> {
     const lastSequence = this.#lastSequence;
     try {
-      this.#swept = await sweep(this.#streams, this.#target, lastSequence, this.#swept);
+      const swept = sweptIn(this.#swept, lastSequence);
+      this.#swept = await sweep(this.#streams, this.#target, lastSequence, swept);
       if (this.#swept >= lastSequence && this.#lastSequence === lastSequence) return;
     } catch (error) {
       this.#onFailure(error);

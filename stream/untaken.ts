@@ -2,82 +2,72 @@
  * Whether a writer has a frame that a reader must still take: one with records, of a plan that has the reader. The
  * labels continue those of `./drained.ts`.
  *
- * N6  It walks back from the writer's last frame, from each frame to the one that it names, to one that was taken. So a
- *     frame that is missing on the way is noticed; a plan that is not stored, or not on the replica that answered, may
- *     have the reader. Both count as a frame that is for it: what nobody knows is waited for.
- * N7  Frames that are not for the reader can be many, and large. One look reads a bounded number of them, and says that
- *     there may be one; the next look goes on from there, as long as the writer writes nothing.
+ * N6  It goes back from the writer's last frame to one that was taken: from a frame to the one that it names, and over
+ *     runs of frames of plans without the reader at once. So a frame that is missing before the first of a run is noticed;
+ *     a plan that is not stored, or not on the replica that answered, may have the reader. Both count as a frame that is
+ *     for it: what nobody knows is waited for.
+ * N7  The frames of a run can be many, and large. The plan that a writer names never decreases (E9 of
+ *     `./edge-writer.ts`), so the first frame of a run is found by halving. A look once read every frame of it, a bounded
+ *     number at a time, and a writer at work was faster.
  */
 import { decodeFrame, planIn, type Frame } from './frame-reader.ts';
-import type { JetStreamPort } from './jetstream-port.ts';
+import type { JetStreamPort, MessageQuery } from './jetstream-port.ts';
 import { hasTaken, type Taken } from './taken.ts';
 import type { WriterPlace } from './writer-place.ts';
 
-/** N7. Kept from one look to the next. */
-export class Walks {
-  readonly #byPair = new Map<string, Walk>();
-  /** How often a look has ended before the end of its walk, and so could not tell. */
-  cutShort = 0;
-
-  /** Where to go on, or undefined: at the writer's last frame. */
-  nextOf(pair: string, tail: number): number | undefined {
-    const walk = this.#byPair.get(pair);
-    return walk?.tail === tail ? walk.next : undefined;
-  }
-
-  note(pair: string, walk: Walk): void {
-    this.#byPair.set(pair, walk);
-    this.cutShort++;
-  }
-}
-
-interface Walk {
-  /** The writer's last frame. */
-  readonly tail: number;
-  /** The first that was not looked at. */
-  readonly next: number;
-}
-
-/** N7. */
-const mostFrames = 64;
-
 export interface Asked {
-  readonly stage: string;
   readonly place: WriterPlace;
   readonly taken: Taken;
   /** Whether the reader is not in the plan of this generation. */
   readonly isWithout: (generation: number) => boolean;
-  /** Absent: who looks only once walks the whole way. */
-  readonly walks: Walks | undefined;
 }
 
-export async function hasUntaken(
-  streams: JetStreamPort,
-  { stage, place: { stream, subject }, taken, isWithout, walks }: Asked,
-): Promise<boolean> {
-  let message = await streams.getMessage(stream, { last_by_subj: subject });
-  if (message === null) return false;
-  const tail = message.seq;
-  const pair = `${stage} ${subject}`;
-  const next = walks?.nextOf(pair, tail);
-  if (next !== undefined && next > taken.upTo) message = await streams.getMessage(stream, { seq: next });
-  for (let framesRead = 0; message !== null; framesRead++) {
-    const { seq: sequence } = message;
-    if (walks !== undefined && framesRead === mostFrames) {
-      walks.note(pair, { tail, next: sequence });
-      return true;
-    }
-    const frame = decodeFrame(message.data, { stream, sequence });
+interface Stored {
+  readonly sequence: number;
+  readonly frame: Frame;
+}
+
+export async function hasUntaken(streams: JetStreamPort, asked: Asked): Promise<boolean> {
+  const { place, taken, isWithout } = asked;
+  const read = readerOf(streams, place);
+  const tail = await read({ last_by_subj: place.subject });
+  if (tail === undefined) return false;
+  for (let at: Stored | undefined = tail; at !== undefined;) {
+    const { sequence, frame }: Stored = at;
     if (hasTaken(taken, sequence, frame.check)) return false;
-    if (frame.link === undefined || sequence < taken.upTo || !isPassed(frame, isWithout)) return true;
-    const { predecessor } = frame.link;
-    if (predecessor === 0 || (taken.check === null && predecessor <= taken.upTo)) return false;
-    message = await streams.getMessage(stream, { seq: predecessor });
+    const isPassed = frame.count === 0 || isWithout(planIn(frame));
+    if (frame.link === undefined || sequence < taken.upTo || !isPassed) return true;
+    const { link }: Frame = isWithout(planIn(frame)) ? (await firstOfRun(read, asked, at)).frame : frame;
+    if (link === undefined || link.predecessor >= sequence) return true;
+    if (link.predecessor === 0 || (taken.check === null && link.predecessor <= taken.upTo)) return false;
+    at = await read({ seq: link.predecessor });
   }
   return true;
 }
 
-/** Frames without records contain nothing that could be missed. */
-function isPassed(frame: Frame, isWithout: Asked['isWithout']): boolean {
-  return frame.count === 0 || isWithout(planIn(frame));
+type Read = (query: MessageQuery) => Promise<Stored | undefined>;
+
+function readerOf(streams: JetStreamPort, { stream }: WriterPlace): Read {
+  return async (query) => {
+    const found = await streams.getMessage(stream, query);
+    if (found === null) return undefined;
+    return { sequence: found.seq, frame: decodeFrame(found.data, { stream, sequence: found.seq }) };
+  };
+}
+
+/** N7. The first frame after what was taken from which on, up to `last`, no plan has the reader. */
+async function firstOfRun(read: Read, { place, taken, isWithout }: Asked, last: Stored): Promise<Stored> {
+  let oldest = planIn(last.frame);
+  while (oldest > 1 && isWithout(oldest - 1)) oldest--;
+  let first = last;
+  // What comes up to `below` is not of the run; what comes from `from` on is, and begins with `first`.
+  let [below, from] = [taken.upTo, last.sequence];
+  // Mostly the run begins where the reader stopped.
+  for (let at = below + 1; below + 1 < from; at = below + Math.floor((from - below) / 2)) {
+    const found = await read({ seq: at, next_by_subj: place.subject });
+    if (found === undefined) return last;
+    if (planIn(found.frame) < oldest) below = found.sequence;
+    else [first, from] = [found, at];
+  }
+  return first;
 }

@@ -39,7 +39,9 @@ function whileRunning(state: PipelineState, running: Operation & { readonly canc
   if (state.wanted.deleting) return preemptBy(running, 'delete');
   if (mustLook(state)) return { do: 'look' };
   const intent = newIntent(state, running);
-  return intent === null ? rest : preemptBy(running, intent);
+  // Under v0.1 a stop did not make way for another spec that says so, too.
+  if (intent === null || (state.version === 1 && running.kind === 'stop' && intent === 'Stopped')) return rest;
+  return preemptBy(running, intent);
 }
 
 function preemptBy(running: Operation, because: Intent): NextStep {

@@ -16,7 +16,6 @@ import { lostOf, streamsFound } from '../../stream/carry-out.ts';
 import type { Act } from '../../stream/act.ts';
 import { registerPlan } from '../../stream/members.ts';
 import { passOverAll } from '../../stream/pass-over.ts';
-import { Walks } from '../../stream/untaken.ts';
 import { readPlanInForce } from '../../stream/plan-store.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { ownerLabels } from '../kubernetes/render/context.ts';
@@ -62,8 +61,7 @@ export function streamActivities(deps: ActivityDependencies): StreamActivities {
       const plan = await latestPlan(kube, input);
       if (plan === undefined) return { drained: true };
       const adopts = await isOfEarlierVersion(kube, input);
-      const walks = new Walks();
-      return waitFor(deps, input, () => lookAtDraining(deps, input, { plan, adopts, walks }));
+      return waitFor(deps, input, () => lookAtDraining(deps, input, { plan, adopts }));
     }),
 
     deleteStreams: asStep(deps, async (input) => {
@@ -88,14 +86,13 @@ interface Drain {
   readonly plan: Plan;
   /** Also streams that do not say whose they are. */
   readonly adopts: boolean;
-  readonly walks: Walks;
 }
 
 /** One look of `waitDrained`. */
 async function lookAtDraining(
   deps: ActivityDependencies,
   input: Parameters<StreamActivities['waitDrained']>[0],
-  { plan, adopts, walks }: Drain,
+  { plan, adopts }: Drain,
 ): Promise<Look<{ drained: boolean }>> {
   const { kube } = deps;
   const { op } = input;
@@ -107,15 +104,16 @@ async function lookAtDraining(
   const lost = lostOf(plan, await knownStreams(kube, op.pipeline), await streamsFound(streams, plan));
   if (lost !== undefined) return { is: 'waiting', progress: { lost: lost.sentence }, problem: lost };
   if (!(await pipelineStreamsExist(streams, plan, { adopts }))) return { is: 'done', value: { drained: true } };
-  // A sink that was never deployed holds no position, and cannot be waited for.
+  // Who waits names the sinks, also one whose Deployment somebody deletes meanwhile. Otherwise those that are deployed: one
+  // that never was holds no position, and cannot be waited for.
   const sinks = (await liveStages(kube, input)).filter(({ kind }) => kind === 'sink');
   const live = new Set(sinks.map(({ name }) => name));
-  const isAwaited = (name: string) => live.has(name) && (input.sinks?.includes(name) ?? true);
+  const isAwaited = (name: string) => input.sinks?.includes(name) ?? live.has(name);
   // Questions before positions: a slot that acts upon a decision moves its position back, and then takes its question
   // back. The other way round the old position and no question could be seen.
   const asked = isForGood ? await askedBy(streams, plan, isAwaited) : undefined;
   await passOverAll(streams, plan);
-  const { drained, behind } = await isDrained(streams, plan, { stage: isAwaited }, walks);
+  const { drained, behind } = await isDrained(streams, plan, { stage: isAwaited });
   if (drained && asked === undefined) return { is: 'done', value: { drained } };
   const problem = asked ?? (await notDrained(kube, op, behindText(behind)));
   if (op.kind === 'teardown' && (await isBeyondPods(kube, input))) {

@@ -6,7 +6,6 @@ import type { PlanInForceStatus } from '../../model/status.ts';
 import { nameFor, namingOf, type Naming } from '../../stream/announce.ts';
 import { registerWriters } from '../../stream/register-writers.ts';
 import { announcePlan } from '../../stream/plan-store.ts';
-import { Walks } from '../../stream/untaken.ts';
 import { beginLeaving, finishLeaving, leavingOf, prunePlans, stoppedBehind, unfinished } from '../../stream/retire.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { liveStages } from '../kubernetes/stages.ts';
@@ -49,8 +48,7 @@ export function planActivities(deps: ActivityDependencies): PlanActivities {
 
     waitRetired: asStep(deps, async (input) => {
       const plan = await readPlan(kube, input);
-      const walks = new Walks();
-      await waitFor(deps, input, () => lookAtLeaving(deps, input, plan, walks));
+      await waitFor(deps, input, () => lookAtLeaving(deps, input, plan));
     }),
 
     /**
@@ -60,10 +58,9 @@ export function planActivities(deps: ActivityDependencies): PlanActivities {
      */
     retireStages: asStep(deps, async (input) => {
       const plan = await readPlan(kube, input);
-      const walks = new Walks();
       await waitFor<undefined>(deps, input, async () => {
         if (!(await isDrainWanted(kube, input.op.pipeline))) return { is: 'done', value: undefined };
-        return lookAtLeaving(deps, input, plan, walks);
+        return lookAtLeaving(deps, input, plan);
       });
       await finishLeaving(actOf(deps, input), plan);
       await prunePlans(deps.streams(), plan);
@@ -72,18 +69,12 @@ export function planActivities(deps: ActivityDependencies): PlanActivities {
 }
 
 /** Whether everything that leaves, if anything does, has been read to its end. */
-async function lookAtLeaving(
-  deps: ActivityDependencies,
-  input: PlanRef,
-  plan: Plan,
-  walks: Walks,
-): Promise<Look<undefined>> {
+async function lookAtLeaving(deps: ActivityDependencies, input: PlanRef, plan: Plan): Promise<Look<undefined>> {
   const streams = deps.streams();
   await beginLeaving(actOf(deps, input), plan);
   const asked = await askedByLeaving(deps, input, plan);
-  const { cutShort } = walks;
-  const left = await unfinished(streams, plan, walks);
-  const stage = await stoppedBehind(streams, plan, { behind: left, walks, cutShort }, await stoppedIn(deps, input));
+  const left = await unfinished(streams, plan);
+  const stage = await stoppedBehind(streams, plan, left, await stoppedIn(deps, input));
   if (stage !== undefined) throw mr('MR_STAGE_BEHIND_AGAIN', { stage });
   const behind = behindText(left);
   if (behind === '' && asked === undefined) return { is: 'done', value: undefined };

@@ -17,6 +17,7 @@ import { askFor, noteDecision, takeBack } from '../../stream/decisions.ts';
 import { streamsFound } from '../../stream/carry-out.ts';
 import { ensurePipelineStreams } from '../../stream/streams.ts';
 import { isDrained } from '../../stream/drained.ts';
+import { headsAt } from '../../stream/reader-start.ts';
 import { EdgeWriter } from '../../stream/edge-writer.ts';
 import { frameOf } from '../stream/support/frames.ts';
 import { eagerClock } from '../stream/support/stages.ts';
@@ -196,8 +197,10 @@ describe('a pipeline that is being deleted', function () {
     const { pid } = plan.pipeline;
     await writeOne(plan);
     const { created, state } = await streams.streamInfo(edgeStream(pid, 'main'));
-    const commit = (to: number) => {
-      const chain = { edge: created, decided: 0, since: to, writers: {} };
+    const shard = { pid, edge: plan.edges[0]!, shard: 0 };
+    const commit = async (to: number) => {
+      const writers = await headsAt(streams, shard, undefined, { registry: { sources: {} } }, to);
+      const chain = { edge: created, decided: 0, since: to, writers };
       return streams.publish(commitSubject(pid, 'sink-warehouse', 0), JSON.stringify({ kind: 'commit', to, chain }));
     };
     await commit(state.last_seq);

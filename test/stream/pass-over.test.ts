@@ -47,6 +47,23 @@ describe('a reader that has not begun', function () {
     await pour(streams, first, new MemoryTable(), 1_000);
   });
 
+  it('U1: keeps no source from leaving', async () => {
+    const { first, second } = await withLateRegistered(10_000_000);
+    await pour(streams, first, new MemoryTable(), 100);
+    const sink = drain(streams, first, new MemoryTable());
+    const third = numbered({ ...second, stages: second.stages.filter(({ kind }) => kind !== 'ingestor') }, 3);
+    await registerPlan(act(3), third);
+    await announcePlan(streams, third);
+    await beginLeaving(act(3), third);
+    try {
+      await eventually(async () => (await unfinished(streams, third)).length === 0);
+    } finally {
+      await sink.stop();
+    }
+    await finishLeaving(act(3), third);
+    deepEqual(await edgeFrames(streams, third), []);
+  });
+
   it('U1: takes every record that is for it when it begins, and none that is not', async () => {
     const { first, second, pid } = await withLateRegistered();
     const table = new MemoryTable();

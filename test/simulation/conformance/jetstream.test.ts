@@ -108,6 +108,8 @@ for (const rig of [realServer(), modelledServer()]) {
       assert.equal((await port.directGet('edge', { last_by_subj: 'edge.b' }))?.seq, 2);
       assert.equal((await port.directGet('edge', { seq: 2, next_by_subj: 'edge.>' }))?.seq, 2);
       assert.equal((await port.getMessage('edge', { seq: 2 }))?.subject, 'edge.b');
+      assert.equal((await port.getMessage('edge', { seq: 1, next_by_subj: 'edge.b' }))?.seq, 2);
+      assert.equal(await port.getMessage('edge', { seq: 2, next_by_subj: 'edge.a' }), null);
     });
 
     ask('the last of each subject, in the order of sequences', async ({ port }) => {

@@ -298,8 +298,8 @@ export class Connection {
         this.#api('get', () => {
           const host = server.leaderOf(stream);
           host.stream.expire(server.world.now);
-          const found = 'seq' in query ? host.stream.get(query.seq) : host.stream.lastOf(query.last_by_subj);
-          return storedMessage(found);
+          if ('next_by_subj' in query) return storedMessage(host.stream.next(query.seq, query.next_by_subj));
+          return storedMessage('seq' in query ? host.stream.get(query.seq) : host.stream.lastOf(query.last_by_subj));
         }),
       directGet: (stream, query) => this.#direct('direct get', stream, (copy) => storedMessage(find(copy, query))),
       lastOfEach: (stream, filter) =>

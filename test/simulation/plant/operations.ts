@@ -19,7 +19,6 @@ import {
   unfinished,
 } from '../../../stream/retire.ts';
 import { isDrained } from '../../../stream/drained.ts';
-import { Walks } from '../../../stream/untaken.ts';
 import {
   deletePipelineStreams,
   ensureSharedStreams,
@@ -122,16 +121,14 @@ type Look = (act: Act) => Promise<Outcome | undefined>;
 
 /** Undefined: it waits for who leaves, who has to read or, with pods that would act upon an answer, to ask. */
 function lookAtLeaving({ plan, plant: { cluster } }: Steps): Look {
-  const walks = new Walks();
   const isStopped = (stage: string) => cluster.stages.includes(stage) && cluster.wantedOf(stage) === 0;
   return async ({ streams }) => {
     const { readers } = await leavingOf(streams, plan);
     const mayAct = (stage: string) => readers.includes(stage) && cluster.wantedOf(stage) > 0;
     // Before the positions, as the activity does: who acts upon an answer in between may have to read again.
     const asked = await askedBy(streams, plan, mayAct);
-    const { cutShort } = walks;
-    const behind = await unfinished(streams, plan, walks);
-    if ((await stoppedBehind(streams, plan, { behind, walks, cutShort }, isStopped)) !== undefined) return 'again';
+    const behind = await unfinished(streams, plan);
+    if ((await stoppedBehind(streams, plan, behind, isStopped)) !== undefined) return 'again';
     return asked === undefined && behind.length === 0 ? 'done' : undefined;
   };
 }
@@ -196,10 +193,9 @@ async function haltDrained(steps: Steps): Promise<void> {
   );
   runToDrain(plant, sinks);
   const newest = plant.lifecycle.applied ?? plan;
-  const walks = new Walks();
   await steps.wait('drain', async ({ streams }) => {
     await passOverAll(streams, newest);
-    return (await isDrained(streams, newest, { stage: (name) => plant.cluster.stages.includes(name) }, walks)).drained;
+    return (await isDrained(streams, newest, { stage: (name) => plant.cluster.stages.includes(name) })).drained;
   });
   await stop(steps, sinks);
 }
@@ -239,7 +235,6 @@ async function drainUnlessImmediate(steps: Steps, sinks: readonly string[]): Pro
   if (sinks.length === 0) return true;
   runToDrain(steps.plant, sinks);
   let isGivenUp = false;
-  const walks = new Walks();
   await steps.wait('drain', async ({ streams }) => {
     const { stored } = lifecycle;
     if (stored === undefined) return true;
@@ -252,7 +247,7 @@ async function drainUnlessImmediate(steps: Steps, sinks: readonly string[]): Pro
     await passOverAll(streams, stored);
     return (
       (await askedBy(streams, stored, (name) => sinks.includes(name) && isLive(name))) === undefined &&
-      (await isDrained(streams, stored, { stage: isLive }, walks)).drained
+      (await isDrained(streams, stored, { stage: isLive })).drained
     );
   });
   return !isGivenUp;

@@ -1,0 +1,85 @@
+/** On what a position rests, as a reader notes it that is placed there; on a real nats-server. */
+import { deepEqual } from 'node:assert/strict';
+import { edgeStream, frameSubject } from '../../model/names.ts';
+import type { Streams } from '../../stream/connection.ts';
+import type { Chain } from '../../stream/frame-chain.ts';
+import { emptyFrame } from '../../stream/frame-builder.ts';
+import { checkOf, unlinked } from '../../stream/frame.ts';
+import { headsAt } from '../../stream/reader-start.ts';
+import { makePipelineStreams } from '../../stream/streams.ts';
+import { testPlan, withTestServer } from './support/server.ts';
+
+const one = 'orders-0';
+const other = 'orders-1';
+type Writer = typeof one | typeof other;
+
+describe('headsAt', function () {
+  let streams: Streams;
+  withTestServer((connected) => {
+    streams = connected;
+  });
+
+  /** `gone`: numbers of frames that are removed. `registered`: whether the source is. */
+  async function noted(
+    written: readonly Writer[],
+    position: number,
+    { gone = [], registered = true }: { readonly gone?: readonly number[]; readonly registered?: boolean } = {},
+  ): Promise<Readonly<Record<string, number>>> {
+    const plan = testPlan({ shards: 1, sourceSlots: 2 });
+    const { pid } = plan.pipeline;
+    await makePipelineStreams(streams, plan);
+    const lasts = new Map<Writer, readonly [number, number]>();
+    const checks = new Map<number, number>();
+    for (const writer of written) {
+      const [predecessor, predecessorCheck] = lasts.get(writer) ?? [0, 0];
+      const link = predecessor === 0 ? { ...unlinked, plan: 1 } : { plan: 1, predecessor, predecessorCheck };
+      const frame = emptyFrame(predecessor, 0, link);
+      const { seq } = await streams.publish(frameSubject(pid, 'main', 0, writer), frame);
+      lasts.set(writer, [seq, checkOf(frame)]);
+      checks.set(seq, checkOf(frame));
+    }
+    for (const sequence of gone) await streams.jsm.streams.deleteMessage(edgeStream(pid, 'main'), sequence);
+    const sources = registered ? { orders: { slots: 2 } } : {};
+    const [edge] = plan.edges;
+    const heads = await headsAt(
+      streams,
+      { pid, edge: edge!, shard: 0 },
+      undefined,
+      { registry: { sources } },
+      position,
+    );
+    for (const [sequence, check] of Object.values(heads)) deepEqual(check, checks.get(sequence) ?? null);
+    return sequencesOf(heads);
+  }
+
+  const many = (count: number): Writer[] => Array.from({ length: count }, () => one);
+
+  it('notes the last frame of each writer up to the position', async () => {
+    deepEqual(await noted([one, other, one, other, one], 3), { [one]: 3, [other]: 2 });
+  });
+
+  it('notes that a writer has none, or only later ones', async () => {
+    deepEqual(await noted([one, one], 2), { [one]: 2, [other]: 0 });
+    deepEqual(await noted([one, one, other], 2), { [one]: 2, [other]: 0 });
+  });
+
+  it('notes it however long ago that was', async () => {
+    deepEqual(await noted([one, other, ...many(400)], 2), { [one]: 1, [other]: 2 });
+  });
+
+  it('notes a frame that is gone by the name that the next one gives it', async () => {
+    deepEqual(await noted([one, one, one], 2, { gone: [2] }), { [one]: 2, [other]: 0 });
+  });
+
+  it('leaves out a writer of which frames after the position are gone', async () => {
+    deepEqual(await noted([one, one, one], 1, { gone: [2] }), { [other]: 0 });
+  });
+
+  it('notes writers that are not registered yet', async () => {
+    deepEqual(await noted([one, other], 2, { registered: false }), { [one]: 1, [other]: 2 });
+  });
+});
+
+function sequencesOf(heads: Chain['writers']): Readonly<Record<string, number>> {
+  return Object.fromEntries(Object.entries(heads).map(([writer, [sequence]]) => [writer, sequence]));
+}
