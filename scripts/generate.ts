@@ -1,14 +1,20 @@
 /**
- * Writes what is generated from the schemas and from the tables of errors and conditions: the CRD, the reference
- * pages and the API's OpenAPI document. With `--check` it writes nothing and fails when a file differs from what it
+ * Writes what is generated from the schemas and from the tables of errors, conditions and rights: the CRD, the reference
+ * pages, the API's OpenAPI document, and the files of the chart that are no templates. With `--check` it writes nothing and fails when a file differs from what it
  * would write.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
 import { pipelineCrdYaml } from '../crds/crd.ts';
 import { conditionsPage, errorsPage, generated, pipelinePage } from '../crds/reference.ts';
 import { expressionsPage } from '../crds/reference-expressions.ts';
+import { chartReadme } from '../deploy/chart/readme.ts';
+import { chartYaml, profilesYaml, rightsYaml, valuesSchemaJson, valuesYaml } from '../deploy/chart/render.ts';
+import packageJson from '../package.json' with { type: 'json' };
 import { openApiText } from '../workers/api/openapi-text.ts';
+
+const release = z.object({ version: z.string(), description: z.string() }).parse(packageJson);
 
 const files: Readonly<Record<string, () => string | Promise<string>>> = {
   'crds/millrace.io_pipelines.yaml': pipelineCrdYaml,
@@ -17,6 +23,13 @@ const files: Readonly<Record<string, () => string | Promise<string>>> = {
   'docs/reference/conditions.md': conditionsPage,
   'docs/reference/expressions.md': () => expressionsPage(generated),
   'docs/reference/openapi.json': openApiText,
+  'deploy/chart/millrace/Chart.yaml': () => chartYaml(release),
+  'deploy/chart/millrace/README.md': chartReadme,
+  'deploy/chart/millrace/values.yaml': valuesYaml,
+  'deploy/chart/millrace/values.schema.json': valuesSchemaJson,
+  'deploy/chart/millrace/files/crds.yaml': pipelineCrdYaml,
+  'deploy/chart/millrace/files/profiles.yaml': profilesYaml,
+  'deploy/chart/millrace/files/rights.yaml': rightsYaml,
 };
 
 const isCheck = process.argv.includes('--check');

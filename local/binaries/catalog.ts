@@ -1,5 +1,5 @@
 /**
- * The binaries of the local stack: tested version, where its release is published, how to build it.
+ * The binaries of the local stack and of the chart's tests: tested version, where its release is published, how to build it.
  *
  * Checksums are never written here: they are read from where the release publishes them.
  */
@@ -12,6 +12,7 @@ export const binaryVersions = {
   'kube-controller-manager': '1.36.3',
   'kube-scheduler': '1.36.3',
   kubectl: '1.36.3',
+  helm: '4.3.1',
 } as const;
 
 export type BinaryName = keyof typeof binaryVersions;
@@ -37,9 +38,14 @@ export interface Platform {
 export interface Origins {
   readonly github: string;
   readonly kubernetes: string;
+  readonly helm: string;
 }
 
-export const officialOrigins: Origins = { github: 'https://github.com', kubernetes: 'https://dl.k8s.io' };
+export const officialOrigins: Origins = {
+  github: 'https://github.com',
+  kubernetes: 'https://dl.k8s.io',
+  helm: 'https://get.helm.sh',
+};
 
 export interface Release {
   readonly url: string;
@@ -90,6 +96,20 @@ const etcdTools: ToolsModule = {
   version: `v${binaryVersions.etcd}`,
   packages: ['go.etcd.io/etcd/server/v3'],
   ldflags: '-s -w',
+};
+
+const helmTools: ToolsModule = {
+  name: 'helm',
+  requires: 'helm.sh/helm/v4',
+  version: `v${binaryVersions.helm}`,
+  packages: ['helm.sh/helm/v4/cmd/helm'],
+  ldflags: [
+    '-s -w',
+    `-X helm.sh/helm/v4/internal/version.version=v${binaryVersions.helm}`,
+    // What a chart sees when no cluster is asked.
+    '-X helm.sh/helm/v4/pkg/chart/common.k8sVersionMajor=1',
+    '-X helm.sh/helm/v4/pkg/chart/common.k8sVersionMinor=36',
+  ].join(' '),
 };
 
 export const catalog: Readonly<Record<BinaryName, BinarySpec>> = {
@@ -156,6 +176,18 @@ export const catalog: Readonly<Record<BinaryName, BinarySpec>> = {
       [1, 28],
       [2, 0],
     ],
+  },
+  helm: {
+    versionArgs: ['version', '--short'],
+    fits: [
+      [3, 14],
+      [5, 0],
+    ],
+    release({ os, arch }, { helm }) {
+      const url = `${helm}/helm-v${binaryVersions.helm}-${os}-${arch}.tar.gz`;
+      return { url, checksumsUrl: `${url}.sha256sum`, member: `${os}-${arch}/helm` };
+    },
+    build: { kind: 'tools', module: helmTools, package: 'helm.sh/helm/v4/cmd/helm' },
   },
 };
 

@@ -20,7 +20,7 @@ const table = {
   activities: { may: ['model', 'crds', 'kubernetes', 'stream'] },
   client: { may: ['model'], types: ['crds'] },
   local: { may: ['model', 'kubernetes'] },
-  deploy: { may: [] },
+  deploy: { may: ['model'] },
   workers: {
     may: ['model', 'crds', 'kubernetes', 'workflows', 'activities', 'stream', 'connectors', 'transforms', 'client'],
   },

@@ -6,7 +6,7 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { catalog, type BinaryName } from '../../../local/binaries/catalog.ts';
+import { catalog, type BinaryName, type Origins } from '../../../local/binaries/catalog.ts';
 import { hostPlatform } from '../../../local/binaries/platform.ts';
 
 const run = promisify(execFile);
@@ -35,10 +35,7 @@ export async function releaseServer(): Promise<ReleaseServer> {
     url,
     asked,
     async publish(name, script, options = {}) {
-      const release = catalog[name].release(hostPlatform() ?? { os: 'linux', arch: 'amd64' }, {
-        github: url,
-        kubernetes: url,
-      });
+      const release = catalog[name].release(hostPlatform() ?? { os: 'linux', arch: 'amd64' }, allAt(url));
       if (!release) throw new Error(`${name} is not published for this platform`);
       const content = release.member === undefined ? Buffer.from(script) : await archive(release.member, script);
       const path = new URL(release.url).pathname;
@@ -72,4 +69,9 @@ async function archive(member: string, script: string): Promise<Buffer> {
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
+}
+
+/** Every release host is this one. */
+export function allAt(url: string): Origins {
+  return { github: url, kubernetes: url, helm: url };
 }

@@ -6,7 +6,7 @@ import { MillraceError } from '../../../model/errors.ts';
 import type { BinaryName } from '../../../local/binaries/catalog.ts';
 import { resolveBinaries, resolveBinary, type ResolveOptions } from '../../../local/binaries/resolve.ts';
 import type { Progress } from '../../../local/progress.ts';
-import { releaseServer } from './release-server.ts';
+import { allAt, releaseServer } from './release-server.ts';
 
 /** An executable that says a version, and `said` so that a test can tell who made it. */
 const program = (version: string, said = '') => `#!/bin/sh\necho "v${version}" # ${said}\n`;
@@ -33,7 +33,7 @@ describe('resolving a binary of the local stack', () => {
   const options = (over: Partial<ResolveOptions> = {}): ResolveOptions => ({
     cache: join(dir, 'cache'),
     env: { PATH: join(dir, 'path') },
-    origins: { github: 'http://127.0.0.1:9', kubernetes: 'http://127.0.0.1:9' },
+    origins: allAt('http://127.0.0.1:9'),
     go: join(dir, 'no-go'),
     progress,
     ...over,
@@ -93,16 +93,16 @@ printf '#!/bin/sh\\necho v2.15.2 # built\\n' > "$GOBIN/nats-server"
   it('takes the cache without asking any host', async () => {
     await using server = await releaseServer();
     const inCache = await cached('2.15.2');
-    const origins = { github: server.url, kubernetes: server.url };
+    const origins = allAt(server.url);
     strictEqual(await resolveBinary('nats-server', options({ origins })), inCache);
     deepStrictEqual(server.asked, []);
   });
 
-  for (const name of ['nats-server', 'temporal', 'etcd', 'kubectl'] satisfies BinaryName[]) {
+  for (const name of ['nats-server', 'temporal', 'etcd', 'kubectl', 'helm'] satisfies BinaryName[]) {
     it(`D2: downloads the release of ${name}, verifies and keeps it`, async () => {
       await using server = await releaseServer();
       await server.publish(name, program('1.2.3', 'released'));
-      const path = await resolveBinary(name, options({ origins: { github: server.url, kubernetes: server.url } }));
+      const path = await resolveBinary(name, options({ origins: allAt(server.url) }));
       ok(path.startsWith(join(dir, 'cache')), path);
       match(await readFile(path, 'utf8'), /released/);
       match(lines.join('\n'), /verified/);
@@ -112,20 +112,20 @@ printf '#!/bin/sh\\necho v2.15.2 # built\\n' > "$GOBIN/nats-server"
   it('D2: refuses a file whose checksum is not the published one', async () => {
     await using server = await releaseServer();
     await server.publish('nats-server', program('2.15.2'), { wrongChecksum: true });
-    const origins = { github: server.url, kubernetes: server.url };
+    const origins = allAt(server.url);
     await rejects(resolveBinary('nats-server', options({ origins })), /MR_BINARY_MISSING.*has SHA-256 \w+, but/);
   });
 
   it('B1: leaves nothing in the cache when a download does not verify', async () => {
     await using server = await releaseServer();
     await server.publish('nats-server', program('2.15.2'), { wrongChecksum: true });
-    const origins = { github: server.url, kubernetes: server.url };
+    const origins = allAt(server.url);
     await rejects(resolveBinary('nats-server', options({ origins })));
     deepStrictEqual(await readdir(join(dir, 'cache')), []);
   });
 
   it('D1: does not take plain http from another host', async () => {
-    const origins = { github: 'http://releases.example', kubernetes: 'http://releases.example' };
+    const origins = allAt('http://releases.example');
     await rejects(resolveBinary('nats-server', options({ origins })), /must be https/);
   });
 

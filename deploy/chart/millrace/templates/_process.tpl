@@ -1,0 +1,111 @@
+{{/*
+A process of Millrace. `root`, `values`: as they apply; `component`; `port`; `alive`, `ready`: paths of its probes; and, as
+YAML, further `env`, `mounts` and `volumes`.
+*/}}
+{{- define "millrace.process" -}}
+{{- $root := .root -}}
+{{- $all := .values -}}
+{{- $component := .component -}}
+{{- $own := get $all $component -}}
+{{- $name := printf "%s-%s" (include "millrace.fullname" $root) $component -}}
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: {{ $name }}
+  namespace: {{ $root.Release.Namespace }}
+  labels:
+    {{- include "millrace.labels" (list $root $component) | nindent 4 }}
+spec:
+  replicas: {{ $own.replicas }}
+  revisionHistoryLimit: 3
+  strategy:
+    rollingUpdate:
+      maxSurge: 1
+      maxUnavailable: 0
+  selector:
+    matchLabels:
+      {{- include "millrace.selectorLabels" (list $root $component) | nindent 6 }}
+  template:
+    metadata:
+      labels:
+        {{- include "millrace.labels" (list $root $component) | nindent 8 }}
+        {{- with $own.podLabels }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
+      {{- with $own.podAnnotations }}
+      annotations:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+    spec:
+      serviceAccountName: {{ include "millrace.serviceAccount" (list $root $component $own) }}
+      enableServiceLinks: false
+      terminationGracePeriodSeconds: 60
+      securityContext:
+        {{- include "millrace.podSecurityContext" $root | nindent 8 }}
+      {{- include "millrace.placement" (list $root $component $own) | trim | nindent 6 }}
+      containers:
+        - name: {{ $component }}
+          image: {{ include "millrace.image" (list $root $all.image) }}
+          imagePullPolicy: {{ $all.image.pullPolicy }}
+          command: [millrace, {{ $component }}]
+          env:
+            - name: MILLRACE_POD_NAME
+              valueFrom:
+                fieldRef:
+                  fieldPath: metadata.name
+            - name: MILLRACE_LOG_LEVEL
+              value: {{ $all.logLevel }}
+            - name: MILLRACE_TEMPORAL_ADDRESS
+              value: {{ include "millrace.temporalAddress" (list $root $all) }}
+            - name: MILLRACE_TEMPORAL_NAMESPACE
+              value: {{ $all.temporal.namespace | quote }}
+            {{- with $all.temporal.uiUrl }}
+            - name: MILLRACE_TEMPORAL_UI_URL
+              value: {{ . | quote }}
+            {{- end }}
+            {{- .env | nindent 12 }}
+            {{- with $own.extraEnv }}
+            {{- toYaml . | nindent 12 }}
+            {{- end }}
+          ports:
+            - name: http
+              containerPort: {{ .port }}
+          resources:
+            {{- toYaml $own.resources | nindent 12 }}
+          securityContext:
+            {{- include "millrace.containerSecurityContext" $root | nindent 12 }}
+          # A process that starts on a busy node is slow, not broken, and one that is broken exits.
+          startupProbe:
+            httpGet:
+              path: {{ .alive }}
+              port: http
+            periodSeconds: 2
+            timeoutSeconds: 10
+            failureThreshold: 300
+          livenessProbe:
+            httpGet:
+              path: {{ .alive }}
+              port: http
+            periodSeconds: 10
+            timeoutSeconds: 10
+            failureThreshold: 3
+          readinessProbe:
+            httpGet:
+              path: {{ .ready }}
+              port: http
+            periodSeconds: 5
+            timeoutSeconds: 10
+            failureThreshold: 2
+          volumeMounts:
+            - name: tmp
+              mountPath: /tmp
+            {{- with .mounts }}
+            {{- . | nindent 12 }}
+            {{- end }}
+      volumes:
+        - name: tmp
+          emptyDir: {}
+        {{- with .volumes }}
+        {{- . | nindent 8 }}
+        {{- end }}
+{{- end -}}

@@ -1,0 +1,240 @@
+/**
+ * The values of the chart: one schema, from which `values.yaml`, `values.schema.json` and the table in the chart's README
+ * are written (`./render.ts`).
+ *
+ * V1  Every value has a description, and a default; null stands for "as the profile says" (`./profiles.ts`).
+ * V2  Unknown keys are refused, so that a typing error is not taken for a wish. Parts of Kubernetes objects are passed on
+ *     as they are: the API server knows them better.
+ */
+import { z } from 'zod';
+
+/** Of a Kubernetes object; the API server checks it. */
+const part = (what: string) => z.record(z.string(), z.unknown()).default({}).describe(what);
+const parts = (what: string) => z.array(z.record(z.string(), z.unknown())).default([]).describe(what);
+const text = (what: string, otherwise = '') => z.string().default(otherwise).describe(what);
+const flag = (what: string, otherwise: boolean) => z.boolean().default(otherwise).describe(what);
+/** V1. */
+const byProfile = <T extends z.ZodType>(schema: T, what: string) =>
+  schema.nullable().default(null).describe(`${what} Null: as the profile says.`);
+
+const quantity = z.string().regex(/^\d+(\.\d+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$/);
+const resources = (cpu: string, memory: string, limit: string) =>
+  z
+    .strictObject({
+      requests: z.record(z.string(), quantity).default({ cpu, memory }).describe('What the scheduler reserves.'),
+      limits: z
+        .record(z.string(), quantity)
+        .default({ memory: limit })
+        .describe('No limit of CPU: a throttled process loses its leases.'),
+    })
+    .prefault({})
+    .describe('Resources of the container.');
+
+const image = (repository: string, tag: string, tagText: string) =>
+  z
+    .strictObject({
+      registry: text('Host of the registry. Empty: `global.imageRegistry`, or else what the container runtime takes.'),
+      repository: text('Name of the image.', repository),
+      tag: text(tagText, tag),
+      digest: text('`sha256:…`; wins over the tag.'),
+      pullPolicy: z.enum(['IfNotPresent', 'Always', 'Never']).default('IfNotPresent').describe('When it is pulled.'),
+    })
+    .prefault({});
+
+const placement = {
+  nodeSelector: part('Labels that a node must have.'),
+  tolerations: parts('Taints that its pods tolerate.'),
+  affinity: part('Where its pods prefer to be, or not to be.'),
+  topologySpreadConstraints: parts('How its pods are spread. Empty: over nodes and zones, as far as that is possible.'),
+  priorityClassName: text('PriorityClass of its pods.'),
+  podLabels: z.record(z.string(), z.string()).default({}).describe('Further labels of its pods.'),
+  podAnnotations: z.record(z.string(), z.string()).default({}).describe('Further annotations of its pods.'),
+};
+
+const ownProcess = (what: string, [cpu, memory, limit]: readonly [string, string, string]) => ({
+  replicas: byProfile(z.int().min(0).max(50), 'How many pods.'),
+  resources: resources(cpu, memory, limit),
+  ...placement,
+  extraEnv: parts('Further environment variables, as in a container.'),
+  serviceAccount: z
+    .strictObject({
+      create: flag('Whether the chart creates it.', true),
+      name: text('Its name. Empty: made of the release.'),
+      annotations: z.record(z.string(), z.string()).default({}).describe('For identities of a cloud.'),
+    })
+    .prefault({})
+    .describe(`Account of ${what}.`),
+});
+
+export const valuesSchema = z.strictObject({
+  profile: z
+    .enum(['lab', 'production'])
+    .default('production')
+    .describe('Defaults that belong together: `lab` for one node and for trying, `production` for everything else.'),
+  nameOverride: text('In place of the name of the chart in labels.'),
+  fullnameOverride: text('In place of the names that are made of the release.'),
+  commonLabels: z.record(z.string(), z.string()).default({}).describe('Further labels of every object.'),
+  global: z
+    .strictObject({
+      imageRegistry: text('Host of the registry for all images that name none.'),
+      imagePullSecrets: z
+        .array(z.strictObject({ name: z.string().min(1) }))
+        .default([])
+        .describe('Secrets of this namespace with which images are pulled.'),
+    })
+    .prefault({})
+    .describe('For this chart and those above it.'),
+  image: image('millrace/millrace', '', 'Empty: the version of the chart.').describe('The image of all processes.'),
+  crds: z
+    .strictObject({
+      enabled: flag('Whether the chart brings the kind Pipeline, and upgrades it.', true),
+      keep: flag('Whether it stays, with all pipelines, when the release is uninstalled.', true),
+    })
+    .prefault({})
+    .describe('The resource definitions.'),
+  rbac: z
+    .strictObject({
+      create: flag('Whether the chart creates roles and their bindings.', true),
+      aggregate: flag('Whether `view`, `edit` and `admin` of the cluster include pipelines.', true),
+    })
+    .prefault({})
+    .describe('Rights.'),
+  controller: z
+    .strictObject({
+      ...ownProcess('the controller', ['50m', '192Mi', '512Mi']),
+      repairsAtOnce: z.int().min(1).default(8).describe('How many pipelines are repaired at once when many deviate.'),
+      sweepSeconds: z.int().min(1).default(60).describe('How often it looks for pipelines that nobody looks after.'),
+    })
+    .prefault({})
+    .describe('Watches pipelines, and says how they are.'),
+  lifecycle: z
+    .strictObject(ownProcess('the lifecycle worker', ['100m', '384Mi', '1Gi']))
+    .prefault({})
+    .describe('Carries out what happens to pipelines, as Temporal workflows.'),
+  api: z
+    .strictObject({
+      enabled: flag('Whether there is a REST API.', true),
+      ...ownProcess('the API', ['50m', '192Mi', '512Mi']),
+      auth: z
+        .strictObject({
+          mode: z
+            .enum(['token', 'none'])
+            .default('token')
+            .describe('`token`: callers show one token. `none`: only if something in front of it authenticates.'),
+          tokenSecret: text(
+            'Secret with the token under the key `token`. Empty: the chart makes one, and keeps it; tools that render without a cluster must name one.',
+          ),
+        })
+        .prefault({})
+        .describe('Who may use it. It acts with its own rights for every caller.'),
+      hosts: z.array(z.string()).default([]).describe('Names under which it is reached from outside the cluster.'),
+      service: z
+        .strictObject({
+          type: z.enum(['ClusterIP', 'NodePort', 'LoadBalancer']).default('ClusterIP').describe('Kind of Service.'),
+          port: z.int().min(1).max(65_535).default(80).describe('Port of the Service.'),
+          annotations: z.record(z.string(), z.string()).default({}).describe('For load balancers of a cloud.'),
+        })
+        .prefault({})
+        .describe('The Service.'),
+      ingress: z
+        .strictObject({
+          enabled: flag('Whether there is an Ingress for all of `hosts`.', false),
+          className: text('Its class.'),
+          annotations: z.record(z.string(), z.string()).default({}).describe('For its controller.'),
+          tlsSecret: text('Secret with the certificate. Empty: no TLS.'),
+        })
+        .prefault({})
+        .describe('Access by an Ingress.'),
+      httpRoute: z
+        .strictObject({
+          enabled: flag('Whether there is an HTTPRoute for all of `hosts`.', false),
+          parentRefs: parts('The Gateways.'),
+        })
+        .prefault({})
+        .describe('Access by the Gateway API.'),
+    })
+    .prefault({})
+    .describe('The REST API.'),
+  nats: z
+    .strictObject({
+      mode: z
+        .enum(['bundled', 'external'])
+        .default('bundled')
+        .describe('`bundled`: the chart runs NATS. `external`: at `address`, with JetStream.'),
+      address: text('Of an external NATS: `nats://host:4222`, several separated by commas.'),
+      podAddress: text('The same as the pods of pipelines reach it. Empty: `address`.'),
+      streamReplicas: byProfile(
+        z.union([z.literal(1), z.literal(3), z.literal(5)]),
+        'Copies of each stream; of an external NATS, or fewer than there are servers.',
+      ),
+      replicas: byProfile(z.union([z.literal(1), z.literal(3), z.literal(5)]), 'Servers.'),
+      image: image('nats', '2.15.2', 'Version of nats-server: 2.14 or later.').describe('The image of nats-server.'),
+      resources: resources('200m', '512Mi', '2Gi'),
+      ...placement,
+      storage: z
+        .strictObject({
+          enabled: flag('False: everything is lost with the pod. Only for trying.', true),
+          size: byProfile(quantity, 'Of each volume.'),
+          storageClass: text('Empty: the default of the cluster.'),
+        })
+        .prefault({})
+        .describe('Volumes of JetStream.'),
+      jetStream: z
+        .strictObject({
+          maxFileStore: byProfile(quantity, 'What streams may hold; less than the volume, which must never be full.'),
+          maxMemoryStore: quantity.default('256Mi').describe('Leases and reports.'),
+          syncInterval: z
+            .string()
+            .regex(/^(always|\d+(ms|s|m))$/)
+            .default('always')
+            .describe(
+              'When what is stored is forced to the disk. `always`: before it is acknowledged, so that no power loss takes it.',
+            ),
+          maxPayload: quantity.default('8Mi').describe('Largest message: a frame, and so a record, is smaller.'),
+        })
+        .prefault({})
+        .describe('Settings of JetStream.'),
+    })
+    .prefault({})
+    .describe('The bus between the stages of pipelines.'),
+  temporal: z
+    .strictObject({
+      address: text('`host:7233` of the frontend. Must be given, unless `devServer.enabled`.'),
+      namespace: text('Its namespace.', 'default'),
+      uiUrl: text('Where people find its UI: links in the status lead there.'),
+      devServer: z
+        .strictObject({
+          enabled: byProfile(z.boolean(), 'Whether the chart runs a Temporal of one process, for trying.'),
+          image: image('temporalio/temporal', '1.5.1', 'Version of the Temporal CLI.').describe('Its image.'),
+          resources: resources('100m', '256Mi', '1Gi'),
+          storage: z
+            .strictObject({
+              enabled: flag('False: histories are lost with the pod.', true),
+              size: quantity.default('2Gi').describe('Of its volume.'),
+              storageClass: text('Empty: the default of the cluster.'),
+            })
+            .prefault({})
+            .describe('Its volume.'),
+        })
+        .prefault({})
+        .describe('A development server.'),
+    })
+    .prefault({})
+    .describe('Where workflows are kept.'),
+  logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info').describe('Of every process.'),
+  podDisruptionBudgets: z
+    .strictObject({
+      enabled: byProfile(z.boolean(), 'Whether pods of one kind are evicted one after the other.'),
+    })
+    .prefault({})
+    .describe('Protection while nodes are drained.'),
+  networkPolicies: z
+    .strictObject({
+      enabled: byProfile(z.boolean(), 'Whether only those reach Millrace and NATS that need to.'),
+      metricsFrom: parts('Peers, as in a NetworkPolicy, that read metrics. Empty: all pods of the cluster.'),
+      apiFrom: parts('Peers that use the API. Empty: everybody.'),
+    })
+    .prefault({})
+    .describe('NetworkPolicies for the pods of this chart.'),
+  extraObjects: parts('Further objects that belong to the release.'),
+});
