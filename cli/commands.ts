@@ -90,6 +90,18 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./commands/dev.ts')).devCommand(),
   },
   {
+    name: 'preflight',
+    group: processes,
+    summary: 'Say whether a process finds all that it needs',
+    load: async () => (await import('./commands/preflight.ts')).preflightCommand(),
+  },
+  {
+    name: 'uninstall',
+    group: processes,
+    summary: 'What happens to pipelines before the control plane is removed',
+    load: async () => (await import('./commands/uninstall.ts')).uninstallCommand(),
+  },
+  {
     name: 'worker',
     group: processes,
     summary: 'Run a worker of a pipeline: ingestor or sink',

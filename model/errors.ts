@@ -121,6 +121,18 @@ export const errorTable = {
     'Kubernetes does not allow "{action}": {problem}.',
     'Have the permission granted in Kubernetes RBAC, or use another kubeconfig context.',
   ),
+  MR_TEMPORAL_UNAVAILABLE: row(
+    'retry',
+    503,
+    'Temporal at {address} does not answer: {problem}.',
+    'Check the address, the network and the frontend; running pipelines keep moving records.',
+  ),
+  MR_TEMPORAL_NAMESPACE_MISSING: row(
+    'retry',
+    503,
+    'Temporal at {address} has no namespace "{namespace}".',
+    'Create it (`temporal operator namespace create {namespace}`), or name another one (`temporal.namespace`).',
+  ),
   MR_KUBERNETES_UNAVAILABLE: row(
     'retry',
     503,
@@ -246,6 +258,36 @@ export const errorTable = {
     409,
     '{object} is gone, although an earlier step created it.',
     'Nothing to do: the operation starts again from its first step.',
+  ),
+  MR_UNINSTALL_BLOCKED: row(
+    'refuse',
+    409,
+    'Millrace is not uninstalled while there are pipelines ({all}): {names}.',
+    'Delete them first, or set the policy (`helm upgrade --reuse-values --set uninstall.policy=Drain`, or `Orphan` to leave them as they are).',
+  ),
+  MR_UNINSTALL_UNFINISHED: row(
+    'refuse',
+    504,
+    'Millrace is not uninstalled, because not all pipelines are gone in time ({left} left): {names}.',
+    'They are still being deleted: `millrace describe` says what each waits for. Uninstall again when they are gone, with more time if necessary.',
+  ),
+  MR_KUBERNETES_TOO_OLD: row(
+    'refuse',
+    503,
+    'Kubernetes is {found}, and Millrace needs {needed} or later.',
+    'Upgrade the cluster.',
+  ),
+  MR_KIND_MISSING: row(
+    'refuse',
+    503,
+    'The API server does not know the kind {kind} of {apiVersion}.',
+    'Install or upgrade the chart with `crds.enabled=true`, or apply `crds/millrace.io_pipelines.yaml`.',
+  ),
+  MR_RIGHT_MISSING: row(
+    'refuse',
+    403,
+    'The {process} must be allowed to {verb} {resource} ({why}), and is not.',
+    'Install or upgrade the chart with `rbac.create=true`, or add the rule to its role.',
   ),
   MR_STAGE_BEHIND_AGAIN: row(
     'fence',
@@ -443,6 +485,18 @@ export const errorTable = {
     503,
     'JetStream at {server} does not answer: {problem}.',
     'Check nats-server; Millrace retries by itself and loses nothing.',
+  ),
+  MR_JETSTREAM_MISSING: row(
+    'retry',
+    503,
+    'NATS at {server} has no JetStream for this account: {problem}.',
+    'Enable JetStream in the configuration of nats-server, and for the account.',
+  ),
+  MR_STREAM_NOT_MADE: row(
+    'retry',
+    503,
+    'NATS at {server} does not make a stream with {copies} of each message: {problem}.',
+    'Run as many servers as copies are wanted, with room for streams, or set fewer copies (`nats.streamReplicas`).',
   ),
   MR_NATS_TOO_OLD: row(
     'retry',

@@ -9,8 +9,8 @@
  */
 import { group, plural } from './names.ts';
 
-/** The processes that speak to the Kubernetes API. Worker pods do not. */
-export const controlProcesses = ['controller', 'lifecycle', 'api'] as const;
+/** The processes that speak to the Kubernetes API. Worker pods do not. `uninstall`: the chart's hook. */
+export const controlProcesses = ['controller', 'lifecycle', 'api', 'uninstall'] as const;
 export type ControlProcess = (typeof controlProcesses)[number];
 
 export type Verb = 'get' | 'list' | 'watch' | 'create' | 'patch' | 'delete';
@@ -81,6 +81,7 @@ export const rights: Readonly<Record<ControlProcess, readonly Right[]>> = {
     right('pipelines', group, plural, own, 'what callers ask for'),
     right('pipelines', '', 'pods', ['list'], 'where a source takes records'),
   ],
+  uninstall: [right('pipelines', group, plural, ['list', 'delete'], 'which pipelines there are, and Drain')],
 };
 
 /** A rule of a Role or ClusterRole. */

@@ -35,6 +35,18 @@ The chart brings the resource definition and upgrades it with every \`helm upgra
 every pipeline: to remove them too, delete the pipelines first and then
 \`kubectl delete crd pipelines.millrace.io\`.
 
+## Uninstall
+
+While there are pipelines, \`helm uninstall\` is refused, with their names. \`uninstall.policy\` says otherwise: \`Drain\` deletes them
+first, each as its \`deletionPolicy\` says (give Helm time: \`--timeout 15m\`); \`Orphan\` leaves them running, without anybody who
+repairs or changes them, until Millrace is installed again.
+
+## Is it in order?
+
+\`helm test millrace --namespace millrace-system\` asks for each process, as its own account: the version of Kubernetes, the kind
+Pipeline, every right, Temporal and its namespace, NATS and whether it makes a stream with the copies that are wanted. Everything
+that is missing is named at once, each with its mend.
+
 ## Rights
 
 Each process has an account of its own, with enumerated rights (\`files/rights.yaml\`, each explained in \`model/rights.ts\`). The

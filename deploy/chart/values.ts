@@ -7,6 +7,7 @@
  *     as they are: the API server knows them better.
  */
 import { z } from 'zod';
+import { uninstallPolicies } from '../../model/uninstall-policy.ts';
 
 /** Of a Kubernetes object; the API server checks it. */
 const part = (what: string) => z.record(z.string(), z.unknown()).default({}).describe(what);
@@ -51,19 +52,22 @@ const placement = {
   podAnnotations: z.record(z.string(), z.string()).default({}).describe('Further annotations of its pods.'),
 };
 
-const ownProcess = (what: string, [cpu, memory, limit]: readonly [string, string, string]) => ({
-  replicas: byProfile(z.int().min(0).max(50), 'How many pods.'),
-  resources: resources(cpu, memory, limit),
-  ...placement,
-  extraEnv: parts('Further environment variables, as in a container.'),
-  serviceAccount: z
+const serviceAccount = (what: string) =>
+  z
     .strictObject({
       create: flag('Whether the chart creates it.', true),
       name: text('Its name. Empty: made of the release.'),
       annotations: z.record(z.string(), z.string()).default({}).describe('For identities of a cloud.'),
     })
     .prefault({})
-    .describe(`Account of ${what}.`),
+    .describe(`Account of ${what}.`);
+
+const ownProcess = (what: string, [cpu, memory, limit]: readonly [string, string, string]) => ({
+  replicas: byProfile(z.int().min(0).max(50), 'How many pods.'),
+  resources: resources(cpu, memory, limit),
+  ...placement,
+  extraEnv: parts('Further environment variables, as in a container.'),
+  serviceAccount: serviceAccount(what),
 });
 
 export const valuesSchema = z.strictObject({
@@ -236,5 +240,22 @@ export const valuesSchema = z.strictObject({
     })
     .prefault({})
     .describe('NetworkPolicies for the pods of this chart.'),
+  uninstall: z
+    .strictObject({
+      policy: z
+        .enum(uninstallPolicies)
+        .default('Block')
+        .describe(
+          'What `helm uninstall` does while there are pipelines. Block: it is refused. Drain: they are deleted, and waited for. Orphan: they stay, and their pods go on moving records without anybody who looks after them.',
+        ),
+      timeout: z
+        .string()
+        .regex(/^\d+(s|m|h)$/)
+        .default('10m')
+        .describe('Of Drain. Give `helm uninstall` a longer `--timeout`.'),
+      serviceAccount: serviceAccount('the hook'),
+    })
+    .prefault({})
+    .describe('What happens to pipelines.'),
   extraObjects: parts('Further objects that belong to the release.'),
 });

@@ -223,7 +223,7 @@ export function definitionOf(name: PartName): PartDefinition {
 
 /** Millrace's own processes: the same programs as in a cluster, told by environment where the others are. */
 function startOwn(
-  name: ControlProcess,
+  name: Exclude<ControlProcess, 'uninstall'>,
   { endpoints, ports, layout, plane }: PartContext,
   onSpawn: (pid: number) => void,
   logFile: string,

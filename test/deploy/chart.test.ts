@@ -72,6 +72,11 @@ const refusals: readonly [what: string, values: Values, says: RegExp][] = [
   ['two servers', [...production, 'nats.replicas=2'], /replicas/],
   ['a key that does not exist', [...lab, 'controler.replicas=2'], /controler/],
   ['a key within that does not exist', [...lab, 'api.replica=2'], /replica/],
+  [
+    'to orphan pipelines of a kind that goes',
+    [...lab, 'uninstall.policy=Orphan', 'crds.keep=false'],
+    /pipelines would be deleted with their kind/,
+  ],
   ['an Ingress without a host', [...lab, 'api.ingress.enabled=true'], /api\.hosts must name at least one host/],
   [
     'an HTTPRoute without a Gateway',
@@ -192,7 +197,7 @@ describe('the chart', function () {
         kubernetes.kubeconfigPath,
       );
       equal(await token(), first);
-      await helm(['uninstall', 'millrace', '--namespace', namespace], kubernetes.kubeconfigPath);
+      await helm(['uninstall', 'millrace', '--namespace', namespace, '--no-hooks'], kubernetes.kubeconfigPath);
       const kinds = 'crd,clusterrole,clusterrolebinding';
       const left = ['get', kinds, '-l', 'app.kubernetes.io/instance=millrace', '-o', 'name'];
       equal((await kubectl(left)).stdout.trim(), 'customresourcedefinition.apiextensions.k8s.io/pipelines.millrace.io');

@@ -63,6 +63,8 @@ async function check(command: string): Promise<void> {
     case 'node':
     case 'sh':
       return assertThere(args.find((arg) => !arg.startsWith('-')));
+    case 'helm':
+      return checkHelm(args);
     case 'sed':
       return assertThere(args.at(-1));
     case 'curl':
@@ -103,6 +105,18 @@ function checkKubectl(args: readonly string[]): void {
   assert.ok(verbs.includes(args[0] ?? ''), `kubectl ${args.join(' ')}`);
   const file = args.indexOf('-f');
   if (file >= 0 && args[file + 1] !== '-') assertThere(args[file + 1]);
+}
+
+/** The chart is there, and so is each value that is set. */
+function checkHelm(args: readonly string[]): void {
+  assert.equal(args[0], 'install');
+  assertThere(args[2]);
+  const [values] = parseAllDocuments(textOf(`${args[2] ?? ''}/values.yaml`));
+  for (const [index, arg] of args.entries()) {
+    if (arg !== '--set') continue;
+    const [path = ''] = (args[index + 1] ?? '').split('=');
+    assert.ok(values?.hasIn(path.split('.')), path);
+  }
 }
 
 function assertThere(file: string | undefined): void {

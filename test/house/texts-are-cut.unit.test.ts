@@ -6,7 +6,7 @@ const beginning = /(\S*)\.slice\(0, (?:max|most|longest|shown|\d{2,})[\w -]*\)/g
 
 /** Hashes, times, lists and bytes. */
 const noText =
-  /digest\('hex'\)$|[hH]ash\w*\(?.*$|toISOString\(\)$|randomUUID\(\)$|null\)$|^$|\b(?:byCode|from|full|keys\(\)\]|rest)$/;
+  /digest\('hex'\)$|[hH]ash\w*\(?.*$|toISOString\(\)$|randomUUID\(\)$|null\)$|^$|\b(?:byCode|from|full|items|left|keys\(\)\]|rest)$/;
 
 describe('texts for people and stores', () => {
   it('are cut by `cut` of model/text.ts, which does not cut within a character', () => {

@@ -14,6 +14,7 @@ import { parseControllerConfig, type ControllerConfig } from './config.ts';
 import { Controller } from './controller.ts';
 import { temporalEngine } from './engine.ts';
 import { serveHealth } from '../process/health.ts';
+import { hostsOf } from '../process/hosts.ts';
 import { untilAskedToStop } from '../process/run.ts';
 import { untilUp } from '../process/until-up.ts';
 
@@ -64,17 +65,6 @@ export async function serveController(config: ControllerConfig, log: Logger, sig
     kube.close();
     await health?.close();
   }
-}
-
-/** `nats://app:secret@a:4222,b:4222` → `a:4222,b:4222`. */
-export function hostsOf(natsUrl: string): string {
-  const host = (address: string) =>
-    address
-      .trim()
-      .replace(/^\w+:\/\//, '')
-      .replace(/^.*@/, '')
-      .replace(/\/.*$/, '');
-  return natsUrl.split(',').map(host).join(',');
 }
 
 /** Calls `ask` until it succeeds once, then keeps the answer. */

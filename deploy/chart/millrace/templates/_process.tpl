@@ -55,14 +55,7 @@ spec:
                   fieldPath: metadata.name
             - name: MILLRACE_LOG_LEVEL
               value: {{ $all.logLevel }}
-            - name: MILLRACE_TEMPORAL_ADDRESS
-              value: {{ include "millrace.temporalAddress" (list $root $all) }}
-            - name: MILLRACE_TEMPORAL_NAMESPACE
-              value: {{ $all.temporal.namespace | quote }}
-            {{- with $all.temporal.uiUrl }}
-            - name: MILLRACE_TEMPORAL_UI_URL
-              value: {{ . | quote }}
-            {{- end }}
+            {{- include "millrace.temporalEnv" (list $root $all) | nindent 12 }}
             {{- .env | nindent 12 }}
             {{- with $own.extraEnv }}
             {{- toYaml . | nindent 12 }}

@@ -16,6 +16,9 @@ Returns YAML. A value that is false, 0 or empty counts: it was asked for.
 {{- else if not $nats.address -}}
 {{- fail "nats.address must say where NATS is when nats.mode is external, as in `--set nats.address=nats://nats.messaging:4222`" -}}
 {{- end -}}
+{{- if and (eq $values.uninstall.policy "Orphan") $values.crds.enabled (not $values.crds.keep) -}}
+{{- fail "uninstall.policy is Orphan and crds.keep is false: pipelines would be deleted with their kind, and nobody would take them down" -}}
+{{- end -}}
 {{- if and (not $values.temporal.devServer.enabled) (not $values.temporal.address) -}}
 {{- fail "temporal.address must say where Temporal is, as in `--set temporal.address=temporal-frontend.temporal:7233`; or try everything on one node with `--set profile=lab`, which brings a Temporal of its own" -}}
 {{- end -}}
@@ -56,4 +59,17 @@ nats://{{ include "millrace.natsName" $root }}.{{ $root.Release.Namespace }}.svc
 {{- else -}}
 {{ include "millrace.temporalName" $root }}.{{ $root.Release.Namespace }}.svc:7233
 {{- end -}}
+{{- end -}}
+
+{{/* Of (root, values as they apply): how every process finds Temporal. */}}
+{{- define "millrace.temporalEnv" -}}
+{{- $temporal := (index . 1).temporal -}}
+- name: MILLRACE_TEMPORAL_ADDRESS
+  value: {{ include "millrace.temporalAddress" . }}
+- name: MILLRACE_TEMPORAL_NAMESPACE
+  value: {{ $temporal.namespace | quote }}
+{{- with $temporal.uiUrl }}
+- name: MILLRACE_TEMPORAL_UI_URL
+  value: {{ . | quote }}
+{{- end }}
 {{- end -}}

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { hostsOf } from '../../../workers/controller/main.ts';
+import { hostsOf } from '../../../workers/process/hosts.ts';
 
 describe('NATS as a condition names it', () => {
   for (const [url, hosts] of [

@@ -1,0 +1,105 @@
+/** What Millrace needs of Kubernetes: its version, the kind Pipeline, and the rights of a process. */
+import { z } from 'zod';
+import { ask } from '../../kubernetes/ask.ts';
+import { KubeError } from '../../kubernetes/kube-error.ts';
+import type { Kube } from '../../kubernetes/kube.ts';
+import { mr } from '../../model/errors.ts';
+import { apiVersion, kind, plural } from '../../model/names.ts';
+import { rights, type ControlProcess, type Right, type Verb } from '../../model/rights.ts';
+import type { Check } from './check.ts';
+
+/** The oldest that is tested; the CRD uses rules that 1.29 does not have. */
+const oldest = [1, 30] as const;
+
+/** It is no object of Kubernetes. */
+const versionSchema = z.looseObject({ kind: z.undefined().optional(), gitVersion: z.string() });
+const resourcesSchema = z.looseObject({
+  kind: z.literal('APIResourceList'),
+  resources: z.array(z.looseObject({ name: z.string() })),
+});
+const reviewSchema = z.looseObject({
+  kind: z.literal('SelfSubjectAccessReview'),
+  status: z.looseObject({ allowed: z.boolean() }),
+});
+
+export function versionCheck(kube: Kube): Check {
+  return {
+    name: 'Kubernetes',
+    async look(signal) {
+      const request = { method: 'GET', path: '/version', what: 'ask for the version', signal } as const;
+      const { gitVersion } = await ask(kube.transport, request, versionSchema, () => true);
+      const [, major = 0, minor = 0] = /^v?(\d+)\.(\d+)/.exec(gitVersion)?.map(Number) ?? [];
+      const isOld = major < oldest[0] || (major === oldest[0] && minor < oldest[1]);
+      if (isOld) throw mr('MR_KUBERNETES_TOO_OLD', { found: gitVersion, needed: oldest.join('.') });
+      return `${gitVersion} at ${kube.server}`;
+    },
+  };
+}
+
+export function kindCheck(kube: Kube): Check {
+  return {
+    name: `kind ${kind}`,
+    async look(signal) {
+      const path = `/apis/${apiVersion}`;
+      const request = { method: 'GET', path, what: `list what ${apiVersion} has`, signal } as const;
+      try {
+        const { resources } = await ask(kube.transport, request, resourcesSchema, () => true);
+        const names = resources.map(({ name }) => name);
+        for (const needed of [plural, `${plural}/status`])
+          if (!names.includes(needed)) throw mr('MR_KIND_MISSING', { kind, apiVersion });
+      } catch (error) {
+        if (error instanceof KubeError && error.failure.status === 404)
+          throw mr('MR_KIND_MISSING', { kind, apiVersion }, { cause: error });
+        throw error;
+      }
+      return apiVersion;
+    },
+  };
+}
+
+/** `namespace`: where Millrace is installed. */
+export function rightsCheck(kube: Kube, process: ControlProcess, namespace: string): Check {
+  return {
+    name: 'rights',
+    async look(signal) {
+      const acts = rights[process].flatMap((right) =>
+        right.resources.flatMap((resource) => right.verbs.map((verb) => ({ right, resource, verb }))),
+      );
+      const missing: Error[] = [];
+      // In turn: fifty small requests; together they would meet the API server's limit.
+      for (const { right, resource, verb } of acts) {
+        if (await mayDo(kube, { right, resource, verb, namespace }, signal)) continue;
+        const what = `${resource}${right.group === '' ? '' : `.${right.group}`}`;
+        missing.push(mr('MR_RIGHT_MISSING', { process, verb, resource: what, why: right.why }));
+      }
+      if (missing.length > 0) throw new AggregateError(missing);
+      return `all ${acts.length} of the ${process}`;
+    },
+  };
+}
+
+interface Act {
+  readonly right: Right;
+  /** `pipelines/status`. */
+  readonly resource: string;
+  readonly verb: Verb;
+  readonly namespace: string;
+}
+
+async function mayDo(kube: Kube, { right, resource, verb, namespace }: Act, signal: AbortSignal): Promise<boolean> {
+  const [name = '', subresource] = resource.split('/');
+  const body = {
+    apiVersion: 'authorization.k8s.io/v1',
+    kind: 'SelfSubjectAccessReview',
+    spec: {
+      resourceAttributes: {
+        ...(right.where === 'own' ? { namespace } : {}),
+        ...{ group: right.group, resource: name, verb },
+        ...(subresource === undefined ? {} : { subresource }),
+      },
+    },
+  };
+  const path = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
+  const request = { method: 'POST', path, body, what: 'ask what is allowed', signal } as const;
+  return (await ask(kube.transport, request, reviewSchema, () => true)).status.allowed;
+}

@@ -1,0 +1,83 @@
+/**
+ * What happens to the pipelines before Millrace is uninstalled: run by the chart's hook, while the control plane still
+ * works.
+ *
+ * P1  Block: as long as there are pipelines, Millrace is not uninstalled.
+ * P2  Drain: all are deleted, each as its `deletionPolicy` says, and waited for.
+ * P3  Orphan: they stay. Their pods go on moving records, nobody repairs or changes them, and an installation later takes
+ *     them over.
+ */
+import { mr } from '../../model/errors.ts';
+import { kind } from '../../model/names.ts';
+import type { Clock } from '../../model/clock.ts';
+import { counted } from '../../model/text.ts';
+import type { UninstallPolicy } from '../../model/uninstall-policy.ts';
+import { statusOf } from '../../activities/status/read.ts';
+import type { Kube } from '../../kubernetes/kube.ts';
+import type { KubeObject } from '../../kubernetes/objects.ts';
+
+export interface Uninstalling {
+  readonly kube: Pick<Kube, 'list' | 'delete'>;
+  readonly clock: Clock;
+  readonly say: (line: string) => void;
+  /** Of Drain. */
+  readonly timeoutMs: number;
+}
+
+const lookMs = 2_000;
+/** In a message; the others are counted. */
+const mostNamed = 20;
+
+/** Throws MR_UNINSTALL_BLOCKED, or MR_UNINSTALL_UNFINISHED when not all are gone in time. */
+export async function beforeUninstall(policy: UninstallPolicy, how: Uninstalling): Promise<void> {
+  const { kube, say } = how;
+  const { items } = await kube.list(kind);
+  if (items.length === 0) return say('there are no pipelines');
+  const all = counted(items.length, 'pipeline');
+  switch (policy) {
+    case 'Block':
+      throw mr('MR_UNINSTALL_BLOCKED', { all, names: namesOf(items) });
+    case 'Orphan':
+      return say(
+        `${all} left as they are: ${namesOf(items)}. Their pods go on moving records; nobody repairs or changes them until Millrace is installed again.`,
+      );
+    case 'Drain':
+      say(`deleting ${all}: ${namesOf(items)}`);
+      return drain(items, how);
+  }
+}
+
+async function drain(items: readonly KubeObject[], { kube, clock, say, timeoutMs }: Uninstalling): Promise<void> {
+  for (const { metadata } of items) await kube.delete(kind, metadata.name, metadata.namespace, { uid: metadata.uid });
+  const uids = new Set(items.map(({ metadata }) => metadata.uid));
+  const until = clock.monotonic() + timeoutMs;
+  for (let said = ''; ;) {
+    const left = (await kube.list(kind)).items.filter(({ metadata }) => uids.has(metadata.uid));
+    if (left.length === 0) return say('all pipelines are gone');
+    if (clock.monotonic() > until)
+      throw mr('MR_UNINSTALL_UNFINISHED', {
+        left: left.length,
+        names: left.slice(0, mostNamed).map(doing).join('; '),
+      });
+    const news = left.slice(0, mostNamed).map(doing).join('; ');
+    if (news !== said) say(`${left.length} left: ${news}`);
+    said = news;
+    await clock.sleep(lookMs);
+  }
+}
+
+function namesOf(items: readonly KubeObject[]): string {
+  const names = items.slice(0, mostNamed).map(nameOf).join(', ');
+  return items.length > mostNamed ? `${names} and ${items.length - mostNamed} more` : names;
+}
+
+function nameOf({ metadata: { name, namespace = '' } }: KubeObject): string {
+  return `${namespace}/${name}`;
+}
+
+/** `shop/orders (Deleting, drain)`. */
+function doing(pipeline: KubeObject): string {
+  const { phase = 'Pending', operation } = statusOf(pipeline);
+  const why = operation?.lastError ?? operation?.step;
+  return `${nameOf(pipeline)} (${phase}${why === undefined ? '' : `, ${why}`})`;
+}

@@ -1,0 +1,18 @@
+/** The hook before the chart is uninstalled. */
+import { connectKube } from '../../kubernetes/kube.ts';
+import { systemClock } from '../../stream/clock.ts';
+import type { UninstallPolicy } from '../../model/uninstall-policy.ts';
+import { beforeUninstall, type Uninstalling } from './before-uninstall.ts';
+
+export async function runUninstall(
+  policy: UninstallPolicy,
+  env: NodeJS.ProcessEnv,
+  how: Pick<Uninstalling, 'say' | 'timeoutMs'>,
+): Promise<void> {
+  const kube = connectKube(env['KUBECONFIG']);
+  try {
+    await beforeUninstall(policy, { ...how, kube, clock: systemClock });
+  } finally {
+    kube.close();
+  }
+}
