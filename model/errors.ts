@@ -263,7 +263,7 @@ export const errorTable = {
     'refuse',
     409,
     'Millrace is not uninstalled while there are pipelines ({all}): {names}.',
-    'Delete them first, or set the policy (`helm upgrade --reuse-values --set uninstall.policy=Drain`, or `Orphan` to leave them as they are).',
+    'Delete them first, or say what becomes of them, Drain or Orphan: {how}. Then uninstall again.',
   ),
   MR_UNINSTALL_UNFINISHED: row(
     'refuse',

@@ -41,7 +41,7 @@ const event = right('pipelines', 'events.k8s.io', 'events', ['create'], 'Events 
 export const rights: Readonly<Record<ControlProcess, readonly Right[]>> = {
   controller: [
     right('cluster', '', 'namespaces', read, 'the identity of the cluster; namespaces whose pipeline is gone'),
-    right('pipelines', group, plural, follow, 'to notice what people ask for'),
+    right('pipelines', group, plural, [...follow, 'patch'], 'to notice what people ask for; the finalizer'),
     right('pipelines', group, `${plural}/status`, ['patch'], 'conditions about data'),
     right('pipelines', 'apps', 'deployments', follow, 'to notice what differs from how it was left'),
     right(

@@ -6,6 +6,7 @@
  * itself. Each group is a mocha of its own, because its files share servers.
  */
 import { availableParallelism } from 'node:os';
+import { ofRealNode } from '../local/binaries/catalog.ts';
 import { binaryVersions, resolveBinaries, type BinaryName } from '../local/binaries/resolve.ts';
 import { progressTo } from '../local/progress.ts';
 import { runBeside, runSteps } from './run-steps.ts';
@@ -14,7 +15,7 @@ import { faults, testGroups, type TestGroup } from './test-files.ts';
 /** A third set of servers would take more memory than it saves time. */
 const mostAtOnce = 2;
 
-const isBinary = (name: string): name is BinaryName => name in binaryVersions;
+const isBinary = (name: string): name is BinaryName => name in binaryVersions && !ofRealNode.has(name);
 await resolveBinaries(Object.keys(binaryVersions).filter(isBinary), { progress: progressTo(process.stderr) });
 const args = process.argv.slice(2);
 const mocha = (name: string, ...more: string[]) => ({ name, command: 'mocha', args: [...more, ...args] });

@@ -8,6 +8,7 @@ import { say } from '../output.ts';
 interface Options {
   readonly policy: UninstallPolicy;
   readonly timeout: string;
+  readonly saidIn?: string;
 }
 
 export function uninstallCommand(): Command {
@@ -15,8 +16,9 @@ export function uninstallCommand(): Command {
     .description('Before the control plane is removed: keep it while there are pipelines, delete them, or leave them.')
     .addOption(new Option('--policy <policy>', 'what happens to pipelines').choices(uninstallPolicies).default('Block'))
     .addOption(durationOption('--timeout <duration>', 'of Drain', '10m'))
-    .action(async ({ policy, timeout }: Options) => {
+    .option('--said-in <namespace/name>', 'the ConfigMap that the policy comes from, for whoever is refused')
+    .action(async ({ policy, timeout, saidIn }: Options) => {
       const { runUninstall } = await import('../../workers/uninstall/main.ts');
-      await runUninstall(policy, process.env, { say, timeoutMs: milliseconds(timeout) });
+      await runUninstall(policy, process.env, { say, timeoutMs: milliseconds(timeout), saidIn });
     });
 }

@@ -39,7 +39,8 @@ every pipeline: to remove them too, delete the pipelines first and then
 
 While there are pipelines, \`helm uninstall\` is refused, with their names. \`uninstall.policy\` says otherwise: \`Drain\` deletes them
 first, each as its \`deletionPolicy\` says (give Helm time: \`--timeout 15m\`); \`Orphan\` leaves them running, without anybody who
-repairs or changes them, until Millrace is installed again.
+repairs or changes them, until Millrace is installed again. After a refusal Helm does not upgrade the release; the policy is
+then changed in the ConfigMap \`millrace-uninstall\`, and \`helm uninstall\` run again.
 
 ## Is it in order?
 

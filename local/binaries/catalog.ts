@@ -13,7 +13,13 @@ export const binaryVersions = {
   'kube-scheduler': '1.36.3',
   kubectl: '1.36.3',
   helm: '4.3.1',
+  kubelet: '1.36.3',
+  'kube-proxy': '1.36.3',
+  coredns: '1.15.0',
 } as const;
+
+/** Only a real node needs them (test/node/). */
+export const ofRealNode: ReadonlySet<string> = new Set(['kubelet', 'kube-proxy', 'coredns']);
 
 export type BinaryName = keyof typeof binaryVersions;
 
@@ -78,7 +84,9 @@ const kubernetesTools: ToolsModule = {
   name: 'kubernetes',
   requires: 'k8s.io/kubernetes',
   version: kubernetesVersion,
-  packages: ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubectl'].map(kubernetesPackage),
+  packages: ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubectl', 'kubelet', 'kube-proxy'].map(
+    kubernetesPackage,
+  ),
   // Without a version everything reports v0.0.0-master and version checks of clients stumble.
   ldflags: [
     '-s -w',
@@ -95,6 +103,14 @@ const etcdTools: ToolsModule = {
   requires: 'go.etcd.io/etcd/server/v3',
   version: `v${binaryVersions.etcd}`,
   packages: ['go.etcd.io/etcd/server/v3'],
+  ldflags: '-s -w',
+};
+
+const coreDnsTools: ToolsModule = {
+  name: 'coredns',
+  requires: 'github.com/coredns/coredns',
+  version: `v${binaryVersions.coredns}`,
+  packages: ['github.com/coredns/coredns'],
   ldflags: '-s -w',
 };
 
@@ -176,6 +192,21 @@ export const catalog: Readonly<Record<BinaryName, BinarySpec>> = {
       [1, 28],
       [2, 0],
     ],
+  },
+  kubelet: kubernetesBinary('kubelet'),
+  'kube-proxy': kubernetesBinary('kube-proxy'),
+  coredns: {
+    versionArgs: ['-version'],
+    fits: [
+      [1, 11],
+      [2, 0],
+    ],
+    release({ os, arch }, { github }) {
+      const version = binaryVersions.coredns;
+      const url = `${github}/coredns/coredns/releases/download/v${version}/coredns_${version}_${os}_${arch}.tgz`;
+      return { url, checksumsUrl: `${url}.sha256`, member: 'coredns' };
+    },
+    build: { kind: 'tools', module: coreDnsTools, package: 'github.com/coredns/coredns' },
   },
   helm: {
     versionArgs: ['version', '--short'],

@@ -1,5 +1,6 @@
 /** What happens to pipelines before Millrace is uninstalled. */
 import { deepEqual, match, rejects } from 'node:assert/strict';
+import type { MillraceError } from '../../model/errors.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 import { beforeUninstall } from '../../workers/uninstall/before-uninstall.ts';
 import type { UninstallPolicy } from '../../model/uninstall-policy.ts';
@@ -36,6 +37,7 @@ describe('before Millrace is uninstalled', () => {
         },
         say: (line) => said.push(line),
         timeoutMs,
+        saidIn: 'millrace-system/millrace-uninstall',
       });
     return { run, deleted, said };
   }
@@ -50,6 +52,10 @@ describe('before Millrace is uninstalled', () => {
   it('P1: Block names them, and deletes none', async () => {
     const { run, deleted } = world(['orders', 'users'], 0);
     await rejects(run('Block'), /MR_UNINSTALL_BLOCKED.*\(2 pipelines\): shop\/orders, shop\/users/);
+    await rejects(run('Block'), ({ fix }: MillraceError) => {
+      match(fix, /kubectl --namespace millrace-system patch configmap millrace-uninstall .*"policy":"Drain"/);
+      return true;
+    });
     deepEqual(deleted, []);
   });
 

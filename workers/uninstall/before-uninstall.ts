@@ -22,6 +22,8 @@ export interface Uninstalling {
   readonly say: (line: string) => void;
   /** Of Drain. */
   readonly timeoutMs: number;
+  /** Namespace and name of the ConfigMap with the policy, if it comes from one. */
+  readonly saidIn: string | undefined;
 }
 
 const lookMs = 2_000;
@@ -36,7 +38,7 @@ export async function beforeUninstall(policy: UninstallPolicy, how: Uninstalling
   const all = counted(items.length, 'pipeline');
   switch (policy) {
     case 'Block':
-      throw mr('MR_UNINSTALL_BLOCKED', { all, names: namesOf(items) });
+      throw mr('MR_UNINSTALL_BLOCKED', { all, names: namesOf(items), how: howTo(how.saidIn) });
     case 'Orphan':
       return say(
         `${all} left as they are: ${namesOf(items)}. Their pods go on moving records; nobody repairs or changes them until Millrace is installed again.`,
@@ -45,6 +47,12 @@ export async function beforeUninstall(policy: UninstallPolicy, how: Uninstalling
       say(`deleting ${all}: ${namesOf(items)}`);
       return drain(items, how);
   }
+}
+
+function howTo(saidIn: string | undefined): string {
+  if (saidIn === undefined) return 'with `--policy`';
+  const [namespace = '', name = ''] = saidIn.split('/');
+  return `\`kubectl --namespace ${namespace} patch configmap ${name} --type merge --patch '{"data":{"policy":"Drain"}}'\``;
 }
 
 async function drain(items: readonly KubeObject[], { kube, clock, say, timeoutMs }: Uninstalling): Promise<void> {

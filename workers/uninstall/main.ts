@@ -7,7 +7,7 @@ import { beforeUninstall, type Uninstalling } from './before-uninstall.ts';
 export async function runUninstall(
   policy: UninstallPolicy,
   env: NodeJS.ProcessEnv,
-  how: Pick<Uninstalling, 'say' | 'timeoutMs'>,
+  how: Pick<Uninstalling, 'say' | 'timeoutMs' | 'saidIn'>,
 ): Promise<void> {
   const kube = connectKube(env['KUBECONFIG']);
   try {

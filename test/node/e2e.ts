@@ -1,0 +1,257 @@
+/**
+ * `npm run e2e:node`: the image and the chart on a real kubelet and containerd, as root on Linux.
+ *
+ * Every step goes on from the one before, as a person's day does: install, the first pipeline, what its pods may do, trouble,
+ * an edit under load, uninstall.
+ */
+import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { chart, helm, namespace, setting } from '../deploy/support/helm.ts';
+import { Warehouse } from '../e2e/support/clickhouse.ts';
+import { eventually } from '../support/eventually.ts';
+import { startNodeCluster, type NodeCluster } from './support/cluster.ts';
+import { startClickHouse, type HostClickHouse } from './support/host.ts';
+import { makeImages } from './support/images.ts';
+import { ctr } from './support/machine.ts';
+import { whyNoNode } from './support/requirements.ts';
+import { sh } from './support/shell.ts';
+import { localVolumes } from './support/volumes.ts';
+
+const missing = await whyNoNode();
+if (missing.length > 0) {
+  process.stderr.write(`This machine cannot be a node:\n${missing.map((one) => `  ${one}\n`).join('')}`);
+  process.exit(3);
+}
+
+const root = join(import.meta.dirname, '..', '..');
+/** Each slot makes every fourth number; when it ends, they are not equally far. */
+const slots = 4;
+const gaps = `SELECT slot, n, last FROM (
+  SELECT (id - 1) % ${slots} AS slot, count() AS n, max(id) AS last FROM orders GROUP BY slot
+) WHERE n != intDiv(last - 1 - slot, ${slots}) + 1`;
+const numbers = z.object({ rows: z.coerce.number(), ids: z.coerce.number(), last: z.coerce.number() });
+
+/** Of a command that has failed. */
+interface Said {
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+describe('a real node', function () {
+  let dir: string;
+  let cluster: NodeCluster;
+  let clickhouse: HostClickHouse;
+  let warehouse: Warehouse;
+  let workloads: string;
+
+  before(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'millrace-e2e-node-'));
+    cluster = await startNodeCluster(await makeImages(join(dir, 'images')));
+    clickhouse = await startClickHouse(cluster.dir);
+    warehouse = new Warehouse(clickhouse.url);
+    await apply(await localVolumes(cluster.dir, 2));
+    await kubectl('create', 'namespace', namespace);
+    await kubectl('label', 'namespace', namespace, 'pod-security.kubernetes.io/enforce=restricted');
+  });
+  after(async () => {
+    await clickhouse.stop();
+    await cluster.stop();
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  const kubectl = (...args: readonly string[]) => cluster.kubectl(...args);
+  const ofChart = (...args: readonly string[]) => helm(args, cluster.kubeconfigPath);
+
+  async function apply(text: string): Promise<void> {
+    const file = join(dir, 'applied.yaml');
+    await writeFile(file, text);
+    await kubectl('apply', '-f', file);
+  }
+
+  /** As many numbers a second, from 1 on, all of them into the table. */
+  const pipeline = (rate: number, map = '') => `apiVersion: millrace.io/v1alpha1
+kind: Pipeline
+metadata: {name: orders, namespace: default}
+spec:
+  sources:
+    - name: orders
+      slots: ${slots}
+      generator: {rate: ${rate}, fields: [{name: id, kind: Sequence, min: 1}]}
+${map}  sinks:
+    - name: warehouse
+      clickhouse:
+        url: ${clickhouse.url}
+        table: orders
+        createTable: {columns: [{name: id, type: Int64}, {name: v, type: "Int64"}], orderBy: [id]}
+      batch: {maxDelay: 200ms}
+`;
+
+  async function rows(): Promise<z.output<typeof numbers>> {
+    const query = 'SELECT count() AS rows, uniqExact(id) AS ids, max(id) AS last FROM orders';
+    const [row] = z.tuple([numbers]).parse(await warehouse.rows(query));
+    return row;
+  }
+
+  /** Every number up to some that is not in the table yet is there, once. */
+  async function moreRows(by = 500): Promise<void> {
+    const before = (await rows()).last;
+    await eventually(async () => ok((await rows()).last >= before + by));
+  }
+
+  async function exact(): Promise<void> {
+    const { rows: count, ids } = await rows();
+    equal(count, ids);
+  }
+
+  const podOf = async (stage: string) =>
+    (
+      await kubectl(
+        '-n',
+        workloads,
+        'get',
+        'pods',
+        '-l',
+        `millrace.io/stage=${stage}`,
+        '-o',
+        'jsonpath={.items[0].metadata.name}',
+      )
+    ).trim();
+
+  it('is installed by one command, and every process finds what it needs', async () => {
+    await ofChart('install', 'millrace', chart, '--namespace', namespace, ...setting(['profile=lab']));
+    for (const name of ['deployment/millrace-controller', 'deployment/millrace-lifecycle', 'deployment/millrace-api'])
+      await kubectl('-n', namespace, 'rollout', 'status', name, '--timeout=300s');
+    match(await ofChart('test', 'millrace', '--namespace', namespace), /Succeeded/);
+  });
+
+  it('has the rows of the first pipeline in a table', async () => {
+    const startedAt = Date.now();
+    await apply(pipeline(500));
+    await kubectl('wait', 'pipeline/orders', '--for=condition=Ready', '--timeout=300s');
+    await moreRows();
+    process.stdout.write(`      rows after ${((Date.now() - startedAt) / 1_000).toFixed(1)} s\n`);
+    workloads = (
+      await kubectl(
+        'get',
+        'namespaces',
+        '-l',
+        'millrace.io/pipeline=orders',
+        '-o',
+        'jsonpath={.items[0].metadata.name}',
+      )
+    ).trim();
+  });
+
+  it('lets its pods do nothing but their work', async () => {
+    const look = `const { readFileSync, existsSync, writeFileSync } = require('node:fs');
+      const status = readFileSync('/proc/1/status', 'utf8');
+      const of = (name) => new RegExp('^' + name + ':\\\\s*(\\\\S+)', 'm').exec(status)[1];
+      const write = (() => { try { writeFileSync('/x', ''); return 'written'; } catch (error) { return error.code; } })();
+      const token = existsSync('/var/run/secrets/kubernetes.io/serviceaccount/token');
+      console.log(JSON.stringify([of('Uid'), of('CapEff'), of('CapBnd'), of('NoNewPrivs'), of('Seccomp'), write, token]));`;
+    for (const stage of ['ingestor-orders', 'sink-warehouse']) {
+      const said = await kubectl('-n', workloads, 'exec', await podOf(stage), '--', 'node', '-e', look);
+      deepEqual(JSON.parse(said), ['65532', '0000000000000000', '0000000000000000', '1', '2', 'EROFS', false]);
+    }
+  });
+
+  it('shows their logs by kubectl and by millrace', async () => {
+    const pod = await podOf('sink-warehouse');
+    match(await kubectl('-n', workloads, 'logs', pod), /slot acquired/);
+    const said = await sh(
+      ...([
+        process.execPath,
+        join(root, 'cli/millrace.ts'),
+        'logs',
+        'orders',
+        '--kubeconfig',
+        cluster.kubeconfigPath,
+      ] as const),
+    );
+    match(said, new RegExp(`${pod} INFO .*slot acquired`));
+  });
+
+  it('takes a sink that hangs out of service, and puts it back, without losing or repeating a row', async () => {
+    const pod = await podOf('sink-warehouse');
+    const pid = await pidOf(pod);
+    process.kill(pid, 'SIGSTOP');
+    try {
+      await kubectl('-n', workloads, 'wait', `pod/${pod}`, '--for=condition=Ready=false', '--timeout=120s');
+    } finally {
+      process.kill(pid, 'SIGCONT');
+    }
+    await kubectl('-n', workloads, 'wait', `pod/${pod}`, '--for=condition=Ready', '--timeout=120s');
+    await moreRows();
+    await exact();
+  });
+
+  it('starts a sink again that is killed, without losing or repeating a row', async () => {
+    const pod = await podOf('sink-warehouse');
+    process.kill(await pidOf(pod), 'SIGKILL');
+    const restarts = ['-o', 'jsonpath={.status.containerStatuses[0].restartCount}'];
+    await eventually(async () => equal((await kubectl('-n', workloads, 'get', 'pod', pod, ...restarts)).trim(), '1'));
+    await moreRows();
+    await exact();
+  });
+
+  it('carries out an edit under load, without losing or repeating a row', async () => {
+    await apply(pipeline(500, '  steps: [{name: twice, map: {set: {v: "record.id * 2"}}}]\n'));
+    await eventually(async () =>
+      ok(
+        Number(
+          (await warehouse.rows('SELECT max(v) AS v FROM orders')).map(
+            (row) => z.object({ v: z.coerce.number() }).parse(row).v,
+          )[0],
+        ) > 0,
+      ),
+    );
+    await moreRows();
+    await exact();
+  });
+
+  it('keeps what is in NATS and Temporal when their pods are replaced', async () => {
+    for (const name of ['millrace-nats-0', 'millrace-temporal-0']) {
+      await kubectl('-n', namespace, 'delete', 'pod', name);
+      await kubectl('-n', namespace, 'wait', `pod/${name}`, '--for=condition=Ready', '--timeout=300s');
+    }
+    await moreRows();
+    await exact();
+  });
+
+  it('is not uninstalled while there are pipelines, and says how it is', async () => {
+    await rejects(ofChart('uninstall', 'millrace', '--namespace', namespace, '--timeout', '5m'), (error: Said) => {
+      match(
+        `${error.stdout} ${error.stderr}`,
+        /MR_UNINSTALL_BLOCKED.*default\/orders[^]*patch configmap millrace-uninstall/,
+      );
+      return true;
+    });
+    await moreRows(1);
+  });
+
+  it('drains them when that is asked for, and is gone, with every row in the table once', async () => {
+    const policy = JSON.stringify({ data: { policy: 'Drain' } });
+    await kubectl('-n', namespace, 'patch', 'configmap', 'millrace-uninstall', '--type', 'merge', '--patch', policy);
+    await ofChart('uninstall', 'millrace', '--namespace', namespace, '--timeout', '10m');
+    equal((await kubectl('get', 'pipelines', '--all-namespaces', '-o', 'name')).trim(), '');
+    equal((await kubectl('get', 'namespaces', '-l', 'millrace.io/pipeline=orders', '-o', 'name')).trim(), '');
+    await exact();
+    deepEqual(await warehouse.rows(gaps), []);
+  });
+
+  /** Of the process in the pod's container, as the machine has it. */
+  async function pidOf(pod: string): Promise<number> {
+    const [id = ''] = (
+      await kubectl('-n', workloads, 'get', 'pod', pod, '-o', 'jsonpath={.status.containerStatuses[0].containerID}')
+    )
+      .trim()
+      .split('//')
+      .slice(-1);
+    const tasks = await ctr(cluster.dir, 'tasks', 'ls');
+    const line = tasks.split('\n').find((each) => each.startsWith(id)) ?? '';
+    return Number(line.trim().split(/\s+/)[1]);
+  }
+});
