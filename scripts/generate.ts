@@ -10,7 +10,14 @@ import { pipelineCrdYaml } from '../crds/crd.ts';
 import { conditionsPage, errorsPage, generated, pipelinePage } from '../crds/reference.ts';
 import { expressionsPage } from '../crds/reference-expressions.ts';
 import { chartReadme } from '../deploy/chart/readme.ts';
-import { chartYaml, profilesYaml, rightsYaml, valuesSchemaJson, valuesYaml } from '../deploy/chart/render.ts';
+import {
+  chartYaml,
+  defaultsYaml,
+  profilesYaml,
+  rightsYaml,
+  valuesSchemaJson,
+  valuesYaml,
+} from '../deploy/chart/render.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { openApiText } from '../workers/api/openapi-text.ts';
 
@@ -28,6 +35,7 @@ const files: Readonly<Record<string, () => string | Promise<string>>> = {
   'deploy/chart/millrace/values.yaml': valuesYaml,
   'deploy/chart/millrace/values.schema.json': valuesSchemaJson,
   'deploy/chart/millrace/files/crds.yaml': pipelineCrdYaml,
+  'deploy/chart/millrace/files/defaults.yaml': defaultsYaml,
   'deploy/chart/millrace/files/profiles.yaml': profilesYaml,
   'deploy/chart/millrace/files/rights.yaml': rightsYaml,
 };

@@ -42,7 +42,7 @@ export const profileRows: readonly ProfileRow[] = [
     value: 'podDisruptionBudgets.enabled',
     lab: false,
     production: true,
-    why: 'with one pod a node could not be drained',
+    why: 'pods of one kind are evicted one after the other',
   },
   { value: 'networkPolicies.enabled', lab: false, production: true, why: 'only those get in who need to' },
 ];

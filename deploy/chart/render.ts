@@ -37,6 +37,11 @@ export function valuesSchemaJson(): string {
   return `${JSON.stringify(z.toJSONSchema(valuesSchema, { target: 'draft-7', io: 'input' }), undefined, 2)}\n`;
 }
 
+/** Every value with its default, for what is null. */
+export function defaultsYaml(): string {
+  return withHeader(valuesSchema.parse({}));
+}
+
 /** By profile and path, for the templates. */
 export function profilesYaml(): string {
   const of = (name: ProfileName) => nested(profileRows.map((row) => [row.value, row[name]] as const));

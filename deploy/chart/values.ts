@@ -18,7 +18,10 @@ const flag = (what: string, otherwise: boolean) => z.boolean().default(otherwise
 const byProfile = <T extends z.ZodType>(schema: T, what: string) =>
   schema.nullable().default(null).describe(`${what} Null: as the profile says.`);
 
-const quantity = z.string().regex(/^\d+(\.\d+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$/);
+/** As Kubernetes takes it; `--set` makes a number of what looks like one. */
+const quantity = z.union([z.string().regex(/^\d+(\.\d+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$/), z.number().min(0)]);
+/** As both Kubernetes and nats-server take it. */
+const size = z.string().regex(/^\d+(K|M|G|T|Ki|Mi|Gi|Ti)$/);
 const resources = (cpu: string, memory: string, limit: string) =>
   z
     .strictObject({
@@ -75,11 +78,17 @@ export const valuesSchema = z.strictObject({
     .enum(['lab', 'production'])
     .default('production')
     .describe('Defaults that belong together: `lab` for one node and for trying, `production` for everything else.'),
-  nameOverride: text('In place of the name of the chart in labels.'),
-  fullnameOverride: text('In place of the names that are made of the release.'),
+  nameOverride: text(
+    'In place of the name of the chart, in labels and in the names of objects. On a release that runs it makes new objects, and new volumes.',
+  ),
+  fullnameOverride: text(
+    'In place of the beginning of all names. On a release that runs it makes new objects, and new volumes.',
+  ),
+  enabled: flag('For charts above this one: whether it is part of them.', true),
   commonLabels: z.record(z.string(), z.string()).default({}).describe('Further labels of every object.'),
+  // Charts above have values of their own here.
   global: z
-    .strictObject({
+    .looseObject({
       imageRegistry: text('Host of the registry for all images that name none.'),
       imagePullSecrets: z
         .array(z.strictObject({ name: z.string().min(1) }))
@@ -131,7 +140,10 @@ export const valuesSchema = z.strictObject({
         })
         .prefault({})
         .describe('Who may use it. It acts with its own rights for every caller.'),
-      hosts: z.array(z.string()).default([]).describe('Names under which it is reached from outside the cluster.'),
+      hosts: z
+        .array(z.string().regex(/^[\w.-]+$/))
+        .default([])
+        .describe('Names under which it is reached from outside the cluster.'),
       service: z
         .strictObject({
           type: z.enum(['ClusterIP', 'NodePort', 'LoadBalancer']).default('ClusterIP').describe('Kind of Service.'),
@@ -178,15 +190,15 @@ export const valuesSchema = z.strictObject({
       storage: z
         .strictObject({
           enabled: flag('False: everything is lost with the pod. Only for trying.', true),
-          size: byProfile(quantity, 'Of each volume.'),
+          size: byProfile(size, 'Of each volume.'),
           storageClass: text('Empty: the default of the cluster.'),
         })
         .prefault({})
         .describe('Volumes of JetStream.'),
       jetStream: z
         .strictObject({
-          maxFileStore: byProfile(quantity, 'What streams may hold; less than the volume, which must never be full.'),
-          maxMemoryStore: quantity.default('256Mi').describe('Leases and reports.'),
+          maxFileStore: byProfile(size, 'What streams may hold; less than the volume, which must never be full.'),
+          maxMemoryStore: size.default('256Mi').describe('Leases and reports.'),
           syncInterval: z
             .string()
             .regex(/^(always|\d+(ms|s|m))$/)
@@ -194,7 +206,7 @@ export const valuesSchema = z.strictObject({
             .describe(
               'When what is stored is forced to the disk. `always`: before it is acknowledged, so that no power loss takes it.',
             ),
-          maxPayload: quantity.default('8Mi').describe('Largest message: a frame, and so a record, is smaller.'),
+          maxPayload: size.default('8Mi').describe('Largest message: a frame, and so a record, is smaller.'),
         })
         .prefault({})
         .describe('Settings of JetStream.'),
@@ -214,7 +226,7 @@ export const valuesSchema = z.strictObject({
           storage: z
             .strictObject({
               enabled: flag('False: histories are lost with the pod.', true),
-              size: quantity.default('2Gi').describe('Of its volume.'),
+              size: size.default('2Gi').describe('Of its volume.'),
               storageClass: text('Empty: the default of the cluster.'),
             })
             .prefault({})
@@ -246,7 +258,7 @@ export const valuesSchema = z.strictObject({
         .enum(uninstallPolicies)
         .default('Block')
         .describe(
-          'What `helm uninstall` does while there are pipelines. Block: it is refused. Drain: they are deleted, and waited for. Orphan: they stay, and their pods go on moving records without anybody who looks after them.',
+          'What `helm uninstall` does while there are pipelines. Block: it is refused. Drain: they are deleted, and waited for. Orphan: they stay, without anybody who looks after them; their pods go on moving records as long as NATS is there, which is so with `nats.mode: external`.',
         ),
       timeout: z
         .string()

@@ -69,6 +69,13 @@ const refusals: readonly [what: string, values: Values, says: RegExp][] = [
     /nats\.address must say where NATS is/,
   ],
   ['more copies than servers', [...lab, 'nats.streamReplicas=3'], /nats\.streamReplicas is 3, and there are 1 servers/],
+  [
+    'a store that fills its volume',
+    [...production, 'nats.storage.size=10Gi'],
+    /maxFileStore is 45Gi, and a volume has 10Gi/,
+  ],
+  ['an image of others without a tag', [...lab, 'nats.image.tag='], /image\.tag must not be empty/],
+  ['a host that the API would refuse', [...lab, 'api.hosts={*.example.com}'], /hosts/],
   ['two servers', [...production, 'nats.replicas=2'], /replicas/],
   ['a key that does not exist', [...lab, 'controler.replicas=2'], /controler/],
   ['a key within that does not exist', [...lab, 'api.replica=2'], /replica/],
@@ -96,6 +103,8 @@ const podsSchema = z.looseObject({
 });
 
 const isWorkload = ({ kind }: Rendered) => kind === 'Deployment' || kind === 'StatefulSet';
+
+const textOf = (objects: readonly Rendered[]) => objects.map((object) => stringify(object)).join('---\n');
 
 describe('the chart', function () {
   it('passes `helm lint --strict` under both profiles', async () => {
@@ -134,6 +143,28 @@ describe('the chart', function () {
     equal(replicasIn(asked)['millrace-api'], 0);
   });
 
+  it('is as by default where somebody has set null, never without what protects', async () => {
+    const nulls = [
+      'api.auth.mode',
+      'api.auth',
+      'api',
+      'nats.storage',
+      'nats.jetStream',
+      'crds.keep',
+      'rbac',
+      'global',
+      'image',
+    ];
+    const without = (objects: readonly Rendered[]) => objects.filter(({ kind }) => kind !== 'Secret');
+    const usual = without(await render(lab));
+    for (const value of [...nulls, 'uninstall', 'controller', 'podDisruptionBudgets'])
+      deepEqual(without(await render([...lab, `${value}=null`])), usual, value);
+  });
+
+  it('takes numbers for quantities, and values of charts above it', async () => {
+    await render([...lab, 'nats.resources.limits.cpu=2', 'global.storageClass=fast', 'enabled=true']);
+  });
+
   it('has no label by which Millrace would take its objects for those of a pipeline', async () => {
     for (const { metadata } of await render(production)) {
       const labels = z.record(z.string(), z.string()).parse(metadata['labels']);
@@ -159,7 +190,7 @@ describe('the chart', function () {
       await kubectl(['create', 'namespace', namespace]);
       const restricted = ['enforce', 'warn', 'audit'].map((mode) => `pod-security.kubernetes.io/${mode}=restricted`);
       await kubectl(['label', 'namespace', namespace, ...restricted]);
-      await kubectl(['-n', namespace, 'create', 'serviceaccount', 'default']);
+      for (const name of ['default', 'ours']) await kubectl(['-n', namespace, 'create', 'serviceaccount', name]);
     });
     after(async () => {
       await kubernetes.stop();
@@ -177,7 +208,10 @@ describe('the chart', function () {
     for (const [what, values] of switches)
       it(`${what}: every object is valid, and its pods are restricted`, async () => {
         const objects = await render(values);
-        const text = objects.map((object) => stringify(object)).join('---\n');
+        // The API server admits no pod, not even as a trial, whose account is not there.
+        const accounts = objects.filter(({ kind }) => kind === 'ServiceAccount');
+        await kubectl(['apply', '--server-side', '--force-conflicts', '-f', '-'], textOf(accounts));
+        const text = textOf(objects.filter((object) => !accounts.includes(object)));
         const { stderr } = await kubectl(['apply', '--dry-run=server', '--validate=strict', '-f', '-'], text);
         // PodSecurity and deprecated versions are warnings.
         equal(stderr, '');
@@ -197,6 +231,14 @@ describe('the chart', function () {
         kubernetes.kubeconfigPath,
       );
       equal(await token(), first);
+      for (const [value, says] of [
+        ['nats.replicas=3', /from one server to several, or to fewer, streams are not taken along/],
+        ['nats.storage.size=6Gi', /Kubernetes does not change them through a StatefulSet/],
+      ] as const)
+        await rejects(
+          helm(['upgrade', 'millrace', chart, ...at, ...setting([...lab, value])], kubernetes.kubeconfigPath),
+          says,
+        );
       await helm(['uninstall', 'millrace', '--namespace', namespace, '--no-hooks'], kubernetes.kubeconfigPath);
       const kinds = 'crd,clusterrole,clusterrolebinding';
       const left = ['get', kinds, '-l', 'app.kubernetes.io/instance=millrace', '-o', 'name'];
@@ -205,7 +247,7 @@ describe('the chart', function () {
 
     it('gives each process its rights, and no others', async () => {
       const roles = (await render(lab)).filter(({ kind }) => /Role(Binding)?$/.test(kind));
-      await kubectl(['apply', '-f', '-'], roles.map((object) => stringify(object)).join('---\n'));
+      await kubectl(['apply', '-f', '-'], textOf(roles));
       const may = async (process: string, verb: string, resource: string, where: string) => {
         const [plural = '', subresource] = resource.split('/');
         const as = ['--as', `system:serviceaccount:${namespace}:millrace-${process}`];

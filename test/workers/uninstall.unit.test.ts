@@ -1,13 +1,19 @@
 /** What happens to pipelines before Millrace is uninstalled. */
 import { deepEqual, match, rejects } from 'node:assert/strict';
 import type { MillraceError } from '../../model/errors.ts';
+import { KubeError } from '../../kubernetes/kube-error.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 import { beforeUninstall } from '../../workers/uninstall/before-uninstall.ts';
 import type { UninstallPolicy } from '../../model/uninstall-policy.ts';
 
+const notFound = new KubeError('404 page not found', {
+  ...{ situation: '404', status: 404, causes: [], request: 'list Pipeline', server: 'here' },
+  asked: { verb: 'LIST', group: 'millrace.io', resource: 'pipelines' },
+});
+
 describe('before Millrace is uninstalled', () => {
   /** `looks`: how many lists each pipeline is still in after it was deleted. */
-  function world(names: readonly string[], looks: number) {
+  function world(names: readonly string[], looks: number, failure?: Error) {
     const deleted: string[] = [];
     const said: string[] = [];
     let elapsed = 0;
@@ -20,6 +26,7 @@ describe('before Millrace is uninstalled', () => {
       beforeUninstall(policy, {
         kube: {
           list: () => {
+            if (failure !== undefined) return Promise.reject(failure);
             const isGone = deleted.length > 0 && lists++ >= looks;
             return Promise.resolve({ items: isGone ? [] : items, resourceVersion: '' });
           },
@@ -80,6 +87,12 @@ describe('before Millrace is uninstalled', () => {
     await run('Orphan');
     deepEqual(deleted, []);
     match(said.join(), /1 pipeline left as they are: shop\/orders.*until Millrace is installed again/);
+  });
+
+  it('P4: where the kind is gone, there are none', async () => {
+    const { run, said } = world(['orders'], 0, notFound);
+    await run('Block');
+    deepEqual(said, ['there are no pipelines']);
   });
 
   it('names the first twenty of many', async () => {

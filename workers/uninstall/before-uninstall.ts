@@ -4,8 +4,9 @@
  *
  * P1  Block: as long as there are pipelines, Millrace is not uninstalled.
  * P2  Drain: all are deleted, each as its `deletionPolicy` says, and waited for.
- * P3  Orphan: they stay. Their pods go on moving records, nobody repairs or changes them, and an installation later takes
- *     them over.
+ * P3  Orphan: they stay, and nobody repairs or changes them; their pods go on moving records as long as NATS is there. An
+ *     installation later takes them over.
+ * P4  Where the kind is gone, there are none: whoever has removed it first is not kept from uninstalling.
  */
 import { mr } from '../../model/errors.ts';
 import { kind } from '../../model/names.ts';
@@ -13,6 +14,7 @@ import type { Clock } from '../../model/clock.ts';
 import { counted } from '../../model/text.ts';
 import type { UninstallPolicy } from '../../model/uninstall-policy.ts';
 import { statusOf } from '../../activities/status/read.ts';
+import { KubeError } from '../../kubernetes/kube-error.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 
@@ -33,7 +35,7 @@ const mostNamed = 20;
 /** Throws MR_UNINSTALL_BLOCKED, or MR_UNINSTALL_UNFINISHED when not all are gone in time. */
 export async function beforeUninstall(policy: UninstallPolicy, how: Uninstalling): Promise<void> {
   const { kube, say } = how;
-  const { items } = await kube.list(kind);
+  const items = await pipelinesIn(kube);
   if (items.length === 0) return say('there are no pipelines');
   const all = counted(items.length, 'pipeline');
   switch (policy) {
@@ -41,7 +43,7 @@ export async function beforeUninstall(policy: UninstallPolicy, how: Uninstalling
       throw mr('MR_UNINSTALL_BLOCKED', { all, names: namesOf(items), how: howTo(how.saidIn) });
     case 'Orphan':
       return say(
-        `${all} left as they are: ${namesOf(items)}. Their pods go on moving records; nobody repairs or changes them until Millrace is installed again.`,
+        `${all} left as they are: ${namesOf(items)}. Nobody repairs or changes them until Millrace is installed again; their pods go on moving records as long as NATS is there.`,
       );
     case 'Drain':
       say(`deleting ${all}: ${namesOf(items)}`);
@@ -53,6 +55,16 @@ function howTo(saidIn: string | undefined): string {
   if (saidIn === undefined) return 'with `--policy`';
   const [namespace = '', name = ''] = saidIn.split('/');
   return `\`kubectl --namespace ${namespace} patch configmap ${name} --type merge --patch '{"data":{"policy":"Drain"}}'\``;
+}
+
+/** P4. */
+async function pipelinesIn(kube: Pick<Kube, 'list'>): Promise<readonly KubeObject[]> {
+  try {
+    return (await kube.list(kind)).items;
+  } catch (error) {
+    if (error instanceof KubeError && error.failure.status === 404) return [];
+    throw error;
+  }
 }
 
 async function drain(items: readonly KubeObject[], { kube, clock, say, timeoutMs }: Uninstalling): Promise<void> {

@@ -35,6 +35,12 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 {{- end }}
 {{- end -}}
 
+{{/* Of (root, component): of pods. No version: a new one of the chart must not start NATS again. */}}
+{{- define "millrace.podLabels" -}}
+{{ include "millrace.selectorLabels" . }}
+app.kubernetes.io/part-of: {{ include "millrace.name" (index . 0) }}
+{{- end -}}
+
 {{/* Of (root, component, component's values): the name of its account. */}}
 {{- define "millrace.serviceAccount" -}}
 {{- $values := index . 2 -}}
@@ -57,7 +63,7 @@ default
 {{- if $image.digest -}}
 @{{ $image.digest }}
 {{- else -}}
-:{{ default $root.Chart.AppVersion $image.tag }}
+:{{ required "image.tag must not be empty but for Millrace itself" (default (eq $image.repository $root.Values.image.repository | ternary $root.Chart.AppVersion "") $image.tag) }}
 {{- end -}}
 {{- end -}}
 
@@ -83,7 +89,7 @@ capabilities:
   drop: [ALL]
 {{- end -}}
 
-{{/* Of (root, component, values): where pods run. */}}
+{{/* Of (root, component, values): where pods run. Servers of NATS are never on one node: it would take the majority with it. */}}
 {{- define "millrace.placement" -}}
 {{- $values := index . 2 -}}
 {{- with (index . 0).Values.global.imagePullSecrets }}
@@ -110,10 +116,11 @@ topologySpreadConstraints:
   {{- toYaml $values.topologySpreadConstraints | nindent 2 }}
 {{- else }}
 {{- $selector := include "millrace.selectorLabels" (list (index . 0) (index . 1)) }}
+{{- $isApart := and (eq (index . 1) "nats") (eq (index . 0).Values.profile "production") }}
 {{- range list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
   - maxSkew: 1
     topologyKey: {{ . }}
-    whenUnsatisfiable: ScheduleAnyway
+    whenUnsatisfiable: {{ and $isApart (hasSuffix "hostname" .) | ternary "DoNotSchedule" "ScheduleAnyway" }}
     labelSelector:
       matchLabels:
         {{- $selector | nindent 8 }}

@@ -28,7 +28,7 @@ spec:
   template:
     metadata:
       labels:
-        {{- include "millrace.labels" (list $root $component) | nindent 8 }}
+        {{- include "millrace.podLabels" (list $root $component) | nindent 8 }}
         {{- with $own.podLabels }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
@@ -60,6 +60,11 @@ spec:
             {{- with $own.extraEnv }}
             {{- toYaml . | nindent 12 }}
             {{- end }}
+          {{- with .preStop }}
+          lifecycle:
+            preStop:
+              {{- . | nindent 14 }}
+          {{- end }}
           ports:
             - name: http
               containerPort: {{ .port }}
