@@ -137,9 +137,9 @@ async function passableUpTo({
 }
 
 /**
- * The last frame with records, or the last of a leaving source, that may be passed: all frames up to it are of plans without the
- * reader. Other frames without records alone do not move the position unless they fill the whole look: they need little room, and moving it makes a
- * pod that has just started start again.
+ * The last frame with records, or the last of a leaving source, that may be passed: all frames up to it are of plans without
+ * the reader. Other frames without records do not move the position unless they fill the whole look: they need little room,
+ * and moving it makes a pod that has just started start again.
  */
 async function passableAfter({ streams, stream, subjects, waiting, isWithout }: Look, upTo: Passed): Promise<Passed> {
   const heads: Heads = { ...upTo.heads };

@@ -5,6 +5,7 @@
  *     stream was recreated or rolled back, or the reader has passed a stored frame without seeing it, the slot stops.
  * A1  Entries of v0.1 record neither: they are taken to belong to the existing stream, if it is long enough.
  */
+import { MillraceError } from '../model/errors.ts';
 import { edgeStream, frameSubject, shardSubjects, writerIn } from '../model/names.ts';
 import type { Edge } from '../model/plan.ts';
 import { positionOf, type CommitEntry } from './commit-entry.ts';
@@ -153,10 +154,17 @@ export async function headsAt(
   for (const subject of await streams.subjectsOf(stream, shardSubjects(pid, edge.name, shard.shard)))
     writers.add(writerIn(subject));
   for (const writer of writers) {
-    const head = await headAt(streams, stream, frameSubject(pid, edge.name, shard.shard, writer), position);
+    const subject = frameSubject(pid, edge.name, shard.shard, writer);
+    const head = await headAt(streams, stream, subject, position).catch(unlessDamaged);
     if (head !== undefined) heads[writer] = head;
   }
   return heads;
+}
+
+/** Its reader will report a damaged frame; a reader is placed nevertheless. */
+function unlessDamaged(error: unknown): undefined {
+  if (error instanceof MillraceError && error.code === 'MR_FRAME_CORRUPT') return undefined;
+  throw error;
 }
 
 /** By the name that the next frame gives it. Undefined: frames in between are gone, so that nobody knows. */
