@@ -13,6 +13,7 @@ import { ensurePki } from '../../local/parts/kubernetes/pki.ts';
 import { controlProcesses } from '../../model/rights.ts';
 import { preflight } from '../../workers/preflight/preflight.ts';
 import type { Finding } from '../../workers/preflight/check.ts';
+import { runUninstall } from '../../workers/uninstall/main.ts';
 
 describe('preflight', function () {
   let dir: string;
@@ -94,6 +95,9 @@ describe('preflight', function () {
       const other = { KUBECONFIG: bare.kubeconfigPath };
       const found = codesOf(await preflight('api', environment('api', other)));
       equal(found['kind Pipeline'], 'MR_KIND_MISSING');
+      const said: string[] = [];
+      await runUninstall('Block', other, { say: (line) => said.push(line), timeoutMs: 1_000, saidIn: undefined });
+      deepEqual(said, ['there are no pipelines']);
     } finally {
       await bare.stop();
     }

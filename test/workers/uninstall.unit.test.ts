@@ -13,7 +13,7 @@ const notFound = new KubeError('404 page not found', {
 
 describe('before Millrace is uninstalled', () => {
   /** `looks`: how many lists each pipeline is still in after it was deleted. */
-  function world(names: readonly string[], looks: number, failure?: Error) {
+  function world(names: readonly string[], looks: number, odd: { failure?: Error; hasKind?: boolean } = {}) {
     const deleted: string[] = [];
     const said: string[] = [];
     let elapsed = 0;
@@ -26,7 +26,7 @@ describe('before Millrace is uninstalled', () => {
       beforeUninstall(policy, {
         kube: {
           list: () => {
-            if (failure !== undefined) return Promise.reject(failure);
+            if (odd.failure !== undefined) return Promise.reject(odd.failure);
             const isGone = deleted.length > 0 && lists++ >= looks;
             return Promise.resolve({ items: isGone ? [] : items, resourceVersion: '' });
           },
@@ -35,6 +35,7 @@ describe('before Millrace is uninstalled', () => {
             return Promise.resolve(true);
           },
         },
+        hasKind: () => Promise.resolve(odd.hasKind ?? true),
         clock: {
           now: () => elapsed,
           monotonic: () => elapsed,
@@ -90,10 +91,17 @@ describe('before Millrace is uninstalled', () => {
   });
 
   it('P4: where the kind is gone, there are none', async () => {
-    const { run, said } = world(['orders'], 0, notFound);
+    const { run, said } = world(['orders'], 0, { failure: notFound, hasKind: false });
     await run('Block');
     deepEqual(said, ['there are no pipelines']);
   });
+
+  for (const policy of ['Block', 'Drain', 'Orphan'] as const)
+    it(`P4: a 404 proves nothing: ${policy} fails, and the control plane stays`, async () => {
+      const { run, deleted } = world(['orders'], 0, { failure: notFound });
+      await rejects(run(policy), notFound);
+      deepEqual(deleted, []);
+    });
 
   it('names the first twenty of many', async () => {
     const { run } = world(

@@ -1,8 +1,8 @@
 /** What Millrace needs of Kubernetes: its version, the kind Pipeline, and the rights of a process. */
 import { z } from 'zod';
 import { ask } from '../../kubernetes/ask.ts';
-import { KubeError } from '../../kubernetes/kube-error.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
+import { servedResources } from '../../kubernetes/served.ts';
 import { mr } from '../../model/errors.ts';
 import { apiVersion, kind, plural } from '../../model/names.ts';
 import { rights, type ControlProcess, type Right, type Verb } from '../../model/rights.ts';
@@ -13,10 +13,6 @@ const oldest = [1, 30] as const;
 
 /** It is no object of Kubernetes. */
 const versionSchema = z.looseObject({ kind: z.undefined().optional(), gitVersion: z.string() });
-const resourcesSchema = z.looseObject({
-  kind: z.literal('APIResourceList'),
-  resources: z.array(z.looseObject({ name: z.string() })),
-});
 const reviewSchema = z.looseObject({
   kind: z.literal('SelfSubjectAccessReview'),
   status: z.looseObject({ allowed: z.boolean() }),
@@ -40,18 +36,9 @@ export function kindCheck(kube: Kube): Check {
   return {
     name: `kind ${kind}`,
     async look(signal) {
-      const path = `/apis/${apiVersion}`;
-      const request = { method: 'GET', path, what: `list what ${apiVersion} has`, signal } as const;
-      try {
-        const { resources } = await ask(kube.transport, request, resourcesSchema, () => true);
-        const names = resources.map(({ name }) => name);
-        for (const needed of [plural, `${plural}/status`])
-          if (!names.includes(needed)) throw mr('MR_KIND_MISSING', { kind, apiVersion });
-      } catch (error) {
-        if (error instanceof KubeError && error.failure.status === 404)
-          throw mr('MR_KIND_MISSING', { kind, apiVersion }, { cause: error });
-        throw error;
-      }
+      const served = await servedResources(kube.transport, apiVersion, signal);
+      for (const needed of [plural, `${plural}/status`])
+        if (!served.includes(needed)) throw mr('MR_KIND_MISSING', { kind, apiVersion });
       return apiVersion;
     },
   };

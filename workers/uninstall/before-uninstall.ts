@@ -6,7 +6,8 @@
  * P2  Drain: all are deleted, each as its `deletionPolicy` says, and waited for.
  * P3  Orphan: they stay, and nobody repairs or changes them; their pods go on moving records as long as NATS is there. An
  *     installation later takes them over.
- * P4  Where the kind is gone, there are none: whoever has removed it first is not kept from uninstalling.
+ * P4  Where the kind is proven to be gone, there are none: whoever has removed it first is not kept from uninstalling. A list
+ *     that answers 404 proves nothing.
  */
 import { mr } from '../../model/errors.ts';
 import { kind } from '../../model/names.ts';
@@ -14,12 +15,13 @@ import type { Clock } from '../../model/clock.ts';
 import { counted } from '../../model/text.ts';
 import type { UninstallPolicy } from '../../model/uninstall-policy.ts';
 import { statusOf } from '../../activities/status/read.ts';
-import { KubeError } from '../../kubernetes/kube-error.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 
 export interface Uninstalling {
   readonly kube: Pick<Kube, 'list' | 'delete'>;
+  /** Whether the API server has the kind (P4). */
+  readonly hasKind: () => Promise<boolean>;
   readonly clock: Clock;
   readonly say: (line: string) => void;
   /** Of Drain. */
@@ -34,8 +36,8 @@ const mostNamed = 20;
 
 /** Throws MR_UNINSTALL_BLOCKED, or MR_UNINSTALL_UNFINISHED when not all are gone in time. */
 export async function beforeUninstall(policy: UninstallPolicy, how: Uninstalling): Promise<void> {
-  const { kube, say } = how;
-  const items = await pipelinesIn(kube);
+  const { kube, hasKind, say } = how;
+  const { items } = (await hasKind()) ? await kube.list(kind) : { items: [] };
   if (items.length === 0) return say('there are no pipelines');
   const all = counted(items.length, 'pipeline');
   switch (policy) {
@@ -57,16 +59,6 @@ function howTo(saidIn: string | undefined): string {
   return `\`kubectl --namespace ${namespace} patch configmap ${name} --type merge --patch '{"data":{"policy":"Drain"}}'\``;
 }
 
-/** P4. */
-async function pipelinesIn(kube: Pick<Kube, 'list'>): Promise<readonly KubeObject[]> {
-  try {
-    return (await kube.list(kind)).items;
-  } catch (error) {
-    if (error instanceof KubeError && error.failure.status === 404) return [];
-    throw error;
-  }
-}
-
 async function drain(items: readonly KubeObject[], { kube, clock, say, timeoutMs }: Uninstalling): Promise<void> {
   for (const { metadata } of items) await kube.delete(kind, metadata.name, metadata.namespace, { uid: metadata.uid });
   const uids = new Set(items.map(({ metadata }) => metadata.uid));
@@ -74,12 +66,8 @@ async function drain(items: readonly KubeObject[], { kube, clock, say, timeoutMs
   for (let said = ''; ;) {
     const left = (await kube.list(kind)).items.filter(({ metadata }) => uids.has(metadata.uid));
     if (left.length === 0) return say('all pipelines are gone');
-    if (clock.monotonic() > until)
-      throw mr('MR_UNINSTALL_UNFINISHED', {
-        left: left.length,
-        names: left.slice(0, mostNamed).map(doing).join('; '),
-      });
     const news = left.slice(0, mostNamed).map(doing).join('; ');
+    if (clock.monotonic() > until) throw mr('MR_UNINSTALL_UNFINISHED', { left: left.length, names: news });
     if (news !== said) say(`${left.length} left: ${news}`);
     said = news;
     await clock.sleep(lookMs);

@@ -1,5 +1,7 @@
 /** The hook before the chart is uninstalled. */
 import { connectKube } from '../../kubernetes/kube.ts';
+import { servedResources } from '../../kubernetes/served.ts';
+import { apiVersion, plural } from '../../model/names.ts';
 import { systemClock } from '../../stream/clock.ts';
 import type { UninstallPolicy } from '../../model/uninstall-policy.ts';
 import { beforeUninstall, type Uninstalling } from './before-uninstall.ts';
@@ -11,7 +13,8 @@ export async function runUninstall(
 ): Promise<void> {
   const kube = connectKube(env['KUBECONFIG']);
   try {
-    await beforeUninstall(policy, { ...how, kube, clock: systemClock });
+    const hasKind = async () => (await servedResources(kube.transport, apiVersion)).includes(plural);
+    await beforeUninstall(policy, { ...how, kube, hasKind, clock: systemClock });
   } finally {
     kube.close();
   }
