@@ -127,3 +127,28 @@ topologySpreadConstraints:
 {{- end }}
 {{- end }}
 {{- end -}}
+
+{{/* Of storage, as in the values: the volume `data` of a pod that claims none. */}}
+{{- define "millrace.dataVolume" -}}
+{{- if not .enabled }}
+- name: data
+  emptyDir: {}
+{{- end }}
+{{- end -}}
+
+{{/* Of storage: the claim `data` of a StatefulSet. */}}
+{{- define "millrace.dataClaim" -}}
+{{- if .enabled }}
+volumeClaimTemplates:
+  - metadata:
+      name: data
+    spec:
+      accessModes: [ReadWriteOnce]
+      {{- with .storageClass }}
+      storageClassName: {{ . }}
+      {{- end }}
+      resources:
+        requests:
+          storage: {{ .size }}
+{{- end }}
+{{- end -}}

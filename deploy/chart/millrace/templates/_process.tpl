@@ -1,10 +1,10 @@
 {{/*
-A process of Millrace. `root`, `values`: as they apply; `component`; `port`; `alive`, `ready`: paths of its probes; and, as
-YAML, further `env`, `mounts` and `volumes`.
+A process of Millrace. `root`; `component`; `port`; `alive`, `ready`: paths of its probes; and, as YAML, further `env`, `mounts` and
+`volumes`, and `preStop`.
 */}}
 {{- define "millrace.process" -}}
 {{- $root := .root -}}
-{{- $all := .values -}}
+{{- $all := .root.Values -}}
 {{- $component := .component -}}
 {{- $own := get $all $component -}}
 {{- $name := printf "%s-%s" (include "millrace.fullname" $root) $component -}}
@@ -55,7 +55,7 @@ spec:
                   fieldPath: metadata.name
             - name: MILLRACE_LOG_LEVEL
               value: {{ $all.logLevel }}
-            {{- include "millrace.temporalEnv" (list $root $all) | nindent 12 }}
+            {{- include "millrace.temporalEnv" $root | nindent 12 }}
             {{- .env | nindent 12 }}
             {{- with $own.extraEnv }}
             {{- toYaml . | nindent 12 }}

@@ -11,29 +11,29 @@ anything off. A value that is false, 0 or empty counts: it was asked for.
 {{- $profile := default $defaults.profile (index $given "profile") -}}
 {{- $values := include "millrace.withDefaults" (list $given (get $profiles $profile)) | fromYaml -}}
 {{- $values = include "millrace.withDefaults" (list $values $defaults) | fromYaml -}}
-{{- $isCopiesGiven := kindIs "map" (index $given "nats") | ternary (not (kindIs "invalid" (index (default dict (index $given "nats")) "streamReplicas"))) false -}}
-{{- include "millrace.checkNats" (list . $values $isCopiesGiven) -}}
+{{- $isCopiesGiven := not (kindIs "invalid" ($given.nats).streamReplicas) -}}
+{{- $_ := set . "Values" (set $values "isResolved" true) -}}
+{{- include "millrace.checkNats" (list . $isCopiesGiven) -}}
 {{- if and (eq $values.uninstall.policy "Orphan") $values.crds.enabled (not $values.crds.keep) -}}
 {{- fail "uninstall.policy is Orphan and crds.keep is false: pipelines would be deleted with their kind, and nobody would take them down" -}}
 {{- end -}}
 {{- if and (not $values.temporal.devServer.enabled) (not $values.temporal.address) -}}
 {{- fail "temporal.address must say where Temporal is, as in `--set temporal.address=temporal-frontend.temporal:7233`; or try everything on one node with `--set profile=lab`, which brings a Temporal of its own" -}}
 {{- end -}}
-{{- $_ := set . "Values" (set $values "isResolved" true) -}}
 {{- end -}}
 {{- end -}}
 
-{{/* Of (root, values, whether copies were asked for): refuses what would lose streams, or never start. */}}
+{{/* Of (root, whether copies were asked for): refuses what would lose streams, or never start. */}}
 {{- define "millrace.checkNats" -}}
 {{- $root := index . 0 -}}
-{{- $nats := (index . 1).nats -}}
+{{- $nats := $root.Values.nats -}}
 {{- if eq $nats.mode "external" -}}
 {{- if not $nats.address -}}
 {{- fail "nats.address must say where NATS is when nats.mode is external, as in `--set nats.address=nats://nats.messaging:4222`" -}}
 {{- end -}}
 {{- else -}}
 {{- $servers := int $nats.replicas -}}
-{{- if not (index . 2) -}}
+{{- if not (index . 1) -}}
 {{- $_ := set $nats "streamReplicas" (min $servers 3) -}}
 {{- else if gt (int $nats.streamReplicas) $servers -}}
 {{- fail (printf "nats.streamReplicas is %d, and there are %d servers (nats.replicas): a stream cannot have more copies than there are servers" (int $nats.streamReplicas) $servers) -}}
@@ -79,36 +79,29 @@ anything off. A value that is false, 0 or empty counts: it was asked for.
 {{- toYaml $values -}}
 {{- end -}}
 
-{{/* Of (root, values as they apply). */}}
 {{- define "millrace.natsUrl" -}}
-{{- $root := index . 0 -}}
-{{- $nats := (index . 1).nats -}}
-{{- if eq $nats.mode "external" -}}
-{{- $nats.address -}}
+{{- if eq .Values.nats.mode "external" -}}
+{{- .Values.nats.address -}}
 {{- else -}}
-nats://{{ include "millrace.natsName" $root }}.{{ $root.Release.Namespace }}.svc:4222
+nats://{{ include "millrace.natsName" . }}.{{ .Release.Namespace }}.svc:4222
 {{- end -}}
 {{- end -}}
 
-{{/* Of (root, values as they apply). */}}
 {{- define "millrace.temporalAddress" -}}
-{{- $root := index . 0 -}}
-{{- $temporal := (index . 1).temporal -}}
-{{- if $temporal.address -}}
-{{- $temporal.address -}}
+{{- if .Values.temporal.address -}}
+{{- .Values.temporal.address -}}
 {{- else -}}
-{{ include "millrace.temporalName" $root }}.{{ $root.Release.Namespace }}.svc:7233
+{{ include "millrace.temporalName" . }}.{{ .Release.Namespace }}.svc:7233
 {{- end -}}
 {{- end -}}
 
-{{/* Of (root, values as they apply): how every process finds Temporal. */}}
+{{/* How every process finds Temporal. */}}
 {{- define "millrace.temporalEnv" -}}
-{{- $temporal := (index . 1).temporal -}}
 - name: MILLRACE_TEMPORAL_ADDRESS
   value: {{ include "millrace.temporalAddress" . }}
 - name: MILLRACE_TEMPORAL_NAMESPACE
-  value: {{ $temporal.namespace | quote }}
-{{- with $temporal.uiUrl }}
+  value: {{ .Values.temporal.namespace | quote }}
+{{- with .Values.temporal.uiUrl }}
 - name: MILLRACE_TEMPORAL_UI_URL
   value: {{ . | quote }}
 {{- end }}
