@@ -10,7 +10,8 @@
 import { ingestorsOf, type Plan } from '../model/plan.ts';
 import { linkTo } from './edge-writer.ts';
 import { appendEmpty } from './empty-frame.ts';
-import { decodeFrame, planIn, type Frame } from './frame-reader.ts';
+import { frameAt } from './frame-at.ts';
+import { planIn, type Frame } from './frame-reader.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import type { Act } from './act.ts';
 import { writersOfSource, type WriterPlace } from './writer-place.ts';
@@ -64,10 +65,8 @@ export async function appendAfter(
 }
 
 export async function tailOf(streams: JetStreamPort, place: WriterPlace): Promise<WriterTail> {
-  const { stream, subject } = place;
-  const last = await streams.getMessage(stream, { last_by_subj: subject });
-  if (last === null) return { ...place, sequence: 0, frame: undefined };
-  return { ...place, sequence: last.seq, frame: decodeFrame(last.data, { stream, sequence: last.seq }) };
+  const last = await frameAt(streams, place.stream, { last_by_subj: place.subject });
+  return { ...place, sequence: last?.sequence ?? 0, frame: last?.frame };
 }
 
 function writersOf(plan: Plan): WriterPlace[] {
@@ -81,12 +80,10 @@ async function firstOf(streams: JetStreamPort, { stream, sequence, frame }: Writ
   let first = sequence;
   let link = frame?.link;
   for (let step = 0; step < longestWalk && link !== undefined && link.predecessor > 0; step++) {
-    const before = await streams.getMessage(stream, { seq: link.predecessor });
-    if (before === null) return first;
-    const found = decodeFrame(before.data, { stream, sequence: before.seq });
-    if (planIn(found) < plan) return first;
-    first = before.seq;
-    link = found.link;
+    const before = await frameAt(streams, stream, { seq: link.predecessor });
+    if (before === undefined || planIn(before.frame) < plan) return first;
+    first = before.sequence;
+    link = before.frame.link;
   }
   return first;
 }

@@ -12,8 +12,8 @@ import { positionOf, type CommitEntry } from './commit-entry.ts';
 import type { TakenDecision } from './decisions.ts';
 import type { EdgeView } from './edge-opening.ts';
 import { checkIn, type Chain } from './frame-chain.ts';
-import { decodeFrame, type Frame } from './frame-reader.ts';
-import type { JetStreamPort, MessageQuery } from './jetstream-port.ts';
+import { frameAt, type StoredFrame } from './frame-at.ts';
+import type { JetStreamPort } from './jetstream-port.ts';
 import { sourceOf } from './reader-chain.ts';
 import { writersOfShard, type Sources } from './writer-place.ts';
 
@@ -109,23 +109,11 @@ function writersIn(
   return new Set([...registered, ...Object.keys(entry?.chain?.writers ?? {})]);
 }
 
-interface StoredFrame {
-  readonly sequence: number;
-  readonly frame: Frame;
-}
-
 async function lastFrame(streams: JetStreamPort, shard: Shard, writer: string): Promise<StoredFrame | undefined> {
   const { pid, edge } = shard;
   return frameAt(streams, edgeStream(pid, edge.name), {
     last_by_subj: frameSubject(pid, edge.name, shard.shard, writer),
   });
-}
-
-async function frameAt(streams: JetStreamPort, stream: string, query: MessageQuery): Promise<StoredFrame | undefined> {
-  const found = await streams.getMessage(stream, query);
-  return found === null
-    ? undefined
-    : { sequence: found.seq, frame: decodeFrame(found.data, { stream, sequence: found.seq }) };
 }
 
 /**

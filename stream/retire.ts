@@ -125,15 +125,15 @@ export async function unfinished(streams: JetStreamPort, plan: Plan): Promise<re
   return [...behind, ...(await isDrained(streams, plan, { stage })).behind];
 }
 
-/** L4. The leaving stage of `behind` that must be started again, if any. `isStopped`: it is there, and is to have no pods. */
-export async function stoppedBehind(
-  streams: JetStreamPort,
-  plan: Plan,
+/**
+ * L4. The leaving stage of `behind` that must be started again, if any. Pure. `readers`: those that leave. `isStopped`: the
+ * stage is there, and is to have no pods.
+ */
+export function stoppedBehind(
   behind: readonly Backlog[],
+  readers: readonly string[],
   isStopped: (stage: string) => boolean,
-): Promise<string | undefined> {
-  if (behind.length === 0) return undefined;
-  const { readers } = await leavingOf(streams, plan);
+): string | undefined {
   return behind.find(({ stage }) => readers.includes(stage) && isStopped(stage))?.stage;
 }
 

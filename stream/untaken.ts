@@ -10,8 +10,9 @@
  *     `./edge-writer.ts`), so the first frame of a run is found by halving. A look once read every frame of it, a bounded
  *     number at a time, and a writer at work was faster.
  */
-import { decodeFrame, planIn, type Frame } from './frame-reader.ts';
-import type { JetStreamPort, MessageQuery } from './jetstream-port.ts';
+import { frameAt, type StoredFrame } from './frame-at.ts';
+import { planIn, type Frame } from './frame-reader.ts';
+import type { JetStreamPort } from './jetstream-port.ts';
 import { hasTaken, type Taken } from './taken.ts';
 import type { WriterPlace } from './writer-place.ts';
 
@@ -22,41 +23,30 @@ export interface Asked {
   readonly isWithout: (generation: number) => boolean;
 }
 
-interface Stored {
-  readonly sequence: number;
-  readonly frame: Frame;
-}
-
 export async function hasUntaken(streams: JetStreamPort, asked: Asked): Promise<boolean> {
   const { place, taken, isWithout } = asked;
-  const read = readerOf(streams, place);
-  const tail = await read({ last_by_subj: place.subject });
+  const { stream, subject } = place;
+  const tail = await frameAt(streams, stream, { last_by_subj: subject });
   if (tail === undefined) return false;
-  for (let at: Stored | undefined = tail; at !== undefined;) {
-    const { sequence, frame }: Stored = at;
+  for (let at: StoredFrame | undefined = tail; at !== undefined;) {
+    const { sequence, frame }: StoredFrame = at;
     if (hasTaken(taken, sequence, frame.check)) return false;
     const isPassed = frame.count === 0 || isWithout(planIn(frame));
     if (frame.link === undefined || sequence < taken.upTo || !isPassed) return true;
-    const { link }: Frame = isWithout(planIn(frame)) ? (await firstOfRun(read, asked, at)).frame : frame;
+    const { link }: Frame = isWithout(planIn(frame)) ? (await firstOfRun(streams, asked, at)).frame : frame;
     if (link === undefined || link.predecessor >= sequence) return true;
     if (link.predecessor === 0 || (taken.check === null && link.predecessor <= taken.upTo)) return false;
-    at = await read({ seq: link.predecessor });
+    at = await frameAt(streams, stream, { seq: link.predecessor });
   }
   return true;
 }
 
-type Read = (query: MessageQuery) => Promise<Stored | undefined>;
-
-function readerOf(streams: JetStreamPort, { stream }: WriterPlace): Read {
-  return async (query) => {
-    const found = await streams.getMessage(stream, query);
-    if (found === null) return undefined;
-    return { sequence: found.seq, frame: decodeFrame(found.data, { stream, sequence: found.seq }) };
-  };
-}
-
 /** N7. The first frame after what was taken from which on, up to `last`, no plan has the reader. */
-async function firstOfRun(read: Read, { place, taken, isWithout }: Asked, last: Stored): Promise<Stored> {
+async function firstOfRun(
+  streams: JetStreamPort,
+  { place: { stream, subject }, taken, isWithout }: Asked,
+  last: StoredFrame,
+): Promise<StoredFrame> {
   let oldest = planIn(last.frame);
   while (oldest > 1 && isWithout(oldest - 1)) oldest--;
   let first = last;
@@ -64,7 +54,7 @@ async function firstOfRun(read: Read, { place, taken, isWithout }: Asked, last: 
   let [below, from] = [taken.upTo, last.sequence];
   // Mostly the run begins where the reader stopped.
   for (let at = below + 1; below + 1 < from; at = below + Math.floor((from - below) / 2)) {
-    const found = await read({ seq: at, next_by_subj: place.subject });
+    const found = await frameAt(streams, stream, { seq: at, next_by_subj: subject });
     if (found === undefined) return last;
     if (planIn(found.frame) < oldest) below = found.sequence;
     else [first, from] = [found, at];

@@ -72,35 +72,20 @@ export function planActivities(deps: ActivityDependencies): PlanActivities {
 async function lookAtLeaving(deps: ActivityDependencies, input: PlanRef, plan: Plan): Promise<Look<undefined>> {
   const streams = deps.streams();
   await beginLeaving(actOf(deps, input), plan);
-  const asked = await askedByLeaving(deps, input, plan);
+  const { readers } = await leavingOf(streams, plan);
+  const live = readers.length === 0 ? [] : await liveStages(deps.kube, input);
+  const isThere = (stage: string, hasPods: boolean) =>
+    live.some(({ name, wanted }) => name === stage && wanted > 0 === hasPods);
+  // A stage without pods has been read to its end and stopped, or its pods were deleted by hand: nobody would act upon a
+  // decision. Seed 2014120: a sink went back between its last look and its stop, and its question was waited for, for good.
+  const mayAct = (stage: string) => readers.includes(stage) && isThere(stage, true);
+  const asked = readers.length === 0 ? undefined : await askedBy(streams, plan, mayAct);
   const left = await unfinished(streams, plan);
-  const stage = await stoppedBehind(streams, plan, left, await stoppedIn(deps, input));
+  const stage = stoppedBehind(left, readers, (name) => isThere(name, false));
   if (stage !== undefined) throw mr('MR_STAGE_BEHIND_AGAIN', { stage });
   const behind = behindText(left);
   if (behind === '' && asked === undefined) return { is: 'done', value: undefined };
   return { is: 'waiting', progress: { behind }, problem: asked ?? (await notDrained(deps.kube, input.op, behind)) };
-}
-
-/**
- * A stage without pods has been read to its end and stopped, or its pods were deleted by hand: nobody would act upon a
- * decision. Seed 2014120: a sink went back between its last look and its stop, and its question was waited for, for good.
- */
-async function askedByLeaving(
-  deps: ActivityDependencies,
-  input: PlanRef,
-  plan: Plan,
-): Promise<MillraceError | undefined> {
-  const { readers } = await leavingOf(deps.streams(), plan);
-  if (readers.length === 0) return undefined;
-  const live = await liveStages(deps.kube, input);
-  const hasPods = (stage: string) => live.some(({ name, wanted }) => name === stage && wanted > 0);
-  return askedBy(deps.streams(), plan, (stage) => readers.includes(stage) && hasPods(stage));
-}
-
-/** Which stages are there without pods. */
-async function stoppedIn({ kube }: ActivityDependencies, input: PlanRef): Promise<(stage: string) => boolean> {
-  const live = await liveStages(kube, input);
-  return (stage) => live.some(({ name, wanted }) => name === stage && wanted === 0);
 }
 
 async function hasIngestors({ kube }: ActivityDependencies, input: PlanRef): Promise<boolean> {

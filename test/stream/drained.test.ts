@@ -6,7 +6,7 @@ import type { Streams } from '../../stream/connection.ts';
 import { commitOf, isDrained } from '../../stream/drained.ts';
 import { registerPlan } from '../../stream/members.ts';
 import { passOverAll } from '../../stream/pass-over.ts';
-import { stoppedBehind, unfinished } from '../../stream/retire.ts';
+import { leavingOf, stoppedBehind, unfinished } from '../../stream/retire.ts';
 import { makePipelineStreams } from '../../stream/streams.ts';
 import { eventually } from '../support/eventually.ts';
 import { MemoryTable } from './support/fakes.ts';
@@ -209,9 +209,19 @@ describe('whether a reader is behind', function () {
   it('L4: a stage that leaves, and was stopped before it had read everything, is started again', async () => {
     const { second } = await takenOff(10, 50);
     const behind = await unfinished(streams, second);
-    equal(await stoppedBehind(streams, second, behind, (stage) => stage === late), late);
-    equal(await stoppedBehind(streams, second, behind, () => false), undefined);
-    equal(await stoppedBehind(streams, second, [], () => true), undefined);
+    const { readers } = await leavingOf(streams, second);
+    equal(
+      stoppedBehind(behind, readers, (stage) => stage === late),
+      late,
+    );
+    equal(
+      stoppedBehind(behind, readers, () => false),
+      undefined,
+    );
+    equal(
+      stoppedBehind([], readers, () => true),
+      undefined,
+    );
   });
 });
 

@@ -128,7 +128,7 @@ function lookAtLeaving({ plan, plant: { cluster } }: Steps): Look {
     // Before the positions, as the activity does: who acts upon an answer in between may have to read again.
     const asked = await askedBy(streams, plan, mayAct);
     const behind = await unfinished(streams, plan);
-    if ((await stoppedBehind(streams, plan, behind, isStopped)) !== undefined) return 'again';
+    if (stoppedBehind(behind, readers, isStopped) !== undefined) return 'again';
     return asked === undefined && behind.length === 0 ? 'done' : undefined;
   };
 }
