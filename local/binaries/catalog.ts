@@ -98,35 +98,19 @@ const kubernetesTools: ToolsModule = {
   staging: { pattern: /(k8s\.io\/[a-z0-9-]+) => \.\/staging/g, version: kubernetesVersion.replace('v1.', 'v0.') },
 };
 
-const etcdTools: ToolsModule = {
-  name: 'etcd',
-  requires: 'go.etcd.io/etcd/server/v3',
-  version: `v${binaryVersions.etcd}`,
-  packages: ['go.etcd.io/etcd/server/v3'],
-  ldflags: '-s -w',
-};
+/** A module of ours that requires one other, for one program of it. */
+function toolOf(name: BinaryName, requires: string, program = requires, moreFlags: readonly string[] = []): GoBuild {
+  const version = `v${binaryVersions[name]}`;
+  const ldflags = ['-s -w', ...moreFlags].join(' ');
+  return { kind: 'tools', module: { name, requires, version, packages: [program], ldflags }, package: program };
+}
 
-const coreDnsTools: ToolsModule = {
-  name: 'coredns',
-  requires: 'github.com/coredns/coredns',
-  version: `v${binaryVersions.coredns}`,
-  packages: ['github.com/coredns/coredns'],
-  ldflags: '-s -w',
-};
-
-const helmTools: ToolsModule = {
-  name: 'helm',
-  requires: 'helm.sh/helm/v4',
-  version: `v${binaryVersions.helm}`,
-  packages: ['helm.sh/helm/v4/cmd/helm'],
-  ldflags: [
-    '-s -w',
-    `-X helm.sh/helm/v4/internal/version.version=v${binaryVersions.helm}`,
-    // What a chart sees when no cluster is asked.
-    '-X helm.sh/helm/v4/pkg/chart/common.k8sVersionMajor=1',
-    '-X helm.sh/helm/v4/pkg/chart/common.k8sVersionMinor=36',
-  ].join(' '),
-};
+const helmFlags = [
+  `-X helm.sh/helm/v4/internal/version.version=v${binaryVersions.helm}`,
+  // What a chart sees when no cluster is asked.
+  '-X helm.sh/helm/v4/pkg/chart/common.k8sVersionMajor=1',
+  '-X helm.sh/helm/v4/pkg/chart/common.k8sVersionMinor=36',
+];
 
 export const catalog: Readonly<Record<BinaryName, BinarySpec>> = {
   'nats-server': {
@@ -180,7 +164,7 @@ export const catalog: Readonly<Record<BinaryName, BinarySpec>> = {
       const suffix = os === 'darwin' ? 'zip' : 'tar.gz';
       return { url: `${base}/${stem}.${suffix}`, checksumsUrl: `${base}/SHA256SUMS`, member: `${stem}/etcd` };
     },
-    build: { kind: 'tools', module: etcdTools, package: 'go.etcd.io/etcd/server/v3' },
+    build: toolOf('etcd', 'go.etcd.io/etcd/server/v3'),
   },
   'kube-apiserver': kubernetesBinary('kube-apiserver'),
   'kube-controller-manager': kubernetesBinary('kube-controller-manager'),
@@ -206,7 +190,7 @@ export const catalog: Readonly<Record<BinaryName, BinarySpec>> = {
       const url = `${github}/coredns/coredns/releases/download/v${version}/coredns_${version}_${os}_${arch}.tgz`;
       return { url, checksumsUrl: `${url}.sha256`, member: 'coredns' };
     },
-    build: { kind: 'tools', module: coreDnsTools, package: 'github.com/coredns/coredns' },
+    build: toolOf('coredns', 'github.com/coredns/coredns'),
   },
   helm: {
     versionArgs: ['version', '--short'],
@@ -218,7 +202,7 @@ export const catalog: Readonly<Record<BinaryName, BinarySpec>> = {
       const url = `${helm}/helm-v${binaryVersions.helm}-${os}-${arch}.tar.gz`;
       return { url, checksumsUrl: `${url}.sha256sum`, member: `${os}-${arch}/helm` };
     },
-    build: { kind: 'tools', module: helmTools, package: 'helm.sh/helm/v4/cmd/helm' },
+    build: toolOf('helm', 'helm.sh/helm/v4', 'helm.sh/helm/v4/cmd/helm', helmFlags),
   },
 };
 

@@ -32,6 +32,7 @@ const slots = 4;
 const gaps = `SELECT slot, n, last FROM (
   SELECT (id - 1) % ${slots} AS slot, count() AS n, max(id) AS last FROM orders GROUP BY slot
 ) WHERE n != intDiv(last - 1 - slot, ${slots}) + 1`;
+const twice = z.object({ v: z.coerce.number() });
 const numbers = z.object({ rows: z.coerce.number(), ids: z.coerce.number(), last: z.coerce.number() });
 
 /** Of a command that has failed. */
@@ -71,21 +72,21 @@ describe('a real node', function () {
     await kubectl('apply', '-f', file);
   }
 
-  /** As many numbers a second, from 1 on, all of them into the table. */
-  const pipeline = (rate: number, map = '') => `apiVersion: millrace.io/v1alpha1
+  /** 500 numbers a second, from 1 on, all of them into the table. */
+  const pipeline = (steps = '') => `apiVersion: millrace.io/v1alpha1
 kind: Pipeline
 metadata: {name: orders, namespace: default}
 spec:
   sources:
     - name: orders
       slots: ${slots}
-      generator: {rate: ${rate}, fields: [{name: id, kind: Sequence, min: 1}]}
-${map}  sinks:
+      generator: {rate: 500, fields: [{name: id, kind: Sequence, min: 1}]}
+${steps}  sinks:
     - name: warehouse
       clickhouse:
         url: ${clickhouse.url}
         table: orders
-        createTable: {columns: [{name: id, type: Int64}, {name: v, type: "Int64"}], orderBy: [id]}
+        createTable: {columns: [{name: id, type: Int64}, {name: v, type: Int64}], orderBy: [id]}
       batch: {maxDelay: 200ms}
 `;
 
@@ -95,30 +96,24 @@ ${map}  sinks:
     return row;
   }
 
-  /** Every number up to some that is not in the table yet is there, once. */
+  /** So many more have come. */
   async function moreRows(by = 500): Promise<void> {
     const before = (await rows()).last;
     await eventually(async () => ok((await rows()).last >= before + by));
   }
 
+  /** None is there twice. */
   async function exact(): Promise<void> {
     const { rows: count, ids } = await rows();
     equal(count, ids);
   }
 
-  const podOf = async (stage: string) =>
-    (
-      await kubectl(
-        '-n',
-        workloads,
-        'get',
-        'pods',
-        '-l',
-        `millrace.io/stage=${stage}`,
-        '-o',
-        'jsonpath={.items[0].metadata.name}',
-      )
-    ).trim();
+  /** A field, by its JSON path, of what `kubectl get` finds. */
+  const fieldOf = async (path: string, ...what: readonly string[]) =>
+    (await kubectl('get', ...what, '-o', `jsonpath={${path}}`)).trim();
+  const ofPod = (pod: string, path: string) => fieldOf(path, '-n', workloads, 'pod', pod);
+  const podOf = (stage: string) =>
+    fieldOf('.items[0].metadata.name', '-n', workloads, 'pods', '-l', `millrace.io/stage=${stage}`);
 
   it('is installed by one command, and every process finds what it needs', async () => {
     await ofChart('install', 'millrace', chart, '--namespace', namespace, ...setting(['profile=lab']));
@@ -129,20 +124,11 @@ ${map}  sinks:
 
   it('has the rows of the first pipeline in a table', async () => {
     const startedAt = Date.now();
-    await apply(pipeline(500));
+    await apply(pipeline());
     await kubectl('wait', 'pipeline/orders', '--for=condition=Ready', '--timeout=300s');
     await moreRows();
     process.stdout.write(`      rows after ${((Date.now() - startedAt) / 1_000).toFixed(1)} s\n`);
-    workloads = (
-      await kubectl(
-        'get',
-        'namespaces',
-        '-l',
-        'millrace.io/pipeline=orders',
-        '-o',
-        'jsonpath={.items[0].metadata.name}',
-      )
-    ).trim();
+    workloads = await fieldOf('.items[0].metadata.name', 'namespaces', '-l', 'millrace.io/pipeline=orders');
   });
 
   it('lets its pods do nothing but their work', async () => {
@@ -161,16 +147,8 @@ ${map}  sinks:
   it('shows their logs by kubectl and by millrace', async () => {
     const pod = await podOf('sink-warehouse');
     match(await kubectl('-n', workloads, 'logs', pod), /slot acquired/);
-    const said = await sh(
-      ...([
-        process.execPath,
-        join(root, 'cli/millrace.ts'),
-        'logs',
-        'orders',
-        '--kubeconfig',
-        cluster.kubeconfigPath,
-      ] as const),
-    );
+    const millrace = join(root, 'cli/millrace.ts');
+    const said = await sh(process.execPath, millrace, 'logs', 'orders', '--kubeconfig', cluster.kubeconfigPath);
     match(said, new RegExp(`${pod} INFO .*slot acquired`));
   });
 
@@ -191,23 +169,17 @@ ${map}  sinks:
   it('starts a sink again that is killed, without losing or repeating a row', async () => {
     const pod = await podOf('sink-warehouse');
     process.kill(await pidOf(pod), 'SIGKILL');
-    const restarts = ['-o', 'jsonpath={.status.containerStatuses[0].restartCount}'];
-    await eventually(async () => equal((await kubectl('-n', workloads, 'get', 'pod', pod, ...restarts)).trim(), '1'));
+    await eventually(async () => equal(await ofPod(pod, '.status.containerStatuses[0].restartCount'), '1'));
     await moreRows();
     await exact();
   });
 
   it('carries out an edit under load, without losing or repeating a row', async () => {
-    await apply(pipeline(500, '  steps: [{name: twice, map: {set: {v: "record.id * 2"}}}]\n'));
-    await eventually(async () =>
-      ok(
-        Number(
-          (await warehouse.rows('SELECT max(v) AS v FROM orders')).map(
-            (row) => z.object({ v: z.coerce.number() }).parse(row).v,
-          )[0],
-        ) > 0,
-      ),
-    );
+    await apply(pipeline('  steps: [{name: twice, map: {set: {v: "record.id * 2"}}}]\n'));
+    await eventually(async () => {
+      const [{ v }] = z.tuple([twice]).parse(await warehouse.rows('SELECT max(v) AS v FROM orders'));
+      ok(v > 0);
+    });
     await moreRows();
     await exact();
   });
@@ -244,12 +216,7 @@ ${map}  sinks:
 
   /** Of the process in the pod's container, as the machine has it. */
   async function pidOf(pod: string): Promise<number> {
-    const [id = ''] = (
-      await kubectl('-n', workloads, 'get', 'pod', pod, '-o', 'jsonpath={.status.containerStatuses[0].containerID}')
-    )
-      .trim()
-      .split('//')
-      .slice(-1);
+    const [, id = ''] = (await ofPod(pod, '.status.containerStatuses[0].containerID')).split('//');
     const tasks = await ctr(cluster.dir, 'tasks', 'ls');
     const line = tasks.split('\n').find((each) => each.startsWith(id)) ?? '';
     return Number(line.trim().split(/\s+/)[1]);

@@ -7,7 +7,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { makeAuthority, makeLeaf, type KeyAndCertificate } from './certificate.ts';
+import { makeAuthority, makeLeaf, type KeyAndCertificate, type Leaf } from './certificate.ts';
 import { isSystemError } from '../../../model/system-error.ts';
 
 export interface Pki {
@@ -62,18 +62,32 @@ export async function ensurePki(dir: string, now: Date): Promise<Pki> {
 }
 
 async function writePki(dir: string, now: Date): Promise<void> {
+  await writeKeys(dir, 'millrace-local', leaves, now);
+}
+
+/**
+ * Writes `ca.crt`, a `.crt` and a `.key` for each leaf, `service-accounts.key` and `.pub` into `dir`, which it makes, and
+ * returns the authority, and the leaves by name.
+ */
+export async function writeKeys(
+  dir: string,
+  commonName: string,
+  wanted: Readonly<Record<string, Leaf>>,
+  now: Date,
+): Promise<{ readonly authority: KeyAndCertificate; readonly made: ReadonlyMap<string, KeyAndCertificate> }> {
   await mkdir(dir, { recursive: true, mode: 0o700 });
   const write = (file: string, content: string) => writeFile(join(dir, file), content, { mode: 0o600 });
-  const authority = makeAuthority({ commonName: 'millrace-local' }, now);
+  const authority = makeAuthority({ commonName }, now);
   await write('ca.crt', authority.certificate);
-  for (const [name, leaf] of Object.entries(leaves)) {
-    const made = makeLeaf(authority, leaf, now);
-    await write(`${name}.key`, made.key);
-    await write(`${name}.crt`, made.certificate);
+  const made = new Map(Object.entries(wanted).map(([name, leaf]) => [name, makeLeaf(authority, leaf, now)] as const));
+  for (const [name, { key, certificate }] of made) {
+    await write(`${name}.key`, key);
+    await write(`${name}.crt`, certificate);
   }
   const serviceAccounts = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   await write('service-accounts.key', serviceAccounts.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
   await write('service-accounts.pub', serviceAccounts.publicKey.export({ type: 'spki', format: 'pem' }).toString());
+  return { authority, made };
 }
 
 async function readPki(dir: string): Promise<Pki> {

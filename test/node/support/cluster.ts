@@ -52,14 +52,14 @@ export async function startNodeCluster(archives: readonly string[]): Promise<Nod
 
 /** Whoever would start containers again ends first. */
 async function end(dir: string, started: readonly RunningProcess[]): Promise<void> {
-  const isEngine = ({ name }: RunningProcess) => name === 'containerd';
   const named = (name: string) => started.filter((one) => one.name === name);
   for (const name of ['kubelet', 'kube-proxy', 'coredns', 'kube-scheduler', 'kube-controller-manager'])
     await Promise.all(named(name).map((one) => one.stop()));
-  if (started.some(isEngine)) {
-    const tasks = await ctr(dir, 'tasks', 'ls', '-q').catch(() => '');
+  if (named('containerd').length > 0) {
+    const gone = () => '';
+    const tasks = await ctr(dir, 'tasks', 'ls', '-q').catch(gone);
     for (const task of tasks.split('\n').filter((id) => id !== ''))
-      await shOrNot('ctr', ...socket(dir), 'tasks', 'rm', '-f', task);
+      await ctr(dir, 'tasks', 'rm', '-f', task).catch(gone);
   }
   for (const one of started.toReversed()) await one.stop();
   const mounts = (await readFile('/proc/mounts', 'utf8')).split('\n').map((line) => line.split(' ')[1] ?? '');
@@ -72,13 +72,6 @@ async function end(dir: string, started: readonly RunningProcess[]): Promise<voi
   const own = (await sh('ip', 'netns', 'list')).split('\n').map((line) => line.split(' ')[0] ?? '');
   for (const name of own.filter((each) => each.startsWith('cni-'))) await shOrNot('ip', 'netns', 'del', name);
 }
-
-const socket = (dir: string) => [
-  '--address',
-  join(dir, 'containerd', 'run', 'containerd.sock'),
-  '--namespace',
-  'k8s.io',
-];
 
 /** Shims that outlived their containers; they are named by this folder. */
 async function endLeftovers(dir: string): Promise<void> {

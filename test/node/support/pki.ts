@@ -1,14 +1,9 @@
 /** Certificates of the cluster. */
-import { generateKeyPairSync } from 'node:crypto';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  makeAuthority,
-  makeLeaf,
-  type KeyAndCertificate,
-  type Leaf,
-} from '../../../local/parts/kubernetes/certificate.ts';
+import type { KeyAndCertificate, Leaf } from '../../../local/parts/kubernetes/certificate.ts';
 import { renderKubeconfig } from '../../../local/parts/kubernetes/kubeconfig.ts';
+import { writeKeys } from '../../../local/parts/kubernetes/pki.ts';
 import { apiServiceAddress, nodeAddress } from './network.ts';
 
 export const nodeName = 'node-1';
@@ -40,8 +35,6 @@ const leaves = {
   coredns: { subject: { commonName: 'coredns', organization: 'system:masters' }, usage: ['client'] },
 } as const satisfies Record<string, Leaf>;
 
-export type Who = keyof typeof leaves;
-
 export interface NodePki {
   /** `ca.crt`, `<who>.crt`, `<who>.key`, `<who>.kubeconfig`, `service-accounts.key` and `.pub`. */
   readonly dir: string;
@@ -50,20 +43,12 @@ export interface NodePki {
 }
 
 export async function makePki(dir: string, now: Date): Promise<NodePki> {
-  await mkdir(dir, { recursive: true, mode: 0o700 });
+  const { authority, made } = await writeKeys(dir, 'millrace-node', leaves, now);
   const write = (file: string, content: string) => writeFile(join(dir, file), content, { mode: 0o600 });
-  const authority = makeAuthority({ commonName: 'millrace-node' }, now);
-  await write('ca.crt', authority.certificate);
   await write('ca.key', authority.key);
-  for (const [who, leaf] of Object.entries(leaves)) {
-    const made = makeLeaf(authority, leaf, now);
-    await write(`${who}.crt`, made.certificate);
-    await write(`${who}.key`, made.key);
-    await write(`${who}.kubeconfig`, renderKubeconfig(apiUrl, authority.certificate, made));
-  }
-  const accounts = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  await write('service-accounts.key', accounts.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
-  await write('service-accounts.pub', accounts.publicKey.export({ type: 'spki', format: 'pem' }).toString());
-  const admin = makeLeaf(authority, leaves.admin, now);
-  return { dir, ca: authority.certificate, admin };
+  const ca = authority.certificate;
+  for (const [who, keys] of made) await write(`${who}.kubeconfig`, renderKubeconfig(apiUrl, ca, keys));
+  const admin = made.get('admin');
+  if (admin === undefined) throw new TypeError('it is one of the leaves');
+  return { dir, ca, admin };
 }
