@@ -6,7 +6,7 @@
 import { commitsEdge, commitSubject, edgeStream } from '../model/names.ts';
 import { decodeCommitEntry, positionOf, type CommitEntry } from './commit-entry.ts';
 import { FencedSubject, type FencedOptions } from './fenced-subject.ts';
-import type { FrameChain } from './frame-chain.ts';
+import type { FrameChain, Heads } from './frame-chain.ts';
 import { isSameTarget } from './target-name.ts';
 
 export interface CommitLogOptions extends Omit<FencedOptions, 'stream' | 'subject'> {
@@ -78,11 +78,11 @@ export class CommitLog {
   }
 
   /**
-   * Commits `to` because of a decision, without having read up to there: it may be before or after what was taken. The
-   * sink, which keeps the position itself and has stored up to `had`, has yet to follow.
+   * Commits `to` because of a decision. `heads`: on what that place rests; undefined: it is where the reader is. The sink,
+   * which keeps the position itself and has stored up to `had`, has yet to follow.
    */
-  async place(to: number, had: number, signal: AbortSignal): Promise<void> {
-    const chain = this.#chain?.restart(to, this.committed);
+  async place(to: number, heads: Heads | undefined, had: number, signal: AbortSignal): Promise<void> {
+    const chain = heads === undefined ? this.#chain?.committed : this.#chain?.restart(heads, this.committed);
     const entry: CommitEntry = { kind: 'commit', to, set: true, had, ...(chain === undefined ? {} : { chain }) };
     await this.#store(entry, signal);
   }

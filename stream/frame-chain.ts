@@ -1,9 +1,13 @@
 /**
  * What a reader remembers of the frames that it has taken: enough to tell whether the next frame is the successor.
  *
- * I6  The first frame of a writer that a reader sees must not follow a frame that the reader should have seen; every
- *     further one names its predecessor by sequence and checksum. Otherwise {@link FrameChain.follow} returns what was
- *     found instead. Up to where the reader was registered, or a person decided, frames need not follow each other.
+ * I6  Every frame names the one before it of its writer, by sequence and checksum, and that must be the one that the reader
+ *     took last, or the one on which its place rests (`./reader-start.ts`). Otherwise {@link FrameChain.follow} returns what
+ *     was found instead. Of a writer of which neither is known, the first frame may follow any that was there when the
+ *     reader was placed. Seed power:778: after a decision nothing was checked up to where the stream had ended then. The
+ *     stream lost more, grew past that place, and what had come before it was not read.
+ *     Only a frame about which a person was asked, and has decided, may follow any: otherwise "accept-loss" about a frame
+ *     that is missing in the middle would meet the same one again, for ever.
  * H1  A commit records what was taken up to the committed position: frames that were read ahead do not count.
  * H2  A frame of version 1 names no predecessor. It is always accepted, and the first frame of version 2 after it
  *     starts a chain.
@@ -21,21 +25,26 @@ export const chainSchema = z.object({
    * (`./decisions.ts`). If that stream was recreated, the number of its first message.
    */
   decided: count,
-  /** The reader was registered here and need not have seen anything before it. */
+  /** Where the stream ended when the reader was placed: it need not have seen what came up to there. */
   since: count,
   /**
-   * For each writer the last frame taken: sequence and checksum; null: a frame of version 1. Sequence 0, or absent: none
-   * (T3 of `./taken.ts`).
+   * For each writer the last frame taken, or the one that the reader's place rests on: sequence and checksum; null: a
+   * frame of version 1. Sequence 0: none. Absent: nobody knows; nothing counts as taken (T3 of `./taken.ts`).
    */
   writers: z.record(z.string(), z.tuple([count, count.nullable()])),
+  /** Frames after the position that a person accepts as they are: sequence and checksum. */
+  accepted: z.array(z.tuple([count, count])).optional(),
 });
 
 export type Chain = z.infer<typeof chainSchema>;
+export type Heads = Chain['writers'];
+export type Accepted = NonNullable<Chain['accepted']>;
 
 /** A frame that does not follow. */
 export interface ChainBreak {
   readonly writer: string;
   readonly sequence: number;
+  readonly check: number;
   /** Sequence of the last frame of this writer that the reader took; 0: none. */
   readonly taken: number;
   /** Sequence that the frame names. */
@@ -69,11 +78,12 @@ export class FrameChain {
     const head = this.#heads.get(writer);
     const { link } = frame;
     const { since } = this.#committed;
-    // Up to there a decision covers whatever does not fit: otherwise `accept-loss` would meet the same break again
-    // for ever.
-    const isChecked = link !== undefined && sequence > since;
-    if (isChecked && !follows(link.predecessor, link.predecessorCheck, head, since)) {
-      return { writer, sequence, taken: head?.[0] ?? 0, named: link.predecessor };
+    const isRight =
+      link === undefined ||
+      follows(link.predecessor, link.predecessorCheck, head, since) ||
+      this.#isAccepted(sequence, frame.check);
+    if (!isRight) {
+      return { writer, sequence, check: frame.check, taken: head?.[0] ?? 0, named: link.predecessor };
     }
     const check = checkIn(frame);
     this.#heads.set(writer, [sequence, check]);
@@ -87,16 +97,14 @@ export class FrameChain {
   }
 
   /**
-   * The reader continues after `position`, which is not after `before`, where it was: what comes up to there need not
-   * follow anything. At the same place nothing changes: the stream may have gone back unnoticed, and the next frames tell.
+   * The reader goes back to a place that rests on `heads`, from `before`, where it was. To stay where it is, it must not be
+   * placed: the stream may have gone back unnoticed, and the next frames tell.
    */
-  restart(position: number, before: number): Chain {
-    if (position === before) return this.#committed;
+  restart(heads: Heads, before: number): Chain {
     const since = Math.max(before, this.#committed.since);
-    const kept = Object.entries(this.#committed.writers).filter(([, [sequence]]) => sequence <= position);
-    this.#committed = { ...this.#committed, since, writers: Object.fromEntries(kept) };
+    this.#committed = { ...this.#committed, since, writers: heads };
     this.#heads.clear();
-    for (const [writer, head] of kept) this.#heads.set(writer, head);
+    for (const [writer, head] of Object.entries(heads)) this.#heads.set(writer, head);
     this.#ahead.length = 0;
     return this.#committed;
   }
@@ -111,9 +119,18 @@ export class FrameChain {
       passed++;
     }
     this.#ahead.splice(0, passed);
-    this.#committed = { ...this.#committed, writers };
+    this.#committed = { ...this.#committed, writers, ...stillAccepted(this.#committed, position) };
     return this.#committed;
   }
+
+  #isAccepted(sequence: number, check: number): boolean {
+    return this.#committed.accepted?.some(([at, its]) => at === sequence && its === check) ?? false;
+  }
+}
+
+/** Those after the position; nothing at all if there never were any. */
+function stillAccepted({ accepted }: Pick<Chain, 'accepted'>, position: number): Pick<Chain, 'accepted'> {
+  return accepted === undefined ? {} : { accepted: accepted.filter(([sequence]) => sequence > position) };
 }
 
 /** By which the next frame names this one. Null: it is of version 1, and is not named (H2). */

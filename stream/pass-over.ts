@@ -19,7 +19,7 @@ import { MillraceError } from '../model/errors.ts';
 import { commitsEdge, edgeStream, shardSubjects, writerIn } from '../model/names.ts';
 import type { Edge, Plan } from '../model/plan.ts';
 import { decodeCommitEntry, type CommitEntry } from './commit-entry.ts';
-import { checkIn, type Chain } from './frame-chain.ts';
+import { checkIn, type Chain, type Heads } from './frame-chain.ts';
 import { decodeFrame, planIn, type Frame } from './frame-reader.ts';
 import { classifyPublishFailure } from './jetstream-errors.ts';
 import type { JetStreamPort, StoredMessage } from './jetstream-port.ts';
@@ -39,8 +39,6 @@ interface Waiting {
   readonly writers: readonly WriterPlace[];
   readonly isLeaving: (source: string) => boolean;
 }
-
-type Heads = Chain['writers'];
 
 interface Passed {
   readonly to: number;

@@ -1,6 +1,9 @@
+import type { Accepted } from './frame-chain.ts';
+
 interface PositionLostDetails {
   readonly loss?: string;
   readonly until?: number | undefined;
+  readonly frame?: Accepted[number] | undefined;
   readonly stored?: number | undefined;
   readonly isOfSink?: boolean;
   readonly had?: number | undefined;
@@ -23,6 +26,8 @@ export class PositionLost extends Error {
    * it is.
    */
   readonly until: number | undefined;
+  /** A frame that is there and does not follow what was taken: a decision accepts it (I6 of `./frame-chain.ts`). */
+  readonly frame: Accepted[number] | undefined;
   /** The sink has stored frames up to there, of which the commit log does not know; undefined: the log knows of all. */
   readonly stored: number | undefined;
   /** The sink has what the edge lacks (K7 of `./sink-position.ts`): the loss is over once the sink is found in order. */
@@ -30,11 +35,12 @@ export class PositionLost extends Error {
   /** What a sink with a position of its own has stored (K10 of `./sink-position.ts`); undefined: it was not asked. */
   readonly had: number | undefined;
 
-  constructor(found: string, { loss = found, until, stored, isOfSink = false, had }: PositionLostDetails = {}) {
+  constructor(found: string, { loss = found, until, frame, stored, isOfSink = false, had }: PositionLostDetails = {}) {
     super(`position lost: ${found}`);
     this.found = found;
     this.loss = loss;
     this.until = until;
+    this.frame = frame;
     this.stored = stored;
     this.isOfSink = isOfSink;
     this.had = had;
@@ -42,7 +48,7 @@ export class PositionLost extends Error {
 
   /** The same, met by a slot whose sink has stored this. */
   ofSinkWith(had: number): PositionLost {
-    const { found, loss, until, stored, isOfSink } = this;
-    return new PositionLost(found, { loss, until, stored, isOfSink, had: this.had ?? had });
+    const { found, loss, until, frame, stored, isOfSink } = this;
+    return new PositionLost(found, { loss, until, frame, stored, isOfSink, had: this.had ?? had });
   }
 }

@@ -35,7 +35,10 @@ export class ReaderChain {
     }
     const named = broken.named === 0 ? 'starts a new chain' : `follows frame ${broken.named}`;
     const taken = broken.taken === 0 ? 'of which none was seen' : `of which frame ${broken.taken} was taken last`;
-    throw new PositionLost(`frame ${sequence} of ${writer}, ${taken}, ${named}`, { until: sequence });
+    throw new PositionLost(`frame ${sequence} of ${writer}, ${taken}, ${named}`, {
+      until: sequence,
+      frame: [sequence, broken.check],
+    });
   }
 
   async #hasLeft(writer: string, taken: number, signal: AbortSignal): Promise<boolean> {

@@ -11,7 +11,7 @@ import type { Edge } from '../model/plan.ts';
 import { positionOf, type CommitEntry } from './commit-entry.ts';
 import type { TakenDecision } from './decisions.ts';
 import type { EdgeView } from './edge-opening.ts';
-import { checkIn, type Chain } from './frame-chain.ts';
+import { checkIn, type Accepted, type Chain, type Heads } from './frame-chain.ts';
 import { frameAt, type StoredFrame } from './frame-at.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { sourceOf } from './reader-chain.ts';
@@ -134,8 +134,8 @@ export async function headsAt(
   entry: CommitEntry | undefined,
   view: { readonly registry: { readonly sources: Sources } },
   position: number,
-): Promise<Chain['writers']> {
-  const heads: Chain['writers'] = {};
+): Promise<Heads> {
+  const heads: Heads = {};
   const { pid, edge } = shard;
   const stream = edgeStream(pid, edge.name);
   const writers = writersIn(shard, entry, view);
@@ -155,13 +155,16 @@ function unlessDamaged(error: unknown): undefined {
   throw error;
 }
 
-/** By the name that the next frame gives it. Undefined: frames in between are gone, so that nobody knows. */
+/**
+ * By the name that the next frame gives it: what was taken off the stream in between is given up, and a sequence after the
+ * position says so. Undefined: the next frame is of version 1 and names none.
+ */
 async function headAt(
   streams: JetStreamPort,
   stream: string,
   subject: string,
   position: number,
-): Promise<Chain['writers'][string] | undefined> {
+): Promise<Heads[string] | undefined> {
   const next = await frameAt(streams, stream, { seq: position + 1, next_by_subj: subject });
   if (next === undefined) {
     const last = await frameAt(streams, stream, { last_by_subj: subject });
@@ -170,11 +173,11 @@ async function headAt(
     return last.sequence > position ? headAt(streams, stream, subject, position) : [last.sequence, checkIn(last.frame)];
   }
   const { link } = next.frame;
-  if (link === undefined || link.predecessor > position) return undefined;
+  if (link === undefined) return undefined;
   return link.predecessor === 0 ? noFrame : [link.predecessor, link.predecessorCheck];
 }
 
-const noFrame: Chain['writers'][string] = [0, null];
+const noFrame: Heads[string] = [0, null];
 
 type Decided = Pick<TakenDecision, 'sequence' | 'choice' | 'upTo'>;
 
@@ -198,10 +201,23 @@ export function positionAfter(
  * perhaps under sequences that were used before, are not given up by it. Nor are those that come under them when the
  * stream goes back once more: the position rests on `heads` ({@link headsAt}). Seed 5006778: two power losses, and what
  * came after the second had numbers that the decision about the first had given up.
+ *
+ * `frame`: the one that the decision is about, if it is there.
  */
-export function entryAfter(to: number, view: EdgeView, decision: Decided, heads: Chain['writers']): CommitEntry {
-  const chain = { edge: view.created, decided: decision.sequence, since: view.lastSequence, writers: heads };
-  return { kind: 'commit', to, set: true, chain };
+export function entryAfter(
+  to: number,
+  last: CommitEntry | undefined,
+  { created, lastSequence }: EdgeView,
+  {
+    decision,
+    heads,
+    frame,
+  }: { readonly decision: Decided; readonly heads: Heads; readonly frame: Accepted[number] | undefined },
+): CommitEntry {
+  const before = last?.chain?.edge === created ? (last.chain.accepted ?? []) : [];
+  const accepted = [...before, ...(frame === undefined ? [] : [frame])].filter(([sequence]) => sequence > to);
+  const chain = { edge: created, decided: decision.sequence, since: lastSequence, writers: heads };
+  return { kind: 'commit', to, set: true, chain: { ...chain, ...(accepted.length === 0 ? {} : { accepted }) } };
 }
 
 /** Distinguishes incarnations of an edge and decisions about it, in tokens and in dead letters. */

@@ -22,6 +22,7 @@ import type { Plan } from '../model/plan.ts';
 import type { Clock } from '../model/clock.ts';
 import type { Intent, Written } from './commit-entry.ts';
 import type { CommitLog } from './commit-log.ts';
+import type { Heads } from './frame-chain.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import type { DeadLetter } from './dead-letter.ts';
 import type { DeadLetterWriter } from './dead-letters.ts';
@@ -61,6 +62,7 @@ export interface SinkLoopOptions<Rows extends RowBufferPort> extends BatchContex
   readonly tokenPrefix: string;
   readonly sinkSlot: SinkSlotPort<Rows>;
   readonly log: CommitLog;
+  readonly headsAt: (position: number) => Promise<Heads>;
   readonly deadLetters: DeadLetterWriter;
   /** Reads frames of the shard from a sequence on. `begunTo`: the last frame of a batch that is to be finished first. */
   readonly read: (firstSequence: number, begunTo: number | undefined) => ShardReader;

@@ -29,6 +29,7 @@ import type { CommitLog } from './commit-log.ts';
 import { askFor, storedQuestion, takeBack, type Answer } from './decisions.ts';
 import { pipelineText } from './edge-opening.ts';
 import { isFence } from './fence.ts';
+import type { Heads } from './frame-chain.ts';
 import { isConnectionClosed } from './jetstream-errors.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { asSinkError } from './outside-errors.ts';
@@ -50,6 +51,8 @@ export interface PositionCheck<Rows extends RowBufferPort> {
   readonly stream: string;
   readonly tokenPrefix: string;
   readonly log: Pick<CommitLog, 'last' | 'committed' | 'sequence' | 'place' | 'append'>;
+  /** On what a place in the edge rests. */
+  readonly headsAt: (position: number) => Promise<Heads>;
   readonly clock: Clock;
   readonly random: () => number;
   readonly observer: SlotObserver;
@@ -294,8 +297,9 @@ async function actOn<Rows extends RowBufferPort>(
 ): Promise<Believed> {
   const { log, signals } = check;
   // Positions of another stream cannot be compared; otherwise the earlier one loses nothing.
-  const reread = isOfOtherStream ? log.committed : Math.min(stored.position, log.committed);
-  await log.place(choice === 'Reread' ? reread : log.committed, stored.position, signals.abort);
+  const to = choice === 'Reread' && !isOfOtherStream ? Math.min(stored.position, log.committed) : log.committed;
+  const heads = to === log.committed ? undefined : await check.headsAt(to);
+  await log.place(to, heads, stored.position, signals.abort);
   return follow(check, { stored });
 }
 
@@ -319,8 +323,9 @@ async function follow<Rows extends RowBufferPort>(
   const isBelieved = isOwn && stored.position >= committed && stored.position <= (last?.chain?.since ?? Infinity);
   const to = isBelieved ? stored.position : committed;
   if (!isBelieved || !isOfEpoch) await move(check, stored.position, to);
-  // The sink has followed: if it is rolled back after this, that is a loss.
-  await log.append({ kind: 'commit', to }, signals.abort);
+  // The sink has followed: if it is rolled back after this, that is a loss. What the log says is what was read of the edge,
+  // also where the sink has more: the chain is followed through the frames that are skipped.
+  await log.append({ kind: 'commit', to: committed }, signals.abort);
   return { kind: 'recovered', committed: to, has: to, finish: undefined };
 }
 

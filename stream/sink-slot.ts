@@ -62,7 +62,7 @@ async function work<Rows extends RowBufferPort>(options: SinkSlotOptions<Rows>):
 
 async function run<Rows extends RowBufferPort>(
   options: SinkSlotOptions<Rows>,
-  { log, chain, onSinkInOrder }: Beginning,
+  { log, chain, headsAt, onSinkInOrder }: Beginning,
 ): Promise<SlotEnd> {
   const { streams, plan, stage, slot, clock, random, observer, signals } = options;
   const { pid, uid } = plan.pipeline;
@@ -113,6 +113,7 @@ async function run<Rows extends RowBufferPort>(
       random,
       observer,
       signals,
+      headsAt,
       onSinkInOrder,
       assertBegun: (to) => untilAnswered(stream, () => checks.begun(to), ofFrames(options), signals.stop),
       read: (firstSequence, begunTo) =>

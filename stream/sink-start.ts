@@ -5,6 +5,8 @@
  *     while reading, the slot stops, reports it, and waits for a decision, however long.
  * Y2  A position that was lost while reading is asked about only while it is the one in the log. A reader that has not
  *     committed may have been passed over frames, which were then swept (U2 of `./pass-over.ts`): it begins again.
+ * Y5  A registered reader has an entry, and asks about its newest one. A pod that was frozen while its sink was taken off
+ *     and put back once asked why its commits were gone (seed sinks:1457).
  */
 import { mr } from '../model/errors.ts';
 import { edgeStream, slotTokens } from '../model/names.ts';
@@ -24,8 +26,9 @@ import {
   type TakenDecision,
 } from './decisions.ts';
 import { openEdge, pipelineText, type EdgeOpening, type EdgeView } from './edge-opening.ts';
-import { FrameChain, type Chain } from './frame-chain.ts';
+import { FrameChain, type Heads } from './frame-chain.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
+import { lastCommit } from './last-commit.ts';
 import type { PositionLost } from './position-lost.ts';
 import { entryAfter, headsAt, positionAfter, readTails, startOf } from './reader-start.ts';
 import type { Registry } from './registry.ts';
@@ -46,6 +49,8 @@ export interface SinkStart {
 export interface Beginning {
   readonly log: CommitLog;
   readonly chain: FrameChain;
+  /** On what a place in the edge rests, as it is now. */
+  readonly headsAt: (position: number) => Promise<Heads>;
   /** Called when the sink was found in order: a question about it is taken back. */
   readonly onSinkInOrder: () => Promise<void>;
 }
@@ -93,13 +98,24 @@ export async function beginReading(start: SinkStart, met: LostAt | undefined): P
       const onSinkInOrder = async () => {
         if (isOfSink) await askCommits(start, pid, () => takeBack(asker, asked), signals.stop);
       };
-      return { log, chain, onSinkInOrder };
+      const headsNow = async (position: number) => headsIn(await openEdge(opening, signals.stop), position);
+      return { log, chain, headsAt: headsNow, onSinkInOrder };
     }
     // What the start finds is over when the next one does not find it, so that has no `until`.
     const question: Found | undefined = verdict.kind === 'lost' ? verdict : lost;
     if (question === undefined) continue;
-    const { found, loss, until, isOfSink } = question;
-    const lostNow = { asker, found, loss, until, isOfSink, after: log.sequence, stored: lost?.stored, had: lost?.had };
+    const { found, loss, until, frame, isOfSink } = question;
+    const lostNow = {
+      asker,
+      found,
+      loss,
+      until,
+      frame,
+      isOfSink,
+      after: log.sequence,
+      stored: lost?.stored,
+      had: lost?.had,
+    };
     await awaitAndPlace(start, opening, log, headsIn, lostNow);
   }
 }
@@ -112,17 +128,19 @@ async function takeBackWhenOver(start: SinkStart, log: CommitLog, asker: Asker, 
   else log.whenPast(until, takeItBack);
 }
 
-type Found = Pick<PositionLost, 'found' | 'loss'> & Partial<Pick<PositionLost, 'until' | 'isOfSink'>>;
+type Found = Pick<PositionLost, 'found' | 'loss'> & Partial<Pick<PositionLost, 'until' | 'frame' | 'isOfSink'>>;
 
 interface Loss
-  extends Pick<Question, 'loss' | 'after' | 'until' | 'isOfSink'>, Pick<PositionLost, 'found' | 'stored' | 'had'> {
+  extends
+    Pick<Question, 'loss' | 'after' | 'until' | 'isOfSink'>,
+    Pick<PositionLost, 'found' | 'frame' | 'stored' | 'had'> {
   readonly asker: Asker;
 }
 
 /** What a position rests on. */
-type HeadsIn = (view: EdgeView, position: number) => Promise<Chain['writers']>;
+type HeadsIn = (view: EdgeView, position: number) => Promise<Heads>;
 
-/** Waits until a person has decided, and moves the position to where the decision says. */
+/** Waits until a person has decided, and moves the position to where the decision says; unless the log has moved (Y5). */
 async function awaitAndPlace(
   start: SinkStart,
   opening: EdgeOpening,
@@ -133,6 +151,13 @@ async function awaitAndPlace(
   const { observer, signals } = start;
   const { pipeline, edge, who } = opening;
   const view = await openEdge(opening, signals.stop);
+  const newest = await askCommits(
+    start,
+    pipeline.pid,
+    () => lastCommit(start.streams, pipeline.pid, start.stage.name, start.slot),
+    signals.stop,
+  );
+  if ((newest?.seq ?? 0) !== log.sequence) return;
   const ask = (token: string) =>
     observer.waiting(
       'decision',
@@ -155,7 +180,8 @@ async function awaitAndPlace(
   const viewAfter = await openEdge(opening, signals.stop);
   const to = positionAfter(log.last, viewAfter, decision);
   // Heads after the view: no frame up to its end is then missing in them.
-  const entry = entryAfter(to, viewAfter, decision, await headsIn(viewAfter, to));
+  const { frame } = lost;
+  const entry = entryAfter(to, log.last, viewAfter, { decision, heads: await headsIn(viewAfter, to), frame });
   const had = lost.had ?? hadAt(log.last, entry.to);
   await log.reset({ ...entry, ...(had === undefined ? {} : { had }) }, signals.stop);
   observer.waiting('decision', undefined);

@@ -66,17 +66,16 @@ function againFrom({ openedAt }: EdgeWriter): string {
 async function problemOf(check: TailCheck, tail: EdgeWriter): Promise<LostBehind | undefined> {
   const { streams, pipeline, shard, view } = check;
   const lost = await lostBehind(streams, { pid: pipeline.pid, shard, created: view.created }, tail);
-  if (lost !== undefined) {
-    await assertLast(streams, tail);
-    return lost;
-  }
   // A registered writer has a first frame (M2 of `./register-writers.ts`).
-  return tail.sequence === 0 ? { after: 0, loss: 'all', found: 'all its frames are gone' } : undefined;
+  const hasNone = { after: 0, loss: 'all', found: 'all its frames are gone' };
+  const problem = lost ?? (tail.sequence === 0 ? hasNone : undefined);
+  if (problem !== undefined) await assertLast(streams, tail);
+  return problem;
 }
 
 /**
- * Throws MR_OWNERSHIP_LOST when somebody has appended since the tail was read: a reader may have read that frame, so the
- * slot starts again behind it. No person is asked.
+ * Throws MR_OWNERSHIP_LOST when somebody has appended since the tail was read: a reader may have read that frame, or the
+ * source was taken off and put back meanwhile, so the slot starts again behind it. No person is asked.
  */
 async function assertLast(streams: JetStreamPort, { stream, subject, sequence }: EdgeWriter): Promise<void> {
   const last = await streams.getMessage(stream, { last_by_subj: subject });
@@ -87,6 +86,10 @@ interface LostBehind {
   /** The newest of its frames that a reader has read. */
   readonly after: number;
   readonly found: string;
+  /**
+   * With the frame's checksum: another frame of that number is another loss. Seed sinks:1034: it was not asked about,
+   * because a person had decided about one that was lost under the same number before.
+   */
   readonly loss: string;
 }
 
@@ -109,7 +112,7 @@ export async function lostBehind(
     if (taken === undefined) continue;
     const [sequence, frameCheck] = taken;
     if (sequence <= (lost?.after ?? 0)) continue;
-    const loss = `frame ${sequence} that was taken`;
+    const loss = `frame ${sequence} that was taken, ${frameCheck}`;
     if (sequence > tail.sequence) {
       lost = { after: sequence, loss, found: `${last.subject} has taken its frame ${sequence}, which is gone` };
     } else if (sequence === tail.sequence && frameCheck !== null && frameCheck !== tail.check) {

@@ -295,7 +295,12 @@ describe('decisions', function () {
       await sink.stop();
     });
 
-    it('met while it reads is kept until that is passed, and what is decided meanwhile counts', async () => {
+    for (const choice of decisionChoices) {
+      it(`met while it reads is kept until that is passed, and ${choice} meanwhile counts`, () =>
+        metWhileReading(choice));
+    }
+
+    async function metWhileReading(choice: DecisionChoice): Promise<void> {
       const pipeline = await atWork();
       const { plan, table } = pipeline;
       const { pid } = plan.pipeline;
@@ -310,7 +315,7 @@ describe('decisions', function () {
       const asking = drain(streams, plan, table);
       await waited(asking, 'MR_POSITION_LOST');
       await asking.stop();
-      await decide(pipeline, 'main.1=accept-loss');
+      await decide(pipeline, `main.1=${choice}`);
       const sink = drain(streams, plan, table);
       pipeline.total = 150;
       await eventually(() => ids(table).includes(149));
@@ -320,7 +325,7 @@ describe('decisions', function () {
         [],
       );
       await Promise.all([pipeline.source.stop(), sink.stop()]);
-    });
+    }
 
     it('of a source is taken back when it reads again', async () => {
       const plan = testPlan({ shards: 1, sourceSlots: 1 });

@@ -60,18 +60,26 @@ describe('frame chain', () => {
         const missing = frames[lost % frames.length]!;
         const next = frames.find(({ writer, sequence }) => writer === missing.writer && sequence > missing.sequence);
         fc.pre(missing.link !== undefined && next !== undefined);
-        const chain = new FrameChain(registered(0));
-        for (const frame of frames.filter((one) => one !== missing)) {
-          const broken = follow(chain, frame);
-          if (frame !== next) {
-            assert.equal(broken, undefined);
-            continue;
-          }
-          assert.equal(broken?.named, missing.sequence);
-          return;
-        }
+        const left = frames.filter((one) => one !== missing);
+        const breaksIn = (accepted: Chain['accepted']) => {
+          const chain = new FrameChain({ ...registered(0), accepted });
+          return left.map((frame) => follow(chain, frame)).find((broken) => broken !== undefined);
+        };
+        const broken = breaksIn([]);
+        assert.deepEqual([broken?.sequence, broken?.named], [next.sequence, missing.sequence]);
+        // A decision about that frame accepts it, and no other under its number.
+        assert.equal(breaksIn([[next.sequence, next.check]]), undefined);
+        assert.equal(breaksIn([[next.sequence, next.check + 1]])?.sequence, next.sequence);
       }),
     );
+  });
+
+  it('forgets an accepted frame when it is committed', () => {
+    const frames = edgeOf([0, 0, 0], 0);
+    const chain = new FrameChain({ ...registered(0), accepted: [[3, frames[2]!.check]] });
+    for (const frame of [frames[0]!, frames[2]!]) assert.equal(follow(chain, frame), undefined);
+    assert.equal(chain.commit(2).accepted?.length, 1);
+    assert.deepEqual(chain.commit(3).accepted, []);
   });
 
   it('I6: a stream that was rolled back and grew again with other frames is noticed', () => {
@@ -82,22 +90,34 @@ describe('frame chain', () => {
     assert.deepEqual(follow(new FrameChain(chain.commit(4)), regrown), {
       writer: 'orders-0',
       sequence: 5,
+      check: regrown.check,
       taken: 4,
       named: 4,
     });
   });
 
-  it('I6: a reader that is placed where it stands goes on noticing it, and one that is placed before it does not', () => {
-    const regrown = { ...edgeOf([0], 0)[0]!, sequence: 5, link: { plan: 1, predecessor: 4, predecessorCheck: 99 } };
-    const placedAt = (position: number) => {
+  it('I6: a reader that is placed back notices what does not follow on the frames that its place rests on', () => {
+    const frames = edgeOf([0, 0, 0, 0], 0);
+    const placedBack = (writers: Chain['writers']) => {
       const chain = new FrameChain(registered(0));
-      for (const frame of edgeOf([0, 0, 0, 0], 0)) follow(chain, frame);
+      for (const frame of frames) follow(chain, frame);
       chain.commit(4);
-      chain.restart(position, 4);
+      chain.restart(writers, 4);
       return chain;
     };
-    assert.equal(follow(placedAt(4), regrown)?.taken, 4);
-    assert.equal(follow(placedAt(3), regrown), undefined);
+    const third = frames[2]!;
+    assert.equal(follow(placedBack({ 'orders-0': [2, frames[1]!.check] }), third), undefined);
+    assert.equal(follow(placedBack({ 'orders-0': [2, 99] }), third)?.taken, 2);
+    assert.equal(follow(placedBack({ 'orders-0': [0, null] }), third)?.taken, 0);
+    assert.equal(follow(placedBack({}), third), undefined, 'nobody knows on what it rests');
+  });
+
+  it('I6: below the end that the stream had when a decision was acted upon, frames follow each other, too', () => {
+    const frames = edgeOf([0, 0, 0, 0], 0);
+    const chain = new FrameChain({ ...registered(9), writers: { 'orders-0': [1, frames[0]!.check] } });
+    assert.equal(follow(chain, frames[2]!)?.named, 2);
+    assert.equal(follow(chain, frames[1]!), undefined);
+    assert.equal(follow(chain, frames[3]!)?.named, 3);
   });
 
   it('a frame that was refused changes nothing', () => {

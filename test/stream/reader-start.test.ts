@@ -71,8 +71,8 @@ describe('headsAt', function () {
     deepEqual(await noted([one, one, one], 2, { gone: [2] }), { [one]: 2, [other]: 0 });
   });
 
-  it('leaves out a writer of which frames after the position are gone', async () => {
-    deepEqual(await noted([one, one, one], 1, { gone: [2] }), { [other]: 0 });
+  it('notes by that name also what is gone after the position: it was given up', async () => {
+    deepEqual(await noted([one, one, one], 1, { gone: [2] }), { [one]: 2, [other]: 0 });
   });
 
   it('notes writers that are not registered yet', async () => {

@@ -693,6 +693,7 @@ describe('sink loop', () => {
           place: () => Promise.reject(fenced),
           append: () => Promise.reject(fenced),
         },
+        headsAt: () => Promise.resolve({}),
       });
       await assert.rejects(recovering, fenced);
       assert.deepEqual(witness.connections, []);
