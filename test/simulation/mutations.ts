@@ -271,8 +271,16 @@ export const mutations: readonly Mutation[] = [
     guard: 'I6',
     without: 'the look whether a frame follows the one before it',
     file: 'stream/frame-chain.ts',
-    from: 'const isChecked = link !== undefined && sequence > since;',
-    to: 'const isChecked = link !== undefined && sequence < 0;',
+    from: 'link === undefined ||',
+    to: 'sequence > 0 ||',
+  },
+  {
+    guard: 'I6',
+    without: 'that look up to where the edge ended when a person decided',
+    file: 'stream/frame-chain.ts',
+    from: 'link === undefined ||',
+    to: 'link === undefined || sequence <= since ||',
+    focus: 'power',
   },
   {
     guard: 'I6',
