@@ -32,6 +32,8 @@ export const chainSchema = z.object({
    * frame of version 1. Sequence 0: none. Absent: nobody knows; nothing counts as taken (T3 of `./taken.ts`).
    */
   writers: z.record(z.string(), z.tuple([count, count.nullable()])),
+  /** Up to there it had taken everything before it was placed back because of its sink: what is gone of that was swept. */
+  tookTo: count.optional(),
   /** Frames after the position that a person accepts as they are: sequence and checksum. */
   accepted: z.array(z.tuple([count, count])).optional(),
 });
@@ -91,7 +93,7 @@ export class FrameChain {
     return undefined;
   }
 
-  /** The writer has left and come back: its next frame starts a new chain. */
+  /** What the writer's next frame follows does not matter: it has left and come back, or what came before was swept. */
   forget(writer: string): void {
     this.#heads.delete(writer);
   }
@@ -102,7 +104,8 @@ export class FrameChain {
    */
   restart(heads: Heads, before: number): Chain {
     const since = Math.max(before, this.#committed.since);
-    this.#committed = { ...this.#committed, since, writers: heads };
+    const tookTo = Math.max(before, this.#committed.tookTo ?? 0);
+    this.#committed = { ...this.#committed, since, tookTo, writers: heads };
     this.#heads.clear();
     for (const [writer, head] of Object.entries(heads)) this.#heads.set(writer, head);
     this.#ahead.length = 0;
@@ -119,7 +122,9 @@ export class FrameChain {
       passed++;
     }
     this.#ahead.splice(0, passed);
-    this.#committed = { ...this.#committed, writers, ...stillAccepted(this.#committed, position) };
+    const { tookTo, ...rest } = this.#committed;
+    const stillBack = tookTo === undefined || tookTo <= position ? {} : { tookTo };
+    this.#committed = { ...rest, writers, ...stillBack, ...stillAccepted(rest, position) };
     return this.#committed;
   }
 

@@ -2,9 +2,9 @@
  * The chain of a reader at work: a {@link FrameChain} that also knows which writers have left on purpose (E10). Their
  * chains start again when they come back.
  */
-import { commitsEdge, edgeStream } from '../model/names.ts';
+import { commitsEdge, edgeStream, frameSubject } from '../model/names.ts';
 import type { Frame } from './frame-reader.ts';
-import type { FrameChain } from './frame-chain.ts';
+import type { ChainBreak, FrameChain } from './frame-chain.ts';
 import { PositionLost } from './position-lost.ts';
 import { readRegistry } from './registry.ts';
 import { untilAnswered, type Asking } from './until-answered.ts';
@@ -12,6 +12,7 @@ import { untilAnswered, type Asking } from './until-answered.ts';
 export interface ReaderChainOptions extends Asking {
   readonly pid: string;
   readonly edge: string;
+  readonly shard: number;
   readonly chain: FrameChain;
 }
 
@@ -28,7 +29,10 @@ export class ReaderChain {
     const broken = chain.follow(writer, sequence, frame);
     if (broken === undefined) return;
     // It had left, and all that it had written was read: its frames went, or those that were to go are followed.
-    if (await this.#hasLeft(writer, Math.max(broken.taken, broken.named), signal)) {
+    const isNoLoss =
+      (await this.#hasLeft(writer, Math.max(broken.taken, broken.named), signal)) ||
+      (await this.#wasSwept(writer, broken, signal));
+    if (isNoLoss) {
       chain.forget(writer);
       chain.follow(writer, sequence, frame);
       return;
@@ -39,6 +43,19 @@ export class ReaderChain {
       until: sequence,
       frame: [sequence, broken.check],
     });
+  }
+
+  /**
+   * A reader that was placed back meets the frames that are left: others may have swept what it had taken before. Seed
+   * 13018953. In a stream that went back and grew again there are frames of the writer before this one.
+   */
+  async #wasSwept(writer: string, { sequence, named }: ChainBreak, signal: AbortSignal): Promise<boolean> {
+    const { chain, streams, pid, edge, shard } = this.#options;
+    // One that names none begins anew, and was not swept up to there.
+    if (named === 0 || named > (chain.committed.tookTo ?? 0)) return false;
+    const [stream, subject] = [edgeStream(pid, edge), frameSubject(pid, edge, shard, writer)];
+    const first = () => streams.getMessage(stream, { seq: 1, next_by_subj: subject });
+    return (await untilAnswered(stream, first, this.#options, signal))?.seq === sequence;
   }
 
   async #hasLeft(writer: string, taken: number, signal: AbortSignal): Promise<boolean> {

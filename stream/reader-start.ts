@@ -127,6 +127,10 @@ async function lastFrame(streams: JetStreamPort, shard: Shard, writer: string): 
  * Seed sinks:1563: the edge had lost all frames of a writer when a reader was placed behind them, and lost more later; what
  * the writer then wrote under the numbers before that place counted as read, and was swept. Seed power:778: the same,
  * when the writer's last frame came after the place.
+ *
+ * `givenUp`: up to there, frames after the position that are gone are not missed: by a decision about the edge, because they
+ * are of plans without the reader, or because the reader had taken them. About others it asks when it meets the next one. Seed
+ * 13014827: a reader was placed because of its sink, and frames that somebody deleted in between were not asked about.
  */
 export async function headsAt(
   streams: JetStreamPort,
@@ -134,6 +138,7 @@ export async function headsAt(
   entry: CommitEntry | undefined,
   view: { readonly registry: { readonly sources: Sources } },
   position: number,
+  givenUp = Infinity,
 ): Promise<Heads> {
   const heads: Heads = {};
   const { pid, edge } = shard;
@@ -143,7 +148,7 @@ export async function headsAt(
     writers.add(writerIn(subject));
   for (const writer of writers) {
     const subject = frameSubject(pid, edge.name, shard.shard, writer);
-    const head = await headAt(streams, stream, subject, position).catch(unlessDamaged);
+    const head = await headAt(streams, stream, subject, { position, givenUp }).catch(unlessDamaged);
     if (head !== undefined) heads[writer] = head;
   }
   return heads;
@@ -155,25 +160,24 @@ function unlessDamaged(error: unknown): undefined {
   throw error;
 }
 
-/**
- * By the name that the next frame gives it: what was taken off the stream in between is given up, and a sequence after the
- * position says so. Undefined: the next frame is of version 1 and names none.
- */
+/** By the name that the next frame gives it. Undefined: that is of version 1, and names none. */
 async function headAt(
   streams: JetStreamPort,
   stream: string,
   subject: string,
-  position: number,
+  place: { readonly position: number; readonly givenUp: number },
 ): Promise<Heads[string] | undefined> {
+  const { position, givenUp } = place;
   const next = await frameAt(streams, stream, { seq: position + 1, next_by_subj: subject });
   if (next === undefined) {
     const last = await frameAt(streams, stream, { last_by_subj: subject });
     if (last === undefined) return noFrame;
     // The writer was at work in between: now there is a next one.
-    return last.sequence > position ? headAt(streams, stream, subject, position) : [last.sequence, checkIn(last.frame)];
+    return last.sequence > position ? headAt(streams, stream, subject, place) : [last.sequence, checkIn(last.frame)];
   }
   const { link } = next.frame;
   if (link === undefined) return undefined;
+  if (link.predecessor > Math.max(position, givenUp)) return noFrame;
   return link.predecessor === 0 ? noFrame : [link.predecessor, link.predecessorCheck];
 }
 

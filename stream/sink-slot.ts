@@ -100,7 +100,7 @@ async function run<Rows extends RowBufferPort>(
       slot,
       stream,
       batch: { ...stage.batch, maxHeldBytes: heldShare(edgeOf(plan, edge)) },
-      chain: new ReaderChain({ ...base, edge, chain, onWaiting }),
+      chain: new ReaderChain({ ...base, edge, shard: slot, chain, onWaiting }),
       views: new StageViews({ ...options, onWaiting: waitingAs(observer, 'plans') }),
       fetchFrame: (sequence) => fetchFrame(stream, sequence, options),
       hide: options.hide,

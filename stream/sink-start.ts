@@ -49,7 +49,7 @@ export interface SinkStart {
 export interface Beginning {
   readonly log: CommitLog;
   readonly chain: FrameChain;
-  /** On what a place in the edge rests, as it is now. */
+  /** On what a place in the edge rests, as it is now; nothing has been decided about the edge. */
   readonly headsAt: (position: number) => Promise<Heads>;
   /** Called when the sink was found in order: a question about it is taken back. */
   readonly onSinkInOrder: () => Promise<void>;
@@ -85,7 +85,8 @@ export async function beginReading(start: SinkStart, met: LostAt | undefined): P
     const asked = await askCommits(start, pid, () => storedQuestion(asker), signals.stop);
     const shard = { pid, edge: edgeOf(plan, edge), shard: slot };
     const ofFrames = <T>(read: () => Promise<T>) => untilAnswered(edgeStream(pid, edge), read, ofEdge, signals.stop);
-    const headsIn: HeadsIn = (view, position) => ofFrames(() => headsAt(streams, shard, log.last, view, position));
+    const headsIn: HeadsIn = (view, position, givenUp) =>
+      ofFrames(() => headsAt(streams, shard, log.last, view, position, givenUp));
     const tails = await ofFrames(() => readTails(streams, shard, log.last, before));
     // Read again: a source's departure is recorded before its frames are removed, so a reader that misses them finds
     // the record.
@@ -98,7 +99,7 @@ export async function beginReading(start: SinkStart, met: LostAt | undefined): P
       const onSinkInOrder = async () => {
         if (isOfSink) await askCommits(start, pid, () => takeBack(asker, asked), signals.stop);
       };
-      const headsNow = async (position: number) => headsIn(await openEdge(opening, signals.stop), position);
+      const headsNow = async (position: number) => headsIn(await openEdge(opening, signals.stop), position, position);
       return { log, chain, headsAt: headsNow, onSinkInOrder };
     }
     // What the start finds is over when the next one does not find it, so that has no `until`.
@@ -138,7 +139,7 @@ interface Loss
 }
 
 /** What a position rests on. */
-type HeadsIn = (view: EdgeView, position: number) => Promise<Heads>;
+type HeadsIn = (view: EdgeView, position: number, givenUp?: number) => Promise<Heads>;
 
 /** Waits until a person has decided, and moves the position to where the decision says; unless the log has moved (Y5). */
 async function awaitAndPlace(
@@ -181,7 +182,11 @@ async function awaitAndPlace(
   const to = positionAfter(log.last, viewAfter, decision);
   // Heads after the view: no frame up to its end is then missing in them.
   const { frame } = lost;
-  const entry = entryAfter(to, log.last, viewAfter, { decision, heads: await headsIn(viewAfter, to), frame });
+  const entry = entryAfter(to, log.last, viewAfter, {
+    decision,
+    heads: await headsIn(viewAfter, to),
+    frame,
+  });
   const had = lost.had ?? hadAt(log.last, entry.to);
   await log.reset({ ...entry, ...(had === undefined ? {} : { had }) }, signals.stop);
   observer.waiting('decision', undefined);

@@ -19,11 +19,15 @@ describe('headsAt', function () {
     streams = connected;
   });
 
-  /** `gone`: numbers of frames that are removed. `registered`: whether the source is. */
+  /** `gone`: numbers of frames that are removed, of which those up to `givenUp` are not missed. `registered`: whether the source is. */
   async function noted(
     written: readonly Writer[],
     position: number,
-    { gone = [], registered = true }: { readonly gone?: readonly number[]; readonly registered?: boolean } = {},
+    {
+      gone = [],
+      registered = true,
+      givenUp,
+    }: { readonly gone?: readonly number[]; readonly registered?: boolean; readonly givenUp?: number } = {},
   ): Promise<Readonly<Record<string, number>>> {
     const plan = testPlan({ shards: 1, sourceSlots: 2 });
     const { pid } = plan.pipeline;
@@ -47,6 +51,7 @@ describe('headsAt', function () {
       undefined,
       { registry: { sources } },
       position,
+      givenUp,
     );
     for (const [sequence, check] of Object.values(heads)) deepEqual(check, checks.get(sequence) ?? null);
     return sequencesOf(heads);
@@ -73,6 +78,12 @@ describe('headsAt', function () {
 
   it('notes by that name also what is gone after the position: it was given up', async () => {
     deepEqual(await noted([one, one, one], 1, { gone: [2] }), { [one]: 2, [other]: 0 });
+  });
+
+  it('notes that none was seen where one is gone that nobody has given up, so that the reader asks', async () => {
+    deepEqual(await noted([one, one, one], 1, { gone: [2], givenUp: 1 }), { [one]: 0, [other]: 0 });
+    deepEqual(await noted([one, one, one], 1, { givenUp: 1 }), { [one]: 1, [other]: 0 });
+    deepEqual(await noted([one, one, one], 1, { gone: [2], givenUp: 2 }), { [one]: 2, [other]: 0 });
   });
 
   it('notes writers that are not registered yet', async () => {

@@ -147,6 +147,8 @@ export class Ledger {
       this.#lost.set(id, [...(this.#lost.get(id) ?? []), ...lost]);
       const input = this.inputs.get(id);
       if (input === undefined) continue;
+      // Whoever sent it by HTTP and had no answer sends it again, and asks nobody; a sink may have it.
+      if (input.lane === null && !input.acknowledged) input.mayRepeat = true;
       input.acknowledged = false;
       if (input.lane === null || this.#onlyInEdge.has(id)) input.mayBeMissing = true;
     }
