@@ -128,9 +128,10 @@ async function lastFrame(streams: JetStreamPort, shard: Shard, writer: string): 
  * the writer then wrote under the numbers before that place counted as read, and was swept. Seed power:778: the same,
  * when the writer's last frame came after the place.
  *
- * `givenUp`: up to there, frames after the position that are gone are not missed: by a decision about the edge, because they
- * are of plans without the reader, or because the reader had taken them. About others it asks when it meets the next one. Seed
- * 13014827: a reader was placed because of its sink, and frames that somebody deleted in between were not asked about.
+ * `givenUp`: up to there, frames after the position that are gone are not missed: by a decision about the edge, or because they
+ * are of plans without the reader. Others count as not seen, and the reader asks when it meets the next one, unless it had taken
+ * them (`./reader-chain.ts`). Seed 13014827: a reader was placed because of its sink, and frames that somebody deleted in
+ * between were not asked about.
  */
 export async function headsAt(
   streams: JetStreamPort,
