@@ -5,7 +5,15 @@
  * Whatever can be repaired without a change of the spec is retried indefinitely at a limited rate, while the activity
  * shows the reason in the pipeline's status. A newer generation, a pause or a deletion ends the retries.
  */
-import { ActivityCancellationType, scheduleActivity, type ActivityOptions } from '@temporalio/workflow';
+import {
+  ActivityCancellationType,
+  ActivityFailure,
+  ApplicationFailure,
+  CancelledFailure,
+  patched,
+  scheduleActivity,
+  type ActivityOptions,
+} from '@temporalio/workflow';
 import type { LifecycleActivities } from '../model/lifecycle.ts';
 
 /** Requests that answer at once. */
@@ -72,11 +80,32 @@ const pace: Readonly<Record<Name, ActivityOptions>> = {
   waitPipelineGone: wait,
 };
 
-/** Runs an activity; Temporal UI shows the sentence. */
-export function run<K extends Name>(
+/**
+ * Runs an activity; Temporal UI shows the sentence.
+ *
+ * An attempt that fails just when its cancellation was asked for is not retried, and the server reports its failure instead
+ * of the cancellation. It counts as cancelled: a wait for a Secret had ended as a failed operation because the Secret
+ * changed during an attempt.
+ */
+export async function run<K extends Name>(
   name: K,
   summary: string,
   input: Parameters<LifecycleActivities[K]>[0],
 ): Promise<Awaited<ReturnType<LifecycleActivities[K]>>> {
-  return scheduleActivity(name, [input], { ...pace[name], summary });
+  try {
+    return await scheduleActivity<Awaited<ReturnType<LifecycleActivities[K]>>>(name, [input], {
+      ...pace[name],
+      summary,
+    });
+  } catch (error) {
+    if (endedByCancellation(error) && patched('cancelled-while-failing'))
+      throw new CancelledFailure(`${name} was cancelled during a failing attempt`, [], error);
+    throw error;
+  }
+}
+
+/** What would have been retried; a refusal stays one. */
+function endedByCancellation(error: unknown): error is ActivityFailure {
+  if (!(error instanceof ActivityFailure) || error.retryState !== 'CANCEL_REQUESTED') return false;
+  return !(error.cause instanceof ApplicationFailure && error.cause.nonRetryable === true);
 }

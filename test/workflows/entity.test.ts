@@ -256,6 +256,37 @@ describe('entity workflow', function () {
     assert.equal(begun?.length, 2, 'the step began anew, and did not wait for the pause to end');
   });
 
+  for (const isPreempted of [false, true]) {
+    const what = isPreempted ? 'a pause preempts a provision' : 'O7: a provision looks again';
+    it(`${what} although the attempt that was cancelled failed before it heard of that`, async () => {
+      run.world.failWith('copyCredentials', 'MR_SECRET_MISSING', false);
+      run.world.unserved.add('copyCredentials');
+      await run.signal();
+      await eventually(() => run.world.calls.includes('copyCredentials'));
+      const { running } = await run.state();
+      const id = operationWorkflowId(run.id, running?.seq ?? 0, 'provision', running?.generation ?? 0);
+      const provision = run.temporal.client.workflow.getHandle(id);
+      if (isPreempted) {
+        run.world.edit({ desiredState: 'Paused' });
+        await run.signal();
+      } else await provision.signal('referencedChanged');
+      const isAsked = async () =>
+        (await provision.fetchHistory()).events?.some(
+          ({ activityTaskCancelRequestedEventAttributes: asked }) => asked !== null && asked !== undefined,
+        ) === true;
+      await eventually(isAsked);
+      run.world.unserved.delete('copyCredentials');
+      if (!isPreempted)
+        await eventually(() => run.world.calls.filter((name) => name === 'copyCredentials').length >= 2);
+      run.world.recover('copyCredentials');
+      await run.untilReached(isPreempted ? 'Paused' : 'Running');
+      assert.deepEqual(
+        await run.operations(),
+        isPreempted ? ['provision preempted', 'pause done'] : ['provision done'],
+      );
+    });
+  }
+
   it('an edit preempts a provision that waits for a Secret', async () => {
     run.world.failWith('copyCredentials', 'MR_SECRET_MISSING', false);
     await run.signal();
