@@ -78,17 +78,22 @@ async function isAsked(
   pid: string,
   { scope, number }: { readonly scope: string; readonly number: number },
 ): Promise<boolean> {
-  return (await openQuestions(streams, pid, scope)).some((question) => question.number() === number);
+  return (await openQuestions(streams, pid, scope)).some(({ read }) => read().number === number);
 }
 
 export interface OpenQuestion {
   readonly scope: string;
   /** Subject tokens: stage and slot, or the one of a writer. */
   readonly who: readonly string[];
-  /** In the commits stream. */
-  readonly sequence: number;
-  /** Of the decision that answers it. Throws MR_FRAME_CORRUPT. */
-  readonly number: () => number;
+  /** Throws MR_FRAME_CORRUPT. */
+  readonly read: () => Asked;
+}
+
+interface Asked {
+  /** Of the decision that answers it. */
+  readonly number: number;
+  /** As {@link Question.after}. */
+  readonly after: number;
 }
 
 /** All that are stored; `scope`: an edge or a stage, `*` for any. */
@@ -104,8 +109,7 @@ export async function openQuestions(
     return {
       scope: tokens[before - 1] ?? '',
       who: tokens.slice(before),
-      sequence: seq,
-      number: () => decodeRecord(data, questionSchema, stream, seq).number,
+      read: () => decodeRecord(data, questionSchema, stream, seq),
     };
   });
 }

@@ -2,14 +2,13 @@
  * Sinks that ask a person how to go on (`stream/decisions.ts`), found in what is stored, so also when no pod runs. Until the
  * answer nobody can say that what was read is written: a sink that went back has lost what the commit log says it has.
  *
- * Q1  A question counts until its slot has acted upon the decision. It may stay stored longer: a slot that is to read again
- *     takes it back only where it met the loss, and in an edge that is to go no frame may ever come there.
+ * Q1  A question counts while its slot's log ends where it ended when the slot asked: whoever acts upon a decision, or goes
+ *     on without one, writes an entry. It may stay stored longer. A slot that is to read again takes it back only where it
+ *     met the loss; and a former owner that was frozen may ask once more after another has acted (seed sinks:4142).
  */
 import { tokenOf } from '../../model/decision.ts';
 import { mr, type MillraceError } from '../../model/errors.ts';
-import { commitsEdge, edgeStream } from '../../model/names.ts';
 import type { Plan } from '../../model/plan.ts';
-import { decodeCommitEntry } from '../../stream/commit-entry.ts';
 import { openQuestions } from '../../stream/decisions.ts';
 import { lastCommit } from '../../stream/last-commit.ts';
 import { pipelineText } from '../../stream/edge-opening.ts';
@@ -22,28 +21,15 @@ export async function askedBy(
   isConcerned: (stage: string) => boolean,
 ): Promise<MillraceError | undefined> {
   const { pid } = plan.pipeline;
-  for (const { scope, who, sequence, number } of await openQuestions(streams, pid, '*')) {
+  for (const { scope, who, read } of await openQuestions(streams, pid, '*')) {
     const [stage = '', slot = ''] = who;
     if (!isConcerned(stage)) continue;
-    if (await isActedUpon(streams, pid, { scope, stage, slot: Number(slot) }, sequence)) continue;
-    const token = tokenOf({ scope, number: number() });
+    const { number, after } = read();
+    // Q1.
+    const last = await lastCommit(streams, pid, stage, Number(slot));
+    if (last !== null && last.seq > after) continue;
+    const token = tokenOf({ scope, number });
     return mr('MR_DRAIN_ASKS', { stage, slot, pipeline: pipelineText(plan.pipeline), token });
   }
   return undefined;
-}
-
-/** Q1, of a question about the edge. Its decision and it are in one stream, and entries name the last decision that counts. */
-async function isActedUpon(streams: JetStreamPort, pid: string, asker: Asker, asked: number): Promise<boolean> {
-  if (asker.scope === asker.stage) return false;
-  const last = await lastCommit(streams, pid, asker.stage, asker.slot);
-  if (last === null) return false;
-  const { chain } = decodeCommitEntry(last.data, { stream: edgeStream(pid, commitsEdge), sequence: last.seq });
-  return chain !== undefined && chain.decided > asked;
-}
-
-interface Asker {
-  /** Edge or stage that is in question. */
-  readonly scope: string;
-  readonly stage: string;
-  readonly slot: number;
 }
