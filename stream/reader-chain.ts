@@ -30,7 +30,7 @@ export class ReaderChain {
     if (broken === undefined) return;
     // It had left, and all that it had written was read: its frames went, or those that were to go are followed.
     const isNoLoss =
-      (await this.#hasLeft(writer, Math.max(broken.taken, broken.named), signal)) ||
+      (await this.hasLeft(writer, Math.max(broken.taken, broken.named), signal)) ||
       (await this.#wasSwept(writer, broken, signal));
     if (isNoLoss) {
       chain.forget(writer);
@@ -58,7 +58,8 @@ export class ReaderChain {
     return (await untilAnswered(stream, first, this.#options, signal))?.seq === sequence;
   }
 
-  async #hasLeft(writer: string, taken: number, signal: AbortSignal): Promise<boolean> {
+  /** Whether the writer's source was taken off after it had written the frame `taken`. */
+  async hasLeft(writer: string, taken: number, signal: AbortSignal): Promise<boolean> {
     const { streams, pid, edge } = this.#options;
     const ask = () => readRegistry(streams, pid, edge);
     const registry = await untilAnswered(edgeStream(pid, commitsEdge), ask, this.#options, signal);

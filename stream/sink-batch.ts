@@ -24,8 +24,11 @@ export interface BatchContext {
   readonly stream: string;
   readonly chain: Pick<ReaderChain, 'follow'>;
   readonly views: Pick<StageViews, 'of'>;
-  /** Reads a frame again that was read before and is not committed. */
-  readonly fetchFrame: (sequence: number) => Promise<Uint8Array>;
+  /**
+   * Reads a frame again that was read before and is not committed. Undefined: its source has left meanwhile, and what was not
+   * written of it was given up (`deletionPolicy: Immediate`).
+   */
+  readonly fetchFrame: (sequence: number, writer: string) => Promise<Uint8Array | undefined>;
   /** A text without what nobody may read. Absent: there is nothing of the kind. */
   readonly hide?: ((text: string) => string) | undefined;
 }
@@ -187,13 +190,15 @@ export class SinkBatch<Rows extends RowBufferPort> {
       if (record >= this.records) throw new RangeError(`record ${record} is refused, which does not exist`);
       const holder = firstFrom(this.#bases.length, (at) => this.#bases[at]! > record) - 1;
       const sequence = this.#sequences[holder]!;
-      if (frame === undefined || frameIndex !== holder) {
+      if (frameIndex !== holder) {
         frameIndex = holder;
         // In turn: rows of a frame are consecutive, so each frame is fetched once and only one is in memory.
-        frame = decodeFrame(await fetchFrame(sequence), { stream, sequence });
+        const data = await fetchFrame(sequence, this.#writers[holder]!);
+        frame = data === undefined ? undefined : decodeFrame(data, { stream, sequence });
         // A stream that was rolled back gives the number to another frame, whose records nobody has refused.
-        if (frame.check !== this.#checks[frameIndex]) throw otherThanTaken(sequence);
+        if (frame !== undefined && frame.check !== this.#checks[frameIndex]) throw otherThanTaken(sequence);
       }
+      if (frame === undefined) continue;
       const meta = this.#metaOf(frame, frameIndex);
       letters.push(this.#letterOf(frame, meta, sequence, record - this.#bases[holder]!, error));
     }

@@ -92,6 +92,7 @@ async function run<Rows extends RowBufferPort>(
   );
   if (sinkSlot.target !== undefined) log.writesTo(sinkSlot.target);
   try {
+    const readerChain = new ReaderChain({ ...base, edge, shard: slot, chain, onWaiting });
     const loop = new SinkLoop<Rows>({
       streams,
       pipeline: plan.pipeline,
@@ -100,9 +101,9 @@ async function run<Rows extends RowBufferPort>(
       slot,
       stream,
       batch: { ...stage.batch, maxHeldBytes: heldShare(edgeOf(plan, edge)) },
-      chain: new ReaderChain({ ...base, edge, shard: slot, chain, onWaiting }),
+      chain: readerChain,
       views: new StageViews({ ...options, onWaiting: waitingAs(observer, 'plans') }),
-      fetchFrame: (sequence) => fetchFrame(stream, sequence, options),
+      fetchFrame: (sequence, writer) => fetchFrame(options, readerChain, { stream, sequence, writer }),
       hide: options.hide,
       epoch,
       tokenPrefix: `${uid}:${epoch}`,
@@ -145,12 +146,21 @@ function heldShare({ maxBytes, shards }: Edge): number {
   return maxBytes / shards / 4;
 }
 
-/** Reads from the stream's leader; waits for nats-server. */
-async function fetchFrame(stream: string, sequence: number, start: SinkStart): Promise<Uint8Array> {
+/**
+ * Reads from the stream's leader; waits for nats-server. Undefined: the source was given up between the look for batches and
+ * the first intent of this one (seed 14016073: a person was asked about its frame).
+ */
+async function fetchFrame(
+  start: SinkStart,
+  chain: ReaderChain,
+  { stream, sequence, writer }: { readonly stream: string; readonly sequence: number; readonly writer: string },
+): Promise<Uint8Array | undefined> {
+  const { abort } = start.signals;
   const read = () => start.streams.getMessage(stream, { seq: sequence });
-  const found = await untilAnswered(stream, read, ofFrames(start), start.signals.abort);
-  if (found === null) throw new PositionLost(`frame ${sequence} is gone before it was committed`, { until: sequence });
-  return found.data;
+  const found = await untilAnswered(stream, read, ofFrames(start), abort);
+  if (found !== null) return found.data;
+  if (await chain.hasLeft(writer, sequence, abort)) return undefined;
+  throw new PositionLost(`frame ${sequence} is gone before it was committed`, { until: sequence });
 }
 
 function ofFrames(start: SinkStart): Asking {

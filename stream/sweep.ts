@@ -3,7 +3,9 @@
  *
  * W1  A frame that some registered reader has not committed is never removed (E10): a reader without a commit has
  *     committed nothing, and with no reader registered nothing is removed.
- * W2  A stale writer may sweep: committed positions only increase, so what it removes is committed for good.
+ * W2  A stale writer may sweep: committed positions only increase, so what it removes is committed for good. Unless the
+ *     edge went back and grew again between its look and its request: then it may remove frames that came under those
+ *     numbers, and their readers ask about them (I6).
  * W3  A commit counts only while the frame that it names exists as the reader took it; that frame is therefore kept as
  *     well. Otherwise the commit may be from before the stream was recreated or rolled back, and says nothing about the
  *     frames that exist now.

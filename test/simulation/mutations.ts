@@ -360,7 +360,7 @@ export const mutations: readonly Mutation[] = [
     guard: 'I13',
     without: 'the look whether a row is of the frame that was fetched last',
     file: 'stream/sink-batch.ts',
-    from: 'if (frame === undefined || frameIndex !== holder) {',
+    from: 'if (frameIndex !== holder) {',
     to: 'if (frame === undefined) {',
   },
   {

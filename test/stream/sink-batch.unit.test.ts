@@ -12,8 +12,8 @@ const taken = frameOf(['{"n":1}', '{"n":2}'], 2);
 const other = frameOf(['{"n":3}', '{"n":4}'], 4);
 
 describe('the frames of a batch', () => {
-  /** Sequence 7 of the stream is `taken`, and is `later` when it is read again. */
-  async function batchOfSeven(later: Uint8Array) {
+  /** Sequence 7 of the stream is `taken`, and is `later` when it is read again; undefined: its source was given up. */
+  async function batchOfSeven(later: Uint8Array | undefined) {
     const stage = sinkOf(testPlan());
     const batch = new SinkBatch(new MemoryRows(), {
       ...{ stage: stage.name, sink: 'warehouse', slot: 0, stream: 'edge' },
@@ -34,6 +34,10 @@ describe('the frames of a batch', () => {
       letters.map(({ sequence, index, value }) => [sequence, index, Buffer.from(value ?? []).toString()]),
       [[7, 1, '{"n":2}']],
     );
+  });
+
+  it('are given up with their source: no letter tells of them', async () => {
+    deepEqual(await (await batchOfSeven(undefined)).deadLetters(refused), []);
   });
 
   it('Y4: are counted by record, so that one that failed keeps its number, and without what nobody may read', async () => {

@@ -19,6 +19,10 @@ export class Losses {
     this.#places.add(place);
   }
 
+  hasHappened(place: Place): boolean {
+    return this.#places.has(place);
+  }
+
   /** Undefined: there may be a reason to ask. */
   falseAlarm({ code, sentence }: { readonly code: string; readonly sentence: string }): Violation | undefined {
     const wanted = causes[code];

@@ -230,8 +230,9 @@ export class Connection {
     const { faults } = this.#options;
     const arrived = faults.pass(call, 'arrived', this.#place);
     if (arrived.drop || !this.server.up) return;
+    const { starts } = this.server;
     const act = () => {
-      if (!this.server.up) return;
+      if (!this.server.up || this.server.starts !== starts) return;
       effect((answer) => {
         const done = faults.pass(call, 'done', this.#place);
         if (done.drop) return;

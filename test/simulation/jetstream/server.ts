@@ -68,6 +68,8 @@ export class Server {
   readonly #takers = new Map<string, StreamHost | undefined>();
   readonly random: Random;
   up = true;
+  /** What had arrived at an earlier process is gone with it. */
+  starts = 0;
   /** JetStream of a server that has just started is not ready at once. */
   #readyAt = 0;
   #created = 0;
@@ -296,6 +298,7 @@ export class Server {
 
   start(readyAfterMs: number): void {
     this.up = true;
+    this.starts++;
     this.#readyAt = this.world.now + readyAfterMs;
   }
 

@@ -51,6 +51,8 @@ export class Lifecycle {
   applied: Plan | undefined;
   /** Why the step that is being done is refused, until the spec is another. */
   refused: MillraceError | undefined;
+  /** A stage that leaves, has frames to read, and has never been in the cluster: nobody would read them. */
+  waitsForNobody: string | undefined;
   /** Streams as the status has them. */
   known: readonly StreamStatus[] = [];
   /** The newest that is stored for pods. */

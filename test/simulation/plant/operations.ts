@@ -18,7 +18,7 @@ import {
   stoppedBehind,
   unfinished,
 } from '../../../stream/retire.ts';
-import { isDrained } from '../../../stream/drained.ts';
+import { isDrained, type Backlog } from '../../../stream/drained.ts';
 import {
   deletePipelineStreams,
   ensureSharedStreams,
@@ -83,10 +83,7 @@ async function convergeOnce(steps: Steps): Promise<Outcome> {
   await roll(steps, 'sink');
   await roll(steps, 'ingestor');
   if ((await comeIntoForce(steps, drains ? removed : [])) === 'again') return 'again';
-  for (const name of removed) {
-    cluster.forget(name);
-    plant.takenOff(name.replace('sink-', ''));
-  }
+  for (const name of removed) cluster.forget(name);
   return 'done';
 }
 
@@ -120,7 +117,7 @@ async function comeIntoForce(steps: Steps, removed: readonly string[]): Promise<
 type Look = (act: Act) => Promise<Outcome | undefined>;
 
 /** Undefined: it waits for who leaves, who has to read or, with pods that would act upon an answer, to ask. */
-function lookAtLeaving({ plan, plant: { cluster } }: Steps): Look {
+function lookAtLeaving({ plan, plant: { cluster, lifecycle } }: Steps): Look {
   const isStopped = (stage: string) => cluster.stages.includes(stage) && cluster.wantedOf(stage) === 0;
   return async ({ streams }) => {
     const { readers } = await leavingOf(streams, plan);
@@ -128,6 +125,8 @@ function lookAtLeaving({ plan, plant: { cluster } }: Steps): Look {
     // Before the positions, as the activity does: who acts upon an answer in between may have to read again.
     const asked = await askedBy(streams, plan, mayAct);
     const behind = await unfinished(streams, plan);
+    const isNobody = ({ stage }: Backlog) => readers.includes(stage) && !cluster.stages.includes(stage);
+    lifecycle.waitsForNobody = behind.find(isNobody)?.stage;
     if (stoppedBehind(behind, readers, isStopped) !== undefined) return 'again';
     return asked === undefined && behind.length === 0 ? 'done' : undefined;
   };
@@ -154,6 +153,9 @@ async function retire(steps: Steps): Promise<Outcome> {
   if (outcome === 'again') return 'again';
   await step('take off', async (act) => {
     await finishLeaving(act, plan);
+    // At once: an edit that adds the sink again may come before this operation ends (seed 14019051).
+    for (const name of plant.cluster.stages)
+      if (!plan.stages.some((stage) => stage.name === name)) plant.takenOff(name.replace('sink-', ''));
     await prunePlans(act.streams, plan);
   });
   return 'done';

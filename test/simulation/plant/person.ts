@@ -2,7 +2,7 @@
  * The person whom Millrace asks: looks at what slots say of themselves, waits a while, and decides. What was there then
  * is settled by the decision; the checks go on to hold for everything that comes later, and for what nobody was asked.
  */
-import { problemOf, type MillraceError } from '../../../model/errors.ts';
+import { mr, problemOf, type MillraceError } from '../../../model/errors.ts';
 import { decisionChoices, parseDecision } from '../../../model/decision.ts';
 import { carryOut } from '../../../stream/carry-out.ts';
 import { PositionedTable } from '../outside/postgres.ts';
@@ -103,12 +103,26 @@ export function watchOver(plant: Plant): void {
     }));
   };
 
+  /**
+   * The status says who has what left, and to say Immediate if that cannot be. A sink that was added and taken off at once never
+   * had a pod; frames that somebody deleted may have been for it (N6 of `stream/untaken.ts`). Seed 14001082.
+   */
+  const giveUpFor = (stage: string): void => {
+    if (!plant.losses.hasHappened('edge')) return;
+    once(`Immediate for ${stage}`, mr('MR_NOT_DRAINED', { behind: stage, because: '', hint: '' }), hushMs, () => {
+      if (plant.lifecycle.waitsForNobody !== stage) return;
+      plant.lifecycle.edit((now) => ({ ...now, deletionPolicy: 'Immediate' }));
+    });
+  };
+
   const look = (): void => {
     // Ready says Deleting, whatever a process that nobody knows of says when it finds the streams gone.
     if (plant.hasDeparted) return;
     const { refused, resource } = plant.lifecycle;
     if (refused?.code === 'MR_SOURCE_NOT_GONE' || refused?.code === 'MR_SOURCE_RETURNS_OTHER')
       once(`the sources of g${resource.generation}`, refused, random.between(1_000, 8_000), () => asItWas(refused));
+    const { waitsForNobody } = plant.lifecycle;
+    if (waitsForNobody !== undefined) giveUpFor(waitsForNobody);
     for (const pod of plant.cluster.processes) {
       const sink = pod.stage.kind === 'sink' ? pod.stage.sink : undefined;
       for (const { observer } of pod.slots.values()) for (const error of observer.reasons) answer(error, sink);
