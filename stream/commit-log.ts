@@ -52,6 +52,14 @@ export class CommitLog {
     return this.#fenced.sequence;
   }
 
+  /**
+   * Stores the last entry once more: from then on a former owner can append nothing, and {@link sequence} is of this owner.
+   * Throws MR_OWNERSHIP_LOST. There is nothing to claim before the first entry.
+   */
+  async claim(signal: AbortSignal): Promise<void> {
+    if (this.#last !== undefined) await this.#fenced.append(Buffer.from(JSON.stringify(this.#last)), signal);
+  }
+
   /** Moves the position, and replaces the chain by the one that belongs to the new position. */
   async reset(entry: CommitEntry, signal: AbortSignal): Promise<void> {
     await this.#store(entry, signal);

@@ -7,12 +7,20 @@
  * D3  A decision that no question asks for is refused: it would count for the next loss.
  * D4  A question is stored as long as it is open. The slot that asked removes it when the decision was acted upon, or when
  *     somebody has restored what was lost. A stage or source that leaves takes its questions with it (`./retire.ts`).
+ * D5  A slot with a commit log claims it before it asks (`CommitLog.claim`), so its question is about the log's last entry for as
+ *     long as it is open, and one about an earlier entry is a former owner's. That one is not stored any more: a pod that had
+ *     been frozen between two looks once put its question in the place of an open one, and a drain went on.
+ * D6  An edge may grow again between a decision and the slot that acts upon it, and what is lost then looks otherwise. Asked anew,
+ *     the slot would give up what had come after the decision.
  */
 import { z } from 'zod';
+import { mr } from '../model/errors.ts';
 import { decisionChoices, tokenOf, type Decision, type DecisionChoice } from '../model/decision.ts';
 import { commitsEdge, decisionSubject, edgeStream, questionSubject } from '../model/names.ts';
 import { changeRecord, decodeRecord, readStored } from './commit-record.ts';
 import { findStream } from './find-stream.ts';
+import type { Accepted } from './frame-chain.ts';
+import { classifyPublishFailure } from './jetstream-errors.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { News } from './news.ts';
 import { untilAnswered, type Asking } from './until-answered.ts';
@@ -41,6 +49,7 @@ const questionSchema = z.object({
   after: z.number().int().nonnegative(),
   until: z.number().int().nonnegative().optional(),
   isOfSink: z.literal(true).optional(),
+  frame: z.tuple([z.number(), z.number()]).optional(),
 });
 
 export async function readDecision(
@@ -131,6 +140,10 @@ export interface Question extends Asker {
   readonly loss: string;
   /** Sequence of the commit or frame in question, which stays the same while the question is open; 0: there is none. */
   readonly after: number;
+  /** D5: `after` is the last entry of a commit log that is claimed. */
+  readonly hasClaimed?: boolean | undefined;
+  /** The frame that does not follow, if that is what is asked about: sequence and checksum. */
+  readonly frame?: Accepted[number] | undefined;
   /** The sequence of the edge at which it was noticed: once the slot has committed that, the question is over. */
   readonly until?: number | undefined;
   /** Once the slot has found its sink in order, the question is over. */
@@ -140,14 +153,30 @@ export interface Question extends Asker {
 export interface StoredQuestion {
   /** In the commits stream. */
   readonly sequence: number;
+  /** As {@link Question.after}. */
+  readonly after: number;
   readonly until?: number | undefined;
   readonly isOfSink: boolean;
+  readonly frame?: Accepted[number] | undefined;
+  /** Of the decision that answers it. */
+  readonly number: number;
 }
 
 /** Read before the slot looks again: a question that another owner asks after that stays when this one is removed. */
 export async function storedQuestion({ streams, pid, scope, who }: Asker): Promise<StoredQuestion | undefined> {
   const { value, sequence } = await readStored(streams, pid, questionSubject(pid, scope, who), questionSchema);
-  return value && { sequence, until: value.until, isOfSink: value.isOfSink === true };
+  return value && { ...value, sequence, isOfSink: value.isOfSink === true };
+}
+
+/** D6. What a person has decided since about what was asked, if that was about this entry of the log, and about the edge. */
+export async function answerTo(
+  { streams, pid, scope }: Asker,
+  asked: StoredQuestion | undefined,
+  logSequence: number,
+): Promise<TakenDecision | undefined> {
+  if (asked === undefined || asked.isOfSink || asked.after !== logSequence) return undefined;
+  const decision = await readDecision(streams, pid, scope);
+  return decision?.number === asked.number && asked.sequence < decision.sequence ? decision : undefined;
 }
 
 /** D4. */
@@ -169,22 +198,50 @@ export type Answer =
   /** The question is stored; a person decides under this token. */
   | { readonly kind: 'asked'; readonly token: string };
 
-/** The decision that answers the question (D1). If there is none, the question is stored. */
+/**
+ * The decision that answers the question (D1). If there is none, the question is stored. Throws MR_OWNERSHIP_LOST when another
+ * owner of the slot has asked since (D5).
+ */
 export async function askFor(question: Question): Promise<Answer> {
-  const { streams, pid, scope, who, loss, after, until, isOfSink } = question;
+  const { streams, pid, scope, who, loss, after, until, isOfSink, hasClaimed, frame } = question;
   const subject = questionSubject(pid, scope, who);
-  const decision = await readDecision(streams, pid, scope);
-  const { value: before, sequence: asked } = await readStored(streams, pid, subject, questionSchema);
-  const isSame = before?.found === loss && before.after === after;
-  if (isSame && decision?.number === before.number && asked < decision.sequence) return { kind: 'decided', decision };
-  const number = (decision?.number ?? 0) + 1;
-  if (!isSame || before.number !== number) {
-    await streams.publish(
-      subject,
-      JSON.stringify({ number, found: loss, after, until, ...(isOfSink === true ? { isOfSink } : {}) }),
-    );
+  for (;;) {
+    const decision = await readDecision(streams, pid, scope);
+    const { value: before, sequence: asked } = await readStored(streams, pid, subject, questionSchema);
+    if (hasClaimed === true && before !== undefined && before.after > after)
+      throw mr('MR_OWNERSHIP_LOST', { writer: subject, expected: after });
+    const isSame = before?.found === loss && before.after === after;
+    if (isSame && decision?.number === before.number && asked < decision.sequence) return { kind: 'decided', decision };
+    const number = (decision?.number ?? 0) + 1;
+    const isStored = isSame && before.number === number;
+    const ofSink = isOfSink === true ? { isOfSink } : {};
+    const text = {
+      number,
+      found: loss,
+      after,
+      until,
+      ...ofSink,
+      ...(frame === undefined ? {} : { frame }),
+    };
+    if (isStored || (await isPublished(streams, subject, text, asked)))
+      return { kind: 'asked', token: tokenOf({ scope, number }) };
   }
-  return { kind: 'asked', token: tokenOf({ scope, number }) };
+}
+
+/** False: another question was stored meanwhile. */
+async function isPublished(
+  streams: JetStreamPort,
+  subject: string,
+  question: z.input<typeof questionSchema>,
+  asked: number,
+): Promise<boolean> {
+  try {
+    await streams.publish(subject, JSON.stringify(question), { expectLast: asked });
+    return true;
+  } catch (error) {
+    if (classifyPublishFailure(error).kind !== 'wrongSequence') throw error;
+    return false;
+  }
 }
 
 export interface Waiting extends Asking {

@@ -87,15 +87,15 @@ export class FrameChain {
     if (!isRight) {
       return { writer, sequence, check: frame.check, taken: head?.[0] ?? 0, named: link.predecessor };
     }
-    const check = checkIn(frame);
-    this.#heads.set(writer, [sequence, check]);
-    this.#ahead.push({ writer, sequence, check });
+    this.begin(writer, sequence, frame);
     return undefined;
   }
 
-  /** What the writer's next frame follows does not matter: it has left and come back, or what came before was swept. */
-  forget(writer: string): void {
-    this.#heads.delete(writer);
+  /** Takes the frame, whatever it follows: its writer has left and come back, or what came before was swept. */
+  begin(writer: string, sequence: number, frame: Pick<Frame, 'link' | 'check'>): void {
+    const check = checkIn(frame);
+    this.#heads.set(writer, [sequence, check]);
+    this.#ahead.push({ writer, sequence, check });
   }
 
   /**

@@ -32,11 +32,7 @@ export class ReaderChain {
     const isNoLoss =
       (await this.hasLeft(writer, Math.max(broken.taken, broken.named), signal)) ||
       (await this.#wasSwept(writer, broken, signal));
-    if (isNoLoss) {
-      chain.forget(writer);
-      chain.follow(writer, sequence, frame);
-      return;
-    }
+    if (isNoLoss) return chain.begin(writer, sequence, frame);
     const named = broken.named === 0 ? 'starts a new chain' : `follows frame ${broken.named}`;
     const taken = broken.taken === 0 ? 'of which none was seen' : `of which frame ${broken.taken} was taken last`;
     throw new PositionLost(`frame ${sequence} of ${writer}, ${taken}, ${named}`, {

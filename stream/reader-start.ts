@@ -186,16 +186,46 @@ const noFrame: Heads[string] = [0, null];
 
 type Decided = Pick<TakenDecision, 'sequence' | 'choice' | 'upTo'>;
 
-/** Where a reader goes on after a decision: see {@link entryAfter}. */
+/**
+ * The first frame up to the committed position that came under a number of one that was taken; Infinity: none is known. The
+ * edge went back before it and has grown again, so everything from it on is new. Known by a writer whose last frame that was
+ * taken is still there: what comes after that was not taken. A writer that lost nothing is asked nothing, and went on; what it had
+ * written before a person decided about the others was given up with what they had lost.
+ */
+export async function firstAnew(
+  streams: JetStreamPort,
+  { pid, edge, shard }: Shard,
+  entry: CommitEntry | undefined,
+  { created }: Pick<EdgeView, 'created'>,
+): Promise<number> {
+  if (entry?.chain?.edge !== created) return Infinity;
+  const committed = positionOf(entry);
+  const stream = edgeStream(pid, edge.name);
+  let first = Infinity;
+  for (const [writer, [sequence, check]] of Object.entries(entry.chain.writers)) {
+    // Of one of which none was taken, what is there may have been there then.
+    if (sequence === 0) continue;
+    const subject = frameSubject(pid, edge.name, shard, writer);
+    const at = (seq: number) => frameAt(streams, stream, { seq, next_by_subj: subject });
+    const taken = await at(sequence);
+    const isThere = taken?.sequence === sequence && (check === null || check === checkIn(taken.frame));
+    const next = isThere ? await at(sequence + 1) : undefined;
+    if (next !== undefined && next.sequence <= committed) first = Math.min(first, next.sequence);
+  }
+  return first;
+}
+
+/** Where a reader goes on after a decision: see {@link entryAfter}. `anew`: {@link firstAnew}. */
 export function positionAfter(
   entry: CommitEntry | undefined,
   view: EdgeView,
+  anew: number,
   { choice, upTo }: Omit<Decided, 'sequence'>,
 ): number {
   const isOtherStream = entry?.chain !== undefined && entry.chain.edge !== view.created;
   if (choice === 'reread' || isOtherStream) return 0;
   const begun = entry === undefined ? view.lastSequence : entry.to;
-  return Math.min(begun, upTo ?? view.lastSequence, view.lastSequence);
+  return Math.min(begun, upTo ?? view.lastSequence, view.lastSequence, anew - 1);
 }
 
 /**
@@ -203,7 +233,7 @@ export function positionAfter(
  *
  * `accept-loss` continues after everything that existed, `reread` from the first frame that exists. Nothing of a
  * recreated stream has been read, so both start at its beginning. Frames that were appended after the decision,
- * perhaps under sequences that were used before, are not given up by it. Nor are those that come under them when the
+ * perhaps under sequences that were used before, are not given up by it, nor are those that came before it in place of others. Nor are those that come under them when the
  * stream goes back once more: the position rests on `heads` ({@link headsAt}). Seed 5006778: two power losses, and what
  * came after the second had numbers that the decision about the first had given up.
  *

@@ -23,6 +23,7 @@ import { slotTokens } from '../model/names.ts';
 import type { Plan } from '../model/plan.ts';
 import { askCommits } from './ask-commits.ts';
 import { backoffMs, outsideBackoff } from './backoff.ts';
+import { claimToAsk } from './claim.ts';
 import type { Clock } from '../model/clock.ts';
 import type { Intent, Written } from './commit-entry.ts';
 import type { CommitLog } from './commit-log.ts';
@@ -50,7 +51,7 @@ export interface PositionCheck<Rows extends RowBufferPort> {
   /** Of the edge. */
   readonly stream: string;
   readonly tokenPrefix: string;
-  readonly log: Pick<CommitLog, 'last' | 'committed' | 'sequence' | 'place' | 'append'>;
+  readonly log: Pick<CommitLog, 'last' | 'committed' | 'sequence' | 'claim' | 'place' | 'append'>;
   /** On what a place in the edge rests. */
   readonly headsAt: (position: number) => Promise<Heads>;
   readonly clock: Clock;
@@ -279,10 +280,12 @@ function problemWith({ isOfOtherStream, otherTarget, isOpen }: Lost, target: str
   return `what came in between was committed in ${otherTarget}, ${moved}, which has an older position that this sink did not leave there (a copy or replica that lacks the rest)`;
 }
 
-function ask<Rows extends RowBufferPort>(check: PositionCheck<Rows>, loss: string): Promise<Answer> {
+async function ask<Rows extends RowBufferPort>(check: PositionCheck<Rows>, loss: string): Promise<Answer> {
   const { streams, pipeline, stage, slot, log, signals } = check;
   const { pid } = pipeline;
-  const question = { streams, pid, scope: stage, who: slotTokens(stage, slot), loss, after: log.sequence };
+  const asker = { streams, pid, scope: stage, who: slotTokens(stage, slot) };
+  await claimToAsk(asker, log, check, signals);
+  const question = { ...asker, loss, after: log.sequence, hasClaimed: true };
   return askCommits(check, pid, () => askFor(question), signals.stop);
 }
 

@@ -14,8 +14,10 @@ import { edgeOf, type Plan, type SinkStage } from '../model/plan.ts';
 import type { Clock } from '../model/clock.ts';
 import { askCommits } from './ask-commits.ts';
 import { hadAt, positionOf, type CommitEntry } from './commit-entry.ts';
+import { claimToAsk } from './claim.ts';
 import { CommitLog } from './commit-log.ts';
 import {
+  answerTo,
   awaitDecision,
   readDecision,
   storedQuestion,
@@ -30,7 +32,7 @@ import { FrameChain, type Heads } from './frame-chain.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { lastCommit } from './last-commit.ts';
 import type { PositionLost } from './position-lost.ts';
-import { entryAfter, headsAt, positionAfter, readTails, startOf } from './reader-start.ts';
+import { entryAfter, firstAnew, headsAt, positionAfter, readTails, startOf } from './reader-start.ts';
 import type { Registry } from './registry.ts';
 import { waitingAs, type SlotObserver, type SlotSignals } from './slot-observer.ts';
 import { untilAnswered } from './until-answered.ts';
@@ -87,6 +89,13 @@ export async function beginReading(start: SinkStart, met: LostAt | undefined): P
     const ofFrames = <T>(read: () => Promise<T>) => untilAnswered(edgeStream(pid, edge), read, ofEdge, signals.stop);
     const headsIn: HeadsIn = (view, position, givenUp) =>
       ofFrames(() => headsAt(streams, shard, log.last, view, position, givenUp));
+    const reads: Reads = { headsIn, anewIn: (view) => ofFrames(() => firstAnew(streams, shard, log.last, view)) };
+    // D6 of `./decisions.ts`.
+    const decided = await askCommits(start, pid, () => answerTo(asker, asked, log.sequence), signals.stop);
+    if (decided !== undefined) {
+      await placeBy(decided, start, opening, log, reads, { frame: asked?.frame, had: lost?.had });
+      continue;
+    }
     const tails = await ofFrames(() => readTails(streams, shard, log.last, before));
     // Read again: a source's departure is recorded before its frames are removed, so a reader that misses them finds
     // the record.
@@ -106,18 +115,8 @@ export async function beginReading(start: SinkStart, met: LostAt | undefined): P
     const question: Found | undefined = verdict.kind === 'lost' ? verdict : lost;
     if (question === undefined) continue;
     const { found, loss, until, frame, isOfSink } = question;
-    const lostNow = {
-      asker,
-      found,
-      loss,
-      until,
-      frame,
-      isOfSink,
-      after: log.sequence,
-      stored: lost?.stored,
-      had: lost?.had,
-    };
-    await awaitAndPlace(start, opening, log, headsIn, lostNow);
+    const lostNow = { asker, found, loss, until, frame, isOfSink, stored: lost?.stored, had: lost?.had };
+    await awaitAndPlace(start, opening, log, reads, lostNow);
   }
 }
 
@@ -132,21 +131,26 @@ async function takeBackWhenOver(start: SinkStart, log: CommitLog, asker: Asker, 
 type Found = Pick<PositionLost, 'found' | 'loss'> & Partial<Pick<PositionLost, 'until' | 'frame' | 'isOfSink'>>;
 
 interface Loss
-  extends
-    Pick<Question, 'loss' | 'after' | 'until' | 'isOfSink'>,
-    Pick<PositionLost, 'found' | 'frame' | 'stored' | 'had'> {
+  extends Pick<Question, 'loss' | 'until' | 'isOfSink'>, Pick<PositionLost, 'found' | 'frame' | 'stored' | 'had'> {
   readonly asker: Asker;
 }
 
 /** What a position rests on. */
 type HeadsIn = (view: EdgeView, position: number, givenUp?: number) => Promise<Heads>;
 
+/** What is read of the edge for a question and for the place after it. */
+interface Reads {
+  readonly headsIn: HeadsIn;
+  /** {@link firstAnew} */
+  readonly anewIn: (view: EdgeView) => Promise<number>;
+}
+
 /** Waits until a person has decided, and moves the position to where the decision says; unless the log has moved (Y5). */
 async function awaitAndPlace(
   start: SinkStart,
   opening: EdgeOpening,
   log: CommitLog,
-  headsIn: HeadsIn,
+  reads: Reads,
   lost: Loss,
 ): Promise<void> {
   const { observer, signals } = start;
@@ -159,6 +163,7 @@ async function awaitAndPlace(
     signals.stop,
   );
   if ((newest?.seq ?? 0) !== log.sequence) return;
+  const anew = await reads.anewIn(view);
   const ask = (token: string) =>
     observer.waiting(
       'decision',
@@ -169,32 +174,52 @@ async function awaitAndPlace(
         found: lost.found,
         pipeline: pipelineText(pipeline),
         token,
-        accepted: acceptedWith(log.last, view, lost.stored),
+        accepted: acceptedWith(log.last, view, anew, lost.stored),
         reread: 'reads all that the stream still holds, and may write records twice',
       }),
     );
-  const { asker, loss, after, until, isOfSink } = lost;
+  const { asker, loss, until, isOfSink, frame } = lost;
   const asking = { ...start, onWaiting: waitingAs(observer, 'commits'), ask };
-  const decision =
-    (await remade(start, view, opening, log)) ??
-    (await awaitDecision({ ...asker, loss, after, until, isOfSink }, asking, signals.stop));
-  const viewAfter = await openEdge(opening, signals.stop);
-  const to = positionAfter(log.last, viewAfter, decision);
-  // Heads after the view: no frame up to its end is then missing in them.
-  const { frame } = lost;
-  const entry = entryAfter(to, log.last, viewAfter, {
-    decision,
-    heads: await headsIn(viewAfter, to),
-    frame,
-  });
-  const had = lost.had ?? hadAt(log.last, entry.to);
+  const awaited = async () => {
+    await claimToAsk(asker, log, start, signals);
+    const question = {
+      ...asker,
+      loss,
+      after: log.sequence,
+      hasClaimed: true,
+      until,
+      isOfSink,
+      frame,
+    };
+    return awaitDecision(question, asking, signals.stop);
+  };
+  const decision = (await remade(start, view, opening, log)) ?? (await awaited());
+  await placeBy(decision, start, opening, log, reads, lost);
+}
+
+/** `frame` and `had`: of what was asked about. */
+async function placeBy(
+  decision: TakenDecision,
+  { observer, signals }: SinkStart,
+  opening: EdgeOpening,
+  log: CommitLog,
+  { headsIn, anewIn }: Reads,
+  { frame, had: hadThen }: Pick<PositionLost, 'frame' | 'had'>,
+): Promise<void> {
+  const view = await openEdge(opening, signals.stop);
+  const to = positionAfter(log.last, view, await anewIn(view), decision);
+  // Heads after the view: no frame up to its end is then missing in them. What is gone since the decision was not decided about.
+  const isSameStream = log.last?.chain?.edge === view.created;
+  const heads = await headsIn(view, to, isSameStream ? decision.upTo : undefined);
+  const entry = entryAfter(to, log.last, view, { decision, heads, frame });
+  const had = hadThen ?? hadAt(log.last, entry.to);
   await log.reset({ ...entry, ...(had === undefined ? {} : { had }) }, signals.stop);
   observer.waiting('decision', undefined);
 }
 
 /** What follows from `accept-loss`, as far as it is known before it is taken. */
-function acceptedWith(last: CommitEntry | undefined, view: EdgeView, stored: number | undefined): string {
-  const to = positionAfter(last, view, { choice: 'accept-loss', upTo: undefined });
+function acceptedWith(last: CommitEntry | undefined, view: EdgeView, anew: number, stored: number | undefined): string {
+  const to = positionAfter(last, view, anew, { choice: 'accept-loss', upTo: undefined });
   const isBegun = last !== undefined && last.kind !== 'commit' && to === last.to;
   const twice =
     stored !== undefined && stored > to
@@ -202,12 +227,13 @@ function acceptedWith(last: CommitEntry | undefined, view: EdgeView, stored: num
       : isBegun
         ? ''
         : ', and reads nothing of the stream twice';
-  return `continues after ${to}, ${placeText(last, to)}${twice}; what a source that has lost its frames reads again counts as new and is written twice`;
+  return `continues after ${to}, ${placeText(last, to, anew)}${twice}; what a source that has lost its frames reads again counts as new and is written twice`;
 }
 
-function placeText(last: CommitEntry | undefined, to: number): string {
+function placeText(last: CommitEntry | undefined, to: number, anew: number): string {
   if (last === undefined)
     return 'the end of the stream: how far it had come is not known, and what it had not read is given up';
+  if (to === anew - 1) return 'what is left of what it had read; what came in place of the rest is read';
   if (to === positionOf(last)) return 'what is committed';
   if (last.kind === 'commit' || to < positionOf(last)) return 'the end of what the stream holds';
   if (to < last.to) {

@@ -134,7 +134,9 @@ describe('frame chain', () => {
     follow(chain, edgeOf([0], 0)[0]!);
     const anew = { writer: 'orders-0', sequence: 9, link: { plan: 2, predecessor: 0, predecessorCheck: 0 }, check: 5 };
     assert.equal(follow(chain, anew)?.taken, 1);
-    chain.forget('orders-0');
-    assert.equal(follow(chain, anew), undefined);
+    chain.begin(anew.writer, anew.sequence, anew);
+    const second = { ...anew, sequence: 11, link: { ...anew.link, predecessor: 9, predecessorCheck: 5 }, check: 6 };
+    assert.equal(follow(chain, second), undefined);
+    assert.deepEqual(chain.commit(11).writers, { 'orders-0': [11, 6] });
   });
 });

@@ -690,6 +690,7 @@ describe('sink loop', () => {
         tokenPrefix: table.positionToken.split(':').slice(0, 2).join(':'),
         log: {
           ...{ last: undefined, committed: table.position + 1, sequence: 7 },
+          claim: () => Promise.resolve(),
           place: () => Promise.reject(fenced),
           append: () => Promise.reject(fenced),
         },
