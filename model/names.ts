@@ -94,6 +94,11 @@ export function frameSubject(pid: string, edge: string, shard: number, writer: s
   return `mr.${pid}.${edge}.${shard}.${writer}`;
 }
 
+/** Everything that the stream of an edge stores, but for what it stores once ({@link onceSubject}). */
+export function edgeSubjects(pid: string, edge: string): string {
+  return `mr.${pid}.${edge}.>`;
+}
+
 /** Takes the place of an edge name, which starts with a letter. */
 export const onceToken = '_once';
 
@@ -132,7 +137,8 @@ export function slotTokens(stage: string, slot: number | '*'): string {
   return `${stage}.${slot}`;
 }
 
-export function commitSubject(pid: string, stage: string, slot: number): string {
+/** `*`: of every stage, or of every slot; both together match {@link planSubject}, too. */
+export function commitSubject(pid: string, stage: string, slot: number | '*'): string {
   return `mr.${pid}.${commitsEdge}.${slotTokens(stage, slot)}`;
 }
 
@@ -141,6 +147,11 @@ export function commitSubject(pid: string, stage: string, slot: number): string 
  * name like `plan`, so a request for the commits of a shard returns none of these.
  */
 const meta = (pid: string, what: string) => `mr.${pid}.${commitsEdge}.meta.${what}`;
+
+/** All that the lifecycle tells the pods. */
+export function metaSubjects(pid: string): string {
+  return meta(pid, '>');
+}
 
 /** Which plan is in force. */
 export function planSubject(pid: string): string {
@@ -167,6 +178,11 @@ export function questionSubject(pid: string, scope: string, who: string): string
   return meta(pid, `question.${scope}.${who}`);
 }
 
+/** Every question to a person. */
+export function questionSubjects(pid: string): string {
+  return meta(pid, 'question.>');
+}
+
 /** Shared by all pipelines: leases of slots, and the last report of each pod. Both in memory. */
 export const leaseStream = 'mr-leases';
 export const reportStream = 'mr-reports';
@@ -175,8 +191,23 @@ export function leaseSubject(pid: string, stage: string, slot: number): string {
   return `mr-lease.${pid}.${slotTokens(stage, slot)}`;
 }
 
+/** Of every slot and pod of a pipeline. */
+export function leaseSubjects(pid: string): string {
+  return `mr-lease.${pid}.>`;
+}
+
 export function reportSubject(pid: string, stage: string, pod: string): string {
   return `mr-report.${pid}.${stage}.${pod}`;
+}
+
+/** Of every pod of a pipeline. */
+export function reportSubjects(pid: string): string {
+  return `mr-report.${pid}.>`;
+}
+
+/** Under it the pods of a pipeline receive answers, and nobody else does. */
+export function inboxOf(pid: string): string {
+  return `_INBOX_${pid}`;
 }
 
 /** The immutable ConfigMap with the plan of one generation. */

@@ -18,7 +18,14 @@ const batchIdLength = 22;
 /** JetStream answers a filter that matches nothing with status 404. */
 const noResults = 404;
 
-export function natsPort(nc: NatsConnection, js: JetStreamClient, jsm: JetStreamManager, link: Link): JetStreamPort {
+/** `inboxPrefix`: that of the connection, under which it may receive answers. Default: the client's. */
+export function natsPort(
+  nc: NatsConnection,
+  js: JetStreamClient,
+  jsm: JetStreamManager,
+  link: Link,
+  inboxPrefix?: string,
+): JetStreamPort {
   return {
     link,
     get server() {
@@ -75,7 +82,7 @@ export function natsPort(nc: NatsConnection, js: JetStreamClient, jsm: JetStream
     deleteConsumer: async (stream, consumer) => {
       await jsm.consumers.delete(stream, consumer);
     },
-    openPull: (stream, consumer, events) => openPull(nc, stream, consumer, events),
+    openPull: (stream, consumer, events) => openPull(nc, createInbox(inboxPrefix), { stream, consumer }, events),
     subscribe(subject, receive) {
       const subscription = nc.subscribe(subject, {
         callback: (error, message) => {
@@ -118,8 +125,12 @@ async function lastOfEach(jsm: JetStreamManager, stream: string, filter: string)
   return messages;
 }
 
-function openPull(nc: NatsConnection, stream: string, consumer: string, events: PullChannelEvents): PullChannel {
-  const inbox = createInbox();
+function openPull(
+  nc: NatsConnection,
+  inbox: string,
+  { stream, consumer }: { readonly stream: string; readonly consumer: string },
+  events: PullChannelEvents,
+): PullChannel {
   const pullSubject = `$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`;
   const subscription = nc.subscribe(inbox, {
     callback: (error, message) => (error === null ? receive(message, events) : events.failed()),

@@ -16,9 +16,12 @@ import {
   commitSubject,
   deadEdge,
   edgeStream,
+  edgeSubjects,
   leaseStream,
+  leaseSubjects,
   onceSubject,
   reportStream,
+  reportSubjects,
 } from '../model/names.ts';
 import { mr, problemOf } from '../model/errors.ts';
 import type { Plan } from '../model/plan.ts';
@@ -158,7 +161,7 @@ export function pipelineStreams(plan: Plan, options: PipelineStreamOptions = {})
     ...durable,
     ...(options.firstSequence === undefined ? {} : { first_seq: options.firstSequence }),
     name: edgeStream(pid, edge),
-    subjects: [`mr.${pid}.${edge}.>`, ...more],
+    subjects: [edgeSubjects(pid, edge), ...more],
     num_replicas: options.replicas ?? 1,
     metadata: ownerMetadata(plan, options.cluster),
   });
@@ -245,8 +248,8 @@ export async function forgetLeasesAndReports(streams: JetStreamPort, owner: Stre
   const { foreign } = await streamsOf(streams, owner);
   if (foreign.length > 0) return;
   const { pid } = owner;
-  await unless(isStreamNotFound, streams.purgeStream(leaseStream, { filter: `mr-lease.${pid}.>` }));
-  await unless(isStreamNotFound, streams.purgeStream(reportStream, { filter: `mr-report.${pid}.>` }));
+  await unless(isStreamNotFound, streams.purgeStream(leaseStream, { filter: leaseSubjects(pid) }));
+  await unless(isStreamNotFound, streams.purgeStream(reportStream, { filter: reportSubjects(pid) }));
 }
 
 /**

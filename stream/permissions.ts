@@ -1,0 +1,114 @@
+/**
+ * What the worker pods of one pipeline may do on NATS: what they do, and nothing else.
+ *
+ * I1  They write their own frames, commits, dead letters, questions, leases and reports. What the lifecycle tells them
+ *     (the plan in force, who is registered, a person's decision) they read and cannot write.
+ * I2  They read, sweep and resize the streams of their own pipeline. They create, delete and list none, but for those of
+ *     the leases and the reports, which a server that restarts has lost (`./streams.ts`, S2).
+ * I3  Answers reach them under an inbox of their own: no pod hears what another pipeline is answered.
+ *
+ * All pods of a pipeline have the same permissions: they are one program, and a sink can only be harmed by its own source.
+ *
+ * The server does not look into requests, nor at the subject to which it sends an answer. So a hostile pod still can:
+ *
+ * H1  change its own streams into something else (STREAM.UPDATE, for `./room.ts`): `sources` copies the frames of another
+ *     pipeline into it, `republish` sends what it stores to any subject, and `subjects` takes in what no stream stores.
+ * H2  have an answer, or a message of its own stream, delivered to any subject: as the reply subject of a request, or as
+ *     the `deliver_subject` of a consumer. Where a stream stores that subject, it is stored.
+ * H3  read the leases of all pipelines, which name pods and runs: several last messages are asked for in one request, and
+ *     its subject names the stream only (DIRECT.GET). It cannot read reports, and cannot write either of another pipeline.
+ * H4  create the streams of leases and reports with other settings, in the moment in which a restarted server has none.
+ *
+ * So these permissions keep a pod with a defect, or with somebody's credentials in the wrong place, within its pipeline;
+ * between pipelines that must not trust each other only separate accounts are a border.
+ */
+import {
+  commitsEdge,
+  commitSubject,
+  deadEdge,
+  edgeStream,
+  edgeSubjects,
+  inboxOf,
+  leaseStream,
+  leaseSubjects,
+  metaSubjects,
+  onceSubject,
+  planSubject,
+  questionSubjects,
+  reportStream,
+  reportSubjects,
+} from '../model/names.ts';
+import type { Edge, Plan } from '../model/plan.ts';
+
+/** Subjects, as a user of nats-server has them: what is not allowed is refused, and so is what is denied. */
+export interface Permissions {
+  readonly pub: { readonly allow: readonly string[]; readonly deny: readonly string[] };
+  readonly sub: { readonly allow: readonly string[] };
+}
+
+/** What the pods of this plan need. Pure; the same for plans with the same edges and the same `deadLetters.whenFull`. */
+export function permissionsOf({ pipeline: { pid }, edges, deadLetters }: Plan): Permissions {
+  return {
+    pub: {
+      allow: [
+        ...edges.flatMap((edge) => ofEdge(pid, edge)),
+        ...ofCommits(pid),
+        ...ofDeadLetters(pid, deadLetters.whenFull === 'DropOldest'),
+        ...ofSharedStreams(pid),
+      ],
+      // The one message of the lifecycle whose subject looks like that of a commit.
+      deny: [planSubject(pid)],
+    },
+    sub: { allow: [`${inboxOf(pid)}.>`, metaSubjects(pid), leaseSubjects(pid)] },
+  };
+}
+
+/** Frames and notes, and their readers' consumers; writers sweep and make room. */
+function ofEdge(pid: string, { name }: Edge): readonly string[] {
+  const stream = edgeStream(pid, name);
+  return [
+    edgeSubjects(pid, name),
+    onceSubject(pid, name, '*'),
+    ...reading(stream),
+    request('STREAM.PURGE', stream),
+    request('STREAM.UPDATE', stream),
+    // Without a name, which the server then gives: the filter is in the request.
+    request('CONSUMER.CREATE', stream),
+    request('CONSUMER.MSG.NEXT', `${stream}.*`),
+  ];
+}
+
+/** Commits of any reader, because writers move those that have not begun (`./pass-over.ts`); questions, which they take back. */
+function ofCommits(pid: string): readonly string[] {
+  const stream = edgeStream(pid, commitsEdge);
+  return [commitSubject(pid, '*', '*'), questionSubjects(pid), ...reading(stream), request('STREAM.PURGE', stream)];
+}
+
+function ofDeadLetters(pid: string, areDropped: boolean): readonly string[] {
+  const stream = edgeStream(pid, deadEdge);
+  return [
+    edgeSubjects(pid, deadEdge),
+    ...reading(stream),
+    request('STREAM.UPDATE', stream),
+    ...(areDropped ? [request('STREAM.PURGE', stream)] : []),
+  ];
+}
+
+/** Leases are read, reports are only sent. */
+function ofSharedStreams(pid: string): readonly string[] {
+  return [
+    leaseSubjects(pid),
+    request('DIRECT.GET', leaseStream),
+    request('STREAM.CREATE', leaseStream),
+    reportSubjects(pid),
+    request('STREAM.CREATE', reportStream),
+  ];
+}
+
+function reading(stream: string): readonly string[] {
+  return [request('STREAM.INFO', stream), request('STREAM.MSG.GET', stream), request('DIRECT.GET', stream)];
+}
+
+function request(what: string, of: string): string {
+  return `$JS.API.${what}.${of}`;
+}
