@@ -9,18 +9,22 @@
  *
  * All pods of a pipeline have the same permissions: they are one program, and a sink can only be harmed by its own source.
  *
- * The server does not look into requests, nor at the subject to which it sends an answer. So a hostile pod still can:
+ * nats-server checks the subject of a request, but neither what the request says nor where its answer goes. So a hostile
+ * pod still can (test/stream/permissions-remaining.test.ts):
  *
- * H1  change its own streams into something else (STREAM.UPDATE, for `./room.ts`): `sources` copies the frames of another
- *     pipeline into it, `republish` sends what it stores to any subject, and `subjects` takes in what no stream stores.
- * H2  have an answer, or a message of its own stream, delivered to any subject: as the reply subject of a request, or as
- *     the `deliver_subject` of a consumer. Where a stream stores that subject, it is stored.
- * H3  read the leases of all pipelines, which name pods and runs: several last messages are asked for in one request, and
- *     its subject names the stream only (DIRECT.GET). It cannot read reports, and cannot write either of another pipeline.
- * H4  create the streams of leases and reports with other settings, in the moment in which a restarted server has none.
+ * H1  change its own streams into something else (STREAM.UPDATE, which `./room.ts` needs): `sources` copies the frames of
+ *     another pipeline into them, `republish` sends what they store to any subject, and `subjects` takes in whatever no
+ *     stream stores, such as the answers to the control plane.
+ * H2  send a message of its own choice to any subject of the account, past I1: as the answer to its DIRECT.GET, with that
+ *     subject for the reply, or by a consumer's `deliver_subject`. Where a stream stores that subject, it is stored: a frame
+ *     of another pipeline, a plan, a decision.
+ * H3  read the leases of all pipelines, which name pods and their runs: the last ones are asked for in one request, whose
+ *     subject names the stream only. It cannot read reports; it can write neither of another pipeline but by H1 and H2.
+ * H4  make the stream of the leases or the reports with settings of its own, in the moment in which a server that has
+ *     restarted has none.
  *
- * So these permissions keep a pod with a defect, or with somebody's credentials in the wrong place, within its pipeline;
- * between pipelines that must not trust each other only separate accounts are a border.
+ * So these permissions hold a pod with a defect, or with credentials that somebody mislaid, within its pipeline. A hostile
+ * pod is held by an account of its own only.
  */
 import {
   commitsEdge,
