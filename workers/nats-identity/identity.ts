@@ -4,7 +4,8 @@
  * T1  An operator signs two accounts: the server's own, and that of Millrace, which has JetStream. Users are not listed
  *     anywhere: whoever has a token that the account's signing key has signed is one, so a pipeline's user needs no
  *     change of the server.
- * T2  A user without permissions of its own may do nothing: the account refuses everything that a token does not allow.
+ * T2  What a token does not allow is refused. nats-server itself permits everything where a list is empty; so an empty
+ *     one is written as the denial of all, and the account denies all to a token that somebody signed without any list.
  * T3  The server's configuration holds public keys and signed claims only; the seeds are secret.
  *
  * A seed, an id and a token are texts as NATS has them: `SO…`, `SA…` and `SU…` of 58 characters, `A…` of 56, and a JWT.
@@ -57,6 +58,12 @@ const unlimited = {
   ...{ conn: -1, leaf: -1, imports: -1, exports: -1, wildcards: true },
 } satisfies OperatorLimits;
 
+/**
+ * A client sends its token in one line, and nats-server ends the connection when that is longer than 4 KiB by default. The
+ * token of a pipeline whose name has 40 characters is about as long as that.
+ */
+const maxControlLineBytes = 16_384;
+
 /** What the store may hold is a setting of the server. */
 const withJetStream = { ...unlimited, mem_storage: -1, disk_storage: -1, streams: -1, consumer: -1 };
 
@@ -85,7 +92,8 @@ export async function makeIdentity(): Promise<Identity> {
     signing: seedOf(signing),
   };
   return {
-    serverConfig: `operator: ${ofOperator}
+    serverConfig: `max_control_line: ${maxControlLineBytes}
+operator: ${ofOperator}
 system_account: ${systemId}
 resolver: MEMORY
 resolver_preload: {
@@ -113,8 +121,8 @@ export async function makeUser(wanted: NewUser): Promise<string> {
   const user = createUser();
   const signer = fromSeed(Buffer.from(accountSeed));
   const claims = {
-    pub: mutable(permissions.pub),
-    sub: mutable(permissions.sub),
+    pub: listsOf(permissions.pub),
+    sub: listsOf(permissions.sub),
     // No leaf nodes, web sockets or MQTT: Millrace's processes use none.
     allowed_connection_types: ['STANDARD' as const],
   };
@@ -126,8 +134,9 @@ export async function makeUser(wanted: NewUser): Promise<string> {
   return Buffer.from(fmtCreds(token, user)).toString('utf8');
 }
 
-function mutable({ allow, deny = [] }: Rights['pub']): { allow: string[]; deny: string[] } {
-  return { allow: [...allow], deny: [...deny] };
+/** T2. */
+function listsOf({ allow, deny = [] }: Rights['pub']): { allow: string[]; deny: string[] } {
+  return allow.length === 0 ? { allow: [], deny: ['>'] } : { allow: [...allow], deny: [...deny] };
 }
 
 function seedOf(pair: KeyPair): string {
