@@ -12,14 +12,14 @@
  * nats-server checks the subject of a request, but neither what the request says nor where its answer goes. So a hostile
  * pod still can (test/stream/permissions-remaining.test.ts):
  *
- * H1  change its own streams into something else (STREAM.UPDATE, which `./room.ts` needs): `sources` copies the frames of
- *     another pipeline into them, `republish` sends what they store to any subject, and `subjects` takes in whatever no
- *     stream stores, such as the answers to the control plane.
- * H2  send a message of its own choice to any subject of the account, past I1: as the answer to its DIRECT.GET, with that
- *     subject for the reply, or by a consumer's `deliver_subject`. Where a stream stores that subject, it is stored: a frame
- *     of another pipeline, a plan, a decision.
+ * H1  change its own streams into something else (STREAM.UPDATE, which `./room.ts` needs): `sources` copies into them what
+ *     any other stream holds, frames and reports of other pipelines among it, `republish` sends what they store to any
+ *     subject, and `subjects` takes in whatever no stream stores, such as the answers to the control plane.
+ * H2  choose where an answer goes, past I1. The answer to its own DIRECT.GET is a message of its own, and where a stream
+ *     stores the subject, it is stored: as a frame of another pipeline, or as a plan or a decision for it. What a consumer
+ *     delivers reaches whoever listens.
  * H3  read the leases of all pipelines, which name pods and their runs: the last ones are asked for in one request, whose
- *     subject names the stream only. It cannot read reports; it can write neither of another pipeline but by H1 and H2.
+ *     subject names the stream only.
  * H4  make the stream of the leases or the reports with settings of its own, in the moment in which a server that has
  *     restarted has none.
  *

@@ -4,9 +4,20 @@
  */
 import assert from 'node:assert/strict';
 import { AckPolicy } from '@nats-io/jetstream';
-import { edgeStream, frameSubject, leaseStream, leaseSubject, leaseSubjects, planSubject } from '../../model/names.ts';
+import {
+  decisionSubject,
+  edgeStream,
+  frameSubject,
+  leaseStream,
+  leaseSubject,
+  leaseSubjects,
+  planSubject,
+  reportStream,
+  reportSubject,
+} from '../../model/names.ts';
 import type { Plan } from '../../model/plan.ts';
 import type { Streams } from '../../stream/connection.ts';
+import { readDecision } from '../../stream/decisions.ts';
 import type { StreamSettings } from '../../stream/jetstream-port.ts';
 import { ensurePipelineStreams, ensureSharedStreams } from '../../stream/streams.ts';
 import { eventually } from '../support/eventually.ts';
@@ -47,6 +58,13 @@ describe('a hostile pod of A still can', () => {
     await eventually(async () => assert.equal(await textAt(pods, main(a), ofWriter(b, 'orders-0')), 'a secret of B'));
   });
 
+  it('H1: copy the reports of B into a stream of A', async () => {
+    const subject = reportSubject(b.pipeline.pid, 'sink-warehouse', 'pod');
+    await all.publish(subject, 'a report of B');
+    await change({ sources: [{ name: reportStream }] });
+    await eventually(async () => assert.equal(await textAt(pods, main(a), subject), 'a report of B'));
+  });
+
   it('H1: republish what A stores to a subject of B', async () => {
     await change({ republish: { src: ofWriter(a, 'forger'), dest: ofWriter(b, 'forged') } });
     await pods.publish(ofWriter(a, 'forger'), 'a frame of A');
@@ -72,6 +90,16 @@ describe('a hostile pod of A still can', () => {
     const query = JSON.stringify({ last_by_subj: ofWriter(a, 'forger') });
     pods.nc.publish(`$JS.API.DIRECT.GET.${main(a)}`, query, { reply: ofWriter(b, 'forged') });
     await eventually(async () => assert.equal(await textAt(all, main(b), ofWriter(b, 'forged')), 'a frame of A'));
+  });
+
+  it('H2: have a message of A stored as a decision about B', async () => {
+    const forged = decisionSubject(b.pipeline.pid, 'main');
+    await pods.publish(ofWriter(a, 'forger'), '{"number":1,"choice":"accept-loss"}');
+    const query = JSON.stringify({ last_by_subj: ofWriter(a, 'forger') });
+    pods.nc.publish(`$JS.API.DIRECT.GET.${main(a)}`, query, { reply: forged });
+    await eventually(async () =>
+      assert.equal((await readDecision(all, b.pipeline.pid, 'main'))?.choice, 'accept-loss'),
+    );
   });
 
   it('H2: have a message stored in the stream of B that no reader meets and no writer sweeps', async () => {
