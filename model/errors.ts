@@ -83,6 +83,12 @@ export const errorTable = {
     '{variable} cannot be used: {problem}.',
     'Correct the environment and start again.',
   ),
+  MR_ACCESS_INVALID: row(
+    'refuse',
+    400,
+    'The folder {folder}, with which {server} is accessed, cannot be used: {problem}.',
+    'Correct the Secret that is mounted there, or the files of the folder; docs/operations.md has a table of them.',
+  ),
   MR_REQUEST_FOREIGN: row(
     'refuse',
     403,

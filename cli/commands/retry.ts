@@ -2,7 +2,7 @@
  * `millrace retry NAME`: retries what failed, once its cause is corrected.
  *
  * The request goes to the pipeline's workflow, because the resource does not change; so this is the only command that
- * needs Temporal's address.
+ * needs Temporal's address, and what lets it in there: the variables of the processes (`workers/process/temporal.ts`).
  */
 import { randomUUID } from 'node:crypto';
 import { Command, Option } from 'commander';
@@ -69,7 +69,9 @@ async function retryAt(
   pipeline: { namespace: string; name: string; uid: string },
 ): Promise<void> {
   const { temporalRuns } = await import('../../workers/api/operation-runs.ts');
-  const runs = temporalRuns({ address: temporalAddress, namespace: temporalNamespace, uiUrl: undefined });
+  const { temporalIn } = await import('../../workers/process/temporal.ts');
+  const at = { ...temporalIn(process.env), address: temporalAddress, namespace: temporalNamespace };
+  const runs = temporalRuns({ ...at, uiUrl: undefined });
   try {
     await runs.retry(pipeline, randomUUID());
   } finally {

@@ -5,9 +5,11 @@ import { isLoopback } from '../../model/request-origin.ts';
 import { controlPlane, readEnvironment } from '../process/environment.ts';
 import { readToken, type Access } from './guard.ts';
 import { listenAddress } from '../process/listen.ts';
+import { temporalOf, temporalVariables, type TemporalAt } from '../process/temporal.ts';
 
 const environment = z.object({
   ...controlPlane,
+  ...temporalVariables,
   MILLRACE_API_LISTEN: listenAddress.prefault('127.0.0.1:8088'),
   MILLRACE_API_ALLOW_REMOTE: z.enum(['true', 'false']).default('false'),
   MILLRACE_API_TOKEN_FILE: z.string().optional(),
@@ -28,9 +30,7 @@ export interface ApiConfig {
   readonly logLevel: string;
 }
 
-export interface TemporalConfig {
-  readonly address: string;
-  readonly namespace: string;
+export interface TemporalConfig extends TemporalAt {
   readonly uiUrl: string | undefined;
 }
 
@@ -53,11 +53,7 @@ export function readConfig(env: NodeJS.ProcessEnv): ApiConfig {
     port,
     access: { token, hosts: parsed.MILLRACE_API_HOSTS },
     kubeconfig: parsed.KUBECONFIG,
-    temporal: {
-      address: parsed.MILLRACE_TEMPORAL_ADDRESS,
-      namespace: parsed.MILLRACE_TEMPORAL_NAMESPACE,
-      uiUrl: parsed.MILLRACE_TEMPORAL_UI_URL,
-    },
+    temporal: { ...temporalOf(parsed), uiUrl: parsed.MILLRACE_TEMPORAL_UI_URL },
     logLevel: parsed.MILLRACE_LOG_LEVEL,
   };
 }

@@ -8,6 +8,7 @@ import { pipelineDoor } from '../../kubernetes/pipelines.ts';
 import { buildServer } from './server.ts';
 import { aborted, untilAskedToStop } from '../process/run.ts';
 import { packageVersion } from '../process/version.ts';
+import { orWhenChanged } from '../process/when-changed.ts';
 
 /** Resolves with the exit code. */
 export async function runApi(env: NodeJS.ProcessEnv): Promise<number> {
@@ -22,14 +23,18 @@ export async function runApi(env: NodeJS.ProcessEnv): Promise<number> {
     logLevel: config.logLevel,
     access: config.access,
   });
-  return untilAskedToStop(server.log, async (stop) => {
-    try {
-      await server.listen({ host: config.host, port: config.port });
-      await aborted(stop);
-    } finally {
-      await server.close();
-      await runs.close();
-      kube.close();
-    }
-  });
+  return untilAskedToStop(
+    server.log,
+    async (stop) => {
+      try {
+        await server.listen({ host: config.host, port: config.port });
+        await aborted(stop);
+      } finally {
+        await server.close();
+        await runs.close();
+        kube.close();
+      }
+    },
+    (stop) => orWhenChanged(config.temporal.accessDir, stop, server.log),
+  );
 }

@@ -14,6 +14,7 @@ import {
 import type { Operation } from '../../client/wire.ts';
 import { assertNever, mr, problemOf, type MillraceError } from '../../model/errors.ts';
 import { entityWorkflowId, workflowUrl } from '../../model/workflow-ids.ts';
+import { temporalConnection } from '../process/temporal.ts';
 import type { TemporalConfig } from './config.ts';
 
 export interface EntityName {
@@ -36,9 +37,9 @@ export interface OperationRuns {
   close(): Promise<void>;
 }
 
-/** Connects at the first call, so that the API starts and serves what it can while Temporal is down. */
+/** Connects at the first call, so that the API starts and serves what it can while Temporal is down. Throws MR_ACCESS_INVALID. */
 export function temporalRuns(config: TemporalConfig): OperationRuns {
-  const connection = Connection.lazy({ address: config.address });
+  const connection = Connection.lazy(temporalConnection(config));
   const client = new Client({ connection, namespace: config.namespace });
   return {
     async describe(workflowId) {

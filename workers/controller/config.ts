@@ -2,12 +2,15 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { z } from 'zod';
-import { controlPlane, natsUrl, readEnvironment } from '../process/environment.ts';
+import { controlPlane, readEnvironment } from '../process/environment.ts';
 import { listenAddress, type ListenAddress } from '../process/listen.ts';
+import { natsOf, natsVariables, type NatsAt } from '../process/nats.ts';
+import { temporalOf, temporalVariables, type TemporalAt } from '../process/temporal.ts';
 
 const environment = z.object({
   ...controlPlane,
-  MILLRACE_NATS_URL: natsUrl,
+  ...natsVariables,
+  ...temporalVariables,
   MILLRACE_HEALTH_LISTEN: listenAddress.optional(),
   /** Name of this pod or process: its identity in the lease. */
   MILLRACE_POD_NAME: z.string().min(1).optional(),
@@ -21,8 +24,8 @@ const environment = z.object({
 
 export interface ControllerConfig {
   readonly kubeconfig: string | undefined;
-  readonly natsUrl: string;
-  readonly temporal: { readonly address: string; readonly namespace: string };
+  readonly nats: NatsAt;
+  readonly temporal: TemporalAt;
   readonly healthListen: ListenAddress | undefined;
   readonly logLevel: string;
   readonly sweepMs: number;
@@ -34,8 +37,8 @@ export function parseControllerConfig(env: NodeJS.ProcessEnv): ControllerConfig 
   const parsed = readEnvironment(environment, env);
   return {
     kubeconfig: parsed.KUBECONFIG,
-    natsUrl: parsed.MILLRACE_NATS_URL,
-    temporal: { address: parsed.MILLRACE_TEMPORAL_ADDRESS, namespace: parsed.MILLRACE_TEMPORAL_NAMESPACE },
+    nats: natsOf(parsed),
+    temporal: temporalOf(parsed),
     healthListen: parsed.MILLRACE_HEALTH_LISTEN,
     logLevel: parsed.MILLRACE_LOG_LEVEL,
     sweepMs: parsed.MILLRACE_SWEEP_SECONDS * 1_000,

@@ -11,6 +11,7 @@ import {
 import { mr } from '../../model/errors.ts';
 import type { PipelineRef, Readiness, Told } from '../../model/lifecycle.ts';
 import { doorTaskQueue, entityWorkflowId, pipelineOfEntity, taskQueueOf } from '../../model/workflow-ids.ts';
+import { temporalConnection, type TemporalAt } from '../process/temporal.ts';
 
 export interface Engine {
   /** Starts the entity if there is none. Throws MR_ENGINE_UNAVAILABLE. */
@@ -45,15 +46,15 @@ const pageSize = 1_000;
 /** `workflows/search-attributes.ts`. */
 const shownState = 'PipelineState';
 
-export interface EngineOptions {
-  readonly address: string;
-  readonly namespace: string;
+export interface EngineOptions extends TemporalAt {
   /** The cluster of the pipelines (`kubernetes/cluster.ts`), looked up at the first notification. */
   readonly cluster: () => Promise<string>;
 }
 
-export function temporalEngine({ address, namespace, cluster }: EngineOptions): Engine {
-  const connection = Connection.lazy({ address, connectTimeout: '2s' });
+/** Throws MR_ACCESS_INVALID. */
+export function temporalEngine({ cluster, ...at }: EngineOptions): Engine {
+  const { address, namespace } = at;
+  const connection = Connection.lazy({ ...temporalConnection(at), connectTimeout: '2s' });
   const client = new Client({ connection, namespace });
 
   async function asking<T>(ask: () => Promise<T>): Promise<T> {

@@ -15,19 +15,27 @@ import { Controller } from './controller.ts';
 import { temporalEngine } from './engine.ts';
 import { serveHealth } from '../process/health.ts';
 import { hostsOf } from '../process/hosts.ts';
+import { tellingNatsTrouble } from '../process/nats-trouble.ts';
+import { natsAccess } from '../process/nats.ts';
 import { untilAskedToStop } from '../process/run.ts';
 import { untilUp } from '../process/until-up.ts';
+import { orWhenChanged } from '../process/when-changed.ts';
 
 /** Resolves with the exit code after SIGTERM or SIGINT. */
 export function runController(env: NodeJS.ProcessEnv): Promise<number> {
   const config = parseControllerConfig(env);
   const log = pino({ name: 'controller', level: config.logLevel });
-  return untilAskedToStop(log, (stop) => serveController(config, log, stop));
+  return untilAskedToStop(
+    log,
+    (stop) => serveController(config, log, stop),
+    (stop) => orWhenChanged(config.temporal.accessDir, stop, log),
+  );
 }
 
 /** Resolves when `signal` is aborted. */
 export async function serveController(config: ControllerConfig, log: Logger, signal: AbortSignal): Promise<void> {
-  const { kubeconfig } = config;
+  const { kubeconfig, nats } = config;
+  const access = natsAccess(nats.accessDir);
   const kube = await untilUp({ part: 'the kubeconfig', log, signal }, () =>
     Promise.resolve().then(() => connectKube(kubeconfig)),
   );
@@ -35,7 +43,7 @@ export async function serveController(config: ControllerConfig, log: Logger, sig
   const engine = temporalEngine({ ...config.temporal, cluster });
   const controller = new Controller({
     ...{ kube, engine, log, clock: systemClock, random: Math.random, cluster },
-    nats: hostsOf(config.natsUrl),
+    nats: hostsOf(nats.url),
     ...{ sweepMs: config.sweepMs, repairsAtOnce: config.repairsAtOnce, lease: config.lease },
   });
   const health =
@@ -47,14 +55,17 @@ export async function serveController(config: ControllerConfig, log: Logger, sig
           metrics: metricsOf(controller),
         });
   let streams: Streams | undefined;
-  connectStreams({ url: config.natsUrl, name: 'millrace controller' }).then(
+  const onTrouble = tellingNatsTrouble(nats.url, log);
+  connectStreams({ url: nats.url, name: 'millrace controller', access, signal, onTrouble }).then(
     (connected) => {
       if (signal.aborted) return connected.nc.close();
       streams = connected;
       controller.useStreams(connected);
       return undefined;
     },
-    (error: unknown) => log.error({ err: error }, 'NATS cannot be connected'),
+    (error: unknown) => {
+      if (!signal.aborted) log.error({ err: error }, 'NATS cannot be connected');
+    },
   );
   log.info({ kubernetes: kube.server, temporal: config.temporal.address }, 'the controller is watching');
   try {

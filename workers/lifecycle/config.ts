@@ -1,11 +1,14 @@
 /** The lifecycle worker's environment, parsed once. */
 import { z } from 'zod';
-import { controlPlane, natsUrl, readEnvironment } from '../process/environment.ts';
+import { controlPlane, readEnvironment } from '../process/environment.ts';
 import { listenAddress, type ListenAddress } from '../process/listen.ts';
+import { natsOf, natsVariables, type NatsAt } from '../process/nats.ts';
+import { temporalOf, temporalVariables, type TemporalAt } from '../process/temporal.ts';
 
 const environment = z.object({
   ...controlPlane,
-  MILLRACE_NATS_URL: natsUrl,
+  ...natsVariables,
+  ...temporalVariables,
   /** NATS as pods reach it, when that differs. */
   MILLRACE_POD_NATS_URL: z.string().optional(),
   MILLRACE_TEMPORAL_UI_URL: z.url().optional(),
@@ -19,9 +22,9 @@ const environment = z.object({
 
 export interface LifecycleConfig {
   readonly kubeconfig: string | undefined;
-  readonly natsUrl: string;
+  readonly nats: NatsAt;
   readonly podNatsUrl: string;
-  readonly temporal: { readonly address: string; readonly namespace: string; readonly uiUrl: string | undefined };
+  readonly temporal: TemporalAt & { readonly uiUrl: string | undefined };
   readonly image: string;
   readonly streamReplicas: number;
   readonly healthListen: ListenAddress | undefined;
@@ -35,13 +38,9 @@ export function parseLifecycleConfig(env: NodeJS.ProcessEnv): LifecycleConfig {
   const parsed = readEnvironment(environment, env);
   return {
     kubeconfig: parsed.KUBECONFIG,
-    natsUrl: parsed.MILLRACE_NATS_URL,
+    nats: natsOf(parsed),
     podNatsUrl: parsed.MILLRACE_POD_NATS_URL ?? parsed.MILLRACE_NATS_URL,
-    temporal: {
-      address: parsed.MILLRACE_TEMPORAL_ADDRESS,
-      namespace: parsed.MILLRACE_TEMPORAL_NAMESPACE,
-      uiUrl: parsed.MILLRACE_TEMPORAL_UI_URL,
-    },
+    temporal: { ...temporalOf(parsed), uiUrl: parsed.MILLRACE_TEMPORAL_UI_URL },
     image: parsed.MILLRACE_IMAGE,
     streamReplicas: parsed.MILLRACE_STREAM_REPLICAS,
     healthListen: parsed.MILLRACE_HEALTH_LISTEN,

@@ -13,22 +13,28 @@ import { clusterOf } from '../../kubernetes/cluster.ts';
 import { connectKube } from '../../kubernetes/kube.ts';
 import { mr } from '../../model/errors.ts';
 import { doorTaskQueue, doorWorkflowId, taskQueueOf } from '../../model/workflow-ids.ts';
-import { connectStreams, type Streams } from '../../stream/connection.ts';
-import { ensureSharedStreams } from '../../stream/streams.ts';
 import { serveHealth } from '../process/health.ts';
+import { natsAccess } from '../process/nats.ts';
 import { aborted, untilAskedToStop } from '../process/run.ts';
+import { temporalConnection } from '../process/temporal.ts';
 import { untilUp } from '../process/until-up.ts';
+import { orWhenChanged } from '../process/when-changed.ts';
 import { parseLifecycleConfig, type LifecycleConfig } from './config.ts';
 import { ownerOfDoor } from './door.ts';
 import { installRuntime } from './runtime.ts';
 import { ensureSearchAttributes } from './search-attributes.ts';
+import { keepStreams } from './streams.ts';
 import { createWorkers, runWorkers } from './workers.ts';
 
 /** Resolves with the exit code after SIGTERM or SIGINT. */
 export function runLifecycle(env: NodeJS.ProcessEnv): Promise<number> {
   const config = parseLifecycleConfig(env);
   const log = pino({ name: 'lifecycle', level: config.logLevel });
-  return untilAskedToStop(log, (stop) => serveLifecycle(config, log, stop));
+  return untilAskedToStop(
+    log,
+    (stop) => serveLifecycle(config, log, stop),
+    (stop) => orWhenChanged(config.temporal.accessDir, stop, log),
+  );
 }
 
 /**
@@ -40,6 +46,9 @@ export async function serveLifecycle(
   signal: AbortSignal,
   around: readonly ActivityInterceptorsFactory[] = [],
 ): Promise<void> {
+  const { kubeconfig, nats, streamReplicas } = config;
+  const access = natsAccess(nats.accessDir);
+  const temporal = temporalConnection(config.temporal);
   const metrics = installRuntime(log);
   const status = { waitingFor: 'Temporal' as string | undefined };
   const health =
@@ -50,19 +59,18 @@ export async function serveLifecycle(
           notReady: () => status.waitingFor,
           metrics,
         });
-  const { kubeconfig } = config;
   const kube = await untilUp({ part: 'the kubeconfig', log, signal }, () =>
     Promise.resolve().then(() => connectKube(kubeconfig)),
   );
-  const streams = keepStreams(config, log);
+  const streams = keepStreams({ url: nats.url, access, streamReplicas, log, signal });
   try {
     await prepareTemporal(config, log, signal);
     status.waitingFor = 'Kubernetes';
     const cluster = await untilUp({ part: `Kubernetes at ${kube.server}`, log, signal }, () => clusterOf(kube));
     status.waitingFor = 'Temporal';
-    const { address } = config.temporal;
+    const { address } = temporal;
     const connection = await untilUp({ part: `Temporal at ${address}`, log, signal }, () =>
-      NativeConnection.connect({ address }),
+      NativeConnection.connect(temporal),
     );
     const servesDoor = await claimDoor(config, cluster, log, signal);
     const parts = { kube, cluster, streams: streams.current, log, connection, servesDoor, around };
@@ -80,8 +88,9 @@ export async function serveLifecycle(
 
 async function prepareTemporal({ temporal }: LifecycleConfig, log: Logger, signal: AbortSignal): Promise<void> {
   const part = `Temporal at ${temporal.address}`;
+  const options = { ...temporalConnection(temporal), connectTimeout: '2s' } as const;
   await untilUp({ part, log, signal }, async () => {
-    const connection = await Connection.connect({ address: temporal.address, connectTimeout: '2s' });
+    const connection = await Connection.connect(options);
     try {
       await ensureSearchAttributes(connection, {
         namespace: temporal.namespace,
@@ -94,8 +103,9 @@ async function prepareTemporal({ temporal }: LifecycleConfig, log: Logger, signa
 }
 
 async function claimDoor({ temporal }: LifecycleConfig, cluster: string, log: Logger, signal: AbortSignal) {
+  const options = { ...temporalConnection(temporal), connectTimeout: '2s' } as const;
   const owner = await untilUp({ part: `Temporal at ${temporal.address}`, log, signal }, async () => {
-    const connection = await Connection.connect({ address: temporal.address, connectTimeout: '2s' });
+    const connection = await Connection.connect(options);
     const client = new Client({ connection, namespace: temporal.namespace });
     return ownerOfDoor(client, cluster).finally(() => connection.close());
   });
@@ -104,35 +114,4 @@ async function claimDoor({ temporal }: LifecycleConfig, cluster: string, log: Lo
   const taken = mr('MR_DOOR_TAKEN', { ...queues, owner, cluster });
   log.warn({ code: taken.code }, taken.sentence);
   return false;
-}
-
-/** Only some steps need NATS: these fail, visibly, while there is no connection. */
-function keepStreams(
-  { natsUrl, streamReplicas }: LifecycleConfig,
-  log: Logger,
-): { current: () => Streams; close: () => Promise<void> } {
-  let streams: Streams | undefined;
-  let closed = false;
-  connectStreams({ url: natsUrl, name: 'millrace lifecycle' }).then(
-    async (connected) => {
-      if (closed) return connected.nc.close();
-      streams = connected;
-      await ensureSharedStreams(connected, { replicas: streamReplicas }).catch((error: unknown) => {
-        // Every provisioning creates them again if they are missing.
-        log.warn({ err: error }, 'the shared streams could not be made');
-      });
-    },
-    (error: unknown) => log.error({ err: error }, 'NATS cannot be connected'),
-  );
-  return {
-    current: () => {
-      if (streams === undefined)
-        throw mr('MR_STREAM_UNAVAILABLE', { server: natsUrl, problem: 'there is no connection yet' });
-      return streams;
-    },
-    close: async () => {
-      closed = true;
-      await streams?.nc.close();
-    },
-  };
 }

@@ -2,11 +2,13 @@
 import { z } from 'zod';
 import { httpPort } from '../../model/ports.ts';
 import { logLevel, readEnvironment } from '../process/environment.ts';
+import { natsOf, natsVariables, type NatsAt } from '../process/nats.ts';
 
 const environment = z.object({
   MILLRACE_STAGE: z.string().min(1),
   MILLRACE_PLAN_FILE: z.string().min(1),
   MILLRACE_CREDENTIALS_DIR: z.string().min(1),
+  ...natsVariables,
   MILLRACE_NATS_URL: z.string().min(1),
   MILLRACE_POD_NAME: z.string().min(1),
   MILLRACE_POD_IP: z.string().min(1),
@@ -21,7 +23,7 @@ export interface PodConfig {
   readonly stage: string;
   readonly planFile: string;
   readonly credentialsDir: string;
-  readonly natsUrl: string;
+  readonly nats: NatsAt;
   readonly podName: string;
   readonly podIp: string;
   readonly httpPort: number;
@@ -35,7 +37,7 @@ export function readPodConfig(env: NodeJS.ProcessEnv): PodConfig {
     stage: data.MILLRACE_STAGE,
     planFile: data.MILLRACE_PLAN_FILE,
     credentialsDir: data.MILLRACE_CREDENTIALS_DIR,
-    natsUrl: data.MILLRACE_NATS_URL,
+    nats: natsOf(data),
     podName: data.MILLRACE_POD_NAME,
     podIp: data.MILLRACE_POD_IP,
     httpPort: data.MILLRACE_HTTP_PORT,

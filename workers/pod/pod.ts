@@ -29,6 +29,8 @@ import { hideBeforehand } from '../../connectors/stable-text.ts';
 import { Secrets } from './secrets.ts';
 import { PodState, type SlotRun } from './state.ts';
 import { serveHealth } from '../process/health.ts';
+import { tellingNatsTrouble } from '../process/nats-trouble.ts';
+import { natsAccess } from '../process/nats.ts';
 import { aborted, untilAskedToStop } from '../process/run.ts';
 
 export interface SlotWork<Outside> {
@@ -137,16 +139,12 @@ class Pod<Outside> {
   }
 
   async #serve(stop: AbortSignal): Promise<void> {
-    const connecting = connectStreams({
-      url: this.#config.natsUrl,
-      name: `${this.#stage.name}/${this.#config.podName}`,
+    const { url, accessDir } = this.#config.nats;
+    // While it waits for a server nothing is in flight: asked to stop, the process ends.
+    const streams = await connectStreams({
+      ...{ url, name: `${this.#stage.name}/${this.#config.podName}`, access: natsAccess(accessDir), signal: stop },
+      onTrouble: tellingNatsTrouble(url, this.log),
     });
-    const streams = await Promise.race([connecting, aborted(stop)]);
-    if (streams === undefined) {
-      // Still waiting for a server: nothing is in flight, so the process ends.
-      void connecting.then(({ nc }) => nc.close());
-      return;
-    }
     this.#streams = streams;
     const outside = new OnceConnected(() => this.#program.connect(this.#context(stop)));
     const reporter = (this.#reporter = new Reporter({

@@ -2,11 +2,11 @@
 import { connect } from '@nats-io/transport-node';
 import { jetstreamManager, RetentionPolicy, StorageType, type JetStreamManager } from '@nats-io/jetstream';
 import { MillraceError, mr, problemOf } from '../../model/errors.ts';
-import { hostsOf } from '../process/hosts.ts';
+import { natsTrouble } from '../process/nats-trouble.ts';
+import { natsAccess, type NatsAt } from '../process/nats.ts';
 import type { Check } from './check.ts';
 
-export interface NatsWanted {
-  readonly url: string;
+export interface NatsWanted extends NatsAt {
   readonly streamReplicas: number;
   /** Of the stream that is made and deleted again. */
   readonly name: string;
@@ -14,16 +14,15 @@ export interface NatsWanted {
 
 const connectMs = 10_000;
 
-export function natsCheck({ url, streamReplicas, name }: NatsWanted): Check {
+export function natsCheck({ url, accessDir, streamReplicas, name }: NatsWanted): Check {
   return {
     name: 'NATS',
     async look() {
       const servers = url.split(',').map((address) => address.trim());
-      const nc = await connect({ servers, name: 'millrace preflight', timeout: connectMs, reconnect: false }).catch(
-        (error: unknown) => {
-          throw unavailable(url, error);
-        },
-      );
+      const options = { name: 'millrace preflight', timeout: connectMs, reconnect: false };
+      const nc = await connect({ servers, ...natsAccess(accessDir), ...options }).catch((error: unknown) => {
+        throw natsTrouble(url, error);
+      });
       try {
         const jsm = await jetstreamManager(nc).catch((error: unknown) => {
           throw mr('MR_JETSTREAM_MISSING', { server: nc.getServer(), problem: problemOf(error) }, { cause: error });
@@ -39,7 +38,7 @@ export function natsCheck({ url, streamReplicas, name }: NatsWanted): Check {
 
 async function mustHold(
   jsm: JetStreamManager,
-  { name, streamReplicas, server }: Omit<NatsWanted, 'url'> & { readonly server: string },
+  { name, streamReplicas, server }: Pick<NatsWanted, 'name' | 'streamReplicas'> & { readonly server: string },
 ): Promise<void> {
   try {
     const { config } = await jsm.streams.add({
@@ -54,8 +53,4 @@ async function mustHold(
   } finally {
     await jsm.streams.delete(name).catch(() => false);
   }
-}
-
-function unavailable(url: string, cause: unknown): Error {
-  return mr('MR_STREAM_UNAVAILABLE', { server: hostsOf(url), problem: problemOf(cause) }, { cause });
 }

@@ -3,7 +3,9 @@ import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { connectKube, type Kube } from '../../kubernetes/kube.ts';
 import type { ControlProcess } from '../../model/rights.ts';
-import { controlPlane, natsUrl, readEnvironment } from '../process/environment.ts';
+import { controlPlane, readEnvironment } from '../process/environment.ts';
+import { natsOf, natsVariables } from '../process/nats.ts';
+import { temporalOf, temporalVariables } from '../process/temporal.ts';
 import { lookAt, type Check, type Finding } from './check.ts';
 import { kindCheck, rightsCheck, versionCheck } from './kubernetes.ts';
 import { natsCheck } from './nats.ts';
@@ -11,7 +13,8 @@ import { temporalCheck } from './temporal.ts';
 
 const environment = z.object({
   ...controlPlane,
-  MILLRACE_NATS_URL: natsUrl,
+  ...natsVariables,
+  ...temporalVariables,
   MILLRACE_NAMESPACE: z.string().min(1).default('default'),
   MILLRACE_STREAM_REPLICAS: z.coerce.number().int().min(1).max(5).default(1),
 });
@@ -30,11 +33,10 @@ export async function preflight(process: ControlProcess, env: NodeJS.ProcessEnv)
 function checksOf(process: ControlProcess, config: z.output<typeof environment>, kube: Kube): readonly Check[] {
   const kubernetes = [versionCheck(kube), kindCheck(kube), rightsCheck(kube, process, config.MILLRACE_NAMESPACE)];
   if (process === 'uninstall') return kubernetes;
-  const temporal = { address: config.MILLRACE_TEMPORAL_ADDRESS, namespace: config.MILLRACE_TEMPORAL_NAMESPACE };
-  const nats = { url: config.MILLRACE_NATS_URL, streamReplicas: config.MILLRACE_STREAM_REPLICAS };
+  const nats = { ...natsOf(config), streamReplicas: config.MILLRACE_STREAM_REPLICAS };
   return [
     ...kubernetes,
-    temporalCheck(temporal),
+    temporalCheck(temporalOf(config)),
     // The API does not speak to NATS.
     ...(process === 'api' ? [] : [natsCheck({ ...nats, name: `mr-preflight-${randomUUID().slice(0, 8)}` })]),
   ];

@@ -1,23 +1,21 @@
 /** What Millrace needs of Temporal: a frontend that answers, and the namespace. */
 import { Connection, isGrpcServiceError } from '@temporalio/client';
 import { mr, problemOf } from '../../model/errors.ts';
+import { temporalConnection, type TemporalAt } from '../process/temporal.ts';
 import type { Check } from './check.ts';
-
-export interface TemporalWanted {
-  readonly address: string;
-  readonly namespace: string;
-}
 
 const connectTimeout = '10s';
 const answerMs = 10_000;
 /** Of gRPC: NOT_FOUND. */
 const notFound = 5;
 
-export function temporalCheck({ address, namespace }: TemporalWanted): Check {
+export function temporalCheck(at: TemporalAt): Check {
+  const { address, namespace } = at;
   return {
     name: 'Temporal',
     async look() {
-      const connection = await Connection.connect({ address, connectTimeout }).catch((error: unknown) => {
+      const options = { ...temporalConnection(at), connectTimeout };
+      const connection = await Connection.connect(options).catch((error: unknown) => {
         throw mr('MR_TEMPORAL_UNAVAILABLE', { address, problem: problemOf(error) }, { cause: error });
       });
       try {

@@ -6,15 +6,8 @@ import { demandOf } from '../../model/schema-problem.ts';
 /** Levels that a log can have. */
 export const logLevel = z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info');
 
-/** Variables of every process of the control plane. */
-export const controlPlane = {
-  KUBECONFIG: z.string().optional(),
-  MILLRACE_TEMPORAL_ADDRESS: z.string().default('127.0.0.1:7233'),
-  MILLRACE_TEMPORAL_NAMESPACE: z.string().default('default'),
-  MILLRACE_LOG_LEVEL: logLevel,
-};
-
-export const natsUrl = z.string().default('nats://127.0.0.1:4222');
+/** Variables of every process of the control plane, beside those of its servers (`./nats.ts`, `./temporal.ts`). */
+export const controlPlane = { KUBECONFIG: z.string().optional(), MILLRACE_LOG_LEVEL: logLevel };
 
 /** Throws MR_ENVIRONMENT_INVALID. The value is not repeated: a variable may hold a secret. */
 export function readEnvironment<Schema extends z.ZodType>(schema: Schema, env: NodeJS.ProcessEnv): z.output<Schema> {

@@ -13,7 +13,8 @@ export interface UntilUpOptions {
 }
 
 const maxRetryMs = 5_000;
-const repeatLogMs = 15_000;
+/** Between two lines of the log that say that a process still waits. */
+export const repeatLogMs = 15_000;
 
 /** The value of `connect`, tried until it succeeds. Rejects when `signal` is aborted. */
 export async function untilUp<T>(

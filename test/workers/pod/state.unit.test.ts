@@ -18,7 +18,14 @@ describe('state of a pod', () => {
     now = 1_000_000;
     metrics = new PodMetrics(
       {
-        ...{ stage: 'sink-warehouse', planFile: '', credentialsDir: '', natsUrl: '', podName: 'pod', podIp: '' },
+        ...{
+          stage: 'sink-warehouse',
+          planFile: '',
+          credentialsDir: '',
+          nats: { url: '', accessDir: undefined },
+          podName: 'pod',
+          podIp: '',
+        },
         ...{ httpPort: 0, logLevel: 'silent', stopGraceMs: 0 },
       },
       testPlan(),
