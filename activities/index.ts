@@ -13,7 +13,7 @@ import { decisionActivities } from './streams/decision.ts';
 import { streamActivities } from './streams/pipeline-streams.ts';
 import { planActivities } from './streams/plan-in-force.ts';
 
-export type { ActivityDependencies } from './dependencies.ts';
+export type { ActivityDependencies, PodAccess } from './dependencies.ts';
 
 /** Every request that they send belongs to the attempt that sends it (`./attempt.ts`). */
 export function createActivities(process: ActivityDependencies): LifecycleActivities {

@@ -83,11 +83,12 @@ export const errorTable = {
     '{variable} cannot be used: {problem}.',
     'Correct the environment and start again.',
   ),
+  // Retried: an operation that meets it must go on when the Secret is corrected, of which nobody tells it.
   MR_ACCESS_INVALID: row(
-    'refuse',
-    400,
-    'The folder {folder}, with which {server} is accessed, cannot be used: {problem}.',
-    'Correct the Secret that is mounted there, or the files of the folder; docs/operations.md has a table of them.',
+    'retry',
+    503,
+    '{folder}, with which {server} is accessed, cannot be used: {problem}.',
+    'Correct the Secret that is mounted there, or its files; docs/operations.md has a table of them.',
   ),
   MR_REQUEST_FOREIGN: row(
     'refuse',

@@ -218,6 +218,12 @@ export function planConfigMap(generation: number): string {
 /** The Secret with the copied keys that a spec refers to. Keys: `secret.<name>.<key>`, `configMap.<name>.<key>`. */
 export const credentialsSecret = 'credentials';
 
+/** The Secret with what pods show to NATS. Keys: the files of the folder that they mount. */
+export const natsAccessSecret = 'nats-access';
+
+/** The Secret with which the kubelet pulls the image. */
+export const imagePullSecret = 'image-pull';
+
 export function credentialKey(ref: { kind: 'secret' | 'configMap'; name: string; key: string }): string {
   return `${ref.kind}.${ref.name}.${ref.key}`;
 }

@@ -23,6 +23,7 @@ import { untilNoConflict } from '../../kubernetes/conflicts.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 import { planNameOf } from './mounted.ts';
+import { withPodAccess } from './pod-access.ts';
 import { lingerReason, podReason } from './pods.ts';
 import { objectNames, ownerLabels, stageSelector } from './render/context.ts';
 import {
@@ -127,7 +128,7 @@ async function apply(deps: ActivityDependencies, input: StageInput & { readonly 
   const { kube } = deps;
   const plan = await readPlan(kube, input);
   const stage = stageOf(plan, input);
-  const context = renderContext(deps, input, plan);
+  const context = await withPodAccess(kube, renderContext(deps, input, plan));
   const { op } = input;
   const before = await kube.get('Deployment', stage.workload, plan.workloadNamespace);
   const pods = await podsOf(kube, plan, stage, input.replicas, before);

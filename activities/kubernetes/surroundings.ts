@@ -1,4 +1,4 @@
-/** Namespace, account, network policy, plan and credentials: what must exist before a stage. */
+/** Namespace, access, account, network policy, plan and credentials: what must exist before a stage. */
 import { compile } from '../../crds/compile.ts';
 import { mr } from '../../model/errors.ts';
 import type { LifecycleActivities, PlanRef } from '../../model/lifecycle.ts';
@@ -17,6 +17,7 @@ import { namesIn, type RenderContext } from './render/context.ts';
 import { planText as renderedText, renderCredentials, renderPlan } from './render/plan.ts';
 import { renderNamespace, renderNetworkPolicy, renderServiceAccount } from './render/surroundings.ts';
 import { plansInUse } from './mounted.ts';
+import { ensurePodAccess } from './pod-access.ts';
 import { latestPlan, planConfigMaps, planText, readPlan } from './stored-plan.ts';
 
 type Surroundings = Pick<LifecycleActivities, 'ensureNamespace' | 'copyCredentials' | 'applyPlan' | 'takeBackPlan'>;
@@ -32,7 +33,8 @@ export function surroundingsActivities(deps: ActivityDependencies): Surroundings
         await untilNotTerminating(kube, input.workloadNamespace);
         await apply(renderNamespace(context), input);
       }
-      await apply(renderServiceAccount(context), input);
+      const { pullsWithSecret } = await ensurePodAccess(deps, context, input);
+      await apply(renderServiceAccount(context, pullsWithSecret), input);
       await apply(renderNetworkPolicy(context), input);
     }),
 

@@ -14,6 +14,7 @@ import { apiVersion, finalizer, kind, labels, namespaceOf, pidOf } from '../../m
 import type { JetStreamPort } from '../../stream/jetstream-port.ts';
 import { oddAnswers, status } from './odd-answers.ts';
 import { OddServer } from './odd-server.ts';
+import { noAccess } from './no-access.ts';
 
 const cluster = 'cluster-1';
 const uid = '7b1c2d3e-0000-4000-8000-000000000001';
@@ -72,7 +73,7 @@ describe('odd answers of what is taken for the Kubernetes API', () => {
       streams: () => recordingStreams(streamChanges),
       clock: { now: () => now, sleep: async (ms) => void (now += ms * 100) },
       log: pino({ level: 'silent' }),
-      ...{ image: 'i', natsUrl: 'n', streamReplicas: 1, pollMs: 500 },
+      ...{ image: 'i', natsUrl: 'n', podAccess: noAccess, streamReplicas: 1, pollMs: 500 },
     });
     const act = all[name] as (given: object) => Promise<unknown>;
     try {

@@ -3,10 +3,11 @@ import assert from 'node:assert/strict';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import { pino } from 'pino';
-import { createActivities } from '../../activities/index.ts';
+import { createActivities, type PodAccess } from '../../activities/index.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { JetStreamPort } from '../../stream/jetstream-port.ts';
 import type { LifecycleActivities, OperationKind, PipelineRef } from '../../model/lifecycle.ts';
+import { noAccess } from './no-access.ts';
 
 /** What it gives, or the error that it throws. `pipeline.cluster` is that of the process, too. */
 export async function runActivity(
@@ -17,12 +18,13 @@ export async function runActivity(
   more: object = {},
   streams: () => JetStreamPort = () => assert.fail('not expected'),
   attempt = 2,
+  podAccess: PodAccess = noAccess,
 ): Promise<unknown> {
   let now = 0;
   const all = createActivities({
     ...{ kube, cluster: pipeline.cluster, log: pino({ level: 'silent' }), streams },
     clock: { now: () => now, sleep: async (ms) => void (now += ms * 100) },
-    ...{ image: 'i', natsUrl: 'n', streamReplicas: 1, pollMs: 500 },
+    ...{ image: 'i', natsUrl: 'n', podAccess, streamReplicas: 1, pollMs: 500 },
   });
   const op = { pipeline, id: 'op', kind: during, seq: 1, generation: 1, startedAt: '2026-01-01T00:00:00Z' };
   const input = { op, step: 's', workloadNamespace: pipeline.namespace, isolation: 'Shared', generation: 1, ...more };

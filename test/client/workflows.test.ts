@@ -17,6 +17,7 @@ import { workflowBundle } from '../../workers/lifecycle/bundle.ts';
 import { eventually } from '../support/eventually.ts';
 import { condition, converged, spec, useCluster } from '../workers/api/cluster.ts';
 import { temporalServer, type TemporalServer } from '../workflows/temporal-server.ts';
+import { noAccess } from '../activities/no-access.ts';
 
 const example = join(import.meta.dirname, '../../examples/apply-by-temporal/apply.ts');
 
@@ -45,6 +46,7 @@ describe('pipelines by Temporal', function () {
         log: pino({ level: 'silent' }),
         image: 'none',
         natsUrl: 'nats://none',
+        podAccess: noAccess,
         streamReplicas: 1,
         pollMs: 50,
       }),

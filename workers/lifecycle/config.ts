@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { controlPlane, readEnvironment } from '../process/environment.ts';
 import { listenAddress, type ListenAddress } from '../process/listen.ts';
 import { natsOf, natsVariables, type NatsAt } from '../process/nats.ts';
+import type { PodAccessConfig } from './pod-access.ts';
 import { temporalOf, temporalVariables, type TemporalAt } from '../process/temporal.ts';
 
 const environment = z.object({
@@ -11,6 +12,10 @@ const environment = z.object({
   ...temporalVariables,
   /** NATS as pods reach it, when that differs. */
   MILLRACE_POD_NATS_URL: z.string().optional(),
+  /** A folder whose files are given to the pods of all pipelines, as what lets them in at NATS. */
+  MILLRACE_POD_NATS_ACCESS_DIR: z.string().min(1).optional(),
+  /** A file with a dockerconfigjson, with which the image of pods is pulled. */
+  MILLRACE_POD_PULL_CONFIGS: z.string().min(1).optional(),
   MILLRACE_TEMPORAL_UI_URL: z.url().optional(),
   MILLRACE_IMAGE: z.string().default('millrace/millrace:dev'),
   MILLRACE_STREAM_REPLICAS: z.coerce.number().int().min(1).max(5).default(1),
@@ -24,6 +29,7 @@ export interface LifecycleConfig {
   readonly kubeconfig: string | undefined;
   readonly nats: NatsAt;
   readonly podNatsUrl: string;
+  readonly podAccess: PodAccessConfig;
   readonly temporal: TemporalAt & { readonly uiUrl: string | undefined };
   readonly image: string;
   readonly streamReplicas: number;
@@ -40,6 +46,7 @@ export function parseLifecycleConfig(env: NodeJS.ProcessEnv): LifecycleConfig {
     kubeconfig: parsed.KUBECONFIG,
     nats: natsOf(parsed),
     podNatsUrl: parsed.MILLRACE_POD_NATS_URL ?? parsed.MILLRACE_NATS_URL,
+    podAccess: { natsAccessDir: parsed.MILLRACE_POD_NATS_ACCESS_DIR, pullConfigs: parsed.MILLRACE_POD_PULL_CONFIGS },
     temporal: { ...temporalOf(parsed), uiUrl: parsed.MILLRACE_TEMPORAL_UI_URL },
     image: parsed.MILLRACE_IMAGE,
     streamReplicas: parsed.MILLRACE_STREAM_REPLICAS,

@@ -15,6 +15,7 @@ import { createActivities, type ActivityDependencies } from '../../activities/in
 import { doorTaskQueue, taskQueueOf, workflowUrl } from '../../model/workflow-ids.ts';
 import { workflowBundle } from './bundle.ts';
 import type { LifecycleConfig } from './config.ts';
+import { podAccessFrom } from './pod-access.ts';
 
 const activitySlots = 50;
 const workflowTaskSlots = 20;
@@ -37,6 +38,7 @@ export async function createWorkers(config: LifecycleConfig, parts: WorkerParts)
     clock: { now: () => Date.now(), sleep: (ms, signal) => delay(ms, undefined, { signal }) },
     image: config.image,
     natsUrl: config.podNatsUrl,
+    podAccess: podAccessFrom(config.podAccess),
     streamReplicas: config.streamReplicas,
     pollMs: 500,
     workflowUrl: uiUrl === undefined ? undefined : (id, runId) => workflowUrl({ uiUrl, namespace }, id, runId),

@@ -1,5 +1,12 @@
 /** What every manifest of a pipeline has in common: names, labels, the stamp of the operation that writes it. */
-import { annotations, credentialsSecret, labels, planConfigMap } from '../../../model/names.ts';
+import {
+  annotations,
+  credentialsSecret,
+  imagePullSecret,
+  labels,
+  natsAccessSecret,
+  planConfigMap,
+} from '../../../model/names.ts';
 import type { Plan, Stage } from '../../../model/plan.ts';
 
 export interface RenderContext {
@@ -11,6 +18,8 @@ export interface RenderContext {
   readonly image: string;
   /** NATS as pods reach it. */
   readonly natsUrl: string;
+  /** Whether pods mount what they show to NATS (`./pod-access.ts`). Default false. */
+  readonly mountsNatsAccess?: boolean;
 }
 
 /** Names of a pipeline's objects: plain in a namespace of its own, led by the pipeline's name beside others. */
@@ -23,6 +32,8 @@ export function namesIn(isolation: Plan['isolation'], pipeline: string) {
   return {
     plan: (generation: number) => `${prefix}${planConfigMap(generation)}`,
     credentials: `${prefix}${credentialsSecret}`,
+    natsAccess: `${prefix}${natsAccessSecret}`,
+    imagePull: `${prefix}${imagePullSecret}`,
     serviceAccount: `${prefix}pipeline`,
     networkPolicy: `${prefix}pipeline`,
   };

@@ -4,8 +4,8 @@
  * P1  Everything a pod needs to know is in the plan file; its environment names the stage and where things are.
  * P2  Pods satisfy Pod Security `restricted` and have no API token.
  * P3  A pod gets the credentials that its own stage refers to, and no others.
- * P4  The template changes only when the configuration of the stage changes (`./stage-hash.ts`): `planName` stays
- *     until then.
+ * P4  The template changes only when the configuration of the stage changes (`./stage-hash.ts`), or when access to NATS
+ *     comes or goes (`./pod-access.ts`): `planName` stays until then.
  */
 import { findReferences } from '../../../model/credentials.ts';
 import { annotations, credentialKey } from '../../../model/names.ts';
@@ -15,6 +15,7 @@ import type { Plan, Stage } from '../../../model/plan.ts';
 import type { Manifest } from '../../../kubernetes/objects.ts';
 import { commonLabels, metadata, objectNames, stageSelector, type RenderContext } from './context.ts';
 import { nodeOptions } from './node-options.ts';
+import { natsAccessParts } from './pod-access.ts';
 
 /** On the pod template: changes when the copied credentials change, so that pods that use some are replaced. */
 export const credentialsAnnotation = 'millrace.io/credentials-version';
@@ -75,7 +76,11 @@ export function renderDeployment(context: RenderContext, pods: StagePods): Manif
             },
           ],
           containers: [container(context, stage)],
-          volumes: [{ name: planVolume, configMap: { name: pods.planName } }, ...credentialsVolume(plan, stage)],
+          volumes: [
+            { name: planVolume, configMap: { name: pods.planName } },
+            ...credentialsVolume(plan, stage),
+            ...natsAccessParts(context).volumes,
+          ],
         },
       },
     },
@@ -83,6 +88,7 @@ export function renderDeployment(context: RenderContext, pods: StagePods): Manif
 }
 
 function container(context: RenderContext, stage: Stage) {
+  const access = natsAccessParts(context);
   return {
     name: 'worker',
     image: context.image,
@@ -94,6 +100,7 @@ function container(context: RenderContext, stage: Stage) {
       { name: 'MILLRACE_PLAN_FILE', value: `${planDir}/plan.json` },
       { name: 'MILLRACE_CREDENTIALS_DIR', value: credentialsDir },
       { name: 'MILLRACE_NATS_URL', value: context.natsUrl },
+      ...access.env,
       { name: 'MILLRACE_POD_NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
       { name: 'MILLRACE_POD_IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
     ],
@@ -117,6 +124,7 @@ function container(context: RenderContext, stage: Stage) {
       ...(findReferences(stage.config).refs.length === 0
         ? []
         : [{ name: credentialsVolumeName, mountPath: credentialsDir, readOnly: true }]),
+      ...access.volumeMounts,
     ],
   };
 }

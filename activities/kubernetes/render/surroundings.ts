@@ -26,12 +26,15 @@ export function renderNamespace(context: RenderContext): Manifest {
   };
 }
 
-export function renderServiceAccount(context: RenderContext): Manifest {
+/** `pullsWithSecret`: the kubelet pulls the image of its pods with the Secret of `./pod-access.ts`. */
+export function renderServiceAccount(context: RenderContext, pullsWithSecret = false): Manifest {
+  const names = objectNames(context.plan);
   return {
     apiVersion: 'v1',
     kind: 'ServiceAccount',
-    metadata: metadata(context, objectNames(context.plan).serviceAccount),
+    metadata: metadata(context, names.serviceAccount),
     automountServiceAccountToken: false,
+    ...(pullsWithSecret ? { imagePullSecrets: [{ name: names.imagePull }] } : {}),
   };
 }
 

@@ -7,6 +7,7 @@ import {
   renderService,
 } from '../../../activities/kubernetes/render/deployment.ts';
 import { renderCredentials, renderPlan } from '../../../activities/kubernetes/render/plan.ts';
+import { renderNatsAccess, renderPullSecret } from '../../../activities/kubernetes/render/pod-access.ts';
 import { stageHash } from '../../../activities/kubernetes/render/stage-hash.ts';
 import {
   renderNamespace,
@@ -109,9 +110,19 @@ describe('manifests', () => {
     };
     matchesSnapshot('sink', [renderDeployment(context, pods)]);
   });
+  it('S1: a pod that shows something to NATS, and what it shows', () => {
+    const pods = { stage: sink, replicas: 1, specHash: stageHash(plan, sink), planName: 'plan-g5' };
+    matchesSnapshot('pod-access', [
+      renderNatsAccess(context, { username: 'app', password: 'secret' }),
+      renderPullSecret(context, '{"auths":{}}'),
+      renderServiceAccount(context, true),
+      renderDeployment({ ...context, mountsNatsAccess: true }, pods),
+    ]);
+  });
   it('beside others, names begin with the pipeline', () => {
     assert.equal(namesIn('Shared', 'orders').plan(7), 'orders-plan-g7');
     assert.equal(namesIn('Namespace', 'orders').plan(7), 'plan-g7');
+    assert.equal(namesIn('Shared', 'orders').natsAccess, 'orders-nats-access');
   });
 });
 

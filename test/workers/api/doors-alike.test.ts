@@ -10,6 +10,7 @@ import { problemSchema, storedPipeline } from '../../../client/wire.ts';
 import type { Api } from '../../../workers/api/api.ts';
 import { apiOn } from './api.ts';
 import { spec, useCluster } from './cluster.ts';
+import { noAccess } from '../../activities/no-access.ts';
 
 interface Written {
   readonly namespace: string;
@@ -46,7 +47,15 @@ describe('M9: every door of Millrace writes a pipeline alike', () => {
     },
     Temporal: (pipeline) =>
       resourceActivities({
-        ...{ kube: cluster().kube, cluster: 'c', image: '', natsUrl: '', streamReplicas: 1, pollMs: 1 },
+        ...{
+          kube: cluster().kube,
+          cluster: 'c',
+          image: '',
+          natsUrl: '',
+          podAccess: noAccess,
+          streamReplicas: 1,
+          pollMs: 1,
+        },
         streams: () => assert.fail('a door needs no stream'),
         clock: { now: () => 0, sleep: () => Promise.resolve() },
         log: pino({ level: 'silent' }),
