@@ -15,6 +15,20 @@ export interface TemporalOptions {
   readonly namespace?: string;
   /** Default `pipelines`; `pipelines-<uid of kube-system>` where several clusters share the namespace. */
   readonly taskQueue?: string;
+  /** Default: no TLS, unless there is an `apiKey`. `true`: with the authorities that Node knows, and no client certificate. */
+  readonly tls?: boolean | TemporalTls;
+  /** Sent as `Authorization: Bearer`. Default: none. */
+  readonly apiKey?: string;
+}
+
+/** Each in PEM. */
+export interface TemporalTls {
+  /** Of the authority that has signed the server's certificate. Default: those that Node knows. */
+  readonly serverRootCACertificate?: Buffer;
+  /** The name in the server's certificate. Default: the host of the address. */
+  readonly serverNameOverride?: string;
+  /** For a server that asks for a client certificate. Default: none is shown. */
+  readonly clientCertPair?: { readonly crt: Buffer; readonly key: Buffer };
 }
 
 export interface WorkflowOptions {
@@ -37,8 +51,11 @@ export async function connectWorkflows({
   address,
   namespace = 'default',
   taskQueue = doorTaskQueue,
+  apiKey,
+  // A key is never sent in the clear.
+  tls = apiKey !== undefined,
 }: TemporalOptions): Promise<PipelineWorkflows> {
-  const connection = await Connection.connect({ address });
+  const connection = await Connection.connect({ address, tls, ...(apiKey === undefined ? {} : { apiKey }) });
   const { workflow } = new Client({ connection, namespace });
   return {
     apply({ metadata, spec }, { workflowId } = {}) {

@@ -9,11 +9,11 @@ import {
   connect,
   errors,
   type Authenticator,
+  type NatsConnection,
   type NodeConnectionOptions,
   type TlsOptions,
 } from '@nats-io/transport-node';
 import { jetstream, jetstreamManager, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
-import type { NatsConnection } from '@nats-io/transport-node';
 import { systemClock } from './clock.ts';
 import type { JetStreamPort, Link } from './jetstream-port.ts';
 import { natsPort } from './nats-port.ts';

@@ -15,7 +15,8 @@ export interface PodAccessConfig {
 
 export function podAccessFrom({ natsAccessDir, pullConfigs }: PodAccessConfig): PodAccess {
   return {
-    nats: async () => (natsAccessDir === undefined ? undefined : natsFilesIn(natsAccessDir)),
+    // Not async, but it rejects: what reading throws is thrown in a callback.
+    nats: () => Promise.resolve(natsAccessDir).then((path) => (path === undefined ? undefined : natsFilesIn(path))),
     pullConfig: () => (pullConfigs === undefined ? undefined : readPullConfig(pullConfigs)),
   };
 }
