@@ -96,6 +96,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./commands/preflight.ts')).preflightCommand(),
   },
   {
+    name: 'nats-identity',
+    group: processes,
+    summary: 'Make the keys with which NATS tells pipelines apart',
+    load: async () => (await import('./commands/nats-identity.ts')).natsIdentityCommand(),
+  },
+  {
     name: 'uninstall',
     group: processes,
     summary: 'What happens to pipelines before the control plane is removed',

@@ -14,6 +14,8 @@ const environment = z.object({
   MILLRACE_POD_NATS_URL: z.string().optional(),
   /** A folder whose files are given to the pods of all pipelines, as what lets them in at NATS. */
   MILLRACE_POD_NATS_ACCESS_DIR: z.string().min(1).optional(),
+  /** A folder with the seed that signs users of Millrace's account: then each pipeline's pods get a user of their own. */
+  MILLRACE_NATS_ACCOUNT_DIR: z.string().min(1).optional(),
   /** A file with a dockerconfigjson, with which the image of pods is pulled. */
   MILLRACE_POD_PULL_CONFIGS: z.string().min(1).optional(),
   MILLRACE_TEMPORAL_UI_URL: z.url().optional(),
@@ -46,7 +48,11 @@ export function parseLifecycleConfig(env: NodeJS.ProcessEnv): LifecycleConfig {
     kubeconfig: parsed.KUBECONFIG,
     nats: natsOf(parsed),
     podNatsUrl: parsed.MILLRACE_POD_NATS_URL ?? parsed.MILLRACE_NATS_URL,
-    podAccess: { natsAccessDir: parsed.MILLRACE_POD_NATS_ACCESS_DIR, pullConfigs: parsed.MILLRACE_POD_PULL_CONFIGS },
+    podAccess: {
+      natsAccessDir: parsed.MILLRACE_POD_NATS_ACCESS_DIR,
+      natsAccountDir: parsed.MILLRACE_NATS_ACCOUNT_DIR,
+      pullConfigs: parsed.MILLRACE_POD_PULL_CONFIGS,
+    },
     temporal: { ...temporalOf(parsed), uiUrl: parsed.MILLRACE_TEMPORAL_UI_URL },
     image: parsed.MILLRACE_IMAGE,
     streamReplicas: parsed.MILLRACE_STREAM_REPLICAS,

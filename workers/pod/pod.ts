@@ -15,6 +15,7 @@ import type { ConnectorContext } from '../../connectors/connector.ts';
 import { backoffMs, outsideBackoff } from '../../stream/backoff.ts';
 import { systemClock } from '../../stream/clock.ts';
 import { frameCap, largestRecord, largestTogether } from '../../stream/frame-size.ts';
+import { inboxOf } from '../../model/names.ts';
 import { connectStreams, type Streams } from '../../stream/connection.ts';
 import { isNatsError } from '../../stream/jetstream-errors.ts';
 import type { SlotEnd, SlotSignals } from '../../stream/slot-observer.ts';
@@ -143,6 +144,7 @@ class Pod<Outside> {
     // While it waits for a server nothing is in flight: asked to stop, the process ends.
     const streams = await connectStreams({
       ...{ url, name: `${this.#stage.name}/${this.#config.podName}`, access: natsAccess(accessDir), signal: stop },
+      inboxPrefix: inboxOf(this.#plan.pipeline.pid),
       onTrouble: tellingNatsTrouble(url, this.log),
     });
     this.#streams = streams;

@@ -1,8 +1,9 @@
-import { deepEqual, equal, rejects, throws } from 'node:assert/strict';
+import { deepEqual, equal, match, rejects, throws } from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Plan } from '../../../model/plan.ts';
+import { makeIdentity } from '../../../workers/nats-identity/identity.ts';
 import { podAccessFrom } from '../../../workers/lifecycle/pod-access.ts';
 
 /** Nothing of it is looked at: the files are the same for all. */
@@ -32,6 +33,20 @@ describe('what lets pods in', () => {
     await writeFile(join(dir, 'token'), 'two');
     await writeFile(join(dir, 'ca.crt'), 'c');
     deepEqual(await access.nats(plan), { token: 'two', 'ca.crt': 'c' });
+  });
+
+  it('A1: is a user of the pipeline, made with the seed of the account', async () => {
+    const { seeds, accountId } = await makeIdentity();
+    const access = podAccessFrom({ natsAccessDir: undefined, natsAccountDir: dir, pullConfigs: undefined });
+    await rejects(access.nats(plan), /MR_ACCESS_INVALID.*must have the file account\.nk/);
+    await writeFile(join(dir, 'account.nk'), 'SAX');
+    await rejects(access.nats(plan), { message: /MR_ACCESS_INVALID.*the seed of an account(?!.*SAX)/ });
+    await writeFile(join(dir, 'account.nk'), `${seeds.signing}\n`);
+    await writeFile(join(dir, 'account-id'), accountId);
+    const { 'user.creds': creds = '', ...others } = (await access.nats(plan)) ?? {};
+    deepEqual(others, {});
+    const [, claims = ''] = /-----BEGIN NATS USER JWT-----\s+[^.]+\.([^.]+)\./.exec(creds) ?? [];
+    match(Buffer.from(claims, 'base64url').toString(), /"name":"shop\/orders".*mr\.orders-1\.commits/);
   });
 
   it('is refused before a pod is made that could not use it, without what is in the file', async () => {
