@@ -176,7 +176,15 @@ export async function answerTo(
 ): Promise<TakenDecision | undefined> {
   if (asked === undefined || asked.isOfSink || asked.after !== logSequence) return undefined;
   const decision = await readDecision(streams, pid, scope);
-  return decision?.number === asked.number && asked.sequence < decision.sequence ? decision : undefined;
+  return isAnswer(decision, asked) ? decision : undefined;
+}
+
+/** D1. `sequence`: of the question, in the commits stream. */
+function isAnswer(
+  decision: TakenDecision | undefined,
+  { number, sequence }: Pick<StoredQuestion, 'number' | 'sequence'>,
+): decision is TakenDecision {
+  return decision?.number === number && sequence < decision.sequence;
 }
 
 /** D4. */
@@ -211,7 +219,7 @@ export async function askFor(question: Question): Promise<Answer> {
     if (hasClaimed === true && before !== undefined && before.after > after)
       throw mr('MR_OWNERSHIP_LOST', { writer: subject, expected: after });
     const isSame = before?.found === loss && before.after === after;
-    if (isSame && decision?.number === before.number && asked < decision.sequence) return { kind: 'decided', decision };
+    if (isSame && isAnswer(decision, { number: before.number, sequence: asked })) return { kind: 'decided', decision };
     const number = (decision?.number ?? 0) + 1;
     const isStored = isSame && before.number === number;
     const ofSink = isOfSink === true ? { isOfSink } : {};

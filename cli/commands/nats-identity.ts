@@ -16,7 +16,6 @@ export function natsIdentityCommand(): Command {
     .action(async (folder: string) => {
       const { makeIdentity } = await import('../../workers/nats-identity/identity.ts');
       const { serverConfig, accountId, seeds, controlPlane } = await makeIdentity();
-      await mkdir(folder, { recursive: true });
       const files = {
         'auth.conf': serverConfig,
         'user.creds': controlPlane,
