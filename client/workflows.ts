@@ -21,14 +21,16 @@ export interface TemporalOptions {
   readonly apiKey?: string;
 }
 
-/** Each in PEM. */
+/** A certificate or a key in PEM, as text or as the bytes of its file. */
+export type Pem = string | Uint8Array;
+
 export interface TemporalTls {
   /** Of the authority that has signed the server's certificate. Default: those that Node knows. */
-  readonly serverRootCACertificate?: Buffer;
+  readonly serverRootCACertificate?: Pem;
   /** The name in the server's certificate. Default: the host of the address. */
   readonly serverNameOverride?: string;
   /** For a server that asks for a client certificate. Default: none is shown. */
-  readonly clientCertPair?: { readonly crt: Buffer; readonly key: Buffer };
+  readonly clientCertPair?: { readonly crt: Pem; readonly key: Pem };
 }
 
 export interface WorkflowOptions {
@@ -55,7 +57,11 @@ export async function connectWorkflows({
   // A key is never sent in the clear.
   tls = apiKey !== undefined,
 }: TemporalOptions): Promise<PipelineWorkflows> {
-  const connection = await Connection.connect({ address, tls, ...(apiKey === undefined ? {} : { apiKey }) });
+  const connection = await Connection.connect({
+    address,
+    tls: typeof tls === 'boolean' ? tls : inBuffers(tls),
+    ...(apiKey === undefined ? {} : { apiKey }),
+  });
   const { workflow } = new Client({ connection, namespace });
   return {
     apply({ metadata, spec }, { workflowId } = {}) {
@@ -83,5 +89,16 @@ export async function connectWorkflows({
       });
     },
     close: () => connection.close(),
+  };
+}
+
+/** Buffers are Temporal's; a type of Node in our own declarations would ask every project for Node's types. */
+function inBuffers({ serverRootCACertificate, clientCertPair, ...rest }: TemporalTls) {
+  return {
+    ...rest,
+    ...(serverRootCACertificate === undefined ? {} : { serverRootCACertificate: Buffer.from(serverRootCACertificate) }),
+    ...(clientCertPair === undefined
+      ? {}
+      : { clientCertPair: { crt: Buffer.from(clientCertPair.crt), key: Buffer.from(clientCertPair.key) } }),
   };
 }

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { createServer } from 'node:tls';
 import { Connection } from '@temporalio/client';
 import { NativeConnection } from '@temporalio/worker';
+import { connectWorkflows } from '../../../client/workflows.ts';
 import { startTemporal, type Temporal } from '../../../local/parts/temporal.ts';
 import { freePort } from '../../../local/ports.ts';
 import { temporalCheck } from '../../../workers/preflight/temporal.ts';
@@ -96,6 +97,16 @@ describe('access to Temporal', function () {
     await rejects(versions({ ...at, accessDir: await folder({ 'ca.crt': authority.ca }) }));
     const check = temporalCheck({ ...at, accessDir: await folder(files) });
     match(await check.look(AbortSignal.timeout(60_000)), /namespace "default"/);
+  });
+
+  it('is given to a client as text or as bytes', async () => {
+    const ca = await readFile(authority.ca);
+    const address = await secured({ requestCert: true, rejectUnauthorized: true, ca });
+    const { crt, key } = await authority.issue('client-program');
+    const clientCertPair = { crt: await readFile(crt, 'utf8'), key: await readFile(key) };
+    const client = await connectWorkflows({ address, tls: { serverRootCACertificate: ca, clientCertPair } });
+    await client.close();
+    await rejects(connectWorkflows({ address, tls: { serverRootCACertificate: ca } }));
   });
 
   it('shows its key to the server, by TLS only', async () => {
