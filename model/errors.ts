@@ -278,6 +278,12 @@ export const errorTable = {
     'Millrace is not uninstalled, because not all pipelines are gone in time ({left} left): {names}.',
     'They are still being deleted: `millrace describe` says what each waits for. Uninstall again when they are gone, with more time if necessary.',
   ),
+  MR_NATS_KEYS_INCOMPLETE: row(
+    'refuse',
+    409,
+    'In namespace "{namespace}" there is {found}, and not {missing}, which belongs to it: keys of NATS are made together, and never again.',
+    'Restore what is missing from a backup. If NATS has not run with these keys yet, delete what is there, and all are made anew.',
+  ),
   MR_KUBERNETES_TOO_OLD: row(
     'refuse',
     503,
