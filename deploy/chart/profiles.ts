@@ -37,6 +37,13 @@ export const profileRows: readonly ProfileRow[] = [
     production: '45Gi',
     why: 'a volume that is full stops JetStream',
   },
+  {
+    value: 'nats.auth.enabled',
+    lab: false,
+    production: true,
+    why: 'the pods of a pipeline reach what belongs to it, and nothing else',
+  },
+  { value: 'nats.tls.mode', lab: 'off', production: 'generated', why: 'records are not read on the way' },
   { value: 'temporal.devServer.enabled', lab: true, production: false, why: 'it is one process, and not made to last' },
   {
     value: 'podDisruptionBudgets.enabled',

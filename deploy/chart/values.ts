@@ -121,7 +121,12 @@ export const valuesSchema = z.strictObject({
     .prefault({})
     .describe('Watches pipelines, and says how they are.'),
   lifecycle: z
-    .strictObject(ownProcess('the lifecycle worker', ['100m', '384Mi', '1Gi']))
+    .strictObject({
+      ...ownProcess('the lifecycle worker', ['100m', '384Mi', '1Gi']),
+      podPullSecret: text(
+        'Secret of this namespace (kubernetes.io/dockerconfigjson) that is copied beside the pods of pipelines, to pull their image. Empty: the first of `global.imagePullSecrets`.',
+      ),
+    })
     .prefault({})
     .describe('Carries out what happens to pipelines, as Temporal workflows.'),
   api: z
@@ -184,6 +189,41 @@ export const valuesSchema = z.strictObject({
         'Copies of each stream; of an external NATS, or fewer than there are servers.',
       ),
       replicas: byProfile(z.union([z.literal(1), z.literal(3), z.literal(5)]), 'Servers.'),
+      accessSecret: text(
+        'Secret with what lets Millrace in: `user.creds`, or `token`, or `username` and `password`; `ca.crt`; `tls.crt` and `tls.key`. Of an external NATS; of the bundled one together with `accountSecret` and `auth.serverSecret`.',
+      ),
+      podAccessSecret: text(
+        'The same for the pods of all pipelines; copied beside them. What is in the one of Millrace is never given to them.',
+      ),
+      accountSecret: text(
+        'Secret with `account.nk` and `account-id`, as `millrace nats-identity` makes them: the pods of each pipeline are a user of their own.',
+      ),
+      auth: z
+        .strictObject({
+          enabled: byProfile(
+            z.boolean(),
+            'Whether the bundled NATS lets in only whom it knows: Millrace, and the pods of each pipeline as a user of their own.',
+          ),
+          serverSecret: text(
+            'Secret with `auth.conf`, which says so to nats-server. Empty, as `accessSecret` and `accountSecret`: a hook makes all three, once, and they stay.',
+          ),
+          serviceAccount: serviceAccount('the hook that makes the keys'),
+        })
+        .prefault({})
+        .describe('Who is let in.'),
+      tls: z
+        .strictObject({
+          mode: byProfile(
+            // Without quotation marks, `off` in a file is false.
+            z.union([z.enum(['off', 'generated', 'secret']), z.literal(false)]),
+            'TLS of the bundled NATS, to its clients and between its servers. `generated`: the chart makes a certificate, for ten years, and keeps it. `secret`: that of `secret`.',
+          ),
+          secret: text(
+            'Secret with `tls.crt`, `tls.key` and `ca.crt`, as cert-manager makes it; the README says for which names.',
+          ),
+        })
+        .prefault({})
+        .describe('Whether what is said is encrypted.'),
       image: image('nats', '2.15.2', 'Version of nats-server: 2.14 or later.').describe('The image of nats-server.'),
       resources: resources('200m', '512Mi', '2Gi'),
       ...placement,
@@ -218,6 +258,16 @@ export const valuesSchema = z.strictObject({
       address: text('`host:7233` of the frontend. Must be given, unless `devServer.enabled`.'),
       namespace: text('Its namespace.', 'default'),
       uiUrl: text('Where people find its UI: links in the status lead there.'),
+      accessSecret: text(
+        'Secret with what lets Millrace in: `ca.crt`; `tls.crt` and `tls.key`, a client certificate; `api-key`.',
+      ),
+      tls: z
+        .strictObject({
+          enabled: flag('TLS, also where nothing in `accessSecret` needs it.', false),
+          serverName: text('Name in its certificate, when that is not the host of the address.'),
+        })
+        .prefault({})
+        .describe('TLS to the frontend.'),
       devServer: z
         .strictObject({
           enabled: byProfile(z.boolean(), 'Whether the chart runs a Temporal of one process, for trying.'),

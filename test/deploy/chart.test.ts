@@ -19,6 +19,10 @@ const lab: Values = ['profile=lab'];
 const production: Values = ['temporal.address=temporal-frontend.temporal:7233'];
 const external: Values = [...production, 'nats.mode=external', 'nats.address=nats://a:4222\\,nats://b:4222'];
 
+function ofOurs(component: string): Values {
+  return [`${component}.serviceAccount.create=false`, `${component}.serviceAccount.name=ours`];
+}
+
 /** Each switch, and how many objects of which kinds it makes more or fewer than the profile alone. */
 const switches: readonly [what: string, values: Values][] = [
   ['the lab profile', lab],
@@ -36,7 +40,7 @@ const switches: readonly [what: string, values: Values][] = [
   ['an Ingress', [...lab, 'api.ingress.enabled=true', 'api.hosts={millrace.example.com}', 'api.ingress.tlsSecret=tls']],
   ['a load balancer', [...lab, 'api.service.type=LoadBalancer']],
   ['no roles', [...lab, 'rbac.create=false']],
-  ['accounts of ours', [...lab, 'lifecycle.serviceAccount.create=false', 'lifecycle.serviceAccount.name=ours']],
+  ['accounts of ours', [...lab, ...ofOurs('lifecycle')]],
   ['no kind Pipeline', [...lab, 'crds.enabled=false']],
   ['a private registry', [...lab, 'global.imageRegistry=registry.example.com', 'global.imagePullSecrets[0].name=pull']],
   [
@@ -58,6 +62,26 @@ const switches: readonly [what: string, values: Values][] = [
     'policies about who gets in',
     [...lab, 'networkPolicies.enabled=true', 'networkPolicies.apiFrom[0].podSelector.matchLabels.app=ui'],
   ],
+  ['users of NATS', [...lab, 'nats.auth.enabled=true']],
+  ['neither users nor TLS in NATS', [...production, 'nats.auth.enabled=false', 'nats.tls.mode=off']],
+  [
+    'users of NATS with keys of ours',
+    [
+      ...production,
+      'nats.auth.serverSecret=ours-server',
+      'nats.accessSecret=ours',
+      'nats.accountSecret=ours-account',
+      'nats.podAccessSecret=ours-pods',
+    ],
+  ],
+  ['an account of ours for the keys', [...production, ...ofOurs('nats.auth')]],
+  ['a certificate of NATS that the chart makes', [...lab, 'nats.tls.mode=generated']],
+  ['a certificate of NATS of ours', [...production, 'nats.tls.mode=secret', 'nats.tls.secret=nats-tls']],
+  ['an external NATS that asks', [...external, 'nats.accessSecret=ours', 'nats.accountSecret=ours-account']],
+  ['an external NATS with TLS', [...external, 'nats.accessSecret=nats-ca', 'nats.podAccessSecret=nats-ca']],
+  ['a Temporal with TLS', [...production, 'temporal.tls.enabled=true', 'temporal.tls.serverName=temporal.example.com']],
+  ['a Temporal that asks', [...production, 'temporal.accessSecret=temporal-access']],
+  ['a pull Secret for pods of pipelines', [...lab, 'lifecycle.podPullSecret=pull-pods']],
   ['a long name', [...lab, 'fullnameOverride=a-name-that-is-much-longer-than-anybody-would-like-it-to-be']],
 ];
 
@@ -83,6 +107,47 @@ const refusals: readonly [what: string, values: Values, says: RegExp][] = [
     'to orphan pipelines of a kind that goes',
     [...lab, 'uninstall.policy=Orphan', 'crds.keep=false'],
     /pipelines would be deleted with their kind/,
+  ],
+  [
+    'users of an external NATS',
+    [...external, 'nats.auth.enabled=true'],
+    /nats\.auth is about the bundled NATS, and nats\.mode is external/,
+  ],
+  [
+    'a certificate for an external NATS',
+    [...external, 'nats.tls.mode=generated'],
+    /nats\.tls is about the bundled NATS, and nats\.mode is external: put ca\.crt into/,
+  ],
+  [
+    'an external NATS that lets Millrace in, and no pod',
+    [...external, 'nats.accessSecret=ours'],
+    /the pods of pipelines need something as well: nats\.accountSecret, or nats\.podAccessSecret/,
+  ],
+  [
+    'an external NATS that lets pods in, and not Millrace',
+    [...external, 'nats.accountSecret=ours'],
+    /Millrace needs something as well: nats\.accessSecret/,
+  ],
+  [
+    'some keys of ours beside some that it makes',
+    [...production, 'nats.accessSecret=ours'],
+    /keys that belong together, and only ours is named/,
+  ],
+  [
+    'keys for a NATS that asks nobody',
+    [...lab, 'nats.accountSecret=ours'],
+    /nats\.auth\.enabled is false, and Secrets are named .*\(ours\): it asks nobody/,
+  ],
+  ['TLS with a Secret that is not named', [...production, 'nats.tls.mode=secret'], /nats\.tls\.secret must name/],
+  [
+    'a certificate that is not used',
+    [...production, 'nats.tls.secret=ours'],
+    /nats\.tls\.secret is ours, and nats\.tls\.mode is generated/,
+  ],
+  [
+    "access to Temporal's development server",
+    [...lab, 'temporal.accessSecret=ours'],
+    /the development server .* speaks without TLS and asks nobody/,
   ],
   ['an Ingress without a host', [...lab, 'api.ingress.enabled=true'], /api\.hosts must name at least one host/],
   [
@@ -165,6 +230,44 @@ describe('the chart', function () {
     await render([...lab, 'nats.resources.limits.cpu=2', 'global.storageClass=fast', 'enabled=true']);
   });
 
+  it("takes `off` without quotation marks, which is false in a file of values, and the other profile's mode", async () => {
+    const usual = textOf(await render([...production, 'nats.tls.mode=off', 'api.auth.tokenSecret=ours']));
+    equal(textOf(await render([...production, 'nats.tls.mode=false', 'api.auth.tokenSecret=ours'])), usual);
+    ok(!usual.includes('tls {'));
+  });
+
+  it('gives each process the folders that it needs, and no other', async () => {
+    const given = [...production, 'temporal.accessSecret=temporal', 'global.imagePullSecrets[0].name=pull'];
+    const objects = (await render(given)).filter(({ kind }) => kind === 'Deployment' || kind === 'Pod');
+    const foldersOf = (name: string) => {
+      const text = stringify(objects.find(({ metadata }) => metadata.name === name));
+      return [...text.matchAll(/name: MILLRACE_(\w+)\s+value: (\/etc\/millrace\/[\w-]+)/g)].map(([, variable, at]) => {
+        match(text, new RegExp(`mountPath: ${at}\n`));
+        return variable;
+      });
+    };
+    const usual = ['TEMPORAL_ACCESS_DIR', 'NATS_ACCESS_DIR'];
+    const ofPods = ['POD_NATS_ACCESS_DIR', 'NATS_ACCOUNT_DIR', 'POD_PULL_CONFIGS'];
+    for (const [name, folders] of Object.entries({
+      'millrace-controller': usual,
+      'millrace-lifecycle': [...usual, ...ofPods],
+      'millrace-api': ['TEMPORAL_ACCESS_DIR', 'API_TOKEN_FILE'],
+      'millrace-test-controller': usual,
+      'millrace-test-lifecycle': usual,
+      'millrace-test-api': ['TEMPORAL_ACCESS_DIR'],
+    }))
+      deepEqual(foldersOf(name), folders, name);
+  });
+
+  it('makes keys of NATS only where nobody has named any, before everything else', async () => {
+    const hooks = (objects: readonly Rendered[]) =>
+      objects.filter(({ metadata }) => metadata.name.includes('nats-identity')).map(({ kind }) => kind);
+    deepEqual(hooks(await render(production)).sort(), ['Job', 'Role', 'RoleBinding', 'ServiceAccount']);
+    deepEqual(hooks(await render(external)), []);
+    const named = ['nats.auth.serverSecret=a', 'nats.accessSecret=b', 'nats.accountSecret=c'];
+    deepEqual(hooks(await render([...production, ...named])), []);
+  });
+
   it('has no label by which Millrace would take its objects for those of a pipeline', async () => {
     for (const { metadata } of await render(production)) {
       const labels = z.record(z.string(), z.string()).parse(metadata['labels']);
@@ -219,30 +322,58 @@ describe('the chart', function () {
 
     it('is installed, upgraded without losing the token, and uninstalled without losing the kind', async () => {
       const at = ['--namespace', namespace, '--take-ownership'];
-      const token = async () =>
-        (await kubectl(['-n', namespace, 'get', 'secret', 'millrace-api-token', '-o', 'jsonpath={.data.token}']))
-          .stdout;
-      const notes = await helm(['install', 'millrace', chart, ...at, ...setting(lab)], kubernetes.kubeconfigPath);
+      const values = [...lab, 'nats.tls.mode=generated'];
+      const made = async () => {
+        const wanted = { 'millrace-api-token': 'token', 'millrace-nats-tls': 'ca\\.crt' };
+        const asked = Object.entries(wanted).map(([name, key]) => [
+          'get',
+          'secret',
+          name,
+          '-o',
+          `jsonpath={.data.${key}}`,
+        ]);
+        return Promise.all(asked.map(async (args) => (await kubectl(['-n', namespace, ...args])).stdout));
+      };
+      const notes = await helm(['install', 'millrace', chart, ...at, ...setting(values)], kubernetes.kubeconfigPath);
       match(notes, /rollout status deployment\/millrace-controller/);
-      const first = await token();
-      ok(Buffer.from(first, 'base64').length >= 32);
-      await helm(
-        ['upgrade', 'millrace', chart, ...at, ...setting([...lab, 'logLevel=debug'])],
-        kubernetes.kubeconfigPath,
-      );
-      equal(await token(), first);
+      const first = await made();
+      ok(first.every((value) => Buffer.from(value, 'base64').length >= 32));
+      const upgrade = ['upgrade', 'millrace', chart, ...at];
+      await helm([...upgrade, ...setting([...values, 'logLevel=debug'])], kubernetes.kubeconfigPath);
+      deepEqual(await made(), first);
       for (const [value, says] of [
         ['nats.replicas=3', /from one server to several, or to fewer, streams are not taken along/],
         ['nats.storage.size=6Gi', /Kubernetes does not change them through a StatefulSet/],
+        ['nats.auth.enabled=true', /streams belong to an account, and are not taken along into another/],
       ] as const)
-        await rejects(
-          helm(['upgrade', 'millrace', chart, ...at, ...setting([...lab, value])], kubernetes.kubeconfigPath),
-          says,
-        );
+        await rejects(helm([...upgrade, ...setting([...values, value])], kubernetes.kubeconfigPath), says);
       await helm(['uninstall', 'millrace', '--namespace', namespace, '--no-hooks'], kubernetes.kubeconfigPath);
       const kinds = 'crd,clusterrole,clusterrolebinding';
       const left = ['get', kinds, '-l', 'app.kubernetes.io/instance=millrace', '-o', 'name'];
       equal((await kubectl(left)).stdout.trim(), 'customresourcedefinition.apiextensions.k8s.io/pipelines.millrace.io');
+    });
+
+    it('lets the hook look for the Secrets of its release, and make some, and nothing else', async () => {
+      const objects = (await render(production)).filter(({ metadata }) => metadata.name === 'millrace-nats-identity');
+      await kubectl(['apply', '-f', '-'], textOf(objects.filter(({ kind }) => kind !== 'Job')));
+      const as = ['--as', `system:serviceaccount:${namespace}:millrace-nats-identity`, '-n', namespace];
+      // It exits with 1 when the answer is no.
+      const may = (...what: readonly string[]) =>
+        kubectl(['auth', 'can-i', ...what, ...as, '--quiet']).then(
+          () => true,
+          () => false,
+        );
+      for (const part of ['server', 'access', 'account', 'keep'])
+        ok(await may('get', `secrets/millrace-nats-${part}`), part);
+      ok(await may('create', 'secrets'));
+      for (const [verb, resource] of [
+        ['get', 'secrets/millrace-api-token'],
+        ['list', 'secrets'],
+        ['patch', 'secrets/millrace-nats-server'],
+        ['delete', 'secrets/millrace-nats-server'],
+        ['create', 'pods'],
+      ] as const)
+        equal(await may(verb, resource), false, `${verb} ${resource}`);
     });
 
     it('gives each process its rights, and no others', async () => {

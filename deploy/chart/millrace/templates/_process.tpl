@@ -97,13 +97,19 @@ spec:
           volumeMounts:
             - name: tmp
               mountPath: /tmp
+            {{- with include "millrace.temporalMounts" $root }}
+            {{- trim . | nindent 12 }}
+            {{- end }}
             {{- with .mounts }}
-            {{- . | nindent 12 }}
+            {{- trim . | nindent 12 }}
             {{- end }}
       volumes:
         - name: tmp
           emptyDir: {}
+        {{- with include "millrace.temporalVolumes" $root }}
+        {{- trim . | nindent 8 }}
+        {{- end }}
         {{- with .volumes }}
-        {{- . | nindent 8 }}
+        {{- trim . | nindent 8 }}
         {{- end }}
 {{- end -}}

@@ -14,6 +14,7 @@ anything off. A value that is false, 0 or empty counts: it was asked for.
 {{- $isCopiesGiven := not (kindIs "invalid" ($given.nats).streamReplicas) -}}
 {{- $_ := set . "Values" (set $values "isResolved" true) -}}
 {{- include "millrace.checkNats" (list . $isCopiesGiven) -}}
+{{- include "millrace.checkAccess" (list . $given) -}}
 {{- if and (eq $values.uninstall.policy "Orphan") $values.crds.enabled (not $values.crds.keep) -}}
 {{- fail "uninstall.policy is Orphan and crds.keep is false: pipelines would be deleted with their kind, and nobody would take them down" -}}
 {{- end -}}
@@ -48,6 +49,10 @@ anything off. A value that is false, 0 or empty counts: it was asked for.
 {{- $now := int $live.spec.replicas -}}
 {{- if or (lt $servers $now) (and (eq $now 1) (gt $servers 1)) -}}
 {{- fail (printf "nats.replicas is %d, and there are %d servers now: from one server to several, or to fewer, streams are not taken along. Keep `--set nats.replicas=%d`; or drain and delete all pipelines, uninstall, delete the claims of NATS, and install anew" $servers $now $now) -}}
+{{- end -}}
+{{- $asks := dig "metadata" "annotations" "millrace.io/asks-for-users" "false" $live -}}
+{{- if ne $asks (toString $nats.auth.enabled) -}}
+{{- fail (printf "nats.auth.enabled is %t, and for the NATS that runs it is %s: streams belong to an account, and are not taken along into another. Keep `--set nats.auth.enabled=%s`; or drain and delete all pipelines, uninstall, delete the claims of NATS, and install anew" $nats.auth.enabled $asks $asks) -}}
 {{- end -}}
 {{- range $claim := (default list $live.spec.volumeClaimTemplates) -}}
 {{- if ne $claim.spec.resources.requests.storage (toString $nats.storage.size) -}}
@@ -93,16 +98,4 @@ nats://{{ include "millrace.natsName" . }}.{{ .Release.Namespace }}.svc:4222
 {{- else -}}
 {{ include "millrace.temporalName" . }}.{{ .Release.Namespace }}.svc:7233
 {{- end -}}
-{{- end -}}
-
-{{/* How every process finds Temporal. */}}
-{{- define "millrace.temporalEnv" -}}
-- name: MILLRACE_TEMPORAL_ADDRESS
-  value: {{ include "millrace.temporalAddress" . }}
-- name: MILLRACE_TEMPORAL_NAMESPACE
-  value: {{ .Values.temporal.namespace | quote }}
-{{- with .Values.temporal.uiUrl }}
-- name: MILLRACE_TEMPORAL_UI_URL
-  value: {{ . | quote }}
-{{- end }}
 {{- end -}}
