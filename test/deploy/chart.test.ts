@@ -230,7 +230,7 @@ describe('the chart', function () {
     await render([...lab, 'nats.resources.limits.cpu=2', 'global.storageClass=fast', 'enabled=true']);
   });
 
-  it("takes `off` without quotation marks, which is false in a file of values, and the other profile's mode", async () => {
+  it('takes `off` for TLS without quotation marks, which is false in a file of values', async () => {
     const usual = textOf(await render([...production, 'nats.tls.mode=off', 'api.auth.tokenSecret=ours']));
     equal(textOf(await render([...production, 'nats.tls.mode=false', 'api.auth.tokenSecret=ours'])), usual);
     ok(!usual.includes('tls {'));
