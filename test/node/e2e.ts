@@ -8,6 +8,7 @@ import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { decode } from '@nats-io/jwt';
 import { z } from 'zod';
 import { chart, helm, namespace, setting } from '../deploy/support/helm.ts';
 import { Warehouse } from '../e2e/support/clickhouse.ts';
@@ -34,6 +35,12 @@ const gaps = `SELECT slot, n, last FROM (
 ) WHERE n != intDiv(last - 1 - slot, ${slots}) + 1`;
 const twice = z.object({ v: z.coerce.number() });
 const numbers = z.object({ rows: z.coerce.number(), ids: z.coerce.number(), last: z.coerce.number() });
+
+/** NATS asks who one is, and by TLS, as under the production profile. */
+const installed = ['profile=lab', 'nats.auth.enabled=true', 'nats.tls.mode=generated'];
+const connections = z.looseObject({
+  connections: z.array(z.looseObject({ name: z.string(), jwt: z.string(), tls_version: z.string() })),
+});
 
 /** Of a command that has failed. */
 interface Said {
@@ -116,7 +123,7 @@ ${steps}  sinks:
     fieldOf('.items[0].metadata.name', '-n', workloads, 'pods', '-l', `millrace.io/stage=${stage}`);
 
   it('is installed by one command, and every process finds what it needs', async () => {
-    await ofChart('install', 'millrace', chart, '--namespace', namespace, ...setting(['profile=lab']));
+    await ofChart('install', 'millrace', chart, '--namespace', namespace, ...setting(installed));
     for (const name of ['deployment/millrace-controller', 'deployment/millrace-lifecycle', 'deployment/millrace-api'])
       await kubectl('-n', namespace, 'rollout', 'status', name, '--timeout=300s');
     match(await ofChart('test', 'millrace', '--namespace', namespace), /Succeeded/);
@@ -129,6 +136,19 @@ ${steps}  sinks:
     await moreRows();
     process.stdout.write(`      rows after ${((Date.now() - startedAt) / 1_000).toFixed(1)} s\n`);
     workloads = await fieldOf('.items[0].metadata.name', 'namespaces', '-l', 'millrace.io/pipeline=orders');
+  });
+
+  it('lets its pods in at NATS as a user of their own, by TLS, and everybody else as Millrace', async () => {
+    const server = await fieldOf('.status.podIP', '-n', namespace, 'pod', 'millrace-nats-0');
+    const said: unknown = await (await fetch(`http://${server}:8222/connz?auth=1`)).json();
+    const open = connections.parse(said).connections;
+    const usersOf = (...names: readonly string[]) => {
+      const found = open.filter(({ name }) => names.some((one) => name.includes(one)));
+      return new Set(found.map(({ jwt, tls_version: tls }) => `${decode(jwt).name} by TLS ${tls}`));
+    };
+    const pods = await Promise.all(['ingestor-orders', 'sink-warehouse'].map(podOf));
+    deepEqual(usersOf(...pods), new Set(['default/orders by TLS 1.3']));
+    deepEqual(usersOf('controller', 'lifecycle'), new Set(['millrace by TLS 1.3']));
   });
 
   it('lets its pods do nothing but their work', async () => {
@@ -180,6 +200,17 @@ ${steps}  sinks:
       const [{ v }] = z.tuple([twice]).parse(await warehouse.rows('SELECT max(v) AS v FROM orders'));
       ok(v > 0);
     });
+    await moreRows();
+    await exact();
+  });
+
+  it('is upgraded with the keys and the certificate of NATS that it has', async () => {
+    const names = ['server', 'access', 'account', 'keep', 'tls'].map((part) => `millrace-nats-${part}`);
+    const made = () => fieldOf('.items[*].data', '-n', namespace, 'secrets', ...names);
+    const before = await made();
+    await ofChart('upgrade', 'millrace', chart, '--namespace', namespace, ...setting([...installed, 'logLevel=debug']));
+    equal(await made(), before);
+    await kubectl('-n', namespace, 'rollout', 'status', 'deployment/millrace-lifecycle', '--timeout=300s');
     await moreRows();
     await exact();
   });
