@@ -39,6 +39,8 @@ const manifest = `# Millrace in namespace ${namespace}, for one node and for try
 #   kubectl create namespace ${namespace}
 #   kubectl --namespace ${namespace} create secret generic millrace-api-token --from-literal=token="$(openssl rand -hex 24)"
 #
+# NATS asks nobody here, as under the lab profile. With users, the README of the chart says which Secrets to make first.
+#
 ${rendered}`;
 await writeFile(join(out, 'install.yaml'), manifest);
 process.stdout.write(`${out}\n`);

@@ -36,7 +36,70 @@ A value that is null is that of the profile, or else the default: null switches 
 From the \`lab\` to the \`production\` profile there is no upgrade: a single NATS server does not take its streams into a cluster, and
 Temporal's development server is not where histories stay. Drain and delete the pipelines, uninstall, and install anew. The chart
 refuses to change \`nats.replicas\` from one server to several or to fewer, and the size of volumes of a running NATS, and says what
-to do instead. One release for each cluster: every controller looks after all pipelines.
+to do instead. It also refuses to change \`nats.auth.enabled\` of a running NATS: streams belong to an account, and with users that is
+another one, in which there would be none.
+
+One release for each cluster: every controller looks after all pipelines.
+
+## Who gets in at NATS
+
+Under the \`production\` profile the bundled NATS knows whom it lets in (\`nats.auth.enabled\`): Millrace, and the pods of each pipeline
+as a user of their own, with the subjects and streams of that pipeline (docs/operations.md says what that holds, and what not). A
+hook makes the keys before the first installation, as Secrets that belong to no release and stay when it is uninstalled:
+
+| Secret | what | who has it |
+| --- | --- | --- |
+| \`millrace-nats-server\` | \`auth.conf\`: whom nats-server believes | each nats-server |
+| \`millrace-nats-access\` | \`user.creds\` | controller, lifecycle, \`helm test\` |
+| \`millrace-nats-account\` | \`account.nk\` and \`account-id\`, which make users of pipelines | the lifecycle |
+| \`millrace-nats-keep\` | the keys above these, for new claims of the server | nobody: keep it elsewhere, and delete it here |
+
+Back them up: streams belong to their account, and no other keys open them. The hook writes over none. When all are there it does
+nothing; when some are there and others are not, it refuses, with their names.
+
+Where hooks do not run (\`--no-hooks\`, tools that apply what is rendered), make these Secrets first, with the same command:
+
+\`\`\`sh
+millrace nats-identity --secrets millrace --namespace millrace-system
+\`\`\`
+
+Secrets from elsewhere have names of their own: \`nats.auth.serverSecret\`, \`nats.accessSecret\` and \`nats.accountSecret\`, all three,
+and there is no hook. \`millrace nats-identity FOLDER\` makes the files for them.
+
+An external NATS is told by \`nats.address\` and Secrets of yours: \`nats.accessSecret\` for Millrace; for the pods of pipelines
+\`nats.accountSecret\`, with which each pipeline gets a user, or \`nats.podAccessSecret\`, the same files for all. \`ca.crt\` for pods
+goes into \`nats.podAccessSecret\`. docs/operations.md has a table of the files.
+
+## TLS of NATS
+
+\`nats.tls.mode: generated\` (\`production\`): the chart makes an authority and a certificate for ten years, as Secret
+\`millrace-nats-tls\`, keeps it on every upgrade, and leaves it on uninstall. Tools that render without a cluster would make another one
+each time: they use \`secret\`. To have another certificate, delete the Secret, upgrade, and go on as after a change of
+\`nats.tls.mode\`; nats-server reads it when it starts.
+
+\`nats.tls.mode: secret\` with \`nats.tls.secret\`: a Secret with \`tls.crt\`, \`tls.key\` and \`ca.crt\`, as cert-manager makes it. The
+certificate must be for \`millrace-nats.NAMESPACE.svc\`, for the host of \`nats.podAddress\` if there is one, and, where there are several
+servers, for \`*.millrace-nats-servers.NAMESPACE.svc\` with the usages \`server auth\` and \`client auth\`: servers show it to each other.
+nats-server reads it when it starts; after a renewal, while the old one is valid:
+\`kubectl rollout restart statefulset/millrace-nats\`.
+
+Millrace and the pods of pipelines get \`ca.crt\`, and nothing else of it. Clients are told no addresses of pods, because those are not
+in the certificate: they come back through the Service.
+
+\`nats.tls.mode\` can be changed to and from \`off\`, and stops pipelines meanwhile. The servers speak the other way as soon as they
+start anew; the pods of a pipeline get or lose the authority with \`millrace pause\` and \`millrace resume\`, and look for it when they
+start. Until then they wait, sources take in nothing, and nothing is lost. Several servers do not understand each other half-way,
+and the upgrade stands still: delete all of them at once with \`kubectl delete pods --selector app.kubernetes.io/component=nats\`.
+
+## Temporal with TLS, a client certificate or an API key
+
+\`temporal.accessSecret\` names a Secret with \`ca.crt\`, \`tls.crt\` and \`tls.key\`, or \`api-key\`. With a certificate that everybody
+knows and no key, \`temporal.tls.enabled=true\` suffices. When a file changes, the processes end and start anew with it.
+
+## Images of a private registry
+
+\`global.imagePullSecrets\` is for the pods of this chart. The pods of pipelines are in other namespaces: the lifecycle copies there
+\`lifecycle.podPullSecret\`, or else the first of \`global.imagePullSecrets\`, which must then be the one for Millrace's image.
 
 ## The kind Pipeline
 
@@ -53,7 +116,7 @@ goes with the release, and its volumes stay. After a refusal Helm does not upgra
 then changed in the ConfigMap \`millrace-uninstall\`, and \`helm uninstall\` run again. If the hook cannot run at all (an image that
 is not to be had), \`helm uninstall --no-hooks\` does without.
 
-Volume claims of NATS, the token of the API and the kind stay, and are found again by a release of the same name.
+Volume claims of NATS, its keys and certificate, the token of the API and the kind stay, and are found again by a release of the same name.
 
 ## Is it in order?
 
