@@ -130,6 +130,7 @@ Each process has an account of its own, with enumerated rights (\`files/rights.y
 lifecycle reads and writes Secrets, and makes Deployments, in all namespaces: it copies the keys that a pipeline names into the
 pipeline's namespace, and runs its pods there. The controller reads Secrets to notice that they have changed. Whoever has one of
 these accounts can do much; nobody else should be let into the namespace of Millrace.
+The hook that makes the keys of NATS may look for its four Secrets and create Secrets in its namespace; its role goes with it.
 Worker pods have no API token. With \`rbac.aggregate\`, whoever has \`view\`, \`edit\` or \`admin\` in a namespace has it for the
 pipelines there too.
 
