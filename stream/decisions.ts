@@ -11,17 +11,20 @@
  *     long as it is open, and one about an earlier entry is a former owner's. That one is not stored any more: a pod that had
  *     been frozen between two looks once put its question in the place of an open one, and a drain went on.
  * D6  An edge may grow again between a decision and the slot that acts upon it, and what is lost then looks otherwise. Asked anew,
- *     the slot would give up what had come after the decision.
+ *     the slot would give up what had come after the decision. If it has gone back once more, the decision is no answer: nobody
+ *     was asked about that.
  */
+import { isDeepStrictEqual } from 'node:util';
+import { crc32 } from 'node:zlib';
 import { z } from 'zod';
 import { mr } from '../model/errors.ts';
 import { decisionChoices, tokenOf, type Decision, type DecisionChoice } from '../model/decision.ts';
 import { commitsEdge, decisionSubject, edgeStream, questionSubject } from '../model/names.ts';
 import { changeRecord, decodeRecord, readStored } from './commit-record.ts';
 import { findStream } from './find-stream.ts';
-import type { Accepted } from './frame-chain.ts';
+import { acceptedSchema, type Accepted } from './frame-chain.ts';
 import { classifyPublishFailure } from './jetstream-errors.ts';
-import type { JetStreamPort } from './jetstream-port.ts';
+import type { JetStreamPort, StoredMessage } from './jetstream-port.ts';
 import { News } from './news.ts';
 import { untilAnswered, type Asking } from './until-answered.ts';
 
@@ -30,6 +33,8 @@ const decisionSchema = z.object({
   choice: z.enum(decisionChoices),
   /** Last sequence of the edge at that time: a later loss is another question. Absent if the question is not about an edge. */
   upTo: z.number().int().nonnegative().optional(),
+  /** The message of that sequence, if it was there. */
+  end: z.object({ subject: z.string(), check: z.number() }).optional(),
 });
 
 export interface TakenDecision {
@@ -37,6 +42,7 @@ export interface TakenDecision {
   readonly choice: DecisionChoice;
   /** Last sequence of the edge when it was made. */
   readonly upTo?: number | undefined;
+  readonly end?: { readonly subject: string; readonly check: number } | undefined;
   /** Its sequence in the commits stream: unique, also across a recreated stream. */
   readonly sequence: number;
 }
@@ -49,7 +55,7 @@ const questionSchema = z.object({
   after: z.number().int().nonnegative(),
   until: z.number().int().nonnegative().optional(),
   isOfSink: z.literal(true).optional(),
-  frame: z.tuple([z.number(), z.number()]).optional(),
+  frame: acceptedSchema.optional(),
 });
 
 export async function readDecision(
@@ -71,14 +77,38 @@ export async function noteDecision(streams: JetStreamPort, pid: string, decision
   if (named !== 'lost' && taken?.number === named) return taken.choice === choice;
   // Undefined: the scope is not an edge, or its stream is missing.
   const upTo = (await findStream(streams, edgeStream(pid, scope)))?.state.last_seq;
+  const last =
+    upTo === undefined || upTo === 0 ? null : await streams.getMessage(edgeStream(pid, scope), { seq: upTo });
   if (named !== 'lost' && !(await isAsked(streams, pid, { scope, number: named }))) return false;
   const stored = await changeRecord(streams, pid, decisionSubject(pid, scope), decisionSchema, (now) => {
     const next = (now?.number ?? 0) + 1;
     return named === 'lost' || named === next
-      ? { number: next, choice, ...(upTo === undefined ? {} : { upTo }) }
+      ? {
+          number: next,
+          choice,
+          ...(upTo === undefined ? {} : { upTo }),
+          ...(last === null ? {} : { end: nameOf(last) }),
+        }
       : undefined;
   });
   return named === 'lost' || (stored?.number === named && stored.choice === choice);
+}
+
+function nameOf({ subject, data }: StoredMessage): { subject: string; check: number } {
+  return { subject, check: crc32(data) };
+}
+
+/** D6. Whether the edge, of which this is the last sequence now, has gone back since the decision. */
+export async function isOutdated(
+  streams: JetStreamPort,
+  stream: string,
+  lastSequence: number,
+  { upTo, end }: Pick<TakenDecision, 'upTo' | 'end'>,
+): Promise<boolean> {
+  if (upTo === undefined) return false;
+  if (lastSequence < upTo) return true;
+  const there = end === undefined ? null : await streams.getMessage(stream, { seq: upTo });
+  return there !== null && !isDeepStrictEqual(nameOf(there), end);
 }
 
 /** D3. */
@@ -142,8 +172,10 @@ export interface Question extends Asker {
   readonly after: number;
   /** D5: `after` is the last entry of a commit log that is claimed. */
   readonly hasClaimed?: boolean | undefined;
-  /** The frame that does not follow, if that is what is asked about: sequence and checksum. */
-  readonly frame?: Accepted[number] | undefined;
+  /** D6: what was decided about `after` is the answer, whatever the loss looked like then; but not the decision of that number. */
+  readonly ofEdge?: { readonly outdated: number | undefined } | undefined;
+  /** The frame that does not follow, if that is what is asked about. */
+  readonly frame?: Accepted | undefined;
   /** The sequence of the edge at which it was noticed: once the slot has committed that, the question is over. */
   readonly until?: number | undefined;
   /** Once the slot has found its sink in order, the question is over. */
@@ -157,7 +189,7 @@ export interface StoredQuestion {
   readonly after: number;
   readonly until?: number | undefined;
   readonly isOfSink: boolean;
-  readonly frame?: Accepted[number] | undefined;
+  readonly frame?: Accepted | undefined;
   /** Of the decision that answers it. */
   readonly number: number;
 }
@@ -201,8 +233,15 @@ export async function forgetQuestions(streams: JetStreamPort, pid: string, who: 
   await streams.purgeStream(edgeStream(pid, commitsEdge), { filter: questionSubject(pid, '*', who) });
 }
 
+export interface Decided {
+  readonly kind: 'decided';
+  readonly decision: TakenDecision;
+  /** {@link Question.frame} of what was asked. */
+  readonly frame: Accepted | undefined;
+}
+
 export type Answer =
-  | { readonly kind: 'decided'; readonly decision: TakenDecision }
+  | Decided
   /** The question is stored; a person decides under this token. */
   | { readonly kind: 'asked'; readonly token: string };
 
@@ -211,7 +250,7 @@ export type Answer =
  * owner of the slot has asked since (D5).
  */
 export async function askFor(question: Question): Promise<Answer> {
-  const { streams, pid, scope, who, loss, after, until, isOfSink, hasClaimed, frame } = question;
+  const { streams, pid, scope, who, loss, after, until, isOfSink, hasClaimed, ofEdge, frame } = question;
   const subject = questionSubject(pid, scope, who);
   for (;;) {
     const decision = await readDecision(streams, pid, scope);
@@ -219,9 +258,15 @@ export async function askFor(question: Question): Promise<Answer> {
     if (hasClaimed === true && before !== undefined && before.after > after)
       throw mr('MR_OWNERSHIP_LOST', { writer: subject, expected: after });
     const isSame = before?.found === loss && before.after === after;
-    if (isSame && isAnswer(decision, { number: before.number, sequence: asked })) return { kind: 'decided', decision };
+    const isAbout = isSame || (ofEdge !== undefined && before?.after === after && before.isOfSink === isOfSink);
+    if (
+      isAbout &&
+      isAnswer(decision, { number: before.number, sequence: asked }) &&
+      decision.number !== ofEdge?.outdated
+    )
+      return { kind: 'decided', decision, frame: before.frame };
     const number = (decision?.number ?? 0) + 1;
-    const isStored = isSame && before.number === number;
+    const isStored = isAbout && before.number === number;
     const ofSink = isOfSink === true ? { isOfSink } : {};
     const text = {
       number,
@@ -261,14 +306,14 @@ export interface Waiting extends Asking {
  * Waits for the decision that answers the question. Rejects with the signal's reason, and with errors that waiting does
  * not cure, such as a record that cannot be read.
  */
-export async function awaitDecision(question: Question, waiting: Waiting, signal: AbortSignal): Promise<TakenDecision> {
+export async function awaitDecision(question: Question, waiting: Waiting, signal: AbortSignal): Promise<Decided> {
   const { streams, pid, scope } = question;
   const news = new News(streams, decisionSubject(pid, scope), waiting.clock);
   try {
     for (;;) {
       signal.throwIfAborted();
       const answer = await untilAnswered(edgeStream(pid, commitsEdge), () => askFor(question), waiting, signal);
-      if (answer.kind === 'decided') return answer.decision;
+      if (answer.kind === 'decided') return answer;
       waiting.ask(answer.token);
       await news.wait(signal);
     }

@@ -6,8 +6,8 @@
  *     was found instead. Of a writer of which neither is known, the first frame may follow any that was there when the
  *     reader was placed. Seed power:778: after a decision nothing was checked up to where the stream had ended then. The
  *     stream lost more, grew past that place, and what had come before it was not read.
- *     Only a frame about which a person was asked, and has decided, may follow any: otherwise "accept-loss" about a frame
- *     that is missing in the middle would meet the same one again, for ever.
+ *     Only a frame about which a person was asked, and has decided, may follow the one after which it was met: otherwise
+ *     "accept-loss" about a frame that is missing in the middle would meet the same one again, for ever.
  * H1  A commit records what was taken up to the committed position: frames that were read ahead do not count.
  * H2  A frame of version 1 names no predecessor. It is always accepted, and the first frame of version 2 after it
  *     starts a chain.
@@ -16,6 +16,9 @@ import { z } from 'zod';
 import type { Frame } from './frame-reader.ts';
 
 const count = z.number().int().nonnegative();
+
+/** Sequence and checksum of a frame, and the sequence of the one of its writer after which it was met; 0: none. */
+export const acceptedSchema = z.tuple([count, count, count]);
 
 export const chainSchema = z.object({
   /** When the edge's stream was created: sequences of another stream mean nothing here. */
@@ -32,15 +35,13 @@ export const chainSchema = z.object({
    * frame of version 1. Sequence 0: none. Absent: nobody knows; nothing counts as taken (T3 of `./taken.ts`).
    */
   writers: z.record(z.string(), z.tuple([count, count.nullable()])),
-  /** Up to there it had taken everything before it was placed back because of its sink: what is gone of that was swept. */
-  tookTo: count.optional(),
-  /** Frames after the position that a person accepts as they are: sequence and checksum. */
-  accepted: z.array(z.tuple([count, count])).optional(),
+  /** Frames after the position that a person accepts as they are. */
+  accepted: z.array(acceptedSchema).optional(),
 });
 
 export type Chain = z.infer<typeof chainSchema>;
 export type Heads = Chain['writers'];
-export type Accepted = NonNullable<Chain['accepted']>;
+export type Accepted = z.infer<typeof acceptedSchema>;
 
 /** A frame that does not follow. */
 export interface ChainBreak {
@@ -83,7 +84,7 @@ export class FrameChain {
     const isRight =
       link === undefined ||
       follows(link.predecessor, link.predecessorCheck, head, since) ||
-      this.#isAccepted(sequence, frame.check);
+      this.#isAccepted(sequence, frame.check, head?.[0] ?? 0);
     if (!isRight) {
       return { writer, sequence, check: frame.check, taken: head?.[0] ?? 0, named: link.predecessor };
     }
@@ -91,7 +92,7 @@ export class FrameChain {
     return undefined;
   }
 
-  /** Takes the frame, whatever it follows: its writer has left and come back, or what came before was swept. */
+  /** Takes the frame, whatever it follows: its writer has left and come back. */
   begin(writer: string, sequence: number, frame: Pick<Frame, 'link' | 'check'>): void {
     const check = checkIn(frame);
     this.#heads.set(writer, [sequence, check]);
@@ -103,9 +104,7 @@ export class FrameChain {
    * placed: the stream may have gone back unnoticed, and the next frames tell.
    */
   restart(heads: Heads, before: number): Chain {
-    const since = Math.max(before, this.#committed.since);
-    const tookTo = Math.max(before, this.#committed.tookTo ?? 0);
-    this.#committed = { ...this.#committed, since, tookTo, writers: heads };
+    this.#committed = { ...this.#committed, since: Math.max(before, this.#committed.since), writers: heads };
     this.#heads.clear();
     for (const [writer, head] of Object.entries(heads)) this.#heads.set(writer, head);
     this.#ahead.length = 0;
@@ -122,14 +121,13 @@ export class FrameChain {
       passed++;
     }
     this.#ahead.splice(0, passed);
-    const { tookTo, ...rest } = this.#committed;
-    const stillBack = tookTo === undefined || tookTo <= position ? {} : { tookTo };
-    this.#committed = { ...rest, writers, ...stillBack, ...stillAccepted(rest, position) };
+    this.#committed = { ...this.#committed, writers, ...stillAccepted(this.#committed, position) };
     return this.#committed;
   }
 
-  #isAccepted(sequence: number, check: number): boolean {
-    return this.#committed.accepted?.some(([at, its]) => at === sequence && its === check) ?? false;
+  #isAccepted(sequence: number, check: number, taken: number): boolean {
+    const isIt = ([at, its, after]: Accepted) => at === sequence && its === check && after === taken;
+    return this.#committed.accepted?.some(isIt) ?? false;
   }
 }
 

@@ -3,7 +3,7 @@ import type { Accepted } from './frame-chain.ts';
 interface PositionLostDetails {
   readonly loss?: string;
   readonly until?: number | undefined;
-  readonly frame?: Accepted[number] | undefined;
+  readonly frame?: Accepted | undefined;
   readonly stored?: number | undefined;
   readonly isOfSink?: boolean;
   readonly had?: number | undefined;
@@ -27,7 +27,7 @@ export class PositionLost extends Error {
    */
   readonly until: number | undefined;
   /** A frame that is there and does not follow what was taken: a decision accepts it (I6 of `./frame-chain.ts`). */
-  readonly frame: Accepted[number] | undefined;
+  readonly frame: Accepted | undefined;
   /** The sink has stored frames up to there, of which the commit log does not know; undefined: the log knows of all. */
   readonly stored: number | undefined;
   /** The sink has what the edge lacks (K7 of `./sink-position.ts`): the loss is over once the sink is found in order. */

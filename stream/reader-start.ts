@@ -11,6 +11,7 @@ import type { Edge } from '../model/plan.ts';
 import { positionOf, type CommitEntry } from './commit-entry.ts';
 import type { TakenDecision } from './decisions.ts';
 import type { EdgeView } from './edge-opening.ts';
+import { checkOf } from './frame.ts';
 import { checkIn, type Accepted, type Chain, type Heads } from './frame-chain.ts';
 import { frameAt, type StoredFrame } from './frame-at.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
@@ -178,8 +179,23 @@ async function headAt(
   }
   const { link } = next.frame;
   if (link === undefined) return undefined;
-  if (link.predecessor > Math.max(position, givenUp)) return noFrame;
+  if (link.predecessor > Math.max(position, givenUp)) return lastUpTo(streams, stream, subject, position);
   return link.predecessor === 0 ? noFrame : [link.predecessor, link.predecessorCheck];
+}
+
+/** Where what follows does not tell. One after the other: most of them have been swept. */
+async function lastUpTo(
+  streams: JetStreamPort,
+  stream: string,
+  subject: string,
+  position: number,
+): Promise<Heads[string]> {
+  let last = noFrame;
+  for (;;) {
+    const next = await frameAt(streams, stream, { seq: last[0] + 1, next_by_subj: subject });
+    if (next === undefined || next.sequence > position) return last;
+    last = [next.sequence, checkIn(next.frame)];
+  }
 }
 
 const noFrame: Heads[string] = [0, null];
@@ -187,32 +203,54 @@ const noFrame: Heads[string] = [0, null];
 type Decided = Pick<TakenDecision, 'sequence' | 'choice' | 'upTo'>;
 
 /**
- * The first frame up to the committed position that came under a number of one that was taken; Infinity: none is known. The
- * edge went back before it and has grown again, so everything from it on is new. Known by a writer whose last frame that was
- * taken is still there: what comes after that was not taken. A writer that lost nothing is asked nothing, and went on; what it had
- * written before a person decided about the others was given up with what they had lost.
+ * As {@link readTails}, but where there are frames after `position`, each writer's last frame up to it, by the name that the next
+ * one gives it. For who goes back behind its position and will not meet that next frame in its turn. Seed asked:742: the edge went
+ * back and grew past the position while a person was asked about the sink; the reader was placed among frames that it had not
+ * taken.
+ */
+export async function tailsUpTo(
+  streams: JetStreamPort,
+  shard: Shard,
+  entry: CommitEntry | undefined,
+  view: Pick<EdgeView, 'registry'>,
+  position: number,
+): Promise<Map<string, Tail>> {
+  const heads = Object.entries(await headsAt(streams, shard, entry, view, position));
+  return new Map(
+    heads.map(([writer, [sequence, check]]) => [writer, sequence === 0 ? undefined : { sequence, check }]),
+  );
+}
+
+/**
+ * The first frame up to the committed position of which it is known that it was not there when that was committed; Infinity:
+ * of none. The edge went back before it and has grown again, so everything from it on is new. Of each writer the entry names the
+ * last frame up to the position: what comes after that is new, and so is another frame under its number. A writer that lost
+ * nothing is asked nothing, and went on; what it had written before a person decided about the others was given up with what
+ * they had lost, also when somebody had deleted its last frame (seed asked:498).
  */
 export async function firstAnew(
   streams: JetStreamPort,
-  { pid, edge, shard }: Shard,
+  at: Shard,
   entry: CommitEntry | undefined,
-  { created }: Pick<EdgeView, 'created'>,
+  view: Pick<EdgeView, 'created' | 'registry'>,
 ): Promise<number> {
-  if (entry?.chain?.edge !== created) return Infinity;
-  const committed = positionOf(entry);
-  const stream = edgeStream(pid, edge.name);
+  if (entry?.chain?.edge !== view.created) return Infinity;
+  const { since, writers } = entry.chain;
+  const [stream, committed] = [edgeStream(at.pid, at.edge.name), positionOf(entry)];
   let first = Infinity;
-  for (const [writer, [sequence, check]] of Object.entries(entry.chain.writers)) {
-    // Of one of which none was taken, what is there may have been there then.
-    if (sequence === 0) continue;
-    const subject = frameSubject(pid, edge.name, shard, writer);
-    const at = (seq: number) => frameAt(streams, stream, { seq, next_by_subj: subject });
-    const taken = await at(sequence);
-    const isThere = taken?.sequence === sequence && (check === null || check === checkIn(taken.frame));
-    const next = isThere ? await at(sequence + 1) : undefined;
-    if (next !== undefined && next.sequence <= committed) first = Math.min(first, next.sequence);
+  for (const writer of writersIn(at, entry, view)) {
+    const subject = frameSubject(at.pid, at.edge.name, at.shard, writer);
+    const taken = writers[writer];
+    // What is not noted was perhaps there when the reader was placed: an entry of v0.1 notes none.
+    const next = await streams.getMessage(stream, { seq: (taken?.[0] ?? since) + 1, next_by_subj: subject });
+    if (next !== null) first = Math.min(first, next.seq);
+    if (taken === undefined || taken[0] === 0) continue;
+    const [sequence, check] = taken;
+    const there = await streams.getMessage(stream, { seq: sequence });
+    const isTaken = there?.subject === subject && (check === null || check === checkOf(there.data));
+    if (there !== null && !isTaken) first = Math.min(first, sequence);
   }
-  return first;
+  return first > committed ? Infinity : first;
 }
 
 /** Where a reader goes on after a decision: see {@link entryAfter}. `anew`: {@link firstAnew}. */
@@ -247,7 +285,7 @@ export function entryAfter(
     decision,
     heads,
     frame,
-  }: { readonly decision: Decided; readonly heads: Heads; readonly frame: Accepted[number] | undefined },
+  }: { readonly decision: Decided; readonly heads: Heads; readonly frame: Accepted | undefined },
 ): CommitEntry {
   const before = last?.chain?.edge === created ? (last.chain.accepted ?? []) : [];
   const accepted = [...before, ...(frame === undefined ? [] : [frame])].filter(([sequence]) => sequence > to);

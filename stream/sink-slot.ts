@@ -92,7 +92,7 @@ async function run<Rows extends RowBufferPort>(
   );
   if (sinkSlot.target !== undefined) log.writesTo(sinkSlot.target);
   try {
-    const readerChain = new ReaderChain({ ...base, edge, shard: slot, chain, onWaiting });
+    const readerChain = new ReaderChain({ ...base, edge, chain, onWaiting });
     const loop = new SinkLoop<Rows>({
       streams,
       pipeline: plan.pipeline,

@@ -19,6 +19,7 @@ import { CommitLog } from './commit-log.ts';
 import {
   answerTo,
   awaitDecision,
+  isOutdated,
   readDecision,
   storedQuestion,
   takeBack,
@@ -28,11 +29,12 @@ import {
   type TakenDecision,
 } from './decisions.ts';
 import { openEdge, pipelineText, type EdgeOpening, type EdgeView } from './edge-opening.ts';
-import { FrameChain, type Heads } from './frame-chain.ts';
+import { checkOf } from './frame.ts';
+import { FrameChain, type Accepted, type Heads } from './frame-chain.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { lastCommit } from './last-commit.ts';
-import type { PositionLost } from './position-lost.ts';
-import { entryAfter, firstAnew, headsAt, positionAfter, readTails, startOf } from './reader-start.ts';
+import { PositionLost } from './position-lost.ts';
+import { entryAfter, firstAnew, headsAt, positionAfter, readTails, startOf, tailsUpTo } from './reader-start.ts';
 import type { Registry } from './registry.ts';
 import { waitingAs, type SlotObserver, type SlotSignals } from './slot-observer.ts';
 import { untilAnswered } from './until-answered.ts';
@@ -51,7 +53,10 @@ export interface SinkStart {
 export interface Beginning {
   readonly log: CommitLog;
   readonly chain: FrameChain;
-  /** On what a place in the edge rests, as it is now; nothing has been decided about the edge. */
+  /**
+   * On what a place in the edge rests, as it is now; nothing has been decided about the edge. Throws {@link PositionLost} when the
+   * edge is no longer the one to which the log's position belongs.
+   */
   readonly headsAt: (position: number) => Promise<Heads>;
   /** Called when the sink was found in order: a question about it is taken back. */
   readonly onSinkInOrder: () => Promise<void>;
@@ -89,10 +94,19 @@ export async function beginReading(start: SinkStart, met: LostAt | undefined): P
     const ofFrames = <T>(read: () => Promise<T>) => untilAnswered(edgeStream(pid, edge), read, ofEdge, signals.stop);
     const headsIn: HeadsIn = (view, position, givenUp) =>
       ofFrames(() => headsAt(streams, shard, log.last, view, position, givenUp));
-    const reads: Reads = { headsIn, anewIn: (view) => ofFrames(() => firstAnew(streams, shard, log.last, view)) };
+    const reads: Reads = {
+      headsIn,
+      anewIn: (view) => ofFrames(() => firstAnew(streams, shard, log.last, view)),
+      // Where the stream is another one the decision has made it so.
+      isOutdated: async ({ created, lastSequence }, decision) =>
+        decision !== undefined &&
+        log.last?.chain?.edge === created &&
+        (await ofFrames(() => isOutdated(streams, edgeStream(pid, edge), lastSequence, decision))),
+    };
     // D6 of `./decisions.ts`.
     const decided = await askCommits(start, pid, () => answerTo(asker, asked, log.sequence), signals.stop);
-    if (decided !== undefined) {
+    const outdated = await reads.isOutdated(before, decided);
+    if (decided !== undefined && !outdated) {
       await placeBy(decided, start, opening, log, reads, { frame: asked?.frame, had: lost?.had });
       continue;
     }
@@ -108,24 +122,60 @@ export async function beginReading(start: SinkStart, met: LostAt | undefined): P
       const onSinkInOrder = async () => {
         if (isOfSink) await askCommits(start, pid, () => takeBack(asker, asked), signals.stop);
       };
-      const headsNow = async (position: number) => headsIn(await openEdge(opening, signals.stop), position, position);
+      const headsNow = async (position: number) => {
+        const view = await openEdge(opening, signals.stop);
+        // What it had taken others may have swept since: that is not missed.
+        const heads = await headsIn(view, position, log.committed);
+        // Heads first: if the edge goes back after this look, the next frames do not follow them.
+        const taken = await ofFrames(() => tailsUpTo(streams, shard, log.last, view, log.committed));
+        const now = startOf(log.last, await openEdge(opening, signals.stop), taken);
+        if (now.kind === 'lost') throw new PositionLost(now.found, now);
+        return heads;
+      };
       return { log, chain, headsAt: headsNow, onSinkInOrder };
     }
     // What the start finds is over when the next one does not find it, so that has no `until`.
     const question: Found | undefined = verdict.kind === 'lost' ? verdict : lost;
     if (question === undefined) continue;
     const { found, loss, until, frame, isOfSink } = question;
-    const lostNow = { asker, found, loss, until, frame, isOfSink, stored: lost?.stored, had: lost?.had };
+    const lostNow = {
+      asker,
+      found,
+      loss,
+      until,
+      frame,
+      isOfSink,
+      stored: lost?.stored,
+      had: lost?.had,
+      outdated: decided?.number,
+    };
     await awaitAndPlace(start, opening, log, reads, lostNow);
   }
 }
 
-/** A question that was met while reading is over when the log is past that place. */
+/**
+ * A question that was met while reading is over when the log is past that place, or when the edge has gone back before it, or
+ * holds another frame there: the slot does not meet it any more. Seed asked:2958: a drain waited for ever for the log to pass it.
+ */
 async function takeBackWhenOver(start: SinkStart, log: CommitLog, asker: Asker, asked: StoredQuestion): Promise<void> {
   const takeItBack = (signal: AbortSignal) => askCommits(start, asker.pid, () => takeBack(asker, asked), signal);
   const until = asked.until ?? 0;
-  if (log.committed >= until) await takeItBack(start.signals.stop);
+  if (log.committed >= until || (await isGone(start, asked.frame))) await takeItBack(start.signals.stop);
   else log.whenPast(until, takeItBack);
+}
+
+async function isGone(start: SinkStart, frame: Accepted | undefined): Promise<boolean> {
+  if (frame === undefined) return false;
+  const [seq, check] = frame;
+  const stream = edgeStream(start.plan.pipeline.pid, start.stage.reads);
+  const asking = { ...start, onWaiting: waitingAs(start.observer, 'reader') };
+  const there = await untilAnswered(
+    stream,
+    () => start.streams.getMessage(stream, { seq }),
+    asking,
+    start.signals.stop,
+  );
+  return there === null || checkOf(there.data) !== check;
 }
 
 type Found = Pick<PositionLost, 'found' | 'loss'> & Partial<Pick<PositionLost, 'until' | 'frame' | 'isOfSink'>>;
@@ -133,6 +183,8 @@ type Found = Pick<PositionLost, 'found' | 'loss'> & Partial<Pick<PositionLost, '
 interface Loss
   extends Pick<Question, 'loss' | 'until' | 'isOfSink'>, Pick<PositionLost, 'found' | 'frame' | 'stored' | 'had'> {
   readonly asker: Asker;
+  /** A decision that answered it, and does no longer. */
+  readonly outdated: number | undefined;
 }
 
 /** What a position rests on. */
@@ -143,6 +195,8 @@ interface Reads {
   readonly headsIn: HeadsIn;
   /** {@link firstAnew} */
   readonly anewIn: (view: EdgeView) => Promise<number>;
+  /** D6 of `./decisions.ts`. */
+  readonly isOutdated: (view: EdgeView, decision: TakenDecision | undefined) => Promise<boolean>;
 }
 
 /** Waits until a person has decided, and moves the position to where the decision says; unless the log has moved (Y5). */
@@ -178,7 +232,7 @@ async function awaitAndPlace(
         reread: 'reads all that the stream still holds, and may write records twice',
       }),
     );
-  const { asker, loss, until, isOfSink, frame } = lost;
+  const { asker, loss, until, isOfSink, frame, outdated } = lost;
   const asking = { ...start, onWaiting: waitingAs(observer, 'commits'), ask };
   const awaited = async () => {
     await claimToAsk(asker, log, start, signals);
@@ -187,26 +241,29 @@ async function awaitAndPlace(
       loss,
       after: log.sequence,
       hasClaimed: true,
+      ofEdge: { outdated },
       until,
       isOfSink,
       frame,
     };
     return awaitDecision(question, asking, signals.stop);
   };
-  const decision = (await remade(start, view, opening, log)) ?? (await awaited());
-  await placeBy(decision, start, opening, log, reads, lost);
+  const made = await remade(start, view, opening, log);
+  const { decision, frame: askedAbout } = made === undefined ? await awaited() : { decision: made, frame };
+  await placeBy(decision, start, opening, log, reads, { frame: askedAbout, had: lost.had });
 }
 
-/** `frame` and `had`: of what was asked about. */
+/** `frame` and `had`: of what was asked about. Does nothing where the decision is outdated: the slot asks again. */
 async function placeBy(
   decision: TakenDecision,
   { observer, signals }: SinkStart,
   opening: EdgeOpening,
   log: CommitLog,
-  { headsIn, anewIn }: Reads,
+  { headsIn, anewIn, isOutdated: isOutdatedIn }: Reads,
   { frame, had: hadThen }: Pick<PositionLost, 'frame' | 'had'>,
 ): Promise<void> {
   const view = await openEdge(opening, signals.stop);
+  if (await isOutdatedIn(view, decision)) return;
   const to = positionAfter(log.last, view, await anewIn(view), decision);
   // Heads after the view: no frame up to its end is then missing in them. What is gone since the decision was not decided about.
   const isSameStream = log.last?.chain?.edge === view.created;

@@ -67,16 +67,18 @@ describe('frame chain', () => {
         };
         const broken = breaksIn([]);
         assert.deepEqual([broken?.sequence, broken?.named], [next.sequence, missing.sequence]);
-        // A decision about that frame accepts it, and no other under its number.
-        assert.equal(breaksIn([[next.sequence, next.check]]), undefined);
-        assert.equal(breaksIn([[next.sequence, next.check + 1]])?.sequence, next.sequence);
+        // A decision about that frame accepts it, and no other under its number, and only if no more is missing before it.
+        const taken = broken?.taken ?? 0;
+        assert.equal(breaksIn([[next.sequence, next.check, taken]]), undefined);
+        assert.equal(breaksIn([[next.sequence, next.check + 1, taken]])?.sequence, next.sequence);
+        assert.equal(breaksIn([[next.sequence, next.check, taken + 1]])?.sequence, next.sequence);
       }),
     );
   });
 
   it('forgets an accepted frame when it is committed', () => {
     const frames = edgeOf([0, 0, 0], 0);
-    const chain = new FrameChain({ ...registered(0), accepted: [[3, frames[2]!.check]] });
+    const chain = new FrameChain({ ...registered(0), accepted: [[3, frames[2]!.check, 1]] });
     for (const frame of [frames[0]!, frames[2]!]) assert.equal(follow(chain, frame), undefined);
     assert.equal(chain.commit(2).accepted?.length, 1);
     assert.deepEqual(chain.commit(3).accepted, []);

@@ -19,19 +19,25 @@ export interface LedgerInput extends Input {
   mayBeMissing: boolean;
   /** It may come again: a person has decided. */
   mayRepeat: boolean;
-  /** It was there when a person decided about a loss: it may be missing, and it may come again. */
+  /** It was there when a person decided about a loss in the edge: its source may not read it again, or once more. */
   isDecided: boolean;
 }
 
-export interface FrameOf {
+export interface Place {
   readonly sequence: number;
   readonly subject: string;
+}
+
+export interface FrameOf extends Place {
   readonly plan: number;
 }
 
-interface Place extends FrameOf {
+/** Of a record, in a frame. */
+export interface RecordPlace extends FrameOf {
   /** Of the record in the frame. */
   readonly index: number;
+  /** Of all records that were stored in frames, in the order in which they came. */
+  readonly order: number;
   /** It came when the sources of a deleted pipeline had stopped. */
   readonly isLate: boolean;
 }
@@ -52,9 +58,9 @@ export class Ledger {
   /** Nothing of the pipeline is left that could write anything. */
   isClosed = false;
   /** More than one where a record may come again. */
-  readonly #frames = new Map<string, Place[]>();
+  readonly #frames = new Map<string, RecordPlace[]>();
   /** Frames that were acknowledged and are gone: a sink may have taken them before. */
-  readonly #lost = new Map<string, Place[]>();
+  readonly #lost = new Map<string, RecordPlace[]>();
   /** sink and id: a person has decided that it may be missing there. */
   readonly #forgone = new Set<string>();
   /** sink → generation: what of frames up to that one it has not written was given up with it. */
@@ -65,7 +71,12 @@ export class Ledger {
   readonly #lanes = new Map<string, Map<string, number>>();
   /** stage and id → code. */
   readonly #letters = new Map<string, string>();
+  /** stage, id and frame: a person's decision has passed over it. */
+  readonly #passedOver = new Set<string>();
+  /** Frames that somebody deleted, by their place. */
+  readonly #deleted = new Map<string, Place>();
   readonly #onlyInEdge = new Set<string>();
+  #stored = 0;
   readonly #onViolation: (violation: Violation) => void;
 
   constructor(onViolation: (violation: Violation) => void) {
@@ -91,6 +102,11 @@ export class Ledger {
     const input = this.inputs.get(id);
     // What was lost meanwhile was acknowledged before; the answer came late.
     if (input !== undefined && (this.#frames.has(id) || !this.#lost.has(id))) input.acknowledged = true;
+  }
+
+  /** Records that were stored in frames, as often as they were. */
+  get storedRecords(): number {
+    return this.#stored;
   }
 
   get storedFrames(): number {
@@ -121,6 +137,7 @@ export class Ledger {
   /** A frame was stored in the edge. */
   frame(ids: readonly string[], frame: FrameOf): void {
     if (this.isClosed) this.#fail('I9', `${frame.subject}@${frame.sequence} comes when its pipeline is gone`);
+    this.#deleted.delete(placeOf(frame));
     for (const [index, id] of ids.entries()) {
       const [before, ...earlier] = this.#frames.get(id) ?? [];
       const input = this.inputs.get(id);
@@ -131,13 +148,13 @@ export class Ledger {
         );
       }
       if (input === undefined) this.#fail('I5', `the edge has record ${id}, which no source ever had`);
-      const place = { ...frame, index, isLate: this.haveSourcesStopped };
+      const place = { ...frame, index, order: ++this.#stored, isLate: this.haveSourcesStopped };
       this.#frames.set(id, before === undefined ? [place] : [place, before, ...earlier]);
     }
   }
 
   /** The edge has gone back. What a source has, it reads again; what was sent once by HTTP is gone. */
-  lostFrame({ subject, sequence }: Pick<FrameOf, 'subject' | 'sequence'>): void {
+  lostFrame({ subject, sequence }: Place): void {
     for (const [id, frames] of this.#frames) {
       const lost = frames.filter((frame) => frame.subject === subject && frame.sequence === sequence);
       if (lost.length === 0) continue;
@@ -154,10 +171,50 @@ export class Ledger {
     }
   }
 
-  /** A person has decided, whatever the choice: about everything that is there now. */
+  /**
+   * A person has decided, whatever the choice, and sources go on as that says. What readers pass over is known only when they
+   * are placed ({@link passOver}).
+   */
   decided(): void {
     this.hasDecided = true;
     for (const input of this.inputs.values()) input.isDecided = input.mayRepeat = input.mayBeMissing = true;
+  }
+
+  /** Somebody has deleted a frame with a tool. Who has not read it has to ask. */
+  deletedFrame(frame: Place): void {
+    this.#deleted.set(placeOf(frame), frame);
+  }
+
+  /** The edge has gone back to there: what had been deleted after that is lost with the rest, and returned. */
+  endsAt(last: number): readonly Place[] {
+    return this.#loseDeleted(({ sequence }) => sequence > last);
+  }
+
+  /** A writer has lost all its frames: what had been deleted is among them, and nothing tells of it. */
+  hasNothingLeft(writer: string): void {
+    this.#loseDeleted(({ subject }) => subject === writer);
+  }
+
+  #loseDeleted(isLost: (frame: Place) => boolean): readonly Place[] {
+    const lost = [...this.#deleted.values()].filter(isLost);
+    for (const frame of lost) {
+      this.#deleted.delete(placeOf(frame));
+      this.lostFrame(frame);
+    }
+    return lost;
+  }
+
+  /**
+   * A decision has placed a reader of a shard: it does not read the frames that are there now and of which this is true, nor those
+   * that somebody has deleted, up to where the edge ended when a person decided.
+   */
+  passOver(stage: string, shard: string, upTo: number, isPassed: (frame: RecordPlace) => boolean): void {
+    for (const [id, frames] of this.#frames)
+      for (const frame of frames) {
+        if (frame.subject.split('.')[3] !== shard) continue;
+        const isDeleted = frame.sequence <= upTo && this.#deleted.has(placeOf(frame));
+        if (isDeleted || isPassed(frame)) this.#passedOver.add(passing(stage, id, frame));
+      }
   }
 
   /** A sink has gone back: it does not have these any more. */
@@ -233,7 +290,7 @@ export class Ledger {
   }
 
   /** I13: what brings a record back holds its bytes, and names the one record of the edge that it is. */
-  #comparePlace(letter: DeadLetter, input: LedgerInput, places: readonly Place[]): void {
+  #comparePlace(letter: DeadLetter, input: LedgerInput, places: readonly RecordPlace[]): void {
     const { stage, sequence, index, value } = letter;
     if (Buffer.from(value ?? []).toString() !== textOf(input))
       this.#fail('I13', `the dead letter of record ${input.id} in ${stage} does not hold its bytes`);
@@ -260,7 +317,6 @@ export class Ledger {
         else if (!input.mayBeMissing) missing.push(new Violation('I1', `record ${input.id} was never read`));
         continue;
       }
-      if (input.isDecided) continue;
       for (const frame of frames) missing.push(...this.#missingOf(input, frame));
     }
     return missing;
@@ -277,7 +333,7 @@ export class Ledger {
       const frames = this.#frames.get(input.id);
       if (frames === undefined && input.acknowledged)
         missing.push(new Violation('I1', `record ${input.id} is acknowledged and in no frame`));
-      if (frames === undefined || input.isDecided) continue;
+      if (frames === undefined) continue;
       for (const frame of frames) if (!frame.isLate) missing.push(...this.#missingOf(input, frame, isDue));
     }
     return missing;
@@ -289,11 +345,12 @@ export class Ledger {
     return [
       ...rows
         .filter((sink) => !this.hasRow(sink, input.id) && !this.#isGivenUp(`sink-${sink}`, input, frame))
+        .filter((sink) => !this.#passedOver.has(passing(`sink-${sink}`, input.id, frame)))
         .filter((sink) => !this.#forgone.has(`${sink} ${input.id}`) && isDue(`sink-${sink}`, frame))
         .map((sink) => new Violation('I1', `${where} is not in sink ${sink}`)),
       ...letters
         .filter(({ stage }) => !this.#letters.has(`${stage} ${input.id}`) && !this.#isGivenUp(stage, input, frame))
-        .filter(({ stage }) => isDue(stage, frame))
+        .filter(({ stage }) => !this.#passedOver.has(passing(stage, input.id, frame)) && isDue(stage, frame))
         .map(({ stage, code }) => new Violation('I1', `${where} has no dead letter ${code} of ${stage}`)),
     ];
   }
@@ -316,4 +373,12 @@ export class Ledger {
   #fail(label: string, what: string): void {
     this.#onViolation(new Violation(label, what));
   }
+}
+
+function placeOf({ subject, sequence }: Place): string {
+  return `${subject}@${sequence}`;
+}
+
+function passing(stage: string, id: string, frame: FrameOf): string {
+  return `${stage} ${id} ${placeOf(frame)}`;
 }

@@ -6,7 +6,8 @@ export type Place = 'edge' | 'sink' | 'source';
 
 /** Questions, and where something may have been lost when one is asked. */
 const causes: Readonly<Record<string, readonly Place[]>> = {
-  MR_POSITION_LOST: ['edge'],
+  // Placed back, a reader asks about frames that a sweeper removed meanwhile, which had looked before.
+  MR_POSITION_LOST: ['edge', 'sink'],
   MR_EDGE_LOST: ['edge'],
   MR_SINK_POSITION_LOST: ['sink', 'edge'],
   MR_SOURCE_POSITION_LOST: ['source', 'edge'],

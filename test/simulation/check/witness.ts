@@ -10,7 +10,8 @@
  * It decodes with the real decoders: that a frame can be read is part of what is checked.
  */
 import { z } from 'zod';
-import { commitsEdge, deadEdge, onceToken } from '../../../model/names.ts';
+import { recordsEdge } from '../../../crds/compile.ts';
+import { commitsEdge, deadEdge, edgeStream, onceToken } from '../../../model/names.ts';
 import type { Plan } from '../../../model/plan.ts';
 import { decodeCommitEntry, positionOf } from '../../../stream/commit-entry.ts';
 import { deadLettersOf } from '../../../stream/dead-letter.ts';
@@ -19,7 +20,8 @@ import type { Message } from '../jetstream/stream.ts';
 import type { StoreWitness, StreamHost } from '../jetstream/server.ts';
 import { idOf } from '../plant/record.ts';
 import { keysIn } from './keys.ts';
-import type { FrameOf, Ledger } from './ledger.ts';
+import type { Ledger, Place } from './ledger.ts';
+import { Placements } from './placements.ts';
 import { Violation } from './violation.ts';
 
 interface Tail {
@@ -57,6 +59,7 @@ export class Witness implements StoreWitness {
   readonly #committed = new Map<string, number>();
   /** The furthest of the same, in the frames that are there. */
   readonly #reached = new Map<string, number>();
+  readonly #placements: Placements;
   /** subject → owners, in the order in which they appeared. */
   readonly #owners = new Map<string, string[]>();
   /** Reading stages that are registered. */
@@ -70,6 +73,7 @@ export class Witness implements StoreWitness {
 
   constructor(options: WitnessOptions) {
     this.#options = options;
+    this.#placements = new Placements(options.ledger);
   }
 
   stored(host: StreamHost, message: Message): void {
@@ -93,7 +97,8 @@ export class Witness implements StoreWitness {
     if (pid !== this.#options.pid || edge === commitsEdge || edge === deadEdge || shard === '') return;
     const source = sourceOf(filter);
     const last = host.stream.lastOf(filter)?.sequence;
-    if (by.startsWith('ingestor-') && last !== undefined && last < before)
+    // A sweep may be on its way while the edge loses what it was to keep.
+    if (by.startsWith('ingestor-') && last !== undefined && last < before && !this.#hasLost)
       this.#fail('E6', `${by} removes ${last} of ${filter}, the last frame that is left of the writer`);
     for (const stage of this.#readers) {
       // A decision to read again may come while a sweep is on its way.
@@ -118,7 +123,7 @@ export class Witness implements StoreWitness {
   }
 
   /** Whether a slot of the stage has committed the frame. */
-  hasCommitted(stage: string, { subject, sequence }: Pick<FrameOf, 'subject' | 'sequence'>): boolean {
+  hasCommitted(stage: string, { subject, sequence }: Place): boolean {
     const [, pid, , shard = ''] = subject.split('.');
     return sequence <= (this.#committed.get(`mr.${pid}.${commitsEdge}.${stage}.${shard}`) ?? 0);
   }
@@ -130,12 +135,17 @@ export class Witness implements StoreWitness {
 
   rolledBack(host: StreamHost, all: readonly Message[]): void {
     const lost = all.filter(({ subject }) => this.#isOwn(subject) && subject.split('.')[2] !== onceToken);
+    if (this.#isOf(commitsEdge, host)) this.#placements.wentBack((subject) => entryIn(host, subject));
+    if (this.#isOf(recordsEdge, host)) this.#placements.endsAt(host.stream.lastSequence);
     if (lost.length === 0 || !this.#noteLost(lost)) return;
     this.#reachesAtMost(host.stream.lastSequence);
     for (const subject of new Set(lost.map((message) => message.subject))) {
       const last = host.stream.lastOf(subject);
-      if (last === undefined) this.#tails.delete(subject);
-      else this.#tails.set(subject, tailOf(host, last));
+      if (last !== undefined) this.#tails.set(subject, tailOf(host, last));
+      else {
+        this.#tails.delete(subject);
+        this.#options.ledger.hasNothingLeft(subject);
+      }
     }
   }
 
@@ -144,7 +154,12 @@ export class Witness implements StoreWitness {
     const own = host.stream.messages.filter(({ subject }) => this.#isOwn(subject));
     const messages = own.filter(({ subject }) => subject.split('.')[2] !== onceToken);
     const isTakenDown = by !== undefined;
-    if (messages.length > 0 && !isTakenDown && this.#noteLost(messages)) this.#reachesAtMost(0);
+    if (!isTakenDown) {
+      if (this.#isOf(commitsEdge, host)) this.#placements.wentBack(() => undefined);
+      if (messages.length > 0 && this.#noteLost(messages)) this.#reachesAtMost(0);
+      // Every frame of the next stream is new.
+      for (const { subject } of messages) this.#placements.isNew(subject);
+    }
     const isIn = (subject: string) =>
       host.stream.config.subjects.some((filter) => subject.startsWith(filter.slice(0, -1)));
     for (const subject of [...this.#tails.keys()]) if (isIn(subject)) this.#tails.delete(subject);
@@ -156,6 +171,7 @@ export class Witness implements StoreWitness {
 
   /** The numbers of what was lost come again. */
   #reachesAtMost(last: number): void {
+    for (const frame of this.#options.ledger.endsAt(last)) this.#placements.lost(frame);
     for (const [subject, position] of this.#reached) this.#reached.set(subject, Math.min(position, last));
   }
 
@@ -170,10 +186,15 @@ export class Witness implements StoreWitness {
     this.#hasLost = true;
     for (const { subject, sequence } of lost) {
       this.#options.ledger.lostFrame({ subject, sequence });
+      this.#placements.lost({ subject, sequence });
       // With the frames of the owners that came after it, an append that was on its way fits again.
       this.#owners.delete(subject);
     }
     return true;
+  }
+
+  #isOf(edge: string, { name }: StreamHost): boolean {
+    return name === edgeStream(this.#options.pid, edge);
   }
 
   /** I11: whoever appended before somebody else never appends again. */
@@ -219,6 +240,7 @@ export class Witness implements StoreWitness {
         );
       }
     }
+    if (frame.link?.predecessor === 0) this.#options.ledger.hasNothingLeft(subject);
     const plan = frame.link?.plan ?? 0;
     if (tail !== undefined && plan < tail.plan && !this.#hasLost)
       this.#fail('E9', `${subject}@${sequence} names plan ${plan} after ${tail.plan}`);
@@ -243,6 +265,7 @@ export class Witness implements StoreWitness {
   #commit(host: StreamHost, { subject, sequence, data }: Message): void {
     const [, , , stage = '', slot = ''] = subject.split('.');
     if (stage === 'meta' && slot === 'edge') return this.#registry(data);
+    if (stage === 'meta') return this.#meta(subject, sequence, data);
     if (!stage.startsWith('sink-') || slot === '') return;
     const entry = decodeCommitEntry(data, { stream: host.name, sequence });
     const position = positionOf(entry);
@@ -250,16 +273,26 @@ export class Witness implements StoreWitness {
     const isPlaced = entry.kind === 'commit' && entry.set === true;
     if (position < before && !isPlaced && !this.#options.isDecided(stage))
       this.#fail('I6', `${subject}@${sequence} goes back from ${before} to ${position}`);
+    this.#placements.committed(subject, sequence, entry);
     this.#committed.set(subject, position);
     this.#reached.set(subject, Math.max(position, this.#reached.get(subject) ?? 0));
   }
 
+  #meta(subject: string, sequence: number, data: Uint8Array): void {
+    const [, , , , what, scope = '', ...who] = subject.split('.');
+    if (scope !== recordsEdge) return;
+    if (what === 'question') this.#placements.asked(who.join('.'), data);
+    if (what === 'decision') this.#placements.decided(sequence, data);
+  }
+
   #registry(data: Uint8Array): void {
     const { readers, gone, sources } = registryRecord.parse(JSON.parse(Buffer.from(data).toString('utf8')));
+    // After a loss it leaves with a lower number than it had left with before, and the higher one stays (seed sources:755).
+    const left = Object.keys(this.#sources).filter((source) => sources[source] === undefined);
+    const moved = Object.keys(gone).filter((source) => gone[source] !== this.#gone[source]);
     this.#readers = readers;
     this.#sources = sources;
-    for (const [source, upTo] of Object.entries(gone)) {
-      if (upTo === this.#gone[source]) continue;
+    for (const source of new Set([...left, ...moved])) {
       this.#inForce.delete(source);
       for (const [subject, { position }] of this.#tails) {
         // Its frames go, and what comes under its name follows none; only where it stood counts.
@@ -290,6 +323,13 @@ export class Witness implements StoreWitness {
 function sourceOf(subject: string): string {
   const writer = subject.split('.').at(-1) ?? '';
   return writer.slice(0, writer.lastIndexOf('-'));
+}
+
+function entryIn(host: StreamHost, subject: string) {
+  const last = host.stream.lastOf(subject);
+  if (last === undefined) return undefined;
+  const { data, sequence } = last;
+  return { sequence, entry: decodeCommitEntry(data, { stream: host.name, sequence }) };
 }
 
 function tailOf(host: StreamHost, { data, sequence }: Message): Tail {

@@ -283,17 +283,18 @@ export class Server {
   }
 
   /** Somebody deletes the oldest messages by hand, but never the last of a subject: what follows them must tell. */
-  deleteOldest(name: string, count: number): void {
+  deleteOldest(name: string, count: number): readonly Message[] {
     const host = this.#hosts.get(name);
-    if (host === undefined || !this.up) return;
+    if (host === undefined || !this.up) return [];
     const { messages, lastSequence } = host.stream;
     const isLast = ({ subject, sequence }: Message) => host.stream.lastOf(subject)?.sequence === sequence;
-    const gone = new Set(messages.filter((message) => !isLast(message)).slice(0, count));
+    const gone = messages.filter((message) => !isLast(message)).slice(0, count);
     host.stream.restore(
-      messages.filter((message) => !gone.has(message)),
+      messages.filter((message) => !gone.includes(message)),
       lastSequence,
     );
     host.lagging = host.stream;
+    return gone;
   }
 
   start(readyAfterMs: number): void {

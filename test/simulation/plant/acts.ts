@@ -62,7 +62,7 @@ export function perform(first: Plant, act: Act): void {
       return;
     case 'delete frames':
       losses.happened('edge');
-      server.deleteOldest(plant.streamOf('edge'), act.frames);
+      for (const one of server.deleteOldest(plant.streamOf('edge'), act.frames)) plant.ledger.deletedFrame(one);
       return;
     case 'fill store':
       server.options.maxStoreBytes = server.storedBytes + 200;

@@ -7,13 +7,15 @@ import type { Random } from '../kernel/random.ts';
 import type { Act, Burst } from './scenario.ts';
 import { kinds, type Shape, type SinkShape, type SourceShape } from './shape.ts';
 
-export const focuses = ['return', 'sources', 'sinks', 'frames', 'power'] as const;
+export const focuses = ['return', 'sources', 'sinks', 'frames', 'power', 'asked'] as const;
 /**
  * - `return`: a source comes back while it leaves
  * - `sources`: a source is taken off and comes back, again and again
  * - `sinks`: so does a sink
  * - `frames`: frames go from the middle of the edge
  * - `power`: the edge loses its last frames, again and again, while they are read and written
+ * - `asked`: it does, and until a person has decided and pods have acted upon it, pods come and go, more is lost, and
+ *   a drain waits
  */
 export type Focus = (typeof focuses)[number];
 
@@ -51,6 +53,8 @@ export function churnOf(focus: Focus | undefined, random: Random, first: Shape, 
       };
     case 'power':
       return { acts: losses(random, first, calmAt, 1), bursts: records() };
+    case 'asked':
+      return { acts: askings(random, first, calmAt), bursts: records() };
     case 'return':
     case 'frames':
     case undefined:
@@ -107,6 +111,69 @@ function losses(random: Random, first: Shape, calmAt: number, likely: number): A
       power,
     ];
   }).flat();
+}
+
+/** A person looks every second, and takes some more to decide (`./person.ts`). */
+const decidesWithinMs = 12_000;
+
+function askings(random: Random, first: Shape, calmAt: number): Act[] {
+  return Array.from({ length: random.whole(1, 2) }, () => asking(random, first, calmAt)).flat();
+}
+
+function asking(random: Random, first: Shape, calmAt: number): Act[] {
+  const lostAt = random.whole(1_500, calmAt);
+  const meanwhile = () => random.whole(lostAt, Math.min(calmAt, lostAt + decidesWithinMs));
+  const loss = (at: number): Act => ({ at, do: 'lose power', frames: random.pick([1, 2, 5, 1_000]), ms: 100 });
+  const stages = [...first.sinks, ...first.sinks, ...first.sources].map((one) =>
+    'slots' in one ? `ingestor-${one.name}` : `sink-${one.name}`,
+  );
+  const troubles = Array.from({ length: random.whole(1, 4) }, (): Act => {
+    const at = meanwhile();
+    const pod = { stage: random.pick(stages), pod: random.whole(0, 1) };
+    const ms = random.pick([1_500, 4_000, 9_000]);
+    return random.pick<Act>([
+      { at, do: 'freeze', ...pod, ms },
+      { at, do: 'freeze', ...pod, ms },
+      { at, do: 'kill', ...pod },
+      { at, do: 'stall', ...pod, ms },
+      { at, do: 'lose node', ...pod, frozenMs: ms, ms: ms + random.pick([500, 3_000]) },
+    ]);
+  });
+  const more = Array.from({ length: random.pick([0, 1, 1, 2]) }, () =>
+    random.chance(0.6)
+      ? loss(meanwhile())
+      : ({ at: meanwhile(), do: 'delete frames', frames: random.whole(1, 4) } as const),
+  );
+  const episode = [loss(lostAt), ...troubles, ...more, ...drain(random, first, meanwhile(), calmAt)];
+  return random.chance(0.5) ? episode : [...episode, ...formerOwner(random, first, lostAt, calmAt)];
+}
+
+/** A sink stands still in a batch, another pod meets the loss, and the first one goes on before a drain ends. */
+function formerOwner(random: Random, first: Shape, lostAt: number, calmAt: number): Act[] {
+  const sink = random.pick(first.sinks);
+  const stage = `sink-${sink.name}`;
+  const at = Math.max(1_000, lostAt - random.whole(0, 500));
+  const ms = random.whole(3_500, 9_000);
+  return [
+    { at: 200, do: 'scale', stage, replicas: 2 },
+    { at, do: 'freeze', stage, pod: 0, ms },
+    { at, do: 'freeze', stage, pod: 1, ms: random.chance(0.5) ? ms : 0 },
+    ...drain(random, first, Math.min(calmAt, at + ms + random.whole(-500, 2_000)), calmAt),
+  ];
+}
+
+/** Of a sink, or of everything. */
+function drain(random: Random, first: Shape, at: number, calmAt: number): Act[] {
+  const sink = random.pick(first.sinks);
+  return random.pick<Act[]>([
+    [],
+    [{ at, do: 'pause', state: 'Stopped', ms: Math.min(random.pick([4_000, 15_000]), calmAt - at) }],
+    [
+      { at: 0, do: 'edit', edit: { what: 'add sink', sink: another.sink } },
+      { at, do: 'edit', edit: { what: 'remove sink', sink: sink.name } },
+    ],
+    [{ at, do: 'delete', deletionPolicy: 'Drain' }],
+  ]);
 }
 
 function burstsFor(random: Random, first: Shape, calmAt: number): Burst[] {
