@@ -2,8 +2,11 @@
 import type { Outcome } from './run.ts';
 import { isClean } from './verify.ts';
 
-export function passed({ orders, events, outOfOrder, settledMs, left }: Outcome): boolean {
-  return isClean(orders) && isClean(events) && outOfOrder === 0 && settledMs !== undefined && left.length === 0;
+type Judged = Pick<Outcome, 'orders' | 'events' | 'outOfOrder' | 'health' | 'settledMs' | 'left'>;
+
+export function passed({ orders, events, outOfOrder, health, settledMs, left }: Judged): boolean {
+  const isRight = isClean(orders) && isClean(events) && outOfOrder === 0;
+  return isRight && health.intervals === 0 && settledMs !== undefined && left.length === 0;
 }
 
 export function report(outcome: Outcome): string {

@@ -1,4 +1,4 @@
-import { equal, ok } from 'node:assert/strict';
+import { ok } from 'node:assert/strict';
 import { passed, report } from './report.ts';
 import { runFaults } from './run.ts';
 import { faultKinds } from './schedule.ts';
@@ -12,6 +12,5 @@ describe('a minute of random faults on the whole local stack', function () {
     const outcome = await runFaults({ seed, lengthMs, only: faultKinds, say: () => undefined });
     ok(passed(outcome), report(outcome));
     ok(outcome.orders.input > 0 && outcome.events.input > 0, report(outcome));
-    equal(outcome.health.intervals, 0, report(outcome));
   });
 });

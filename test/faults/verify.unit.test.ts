@@ -1,5 +1,6 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import type { DeadLetter } from '../../stream/dead-letter.ts';
+import { passed } from './report.ts';
 import { faultKinds, scheduleOf } from './schedule.ts';
 import { falseClaims, type Sample } from './truth.ts';
 import { isClean, verifyEvents, verifyOrders } from './verify.ts';
@@ -103,6 +104,26 @@ describe('the watch over the status (I14)', () => {
     const samples = [sample('True', 0), sample('True', 11_000), sample('True', 12_000), sample('False', 13_000)];
     deepEqual(falseClaims(samples), { intervals: 1, seconds: 2, worstSeconds: 2 });
   });
+});
+
+describe('a run of faults', () => {
+  const none = { intervals: 0, seconds: 0, worstSeconds: 0 };
+  const good = {
+    ...{ orders: verifyOrders(right), events: verifyEvents(1, [0]), outOfOrder: 0 },
+    ...{ health: none, settledMs: 1, left: [] },
+  };
+
+  it('has passed when all is right', () => ok(passed(good)));
+
+  for (const [what, wrong] of [
+    ['a record is missing', { events: verifyEvents(1, []) }],
+    ['rows are out of order', { outOfOrder: 1 }],
+    ['I14: a stuck pipeline was called ready', { health: { intervals: 1, seconds: 1, worstSeconds: 1 } }],
+    ['not all has arrived', { settledMs: undefined }],
+    ['something is left of a pipeline that was deleted', { left: ['MR_events'] }],
+  ] as const) {
+    it(`has failed when ${what}`, () => equal(passed({ ...good, ...wrong }), false));
+  }
 });
 
 describe('the schedule of faults', () => {
