@@ -47,7 +47,7 @@ const wait: ActivityOptions = {
 
 type Name = keyof LifecycleActivities;
 
-const pace: Readonly<Record<Name, ActivityOptions>> = {
+export const pace: Readonly<Record<Name, ActivityOptions>> = {
   fetchSpec: call,
   locatePipeline: call,
   writeStatus: call,

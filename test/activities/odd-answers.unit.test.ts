@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import type { StreamInfo } from '@nats-io/jetstream';
 import { ApplicationFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
@@ -11,10 +10,10 @@ import { pipelineSchema } from '../../crds/pipeline.ts';
 import type { Asked } from '../../kubernetes/asked.ts';
 import type { LifecycleActivities, OperationKind, PipelineRef } from '../../model/lifecycle.ts';
 import { apiVersion, finalizer, kind, labels, namespaceOf, pidOf } from '../../model/names.ts';
-import type { JetStreamPort } from '../../stream/jetstream-port.ts';
 import { oddAnswers, status } from './odd-answers.ts';
 import { OddServer } from './odd-server.ts';
 import { noAccess } from './no-access.ts';
+import { recordingStreams } from './recording-streams.ts';
 
 const cluster = 'cluster-1';
 const uid = '7b1c2d3e-0000-4000-8000-000000000001';
@@ -70,7 +69,7 @@ describe('odd answers of what is taken for the Kubernetes API', () => {
     const all = createActivities({
       kube: server.kube,
       cluster,
-      streams: () => recordingStreams(streamChanges),
+      streams: () => recordingStreams({ pid, uid }, streamChanges),
       clock: { now: () => now, sleep: async (ms) => void (now += ms * 100) },
       log: pino({ level: 'silent' }),
       ...{ image: 'i', natsUrl: 'n', podAccess: noAccess, streamReplicas: 1, pollMs: 500 },
@@ -216,33 +215,4 @@ function healthyCluster(server: OddServer, more: { deletionTimestamp?: string } 
     const volumes = [{ name: 'plan', configMap: { name: 'plan-g1' } }];
     server.put('Deployment', at, { spec: { replicas: 1, template: { spec: { volumes } } } });
   }
-}
-
-const ownStream = {
-  config: { name: `mr-${pid}-main`, subjects: [`mr.${pid}.main.>`], metadata: { [labels.pipelineUid]: uid } },
-} as unknown as StreamInfo;
-
-/** One stream exists; whatever would change anything is recorded. */
-function recordingStreams(changes: string[]): JetStreamPort {
-  const refuse = (): never => assert.fail('not expected');
-  return {
-    server: 'nats',
-    maxPayload: undefined,
-    link: { connected: true, onReconnect: () => () => undefined },
-    publish: refuse,
-    getMessage: () => Promise.resolve(null),
-    directGet: () => Promise.resolve(null),
-    lastOfEach: () => Promise.resolve([]),
-    subjectsOf: () => Promise.resolve([]),
-    streamInfo: () => Promise.resolve(ownStream),
-    addStream: () => Promise.resolve(),
-    updateStream: () => Promise.resolve(),
-    deleteStream: (stream) => Promise.resolve(void changes.push(`deleteStream ${stream}`)),
-    streamNames: () => Promise.resolve([ownStream.config.name]),
-    purgeStream: (stream) => Promise.resolve(void changes.push(`purgeStream ${stream}`)),
-    addConsumer: refuse,
-    deleteConsumer: refuse,
-    openPull: refuse,
-    subscribe: refuse,
-  };
 }

@@ -16,8 +16,8 @@ export interface OddAnswer {
   readonly type?: string;
 }
 
-/** Null: the request is answered as it should be. `drop`: the connection is cut. */
-export type Oddity = (asked: Asked) => OddAnswer | 'drop' | null;
+/** Null: the request is answered as it should be. `drop`: the connection is cut. `hang`: there is no answer. */
+export type Oddity = (asked: Asked) => OddAnswer | 'drop' | 'hang' | null;
 
 export interface Change {
   readonly verb: Asked['verb'];
@@ -68,6 +68,7 @@ export class OddServer {
     const odd = this.oddity(asked);
     const isChange = asked.verb !== 'GET' && asked.verb !== 'LIST';
     if (isChange) this.changes.push({ verb: asked.verb, resource: asked.resource, name: asked.name ?? '', body });
+    if (odd === 'hang') return;
     if (odd === 'drop') return void request.socket.destroy();
     if (odd !== null) {
       response.writeHead(odd.status, { 'content-type': odd.type ?? 'text/html' }).end(odd.body);

@@ -9,17 +9,35 @@ import type { JetStreamPort } from '../../stream/jetstream-port.ts';
 import type { LifecycleActivities, OperationKind, PipelineRef } from '../../model/lifecycle.ts';
 import { noAccess } from './no-access.ts';
 
-/** What it gives, or the error that it throws. `pipeline.cluster` is that of the process, too. */
-export async function runActivity(
+type Given = [
   kube: Kube,
   pipeline: PipelineRef & { readonly cluster: string },
   name: keyof LifecycleActivities,
   during: OperationKind,
-  more: object = {},
-  streams: () => JetStreamPort = () => assert.fail('not expected'),
-  attempt = 2,
-  podAccess: PodAccess = noAccess,
-): Promise<unknown> {
+  more?: object,
+  streams?: () => JetStreamPort,
+  attempt?: number,
+  podAccess?: PodAccess,
+];
+
+/** What it gives, or the error that it throws. `pipeline.cluster` is that of the process, too. */
+export function runActivity(...given: Given): Promise<unknown> {
+  return attemptOf(...given).run();
+}
+
+/** One attempt at it, to be cancelled by its environment. */
+export function attemptOf(
+  ...[
+    kube,
+    pipeline,
+    name,
+    during,
+    more = {},
+    streams = () => assert.fail('not expected'),
+    attempt = 2,
+    podAccess = noAccess,
+  ]: Given
+): { readonly environment: MockActivityEnvironment; run(): Promise<unknown> } {
   let now = 0;
   const all = createActivities({
     ...{ kube, cluster: pipeline.cluster, log: pino({ level: 'silent' }), streams },
@@ -30,5 +48,5 @@ export async function runActivity(
   const input = { op, step: 's', workloadNamespace: pipeline.namespace, isolation: 'Shared', generation: 1, ...more };
   const act = all[name] as (given: object) => Promise<unknown>;
   const environment = new MockActivityEnvironment({ attempt }, { logger: new DefaultLogger('ERROR') });
-  return environment.run(act, input).catch((error: unknown) => error);
+  return { environment, run: () => environment.run(act, input).catch((error: unknown) => error) };
 }
