@@ -7,11 +7,20 @@ const operation = z.looseObject({
   summary: z.string(),
   tags: z.array(z.string()).min(1),
   parameters: z.array(z.looseObject({ name: z.string(), in: z.string(), required: z.boolean().optional() })).optional(),
+  requestBody: z
+    .looseObject({
+      content: z.record(
+        z.string(),
+        z.looseObject({ schema: z.looseObject({ anyOf: z.array(z.looseObject({ type: z.string() })).optional() }) }),
+      ),
+    })
+    .optional(),
   responses: z.record(z.string(), z.looseObject({ description: z.string() })),
 });
 const documentSchema = z.looseObject({
   openapi: z.literal('3.1.0'),
   info: z.looseObject({ title: z.string(), version: z.string(), description: z.string() }),
+  servers: z.array(z.looseObject({ url: z.string() })),
   paths: z.record(z.string(), z.partialRecord(z.enum(['get', 'put', 'post', 'delete']), operation)),
   components: z.looseObject({ schemas: z.record(z.string(), z.looseObject({})) }),
 });
@@ -74,6 +83,23 @@ describe('the OpenAPI document', () => {
       'get /version',
     ]) {
       assert.ok(routes.includes(route), route);
+    }
+  });
+
+  it('D10: says where it is served, and what the body of records is', () => {
+    assert.deepEqual(
+      document.servers.map(({ url }) => url),
+      ['/', 'http://127.0.0.1:8088'],
+    );
+    const pipeline = '/v1/namespaces/{namespace}/pipelines/{name}';
+    for (const path of [`${pipeline}/records`, `${pipeline}/records/{source}`]) {
+      const body = document.paths[path]?.post?.requestBody;
+      assert.deepEqual(Object.keys(body?.content ?? {}), ['application/json', 'application/x-ndjson'], path);
+      for (const { schema } of Object.values(body?.content ?? {}))
+        assert.deepEqual(
+          schema.anyOf?.map(({ type }) => type),
+          ['object', 'array', 'string'],
+        );
     }
   });
 
