@@ -116,7 +116,7 @@ describe('PostgreSQL that goes back', function () {
     equal((await isDrained(streams, plan)).drained, false);
   });
 
-  it('under a slot at work stops it at its next batch', async () => {
+  it('under a slot at work ends its run at the next batch, and the next run says why', async () => {
     const plan = testPlan({ shards: 1, batch: { maxRecords: 1_000, maxBytes: 2 ** 20, maxDelayMs: 20 } });
     await ensurePipelineStreams(streams, plan);
     await run('CREATE TABLE live (n int)');
@@ -124,8 +124,11 @@ describe('PostgreSQL that goes back', function () {
     const first = work(plan, 'live');
     await drained(plan);
     await run(`UPDATE millrace_positions SET position = 3 WHERE pipeline_uid = '${plan.pipeline.uid}'`);
+    let isOver = false;
+    void first.done.then(() => (isOver = true));
     await write(plan, 1_000, 500);
-    await eventually(async () => (await rowsIn('live')).length === 1_000);
+    await eventually(async () => isOver || (await rowsIn('live')).length > 1_000);
+    deepEqual([isOver, await rowsIn('live')], [true, upTo(1_000)]);
     await first.stop();
     const next = work(plan, 'live');
     await eventually(() => next.said.some((error) => error?.code === 'MR_SINK_POSITION_LOST'));
