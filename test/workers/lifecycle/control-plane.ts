@@ -38,11 +38,13 @@ export interface ControlPlane {
   readonly streams: Streams;
   readonly pods: PodFaker;
   readonly controller: Part;
+  /** Beside the first; not running at first. */
+  readonly secondController: Part;
   readonly lifecycle: Part;
   readonly temporal: Part;
   readonly nats: Part;
   /** `/metrics` of a process. */
-  metricsOf(process: 'controller' | 'lifecycle'): Promise<string>;
+  metricsOf(process: 'controller' | 'secondController' | 'lifecycle'): Promise<string>;
   /** For another process of the control plane. */
   readonly env: Readonly<Record<string, string>>;
   /** A directory that ends with the control plane. */
@@ -73,22 +75,27 @@ export async function startControlPlane(): Promise<ControlPlane> {
   };
   const log = pino({ level: process.env['MILLRACE_TEST_LOG'] ?? 'silent' });
   const pods = new PodFaker(kube, streams);
-  const health = { controller: `127.0.0.1:${await freePort()}`, lifecycle: `127.0.0.1:${await freePort()}` };
+  const health = {
+    controller: `127.0.0.1:${await freePort()}`,
+    secondController: `127.0.0.1:${await freePort()}`,
+    lifecycle: `127.0.0.1:${await freePort()}`,
+  };
   const listening = (at: string) => ({ ...env, MILLRACE_HEALTH_LISTEN: at });
-  const controller = inProcess((signal) =>
-    serveController(parseControllerConfig(listening(health.controller)), log, signal),
-  );
+  const controllerAt = (at: string) =>
+    inProcess((signal) => serveController(parseControllerConfig(listening(at)), log, signal));
+  const controller = controllerAt(health.controller);
+  const secondController = controllerAt(health.secondController);
   const lifecycle = inProcess((signal) =>
     serveLifecycle(parseLifecycleConfig(listening(health.lifecycle)), log, signal),
   );
   const faker = inProcess((signal) => pods.run(signal));
   await Promise.all([controller.start(), lifecycle.start(), faker.start()]);
   return {
-    ...{ kube, streams, pods, controller, lifecycle, temporal, nats, env, dir },
+    ...{ kube, streams, pods, controller, secondController, lifecycle, temporal, nats, env, dir },
     client: new Client({ connection }),
     metricsOf: async (process) => (await fetch(`http://${health[process]}/metrics`)).text(),
     async stop() {
-      await Promise.all([controller.stop(), lifecycle.stop(), faker.stop()]);
+      await Promise.all([controller.stop(), secondController.stop(), lifecycle.stop(), faker.stop()]);
       await connection.close();
       await streams.nc.close();
       kube.close();

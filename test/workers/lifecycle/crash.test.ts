@@ -34,16 +34,11 @@ describe('a lifecycle worker that dies, on a real control plane', function () {
     await person.untilReady(name, 'Running');
     await eventually(async () => assert.equal((await person.podsOf(uid, namespace)).length, 2));
     await person.untilOperations(name, uid, ['provision', 'reconfigure']);
-    assert.equal(await openEntities(name), 1);
+    assert.equal(await person.openEntities(name), 1);
     await person.delete(name);
     assert.deepEqual(await person.leftovers(uid), []);
     assert.deepEqual(await person.streamsOf(pidOf(name, uid)), []);
-    await eventually(async () => assert.equal(await openEntities(name), 0));
-  }
-
-  async function openEntities(name: string): Promise<number> {
-    const query = `WorkflowType = 'pipelineLifecycle' AND ExecutionStatus = 'Running' AND PipelineName = '${name}'`;
-    return (await plane.client.workflow.count(query)).count;
+    await eventually(async () => assert.equal(await person.openEntities(name), 0));
   }
 
   it('every activity may be cut short before its effect and after it, and is done again', async () => {

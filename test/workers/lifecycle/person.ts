@@ -98,8 +98,17 @@ export class Person {
 
   /** Ended operations of the entity, each with what made it necessary. */
   async operationsOf(name: string, uid: string): Promise<string[]> {
-    const entity = this.#plane.client.workflow.getHandle(entityWorkflowId('default', name, uid));
-    const { history } = await entity.query<PipelineState>('state');
+    const { history } = await this.stateOf(name, uid);
     return history.map(({ kind: each, because = '' }) => `${each} ${because}`.trim());
+  }
+
+  stateOf(name: string, uid: string): Promise<PipelineState> {
+    const entity = this.#plane.client.workflow.getHandle(entityWorkflowId('default', name, uid));
+    return entity.query<PipelineState>('state');
+  }
+
+  async openEntities(name: string): Promise<number> {
+    const query = `WorkflowType = 'pipelineLifecycle' AND ExecutionStatus = 'Running' AND PipelineName = '${name}'`;
+    return (await this.#plane.client.workflow.count(query)).count;
   }
 }
