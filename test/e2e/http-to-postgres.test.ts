@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import pg from 'pg';
 import { z } from 'zod';
-import { apiVersion, kind } from '../../model/names.ts';
+import { apiVersion, kind, labels } from '../../model/names.ts';
 import type { PipelineInput } from '../../crds/pipeline.ts';
 import { eventually } from '../support/eventually.ts';
-import { killPod } from './support/pods.ts';
+import { killPod, podProcesses } from './support/pods.ts';
 import { deletePipeline, untilCondition, untilGone } from './support/resource.ts';
 import { useStack } from './support/stack.ts';
 
@@ -49,6 +49,23 @@ describe('events by HTTP into PostgreSQL', function () {
     assert.deepEqual(await count(), { rows: all, ids: all });
   });
 
+  it('a pod that hangs is killed by its liveness probe, and what was sent to it meanwhile and before is a row once', async () => {
+    const { kubectl } = stack();
+    const before = await count();
+    const restarts = await restartsOf('ingestor-web');
+    for (let request = requests; request < requests + 10; request++) await untilAccepted(request);
+    for (const pid of await podProcesses(kubectl, 'events', 'ingestor-web')) process.kill(pid, 'SIGSTOP');
+    const meanwhile = untilAccepted(requests + 10);
+    await eventually(async () => assert.ok((await restartsOf('ingestor-web')) > restarts));
+    const why = ['get', 'events', '-A', '--field-selector', 'reason=Unhealthy', '-o', 'jsonpath={..message}'];
+    await eventually(async () => assert.match(await kubectl.run(why), /Liveness probe failed/));
+    await meanwhile;
+    await untilCondition(kubectl, 'events', 'Ready', { status: 'True', reason: 'Running' });
+    const all = before.rows + 11 * eventsOfRequest;
+    await eventually(async () => assert.ok((await count()).rows >= all, `${all} rows`));
+    assert.deepEqual(await count(), { rows: all, ids: all });
+  });
+
   it('an event that does not fit the schema becomes a dead letter; the others of its request arrive', async () => {
     const before = await count();
     await untilPosted('misfit', [
@@ -82,6 +99,12 @@ describe('events by HTTP into PostgreSQL', function () {
       assert.equal(answer.status, 202, text);
       assert.equal(accepted.parse(JSON.parse(text)).accepted, events.length);
     });
+  }
+
+  async function restartsOf(stage: string): Promise<number> {
+    const selector = `${labels.pipeline}=events,${labels.stage}=${stage}`;
+    const path = 'jsonpath={.items[*].status.containerStatuses[*].restartCount}';
+    return Number(await stack().kubectl.run(['get', 'pods', '-A', '-l', selector, '-o', path]));
   }
 
   async function count(): Promise<{ rows: number; ids: number }> {
