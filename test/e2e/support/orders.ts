@@ -1,5 +1,5 @@
 /** A topic of orders whose every field is a function of its number, so that what must arrive can be computed. */
-import { Kafka, logLevel } from 'kafkajs';
+import { Kafka, logLevel, type Admin } from 'kafkajs';
 import { createTopic } from '../../support/kafka-topic.ts';
 import '../../../connectors/kafka/quiet-timers.ts';
 
@@ -20,13 +20,17 @@ export function orderJson(id: number): string {
   return `{"id":${id},"status":"${status}","amount":${amount},"qty":${qty},"customer":"customer-${id % 4096}","note":"order number ${id} of the test, padded so that a record has a usual size","channel":"web-shop","internal":"drop me"}`;
 }
 
-/** What must be in the sink after the filter on `paid` and `total = amount * qty`. */
-export function expectedOrders(from: number, to: number): { rows: number; total: number } {
+/** What must be in the sink after the filter on `paid` and `total = amount * qty`, without orders that are gone. */
+export function expectedOrders(
+  from: number,
+  to: number,
+  isGone: (id: number) => boolean = () => false,
+): { rows: number; total: number } {
   let rows = 0;
   let total = 0;
   for (let id = from; id < to; id++) {
     const { status, amount, qty } = order(id);
-    if (status !== 'paid') continue;
+    if (status !== 'paid' || isGone(id)) continue;
     rows += 1;
     total += amount * qty;
   }
@@ -46,14 +50,19 @@ export class Topic {
     this.#kafka = new Kafka({ clientId: 'e2e', brokers: [...brokers], logLevel: logLevel.NOTHING });
   }
 
-  async create(): Promise<void> {
-    const admin = this.#kafka.admin();
-    await admin.connect();
-    try {
-      await createTopic(admin, { topic: this.name, numPartitions: this.#partitions, replicationFactor: 1 });
-    } finally {
-      await admin.disconnect();
-    }
+  create(): Promise<void> {
+    return this.#asAdmin((admin) =>
+      createTopic(admin, { topic: this.name, numPartitions: this.#partitions, replicationFactor: 1 }),
+    );
+  }
+
+  /** As retention does. */
+  deleteBefore(partition: number, offset: number): Promise<void> {
+    return this.#asAdmin(async (admin) => {
+      // Only by such a question does the client learn where the partitions are.
+      await admin.fetchTopicOffsets(this.name);
+      await admin.deleteTopicRecords({ topic: this.name, partitions: [{ partition, offset: String(offset) }] });
+    });
   }
 
   /** Orders `from` (included) to `to` (excluded); order i goes to partition `i mod partitions`, in order. */
@@ -63,9 +72,9 @@ export class Topic {
     });
   }
 
-  /** Orders from 0 on, until the signal; how many there are then. */
-  async produceUntil(signal: AbortSignal): Promise<number> {
-    let next = 0;
+  /** Orders from `first` on, until the signal; how many there are then. */
+  async produceUntil(signal: AbortSignal, first = 0): Promise<number> {
+    let next = first;
     do {
       await this.produceOrders(next, next + batchSize);
       next += batchSize;
@@ -77,6 +86,16 @@ export class Topic {
     await this.#produce(function* () {
       for (const [id, value] of values.entries()) yield { id, value };
     });
+  }
+
+  async #asAdmin(act: (admin: Admin) => Promise<void>): Promise<void> {
+    const admin = this.#kafka.admin();
+    await admin.connect();
+    try {
+      await act(admin);
+    } finally {
+      await admin.disconnect();
+    }
   }
 
   async #produce(records: () => Iterable<{ id: number; value: string }>): Promise<void> {
