@@ -533,7 +533,7 @@ export const errorTable = {
     'retry',
     429,
     'Edge "{edge}" is full ({bytes} bytes).',
-    'The stage that reads it is slower than its source, or stopped. The source waits, and nothing is lost.',
+    'Of the stages that read it the slowest decides: `millrace describe` says how far behind each is, and why one stands still. The source waits, and nothing is lost.',
   ),
   MR_DEAD_LETTERS_FULL: row(
     'retry',
@@ -702,7 +702,7 @@ export const errorTable = {
     'retry',
     410,
     'Sink "{sink}" has stored slot {slot} up to frame {stored}, but the commit log says {committed}: {problem}.',
-    'Restore what the sink has lost, or decide: `millrace decide {pipeline} {token} reread` continues from the position of the sink with the frames that still exist; `accept-loss` instead of `reread` continues from the commit log, without what is missing. `onPositionLost` of the sink decides in advance.',
+    'Restore what the sink has lost, or decide: `millrace decide {pipeline} {token} reread` reads again what the stream still holds of what came after the position of the sink, or all of it where that cannot be told; `accept-loss` instead of `reread` continues from the commit log, without what is missing. `onPositionLost` of the sink decides in advance.',
   ),
   MR_SINK_FAILED: row(
     'retry',

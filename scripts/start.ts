@@ -30,7 +30,8 @@ const { values: options } = parseArgs({
   options: {
     once: { type: 'boolean', default: false },
     with: { type: 'string', multiple: true, default: [] },
-    'data-dir': { type: 'string', default: '.millrace' },
+    // As `millrace dev` takes it.
+    'data-dir': { type: 'string', default: process.env['MILLRACE_DATA_DIR'] ?? '.millrace' },
   },
 });
 const dataDir = resolve(options['data-dir']);

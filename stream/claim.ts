@@ -1,12 +1,13 @@
 /** D5 of `./decisions.ts`: who asks has claimed the commit log. */
 import { askCommits, type CommitsAsker } from './ask-commits.ts';
 import type { CommitLog } from './commit-log.ts';
-import { storedQuestion, type Asker } from './decisions.ts';
+import { openQuestions, storedQuestion, type Asker, type StoredQuestion } from './decisions.ts';
 import type { SlotSignals } from './slot-observer.ts';
 
 /**
- * Claims the log, unless the stored question is about its last entry: then this was done. A former owner that commits its batch
- * meanwhile would make an open question look like an old one. Throws MR_OWNERSHIP_LOST when it already has.
+ * Claims the log, unless a stored question of the slot is about its last entry: then this was done, and another claim would make
+ * that question look like an old one. A former owner that commits its batch meanwhile would do so as well. Throws
+ * MR_OWNERSHIP_LOST when it already has.
  */
 export async function claimToAsk(
   asker: Asker,
@@ -14,6 +15,14 @@ export async function claimToAsk(
   asking: CommitsAsker,
   signals: SlotSignals,
 ): Promise<void> {
-  const asked = await askCommits(asking, asker.pid, () => storedQuestion(asker), signals.stop);
-  if (asked?.after !== log.sequence) await log.claim(signals.abort);
+  const isAbout = ({ after }: Pick<StoredQuestion, 'after'> = { after: 0 }) => after === log.sequence;
+  const isAsked = async () => isAbout(await storedQuestion(asker)) || (await ofSlot(asker)).some(isAbout);
+  if (!(await askCommits(asking, asker.pid, isAsked, signals.stop))) await log.claim(signals.abort);
+}
+
+/** About its edge and its sink. */
+async function ofSlot({ streams, pid, who }: Asker) {
+  return (await openQuestions(streams, pid, '*'))
+    .filter((question) => question.who.join('.') === who)
+    .map(({ read }) => read());
 }

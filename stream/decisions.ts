@@ -15,13 +15,13 @@
  *     was asked about that.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { crc32 } from 'node:zlib';
 import { z } from 'zod';
 import { mr } from '../model/errors.ts';
 import { decisionChoices, tokenOf, type Decision, type DecisionChoice } from '../model/decision.ts';
 import { commitsEdge, decisionSubject, edgeStream, questionSubject } from '../model/names.ts';
 import { changeRecord, decodeRecord, readStored } from './commit-record.ts';
 import { findStream } from './find-stream.ts';
+import { checkOf } from './frame.ts';
 import { acceptedSchema, type Accepted } from './frame-chain.ts';
 import { classifyPublishFailure } from './jetstream-errors.ts';
 import type { JetStreamPort, StoredMessage } from './jetstream-port.ts';
@@ -55,6 +55,7 @@ const questionSchema = z.object({
   after: z.number().int().nonnegative(),
   until: z.number().int().nonnegative().optional(),
   isOfSink: z.literal(true).optional(),
+  isOfPosition: z.literal(true).optional(),
   frame: acceptedSchema.optional(),
 });
 
@@ -94,8 +95,9 @@ export async function noteDecision(streams: JetStreamPort, pid: string, decision
   return named === 'lost' || (stored?.number === named && stored.choice === choice);
 }
 
+/** A frame ends with its checksum; a key is in its subject. (A CRC over bytes that end with their own is the same for all.) */
 function nameOf({ subject, data }: StoredMessage): { subject: string; check: number } {
-  return { subject, check: crc32(data) };
+  return { subject, check: checkOf(data) };
 }
 
 /** D6. Whether the edge, of which this is the last sequence now, has gone back since the decision. */
@@ -107,7 +109,8 @@ export async function isOutdated(
 ): Promise<boolean> {
   if (upTo === undefined) return false;
   if (lastSequence < upTo) return true;
-  const there = end === undefined ? null : await streams.getMessage(stream, { seq: upTo });
+  // What was not there at the decision may have come since, under a number that was given again.
+  const there = upTo === 0 ? null : await streams.getMessage(stream, { seq: upTo });
   return there !== null && !isDeepStrictEqual(nameOf(there), end);
 }
 
@@ -180,6 +183,8 @@ export interface Question extends Asker {
   readonly until?: number | undefined;
   /** Once the slot has found its sink in order, the question is over. */
   readonly isOfSink?: boolean | undefined;
+  /** The edge up to the position is lost: the question is over once all of that is there again. */
+  readonly isOfPosition?: boolean | undefined;
 }
 
 export interface StoredQuestion {
@@ -189,6 +194,7 @@ export interface StoredQuestion {
   readonly after: number;
   readonly until?: number | undefined;
   readonly isOfSink: boolean;
+  readonly isOfPosition: boolean;
   readonly frame?: Accepted | undefined;
   /** Of the decision that answers it. */
   readonly number: number;
@@ -197,16 +203,16 @@ export interface StoredQuestion {
 /** Read before the slot looks again: a question that another owner asks after that stays when this one is removed. */
 export async function storedQuestion({ streams, pid, scope, who }: Asker): Promise<StoredQuestion | undefined> {
   const { value, sequence } = await readStored(streams, pid, questionSubject(pid, scope, who), questionSchema);
-  return value && { ...value, sequence, isOfSink: value.isOfSink === true };
+  return value && { ...value, sequence, isOfSink: value.isOfSink === true, isOfPosition: value.isOfPosition === true };
 }
 
-/** D6. What a person has decided since about what was asked, if that was about this entry of the log, and about the edge. */
+/** D6. What a person has decided since about what was asked, if that was about this entry of the log. */
 export async function answerTo(
   { streams, pid, scope }: Asker,
   asked: StoredQuestion | undefined,
   logSequence: number,
 ): Promise<TakenDecision | undefined> {
-  if (asked === undefined || asked.isOfSink || asked.after !== logSequence) return undefined;
+  if (asked === undefined || asked.after !== logSequence) return undefined;
   const decision = await readDecision(streams, pid, scope);
   return isAnswer(decision, asked) ? decision : undefined;
 }
@@ -250,7 +256,7 @@ export type Answer =
  * owner of the slot has asked since (D5).
  */
 export async function askFor(question: Question): Promise<Answer> {
-  const { streams, pid, scope, who, loss, after, until, isOfSink, hasClaimed, ofEdge, frame } = question;
+  const { streams, pid, scope, who, loss, after, until, isOfSink, isOfPosition, hasClaimed, ofEdge, frame } = question;
   const subject = questionSubject(pid, scope, who);
   for (;;) {
     const decision = await readDecision(streams, pid, scope);
@@ -258,62 +264,66 @@ export async function askFor(question: Question): Promise<Answer> {
     if (hasClaimed === true && before !== undefined && before.after > after)
       throw mr('MR_OWNERSHIP_LOST', { writer: subject, expected: after });
     const isSame = before?.found === loss && before.after === after;
-    const isAbout = isSame || (ofEdge !== undefined && before?.after === after && before.isOfSink === isOfSink);
-    if (
-      isAbout &&
-      isAnswer(decision, { number: before.number, sequence: asked }) &&
-      decision.number !== ofEdge?.outdated
-    )
-      return { kind: 'decided', decision, frame: before.frame };
+    const isOfEdge = ofEdge !== undefined && (before?.isOfSink ?? false) === (isOfSink ?? false);
+    const isAbout = isSame || (isOfEdge && before?.after === after);
+    const answered = isAbout && isAnswer(decision, { number: before.number, sequence: asked });
+    if (answered && decision.number !== ofEdge?.outdated) return { kind: 'decided', decision, frame: before.frame };
     const number = (decision?.number ?? 0) + 1;
-    const isStored = isAbout && before.number === number;
-    const ofSink = isOfSink === true ? { isOfSink } : {};
-    const text = {
-      number,
-      found: loss,
-      after,
-      until,
-      ...ofSink,
-      ...(frame === undefined ? {} : { frame }),
-    };
-    if (isStored || (await isPublished(streams, subject, text, asked)))
-      return { kind: 'asked', token: tokenOf({ scope, number }) };
+    if (isSame && before.number === number) return { kind: 'asked', token: tokenOf({ scope, number }) };
+    const ofWhat = { ...(isOfSink === true ? { isOfSink } : {}), ...(isOfPosition === true ? { isOfPosition } : {}) };
+    const text = { number, found: loss, after, until, ...ofWhat, ...(frame === undefined ? {} : { frame }) };
+    const stored = await publishQuestion(streams, subject, text, asked);
+    if (stored === undefined) continue;
+    if (!isAbout || before.number !== number) return { kind: 'asked', token: tokenOf({ scope, number }) };
+    // What was asked before may have been decided before it was replaced.
+    const meanwhile = await readDecision(streams, pid, scope);
+    if (meanwhile?.number !== number) return { kind: 'asked', token: tokenOf({ scope, number }) };
+    return { kind: 'decided', decision: meanwhile, frame: meanwhile.sequence > stored ? frame : before.frame };
   }
 }
 
-/** False: another question was stored meanwhile. */
-async function isPublished(
+/** Its sequence. Undefined: another question was stored meanwhile. */
+async function publishQuestion(
   streams: JetStreamPort,
   subject: string,
   question: z.input<typeof questionSchema>,
   asked: number,
-): Promise<boolean> {
+): Promise<number | undefined> {
   try {
-    await streams.publish(subject, JSON.stringify(question), { expectLast: asked });
-    return true;
+    return (await streams.publish(subject, JSON.stringify(question), { expectLast: asked })).seq;
   } catch (error) {
     if (classifyPublishFailure(error).kind !== 'wrongSequence') throw error;
-    return false;
+    return undefined;
   }
 }
 
 export interface Waiting extends Asking {
   /** Called with the token under which a person can decide. */
   readonly ask: (token: string) => void;
+  /** Whether what was lost is there again. Looked at now and then. Default: it never is. */
+  readonly isRestored?: () => Promise<boolean>;
 }
 
+/** Frames are large, and may be many. */
+const looksEvery = 2;
+
 /**
- * Waits for the decision that answers the question. Rejects with the signal's reason, and with errors that waiting does
- * not cure, such as a record that cannot be read.
+ * Waits for the decision that answers the question. Undefined: it is restored. Rejects with the signal's reason, and with errors
+ * that waiting does not cure, such as a record that cannot be read.
  */
-export async function awaitDecision(question: Question, waiting: Waiting, signal: AbortSignal): Promise<Decided> {
+export async function awaitDecision(
+  question: Question,
+  waiting: Waiting,
+  signal: AbortSignal,
+): Promise<Decided | undefined> {
   const { streams, pid, scope } = question;
   const news = new News(streams, decisionSubject(pid, scope), waiting.clock);
   try {
-    for (;;) {
+    for (let round = 1; ; round++) {
       signal.throwIfAborted();
       const answer = await untilAnswered(edgeStream(pid, commitsEdge), () => askFor(question), waiting, signal);
       if (answer.kind === 'decided') return answer;
+      if (round % looksEvery === 0 && (await waiting.isRestored?.()) === true) return undefined;
       waiting.ask(answer.token);
       await news.wait(signal);
     }

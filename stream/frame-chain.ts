@@ -35,7 +35,9 @@ export const chainSchema = z.object({
    * frame of version 1. Sequence 0: none. Absent: nobody knows; nothing counts as taken (T3 of `./taken.ts`).
    */
   writers: z.record(z.string(), z.tuple([count, count.nullable()])),
-  /** Frames after the position that a person accepts as they are. */
+  /** Up to there it had taken everything before it was placed back because of its sink: what is gone of that by then was swept. */
+  tookTo: count.optional(),
+  /** Frames that a person accepts as they are. They stay so where a reader goes back behind them. */
   accepted: z.array(acceptedSchema).optional(),
 });
 
@@ -104,7 +106,9 @@ export class FrameChain {
    * placed: the stream may have gone back unnoticed, and the next frames tell.
    */
   restart(heads: Heads, before: number): Chain {
-    this.#committed = { ...this.#committed, since: Math.max(before, this.#committed.since), writers: heads };
+    const { since, tookTo = 0 } = this.#committed;
+    const [latest, furthest] = [Math.max(before, since), Math.max(before, tookTo)];
+    this.#committed = { ...this.#committed, since: latest, tookTo: furthest, writers: heads };
     this.#heads.clear();
     for (const [writer, head] of Object.entries(heads)) this.#heads.set(writer, head);
     this.#ahead.length = 0;
@@ -121,7 +125,8 @@ export class FrameChain {
       passed++;
     }
     this.#ahead.splice(0, passed);
-    this.#committed = { ...this.#committed, writers, ...stillAccepted(this.#committed, position) };
+    const { tookTo, ...rest } = this.#committed;
+    this.#committed = { ...rest, writers, ...(tookTo === undefined || tookTo <= position ? {} : { tookTo }) };
     return this.#committed;
   }
 
@@ -129,11 +134,6 @@ export class FrameChain {
     const isIt = ([at, its, after]: Accepted) => at === sequence && its === check && after === taken;
     return this.#committed.accepted?.some(isIt) ?? false;
   }
-}
-
-/** Those after the position; nothing at all if there never were any. */
-function stillAccepted({ accepted }: Pick<Chain, 'accepted'>, position: number): Pick<Chain, 'accepted'> {
-  return accepted === undefined ? {} : { accepted: accepted.filter(([sequence]) => sequence > position) };
 }
 
 /** By which the next frame names this one. Null: it is of version 1, and is not named (H2). */

@@ -12,6 +12,7 @@ import { positionOf, type CommitEntry } from './commit-entry.ts';
 import type { TakenDecision } from './decisions.ts';
 import type { EdgeView } from './edge-opening.ts';
 import { checkOf } from './frame.ts';
+import { decodeFrame } from './frame-reader.ts';
 import { checkIn, type Accepted, type Chain, type Heads } from './frame-chain.ts';
 import { frameAt, type StoredFrame } from './frame-at.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
@@ -179,23 +180,29 @@ async function headAt(
   }
   const { link } = next.frame;
   if (link === undefined) return undefined;
-  if (link.predecessor > Math.max(position, givenUp)) return lastUpTo(streams, stream, subject, position);
-  return link.predecessor === 0 ? noFrame : [link.predecessor, link.predecessorCheck];
+  const isKnown = link.predecessor > 0 && link.predecessor <= Math.max(position, givenUp);
+  return isKnown ? [link.predecessor, link.predecessorCheck] : lastUpTo(streams, stream, { subject, position });
 }
 
-/** Where what follows does not tell. One after the other: most of them have been swept. */
+/** Where what follows does not tell: found by halving. */
 async function lastUpTo(
   streams: JetStreamPort,
   stream: string,
-  subject: string,
-  position: number,
+  { subject, position }: { readonly subject: string; readonly position: number },
 ): Promise<Heads[string]> {
-  let last = noFrame;
-  for (;;) {
-    const next = await frameAt(streams, stream, { seq: last[0] + 1, next_by_subj: subject });
-    if (next === undefined || next.sequence > position) return last;
-    last = [next.sequence, checkIn(next.frame)];
+  const after = async (seq: number) => {
+    const next = await streams.getMessage(stream, { seq, next_by_subj: subject });
+    return next === null || next.seq > position ? undefined : next;
+  };
+  let last = await after(1);
+  for (let [from, to] = [last?.seq ?? Infinity, position]; from < to;) {
+    const middle = Math.ceil((from + to) / 2);
+    const next = await after(middle);
+    if (next === undefined) to = middle - 1;
+    else [last, from] = [next, next.seq];
   }
+  if (last === undefined) return noFrame;
+  return [last.seq, checkIn(decodeFrame(last.data, { stream, sequence: last.seq }))];
 }
 
 const noFrame: Heads[string] = [0, null];
@@ -216,8 +223,15 @@ export async function tailsUpTo(
   position: number,
 ): Promise<Map<string, Tail>> {
   const heads = Object.entries(await headsAt(streams, shard, entry, view, position));
+  // A frame of version 1 is named by none.
+  const isNamed = ([writer]: readonly [string, unknown]) => {
+    const [sequence, check] = entry?.chain?.writers[writer] ?? noFrame;
+    return sequence === 0 || check !== null;
+  };
   return new Map(
-    heads.map(([writer, [sequence, check]]) => [writer, sequence === 0 ? undefined : { sequence, check }]),
+    heads
+      .filter(isNamed)
+      .map(([writer, [sequence, check]]) => [writer, sequence === 0 ? undefined : { sequence, check }]),
   );
 }
 
@@ -288,10 +302,13 @@ export function entryAfter(
   }: { readonly decision: Decided; readonly heads: Heads; readonly frame: Accepted | undefined },
 ): CommitEntry {
   const before = last?.chain?.edge === created ? (last.chain.accepted ?? []) : [];
-  const accepted = [...before, ...(frame === undefined ? [] : [frame])].filter(([sequence]) => sequence > to);
+  const accepted = [...before, ...(frame === undefined ? [] : [frame])].slice(-mostAccepted);
   const chain = { edge: created, decided: decision.sequence, since: lastSequence, writers: heads };
   return { kind: 'commit', to, set: true, chain: { ...chain, ...(accepted.length === 0 ? {} : { accepted }) } };
 }
+
+/** Each is a decision of a person; those that were made long ago are of frames that have been swept. */
+const mostAccepted = 32;
 
 /** Distinguishes incarnations of an edge and decisions about it, in tokens and in dead letters. */
 export function epochOf({ edge, decided }: Pick<Chain, 'edge' | 'decided'>): string {

@@ -299,8 +299,9 @@ async function actOn<Rows extends RowBufferPort>(
   { stored, isOfOtherStream }: Lost,
 ): Promise<Believed> {
   const { log, signals } = check;
-  // Positions of another stream cannot be compared; otherwise the earlier one loses nothing.
-  const to = choice === 'Reread' && !isOfOtherStream ? Math.min(stored.position, log.committed) : log.committed;
+  // Positions of another stream, or of before a decision, cannot be compared: then all is read that is there.
+  const behind = isOfOtherStream ? 0 : Math.min(stored.position, log.committed);
+  const to = choice === 'Reread' ? behind : log.committed;
   const heads = to === log.committed ? undefined : await check.headsAt(to);
   await log.place(to, heads, stored.position, signals.abort);
   return follow(check, { stored });

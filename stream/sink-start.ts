@@ -19,7 +19,6 @@ import { CommitLog } from './commit-log.ts';
 import {
   answerTo,
   awaitDecision,
-  isOutdated,
   readDecision,
   storedQuestion,
   takeBack,
@@ -29,15 +28,14 @@ import {
   type TakenDecision,
 } from './decisions.ts';
 import { openEdge, pipelineText, type EdgeOpening, type EdgeView } from './edge-opening.ts';
-import { checkOf } from './frame.ts';
-import { FrameChain, type Accepted, type Heads } from './frame-chain.ts';
+import { EdgeLooks } from './edge-looks.ts';
+import { FrameChain, type Heads } from './frame-chain.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { lastCommit } from './last-commit.ts';
-import { PositionLost } from './position-lost.ts';
-import { entryAfter, firstAnew, headsAt, positionAfter, readTails, startOf, tailsUpTo } from './reader-start.ts';
+import type { PositionLost } from './position-lost.ts';
+import { entryAfter, positionAfter } from './reader-start.ts';
 import type { Registry } from './registry.ts';
 import { waitingAs, type SlotObserver, type SlotSignals } from './slot-observer.ts';
-import { untilAnswered } from './until-answered.ts';
 
 export interface SinkStart {
   readonly streams: JetStreamPort;
@@ -83,130 +81,89 @@ export async function beginReading(start: SinkStart, met: LostAt | undefined): P
     belongs: ({ readers }: Registry) => readers.includes(stage.name),
   };
   const asker = { streams, pid, scope: edge, who: slotTokens(stage.name, slot) };
+  const open = () => openEdge(opening, signals.stop);
   for (;;) {
-    const before = await openEdge(opening, signals.stop);
+    await open();
     const onWaiting = waitingAs(observer, 'commits');
     const log = await CommitLog.open({ ...start, onWaiting, pid, stage: stage.name, slot }, signals.stop);
     // Y2.
     const lost = met?.after === log.sequence ? met.loss : undefined;
     const asked = await askCommits(start, pid, () => storedQuestion(asker), signals.stop);
-    const shard = { pid, edge: edgeOf(plan, edge), shard: slot };
-    const ofFrames = <T>(read: () => Promise<T>) => untilAnswered(edgeStream(pid, edge), read, ofEdge, signals.stop);
-    const headsIn: HeadsIn = (view, position, givenUp) =>
-      ofFrames(() => headsAt(streams, shard, log.last, view, position, givenUp));
-    const reads: Reads = {
-      headsIn,
-      anewIn: (view) => ofFrames(() => firstAnew(streams, shard, log.last, view)),
-      // Where the stream is another one the decision has made it so.
-      isOutdated: async ({ created, lastSequence }, decision) =>
-        decision !== undefined &&
-        log.last?.chain?.edge === created &&
-        (await ofFrames(() => isOutdated(streams, edgeStream(pid, edge), lastSequence, decision))),
-    };
-    // D6 of `./decisions.ts`.
-    const decided = await askCommits(start, pid, () => answerTo(asker, asked, log.sequence), signals.stop);
-    const outdated = await reads.isOutdated(before, decided);
-    if (decided !== undefined && !outdated) {
-      await placeBy(decided, start, opening, log, reads, { frame: asked?.frame, had: lost?.had });
-      continue;
+    const looks = new EdgeLooks({
+      ...ofEdge,
+      pid,
+      edge: edgeOf(plan, edge),
+      shard: slot,
+      log,
+      open,
+      signal: signals.stop,
+    });
+    const reading = { start, opening, log, looks };
+    // D6 of `./decisions.ts`. After that decision, so that an edge that has grown meanwhile is not taken for one that went back.
+    const answer = await askCommits(start, pid, () => answerTo(asker, asked, log.sequence), signals.stop);
+    const outdated = answer !== undefined && (await looks.isOutdated(await open(), answer)) ? answer.number : undefined;
+    if (asked !== undefined && answer !== undefined && outdated === undefined && !asked.isOfSink) {
+      const isVoid = asked.isOfPosition && (await looks.asTaken()).kind === 'ready';
+      if (!isVoid) {
+        await placeBy(answer, reading, { frame: asked.frame, had: lost?.had });
+        continue;
+      }
     }
-    const tails = await ofFrames(() => readTails(streams, shard, log.last, before));
-    // Read again: a source's departure is recorded before its frames are removed, so a reader that misses them finds
-    // the record.
-    const verdict = startOf(log.last, await openEdge(opening, signals.stop), tails);
+    const verdict = await looks.verdict();
     if (verdict.kind === 'ready' && lost === undefined) {
       const chain = new FrameChain(verdict.chain);
       log.follow(chain);
       const isOfSink = asked?.isOfSink === true;
-      if (asked !== undefined && !isOfSink) await takeBackWhenOver(start, log, asker, asked);
+      if (asked !== undefined && !isOfSink) await takeBackWhenOver(reading, asker, asked);
       const onSinkInOrder = async () => {
         if (isOfSink) await askCommits(start, pid, () => takeBack(asker, asked), signals.stop);
       };
-      const headsNow = async (position: number) => {
-        const view = await openEdge(opening, signals.stop);
-        // What it had taken others may have swept since: that is not missed.
-        const heads = await headsIn(view, position, log.committed);
-        // Heads first: if the edge goes back after this look, the next frames do not follow them.
-        const taken = await ofFrames(() => tailsUpTo(streams, shard, log.last, view, log.committed));
-        const now = startOf(log.last, await openEdge(opening, signals.stop), taken);
-        if (now.kind === 'lost') throw new PositionLost(now.found, now);
-        return heads;
-      };
-      return { log, chain, headsAt: headsNow, onSinkInOrder };
+      return { log, chain, headsAt: (position) => looks.headsBehind(position), onSinkInOrder };
     }
     // What the start finds is over when the next one does not find it, so that has no `until`.
     const question: Found | undefined = verdict.kind === 'lost' ? verdict : lost;
     if (question === undefined) continue;
     const { found, loss, until, frame, isOfSink } = question;
-    const lostNow = {
-      asker,
-      found,
-      loss,
-      until,
-      frame,
-      isOfSink,
-      stored: lost?.stored,
-      had: lost?.had,
-      outdated: decided?.number,
-    };
-    await awaitAndPlace(start, opening, log, reads, lostNow);
+    const { stored, had } = lost ?? {};
+    const isOfPosition = verdict.kind === 'lost';
+    await awaitAndPlace(reading, { asker, found, loss, until, frame, isOfSink, isOfPosition, stored, had, outdated });
   }
 }
 
-/**
- * A question that was met while reading is over when the log is past that place, or when the edge has gone back before it, or
- * holds another frame there: the slot does not meet it any more. Seed asked:2958: a drain waited for ever for the log to pass it.
- */
-async function takeBackWhenOver(start: SinkStart, log: CommitLog, asker: Asker, asked: StoredQuestion): Promise<void> {
-  const takeItBack = (signal: AbortSignal) => askCommits(start, asker.pid, () => takeBack(asker, asked), signal);
-  const until = asked.until ?? 0;
-  if (log.committed >= until || (await isGone(start, asked.frame))) await takeItBack(start.signals.stop);
-  else log.whenPast(until, takeItBack);
+interface Reading {
+  readonly start: SinkStart;
+  readonly opening: EdgeOpening;
+  readonly log: CommitLog;
+  readonly looks: EdgeLooks;
 }
 
-async function isGone(start: SinkStart, frame: Accepted | undefined): Promise<boolean> {
-  if (frame === undefined) return false;
-  const [seq, check] = frame;
-  const stream = edgeStream(start.plan.pipeline.pid, start.stage.reads);
-  const asking = { ...start, onWaiting: waitingAs(start.observer, 'reader') };
-  const there = await untilAnswered(
-    stream,
-    () => start.streams.getMessage(stream, { seq }),
-    asking,
-    start.signals.stop,
-  );
-  return there === null || checkOf(there.data) !== check;
+/**
+ * A question that was met while reading is over when the log is past that place, or when the edge ends before it or holds
+ * another frame there: the slot does not meet it any more. Seed asked:2958: a drain waited for ever for the log to pass it.
+ */
+async function takeBackWhenOver({ start, opening, log, looks }: Reading, asker: Asker, asked: StoredQuestion) {
+  const takeItBack = (signal: AbortSignal) => askCommits(start, asker.pid, () => takeBack(asker, asked), signal);
+  const { until = 0, frame } = asked;
+  const { lastSequence } = await openEdge(opening, start.signals.stop);
+  const isOver = log.committed >= until || lastSequence < until || (frame !== undefined && (await looks.isGone(frame)));
+  if (isOver) await takeItBack(start.signals.stop);
+  else log.whenPast(until, takeItBack);
 }
 
 type Found = Pick<PositionLost, 'found' | 'loss'> & Partial<Pick<PositionLost, 'until' | 'frame' | 'isOfSink'>>;
 
 interface Loss
-  extends Pick<Question, 'loss' | 'until' | 'isOfSink'>, Pick<PositionLost, 'found' | 'frame' | 'stored' | 'had'> {
+  extends
+    Pick<Question, 'loss' | 'until' | 'isOfSink' | 'isOfPosition'>,
+    Pick<PositionLost, 'found' | 'frame' | 'stored' | 'had'> {
   readonly asker: Asker;
   /** A decision that answered it, and does no longer. */
   readonly outdated: number | undefined;
 }
 
-/** What a position rests on. */
-type HeadsIn = (view: EdgeView, position: number, givenUp?: number) => Promise<Heads>;
-
-/** What is read of the edge for a question and for the place after it. */
-interface Reads {
-  readonly headsIn: HeadsIn;
-  /** {@link firstAnew} */
-  readonly anewIn: (view: EdgeView) => Promise<number>;
-  /** D6 of `./decisions.ts`. */
-  readonly isOutdated: (view: EdgeView, decision: TakenDecision | undefined) => Promise<boolean>;
-}
-
 /** Waits until a person has decided, and moves the position to where the decision says; unless the log has moved (Y5). */
-async function awaitAndPlace(
-  start: SinkStart,
-  opening: EdgeOpening,
-  log: CommitLog,
-  reads: Reads,
-  lost: Loss,
-): Promise<void> {
+async function awaitAndPlace(reading: Reading, lost: Loss): Promise<void> {
+  const { start, opening, log, looks } = reading;
   const { observer, signals } = start;
   const { pipeline, edge, who } = opening;
   const view = await openEdge(opening, signals.stop);
@@ -217,7 +174,7 @@ async function awaitAndPlace(
     signals.stop,
   );
   if ((newest?.seq ?? 0) !== log.sequence) return;
-  const anew = await reads.anewIn(view);
+  const anew = await looks.firstAnew(view);
   const ask = (token: string) =>
     observer.waiting(
       'decision',
@@ -232,42 +189,34 @@ async function awaitAndPlace(
         reread: 'reads all that the stream still holds, and may write records twice',
       }),
     );
-  const { asker, loss, until, isOfSink, frame, outdated } = lost;
-  const asking = { ...start, onWaiting: waitingAs(observer, 'commits'), ask };
-  const awaited = async () => {
-    await claimToAsk(asker, log, start, signals);
-    const question = {
-      ...asker,
-      loss,
-      after: log.sequence,
-      hasClaimed: true,
-      ofEdge: { outdated },
-      until,
-      isOfSink,
-      frame,
-    };
-    return awaitDecision(question, asking, signals.stop);
-  };
+  const { asker, loss, until, isOfSink, isOfPosition, frame, outdated, had } = lost;
   const made = await remade(start, view, opening, log);
-  const { decision, frame: askedAbout } = made === undefined ? await awaited() : { decision: made, frame };
-  await placeBy(decision, start, opening, log, reads, { frame: askedAbout, had: lost.had });
+  if (made !== undefined) return placeBy(made, reading, lost);
+  await claimToAsk(asker, log, start, signals);
+  const about = { loss, after: log.sequence, until, isOfSink, isOfPosition, frame };
+  const isRestored = async () => isOfPosition === true && (await looks.asTaken()).kind === 'ready';
+  const asking = { ...start, onWaiting: waitingAs(observer, 'commits'), ask, isRestored };
+  const answer = await awaitDecision(
+    { ...asker, ...about, hasClaimed: true, ofEdge: { outdated } },
+    asking,
+    signals.stop,
+  );
+  if (answer !== undefined) return placeBy(answer.decision, reading, { frame: answer.frame, had });
+  observer.waiting('decision', undefined);
 }
 
 /** `frame` and `had`: of what was asked about. Does nothing where the decision is outdated: the slot asks again. */
 async function placeBy(
   decision: TakenDecision,
-  { observer, signals }: SinkStart,
-  opening: EdgeOpening,
-  log: CommitLog,
-  { headsIn, anewIn, isOutdated: isOutdatedIn }: Reads,
+  { start: { observer, signals }, opening, log, looks }: Reading,
   { frame, had: hadThen }: Pick<PositionLost, 'frame' | 'had'>,
 ): Promise<void> {
   const view = await openEdge(opening, signals.stop);
-  if (await isOutdatedIn(view, decision)) return;
-  const to = positionAfter(log.last, view, await anewIn(view), decision);
+  if (await looks.isOutdated(view, decision)) return;
+  const to = positionAfter(log.last, view, await looks.firstAnew(view), decision);
   // Heads after the view: no frame up to its end is then missing in them. What is gone since the decision was not decided about.
   const isSameStream = log.last?.chain?.edge === view.created;
-  const heads = await headsIn(view, to, isSameStream ? decision.upTo : undefined);
+  const heads = await looks.headsAt(view, to, isSameStream ? decision.upTo : undefined);
   const entry = entryAfter(to, log.last, view, { decision, heads, frame });
   const had = hadThen ?? hadAt(log.last, entry.to);
   await log.reset({ ...entry, ...(had === undefined ? {} : { had }) }, signals.stop);
@@ -290,9 +239,12 @@ function acceptedWith(last: CommitEntry | undefined, view: EdgeView, anew: numbe
 function placeText(last: CommitEntry | undefined, to: number, anew: number): string {
   if (last === undefined)
     return 'the end of the stream: how far it had come is not known, and what it had not read is given up';
-  if (to === anew - 1) return 'what is left of what it had read; what came in place of the rest is read';
+  if (to === anew - 1) {
+    return 'what is left of what it had read; what came in place of the rest is read, and given up where that cannot be told';
+  }
   if (to === positionOf(last)) return 'what is committed';
-  if (last.kind === 'commit' || to < positionOf(last)) return 'the end of what the stream holds';
+  if (last.kind === 'commit' || to < positionOf(last))
+    return 'the end of what the stream holds: what came in place of lost frames up to there is given up';
   if (to < last.to) {
     return 'the end of what the stream holds of a batch that was started and may be in the sink: nothing of it is written again';
   }

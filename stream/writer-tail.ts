@@ -50,9 +50,9 @@ export async function checkTail(check: TailCheck, tail: EdgeWriter, signal: Abor
         reread: 'does the same, and lets sinks that ask under this token read all that the stream still holds',
       }),
     );
-  const { decision } = await awaitDecision({ ...asker, loss, after }, { ...check, ask: say }, signal);
+  const answer = await awaitDecision({ ...asker, loss, after }, { ...check, ask: say }, signal);
   // If all frames of the writer were lost once more, nothing else would show that this decision was used.
-  if (after === 0) await takenBack({ sequence: decision.sequence });
+  if (after === 0 && answer !== undefined) await takenBack({ sequence: answer.decision.sequence });
   onWaiting(undefined);
 }
 

@@ -301,7 +301,7 @@ export const mutations: readonly Mutation[] = [
     guard: 'D5',
     without: 'the claim of the commit log before a slot asks',
     file: 'stream/claim.ts',
-    from: 'if (asked?.after !== log.sequence) await log.claim(signals.abort);',
+    from: 'if (!(await askCommits(asking, asker.pid, isAsked, signals.stop))) await log.claim(signals.abort);',
     to: '',
     focus: 'asked',
   },
@@ -317,8 +317,8 @@ export const mutations: readonly Mutation[] = [
     guard: 'D6',
     without: 'the look whether what is asked about was decided when the loss looked otherwise',
     file: 'stream/decisions.ts',
-    from: 'ofEdge !== undefined && before?.after === after',
-    to: 'ofEdge === null',
+    from: 'isOfEdge && before?.after === after',
+    to: 'isOfEdge === null',
     focus: 'asked',
   },
   {
@@ -332,7 +332,7 @@ export const mutations: readonly Mutation[] = [
   {
     guard: 'I6',
     without: 'the look whether the edge is still the one that was read, when a sink has gone back',
-    file: 'stream/sink-start.ts',
+    file: 'stream/edge-looks.ts',
     from: "if (now.kind === 'lost') throw",
     to: "if (now.kind === 'never') throw",
     focus: 'asked',

@@ -80,8 +80,10 @@ describe('headsAt', function () {
     deepEqual(await noted([one, one, one], 1, { gone: [2] }), { [one]: 2, [other]: 0 });
   });
 
-  it('notes that none was seen where one is gone that nobody has given up, so that the reader asks', async () => {
-    deepEqual(await noted([one, one, one], 1, { gone: [2], givenUp: 1 }), { [one]: 0, [other]: 0 });
+  it('notes the last that is there where one is gone that nobody has given up, so that the reader asks', async () => {
+    deepEqual(await noted([one, one, one], 1, { gone: [2], givenUp: 1 }), { [one]: 1, [other]: 0 });
+    deepEqual(await noted([one, one, one], 1, { gone: [1, 2], givenUp: 1 }), { [one]: 0, [other]: 0 });
+    deepEqual(await noted([other, ...many(40)], 30, { gone: [29, 30, 31], givenUp: 30 }), { [one]: 28, [other]: 1 });
     deepEqual(await noted([one, one, one], 1, { givenUp: 1 }), { [one]: 1, [other]: 0 });
     deepEqual(await noted([one, one, one], 1, { gone: [2], givenUp: 2 }), { [one]: 2, [other]: 0 });
   });

@@ -748,7 +748,9 @@ describe('sink loop', () => {
       await slot.stop();
       const next = drain(streams, plan, table, { positionIn: 'sink' });
       await drained(plan);
-      assert.deepEqual(ids(table), numbers(300));
+      // What it has of this stream cannot be told: all that is left of it is read, and nothing is missing.
+      assert.deepEqual(new Set(ids(table)), new Set(numbers(300)));
+      assert.deepEqual(ids(table).slice(-200), numbers(300).slice(100));
       await next.stop();
     });
   });

@@ -58,7 +58,8 @@ export class Placements {
     this.#questions.set(who, question);
     for (const [subject, { sequence }] of this.#logs) {
       if (whoIn(subject) !== who || question.isOfSink === true || sequence !== question.after) continue;
-      if (this.#answered.get(subject)?.number === this.#latest)
+      // Under the same number it has only been overtaken by the answer.
+      if (question.number > this.#latest && this.#answered.get(subject)?.number === this.#latest)
         this.#ledger.violated('I15', `${who} asks again, over decision ${this.#latest} that answers it`);
     }
   }
