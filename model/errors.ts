@@ -90,6 +90,12 @@ export const errorTable = {
     '{folder}, with which {server} is accessed, cannot be used: {problem}.',
     'Correct the Secret that is mounted there, or its files; docs/operations.md has a table of them.',
   ),
+  MR_WEBHOOK_CERTIFICATE: row(
+    'retry',
+    503,
+    'The certificate of the admission webhook cannot be renewed: {problem}.',
+    'Pipelines are checked as before until it expires (`millrace_webhook_certificate_expiry_timestamp_seconds`); docs/operations.md says what happens then.',
+  ),
   MR_REQUEST_FOREIGN: row(
     'refuse',
     403,

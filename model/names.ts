@@ -24,6 +24,8 @@ export const fieldManagers = {
   status: `${ownPrefix}status`,
   /** status: its conditions (`./conditions.ts`), deadLetters, ready of each stage. */
   controller: `${ownPrefix}controller`,
+  /** The certificate of the admission webhook, and whom the API server believes. */
+  webhook: `${ownPrefix}webhook`,
   api: `${ownPrefix}api`,
   cli: `${ownPrefix}cli`,
 } as const;

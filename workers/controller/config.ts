@@ -6,11 +6,13 @@ import { controlPlane, readEnvironment } from '../process/environment.ts';
 import { listenAddress, type ListenAddress } from '../process/listen.ts';
 import { natsOf, natsVariables, type NatsAt } from '../process/nats.ts';
 import { temporalOf, temporalVariables, type TemporalAt } from '../process/temporal.ts';
+import { checkWebhook, webhookOf, webhookVariables, type WebhookConfig } from './webhook/config.ts';
 
-const environment = z.object({
+const variables = z.object({
   ...controlPlane,
   ...natsVariables,
   ...temporalVariables,
+  ...webhookVariables,
   MILLRACE_HEALTH_LISTEN: listenAddress.optional(),
   /** Name of this pod or process: its identity in the lease. */
   MILLRACE_POD_NAME: z.string().min(1).optional(),
@@ -21,6 +23,7 @@ const environment = z.object({
   /** Interval of the sweep that looks for pipelines without an open entity. */
   MILLRACE_SWEEP_SECONDS: z.coerce.number().int().min(1).default(60),
 });
+const environment = variables.superRefine(checkWebhook);
 
 export interface ControllerConfig {
   readonly kubeconfig: string | undefined;
@@ -30,6 +33,8 @@ export interface ControllerConfig {
   readonly logLevel: string;
   readonly sweepMs: number;
   readonly repairsAtOnce: number;
+  /** Undefined: there is none. */
+  readonly webhook: WebhookConfig | undefined;
   readonly lease: { readonly namespace: string; readonly identity: string };
 }
 
@@ -43,6 +48,7 @@ export function parseControllerConfig(env: NodeJS.ProcessEnv): ControllerConfig 
     logLevel: parsed.MILLRACE_LOG_LEVEL,
     sweepMs: parsed.MILLRACE_SWEEP_SECONDS * 1_000,
     repairsAtOnce: parsed.MILLRACE_REPAIRS_AT_ONCE,
+    webhook: webhookOf(parsed, parsed.MILLRACE_NAMESPACE),
     lease: {
       namespace: parsed.MILLRACE_NAMESPACE,
       identity: parsed.MILLRACE_POD_NAME ?? `${hostname()}_${randomUUID().slice(0, 8)}`,

@@ -20,6 +20,7 @@ import { natsAccess } from '../process/nats.ts';
 import { untilAskedToStop } from '../process/run.ts';
 import { untilUp } from '../process/until-up.ts';
 import { orWhenChanged } from '../process/when-changed.ts';
+import { Webhook } from './webhook/webhook.ts';
 
 /** Resolves with the exit code after SIGTERM or SIGINT. */
 export function runController(env: NodeJS.ProcessEnv): Promise<number> {
@@ -46,15 +47,20 @@ export async function serveController(config: ControllerConfig, log: Logger, sig
     nats: hostsOf(nats.url),
     ...{ sweepMs: config.sweepMs, repairsAtOnce: config.repairsAtOnce, lease: config.lease },
   });
+  const metrics = metricsOf(controller);
+  let streams: Streams | undefined;
+  const webhook =
+    config.webhook === undefined
+      ? undefined
+      : new Webhook(config.webhook, { kube, log, clock: systemClock, registry: metrics, streams: () => streams });
   const health =
     config.healthListen === undefined
       ? undefined
       : await serveHealth({
           listen: config.healthListen,
-          notReady: () => (controller.isSynced ? undefined : 'the first list of pipelines'),
-          metrics: metricsOf(controller),
+          notReady: () => (controller.isSynced ? webhook?.notReady() : 'the first list of pipelines'),
+          metrics,
         });
-  let streams: Streams | undefined;
   const onTrouble = tellingNatsTrouble(nats.url, log);
   connectStreams({ url: nats.url, name: 'millrace controller', access, signal, onTrouble }).then(
     (connected) => {
@@ -69,7 +75,7 @@ export async function serveController(config: ControllerConfig, log: Logger, sig
   );
   log.info({ kubernetes: kube.server, temporal: config.temporal.address }, 'the controller is watching');
   try {
-    await controller.run(signal);
+    await Promise.all([controller.run(signal), webhook?.run(signal)]);
   } finally {
     await streams?.nc.close();
     await engine.close();

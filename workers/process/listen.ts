@@ -1,5 +1,6 @@
 /** Where a process listens: `host:port`, `[::1]:9000`, or port 0 for a free one; and the listening itself. */
 import type { Server } from 'node:http';
+import type { Server as SecureServer } from 'node:https';
 import { isIP } from 'node:net';
 import { z } from 'zod';
 
@@ -33,7 +34,7 @@ export interface Listening {
 }
 
 /** Rejects when the address is not available. */
-export async function listenOn(server: Server, { host, port }: ListenAddress): Promise<Listening> {
+export async function listenOn(server: Server | SecureServer, { host, port }: ListenAddress): Promise<Listening> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, resolve);

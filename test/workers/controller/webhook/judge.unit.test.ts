@@ -1,0 +1,93 @@
+import { deepEqual, equal, match } from 'node:assert/strict';
+import type { PipelineInput } from '../../../../crds/pipeline.ts';
+import type { KubeObject } from '../../../../kubernetes/objects.ts';
+import { isToBeJudged, judge } from '../../../../workers/controller/webhook/judge.ts';
+import type { AdmissionRequest } from '../../../../workers/controller/webhook/review.ts';
+import { storedPipeline } from '../../../crds/support/pipelines.ts';
+
+type Spec = PipelineInput['spec'];
+
+function object(spec: Partial<Spec> = {}, metadata: object = {}): KubeObject {
+  const stored = storedPipeline(spec);
+  return { ...stored, metadata: { ...stored.metadata, ...metadata } };
+}
+
+/** With what the schema does not take. */
+function odd(change: (spec: Record<string, unknown>) => unknown): KubeObject {
+  const stored = storedPipeline();
+  return { ...stored, spec: change({ ...stored.spec }) };
+}
+
+function asked(change: Partial<AdmissionRequest> = {}): AdmissionRequest {
+  return {
+    ...{ uid: 'u', kind: { group: 'millrace.io', kind: 'Pipeline' }, subResource: '', namespace: 'shop' },
+    ...{ operation: 'UPDATE', object: object({ desiredState: 'Paused' }), oldObject: object() },
+    ...change,
+  };
+}
+
+const sinks = (when: string): Spec['sinks'] => [
+  { name: 'warehouse', clickhouse: { url: 'http://ch:8123', table: 'o' }, when },
+];
+
+describe('what the webhook looks at', () => {
+  const rows: readonly [what: string, change: Partial<AdmissionRequest>, isLookedAt: boolean][] = [
+    ['a new pipeline', { operation: 'CREATE', oldObject: null }, true],
+    ['another spec', {}, true],
+    ['a spec that is as it was, with other metadata', { object: object({}, { labels: { a: 'b' } }) }, false],
+    ['a deletion', { operation: 'DELETE', object: null }, false],
+    ['a status', { subResource: 'status' }, false],
+    ['one that is being deleted', { object: object({ desiredState: 'Paused' }, { deletionTimestamp: 'x' }) }, false],
+    ['another kind', { kind: { group: 'apps', kind: 'Deployment' } }, false],
+    ['a connection', { operation: 'CONNECT' }, false],
+  ];
+  for (const [what, change, isLookedAt] of rows)
+    it(`${isLookedAt ? 'is' : 'is not'} ${what}`, () => equal(isToBeJudged(asked(change)), isLookedAt));
+
+  it('is not a spec whose fields are in another order', () => {
+    const reversed = odd((spec) => Object.fromEntries(Object.entries(spec).reverse()));
+    equal(isToBeJudged(asked({ object: reversed })), false);
+  });
+});
+
+describe('what a spec is refused for', () => {
+  it('is what lint says, in its words, with the field as it is written', () => {
+    const { problems, plan } = judge({ object: object({ sinks: sinks('record.') }) });
+    deepEqual(
+      problems.map(({ field }) => field),
+      ['spec.sinks[0].when'],
+    );
+    match(problems[0]?.message ?? '', /^spec\.sinks\[0\]\.when: expression does not compile: /);
+    equal(plan, undefined);
+  });
+
+  it('is nothing that was stored already, as long as nobody touches it', () => {
+    const oldObject = object({ sinks: sinks('record.') });
+    const paused = judge({ object: object({ sinks: sinks('record.'), desiredState: 'Paused' }), oldObject });
+    deepEqual(paused.problems, []);
+    match(paused.warnings.join(), /does not compile/);
+    equal(judge({ object: object({ sinks: sinks('(') }), oldObject }).problems.length, 1);
+  });
+
+  it('is also what was stored, when the value that it is about has changed', () => {
+    const unknown = (value: unknown) => odd((spec) => ({ ...spec, speling: value }));
+    equal(judge({ object: unknown(1), oldObject: unknown(1) }).problems.length, 0);
+    equal(judge({ object: unknown(2), oldObject: unknown(1) }).problems.length, 1);
+  });
+
+  it('is a change that the plan in force does not allow, even where the CRD has no rule for it', () => {
+    const { problems } = judge({ object: object({ buffer: { shards: 4 } }), oldObject: object() });
+    match(problems[0]?.message ?? '', /buffer\.shards: edge records has \d+ shards and cannot have 4\./);
+  });
+
+  it('is not a change from a spec that has no plan', () => {
+    const oldObject = odd((spec) => ({ ...spec, sources: 'none' }));
+    const { problems, plan, before } = judge({ object: object(), oldObject });
+    deepEqual([problems, before], [[], undefined]);
+    equal(plan?.stages.length, 2);
+  });
+
+  it('does not read what others keep in the metadata', () => {
+    deepEqual(judge({ object: object({}, { managedFields: [{ fieldsV1: { '\ud800': {} } }] }) }).problems, []);
+  });
+});
