@@ -84,6 +84,29 @@ export const rights: Readonly<Record<ControlProcess, readonly Right[]>> = {
   uninstall: [right('pipelines', group, plural, ['list', 'delete'], 'which pipelines there are, and Drain')],
 };
 
+/** A right to one object only. Its name is that of the release and this. */
+export interface NamedRight extends Right {
+  readonly suffix: string;
+}
+
+/** What the controller needs besides where it makes the certificates of its webhook; files of others need none of it. */
+export const webhookRights: readonly NamedRight[] = [
+  {
+    ...right('own', '', 'secrets', ['get', 'patch'], 'the certificate of the webhook, which all controllers share'),
+    suffix: 'webhook-certificate',
+  },
+  {
+    ...right(
+      'cluster',
+      'admissionregistration.k8s.io',
+      'validatingwebhookconfigurations',
+      ['get', 'patch'],
+      'whose certificates the API server believes',
+    ),
+    suffix: 'webhook',
+  },
+];
+
 /** A rule of a Role or ClusterRole. */
 export interface PolicyRule {
   readonly apiGroups: readonly string[];

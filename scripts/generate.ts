@@ -6,6 +6,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { admissionPolicyYaml } from '../crds/admission-policy.ts';
 import { pipelineCrdYaml } from '../crds/crd.ts';
 import { conditionsPage, errorsPage, generated, pipelinePage } from '../crds/reference.ts';
 import { expressionsPage } from '../crds/reference-expressions.ts';
@@ -17,6 +18,7 @@ import {
   rightsYaml,
   valuesSchemaJson,
   valuesYaml,
+  webhookRightsYaml,
 } from '../deploy/chart/render.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { openApiText } from '../workers/api/openapi-text.ts';
@@ -35,9 +37,11 @@ const files: Readonly<Record<string, () => string | Promise<string>>> = {
   'deploy/chart/millrace/values.yaml': valuesYaml,
   'deploy/chart/millrace/values.schema.json': valuesSchemaJson,
   'deploy/chart/millrace/files/crds.yaml': pipelineCrdYaml,
+  'deploy/chart/millrace/files/admission-policy.yaml': admissionPolicyYaml,
   'deploy/chart/millrace/files/defaults.yaml': defaultsYaml,
   'deploy/chart/millrace/files/profiles.yaml': profilesYaml,
   'deploy/chart/millrace/files/rights.yaml': rightsYaml,
+  'deploy/chart/millrace/files/webhook-rights.yaml': webhookRightsYaml,
 };
 
 const isCheck = process.argv.includes('--check');

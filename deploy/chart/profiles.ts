@@ -23,6 +23,12 @@ export const profileRows: readonly ProfileRow[] = [
   pods('controller', 'the second waits for the lease, and takes over within seconds'),
   pods('lifecycle', 'operations go on when a pod or its node is lost'),
   pods('api', 'requests go to those that are there'),
+  {
+    value: 'webhook.enabled',
+    lab: true,
+    production: true,
+    why: 'what is wrong with a pipeline is said where it is applied, and not only in its status',
+  },
   { value: 'nats.replicas', lab: 1, production: 3, why: 'one server may be lost at any time' },
   { value: 'nats.streamReplicas', lab: 1, production: 3, why: 'what is acknowledged is on a majority of the servers' },
   {

@@ -96,6 +96,20 @@ and the upgrade stands still: delete all of them at once with \`kubectl delete p
 \`temporal.accessSecret\` names a Secret with \`ca.crt\`, \`tls.crt\` and \`tls.key\`, or \`api-key\`. With a certificate that everybody
 knows and no key, \`temporal.tls.enabled=true\` suffices. When a file changes, the processes end and start anew with it.
 
+## Checks before a pipeline is stored
+
+Under both profiles the API server asks a controller before it stores a new pipeline or a new spec (\`webhook.enabled\`), and refuses
+them while none answers (\`webhook.failurePolicy\`). Deletions, statuses, finalizers and labels are never asked about. To go on without:
+\`kubectl delete validatingwebhookconfiguration millrace-webhook\`; the next upgrade makes it again.
+
+\`webhook.certificates.mode\`: with \`self\` the controllers make the certificate and tell the API server. With \`certManager\` its
+injector does; the Issuer that the chart makes signs for itself, so that for a moment after a renewal the API server may not believe
+the new certificate: name one with an authority in \`webhook.certificates.issuerRef\` to have none of that. With \`secret\` the Secret and
+\`webhook.certificates.caBundle\` are yours; the certificate must be for \`millrace-webhook.NAMESPACE.svc\`, and is read again when it changes.
+
+Tools that compare a cluster with what they render (Argo CD) must leave \`caBundle\` alone, and the content of the Secret
+\`millrace-webhook-certificate\`, which is rendered empty.
+
 ## Images of a private registry
 
 \`global.imagePullSecrets\` is for the pods of this chart. The pods of pipelines are in other namespaces: the lifecycle copies there
@@ -130,6 +144,7 @@ Each process has an account of its own, with enumerated rights (\`files/rights.y
 lifecycle reads and writes Secrets, and makes Deployments, in all namespaces: it copies the keys that a pipeline names into the
 pipeline's namespace, and runs its pods there. The controller reads Secrets to notice that they have changed. Whoever has one of
 these accounts can do much; nobody else should be let into the namespace of Millrace.
+The controller changes one Secret, with the certificate of its webhook, and one ValidatingWebhookConfiguration, by their names.
 The hook that makes the keys of NATS may look for its four Secrets and create Secrets in its namespace; its role goes with it.
 Worker pods have no API token. With \`rbac.aggregate\`, whoever has \`view\`, \`edit\` or \`admin\` in a namespace has it for the
 pipelines there too.

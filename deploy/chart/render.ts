@@ -1,7 +1,7 @@
 /** The generated files of the chart: all but its templates. */
 import { Document, isMap, isPair, isScalar, stringify, type YAMLMap } from 'yaml';
 import { z } from 'zod';
-import { controlProcesses, rulesOf, type RightPlace } from '../../model/rights.ts';
+import { controlProcesses, rulesOf, webhookRights, type RightPlace } from '../../model/rights.ts';
 import { profileRows, type ProfileName, type ProfileRow } from './profiles.ts';
 import { valuesSchema } from './values.ts';
 
@@ -57,6 +57,15 @@ export function rightsYaml(): string {
   const of = (process: (typeof controlProcesses)[number]) =>
     Object.fromEntries(Object.entries(places).map(([name, list]) => [name, rulesOf(process, list)]));
   return withHeader(Object.fromEntries(controlProcesses.map((process) => [process, of(process)])));
+}
+
+/** By place; the template puts the name of the release before each suffix. */
+export function webhookRightsYaml(): string {
+  const of = (place: RightPlace) =>
+    webhookRights
+      .filter(({ where }) => where === place)
+      .map(({ group, resources, verbs, suffix }) => ({ apiGroups: [group], resources, verbs, suffix }));
+  return withHeader({ cluster: of('cluster'), own: of('own') });
 }
 
 /** The two tables of the chart's README. */

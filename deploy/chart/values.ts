@@ -176,6 +176,46 @@ export const valuesSchema = z.strictObject({
     })
     .prefault({})
     .describe('The REST API.'),
+  webhook: z
+    .strictObject({
+      enabled: byProfile(
+        z.boolean(),
+        'Whether controllers check a pipeline before it is stored, in the words of lint.',
+      ),
+      failurePolicy: z
+        .enum(['Fail', 'Ignore'])
+        .default('Fail')
+        .describe(
+          'What becomes of a new pipeline or a new spec while no controller answers. `Fail`: it is refused. `Ignore`: it is stored unchecked. Deletions, statuses and metadata never wait for a controller.',
+        ),
+      timeoutSeconds: z.int().min(1).max(30).default(5).describe('How long the API server waits for an answer.'),
+      namespaceSelector: part(
+        'Namespaces whose pipelines are checked, as in a label selector. Empty: all but that of the release and kube-system.',
+      ),
+      policy: flag(
+        'Whether a ValidatingAdmissionPolicy has those rules that the API server can check by itself: they hold without a controller.',
+        true,
+      ),
+      certificates: z
+        .strictObject({
+          mode: z
+            .enum(['self', 'certManager', 'secret'])
+            .default('self')
+            .describe(
+              '`self`: controllers make and renew it. `certManager`: cert-manager does. `secret`: it is in `secret`, and somebody else renews it.',
+            ),
+          secret: text('Of `secret`: the Secret with `tls.crt` and `tls.key`, for the Service `…-webhook`.'),
+          caBundle: text('Of `secret`: the certificates, PEM, by which the API server believes it.'),
+          issuerRef: part(
+            'Of `certManager`: the Issuer or ClusterIssuer. Empty: the chart makes one that signs for itself.',
+          ),
+        })
+        .prefault({})
+        .describe('The certificate that is shown to the API server.'),
+      from: parts('Peers, as in a NetworkPolicy, that may ask. Empty: everybody, because API servers are no pods.'),
+    })
+    .prefault({})
+    .describe('Checks of pipelines before they are stored.'),
   nats: z
     .strictObject({
       mode: z

@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { rootCertificates } from 'node:tls';
 import { promisify } from 'node:util';
 import { stringify } from 'yaml';
 import { z } from 'zod';
@@ -17,6 +18,8 @@ const run = promisify(execFile);
 
 const lab: Values = ['profile=lab'];
 const production: Values = ['temporal.address=temporal-frontend.temporal:7233'];
+/** A certificate, because the API server reads it. */
+const authority = rootCertificates[0] ?? '';
 const external: Values = [...production, 'nats.mode=external', 'nats.address=nats://a:4222\\,nats://b:4222'];
 
 function ofOurs(component: string): Values {
@@ -82,6 +85,21 @@ const switches: readonly [what: string, values: Values][] = [
   ['a Temporal with TLS', [...production, 'temporal.tls.enabled=true', 'temporal.tls.serverName=temporal.example.com']],
   ['a Temporal that asks', [...production, 'temporal.accessSecret=temporal-access']],
   ['a pull Secret for pods of pipelines', [...lab, 'lifecycle.podPullSecret=pull-pods']],
+  ['no webhook', [...lab, 'webhook.enabled=false']],
+  ['a webhook that holds nothing up', [...lab, 'webhook.failurePolicy=Ignore', 'webhook.policy=false']],
+  [
+    'a webhook for some namespaces',
+    [...production, 'webhook.namespaceSelector.matchLabels.team=data', 'webhook.from[0].ipBlock.cidr=10.0.0.0/8'],
+  ],
+  [
+    'a certificate of the webhook of ours',
+    [
+      ...lab,
+      'webhook.certificates.mode=secret',
+      'webhook.certificates.secret=ours',
+      `webhook.certificates.caBundle=${authority}`,
+    ],
+  ],
   ['a long name', [...lab, 'fullnameOverride=a-name-that-is-much-longer-than-anybody-would-like-it-to-be']],
 ];
 
@@ -149,6 +167,21 @@ const refusals: readonly [what: string, values: Values, says: RegExp][] = [
     [...lab, 'temporal.accessSecret=ours'],
     /the development server .* speaks without TLS and asks nobody/,
   ],
+  [
+    'a certificate of the webhook that nobody believes',
+    [...lab, 'webhook.certificates.mode=secret', 'webhook.certificates.secret=ours'],
+    /webhook\.certificates\.caBundle hold what the API server believes it by/,
+  ],
+  [
+    'a certificate of the webhook that is not used',
+    [...lab, 'webhook.certificates.secret=ours'],
+    /are for a certificate of yours, and webhook\.certificates\.mode is self/,
+  ],
+  [
+    'an issuer without cert-manager',
+    [...lab, 'webhook.certificates.issuerRef.name=ours'],
+    /issuerRef is for cert-manager, and webhook\.certificates\.mode is self/,
+  ],
   ['an Ingress without a host', [...lab, 'api.ingress.enabled=true'], /api\.hosts must name at least one host/],
   [
     'an HTTPRoute without a Gateway',
@@ -168,6 +201,9 @@ const podsSchema = z.looseObject({
 });
 
 const isWorkload = ({ kind }: Rendered) => kind === 'Deployment' || kind === 'StatefulSet';
+
+const controllerIn = (objects: readonly Rendered[]) =>
+  stringify(objects.find(({ kind, metadata }) => kind === 'Deployment' && metadata.name === 'millrace-controller'));
 
 const textOf = (objects: readonly Rendered[]) => objects.map((object) => stringify(object)).join('---\n');
 
@@ -277,10 +313,42 @@ describe('the chart', function () {
 
   it('names no Secret whose content it made in a second rendering without a cluster', async () => {
     const objects = await render([...lab, 'api.auth.tokenSecret=ours']);
+    // That of the webhook's certificate is empty: controllers fill it.
     deepEqual(
-      objects.filter(({ kind }) => kind === 'Secret'),
+      objects.filter((object) => object.kind === 'Secret' && ('data' in object || 'stringData' in object)),
       [],
     );
+  });
+
+  it('asks its Service before a pipeline is stored, and nobody about its own namespace', async () => {
+    const objects = await render(production);
+    const text = stringify(objects.find(({ kind }) => kind === 'ValidatingWebhookConfiguration'));
+    match(text, /operator: NotIn\s+values:\s+- millrace-system\s+- kube-system/);
+    match(text, /failurePolicy: Fail\s+timeoutSeconds: 5\s+sideEffects: None/);
+    match(text, /resources:\s+- pipelines\n/);
+    const [, service = ''] = /service:\s+name: (\S+)/.exec(text) ?? [];
+    ok(objects.some(({ kind, metadata }) => kind === 'Service' && metadata.name === service));
+    const controller = controllerIn(objects);
+    match(controller, new RegExp(`${service}\\.${namespace}\\.svc,`));
+    match(controller, /preStop:\s+sleep:/);
+  });
+
+  it('leaves the certificate of the webhook to cert-manager, and the configuration to its injector', async () => {
+    const objects = await render([...lab, 'webhook.certificates.mode=certManager']);
+    const ofKind = (wanted: string) => stringify(objects.find(({ kind }) => kind === wanted));
+    match(ofKind('ValidatingWebhookConfiguration'), /inject-ca-from: millrace-system\/millrace-webhook\n/);
+    match(ofKind('Certificate'), /secretName: millrace-webhook-certificate\n/);
+    match(ofKind('Certificate'), /- millrace-webhook\.millrace-system\.svc\n/);
+    ok(objects.some(({ kind }) => kind === 'Issuer'));
+    match(controllerIn(objects), /MILLRACE_WEBHOOK_CERTIFICATE_DIR/);
+    // Nothing is for the controller to change.
+    ok(!objects.some(({ kind, metadata }) => kind.startsWith('Role') && metadata.name === 'millrace-webhook'));
+    const ours = await render([
+      ...lab,
+      'webhook.certificates.mode=certManager',
+      'webhook.certificates.issuerRef.name=ca',
+    ]);
+    ok(!ours.some(({ kind }) => kind === 'Issuer'));
   });
 
   describe('on a real API server', function () {
@@ -320,7 +388,7 @@ describe('the chart', function () {
         equal(stderr, '');
       });
 
-    it('is installed, upgraded without losing the token, and uninstalled without losing the kind', async () => {
+    it('is installed, upgraded without losing the token and what controllers have written, and uninstalled without losing the kind', async () => {
       const at = ['--namespace', namespace, '--take-ownership'];
       const values = [...lab, 'nats.tls.mode=generated'];
       const made = async () => {
@@ -338,9 +406,25 @@ describe('the chart', function () {
       match(notes, /rollout status deployment\/millrace-controller/);
       const first = await made();
       ok(first.every((value) => Buffer.from(value, 'base64').length >= 32));
+      // What a controller does.
+      const certificate = ['-n', namespace, 'patch', 'secret', 'millrace-webhook-certificate', '--type=merge'];
+      await kubectl([...certificate, '--field-manager=millrace-webhook', '-p', '{"data":{"tls.crt":"eA=="}}']);
+      const caBundle = Buffer.from(authority).toString('base64');
+      const told = {
+        ...{ apiVersion: 'admissionregistration.k8s.io/v1', kind: 'ValidatingWebhookConfiguration' },
+        metadata: { name: 'millrace-webhook' },
+        webhooks: [{ name: 'pipelines.millrace.io', clientConfig: { caBundle } }],
+      };
+      const asController = ['apply', '--server-side', '--field-manager=millrace-webhook', '-f', '-'];
+      await kubectl(asController, JSON.stringify(told));
       const upgrade = ['upgrade', 'millrace', chart, ...at];
       await helm([...upgrade, ...setting([...values, 'logLevel=debug'])], kubernetes.kubeconfigPath);
       deepEqual(await made(), first);
+      const show = async (what: readonly string[], path: string) =>
+        (await kubectl(['-n', namespace, 'get', ...what, '-o', `jsonpath={${path}}`])).stdout;
+      equal(await show(['secret', 'millrace-webhook-certificate'], '.data.tls\\.crt'), 'eA==');
+      const configuration = ['validatingwebhookconfiguration', 'millrace-webhook'];
+      equal(await show(configuration, '.webhooks[0].clientConfig.caBundle'), caBundle);
       for (const [value, says] of [
         ['nats.replicas=3', /from one server to several, or to fewer, streams are not taken along/],
         ['nats.storage.size=6Gi', /Kubernetes does not change them through a StatefulSet/],
@@ -348,7 +432,8 @@ describe('the chart', function () {
       ] as const)
         await rejects(helm([...upgrade, ...setting([...values, value])], kubernetes.kubeconfigPath), says);
       await helm(['uninstall', 'millrace', '--namespace', namespace, '--no-hooks'], kubernetes.kubeconfigPath);
-      const kinds = 'crd,clusterrole,clusterrolebinding';
+      const admission = 'validatingwebhookconfiguration,validatingadmissionpolicy,validatingadmissionpolicybinding';
+      const kinds = `crd,clusterrole,clusterrolebinding,${admission}`;
       const left = ['get', kinds, '-l', 'app.kubernetes.io/instance=millrace', '-o', 'name'];
       equal((await kubectl(left)).stdout.trim(), 'customresourcedefinition.apiextensions.k8s.io/pipelines.millrace.io');
     });
@@ -374,6 +459,33 @@ describe('the chart', function () {
         ['create', 'pods'],
       ] as const)
         equal(await may(verb, resource), false, `${verb} ${resource}`);
+    });
+
+    it('lets the controller change the certificate and the configuration of its webhook, and no others', async () => {
+      const roles = (await render(lab)).filter(
+        ({ kind, metadata }) => /Role/.test(kind) && /webhook/.test(metadata.name),
+      );
+      await kubectl(['apply', '-f', '-'], textOf(roles));
+      const as = ['--as', `system:serviceaccount:${namespace}:millrace-controller`];
+      // It exits with 1 when the answer is no.
+      const may = (...what: readonly string[]) =>
+        kubectl(['auth', 'can-i', ...what, ...as, '--quiet']).then(
+          () => true,
+          () => false,
+        );
+      for (const verb of ['get', 'patch'] as const) {
+        ok(await may(verb, 'secrets/millrace-webhook-certificate', '-n', namespace));
+        ok(await may(verb, 'validatingwebhookconfigurations/millrace-webhook'));
+      }
+      for (const [verb, ...what] of [
+        ['patch', 'secrets/millrace-api-token', '-n', namespace],
+        ['create', 'secrets', '-n', namespace],
+        ['patch', 'secrets/millrace-webhook-certificate', '-n', 'shop'],
+        ['patch', 'validatingwebhookconfigurations/another'],
+        ['create', 'validatingwebhookconfigurations'],
+        ['delete', 'validatingwebhookconfigurations/millrace-webhook'],
+      ] as const)
+        equal(await may(verb, ...what), false, `${verb} ${what.join(' ')}`);
     });
 
     it('gives each process its rights, and no others', async () => {
