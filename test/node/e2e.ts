@@ -129,6 +129,14 @@ ${steps}  sinks:
     match(await ofChart('test', 'millrace', '--namespace', namespace), /Succeeded/);
   });
 
+  it('asks a controller before a pipeline is stored, by its Service and with the certificate that it made', async () => {
+    const wrong = pipeline('  steps: [{name: twice, filter: {where: "record."}}]\n');
+    await rejects(apply(wrong), /spec\.steps\[0\]\.filter\.where: expression does not compile/);
+    const at = 'webhooks[0].clientConfig.caBundle';
+    const bundle = await fieldOf(`.${at}`, 'validatingwebhookconfiguration', 'millrace-webhook');
+    match(Buffer.from(bundle, 'base64').toString('utf8'), /BEGIN CERTIFICATE/);
+  });
+
   it('has the rows of the first pipeline in a table', async () => {
     const startedAt = Date.now();
     await apply(pipeline());

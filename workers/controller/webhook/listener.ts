@@ -95,6 +95,8 @@ async function serve(options: ListenerOptions, request: IncomingMessage, respons
     tell(admitted.outcome);
     response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(admitted.review));
   } catch (error) {
+    // Who asked has gone.
+    if (!request.complete) return;
     // The failurePolicy of the configuration says what becomes of the pipeline.
     onError(problemOf(error));
     tell('failed');

@@ -105,6 +105,15 @@ describe('the port of the webhook', () => {
     equal((await ask(review)).status, 200);
   });
 
+  it('says nothing about who goes before the question is asked', async () => {
+    const socket = await handshake();
+    socket.write(`POST ${reviewPath} HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\n{`);
+    socket.destroy();
+    await once(socket, 'close');
+    equal((await ask(review)).status, 200);
+    equal(told.join(), 'passed');
+  });
+
   it('P1: takes another certificate while connections are open, and those go on', async () => {
     const open = await handshake();
     const first = open.getPeerCertificate().fingerprint256;
