@@ -24,7 +24,7 @@ export function specActivities(deps: ActivityDependencies): Pick<LifecycleActivi
       try {
         const resource = await readResource(kube, pipeline);
         if (plan === 'inForce') return summaryOf(await planInForce(kube, pipeline), resource, cluster);
-        const read = planIn(resource, cluster);
+        const read = planIn(deps, resource);
         if (isNews(read, resource)) await refuseByStreams(deps, read, resource);
         return summaryOf(read, resource, cluster);
       } catch (error) {
@@ -52,9 +52,15 @@ export function parsePipeline(resource: KubeObject): Pipeline {
 }
 
 /** Throws {@link SpecRefused}, which carries what is still known of the spec. */
-function planIn(resource: KubeObject, cluster: string): Plan {
+function planIn({ kube, cluster }: ActivityDependencies, resource: KubeObject): Plan {
+  const { onlyIn } = kube.transport;
   try {
-    return compile(parsePipeline(resource));
+    const plan = compile(parsePipeline(resource));
+    if (plan.isolation === 'Namespace' && onlyIn !== undefined) {
+      const { namespace, name } = plan.pipeline;
+      throw mr('MR_ISOLATION_NOT_ALLOWED', { namespace, name, watched: onlyIn.join(', ') });
+    }
+    return plan;
   } catch (error) {
     if (error instanceof MillraceError && error.handling === 'refuse') {
       throw new SpecRefused(error, refusedSpec(resource, cluster));
@@ -147,7 +153,9 @@ function listed(connectors: readonly string[]): string {
 async function locate(kube: Kube, pipeline: PipelineRef, resource: KubeObject | undefined): Promise<Location> {
   const pid = pidOf(pipeline.name, pipeline.uid);
   const wished = resource === undefined ? {} : wishesOf(resource);
-  const isolation = wished.isolation ?? (await isolationFound(kube, pipeline, pid));
+  // Nobody has carried out what may not be wished for; what a Millrace of all namespaces has made is found.
+  const mayBeWished = kube.transport.onlyIn === undefined;
+  const isolation = (mayBeWished ? wished.isolation : undefined) ?? (await isolationFound(kube, pipeline, pid));
   const workloadNamespace = placeOf(isolation, pipeline, pid);
   return {
     exists: resource !== undefined,
@@ -177,7 +185,7 @@ export function placeOf(isolation: Location['isolation'], pipeline: PipelineRef,
   return isolation === 'Namespace' ? namespaceOf(pid) : pipeline.namespace;
 }
 
-/** What the cluster shows. No object at all counts as a namespace of its own that is gone. */
+/** What the cluster shows. No object at all counts as a namespace of its own that is gone, where there may be one. */
 async function isolationFound(
   kube: Kube,
   { namespace, uid }: PipelineRef,
@@ -189,5 +197,5 @@ async function isolationFound(
     const beside = await kube.list(owned, { namespace, labels: { [labels.pipelineUid]: uid } });
     if (beside.items.length > 0) return 'Shared';
   }
-  return 'Namespace';
+  return kube.transport.onlyIn === undefined ? 'Namespace' : 'Shared';
 }

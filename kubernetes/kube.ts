@@ -12,8 +12,9 @@
 import { z } from 'zod';
 import { ask, askObject, askToDelete, type Named } from './ask.ts';
 import { applyType } from './asked.ts';
+import { confined } from './confined.ts';
 import { KubeError } from './kube-error.ts';
-import { objectSchema, pathOf, type KindName, type KubeObject, type Manifest } from './objects.ts';
+import { kinds, objectSchema, pathOf, type KindName, type KubeObject, type Manifest } from './objects.ts';
 import { loadKubeconfig } from './kubeconfig.ts';
 import { createTransport, type KubeRequest, type KubeTransport } from './transport.ts';
 
@@ -48,6 +49,7 @@ export interface Kube {
   readonly transport: KubeTransport;
   /** undefined: proven to be absent (K1). */
   get(kind: KindName, name: string, namespace?: string): Promise<KubeObject | undefined>;
+  /** Without a namespace: in all that it may be asked about; no version is one of several lists, and so it is empty then. */
   list(kind: KindName, options?: ListOptions): Promise<{ items: KubeObject[]; resourceVersion: string }>;
   /** Server-side apply of the whole object. */
   apply(manifest: Manifest, options: ApplyOptions): Promise<KubeObject>;
@@ -77,12 +79,38 @@ const listSchema = z.looseObject({
   items: z.array(objectSchema).nullable(),
 });
 
-export function connectKube(kubeconfig: string | undefined): Kube {
-  return createKube(createTransport(loadKubeconfig(kubeconfig).access()));
+/** `namespaces`: the only ones that it may be asked about; empty: all (`./confined.ts`). */
+export function connectKube(kubeconfig: string | undefined, namespaces: readonly string[] = []): Kube {
+  return createKube(confined(createTransport(loadKubeconfig(kubeconfig).access()), namespaces));
 }
 
 export function createKube(transport: KubeTransport): Kube {
   const askFor = (request: KubeRequest, named: Named) => askObject(transport, request, objectSchema, named);
+
+  async function listOnce(kind: KindName, options: ListOptions) {
+    const items: KubeObject[] = [];
+    for (let next: string | undefined; ;) {
+      const request = {
+        method: 'GET',
+        path: pathOf(kind, { namespace: options.namespace }),
+        query: {
+          limit: pageSize,
+          labelSelector: selectorOf(options.labels),
+          fieldSelector: selectorOf(options.fields),
+          continue: next,
+        },
+        accept: acceptOf(options, 'PartialObjectMetadataList'),
+        what: `list ${kind}`,
+      } as const;
+      const wanted = options.metadataOnly === true ? 'PartialObjectMetadataList' : `${kind}List`;
+      const page = await ask(transport, request, listSchema, (answer) => answer.kind === wanted);
+      if (options.onPage === undefined) items.push(...(page.items ?? []));
+      else options.onPage(page.items ?? []);
+      const { resourceVersion, continue: more = '' } = page.metadata;
+      if (more === '') return { items, resourceVersion };
+      next = more;
+    }
+  }
 
   return {
     server: transport.server,
@@ -96,28 +124,14 @@ export function createKube(transport: KubeTransport): Kube {
     },
 
     async list(kind, options = {}) {
-      const items: KubeObject[] = [];
-      for (let next: string | undefined; ;) {
-        const request = {
-          method: 'GET',
-          path: pathOf(kind, { namespace: options.namespace }),
-          query: {
-            limit: pageSize,
-            labelSelector: selectorOf(options.labels),
-            fieldSelector: selectorOf(options.fields),
-            continue: next,
-          },
-          accept: acceptOf(options, 'PartialObjectMetadataList'),
-          what: `list ${kind}`,
-        } as const;
-        const wanted = options.metadataOnly === true ? 'PartialObjectMetadataList' : `${kind}List`;
-        const page = await ask(transport, request, listSchema, (answer) => answer.kind === wanted);
-        if (options.onPage === undefined) items.push(...(page.items ?? []));
-        else options.onPage(page.items ?? []);
-        const { resourceVersion, continue: more = '' } = page.metadata;
-        if (more === '') return { items, resourceVersion };
-        next = more;
+      const { onlyIn } = transport;
+      if (onlyIn === undefined || options.namespace !== undefined || !kinds[kind].namespaced) {
+        return listOnce(kind, options);
       }
+      const items: KubeObject[] = [];
+      // In turn, so that no more than one list is in memory.
+      for (const namespace of onlyIn) items.push(...(await listOnce(kind, { ...options, namespace })).items);
+      return { items, resourceVersion: '' };
     },
 
     async apply(manifest, { fieldManager, force = false, subresource }) {

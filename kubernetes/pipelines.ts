@@ -36,15 +36,16 @@ import {
 import { KubeError } from './kube-error.ts';
 import { unlessAbsent, type Kube } from './kube.ts';
 import { objectSchema, pathOf, type KubeObject } from './objects.ts';
+import { pageOf } from './pages.ts';
 import type { Situation } from './verdicts.ts';
 
 /** A pipeline with its defaults and its status. */
 export type StoredPipeline = Stored<PipelineSpec>;
 
 export interface ListQuery {
-  /** Null: all namespaces. */
+  /** Null: all namespaces, or all that are watched (`./confined.ts`). */
   readonly namespace: string | null;
-  readonly limit?: number;
+  readonly limit?: number | undefined;
   readonly continue?: string | undefined;
   readonly labelSelector?: string | undefined;
 }
@@ -123,18 +124,12 @@ export function pipelineDoor(kube: Kube, fieldManager: string, withDefaults: Def
       }
     },
 
-    async list({ namespace, limit, continue: next, labelSelector }) {
-      const path = pathOf(kind, { namespace: namespace ?? undefined });
-      const query = { limit, continue: next, labelSelector };
-      const request = { method: 'GET', path, query, what: 'list pipelines' } as const;
-      const isList = (list: z.output<typeof page>) => list.kind === `${kind}List`;
-      const answer = await speaking(() => ask(kube.transport, request, page, isList));
-      const more = answer.metadata.continue;
-      return {
-        items: (answer.items ?? []).map(shown),
-        resourceVersion: answer.metadata.resourceVersion,
-        ...(more === undefined || more === '' ? {} : { continue: more }),
-      };
+    async list(asked) {
+      const { onlyIn } = kube.transport;
+      if (asked.namespace !== null || onlyIn === undefined) return listOnce(asked);
+      const found = await pageOf(onlyIn, asked, (namespace, part) => listOnce({ ...asked, ...part, namespace }));
+      // No version is one of several lists.
+      return { ...found, resourceVersion: '' };
     },
 
     async apply({ metadata, spec }, { dryRun = false, force = false } = {}) {
@@ -175,6 +170,20 @@ export function pipelineDoor(kube: Kube, fieldManager: string, withDefaults: Def
     },
   };
   return door;
+
+  async function listOnce({ namespace, limit, continue: next, labelSelector }: ListQuery): Promise<PipelinePage> {
+    const path = pathOf(kind, { namespace: namespace ?? undefined });
+    const query = { limit, continue: next, labelSelector };
+    const request = { method: 'GET', path, query, what: 'list pipelines' } as const;
+    const isList = (list: z.output<typeof page>) => list.kind === `${kind}List`;
+    const answer = await speaking(() => ask(kube.transport, request, page, isList));
+    const more = answer.metadata.continue;
+    return {
+      items: (answer.items ?? []).map(shown),
+      resourceVersion: answer.metadata.resourceVersion,
+      ...(more === undefined || more === '' ? {} : { continue: more }),
+    };
+  }
 
   /** D3. */
   function setOwn(

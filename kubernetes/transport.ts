@@ -32,6 +32,8 @@ export interface KubeRequest {
 
 export interface KubeTransport {
   readonly server: string;
+  /** The namespaces that it may be asked about (`./confined.ts`); undefined: all. */
+  readonly onlyIn?: readonly string[] | undefined;
   /** The parsed answer. Throws KubeError. */
   send(request: KubeRequest): Promise<unknown>;
   /** The body of a long answer, as it arrives. Throws KubeError. */

@@ -134,6 +134,18 @@ export const errorTable = {
     'Kubernetes does not allow "{action}": {problem}.',
     'Have the permission granted in Kubernetes RBAC, or use another kubeconfig context.',
   ),
+  MR_NAMESPACE_NOT_WATCHED: row(
+    'refuse',
+    403,
+    'Millrace looks after pipelines in certain namespaces only ({watched}), and "{namespace}" is none of them.',
+    'Use one of these, or have the namespace added to `watchNamespaces` of the chart.',
+  ),
+  MR_ISOLATION_NOT_ALLOWED: row(
+    'refuse',
+    422,
+    'Pipeline "{name}" in namespace "{namespace}" asks for a namespace of its own (`spec.isolation: Namespace`), and Millrace may make none: it keeps to {watched}.',
+    'Set `spec.isolation: Shared` in a new pipeline, because it is immutable; or have `watchNamespaces` of the chart left empty.',
+  ),
   MR_TEMPORAL_UNAVAILABLE: row(
     'retry',
     503,
@@ -305,7 +317,7 @@ export const errorTable = {
   MR_RIGHT_MISSING: row(
     'refuse',
     403,
-    'The {process} must be allowed to {verb} {resource} ({why}), and is not.',
+    'The {process} must be allowed to {verb} {resource}{where} ({why}), and is not.',
     'Install or upgrade the chart with `rbac.create=true`, or add the rule to its role.',
   ),
   MR_STAGE_BEHIND_AGAIN: row(

@@ -6,6 +6,8 @@
  * A2  Server-side apply needs `patch`, and `create` where the object may not exist. Nothing uses `update`.
  * A3  Kubernetes cannot restrict `list`, `watch` and `create` to names, and knows no right to metadata alone: so whoever
  *     follows the versions of Secrets could read them. No process reads a value but for the keys that a spec names.
+ * A4  Where Millrace keeps to some namespaces, `pipelines` is these, and of what has no namespace only `get` is left: it makes
+ *     no namespace for a pipeline, and looks for none (`kubernetes/confined.ts`).
  */
 import { group, plural } from './names.ts';
 
@@ -107,6 +109,18 @@ export const webhookRights: readonly NamedRight[] = [
   },
 ];
 
+/** A4. */
+export const confinedRights: Readonly<Record<ControlProcess, readonly Right[]>> = {
+  controller: rights.controller.map(confined),
+  lifecycle: rights.lifecycle.map(confined),
+  api: rights.api.map(confined),
+  uninstall: rights.uninstall.map(confined),
+};
+
+function confined(one: Right): Right {
+  return one.where === 'cluster' ? { ...one, verbs: one.verbs.filter((verb) => verb === 'get') } : one;
+}
+
 /** A rule of a Role or ClusterRole. */
 export interface PolicyRule {
   readonly apiGroups: readonly string[];
@@ -114,8 +128,12 @@ export interface PolicyRule {
   readonly verbs: readonly string[];
 }
 
-export function rulesOf(process: ControlProcess, places: readonly RightPlace[] = rightPlaces): readonly PolicyRule[] {
-  return rights[process]
+export function rulesOf(
+  process: ControlProcess,
+  places: readonly RightPlace[] = rightPlaces,
+  from = rights,
+): readonly PolicyRule[] {
+  return from[process]
     .filter(({ where }) => places.includes(where))
     .map(({ group: at, resources, verbs }) => ({ apiGroups: [at], resources, verbs }));
 }

@@ -2,6 +2,7 @@
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { KindName, KubeObject } from '../../kubernetes/objects.ts';
 import type { PlanRef } from '../../model/lifecycle.ts';
+import { labels, namespaceOf, pidOf } from '../../model/names.ts';
 import { ownerLabels } from './render/context.ts';
 
 /** Deployments first: the objects around their pods may be removed once the pods are told to stop. */
@@ -15,6 +16,12 @@ export const ownedKinds: readonly KindName[] = [
   'ServiceAccount',
 ];
 
-export async function ownNamespaces(kube: Kube, { op }: Pick<PlanRef, 'op'>): Promise<KubeObject[]> {
-  return (await kube.list('Namespace', { labels: ownerLabels(op.pipeline.uid) })).items;
+/** Where Millrace keeps to some namespaces it may not look for others, but for the one whose name it knows. */
+export async function ownNamespaces(kube: Kube, { op }: Pick<PlanRef, 'op'>): Promise<readonly KubeObject[]> {
+  const { name, uid } = op.pipeline;
+  if (kube.transport.onlyIn !== undefined) {
+    const own = await kube.get('Namespace', namespaceOf(pidOf(name, uid)));
+    return own?.metadata.labels?.[labels.pipelineUid] === uid ? [own] : [];
+  }
+  return (await kube.list('Namespace', { labels: ownerLabels(uid) })).items;
 }

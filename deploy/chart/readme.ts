@@ -39,7 +39,7 @@ refuses to change \`nats.replicas\` from one server to several or to fewer, and 
 to do instead. It also refuses to change \`nats.auth.enabled\` of a running NATS: streams belong to an account, and with users that is
 another one, in which there would be none.
 
-One release for each cluster: every controller looks after all pipelines.
+One release for each cluster, also where it keeps to some namespaces: the kind and the queue of Temporal are of the cluster.
 
 ## Who gets in at NATS
 
@@ -148,6 +148,20 @@ The controller changes one Secret, with the certificate of its webhook, and one 
 The hook that makes the keys of NATS may look for its four Secrets and create Secrets in its namespace; its role goes with it.
 Worker pods have no API token. With \`rbac.aggregate\`, whoever has \`view\`, \`edit\` or \`admin\` in a namespace has it for the
 pipelines there too.
+
+## Only some namespaces
+
+\`--set watchNamespaces={shop,billing}\`: Millrace looks after pipelines there and nowhere else. The namespaces must exist; each gets a
+Role for each process, and no process sends a request about another one. What is asked about another one is answered with
+\`MR_NAMESPACE_NOT_WATCHED\`. Pipelines need \`isolation: Shared\`: Millrace may make no namespace, and refuses a pipeline that wants
+one of its own (\`MR_ISOLATION_NOT_ALLOWED\`).
+
+What is left in ClusterRoles is \`get\` on Namespaces, for the controller and the lifecycle: the uid of \`kube-system\` is what tells
+clusters apart, and a pipeline of before may have a namespace of its own. The definition of the kind is of the cluster, too, and
+so are the roles of \`rbac.aggregate\`; \`crds.enabled=false\` and \`rbac.aggregate=false\` leave them to somebody else.
+
+A namespace takes Millrace's Role along when it is deleted: delete the pipelines in it first, or their finalizers keep it. A pipeline
+with a namespace of its own, and one outside of \`watchNamespaces\`, is not looked after any more once this is set: delete it before.
 
 ## Values
 

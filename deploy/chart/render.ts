@@ -1,7 +1,14 @@
 /** The generated files of the chart: all but its templates. */
 import { Document, isMap, isPair, isScalar, stringify, type YAMLMap } from 'yaml';
 import { z } from 'zod';
-import { controlProcesses, rulesOf, webhookRights, type RightPlace } from '../../model/rights.ts';
+import {
+  confinedRights,
+  type ControlProcess,
+  controlProcesses,
+  type RightPlace,
+  rulesOf,
+  webhookRights,
+} from '../../model/rights.ts';
 import { profileRows, type ProfileName, type ProfileRow } from './profiles.ts';
 import { valuesSchema } from './values.ts';
 
@@ -48,14 +55,17 @@ export function profilesYaml(): string {
   return withHeader({ lab: of('lab'), production: of('production') });
 }
 
-/** By process and place: `cluster` and `pipelines` in one, because both need a ClusterRole. */
+/**
+ * By process, and by the role that gives them. `cluster`: everything that is not `own`, where all namespaces are watched.
+ * `confined` and `watched`: the same where some are, in a ClusterRole and in a Role of each.
+ */
 export function rightsYaml(): string {
-  const places: Readonly<Record<string, readonly RightPlace[]>> = {
-    cluster: ['cluster', 'pipelines'],
-    own: ['own'],
-  };
-  const of = (process: (typeof controlProcesses)[number]) =>
-    Object.fromEntries(Object.entries(places).map(([name, list]) => [name, rulesOf(process, list)]));
+  const of = (process: ControlProcess) => ({
+    cluster: rulesOf(process, ['cluster', 'pipelines']),
+    confined: rulesOf(process, ['cluster'], confinedRights),
+    watched: rulesOf(process, ['pipelines'], confinedRights),
+    own: rulesOf(process, ['own']),
+  });
   return withHeader(Object.fromEntries(controlProcesses.map((process) => [process, of(process)])));
 }
 

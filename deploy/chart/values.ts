@@ -105,6 +105,12 @@ export const valuesSchema = z.strictObject({
     })
     .prefault({})
     .describe('The resource definitions.'),
+  watchNamespaces: z
+    .array(z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/))
+    .default([])
+    .describe(
+      'Namespaces in which Millrace looks after pipelines, with Roles in each and next to no right outside; they must exist. Pipelines there are `isolation: Shared`. Empty: all namespaces.',
+    ),
   rbac: z
     .strictObject({
       create: flag('Whether the chart creates roles and their bindings.', true),

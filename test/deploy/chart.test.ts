@@ -43,6 +43,7 @@ const switches: readonly [what: string, values: Values][] = [
   ['an Ingress', [...lab, 'api.ingress.enabled=true', 'api.hosts={millrace.example.com}', 'api.ingress.tlsSecret=tls']],
   ['a load balancer', [...lab, 'api.service.type=LoadBalancer']],
   ['no roles', [...lab, 'rbac.create=false']],
+  ['one namespace that is watched', [...production, `watchNamespaces={${namespace}}`]],
   ['accounts of ours', [...lab, ...ofOurs('lifecycle')]],
   ['no kind Pipeline', [...lab, 'crds.enabled=false']],
   ['a private registry', [...lab, 'global.imageRegistry=registry.example.com', 'global.imagePullSecrets[0].name=pull']],
@@ -119,6 +120,7 @@ const refusals: readonly [what: string, values: Values, says: RegExp][] = [
   ['an image of others without a tag', [...lab, 'nats.image.tag='], /image\.tag must not be empty/],
   ['a host that the API would refuse', [...lab, 'api.hosts={*.example.com}'], /hosts/],
   ['two servers', [...production, 'nats.replicas=2'], /replicas/],
+  ['a namespace that cannot be one', [...lab, 'watchNamespaces={Shop}'], /watchNamespaces/],
   ['a key that does not exist', [...lab, 'controler.replicas=2'], /controler/],
   ['a key within that does not exist', [...lab, 'api.replica=2'], /replica/],
   [

@@ -2,7 +2,7 @@
 import { deepEqual, ok } from 'node:assert/strict';
 import { ownedKinds } from '../../activities/kubernetes/owned.ts';
 import { kinds } from '../../kubernetes/objects.ts';
-import { controlProcesses, rights, rulesOf } from '../../model/rights.ts';
+import { confinedRights, controlProcesses, rights, rulesOf } from '../../model/rights.ts';
 
 /** `apps/deployments get` of everything that a process may do. */
 function actsOf(process: (typeof controlProcesses)[number]): string[] {
@@ -35,6 +35,15 @@ describe('the rights of the control plane', () => {
       const at = `${namespaced ? 'pipelines' : 'cluster'} ${group}/${plural}`;
       for (const verb of ['get', 'list', 'create', 'patch', 'delete']) ok(lifecycle.includes(`${at} ${verb}`), owned);
       for (const verb of ['get', 'list']) ok(controller.includes(`${at} ${verb}`), owned);
+    }
+  });
+
+  it('A4: are next to none outside of the namespaces that Millrace keeps to', () => {
+    for (const process of controlProcesses) {
+      const needsCluster = process === 'controller' || process === 'lifecycle';
+      const left = needsCluster ? [{ apiGroups: [''], resources: ['namespaces'], verbs: ['get'] }] : [];
+      deepEqual(rulesOf(process, ['cluster'], confinedRights), left);
+      deepEqual(rulesOf(process, ['pipelines', 'own'], confinedRights), rulesOf(process, ['pipelines', 'own']));
     }
   });
 

@@ -6,10 +6,12 @@ import { controlPlane, readEnvironment } from '../process/environment.ts';
 import { readToken, type Access } from './guard.ts';
 import { listenAddress } from '../process/listen.ts';
 import { temporalOf, temporalVariables, type TemporalAt } from '../process/temporal.ts';
+import { watchNamespaces } from '../process/watch-namespaces.ts';
 
 const environment = z.object({
   ...controlPlane,
   ...temporalVariables,
+  ...watchNamespaces,
   MILLRACE_API_LISTEN: listenAddress.prefault('127.0.0.1:8088'),
   MILLRACE_API_ALLOW_REMOTE: z.enum(['true', 'false']).default('false'),
   MILLRACE_API_TOKEN_FILE: z.string().optional(),
@@ -26,6 +28,8 @@ export interface ApiConfig {
   readonly port: number;
   readonly access: Access;
   readonly kubeconfig: string | undefined;
+  /** Empty: all. */
+  readonly namespaces: readonly string[];
   readonly temporal: TemporalConfig;
   readonly logLevel: string;
 }
@@ -53,6 +57,7 @@ export function readConfig(env: NodeJS.ProcessEnv): ApiConfig {
     port,
     access: { token, hosts: parsed.MILLRACE_API_HOSTS },
     kubeconfig: parsed.KUBECONFIG,
+    namespaces: parsed.MILLRACE_WATCH_NAMESPACES,
     temporal: { ...temporalOf(parsed), uiUrl: parsed.MILLRACE_TEMPORAL_UI_URL },
     logLevel: parsed.MILLRACE_LOG_LEVEL,
   };

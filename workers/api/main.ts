@@ -13,7 +13,7 @@ import { orWhenChanged } from '../process/when-changed.ts';
 /** Resolves with the exit code. */
 export async function runApi(env: NodeJS.ProcessEnv): Promise<number> {
   const config = readConfig(env);
-  const kube = connectKube(config.kubeconfig);
+  const kube = connectKube(config.kubeconfig, config.namespaces);
   const runs = temporalRuns(config.temporal);
   const server = await buildServer({
     kube,

@@ -70,7 +70,7 @@ export class ClaimsWriter {
    * a pod falls silent (`Reports.silentAt`). Reads memory only.
    */
   dueAt(record: PipelineRecord): number {
-    if (!this.#mayConclude()) return never;
+    if (!this.#mayConclude(record)) return never;
     const now = this.#parts.now();
     const heard = this.#parts.reports.live(record);
     const stages = this.#stages(record, heard);
@@ -86,7 +86,7 @@ export class ClaimsWriter {
   }
 
   async work(record: PipelineRecord): Promise<void> {
-    if (!this.#mayConclude()) return;
+    if (!this.#mayConclude(record)) return;
     const { kube, now } = this.#parts;
     const heard = this.#parts.reports.live(record);
     if (this.#countAt(record, heard) <= now()) await this.#count(record, heard);
@@ -109,8 +109,8 @@ export class ClaimsWriter {
     }
   }
 
-  #mayConclude(): boolean {
-    return this.#parts.mayWrite() && this.#parts.workloads.isSynced;
+  #mayConclude({ ref }: PipelineRecord): boolean {
+    return this.#parts.mayWrite() && this.#parts.workloads.isSyncedIn(ref.namespace);
   }
 
   #workloads({ ref }: PipelineRecord): readonly Workload[] {

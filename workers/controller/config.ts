@@ -7,12 +7,14 @@ import { listenAddress, type ListenAddress } from '../process/listen.ts';
 import { natsOf, natsVariables, type NatsAt } from '../process/nats.ts';
 import { temporalOf, temporalVariables, type TemporalAt } from '../process/temporal.ts';
 import { checkWebhook, webhookOf, webhookVariables, type WebhookConfig } from './webhook/config.ts';
+import { watchNamespaces } from '../process/watch-namespaces.ts';
 
 const variables = z.object({
   ...controlPlane,
   ...natsVariables,
   ...temporalVariables,
   ...webhookVariables,
+  ...watchNamespaces,
   MILLRACE_HEALTH_LISTEN: listenAddress.optional(),
   /** Name of this pod or process: its identity in the lease. */
   MILLRACE_POD_NAME: z.string().min(1).optional(),
@@ -27,6 +29,8 @@ const environment = variables.superRefine(checkWebhook);
 
 export interface ControllerConfig {
   readonly kubeconfig: string | undefined;
+  /** Empty: all. */
+  readonly namespaces: readonly string[];
   readonly nats: NatsAt;
   readonly temporal: TemporalAt;
   readonly healthListen: ListenAddress | undefined;
@@ -42,6 +46,7 @@ export function parseControllerConfig(env: NodeJS.ProcessEnv): ControllerConfig 
   const parsed = readEnvironment(environment, env);
   return {
     kubeconfig: parsed.KUBECONFIG,
+    namespaces: parsed.MILLRACE_WATCH_NAMESPACES,
     nats: natsOf(parsed),
     temporal: temporalOf(parsed),
     healthListen: parsed.MILLRACE_HEALTH_LISTEN,

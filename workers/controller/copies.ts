@@ -17,6 +17,7 @@ import { sourceKindOf, sourceText } from '../../model/credential-source.ts';
 import { MillraceError, type ErrorCode } from '../../model/errors.ts';
 import { annotations, credentialOf, labels } from '../../model/names.ts';
 import type { CredentialRef } from '../../model/plan.ts';
+import { ListedNamespaces } from './listed-namespaces.ts';
 import type { PipelineRecord } from './pipeline-record.ts';
 import { sourcesOf, type Source, type Version } from './referenced.ts';
 
@@ -42,11 +43,11 @@ export function copyOf({ metadata }: KubeObject): Copy | undefined {
 /** The copies of all pipelines as last seen. */
 export class Copies {
   readonly #byUid = new Map<string, Copy>();
-  #isSynced = false;
+  readonly #listed = new ListedNamespaces();
 
-  /** False: not listed yet, so nothing may be concluded from a missing copy. */
-  get isSynced(): boolean {
-    return this.#isSynced;
+  /** False: not listed there yet, so nothing may be concluded from a missing copy. */
+  isSyncedIn(namespace: string): boolean {
+    return this.#listed.has(namespace);
   }
 
   /** Undefined when the pipeline has no copy, as far as is known. */
@@ -62,10 +63,12 @@ export class Copies {
     this.#byUid.delete(pipelineUid);
   }
 
-  replaceAll(copies: readonly Copy[]): void {
-    this.#byUid.clear();
+  /** `namespace` undefined: of all. */
+  replaceAll(copies: readonly Copy[], namespace: string | undefined): void {
+    for (const copy of this.#byUid.values())
+      if (namespace === undefined || copy.namespace === namespace) this.remove(copy);
     for (const copy of copies) this.put(copy);
-    this.#isSynced = true;
+    this.#listed.note(namespace);
   }
 }
 

@@ -44,8 +44,8 @@ export class DeviationDetector {
   /** Reports a deviation that has lasted. Returns when to look again; Infinity: not before something changes. */
   look(record: PipelineRecord, now: number): number {
     const { isLeader, workloads, copies, repairs, log, onDeviation } = this.#parts;
-    if (!isLeader() || !workloads.isSynced || !copies.isSynced) return never;
-    const { key, seen, deviations } = record;
+    const { key, ref, seen, deviations } = record;
+    if (!isLeader() || !workloads.isSyncedIn(ref.namespace) || !copies.isSyncedIn(ref.namespace)) return never;
     const deviation = this.#deviationOf(record);
     const opSeq = seen.status.opSeq ?? 0;
     const at = deviations.tellAt(deviation, opSeq, now);

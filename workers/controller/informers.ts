@@ -1,6 +1,9 @@
 /**
  * What the controller watches: Pipelines, copied credentials, Deployments. Each watch updates a cache and names the
  * pipelines that a change is about.
+ *
+ * I1  Where only some namespaces are watched, each is watched by itself: one that cannot be read, because it is gone with
+ *     the rights in it, keeps none of the others waiting.
  */
 import type { Logger } from 'pino';
 import type { Kube } from '../../kubernetes/kube.ts';
@@ -31,7 +34,7 @@ export interface InformersParts {
 
 /** The objects of one kind, by pipeline. */
 interface CacheOf<Kept> {
-  replaceAll(all: readonly Kept[]): void;
+  replaceAll(all: readonly Kept[], namespace: string | undefined): void;
   put(one: Kept): void;
   remove(one: Kept): void;
 }
@@ -40,34 +43,47 @@ const ownObjects = { [labels.managedBy]: 'millrace' };
 
 export class Informers {
   readonly #parts: InformersParts;
-  #isSynced = false;
+  /** Namespaces whose pipelines were neither listed nor refused yet; undefined: all of them together. */
+  readonly #awaited: Set<string | undefined>;
+  #hasList = false;
   relists = 0;
 
   constructor(parts: InformersParts) {
     this.#parts = parts;
+    this.#awaited = new Set(this.#places);
   }
 
-  /** The pipelines were listed. */
+  /** The pipelines were listed, but for namespaces that cannot be read (I1). */
   get isSynced(): boolean {
-    return this.#isSynced;
+    return this.#hasList && this.#awaited.size === 0;
+  }
+
+  get #places(): readonly (string | undefined)[] {
+    return this.#parts.kube.transport.onlyIn ?? [undefined];
   }
 
   /** Resolves when the signal is aborted. */
   async run(): Promise<void> {
-    await Promise.all([this.#pipelines(), this.#copies(), this.#workloads()]);
+    const watches = this.#places.flatMap((namespace) => [
+      this.#pipelines(namespace),
+      this.#copies(namespace),
+      this.#workloads(namespace),
+    ]);
+    await Promise.all(watches);
   }
 
-  #pipelines(): Promise<void> {
+  #pipelines(namespace: string | undefined): Promise<void> {
     const { cache, log, onSighting, onGone } = this.#parts;
+    const { onError, ...common } = this.#common('pipelines', namespace);
     return watchKept<Sighting>(this.#parts.kube, {
-      ...this.#common('pipelines'),
+      ...common,
       kind,
       keep: (resource: KubeObject) => sightingOf(resource, (key) => cache.get(key)),
       onList: (sightings) => {
         for (const sighting of sightings) onSighting(sighting, true);
-        for (const gone of cache.keepOnly(new Set(sightings.map(({ key }) => key)))) onGone(gone);
-        if (!this.#isSynced) log.info({ pipelines: cache.size }, 'pipelines are known');
-        this.#isSynced = true;
+        for (const gone of cache.keepOnly(new Set(sightings.map(({ key }) => key)), namespace)) onGone(gone);
+        this.#hasList = true;
+        if (this.#awaited.delete(namespace)) log.info({ pipelines: cache.size, namespace }, 'pipelines are known');
         this.relists += 1;
       },
       onChange: (change, sighting) => {
@@ -78,31 +94,37 @@ export class Informers {
         cache.remove(record);
         onGone(record);
       },
+      onError: (problem) => {
+        // I1.
+        if (namespace !== undefined) this.#awaited.delete(namespace);
+        onError(problem);
+      },
     });
   }
 
-  #copies(): Promise<void> {
+  #copies(namespace: string | undefined): Promise<void> {
     const { copies } = this.#parts;
-    return this.#follow('copied credentials', copies, { kind: 'Secret', metadataOnly: true, keep: copyOf });
+    return this.#follow('copied credentials', namespace, copies, { kind: 'Secret', metadataOnly: true, keep: copyOf });
   }
 
-  #workloads(): Promise<void> {
-    return this.#follow('Deployments', this.#parts.workloads, { kind: 'Deployment', keep: workloadOf });
+  #workloads(namespace: string | undefined): Promise<void> {
+    return this.#follow('Deployments', namespace, this.#parts.workloads, { kind: 'Deployment', keep: workloadOf });
   }
 
   /** Watches objects that Millrace created, kept by pipeline. */
   #follow<Kept extends { readonly pipelineUid: string }>(
     what: string,
+    namespace: string | undefined,
     cache: CacheOf<Kept>,
     which: Pick<KeepingOptions<Kept>, 'kind' | 'metadataOnly' | 'keep'>,
   ): Promise<void> {
     const { kube, onChange } = this.#parts;
     return watchKept<Kept>(kube, {
-      ...this.#common(what),
+      ...this.#common(what, namespace),
       ...which,
       labels: ownObjects,
       onList: (all) => {
-        cache.replaceAll(all);
+        cache.replaceAll(all, namespace);
         onChange(undefined);
       },
       onChange: (change, object) => {
@@ -113,8 +135,12 @@ export class Informers {
     });
   }
 
-  #common(what: string): Pick<WatchOptions, 'signal' | 'clock' | 'onError'> {
+  #common(
+    what: string,
+    namespace: string | undefined,
+  ): Pick<WatchOptions, 'namespace' | 'signal' | 'clock' | 'onError'> {
     const { signal, clock, log } = this.#parts;
-    return { signal, clock, onError: (problem) => log.warn({ problem }, `${what} are not watched for now`) };
+    const onError = (problem: string) => log.warn({ problem, namespace }, `${what} are not watched for now`);
+    return { namespace, signal, clock, onError };
   }
 }

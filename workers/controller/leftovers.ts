@@ -10,6 +10,7 @@
  * L4  Nothing is deleted here. The entity is notified that the resource is gone; it checks by itself and tears down.
  * L5  A sweep sends a limited number of requests and notifies a limited number of entities, however much is left: each
  *     sweep looks at one place, the next sweep at the next.
+ * L6  Where only some namespaces are watched, what names another one is left alone: nothing could be proven there.
  */
 import { findResource } from '../../activities/proof.ts';
 import { ownedKinds } from '../../activities/kubernetes/owned.ts';
@@ -88,7 +89,8 @@ export class Leftovers {
   }
 
   #note(pipeline: PipelineRef, trace: Trace): void {
-    const { uid } = pipeline;
+    const { uid, namespace } = pipeline;
+    if (this.#parts.kube.transport.onlyIn?.includes(namespace) === false) return;
     if (this.#parts.isKnown({ uid }) || this.#found.has(uid) || this.#found.size >= maxRemembered) return;
     this.#found.set(uid, { pipeline, trace, absentSince: undefined, toldAt: undefined });
   }
@@ -140,8 +142,11 @@ export class Leftovers {
   async #lookAround(cluster: string): Promise<void> {
     const place = places[this.#place] ?? 'Namespace';
     this.#place = (this.#place + 1) % places.length;
+    const { kube } = this.#parts;
     if (place === 'streams') return this.#lookAtStreams(cluster);
-    await this.#parts.kube.list(place, {
+    // L6: it is asked for by name, when its pipeline is taken down.
+    if (place === 'Namespace' && kube.transport.onlyIn !== undefined) return;
+    await kube.list(place, {
       labels: { [labels.managedBy]: 'millrace' },
       metadataOnly: true,
       onPage: (objects) => {

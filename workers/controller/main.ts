@@ -38,7 +38,7 @@ export async function serveController(config: ControllerConfig, log: Logger, sig
   const { kubeconfig, nats } = config;
   const access = natsAccess(nats.accessDir);
   const kube = await untilUp({ part: 'the kubeconfig', log, signal }, () =>
-    Promise.resolve().then(() => connectKube(kubeconfig)),
+    Promise.resolve().then(() => connectKube(kubeconfig, config.namespaces)),
   );
   const cluster = knownOnce(() => clusterOf(kube));
   const engine = temporalEngine({ ...config.temporal, cluster });

@@ -67,9 +67,11 @@ export class PipelineCache {
     this.#byUid.delete(ref.uid);
   }
 
-  /** Keeps only the pipelines of a list; returns the others. */
-  keepOnly(present: ReadonlySet<string>): readonly PipelineRecord[] {
-    const gone = [...this.#byKey.values()].filter(({ key }) => !present.has(key));
+  /** Keeps only the pipelines of a list; returns the others. `namespace` undefined: it is of all. */
+  keepOnly(present: ReadonlySet<string>, namespace?: string): readonly PipelineRecord[] {
+    const gone = [...this.#byKey.values()].filter(
+      ({ key, ref }) => (namespace === undefined || ref.namespace === namespace) && !present.has(key),
+    );
     for (const record of gone) this.remove(record);
     return gone;
   }

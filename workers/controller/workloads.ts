@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { isChangedByOthers } from '../../activities/kubernetes/applied.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 import { labels } from '../../model/names.ts';
+import { ListedNamespaces } from './listed-namespaces.ts';
 
 export interface Workload {
   /** `pipeline-orders-abc123/sink-warehouse`. */
@@ -22,11 +23,11 @@ const deploymentSchema = z.looseObject({
 
 export class Workloads {
   readonly #byUid = new Map<string, Map<string, Workload>>();
-  #isSynced = false;
+  readonly #listed = new ListedNamespaces();
 
-  /** False: not listed yet, so nothing may be concluded from a missing one. */
-  get isSynced(): boolean {
-    return this.#isSynced;
+  /** False: not listed there yet, so nothing may be concluded from a missing one. */
+  isSyncedIn(namespace: string): boolean {
+    return this.#listed.has(namespace);
   }
 
   of(pipelineUid: string): readonly Workload[] {
@@ -44,10 +45,12 @@ export class Workloads {
     if (ofPipeline?.size === 0) this.#byUid.delete(pipelineUid);
   }
 
-  replaceAll(workloads: readonly Workload[]): void {
-    this.#byUid.clear();
+  /** `namespace` undefined: of all. */
+  replaceAll(workloads: readonly Workload[], namespace: string | undefined): void {
+    for (const workload of [...this.#byUid.values()].flatMap((ofPipeline) => [...ofPipeline.values()]))
+      if (namespace === undefined || workload.namespace === namespace) this.remove(workload);
     for (const workload of workloads) this.put(workload);
-    this.#isSynced = true;
+    this.#listed.note(namespace);
   }
 }
 

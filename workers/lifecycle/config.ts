@@ -5,11 +5,13 @@ import { listenAddress, type ListenAddress } from '../process/listen.ts';
 import { natsOf, natsVariables, type NatsAt } from '../process/nats.ts';
 import type { PodAccessConfig } from './pod-access.ts';
 import { temporalOf, temporalVariables, type TemporalAt } from '../process/temporal.ts';
+import { watchNamespaces } from '../process/watch-namespaces.ts';
 
 const environment = z.object({
   ...controlPlane,
   ...natsVariables,
   ...temporalVariables,
+  ...watchNamespaces,
   /** NATS as pods reach it, when that differs. */
   MILLRACE_POD_NATS_URL: z.string().optional(),
   /** A folder whose files are given to the pods of all pipelines, as what lets them in at NATS. */
@@ -29,6 +31,8 @@ const environment = z.object({
 
 export interface LifecycleConfig {
   readonly kubeconfig: string | undefined;
+  /** Empty: all. */
+  readonly namespaces: readonly string[];
   readonly nats: NatsAt;
   readonly podNatsUrl: string;
   readonly podAccess: PodAccessConfig;
@@ -46,6 +50,7 @@ export function parseLifecycleConfig(env: NodeJS.ProcessEnv): LifecycleConfig {
   const parsed = readEnvironment(environment, env);
   return {
     kubeconfig: parsed.KUBECONFIG,
+    namespaces: parsed.MILLRACE_WATCH_NAMESPACES,
     nats: natsOf(parsed),
     podNatsUrl: parsed.MILLRACE_POD_NATS_URL ?? parsed.MILLRACE_NATS_URL,
     podAccess: {

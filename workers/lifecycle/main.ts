@@ -60,7 +60,7 @@ export async function serveLifecycle(
           metrics,
         });
   const kube = await untilUp({ part: 'the kubeconfig', log, signal }, () =>
-    Promise.resolve().then(() => connectKube(kubeconfig)),
+    Promise.resolve().then(() => connectKube(kubeconfig, config.namespaces)),
   );
   const streams = keepStreams({ url: nats.url, access, streamReplicas, log, signal });
   try {

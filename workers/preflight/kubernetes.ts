@@ -5,7 +5,7 @@ import type { Kube } from '../../kubernetes/kube.ts';
 import { servedResources } from '../../kubernetes/served.ts';
 import { mr } from '../../model/errors.ts';
 import { apiVersion, kind, plural } from '../../model/names.ts';
-import { rights, type ControlProcess, type Right, type Verb } from '../../model/rights.ts';
+import { confinedRights, rights, type ControlProcess, type Right, type Verb } from '../../model/rights.ts';
 import type { Check } from './check.ts';
 
 /** The oldest that is tested; the CRD uses rules that 1.29 does not have. */
@@ -49,15 +49,23 @@ export function rightsCheck(kube: Kube, process: ControlProcess, namespace: stri
   return {
     name: 'rights',
     async look(signal) {
-      const acts = rights[process].flatMap((right) =>
-        right.resources.flatMap((resource) => right.verbs.map((verb) => ({ right, resource, verb }))),
+      const { onlyIn } = kube.transport;
+      const needed = (onlyIn === undefined ? rights : confinedRights)[process];
+      const acts = needed.flatMap((right) =>
+        placesOf(right, namespace, onlyIn).flatMap((place) =>
+          right.resources.flatMap((resource) =>
+            right.verbs.map((verb) => ({ right, resource, verb, namespace: place })),
+          ),
+        ),
       );
       const missing: Error[] = [];
       // In turn: fifty small requests; together they would meet the API server's limit.
-      for (const { right, resource, verb } of acts) {
-        if (await mayDo(kube, { right, resource, verb, namespace }, signal)) continue;
+      for (const act of acts) {
+        if (await mayDo(kube, act, signal)) continue;
+        const { right, resource, verb } = act;
+        const where = act.namespace === undefined ? '' : ` in namespace ${act.namespace}`;
         const what = `${resource}${right.group === '' ? '' : `.${right.group}`}`;
-        missing.push(mr('MR_RIGHT_MISSING', { process, verb, resource: what, why: right.why }));
+        missing.push(mr('MR_RIGHT_MISSING', { process, verb, resource: what, where, why: right.why }));
       }
       if (missing.length > 0) throw new AggregateError(missing);
       return `all ${acts.length} of the ${process}`;
@@ -70,7 +78,17 @@ interface Act {
   /** `pipelines/status`. */
   readonly resource: string;
   readonly verb: Verb;
-  readonly namespace: string;
+  /** Undefined: in all of them, or it has none. */
+  readonly namespace: string | undefined;
+}
+
+function placesOf(
+  { where }: Right,
+  own: string,
+  onlyIn: readonly string[] | undefined,
+): readonly (string | undefined)[] {
+  if (where === 'own') return [own];
+  return where === 'pipelines' && onlyIn !== undefined ? onlyIn : [undefined];
 }
 
 async function mayDo(kube: Kube, { right, resource, verb, namespace }: Act, signal: AbortSignal): Promise<boolean> {
@@ -80,7 +98,7 @@ async function mayDo(kube: Kube, { right, resource, verb, namespace }: Act, sign
     kind: 'SelfSubjectAccessReview',
     spec: {
       resourceAttributes: {
-        ...(right.where === 'own' ? { namespace } : {}),
+        ...(namespace === undefined ? {} : { namespace }),
         ...{ group: right.group, resource: name, verb },
         ...(subresource === undefined ? {} : { subresource }),
       },

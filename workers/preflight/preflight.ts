@@ -6,6 +6,7 @@ import type { ControlProcess } from '../../model/rights.ts';
 import { controlPlane, readEnvironment } from '../process/environment.ts';
 import { natsOf, natsVariables } from '../process/nats.ts';
 import { temporalOf, temporalVariables } from '../process/temporal.ts';
+import { watchNamespaces } from '../process/watch-namespaces.ts';
 import { lookAt, type Check, type Finding } from './check.ts';
 import { kindCheck, rightsCheck, versionCheck } from './kubernetes.ts';
 import { natsCheck } from './nats.ts';
@@ -15,6 +16,7 @@ const environment = z.object({
   ...controlPlane,
   ...natsVariables,
   ...temporalVariables,
+  ...watchNamespaces,
   MILLRACE_NAMESPACE: z.string().min(1).default('default'),
   MILLRACE_STREAM_REPLICAS: z.coerce.number().int().min(1).max(5).default(1),
 });
@@ -22,7 +24,7 @@ const environment = z.object({
 /** `process`: whose rights and needs. Throws what keeps it from looking at all: a variable, the kubeconfig. */
 export async function preflight(process: ControlProcess, env: NodeJS.ProcessEnv): Promise<readonly Finding[]> {
   const config = readEnvironment(environment, env);
-  const kube = connectKube(config.KUBECONFIG);
+  const kube = connectKube(config.KUBECONFIG, config.MILLRACE_WATCH_NAMESPACES);
   try {
     return await lookAt(checksOf(process, config, kube));
   } finally {

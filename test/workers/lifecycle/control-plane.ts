@@ -15,7 +15,7 @@ import { apiVersion, kind, pidOf } from '../../../model/names.ts';
 import type { PipelineInput } from '../../../crds/pipeline.ts';
 import { statusSchema } from '../../../crds/status.ts';
 import type { PipelineStatus } from '../../../model/status.ts';
-import { startKubernetes } from '../../../local/parts/kubernetes.ts';
+import { startKubernetes, type Kubernetes } from '../../../local/parts/kubernetes.ts';
 import { startNats } from '../../../local/parts/nats.ts';
 import { startTemporal } from '../../../local/parts/temporal.ts';
 import { freePort } from '../../../local/ports.ts';
@@ -52,7 +52,15 @@ export interface ControlPlane {
   stop(): Promise<void>;
 }
 
-export async function startControlPlane(): Promise<ControlPlane> {
+export interface ControlPlaneOptions {
+  /** Further variables of a process, such as another kubeconfig. Asked when the API server knows the kind. */
+  readonly variables?: (at: {
+    readonly kubernetes: Kubernetes;
+    readonly dir: string;
+  }) => Promise<(process: 'controller' | 'lifecycle') => Readonly<Record<string, string>>>;
+}
+
+export async function startControlPlane({ variables }: ControlPlaneOptions = {}): Promise<ControlPlane> {
   const dir = await mkdtemp(join(tmpdir(), 'millrace-cycle-'));
   const temporalAt = { dir: join(dir, 'temporal'), port: await freePort(), uiPort: await freePort() };
   const natsAt = { dir: join(dir, 'nats'), port: await freePort(), monitorPort: await freePort() };
@@ -80,13 +88,18 @@ export async function startControlPlane(): Promise<ControlPlane> {
     secondController: `127.0.0.1:${await freePort()}`,
     lifecycle: `127.0.0.1:${await freePort()}`,
   };
-  const listening = (at: string) => ({ ...env, MILLRACE_HEALTH_LISTEN: at });
+  const further = (await variables?.({ kubernetes, dir })) ?? (() => ({}));
+  const listening = (process: 'controller' | 'lifecycle', at: string) => ({
+    ...env,
+    ...further(process),
+    MILLRACE_HEALTH_LISTEN: at,
+  });
   const controllerAt = (at: string) =>
-    inProcess((signal) => serveController(parseControllerConfig(listening(at)), log, signal));
+    inProcess((signal) => serveController(parseControllerConfig(listening('controller', at)), log, signal));
   const controller = controllerAt(health.controller);
   const secondController = controllerAt(health.secondController);
   const lifecycle = inProcess((signal) =>
-    serveLifecycle(parseLifecycleConfig(listening(health.lifecycle)), log, signal),
+    serveLifecycle(parseLifecycleConfig(listening('lifecycle', health.lifecycle)), log, signal),
   );
   const faker = inProcess((signal) => pods.run(signal));
   await Promise.all([controller.start(), lifecycle.start(), faker.start()]);

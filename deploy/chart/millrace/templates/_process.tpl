@@ -56,6 +56,9 @@ spec:
             - name: MILLRACE_LOG_LEVEL
               value: {{ $all.logLevel }}
             {{- include "millrace.temporalEnv" $root | nindent 12 }}
+            {{- with include "millrace.watchEnv" $root }}
+            {{- trim . | nindent 12 }}
+            {{- end }}
             {{- .env | nindent 12 }}
             {{- with $own.extraEnv }}
             {{- toYaml . | nindent 12 }}
