@@ -163,6 +163,51 @@ so are the roles of \`rbac.aggregate\`; \`crds.enabled=false\` and \`rbac.aggreg
 A namespace takes Millrace's Role along when it is deleted: delete the pipelines in it first, or their finalizers keep it. A pipeline
 with a namespace of its own, and one outside of \`watchNamespaces\`, is not looked after any more once this is set: delete it before.
 
+## Metrics
+
+Controller, lifecycle and API serve \`/metrics\` on port 8081, pods of pipelines on 8080 (their port \`http\`). nats-server tells what it does
+by its monitoring only: \`nats.exporter.enabled=true\` runs prometheus-nats-exporter beside each server of the bundled NATS, on port 7777.
+Prometheus finds all this in one of three ways:
+
+- \`metrics.podMonitor.enabled=true\`: PodMonitors for the pods of all pipelines (with labels of pipeline and stage), and for Millrace's own;
+- \`metrics.serviceMonitor.enabled=true\`: ServiceMonitors for Millrace's own. With both, these have what is Millrace's, and nothing
+  is asked for twice;
+- \`metrics.annotations=true\`: \`prometheus.io/scrape\`, \`path\` and \`port\` on Millrace's own pods. Those of pipelines have none, because an
+  annotation would start each of them anew: choose them by their label \`app.kubernetes.io/managed-by=millrace\`.
+
+Monitors are made where the cluster has their kinds; the notes of the release say when it has not. \`labels\` are for a Prometheus that
+follows only some, as \`metrics.podMonitor.labels.release=prometheus\`. Under \`networkPolicies.enabled\` those of
+\`networkPolicies.metricsFrom\` get in, which is every pod of the cluster as long as it is empty.
+
+There is no OpenTelemetry Collector in this chart: nothing in Millrace sends OTLP, so that one would receive nothing. One that you have
+reads the same ports.
+
+## Looking into NATS
+
+\`nats.box.enabled=true\` makes a pod with the command \`nats\` that is let in as Millrace is, by TLS and with its user:
+
+\`\`\`sh
+kubectl exec -n millrace-system -it deployment/millrace-nats-box -- nats stream ls
+\`\`\`
+
+Whoever may exec into it can do everything in NATS: switch it off afterwards. Of an external NATS the files of \`nats.accessSecret\`
+are in \`/etc/millrace/nats\`, and options such as \`--creds\` name them.
+
+## From outside of the cluster
+
+The API: \`api.service.type\`, \`api.ingress\` or \`api.httpRoute\`. Records for \`http\` sources go in by the API as well
+(\`POST /v1/namespaces/shop/pipelines/orders/records\`), with its token. To send them to the source directly, give an Ingress or HTTPRoute
+of yours the Service that the lifecycle makes for it, port 8081 (\`records\`): \`orders-ingestor-SOURCE\` beside a pipeline with
+\`isolation: Shared\`, \`ingestor-SOURCE\` in the namespace of another one. The chart has no value for this, because pipelines come and go without
+it; such a source should ask for a token (\`auth\`).
+
+## From an earlier version
+
+\`helm upgrade\`. What Kubernetes cannot change in place (selectors, claims) has stayed the same. A release from before there
+were users in NATS, under the \`production\` profile, has none, and the chart refuses to bring them in: keep it with
+\`--set nats.auth.enabled=false\`. TLS does come by an upgrade, and stops pipelines meanwhile (above):
+\`--set nats.tls.mode=off\` leaves it out.
+
 ## Values
 
 ${valuesTable()}

@@ -65,6 +65,30 @@ const serviceAccount = (what: string) =>
     .prefault({})
     .describe(`Account of ${what}.`);
 
+const duration = (what: string) =>
+  z
+    .string()
+    .regex(/^(\d+(ms|s|m|h))?$/)
+    .default('')
+    .describe(`${what} Empty: as Prometheus does.`);
+
+const monitor = (what: string) =>
+  z
+    .strictObject({
+      enabled: flag(
+        'Whether the chart makes them, where the cluster has the kind; its notes say when it has not.',
+        false,
+      ),
+      labels: z
+        .record(z.string(), z.string())
+        .default({})
+        .describe('Further labels, by which a Prometheus chooses what it follows.'),
+      interval: duration('How often it asks, as `30s`.'),
+      scrapeTimeout: duration('How long it waits for an answer.'),
+    })
+    .prefault({})
+    .describe(what);
+
 const ownProcess = (what: string, [cpu, memory, limit]: readonly [string, string, string]) => ({
   replicas: byProfile(z.int().min(0).max(50), 'How many pods.'),
   resources: resources(cpu, memory, limit),
@@ -281,6 +305,27 @@ export const valuesSchema = z.strictObject({
         })
         .prefault({})
         .describe('Volumes of JetStream.'),
+      exporter: z
+        .strictObject({
+          enabled: flag(
+            'Whether prometheus-nats-exporter runs beside each server of the bundled NATS, on port 7777.',
+            false,
+          ),
+          image: image('natsio/prometheus-nats-exporter', '0.20.1', 'Version of the exporter.').describe('Its image.'),
+          resources: resources('10m', '32Mi', '128Mi'),
+        })
+        .prefault({})
+        .describe('Metrics of NATS for Prometheus. nats-server tells them by its monitoring only.'),
+      box: z
+        .strictObject({
+          enabled: flag(
+            'Whether there is a pod with the command `nats`, to look into a trouble. It has the access of Millrace: whoever may exec into it can do everything in NATS.',
+            false,
+          ),
+          image: image('natsio/nats-box', '0.19.7-nonroot', 'Version of nats-box.').describe('Its image.'),
+        })
+        .prefault({})
+        .describe('A pod for debugging.'),
       jetStream: z
         .strictObject({
           maxFileStore: byProfile(size, 'What streams may hold; less than the volume, which must never be full.'),
@@ -334,6 +379,21 @@ export const valuesSchema = z.strictObject({
     .prefault({})
     .describe('Where workflows are kept.'),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info').describe('Of every process.'),
+  metrics: z
+    .strictObject({
+      annotations: flag(
+        'Whether pods of this chart have the annotations `prometheus.io/scrape`, `path` and `port`, for a Prometheus that looks for these. Pods of pipelines have none.',
+        false,
+      ),
+      serviceMonitor: monitor(
+        'ServiceMonitors of the Prometheus operator: for controller, lifecycle, API and the exporter of NATS.',
+      ),
+      podMonitor: monitor(
+        'PodMonitors of the Prometheus operator: for the pods of all pipelines; and for the processes of `serviceMonitor`, where that is not enabled.',
+      ),
+    })
+    .prefault({})
+    .describe('How Prometheus finds metrics. They are served in any case.'),
   podDisruptionBudgets: z
     .strictObject({
       enabled: byProfile(z.boolean(), 'Whether pods of one kind are evicted one after the other.'),

@@ -1,6 +1,5 @@
 /** The chart: what it renders, and what a real API server says of it. */
 import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,12 +8,10 @@ import { promisify } from 'node:util';
 import { stringify } from 'yaml';
 import { z } from 'zod';
 import { profileRows } from '../../deploy/chart/profiles.ts';
-import { resolveBinary } from '../../local/binaries/resolve.ts';
 import { startKubernetes, type Kubernetes } from '../../local/parts/kubernetes.ts';
 import { controlProcesses, rights } from '../../model/rights.ts';
 import { chart, helm, namespace, render, setting, type Rendered, type Values } from './support/helm.ts';
-
-const run = promisify(execFile);
+import { kubectlOf } from './support/kubectl.ts';
 
 const lab: Values = ['profile=lab'];
 const production: Values = ['temporal.address=temporal-frontend.temporal:7233'];
@@ -101,6 +98,11 @@ const switches: readonly [what: string, values: Values][] = [
       `webhook.certificates.caBundle=${authority}`,
     ],
   ],
+  [
+    'an exporter beside each NATS, and annotations',
+    [...production, 'nats.exporter.enabled=true', 'metrics.annotations=true'],
+  ],
+  ['a pod with the command `nats`', [...production, 'nats.box.enabled=true']],
   ['a long name', [...lab, 'fullnameOverride=a-name-that-is-much-longer-than-anybody-would-like-it-to-be']],
 ];
 
@@ -370,13 +372,7 @@ describe('the chart', function () {
       await rm(dir, { recursive: true, force: true });
     });
 
-    async function kubectl(args: readonly string[], input = ''): Promise<{ stdout: string; stderr: string }> {
-      const running = run(await resolveBinary('kubectl'), ['--kubeconfig', kubernetes.kubeconfigPath, ...args], {
-        maxBuffer: 2 ** 26,
-      });
-      running.child.stdin?.end(input);
-      return running;
-    }
+    const kubectl = (args: readonly string[], input?: string) => kubectlOf(kubernetes.kubeconfigPath)(args, input);
 
     for (const [what, values] of switches)
       it(`${what}: every object is valid, and its pods are restricted`, async () => {

@@ -101,7 +101,19 @@ function checkNpm([verb, ...options]: readonly string[]): void {
 }
 
 function checkKubectl(args: readonly string[]): void {
-  const verbs = ['get', 'describe', 'apply', 'patch', 'wait', 'delete', 'create', 'explain', 'logs', 'annotate'];
+  const verbs = [
+    'get',
+    'describe',
+    'apply',
+    'patch',
+    'wait',
+    'delete',
+    'create',
+    'explain',
+    'logs',
+    'annotate',
+    'exec',
+  ];
   assert.ok(verbs.includes(args[0] ?? ''), `kubectl ${args.join(' ')}`);
   const file = args.indexOf('-f');
   if (file >= 0 && args[file + 1] !== '-') assertThere(args[file + 1]);

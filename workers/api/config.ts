@@ -4,7 +4,7 @@ import { mr } from '../../model/errors.ts';
 import { isLoopback } from '../../model/request-origin.ts';
 import { controlPlane, readEnvironment } from '../process/environment.ts';
 import { readToken, type Access } from './guard.ts';
-import { listenAddress } from '../process/listen.ts';
+import { listenAddress, type ListenAddress } from '../process/listen.ts';
 import { temporalOf, temporalVariables, type TemporalAt } from '../process/temporal.ts';
 import { watchNamespaces } from '../process/watch-namespaces.ts';
 
@@ -13,6 +13,8 @@ const environment = z.object({
   ...temporalVariables,
   ...watchNamespaces,
   MILLRACE_API_LISTEN: listenAddress.prefault('127.0.0.1:8088'),
+  /** Metrics for whoever has no token, as the other processes have them. */
+  MILLRACE_HEALTH_LISTEN: listenAddress.optional(),
   MILLRACE_API_ALLOW_REMOTE: z.enum(['true', 'false']).default('false'),
   MILLRACE_API_TOKEN_FILE: z.string().optional(),
   MILLRACE_API_HOSTS: z
@@ -27,6 +29,7 @@ export interface ApiConfig {
   readonly host: string;
   readonly port: number;
   readonly access: Access;
+  readonly healthListen: ListenAddress | undefined;
   readonly kubeconfig: string | undefined;
   /** Empty: all. */
   readonly namespaces: readonly string[];
@@ -56,6 +59,7 @@ export function readConfig(env: NodeJS.ProcessEnv): ApiConfig {
     host,
     port,
     access: { token, hosts: parsed.MILLRACE_API_HOSTS },
+    healthListen: parsed.MILLRACE_HEALTH_LISTEN,
     kubeconfig: parsed.KUBECONFIG,
     namespaces: parsed.MILLRACE_WATCH_NAMESPACES,
     temporal: { ...temporalOf(parsed), uiUrl: parsed.MILLRACE_TEMPORAL_UI_URL },

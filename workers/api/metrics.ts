@@ -2,8 +2,7 @@
 import { collectDefaultMetrics, Histogram, Registry } from 'prom-client';
 import type { Api } from './api.ts';
 
-export function apiMetrics(server: Api): Registry {
-  const registry = new Registry();
+export function apiMetrics(server: Api, registry = new Registry()): Registry {
   collectDefaultMetrics({ register: registry });
   const seconds = new Histogram({
     name: 'millrace_api_request_seconds',

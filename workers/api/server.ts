@@ -14,6 +14,7 @@ import {
   validatorCompiler,
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod';
+import type { Registry } from 'prom-client';
 import { z } from 'zod';
 import { issueProblem } from '../../crds/schema-issues.ts';
 import { mr } from '../../model/errors.ts';
@@ -43,6 +44,8 @@ export interface ApiParts {
   readonly version: string;
   readonly logLevel: string;
   readonly access?: Access;
+  /** Where its metrics are counted, for whoever serves them elsewhere, too. */
+  readonly metrics?: Registry;
   /** How long the answer to a change waits for its operation to be planned. Default 2,000 ms. */
   readonly planWaitMs?: number;
 }
@@ -67,7 +70,7 @@ export async function buildServer(parts: ApiParts): Promise<Api> {
   await server.register(swagger, openApiOptions(parts.version));
 
   const changes = new Changes(parts);
-  const metrics = apiMetrics(server);
+  const metrics = apiMetrics(server, parts.metrics);
   const refuseOtherMethods = otherMethods(server);
   const { kube, runs, version } = parts;
   await server.register(pipelineRoutes, { pipelines: parts.pipelines, changes, runs });

@@ -32,9 +32,10 @@ export async function helm(args: readonly string[], kubeconfig = '/dev/null'): P
 
 export const setting = (values: Values) => values.flatMap((value) => ['--set', value]);
 
-/** Every object that the chart renders without asking a cluster. */
-export async function render(values: Values, release = 'millrace'): Promise<readonly Rendered[]> {
-  const text = await helm(['template', release, chart, '--namespace', namespace, ...setting(values)]);
+/** Every object that the chart renders without asking a cluster. `kinds`: those that a cluster has besides its own. */
+export async function render(values: Values, kinds: readonly string[] = []): Promise<readonly Rendered[]> {
+  const apis = kinds.flatMap((kind) => ['--api-versions', kind]);
+  const text = await helm(['template', 'millrace', chart, '--namespace', namespace, ...apis, ...setting(values)]);
   return objectsIn(text);
 }
 

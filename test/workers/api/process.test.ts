@@ -10,9 +10,11 @@ describe('millrace api', function () {
 
   it('serves where it is told to, while Temporal is down, and ends with 0 on SIGTERM', async () => {
     const url = `http://127.0.0.1:${await freePort()}`;
+    const metricsUrl = `http://127.0.0.1:${await freePort()}`;
     const child = startMillrace(['api'], {
       KUBECONFIG: cluster().kubernetes.kubeconfigPath,
       MILLRACE_API_LISTEN: new URL(url).host,
+      MILLRACE_HEALTH_LISTEN: new URL(metricsUrl).host,
       MILLRACE_TEMPORAL_ADDRESS: `127.0.0.1:${await freePort()}`,
     });
     child.stdin.end();
@@ -32,6 +34,11 @@ describe('millrace api', function () {
     assert.equal(version.apiVersion, 'millrace.io/v1alpha1');
     const metrics = await (await fetch(`${url}/metrics`)).text();
     assert.match(metrics, /millrace_api_request_seconds_count\{method="GET",route="\/v1\/pipelines",status="200"\} 1/);
+    const elsewhere = await (await fetch(`${metricsUrl}/metrics`)).text();
+    assert.match(
+      elsewhere,
+      /millrace_api_request_seconds_count\{method="GET",route="\/v1\/pipelines",status="200"\} 1/,
+    );
     child.kill('SIGTERM');
     assert.equal(await ended, 0);
   });

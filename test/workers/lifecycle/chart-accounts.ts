@@ -1,16 +1,12 @@
 /** The accounts of Millrace's processes with the rights that the chart renders, and no others. */
-import { execFile } from 'node:child_process';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { stringify } from 'yaml';
-import { resolveBinary } from '../../../local/binaries/resolve.ts';
 import type { Kubernetes } from '../../../local/parts/kubernetes.ts';
 import { renderKubeconfig, writeKubeconfig } from '../../../local/parts/kubernetes/kubeconfig.ts';
 import { ensurePki } from '../../../local/parts/kubernetes/pki.ts';
 import type { ControlProcess } from '../../../model/rights.ts';
 import { namespace, render, type Values } from '../../deploy/support/helm.ts';
-
-const run = promisify(execFile);
+import { kubectlOf } from '../../deploy/support/kubectl.ts';
 
 /** Gives the kubeconfig of a process. `dir`: where the cluster has its keys. */
 export async function chartAccounts(
@@ -18,11 +14,7 @@ export async function chartAccounts(
   dir: string,
   values: Values,
 ): Promise<(process: ControlProcess) => Promise<string>> {
-  const kubectl = async (args: readonly string[], input = '') => {
-    const running = run(await resolveBinary('kubectl'), ['--kubeconfig', kubernetes.kubeconfigPath, ...args]);
-    running.child.stdin?.end(input);
-    return (await running).stdout;
-  };
+  const kubectl = kubectlOf(kubernetes.kubeconfigPath);
   const objects = (await render(values)).filter(
     ({ kind }) => kind === 'ServiceAccount' || /Role(Binding)?$/.test(kind),
   );
@@ -32,7 +24,7 @@ export async function chartAccounts(
   await kubectl(['apply', '--server-side', '-f', '-'], all);
   const { ca } = await ensurePki(join(dir, 'pki'), new Date());
   return async (process) => {
-    const token = await kubectl(['create', 'token', `millrace-${process}`, '-n', namespace]);
+    const { stdout: token } = await kubectl(['create', 'token', `millrace-${process}`, '-n', namespace]);
     const path = join(dir, `${process}.kubeconfig`);
     await writeKubeconfig(path, renderKubeconfig(kubernetes.url, ca, { token: token.trim() }));
     return path;

@@ -1,6 +1,6 @@
 {{/*
 A process of Millrace. `root`; `component`; `port`; `alive`, `ready`: paths of its probes; and, as YAML, further `env`, `mounts` and
-`volumes`, and `preStop`.
+`volumes`, `preStop`, and `metricsPort`, where that is another one.
 */}}
 {{- define "millrace.process" -}}
 {{- $root := .root -}}
@@ -32,9 +32,9 @@ spec:
         {{- with $own.podLabels }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
-      {{- with $own.podAnnotations }}
+      {{- with include "millrace.podAnnotations" (list $root $component $own) }}
       annotations:
-        {{- toYaml . | nindent 8 }}
+        {{- . | nindent 8 }}
       {{- end }}
     spec:
       serviceAccountName: {{ include "millrace.serviceAccount" (list $root $component $own) }}
@@ -71,6 +71,10 @@ spec:
           ports:
             - name: http
               containerPort: {{ .port }}
+            {{- with .metricsPort }}
+            - name: metrics
+              containerPort: {{ . }}
+            {{- end }}
           resources:
             {{- toYaml $own.resources | nindent 12 }}
           securityContext:
