@@ -4,7 +4,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
-import { promisify } from 'node:util';
 import { stringify } from 'yaml';
 import { z } from 'zod';
 import { profileRows } from '../../deploy/chart/profiles.ts';
