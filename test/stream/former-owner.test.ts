@@ -1,87 +1,51 @@
 /** D5: a sink slot that asks about its sink has claimed its log, so a former owner that wakes can neither commit nor ask. */
 import assert from 'node:assert/strict';
-import { z } from 'zod';
-import { askedBy } from '../../activities/streams/open-questions.ts';
-import { parseDecision } from '../../model/decision.ts';
-import { edgeStream } from '../../model/names.ts';
-import type { Plan } from '../../model/plan.ts';
-import { carryOut, streamsFound } from '../../stream/carry-out.ts';
 import type { Streams } from '../../stream/connection.ts';
-import { isDrained } from '../../stream/drained.ts';
-import { ensurePipelineStreams } from '../../stream/streams.ts';
 import { eventually } from '../support/eventually.ts';
-import { MemoryTable, NumberSource } from './support/fakes.ts';
-import { testPlan, withTestServer } from './support/server.ts';
-import { drain, eagerClock, ingest, type RunningSlot } from './support/stages.ts';
+import { withTestServer } from './support/server.ts';
+import { asksAboutSink, range, SmallPipeline } from './support/small-pipeline.ts';
+import type { RunningSlot } from './support/stages.ts';
 
 describe('a former owner of a sink slot that wakes while the new one asks', () => {
   let streams: Streams;
-  let plan: Plan;
-  let table: MemoryTable;
+  let pipeline: SmallPipeline;
   withTestServer((connected) => {
     streams = connected;
   });
   beforeEach(async () => {
-    const frame = { maxRecords: 1, maxBytes: 1_000, lingerMs: 1 };
-    const batch = { maxRecords: 1_000, maxBytes: 1_000_000, maxDelayMs: 100 };
-    plan = testPlan({ shards: 1, sourceSlots: 1, frame, batch });
-    table = new MemoryTable();
-    await ensurePipelineStreams(streams, plan);
+    pipeline = await SmallPipeline.make(streams);
   });
 
-  const numbers = () => table.rows.map(({ value }) => z.number().parse(value['n']));
-  const start = (total: number) =>
-    ingest(streams, plan, (position) => new NumberSource(position, { batch: 1, available: () => total }));
-  const drainSink = (port = streams) => drain(port, plan, table, { positionIn: 'sink' });
-  const fill = async (total: number) => {
-    const slots = [start(total), drainSink()];
-    await eventually(async () => numbers().length === total && (await isDrained(streams, plan)).drained);
-    await Promise.all(slots.map((slot) => slot.stop()));
-  };
-  const replica = () => {
-    const { position, positionToken, rows } = table;
-    const { length } = rows;
-    return () => {
-      table.rows.length = length;
-      Object.assign(table, { position, positionToken });
-    };
-  };
-  const asks = (slot: RunningSlot) => eventually(() => slot.witness.connections.at(-1) === 'MR_SINK_POSITION_LOST');
-  const isAskedFor = async () => (await askedBy(streams, plan, () => true))?.code === 'MR_DRAIN_ASKS';
+  const asks = (slot: RunningSlot) => eventually(() => asksAboutSink(slot));
 
   it('cannot commit the batch that it has stored: the question would look like an old one', async () => {
-    await fill(3);
-    const failOver = replica();
-    await fill(5);
-    const source = start(10);
-    await eventually(
-      async () => (await streams.streamInfo(edgeStream(plan.pipeline.pid, 'main'))).state.last_seq === 11,
-    );
-    await source.stop();
+    await pipeline.fill(3, 'sink');
+    const failOver = pipeline.replica();
+    await pipeline.fill(5, 'sink');
+    await pipeline.write(10, 11);
     const [hasStored, wake] = [Promise.withResolvers<undefined>(), Promise.withResolvers<undefined>()];
-    table.afterWrite = () => {
+    pipeline.table.afterWrite = () => {
       hasStored.resolve(undefined);
       return wake.promise;
     };
-    const former = drainSink();
+    const former = pipeline.drain('sink');
     await hasStored.promise;
-    table.afterWrite = undefined;
+    pipeline.table.afterWrite = undefined;
     failOver();
-    const owner = drainSink();
+    const owner = pipeline.drain('sink');
     await asks(owner);
-    await eventually(isAskedFor);
+    await eventually(() => pipeline.isAskedFor());
     wake.resolve(undefined);
     assert.equal(await former.done, 'fenced');
-    assert.ok(await isAskedFor());
-    assert.deepEqual(numbers(), [0, 1, 2]);
+    assert.ok(await pipeline.isAskedFor());
+    assert.deepEqual(pipeline.numbers, range(0, 3));
     await owner.stop();
   });
 
   it('cannot put its question in the place of the open one', async () => {
-    const known = await streamsFound(streams, plan);
-    await fill(3);
-    const failOver = replica();
-    await fill(10);
+    await pipeline.fill(3, 'sink');
+    const failOver = pipeline.replica();
+    await pipeline.fill(10, 'sink');
     failOver();
     const [isAsking, wake] = [Promise.withResolvers<undefined>(), Promise.withResolvers<undefined>()];
     const frozen: Streams = {
@@ -93,22 +57,20 @@ describe('a former owner of a sink slot that wakes while the new one asks', () =
         return streams.publish(...args);
       },
     };
-    const former = drainSink(frozen);
+    const former = pipeline.drain('sink', { port: frozen });
     await isAsking.promise;
-    const second = drainSink();
+    const second = pipeline.drain('sink');
     await asks(second);
-    const decision = parseDecision('sink-warehouse.1=reread');
-    assert.ok(decision);
-    await carryOut({ streams, opSeq: 1, clock: eagerClock, replicas: 1, cluster: 'test', known }, plan, decision);
-    await eventually(async () => numbers().length === 10 && (await isDrained(streams, plan)).drained);
+    await pipeline.decide('sink-warehouse.1=reread');
+    await eventually(async () => pipeline.numbers.length === 10 && (await pipeline.isDry()));
     await second.stop();
     failOver();
-    const third = drainSink();
+    const third = pipeline.drain('sink');
     await asks(third);
-    await eventually(isAskedFor);
+    await eventually(() => pipeline.isAskedFor());
     wake.resolve(undefined);
     assert.equal(await former.done, 'fenced');
-    assert.ok(await isAskedFor());
+    assert.ok(await pipeline.isAskedFor());
     await third.stop();
   });
 });

@@ -1,17 +1,20 @@
 /** On what a position rests, as a reader notes it that is placed there; on a real nats-server. */
-import { deepEqual } from 'node:assert/strict';
+import { deepEqual, equal } from 'node:assert/strict';
 import { edgeStream, frameSubject } from '../../model/names.ts';
+import type { CommitEntry } from '../../stream/commit-entry.ts';
 import type { Streams } from '../../stream/connection.ts';
 import type { Chain } from '../../stream/frame-chain.ts';
 import { emptyFrame } from '../../stream/frame-builder.ts';
 import { checkOf, unlinked } from '../../stream/frame.ts';
-import { headsAt } from '../../stream/reader-start.ts';
+import { firstAnew, headsAt, positionAfter, startOf, tailsUpTo } from '../../stream/reader-start.ts';
 import { makePipelineStreams } from '../../stream/streams.ts';
+import firstVersion from './frames/v1.json' with { type: 'json' };
 import { testPlan, withTestServer } from './support/server.ts';
 
 const one = 'orders-0';
 const other = 'orders-1';
 type Writer = typeof one | typeof other;
+type Commit = Extract<CommitEntry, { kind: 'commit' }>;
 
 describe('headsAt', function () {
   let streams: Streams;
@@ -96,3 +99,50 @@ describe('headsAt', function () {
 function sequencesOf(heads: Chain['writers']): Readonly<Record<string, number>> {
   return Object.fromEntries(Object.entries(heads).map(([writer, [sequence]]) => [writer, sequence]));
 }
+
+describe('a position behind frames of version 1 and before one of version 2', () => {
+  let streams: Streams;
+  withTestServer((connected) => {
+    streams = connected;
+  });
+
+  /** Three frames: two that name none, and one that could. The position is the second. */
+  async function edgeOf() {
+    const plan = testPlan({ shards: 1, sourceSlots: 1 });
+    const { pid } = plan.pipeline;
+    await makePipelineStreams(streams, plan);
+    const ofFirst = Buffer.from(firstVersion['values, keys, headers and offsets'].base64, 'base64');
+    const frames = [ofFirst, ofFirst, emptyFrame(3, 0, { ...unlinked, plan: 1 })];
+    for (const frame of frames) await streams.publish(frameSubject(pid, 'main', 0, one), frame);
+    const { created } = await streams.streamInfo(edgeStream(pid, 'main'));
+    const sources = { orders: { slots: 1, leaving: false } };
+    const registry = { created, opSeq: 1, readers: [], sources, gone: {}, kept: {} };
+    const view = { created, lastSequence: 3, registry };
+    return { shard: { pid, edge: plan.edges[0]!, shard: 0 }, view };
+  }
+  const entryOf = (chain: Pick<Chain, 'edge' | 'since' | 'writers'>): Commit => ({
+    kind: 'commit',
+    to: 2,
+    chain: { decided: 0, ...chain },
+  });
+
+  for (const isSwept of [false, true])
+    it(`is that of an edge which is in order, for a sink that goes back${isSwept ? ', also when they were swept' : ''}`, async () => {
+      const { shard, view } = await edgeOf();
+      const { pid } = shard;
+      const filter = frameSubject(pid, 'main', 0, one);
+      if (isSwept) await streams.purgeStream(edgeStream(pid, 'main'), { filter, seq: 3 });
+      const entry = entryOf({ edge: view.created, since: 0, writers: { [one]: [2, null] } });
+      equal(startOf(entry, view, await tailsUpTo(streams, shard, entry, view, 2)).kind, 'ready');
+    });
+
+  it('stays where it is when a person accepts another loss: what was there when the reader was placed is not new', async () => {
+    const { shard, view } = await edgeOf();
+    const placed = entryOf({ edge: view.created, since: 0, writers: {} });
+    const writers = await headsAt(streams, shard, placed, view, 2);
+    const entry: Commit = { ...entryOf({ edge: view.created, since: 2, writers }), set: true };
+    const anew = await firstAnew(streams, shard, entry, view);
+    equal(anew, Infinity);
+    equal(positionAfter(entry, view, anew, { choice: 'accept-loss', upTo: undefined }), 2);
+  });
+});
