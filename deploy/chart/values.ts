@@ -220,7 +220,7 @@ export const valuesSchema = z.strictObject({
         ),
       timeoutSeconds: z.int().min(1).max(30).default(5).describe('How long the API server waits for an answer.'),
       namespaceSelector: part(
-        'Namespaces whose pipelines are checked, as in a label selector. Empty: all but that of the release and kube-system.',
+        'Namespaces whose pipelines are checked, as in a label selector. Empty: all, or those of `watchNamespaces`, but that of the release and kube-system.',
       ),
       policy: flag(
         'Whether a ValidatingAdmissionPolicy has those rules that the API server can check by itself: they hold without a controller.',

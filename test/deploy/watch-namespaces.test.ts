@@ -8,8 +8,15 @@ import { namespace, render, type Rendered, type Values } from './support/helm.ts
 const watching: Values = ['profile=lab', 'rbac.aggregate=false', `watchNamespaces={shop,${namespace},shop}`];
 
 const role = z.looseObject({
-  rules: z.array(z.looseObject({ resources: z.array(z.string()), verbs: z.array(z.string()) })),
+  rules: z.array(
+    z.looseObject({
+      resources: z.array(z.string()),
+      resourceNames: z.array(z.string()).optional(),
+      verbs: z.array(z.string()),
+    }),
+  ),
 });
+const isOfWebhook = ({ metadata }: Rendered) => metadata.name.endsWith('-webhook');
 const placesOf = (objects: readonly Rendered[], wanted: string) =>
   objects
     .filter(({ kind }) => kind === wanted)
@@ -23,7 +30,15 @@ describe('the chart with watchNamespaces', () => {
   });
 
   it('has next to nothing in ClusterRoles', () => {
-    const clusterRoles = objects.filter(({ kind }) => kind === 'ClusterRole');
+    const all = objects.filter(({ kind }) => kind === 'ClusterRole');
+    const [ofWebhook, clusterRoles] = [all.filter(isOfWebhook), all.filter((one) => !isOfWebhook(one))];
+    // Of one object, by its name.
+    deepEqual(
+      ofWebhook.flatMap((one) =>
+        role.parse(one).rules.map(({ resources, resourceNames }) => [resources, resourceNames]),
+      ),
+      [[['validatingwebhookconfigurations'], ['millrace-webhook']]],
+    );
     deepEqual(
       clusterRoles.map(({ metadata }) => metadata.name),
       [`${namespace}:millrace-controller`, `${namespace}:millrace-lifecycle`],
@@ -38,9 +53,15 @@ describe('the chart with watchNamespaces', () => {
     const ofPipelines = ['shop', namespace].flatMap((at) =>
       controlProcesses.map((name) => `${at}/millrace-${name}-pipelines`),
     );
-    const own = [`${namespace}/millrace-controller`];
+    const own = [`${namespace}/millrace-controller`, `${namespace}/millrace-webhook`];
     deepEqual(placesOf(objects, 'Role'), [...ofPipelines, ...own].sort());
     deepEqual(placesOf(objects, 'RoleBinding'), placesOf(objects, 'Role'));
+  });
+
+  it('asks the webhook about pipelines in these namespaces only', () => {
+    const asked = objects.filter(({ kind }) => kind === 'ValidatingWebhookConfiguration');
+    equal(asked.length, 1);
+    match(stringify(asked), /operator: In\n\s+values:\n\s+- shop\n\s+- millrace-system\n/);
   });
 
   it('tells every process, what looks whether all is in order, and what runs before it is uninstalled', () => {

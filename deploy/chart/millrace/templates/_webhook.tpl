@@ -26,6 +26,11 @@
 {{- toYaml .Values.webhook.namespaceSelector -}}
 {{- else -}}
 matchExpressions:
+  {{- with .Values.watchNamespaces }}
+  - key: kubernetes.io/metadata.name
+    operator: In
+    values: {{ toJson . }}
+  {{- end }}
   - key: kubernetes.io/metadata.name
     operator: NotIn
     values: {{ list .Release.Namespace "kube-system" | uniq | toJson }}
