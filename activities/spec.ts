@@ -12,7 +12,7 @@ import type { Plan } from '../model/plan.ts';
 import { assertTakesBack } from '../stream/returning-source.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { SpecRefused, toFailure } from './failures.ts';
-import { ownedKinds } from './kubernetes/owned.ts';
+import { belongsTo, ownedKinds } from './kubernetes/owned.ts';
 import { latestPlan, planConfigMaps, type PlanPlace } from './kubernetes/stored-plan.ts';
 import { findResource, isBeingDeleted, readResource } from './proof.ts';
 import { ownStatus } from './status/merge.ts';
@@ -192,7 +192,7 @@ async function isolationFound(
   pid: string,
 ): Promise<Location['isolation']> {
   const own = await kube.get('Namespace', namespaceOf(pid));
-  if (own?.metadata.labels?.[labels.pipelineUid] === uid) return 'Namespace';
+  if (own !== undefined && belongsTo(own, uid)) return 'Namespace';
   for (const owned of ownedKinds) {
     const beside = await kube.list(owned, { namespace, labels: { [labels.pipelineUid]: uid } });
     if (beside.items.length > 0) return 'Shared';

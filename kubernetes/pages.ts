@@ -22,8 +22,7 @@ export async function pageOf<Item>(
   { limit, continue: from }: Asked,
   list: (namespace: string, asked: Asked) => Promise<Page<Item>>,
 ): Promise<Page<Item>> {
-  let [namespace = '', token = ''] = from === undefined ? namespaces : partsOf(from);
-  if (from === undefined) token = '';
+  let [namespace = '', token = ''] = from === undefined ? namespaces.slice(0, 1) : partsOf(from);
   if (!namespaces.includes(namespace)) {
     throw mr('MR_REQUEST_INVALID', { where: 'continue', problem: 'it is not of this list: begin anew' });
   }

@@ -15,7 +15,8 @@ export async function claimToAsk(
   asking: CommitsAsker,
   signals: SlotSignals,
 ): Promise<void> {
-  const isAbout = ({ after }: Pick<StoredQuestion, 'after'> = { after: 0 }) => after === log.sequence;
+  const isAbout = (asked: Pick<StoredQuestion, 'after'> | undefined) => asked?.after === log.sequence;
+  // Its own is read from the leader; those of a replica that lags cost a claim too many.
   const isAsked = async () => isAbout(await storedQuestion(asker)) || (await ofSlot(asker)).some(isAbout);
   if (!(await askCommits(asking, asker.pid, isAsked, signals.stop))) await log.claim(signals.abort);
 }

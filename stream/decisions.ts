@@ -24,7 +24,7 @@ import { findStream } from './find-stream.ts';
 import { checkOf } from './frame.ts';
 import { acceptedSchema, type Accepted } from './frame-chain.ts';
 import { classifyPublishFailure } from './jetstream-errors.ts';
-import type { JetStreamPort, StoredMessage } from './jetstream-port.ts';
+import type { JetStreamPort } from './jetstream-port.ts';
 import { News } from './news.ts';
 import { untilAnswered, type Asking } from './until-answered.ts';
 
@@ -78,8 +78,7 @@ export async function noteDecision(streams: JetStreamPort, pid: string, decision
   if (named !== 'lost' && taken?.number === named) return taken.choice === choice;
   // Undefined: the scope is not an edge, or its stream is missing.
   const upTo = (await findStream(streams, edgeStream(pid, scope)))?.state.last_seq;
-  const last =
-    upTo === undefined || upTo === 0 ? null : await streams.getMessage(edgeStream(pid, scope), { seq: upTo });
+  const end = upTo === undefined ? undefined : await nameAt(streams, edgeStream(pid, scope), upTo);
   if (named !== 'lost' && !(await isAsked(streams, pid, { scope, number: named }))) return false;
   const stored = await changeRecord(streams, pid, decisionSubject(pid, scope), decisionSchema, (now) => {
     const next = (now?.number ?? 0) + 1;
@@ -88,16 +87,24 @@ export async function noteDecision(streams: JetStreamPort, pid: string, decision
           number: next,
           choice,
           ...(upTo === undefined ? {} : { upTo }),
-          ...(last === null ? {} : { end: nameOf(last) }),
+          ...(end === undefined ? {} : { end }),
         }
       : undefined;
   });
   return named === 'lost' || (stored?.number === named && stored.choice === choice);
 }
 
-/** A frame ends with its checksum; a key is in its subject. (A CRC over bytes that end with their own is the same for all.) */
-function nameOf({ subject, data }: StoredMessage): { subject: string; check: number } {
-  return { subject, check: checkOf(data) };
+/**
+ * What tells the message of this sequence from another under its number; undefined: there is none. A frame ends with its
+ * checksum; a key is in its subject. (A CRC over bytes that end with their own is the same for all.)
+ */
+async function nameAt(
+  streams: JetStreamPort,
+  stream: string,
+  seq: number,
+): Promise<NonNullable<TakenDecision['end']> | undefined> {
+  const there = seq === 0 ? null : await streams.getMessage(stream, { seq });
+  return there === null ? undefined : { subject: there.subject, check: checkOf(there.data) };
 }
 
 /** D6. Whether the edge, of which this is the last sequence now, has gone back since the decision. */
@@ -110,8 +117,8 @@ export async function isOutdated(
   if (upTo === undefined) return false;
   if (lastSequence < upTo) return true;
   // What was not there at the decision may have come since, under a number that was given again.
-  const there = upTo === 0 ? null : await streams.getMessage(stream, { seq: upTo });
-  return there !== null && !isDeepStrictEqual(nameOf(there), end);
+  const there = await nameAt(streams, stream, upTo);
+  return there !== undefined && !isDeepStrictEqual(there, end);
 }
 
 /** D3. */
@@ -269,15 +276,16 @@ export async function askFor(question: Question): Promise<Answer> {
     const answered = isAbout && isAnswer(decision, { number: before.number, sequence: asked });
     if (answered && decision.number !== ofEdge?.outdated) return { kind: 'decided', decision, frame: before.frame };
     const number = (decision?.number ?? 0) + 1;
-    if (isSame && before.number === number) return { kind: 'asked', token: tokenOf({ scope, number }) };
+    const isOpen: Answer = { kind: 'asked', token: tokenOf({ scope, number }) };
+    if (isSame && before.number === number) return isOpen;
     const ofWhat = { ...(isOfSink === true ? { isOfSink } : {}), ...(isOfPosition === true ? { isOfPosition } : {}) };
     const text = { number, found: loss, after, until, ...ofWhat, ...(frame === undefined ? {} : { frame }) };
     const stored = await publishQuestion(streams, subject, text, asked);
     if (stored === undefined) continue;
-    if (!isAbout || before.number !== number) return { kind: 'asked', token: tokenOf({ scope, number }) };
+    if (!isAbout || before.number !== number) return isOpen;
     // What was asked before may have been decided before it was replaced.
     const meanwhile = await readDecision(streams, pid, scope);
-    if (meanwhile?.number !== number) return { kind: 'asked', token: tokenOf({ scope, number }) };
+    if (meanwhile?.number !== number) return isOpen;
     return { kind: 'decided', decision: meanwhile, frame: meanwhile.sequence > stored ? frame : before.frame };
   }
 }

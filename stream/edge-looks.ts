@@ -35,21 +35,16 @@ export class EdgeLooks {
   }
 
   /** Whether reading may go on after the log's position; what is wrong with frames after it the reader meets. */
-  async verdict(): Promise<Start> {
-    const { streams, log, open } = this.#options;
-    const before = await open();
-    const tails = await this.#ofFrames(() => readTails(streams, this.#options, log.last, before));
-    // Read again: a source's departure is recorded before its frames are removed, so a reader that misses them finds
-    // the record.
-    return startOf(log.last, await open(), tails);
+  verdict(view: EdgeView): Promise<Start> {
+    const { streams, log } = this.#options;
+    return this.#startFrom(() => readTails(streams, this.#options, log.last, view));
   }
 
   /** Whether the edge is the one that was read, for who will not meet the frames after the position in their turn. */
   async asTaken(): Promise<Start> {
     const { streams, log, open } = this.#options;
-    const before = await open();
-    const tails = await this.#ofFrames(() => tailsUpTo(streams, this.#options, log.last, before, log.committed));
-    return startOf(log.last, await open(), tails);
+    const view = await open();
+    return this.#startFrom(() => tailsUpTo(streams, this.#options, log.last, view, log.committed));
   }
 
   /**
@@ -89,6 +84,13 @@ export class EdgeLooks {
   async isGone([seq, check]: Accepted): Promise<boolean> {
     const there = await this.#ofFrames(() => this.#options.streams.getMessage(this.#stream, { seq }));
     return there === null || checkOf(there.data) !== check;
+  }
+
+  async #startFrom(read: () => ReturnType<typeof readTails>): Promise<Start> {
+    const tails = await this.#ofFrames(read);
+    // Opened again: a source's departure is recorded before its frames are removed, so a reader that misses them finds
+    // the record.
+    return startOf(this.#options.log.last, await this.#options.open(), tails);
   }
 
   #ofFrames<T>(read: () => Promise<T>): Promise<T> {

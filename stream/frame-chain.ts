@@ -106,9 +106,9 @@ export class FrameChain {
    * placed: the stream may have gone back unnoticed, and the next frames tell.
    */
   restart(heads: Heads, before: number): Chain {
-    const { since, tookTo = 0 } = this.#committed;
-    const [latest, furthest] = [Math.max(before, since), Math.max(before, tookTo)];
-    this.#committed = { ...this.#committed, since: latest, tookTo: furthest, writers: heads };
+    const since = Math.max(before, this.#committed.since);
+    const tookTo = Math.max(before, this.#committed.tookTo ?? 0);
+    this.#committed = { ...this.#committed, since, tookTo, writers: heads };
     this.#heads.clear();
     for (const [writer, head] of Object.entries(heads)) this.#heads.set(writer, head);
     this.#ahead.length = 0;

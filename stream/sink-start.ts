@@ -83,7 +83,7 @@ export async function beginReading(start: SinkStart, met: LostAt | undefined): P
   const asker = { streams, pid, scope: edge, who: slotTokens(stage.name, slot) };
   const open = () => openEdge(opening, signals.stop);
   for (;;) {
-    await open();
+    const before = await open();
     const onWaiting = waitingAs(observer, 'commits');
     const log = await CommitLog.open({ ...start, onWaiting, pid, stage: stage.name, slot }, signals.stop);
     // Y2.
@@ -109,7 +109,7 @@ export async function beginReading(start: SinkStart, met: LostAt | undefined): P
         continue;
       }
     }
-    const verdict = await looks.verdict();
+    const verdict = await looks.verdict(before);
     if (verdict.kind === 'ready' && lost === undefined) {
       const chain = new FrameChain(verdict.chain);
       log.follow(chain);

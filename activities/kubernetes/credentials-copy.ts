@@ -11,12 +11,13 @@ import { untilNoConflict } from '../../kubernetes/conflicts.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import { MillraceError } from '../../model/errors.ts';
 import type { PlanRef } from '../../model/lifecycle.ts';
-import { annotations, credentialKey, credentialOf, fieldManagers, labels } from '../../model/names.ts';
+import { annotations, credentialKey, credentialOf, fieldManagers } from '../../model/names.ts';
 import type { CredentialRef, Plan } from '../../model/plan.ts';
 import { sourceOf, sourceText } from '../../model/credential-source.ts';
 import { copiedCredentials, readCredentials, type Credentials } from './credentials.ts';
 import { checkFence } from './fenced.ts';
 import { credentialsInUse } from './mounted.ts';
+import { belongsTo } from './owned.ts';
 import { namesIn } from './render/context.ts';
 import type { PlanPlace } from './stored-plan.ts';
 
@@ -51,7 +52,7 @@ export async function removeUnused(kube: Kube, input: PlanRef, plan?: Plan): Pro
   for (const ref of plan?.credentials ?? []) wanted.add(credentialKey(ref));
   await untilNoConflict(async () => {
     const live = await kube.get('Secret', name, workloadNamespace);
-    if (live?.metadata.labels?.[labels.pipelineUid] !== op.pipeline.uid) return;
+    if (live === undefined || !belongsTo(live, op.pipeline.uid)) return;
     const copied = copiedCredentials(live);
     const unused = Object.keys(copied.data).filter((key) => !wanted.has(key));
     if (unused.length === 0) return;

@@ -15,7 +15,7 @@ import { untilNoConflict } from '../../kubernetes/conflicts.ts';
 import { heldText } from '../../kubernetes/held.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { KindName, KubeObject, Manifest } from '../../kubernetes/objects.ts';
-import { mr } from '../../model/errors.ts';
+import { mr, type MillraceError } from '../../model/errors.ts';
 import type { OperationRef } from '../../model/lifecycle.ts';
 import { annotations, fieldManagers, labels } from '../../model/names.ts';
 import { isBeingDeleted, readResource } from '../proof.ts';
@@ -59,11 +59,14 @@ export async function deleteFenced(kube: Kube, kind: KindName, found: KubeObject
 export function checkFence(kind: KindName, live: KubeObject, { pipeline, seq }: Writer): void {
   const object = objectText(kind, live);
   const owner = live.metadata.labels?.[labels.pipelineUid];
-  if (owner !== pipeline.uid) {
-    throw mr('MR_OBJECT_FOREIGN', { object, owner: ownerOf(live) });
-  }
+  if (owner !== pipeline.uid) throw foreignObject(kind, live);
   const writtenBy = Number(live.metadata.annotations?.[annotations.opSeq] ?? 0);
   if (writtenBy > seq) throw mr('MR_OPERATION_FENCED', { object, seq, newer: writtenBy });
+}
+
+/** MR_OBJECT_FOREIGN, with whose it is. */
+export function foreignObject(kind: KindName, live: KubeObject): MillraceError {
+  return mr('MR_OBJECT_FOREIGN', { object: objectText(kind, live), owner: ownerOf(live) });
 }
 
 function objectText(kind: KindName, { metadata }: Pick<KubeObject, 'metadata'>): string {

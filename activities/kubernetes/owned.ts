@@ -21,7 +21,12 @@ export async function ownNamespaces(kube: Kube, { op }: Pick<PlanRef, 'op'>): Pr
   const { name, uid } = op.pipeline;
   if (kube.transport.onlyIn !== undefined) {
     const own = await kube.get('Namespace', namespaceOf(pidOf(name, uid)));
-    return own?.metadata.labels?.[labels.pipelineUid] === uid ? [own] : [];
+    return own !== undefined && belongsTo(own, uid) ? [own] : [];
   }
   return (await kube.list('Namespace', { labels: ownerLabels(uid) })).items;
+}
+
+/** Whether Millrace made it for the pipeline with this uid. */
+export function belongsTo({ metadata }: Pick<KubeObject, 'metadata'>, uid: string): boolean {
+  return metadata.labels?.[labels.pipelineUid] === uid;
 }

@@ -6,11 +6,11 @@
  * S5  Pods mount what is there: an operation that is retried renders the same pods, whatever was configured meanwhile.
  */
 import type { Kube } from '../../kubernetes/kube.ts';
-import type { KubeObject, Manifest } from '../../kubernetes/objects.ts';
+import type { Manifest } from '../../kubernetes/objects.ts';
 import type { PlanRef } from '../../model/lifecycle.ts';
-import { labels } from '../../model/names.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { applyFenced, deleteFenced } from './fenced.ts';
+import { belongsTo } from './owned.ts';
 import { objectNames, type RenderContext } from './render/context.ts';
 import { renderNatsAccess, renderPullSecret } from './render/pod-access.ts';
 
@@ -32,7 +32,7 @@ export async function ensurePodAccess(
 export async function withPodAccess(kube: Pick<Kube, 'get'>, context: RenderContext): Promise<RenderContext> {
   const { plan } = context;
   const live = await kube.get('Secret', objectNames(plan).natsAccess, plan.workloadNamespace);
-  return { ...context, mountsNatsAccess: isOf(live, plan.pipeline.uid) };
+  return { ...context, mountsNatsAccess: live !== undefined && belongsTo(live, plan.pipeline.uid) };
 }
 
 async function ensure(kube: Kube, name: string, wanted: Manifest | undefined, input: PlanRef): Promise<void> {
@@ -41,9 +41,5 @@ async function ensure(kube: Kube, name: string, wanted: Manifest | undefined, in
     return;
   }
   const left = await kube.get('Secret', name, input.workloadNamespace);
-  if (left !== undefined && isOf(left, input.op.pipeline.uid)) await deleteFenced(kube, 'Secret', left, input.op);
-}
-
-function isOf(secret: KubeObject | undefined, uid: string): boolean {
-  return secret?.metadata.labels?.[labels.pipelineUid] === uid;
+  if (left !== undefined && belongsTo(left, input.op.pipeline.uid)) await deleteFenced(kube, 'Secret', left, input.op);
 }

@@ -4,20 +4,13 @@
  */
 import assert from 'node:assert/strict';
 import { frameSubject } from '../../model/names.ts';
-import type { Streams } from '../../stream/connection.ts';
 import { eventually } from '../support/eventually.ts';
-import { withDisk } from './support/disk.ts';
-import { asked, asksAboutSink, range, SmallPipeline } from './support/small-pipeline.ts';
+import { asked, asksAboutSink, range, SmallPipeline, withPipelineOnDisk } from './support/small-pipeline.ts';
 
 describe('an edge that goes back, and its sink or the edge once more (K10, I6)', () => {
-  let streams: Streams;
   let pipeline: SmallPipeline;
-
-  const disk = withDisk((connected) => {
-    streams = connected;
-  });
-  beforeEach(async () => {
-    pipeline = await SmallPipeline.make(streams);
+  const disk = withPipelineOnDisk((made) => {
+    pipeline = made;
   });
 
   it('a sink that had the begun batch, and loses it after the decision, is asked about', async () => {
@@ -58,7 +51,7 @@ describe('an edge that goes back, and its sink or the edge once more (K10, I6)',
   for (const isStored of [true, false]) {
     const how = isStored ? 'reached the sink, which then failed over' : 'never reached the sink';
     it(`a decision about frames of another writer does not give up a begun batch that ${how}`, async () => {
-      pipeline = await SmallPipeline.make(streams, 2);
+      pipeline = await SmallPipeline.make(pipeline.streams, 2);
       const { pid } = pipeline;
       await pipeline.fill(5, 'sink');
       const failOver = pipeline.replica();
@@ -66,7 +59,7 @@ describe('an edge that goes back, and its sink or the edge once more (K10, I6)',
       if (isStored) await pipeline.doomed().died;
       else await pipeline.begin('sink');
       assert.equal((await pipeline.lastEntry()).kind, 'intent');
-      await streams.purgeStream(pipeline.main, { filter: frameSubject(pid, 'main', 0, 'orders-1') });
+      await pipeline.streams.purgeStream(pipeline.main, { filter: frameSubject(pid, 'main', 0, 'orders-1') });
       const first = pipeline.drain('sink');
       await asked(first);
       await first.stop();

@@ -1,21 +1,15 @@
 /** What happens between a question about the edge, its decision and the slot that acts upon it (I6, D1). */
 import assert from 'node:assert/strict';
 import { frameSubject } from '../../model/names.ts';
-import type { Streams } from '../../stream/connection.ts';
 import { eventually } from '../support/eventually.ts';
-import { withDisk } from './support/disk.ts';
-import { asked, questionsOf, range, SmallPipeline } from './support/small-pipeline.ts';
+import type { SmallPipeline } from './support/small-pipeline.ts';
+import { asked, questionsOf, range, withPipelineOnDisk } from './support/small-pipeline.ts';
 
 describe('an edge that changes while a person is asked about it', () => {
-  let streams: Streams;
   let pipeline: SmallPipeline;
-
-  const disk = withDisk((connected) => {
-    streams = connected;
-  });
-  beforeEach(async () => {
-    pipeline = await SmallPipeline.make(streams, 2);
-  });
+  const disk = withPipelineOnDisk((made) => {
+    pipeline = made;
+  }, 2);
 
   const ofOther = () => pipeline.numbers.filter((n) => n >= 1_000);
 
@@ -68,7 +62,7 @@ describe('an edge that changes while a person is asked about it', () => {
     await eventually(async () => (await pipeline.end()) >= 14);
     await writer.stop();
     const filter = frameSubject(pipeline.pid, 'main', 0, 'orders-0');
-    await streams.purgeStream(pipeline.main, { filter, seq: 11 });
+    await pipeline.streams.purgeStream(pipeline.main, { filter, seq: 11 });
     const sink = pipeline.drain('commitLog');
     await asked(sink);
     assert.match(sink.witness.waitSentences.join(), /frame 11 of orders-0, of which none was seen, follows frame 10/);

@@ -4,19 +4,13 @@ import { parseDecision } from '../../model/decision.ts';
 import type { Streams } from '../../stream/connection.ts';
 import { askFor, noteDecision } from '../../stream/decisions.ts';
 import { eventually } from '../support/eventually.ts';
-import { withDisk } from './support/disk.ts';
-import { asked, questionsOf, range, SmallPipeline } from './support/small-pipeline.ts';
+import { asked, questionsOf, range, SmallPipeline, withPipelineOnDisk } from './support/small-pipeline.ts';
 import type { RunningSlot } from './support/stages.ts';
 
 describe('a decision about an edge that changes before the slot acts upon it', () => {
-  let streams: Streams;
   let pipeline: SmallPipeline;
-
-  const disk = withDisk((connected) => {
-    streams = connected;
-  });
-  beforeEach(async () => {
-    pipeline = await SmallPipeline.make(streams);
+  const disk = withPipelineOnDisk((made) => {
+    pipeline = made;
   });
 
   /** The slot has asked so often, once it asks or has taken all that is there. */
@@ -70,9 +64,9 @@ describe('a decision about an edge that changes before the slot acts upon it', (
     let looks = 0;
     const streamInfo = (...args: Parameters<Streams['streamInfo']>) => {
       looks++;
-      return streams.streamInfo(...args);
+      return pipeline.streams.streamInfo(...args);
     };
-    const [most, sink] = [50, pipeline.drain('sink', { port: { ...streams, streamInfo } })];
+    const [most, sink] = [50, pipeline.drain('sink', { port: { ...pipeline.streams, streamInfo } })];
     await eventually(() => questionsOf(sink) > 0 || looks > most);
     assert.ok(looks <= most, `${looks} looks at the edge, and no question`);
     assert.match(sink.witness.waitSentences.join(), /has stored it up to 13, and it ends at 6/);
@@ -85,7 +79,7 @@ describe('a decision about an edge that changes before the slot acts upon it', (
   });
 
   it('is an answer where the edge has only grown since the slot looked at it', async () => {
-    pipeline = await SmallPipeline.make(streams, 2);
+    pipeline = await SmallPipeline.make(pipeline.streams, 2);
     await pipeline.fill(5, 'commitLog');
     await disk.save('five', pipeline.store);
     await pipeline.fill(10, 'commitLog');
@@ -100,9 +94,9 @@ describe('a decision about an edge that changes before the slot acts upon it', (
         isHeld.resolve(undefined);
         await release.promise;
       }
-      return streams.getMessage(...args);
+      return pipeline.streams.getMessage(...args);
     };
-    const sink = pipeline.drain('commitLog', { port: { ...streams, getMessage } });
+    const sink = pipeline.drain('commitLog', { port: { ...pipeline.streams, getMessage } });
     await isHeld.promise;
     await pipeline.write(5, 12, 1);
     await pipeline.decide('main.1=accept-loss');
@@ -134,7 +128,7 @@ describe('a decision about an edge that changes before the slot acts upon it', (
 
   it('answers what is asked about the same commit, whatever the loss looks like by now', async () => {
     const { pid } = pipeline;
-    const asker = { streams, pid, scope: 'main', who: 'sink-warehouse.0' };
+    const asker = { streams: pipeline.streams, pid, scope: 'main', who: 'sink-warehouse.0' };
     const question = { ...asker, after: 5, hasClaimed: true, isOfSink: false, ofEdge: { outdated: undefined } };
     assert.equal(
       (await askFor({ ...question, loss: 'frame 9 is another one than the one that was taken' })).kind,
@@ -142,7 +136,7 @@ describe('a decision about an edge that changes before the slot acts upon it', (
     );
     const decision = parseDecision('main.1=accept-loss');
     assert.ok(decision);
-    assert.ok(await noteDecision(streams, pid, decision));
+    assert.ok(await noteDecision(pipeline.streams, pid, decision));
     const loss = 'frame 10 of orders-0, of which 8 was taken last, follows 9';
     const answer = await askFor({ ...question, loss });
     assert.ok(answer.kind === 'decided');

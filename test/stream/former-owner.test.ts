@@ -2,18 +2,14 @@
 import assert from 'node:assert/strict';
 import type { Streams } from '../../stream/connection.ts';
 import { eventually } from '../support/eventually.ts';
-import { withTestServer } from './support/server.ts';
-import { asksAboutSink, range, SmallPipeline } from './support/small-pipeline.ts';
+import type { SmallPipeline } from './support/small-pipeline.ts';
+import { asksAboutSink, range, withSmallPipeline } from './support/small-pipeline.ts';
 import type { RunningSlot } from './support/stages.ts';
 
 describe('a former owner of a sink slot that wakes while the new one asks', () => {
-  let streams: Streams;
   let pipeline: SmallPipeline;
-  withTestServer((connected) => {
-    streams = connected;
-  });
-  beforeEach(async () => {
-    pipeline = await SmallPipeline.make(streams);
+  withSmallPipeline((made) => {
+    pipeline = made;
   });
 
   const asks = (slot: RunningSlot) => eventually(() => asksAboutSink(slot));
@@ -49,12 +45,12 @@ describe('a former owner of a sink slot that wakes while the new one asks', () =
     failOver();
     const [isAsking, wake] = [Promise.withResolvers<undefined>(), Promise.withResolvers<undefined>()];
     const frozen: Streams = {
-      ...streams,
+      ...pipeline.streams,
       publish: async (...args: Parameters<Streams['publish']>) => {
-        if (!args[0].includes('.question.')) return streams.publish(...args);
+        if (!args[0].includes('.question.')) return pipeline.streams.publish(...args);
         isAsking.resolve(undefined);
         await wake.promise;
-        return streams.publish(...args);
+        return pipeline.streams.publish(...args);
       },
     };
     const former = pipeline.drain('sink', { port: frozen });

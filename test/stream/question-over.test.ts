@@ -1,23 +1,17 @@
 /** D4 of stream/decisions.ts: a question about an edge is taken back when nobody needs its answer, and no other one with it. */
 import assert from 'node:assert/strict';
 import type { Clock } from '../../model/clock.ts';
-import type { Streams } from '../../stream/connection.ts';
 import type { SinkProgram } from '../../stream/sink-port.ts';
 import { eventually } from '../support/eventually.ts';
-import { withDisk } from './support/disk.ts';
 import { jsonProgram } from './support/fakes.ts';
-import { asked, asksAboutSink, questionsOf, range, SmallPipeline } from './support/small-pipeline.ts';
+import type { SmallPipeline } from './support/small-pipeline.ts';
+import { asked, asksAboutSink, questionsOf, range, withPipelineOnDisk } from './support/small-pipeline.ts';
 import { eagerClock } from './support/stages.ts';
 
 describe('a question about an edge that is over', () => {
-  let streams: Streams;
   let pipeline: SmallPipeline;
-
-  const disk = withDisk((connected) => {
-    streams = connected;
-  });
-  beforeEach(async () => {
-    pipeline = await SmallPipeline.make(streams);
+  const disk = withPipelineOnDisk((made) => {
+    pipeline = made;
   });
 
   it('is taken back when the frame that it is about is gone with the edge', async () => {

@@ -1,20 +1,21 @@
 /** A sink that goes back behind what a person has decided about its edge, or behind what was swept (I6, K6). */
 import assert from 'node:assert/strict';
-import type { Streams } from '../../stream/connection.ts';
 import { sweepAll } from '../../stream/sweep.ts';
 import { eventually } from '../support/eventually.ts';
-import { asked, asksAboutSink, questionsOf, range, SmallPipeline, type PositionIn } from './support/small-pipeline.ts';
-import { withTestServer } from './support/server.ts';
+import {
+  asked,
+  asksAboutSink,
+  questionsOf,
+  range,
+  SmallPipeline,
+  type PositionIn,
+  withSmallPipeline,
+} from './support/small-pipeline.ts';
 
 describe('a sink that goes back behind a decision about its edge, or behind swept frames', () => {
-  let streams: Streams;
   let pipeline: SmallPipeline;
-
-  withTestServer((connected) => {
-    streams = connected;
-  });
-  beforeEach(async () => {
-    pipeline = await SmallPipeline.make(streams);
+  withSmallPipeline((made) => {
+    pipeline = made;
   });
 
   /** Of ten records the eighth is lost, and a person has accepted that. The first five were written before. */
@@ -86,7 +87,7 @@ describe('a sink that goes back behind a decision about its edge, or behind swep
     });
 
   it('asks nobody about swept frames when it goes back twice, and reads what is left', async () => {
-    pipeline = await SmallPipeline.make(streams, 2);
+    pipeline = await SmallPipeline.make(pipeline.streams, 2);
     pipeline.table.onPositionLost = 'Reread';
     await pipeline.fill(3, 'sink');
     const failOverFurther = pipeline.replica();
@@ -96,7 +97,7 @@ describe('a sink that goes back behind a decision about its edge, or behind swep
     const failOver = pipeline.replica();
     await pipeline.write(20, 23);
     await pipeline.take(12, 'sink');
-    await sweepAll(streams, pipeline.pid, pipeline.plan.edges[0]!);
+    await sweepAll(pipeline.streams, pipeline.pid, pipeline.plan.edges[0]!);
     failOver();
     await pipeline.begin('sink');
     failOverFurther();

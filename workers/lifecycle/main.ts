@@ -49,6 +49,8 @@ export async function serveLifecycle(
   const { kubeconfig, nats, streamReplicas } = config;
   const access = natsAccess(nats.accessDir);
   const temporal = temporalConnection(config.temporal);
+  const connect = () => Connection.connect({ ...temporal, connectTimeout: '2s' });
+  const atTemporal = { temporal: config.temporal, connect, log, signal };
   const metrics = installRuntime(log);
   const status = { waitingFor: 'Temporal' as string | undefined };
   const health =
@@ -64,7 +66,7 @@ export async function serveLifecycle(
   );
   const streams = keepStreams({ url: nats.url, access, streamReplicas, log, signal });
   try {
-    await prepareTemporal(config, log, signal);
+    await prepareTemporal(atTemporal);
     status.waitingFor = 'Kubernetes';
     const cluster = await untilUp({ part: `Kubernetes at ${kube.server}`, log, signal }, () => clusterOf(kube));
     status.waitingFor = 'Temporal';
@@ -72,7 +74,7 @@ export async function serveLifecycle(
     const connection = await untilUp({ part: `Temporal at ${address}`, log, signal }, () =>
       NativeConnection.connect(temporal),
     );
-    const servesDoor = await claimDoor(config, cluster, log, signal);
+    const servesDoor = await claimDoor(atTemporal, cluster);
     const parts = { kube, cluster, streams: streams.current, log, connection, servesDoor, around };
     const workers = await createWorkers(config, parts);
     status.waitingFor = undefined;
@@ -86,11 +88,19 @@ export async function serveLifecycle(
   }
 }
 
-async function prepareTemporal({ temporal }: LifecycleConfig, log: Logger, signal: AbortSignal): Promise<void> {
+/** Temporal while it is waited for. */
+interface AtTemporal {
+  readonly temporal: LifecycleConfig['temporal'];
+  /** For one request or two. */
+  readonly connect: () => Promise<Connection>;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+async function prepareTemporal({ temporal, connect, log, signal }: AtTemporal): Promise<void> {
   const part = `Temporal at ${temporal.address}`;
-  const options = { ...temporalConnection(temporal), connectTimeout: '2s' } as const;
   await untilUp({ part, log, signal }, async () => {
-    const connection = await Connection.connect(options);
+    const connection = await connect();
     try {
       await ensureSearchAttributes(connection, {
         namespace: temporal.namespace,
@@ -102,10 +112,9 @@ async function prepareTemporal({ temporal }: LifecycleConfig, log: Logger, signa
   });
 }
 
-async function claimDoor({ temporal }: LifecycleConfig, cluster: string, log: Logger, signal: AbortSignal) {
-  const options = { ...temporalConnection(temporal), connectTimeout: '2s' } as const;
+async function claimDoor({ temporal, connect, log, signal }: AtTemporal, cluster: string): Promise<boolean> {
   const owner = await untilUp({ part: `Temporal at ${temporal.address}`, log, signal }, async () => {
-    const connection = await Connection.connect(options);
+    const connection = await connect();
     const client = new Client({ connection, namespace: temporal.namespace });
     return ownerOfDoor(client, cluster).finally(() => connection.close());
   });

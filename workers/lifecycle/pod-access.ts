@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import type { PodAccess } from '../../activities/index.ts';
 import { mr, problemOf } from '../../model/errors.ts';
+import { jsonOrNothing } from '../../model/json-or-nothing.ts';
 import type { Plan } from '../../model/plan.ts';
 import { permissionsOf } from '../../stream/permissions.ts';
 import { makeUser } from '../nats-identity/identity.ts';
@@ -26,9 +27,9 @@ export interface PodAccessConfig {
 export function podAccessFrom({ natsAccessDir, natsAccountDir, pullConfigs }: PodAccessConfig): PodAccess {
   return {
     nats: async (plan) => {
-      const user = natsAccountDir === undefined ? {} : { 'user.creds': await userOf(plan, natsAccountDir) };
+      if (natsAccessDir === undefined && natsAccountDir === undefined) return undefined;
       const files = natsAccessDir === undefined ? {} : natsFilesIn(natsAccessDir);
-      return natsAccountDir === undefined && natsAccessDir === undefined ? undefined : { ...files, ...user };
+      return natsAccountDir === undefined ? files : { ...files, 'user.creds': await userOf(plan, natsAccountDir) };
     },
     pullConfig: () => (pullConfigs === undefined ? undefined : readPullConfig(pullConfigs)),
   };
@@ -63,7 +64,8 @@ const pullConfigSchema = z.looseObject({ auths: z.record(z.string(), z.unknown()
 /** Kubernetes refuses a Secret of this type with anything else. */
 function readPullConfig(path: string): string {
   const text = readText(path);
-  const parsed = pullConfigSchema.safeParse(jsonOf(text));
+  // The parser's own error would repeat some of the text.
+  const parsed = pullConfigSchema.safeParse(jsonOrNothing(text));
   if (!parsed.success) throw invalid(path, 'it is not a dockerconfigjson, which is JSON with the field "auths"');
   return text;
 }
@@ -73,15 +75,6 @@ function readText(path: string): string {
     return readFileSync(path, 'utf8');
   } catch (error) {
     throw invalid(path, `it cannot be read: ${problemOf(error)}`, error);
-  }
-}
-
-/** The parser's error repeats some of the text. */
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }
 

@@ -12,9 +12,9 @@ import { openQuestions } from '../../../stream/decisions.ts';
 import { isDrained } from '../../../stream/drained.ts';
 import { ensurePipelineStreams } from '../../../stream/streams.ts';
 import { eventually } from '../../support/eventually.ts';
-import { storeOf } from './disk.ts';
+import { storeOf, withDisk } from './disk.ts';
 import { MemoryTable, NumberSource } from './fakes.ts';
-import { testPlan } from './server.ts';
+import { testPlan, withTestServer } from './server.ts';
 import { drain, eagerClock, ingest, type DrainOptions, type RunningSlot } from './stages.ts';
 
 export type PositionIn = 'commitLog' | 'sink';
@@ -177,6 +177,25 @@ export class SmallPipeline {
   async isAskedFor(): Promise<boolean> {
     return (await askedBy(this.streams, this.plan, () => true))?.code === 'MR_DRAIN_ASKS';
   }
+}
+
+/** For a `describe`, which calls this: one for each test, given to `use`, on one server. */
+export function withSmallPipeline(use: (pipeline: SmallPipeline) => void): void {
+  let streams: Streams;
+  withTestServer((connected) => {
+    streams = connected;
+  });
+  beforeEach(async () => use(await SmallPipeline.make(streams)));
+}
+
+/** The same, on a server for each test whose disk can be put back. */
+export function withPipelineOnDisk(use: (pipeline: SmallPipeline) => void, sourceSlots?: number) {
+  let streams: Streams;
+  const disk = withDisk((connected) => {
+    streams = connected;
+  });
+  beforeEach(async () => use(await SmallPipeline.make(streams, sourceSlots)));
+  return disk;
 }
 
 /** How often the slot has asked about its edge. */

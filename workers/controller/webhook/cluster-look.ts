@@ -6,10 +6,11 @@
  * L3  A Secret or ConfigMap that is not there is a warning: it may come with the next file of the same apply. No value is
  *     read.
  */
+import { foreignObject } from '../../../activities/kubernetes/fenced.ts';
 import type { Kube } from '../../../kubernetes/kube.ts';
 import { sourceOf, sourceText } from '../../../model/credential-source.ts';
 import { findReferences, pathOfReference } from '../../../model/credentials.ts';
-import { MillraceError, mr, problemOf } from '../../../model/errors.ts';
+import { MillraceError, problemOf } from '../../../model/errors.ts';
 import { toJson } from '../../../model/json.ts';
 import { kind, labels } from '../../../model/names.ts';
 import type { CredentialRef, Plan } from '../../../model/plan.ts';
@@ -95,9 +96,7 @@ export class ClusterLook {
     const live = await this.#parts.kube.get('Deployment', name, pipeline.namespace);
     const { [labels.pipelineUid]: uid, [labels.pipeline]: owner } = live?.metadata.labels ?? {};
     if (live === undefined || uid === pipeline.uid || live.metadata.deletionTimestamp !== undefined) return [];
-    const object = `Deployment ${pipeline.namespace}/${name}`;
-    const whose = uid === undefined ? 'no pipeline' : `pipeline ${owner ?? ''} with uid ${uid}`;
-    const { sentence } = mr('MR_OBJECT_FOREIGN', { object, owner: whose });
+    const { sentence } = foreignObject('Deployment', live);
     const isLeft = uid !== undefined && !(await this.#isPipeline(pipeline.namespace, owner ?? '', uid));
     return [isLeft ? sentence : { field: 'metadata.name', message: sentence }];
   }

@@ -8,6 +8,7 @@
  */
 import { changesBetween } from '../../../crds/changes.ts';
 import { compile } from '../../../crds/compile.ts';
+import { pointerKeys } from '../../../crds/issue.ts';
 import { lint, type LintIssue } from '../../../crds/lint.ts';
 import { pipelineSchema, type Pipeline } from '../../../crds/pipeline.ts';
 import type { KubeObject } from '../../../kubernetes/objects.ts';
@@ -86,8 +87,7 @@ function compiled(pipeline: Pipeline): Plan | MillraceError {
 }
 
 function problemOf({ path, message }: LintIssue): Problem {
-  const keys = path.split('/').slice(1);
-  return { field: pathText(keys.map((key) => (/^\d+$/.test(key) ? Number(key) : key))), message };
+  return { field: pathText(pointerKeys(path).map((key) => (/^\d+$/.test(key) ? Number(key) : key))), message };
 }
 
 /** An error of the table. */

@@ -2,6 +2,7 @@
  * Which errors of a spec are new. A newer version of Millrace may refuse what an older one stored: such a pipeline must
  * still be paused, stopped or mended step by step. Kubernetes calls the same for its own rules ratcheting. Pure.
  */
+import { pointerKeys } from '../../../crds/issue.ts';
 import type { LintIssue } from '../../../crds/lint.ts';
 import { canonicalJson, toJson } from '../../../model/json.ts';
 
@@ -23,19 +24,11 @@ export function knownIn(before: Linted): (issue: LintIssue, value: unknown) => b
 function identityOf({ code, path }: LintIssue, value: unknown): string {
   const names: string[] = [];
   let at = value;
-  for (const key of keysOf(path)) {
+  for (const key of pointerKeys(path)) {
     at = memberOf(at, key);
     names.push(nameOf(at) ?? key);
   }
   return canonicalJson([code, names, at === undefined ? null : toJson(at)]);
-}
-
-/** Of a JSON pointer. */
-function keysOf(pointer: string): readonly string[] {
-  return pointer
-    .split('/')
-    .slice(1)
-    .map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'));
 }
 
 function memberOf(value: unknown, key: string): unknown {

@@ -5,10 +5,10 @@
  * Who makes it also says in the configuration whom the API server believes (`caBundle`).
  */
 import type { Clock } from '../../../../model/clock.ts';
-import { mr, problemOf } from '../../../../model/errors.ts';
 import { AccessFolder } from '../../../process/access-folder.ts';
 import type { KeyPair } from '../listener.ts';
 import { isKeyOf } from './kept.ts';
+import { KeptServing } from './kept-serving.ts';
 import type { CertificateSource, SourceParts } from './source.ts';
 
 export interface FolderParts extends SourceParts {
@@ -19,42 +19,23 @@ const everyMs = 5_000;
 
 export class FolderCertificates implements CertificateSource {
   readonly isTrusted = true;
-  problem: string | undefined;
   readonly #folder: AccessFolder;
-  readonly #parts: FolderParts;
-  #served: string | undefined;
+  readonly #serving: KeptServing;
 
   constructor(path: string, parts: FolderParts) {
     this.#folder = new AccessFolder(path, 'the webhook');
-    this.#parts = parts;
+    this.#serving = new KeptServing({ ...parts, look: () => this.#look(), pauseMs: () => everyMs });
   }
 
-  async run(signal: AbortSignal): Promise<void> {
-    const { clock, onPair } = this.#parts;
-    while (!signal.aborted) {
-      const pair = this.#readOrSay();
-      if (pair !== undefined && pair.cert + pair.key !== this.#served) {
-        await onPair(pair);
-        this.#served = pair.cert + pair.key;
-      }
-      await clock.sleep(everyMs, signal).catch(() => undefined);
-    }
+  get problem(): string | undefined {
+    return this.#serving.problem;
   }
 
-  #readOrSay(): KeyPair | undefined {
-    try {
-      const pair = this.#read();
-      this.problem = undefined;
-      return pair;
-    } catch (error) {
-      const { sentence } = mr('MR_WEBHOOK_CERTIFICATE', { problem: problemOf(error) });
-      if (this.problem !== sentence) this.#parts.onProblem(sentence);
-      this.problem = sentence;
-      return undefined;
-    }
+  run(signal: AbortSignal): Promise<void> {
+    return this.#serving.run(signal);
   }
 
-  #read(): KeyPair {
+  #look(): KeyPair {
     if (!this.#folder.hasAll('tls.crt', 'tls.key')) throw this.#folder.invalid('it has no tls.crt and no tls.key');
     const [cert, key] = [this.#folder.read('tls.crt') ?? '', this.#folder.read('tls.key') ?? ''];
     if (!isKeyOf(cert, key)) throw this.#folder.invalid('tls.key is not the key of tls.crt, or one of them is no PEM');

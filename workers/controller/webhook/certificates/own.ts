@@ -12,11 +12,12 @@ import { KubeError } from '../../../../kubernetes/kube-error.ts';
 import type { Kube } from '../../../../kubernetes/kube.ts';
 import type { KubeObject } from '../../../../kubernetes/objects.ts';
 import type { Clock } from '../../../../model/clock.ts';
-import { mr, problemOf } from '../../../../model/errors.ts';
 import { fieldManagers } from '../../../../model/names.ts';
+import type { KeyPair } from '../listener.ts';
 import { readConfiguration, tellAuthorities, toldIn } from './configuration.ts';
 import { makeAuthority, makeLeaf } from './issue.ts';
-import { bundleOf, certificatesIn, dataOf, keptIn, leafOf, pairOf, type Kept, type Leaf } from './kept.ts';
+import { bundleOf, certificatesIn, dataOf, keptIn, leafOf, pairOf, type Kept } from './kept.ts';
+import { KeptServing } from './kept-serving.ts';
 import { authorityLifeMs, backdateMs, leafLifeMs, renewalOf, type Renewal } from './renewal.ts';
 import type { CertificateSource, SourceParts } from './source.ts';
 
@@ -39,46 +40,31 @@ const everyMs = 10_000;
 
 export class OwnCertificates implements CertificateSource {
   isTrusted = false;
-  problem: string | undefined;
   readonly #at: OwnCertificatesAt;
   readonly #parts: OwnCertificatesParts;
-  #served: string | undefined;
+  readonly #serving: KeptServing;
 
   constructor(at: OwnCertificatesAt, parts: OwnCertificatesParts) {
     this.#at = at;
     this.#parts = parts;
-  }
-
-  async run(signal: AbortSignal): Promise<void> {
-    const { clock, onPair } = this.#parts;
-    while (!signal.aborted) {
-      const leaf = await this.#lookOrSay();
-      if (leaf !== undefined && leaf.fingerprint !== this.#served) {
-        await onPair(pairOf(leaf));
-        this.#served = leaf.fingerprint;
-      }
-      const isSettled = leaf !== undefined && this.problem === undefined;
-      await clock.sleep(isSettled ? everyMs : soonMs, signal).catch(() => undefined);
-    }
-  }
-
-  /** What is to be served; undefined: nothing else than before. */
-  async #lookOrSay(): Promise<Leaf | undefined> {
-    try {
-      const leaf = await this.#look();
-      this.problem = undefined;
-      return leaf;
-    } catch (error) {
+    this.#serving = new KeptServing({
+      ...parts,
+      look: () => this.#look(),
       // O1.
-      if (error instanceof KubeError && error.isConflict() && !error.isFieldConflict()) return undefined;
-      const { sentence } = mr('MR_WEBHOOK_CERTIFICATE', { problem: problemOf(error) });
-      if (this.problem !== sentence) this.#parts.onProblem(sentence);
-      this.problem = sentence;
-      return undefined;
-    }
+      passes: (error) => error instanceof KubeError && error.isConflict() && !error.isFieldConflict(),
+      pauseMs: (isSettled) => (isSettled ? everyMs : soonMs),
+    });
   }
 
-  async #look(): Promise<Leaf | undefined> {
+  get problem(): string | undefined {
+    return this.#serving.problem;
+  }
+
+  run(signal: AbortSignal): Promise<void> {
+    return this.#serving.run(signal);
+  }
+
+  async #look(): Promise<KeyPair | undefined> {
     const { kube, clock } = this.#parts;
     const { namespace, secret: name, configuration: of, hosts } = this.#at;
     const secret = await kube.get('Secret', name, namespace);
@@ -92,7 +78,7 @@ export class OwnCertificates implements CertificateSource {
     if (renewed !== kept) await this.#keep(secret, renewed);
     if (configuration !== undefined) await tellAuthorities(kube, configuration, bundleOf(renewed.authorities));
     this.isTrusted = true;
-    return renewed.leaf;
+    return renewed.leaf && pairOf(renewed.leaf);
   }
 
   /** O3. */
