@@ -152,7 +152,8 @@ export class SinkLoop<Rows extends RowBufferPort> {
 
   async #finishBegun(reader: ShardReader, begun: Intent | Written): Promise<void> {
     const batch = this.#batches[0];
-    const isLogged = begun === this.#options.log.last;
+    const { last } = this.#options.log;
+    const isLogged = last !== undefined && last.kind !== 'commit' && last.token === begun.token;
     const lost = (found: string) =>
       new PositionLost(found, { until: begun.to, stored: isLogged ? undefined : begun.to });
     while (batch.to < begun.to) {

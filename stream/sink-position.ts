@@ -216,8 +216,9 @@ function judge<Rows extends RowBufferPort>(
     // refusals again.
     if (begun !== undefined && (position === begun.after || position === begun.to)) {
       const isRolledBack = begun.kind === 'written' && position !== begun.to;
-      // It has lost only this batch, and the frames are still in the edge: they are written again.
-      if (isRolledBack) return { kind: 'recovered', committed, has: position, finish: undefined };
+      // It has lost only this batch. Begun once more it is asked about where its frames are gone: an entry that nobody finishes
+      // holds up a drain for good (seed asked:11609).
+      if (isRolledBack) return { kind: 'recovered', committed, has: position, finish: begunAgain(begun) };
       // A position of this pipeline that is just before the batch is the one on which it was started, whatever its
       // address is, unless the sink left it there for another target.
       const isElsewhere = otherTarget !== undefined && (token === '' || leftAt === begun.after);
@@ -227,6 +228,10 @@ function judge<Rows extends RowBufferPort>(
     }
   }
   return { kind: 'lost', stored, isOfOtherStream, otherTarget, isOpen: begun?.kind === 'intent' };
+}
+
+function begunAgain(written: Written): Intent {
+  return { ...written, kind: 'intent' };
 }
 
 /**

@@ -16,6 +16,8 @@ export interface Mutation {
   readonly to: string;
   /** Where what it guards against is drawn often enough to be met within 2,000 seeds; absent: everywhere. */
   readonly focus?: Focus;
+  /** It guards against what seeds do not meet often enough: this file of tests, of the repository, notices it in their place. */
+  readonly test?: string;
 }
 
 export const mutations: readonly Mutation[] = [
@@ -280,7 +282,7 @@ export const mutations: readonly Mutation[] = [
     file: 'stream/frame-chain.ts',
     from: 'link === undefined ||',
     to: 'link === undefined || sequence <= since ||',
-    focus: 'power',
+    test: 'test/stream/frame-chain.unit.test.ts',
   },
   {
     guard: 'I6',
@@ -303,7 +305,7 @@ export const mutations: readonly Mutation[] = [
     file: 'stream/claim.ts',
     from: 'if (!(await askCommits(asking, asker.pid, isAsked, signals.stop))) await log.claim(signals.abort);',
     to: '',
-    focus: 'asked',
+    test: 'test/stream/former-owner.test.ts',
   },
   {
     guard: 'D5',
@@ -311,7 +313,7 @@ export const mutations: readonly Mutation[] = [
     file: 'stream/decisions.ts',
     from: 'before.after > after)',
     to: 'before.after < 0)',
-    focus: 'asked',
+    test: 'test/stream/former-owner.test.ts',
   },
   {
     guard: 'D6',

@@ -1,4 +1,6 @@
-/** Takes each guard away in turn and says which seed noticed, and how. */
+/** Takes each guard away in turn and says which seed or test noticed, and how. */
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { runSeeds } from './crew.ts';
 import { numberOf } from './plant/focus.ts';
 import { runSeed } from './run-seed.ts';
@@ -7,7 +9,7 @@ import { mutations, nameOf, type Mutation } from './mutations.ts';
 export interface Tried {
   readonly mutation: Mutation;
   /** Absent: nothing noticed. */
-  readonly noticed?: { readonly after: number; readonly seed: string; readonly violation: string };
+  readonly noticed?: string;
 }
 
 /** `only`: guards of this label; empty: all. */
@@ -18,7 +20,12 @@ export async function tryMutations(
   onTried: (tried: Tried) => void,
 ): Promise<void> {
   for (const [index, mutation] of mutations.entries()) {
-    if (only.length === 0 || only.includes(mutation.guard)) onTried(await tried(index, mutation, seeds, workers));
+    if (only.length > 0 && !only.includes(mutation.guard)) continue;
+    onTried(
+      mutation.test === undefined
+        ? await tried(index, mutation, seeds, workers)
+        : triedByTest(index, mutation, mutation.test),
+    );
   }
 }
 
@@ -34,7 +41,7 @@ async function tried(index: number, mutation: Mutation, seeds: number, workers: 
     });
     found.sort((a, b) => numberOf(a.seed) - numberOf(b.seed));
     const first = await firstOfIts(found);
-    if (first !== undefined) return { mutation, noticed: { after: numberOf(first.seed), ...first } };
+    if (first !== undefined) return { mutation, noticed: `seed ${first.seed}: ${first.violation.slice(0, 110)}` };
     done += count;
   }
   return { mutation };
@@ -46,7 +53,19 @@ async function firstOfIts<T extends { readonly seed: string }>(found: readonly T
   return undefined;
 }
 
+function triedByTest(index: number, mutation: Mutation, file: string): Tried {
+  const fails = (index: string) => {
+    const { status, error } = spawnSync(
+      process.execPath,
+      ['--import', join(import.meta.dirname, 'mutate.ts'), 'node_modules/mocha/bin/mocha.js', '--bail', file],
+      { cwd: join(import.meta.dirname, '../..'), stdio: 'ignore', env: { ...process.env, MILLRACE_MUTATION: index } },
+    );
+    if (error !== undefined) throw error;
+    return status !== 0;
+  };
+  return fails(String(index)) && !fails('') ? { mutation, noticed: `a test of ${file} fails` } : { mutation };
+}
+
 export function lineOfTried({ mutation, noticed }: Tried): string {
-  const what = noticed === undefined ? 'NOT NOTICED' : `seed ${noticed.seed}: ${noticed.violation.slice(0, 110)}`;
-  return `${nameOf(mutation).padEnd(86)} ${what}`;
+  return `${nameOf(mutation).padEnd(86)} ${noticed ?? 'NOT NOTICED'}`;
 }

@@ -64,8 +64,10 @@ describe('a former owner of a sink slot that wakes while the new one asks', () =
     const third = pipeline.drain('sink');
     await asks(third);
     await eventually(() => pipeline.isAskedFor());
+    const open = await pipeline.storedQuestions();
     wake.resolve(undefined);
     assert.equal(await former.done, 'fenced');
+    assert.deepEqual(await pipeline.storedQuestions(), open);
     assert.ok(await pipeline.isAskedFor());
     await third.stop();
   });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { mr } from '../../model/errors.ts';
-import { commitSubject, edgeStream, commitsEdge, questionSubject } from '../../model/names.ts';
+import { commitSubject, edgeStream, commitsEdge, questionSubject, shardSubjects } from '../../model/names.ts';
 import type { Plan } from '../../model/plan.ts';
 import type { Clock } from '../../model/clock.ts';
 import type { RecordMeta, RecordObject } from '../../model/value.ts';
@@ -10,6 +10,7 @@ import { deadLetterId, type DeadLetter } from '../../stream/dead-letter.ts';
 import { readDeadLetters } from '../../stream/dead-letters.ts';
 import { EdgeWriter } from '../../stream/edge-writer.ts';
 import { countDeadLetters } from '../../stream/dead-letter-count.ts';
+import { noteDecision } from '../../stream/decisions.ts';
 import { isDrained } from '../../stream/drained.ts';
 import { recoverPosition } from '../../stream/sink-position.ts';
 import { committedOf, ensurePipelineStreams } from '../../stream/streams.ts';
@@ -437,14 +438,8 @@ describe('sink loop', () => {
     await slot.stop();
   });
 
-  /**
-   * Of twenty records ten are written, and the others wait for room as dead letters, when the slot is killed. `meanwhile`
-   * something happens to the table; there is room again, and the next owner must end with each record in one place.
-   */
-  async function takenOverWhileLettersWait(
-    positionIn: 'commitLog' | 'sink',
-    meanwhile: (table: MemoryTable) => void,
-  ): Promise<void> {
+  /** Of twenty records ten are written, and the others wait for room as dead letters, when the slot is killed. */
+  async function killedWhileLettersWait(positionIn: 'commitLog' | 'sink') {
     const plan = await pipeline({ deadBytes: 20_000 });
     const pad = 'x'.repeat(3_000);
     await write(plan, 20, (n) => JSON.stringify({ n, pad, ...(n % 2 === 0 ? { fail: true } : {}) }), 20);
@@ -455,8 +450,17 @@ describe('sink loop', () => {
     );
     slot.abort();
     await assert.rejects(slot.done);
-    meanwhile(table);
     await ensurePipelineStreams(streams, { ...plan, deadLetters: { maxBytes: 2 ** 20, whenFull: 'Block' } });
+    return { plan, table };
+  }
+
+  /** `meanwhile` something happens to the table; there is room again, and the next owner must end with each record in one place. */
+  async function takenOverWhileLettersWait(
+    positionIn: 'commitLog' | 'sink',
+    meanwhile: (table: MemoryTable) => void,
+  ): Promise<void> {
+    const { plan, table } = await killedWhileLettersWait(positionIn);
+    meanwhile(table);
     const next = drain(streams, plan, table, { positionIn });
     await drained(plan);
     assert.deepEqual(
@@ -608,10 +612,21 @@ describe('sink loop', () => {
     });
 
     it('that is before a batch which waits for its dead letters only: the batch is taken again, and nothing is missing', () =>
-      takenOverWhileLettersWait('sink', (table) => {
-        Object.assign(table, { position: 0, positionToken: '' });
-        table.rows.length = 0;
-      }));
+      takenOverWhileLettersWait('sink', goneBackToNothing));
+
+    it('that is before such a batch, of which the frames are gone: a person is asked, and a drain waits for no one for ever', async () => {
+      const { plan, table } = await killedWhileLettersWait('sink');
+      goneBackToNothing(table);
+      const edge = edgeStream(plan.pipeline.pid, plan.edges[0]!.name);
+      await streams.purgeStream(edge, { filter: shardSubjects(plan.pipeline.pid, plan.edges[0]!.name, 0) });
+      const next = drain(streams, plan, table, { positionIn: 'sink', clock: hastyClock });
+      await eventually(() =>
+        assert.match(next.witness.waitSentences.join(), /the last of a batch that was started, is gone/),
+      );
+      await noteDecision(streams, plan.pipeline.pid, { scope: plan.edges[0]!.name, number: 1, choice: 'accept-loss' });
+      await drained(plan);
+      await next.stop();
+    });
 
     for (const [what, rest, letters] of [
       ['and are refused again have one dead letter', 0, (n: number) => n % 4 === 0],
@@ -840,6 +855,11 @@ function withoutEvery(rest: number): NonNullable<DrainOptions['wrap']> {
     }
   }
   return (slot) => ({ ...slot, newRows: () => new Rows() });
+}
+
+function goneBackToNothing(table: MemoryTable): void {
+  Object.assign(table, { position: 0, positionToken: '' });
+  table.rows.length = 0;
 }
 
 const numbers = (count: number) => Array.from({ length: count }, (_, n) => n);

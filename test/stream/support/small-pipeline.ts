@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { z } from 'zod';
 import { askedBy } from '../../../activities/streams/open-questions.ts';
 import { parseDecision } from '../../../model/decision.ts';
-import { commitsEdge, commitSubject, edgeStream } from '../../../model/names.ts';
+import { commitsEdge, commitSubject, edgeStream, questionSubject } from '../../../model/names.ts';
 import type { Plan } from '../../../model/plan.ts';
 import { carryOut, streamsFound } from '../../../stream/carry-out.ts';
 import { decodeCommitEntry } from '../../../stream/commit-entry.ts';
@@ -171,6 +171,14 @@ export class SmallPipeline {
   /** Scopes of the questions that are stored. */
   async questions(): Promise<readonly string[]> {
     return (await openQuestions(this.streams, this.pid, '*')).map(({ scope }) => scope);
+  }
+
+  /** Their sequences in the commits stream. */
+  async storedQuestions(): Promise<readonly number[]> {
+    const { pid } = this.plan.pipeline;
+    return (await this.streams.lastOfEach(edgeStream(pid, commitsEdge), questionSubject(pid, '*', '>'))).map(
+      ({ seq }) => seq,
+    );
   }
 
   /** Whether a drain waits for a decision. */
