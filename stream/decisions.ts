@@ -13,6 +13,8 @@
  * D6  An edge may grow again between a decision and the slot that acts upon it, and what is lost then looks otherwise. Asked anew,
  *     the slot would give up what had come after the decision. If it has gone back once more, the decision is no answer: nobody
  *     was asked about that.
+ * D7  Who waits and finds its question taken back starts again: another owner goes on, or its stage was taken off while its pod
+ *     was on a lost node. It once asked anew, in the name of a stage that was no more (seed asked:21870).
  */
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
@@ -260,16 +262,16 @@ export type Answer =
 
 /**
  * The decision that answers the question (D1). If there is none, the question is stored. Throws MR_OWNERSHIP_LOST when another
- * owner of the slot has asked since (D5).
+ * owner of the slot has asked since (D5), or `hasAsked` and the question is gone (D7).
  */
-export async function askFor(question: Question): Promise<Answer> {
+export async function askFor(question: Question, hasAsked = false): Promise<Answer> {
   const { streams, pid, scope, who, loss, after, until, isOfSink, isOfPosition, hasClaimed, ofEdge, frame } = question;
   const subject = questionSubject(pid, scope, who);
   for (;;) {
     const decision = await readDecision(streams, pid, scope);
     const { value: before, sequence: asked } = await readStored(streams, pid, subject, questionSchema);
-    if (hasClaimed === true && before !== undefined && before.after > after)
-      throw mr('MR_OWNERSHIP_LOST', { writer: subject, expected: after });
+    const isOthers = before === undefined ? hasAsked : hasClaimed === true && before.after > after;
+    if (isOthers) throw mr('MR_OWNERSHIP_LOST', { writer: subject, expected: after });
     const isSame = before?.found === loss && before.after === after;
     const isOfEdge = ofEdge !== undefined && (before?.isOfSink ?? false) === (isOfSink ?? false);
     const isAbout = isSame || (isOfEdge && before?.after === after);
@@ -316,8 +318,8 @@ export interface Waiting extends Asking {
 const looksEvery = 2;
 
 /**
- * Waits for the decision that answers the question. Undefined: it is restored. Rejects with the signal's reason, and with errors
- * that waiting does not cure, such as a record that cannot be read.
+ * Waits for the decision that answers the question. Undefined: it is restored. Rejects with the signal's reason, as
+ * {@link askFor} does, and with errors that waiting does not cure, such as a record that cannot be read.
  */
 export async function awaitDecision(
   question: Question,
@@ -329,7 +331,12 @@ export async function awaitDecision(
   try {
     for (let round = 1; ; round++) {
       signal.throwIfAborted();
-      const answer = await untilAnswered(edgeStream(pid, commitsEdge), () => askFor(question), waiting, signal);
+      const answer = await untilAnswered(
+        edgeStream(pid, commitsEdge),
+        () => askFor(question, round > 1),
+        waiting,
+        signal,
+      );
       if (answer.kind === 'decided') return answer;
       if (round % looksEvery === 0 && (await waiting.isRestored?.()) === true) return undefined;
       waiting.ask(answer.token);

@@ -1,12 +1,14 @@
 /** D5: a sink slot that asks about its sink has claimed its log, so a former owner that wakes can neither commit nor ask. */
 import assert from 'node:assert/strict';
+import { slotTokens } from '../../model/names.ts';
 import type { Streams } from '../../stream/connection.ts';
+import { forgetQuestions } from '../../stream/decisions.ts';
 import { eventually } from '../support/eventually.ts';
 import type { SmallPipeline } from './support/small-pipeline.ts';
-import { asksAboutSink, range, withSmallPipeline } from './support/small-pipeline.ts';
-import type { RunningSlot } from './support/stages.ts';
+import { asked, asksAboutSink, range, withSmallPipeline } from './support/small-pipeline.ts';
+import { hastyClock, type RunningSlot } from './support/stages.ts';
 
-describe('a former owner of a sink slot that wakes while the new one asks', () => {
+describe('a former owner of a sink slot that asks', () => {
   let pipeline: SmallPipeline;
   withSmallPipeline((made) => {
     pipeline = made;
@@ -70,5 +72,16 @@ describe('a former owner of a sink slot that wakes while the new one asks', () =
     assert.deepEqual(await pipeline.storedQuestions(), open);
     assert.ok(await pipeline.isAskedFor());
     await third.stop();
+  });
+
+  it('does not ask again when its stage was taken off: that has taken its question back', async () => {
+    await pipeline.fill(3, 'commitLog');
+    await pipeline.write(6, 7);
+    await pipeline.removeFrame(5);
+    const former = pipeline.drain('commitLog', { clock: hastyClock });
+    await asked(former);
+    await forgetQuestions(pipeline.streams, pipeline.pid, slotTokens('sink-warehouse', '*'));
+    assert.equal(await former.done, 'fenced');
+    assert.deepEqual(await pipeline.questions(), []);
   });
 });

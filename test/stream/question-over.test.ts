@@ -1,12 +1,11 @@
 /** D4 of stream/decisions.ts: a question about an edge is taken back when nobody needs its answer, and no other one with it. */
 import assert from 'node:assert/strict';
-import type { Clock } from '../../model/clock.ts';
 import type { SinkProgram } from '../../stream/sink-port.ts';
 import { eventually } from '../support/eventually.ts';
 import { jsonProgram } from './support/fakes.ts';
 import type { SmallPipeline } from './support/small-pipeline.ts';
 import { asked, asksAboutSink, questionsOf, range, withPipelineOnDisk } from './support/small-pipeline.ts';
-import { eagerClock } from './support/stages.ts';
+import { hastyClock } from './support/stages.ts';
 
 describe('a question about an edge that is over', () => {
   let pipeline: SmallPipeline;
@@ -54,8 +53,7 @@ describe('a question about an edge that is over', () => {
     await pipeline.fill(10, 'commitLog');
     await disk.save('ten', pipeline.store);
     await disk.restore('five', pipeline.store);
-    const quick: Clock = { ...eagerClock, after: (ms, act) => eagerClock.after(Math.min(ms, 100), act) };
-    const sink = pipeline.drain('commitLog', { clock: quick });
+    const sink = pipeline.drain('commitLog', { clock: hastyClock });
     await asked(sink);
     await disk.restore('ten', pipeline.store);
     const enough = questionsOf(sink) + 50;

@@ -17,11 +17,8 @@ import { committedOf, ensurePipelineStreams } from '../../stream/streams.ts';
 import { eventually } from '../support/eventually.ts';
 import { MemoryRows, MemoryTable, Witness } from './support/fakes.ts';
 import { frameOf } from './support/frames.ts';
-import { drain, eagerClock, type DrainOptions, type RunningSlot } from './support/stages.ts';
+import { drain, eagerClock, hastyClock, type DrainOptions, type RunningSlot } from './support/stages.ts';
 import { testPlan, withTestServer, type TestServer } from './support/server.ts';
-
-/** What is looked at from time to time is looked at soon. */
-const hastyClock: Clock = { ...eagerClock, after: (ms, then) => eagerClock.after(Math.min(ms, 100), then) };
 
 describe('sink loop', () => {
   let server: TestServer;

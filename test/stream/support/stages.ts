@@ -23,6 +23,9 @@ export interface RunningSlot {
 /** Retries at once, so that a test of a retry takes no time. */
 export const eagerClock: Clock = { ...systemClock, sleep: (ms, signal) => systemClock.sleep(Math.min(ms, 5), signal) };
 
+/** And what is looked at from time to time is looked at soon. */
+export const hastyClock: Clock = { ...eagerClock, after: (ms, then) => eagerClock.after(Math.min(ms, 100), then) };
+
 export function ingest(
   streams: Streams,
   plan: Plan,
