@@ -311,8 +311,8 @@ export const mutations: readonly Mutation[] = [
     guard: 'D5',
     without: 'the look for a question of a later owner',
     file: 'stream/decisions.ts',
-    from: 'before.after > after)',
-    to: 'before.after < 0)',
+    from: 'before.after > after;',
+    to: 'before.after < 0;',
     test: 'test/stream/former-owner.test.ts',
   },
   {
