@@ -35,9 +35,12 @@ export class EdgeLooks {
   }
 
   /** Whether reading may go on after the log's position; what is wrong with frames after it the reader meets. */
-  verdict(view: EdgeView): Promise<Start> {
+  async verdict(view: EdgeView): Promise<Start> {
     const { streams, log } = this.#options;
-    return this.#startFrom(() => readTails(streams, this.#options, log.last, view));
+    const start = await this.#startFrom(() => readTails(streams, this.#options, log.last, view));
+    // A1 of `./reader-start.ts`.
+    if (start.kind === 'lost' || log.last?.chain !== undefined) return start;
+    return { kind: 'ready', chain: { ...start.chain, writers: await this.headsAt(view, log.committed) } };
   }
 
   /** Whether the edge is the one that was read, for who will not meet the frames after the position in their turn. */

@@ -3,9 +3,9 @@
  *
  * I6  Every frame names the one before it of its writer, by sequence and checksum, and that must be the one that the reader
  *     took last, or the one on which its place rests (`./reader-start.ts`). Otherwise {@link FrameChain.follow} returns what
- *     was found instead. Of a writer of which neither is known, the first frame may follow any that was there when the
- *     reader was placed. Seed power:778: after a decision nothing was checked up to where the stream had ended then. The
- *     stream lost more, grew past that place, and what had come before it was not read.
+ *     was found instead. A writer of which neither is known had no frame when the reader was placed, so its first one follows
+ *     none. It once could follow whatever was there then: the edge went back, a source was added, and what it wrote under
+ *     numbers below the reader's place was not read (seed power:778 is another such).
  *     Only a frame about which a person was asked, and has decided, may follow the one after which it was met: otherwise
  *     "accept-loss" about a frame that is missing in the middle would meet the same one again, for ever.
  * H1  A commit records what was taken up to the committed position: frames that were read ahead do not count.
@@ -28,11 +28,11 @@ export const chainSchema = z.object({
    * (`./decisions.ts`). If that stream was recreated, the number of its first message.
    */
   decided: count,
-  /** Where the stream ended when the reader was placed: it need not have seen what came up to there. */
+  /** Where the stream ended when the reader was placed: what its sink has stored beyond that is not of this place. */
   since: count,
   /**
    * For each writer the last frame taken, or the one that the reader's place rests on: sequence and checksum; null: a
-   * frame of version 1. Sequence 0: none. Absent: nobody knows; nothing counts as taken (T3 of `./taken.ts`).
+   * frame of version 1. Sequence 0, or absent: none (T3 of `./taken.ts`).
    */
   writers: z.record(z.string(), z.tuple([count, count.nullable()])),
   /** Up to there it had taken everything before it was placed back because of its sink: what is gone of that by then was swept. */
@@ -82,10 +82,9 @@ export class FrameChain {
   follow(writer: string, sequence: number, frame: Pick<Frame, 'link' | 'check'>): ChainBreak | undefined {
     const head = this.#heads.get(writer);
     const { link } = frame;
-    const { since } = this.#committed;
     const isRight =
       link === undefined ||
-      follows(link.predecessor, link.predecessorCheck, head, since) ||
+      follows(link.predecessor, link.predecessorCheck, head) ||
       this.#isAccepted(sequence, frame.check, head?.[0] ?? 0);
     if (!isRight) {
       return { writer, sequence, check: frame.check, taken: head?.[0] ?? 0, named: link.predecessor };
@@ -144,11 +143,8 @@ export function checkIn({ link, check }: Pick<Frame, 'link' | 'check'>): number 
 function follows(
   predecessor: number,
   predecessorCheck: number,
-  head: readonly [number, number | null] | undefined,
-  since: number,
+  [sequence, check]: readonly [number, number | null] = [0, null],
 ): boolean {
-  if (head === undefined) return predecessor <= since;
-  const [sequence, check] = head;
   if (check === null) return predecessor === 0 || predecessor === sequence;
   return predecessor === sequence && predecessorCheck === check;
 }

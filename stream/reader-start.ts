@@ -3,7 +3,8 @@
  *
  * I6  A position belongs to one incarnation of the edge's stream, and to the frames that were taken up to it. When the
  *     stream was recreated or rolled back, or the reader has passed a stored frame without seeing it, the slot stops.
- * A1  Entries of v0.1 record neither: they are taken to belong to the existing stream, if it is long enough.
+ * A1  Entries of v0.1 record neither: they are taken to belong to the existing stream, if it is long enough, and to follow what
+ *     it has up to there.
  */
 import { MillraceError } from '../model/errors.ts';
 import { edgeStream, frameSubject, shardSubjects, writerIn } from '../model/names.ts';
@@ -48,7 +49,6 @@ export function startOf(entry: CommitEntry | undefined, view: EdgeView, tails: R
         return lost(wordsFor(writer, head[0], tail), `frame ${head[0]} of ${writer} is not there`);
       writers.delete(writer);
     } else if (tail === undefined || tail.sequence > committed) continue;
-    else if (head === undefined && tail.sequence <= chain.since) continue;
     else if (!hasLeft(writer, tail.sequence, view))
       return lost(`frame ${tail.sequence} of ${writer} was never seen`, `frames of ${writer} were never seen`);
   }
@@ -120,7 +120,7 @@ async function lastFrame(streams: JetStreamPort, shard: Shard, writer: string): 
 
 /**
  * What a position rests on that is not one of frames that were taken: each writer's last frame up to it, or that it has
- * none. Read from the leader. A writer of which that cannot be found out is left out.
+ * none. Read from the leader.
  *
  * Of every writer that the registry or the entry names, and of every other that has a frame: the first frames of a new
  * source are there before the source is registered (M5 of `./members.ts`). Seed 11010136: they were not noted, and a power
@@ -163,13 +163,13 @@ function unlessDamaged(error: unknown): undefined {
   throw error;
 }
 
-/** By the name that the next frame gives it. Undefined: that is of version 1, and names none. */
+/** By the name that the next frame gives it; one of version 1 names none. */
 async function headAt(
   streams: JetStreamPort,
   stream: string,
   subject: string,
   place: { readonly position: number; readonly givenUp: number },
-): Promise<Heads[string] | undefined> {
+): Promise<Heads[string]> {
   const { position, givenUp } = place;
   const next = await frameAt(streams, stream, { seq: position + 1, next_by_subj: subject });
   if (next === undefined) {
@@ -179,8 +179,7 @@ async function headAt(
     return last.sequence > position ? headAt(streams, stream, subject, place) : [last.sequence, checkIn(last.frame)];
   }
   const { link } = next.frame;
-  if (link === undefined) return undefined;
-  const isKnown = link.predecessor > 0 && link.predecessor <= Math.max(position, givenUp);
+  const isKnown = link !== undefined && link.predecessor > 0 && link.predecessor <= Math.max(position, givenUp);
   return isKnown ? [link.predecessor, link.predecessorCheck] : lastUpTo(streams, stream, { subject, position });
 }
 
@@ -249,17 +248,15 @@ export async function firstAnew(
   view: Pick<EdgeView, 'created' | 'registry'>,
 ): Promise<number> {
   if (entry?.chain?.edge !== view.created) return Infinity;
-  const { since, writers } = entry.chain;
+  const { writers } = entry.chain;
   const [stream, committed] = [edgeStream(at.pid, at.edge.name), positionOf(entry)];
   let first = Infinity;
   for (const writer of writersIn(at, entry, view)) {
     const subject = frameSubject(at.pid, at.edge.name, at.shard, writer);
-    const taken = writers[writer];
-    // What is not noted was perhaps there when the reader was placed: an entry of v0.1 notes none.
-    const next = await streams.getMessage(stream, { seq: (taken?.[0] ?? since) + 1, next_by_subj: subject });
+    const [sequence, check] = writers[writer] ?? noFrame;
+    const next = await streams.getMessage(stream, { seq: sequence + 1, next_by_subj: subject });
     if (next !== null) first = Math.min(first, next.seq);
-    if (taken === undefined || taken[0] === 0) continue;
-    const [sequence, check] = taken;
+    if (sequence === 0) continue;
     const there = await streams.getMessage(stream, { seq: sequence });
     const isTaken = there?.subject === subject && (check === null || check === checkOf(there.data));
     if (there !== null && !isTaken) first = Math.min(first, sequence);
