@@ -109,6 +109,16 @@ export function onceSubject(pid: string, edge: string, key: string): string {
   return `mr.${pid}.${onceToken}.${edge}.${key}`;
 }
 
+/** The last decision about an edge, in its stream. In the place of a shard, so that no reader meets it. */
+export function decisionMarkSubject(pid: string, edge: string): string {
+  return `mr.${pid}.${edge}.decided`;
+}
+
+/** The frames of all shards. */
+export function frameSubjects(pid: string, edge: string): string {
+  return `mr.${pid}.${edge}.*.*`;
+}
+
 /** Everything a reader of `shard` sees, in one order. */
 export function shardSubjects(pid: string, edge: string, shard: number): string {
   return `mr.${pid}.${edge}.${shard}.>`;

@@ -49,7 +49,7 @@ export async function carryOut(act: DecisionAct, plan: Plan, decision: Decision)
     else await assertRestored(act, pid, decision);
     return knownAfter(act, plan, scope);
   }
-  const isNoted = await noteDecision(act.streams, pid, decision);
+  const isNoted = await noteDecision(act.streams, plan, decision);
   if (!isNoted) throw refused(decision, 'no slot asks for it: it was taken already, or nothing is lost');
   return act.known;
 }
@@ -132,7 +132,7 @@ async function restore(act: DecisionAct, plan: Plan, decision: Decision): Promis
   }
   await makePipelineStreams(streams, plan, { ...options, only: scope });
   if (scope === deadEdge) return;
-  await noteDecision(streams, pid, decision);
+  await noteDecision(streams, plan, decision);
   await firstFrames(act, plan, scope);
   // If nobody is registered yet, registration will find the new stream.
   if ((await readRegistry(streams, pid, scope)) === undefined) return;

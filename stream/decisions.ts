@@ -12,18 +12,19 @@
  *     been frozen between two looks once put its question in the place of an open one, and a drain went on.
  * D6  An edge may grow again between a decision and the slot that acts upon it, and what is lost then looks otherwise. Asked anew,
  *     the slot would give up what had come after the decision. If it has gone back once more, the decision is no answer: nobody
- *     was asked about that.
+ *     was asked about that. Whether it has, its mark tells (`./decision-mark.ts`).
  * D7  Who waits and finds its question taken back starts again: another owner goes on, or its stage was taken off while its pod
  *     was on a lost node. It once asked anew, in the name of a stage that was no more (seed asked:21870).
  */
-import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { mr } from '../model/errors.ts';
 import { decisionChoices, tokenOf, type Decision, type DecisionChoice } from '../model/decision.ts';
 import { commitsEdge, decisionSubject, edgeStream, questionSubject } from '../model/names.ts';
+import type { Plan } from '../model/plan.ts';
 import { changeRecord, decodeRecord, readStored } from './commit-record.ts';
+import { isMarkThere, leaveMark } from './decision-mark.ts';
+import type { InEdge } from './edge-room.ts';
 import { findStream } from './find-stream.ts';
-import { checkOf } from './frame.ts';
 import { acceptedSchema, type Accepted } from './frame-chain.ts';
 import { classifyPublishFailure } from './jetstream-errors.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
@@ -35,8 +36,8 @@ const decisionSchema = z.object({
   choice: z.enum(decisionChoices),
   /** Last sequence of the edge at that time: a later loss is another question. Absent if the question is not about an edge. */
   upTo: z.number().int().nonnegative().optional(),
-  /** The message of that sequence, if it was there. */
-  end: z.object({ subject: z.string(), check: z.number() }).optional(),
+  /** After that the edge has its mark. Absent: from before there were marks, or about a stream that was lost. */
+  isMarked: z.literal(true).optional(),
 });
 
 export interface TakenDecision {
@@ -44,7 +45,7 @@ export interface TakenDecision {
   readonly choice: DecisionChoice;
   /** Last sequence of the edge when it was made. */
   readonly upTo?: number | undefined;
-  readonly end?: { readonly subject: string; readonly check: number } | undefined;
+  readonly isMarked?: true | undefined;
   /** Its sequence in the commits stream: unique, also across a recreated stream. */
   readonly sequence: number;
 }
@@ -72,55 +73,48 @@ export async function readDecision(
 
 /**
  * Stores a decision for the slots that wait. False: no question asks for it, or it is not the next one about its scope.
- * Repeating a decision changes nothing.
+ * Repeating a decision changes nothing. Throws as {@link leaveMark} does.
  */
-export async function noteDecision(streams: JetStreamPort, pid: string, decision: Decision): Promise<boolean> {
+export async function noteDecision(
+  streams: JetStreamPort,
+  { pipeline: { pid }, edges }: Pick<Plan, 'pipeline' | 'edges'>,
+  decision: Decision,
+): Promise<boolean> {
   const { scope, number: named, choice } = decision;
   const taken = await readDecision(streams, pid, scope);
   if (named !== 'lost' && taken?.number === named) return taken.choice === choice;
-  // Undefined: the scope is not an edge, or its stream is missing.
-  const upTo = (await findStream(streams, edgeStream(pid, scope)))?.state.last_seq;
-  const end = upTo === undefined ? undefined : await nameAt(streams, edgeStream(pid, scope), upTo);
   if (named !== 'lost' && !(await isAsked(streams, pid, { scope, number: named }))) return false;
+  const edge = edges.find(({ name }) => name === scope);
+  const end = edge && (await endNow(streams, { pid, edge }, named));
   const stored = await changeRecord(streams, pid, decisionSubject(pid, scope), decisionSchema, (now) => {
     const next = (now?.number ?? 0) + 1;
-    return named === 'lost' || named === next
-      ? {
-          number: next,
-          choice,
-          ...(upTo === undefined ? {} : { upTo }),
-          ...(end === undefined ? {} : { end }),
-        }
-      : undefined;
+    return named === 'lost' || named === next ? { number: next, choice, ...end } : undefined;
   });
   return named === 'lost' || (stored?.number === named && stored.choice === choice);
 }
 
-/**
- * What tells the message of this sequence from another under its number; undefined: there is none. A frame ends with its
- * checksum; a key is in its subject. (A CRC over bytes that end with their own is the same for all.)
- */
-async function nameAt(
+/** Where a stream was made anew there is nothing that could go back. Undefined: it is missing. */
+async function endNow(
   streams: JetStreamPort,
-  stream: string,
-  seq: number,
-): Promise<NonNullable<TakenDecision['end']> | undefined> {
-  const there = seq === 0 ? null : await streams.getMessage(stream, { seq });
-  return there === null ? undefined : { subject: there.subject, check: checkOf(there.data) };
+  at: InEdge,
+  number: number | 'lost',
+): Promise<Pick<TakenDecision, 'upTo' | 'isMarked'> | undefined> {
+  const info = await findStream(streams, edgeStream(at.pid, at.edge.name));
+  if (info === undefined) return undefined;
+  if (number === 'lost') return { upTo: info.state.last_seq };
+  return { upTo: (await leaveMark(streams, at, number)) - 1, isMarked: true };
 }
 
 /** D6. Whether the edge, of which this is the last sequence now, has gone back since the decision. */
 export async function isOutdated(
   streams: JetStreamPort,
-  stream: string,
+  at: { readonly pid: string; readonly edge: string },
   lastSequence: number,
-  { upTo, end }: Pick<TakenDecision, 'upTo' | 'end'>,
+  { number, upTo, isMarked }: Pick<TakenDecision, 'number' | 'upTo' | 'isMarked'>,
 ): Promise<boolean> {
   if (upTo === undefined) return false;
-  if (lastSequence < upTo) return true;
-  // What was not there at the decision may have come since, under a number that was given again.
-  const there = await nameAt(streams, stream, upTo);
-  return there !== undefined && !isDeepStrictEqual(there, end);
+  if (isMarked !== true) return lastSequence < upTo;
+  return !(await isMarkThere(streams, at, { number, sequence: upTo + 1 }));
 }
 
 /** D3. */

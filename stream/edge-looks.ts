@@ -78,9 +78,9 @@ export class EdgeLooks {
 
   /** D6 of `./decisions.ts`. Where the stream is another one, the decision has made it so. */
   async isOutdated({ created, lastSequence }: EdgeView, decision: TakenDecision): Promise<boolean> {
-    const { streams, log } = this.#options;
+    const { streams, log, pid, edge } = this.#options;
     if (log.last?.chain?.edge !== created) return false;
-    return this.#ofFrames(() => isOutdated(streams, this.#stream, lastSequence, decision));
+    return this.#ofFrames(() => isOutdated(streams, { pid, edge: edge.name }, lastSequence, decision));
   }
 
   /** Whether there is none under its number, or another one. */

@@ -7,8 +7,8 @@
  * M3  A stream that holds nothing but last messages grows beyond `most`, by what the next message needs. Last
  *     messages are the writers' checkpoints and are never removed, so otherwise nothing would ever move again,
  *     whatever the sizes. Notes of keys (E11) are such messages, too, and their expiry is not waited for: their
- *     number is bounded elsewhere (`./key-share.ts`). For the lifecycle's frames, which are few and hold no records, it
- *     grows whatever it holds (F1 of `./empty-frame.ts`).
+ *     number is bounded elsewhere (`./key-share.ts`). For what the lifecycle stores, which is little, it grows
+ *     whatever it holds (F1 of `./edge-room.ts`).
  * M4  Unused room is given back after a while, by halves.
  *
  * Several writers may do this at once: each reads the limit before it changes it, and a stream that grew twice shrinks

@@ -185,7 +185,7 @@ describe('a pipeline that is being deleted', function () {
     const { seq: after } = await commit(0);
     const asked = { ...question(plan), scope: 'main', until: 4, after };
     await askFor(asked);
-    await noteDecision(streams, pid, { scope: 'main', number: 1, choice: 'accept-loss' });
+    await noteDecision(streams, plan, { scope: 'main', number: 1, choice: 'accept-loss' });
     const { sequence } = await lastOf(plan);
     await deleted(plan);
     assert.match(String(await run(plan, 'waitDrained')), /sink-warehouse slot 0 asks/);

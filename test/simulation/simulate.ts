@@ -8,7 +8,7 @@
  * I15 A person is asked only when something was lost (decision 124).
  * I10 Then nobody reports a lag, and I14 nobody reports trouble.
  */
-import { commitSubject, edgeStream, onceToken, shardSubjects } from '../../model/names.ts';
+import { commitSubject, decisionMarkSubject, edgeStream, onceToken, shardSubjects } from '../../model/names.ts';
 import { committedPosition } from '../../stream/commit-entry.ts';
 import { decodeFrame } from '../../stream/frame-reader.ts';
 import { imbalance } from './check/balance.ts';
@@ -361,7 +361,7 @@ function checkLeftovers(plant: Plant): void {
   const edge = plant.server.host(plant.streamOf('edge'));
   for (const { subject, data, sequence } of edge?.stream.messages ?? []) {
     const [, , token, , writer = ''] = subject.split('.');
-    if (token === onceToken) continue;
+    if (token === onceToken || subject === decisionMarkSubject(plant.pid, token)) continue;
     const source = writer.slice(0, writer.lastIndexOf('-'));
     if (sources.some(({ name }) => name === source) || plant.isGivenUp(`ingestor-${source}`)) continue;
     if (decodeFrame(data, { stream: 'edge', sequence }).count > 0)

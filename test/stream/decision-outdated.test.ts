@@ -136,7 +136,7 @@ describe('a decision about an edge that changes before the slot acts upon it', (
     );
     const decision = parseDecision('main.1=accept-loss');
     assert.ok(decision);
-    assert.ok(await noteDecision(pipeline.streams, pid, decision));
+    assert.ok(await noteDecision(pipeline.streams, pipeline.plan, decision));
     const loss = 'frame 10 of orders-0, of which 8 was taken last, follows 9';
     const answer = await askFor({ ...question, loss });
     assert.ok(answer.kind === 'decided');

@@ -620,7 +620,7 @@ describe('sink loop', () => {
       await eventually(() =>
         assert.match(next.witness.waitSentences.join(), /the last of a batch that was started, is gone/),
       );
-      await noteDecision(streams, plan.pipeline.pid, { scope: plan.edges[0]!.name, number: 1, choice: 'accept-loss' });
+      await noteDecision(streams, plan, { scope: plan.edges[0]!.name, number: 1, choice: 'accept-loss' });
       await drained(plan);
       await next.stop();
     });

@@ -17,7 +17,11 @@ import { positionOf, type CommitEntry } from '../../../stream/commit-entry.ts';
 import type { Ledger, Place } from './ledger.ts';
 
 const questionRecord = z.object({ number: z.number(), after: z.number(), isOfSink: z.literal(true).optional() });
-const decisionRecord = z.object({ number: z.number(), upTo: z.number().optional() });
+const decisionRecord = z.object({
+  number: z.number(),
+  upTo: z.number().optional(),
+  isMarked: z.literal(true).optional(),
+});
 
 interface Logged {
   readonly sequence: number;
@@ -26,7 +30,7 @@ interface Logged {
 
 interface Answered {
   readonly number: number;
-  /** Where the edge ended. */
+  /** Where the edge ended, with the decision's mark. */
   readonly end: number;
   /** So many records had been stored in frames. */
   readonly records: number;
@@ -66,13 +70,17 @@ export class Placements {
 
   /** About the edge. */
   decided(sequence: number, data: Uint8Array): void {
-    const { number, upTo } = decisionRecord.parse(JSON.parse(Buffer.from(data).toString('utf8')));
+    const { number, upTo, isMarked } = decisionRecord.parse(JSON.parse(Buffer.from(data).toString('utf8')));
     this.#latest = number;
     if (upTo !== undefined) this.#ends.set(sequence, upTo);
     for (const [subject, log] of this.#logs) {
       const asked = this.#questions.get(whoIn(subject));
       if (asked?.number !== number || asked.after !== log.sequence || asked.isOfSink === true) continue;
-      this.#answered.set(subject, { number, end: upTo ?? 0, records: this.#ledger.storedRecords });
+      this.#answered.set(subject, {
+        number,
+        end: (upTo ?? 0) + (isMarked ? 1 : 0),
+        records: this.#ledger.storedRecords,
+      });
     }
   }
 

@@ -11,7 +11,7 @@
  */
 import { z } from 'zod';
 import { recordsEdge } from '../../../crds/compile.ts';
-import { commitsEdge, deadEdge, edgeStream, onceToken } from '../../../model/names.ts';
+import { commitsEdge, deadEdge, decisionMarkSubject, edgeStream, onceToken } from '../../../model/names.ts';
 import type { Plan } from '../../../model/plan.ts';
 import { decodeCommitEntry, positionOf } from '../../../stream/commit-entry.ts';
 import { deadLettersOf } from '../../../stream/dead-letter.ts';
@@ -80,6 +80,7 @@ export class Witness implements StoreWitness {
     const [, pid, edge = ''] = message.subject.split('.');
     if (pid !== this.#options.pid || !message.subject.startsWith('mr.')) return;
     if (edge === onceToken) return this.#key(host);
+    if (isMark(message.subject)) return;
     this.#checkOwner(message);
     if (edge === commitsEdge) this.#commit(host, message);
     else if (edge === deadEdge) this.#letters(host, message);
@@ -94,7 +95,8 @@ export class Witness implements StoreWitness {
 
   purged(host: StreamHost, filter: string, before: number, by: string): void {
     const [, pid, edge = '', shard = ''] = filter.split('.');
-    if (pid !== this.#options.pid || edge === commitsEdge || edge === deadEdge || shard === '') return;
+    if (pid !== this.#options.pid || edge === commitsEdge || edge === deadEdge || shard === '' || isMark(filter))
+      return;
     const source = sourceOf(filter);
     const last = host.stream.lastOf(filter)?.sequence;
     // A sweep may be on its way while the edge loses what it was to keep.
@@ -134,7 +136,7 @@ export class Witness implements StoreWitness {
   }
 
   rolledBack(host: StreamHost, all: readonly Message[]): void {
-    const lost = all.filter(({ subject }) => this.#isOwn(subject) && subject.split('.')[2] !== onceToken);
+    const lost = all.filter(({ subject }) => this.#isOwn(subject) && !isBesideFrames(subject));
     if (this.#isOf(commitsEdge, host)) this.#placements.wentBack((subject) => entryIn(host, subject));
     if (this.#isOf(recordsEdge, host)) this.#placements.endsAt(host.stream.lastSequence);
     if (lost.length === 0 || !this.#noteLost(lost)) return;
@@ -152,7 +154,7 @@ export class Witness implements StoreWitness {
   /** The stream goes: what was known of its subjects is no longer. When its pipeline is taken down, nothing is lost by it. */
   deleted(host: StreamHost, by: string | undefined): void {
     const own = host.stream.messages.filter(({ subject }) => this.#isOwn(subject));
-    const messages = own.filter(({ subject }) => subject.split('.')[2] !== onceToken);
+    const messages = own.filter(({ subject }) => !isBesideFrames(subject));
     const isTakenDown = by !== undefined;
     if (!isTakenDown) {
       if (this.#isOf(commitsEdge, host)) this.#placements.wentBack(() => undefined);
@@ -362,4 +364,14 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 
 function text(position: unknown): string {
   return position === undefined ? 'nothing' : JSON.stringify(position);
+}
+
+/** Of a decision, in the edge that it is about. */
+function isMark(subject: string): boolean {
+  const [, pid = '', edge = ''] = subject.split('.');
+  return subject === decisionMarkSubject(pid, edge);
+}
+
+function isBesideFrames(subject: string): boolean {
+  return subject.split('.')[2] === onceToken || isMark(subject);
 }
