@@ -7,18 +7,30 @@ import { decisionMarkSubject, edgeStream } from '../model/names.ts';
 import { storeInEdge, type InEdge } from './edge-room.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 
-/** Its sequence; those of earlier decisions are removed. Throws as {@link storeInEdge} does. */
+interface Named {
+  readonly pid: string;
+  readonly edge: string;
+}
+
+/** Its sequence. Throws as {@link storeInEdge} does. */
 export async function leaveMark(streams: JetStreamPort, at: InEdge, number: number): Promise<number> {
-  const [stream, subject] = [edgeStream(at.pid, at.edge.name), decisionMarkSubject(at.pid, at.edge.name)];
   const text = textOf(number);
-  const { seq } = await storeInEdge(streams, at, text.length, () => streams.publish(subject, text));
-  await streams.purgeStream(stream, { filter: subject, seq });
-  return seq;
+  const publish = () => streams.publish(decisionMarkSubject(at.pid, at.edge.name), text);
+  return (await storeInEdge(streams, at, text.length, publish)).seq;
+}
+
+/** Those before `sequence`, which no decision names any more: an edge grows beyond its limit for last messages only. */
+export async function removeEarlierMarks(
+  streams: JetStreamPort,
+  { pid, edge }: Named,
+  sequence: number,
+): Promise<void> {
+  await streams.purgeStream(edgeStream(pid, edge), { filter: decisionMarkSubject(pid, edge), seq: sequence });
 }
 
 export async function isMarkThere(
   streams: JetStreamPort,
-  { pid, edge }: { readonly pid: string; readonly edge: string },
+  { pid, edge }: Named,
   { number, sequence }: { readonly number: number; readonly sequence: number },
 ): Promise<boolean> {
   const found = await streams.getMessage(edgeStream(pid, edge), { seq: sequence });

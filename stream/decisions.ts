@@ -22,7 +22,7 @@ import { decisionChoices, tokenOf, type Decision, type DecisionChoice } from '..
 import { commitsEdge, decisionSubject, edgeStream, questionSubject } from '../model/names.ts';
 import type { Plan } from '../model/plan.ts';
 import { changeRecord, decodeRecord, readStored } from './commit-record.ts';
-import { isMarkThere, leaveMark } from './decision-mark.ts';
+import { isMarkThere, leaveMark, removeEarlierMarks } from './decision-mark.ts';
 import type { InEdge } from './edge-room.ts';
 import { findStream } from './find-stream.ts';
 import { acceptedSchema, type Accepted } from './frame-chain.ts';
@@ -82,7 +82,10 @@ export async function noteDecision(
 ): Promise<boolean> {
   const { scope, number: named, choice } = decision;
   const taken = await readDecision(streams, pid, scope);
-  if (named !== 'lost' && taken?.number === named) return taken.choice === choice;
+  if (named !== 'lost' && taken?.number === named) {
+    await tidyMarks(streams, pid, scope, taken);
+    return taken.choice === choice;
+  }
   if (named !== 'lost' && !(await isAsked(streams, pid, { scope, number: named }))) return false;
   const edge = edges.find(({ name }) => name === scope);
   const end = edge && (await endNow(streams, { pid, edge }, named));
@@ -90,7 +93,19 @@ export async function noteDecision(
     const next = (now?.number ?? 0) + 1;
     return named === 'lost' || named === next ? { number: next, choice, ...end } : undefined;
   });
+  await tidyMarks(streams, pid, scope, stored);
   return named === 'lost' || (stored?.number === named && stored.choice === choice);
+}
+
+/** Once the decision is stored: until then the one before it counts. Seed asked:368. */
+async function tidyMarks(
+  streams: JetStreamPort,
+  pid: string,
+  edge: string,
+  decision: Pick<TakenDecision, 'upTo' | 'isMarked'> | undefined,
+): Promise<void> {
+  if (decision?.upTo === undefined || decision.isMarked !== true) return;
+  await removeEarlierMarks(streams, { pid, edge }, decision.upTo + 1);
 }
 
 /** Where a stream was made anew there is nothing that could go back. Undefined: it is missing. */

@@ -43,6 +43,12 @@ export class EdgeLooks {
     return { kind: 'ready', chain: { ...start.chain, writers: await this.headsAt(view, log.committed) } };
   }
 
+  /** Throws {@link PositionLost} where the verdict is that. */
+  async assertPosition(): Promise<void> {
+    const now = await this.verdict(await this.#options.open());
+    if (now.kind === 'lost') throw new PositionLost(now.found, now);
+  }
+
   /** Whether the edge is the one that was read, for who will not meet the frames after the position in their turn. */
   async asTaken(): Promise<Start> {
     const { streams, log, open } = this.#options;

@@ -36,11 +36,14 @@ export class ShardChecks {
     if (state.last_seq < after) throw new PositionLost(`the stream ends at ${state.last_seq}`, { loss: endsBefore });
   }
 
-  /** A frame that was taken is still that frame. None of that number: it was committed and swept. */
-  async taken(sequence: number, check: number): Promise<void> {
+  /**
+   * Whether the frame that was taken is there, as it was; if not, it was committed and swept, or lost: the position tells.
+   */
+  async isTakenThere(sequence: number, check: number): Promise<boolean> {
     const { streams, stream } = this.#options;
     const found = await streams.getMessage(stream, { seq: sequence });
     if (found !== null && checkOf(found.data) !== check) throw otherThanTaken(sequence);
+    return found !== null;
   }
 
   /**

@@ -34,11 +34,17 @@ export interface ShardReaderOptions {
   /** Default 8 MiB. */
   readonly maxBufferedBytes?: number;
   readonly onWaiting?: (reason: MillraceError | undefined) => void;
-  /**
-   * Called at each start with the sequence after which it continues, and the checksum of the frame that it has had of that
-   * number, if any. Throws PositionLost when that is no longer valid.
-   */
-  readonly check?: (after: number, taken: number | undefined) => Promise<void>;
+  /** Called at each start. Throws PositionLost when it may not continue there. */
+  readonly check?: (start: ReaderStart) => Promise<void>;
+}
+
+export interface ReaderStart {
+  /** The sequence after which it continues. */
+  readonly after: number;
+  /** Checksum of the frame that it has had of that number, if any. */
+  readonly taken: number | undefined;
+  /** Nothing has come between the look at the edge and this. */
+  readonly isFirst: boolean;
 }
 
 const inactiveThresholdMs = 120_000;
@@ -53,6 +59,7 @@ export class ShardReader {
   #next: number;
   /** Checksum of the frame before {@link #next}. */
   #taken: number | undefined;
+  #isFirst = true;
   #connection: ShardPull | undefined;
   #wake: (() => void) | undefined;
   #failure: Error | undefined;
@@ -139,7 +146,7 @@ export class ShardReader {
       try {
         const name = await createConsumer(this.#options, this.#next);
         // Checked afterwards: if the stream was recreated in between, the consumer disappeared with the previous one.
-        await check?.(this.#next - 1, this.#taken);
+        await check?.({ after: this.#next - 1, taken: this.#taken, isFirst: this.#isFirst });
         if (attempt > 0) onWaiting?.(undefined);
         this.#connection = new ShardPull(streams, clock, stream, name, {
           frame: (frame) => this.#push(frame),
@@ -149,6 +156,7 @@ export class ShardReader {
         this.#pullIfRoom();
         return;
       } catch (error) {
+        this.#isFirst = false;
         if (check !== undefined && isStreamNotFound(error)) throw new PositionLost('it is gone');
         onWaiting?.(whyUnanswered(streams, stream, error));
         await clock.sleep(backoffMs(natsBackoff, attempt, random), this.#stop.signal);
@@ -175,6 +183,7 @@ export class ShardReader {
     if (this.#connection !== connection) return;
     connection.close();
     this.#connection = undefined;
+    this.#isFirst = false;
     this.#ensureConnected();
   }
 }

@@ -62,7 +62,7 @@ async function work<Rows extends RowBufferPort>(options: SinkSlotOptions<Rows>):
 
 async function run<Rows extends RowBufferPort>(
   options: SinkSlotOptions<Rows>,
-  { log, chain, headsAt, onSinkInOrder }: Beginning,
+  { log, chain, headsAt, assertPosition, onSinkInOrder }: Beginning,
 ): Promise<SlotEnd> {
   const { streams, plan, stage, slot, clock, random, observer, signals } = options;
   const { pid, uid } = plan.pipeline;
@@ -126,9 +126,11 @@ async function run<Rows extends RowBufferPort>(
           clock,
           random,
           onWaiting,
-          check: async (after, taken) => {
+          check: async ({ after, taken, isFirst }) => {
             await checks.stream(after);
-            if (taken !== undefined) await checks.taken(after, taken);
+            const isValid = taken === undefined ? isFirst : await checks.isTakenThere(after, taken);
+            // A slot that had taken nothing connected late, to an edge that had gone back and grown again: it waited behind it.
+            if (!isValid) await assertPosition();
             if (begunTo !== undefined && after < begunTo) await checks.begun(begunTo);
           },
         }),

@@ -52,10 +52,11 @@ export interface Beginning {
   readonly log: CommitLog;
   readonly chain: FrameChain;
   /**
-   * On what a place in the edge rests, as it is now; nothing has been decided about the edge. Throws {@link PositionLost} when the
-   * edge is no longer the one to which the log's position belongs.
+   * On what a place in the edge rests, as it is now; nothing has been decided about the edge. Throws as `assertPosition` does.
    */
   readonly headsAt: (position: number) => Promise<Heads>;
+  /** Throws {@link PositionLost} when the edge is no longer the one to which the log's position belongs. */
+  readonly assertPosition: () => Promise<void>;
   /** Called when the sink was found in order: a question about it is taken back. */
   readonly onSinkInOrder: () => Promise<void>;
 }
@@ -118,7 +119,8 @@ export async function beginReading(start: SinkStart, met: LostAt | undefined): P
       const onSinkInOrder = async () => {
         if (isOfSink) await askCommits(start, pid, () => takeBack(asker, asked), signals.stop);
       };
-      return { log, chain, headsAt: (position) => looks.headsBehind(position), onSinkInOrder };
+      const assertPosition = () => looks.assertPosition();
+      return { log, chain, headsAt: (position) => looks.headsBehind(position), assertPosition, onSinkInOrder };
     }
     // What the start finds is over when the next one does not find it, so that has no `until`.
     const question: Found | undefined = verdict.kind === 'lost' ? verdict : lost;

@@ -360,7 +360,7 @@ function checkLeftovers(plant: Plant): void {
   const { sources } = plant.lifecycle.resource;
   const edge = plant.server.host(plant.streamOf('edge'));
   for (const { subject, data, sequence } of edge?.stream.messages ?? []) {
-    const [, , token, , writer = ''] = subject.split('.');
+    const [, , token = '', , writer = ''] = subject.split('.');
     if (token === onceToken || subject === decisionMarkSubject(plant.pid, token)) continue;
     const source = writer.slice(0, writer.lastIndexOf('-'));
     if (sources.some(({ name }) => name === source) || plant.isGivenUp(`ingestor-${source}`)) continue;

@@ -172,7 +172,8 @@ describe('adversary: an edge of two shards', () => {
       (position) =>
         new NumberSource(position, {
           batch: 1,
-          available: () => 10,
+          // With the mark of the decision the edge ends where it ended.
+          available: () => 9,
           record: (n) => ({ value: JSON.stringify({ n: n + 2_000 }), offset: BigInt(n) }),
         }),
       0,
