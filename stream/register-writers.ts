@@ -4,6 +4,8 @@
  * M2  A writer's first frame, without records, is stored before its source is registered. So the subjects of a registered
  *     source are never empty, and an owner that was frozen before its first frame cannot append when it wakes up (E4).
  *     The frame has no position, or the one that was kept when the source left (`./kept-position.ts`).
+ * M7  What a source writes once it has come back is not what it had written when it left, also where the edge has gone back
+ *     meanwhile and gives the same numbers. A loss of it was once taken for that departure, and nobody was asked.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { ingestorsOf, type Edge, type IngestorStage, type Plan } from '../model/plan.ts';
@@ -12,7 +14,7 @@ import { linkTo } from './edge-writer.ts';
 import { appendEmpty } from './empty-frame.ts';
 import { decodeFrame } from './frame-reader.ts';
 import { unlinked } from './frame.ts';
-import type { StoredMessage } from './jetstream-port.ts';
+import type { JetStreamPort, StoredMessage } from './jetstream-port.ts';
 import { storedPlans } from './plan-store.ts';
 import { changeRegistered, readRegistry, type Registry } from './registry.ts';
 import { writersOfSource, type WriterPlace } from './writer-place.ts';
@@ -38,10 +40,30 @@ async function registerSource(
   if (registry?.sources[source]?.leaving === false) return;
   // Some subjects of a source that was leaving may have been emptied.
   await firstFramesOf(act, plan, edge, stage, registry);
+  const begins = Math.min(...(await lastOfSlots(streams, plan, edge, stage)));
   await changeRegistered(streams, { pid: plan.pipeline.pid, edge: edge.name, opSeq }, (now) => {
     const { [source]: _, ...kept } = now.kept;
-    return { ...now, sources: { ...now.sources, [source]: { slots, leaving: false } }, kept };
+    const { [source]: left, ...gone } = now.gone;
+    return {
+      ...now,
+      sources: { ...now.sources, [source]: { slots, leaving: false } },
+      gone: left === undefined ? gone : { ...gone, [source]: Math.min(left, begins - 1) },
+      kept,
+    };
   });
+}
+
+/** M7. */
+async function lastOfSlots(
+  streams: JetStreamPort,
+  plan: Plan,
+  edge: Edge,
+  { source, slots }: Pick<IngestorStage, 'source' | 'slots'>,
+): Promise<number[]> {
+  const lasts: number[] = [];
+  for (const { stream, subject } of writersOfSource(plan, edge, source, slots))
+    lasts.push((await streams.getMessage(stream, { last_by_subj: subject }))?.seq ?? Infinity);
+  return lasts;
 }
 
 /**
