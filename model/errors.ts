@@ -326,6 +326,12 @@ export const errorTable = {
     'Stage {stage} was read to its end and stopped, and its edge has gone back since: it has something to read or to ask.',
     'Nothing to do: the operation starts again from its first step, and starts the pods of that stage.',
   ),
+  MR_SOURCE_WROTE_AGAIN: row(
+    'retry',
+    409,
+    'Source "{source}" leaves edge "{edge}", but a pod of before has written after its last frame was read: the edge has gone back.',
+    'Nothing to do: what it wrote is read first. With `deletionPolicy: Immediate` it is given up.',
+  ),
   MR_CLUSTER_FOREIGN: row(
     'retry',
     409,

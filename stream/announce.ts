@@ -9,7 +9,7 @@
  */
 import { ingestorsOf, type Plan } from '../model/plan.ts';
 import { linkTo } from './edge-writer.ts';
-import { appendEmpty } from './empty-frame.ts';
+import { appendEmpty, type LastFrame } from './empty-frame.ts';
 import { frameAt } from './frame-at.ts';
 import { planIn, type Frame } from './frame-reader.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
@@ -50,15 +50,15 @@ export async function namingOf(streams: JetStreamPort, plan: Plan): Promise<Nami
 
 /** N1. False when the writer has appended meanwhile: the caller must look again. */
 export async function nameFor(act: Pick<Act, 'streams' | 'clock'>, tail: WriterTail, plan: Plan): Promise<boolean> {
-  return appendAfter(act, tail, plan.pipeline.generation);
+  return (await appendAfter(act, tail, plan.pipeline.generation)) !== undefined;
 }
 
-/** Appends a frame without records after this tail, with the tail's position. False when another frame came first. */
+/** Appends a frame without records after this tail, with the tail's position. Undefined: another frame came first. */
 export async function appendAfter(
   act: Pick<Act, 'streams' | 'clock'>,
   tail: WriterTail,
   plan: number,
-): Promise<boolean> {
+): Promise<LastFrame | undefined> {
   const { sequence: expectLast, frame } = tail;
   const link = { ...linkTo(expectLast, frame), plan };
   return appendEmpty(act, tail, { expectLast, position: frame?.position, link });

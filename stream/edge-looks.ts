@@ -45,8 +45,7 @@ export class EdgeLooks {
 
   /** Throws {@link PositionLost} where the verdict is that. */
   async assertPosition(): Promise<void> {
-    const now = await this.verdict(await this.#options.open());
-    if (now.kind === 'lost') throw new PositionLost(now.found, now);
+    assertReady(await this.verdict(await this.#options.open()));
   }
 
   /** Whether the edge is the one that was read, for who will not meet the frames after the position in their turn. */
@@ -66,8 +65,7 @@ export class EdgeLooks {
     const taken = Math.max(log.committed, log.last?.chain?.tookTo ?? 0);
     const heads = await this.headsAt(await open(), position, taken);
     // Heads first: if the edge goes back after this look, the next frames do not follow them.
-    const now = await this.asTaken();
-    if (now.kind === 'lost') throw new PositionLost(now.found, now);
+    assertReady(await this.asTaken());
     return heads;
   }
 
@@ -105,4 +103,8 @@ export class EdgeLooks {
   #ofFrames<T>(read: () => Promise<T>): Promise<T> {
     return untilAnswered(this.#stream, read, this.#options, this.#options.signal);
   }
+}
+
+function assertReady(start: Start): void {
+  if (start.kind === 'lost') throw new PositionLost(start.found, start);
 }

@@ -2,7 +2,7 @@
 import type { Clock } from '../model/clock.ts';
 import { storeInEdge } from './edge-room.ts';
 import { emptyFrame } from './frame-builder.ts';
-import type { FrameLink } from './frame.ts';
+import { checkOf, type FrameLink } from './frame.ts';
 import { classifyPublishFailure } from './jetstream-errors.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import type { Position } from './record-batch.ts';
@@ -14,18 +14,22 @@ interface EmptyFrame {
   readonly link: FrameLink;
 }
 
-/** False when another owner appended first. Throws as {@link storeInEdge} does. */
+/** Sequence and checksum. */
+export type LastFrame = [number, number];
+
+/** What was stored. Undefined: another owner appended first. Throws as {@link storeInEdge} does. */
 export async function appendEmpty(
   { streams, clock }: { readonly streams: JetStreamPort; readonly clock: Pick<Clock, 'now'> },
   place: WriterPlace,
   { expectLast, position, link }: EmptyFrame,
-): Promise<boolean> {
+): Promise<LastFrame | undefined> {
   const frame = emptyFrame(position, clock.now(), link);
   try {
-    await storeInEdge(streams, place, frame.length, () => streams.publish(place.subject, frame, { expectLast }));
-    return true;
+    const publish = () => streams.publish(place.subject, frame, { expectLast });
+    const { seq } = await storeInEdge(streams, place, frame.length, publish);
+    return [seq, checkOf(frame)];
   } catch (error) {
-    if (classifyPublishFailure(error).kind === 'wrongSequence') return false;
+    if (classifyPublishFailure(error).kind === 'wrongSequence') return undefined;
     throw error;
   }
 }

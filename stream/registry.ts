@@ -21,8 +21,14 @@ const registrySchema = z.object({
   opSeq: count,
   /** Reading stages. */
   readers: z.array(z.string()),
-  /** `leaving`: none of its slots may start any more. `fenced`: none that started can append. */
-  sources: z.record(z.string(), z.object({ slots: count, leaving: z.boolean(), fenced: z.literal(true).optional() })),
+  /**
+   * `leaving`: none of its slots may start any more. `ends`: of each slot sequence and checksum of the last frame, which keeps
+   * those that had started from appending, as long as it is there.
+   */
+  sources: z.record(
+    z.string(),
+    z.object({ slots: count, leaving: z.boolean(), ends: z.array(z.tuple([count, count])).optional() }),
+  ),
   /** Sources that have left: the sequence up to which their frames were read. Their subjects are empty. */
   gone: z.record(z.string(), count),
   /** The positions of sources that have left and have not come back. */

@@ -2,12 +2,14 @@
  * Removes a source from an edge: the end of L1 of `./retire.ts`. What is recorded first (where it stood, and up to which
  * sequence it wrote) is what readers and a repeated attempt go by once its frames are gone.
  */
+import { mr } from '../model/errors.ts';
 import { edgeStream, ingestorName, slotTokens } from '../model/names.ts';
 import type { Edge, Plan } from '../model/plan.ts';
 import type { Act } from './act.ts';
 import { tailOf, type WriterTail } from './announce.ts';
 import { forgetQuestions } from './decisions.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
+import { haveEnded } from './last-frames.ts';
 import { continued, keptOf, type Kept, type LastOfSlot } from './kept-position.ts';
 import { storedPlans } from './plan-store.ts';
 import { changeRegistry, type Registry } from './registry.ts';
@@ -20,15 +22,21 @@ export async function removeSource(
   plan: Plan,
   edge: Edge,
   registry: Registry,
-  source: string,
+  { source, isGivenUp }: { readonly source: string; readonly isGivenUp: boolean },
 ): Promise<void> {
   const { streams, opSeq } = act;
   const at = { pid: plan.pipeline.pid, edge: edge.name, opSeq };
   const places = writersOfSource(plan, edge, source, registry.sources[source]?.slots ?? 0);
+  const { ends } = registry.sources[source] ?? {};
+  const assertRead = async () => {
+    if (!isGivenUp && ends !== undefined && !(await haveEnded(streams, places, ends)))
+      throw mr('MR_SOURCE_WROTE_AGAIN', { source, edge: edge.name });
+  };
   // What was given up by Immediate has no last frame, and a pod on a lost node may append at any moment. It cannot any
   // more once it finds no frame: so they are emptied until they are empty, and each frame is recorded before.
   let tails = await tailsOf(streams, places);
   do {
+    await assertRead();
     await recordLast(act, plan, edge, registry, { source, tails });
     for (const { stream, subject, sequence } of tails) {
       if (sequence > 0) await streams.purgeStream(stream, { filter: subject, seq: sequence + 1 });

@@ -13,10 +13,14 @@
  * L4  If an edge goes back after a leaving stage was read to its end and stopped, the stage has something to ask, or to
  *     read again, and no pod that would. Then the operation begins again, and starts them. Seed 11016180: it was waited
  *     for, for good.
+ * L5  The last frames of a leaving source are looked at each time, and before its frames are removed. The edge may lose one, and
+ *     then a frozen owner could append: that frame was acknowledged, and removed unread.
  */
 import { commitsEdge, edgeStream, slotTokens } from '../model/names.ts';
 import { ingestorsOf, sinksOf, type Edge, type Plan } from '../model/plan.ts';
 import { appendAfter, tailOf } from './announce.ts';
+import type { LastFrame } from './empty-frame.ts';
+import { haveEnded, nothing } from './last-frames.ts';
 import { positionOf } from './commit-entry.ts';
 import { commitOf, framesAfter, isDrained, type Backlog } from './drained.ts';
 import { forgetQuestions } from './decisions.ts';
@@ -66,12 +70,14 @@ export async function beginLeaving(act: Act, plan: Plan): Promise<void> {
   for (const edge of plan.edges) {
     const registry = await readRegistry(streams, pid, edge.name);
     if (registry === undefined) continue;
-    const sources = leavingIn(plan, edge, registry).sources.filter((name) => registry.sources[name]?.fenced !== true);
-    if (sources.length === 0) continue;
-    await mark(act, plan, edge, sources, { leaving: true });
-    for (const place of placesOf(plan, edge, registry, sources)) await fence(act, place);
-    // This is repeated at each look of the lifecycle: the mark keeps it from appending a last frame each time.
-    await mark(act, plan, edge, sources, { fenced: true });
+    for (const source of leavingIn(plan, edge, registry).sources) {
+      const places = placesOf(plan, edge, registry, [source]);
+      if (await haveEnded(streams, places, registry.sources[source]?.ends)) continue;
+      await mark(act, plan, edge, [source], { leaving: true });
+      const ends: LastFrame[] = [];
+      for (const place of places) ends.push(await fence(act, place));
+      await mark(act, plan, edge, [source], { leaving: true, ends });
+    }
   }
 }
 
@@ -80,7 +86,7 @@ async function mark(
   { pipeline: { pid } }: Plan,
   edge: Edge,
   marked: readonly string[],
-  as: { readonly leaving: true } | { readonly fenced: true },
+  as: Pick<Registry['sources'][string], 'leaving' | 'ends'>,
 ): Promise<void> {
   await changeRegistered(streams, { pid, edge: edge.name, opSeq }, (now) => ({
     ...now,
@@ -97,11 +103,13 @@ function placesOf(plan: Plan, edge: Edge, registry: Registry, sources: readonly 
   return sources.flatMap((source) => writersOfSource(plan, edge, source, registry.sources[source]?.slots ?? 0));
 }
 
-/** Under the plan of the writer's last frame: a newer one does not have the source. */
-async function fence(act: Act, place: WriterPlace): Promise<void> {
+/** L5. Under the plan of the writer's last frame: a newer one does not have the source. */
+async function fence(act: Act, place: WriterPlace): Promise<LastFrame> {
   for (;;) {
     const tail = await tailOf(act.streams, place);
-    if (tail.frame === undefined || (await appendAfter(act, tail, planIn(tail.frame)))) return;
+    // Without a frame there is no place for one: who was frozen expects another number.
+    const end = tail.frame === undefined ? nothing : await appendAfter(act, tail, planIn(tail.frame));
+    if (end !== undefined) return end;
   }
 }
 
@@ -166,8 +174,9 @@ async function beforeLastOf(streams: JetStreamPort, plan: Plan, leaving: Leaving
 /**
  * The second half of L1 and L2: their pods are gone, and everything was read or given up. Readers first: a source's frames
  * are removed only when every registered reader is past them (E6), and a reader that leaves as well need not be.
+ * `isGivenUp`: by Immediate, whatever is unread. Otherwise throws MR_SOURCE_WROTE_AGAIN (L5).
  */
-export async function finishLeaving(act: Act, plan: Plan): Promise<void> {
+export async function finishLeaving(act: Act, plan: Plan, { isGivenUp = false } = {}): Promise<void> {
   for (const edge of plan.edges) {
     const { pid } = plan.pipeline;
     const before = await readRegistry(act.streams, pid, edge.name);
@@ -180,7 +189,7 @@ export async function finishLeaving(act: Act, plan: Plan): Promise<void> {
     for (const source of sources) {
       // Given up by Immediate while a sink is in the middle of its frames: a later operation removes the source.
       if (await isInBatch(act.streams, plan, edge, registry, source)) continue;
-      await removeSource(act, plan, edge, registry, source);
+      await removeSource(act, plan, edge, registry, { source, isGivenUp });
     }
   }
 }

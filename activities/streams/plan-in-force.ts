@@ -58,11 +58,12 @@ export function planActivities(deps: ActivityDependencies): PlanActivities {
      */
     retireStages: asStep(deps, async (input) => {
       const plan = await readPlan(kube, input);
-      await waitFor<undefined>(deps, input, async () => {
-        if (!(await isDrainWanted(kube, input.op.pipeline))) return { is: 'done', value: undefined };
-        return lookAtLeaving(deps, input, plan);
+      const isGivenUp = await waitFor<boolean>(deps, input, async () => {
+        if (!(await isDrainWanted(kube, input.op.pipeline))) return { is: 'done', value: true };
+        const look = await lookAtLeaving(deps, input, plan);
+        return look.is === 'done' ? { is: 'done', value: false } : look;
       });
-      await finishLeaving(actOf(deps, input), plan);
+      await finishLeaving(actOf(deps, input), plan, { isGivenUp });
       await prunePlans(deps.streams(), plan);
     }),
   };

@@ -3,6 +3,7 @@
  * workflows/halt.ts and workflows/teardown.ts; each step does what the activity of its name does (activities/streams), by the same functions.
  */
 import { askedBy } from '../../../activities/streams/open-questions.ts';
+import { MillraceError } from '../../../model/errors.ts';
 import { nameFor, namingOf } from '../../../stream/announce.ts';
 import { lostOf, streamsFound } from '../../../stream/carry-out.ts';
 import type { Act } from '../../../stream/act.ts';
@@ -145,20 +146,32 @@ async function readToTheEnd({ wait }: Steps, look: Look): Promise<Outcome> {
 async function retire(steps: Steps): Promise<Outcome> {
   const { plant, step, plan } = steps;
   const look = lookAtLeaving(steps);
-  const outcome = await readToTheEnd(steps, async (act) => {
-    if (plant.lifecycle.resource.deletionPolicy !== 'Drain') return 'done';
-    await beginLeaving(act, plan);
-    return look(act);
-  });
-  if (outcome === 'again') return 'again';
-  await step('take off', async (act) => {
-    await finishLeaving(act, plan);
-    // At once: an edit that adds the sink again may come before this operation ends (seed 14019051).
-    for (const name of plant.cluster.stages)
-      if (!plan.stages.some((stage) => stage.name === name)) plant.takenOff(name.replace('sink-', ''));
-    await prunePlans(act.streams, plan);
-  });
-  return 'done';
+  for (;;) {
+    let isGivenUp = false;
+    const outcome = await readToTheEnd(steps, async (act) => {
+      isGivenUp = plant.lifecycle.resource.deletionPolicy !== 'Drain';
+      if (isGivenUp) return 'done';
+      await beginLeaving(act, plan);
+      return look(act);
+    });
+    if (outcome === 'again') return 'again';
+    const seen = { isTakenOff: false };
+    await step('take off', async (act) => {
+      seen.isTakenOff = await finishLeaving(act, plan, { isGivenUp }).then(() => true, unlessWroteAgain);
+      if (!seen.isTakenOff) return;
+      // At once: an edit that adds the sink again may come before this operation ends (seed 14019051).
+      for (const name of plant.cluster.stages)
+        if (!plan.stages.some((stage) => stage.name === name)) plant.takenOff(name.replace('sink-', ''));
+      await prunePlans(act.streams, plan);
+    });
+    if (seen.isTakenOff) return 'done';
+  }
+}
+
+/** The activity is tried again, and begins with its look. */
+function unlessWroteAgain(error: unknown): false {
+  if (error instanceof MillraceError && error.code === 'MR_SOURCE_WROTE_AGAIN') return false;
+  throw error;
 }
 
 async function roll(steps: Steps, kind: 'sink' | 'ingestor'): Promise<void> {

@@ -1,4 +1,4 @@
-/** Adversary: a source that has left and come back, in an edge that goes back, on a real nats-server. */
+/** M7 of stream/register-writers.ts: a source has left and come back, and the edge goes back. */
 import assert from 'node:assert/strict';
 import type { Plan } from '../../model/plan.ts';
 import { readRegistry } from '../../stream/registry.ts';
@@ -7,7 +7,7 @@ import { comeBack, leave, withoutSources } from './support/leaving.ts';
 import { asked, questionsOf, range, type SmallPipeline, withPipelineOnDisk } from './support/small-pipeline.ts';
 import { eagerClock } from './support/stages.ts';
 
-describe('adversary: a source that has come back', () => {
+describe('a source that has come back to an edge that goes back', () => {
   let pipeline: SmallPipeline;
   const disk = withPipelineOnDisk((made) => {
     pipeline = made;
@@ -17,7 +17,7 @@ describe('adversary: a source that has come back', () => {
     pipeline: { ...pipeline.plan.pipeline, generation },
   });
 
-  it('I6: a loss of its frames is not taken for its departure of before, and the sink asks', async () => {
+  it('asks about a loss of its frames: that is not its departure of before', async () => {
     const { streams, pid } = pipeline;
     const act = (opSeq: number) => ({ streams, opSeq, clock: eagerClock });
     await pipeline.fill(5, 'commitLog');

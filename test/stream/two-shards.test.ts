@@ -1,4 +1,4 @@
-/** Adversary: an edge of two shards that goes back, on a real nats-server. Writer 0 writes to shard 0, writer 1 to shard 1. */
+/** An edge of two shards that goes back (I6, D6). Writer 0 writes to shard 0, writer 1 to shard 1. */
 import assert from 'node:assert/strict';
 import { z } from 'zod';
 import { parseDecision } from '../../model/decision.ts';
@@ -18,7 +18,7 @@ import { testPlan } from './support/server.ts';
 import { asked, questionsOf } from './support/small-pipeline.ts';
 import { drain, eagerClock, ingest, type DrainOptions } from './support/stages.ts';
 
-describe('adversary: an edge of two shards', () => {
+describe('an edge of two shards that goes back', () => {
   let streams: Streams;
   let plan: Plan;
   let known: Awaited<ReturnType<typeof streamsFound>>;
