@@ -238,6 +238,7 @@ export const mutations: readonly Mutation[] = [
     file: 'stream/retire.ts',
     from: 'ends.push(await fence(act, place));',
     to: 'ends.push(nothing);',
+    focus: 'sources',
   },
   {
     guard: 'E10',
