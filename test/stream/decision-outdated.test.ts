@@ -71,7 +71,7 @@ describe('a decision about an edge that changes before the slot acts upon it', (
     assert.ok(looks <= most, `${looks} looks at the edge, and no question`);
     assert.match(sink.witness.waitSentences.join(), /has stored it up to 13, and it ends at 6/);
     await pipeline.decide('main.2=accept-loss');
-    await pipeline.write(7, 8, 0, 2_000);
+    await pipeline.write(7, 9, 0, 2_000);
     await eventually(async () => pipeline.numbers.length > 12 && (await pipeline.isDry()));
     assert.deepEqual(pipeline.numbers, [...range(0, 12), 2_005, 2_006]);
     assert.equal(questionsOf(sink), 1);

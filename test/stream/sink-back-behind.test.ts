@@ -43,7 +43,7 @@ describe('a sink that goes back behind a decision about its edge, or behind swep
     pipeline.table.afterWrite = undefined;
     failOver?.();
     assert.deepEqual(pipeline.numbers, range(0, 5));
-    await pipeline.write(12, 13);
+    await pipeline.write(12, 14);
     const sink = pipeline.drain('sink');
     await eventually(async () => questionsOf(sink) > 0 || (pipeline.numbers.includes(11) && (await pipeline.isDry())));
     assert.equal(questionsOf(sink), 0);
@@ -54,8 +54,8 @@ describe('a sink that goes back behind a decision about its edge, or behind swep
   it('asks nobody about a frame that was accepted when a person decides to reread because of a later one', async () => {
     await pipeline.fill(5, 'commitLog');
     await acceptLoss('commitLog');
-    await pipeline.write(15, 16);
-    await pipeline.removeFrame(13);
+    await pipeline.write(15, 17);
+    await pipeline.removeFrame(14);
     const sink = pipeline.drain('commitLog');
     await asked(sink);
     await pipeline.decide('main.2=reread');
@@ -70,7 +70,7 @@ describe('a sink that goes back behind a decision about its edge, or behind swep
       await pipeline.fill(5, 'sink');
       const failOver = pipeline.replica();
       await acceptLoss('sink');
-      await pipeline.write(14, 15);
+      await pipeline.write(14, 16);
       await pipeline.take(4, 'sink');
       failOver();
       pipeline.table.onPositionLost = policy;
@@ -79,7 +79,7 @@ describe('a sink that goes back behind a decision about its edge, or behind swep
         await eventually(() => asksAboutSink(sink));
         await pipeline.decide('sink-warehouse.1=reread');
       }
-      await pipeline.write(16, 17);
+      await pipeline.write(16, 18);
       await eventually(async () => pipeline.numbers.includes(15) && (await pipeline.isDry()));
       assert.deepEqual(pipeline.numbers, [...range(0, 5), ...accepted, ...range(10, 16)]);
       assert.equal(questionsOf(sink), 0);
