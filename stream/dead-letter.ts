@@ -13,6 +13,8 @@ const reasonSchema = z.object({
   slot: z.number().int(),
   /** Stream sequence of the input frame; null at a source, where nothing is stored yet. */
   sequence: z.number().int().nullable(),
+  /** Checksum of the input frame. Absent: nothing is stored there yet, or the letter is of a release that did not note it. */
+  check: z.number().int().optional(),
   /** Index of the record in its frame or batch. */
   index: z.number().int(),
   source: z.string(),
@@ -47,6 +49,16 @@ const maxTextLength = 2_000;
 export function deadLetterId(reason: DeadLetterReason): string {
   const place = reason.sequence ?? `${reason.partition ?? ''}@${reason.offset ?? ''}`;
   return `${reason.stage}:${reason.slot}:${place}:${reason.index}`;
+}
+
+/**
+ * Whether a stored letter of the same {@link deadLetterId} is of the same record: an edge that went back gives numbers again. A
+ * letter of a release that noted no checksum is of the record that has its time and offset.
+ */
+export function isOfRecord(stored: DeadLetter, { check, timestamp, offset }: DeadLetter): boolean {
+  return stored.check === undefined
+    ? stored.timestamp === timestamp && stored.offset === offset
+    : stored.check === check;
 }
 
 export function headersOfDeadLetter(letter: DeadLetter): readonly Header[] {

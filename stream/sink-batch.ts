@@ -247,6 +247,7 @@ export class SinkBatch<Rows extends RowBufferPort> {
       stage,
       slot,
       sequence,
+      check: frame.check,
       index,
       source: meta.source,
       partition: meta.partition,

@@ -3,10 +3,10 @@
  *
  * D5  Where an input is processed a second time and may have another outcome (a sink with the position in its tables was
  *     rolled back, the commit log was), what is covered does not say which letters are stored. Each is looked for by its
- *     name, and stored when it is not found. One that was removed to make room is stored a second time: not known to be
- *     stored, it counts as missing.
+ *     name and by the checksum of its frame, whose number may have been given again, and stored when it is not found. One
+ *     that was removed to make room is stored a second time: not known to be stored, it counts as missing.
  */
-import { deadLetterId, deadLettersOf, type DeadLetter } from './dead-letter.ts';
+import { deadLetterId, deadLettersOf, isOfRecord, type DeadLetter } from './dead-letter.ts';
 import { deadLetterPosition } from './dead-letter-position.ts';
 import type { StoredMessage } from './jetstream-port.ts';
 import type { Position } from './record-batch.ts';
@@ -58,7 +58,7 @@ export class StoredLetters {
   ): Promise<ReadonlySet<string>> {
     await this.#remember(last, signal);
     const { stream } = this.#place;
-    const names = new Set(letters.map(deadLetterId));
+    const asked = new Map(letters.map((letter) => [deadLetterId(letter), letter]));
     const wanted = rangeOf(letters);
     const found = new Set<string>();
     for (const { sequence } of this.#spans.filter(({ range }) => overlap(range, wanted))) {
@@ -67,9 +67,10 @@ export class StoredLetters {
       if (frame?.seq !== sequence) continue;
       const { covers, part } = deadLetterPosition(frame.data, { stream, sequence });
       if (!isOfInput(part === undefined ? covers : part.of)) continue;
-      for (const letter of deadLettersOf(frame.data, { stream, sequence })) {
-        const name = deadLetterId(letter);
-        if (names.has(name)) found.add(name);
+      for (const stored of deadLettersOf(frame.data, { stream, sequence })) {
+        const name = deadLetterId(stored);
+        const letter = asked.get(name);
+        if (letter !== undefined && isOfRecord(stored, letter)) found.add(name);
       }
     }
     return found;

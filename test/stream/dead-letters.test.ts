@@ -151,6 +151,23 @@ describe('dead letters', () => {
     assert.equal((await second.missing(letters, 9, () => false, never)).length, letters.length);
   });
 
+  it('D5: a letter of another frame that had the number is no letter of this one; nor is one without a checksum, of another record', async () => {
+    const pid = await pipeline();
+    const noted = { ...letter(7, 0), check: 1 };
+    const unnoted = letter(8, 0);
+    await (await open(pid, 'sink-a-0')).append([noted, unnoted], 8, never);
+    const next = await open(pid, 'sink-a-0');
+    const missing = (one: DeadLetter) => next.missing([one], 8, () => true, never);
+    assert.deepEqual(await missing({ ...noted, text: 'said otherwise' }), []);
+    assert.deepEqual(await missing({ ...unnoted, check: 1 }), []);
+    for (const other of [
+      { ...noted, check: 2 },
+      { ...unnoted, check: 1, timestamp: unnoted.timestamp + 1 },
+      { ...unnoted, check: 1, offset: '1' },
+    ])
+      assert.deepEqual(await missing(other), [other]);
+  });
+
   it('D5: after a rollback each frame is read once, and once more for the batch whose letters it holds', async () => {
     const pid = await pipeline();
     const first = await open(pid, 'sink-a-0');
