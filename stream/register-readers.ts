@@ -1,13 +1,13 @@
 /**
  * Registers a reader of an edge: first its commit, then its entry in the registry.
  *
- * M1  A reader's first commit is stored before it is registered. A new reader starts at the end of the edge: everything
- *     before that belongs to plans without it. The end, the reader's last commit and the registry are read in this
- *     order, so an act that was frozen in between cannot overwrite what the reader has committed since.
+ * M1  A reader's first commit is stored before it is registered. A new reader starts at the end of the edge, mostly
+ *     (`./reader-place.ts`). The end, the reader's last commit and the registry are read in this order, so an act that was
+ *     frozen in between cannot overwrite what the reader has committed since.
  * M6  A sweeper does not wait for a reader that is not registered, so frames after its first commit may be gone by the time
- *     it is registered. They belong to plans without it and are no loss: once registered, the reader is placed again, at
- *     the end of the edge. Its commit says that this is still to be done, so it is done exactly once; and which frames
- *     the writers had there, so that it is noticed when the edge goes back below that place, and grows again.
+ *     it is registered. They belong to plans without it and are no loss: once registered, the reader is placed again. Its
+ *     commit says that this is still to be done, so it is done exactly once; and which frames the writers had there, so that
+ *     it is noticed when the edge goes back below that place, and grows again.
  */
 import { commitsEdge, commitSubject, edgeStream } from '../model/names.ts';
 import type { Edge, Plan } from '../model/plan.ts';
@@ -17,7 +17,8 @@ import { endIn, type EdgeEnds } from './edge-ends.ts';
 import { classifyPublishFailure } from './jetstream-errors.ts';
 import type { JetStreamPort, StoredMessage, StreamSettings } from './jetstream-port.ts';
 import { lastCommit, lastCommits } from './last-commit.ts';
-import { headsAt } from './reader-start.ts';
+import { readPlanInForce } from './plan-store.ts';
+import { placeOf, type ReaderPlace } from './reader-place.ts';
 import { changeRegistry, readRegistry } from './registry.ts';
 
 export interface Registering {
@@ -53,11 +54,15 @@ export async function registerReaders(
   for (const name of readers) lasts.set(name, await lastCommits(streams, pid, name, edge.shards));
   const registry = await readRegistry(streams, pid, edge.name);
   const isAtWork = registry !== undefined && readFrom === 'end' && ends === undefined;
-  const to = readFrom === 'start' ? 0 : end;
+  const inForce = (isAtWork ? await readPlanInForce(streams, pid) : undefined)?.generation ?? Infinity;
+  const placeIn = async (shard: number): Promise<ReaderPlace> =>
+    readFrom === 'start' || end === 0
+      ? { to: 0, writers: {} }
+      : placeOf(streams, { pid, edge, shard }, registry ?? { sources: {} }, { inForce, end });
   const beginsIn = async (slot: number): Promise<Commit> => {
-    const view = { registry: registry ?? { sources: {} } };
-    const writers = to === 0 ? {} : await headsAt(streams, { pid, edge, shard: slot }, undefined, view, to);
-    const chain = { edge: created, decided: commits.first_seq ?? 0, since: end, writers };
+    const { to, writers } = await placeIn(slot);
+    const since = readFrom === 'start' ? end : to;
+    const chain = { edge: created, decided: commits.first_seq ?? 0, since, writers };
     return { ...placedAt, to, chain, ...(isAtWork ? { placing: true } : {}) };
   };
   for (const name of readers.filter((reader) => registry?.readers.includes(reader) !== true)) {
@@ -73,7 +78,7 @@ export async function registerReaders(
     ...(now ?? { created, sources: {}, gone: {}, kept: {} }),
     readers: [...new Set([...(now?.readers ?? []), ...readers])],
   }));
-  for (const name of readers) await placeReader(streams, pid, edge, name);
+  for (const name of readers) await placeReader(streams, { pid, edge, name, inForce });
 }
 
 type Commit = Extract<CommitEntry, { kind: 'commit' }>;
@@ -104,32 +109,35 @@ function isOfV01(pid: string, last: StoredMessage): boolean {
   return decodeCommitEntry(last.data, { stream: edgeStream(pid, commitsEdge), sequence: last.seq }).chain === undefined;
 }
 
+interface Reader {
+  readonly pid: string;
+  readonly edge: Edge;
+  readonly name: string;
+  /** Generation of the plan in force when it was registered. */
+  readonly inForce: number;
+}
+
 /** M6. */
-async function placeReader(streams: JetStreamPort, pid: string, edge: Edge, name: string): Promise<void> {
-  for (let slot = 0; slot < edge.shards; slot++) while (!(await tryToPlace(streams, pid, edge, name, slot)));
+async function placeReader(streams: JetStreamPort, reader: Reader): Promise<void> {
+  for (let slot = 0; slot < reader.edge.shards; slot++) while (!(await tryToPlace(streams, reader, slot)));
 }
 
 /**
- * Moves a first commit that is still to be placed to the end of the edge, which is read after that commit: an act that
+ * Moves a first commit that is still to be placed to where the reader begins, which is read after that commit: an act that
  * was frozen in between replaces nothing. False: another writer was faster; look again.
  */
-async function tryToPlace(
-  streams: JetStreamPort,
-  pid: string,
-  edge: Edge,
-  name: string,
-  slot: number,
-): Promise<boolean> {
+async function tryToPlace(streams: JetStreamPort, reader: Reader, slot: number): Promise<boolean> {
+  const { pid, edge, name, inForce } = reader;
   const last = await lastCommit(streams, pid, name, slot);
   if (last === null) return true;
   const entry = decodeCommitEntry(last.data, { stream: edgeStream(pid, commitsEdge), sequence: last.seq });
   if (entry.kind !== 'commit' || entry.placing !== true) return true;
   const { placing: _, chain, ...rest } = entry;
   const { state } = await streams.streamInfo(edgeStream(pid, edge.name));
-  const to = Math.max(entry.to, state.last_seq);
+  const end = Math.max(entry.to, state.last_seq);
   const registry = await readRegistry(streams, pid, edge.name);
   if (registry === undefined) throw new TypeError('who is placed is registered');
-  const writers = await headsAt(streams, { pid, edge, shard: slot }, entry, { registry }, to);
+  const { to, writers } = await placeOf(streams, { pid, edge, shard: slot }, registry, { inForce, end, entry });
   const placed: Commit = { ...rest, to, ...(chain === undefined ? {} : { chain: { ...chain, since: to, writers } }) };
   try {
     await streams.publish(last.subject, JSON.stringify(placed), { expectLast: last.seq });

@@ -6,10 +6,10 @@
  *     runs of frames of plans without the reader at once. So a frame that is missing before the first of a run is noticed;
  *     a plan that is not stored, or not on the replica that answered, may have the reader. Both count as a frame that is
  *     for it: what nobody knows is waited for.
- * N7  The frames of a run can be many, and large. The plan that a writer names never decreases (E9 of
- *     `./edge-writer.ts`), so the first frame of a run is found by halving. A look once read every frame of it, a bounded
- *     number at a time, and a writer at work was faster.
+ * N7  The frames of a run can be many, and large: its first frame is found by halving (`./first-of-plan.ts`). A look once
+ *     read every frame of it, a bounded number at a time, and a writer at work was faster.
  */
+import { firstOfPlan } from './first-of-plan.ts';
 import { frameAt, type StoredFrame } from './frame-at.ts';
 import { planIn, type Frame } from './frame-reader.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
@@ -44,20 +44,10 @@ export async function hasUntaken(streams: JetStreamPort, asked: Asked): Promise<
 /** N7. The first frame after what was taken from which on, up to `last`, no plan has the reader. */
 async function firstOfRun(
   streams: JetStreamPort,
-  { place: { stream, subject }, taken, isWithout }: Asked,
+  { place, taken, isWithout }: Asked,
   last: StoredFrame,
 ): Promise<StoredFrame> {
   let oldest = planIn(last.frame);
   while (oldest > 1 && isWithout(oldest - 1)) oldest--;
-  let first = last;
-  // What comes up to `below` is not of the run; what comes from `from` on is, and begins with `first`.
-  let [below, from] = [taken.upTo, last.sequence];
-  // Mostly the run begins where the reader stopped.
-  for (let at = below + 1; below + 1 < from; at = below + Math.floor((from - below) / 2)) {
-    const found = await frameAt(streams, stream, { seq: at, next_by_subj: subject });
-    if (found === undefined) return last;
-    if (planIn(found.frame) < oldest) below = found.sequence;
-    else [first, from] = [found, at];
-  }
-  return first;
+  return firstOfPlan(streams, place, oldest, taken.upTo, last);
 }

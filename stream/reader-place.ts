@@ -1,0 +1,88 @@
+/**
+ * Where a reader begins that is registered while writers are at work.
+ *
+ * P1  At the end of the edge: what is before it is of plans without the reader, because a plan comes into force when its readers
+ *     are registered. Only first frames of new writers, without records, come before that (M5 of `./members.ts`).
+ * P2  Records under a later plan than the one in force tell that the commits have gone back (nats-server was restored), and
+ *     with them this plan and perhaps the reader: it begins before the first of these. Where the frame before the first of
+ *     such a plan is gone, others may have been swept that were for the reader, so nothing counts as taken, and it asks.
+ */
+import { edgeStream, shardSubjects, writerIn } from '../model/names.ts';
+import type { Edge } from '../model/plan.ts';
+import type { CommitEntry } from './commit-entry.ts';
+import { firstOfPlan } from './first-of-plan.ts';
+import { frameAt, unlessDamaged, type StoredFrame } from './frame-at.ts';
+import type { Heads } from './frame-chain.ts';
+import { planIn } from './frame-reader.ts';
+import type { JetStreamPort } from './jetstream-port.ts';
+import { headsAt } from './reader-start.ts';
+import type { Registry } from './registry.ts';
+import type { WriterPlace } from './writer-place.ts';
+
+export interface ReaderPlace {
+  /** Everything up to this stream sequence is not for it. */
+  readonly to: number;
+  /** On what that rests. */
+  readonly writers: Heads;
+}
+
+interface Shard {
+  readonly pid: string;
+  readonly edge: Edge;
+  readonly shard: number;
+}
+
+/** `inForce`: the generation of the plan in force. `end`: of the edge. */
+export async function placeOf(
+  streams: JetStreamPort,
+  shard: Shard,
+  registry: Pick<Registry, 'sources'>,
+  { inForce, end, entry }: { readonly inForce: number; readonly end: number; readonly entry?: CommitEntry | undefined },
+): Promise<ReaderPlace> {
+  const later = await laterIn(streams, shard, inForce);
+  const to = Math.min(end, ...later.map(({ sequence }) => sequence - 1));
+  const writers = await headsAt(streams, shard, entry, { registry }, to);
+  for (const { writer, isCut } of later) if (isCut) writers[writer] = [0, null];
+  return { to, writers };
+}
+
+interface Later {
+  readonly writer: string;
+  /** Of the first frame that may be for the reader. */
+  readonly sequence: number;
+  /** The frame before it is gone. */
+  readonly isCut: boolean;
+}
+
+/** P2. */
+async function laterIn(streams: JetStreamPort, { pid, edge, shard }: Shard, inForce: number): Promise<Later[]> {
+  const stream = edgeStream(pid, edge.name);
+  const later: Later[] = [];
+  for (const subject of await streams.subjectsOf(stream, shardSubjects(pid, edge.name, shard))) {
+    const found = await laterOf(streams, { stream, subject }, inForce).catch(unlessDamaged);
+    if (found !== undefined) later.push({ writer: writerIn(subject), ...found });
+  }
+  return later;
+}
+
+async function laterOf(
+  streams: JetStreamPort,
+  place: Pick<WriterPlace, 'stream' | 'subject'>,
+  inForce: number,
+): Promise<Omit<Later, 'writer'> | undefined> {
+  const { stream, subject } = place;
+  const last = await frameAt(streams, stream, { last_by_subj: subject });
+  if (last === undefined || planIn(last.frame) <= inForce) return undefined;
+  const first = await firstOfPlan(streams, place, inForce + 1, 0, last);
+  const before = first.frame.link?.predecessor ?? 0;
+  const isCut = before > 0 && (await streams.getMessage(stream, { seq: before })) === null;
+  if (isCut) return { sequence: first.sequence, isCut };
+  let at: StoredFrame | undefined = first;
+  // To begin too early costs nothing: a frame without records is for nobody.
+  for (let passed = 0; at?.frame.count === 0 && passed < mostEmpty; passed++)
+    at = await frameAt(streams, stream, { seq: at.sequence + 1, next_by_subj: subject });
+  return at === undefined ? undefined : { sequence: at.sequence, isCut };
+}
+
+/** Each is read. */
+const mostEmpty = 64;
