@@ -4,7 +4,7 @@
  */
 import { commitsEdge, edgeStream } from '../model/names.ts';
 import type { Frame } from './frame-reader.ts';
-import type { FrameChain } from './frame-chain.ts';
+import type { ChainBreak, FrameChain } from './frame-chain.ts';
 import { PositionLost } from './position-lost.ts';
 import { readRegistry } from './registry.ts';
 import { untilAnswered, type Asking } from './until-answered.ts';
@@ -30,9 +30,7 @@ export class ReaderChain {
     // It had left, and all that it had written was read: its frames went, or those that were to go are followed.
     if (await this.hasLeft(writer, Math.max(broken.taken, broken.named), signal))
       return chain.begin(writer, sequence, frame);
-    const named = broken.named === 0 ? 'starts a new chain' : `follows frame ${broken.named}`;
-    const taken = broken.taken === 0 ? 'of which none was seen' : `of which frame ${broken.taken} was taken last`;
-    throw new PositionLost(`frame ${sequence} of ${writer}, ${taken}, ${named}`, {
+    throw new PositionLost(`frame ${sequence} of ${writer}, ${takenText(broken)}, ${namedText(broken)}`, {
       until: sequence,
       frame: [sequence, broken.check, broken.taken],
     });
@@ -45,6 +43,15 @@ export class ReaderChain {
     const registry = await untilAnswered(edgeStream(pid, commitsEdge), ask, this.#options, signal);
     return (registry?.gone[sourceOf(writer)] ?? 0) >= taken;
   }
+}
+
+function takenText({ taken }: ChainBreak): string {
+  return taken === 0 ? 'of which none was seen' : `of which frame ${taken} was taken last`;
+}
+
+function namedText({ taken, named }: ChainBreak): string {
+  if (named === 0) return 'starts a new chain';
+  return named === taken ? `follows another frame ${named} than the one that was taken` : `follows frame ${named}`;
 }
 
 /** `orders-3` is slot 3 of source `orders`. */
