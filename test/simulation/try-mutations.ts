@@ -53,6 +53,9 @@ async function firstOfIts<T extends { readonly seed: string }>(found: readonly T
   return undefined;
 }
 
+/** No index: an empty text would be that of the first. */
+const none = 'none';
+
 function triedByTest(index: number, mutation: Mutation, file: string): Tried {
   const fails = (index: string) => {
     const { status, error } = spawnSync(
@@ -63,7 +66,7 @@ function triedByTest(index: number, mutation: Mutation, file: string): Tried {
     if (error !== undefined) throw error;
     return status !== 0;
   };
-  return fails(String(index)) && !fails('') ? { mutation, noticed: `a test of ${file} fails` } : { mutation };
+  return fails(String(index)) && !fails(none) ? { mutation, noticed: `a test of ${file} fails` } : { mutation };
 }
 
 export function lineOfTried({ mutation, noticed }: Tried): string {
