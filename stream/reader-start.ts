@@ -6,7 +6,6 @@
  * A1  Entries of v0.1 record neither: they are taken to belong to the existing stream, if it is long enough, and to follow what
  *     it has up to there.
  */
-import { MillraceError } from '../model/errors.ts';
 import { edgeStream, frameSubject, shardSubjects, writerIn } from '../model/names.ts';
 import type { Edge } from '../model/plan.ts';
 import { positionOf, type CommitEntry } from './commit-entry.ts';
@@ -15,7 +14,7 @@ import type { EdgeView } from './edge-opening.ts';
 import { checkOf } from './frame.ts';
 import { decodeFrame } from './frame-reader.ts';
 import { checkIn, type Accepted, type Chain, type Heads } from './frame-chain.ts';
-import { frameAt, type StoredFrame } from './frame-at.ts';
+import { frameAt, unlessDamaged, type StoredFrame } from './frame-at.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { sourceOf } from './reader-chain.ts';
 import { writersOfShard, type Sources } from './writer-place.ts';
@@ -155,12 +154,6 @@ export async function headsAt(
     if (head !== undefined) heads[writer] = head;
   }
   return heads;
-}
-
-/** Its reader will report a damaged frame; a reader is placed nevertheless. */
-function unlessDamaged(error: unknown): undefined {
-  if (error instanceof MillraceError && error.code === 'MR_FRAME_CORRUPT') return undefined;
-  throw error;
 }
 
 /** By the name that the next frame gives it; one of version 1 names none. */
