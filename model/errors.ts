@@ -410,6 +410,12 @@ export const errorTable = {
     '{stage} has {ready} of {wanted} pods ready: {why}.',
     'See `millrace logs` for the stage; Millrace keeps waiting.',
   ),
+  MR_WORKER_OUT_OF_MEMORY: row(
+    'retry',
+    503,
+    '{stage} has {ready} of {wanted} pods ready: {why}.',
+    'Raise `spec.resources.limits.memory`, or have a pod hold less: more `replicas`, smaller batches (`batch`). Kubernetes starts it again by itself, later each time.',
+  ),
 
   // -- sources ---------------------------------------------------------------------------------------------------
   MR_SOURCE_UNREACHABLE: row(

@@ -4,7 +4,10 @@
  * S3  They are written by each operation, before the account and the pods that use them.
  * S4  One of an earlier time, which is not configured any more, goes at the next operation.
  * S5  Pods mount what is there: an operation that is retried renders the same pods, whatever was configured meanwhile.
+ * S6  While an operation waits for pods that something keeps, the Secret to pull with follows the one of the lifecycle: pods
+ *     that cannot pull go on once it is right.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { Manifest } from '../../kubernetes/objects.ts';
 import type { PlanRef } from '../../model/lifecycle.ts';
@@ -26,6 +29,19 @@ export async function ensurePodAccess(
   await ensure(kube, natsAccess, files === undefined ? undefined : renderNatsAccess(context, files), input);
   await ensure(kube, imagePull, config === undefined ? undefined : renderPullSecret(context, config), input);
   return { pullsWithSecret: config !== undefined };
+}
+
+/** S6. */
+export async function followPullSecret(
+  { kube, podAccess }: Pick<ActivityDependencies, 'kube' | 'podAccess'>,
+  context: RenderContext,
+  { op }: PlanRef,
+): Promise<void> {
+  const config = podAccess.pullConfig();
+  if (config === undefined) return;
+  const wanted = renderPullSecret(context, config);
+  const live = await kube.get('Secret', wanted.metadata.name, wanted.metadata.namespace);
+  if (!isDeepStrictEqual(live?.['data'], wanted['data'])) await applyFenced(kube, wanted, op);
 }
 
 /** S5. */

@@ -1,13 +1,19 @@
 /** What the pods of a stage show about why they are not ready. Pure. */
 import { z } from 'zod';
 import type { KubeObject } from '../../kubernetes/objects.ts';
+import { mr, type MillraceError } from '../../model/errors.ts';
 import { counted, cut } from '../../model/text.ts';
 
 const containerState = z.looseObject({
   running: z.looseObject({ startedAt: z.string().optional() }).optional(),
   waiting: z.looseObject({ reason: z.string().optional(), message: z.string().optional() }).optional(),
   terminated: z
-    .looseObject({ reason: z.string().optional(), exitCode: z.number().optional(), message: z.string().optional() })
+    .looseObject({
+      reason: z.string().optional(),
+      exitCode: z.number().optional(),
+      message: z.string().optional(),
+      finishedAt: z.string().nullish(),
+    })
     .optional(),
 });
 const podStatus = z.looseObject({
@@ -35,19 +41,43 @@ const podStatus = z.looseObject({
     .nullish(),
 });
 
-const podSpec = z.looseObject({ nodeName: z.string().optional() });
+const podSpec = z.looseObject({
+  nodeName: z.string().optional(),
+  containers: z
+    .array(
+      z.looseObject({
+        resources: z.looseObject({ limits: z.looseObject({ memory: z.string().optional() }).optional() }).optional(),
+      }),
+    )
+    .default([]),
+});
 const lingerMs = 10_000;
 
 /** States in which a pod is starting normally: nothing to report. */
 const passing = new Set(['ContainerCreating', 'PodInitializing']);
 
-/** The most informative sentence of any pod; undefined when all are ready or starting. */
-export function podReason(pods: readonly KubeObject[]): string | undefined {
-  const reasons = pods.flatMap((pod) => {
-    const reason = reasonOf(pod);
-    return reason === undefined ? [] : [`pod ${pod.metadata.name} ${reason}`];
+/** Why a pod is not ready. */
+export interface PodTrouble {
+  /** `pod sink-1 is in CrashLoopBackOff, restarted 3 times (exit code 1, no route)`. */
+  readonly why: string;
+  /** The kernel has ended its process for its memory; names this end among those of all pods. */
+  readonly outOfMemory?: string;
+}
+
+/** Of each pod that is neither ready nor starting, the most informative sentence. */
+export function podTroubles(pods: readonly KubeObject[]): readonly PodTrouble[] {
+  return pods.flatMap((pod) => {
+    const trouble = troubleOf(pod);
+    return trouble === undefined ? [] : [{ ...trouble, why: `pod ${pod.metadata.name} ${trouble.why}` }];
   });
-  return reasons[0];
+}
+
+/** What is said of a stage with such a pod. */
+export function notReady(
+  stage: { readonly stage: string; readonly ready: number; readonly wanted: number },
+  { why, outOfMemory }: PodTrouble,
+): MillraceError {
+  return mr(outOfMemory === undefined ? 'MR_WORKLOAD_NOT_READY' : 'MR_WORKER_OUT_OF_MEMORY', { ...stage, why });
 }
 
 /**
@@ -69,26 +99,41 @@ export function lingerReason(pods: readonly KubeObject[], now: number): string |
   return `pod ${name}${node} should be gone since ${new Date(late.due).toISOString()}${held}`;
 }
 
-function reasonOf(pod: KubeObject): string | undefined {
+function troubleOf(pod: KubeObject): PodTrouble | undefined {
   const status = podStatus.safeParse(pod['status'] ?? {});
   if (!status.success || pod.metadata.deletionTimestamp != null) return undefined;
   const ready = status.data.conditions?.find(({ type }) => type === 'Ready');
   const unreadyAt = ready?.status === 'False' ? (ready.lastTransitionTime ?? undefined) : undefined;
   for (const container of status.data.containerStatuses ?? []) {
     const { waiting, terminated, running } = container.state ?? {};
+    // It was ready after it had started, so an earlier termination is not the cause.
+    if (!container.ready && isAfter(unreadyAt, running?.startedAt))
+      return { why: `is not ready any more since ${unreadyAt}` };
     const ended = terminated ?? container.lastState?.terminated;
     const restarts = container.restartCount > 0 ? `, restarted ${counted(container.restartCount, 'time')}` : '';
-    if (waiting?.reason !== undefined && !passing.has(waiting.reason)) {
-      return `is in ${waiting.reason}${restarts}${endedText(ended) ?? textOf(waiting.message)}`;
+    if (!container.ready && ended?.reason === 'OOMKilled') {
+      const outOfMemory = `${pod.metadata.uid ?? pod.metadata.name}/${ended.finishedAt ?? container.restartCount}`;
+      return {
+        why: `was ended by the kernel because it used more memory than ${limitOf(pod)} (OOMKilled)${restarts}`,
+        outOfMemory,
+      };
     }
-    if (terminated !== undefined) return `has ended${restarts}${endedText(terminated) ?? ''}`;
-    // It was ready after it had started, so an earlier termination is not the cause.
-    if (!container.ready && isAfter(unreadyAt, running?.startedAt)) return `is not ready any more since ${unreadyAt}`;
-    if (!container.ready && container.restartCount > 0) return `is not ready${restarts}${endedText(ended) ?? ''}`;
+    if (waiting?.reason !== undefined && !passing.has(waiting.reason)) {
+      return { why: `is in ${waiting.reason}${restarts}${endedText(ended) ?? textOf(waiting.message)}` };
+    }
+    if (terminated !== undefined) return { why: `has ended${restarts}${endedText(terminated) ?? ''}` };
+    if (!container.ready && container.restartCount > 0)
+      return { why: `is not ready${restarts}${endedText(ended) ?? ''}` };
   }
   const scheduled = status.data.conditions?.find(({ type }) => type === 'PodScheduled');
-  if (scheduled?.status === 'False') return `is not scheduled${textOf(scheduled.message ?? scheduled.reason)}`;
+  if (scheduled?.status === 'False') return { why: `is not scheduled${textOf(scheduled.message ?? scheduled.reason)}` };
   return undefined;
+}
+
+function limitOf(pod: KubeObject): string {
+  const spec = podSpec.safeParse(pod['spec'] ?? {});
+  const limit = spec.success ? spec.data.containers[0]?.resources?.limits?.memory : undefined;
+  return limit === undefined ? 'its node has' : `its limit of ${limit}`;
 }
 
 function isAfter(at: string | undefined, start: string | undefined): at is string {

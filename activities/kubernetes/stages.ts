@@ -23,8 +23,8 @@ import { untilNoConflict } from '../../kubernetes/conflicts.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 import { planNameOf } from './mounted.ts';
-import { withPodAccess } from './pod-access.ts';
-import { lingerReason, podReason } from './pods.ts';
+import { followPullSecret, withPodAccess } from './pod-access.ts';
+import { lingerReason, notReady, podTroubles } from './pods.ts';
 import { objectNames, ownerLabels, stageSelector } from './render/context.ts';
 import {
   credentialsAnnotation,
@@ -68,12 +68,17 @@ export function stageActivities(deps: ActivityDependencies): Stages {
     waitStage: asStep(deps, async (input) => {
       const plan = await readPlan(kube, input);
       const stage = stageOf(plan, input);
+      const context = renderContext(deps, input, plan);
       let restoredAt = -Infinity;
       return waitFor(deps, input, async () => {
         const found = await kube.get('Deployment', stage.workload, plan.workloadNamespace);
         const isOurs =
           found !== undefined && !isChangedByOthers(found) && found.metadata.deletionTimestamp === undefined;
-        if (isOurs) return lookAtStage(kube, plan, stage, found);
+        if (isOurs) {
+          const look = await lookAtStage(kube, plan, stage, found);
+          if (look.is === 'waiting' && look.problem !== undefined) await followPullSecret(deps, context, input);
+          return look;
+        }
         // Two writers that keep overwriting each other must pause between writes.
         if (deps.clock.now() - restoredAt >= restoreMs) {
           await apply(deps, input);
@@ -212,14 +217,12 @@ async function lookAtStage(kube: Kube, plan: Plan, stage: Stage, found: KubeObje
     namespace: plan.workloadNamespace,
     labels: stageSelector(plan.pipeline.uid, stage.name),
   });
-  const why = podReason(pods.items);
+  const [trouble] = podTroubles(pods.items);
+  const counts = { ready, wanted: spec.replicas };
   return {
     is: 'waiting',
-    progress: { ready, wanted: spec.replicas, podReason: why ?? null },
-    problem:
-      why === undefined
-        ? undefined
-        : mr('MR_WORKLOAD_NOT_READY', { stage: stage.name, ready, wanted: spec.replicas, why }),
+    progress: { ...counts, podReason: trouble?.why ?? null },
+    problem: trouble === undefined ? undefined : notReady({ stage: stage.name, ...counts }, trouble),
   };
 }
 

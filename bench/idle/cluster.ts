@@ -117,7 +117,7 @@ function statusOf(plan: Plan, reports: readonly PodReport[]): object {
       kind: stageKind,
       wanted: replicas,
       ready: replicas,
-      why: undefined,
+      trouble: undefined,
       heard,
       freeSince: undefined,
       isMissing: false,

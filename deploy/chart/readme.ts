@@ -114,6 +114,8 @@ Tools that compare a cluster with what they render (Argo CD) must leave \`caBund
 
 \`global.imagePullSecrets\` is for the pods of this chart. The pods of pipelines are in other namespaces: the lifecycle copies there
 \`lifecycle.podPullSecret\`, or else the first of \`global.imagePullSecrets\`, which must then be the one for Millrace's image.
+Pods that cannot pull are named in the status of their pipeline, with what the registry says, and those that run move records on. Put the
+Secret right beside the lifecycle: it is copied again while pods wait for it, and they go on by themselves, within some minutes.
 
 ## The kind Pipeline
 
@@ -203,7 +205,10 @@ it; such a source should ask for a token (\`auth\`).
 
 ## From an earlier version
 
-\`helm upgrade\`. What Kubernetes cannot change in place (selectors, claims) has stayed the same. A release from before there
+\`helm upgrade\`. It replaces the processes of Millrace; the pods of a pipeline have the new image after its next operation, such as a
+change of its spec, and move records with the one that they have until then.
+
+What Kubernetes cannot change in place (selectors, claims) has stayed the same. A release from before there
 were users in NATS, under the \`production\` profile, has none, and the chart refuses to bring them in: keep it with
 \`--set nats.auth.enabled=false\`. TLS does come by an upgrade, and stops pipelines meanwhile (above):
 \`--set nats.tls.mode=off\` leaves it out.

@@ -16,10 +16,11 @@ export const binaryVersions = {
   kubelet: '1.36.3',
   'kube-proxy': '1.36.3',
   coredns: '1.15.0',
+  'kube-router': '2.1.0',
 } as const;
 
 /** Only a real node needs them (test/node/). */
-export const ofRealNode: ReadonlySet<string> = new Set(['kubelet', 'kube-proxy', 'coredns']);
+export const ofRealNode: ReadonlySet<string> = new Set(['kubelet', 'kube-proxy', 'coredns', 'kube-router']);
 
 export type BinaryName = keyof typeof binaryVersions;
 
@@ -191,6 +192,21 @@ export const catalog: Readonly<Record<BinaryName, BinarySpec>> = {
       return { url, checksumsUrl: `${url}.sha256`, member: 'coredns' };
     },
     build: toolOf('coredns', 'github.com/coredns/coredns'),
+  },
+  // Enforces NetworkPolicies on a test's node, and is nowhere else. The newest that the Go module proxy has.
+  'kube-router': {
+    versionArgs: ['--version'],
+    fits: [
+      [2, 1],
+      [3, 0],
+    ],
+    release: () => undefined,
+    build: toolOf(
+      'kube-router',
+      'github.com/cloudnativelabs/kube-router/v2',
+      'github.com/cloudnativelabs/kube-router/v2/cmd/kube-router',
+      [`-X github.com/cloudnativelabs/kube-router/v2/pkg/version.Version=${binaryVersions['kube-router']}`],
+    ),
   },
   helm: {
     versionArgs: ['version', '--short'],

@@ -46,7 +46,7 @@ export interface ClaimsWriterParts {
   readonly mayWrite: () => boolean;
   /** C3. */
   readonly onWritten: (resource: KubeObject) => void;
-  readonly log: Pick<Logger, 'error'>;
+  readonly log: Pick<Logger, 'error' | 'warn'>;
   /** For dead letters and outages. */
   readonly events: Events;
   readonly now: () => number;
@@ -87,12 +87,12 @@ export class ClaimsWriter {
 
   async work(record: PipelineRecord): Promise<void> {
     if (!this.#mayConclude(record)) return;
-    const { kube, now } = this.#parts;
+    const { now } = this.#parts;
     const heard = this.#parts.reports.live(record);
     if (this.#countAt(record, heard) <= now()) await this.#count(record, heard);
     for (const workload of this.#workloads(record)) {
       const at = askAt(record, workload);
-      if (at !== undefined && at <= now()) await ask(kube, record, workload, now);
+      if (at !== undefined && at <= now()) await this.#ask(record, workload);
     }
     const said = this.#said(record, this.#stages(record, this.#parts.reports.live(record)));
     this.#observe(record, said);
@@ -101,7 +101,7 @@ export class ClaimsWriter {
     try {
       record.pace.wrote(now());
       this.writes += 1;
-      this.#parts.onWritten(await writeDataStatus(kube, record.ref, record.seen, said, now()));
+      this.#parts.onWritten(await writeDataStatus(this.#parts.kube, record.ref, record.seen, said, now()));
     } catch (error) {
       // Deleted, changed, or replaced by another pipeline of this name meanwhile: the next look decides what to write.
       if (error instanceof KubeError && (error.isProvenAbsent() || error.isConflict())) return;
@@ -162,13 +162,22 @@ export class ClaimsWriter {
         wanted: replicas,
         ready: workload?.ready ?? 0,
         isStopped: isStopped(workload?.wanted, record.seen.status),
-        why: workload === undefined ? missingText : record.reasons.get(name)?.why,
+        trouble: workload === undefined ? { why: missingText } : record.reasons.get(name)?.trouble,
         isMissing: workload === undefined,
         leftAt: record.leftAt.get(name),
         heard: own,
         freeSince: this.#freeSince(record, name, own),
       };
     });
+  }
+
+  /** A process that was ended for its memory may be back before any condition has said so for long: it is an Event at once. */
+  async #ask(record: PipelineRecord, workload: Workload): Promise<void> {
+    const { kube, events, log, now } = this.#parts;
+    for (const { content, key } of await ask(kube, record, workload, now)) {
+      log.warn({ pipeline: record.key, reason: content.reason }, content.note);
+      await events.emit(record.ref, content, key);
+    }
   }
 
   #freeSince({ freeSince }: PipelineRecord, stage: string, heard: readonly Heard[]): number | undefined {

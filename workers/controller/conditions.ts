@@ -14,6 +14,7 @@
  *
  * F1, F2: `./stage-fact.ts`.
  */
+import { notReady } from '../../activities/kubernetes/pods.ts';
 import { claim, claimBecause, conditionsOf, firstWrong, type Claim, type ConditionOf } from '../../model/conditions.ts';
 import { asksPerson, mr, reasonOf, type MillraceError } from '../../model/errors.ts';
 import type { Condition, PipelineStatus } from '../../model/status.ts';
@@ -94,8 +95,8 @@ function ready(input: ConditionsInput, dataPath: readonly Claim[]): Claim<'Ready
   }
   if (dead !== undefined) {
     // The operation that created it waited until its pods were ready.
-    const why = dead.why ?? 'its pods are not ready any more';
-    const error = mr('MR_WORKLOAD_NOT_READY', { stage: dead.name, ready: 0, wanted: dead.wanted, why });
+    const trouble = dead.trouble ?? { why: 'its pods are not ready any more' };
+    const error = notReady({ stage: dead.name, ready: 0, wanted: dead.wanted }, trouble);
     return not(error.reason, error.sentence);
   }
   const trouble = firstWrong(dataPath);

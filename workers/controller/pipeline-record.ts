@@ -5,6 +5,7 @@
  * P2  Expensive work is done once, when the cache takes a resource in: references are searched when the spec has
  *     changed, the status is parsed when the resource has. The spec itself is not kept.
  */
+import type { PodTrouble } from '../../activities/kubernetes/pods.ts';
 import { findReferences } from '../../model/credentials.ts';
 import { toJson } from '../../model/json.ts';
 import type { PipelineRef, Told } from '../../model/lifecycle.ts';
@@ -67,9 +68,9 @@ interface Counted extends DeadLetterCount {
   readonly at: number;
 }
 
-/** Why a stage has no ready pod, from the status of its pods when last read. */
+/** Why pods of a stage are not ready, from their status when last read. */
 export interface Reason {
-  readonly why: string | undefined;
+  readonly trouble: PodTrouble | undefined;
   readonly askAgainAt: number;
   readonly pauseMs: number;
 }

@@ -7,6 +7,7 @@
  * F2  Only the reports of a stage's newest plan count: a pod that is being replaced says nothing about its successor.
  * F6  No report is expected of a stage that an operation has stopped or removed.
  */
+import type { PodTrouble } from '../../activities/kubernetes/pods.ts';
 import type { ReasonOf } from '../../model/conditions.ts';
 import type { PipelineStatus } from '../../model/status.ts';
 import type { PodReport } from '../../stream/pod-report.ts';
@@ -33,7 +34,7 @@ export interface StageFact {
   readonly wanted: number;
   readonly ready: number;
   /** Why its pods are not ready, from their status; undefined: unknown. */
-  readonly why: string | undefined;
+  readonly trouble: PodTrouble | undefined;
   /** An operation has stopped it, to remove it or start it later: no reports are expected. */
   readonly isStopped: boolean;
   /** Its Deployment does not exist. */

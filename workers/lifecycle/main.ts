@@ -38,6 +38,12 @@ export function runLifecycle(env: NodeJS.ProcessEnv): Promise<number> {
 }
 
 /**
+ * Each attempt opens a socket of its own. gRPC would take the one of the last attempt, and where nobody answers that (a Service whose
+ * first pod was not there yet), the kernel gives it up after two minutes.
+ */
+const freshSockets = { 'grpc.use_local_subchannel_pool': 1 };
+
+/**
  * Resolves when `signal` is aborted and the worker has stopped. `around`: runs around every activity, outermost first.
  */
 export async function serveLifecycle(
@@ -49,7 +55,7 @@ export async function serveLifecycle(
   const { kubeconfig, nats, streamReplicas } = config;
   const access = natsAccess(nats.accessDir);
   const temporal = temporalConnection(config.temporal);
-  const connect = () => Connection.connect({ ...temporal, connectTimeout: '2s' });
+  const connect = () => Connection.connect({ ...temporal, connectTimeout: '2s', channelArgs: freshSockets });
   const atTemporal = { temporal: config.temporal, connect, log, signal };
   const metrics = installRuntime(log);
   const status = { waitingFor: 'Temporal' as string | undefined };

@@ -1,26 +1,29 @@
 import assert from 'node:assert/strict';
-import { lingerReason, podReason } from '../../../activities/kubernetes/pods.ts';
+import { lingerReason, podTroubles } from '../../../activities/kubernetes/pods.ts';
+import type { KubeObject } from '../../../kubernetes/objects.ts';
 import { mergeStatus } from '../../../activities/status/merge.ts';
 
-const pod = (status: object) => ({ metadata: { name: 'sink-1' }, status });
+const pod = (status: object, spec: object = {}) => ({ metadata: { name: 'sink-1', uid: 'uid-1' }, spec, status });
+/** Of the first that is not ready. */
+const whyNot = (...pods: readonly KubeObject[]) => podTroubles(pods)[0]?.why;
 
 describe('why pods are not ready', () => {
   it('says nothing of pods that are on their way', () => {
     assert.equal(
-      podReason([pod({ containerStatuses: [{ state: { waiting: { reason: 'ContainerCreating' } } }] })]),
+      whyNot(pod({ containerStatuses: [{ state: { waiting: { reason: 'ContainerCreating' } } }] })),
       undefined,
     );
   });
   it('names a crash loop with the exit code and what the container said', () => {
     const state = { waiting: { reason: 'CrashLoopBackOff' } };
     const lastState = { terminated: { exitCode: 1, message: 'no route' } };
-    const reason = podReason([pod({ containerStatuses: [{ restartCount: 3, state, lastState }] })]);
+    const reason = whyNot(pod({ containerStatuses: [{ restartCount: 3, state, lastState }] }));
     assert.equal(reason, 'pod sink-1 is in CrashLoopBackOff, restarted 3 times (exit code 1, no route)');
   });
   describe('that run', () => {
     const restarted = { running: { startedAt: '2026-01-01T00:00:10Z' } };
     const unready = (lastTransitionTime: string, restartCount: number) =>
-      podReason([
+      whyNot(
         pod({
           conditions: [{ type: 'Ready', status: 'False', lastTransitionTime }],
           containerStatuses: [
@@ -32,7 +35,7 @@ describe('why pods are not ready', () => {
             },
           ],
         }),
-      ]);
+      );
     it('names the last end of a container that has not been ready since', () => {
       assert.equal(
         unready('2026-01-01T00:00:09Z', 2),
@@ -47,9 +50,34 @@ describe('why pods are not ready', () => {
     }
     it('says nothing of one that starts', () => assert.equal(unready('2026-01-01T00:00:09Z', 0), undefined));
   });
+  describe('whose memory has run out', () => {
+    const killed = { exitCode: 137, reason: 'OOMKilled', finishedAt: '2026-01-01T00:00:05Z' };
+    const spec = { containers: [{ resources: { limits: { memory: '64Mi' } } }] };
+    const text = 'pod sink-1 was ended by the kernel because it used more memory than its limit of 64Mi (OOMKilled)';
+    const states: readonly (readonly [when: string, status: object])[] = [
+      ['while it has not started again', { state: { terminated: killed } }],
+      [
+        'while it starts again',
+        { state: { running: { startedAt: '2026-01-01T00:00:06Z' } }, lastState: { terminated: killed } },
+      ],
+      ['while it waits to', { state: { waiting: { reason: 'CrashLoopBackOff' } }, lastState: { terminated: killed } }],
+    ];
+    for (const [when, status] of states)
+      it(`have their limit named ${when}, and the end by its time`, () => {
+        const conditions = [{ type: 'Ready', status: 'False', lastTransitionTime: '2026-01-01T00:00:05Z' }];
+        const killedPod = pod({ conditions, containerStatuses: [{ ready: false, restartCount: 1, ...status }] }, spec);
+        assert.deepEqual(podTroubles([pod({}), killedPod]), [
+          { why: `${text}, restarted 1 time`, outOfMemory: 'uid-1/2026-01-01T00:00:05Z' },
+        ]);
+      });
+    it('are silent once they are ready again', () => {
+      const status = { ready: true, restartCount: 1, state: { running: {} }, lastState: { terminated: killed } };
+      assert.deepEqual(podTroubles([pod({ containerStatuses: [status] }, spec)]), []);
+    });
+  });
   it('names what the scheduler misses', () => {
     const conditions = [{ type: 'PodScheduled', status: 'False', message: '0/1 nodes are available' }];
-    assert.equal(podReason([pod({ conditions })]), 'pod sink-1 is not scheduled: 0/1 nodes are available');
+    assert.equal(whyNot(pod({ conditions })), 'pod sink-1 is not scheduled: 0/1 nodes are available');
   });
 });
 

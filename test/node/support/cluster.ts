@@ -8,6 +8,7 @@ import { importImages } from './images.ts';
 import { ctr, keepSettings, startContainerd, startKubelet, startServices } from './machine.ts';
 import { makeNetwork, removeNetwork } from './network.ts';
 import { makePki } from './pki.ts';
+import { startPolicies } from './policies.ts';
 import { sh, shOrNot } from './shell.ts';
 
 export interface NodeCluster {
@@ -17,8 +18,14 @@ export interface NodeCluster {
   stop(): Promise<void>;
 }
 
-/** `archives`: images that its containers use. */
-export async function startNodeCluster(archives: readonly string[]): Promise<NodeCluster> {
+export interface NodeClusterOptions {
+  /** Images that its containers use. */
+  readonly archives: readonly string[];
+  /** Whether NetworkPolicies have an effect. */
+  readonly enforcesPolicies: boolean;
+}
+
+export async function startNodeCluster({ archives, enforcesPolicies }: NodeClusterOptions): Promise<NodeCluster> {
   // Short: paths of sockets are limited.
   const dir = await mkdtemp('/tmp/mrn-');
   const restore = await keepSettings();
@@ -38,6 +45,7 @@ export async function startNodeCluster(archives: readonly string[]): Promise<Nod
     await images;
     await startServices(starting);
     await startKubelet(starting);
+    if (enforcesPolicies) await startPolicies(starting);
   } catch (error) {
     await stop();
     throw error;
@@ -53,7 +61,7 @@ export async function startNodeCluster(archives: readonly string[]): Promise<Nod
 /** Whoever would start containers again ends first. */
 async function end(dir: string, started: readonly RunningProcess[]): Promise<void> {
   const named = (name: string) => started.filter((one) => one.name === name);
-  for (const name of ['kubelet', 'kube-proxy', 'coredns', 'kube-scheduler', 'kube-controller-manager'])
+  for (const name of ['kubelet', 'kube-router', 'kube-proxy', 'coredns', 'kube-scheduler', 'kube-controller-manager'])
     await Promise.all(named(name).map((one) => one.stop()));
   if (named('containerd').length > 0) {
     const gone = () => '';

@@ -14,6 +14,9 @@ import { sh } from './shell.ts';
 
 const root = join(import.meta.dirname, '..', '..', '..');
 
+/** Where Millrace's is as a folder, once it is made. */
+export const millraceLayout = join(root, 'build', 'image', ownArch() ?? 'amd64', 'oci');
+
 /** Waits until it is asked to end. */
 const pauseProgram = `package main
 

@@ -10,13 +10,16 @@ import { requestApi } from '../../../local/parts/kubernetes/request.ts';
 import { startProcess } from '../../../local/process.ts';
 import { z } from 'zod';
 import { startInNode, type Starting } from './control-plane.ts';
-import { inNode, nodeAddress, podRange, serviceRange } from './network.ts';
+import { inNode, nodeAddress, podBridge, podRange, serviceRange } from './network.ts';
 import { apiUrl, nodeName } from './pki.ts';
 import { sh } from './shell.ts';
 
 export const pauseImage = 'localhost/millrace/pause:1';
 
 export const containerdSocket = (dir: string) => join(dir, 'containerd', 'run', 'containerd.sock');
+
+/** How it reaches registries: a folder for each (`hosts.toml`). */
+export const registriesOf = (dir: string) => join(dir, 'containerd', 'registries');
 
 /** `ctr` on the images and containers of the node. */
 export function ctr(dir: string, ...args: readonly string[]): Promise<string> {
@@ -41,6 +44,8 @@ state = "${at('run')}"
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "/usr/lib/cni"
     conf_dir = "${at('cni')}"
+  [plugins."io.containerd.grpc.v1.cri".registry]
+    config_path = "${registriesOf(dir)}"
   [plugins."io.containerd.grpc.v1.cri".containerd]
     default_runtime_name = "runc"
     [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
@@ -52,7 +57,7 @@ state = "${at('run')}"
     name: 'pods',
     plugins: [
       {
-        ...{ type: 'bridge', bridge: 'cni0', isGateway: true, ipMasq: true, hairpinMode: true },
+        ...{ type: 'bridge', bridge: podBridge, isGateway: true, ipMasq: true, hairpinMode: true },
         ipam: {
           ...{ type: 'host-local', dataDir: at('addresses') },
           ranges: [[{ subnet: podRange }]],

@@ -13,6 +13,7 @@ export const nodeAddress = '10.250.0.2';
 /** The machine, as pods see it. */
 export const hostAddress = '10.250.0.1';
 export const podRange = '10.244.0.0/24';
+export const podBridge = 'cni0';
 export const serviceRange = '10.96.0.0/16';
 export const apiServiceAddress = '10.96.0.1';
 
@@ -23,7 +24,14 @@ export function inNode(command: string, args: readonly string[]): { command: str
   return { command: 'nsenter', args: [`--net=/run/netns/${netns}`, command, ...args] };
 }
 
+/** Whether a process is in the namespace: a node of another run (N3). */
+export async function isInUse(): Promise<boolean> {
+  return (await sh('ip', 'netns', 'pids', netns).catch(() => '')).trim() !== '';
+}
+
 export async function makeNetwork(): Promise<void> {
+  // Of a run that was killed.
+  await removeNetwork();
   await sh('ip', 'netns', 'add', netns);
   await sh('ip', 'link', 'add', outside, 'type', 'veth', 'peer', 'name', inside, 'netns', netns);
   await sh('ip', 'addr', 'add', `${hostAddress}/30`, 'dev', outside);

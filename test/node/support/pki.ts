@@ -32,6 +32,7 @@ const leaves = {
   },
   scheduler: { subject: { commonName: 'system:kube-scheduler' }, usage: ['client'] },
   proxy: { subject: { commonName: 'system:kube-proxy' }, usage: ['client'] },
+  policies: { subject: { commonName: 'policies', organization: 'system:masters' }, usage: ['client'] },
   coredns: { subject: { commonName: 'coredns', organization: 'system:masters' }, usage: ['client'] },
 } as const satisfies Record<string, Leaf>;
 

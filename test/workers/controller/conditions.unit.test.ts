@@ -284,8 +284,15 @@ describe('conditions of the controller', () => {
 
   it('F3: says of a crash-looping pod what it died of', () => {
     const why = 'pod sink-warehouse-1 is in CrashLoopBackOff, restarted 3 times (exit code 1, no such table)';
-    const message = messageOf({ stages: [ingestor, stage('sink', { ready: 0, why })] }, 'Ready');
+    const message = messageOf({ stages: [ingestor, stage('sink', { ready: 0, trouble: { why } })] }, 'Ready');
     assert.match(message, /sink-warehouse has 0 of 1 pod ready: pod .* CrashLoopBackOff.*no such table/);
+  });
+
+  it('F3: says of a pod that was ended for its memory what to do about that', () => {
+    const trouble = { why: 'pod sink-warehouse-1 was ended', outOfMemory: 'uid/1' };
+    const dead = { stages: [ingestor, stage('sink', { ready: 0, trouble })] };
+    assert.equal(shown(dead, 'Ready'), 'False WorkerOutOfMemory');
+    assert.match(messageOf(dead, 'Ready'), /Raise `spec\.resources\.limits\.memory`/);
   });
 
   it('is urgent when a status, reason or number of ready pods differs, not when only words do', () => {

@@ -54,7 +54,7 @@ export function stage(kind: Kind, some: Partial<StageFact> = {}): StageFact {
   const ready = {
     wanted: 1,
     ready: 1,
-    why: undefined,
+    trouble: undefined,
     freeSince: undefined,
     isStopped: false,
     isMissing: false,
