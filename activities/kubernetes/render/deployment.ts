@@ -153,6 +153,8 @@ export function renderDisruptionBudget(context: RenderContext, stage: Stage): Ma
     metadata: metadata(context, stage.workload, stage),
     spec: {
       maxUnavailable: 1,
+      // The only pod of a stage that is not ready, such as while NATS is away, would hold up a drain for as long.
+      unhealthyPodEvictionPolicy: 'AlwaysAllow',
       selector: { matchLabels: stageSelector(context.plan.pipeline.uid, stage.name) },
     },
   };

@@ -24,6 +24,16 @@ export const drains = [
     await node.orders.flows();
   }),
 
+  row('lets the only pod of a sink go that is not ready', async (node) => {
+    const { orders } = node;
+    const pod = await orders.podOf(sink);
+    process.kill(await orders.pidOf(pod), 'SIGSTOP');
+    await orders.kubectl('wait', `pod/${pod}`, '--for=condition=Ready=false', '--timeout=120s');
+    await evict(node, pod);
+    await orders.ready();
+    await orders.flows();
+  }),
+
   row('keeps one of two pods of a sink while the other finds no node, and rows come', async (node) => {
     const { orders } = node;
     await orders.change({ replicas: 2 });
