@@ -12,6 +12,7 @@ import { networkPolicies } from './rows/network-policies.ts';
 import { outOfMemory } from './rows/out-of-memory.ts';
 import { privateRegistry } from './rows/private-registry.ts';
 import { probes } from './rows/probes.ts';
+import { someNamespaces } from './rows/some-namespaces.ts';
 import { uninstall } from './rows/uninstall.ts';
 import { upgrade } from './rows/upgrade.ts';
 import { volumes } from './rows/volumes.ts';
@@ -38,5 +39,6 @@ await onRealNode({
     ...volumes,
     ...drains,
     ...uninstall,
+    ...someNamespaces,
   ],
 });

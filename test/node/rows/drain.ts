@@ -1,6 +1,5 @@
 /** Pods that are evicted, as by `kubectl drain`. */
 import { deepEqual, equal, rejects } from 'node:assert/strict';
-import { namespace } from '../../deploy/support/helm.ts';
 import { eventually } from '../support/eventually.ts';
 import { nodeName } from '../support/pki.ts';
 import type { RealNode } from '../support/real-node.ts';
@@ -19,7 +18,7 @@ export const drains = [
     const running = '.items[?(@.status.phase=="Running")].metadata.name';
     equal(await node.fieldOf(running, 'pods', '--all-namespaces'), '');
     await node.kubectl('uncordon', nodeName);
-    await node.kubectl('-n', namespace, 'rollout', 'status', 'deployment/millrace-controller', '--timeout=300s');
+    await node.rolledOut();
     await node.orders.ready();
     await node.orders.flows();
   }),
@@ -42,12 +41,15 @@ export const drains = [
     const drained = drain(node, `--pod-selector=millrace.io/stage=${sink}`);
     const phases = async () =>
       (await Promise.all((await orders.podsOf(sink)).map((pod) => orders.fieldOfPod(pod, '.status.phase')))).sort();
-    await eventually(async () => deepEqual(await phases(), ['Pending', 'Running']));
-    const left = (await orders.podsOf(sink)).find((pod) => before.includes(pod)) ?? '';
-    await rejects(evict(node, left), /would violate the pod's disruption budget/);
-    await orders.flows();
-    await node.kubectl('uncordon', nodeName);
-    await drained;
+    try {
+      await eventually(async () => deepEqual(await phases(), ['Pending', 'Running']));
+      const left = (await orders.podsOf(sink)).find((pod) => before.includes(pod)) ?? '';
+      await rejects(evict(node, left), /would violate the pod's disruption budget/);
+      await orders.flows();
+    } finally {
+      await node.kubectl('uncordon', nodeName);
+      await drained;
+    }
     await orders.ready();
     equal((await orders.podsOf(sink)).filter((pod) => before.includes(pod)).length, 0);
     await orders.flows();

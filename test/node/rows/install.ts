@@ -1,14 +1,12 @@
 /** The chart, and what its hooks and its webhook need of a cluster. */
 import { match, rejects } from 'node:assert/strict';
-import { namespace } from '../../deploy/support/helm.ts';
 import { row } from '../support/suite.ts';
 
 export const install = [
-  row('is installed by one command, and every process finds what it needs', async ({ release, kubectl }) => {
-    await release.install();
-    for (const name of ['deployment/millrace-controller', 'deployment/millrace-lifecycle', 'deployment/millrace-api'])
-      await kubectl('-n', namespace, 'rollout', 'status', name, '--timeout=300s');
-    match(await release.helm('test', 'millrace'), /Succeeded/);
+  row('is installed by one command, and every process finds what it needs', async (node) => {
+    await node.release.install();
+    await node.rolledOut();
+    match(await node.release.helm('test', 'millrace'), /Succeeded/);
   }),
 
   row(

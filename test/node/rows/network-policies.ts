@@ -29,20 +29,13 @@ async function reach(kubectl: (...args: string[]) => Promise<string>, at: string
 
 export const networkPolicies = [
   row('lets nobody at NATS but Millrace and pods of pipelines', async (node) => {
-    const image = await node.fieldOf(
-      '.items[0].spec.containers[0].image',
-      '-n',
-      namespace,
-      'pods',
-      '-l',
-      'app.kubernetes.io/component=api',
-    );
-    await node.apply(manifest(image));
+    await node.apply(manifest(await node.imageOf('api')));
     await node.kubectl('wait', `pod/${stranger}`, '--for=condition=Ready', '--timeout=120s');
     const nats = await node.fieldOf('.status.podIP', '-n', namespace, 'pod', 'millrace-nats-0');
     // Its metrics are for every pod: so there is a way, and it is the policy that closes the other port.
     await eventually(async () => equal(await reach(node.kubectl, nats, 8222), 'open'));
     await eventually(async () => equal(await reach(node.kubectl, nats, 4222), 'closed'));
+    await node.kubectl('delete', 'pod', stranger);
     await node.orders.flows();
   }),
 ];

@@ -19,19 +19,7 @@ async function pullSecret({ kubectl, apply, registry }: RealNode, name: string, 
   await apply(await kubectl('-n', namespace, 'create', 'secret', 'docker-registry', name, ...options, ...asText));
 }
 
-const imagesOf = ({ fieldOf }: RealNode) =>
-  Promise.all(
-    processes.map((name) =>
-      fieldOf(
-        '.items[*].spec.containers[0].image',
-        '-n',
-        namespace,
-        'pods',
-        '-l',
-        `app.kubernetes.io/component=${name}`,
-      ),
-    ),
-  );
+const imagesOf = (node: RealNode) => Promise.all(processes.map((name) => node.imageOf(name)));
 
 const next = ({ registry }: RealNode) => `${registry.host}/millrace/millrace:next`;
 
@@ -48,14 +36,10 @@ export const privateRegistry = [
     await pullSecret(node, own, node.registry.password);
     await pullSecret(node, ofPods, 'wrong');
     await node.release.upgrade([`global.imagePullSecrets[0].name=${own}`, `lifecycle.podPullSecret=${ofPods}`]);
-    for (const name of processes)
-      await node.kubectl('-n', namespace, 'rollout', 'status', `deployment/millrace-${name}`, '--timeout=300s');
-    await eventually(async () =>
-      deepEqual(
-        await imagesOf(node),
-        processes.map(() => next(node)),
-      ),
-    );
+    await node.rolledOut();
+    // Those of before may still be ending.
+    const wanted = processes.map(() => next(node));
+    await eventually(async () => deepEqual(await imagesOf(node), wanted));
     await node.orders.flows();
   }),
 

@@ -10,7 +10,7 @@ export const upgrade = [
     const before = await made();
     await node.release.upgrade(['logLevel=debug']);
     equal(await made(), before);
-    await node.kubectl('-n', namespace, 'rollout', 'status', 'deployment/millrace-lifecycle', '--timeout=300s');
+    await node.rolledOut();
     await node.orders.flows();
   }),
 ];

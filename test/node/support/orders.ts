@@ -6,7 +6,7 @@
  */
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { z } from 'zod';
-import type { Warehouse } from '../../e2e/support/clickhouse.ts';
+import { Warehouse } from '../../e2e/support/clickhouse.ts';
 import { eventually } from './eventually.ts';
 import type { RealNode } from './real-node.ts';
 
@@ -14,11 +14,11 @@ import type { RealNode } from './real-node.ts';
 const slots = 4;
 const perSecond = 500;
 const slotOf = `(id - 1) % ${slots}`;
-const gaps = `SELECT slot, n, last FROM (
-  SELECT ${slotOf} AS slot, count() AS n, max(id) AS last FROM orders GROUP BY slot
+const gapsIn = (table: string) => `SELECT slot, n, last FROM (
+  SELECT ${slotOf} AS slot, count() AS n, max(id) AS last FROM ${table} GROUP BY slot
 ) WHERE n != intDiv(last - 1 - slot, ${slots}) + 1`;
-const wentBack = `SELECT id, v FROM (
-  SELECT id, v, intDiv(v, id) AS factor, max(factor) OVER (PARTITION BY ${slotOf} ORDER BY id) AS highest FROM orders
+const wentBackIn = (table: string) => `SELECT id, v FROM (
+  SELECT id, v, intDiv(v, id) AS factor, max(factor) OVER (PARTITION BY ${slotOf} ORDER BY id) AS highest FROM ${table}
 ) WHERE v != id * factor OR factor < highest LIMIT 3`;
 const numbers = z.object({
   rows: z.coerce.number(),
@@ -42,16 +42,24 @@ export interface OrdersSpec {
   readonly memory?: string;
 }
 
+export interface OrdersPlace {
+  readonly namespace: string;
+  readonly isolation: 'Namespace' | 'Shared';
+  readonly table: string;
+}
+
 export class Orders {
   readonly #node: RealNode;
   readonly #url: string;
   readonly #warehouse: Warehouse;
+  readonly #place: OrdersPlace;
   #spec: OrdersSpec = { factor: 0, replicas: 1 };
 
-  constructor(node: RealNode, url: string, warehouse: Warehouse) {
+  constructor(node: RealNode, url: string, place: OrdersPlace) {
     this.#node = node;
     this.#url = url;
-    this.#warehouse = warehouse;
+    this.#warehouse = new Warehouse(url);
+    this.#place = place;
   }
 
   /** Stores it, with what was changed before. `steps`: instead of those of the factor. */
@@ -62,13 +70,15 @@ export class Orders {
   }
 
   #manifest({ factor, replicas, memory }: OrdersSpec, steps?: string): string {
+    const { namespace, isolation, table } = this.#place;
     const times = factor === 0 ? '[]' : `[{name: times, map: {set: {v: "record.id * ${factor}"}}}]`;
     const resources =
       memory === undefined ? '' : `\n  resources: {requests: {memory: ${memory}}, limits: {memory: ${memory}}}`;
     return `apiVersion: millrace.io/v1alpha1
 kind: Pipeline
-metadata: {name: orders, namespace: default}
+metadata: {name: orders, namespace: ${namespace}}
 spec:${resources}
+  isolation: ${isolation}
   sources:
     - name: orders
       slots: ${slots}
@@ -79,7 +89,7 @@ spec:${resources}
       replicas: ${replicas}
       clickhouse:
         url: ${this.#url}
-        table: orders
+        table: ${table}
         createTable: {columns: [{name: id, type: Int64}, {name: v, type: Int64}], orderBy: [id]}
       batch: {maxDelay: 200ms}
 `;
@@ -98,7 +108,7 @@ spec:${resources}
   }
 
   field(path: string): Promise<string> {
-    return this.#node.fieldOf(path, '-n', 'default', 'pipeline', 'orders');
+    return this.#node.fieldOf(path, '-n', this.#place.namespace, 'pipeline', 'orders');
   }
 
   /** Of a condition. */
@@ -107,7 +117,8 @@ spec:${resources}
   }
 
   /** Where its pods are. */
-  workloads(): Promise<string> {
+  async workloads(): Promise<string> {
+    if (this.#place.isolation === 'Shared') return this.#place.namespace;
     return this.#node.fieldOf('.items[0].metadata.name', 'namespaces', '-l', 'millrace.io/pipeline=orders');
   }
 
@@ -155,13 +166,13 @@ spec:${resources}
   async exact(): Promise<void> {
     const { rows, ids } = await this.#numbers();
     equal(rows, ids);
-    deepEqual(await this.#warehouse.rows(gaps), []);
-    deepEqual(await this.#warehouse.rows(wentBack), []);
+    deepEqual(await this.#warehouse.rows(gapsIn(this.#place.table)), []);
+    deepEqual(await this.#warehouse.rows(wentBackIn(this.#place.table)), []);
   }
 
   async #numbers(): Promise<z.output<typeof numbers>> {
     const columns = 'count() AS rows, uniqExact(id) AS ids, max(id) AS last, max(intDiv(v, id)) AS factor';
-    const [row] = z.tuple([numbers]).parse(await this.#warehouse.rows(`SELECT ${columns} FROM orders`));
+    const [row] = z.tuple([numbers]).parse(await this.#warehouse.rows(`SELECT ${columns} FROM ${this.#place.table}`));
     return row;
   }
 }

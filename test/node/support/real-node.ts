@@ -3,12 +3,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { namespace } from '../../deploy/support/helm.ts';
-import { Warehouse } from '../../e2e/support/clickhouse.ts';
 import { startNodeCluster, type NodeCluster, type NodeClusterOptions } from './cluster.ts';
 import { startClickHouse, type HostClickHouse } from './host.ts';
 import { makeImages, millraceLayout } from './images.ts';
 import { ctr } from './machine.ts';
-import { Orders } from './orders.ts';
+import { Orders, type OrdersPlace } from './orders.ts';
 import { startRegistry, type Registry } from './registry.ts';
 import { Release } from './release.ts';
 import { localVolumes } from './volumes.ts';
@@ -32,7 +31,7 @@ export class RealNode {
     this.#parts = parts;
     this.registry = parts.registry;
     this.release = new Release(parts.cluster.kubeconfigPath);
-    this.orders = new Orders(this, parts.clickhouse.url, new Warehouse(parts.clickhouse.url));
+    this.orders = this.ordersIn({ namespace: 'default', isolation: 'Namespace', table: 'orders' });
   }
 
   /** With volumes, and a namespace for Millrace that takes restricted pods only. */
@@ -53,6 +52,11 @@ export class RealNode {
     await clickhouse.stop();
     await cluster.stop();
     await rm(dir, { recursive: true, force: true });
+  }
+
+  /** Another pipeline like it. */
+  ordersIn(place: OrdersPlace): Orders {
+    return new Orders(this, this.#parts.clickhouse.url, place);
   }
 
   get kubeconfigPath(): string {
@@ -92,6 +96,18 @@ export class RealNode {
     const tasks = await ctr(this.dir, 'tasks', 'ls');
     const line = tasks.split('\n').find((each) => each.startsWith(id)) ?? '';
     return Number(line.trim().split(/\s+/)[1]);
+  }
+
+  /** The processes of the release are those of its newest revision. */
+  async rolledOut(): Promise<void> {
+    for (const name of ['controller', 'lifecycle', 'api'])
+      await this.kubectl('-n', namespace, 'rollout', 'status', `deployment/millrace-${name}`, '--timeout=300s');
+  }
+
+  /** Of the pods of a process of the release: one, or several that are separated by blanks. */
+  imageOf(process: string): Promise<string> {
+    const which = ['-n', namespace, 'pods', '-l', `app.kubernetes.io/component=${process}`];
+    return this.fieldOf('.items[*].spec.containers[0].image', ...which);
   }
 
   /** For who looks at a failure. */

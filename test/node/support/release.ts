@@ -21,11 +21,13 @@ export class Release {
     this.#kubeconfigPath = kubeconfigPath;
   }
 
-  async install(): Promise<void> {
+  /** `values`: more than before. */
+  async install(values: readonly string[] = []): Promise<void> {
+    this.#values = [...this.#values, ...values];
     await this.helm('install', 'millrace', chart, ...setting(this.#values));
   }
 
-  /** `values`: more than before; `options`: of this upgrade. */
+  /** `options`: of this upgrade. */
   async upgrade(values: readonly string[], ...options: readonly string[]): Promise<void> {
     this.#values = [...this.#values, ...values];
     await this.helm('upgrade', 'millrace', chart, ...setting(this.#values), ...options);
