@@ -37,9 +37,10 @@ export const privateRegistry = [
     await pullSecret(node, ofPods, 'wrong');
     await node.release.upgrade([`global.imagePullSecrets[0].name=${own}`, `lifecycle.podPullSecret=${ofPods}`]);
     await node.rolledOut();
-    // Those of before may still be ending.
-    const wanted = processes.map(() => next(node));
-    await eventually(async () => deepEqual(await imagesOf(node), wanted));
+    deepEqual(
+      await imagesOf(node),
+      processes.map(() => next(node)),
+    );
     await node.orders.flows();
   }),
 

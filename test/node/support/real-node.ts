@@ -104,10 +104,10 @@ export class RealNode {
       await this.kubectl('-n', namespace, 'rollout', 'status', `deployment/millrace-${name}`, '--timeout=300s');
   }
 
-  /** Of the pods of a process of the release: one, or several that are separated by blanks. */
+  /** Of a process of the release, as its newest revision says. */
   imageOf(process: string): Promise<string> {
-    const which = ['-n', namespace, 'pods', '-l', `app.kubernetes.io/component=${process}`];
-    return this.fieldOf('.items[*].spec.containers[0].image', ...which);
+    const path = '.spec.template.spec.containers[0].image';
+    return this.fieldOf(path, '-n', namespace, 'deployment', `millrace-${process}`);
   }
 
   /** For who looks at a failure. */
