@@ -193,7 +193,8 @@ export const catalog: Readonly<Record<BinaryName, BinarySpec>> = {
     },
     build: toolOf('coredns', 'github.com/coredns/coredns'),
   },
-  // Enforces NetworkPolicies on a test's node, and is nowhere else. The newest that the Go module proxy has.
+  // Enforces NetworkPolicies on a test's node, in the node's own network, and is nowhere else: flaws of it are known. The
+  // newest that can be had as a Go module.
   'kube-router': {
     versionArgs: ['--version'],
     fits: [

@@ -71,6 +71,8 @@ interface Counted extends DeadLetterCount {
 /** Why pods of a stage are not ready, from their status when last read. */
 export interface Reason {
   readonly trouble: PodTrouble | undefined;
+  /** Of processes that were ended for their memory: what there was to tell of them is told. */
+  readonly ends: readonly string[];
   readonly askAgainAt: number;
   readonly pauseMs: number;
 }

@@ -21,7 +21,10 @@ interface EndNews {
 }
 
 /** When to list the pods of this workload: at once if not after `now`; undefined: no need to. */
-export function askAt({ reasons }: PipelineRecord, { stage, wanted, ready }: Workload): number | undefined {
+export function askAt(
+  { reasons }: Pick<PipelineRecord, 'reasons'>,
+  { stage, wanted, ready }: Workload,
+): number | undefined {
   if (ready < wanted) return reasons.get(stage)?.askAgainAt ?? 0;
   reasons.delete(stage);
   return undefined;
@@ -40,8 +43,13 @@ export async function ask(
   const before = reasons.get(stage);
   const isNews = before === undefined || before.trouble?.why !== trouble?.why;
   const pauseMs = isNews ? firstPauseMs : Math.min(before.pauseMs * 2, maxPauseMs);
-  reasons.set(stage, { trouble, askAgainAt: now() + pauseMs, pauseMs });
-  return troubles.flatMap((one) => (one.outOfMemory === undefined ? [] : [endNews(workload, one, one.outOfMemory)]));
+  const ends = troubles.flatMap(({ outOfMemory }) => outOfMemory ?? []);
+  reasons.set(stage, { trouble, ends, askAgainAt: now() + pauseMs, pauseMs });
+  return troubles.flatMap((one) =>
+    one.outOfMemory === undefined || before?.ends.includes(one.outOfMemory) === true
+      ? []
+      : [endNews(workload, one, one.outOfMemory)],
+  );
 }
 
 function endNews({ stage, ready, wanted }: Workload, trouble: PodTrouble, end: string): EndNews {
