@@ -40,6 +40,7 @@ export async function serveController(config: ControllerConfig, log: Logger, sig
   const kube = await untilUp({ part: 'the kubeconfig', log, signal }, () =>
     Promise.resolve().then(() => connectKube(kubeconfig, config.namespaces)),
   );
+  const own = connectKube(kubeconfig, [config.lease.namespace]);
   const cluster = knownOnce(() => clusterOf(kube));
   const engine = temporalEngine({ ...config.temporal, cluster });
   const controller = new Controller({
@@ -52,7 +53,7 @@ export async function serveController(config: ControllerConfig, log: Logger, sig
   const webhook =
     config.webhook === undefined
       ? undefined
-      : new Webhook(config.webhook, { kube, log, clock: systemClock, registry: metrics, streams: () => streams });
+      : new Webhook(config.webhook, { kube, own, log, clock: systemClock, registry: metrics, streams: () => streams });
   const health =
     config.healthListen === undefined
       ? undefined
@@ -80,6 +81,7 @@ export async function serveController(config: ControllerConfig, log: Logger, sig
     await streams?.nc.close();
     await engine.close();
     kube.close();
+    own.close();
     await health?.close();
   }
 }

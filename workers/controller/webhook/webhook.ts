@@ -21,6 +21,8 @@ import { webhookMetrics } from './metrics.ts';
 
 export interface WebhookParts {
   readonly kube: Kube;
+  /** For the certificate of its own, which is where Millrace is: `kube` may be kept to other namespaces. */
+  readonly own: Kube;
   readonly log: Pick<Logger, 'info' | 'warn'>;
   readonly clock: Clock;
   readonly registry: Registry;
@@ -73,7 +75,7 @@ export class Webhook {
   }
 
   #sourceOf({ certificates }: WebhookConfig): CertificateSource {
-    const { kube, clock, log } = this.#parts;
+    const { own: kube, clock, log } = this.#parts;
     const parts: SourceParts = {
       onPair: (pair) => this.#use(pair),
       onProblem: (problem) => log.warn({ problem }, 'the webhook has no new certificate'),

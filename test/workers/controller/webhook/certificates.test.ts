@@ -55,7 +55,13 @@ describe('the certificate of the webhook', () => {
         new Webhook(
           { listen: { host: '127.0.0.1', port: i === 0 ? port : 0 }, certificates: { from: 'self', at } },
           {
-            ...{ kube: cluster().kube, log: pino({ level: 'silent' }), clock, registry: new Registry() },
+            ...{
+              kube: cluster().kube,
+              own: cluster().kube,
+              log: pino({ level: 'silent' }),
+              clock,
+              registry: new Registry(),
+            },
             streams: () => undefined,
           },
         ),

@@ -18,8 +18,23 @@ import { kubectl, makeConfiguration, makeSecret, secretName } from './rig.ts';
 const account = 'millrace-controller';
 const kubeconfigSchema = z.looseObject({ users: z.array(z.looseObject({ name: z.string() })) });
 
+/** Rights are narrow first: those of all namespaces stay. */
+const watching: readonly (readonly [where: string, isKept: boolean])[] = [
+  ['and one namespace, which is not its own', true],
+  ['and all namespaces', false],
+];
+
 describe("the controller's process with a webhook", () => {
   const cluster = useCluster();
+  before(async () => {
+    await kubectl(cluster(), ['create', 'namespace', own]);
+    await kubectl(cluster(), ['-n', own, 'create', 'serviceaccount', account]);
+    await makeSecret(cluster().kube, own);
+  });
+  for (const [where, isKept] of watching) describe(where, () => checks(cluster, isKept));
+});
+
+function checks(cluster: ReturnType<typeof useCluster>, isKept: boolean): void {
   const end = new AbortController();
   let dir: string;
   let namespace: string;
@@ -30,9 +45,6 @@ describe("the controller's process with a webhook", () => {
   before(async () => {
     dir = await mkdtemp(join(tmpdir(), 'millrace-webhook-'));
     namespace = await cluster().namespace();
-    await kubectl(cluster(), ['create', 'namespace', own]);
-    await kubectl(cluster(), ['-n', own, 'create', 'serviceaccount', account]);
-    await makeSecret(cluster().kube, own);
     const port = await freePort();
     configuration = await makeConfiguration(cluster(), { namespace, port });
     await applyRights();
@@ -41,6 +53,7 @@ describe("the controller's process with a webhook", () => {
     const env = {
       KUBECONFIG: await kubeconfigOfAccount(),
       MILLRACE_NAMESPACE: own,
+      ...(isKept ? { MILLRACE_WATCH_NAMESPACES: namespace } : {}),
       MILLRACE_NATS_URL: 'nats://127.0.0.1:1',
       MILLRACE_TEMPORAL_ADDRESS: '127.0.0.1:1',
       MILLRACE_HEALTH_LISTEN: `127.0.0.1:${healthPort}`,
@@ -60,7 +73,8 @@ describe("the controller's process with a webhook", () => {
 
   /** Those of the chart, which name its configuration. */
   async function applyRights(): Promise<void> {
-    const roles = (await render(['profile=lab'])).filter(
+    const watched = isKept ? [`watchNamespaces={${namespace}}`] : [];
+    const roles = (await render(['profile=lab', ...watched])).filter(
       ({ kind: of, metadata }) => /Role(Binding)?$/.test(of) && /controller|webhook/.test(metadata.name),
     );
     const text = roles.map((role) => stringify(role)).join('---\n');
@@ -102,4 +116,4 @@ describe("the controller's process with a webhook", () => {
     });
     await kubectl(cluster(), ['create', '--dry-run=server', '-f', '-'], text('1s'));
   });
-});
+}

@@ -75,7 +75,7 @@ export async function startWebhook(
   const at = { namespace, secret: secretName, configuration, hosts: ['127.0.0.1'] };
   const webhook = new Webhook(
     { listen: { host: '127.0.0.1', port }, certificates: { from: 'self', at } },
-    { kube, log: pino({ level: 'silent' }), clock: systemClock, registry, streams },
+    { kube, own: kube, log: pino({ level: 'silent' }), clock: systemClock, registry, streams },
   );
   const end = new AbortController();
   const running = webhook.run(end.signal);
