@@ -19,6 +19,8 @@ interface Parts {
   readonly clickhouse: HostClickHouse;
   /** Of Millrace's image. */
   readonly registry: Registry;
+  /** Ends them all. */
+  stop(): Promise<void>;
 }
 
 export class RealNode {
@@ -37,21 +39,30 @@ export class RealNode {
   /** With volumes, and a namespace for Millrace that takes restricted pods only. */
   static async start({ enforcesPolicies }: Pick<NodeClusterOptions, 'enforcesPolicies'>): Promise<RealNode> {
     const dir = await mkdtemp(join(tmpdir(), 'millrace-e2e-node-'));
-    const cluster = await startNodeCluster({ archives: await makeImages(join(dir, 'images')), enforcesPolicies });
-    const clickhouse = await startClickHouse(cluster.dir);
-    const node = new RealNode({ dir, cluster, clickhouse, registry: await startRegistry(cluster.dir, millraceLayout) });
-    await node.apply(await localVolumes(cluster.dir, 2));
-    await node.kubectl('create', 'namespace', namespace);
-    await node.kubectl('label', 'namespace', namespace, 'pod-security.kubernetes.io/enforce=restricted');
-    return node;
+    const running: { stop(): Promise<void> }[] = [{ stop: () => rm(dir, { recursive: true, force: true }) }];
+    const stop = async () => {
+      for (const one of running.toReversed()) await one.stop();
+    };
+    try {
+      const cluster = await startNodeCluster({ archives: await makeImages(join(dir, 'images')), enforcesPolicies });
+      running.push(cluster);
+      const clickhouse = await startClickHouse(cluster.dir);
+      running.push(clickhouse);
+      const registry = await startRegistry(cluster.dir, millraceLayout);
+      running.push(registry);
+      const node = new RealNode({ dir, cluster, clickhouse, registry, stop });
+      await node.apply(await localVolumes(cluster.dir, 2));
+      await node.kubectl('create', 'namespace', namespace);
+      await node.kubectl('label', 'namespace', namespace, 'pod-security.kubernetes.io/enforce=restricted');
+      return node;
+    } catch (error) {
+      await stop();
+      throw error;
+    }
   }
 
-  async stop(): Promise<void> {
-    const { dir, cluster, clickhouse, registry } = this.#parts;
-    await registry.stop();
-    await clickhouse.stop();
-    await cluster.stop();
-    await rm(dir, { recursive: true, force: true });
+  stop(): Promise<void> {
+    return this.#parts.stop();
   }
 
   /** Another pipeline like it. */
