@@ -9,6 +9,8 @@
  * L4  A reported deletion holds until a read contradicts it.
  * L5  A refused spec is kept beside the last accepted one: the accepted one stays in force, and a pause or stop that
  *     the refused one asks for can be carried out.
+ * L6  A restored etcd gives generations again: what was done, or failed, under a number says nothing about the next spec of
+ *     that number.
  */
 import { assertNever } from '../model/errors.ts';
 import type { DesiredState } from '../model/plan.ts';
@@ -264,9 +266,17 @@ function afterRead(
         ? { ...state.pipeline, cluster: read.cluster }
         : state.pipeline,
     wanted: { ...wanted, generation: isToldAnew ? state.wanted.generation : wanted.generation, look: false },
-    actual: isAdopted ? { is: 'unfinished', provisioned: true } : state.actual,
+    ...whenBack(state, read.generation),
+    ...(isAdopted ? { actual: { is: 'unfinished', provisioned: true } } : {}),
     lastSeq: Math.max(state.lastSeq, read.opSeq),
   };
+}
+
+/** L6. */
+function whenBack(state: PipelineState, generation: number): Pick<PipelineState, 'failure' | 'actual'> {
+  const { version, failure, actual } = state;
+  if (version === 1 || generation >= (newestRead(state)?.generation ?? 0)) return { failure, actual };
+  return { failure: null, actual: 'generation' in actual ? { ...actual, generation: 0 } : actual };
 }
 
 /** The resource is gone, or another one has its name: what is left of it must be torn down. */

@@ -390,6 +390,28 @@ describe('planner: properties', () => {
     );
   });
 
+  describe('L6: after a restore of etcd the next spec of a number that was used before', () => {
+    const invalid = (wanted: DesiredState): Event => ({ do: 'edit', desired: wanted, valid: false });
+    const valid: Event = { do: 'edit', desired: 'Running', valid: true };
+    for (const [what, list] of [
+      [
+        'had failed',
+        [invalid('Running'), invalid('Stopped'), { do: 'end', outcome: 'done' }, { do: 'end', outcome: 'failed' }],
+      ],
+      ['was carried out', [invalid('Running'), valid, { do: 'end', outcome: 'done' }, { do: 'end', outcome: 'done' }]],
+    ] as const)
+      it(`is carried out, where that one ${what}`, () => {
+        const world = new World();
+        for (const next of [{ do: 'repeat' } as const, ...list]) world.take(next);
+        world.take({ do: 'restore', to: 1 });
+        const { converged } = world;
+        world.take(valid);
+        world.finishAll();
+        assert.deepEqual(world.state.actual, { is: 'Running', generation: 3 });
+        assert.ok(world.converged > converged);
+      });
+  });
+
   /** The entity's loop, a resource, and what operations do to pods: without Temporal. */
   class World {
     state = newState(pipeline);
