@@ -142,6 +142,7 @@ function situationOf(status: number, said: Status | undefined, asked: Asked): Si
   if (said === undefined) return 'foreign';
   if (said.reason === 'Expired' || said.reason === 'Gone') return '410';
   if (status === 404) return whatIsNotFound(said, asked);
+  if (status === 403 && isAboutAnotherName(said)) return 'notInThatName';
   if (status === 422 && said.details?.causes?.some(({ field }) => field === 'metadata.uid')) return 'anotherObject';
   switch (status) {
     case 400:
@@ -157,6 +158,11 @@ function situationOf(status: number, said: Status | undefined, asked: Asked): Si
     default:
       return 'other';
   }
+}
+
+/** The verb of the right that is missing: `impersonate`, `impersonate:user-info`, `impersonate-on:user-info:patch`. */
+function isAboutAnotherName({ message }: Status): boolean {
+  return / cannot impersonate(-on:|:| )/.test(message);
 }
 
 /** V1. */

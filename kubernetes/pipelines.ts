@@ -322,6 +322,7 @@ export function inWords(error: KubeError, at?: At): MillraceError {
   const problem = error.message;
   const options = { cause: error };
   if (at && error.isProvenAbsent()) return mr('MR_PIPELINE_NOT_FOUND', { ...at }, options);
+  if (situation === 'notInThatName') return mr('MR_IMPERSONATION_REFUSED', { problem }, options);
   if (situation === '401' || situation === '403') return mr('MR_NOT_ALLOWED', { action: request, problem }, options);
   if (error.isWithoutType()) {
     const missing = 'the CRD of Pipeline is not installed, or the kubeconfig names another server';

@@ -7,7 +7,7 @@
  * H3  Credentials come from outside, too: a file that is being replaced, a plugin that hangs. Without them the API is
  *     unreachable, which is a {@link KubeError} like any other, and ends with the request's signal.
  */
-import http, { type ClientRequest, type IncomingMessage } from 'node:http';
+import http, { type ClientRequest, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
 import https, { type RequestOptions } from 'node:https';
 import { problemOf } from '../model/errors.ts';
 import { cut } from '../model/text.ts';
@@ -23,6 +23,8 @@ export interface KubeRequest {
   readonly contentType?: string;
   /** Default `application/json`. */
   readonly accept?: string | undefined;
+  /** In whose name it is sent (`./impersonated.ts`), as headers. Default: the name of the credentials. */
+  readonly as?: OutgoingHttpHeaders | undefined;
   /** Name of the request for people, for messages. */
   readonly what: string;
   readonly signal?: AbortSignal | undefined;
@@ -53,13 +55,15 @@ export function createTransport(access: KubeAccess): KubeTransport {
   async function start(request: KubeRequest, by: typeof agent): Promise<IncomingMessage> {
     const options = await credentials(request);
     if (!access.hasProxy) options.agent = by;
-    const payload = request.body === undefined ? undefined : JSON.stringify(request.body);
+    // As bytes: Node writes a body of text together with the headers, and both as UTF-8, which the latter are already.
+    const payload = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body));
     const headers = {
       ...toHeaders(options.headers),
+      ...request.as,
       accept: request.accept ?? 'application/json',
       ...(payload === undefined
         ? {}
-        : { 'content-type': request.contentType ?? 'application/json', 'content-length': Buffer.byteLength(payload) }),
+        : { 'content-type': request.contentType ?? 'application/json', 'content-length': payload.byteLength }),
     };
     const url = urlOf(base, request);
     const outgoing = prepare(request, url, { ...options, method: request.method, headers });
@@ -152,7 +156,7 @@ function urlOf(base: URL, request: KubeRequest): URL {
 }
 
 /** The library always makes an object of headers; its type also allows Node's list of names and values. */
-function toHeaders(headers: RequestOptions['headers']): http.OutgoingHttpHeaders {
+function toHeaders(headers: RequestOptions['headers']): OutgoingHttpHeaders {
   return headers !== undefined && !('length' in headers) ? headers : {};
 }
 

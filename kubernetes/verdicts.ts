@@ -37,6 +37,8 @@ export type Situation =
   | '400'
   | '401'
   | '403'
+  /** The one who sent the request may not act in the name in which it is. */
+  | 'notInThatName'
   /** NotFound for something else: mostly the resource type. */
   | '404'
   | '405'
@@ -75,6 +77,7 @@ export const verdicts: Readonly<Record<Situation, Row>> = {
   '400': object,
   '401': always,
   '403': always,
+  notInThatName: always,
   '404': always,
   '405': always,
   '409': race,

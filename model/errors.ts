@@ -108,6 +108,32 @@ export const errorTable = {
     'The API answers only requests that carry its token, and this request has {what}.',
     'Send `Authorization: Bearer TOKEN`, or `Millrace-Token: TOKEN`. The token of `millrace dev` is in the file api-token of its data directory.',
   ),
+  MR_NOT_AUTHENTICATED: row(
+    'refuse',
+    401,
+    'The API must know who asks, and this request has {problem}.',
+    'Send a token as `Authorization: Bearer TOKEN`, or as `Millrace-Token: TOKEN`; docs/identity.md says where one comes from.',
+  ),
+  MR_CALLER_FORBIDDEN: row('refuse', 403, '"{caller}" may not {act}.', '{hint}'),
+  // Never a yes: whoever may do nothing must not gain anything while nobody answers.
+  MR_IDENTITY_UNKNOWN: row(
+    'retry',
+    503,
+    'It is not known {question}: {problem}.',
+    'Nothing was done. Send the request again when {who} can be asked.',
+  ),
+  MR_IMPERSONATION_REFUSED: row(
+    'retry',
+    503,
+    'Kubernetes does not let the API act in the name of its caller: {problem}.',
+    'Nothing was done. Give the service account of the API the rights of the chart (`api.auth`, `rbac.create`); docs/identity.md lists them.',
+  ),
+  MR_TOO_MANY_REQUESTS: row(
+    'retry',
+    429,
+    'There are too many requests {from}: {rate} a second are taken, and {burst} at once.',
+    'Wait as long as Retry-After says.',
+  ),
   MR_ROUTE_NOT_FOUND: row('refuse', 404, 'There is no {method} {path}.', '/openapi.json lists every route.'),
   MR_METHOD_NOT_ALLOWED: row(
     'refuse',

@@ -15,7 +15,9 @@ import { group, plural } from './names.ts';
 export const controlProcesses = ['controller', 'lifecycle', 'api', 'uninstall'] as const;
 export type ControlProcess = (typeof controlProcesses)[number];
 
-export type Verb = 'get' | 'list' | 'watch' | 'create' | 'patch' | 'delete';
+export type Verb = 'get' | 'list' | 'watch' | 'create' | 'patch' | 'delete' | Impersonation;
+type Impersonation = 'impersonate' | `impersonate:${ImpersonatedKind}` | `impersonate-on:${ImpersonatedKind}:${string}`;
+type ImpersonatedKind = 'user-info' | 'serviceaccount';
 
 /** `cluster`: objects that have no namespace. `pipelines`: where pipelines and their pods are. `own`: where Millrace is. */
 const rightPlaces = ['cluster', 'pipelines', 'own'] as const;
@@ -86,6 +88,49 @@ export const rights: Readonly<Record<ControlProcess, readonly Right[]>> = {
   uninstall: [right('pipelines', group, plural, ['list', 'delete'], 'which pipelines there are, and Drain')],
 };
 
+/** How the API proves who its callers are, where it tells them apart. */
+export const identityModes = ['kubernetes', 'oidc'] as const;
+export type IdentityMode = (typeof identityModes)[number];
+
+/**
+ * How Kubernetes lets the API act in the name of others. `constrained`, from 1.36 on: only with pipelines, and never as
+ * `system:masters`. `legacy`: with everything, so that whoever takes over the API may do whatever anybody may.
+ */
+export const impersonationModes = ['constrained', 'legacy'] as const;
+export type ImpersonationMode = (typeof impersonationModes)[number];
+
+const authentication = 'authentication.k8s.io';
+const inWhoseName = 'to act in the name of callers';
+
+/**
+ * In place of those of `api`, where it knows its callers: it may do nothing with pipelines in its own name but look at where
+ * their records go. All of it is cluster-wide, because callers are; but for `impersonate-on`, which is where pipelines are.
+ */
+export function identityRights(mode: IdentityMode, impersonation: ImpersonationMode): readonly Right[] {
+  return [
+    right('pipelines', group, plural, ['get'], 'where a source takes records'),
+    right('pipelines', '', 'pods', ['list'], 'where a source takes records'),
+    right('cluster', 'authorization.k8s.io', 'subjectaccessreviews', ['create'], 'what a caller may do'),
+    ...(mode === 'kubernetes' ? [right('cluster', authentication, 'tokenreviews', ['create'], 'who a caller is')] : []),
+    ...(impersonation === 'constrained' ? constrained : legacy),
+  ];
+}
+
+const constrained: readonly Right[] = [
+  right('cluster', authentication, 'users, groups, uids', ['impersonate:user-info'], inWhoseName),
+  right('cluster', authentication, 'serviceaccounts', ['impersonate:serviceaccount'], inWhoseName),
+  right('pipelines', group, plural, own.flatMap(onWhich), inWhoseName),
+];
+
+const legacy: readonly Right[] = [
+  right('cluster', '', 'users, groups, serviceaccounts', ['impersonate'], inWhoseName),
+  right('cluster', authentication, 'uids', ['impersonate'], inWhoseName),
+];
+
+function onWhich(verb: (typeof own)[number]): readonly Verb[] {
+  return [`impersonate-on:user-info:${verb}`, `impersonate-on:serviceaccount:${verb}`];
+}
+
 /** A right to one object only. Its name is that of the release and this. */
 export interface NamedRight extends Right {
   readonly suffix: string;
@@ -133,7 +178,11 @@ export function rulesOf(
   places: readonly RightPlace[] = rightPlaces,
   from = rights,
 ): readonly PolicyRule[] {
-  return from[process]
+  return rulesIn(from[process], places);
+}
+
+export function rulesIn(some: readonly Right[], places: readonly RightPlace[] = rightPlaces): readonly PolicyRule[] {
+  return some
     .filter(({ where }) => places.includes(where))
     .map(({ group: at, resources, verbs }) => ({ apiGroups: [at], resources, verbs }));
 }

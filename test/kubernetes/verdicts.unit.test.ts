@@ -21,6 +21,7 @@ anotherObject    retry  retry  retry  conflict  conflict  conflict  conflict
 400              retry  retry  retry  refuse    refuse    refuse    retry
 401              retry  retry  retry  retry     retry     retry     retry
 403              retry  retry  retry  retry     retry     retry     retry
+notInThatName    retry  retry  retry  retry     retry     retry     retry
 404              retry  retry  retry  retry     retry     retry     retry
 405              retry  retry  retry  retry     retry     retry     retry
 409              retry  retry  retry  conflict  conflict  conflict  conflict
@@ -63,6 +64,13 @@ const answers: Readonly<Record<Exclude<Situation, 'network'>, readonly Answer[]>
   '400': [said(400, 'BadRequest')],
   '401': [said(401, 'Unauthorized')],
   '403': [said(403, 'Forbidden'), said(403, 'Forbidden', { name: 'orders', group: 'millrace.io', kind: 'pipelines' })],
+  notInThatName: ['impersonate', 'impersonate:user-info', 'impersonate-on:user-info:patch'].map((verb) => ({
+    status: 403,
+    body: JSON.stringify({
+      ...{ kind: 'Status', reason: 'Forbidden', details: { name: 'jane', kind: 'users' } },
+      message: `users "jane" is forbidden: User "api" cannot ${verb} resource "users" in API group "" at the cluster scope`,
+    }),
+  })),
   '404': [
     said(404, 'NotFound'),
     said(404, 'NotFound', {}),

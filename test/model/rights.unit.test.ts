@@ -2,7 +2,16 @@
 import { deepEqual, ok } from 'node:assert/strict';
 import { ownedKinds } from '../../activities/kubernetes/owned.ts';
 import { kinds } from '../../kubernetes/objects.ts';
-import { confinedRights, controlProcesses, rights, rulesOf } from '../../model/rights.ts';
+import {
+  confinedRights,
+  controlProcesses,
+  identityModes,
+  identityRights,
+  impersonationModes,
+  rights,
+  rulesIn,
+  rulesOf,
+} from '../../model/rights.ts';
 
 /** `apps/deployments get` of everything that a process may do. */
 function actsOf(process: (typeof controlProcesses)[number]): string[] {
@@ -44,6 +53,26 @@ describe('the rights of the control plane', () => {
       const left = needsCluster ? [{ apiGroups: [''], resources: ['namespaces'], verbs: ['get'] }] : [];
       deepEqual(rulesOf(process, ['cluster'], confinedRights), left);
       deepEqual(rulesOf(process, ['pipelines', 'own'], confinedRights), rulesOf(process, ['pipelines', 'own']));
+    }
+  });
+
+  it('of an API that knows its callers are not those to pipelines, and constrained ones none with anything else', () => {
+    for (const mode of identityModes) {
+      for (const impersonation of impersonationModes) {
+        const some = identityRights(mode, impersonation);
+        deepEqual(
+          some.filter(({ verbs }) => verbs.some((verb) => ['patch', 'delete', '*'].includes(verb))),
+          [],
+        );
+        deepEqual(
+          some.some(({ verbs }) => verbs.includes('impersonate')),
+          impersonation === 'legacy',
+        );
+        deepEqual(
+          rulesIn(some).some(({ resources }) => resources.includes('tokenreviews')),
+          mode === 'kubernetes',
+        );
+      }
     }
   });
 

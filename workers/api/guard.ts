@@ -1,70 +1,160 @@
 /**
- * Who may use the API.
+ * Who may use the API, checked before everything else.
  *
  * G1  No web page of another origin, whatever the method, the content type and the host name of the request
  *     (`model/request-origin.ts`).
- * G2  If a token is configured, only requests that carry it. Routes marked `isOpen` contain nothing that is not in the
- *     package, and answer everybody, so that probes and client generators need no secret.
+ * G2  Where the API asks who its callers are, or for its token, only those who show it. Routes marked `isOpen` contain nothing
+ *     that is not in the package, and answer everybody, so that probes and client generators need no secret.
  * G3  A refused request reaches no handler, and its body is not read.
+ * G4  Each route says what it needs (`identity/needs.ts`); one that says nothing is a mistake, found when the server is built.
+ * G5  Tokens that were never right are looked at in bounded number: whoever makes them up keeps nobody else out.
  *
  * A source may require its own token for records in `Authorization`. So the API's token may come in a separate header,
- * which is never forwarded to a pod.
+ * which is never forwarded to a pod; and neither is that of `Authorization` when it was for the API.
  */
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { IncomingHttpHeaders } from 'node:http';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import type { Caller } from '../../model/caller.ts';
 import { mr, problemOf } from '../../model/errors.ts';
 import { foreignness } from '../../model/request-origin.ts';
 import type { Api } from './api.ts';
+import { digestOf, type Identity } from './identity/identity.ts';
+import type { At } from './identity/needs.ts';
+import { boundedMap, type Now } from './identity/remembered.ts';
+import { RateLimit, senderOf, type Rate } from './rate-limit.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** G2. */
     isOpen?: boolean;
   }
+  interface FastifyRequest {
+    /** Null: the API has not asked who it is. */
+    caller: Caller | null;
+  }
 }
 
 export interface Access {
-  /** Undefined: everybody who can reach the API may use it. */
+  /** One token for all callers, who are not told apart. Neither it nor `identity`: everybody who can reach the API may use it. */
   readonly token?: string | undefined;
+  readonly identity?: Identity | undefined;
   /** Names of the API besides its addresses. */
   readonly hosts?: readonly string[];
+  /** Undefined: no limits. */
+  readonly rates?: Rates | undefined;
 }
 
+export interface Rates {
+  /** Of each caller, but for records: a source says itself how many it takes. */
+  readonly caller: Rate;
+  /** Of each address: with tokens that were not right before. */
+  readonly stranger: Rate;
+}
+
+/** Shows the API's token, or who one is, where `Authorization` is for the source. */
 const tokenHeader = 'millrace-token';
 const shortestToken = 16;
+/** G5: whoever was known within this time is no stranger. */
+const knownForMs = 60 * 60_000;
+const at = z.object({ namespace: z.string().optional(), name: z.string().optional() });
 
-export function guard(server: Api, { token, hosts = [] }: Access): void {
-  const isRight = tokenCheck(token);
+export function guard(server: Api, access: Access, now: Now): void {
+  const { hosts = [], identity } = access;
+  const identify = identifier(access, now);
+  const callers = access.rates && new RateLimit(access.rates.caller, now);
+  server.decorateRequest('caller', null);
+  requireNeeds(server);
   server.addHook('onRequest', async (request, reply) => {
     const problem = foreignness(request.raw, hosts);
     if (problem !== undefined) throw mr('MR_REQUEST_FOREIGN', { problem });
-    if (isRight === undefined || request.routeOptions.config.isOpen === true) return;
-    const { authorization, [tokenHeader]: own } = request.headers;
-    const sent = [own, bearerOf(authorization)].filter((one) => typeof one === 'string');
-    if (sent.some(isRight)) {
-      // The API's own token is not forwarded to a pod.
-      if (isRight(bearerOf(authorization) ?? '')) delete request.headers.authorization;
-      return;
-    }
-    reply.header('www-authenticate', 'Bearer');
-    throw mr('MR_API_TOKEN_REQUIRED', { what: sent.length === 0 ? 'none' : 'another one' });
+    const { isOpen, needs = [] } = request.routeOptions.config;
+    if (identify === undefined || isOpen === true) return;
+    const caller = await identify(request, reply);
+    request.caller = caller ?? null;
+    if (caller === undefined || identity === undefined) return;
+    // Records have limits of their own.
+    if (!needs.includes('create records')) mustHaveRoom(callers, caller.name, 'of one caller');
+    for (const need of needs) await identity.authorise(caller, need, aboutWhat(request));
   });
 }
 
-/** Compares digests, so that neither time nor length tells anything. Undefined: no token is configured. */
-function tokenCheck(token: string | undefined): ((sent: string) => boolean) | undefined {
-  if (token === undefined) return undefined;
-  const right = digest(token);
-  return (sent) => timingSafeEqual(digest(sent), right);
+/** G4. */
+function requireNeeds(server: Api): void {
+  server.addHook('onRoute', ({ url, config }) => {
+    if (config?.isOpen === true || config?.needs !== undefined) return;
+    throw new TypeError(`the route ${url} must say what its callers need`);
+  });
 }
 
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
+/** Namespace and name, as the path has them. */
+export function aboutWhat({ params }: Pick<FastifyRequest, 'params'>): At {
+  return at.parse(params);
 }
 
-function bearerOf(authorization: IncomingHttpHeaders['authorization']): string | undefined {
-  return /^Bearer +(\S+) *$/i.exec(authorization ?? '')?.[1];
+type Identify = (request: FastifyRequest, reply: FastifyReply) => Promise<Caller | undefined>;
+
+/** Undefined: everybody may use the API. */
+function identifier({ token, identity, rates }: Access, now: Now): Identify | undefined {
+  if (identity === undefined) return token === undefined ? undefined : sharedToken(token, rates, now);
+  const isKnown = boundedMap<object>(10_000, now);
+  const strangers = rates && new RateLimit(rates.stranger, now);
+  return async ({ headers, ip }, reply) => {
+    const { own, bearer } = tokensIn(headers);
+    const sent = own ?? bearer;
+    reply.header('www-authenticate', challenge(sent));
+    if (sent === undefined) throw mr('MR_NOT_AUTHENTICATED', { problem: 'no token' });
+    if (bearer === sent) delete headers.authorization;
+    const digest = digestOf(sent);
+    if (!isKnown.has(digest)) mustHaveRoom(strangers, senderOf(ip), 'with tokens that are not known');
+    const caller = await identity.authenticate(sent);
+    isKnown.set(digest, {}, { ttl: knownForMs });
+    reply.removeHeader('www-authenticate');
+    return caller;
+  };
+}
+
+function sharedToken(token: string, rates: Rates | undefined, now: Now): Identify {
+  const isRight = tokenCheck(token);
+  const strangers = rates && new RateLimit(rates.stranger, now);
+  return async ({ headers, ip }, reply) => {
+    const { own, bearer } = tokensIn(headers);
+    const sent = [own, bearer].filter((one) => one !== undefined);
+    if (!sent.some(isRight)) {
+      reply.header('www-authenticate', challenge(sent[0]));
+      if (sent.length > 0) mustHaveRoom(strangers, senderOf(ip), 'with tokens that are not known');
+      throw mr('MR_API_TOKEN_REQUIRED', { what: sent.length === 0 ? 'none' : 'another one' });
+    }
+    if (isRight(bearer ?? '')) delete headers.authorization;
+    return undefined;
+  };
+}
+
+function mustHaveRoom(limit: RateLimit | undefined, sender: string, from: string): void {
+  if (limit === undefined || limit.take(sender)) return;
+  const { perSecond, burst } = limit.rate;
+  throw mr('MR_TOO_MANY_REQUESTS', { from, rate: perSecond, burst });
+}
+
+/** RFC 6750: whoever sends no token is told nothing about errors. */
+function challenge(sent: string | undefined): string {
+  return `Bearer realm="millrace"${sent === undefined ? '' : ', error="invalid_token"'}`;
+}
+
+/** Compares digests, so that neither time nor length tells anything. */
+function tokenCheck(token: string): (sent: string) => boolean {
+  const right = Buffer.from(digestOf(token));
+  return (sent) => timingSafeEqual(Buffer.from(digestOf(sent)), right);
+}
+
+function tokensIn({ authorization, [tokenHeader]: own }: IncomingHttpHeaders): { own?: string; bearer?: string } {
+  const bearer = /^Bearer +(\S+) *$/i.exec(authorization ?? '')?.[1];
+  return {
+    ...(typeof own === 'string' && own !== '' ? { own } : {}),
+    ...(bearer === undefined ? {} : { bearer }),
+  };
 }
 
 /** The token in a file, without the line's end. */

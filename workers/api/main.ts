@@ -3,6 +3,7 @@ import { Registry } from 'prom-client';
 import { connectKube } from '../../kubernetes/kube.ts';
 import { fieldManagers } from '../../model/names.ts';
 import { readConfig } from './config.ts';
+import { identityOf } from './identity/of-config.ts';
 import { temporalRuns } from './operation-runs.ts';
 import { withDefaults } from '../../crds/defaults.ts';
 import { pipelineDoor } from '../../kubernetes/pipelines.ts';
@@ -25,7 +26,12 @@ export async function runApi(env: NodeJS.ProcessEnv): Promise<number> {
     pipelines: pipelineDoor(kube, fieldManagers.api, withDefaults),
     version: packageVersion(),
     logLevel: config.logLevel,
-    access: config.access,
+    access: {
+      token: config.auth.mode === 'token' ? config.auth.token : undefined,
+      identity: identityOf(config.auth, kube),
+      hosts: config.hosts,
+      rates: config.rates,
+    },
   });
   return untilAskedToStop(
     server.log,

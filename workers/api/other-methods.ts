@@ -29,6 +29,7 @@ function refuse(server: Api, url: string, taken: ReadonlySet<string>): void {
     url,
     method: methods.filter((method) => !taken.has(method)),
     schema: { hide: true },
+    config: { needs: [] },
     // Before the body is read: the method is wrong, not the body.
     onRequest: async (request, reply) => {
       reply.header('allow', allowed);

@@ -5,10 +5,11 @@
  * A2  OpenAPI is made from the schemas that check the requests.
  * A3  Access is checked before anything else (`./guard.ts`).
  * A4  The log has the request's id, never a body and never a header that may hold a secret.
+ *     Each change has a line that says who made it (`./audit.ts`).
  * A5  A parameter that a route does not know is refused, never ignored.
  */
 import swagger from '@fastify/swagger';
-import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
+import Fastify, { type FastifyReply, type FastifyRequest, type FastifyServerOptions } from 'fastify';
 import {
   hasZodFastifySchemaValidationErrors,
   validatorCompiler,
@@ -22,8 +23,9 @@ import { problemMediaType } from '../../model/problem.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { Api } from './api.ts';
 import { maxBodyBytes } from './body.ts';
-import { Changes } from './changes.ts';
+import { auditChanges } from './audit.ts';
 import { guard, type Access } from './guard.ts';
+import type { Now } from './identity/remembered.ts';
 import { apiMetrics } from './metrics.ts';
 import { openApiOptions } from './openapi.ts';
 import type { OperationRuns } from './operation-runs.ts';
@@ -36,6 +38,7 @@ import { operationRoutes } from './routes/operations.ts';
 import { pipelineRoutes } from './routes/pipelines.ts';
 import { recordRoutes } from './routes/records.ts';
 import { noQuery } from './schemas.ts';
+import { sessionsOf } from './session.ts';
 
 export interface ApiParts {
   readonly kube: Kube;
@@ -43,19 +46,29 @@ export interface ApiParts {
   readonly runs: OperationRuns;
   readonly version: string;
   readonly logLevel: string;
+  /** Default: stdout. */
+  readonly logTo?: { write(line: string): void };
   readonly access?: Access;
   /** Where its metrics are counted, for whoever serves them elsewhere, too. */
   readonly metrics?: Registry;
   /** How long the answer to a change waits for its operation to be planned. Default 2,000 ms. */
   readonly planWaitMs?: number;
+  /** Default: that of the process. */
+  readonly now?: Now;
+  /** Within which a request must have said what it wants. Default 15,000 ms. */
+  readonly headersTimeoutMs?: number;
 }
 
 const retryAfterSeconds = 1;
+/** Within which a request must have arrived: 256 MiB of records by a slow line. */
+const requestTimeoutMs = 300_000;
 
 export async function buildServer(parts: ApiParts): Promise<Api> {
   const server: Api = Fastify({
-    logger: parts.logLevel === 'silent' ? false : { level: parts.logLevel },
+    logger: loggerOf(parts),
     bodyLimit: maxBodyBytes,
+    requestTimeout: requestTimeoutMs,
+    http: { headersTimeout: parts.headersTimeoutMs ?? 15_000 },
     genReqId: () => crypto.randomUUID(),
     routerOptions: { maxParamLength: 1200 },
     // A1, for malformed URLs.
@@ -66,20 +79,32 @@ export async function buildServer(parts: ApiParts): Promise<Api> {
   server.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
   answerProblems(server);
   refuseUnknownQueries(server);
-  guard(server, parts.access ?? {});
+  const { access = {}, now = () => performance.now() } = parts;
+  guard(server, access, now);
+  auditChanges(server, access.identity ? undefined : access.token === undefined ? 'anybody' : 'the token');
   await server.register(swagger, openApiOptions(parts.version));
 
-  const changes = new Changes(parts);
+  const sessionOf = sessionsOf(parts, access.identity);
   const metrics = apiMetrics(server, parts.metrics);
   const refuseOtherMethods = otherMethods(server);
   const { kube, runs, version } = parts;
-  await server.register(pipelineRoutes, { pipelines: parts.pipelines, changes, runs });
-  await server.register(operationRoutes, { changes });
+  await server.register(pipelineRoutes, { sessionOf, runs });
+  await server.register(operationRoutes, { sessionOf });
   await server.register(recordRoutes, { kube: parts.kube, pipelines: parts.pipelines });
   await server.register(lintRoutes);
-  await server.register(metaRoutes, { kube, runs, version, metrics });
+  await server.register(metaRoutes, { kube, runs, version, metrics, now });
   refuseOtherMethods();
   return server;
+}
+
+function loggerOf({ logLevel, logTo }: ApiParts): NonNullable<FastifyServerOptions['logger']> {
+  if (logLevel === 'silent') return false;
+  return { level: logLevel, serializers: { req: loggedRequest }, ...(logTo === undefined ? {} : { stream: logTo }) };
+}
+
+/** A4: a query may hold what somebody took for the place of a secret. */
+function loggedRequest({ method, url, ip }: FastifyRequest) {
+  return { method, path: url.split('?')[0], from: ip };
 }
 
 /** A5: `?dryrun=yes` must not be ignored. Fastify accepts any query where a route declares none. */
@@ -100,6 +125,7 @@ function answerProblems(server: Api): void {
 function answerProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const refusal = asRefusal(error, request);
   const problem = problemOfError(refusedByFastify(refusal, request) ?? refusal, request.id);
+  request.problem = problem.code;
   if (problem.status >= 500) request.log.error({ err: error, code: problem.code }, problem.title);
   if (problem.retryable) reply.header('retry-after', retryAfterSeconds);
   const { consumes } = request.routeOptions.schema ?? {};

@@ -12,9 +12,12 @@ describe('where the API listens', () => {
   }
 
   for (const listen of ['0.0.0.0:8088', '[::]:8088', '10.0.0.1:8088', 'api.example:8088', '127.evil.example:8088']) {
-    it(`is not ${listen} without a second word, because the API asks nobody who they are`, () => {
-      assert.throws(() => readConfig({ MILLRACE_API_LISTEN: listen }), /MILLRACE_API_ALLOW_REMOTE=true/);
-      assert.equal(readConfig({ MILLRACE_API_LISTEN: listen, MILLRACE_API_ALLOW_REMOTE: 'true' }).port, 8088);
+    it(`is not ${listen} where the API asks nobody who they are, whatever else is said`, () => {
+      for (const env of [{}, { MILLRACE_API_AUTH_MODE: 'none' }, { MILLRACE_API_ALLOW_REMOTE: 'true' }]) {
+        assert.throws(() => readConfig({ ...env, MILLRACE_API_LISTEN: listen }), /is not a loopback address/);
+      }
+      const known = { MILLRACE_API_AUTH_MODE: 'kubernetes', MILLRACE_API_LISTEN: listen };
+      assert.equal(readConfig(known).port, 8088);
     });
   }
 

@@ -121,7 +121,7 @@ describe('who may ask the API', () => {
   it('says to a program without a token how to send it', async () => {
     const answer = await guarded.inject({ url: '/v1/pipelines' });
     assert.equal(answer.statusCode, 401);
-    assert.equal(answer.headers['www-authenticate'], 'Bearer');
+    assert.equal(answer.headers['www-authenticate'], 'Bearer realm="millrace"');
     assert.match(problemSchema.parse(answer.json()).detail, /Millrace-Token.*api-token/);
   });
 
@@ -168,7 +168,7 @@ describe('the token of the API', () => {
   };
 
   it('is read from its file, without the end of the line', async () => {
-    assert.equal((await configWith(`${token}\n`)).access.token, token);
+    assert.deepEqual((await configWith(`${token}\n`)).auth, { mode: 'token', token });
   });
 
   for (const content of ['', '\n', 'short', 'two tokens in one file, that is']) {

@@ -20,6 +20,7 @@ export const lintRoutes: FastifyPluginCallbackZod = (server, _options, done) => 
   server.post(
     '/v1/lint',
     {
+      config: { needs: [] },
       schema: {
         tags: ['lint'],
         operationId: 'lint',

@@ -7,6 +7,7 @@ import { errorTable, mr, problemOf, type ErrorCode } from '../../../model/errors
 import { apiVersion } from '../../../model/names.ts';
 import { ask } from '../../../kubernetes/ask.ts';
 import type { Kube } from '../../../kubernetes/kube.ts';
+import { Remembered, type Now } from '../identity/remembered.ts';
 import type { OperationRuns } from '../operation-runs.ts';
 import { errorEntry, health, problems, versionInfo } from '../schemas.ts';
 
@@ -15,7 +16,11 @@ interface Options {
   readonly runs: OperationRuns;
   readonly version: string;
   readonly metrics: Registry;
+  readonly now: Now;
 }
+
+/** Everybody may ask whether it is ready, and Kubernetes and Temporal are asked then. */
+const readyForMs = 1_000;
 
 /** Any server under the address answers 200; only one of Kubernetes says this of itself. */
 const kubernetesVersion = z.object({
@@ -30,7 +35,8 @@ const tags = ['meta'];
 const config = { isOpen: true };
 const security: [] = [];
 
-export const metaRoutes: FastifyPluginCallbackZod<Options> = (server, { kube, runs, version, metrics }, done) => {
+export const metaRoutes: FastifyPluginCallbackZod<Options> = (server, { kube, runs, version, metrics, now }, done) => {
+  const readiness = new Remembered<Readiness>({ ttlOf: () => readyForMs, now });
   server.get('/openapi.json', { config, schema: { hide: true } }, () => server.swagger());
 
   server.get(
@@ -56,15 +62,9 @@ export const metaRoutes: FastifyPluginCallbackZod<Options> = (server, { kube, ru
       },
     },
     async (_request, reply) => {
-      try {
-        const signal = AbortSignal.timeout(2_000);
-        const request = { method: 'GET', path: '/version', what: 'version', signal } as const;
-        await ask(kube.transport, request, kubernetesVersion, () => true);
-      } catch (error) {
-        reply.code(503);
-        return { status: `Kubernetes at ${kube.server} does not answer: ${problemOf(error)}` };
-      }
-      return { status: (await runs.isReachable()) ? 'ok' : 'ok, but Temporal does not answer: changes wait' };
+      const { status, isReady } = await readiness.get('', lookWhetherReady);
+      if (!isReady) reply.code(503);
+      return { status };
     },
   );
 
@@ -80,7 +80,7 @@ export const metaRoutes: FastifyPluginCallbackZod<Options> = (server, { kube, ru
     }),
   );
 
-  server.get('/metrics', { schema: { hide: true } }, async (_request, reply) => {
+  server.get('/metrics', { config: { needs: ['get metrics'] }, schema: { hide: true } }, async (_request, reply) => {
     reply.type(metrics.contentType).serializer((text: string) => text);
     return metrics.metrics();
   });
@@ -106,7 +106,24 @@ export const metaRoutes: FastifyPluginCallbackZod<Options> = (server, { kube, ru
     },
   );
   done();
+
+  async function lookWhetherReady(): Promise<Readiness> {
+    try {
+      const signal = AbortSignal.timeout(2_000);
+      const request = { method: 'GET', path: '/version', what: 'version', signal } as const;
+      await ask(kube.transport, request, kubernetesVersion, () => true);
+    } catch (error) {
+      return { isReady: false, status: `Kubernetes at ${kube.server} does not answer: ${problemOf(error)}` };
+    }
+    const status = (await runs.isReachable()) ? 'ok' : 'ok, but Temporal does not answer: changes wait';
+    return { isReady: true, status };
+  }
 };
+
+interface Readiness {
+  readonly isReady: boolean;
+  readonly status: string;
+}
 
 function hintFor(code: string): string {
   const known = closest(code, Object.keys(errorTable));

@@ -1,17 +1,18 @@
 /** `…/{name}/operations/{id}`: the present state of a change. */
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod';
 import { operationSchema } from '../../../client/wire.ts';
-import type { Changes } from '../changes.ts';
 import { operationParams, problems } from '../schemas.ts';
+import type { SessionOf } from '../session.ts';
 
 interface Options {
-  readonly changes: Changes;
+  readonly sessionOf: SessionOf;
 }
 
-export const operationRoutes: FastifyPluginCallbackZod<Options> = (server, { changes }, done) => {
+export const operationRoutes: FastifyPluginCallbackZod<Options> = (server, { sessionOf }, done) => {
   server.get(
     '/v1/namespaces/:namespace/pipelines/:name/operations/:operation',
     {
+      config: { needs: ['get'] },
       schema: {
         tags: ['operations'],
         operationId: 'getOperation',
@@ -21,7 +22,10 @@ export const operationRoutes: FastifyPluginCallbackZod<Options> = (server, { cha
         response: { 200: operationSchema, ...problems },
       },
     },
-    ({ params }) => changes.describe(params.namespace, params.name, params.operation),
+    (request) => {
+      const { namespace, name, operation } = request.params;
+      return sessionOf(request).changes.describe(namespace, name, operation);
+    },
   );
   done();
 };

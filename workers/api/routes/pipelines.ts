@@ -1,6 +1,6 @@
 /** `/v1/namespaces/{namespace}/pipelines`: apply, read, pause, stop, resume, retry, decide, delete. */
 import { createHash } from 'node:crypto';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyContextConfig, FastifyRequest } from 'fastify';
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { changeSchema, decidedSchema, decisionSchema, dryRunSchema, type Change } from '../../../client/wire.ts';
@@ -8,10 +8,9 @@ import { dryRunOf } from '../../../crds/dry-run.ts';
 import { stillOf } from '../../../client/settled.ts';
 import type { DesiredState } from '../../../model/plan.ts';
 import { bodyText, parseText, readDecisionBody, readPipelineBody, textTypes } from '../body.ts';
-import type { Changes } from '../changes.ts';
+import type { Change as AuditedChange } from '../audit.ts';
 import type { OperationRuns } from '../operation-runs.ts';
 import { decideOn } from '../../../kubernetes/decisions.ts';
-import type { PipelineDoor } from '../../../kubernetes/pipelines.ts';
 import { exceptBody } from '../validation.ts';
 import {
   applyQuery,
@@ -26,10 +25,10 @@ import {
   retryHeaders,
   stateQuery,
 } from '../schemas.ts';
+import type { SessionOf } from '../session.ts';
 
 interface Options {
-  readonly pipelines: PipelineDoor;
-  readonly changes: Changes;
+  readonly sessionOf: SessionOf;
   readonly runs: OperationRuns;
 }
 
@@ -61,7 +60,7 @@ const decided = {
   ...problems,
 };
 
-export const pipelineRoutes: FastifyPluginCallbackZod<Options> = (server, { pipelines, changes, runs }, done) => {
+export const pipelineRoutes: FastifyPluginCallbackZod<Options> = (server, { sessionOf, runs }, done) => {
   server.removeAllContentTypeParsers();
   server.addContentTypeParser<Buffer>(
     textTypes,
@@ -80,12 +79,16 @@ export const pipelineRoutes: FastifyPluginCallbackZod<Options> = (server, { pipe
   const listSchema = { tags, querystring: listQuery, response: { 200: pipelineList, ...problems } };
   server.get(
     '/v1/pipelines',
-    { schema: { ...listSchema, operationId: 'listAllPipelines', summary: 'List the pipelines of all namespaces' } },
-    ({ query }) => list(null, query),
+    {
+      config: { needs: ['list'] },
+      schema: { ...listSchema, operationId: 'listAllPipelines', summary: 'List the pipelines of all namespaces' },
+    },
+    (request) => list(null, request),
   );
   server.get(
     base,
     {
+      config: { needs: ['list'] },
       schema: {
         ...listSchema,
         params: namespaceParams,
@@ -93,12 +96,13 @@ export const pipelineRoutes: FastifyPluginCallbackZod<Options> = (server, { pipe
         summary: 'List the pipelines of a namespace',
       },
     },
-    ({ params, query }) => list(params.namespace, query),
+    (request) => list(request.params.namespace, request),
   );
 
   server.get(
     `${base}/:name`,
     {
+      config: { needs: ['get'] },
       schema: {
         tags,
         operationId: 'getPipeline',
@@ -107,12 +111,13 @@ export const pipelineRoutes: FastifyPluginCallbackZod<Options> = (server, { pipe
         response: { 200: pipelineResource, ...problems },
       },
     },
-    ({ params }) => pipelines.get(params.namespace, params.name),
+    (request) => sessionOf(request).pipelines.get(request.params.namespace, request.params.name),
   );
 
   server.put(
     `${base}/:name`,
     {
+      config: { needs: ['get', 'patch'], changes: 'apply' },
       schema: {
         tags,
         operationId: 'applyPipeline',
@@ -126,9 +131,12 @@ export const pipelineRoutes: FastifyPluginCallbackZod<Options> = (server, { pipe
         response: changedOrTold,
       },
     },
-    async ({ params, query, body }, reply) => {
+    async (request, reply) => {
+      const { params, query, body } = request;
+      const { pipelines, changes, must } = sessionOf(request);
       const wanted = readPipelineBody(body, params);
       const before = await pipelines.find(params.namespace, params.name);
+      if (before === null) await must('create');
       const dryRun = query.dryRun === 'true';
       const stored = await pipelines.apply(wanted, { dryRun, force: query.force === 'true' });
       return dryRun ? dryRunOf(before, stored) : answer(reply, await changes.announce(before, stored));
@@ -138,6 +146,7 @@ export const pipelineRoutes: FastifyPluginCallbackZod<Options> = (server, { pipe
   server.delete(
     `${base}/:name`,
     {
+      config: { needs: ['get', 'delete'], changes: 'delete' },
       schema: {
         tags,
         operationId: 'deletePipeline',
@@ -147,7 +156,10 @@ export const pipelineRoutes: FastifyPluginCallbackZod<Options> = (server, { pipe
         response: changed,
       },
     },
-    async ({ params, query }, reply) => {
+    async (request, reply) => {
+      const { params, query } = request;
+      const { pipelines, changes, must } = sessionOf(request);
+      if (query.force === 'true') await must('patch');
       const found = await pipelines.get(params.namespace, params.name);
       const freed = query.force === 'true' ? await pipelines.orphan(found) : found;
       const left = await pipelines.remove(freed);
@@ -157,24 +169,31 @@ export const pipelineRoutes: FastifyPluginCallbackZod<Options> = (server, { pipe
 
   server.post(
     `${base}/:name/pause`,
-    { schema: desiredStateSchema('pausePipeline', 'Stop moving records at once and keep everything') },
+    {
+      config: changing('pause'),
+      schema: desiredStateSchema('pausePipeline', 'Stop moving records at once and keep everything'),
+    },
     setState('Paused'),
   );
   server.post(
     `${base}/:name/resume`,
-    { schema: desiredStateSchema('resumePipeline', 'Go on from where it was paused') },
+    { config: changing('resume'), schema: desiredStateSchema('resumePipeline', 'Go on from where it was paused') },
     setState('Running'),
   );
 
   server.post(
     `${base}/:name/stop`,
-    { schema: desiredStateSchema('stopPipeline', 'Stop the sources, drain what was taken in, then stop the sinks') },
+    {
+      config: changing('stop'),
+      schema: desiredStateSchema('stopPipeline', 'Stop the sources, drain what was taken in, then stop the sinks'),
+    },
     setState('Stopped'),
   );
 
   server.post(
     `${base}/:name/retry`,
     {
+      config: changing('retry'),
       schema: {
         ...stateSchema('retryPipeline', 'Try again what failed, without a change'),
         description:
@@ -182,7 +201,9 @@ export const pipelineRoutes: FastifyPluginCallbackZod<Options> = (server, { pipe
         headers: retryHeaders,
       },
     },
-    async ({ params, headers, id }, reply) => {
+    async (request, reply) => {
+      const { params, headers, id } = request;
+      const { pipelines, changes } = sessionOf(request);
       const found = await pipelines.get(params.namespace, params.name);
       await runs.retry({ ...params, uid: found.metadata.uid ?? '' }, headers['idempotency-key'] ?? id);
       return answer(reply, await changes.announceRetry(found));
@@ -192,6 +213,7 @@ export const pipelineRoutes: FastifyPluginCallbackZod<Options> = (server, { pipe
   server.post(
     `${base}/:name/decide`,
     {
+      config: changing('decide'),
       schema: {
         tags,
         operationId: 'decidePipeline',
@@ -205,7 +227,9 @@ export const pipelineRoutes: FastifyPluginCallbackZod<Options> = (server, { pipe
         response: decided,
       },
     },
-    async ({ params, body, headers, id }, reply) => {
+    async (request, reply) => {
+      const { params, body, headers, id } = request;
+      const { pipelines, changes } = sessionOf(request);
       const { token, choice } = readDecisionBody(body);
       const found = await pipelines.get(params.namespace, params.name);
       const text = await decideOn(pipelines, found, { token, choice, note: noteOf(headers['idempotency-key'] ?? id) });
@@ -217,14 +241,16 @@ export const pipelineRoutes: FastifyPluginCallbackZod<Options> = (server, { pipe
 
   async function list(
     namespace: string | null,
-    query: z.output<typeof listQuery>,
+    request: FastifyRequest & { readonly query: z.output<typeof listQuery> },
   ): Promise<z.output<typeof pipelineList>> {
-    const page = await pipelines.list({ namespace, ...query });
+    const page = await sessionOf(request).pipelines.list({ namespace, ...request.query });
     return { items: [...page.items], ...(page.continue === undefined ? {} : { continue: page.continue }) };
   }
 
   function setState(state: DesiredState) {
-    return async ({ params, query }: StateRequest, reply: Reply) => {
+    return async (request: StateRequest, reply: Reply) => {
+      const { params, query } = request;
+      const { pipelines, changes } = sessionOf(request);
       const before = await pipelines.get(params.namespace, params.name);
       const dryRun = query.dryRun === 'true';
       const stored = await pipelines.setDesiredState(before, state, { dryRun });
@@ -236,7 +262,12 @@ export const pipelineRoutes: FastifyPluginCallbackZod<Options> = (server, { pipe
   done();
 };
 
-interface StateRequest {
+/** By kubectl it is a patch of the resource; by REST it needs the same right. */
+function changing(changes: AuditedChange): FastifyContextConfig {
+  return { needs: ['get', 'patch'], changes };
+}
+
+interface StateRequest extends FastifyRequest {
   readonly params: z.output<typeof pipelineParams>;
   readonly query: z.output<typeof stateQuery>;
 }

@@ -1,4 +1,5 @@
 /** `POST …/{name}/records[/{source}]`: records into an http source. */
+import type { FastifyContextConfig } from 'fastify';
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod';
 import { Readable } from 'node:stream';
 import type { Kube } from '../../../kubernetes/kube.ts';
@@ -21,6 +22,8 @@ interface Options {
   readonly pipelines: PipelineDoor;
 }
 
+/** Where records go is looked up in the API's own name: whoever may send them need not see the pipeline or its pods. */
+const config: FastifyContextConfig = { needs: ['create records'] };
 /** Limits the API only; a source has its own limit (`maxBodyBytes`) and answers 413. */
 const maxBodyBytes = 256 * 1024 * 1024;
 
@@ -47,12 +50,16 @@ export const recordRoutes: FastifyPluginCallbackZod<Options> = (server, { kube, 
   const base = '/v1/namespaces/:namespace/pipelines/:name/records';
   server.post(
     base,
-    { schema: { ...schema, operationId: 'sendRecords', params: pipelineParams }, bodyLimit: maxBodyBytes },
+    { config, schema: { ...schema, operationId: 'sendRecords', params: pipelineParams }, bodyLimit: maxBodyBytes },
     (request, reply) => send({ ...request.params, source: null }, request, reply),
   );
   server.post(
     `${base}/:source`,
-    { schema: { ...schema, operationId: 'sendRecordsToSource', params: recordsParams }, bodyLimit: maxBodyBytes },
+    {
+      config,
+      schema: { ...schema, operationId: 'sendRecordsToSource', params: recordsParams },
+      bodyLimit: maxBodyBytes,
+    },
     (request, reply) => send(request.params, request, reply),
   );
 

@@ -1,0 +1,79 @@
+/**
+ * One line for each change that somebody asked for: who, what, and what became of it.
+ *
+ * L1  Written when the answer is known, whether or not the caller is still there to read it.
+ * L2  Of those who are known only: whoever shows no right token has changed nothing, and is in the log of requests.
+ * L3  Names only: no body, no header, no value of a spec.
+ * L4  Written whatever the level of the log is.
+ */
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { cut } from '../../model/text.ts';
+import type { Api } from './api.ts';
+import { aboutWhat } from './guard.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The change that the route makes: `apply`. Undefined: it makes none. */
+    changes?: Change;
+  }
+  interface FastifyRequest {
+    /** Why it was refused: row of the error table. */
+    problem: string | null;
+  }
+}
+
+export type Change = 'apply' | 'delete' | 'pause' | 'stop' | 'resume' | 'retry' | 'decide';
+
+export interface AuditLine {
+  /** Finds these lines among others. */
+  readonly audit: 'pipeline';
+  /** Of Kubernetes; `the token` or `anybody` where callers are not told apart. */
+  readonly who: string;
+  readonly what: Change;
+  readonly namespace: string;
+  readonly name: string;
+  /** `failed`: it may have been stored all the same. */
+  readonly outcome: 'done' | 'unchanged' | 'dryRun' | 'refused' | 'failed';
+  /** Row of the error table. */
+  readonly code?: string;
+  readonly requestId: string;
+}
+
+const longestName = 253;
+
+/** `whoElse`: those whose name is not asked for. */
+export function auditChanges(server: Api, whoElse: 'the token' | 'anybody' | undefined): void {
+  server.decorateRequest('problem', null);
+  // L4.
+  const log = server.log.child({}, { level: 'info' });
+  server.addHook('onSend', async (request, reply, payload) => {
+    const { changes } = request.routeOptions.config;
+    const who = request.caller?.name ?? whoElse;
+    const isKnown = who !== undefined && reply.statusCode !== 401 && request.problem !== 'MR_REQUEST_FOREIGN';
+    if (changes !== undefined && isKnown) {
+      const line = lineOf(who, changes, request, reply);
+      log.info(line, `${line.who}: ${line.what} ${line.namespace}/${line.name}: ${line.outcome}`);
+    }
+    return payload;
+  });
+}
+
+function lineOf(who: string, what: Change, request: FastifyRequest, { statusCode }: FastifyReply): AuditLine {
+  const { namespace = '', name = '' } = aboutWhat(request);
+  return {
+    ...{ audit: 'pipeline', who, what },
+    namespace: cut(namespace, longestName),
+    name: cut(name, longestName),
+    outcome: outcomeOf(request, statusCode),
+    ...(request.problem === null ? {} : { code: request.problem }),
+    requestId: request.id,
+  };
+}
+
+function outcomeOf({ query }: FastifyRequest, status: number): AuditLine['outcome'] {
+  if (status >= 500) return 'failed';
+  if (status >= 400) return 'refused';
+  const isDryRun = typeof query === 'object' && query !== null && 'dryRun' in query && query.dryRun === 'true';
+  if (isDryRun) return 'dryRun';
+  return status === 200 ? 'unchanged' : 'done';
+}

@@ -1,0 +1,27 @@
+/**
+ * Who asks, what they may do, and Kubernetes in their name: what the API needs to know of `kubernetes` and `oidc`.
+ *
+ * N1  A token is never kept, logged or put into a message: what is remembered has its digest.
+ * N2  What cannot be found out is MR_IDENTITY_UNKNOWN (503), never a yes.
+ */
+import { createHash } from 'node:crypto';
+import type { Kube } from '../../../kubernetes/kube.ts';
+import type { Caller } from '../../../model/caller.ts';
+import type { At, Need } from './needs.ts';
+
+export interface Authenticator {
+  /** Throws MR_NOT_AUTHENTICATED, MR_IDENTITY_UNKNOWN. */
+  authenticate(token: string): Promise<Caller>;
+}
+
+export interface Identity extends Authenticator {
+  /** Throws MR_CALLER_FORBIDDEN, MR_IDENTITY_UNKNOWN. */
+  authorise(caller: Caller, need: Need, at: At): Promise<void>;
+  /** Everything that is asked of it is asked in the caller's name. */
+  kubeOf(caller: Caller): Kube;
+}
+
+/** N1. */
+export function digestOf(secret: string): string {
+  return createHash('sha256').update(secret).digest('base64');
+}

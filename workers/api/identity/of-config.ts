@@ -1,0 +1,37 @@
+/** The identity that the environment asks for. Undefined: callers are not told apart. */
+import { inTheNameOf } from '../../../kubernetes/impersonated.ts';
+import { createKube, type Kube } from '../../../kubernetes/kube.ts';
+import type { AuthConfig } from '../config.ts';
+import { authoriser } from './authorise.ts';
+import type { Authenticator, Identity } from './identity.ts';
+import { kubernetesCallers } from './kubernetes.ts';
+import { oidcCallers } from './oidc.ts';
+import type { Now } from './remembered.ts';
+
+export interface Clocks {
+  /** Monotonic, in ms. */
+  readonly now: Now;
+  /** ms since 1970. */
+  readonly wallClock: () => number;
+}
+
+const clocksOfTheProcess: Clocks = { now: () => performance.now(), wallClock: Date.now };
+
+/** `kube`: in the API's own name. */
+export function identityOf(auth: AuthConfig, kube: Kube, clocks = clocksOfTheProcess): Identity | undefined {
+  if (auth.mode === 'none' || auth.mode === 'token') return undefined;
+  const { transport } = kube;
+  return {
+    ...authenticatorOf(auth, kube, clocks),
+    authorise: authoriser({ transport, roles: auth.roles, now: clocks.now }),
+    kubeOf: (caller) => createKube(inTheNameOf(caller, transport, auth.extraKeys)),
+  };
+}
+
+type Asking = Extract<AuthConfig, { readonly mode: 'kubernetes' | 'oidc' }>;
+
+function authenticatorOf(auth: Asking, { transport }: Kube, clocks: Clocks): Authenticator {
+  return auth.mode === 'oidc'
+    ? oidcCallers({ ...auth.oidc, ...clocks })
+    : kubernetesCallers({ transport, audiences: auth.audiences, now: clocks.now });
+}

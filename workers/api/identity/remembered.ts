@@ -1,0 +1,52 @@
+/**
+ * Answers of others that hold for a moment, so that a hundred requests of one caller do not become a hundred reviews.
+ *
+ * K1  Bounded in number: what was not used for longest goes first.
+ * K2  The same question is asked once at a time, however many wait for its answer.
+ * K3  A failure is not an answer: the next one asks again.
+ */
+import { LRUCache } from 'lru-cache';
+
+/** A monotonic clock, in ms. */
+export type Now = () => number;
+
+export interface RememberedOptions<Answer> {
+  /** ms. */
+  readonly ttlOf: (answer: Answer) => number;
+  readonly now: Now;
+  /** Default 10,000. */
+  readonly most?: number;
+}
+
+export class Remembered<Answer extends object> {
+  readonly #known: LRUCache<string, Answer>;
+  readonly #asked = new Map<string, Promise<Answer>>();
+  readonly #ttlOf: (answer: Answer) => number;
+
+  constructor({ ttlOf, now, most = 10_000 }: RememberedOptions<Answer>) {
+    this.#ttlOf = ttlOf;
+    this.#known = boundedMap(most, now);
+  }
+
+  async get(key: string, ask: () => Promise<Answer>): Promise<Answer> {
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    const asked = this.#asked.get(key);
+    if (asked !== undefined) return asked;
+    const asking = this.#ask(key, ask).finally(() => this.#asked.delete(key));
+    this.#asked.set(key, asking);
+    return asking;
+  }
+
+  async #ask(key: string, ask: () => Promise<Answer>): Promise<Answer> {
+    const answer = await ask();
+    this.#known.set(key, answer, { ttl: this.#ttlOf(answer) });
+    return answer;
+  }
+}
+
+/** Entries may have a time to live (`ttl`); without one they stay until there is no room. */
+export function boundedMap<Value extends object>(most: number, now: Now): LRUCache<string, Value> {
+  // An entry of the time 0 would live for ever.
+  return new LRUCache({ max: most, ttl: 0, ttlResolution: 0, perf: { now: () => now() + 1 } });
+}
