@@ -12,6 +12,7 @@ export interface CommandEntry {
 }
 
 const pipelines = 'Pipelines:';
+const api = 'REST API:';
 const files = 'Files:';
 const stack = 'Local stack:';
 const processes = 'Processes (run by a Kubernetes Deployment, and by `millrace dev`):';
@@ -76,6 +77,24 @@ export const commands: readonly CommandEntry[] = [
     group: pipelines,
     summary: "Print the logs of a pipeline's pods",
     load: async () => (await import('./commands/logs.ts')).logsCommand(),
+  },
+  {
+    name: 'login',
+    group: api,
+    summary: 'Log in to an API whose callers an issuer knows',
+    load: async () => (await import('./commands/login.ts')).loginCommand(),
+  },
+  {
+    name: 'logout',
+    group: api,
+    summary: 'Forget a login',
+    load: async () => (await import('./commands/login.ts')).logoutCommand(),
+  },
+  {
+    name: 'token',
+    group: api,
+    summary: 'Print the token that an API asks for',
+    load: async () => (await import('./commands/token.ts')).tokenCommand(),
   },
   {
     name: 'lint',

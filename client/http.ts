@@ -17,13 +17,17 @@ export interface ApiRequest<T> {
 
 export type Ask = <T>(request: ApiRequest<T>) => Promise<T>;
 
-export function askApi(api: string, token?: string): Ask {
+/** Asked before each request: a token is replaced while a program runs. */
+export type TokenSource = () => Promise<string | undefined>;
+
+export function askApi(api: string, tokenOf: TokenSource): Ask {
   const base = api.endsWith('/') ? api.slice(0, -1) : api;
   return async ({ method, path, query, body, headers, answer, signal }) => {
     const url = new URL(base + path);
     for (const [name, value] of Object.entries(query ?? {})) {
       if (value !== undefined) url.searchParams.set(name, value);
     }
+    const token = await tokenOf();
     const response = await fetch(url, {
       method,
       headers: {

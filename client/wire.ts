@@ -132,6 +132,21 @@ export const problemSchema = z
   })
   .describe('What went wrong: RFC 9457.');
 
+export const authSchema = z
+  .object({
+    mode: z
+      .enum(['none', 'token', 'kubernetes', 'oidc'])
+      .describe(
+        'none: it asks nobody. token: for its own. kubernetes: for one that Kubernetes knows. oidc: for one of an issuer.',
+      ),
+    audiences: z.array(z.string()).optional().describe('For whom a token must be made: one of these.'),
+    issuer: z.string().optional().describe('Of oidc.'),
+    clientId: z.string().optional().describe('Of oidc: a public client with the device flow.'),
+    scopes: z.string().optional().describe('Of oidc: what to ask the issuer for.'),
+  })
+  .describe('How callers show who they are.');
+
+export type AuthInfo = z.output<typeof authSchema>;
 export type Operation = z.output<typeof operationSchema>;
 export type Change = z.output<typeof changeSchema>;
 export type Decision = z.output<typeof decisionSchema>;

@@ -128,6 +128,12 @@ export const errorTable = {
     'Kubernetes does not let the API act in the name of its caller: {problem}.',
     'Nothing was done. Give the service account of the API the rights of the chart (`api.auth`, `rbac.create`); docs/identity.md lists them.',
   ),
+  MR_LOGIN_FAILED: row(
+    'refuse',
+    401,
+    'There is no login to {api}: {problem}.',
+    'Log in with `millrace login --api {api}`.',
+  ),
   MR_TOO_MANY_REQUESTS: row(
     'retry',
     429,

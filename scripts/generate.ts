@@ -15,6 +15,7 @@ import {
   chartYaml,
   defaultsYaml,
   profilesYaml,
+  identityRightsYaml,
   rightsYaml,
   valuesSchemaJson,
   valuesYaml,
@@ -40,6 +41,7 @@ const files: Readonly<Record<string, () => string | Promise<string>>> = {
   'deploy/chart/millrace/files/admission-policy.yaml': admissionPolicyYaml,
   'deploy/chart/millrace/files/defaults.yaml': defaultsYaml,
   'deploy/chart/millrace/files/profiles.yaml': profilesYaml,
+  'deploy/chart/millrace/files/identity-rights.yaml': identityRightsYaml,
   'deploy/chart/millrace/files/rights.yaml': rightsYaml,
   'deploy/chart/millrace/files/webhook-rights.yaml': webhookRightsYaml,
 };

@@ -195,6 +195,12 @@ kubectl exec -n millrace-system -it deployment/millrace-nats-box -- nats stream 
 Whoever may exec into it can do everything in NATS: switch it off afterwards. Of an external NATS the files of \`nats.accessSecret\`
 are in \`/etc/millrace/nats\`, and options such as \`--creds\` name them.
 
+## Who may use the API
+
+\`api.auth.mode\` is \`token\`: whoever has the token may do everything, and the API does it in its own name. With \`kubernetes\` or \`oidc\`
+callers are people and accounts, each may do what its roles allow, and Kubernetes sees who it was: docs/identity.md has the three
+commands, the values for an issuer, and what it costs in rights (\`files/identity-rights.yaml\`), which is much before Kubernetes 1.36.
+
 ## From outside of the cluster
 
 The API: \`api.service.type\`, \`api.ingress\` or \`api.httpRoute\`. Records for \`http\` sources go in by the API as well

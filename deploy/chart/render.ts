@@ -5,7 +5,13 @@ import {
   confinedRights,
   type ControlProcess,
   controlProcesses,
+  identityModes,
+  identityRights,
+  impersonationModes,
+  type IdentityMode,
+  type ImpersonationMode,
   type RightPlace,
+  rulesIn,
   rulesOf,
   webhookRights,
 } from '../../model/rights.ts';
@@ -67,6 +73,22 @@ export function rightsYaml(): string {
     own: rulesOf(process, ['own']),
   });
   return withHeader(Object.fromEntries(controlProcesses.map((process) => [process, of(process)])));
+}
+
+/** By mode and by how Kubernetes lets the API act as others: what it has in place of its rights in `rightsYaml`. */
+export function identityRightsYaml(): string {
+  const of = (mode: IdentityMode, impersonation: ImpersonationMode) => {
+    const some = identityRights(mode, impersonation);
+    return {
+      cluster: rulesIn(some),
+      confined: rulesIn(some, ['cluster']),
+      watched: rulesIn(some, ['pipelines']),
+      own: rulesIn(some, ['own']),
+    };
+  };
+  const byImpersonation = (mode: IdentityMode) =>
+    Object.fromEntries(impersonationModes.map((impersonation) => [impersonation, of(mode, impersonation)]));
+  return withHeader(Object.fromEntries(identityModes.map((mode) => [mode, byImpersonation(mode)])));
 }
 
 /** By place; the template puts the name of the release before each suffix. */

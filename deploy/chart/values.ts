@@ -7,6 +7,7 @@
  *     as they are: the API server knows them better.
  */
 import { z } from 'zod';
+import { identityModes, impersonationModes } from '../../model/rights.ts';
 import { uninstallPolicies } from '../../model/uninstall-policy.ts';
 
 /** Of a Kubernetes object; the API server checks it. */
@@ -89,6 +90,21 @@ const monitor = (what: string) =>
     .prefault({})
     .describe(what);
 
+const subjects = (what: string) => z.array(z.string().min(1)).default([]).describe(what);
+const binding = z.strictObject({
+  role: z.enum(['view', 'edit', 'records']).describe('Which.'),
+  namespaces: z
+    .array(z.string().regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/))
+    .default([])
+    .describe('Where. Empty: everywhere.'),
+  users: subjects('Names.'),
+  groups: subjects('Names of groups.'),
+  serviceAccounts: z
+    .array(z.strictObject({ namespace: z.string().min(1), name: z.string().min(1) }))
+    .default([])
+    .describe('Accounts.'),
+});
+
 const ownProcess = (what: string, [cpu, memory, limit]: readonly [string, string, string]) => ({
   replicas: byProfile(z.int().min(0).max(50), 'How many pods.'),
   resources: resources(cpu, memory, limit),
@@ -166,15 +182,62 @@ export const valuesSchema = z.strictObject({
       auth: z
         .strictObject({
           mode: z
-            .enum(['token', 'none'])
+            .enum(['token', ...identityModes])
             .default('token')
-            .describe('`token`: callers show one token. `none`: only if something in front of it authenticates.'),
+            .describe(
+              '`token`: whoever shows the one token may do everything. `kubernetes`: callers show tokens that Kubernetes knows. `oidc`: those of an issuer. With these two each may do what its roles allow; docs/identity.md.',
+            ),
           tokenSecret: text(
-            'Secret with the token under the key `token`. Empty: the chart makes one, and keeps it; tools that render without a cluster must name one.',
+            'Of `token`: Secret with the token under the key `token`. Empty: the chart makes one, and keeps it; tools that render without a cluster must name one.',
           ),
+          audiences: z
+            .array(z.string().regex(/^[^\s,]+$/))
+            .default([])
+            .describe(
+              'For whom a token must be made. Of `kubernetes`, empty: for the API server. Of `oidc` at least one: mostly the client id.',
+            ),
+          bindings: z
+            .array(binding)
+            .default([])
+            .describe(
+              'Roles that the chart gives, each as `{role, namespaces, users, groups, serviceAccounts}`. `role`: view, edit or records. `namespaces` empty: all. Of `oidc`, users and groups are as the claims have them.',
+            ),
+          oidc: z
+            .strictObject({
+              issuer: text('Its URL, as in the claim `iss`.'),
+              jwksUrl: text('Where its keys are. Empty: where its discovery document says.'),
+              caConfigMap: text(
+                'ConfigMap with `ca.crt`, by which its certificate is believed. Empty: by those that everybody knows.',
+              ),
+              clockSkewSeconds: z.int().min(0).max(600).default(30).describe('By how much its clock may differ.'),
+              usernameClaim: text('Claim with the name: its own name, or a JSON pointer (`/a/b`).', 'sub'),
+              usernamePrefix: text('What a name begins with for RBAC.', 'oidc:'),
+              groupsClaim: text('Claim with the groups, likewise.', 'groups'),
+              groupsPrefix: text('What a group begins with for RBAC.', 'oidc:'),
+              cliClientId: text('Public client with the device flow, for `millrace login`. Empty: people name one.'),
+              cliScopes: text('What `millrace login` asks for.', 'openid offline_access'),
+            })
+            .prefault({})
+            .describe('The issuer, of `oidc`.'),
+          impersonation: z
+            .enum(['auto', ...impersonationModes])
+            .default('auto')
+            .describe(
+              'How Kubernetes lets the API act in the name of callers. `constrained`: only with pipelines. `legacy`: with everything. `auto`: constrained from Kubernetes 1.36 on.',
+            ),
+          impersonateExtra: z
+            .array(z.string().regex(/^[a-z0-9]([a-z0-9./_-]*[a-z0-9])?$/))
+            .default([])
+            .describe('Keys of what else Kubernetes knows about callers, which admission and audit must see.'),
+          requestsPerSecond: z
+            .int()
+            .min(1)
+            .max(9_999)
+            .default(50)
+            .describe('How many requests of one caller each pod takes, but for records; four times as many at once.'),
         })
         .prefault({})
-        .describe('Who may use it. It acts with its own rights for every caller.'),
+        .describe('Who may use it.'),
       hosts: z
         .array(z.string().regex(/^[\w.-]+$/))
         .default([])

@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { tokenFor } from '../../client/token.ts';
+import { tokenSourceFor } from '../../client/token.ts';
 import { ensureApiToken } from '../../local/api-token.ts';
 
 const api = 'http://127.0.0.1:8088';
+const tokenFor = async (...args: Parameters<typeof tokenSourceFor>) => (await tokenSourceFor(...args))();
 
 describe('the token that the client sends', () => {
   let dir: string;
@@ -34,7 +35,7 @@ describe('the token that the client sends', () => {
   });
 
   for (const own of [api, 'http://localhost:1', 'http://[::1]:1', 'http://127.3.2.1:8088/']) {
-    it(`T2: is that of the local stack, beside its kubeconfig, for ${own}`, async () => {
+    it(`T3: is that of the local stack, beside its kubeconfig, for ${own}`, async () => {
       assert.match((await tokenFor(own, { KUBECONFIG: kubeconfig })) ?? '', /^[\w-]{43}$/);
     });
   }
@@ -45,12 +46,12 @@ describe('the token that the client sends', () => {
     'http://localhost.evil.example',
     'http://0.0.0.0',
   ]) {
-    it(`T2: is never sent to ${other}`, async () => {
+    it(`T3: is never sent to ${other}`, async () => {
       assert.equal(await tokenFor(other, { KUBECONFIG: kubeconfig }), undefined);
     });
   }
 
-  it('T2: is none where nothing of a local stack is', async () => {
+  it('T3: is none where nothing of a local stack is', async () => {
     assert.equal(await tokenFor(api, { KUBECONFIG: join(dir, 'none', 'kubeconfig') }, dir), undefined);
   });
 });

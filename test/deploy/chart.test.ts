@@ -8,7 +8,7 @@ import { stringify } from 'yaml';
 import { z } from 'zod';
 import { profileRows } from '../../deploy/chart/profiles.ts';
 import { startKubernetes, type Kubernetes } from '../../local/parts/kubernetes.ts';
-import { controlProcesses, rights } from '../../model/rights.ts';
+import { controlProcesses, identityRights, impersonationModes, rights } from '../../model/rights.ts';
 import { chart, helm, namespace, render, setting, type Rendered, type Values } from './support/helm.ts';
 import { kubectlOf } from './support/kubectl.ts';
 
@@ -22,6 +22,11 @@ function ofOurs(component: string): Values {
   return [`${component}.serviceAccount.create=false`, `${component}.serviceAccount.name=ours`];
 }
 
+const oidc: Values = [
+  ...lab,
+  ...['api.auth.mode=oidc', 'api.auth.oidc.issuer=https://login.example.com', 'api.auth.audiences={millrace}'],
+];
+
 /** Each switch, and how many objects of which kinds it makes more or fewer than the profile alone. */
 const switches: readonly [what: string, values: Values][] = [
   ['the lab profile', lab],
@@ -34,7 +39,18 @@ const switches: readonly [what: string, values: Values][] = [
   ],
   ['a storage class', [...production, 'nats.storage.storageClass=fast']],
   ['no API', [...lab, 'api.enabled=false']],
-  ['an API behind something that authenticates', [...lab, 'api.auth.mode=none']],
+  ['callers whom Kubernetes knows', [...production, 'api.auth.mode=kubernetes', 'api.auth.audiences={millrace}']],
+  ['callers of an issuer', [...oidc, 'api.auth.oidc.caConfigMap=ca', 'api.auth.impersonateExtra={example.org/team}']],
+  [
+    'callers of an issuer with roles, on a cluster that cannot constrain the API',
+    [
+      ...oidc,
+      ...['api.auth.impersonation=legacy', 'rbac.aggregate=false', `watchNamespaces={${namespace}}`],
+      ...['api.auth.bindings[0].role=edit', 'api.auth.bindings[0].groups={shop}'],
+      ...['api.auth.bindings[1].role=records', 'api.auth.bindings[1].users={jane}'],
+      `api.auth.bindings[1].namespaces={${namespace}}`,
+    ],
+  ],
   ['a token of ours', [...lab, 'api.auth.tokenSecret=ours']],
   ['an Ingress', [...lab, 'api.ingress.enabled=true', 'api.hosts={millrace.example.com}', 'api.ingress.tlsSecret=tls']],
   ['a load balancer', [...lab, 'api.service.type=LoadBalancer']],
@@ -184,6 +200,44 @@ const refusals: readonly [what: string, values: Values, says: RegExp][] = [
     'an issuer without cert-manager',
     [...lab, 'webhook.certificates.issuerRef.name=ours'],
     /issuerRef is for cert-manager, and webhook\.certificates\.mode is self/,
+  ],
+  ['an API that asks nobody, where others reach it', [...lab, 'api.auth.mode=none'], /api\/auth\/mode/],
+  ['an issuer without a name', [...lab, 'api.auth.mode=oidc'], /api\.auth\.oidc\.issuer must name the issuer/],
+  [
+    'an issuer without TLS',
+    [...oidc, 'api.auth.oidc.issuer=http://login.example.com'],
+    /must begin with https:\/\/: whoever is between could sign tokens/,
+  ],
+  [
+    'tokens of an issuer for anybody',
+    [...lab, 'api.auth.mode=oidc', 'api.auth.oidc.issuer=https://login.example.com'],
+    /api\.auth\.audiences must name at least one: a token for any other program/,
+  ],
+  [
+    'names of an issuer that are those of Kubernetes',
+    [...oidc, 'api.auth.oidc.groupsPrefix=system:'],
+    /must not begin with system:/,
+  ],
+  [
+    'an issuer that is not asked',
+    [...lab, 'api.auth.mode=kubernetes', 'api.auth.oidc.issuer=https://login.example.com'],
+    /api\.auth\.mode is kubernetes: set api\.auth\.mode=oidc/,
+  ],
+  [
+    'roles for callers whom nobody knows',
+    [...lab, 'api.auth.bindings[0].role=view', 'api.auth.bindings[0].users={jane}'],
+    /with api\.auth\.mode=token nobody knows who they are/,
+  ],
+  [
+    'a role for nobody',
+    [...oidc, 'api.auth.bindings[0].role=view'],
+    /api\.auth\.bindings\[0\] must name users, groups or serviceAccounts/,
+  ],
+  ['a role that is none', [...oidc, 'api.auth.bindings[0].role=admin'], /role/],
+  [
+    'a token beside tokens of people',
+    [...oidc, 'api.auth.tokenSecret=ours'],
+    /api\.auth\.tokenSecret is ours, and api\.auth\.mode is oidc/,
   ],
   ['an Ingress without a host', [...lab, 'api.ingress.enabled=true'], /api\.hosts must name at least one host/],
   [
@@ -518,5 +572,50 @@ describe('the chart', function () {
       equal(await may('api', 'get', 'secrets', 'pipelines'), false);
       equal(await may('controller', 'delete', 'secrets', 'pipelines'), false);
     });
+
+    for (const impersonation of impersonationModes)
+      it(`lets an API that knows its callers act as them (${impersonation}), and do nothing itself`, async () => {
+        const values = [
+          ...oidc,
+          'api.auth.mode=kubernetes',
+          'api.auth.oidc.issuer=',
+          `api.auth.impersonation=${impersonation}`,
+        ];
+        const all = [...values, 'nameOverride=knows', 'api.auth.impersonateExtra={example.org/team}'];
+        const roles = (await render(all)).filter(
+          ({ kind, metadata }) => /Role(Binding)?$/.test(kind) && metadata.name.endsWith('-api'),
+        );
+        await kubectl(['apply', '-f', '-'], textOf(roles));
+        const may = mayOf(kubectl, 'millrace-knows-api');
+        for (const { group, resources, verbs } of identityRights('kubernetes', impersonation))
+          for (const resource of resources)
+            for (const verb of verbs) ok(await may(verb, group, resource), `${verb} ${resource}`);
+        const verb = impersonation === 'legacy' ? 'impersonate' : 'impersonate:user-info';
+        ok(await may(verb, 'authentication.k8s.io', 'userextras/example.org/team'));
+        for (const [never, group, resource] of [
+          ['patch', 'millrace.io', 'pipelines'],
+          ['list', '', 'secrets'],
+          ['impersonate-on:user-info:list', '', 'secrets'],
+          ['impersonate-on:user-info:create', 'rbac.authorization.k8s.io', 'clusterrolebindings'],
+          ['impersonate', 'authentication.k8s.io', 'userextras/example.org/other'],
+        ] as const)
+          equal(await may(never, group, resource), false, `${never} ${resource}`);
+        equal(await may('impersonate', '', 'users'), impersonation === 'legacy');
+      });
   });
 });
+
+/** Asks the API server itself: `kubectl auth can-i` does not know resources that are none, such as `uids`. */
+function mayOf(kubectl: ReturnType<typeof kubectlOf>, account: string) {
+  const user = `system:serviceaccount:${namespace}:${account}`;
+  return async (verb: string, group: string, named: string) => {
+    const [resource, ...deeper] = named.split('/');
+    const resourceAttributes = { verb, group, resource, subresource: deeper.join('/') };
+    const review = {
+      ...{ apiVersion: 'authorization.k8s.io/v1', kind: 'SubjectAccessReview' },
+      spec: { user, resourceAttributes },
+    };
+    const { stdout } = await kubectl(['create', '-f', '-', '-o', 'jsonpath={.status.allowed}'], JSON.stringify(review));
+    return stdout === 'true';
+  };
+}

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import { commands } from '../../cli/commands.ts';
+import { valuesSchema } from '../../deploy/chart/values.ts';
 import { lintText } from '../../crds/lint.ts';
 import { blocksOf, commandsIn, headerCommands, root, textOf, trackedFiles } from './blocks.ts';
 
@@ -121,7 +122,7 @@ function checkKubectl(args: readonly string[]): void {
 
 /** The chart is there, and so is each value that is set. */
 function checkHelm(args: readonly string[]): void {
-  assert.equal(args[0], 'install');
+  assert.ok(args[0] === 'install' || args[0] === 'upgrade', args[0]);
   assertThere(args[2]);
   const [values] = parseAllDocuments(textOf(`${args[2] ?? ''}/values.yaml`));
   for (const [index, arg] of args.entries()) {
@@ -161,6 +162,8 @@ function checkSql(text: string): void {
 function checkYaml(text: string, file: string): void {
   for (const document of parseAllDocuments(text)) {
     assert.deepEqual(document.errors, []);
+    // Values of the chart.
+    if (document.has('api')) valuesSchema.parse(document.toJS());
     if (document.get('kind') === 'Pipeline') assert.deepEqual(lintText(document.toString(), file), []);
   }
 }

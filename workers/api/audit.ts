@@ -64,16 +64,17 @@ function lineOf(who: string, what: Change, request: FastifyRequest, { statusCode
     ...{ audit: 'pipeline', who, what },
     namespace: cut(namespace, longestName),
     name: cut(name, longestName),
-    outcome: outcomeOf(request, statusCode),
+    outcome: outcomeOf(request, what, statusCode),
     ...(request.problem === null ? {} : { code: request.problem }),
     requestId: request.id,
   };
 }
 
-function outcomeOf({ query }: FastifyRequest, status: number): AuditLine['outcome'] {
+function outcomeOf({ query }: FastifyRequest, what: Change, status: number): AuditLine['outcome'] {
   if (status >= 500) return 'failed';
   if (status >= 400) return 'refused';
   const isDryRun = typeof query === 'object' && query !== null && 'dryRun' in query && query.dryRun === 'true';
   if (isDryRun) return 'dryRun';
-  return status === 200 ? 'unchanged' : 'done';
+  // A decision that is carried out at once is answered with 200 as well.
+  return status === 200 && what !== 'decide' ? 'unchanged' : 'done';
 }

@@ -1,5 +1,6 @@
 /** The API's environment, parsed once. */
 import { z } from 'zod';
+import type { AuthInfo } from '../../client/wire.ts';
 import { mr } from '../../model/errors.ts';
 import { isLoopback } from '../../model/request-origin.ts';
 import { controlPlane, readEnvironment } from '../process/environment.ts';
@@ -120,6 +121,16 @@ export function readConfig(env: NodeJS.ProcessEnv): ApiConfig {
     temporal: { ...temporalOf(parsed), uiUrl: parsed.MILLRACE_TEMPORAL_UI_URL },
     logLevel: parsed.MILLRACE_LOG_LEVEL,
   };
+}
+
+/** What everybody may know of it. */
+export function authInfoOf(auth: AuthConfig): AuthInfo {
+  const { mode } = auth;
+  if (mode === 'kubernetes') return { mode, audiences: [...auth.audiences] };
+  if (mode !== 'oidc') return { mode };
+  const { issuer, audiences } = auth.oidc;
+  const { clientId, scopes } = auth.cli;
+  return { mode, issuer, audiences: [...audiences], scopes, ...(clientId === undefined ? {} : { clientId }) };
 }
 
 function authOf(parsed: z.output<typeof environment>): AuthConfig {

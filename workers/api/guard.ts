@@ -15,10 +15,10 @@
 import { timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { IncomingHttpHeaders } from 'node:http';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Caller } from '../../model/caller.ts';
-import { mr, problemOf } from '../../model/errors.ts';
+import { MillraceError, mr, problemOf } from '../../model/errors.ts';
 import { foreignness } from '../../model/request-origin.ts';
 import type { Api } from './api.ts';
 import { digestOf, type Identity } from './identity/identity.ts';
@@ -72,9 +72,15 @@ export function guard(server: Api, access: Access, now: Now): void {
     if (problem !== undefined) throw mr('MR_REQUEST_FOREIGN', { problem });
     const { isOpen, needs = [] } = request.routeOptions.config;
     if (identify === undefined || isOpen === true) return;
-    const caller = await identify(request, reply);
-    request.caller = caller ?? null;
-    if (caller === undefined || identity === undefined) return;
+    const isShown = showsToken(request.headers);
+    try {
+      request.caller = (await identify(request)) ?? null;
+    } catch (error) {
+      if (error instanceof MillraceError && error.http === 401) reply.header('www-authenticate', challenge(isShown));
+      throw error;
+    }
+    const { caller } = request;
+    if (caller === null || identity === undefined) return;
     // Records have limits of their own.
     if (!needs.includes('create records')) mustHaveRoom(callers, caller.name, 'of one caller');
     for (const need of needs) await identity.authorise(caller, need, aboutWhat(request));
@@ -94,24 +100,23 @@ export function aboutWhat({ params }: Pick<FastifyRequest, 'params'>): At {
   return at.parse(params);
 }
 
-type Identify = (request: FastifyRequest, reply: FastifyReply) => Promise<Caller | undefined>;
+/** Undefined: it is one of those who are not told apart. */
+type Identify = (request: FastifyRequest) => Promise<Caller> | undefined;
 
 /** Undefined: everybody may use the API. */
 function identifier({ token, identity, rates }: Access, now: Now): Identify | undefined {
   if (identity === undefined) return token === undefined ? undefined : sharedToken(token, rates, now);
   const isKnown = boundedMap<object>(10_000, now);
   const strangers = rates && new RateLimit(rates.stranger, now);
-  return async ({ headers, ip }, reply) => {
+  return async ({ headers, ip }) => {
     const { own, bearer } = tokensIn(headers);
     const sent = own ?? bearer;
-    reply.header('www-authenticate', challenge(sent));
     if (sent === undefined) throw mr('MR_NOT_AUTHENTICATED', { problem: 'no token' });
     if (bearer === sent) delete headers.authorization;
     const digest = digestOf(sent);
     if (!isKnown.has(digest)) mustHaveRoom(strangers, senderOf(ip), 'with tokens that are not known');
     const caller = await identity.authenticate(sent);
     isKnown.set(digest, {}, { ttl: knownForMs });
-    reply.removeHeader('www-authenticate');
     return caller;
   };
 }
@@ -119,11 +124,10 @@ function identifier({ token, identity, rates }: Access, now: Now): Identify | un
 function sharedToken(token: string, rates: Rates | undefined, now: Now): Identify {
   const isRight = tokenCheck(token);
   const strangers = rates && new RateLimit(rates.stranger, now);
-  return async ({ headers, ip }, reply) => {
+  return ({ headers, ip }) => {
     const { own, bearer } = tokensIn(headers);
     const sent = [own, bearer].filter((one) => one !== undefined);
     if (!sent.some(isRight)) {
-      reply.header('www-authenticate', challenge(sent[0]));
       if (sent.length > 0) mustHaveRoom(strangers, senderOf(ip), 'with tokens that are not known');
       throw mr('MR_API_TOKEN_REQUIRED', { what: sent.length === 0 ? 'none' : 'another one' });
     }
@@ -139,8 +143,12 @@ function mustHaveRoom(limit: RateLimit | undefined, sender: string, from: string
 }
 
 /** RFC 6750: whoever sends no token is told nothing about errors. */
-function challenge(sent: string | undefined): string {
-  return `Bearer realm="millrace"${sent === undefined ? '' : ', error="invalid_token"'}`;
+function challenge(isShown: boolean): string {
+  return `Bearer realm="millrace"${isShown ? ', error="invalid_token"' : ''}`;
+}
+
+function showsToken(headers: IncomingHttpHeaders): boolean {
+  return Object.keys(tokensIn(headers)).length > 0;
 }
 
 /** Compares digests, so that neither time nor length tells anything. */

@@ -2,7 +2,7 @@
 import { Registry } from 'prom-client';
 import { connectKube } from '../../kubernetes/kube.ts';
 import { fieldManagers } from '../../model/names.ts';
-import { readConfig } from './config.ts';
+import { authInfoOf, readConfig } from './config.ts';
 import { identityOf } from './identity/of-config.ts';
 import { temporalRuns } from './operation-runs.ts';
 import { withDefaults } from '../../crds/defaults.ts';
@@ -26,6 +26,7 @@ export async function runApi(env: NodeJS.ProcessEnv): Promise<number> {
     pipelines: pipelineDoor(kube, fieldManagers.api, withDefaults),
     version: packageVersion(),
     logLevel: config.logLevel,
+    auth: authInfoOf(config.auth),
     access: {
       token: config.auth.mode === 'token' ? config.auth.token : undefined,
       identity: identityOf(config.auth, kube),

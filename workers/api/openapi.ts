@@ -13,9 +13,9 @@ so an Idempotency-Key is accepted there and has no effect; for records it matter
 
 What cannot be done is answered with a problem (RFC 9457); \`code\` is a row of the error table and \`type\` explains it.
 
-The API acts with its own rights for whoever may ask it. Where it has a token (\`millrace dev\` makes one, the file
-\`api-token\` beside the kubeconfig), every request but those about the API itself needs it. Web pages of other origins are
-refused.`;
+How callers show who they are is said by \`/v1/auth\`. With the modes \`kubernetes\` and \`oidc\` each may do what its roles in
+Kubernetes allow, on \`pipelines.millrace.io\` and \`pipelines/records\`, and Kubernetes sees who it was. With \`token\` (\`millrace dev\` makes
+one, the file \`api-token\` beside the kubeconfig) whoever shows it may do everything. Web pages of other origins are refused.`;
 
 /** zod keeps descriptions in its global registry, and the converter looks in ours only. */
 const config: NonNullable<Parameters<typeof createJsonSchemaTransform>[0]['zodToJsonConfig']> = {
@@ -38,7 +38,11 @@ export function openApiOptions(version: string): FastifyDynamicSwaggerOptions {
       ],
       components: {
         securitySchemes: {
-          bearer: { type: 'http', scheme: 'bearer', description: 'The token of the API, where it has one.' },
+          bearer: {
+            type: 'http',
+            scheme: 'bearer',
+            description: 'The token of the caller or of the API, as its mode is.',
+          },
           token: {
             type: 'apiKey',
             in: 'header',

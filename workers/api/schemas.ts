@@ -1,6 +1,7 @@
 /** Schemas of the API's requests, and the named parts of its OpenAPI document. Answers are in `client/wire.ts`. */
 import { z } from 'zod';
 import {
+  authSchema,
   changeSchema,
   decidedSchema,
   decisionSchema,
@@ -140,6 +141,7 @@ components.add(changeSchema, { id: 'Change' });
 components.add(dryRunSchema, { id: 'DryRun' });
 components.add(decisionSchema, { id: 'Decision' });
 components.add(decidedSchema, { id: 'Decided' });
+components.add(authSchema, { id: 'AuthInfo' });
 components.add(lintReportSchema, { id: 'LintReport' });
 
 const problem = { 'application/problem+json': { schema: problemSchema } };

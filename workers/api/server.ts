@@ -21,6 +21,7 @@ import { issueProblem } from '../../crds/schema-issues.ts';
 import { mr } from '../../model/errors.ts';
 import { problemMediaType } from '../../model/problem.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
+import type { AuthInfo } from '../../client/wire.ts';
 import type { Api } from './api.ts';
 import { maxBodyBytes } from './body.ts';
 import { auditChanges } from './audit.ts';
@@ -49,6 +50,8 @@ export interface ApiParts {
   /** Default: stdout. */
   readonly logTo?: { write(line: string): void };
   readonly access?: Access;
+  /** What it says of that. Default: that it asks nobody. */
+  readonly auth?: AuthInfo;
   /** Where its metrics are counted, for whoever serves them elsewhere, too. */
   readonly metrics?: Registry;
   /** How long the answer to a change waits for its operation to be planned. Default 2,000 ms. */
@@ -64,11 +67,12 @@ const retryAfterSeconds = 1;
 const requestTimeoutMs = 300_000;
 
 export async function buildServer(parts: ApiParts): Promise<Api> {
+  const headersTimeout = parts.headersTimeoutMs ?? 15_000;
   const server: Api = Fastify({
     logger: loggerOf(parts),
     bodyLimit: maxBodyBytes,
     requestTimeout: requestTimeoutMs,
-    http: { headersTimeout: parts.headersTimeoutMs ?? 15_000 },
+    http: { headersTimeout, connectionsCheckingInterval: Math.min(headersTimeout, 5_000) },
     genReqId: () => crypto.randomUUID(),
     routerOptions: { maxParamLength: 1200 },
     // A1, for malformed URLs.
@@ -79,7 +83,7 @@ export async function buildServer(parts: ApiParts): Promise<Api> {
   server.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
   answerProblems(server);
   refuseUnknownQueries(server);
-  const { access = {}, now = () => performance.now() } = parts;
+  const { access = {}, auth = { mode: 'none' }, now = () => performance.now() } = parts;
   guard(server, access, now);
   auditChanges(server, access.identity ? undefined : access.token === undefined ? 'anybody' : 'the token');
   await server.register(swagger, openApiOptions(parts.version));
@@ -92,7 +96,7 @@ export async function buildServer(parts: ApiParts): Promise<Api> {
   await server.register(operationRoutes, { sessionOf });
   await server.register(recordRoutes, { kube: parts.kube, pipelines: parts.pipelines });
   await server.register(lintRoutes);
-  await server.register(metaRoutes, { kube, runs, version, metrics, now });
+  await server.register(metaRoutes, { kube, runs, version, metrics, now, auth });
   refuseOtherMethods();
   return server;
 }

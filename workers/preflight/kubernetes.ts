@@ -5,7 +5,7 @@ import type { Kube } from '../../kubernetes/kube.ts';
 import { servedResources } from '../../kubernetes/served.ts';
 import { mr } from '../../model/errors.ts';
 import { apiVersion, kind, plural } from '../../model/names.ts';
-import { confinedRights, rights, type ControlProcess, type Right, type Verb } from '../../model/rights.ts';
+import type { ControlProcess, Right, Verb } from '../../model/rights.ts';
 import type { Check } from './check.ts';
 
 /** The oldest that is tested; the CRD uses rules that 1.29 does not have. */
@@ -45,12 +45,11 @@ export function kindCheck(kube: Kube): Check {
 }
 
 /** `namespace`: where Millrace is installed. */
-export function rightsCheck(kube: Kube, process: ControlProcess, namespace: string): Check {
+export function rightsCheck(kube: Kube, process: ControlProcess, needed: readonly Right[], namespace: string): Check {
   return {
     name: 'rights',
     async look(signal) {
       const { onlyIn } = kube.transport;
-      const needed = (onlyIn === undefined ? rights : confinedRights)[process];
       const acts = needed.flatMap((right) =>
         placesOf(right, namespace, onlyIn).flatMap((place) =>
           right.resources.flatMap((resource) =>

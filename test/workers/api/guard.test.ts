@@ -38,6 +38,7 @@ const routes: readonly (readonly [path: string, isOpen: boolean])[] = [
   ['/healthz', true],
   ['/readyz', true],
   ['/version', true],
+  ['/v1/auth', true],
   ['/errors/MR_SPEC_INVALID', true],
 ];
 
@@ -153,6 +154,24 @@ describe('who may ask the API', () => {
     assert.match(await ask(`10.0.0.1:${port}`), /^HTTP\/1\.1 403 /);
     assert.match(await ask('127.0.0.1', 'evil.example'), /^HTTP\/1\.1 40[03] /);
     assert.match(await raw(Number(port), 'GET /version HTTP/1.0\r\n\r\n'), /^HTTP\/1\.1 403 /);
+  });
+});
+
+describe('a connection', () => {
+  it('on which nobody says what is wanted is ended', async () => {
+    const outside = recorder([]);
+    const api = await buildServer({ ...outside, version: '0', logLevel: 'silent', headersTimeoutMs: 50 });
+    await api.listen({ host: '127.0.0.1', port: 0 });
+    const { port } = new URL(api.listeningOrigin);
+    const ended = Promise.withResolvers<string>();
+    const socket = connect(Number(port), '127.0.0.1', () =>
+      socket.write('GET /version HTTP/1.1\r\nHost: 127.0.0.1\r\n'),
+    );
+    let text = '';
+    socket.on('data', (chunk) => (text += chunk.toString('latin1')));
+    socket.once('close', () => ended.resolve(text)).once('error', ended.reject);
+    assert.match(await ended.promise, /^HTTP\/1\.1 408 /);
+    await api.close();
   });
 });
 

@@ -6,23 +6,15 @@ import { authoriser } from './authorise.ts';
 import type { Authenticator, Identity } from './identity.ts';
 import { kubernetesCallers } from './kubernetes.ts';
 import { oidcCallers } from './oidc.ts';
-import type { Now } from './remembered.ts';
 
-export interface Clocks {
-  /** Monotonic, in ms. */
-  readonly now: Now;
-  /** ms since 1970. */
-  readonly wallClock: () => number;
-}
-
-const clocksOfTheProcess: Clocks = { now: () => performance.now(), wallClock: Date.now };
+const clocks = { now: () => performance.now(), wallClock: Date.now };
 
 /** `kube`: in the API's own name. */
-export function identityOf(auth: AuthConfig, kube: Kube, clocks = clocksOfTheProcess): Identity | undefined {
+export function identityOf(auth: AuthConfig, kube: Kube): Identity | undefined {
   if (auth.mode === 'none' || auth.mode === 'token') return undefined;
   const { transport } = kube;
   return {
-    ...authenticatorOf(auth, kube, clocks),
+    ...authenticatorOf(auth, kube),
     authorise: authoriser({ transport, roles: auth.roles, now: clocks.now }),
     kubeOf: (caller) => createKube(inTheNameOf(caller, transport, auth.extraKeys)),
   };
@@ -30,7 +22,7 @@ export function identityOf(auth: AuthConfig, kube: Kube, clocks = clocksOfThePro
 
 type Asking = Extract<AuthConfig, { readonly mode: 'kubernetes' | 'oidc' }>;
 
-function authenticatorOf(auth: Asking, { transport }: Kube, clocks: Clocks): Authenticator {
+function authenticatorOf(auth: Asking, { transport }: Kube): Authenticator {
   return auth.mode === 'oidc'
     ? oidcCallers({ ...auth.oidc, ...clocks })
     : kubernetesCallers({ transport, audiences: auth.audiences, now: clocks.now });

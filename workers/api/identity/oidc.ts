@@ -91,7 +91,7 @@ function callerIn(payload: JWTPayload, options: OidcOptions): Caller {
   const name = claimOf(payload, usernameClaim);
   if (typeof name !== 'string' || name === '')
     throw refused(`without the claim "${usernameClaim}", which has the name`);
-  if (usernameClaim === 'email' && (payload['email_verified'] ?? true) !== true) {
+  if (/^\/?email$/.test(usernameClaim) && (payload['email_verified'] ?? true) !== true) {
     throw refused('whose e-mail address was not verified');
   }
   const groups = groupsIn(claimOf(payload, groupsClaim), groupsClaim).map((group) => `${groupsPrefix}${group}`);

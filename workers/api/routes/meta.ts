@@ -2,6 +2,7 @@
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod';
 import type { Registry } from 'prom-client';
 import { z } from 'zod';
+import { authSchema, type AuthInfo } from '../../../client/wire.ts';
 import { closest } from '../../../model/closest.ts';
 import { errorTable, mr, problemOf, type ErrorCode } from '../../../model/errors.ts';
 import { apiVersion } from '../../../model/names.ts';
@@ -17,6 +18,7 @@ interface Options {
   readonly version: string;
   readonly metrics: Registry;
   readonly now: Now;
+  readonly auth: AuthInfo;
 }
 
 /** Everybody may ask whether it is ready, and Kubernetes and Temporal are asked then. */
@@ -35,7 +37,11 @@ const tags = ['meta'];
 const config = { isOpen: true };
 const security: [] = [];
 
-export const metaRoutes: FastifyPluginCallbackZod<Options> = (server, { kube, runs, version, metrics, now }, done) => {
+export const metaRoutes: FastifyPluginCallbackZod<Options> = (
+  server,
+  { kube, runs, version, metrics, now, auth },
+  done,
+) => {
   const readiness = new Remembered<Readiness>({ ttlOf: () => readyForMs, now });
   server.get('/openapi.json', { config, schema: { hide: true } }, () => server.swagger());
 
@@ -78,6 +84,18 @@ export const metaRoutes: FastifyPluginCallbackZod<Options> = (server, { kube, ru
       version,
       apiVersion,
     }),
+  );
+
+  server.get(
+    '/v1/auth',
+    {
+      config,
+      schema: {
+        ...{ security, tags, operationId: 'getAuth', summary: 'How callers show who they are' },
+        response: { 200: authSchema },
+      },
+    },
+    () => auth,
   );
 
   server.get('/metrics', { config: { needs: ['get metrics'] }, schema: { hide: true } }, async (_request, reply) => {

@@ -1,0 +1,81 @@
+/**
+ * `millrace login`, `millrace logout`: a login for an API whose callers an issuer of OIDC knows. Programs that use the package's
+ * client on this machine then find the token by themselves, and `millrace token` prints it.
+ */
+import { Command } from 'commander';
+import { askApi } from '../../client/http.ts';
+import { loginsIn, originOf } from '../../client/logins.ts';
+import { renewAtIssuer } from '../../client/token.ts';
+import { MillraceProblem } from '../../client/problem.ts';
+import { authSchema, type AuthInfo } from '../../client/wire.ts';
+import { isLoopback } from '../../model/request-origin.ts';
+import { addressOfApi, withApiOption, type ApiOptions } from '../api-address.ts';
+import { CommandFailed, exitCodes } from '../exit.ts';
+import { say } from '../output.ts';
+
+interface Options extends ApiOptions {
+  readonly clientId?: string;
+  readonly scopes?: string;
+}
+
+export function loginCommand(): Command {
+  return withApiOption(new Command('login').description('Log in to an API whose callers an issuer of OIDC knows.'))
+    .option('--client-id <id>', 'public client with the device flow; default: the one that the API names')
+    .option('--scopes <scopes>', 'what to ask the issuer for; default: what the API names')
+    .action(async (options: Options) => {
+      const api = addressOfApi(options);
+      const { issuer, audiences = [], ...named } = await authOf(api);
+      const clientId = options.clientId ?? named.clientId;
+      if (issuer === undefined) throw new CommandFailed(exitCodes.failure, 'The API names no issuer.');
+      if (clientId === undefined) {
+        throw new CommandFailed(
+          exitCodes.usage,
+          `The API names no client of ${issuer} for the command: pass --client-id.`,
+        );
+      }
+      say(`Asking ${issuer} for a token of its client ${clientId}, which ${originOf(api)} will get.`);
+      const { logIn } = await import('../../client/device-login.ts');
+      const login = await logIn({
+        ...{ api, issuer, clientId, audiences },
+        scopes: options.scopes ?? named.scopes ?? 'openid',
+        show: ({ url, code, complete }) =>
+          say(
+            `Open ${complete ?? url} in a browser${complete === undefined ? ' and type' : ', where you see'} the code ${code}`,
+          ),
+      });
+      await loginsIn(process.env, renewAtIssuer).keep(login);
+      say(`You are logged in to ${originOf(api)}.`);
+    });
+}
+
+export function logoutCommand(): Command {
+  return withApiOption(new Command('logout').description('Forget the login to an API, on this machine.')).action(
+    async (options: ApiOptions) => {
+      const api = addressOfApi(options);
+      const isForgotten = await loginsIn(process.env, renewAtIssuer).forget(api);
+      say(isForgotten ? `The login to ${originOf(api)} is forgotten.` : `There is no login to ${originOf(api)}.`);
+    },
+  );
+}
+
+/** How the API knows its callers; it must be by an issuer. */
+async function authOf(api: string): Promise<AuthInfo> {
+  const { protocol, hostname } = new URL(api);
+  if (protocol !== 'https:' && !isLoopback(hostname.replace(/^\[(.*)\]$/, '$1'))) {
+    throw new CommandFailed(exitCodes.usage, `${api} must begin with https://: a token would be readable on its way.`);
+  }
+  const ask = askApi(api, () => Promise.resolve(undefined));
+  const auth = await ask({ method: 'GET', path: '/v1/auth', answer: authSchema }).catch((error: unknown) => {
+    throw error instanceof MillraceProblem
+      ? new CommandFailed(exitCodes.failure, error.message, { cause: error })
+      : error;
+  });
+  const instead = {
+    oidc: undefined,
+    none: 'asks nobody who they are: there is nothing to log in to',
+    token: 'asks for its own token: set MILLRACE_API_TOKEN or MILLRACE_API_TOKEN_FILE',
+    kubernetes: 'asks for a token that Kubernetes knows: `millrace token --kubernetes` prints that of the kubeconfig',
+  }[auth.mode];
+  if (instead !== undefined) throw new CommandFailed(exitCodes.failure, `The API at ${originOf(api)} ${instead}.`);
+  return auth;
+}

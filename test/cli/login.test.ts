@@ -1,0 +1,192 @@
+/** A person logs in with the command at a real issuer, and does with a real API server what a role allows. */
+import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Millrace } from '../../client/index.ts';
+import { loginsIn } from '../../client/logins.ts';
+import { renewAtIssuer } from '../../client/token.ts';
+import { withDefaults } from '../../crds/defaults.ts';
+import type { Kube } from '../../kubernetes/kube.ts';
+import { pipelineDoor } from '../../kubernetes/pipelines.ts';
+import { fieldManagers } from '../../model/names.ts';
+import type { Api } from '../../workers/api/api.ts';
+import { authInfoOf, readConfig } from '../../workers/api/config.ts';
+import { identityOf } from '../../workers/api/identity/of-config.ts';
+import { buildServer } from '../../workers/api/server.ts';
+import { eventually } from '../support/eventually.ts';
+import { agree, cliClient, startRealIssuer, type RealIssuer } from '../support/oidc-provider.ts';
+import { runsOf } from '../workers/api/api.ts';
+import { spec, useCluster } from '../workers/api/cluster.ts';
+import { allow, kubeOfApi, makeAccount, pipelineRule } from '../workers/api/people.ts';
+import { millrace, startMillrace } from './millrace.ts';
+
+describe('a login', function () {
+  const cluster = useCluster();
+  let issuer: RealIssuer;
+  let kube: Kube;
+  let api: Api;
+  let dir: string;
+  let shop: string;
+  let env: Record<string, string>;
+
+  before(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'millrace-login-'));
+    issuer = await startRealIssuer(['shop']);
+    shop = await cluster().namespace();
+    kube = await kubeOfApi(cluster(), 'oidc', 'constrained');
+    await allow(
+      cluster().kube,
+      { kind: 'Group', name: 'oidc:shop' },
+      [pipelineRule('get', 'list', 'create', 'patch')],
+      shop,
+    );
+    api = await apiWith({ MILLRACE_API_OIDC_CLI_CLIENT_ID: cliClient });
+    env = { XDG_CONFIG_HOME: dir, MILLRACE_API: api.listeningOrigin, KUBECONFIG: '' };
+  });
+  after(async () => {
+    await api.close();
+    kube.close();
+    await issuer.stop();
+    await rm(dir, { recursive: true });
+  });
+
+  async function apiWith(more: NodeJS.ProcessEnv): Promise<Api> {
+    const { auth } = readConfig({
+      ...{ MILLRACE_API_AUTH_MODE: 'oidc', MILLRACE_API_OIDC_ISSUER: issuer.url, MILLRACE_API_AUDIENCES: cliClient },
+      MILLRACE_API_OIDC_CLI_SCOPES: 'openid offline_access groups',
+      ...more,
+    });
+    const server = await buildServer({
+      ...{ kube, runs: runsOf(), version: '0', logLevel: 'silent', planWaitMs: 50, auth: authInfoOf(auth) },
+      pipelines: pipelineDoor(kube, fieldManagers.api, withDefaults),
+      access: { identity: identityOf(auth, kube) },
+    });
+    await server.listen({ host: '127.0.0.1', port: 0 });
+    return server;
+  }
+
+  const origin = () => api.listeningOrigin;
+
+  it('by the device flow is kept for its owner only, and everything of this machine then finds it', async () => {
+    const child = startMillrace(['login'], env);
+    child.stdin.end();
+    let said = '';
+    child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+    const address = await eventually(() => /Open (\S+) in a browser.* code \S+/.exec(said)?.[1] ?? false);
+    ok(address !== false);
+    ok(address.startsWith(issuer.url));
+    await agree(address, 'jane');
+    equal(await ended, 0, said);
+    match(said, /You are logged in to http:\/\/127\.0\.0\.1:\d+\./);
+    const folder = join(dir, 'millrace', 'logins');
+    const [file = ''] = await readdir(folder);
+    equal((await stat(join(folder, file))).mode & 0o777, 0o600);
+    equal((await stat(folder)).mode & 0o777, 0o700);
+    const printed = await millrace(['token'], { env: env });
+    const kept = await loginsIn(env, renewAtIssuer).find(origin());
+    equal(printed.stdout, `${kept?.token ?? ''}\n`);
+    ok(!said.includes(kept?.token ?? 'none'));
+  });
+
+  it('lets its person do what the roles of its groups allow, in that name', async () => {
+    const token = (await millrace(['token'], { env: env })).stdout.trim();
+    await using client = await Millrace.connect({ api: origin(), token: () => token });
+    const pipeline = {
+      apiVersion: 'millrace.io/v1alpha1',
+      kind: 'Pipeline',
+      metadata: { name: 'orders', namespace: shop },
+      spec,
+    } as const;
+    await client.pipelines.apply(pipeline);
+    equal((await client.pipelines.get({ name: 'orders', namespace: shop })).metadata.name, 'orders');
+    await rejects(client.pipelines.delete({ name: 'orders', namespace: shop }), (error: Error) => {
+      match(error.message, /MR_CALLER_FORBIDDEN: "oidc:jane" may not delete pipelines\.millrace\.io "orders"/);
+      return true;
+    });
+    await rejects(client.pipelines.get({ name: 'orders' }), /may not get .* in namespace "default"/);
+  });
+
+  it('is renewed by its refresh token before it expires', async () => {
+    const logins = loginsIn(env, renewAtIssuer);
+    const before = await logins.find(origin());
+    ok(before?.refreshToken !== undefined);
+    await logins.keep({ ...before, expiresAt: 0 });
+    const token = await logins.tokenFor(origin());
+    const after = await logins.find(origin());
+    ok(after !== undefined && after.expiresAt > Date.now() && after.token === token);
+    ok(after.refreshToken !== before.refreshToken, 'this issuer takes each once');
+    // The other of two programs that renew at once has the old one, and finds what the first has kept.
+    const slow = loginsIn(env, async () => {
+      await logins.keep(after);
+      throw new Error('invalid_grant');
+    });
+    await logins.keep({ ...before, expiresAt: 0 });
+    equal(await slow.tokenFor(origin()), after.token);
+    await logins.keep({ ...before, expiresAt: 0 });
+    await rejects(logins.tokenFor(origin()), { code: 'MR_LOGIN_FAILED' });
+    await logins.keep(after);
+  });
+
+  it('is for its API and no other', async () => {
+    const other = await apiWith({});
+    try {
+      const { code, stdout, stderr } = await millrace(['token', '--api', other.listeningOrigin], {
+        env: env,
+      });
+      deepEqual([code, stdout], [9, '']);
+      match(stderr, /There is no token for/);
+      const login = await millrace(['login', '--api', other.listeningOrigin], { env: env });
+      deepEqual([login.code, /pass --client-id/.test(login.stderr)], [2, true]);
+    } finally {
+      await other.close();
+    }
+  });
+
+  it('is not asked for over an open wire', async () => {
+    const { code, stderr } = await millrace(['login', '--api', 'http://millrace.example.com'], {
+      env: env,
+    });
+    deepEqual([code, /must begin with https/.test(stderr)], [2, true]);
+  });
+
+  it('is forgotten', async () => {
+    const forget = () => millrace(['logout'], { env: env });
+    match((await forget()).stderr, /is forgotten/);
+    match((await forget()).stderr, /There is no login/);
+    equal((await millrace(['token'], { env: env })).code, 9);
+  });
+
+  it('of Kubernetes is the token of the kubeconfig, also of a plugin', async () => {
+    const account = await makeAccount(cluster().kube, shop, 'ci');
+    const token = await account.token();
+    const plugin = join(dir, 'plugin.sh');
+    const credential = { apiVersion: 'client.authentication.k8s.io/v1', kind: 'ExecCredential', status: { token } };
+    await writeFile(plugin, `#!/bin/sh\ncat <<'END'\n${JSON.stringify(credential)}\nEND\n`, { mode: 0o700 });
+    const exec = { apiVersion: 'client.authentication.k8s.io/v1', command: plugin, interactiveMode: 'Never' };
+    for (const user of [{ token }, { exec }]) {
+      const kubeconfig = join(dir, 'kubeconfig');
+      await writeFile(kubeconfig, JSON.stringify(kubeconfigOf(user)));
+      const { stdout, stderr } = await millrace(['token', '--kubernetes', '--kubeconfig', kubeconfig]);
+      equal(stdout, `${token}\n`, stderr);
+    }
+    const { code, stderr } = await millrace([
+      'token',
+      '--kubernetes',
+      '--kubeconfig',
+      cluster().kubernetes.kubeconfigPath,
+    ]);
+    deepEqual([code, /has no token, but a certificate/.test(stderr)], [9, true]);
+    ok((await readFile(plugin, 'utf8')).includes(token));
+  });
+});
+
+function kubeconfigOf(user: object): object {
+  return {
+    'current-context': 'a',
+    clusters: [{ name: 'a', cluster: { server: 'https://127.0.0.1:1' } }],
+    users: [{ name: 'a', user }],
+    contexts: [{ name: 'a', context: { cluster: 'a', user: 'a' } }],
+  };
+}
