@@ -63,7 +63,8 @@ const commitEntrySchema = z.discriminatedUnion('kind', [
     chain: chainSchema.optional(),
     /**
      * Written by registration (`./register-readers.ts`) or by a person's decision (`./reader-start.ts`) instead of the
-     * slot: a sink that keeps the position itself has yet to follow.
+     * slot, or with a batch of the epoch before (K11 of `./sink-position.ts`): a sink that keeps the position itself has
+     * yet to follow.
      */
     set: z.literal(true).optional(),
     /** Of a decision: what the sink had stored until then, if it keeps the position itself (K10 of `./sink-position.ts`). */

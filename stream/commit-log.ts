@@ -86,12 +86,12 @@ export class CommitLog {
   }
 
   /**
-   * Commits `to` because of a decision. `heads`: on what that place rests; undefined: it is where the reader is. The sink,
-   * which keeps the position itself and has stored up to `had`, has yet to follow.
+   * Commits `to` because of a decision. `heads`: on what that place rests; undefined: it is where the reader is. A sink
+   * that keeps the position itself, and has stored up to `had`, has yet to follow.
    */
-  async place(to: number, heads: Heads | undefined, had: number, signal: AbortSignal): Promise<void> {
+  async place(to: number, heads: Heads | undefined, had: number | undefined, signal: AbortSignal): Promise<void> {
     const chain = heads === undefined ? this.#chain?.committed : this.#chain?.restart(heads, this.committed);
-    const entry: CommitEntry = { kind: 'commit', to, set: true, had, ...(chain === undefined ? {} : { chain }) };
+    const entry: CommitEntry = { kind: 'commit', to, set: true, had, chain };
     await this.#store(entry, signal);
   }
 

@@ -59,6 +59,7 @@ const questionSchema = z.object({
   until: z.number().int().nonnegative().optional(),
   isOfSink: z.literal(true).optional(),
   isOfPosition: z.literal(true).optional(),
+  behind: z.number().int().nonnegative().optional(),
   frame: acceptedSchema.optional(),
 });
 
@@ -193,14 +194,22 @@ export interface Question extends Asker {
   readonly after: number;
   /** D5: `after` is the last entry of a commit log that is claimed. */
   readonly hasClaimed?: boolean | undefined;
-  /** D6: what was decided about `after` is the answer, whatever the loss looked like then; but not the decision of that number. */
-  readonly ofEdge?: { readonly outdated: number | undefined } | undefined;
+  /**
+   * What was decided about `after` is the answer, whatever the loss looked like then (D6, and K8 of `./sink-position.ts`); but not
+   * the decision of that number.
+   */
+  readonly ofEntry?: { readonly outdated: number | undefined } | undefined;
   /** The frame that does not follow, if that is what is asked about. */
   readonly frame?: Accepted | undefined;
   /** The sequence of the edge at which it was noticed: once the slot has committed that, the question is over. */
   readonly until?: number | undefined;
   /** Once the slot has found its sink in order, the question is over. */
   readonly isOfSink?: boolean | undefined;
+  /**
+   * The sink has lost what it had committed after this, and `reread` goes on from here, wherever the sink writes by then; 0: from
+   * the beginning.
+   */
+  readonly behind?: number | undefined;
   /** The edge up to the position is lost: the question is over once all of that is there again. */
   readonly isOfPosition?: boolean | undefined;
 }
@@ -213,6 +222,8 @@ export interface StoredQuestion {
   readonly until?: number | undefined;
   readonly isOfSink: boolean;
   readonly isOfPosition: boolean;
+  /** As {@link Question.behind}. */
+  readonly behind?: number | undefined;
   readonly frame?: Accepted | undefined;
   /** Of the decision that answers it. */
   readonly number: number;
@@ -274,7 +285,8 @@ export type Answer =
  * owner of the slot has asked since (D5), or `hasAsked` and the question is gone (D7).
  */
 export async function askFor(question: Question, hasAsked = false): Promise<Answer> {
-  const { streams, pid, scope, who, loss, after, until, isOfSink, isOfPosition, hasClaimed, ofEdge, frame } = question;
+  const { streams, pid, scope, who, loss, after, until, isOfSink, isOfPosition, behind, hasClaimed, ofEntry, frame } =
+    question;
   const subject = questionSubject(pid, scope, who);
   for (;;) {
     const decision = await readDecision(streams, pid, scope);
@@ -282,15 +294,15 @@ export async function askFor(question: Question, hasAsked = false): Promise<Answ
     const isOthers = before === undefined ? hasAsked : hasClaimed === true && before.after > after;
     if (isOthers) throw mr('MR_OWNERSHIP_LOST', { writer: subject, expected: after });
     const isSame = before?.found === loss && before.after === after;
-    const isOfEdge = ofEdge !== undefined && (before?.isOfSink ?? false) === (isOfSink ?? false);
-    const isAbout = isSame || (isOfEdge && before?.after === after);
+    const isOfEntry = ofEntry !== undefined && (before?.isOfSink ?? false) === (isOfSink ?? false);
+    const isAbout = isSame || (isOfEntry && before?.after === after);
     const answered = isAbout && isAnswer(decision, { number: before.number, sequence: asked });
-    if (answered && decision.number !== ofEdge?.outdated) return { kind: 'decided', decision, frame: before.frame };
+    if (answered && decision.number !== ofEntry?.outdated) return { kind: 'decided', decision, frame: before.frame };
     const number = (decision?.number ?? 0) + 1;
     const isOpen: Answer = { kind: 'asked', token: tokenOf({ scope, number }) };
     if (isSame && before.number === number) return isOpen;
     const ofWhat = { ...(isOfSink === true ? { isOfSink } : {}), ...(isOfPosition === true ? { isOfPosition } : {}) };
-    const text = { number, found: loss, after, until, ...ofWhat, ...(frame === undefined ? {} : { frame }) };
+    const text = { number, found: loss, after, until, behind, ...ofWhat, ...(frame === undefined ? {} : { frame }) };
     const stored = await publishQuestion(streams, subject, text, asked);
     if (stored === undefined) continue;
     if (!isAbout || before.number !== number) return isOpen;

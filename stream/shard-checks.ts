@@ -1,8 +1,9 @@
 /**
  * What a sink slot checks in the stream while it reads: what it has taken is still there, and so is what it waits for.
- * Each throws {@link PositionLost}.
+ * Those without an answer throw {@link PositionLost}.
  */
 import { shardSubjects } from '../model/names.ts';
+import { checkWith, type NamedRange } from './batch-token.ts';
 import type { CommitLog } from './commit-log.ts';
 import { checkOf } from './frame.ts';
 import type { FrameChain } from './frame-chain.ts';
@@ -44,6 +45,16 @@ export class ShardChecks {
     const found = await streams.getMessage(stream, { seq: sequence });
     if (found !== null && checkOf(found.data) !== check) throw otherThanTaken(sequence);
     return found !== null;
+  }
+
+  /** Whether the shard has the frames of this range, all of them and no others. */
+  async holds({ from, to, check }: NamedRange): Promise<boolean> {
+    const { streams, pid, edge, slot, stream } = this.#options;
+    const next = (seq: number) => streams.getMessage(stream, { seq, next_by_subj: shardSubjects(pid, edge, slot) });
+    let found = 0;
+    for (let frame = await next(from); frame !== null && frame.seq <= to; frame = await next(frame.seq + 1))
+      found = checkWith(found, checkOf(frame.data));
+    return found === check;
   }
 
   /**

@@ -6,9 +6,9 @@
  * are read again. Kept frames were most of a pod's memory, and lived just long enough to leave the collector's cheap
  * generation. An edge that went back may have another frame of that number by then: each batch remembers the checksums.
  */
-import { crc32 } from 'node:zlib';
 import { MillraceError, mr, problemOf } from '../model/errors.ts';
 import { writerIn } from '../model/names.ts';
+import { checkWith } from './batch-token.ts';
 import { copyOf, type DeadLetter } from './dead-letter.ts';
 import { decodeFrame, FrameMeta, planIn, type Frame } from './frame-reader.ts';
 import { otherThanTaken } from './position-lost.ts';
@@ -47,7 +47,6 @@ export class SinkBatch<Rows extends RowBufferPort> {
   readonly #views: (StageView | null)[] = [];
   #rowFrame = new Int32Array(1024);
   #rowRecord = new Int32Array(1024);
-  readonly #frameCheck = Buffer.alloc(4);
   records = 0;
   recordBytes = 0;
   dropped = 0;
@@ -72,6 +71,11 @@ export class SinkBatch<Rows extends RowBufferPort> {
     return this.#sequences.at(-1) ?? 0;
   }
 
+  /** Checksum of the last frame; 0 when there is none. */
+  get lastCheck(): number {
+    return this.#checks.at(-1) ?? 0;
+  }
+
   /** Records that became dead letters so far. */
   get failures(): number {
     return this.#failures.length;
@@ -90,8 +94,7 @@ export class SinkBatch<Rows extends RowBufferPort> {
     const frameIndex = this.#sequences.push(sequence) - 1;
     this.#bases.push(this.records);
     this.#checks.push(frame.check);
-    this.#frameCheck.writeUInt32LE(frame.check);
-    this.check = crc32(this.#frameCheck, this.check);
+    this.check = checkWith(this.check, frame.check);
     this.#writers.push(writer);
     this.#views.push(view);
     if (view !== null) this.#run(frame, frameIndex, view);

@@ -35,7 +35,7 @@ import type { ShardReader } from './shard-reader.ts';
 import { SinkBatch, type BatchContext } from './sink-batch.ts';
 import type { BatchRange, RefusedRecord, RefusedRow, RowBufferPort, SinkSlotPort } from './sink-port.ts';
 import { recoverPosition } from './sink-position.ts';
-import { rangeText } from './batch-token.ts';
+import { rangeText, type NamedRange } from './batch-token.ts';
 import { SinkWrite } from './sink-write.ts';
 import type { SlotEnd, SlotObserver, SlotSignals } from './slot-observer.ts';
 
@@ -63,6 +63,7 @@ export interface SinkLoopOptions<Rows extends RowBufferPort> extends BatchContex
   readonly sinkSlot: SinkSlotPort<Rows>;
   readonly log: CommitLog;
   readonly headsAt: (position: number) => Promise<Heads>;
+  readonly holds: (range: NamedRange) => Promise<boolean>;
   readonly deadLetters: DeadLetterWriter;
   /** Reads frames of the shard from a sequence on. `begunTo`: the last frame of a batch that is to be finished first. */
   readonly read: (firstSequence: number, begunTo: number | undefined) => ShardReader;
@@ -95,6 +96,8 @@ export class SinkLoop<Rows extends RowBufferPort> {
   #committed = 0;
   /** K10: what a sink that keeps the position itself has stored. */
   #sinkHas: number | undefined;
+  /** The last frame that was skipped, because the sink is ahead of the log. */
+  #passed = 0;
   #isWriting = false;
 
   constructor(options: SinkLoopOptions<Rows>) {
@@ -124,6 +127,7 @@ export class SinkLoop<Rows extends RowBufferPort> {
       this.#reader = this.#options.read(this.#options.log.committed + 1, begun?.to);
       this.#options.observer.position(this.#committed);
       if (begun !== undefined) await this.#finishBegun(this.#reader, begun);
+      if (begun !== undefined && this.#isOfOtherEpoch(begun)) await this.#recover();
       await this.#options.onSinkInOrder();
       await this.#work(this.#reader);
       return 'stopped';
@@ -137,14 +141,7 @@ export class SinkLoop<Rows extends RowBufferPort> {
 
   /** Where to continue; a batch that was started and not committed must be finished first (K1). */
   async #recover(): Promise<Intent | Written | undefined> {
-    const { log, sinkSlot } = this.#options;
-    const last = log.last;
-    const begun = last === undefined || last.kind === 'commit' ? undefined : last;
-    if (sinkSlot.positionIn === 'commitLog') {
-      this.#committed = log.committed;
-      return begun;
-    }
-    const { committed, has, finish } = await recoverPosition({ ...this.#options, sinkSlot });
+    const { committed, has, finish } = await recoverPosition(this.#options);
     this.#committed = committed;
     this.#sinkHas = has;
     return finish;
@@ -224,8 +221,10 @@ export class SinkLoop<Rows extends RowBufferPort> {
       if (frame !== undefined) {
         if (frame.sequence <= this.#committed) {
           await batch.pass(frame, this.#assembling);
+          this.#passed = frame.sequence;
           continue;
         }
+        await this.#commitPassed();
         await batch.add(frame, this.#assembling);
         closesAt ??= clock.monotonic() + maxDelayMs;
         heldBytes += frame.data.length;
@@ -238,6 +237,7 @@ export class SinkLoop<Rows extends RowBufferPort> {
         if (clock.monotonic() < closesAt) continue;
         return batch;
       }
+      await this.#commitPassed();
       const waitMs = closesAt === undefined ? lookEveryMs : closesAt - clock.monotonic();
       if (waitMs <= 0) return batch;
       const until = clock.monotonic() + waitMs;
@@ -245,6 +245,13 @@ export class SinkLoop<Rows extends RowBufferPort> {
       if (closesAt === undefined && clock.monotonic() >= until) await this.#lookAtPosition();
     }
     return undefined;
+  }
+
+  /** A drain waits for the log to say so. It is done before the first batch has a frame: nothing else is appended meanwhile. */
+  async #commitPassed(): Promise<void> {
+    const { log, signals } = this.#options;
+    if (this.#passed <= log.committed) return;
+    await log.append({ kind: 'commit', to: this.#passed }, signals.abort);
   }
 
   /** K6. Throws MR_OWNERSHIP_LOST when the sink is not where this slot left it: the next run finds out why. */
@@ -266,7 +273,7 @@ export class SinkLoop<Rows extends RowBufferPort> {
   async #commit(batch: SinkBatch<Rows>): Promise<void> {
     const { stage, slot, tokenPrefix } = this.#options;
     const { from, to, check } = batch;
-    const token = `${tokenPrefix}:${stage}:${slot}:${rangeText({ from, to, check })}`;
+    const token = `${tokenPrefix}:${stage}:${slot}:${rangeText({ from, to, check }, batch.lastCheck)}`;
     const id: BatchRange = { from, to, after: this.#committed, token, check };
     await this.#store(batch, id);
   }
@@ -303,13 +310,21 @@ export class SinkLoop<Rows extends RowBufferPort> {
       observer.deadLettered(letters);
     }
     observer.handedOn(fate.rows - fate.refused.length);
-    await this.#finish(batch);
+    await this.#finish(batch, this.#isOfOtherEpoch(id));
   }
 
-  async #finish(batch: SinkBatch<Rows>): Promise<void> {
+  /** K11 of `./sink-position.ts`: the sink keeps the position, and had stored the batch before its log was made again. */
+  #isOfOtherEpoch({ token }: Pick<BatchRange, 'token'>): boolean {
+    const { sinkSlot, tokenPrefix } = this.#options;
+    return sinkSlot.positionIn === 'sink' && !token.startsWith(`${tokenPrefix}:`);
+  }
+
+  /** `hasToFollow`: the sink has yet to take a token of this epoch. */
+  async #finish(batch: SinkBatch<Rows>, hasToFollow: boolean): Promise<void> {
     const { log, signals, observer } = this.#options;
     const { to } = batch;
-    await log.append({ kind: 'commit', to }, signals.abort);
+    const yet = hasToFollow ? ({ set: true, had: to } as const) : {};
+    await log.append({ kind: 'commit', to, ...yet }, signals.abort);
     this.#committed = to;
     observer.took(batch.records, batch.recordBytes);
     observer.dropped(batch.dropped);

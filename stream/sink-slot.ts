@@ -116,6 +116,7 @@ async function run<Rows extends RowBufferPort>(
       signals,
       headsAt,
       onSinkInOrder,
+      holds: (range) => untilAnswered(stream, () => checks.holds(range), ofFrames(options), signals.stop),
       assertBegun: (to) => untilAnswered(stream, () => checks.begun(to), ofFrames(options), signals.stop),
       read: (firstSequence, begunTo) =>
         new ShardReader({

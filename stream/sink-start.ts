@@ -199,7 +199,7 @@ async function awaitAndPlace(reading: Reading, lost: Loss): Promise<void> {
   const isRestored = async () => isOfPosition === true && (await looks.asTaken()).kind === 'ready';
   const asking = { ...start, onWaiting: waitingAs(observer, 'commits'), ask, isRestored };
   const answer = await awaitDecision(
-    { ...asker, ...about, hasClaimed: true, ofEdge: { outdated } },
+    { ...asker, ...about, hasClaimed: true, ofEntry: { outdated } },
     asking,
     signals.stop,
   );

@@ -129,7 +129,7 @@ describe('a decision about an edge that changes before the slot acts upon it', (
   it('answers what is asked about the same commit, whatever the loss looks like by now', async () => {
     const { pid } = pipeline;
     const asker = { streams: pipeline.streams, pid, scope: 'main', who: 'sink-warehouse.0' };
-    const question = { ...asker, after: 5, hasClaimed: true, isOfSink: false, ofEdge: { outdated: undefined } };
+    const question = { ...asker, after: 5, hasClaimed: true, isOfSink: false, ofEntry: { outdated: undefined } };
     assert.equal(
       (await askFor({ ...question, loss: 'frame 9 is another one than the one that was taken' })).kind,
       'asked',
@@ -141,6 +141,6 @@ describe('a decision about an edge that changes before the slot acts upon it', (
     const answer = await askFor({ ...question, loss });
     assert.ok(answer.kind === 'decided');
     assert.equal(answer.decision.number, 1);
-    assert.equal((await askFor({ ...question, loss, ofEdge: { outdated: 1 } })).kind, 'asked');
+    assert.equal((await askFor({ ...question, loss, ofEntry: { outdated: 1 } })).kind, 'asked');
   });
 });

@@ -707,6 +707,7 @@ describe('sink loop', () => {
           append: () => Promise.reject(fenced),
         },
         headsAt: () => Promise.resolve({}),
+        holds: () => Promise.resolve(false),
       });
       await assert.rejects(recovering, fenced);
       assert.deepEqual(witness.connections, []);

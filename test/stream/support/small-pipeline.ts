@@ -5,6 +5,7 @@ import { askedBy } from '../../../activities/streams/open-questions.ts';
 import { parseDecision } from '../../../model/decision.ts';
 import { commitsEdge, commitSubject, edgeStream, questionSubject } from '../../../model/names.ts';
 import type { Plan } from '../../../model/plan.ts';
+import type { StreamStatus } from '../../../model/status.ts';
 import { carryOut, streamsFound } from '../../../stream/carry-out.ts';
 import { decodeCommitEntry } from '../../../stream/commit-entry.ts';
 import type { Streams } from '../../../stream/connection.ts';
@@ -28,9 +29,9 @@ export class SmallPipeline {
   readonly streams: Streams;
   readonly plan: Plan;
   readonly table = new MemoryTable();
-  readonly #known: Awaited<ReturnType<typeof streamsFound>>;
+  #known: readonly StreamStatus[];
 
-  private constructor(streams: Streams, plan: Plan, known: Awaited<ReturnType<typeof streamsFound>>) {
+  private constructor(streams: Streams, plan: Plan, known: readonly StreamStatus[]) {
     this.streams = streams;
     this.plan = plan;
     this.#known = known;
@@ -165,7 +166,7 @@ export class SmallPipeline {
     const decision = parseDecision(text);
     assert.ok(decision);
     const act = { streams: this.streams, opSeq: 1, clock: eagerClock, replicas: 1, cluster: 'test' };
-    await carryOut({ ...act, known: this.#known }, this.plan, decision);
+    this.#known = await carryOut({ ...act, known: this.#known }, this.plan, decision);
   }
 
   /** Scopes of the questions that are stored. */
