@@ -21,7 +21,7 @@
  *     batch that was begun, and that the decision passes over, is taken for stored: a sink that lacks it asks.
  * K11 A position that is ahead of the log counts while the edge has not gone back below it. Its token says what it rests on
  *     (`./batch-token.ts`): the frames of a batch, which is finished if they are all there, or else its last frame; or, where a
- *     decision has set it, the last frames of all writers. If they are others, a person is asked (decision 145).
+ *     decision has set it, the last frames of all writers. If they are others, a person is asked (decision 147).
  */
 import type { DecisionChoice } from '../model/decision.ts';
 import { assertNever, mr, type MillraceError } from '../model/errors.ts';
@@ -31,23 +31,34 @@ import { askCommits } from './ask-commits.ts';
 import { backoffMs, outsideBackoff } from './backoff.ts';
 import { claimToAsk } from './claim.ts';
 import type { Clock } from '../model/clock.ts';
-import type { CommitEntry, Intent, Written } from './commit-entry.ts';
+import type { Written } from './commit-entry.ts';
 import type { CommitLog } from './commit-log.ts';
 import { askFor, storedQuestion, takeBack, type Answer, type StoredQuestion } from './decisions.ts';
 import { pipelineText } from './edge-opening.ts';
 import { isFence } from './fence.ts';
-import type { Heads } from './frame-chain.ts';
 import { isConnectionClosed } from './jetstream-errors.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { asSinkError } from './outside-errors.ts';
 import { PositionLost } from './position-lost.ts';
 import type { PositionedSinkSlot, RowBufferPort, SinkSlotPort, StoredPosition } from './sink-port.ts';
 import { waitingAs, type SlotObserver, type SlotSignals } from './slot-observer.ts';
-import { headsIn, headsText, lastIn, ofEpoch, rangeIn, type NamedRange } from './batch-token.ts';
-import { ofTarget, otherTargetOf } from './target-name.ts';
+import { headsText, ofEpoch } from './batch-token.ts';
+import { ahead, type AheadCheck } from './sink-ahead.ts';
+import {
+  begunIn,
+  isOfIncarnation,
+  judge,
+  leftBehind,
+  unfounded,
+  type Believed,
+  type Beyond,
+  type Lost,
+  type Recovered,
+} from './sink-verdict.ts';
+import { otherTargetOf } from './target-name.ts';
 import { untilAnswered } from './until-answered.ts';
 
-export interface PositionCheck<Rows extends RowBufferPort> {
+export interface PositionCheck<Rows extends RowBufferPort> extends AheadCheck {
   readonly streams: JetStreamPort;
   readonly pipeline: Plan['pipeline'];
   readonly stage: string;
@@ -58,10 +69,6 @@ export interface PositionCheck<Rows extends RowBufferPort> {
   readonly stream: string;
   readonly tokenPrefix: string;
   readonly log: Pick<CommitLog, 'last' | 'committed' | 'sequence' | 'claim' | 'place' | 'append'>;
-  /** On what a place in the edge rests. */
-  readonly headsAt: (position: number) => Promise<Heads>;
-  /** Whether the shard holds all frames of the range, and no others there. */
-  readonly holds: (range: NamedRange) => Promise<boolean>;
   readonly clock: Clock;
   readonly random: () => number;
   readonly observer: SlotObserver;
@@ -70,14 +77,6 @@ export interface PositionCheck<Rows extends RowBufferPort> {
 
 interface Positioned<Rows extends RowBufferPort> extends PositionCheck<Rows> {
   readonly sinkSlot: PositionedSinkSlot<Rows>;
-}
-
-export interface Recovered {
-  readonly committed: number;
-  /** What the sink has stored; undefined: it keeps no position. */
-  readonly has: number | undefined;
-  /** The batch to finish first. */
-  readonly finish: Intent | Written | undefined;
 }
 
 /**
@@ -136,7 +135,8 @@ async function settle<Rows extends RowBufferPort>(
 ): Promise<Believed | Asked> {
   const { sinkSlot, signals } = check;
   const stored = await sinkSlot.storedPosition(signals.abort);
-  const found = judge(check, stored, await edgeEnd(check), open);
+  const { target } = sinkSlot;
+  const found = judge({ ...check, target }, stored, await edgeEnd(check), open);
   switch (found.kind) {
     case 'recovered':
       return found;
@@ -145,7 +145,7 @@ async function settle<Rows extends RowBufferPort>(
     case 'beyond':
       throw beyond(check, found);
     case 'ahead':
-      return (await ahead(check, stored)) ?? settleLost(check, unfounded(stored), stored);
+      return (await ahead(check, stored, signals.abort)) ?? settleLost(check, unfounded(stored), stored);
     case 'lost':
       return settleLost(check, found, stored);
     default:
@@ -179,50 +179,9 @@ async function settleLogged<Rows extends RowBufferPort>(
   return { kind: 'recovered', committed: log.committed, has: undefined, finish: begunIn(log.last) };
 }
 
-function begunIn(last: CommitEntry | undefined): Intent | Written | undefined {
-  return last === undefined || last.kind === 'commit' ? undefined : last;
-}
-
-type Believed = { readonly kind: 'recovered' } & Recovered;
-
-interface Lost {
-  readonly kind: 'lost';
-  /** Where the sink stands, or stood before its target was edited. */
-  readonly position: number;
-  readonly problem: string;
-  /** Where "reread" goes on; 0: positions of another stream, or of before a decision, cannot be compared, so from the beginning. */
-  readonly behind: number;
-  /** What it lacks it had committed: that is open wherever the spec moves it (K8). */
-  readonly isCommitted: boolean;
-  /** It was asked about where the sink wrote before, and that answer counts. */
-  readonly isOfBefore?: boolean;
-}
-
 interface Asked {
   readonly kind: 'asked';
   readonly question: MillraceError;
-}
-
-/** The log was placed by registration or by a decision, or the sink was moved elsewhere, and it has yet to follow. */
-interface Placed {
-  readonly kind: 'placed';
-  /** Certainly stored where the sink wrote before (K8). */
-  readonly written?: Written;
-}
-
-/** K11. */
-interface Ahead {
-  readonly kind: 'ahead';
-}
-
-/** K7. */
-interface Beyond {
-  readonly kind: 'beyond';
-  readonly position: number;
-  /** The log has that batch, too. */
-  readonly isLogged: boolean;
-  /** Of the edge. */
-  readonly lastSequence: number;
 }
 
 /** Without the end of the stream in the loss, because that moves while others write. */
@@ -238,144 +197,6 @@ function beyond<Rows extends RowBufferPort>(
     isOfSink: true,
     had: position,
   });
-}
-
-/**
- * What the sink's answer means: the first that fits. Pure. `open`: {@link openLoss}.
- *
- *   the log was set, and the sink has yet to follow:   placed; lost if it has less than it had then (K10)
- *   it is beyond the end of the edge:                  beyond (K7)
- *   it writes elsewhere now, and lacks only what was
- *   committed before that:                             placed; lost if what it lacked there is open (K8)
- *   it is just before or at the end of the begun
- *   batch, or where the log is:                        recovered
- *   it is ahead of the log:                            ahead (K11)
- *   else:                                              lost (K6)
- */
-function judge<Rows extends RowBufferPort>(
-  { log, tokenPrefix, sinkSlot }: Pick<Positioned<Rows>, 'log' | 'tokenPrefix' | 'sinkSlot'>,
-  stored: StoredPosition,
-  lastSequence: number,
-  open: number | undefined,
-): Believed | Lost | Placed | Ahead | Beyond {
-  const { last, committed } = log;
-  const { position, token } = stored;
-  const { target } = sinkSlot;
-  const otherTarget = last && otherTargetOf(last, target);
-  const elsewhere = open === undefined || otherTarget === undefined ? undefined : leftBehind(open, otherTarget, target);
-  if (last?.kind === 'commit' && last.set === true) {
-    const hasFollowed = position === committed && token.startsWith(`${tokenPrefix}:set:`);
-    const isBack = last.had !== undefined && position < last.had && otherTarget === undefined && !hasFollowed;
-    if (!isBack) return elsewhere ?? { kind: 'placed' };
-    const isOfOtherStream = token !== '' && !isOfIncarnation({ tokenPrefix }, stored);
-    const problem = isOfOtherStream ? ofOtherStream : wentBack;
-    return { kind: 'lost', position, problem, behind: isOfOtherStream ? 0 : position, isCommitted: true };
-  }
-  const begun = begunIn(last);
-  const isOfEpoch = token.startsWith(`${tokenPrefix}:`) || token === begun?.token;
-  const isBeyond = position > lastSequence;
-  if (isOfEpoch && isBeyond) return { kind: 'beyond', position, isLogged: begun?.to === position, lastSequence };
-  const isOfOtherStream = isBeyond || (token !== '' && !isOfEpoch);
-  const leftAt = target === undefined ? undefined : ofTarget(last?.left ?? {}, target);
-  if (last !== undefined && last.kind !== 'intent' && otherTarget !== undefined) {
-    const hasAll = isOfEpoch && position >= last.to;
-    const isKnown = token === '' || (leftAt !== undefined && position >= leftAt);
-    if (isKnown && !hasAll)
-      return elsewhere ?? { kind: 'placed', ...(last.kind === 'written' ? { written: last } : {}) };
-  }
-  if (!isOfOtherStream) {
-    // The batch with the intent may or may not be in the sink; repeating it is safe either way and yields its
-    // refusals again.
-    const isAtEnd = begun !== undefined && position === begun.to && (begun.kind === 'written' || token === begun.token);
-    if (begun !== undefined && (position === begun.after || isAtEnd)) {
-      const isRolledBack = begun.kind === 'written' && position !== begun.to;
-      // It has lost only this batch. Begun once more it is asked about where its frames are gone: an entry that nobody finishes
-      // holds up a drain for good (seed asked:11609).
-      if (isRolledBack) return { kind: 'recovered', committed, has: position, finish: begunAgain(begun) };
-      // A position of this pipeline that is just before the batch is the one on which it was started, whatever its
-      // address is, unless the sink left it there for another target.
-      const isElsewhere = otherTarget !== undefined && (token === '' || leftAt === begun.after);
-      if (!isElsewhere) return { kind: 'recovered', committed, has: position, finish: begun };
-    } else if (position === committed) {
-      return { kind: 'recovered', committed, has: position, finish: undefined };
-    } else if (position > committed) {
-      return { kind: 'ahead' };
-    }
-  }
-  const behind = isOfOtherStream ? 0 : Math.min(position, committed);
-  const lost = { kind: 'lost', position, behind } as const;
-  if (otherTarget === undefined)
-    return { ...lost, problem: isOfOtherStream ? ofOtherStream : wentBack, isCommitted: true };
-  const problem = isOfOtherStream ? ofOtherStream : movedTo(otherTarget, target, begun?.kind === 'intent');
-  if (open === undefined) return { ...lost, problem, isCommitted: false };
-  const alsoThere = `${problem}; before that edit it had gone back to ${open} there`;
-  return { ...lost, problem: alsoThere, behind: Math.min(behind, open), isCommitted: true };
-}
-
-const ofOtherStream =
-  'that position belongs to another incarnation of the stream (deleted and recreated, rolled back, or of another pipeline), or is from before a decision about it';
-const wentBack =
-  'the sink was rolled back and has lost what it had committed in between, or never got a batch that a decision passed over';
-
-function movedTo(otherTarget: string, target: string | undefined, isOpen: boolean): string {
-  const moved = `and the sink writes to ${target} now`;
-  if (isOpen) return `the spec was edited while a batch was open, which may be stored in ${otherTarget}, ${moved}`;
-  return `what came in between was committed in ${otherTarget}, ${moved}, which has an older position that this sink did not leave there (a copy or replica that lacks the rest)`;
-}
-
-/** K8. `open`: where it stood in the other target. */
-function leftBehind(open: number, otherTarget: string | undefined, target: string | undefined): Lost {
-  const [before, now] = [otherTarget ?? 'its target of before', target ?? 'another'];
-  const problem = `that was in ${before}, which had lost the rest, and the spec was edited before that was settled: the sink writes to ${now} now`;
-  return { kind: 'lost', position: open, problem, behind: open, isCommitted: true, isOfBefore: true };
-}
-
-/** K11. */
-function unfounded({ position }: StoredPosition): Lost {
-  const problem =
-    'it was set to that position by a decision, or by hand, of which the log does not know (nats-server has gone back), and the stream may have other frames up to there by now than those that were passed over then';
-  return { kind: 'lost', position, problem, behind: 0, isCommitted: false };
-}
-
-function begunAgain(written: Written): Intent {
-  return { ...written, kind: 'intent' };
-}
-
-/**
- * K11. The log was rolled back, or the sink's word is all there is. Undefined: nothing tells that the edge still has the frames on
- * which the position rests. The loop compares those of a batch before it continues. It is taken for begun, not for written: only the
- * sink still knows which of its rows were refused, and says so when it is repeated.
- */
-async function ahead<Rows extends RowBufferPort>(
-  check: PositionCheck<Rows>,
-  stored: StoredPosition,
-): Promise<Believed | undefined> {
-  const { log, signals } = check;
-  const { committed } = log;
-  const { position, token } = stored;
-  const range = rangeIn(token);
-  const isOfBatch = range?.to === position;
-  const isWhole = isOfBatch && (await check.holds(range));
-  if (!isWhole && (await isFounded(check, stored))) {
-    // A batch that was begun is behind it: nobody would finish that, and a drain would wait for it.
-    if (begunIn(log.last) !== undefined) await log.append({ kind: 'commit', to: committed }, signals.abort);
-    return { kind: 'recovered', committed: position, has: position, finish: undefined };
-  }
-  if (!isOfBatch) return undefined;
-  const finish: Intent = { kind: 'intent', ...range, after: committed, token, rows: 0 };
-  return { kind: 'recovered', committed, has: position, finish };
-}
-
-async function isFounded<Rows extends RowBufferPort>(
-  { headsAt }: PositionCheck<Rows>,
-  { position, token }: StoredPosition,
-): Promise<boolean> {
-  const [last, set] = [lastIn(token), headsIn(token)];
-  if (last === undefined && set === undefined) return false;
-  const heads = await headsAt(position);
-  return last === undefined
-    ? headsText(heads) === set
-    : Object.values(heads).some(([sequence, check]) => sequence === position && check === last);
 }
 
 async function edgeEnd<Rows extends RowBufferPort>(check: PositionCheck<Rows>): Promise<number> {
@@ -435,7 +256,7 @@ async function place<Rows extends RowBufferPort>(
 /**
  * Moves the sink's position to where the log was placed. If that was done before, it is already there, under a token of
  * this epoch. Where only the log is new, the sink's own position counts (K11), unless the edge was not that long when the log
- * was started. `written`: {@link Placed.written}.
+ * was started. `written`: as {@link judge} found it.
  */
 async function follow<Rows extends RowBufferPort>(
   check: Positioned<Rows>,
@@ -454,7 +275,7 @@ async function follow<Rows extends RowBufferPort>(
   const isOwn = isOfEpoch || (entry?.registered === true && isOfIncarnation(check, stored));
   const isInEdge = position <= (entry?.chain?.since ?? Infinity);
   const isFurther = isOwn && isInEdge && position > committed && position !== entry?.had;
-  const own = isFurther ? await ahead(check, stored) : undefined;
+  const own = isFurther ? await ahead(check, stored, signals.abort) : undefined;
   if (own?.finish !== undefined) return own;
   const to = own?.committed ?? committed;
   if (own !== undefined && !isOfEpoch) await move(check, position, to, ofEpoch(token, tokenPrefix));
@@ -466,15 +287,6 @@ async function follow<Rows extends RowBufferPort>(
   // also where the sink has more: the chain is followed through the frames that are skipped.
   await log.append({ kind: 'commit', to: committed }, signals.abort);
   return { kind: 'recovered', committed: to, has: to, finish: undefined };
-}
-
-/** Whether it is valid in the existing stream of the edge, whatever was decided since. */
-function isOfIncarnation<Rows extends RowBufferPort>(
-  { tokenPrefix }: Pick<PositionCheck<Rows>, 'tokenPrefix'>,
-  { token }: StoredPosition,
-): boolean {
-  const life = tokenPrefix.split('.')[0] ?? '';
-  return token.startsWith(`${life}:`) || token.startsWith(`${life}.`);
 }
 
 /** By a batch without rows. */

@@ -511,7 +511,7 @@ export const mutations: readonly Mutation[] = [
   {
     guard: 'K6',
     without: 'the look whether the sink has gone back',
-    file: 'stream/sink-position.ts',
+    file: 'stream/sink-verdict.ts',
     from: 'position > committed) {',
     to: 'position >= 0) {',
   },
@@ -542,7 +542,7 @@ export const mutations: readonly Mutation[] = [
   {
     guard: 'K8',
     without: 'what was committed in another target: to lack that is a loss of every target to come',
-    file: 'stream/sink-position.ts',
+    file: 'stream/sink-verdict.ts',
     from: '{ ...lost, problem, isCommitted: false }',
     to: '{ ...lost, problem, isCommitted: true }',
     test: 'test/stream/sink-moved.test.ts',
@@ -558,7 +558,7 @@ export const mutations: readonly Mutation[] = [
   {
     guard: 'K11',
     without: 'the frames on which a position that is ahead of the log rests',
-    file: 'stream/sink-position.ts',
+    file: 'stream/sink-ahead.ts',
     from: 'if (!isWhole && (await isFounded(check, stored)))',
     to: 'if (!isWhole)',
     test: 'test/stream/sink-ahead.test.ts',
@@ -566,7 +566,7 @@ export const mutations: readonly Mutation[] = [
   {
     guard: 'K11',
     without: 'the frames on which a position rests that was set',
-    file: 'stream/sink-position.ts',
+    file: 'stream/sink-ahead.ts',
     from: 'headsText(heads) === set',
     to: 'true',
     test: 'test/stream/sink-ahead.test.ts',
@@ -574,7 +574,7 @@ export const mutations: readonly Mutation[] = [
   {
     guard: 'K11',
     without: 'the token of a batch that was begun: whoever is at its end has it',
-    file: 'stream/sink-position.ts',
+    file: 'stream/sink-verdict.ts',
     from: "(begun.kind === 'written' || token === begun.token)",
     to: 'true',
     test: 'test/stream/sink-ahead.test.ts',
@@ -590,7 +590,7 @@ export const mutations: readonly Mutation[] = [
   {
     guard: 'K11',
     without: 'the last frame of a batch whose others are swept',
-    file: 'stream/sink-position.ts',
+    file: 'stream/sink-ahead.ts',
     from: 'sequence === position && check === last',
     to: 'sequence < 0',
     test: 'test/stream/sink-ahead.test.ts',
@@ -598,7 +598,7 @@ export const mutations: readonly Mutation[] = [
   {
     guard: 'K11',
     without: 'the look whether all frames of a batch are there, which is then finished',
-    file: 'stream/sink-position.ts',
+    file: 'stream/sink-ahead.ts',
     from: 'if (!isWhole && (await',
     to: 'if ((await',
     test: 'test/stream/sink-ahead.test.ts',
