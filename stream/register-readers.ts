@@ -56,9 +56,12 @@ export async function registerReaders(
   const isAtWork = registry !== undefined && readFrom === 'end' && ends === undefined;
   const inForce = (isAtWork ? await readPlanInForce(streams, pid) : undefined)?.generation ?? Infinity;
   const placeIn = async (shard: number): Promise<ReaderPlace> =>
-    readFrom === 'start' || end === 0
+    end === 0
       ? { to: 0, writers: {} }
-      : placeOf(streams, { pid, edge, shard }, registry ?? { sources: {} }, { inForce, end });
+      : placeOf(streams, { pid, edge, shard }, registry ?? { sources: {} }, {
+          inForce,
+          end: readFrom === 'start' ? 0 : end,
+        });
   const beginsIn = async (slot: number): Promise<Commit> => {
     const { to, writers } = await placeIn(slot);
     const since = readFrom === 'start' ? end : to;

@@ -12,6 +12,7 @@ import { readRegistry } from '../../stream/registry.ts';
 import { beginLeaving, finishLeaving, unfinished } from '../../stream/retire.ts';
 import { isDrained } from '../../stream/drained.ts';
 import { ensurePipelineStreams } from '../../stream/streams.ts';
+import { sweepAll } from '../../stream/sweep.ts';
 import { eventually } from '../support/eventually.ts';
 import { cutAfter } from './support/cut-after.ts';
 import { MemoryTable, NumberSource } from './support/fakes.ts';
@@ -180,6 +181,27 @@ describe('the commits are lost', function () {
         deepEqual(await streamsFound(streams, plan), before);
       });
     }
+  });
+
+  it('reread takes what is left of frames that were swept, and asks nobody about those', async () => {
+    const plan = testPlan({ shards: 1, sourceSlots: 1, frame: { maxRecords: 1, maxBytes: 1_000, lingerMs: 1 } });
+    await ensurePipelineStreams(streams, plan);
+    const known = await streamsFound(streams, plan);
+    const source = ingest(streams, plan, (position) => new NumberSource(position, { batch: 1, available: () => 10 }));
+    await written(plan, 9);
+    await source.stop();
+    const before = drain(streams, plan, new MemoryTable());
+    await eventually(async () => (await isDrained(streams, plan)).drained);
+    await before.stop();
+    await sweepAll(streams, plan.pipeline.pid, plan.edges[0]!);
+    await loseCommits(plan);
+    await decide(plan, 'commits.lost=reread', known);
+    const table = new MemoryTable();
+    const sink = drain(streams, plan, table);
+    const asks = () => sink.witness.waits.some(([, code]) => code === 'MR_POSITION_LOST');
+    await eventually(() => asks() || table.rows.length > 0);
+    deepEqual([asks(), ids(table)], [false, [9]]);
+    await sink.stop();
   });
 
   it('a repeated attempt is one also where no status knew the streams', async () => {
