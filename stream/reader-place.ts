@@ -3,8 +3,9 @@
  *
  * P1  At the end of the edge: what is before it is of plans without the reader, because a plan comes into force when its readers
  *     are registered. Only first frames of new writers, without records, come before that (M5 of `./members.ts`).
- * P2  Records under a later plan than the one in force tell that the commits have gone back (nats-server was restored), and
- *     with them this plan and perhaps the reader: it begins before the first of these. Where the frame before the first of
+ * P2  Records under a later plan than any that is stored tell that the commits have gone back (nats-server was restored), and
+ *     with them that plan and perhaps the reader: it begins before the first of these. (Not than the one in force: a source that
+ *     is put back writes under a plan that another one overtook. Seed 21005495: a person was asked, and nothing was lost.) Where the frame before the first of
  *     such a plan is gone, others may have been swept that were for the reader, so nothing counts as taken, and it asks.
  */
 import { edgeStream, shardSubjects, writerIn } from '../model/names.ts';
@@ -32,14 +33,14 @@ interface Shard {
   readonly shard: number;
 }
 
-/** `inForce`: the generation of the plan in force. `end`: of the edge. */
+/** `known`: the generation of the newest plan before the reader's own. `end`: of the edge. */
 export async function placeOf(
   streams: JetStreamPort,
   shard: Shard,
   registry: Pick<Registry, 'sources'>,
-  { inForce, end, entry }: { readonly inForce: number; readonly end: number; readonly entry?: CommitEntry | undefined },
+  { known, end, entry }: { readonly known: number; readonly end: number; readonly entry?: CommitEntry | undefined },
 ): Promise<ReaderPlace> {
-  const later = await laterIn(streams, shard, inForce);
+  const later = await laterIn(streams, shard, known);
   const to = Math.min(end, ...later.map(({ sequence }) => sequence - 1));
   const writers = await headsAt(streams, shard, entry, { registry }, to);
   for (const { writer, isCut } of later) if (isCut) writers[writer] = [0, null];
@@ -55,11 +56,11 @@ interface Later {
 }
 
 /** P2. */
-async function laterIn(streams: JetStreamPort, { pid, edge, shard }: Shard, inForce: number): Promise<Later[]> {
+async function laterIn(streams: JetStreamPort, { pid, edge, shard }: Shard, known: number): Promise<Later[]> {
   const stream = edgeStream(pid, edge.name);
   const later: Later[] = [];
   for (const subject of await streams.subjectsOf(stream, shardSubjects(pid, edge.name, shard))) {
-    const found = await laterOf(streams, { stream, subject }, inForce).catch(unlessDamaged);
+    const found = await laterOf(streams, { stream, subject }, known).catch(unlessDamaged);
     if (found !== undefined) later.push({ writer: writerIn(subject), ...found });
   }
   return later;
@@ -68,12 +69,12 @@ async function laterIn(streams: JetStreamPort, { pid, edge, shard }: Shard, inFo
 async function laterOf(
   streams: JetStreamPort,
   place: Pick<WriterPlace, 'stream' | 'subject'>,
-  inForce: number,
+  known: number,
 ): Promise<Omit<Later, 'writer'> | undefined> {
   const { stream, subject } = place;
   const last = await frameAt(streams, stream, { last_by_subj: subject });
-  if (last === undefined || planIn(last.frame) <= inForce) return undefined;
-  const first = await firstOfPlan(streams, place, inForce + 1, 0, last);
+  if (last === undefined || planIn(last.frame) <= known) return undefined;
+  const first = await firstOfPlan(streams, place, known + 1, 0, last);
   const before = first.frame.link?.predecessor ?? 0;
   const isCut = before > 0 && (await streams.getMessage(stream, { seq: before })) === null;
   if (isCut) return { sequence: first.sequence, isCut };

@@ -17,7 +17,7 @@ import { endIn, type EdgeEnds } from './edge-ends.ts';
 import { classifyPublishFailure } from './jetstream-errors.ts';
 import type { JetStreamPort, StoredMessage, StreamSettings } from './jetstream-port.ts';
 import { lastCommit, lastCommits } from './last-commit.ts';
-import { readPlanInForce } from './plan-store.ts';
+import { readPlanInForce, storedPlans } from './plan-store.ts';
 import { placeOf, type ReaderPlace } from './reader-place.ts';
 import { changeRegistry, readRegistry } from './registry.ts';
 
@@ -54,12 +54,12 @@ export async function registerReaders(
   for (const name of readers) lasts.set(name, await lastCommits(streams, pid, name, edge.shards));
   const registry = await readRegistry(streams, pid, edge.name);
   const isAtWork = registry !== undefined && readFrom === 'end' && ends === undefined;
-  const inForce = (isAtWork ? await readPlanInForce(streams, pid) : undefined)?.generation ?? Infinity;
+  const known = isAtWork ? await newestBefore(streams, plan) : Infinity;
   const placeIn = async (shard: number): Promise<ReaderPlace> =>
     end === 0
       ? { to: 0, writers: {} }
       : placeOf(streams, { pid, edge, shard }, registry ?? { sources: {} }, {
-          inForce,
+          known,
           end: readFrom === 'start' ? 0 : end,
         });
   const beginsIn = async (slot: number): Promise<Commit> => {
@@ -81,7 +81,7 @@ export async function registerReaders(
     ...(now ?? { created, sources: {}, gone: {}, kept: {} }),
     readers: [...new Set([...(now?.readers ?? []), ...readers])],
   }));
-  for (const name of readers) await placeReader(streams, { pid, edge, name, inForce });
+  for (const name of readers) await placeReader(streams, { pid, edge, name, known });
 }
 
 type Commit = Extract<CommitEntry, { kind: 'commit' }>;
@@ -112,12 +112,20 @@ function isOfV01(pid: string, last: StoredMessage): boolean {
   return decodeCommitEntry(last.data, { stream: edgeStream(pid, commitsEdge), sequence: last.seq }).chain === undefined;
 }
 
+/** The newest plan before this one: the one in force, or one that was stored and never came into force. */
+async function newestBefore(streams: JetStreamPort, { pipeline: { pid, generation } }: Plan): Promise<number> {
+  const inForce = (await readPlanInForce(streams, pid))?.generation ?? 0;
+  const stored = (await storedPlans(streams, pid)).map(({ pipeline }) => pipeline.generation);
+  const before = [inForce, ...stored].filter((one) => one > 0 && one < generation);
+  return before.length === 0 ? Infinity : Math.max(...before);
+}
+
 interface Reader {
   readonly pid: string;
   readonly edge: Edge;
   readonly name: string;
-  /** Generation of the plan in force when it was registered. */
-  readonly inForce: number;
+  /** Generation of the newest plan before its own. */
+  readonly known: number;
 }
 
 /** M6. */
@@ -130,7 +138,7 @@ async function placeReader(streams: JetStreamPort, reader: Reader): Promise<void
  * was frozen in between replaces nothing. False: another writer was faster; look again.
  */
 async function tryToPlace(streams: JetStreamPort, reader: Reader, slot: number): Promise<boolean> {
-  const { pid, edge, name, inForce } = reader;
+  const { pid, edge, name, known } = reader;
   const last = await lastCommit(streams, pid, name, slot);
   if (last === null) return true;
   const entry = decodeCommitEntry(last.data, { stream: edgeStream(pid, commitsEdge), sequence: last.seq });
@@ -140,7 +148,7 @@ async function tryToPlace(streams: JetStreamPort, reader: Reader, slot: number):
   const end = Math.max(entry.to, state.last_seq);
   const registry = await readRegistry(streams, pid, edge.name);
   if (registry === undefined) throw new TypeError('who is placed is registered');
-  const { to, writers } = await placeOf(streams, { pid, edge, shard: slot }, registry, { inForce, end, entry });
+  const { to, writers } = await placeOf(streams, { pid, edge, shard: slot }, registry, { known, end, entry });
   const placed: Commit = { ...rest, to, ...(chain === undefined ? {} : { chain: { ...chain, since: to, writers } }) };
   try {
     await streams.publish(last.subject, JSON.stringify(placed), { expectLast: last.seq });

@@ -431,7 +431,7 @@ export const mutations: readonly Mutation[] = [
     guard: 'I15',
     without: 'placing a new reader once more when it is registered',
     file: 'stream/register-readers.ts',
-    from: 'for (const name of readers) await placeReader(streams, { pid, edge, name, inForce });',
+    from: 'for (const name of readers) await placeReader(streams, { pid, edge, name, known });',
     to: '',
     focus: 'sinks',
   },
