@@ -8,6 +8,8 @@
  * G3  A refused request reaches no handler, and its body is not read.
  * G4  Each route says what it needs (`identity/needs.ts`); one that says nothing is a mistake, found when the server is built.
  * G5  Tokens that were never right are looked at in bounded number: whoever makes them up keeps nobody else out.
+ * G6  A body may be long in coming: who asks, and whether they may, is asked again when it is there. Records are passed on as
+ *     they come, and are not.
  *
  * A source may require its own token for records in `Authorization`. So the API's token may come in a separate header,
  * which is never forwarded to a pod; and neither is that of `Authorization` when it was for the API.
@@ -15,7 +17,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { IncomingHttpHeaders } from 'node:http';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Caller } from '../../model/caller.ts';
 import { MillraceError, mr, problemOf } from '../../model/errors.ts';
@@ -34,6 +36,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Null: the API has not asked who it is. */
     caller: Caller | null;
+    /** Who asks now, by the token that was shown before (G6). Null: nobody is asked for. */
+    askAgain: (() => Promise<Caller>) | null;
   }
 }
 
@@ -66,25 +70,33 @@ export function guard(server: Api, access: Access, now: Now): void {
   const identify = identifier(access, now);
   const callers = access.rates && new RateLimit(access.rates.caller, now);
   server.decorateRequest('caller', null);
+  server.decorateRequest('askAgain', null);
   requireNeeds(server);
   server.addHook('onRequest', async (request, reply) => {
     const problem = foreignness(request.raw, hosts);
     if (problem !== undefined) throw mr('MR_REQUEST_FOREIGN', { problem });
     const { isOpen, needs = [] } = request.routeOptions.config;
     if (identify === undefined || isOpen === true) return;
-    const isShown = showsToken(request.headers);
-    try {
-      request.caller = (await identify(request)) ?? null;
-    } catch (error) {
-      if (error instanceof MillraceError && error.http === 401) reply.header('www-authenticate', challenge(isShown));
-      throw error;
-    }
+    request.caller = (await challenging(reply, showsToken(request.headers), () => identify(request))) ?? null;
     const { caller } = request;
     if (caller === null || identity === undefined) return;
     // Records have limits of their own.
-    if (!needs.includes('create records')) mustHaveRoom(callers, caller.name, 'of one caller');
+    if (!takesRecords(request)) mustHaveRoom(callers, caller.name, 'of one caller');
     for (const need of needs) await identity.authorise(caller, need, aboutWhat(request));
   });
+  server.addHook('preHandler', async (request, reply) => {
+    const { askAgain, routeOptions } = request;
+    const { needs = [] } = routeOptions.config;
+    if (identity === undefined || askAgain === null || takesRecords(request)) return;
+    const caller = await challenging(reply, true, askAgain);
+    request.caller = caller;
+    for (const need of needs) await identity.authorise(caller, need, aboutWhat(request));
+  });
+}
+
+/** Its body is a stream that nobody waits for. */
+export function takesRecords({ routeOptions }: Pick<FastifyRequest, 'routeOptions'>): boolean {
+  return routeOptions.config.needs?.includes('create records') ?? false;
 }
 
 /** G4. */
@@ -108,7 +120,8 @@ function identifier({ token, identity, rates }: Access, now: Now): Identify | un
   if (identity === undefined) return token === undefined ? undefined : sharedToken(token, rates, now);
   const isKnown = boundedMap<object>(10_000, now);
   const strangers = rates && new RateLimit(rates.stranger, now);
-  return async ({ headers, ip }) => {
+  return async (request) => {
+    const { headers, ip } = request;
     const { own, bearer } = tokensIn(headers);
     const sent = own ?? bearer;
     if (sent === undefined) throw mr('MR_NOT_AUTHENTICATED', { problem: 'no token' });
@@ -117,6 +130,7 @@ function identifier({ token, identity, rates }: Access, now: Now): Identify | un
     if (!isKnown.has(digest)) mustHaveRoom(strangers, senderOf(ip), 'with tokens that are not known');
     const caller = await identity.authenticate(sent);
     isKnown.set(digest, {}, { ttl: knownForMs });
+    request.askAgain = () => identity.authenticate(sent);
     return caller;
   };
 }
@@ -140,6 +154,15 @@ function mustHaveRoom(limit: RateLimit | undefined, sender: string, from: string
   if (limit === undefined || limit.take(sender)) return;
   const { perSecond, burst } = limit.rate;
   throw mr('MR_TOO_MANY_REQUESTS', { from, rate: perSecond, burst });
+}
+
+async function challenging<T>(reply: FastifyReply, isShown: boolean, ask: () => T): Promise<Awaited<T>> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (error instanceof MillraceError && error.http === 401) reply.header('www-authenticate', challenge(isShown));
+    throw error;
+  }
 }
 
 /** RFC 6750: whoever sends no token is told nothing about errors. */

@@ -25,7 +25,7 @@ import type { AuthInfo } from '../../client/wire.ts';
 import type { Api } from './api.ts';
 import { maxBodyBytes } from './body.ts';
 import { auditChanges } from './audit.ts';
-import { guard, type Access } from './guard.ts';
+import { guard, takesRecords, type Access } from './guard.ts';
 import type { Now } from './identity/remembered.ts';
 import { apiMetrics } from './metrics.ts';
 import { openApiOptions } from './openapi.ts';
@@ -60,6 +60,8 @@ export interface ApiParts {
   readonly now?: Now;
   /** Within which a request must have said what it wants. Default 15,000 ms. */
   readonly headersTimeoutMs?: number;
+  /** Within which a body must have arrived, but for records. Default 15,000 ms. */
+  readonly bodyTimeoutMs?: number;
 }
 
 const retryAfterSeconds = 1;
@@ -85,6 +87,7 @@ export async function buildServer(parts: ApiParts): Promise<Api> {
   refuseUnknownQueries(server);
   const { access = {}, auth = { mode: 'none' }, now = () => performance.now() } = parts;
   guard(server, access, now);
+  endSlowBodies(server, parts.bodyTimeoutMs ?? 15_000);
   auditChanges(server, access.identity ? undefined : access.token === undefined ? 'anybody' : 'the token');
   await server.register(swagger, openApiOptions(parts.version));
 
@@ -99,6 +102,22 @@ export async function buildServer(parts: ApiParts): Promise<Api> {
   await server.register(metaRoutes, { kube, runs, version, metrics, now, auth });
   refuseOtherMethods();
   return server;
+}
+
+/** Answered without the rest of the body, and so the last of its connection. */
+function endSlowBodies(server: Api, withinMs: number): void {
+  server.addHook('preParsing', (request, reply, payload, next) => {
+    if (!takesRecords(request)) {
+      const timer = setTimeout(() => {
+        if (request.raw.complete) return;
+        const problem = `its body has not arrived within ${withinMs} ms`;
+        const refusal = new Refused(mr('MR_REQUEST_INVALID', { where: 'request', problem }), [], 408);
+        reply.header('connection', 'close').send(refusal);
+      }, withinMs);
+      reply.raw.once('close', () => clearTimeout(timer));
+    }
+    next(null, payload);
+  });
 }
 
 function loggerOf({ logLevel, logTo }: ApiParts): NonNullable<FastifyServerOptions['logger']> {

@@ -1,15 +1,20 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { request, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import type { HTTPMethods } from 'fastify';
 import type { Kube } from '../../../kubernetes/kube.ts';
 import type { PipelineDoor } from '../../../kubernetes/pipelines.ts';
 import { problemSchema } from '../../../client/wire.ts';
+import { mr } from '../../../model/errors.ts';
 import type { Api } from '../../../workers/api/api.ts';
 import { readConfig } from '../../../workers/api/config.ts';
 import type { Access } from '../../../workers/api/guard.ts';
+import type { Identity } from '../../../workers/api/identity/identity.ts';
 import type { OperationRuns } from '../../../workers/api/operation-runs.ts';
 import { buildServer } from '../../../workers/api/server.ts';
 
@@ -172,6 +177,56 @@ describe('a connection', () => {
     socket.once('close', () => ended.resolve(text)).once('error', ended.reject);
     assert.match(await ended.promise, /^HTTP\/1\.1 408 /);
     await api.close();
+  });
+
+  it('on which a body does not come is ended, with an answer', async () => {
+    const api = await buildServer({ ...recorder([]), version: '0', logLevel: 'silent', bodyTimeoutMs: 50 });
+    await api.listen({ host: '127.0.0.1', port: 0 });
+    const headers = { 'content-type': 'application/json', 'content-length': 2 };
+    const sent = request(`${api.listeningOrigin}${orders}/retry`, { method: 'POST', headers });
+    const answered = new Promise<IncomingMessage>((resolve) => sent.once('response', resolve));
+    const ended = once(sent, 'close');
+    sent.flushHeaders();
+    const answer = await answered;
+    assert.equal(answer.statusCode, 408);
+    assert.equal(problemSchema.parse(JSON.parse(await text(answer))).code, 'MR_REQUEST_INVALID');
+    await ended;
+    await api.close();
+  });
+});
+
+describe('G6: a body that was held back', () => {
+  it("is nobody's whose token or right was taken away meanwhile", async () => {
+    for (const lost of ['token', 'right'] as const) {
+      const isLet = Promise.withResolvers<undefined>();
+      const reached: string[] = [];
+      let isTakenBack = false;
+      const outside = recorder(reached);
+      const identity: Identity = {
+        authenticate: async () => {
+          if (isTakenBack && lost === 'token') throw mr('MR_NOT_AUTHENTICATED', { problem: 'a token of nobody' });
+          return { name: 'oidc:jane', groups: [], extra: {} };
+        },
+        authorise: async ({ name }, need) => {
+          if (need === 'patch') isLet.resolve(undefined);
+          if (isTakenBack && lost === 'right') throw mr('MR_CALLER_FORBIDDEN', { caller: name, act: need, hint: '' });
+        },
+        kubeOf: () => outside.kube,
+      };
+      const api = await buildServer({ ...outside, version: '0', logLevel: 'silent', access: { identity } });
+      await api.listen({ host: '127.0.0.1', port: 0 });
+      const headers = { authorization: 'Bearer x', 'content-type': 'application/json', 'content-length': 2 };
+      const sent = request(`${api.listeningOrigin}${orders}/retry`, { method: 'POST', headers });
+      const answered = new Promise<IncomingMessage>((resolve) => sent.once('response', resolve));
+      sent.flushHeaders();
+      await isLet.promise;
+      isTakenBack = true;
+      sent.end('{}');
+      assert.equal((await answered).statusCode, lost === 'token' ? 401 : 403);
+      assert.deepEqual(reached, []);
+      sent.destroy();
+      await api.close();
+    }
   });
 });
 
