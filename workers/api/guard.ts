@@ -34,10 +34,14 @@ declare module 'fastify' {
     isOpen?: boolean;
   }
   interface FastifyRequest {
+    /** G2. Whoever is not has no part in what becomes of it. */
+    isLetIn: boolean;
     /** Null: the API has not asked who it is. */
     caller: Caller | null;
     /** Who asks now, by the token that was shown before (G6). Null: nobody is asked for. */
     askAgain: (() => Promise<Caller>) | null;
+    /** Counts as a request of the caller. Throws MR_TOO_MANY_REQUESTS. */
+    charge: () => void;
   }
 }
 
@@ -52,7 +56,7 @@ export interface Access {
 }
 
 export interface Rates {
-  /** Of each caller, but for records: a source says itself how many it takes. */
+  /** Of each caller. Records count only where they are refused or Kubernetes is asked: a source says itself how many it takes. */
   readonly caller: Rate;
   /** Of each address: with tokens that were not right before. */
   readonly stranger: Rate;
@@ -69,20 +73,27 @@ export function guard(server: Api, access: Access, now: Now): void {
   const { hosts = [], identity } = access;
   const identify = identifier(access, now);
   const callers = access.rates && new RateLimit(access.rates.caller, now);
+  server.decorateRequest('isLetIn', false);
   server.decorateRequest('caller', null);
+  server.decorateRequest('charge', () => undefined);
   server.decorateRequest('askAgain', null);
   requireNeeds(server);
   server.addHook('onRequest', async (request, reply) => {
     const problem = foreignness(request.raw, hosts);
     if (problem !== undefined) throw mr('MR_REQUEST_FOREIGN', { problem });
     const { isOpen, needs = [] } = request.routeOptions.config;
-    if (identify === undefined || isOpen === true) return;
+    if (identify === undefined || isOpen === true) {
+      request.isLetIn = true;
+      return;
+    }
     request.caller = (await challenging(reply, showsToken(request.headers), () => identify(request))) ?? null;
+    request.isLetIn = true;
     const { caller } = request;
     if (caller === null || identity === undefined) return;
-    // Records have limits of their own.
-    if (!takesRecords(request)) mustHaveRoom(callers, caller.name, 'of one caller');
-    for (const need of needs) await identity.authorise(caller, need, aboutWhat(request));
+    const charge = () => mustHaveRoom(callers, caller.name, 'of one caller');
+    if (takesRecords(request)) request.charge = charge;
+    else charge();
+    for (const need of needs) await identity.authorise(caller, need, aboutWhat(request), request.charge);
   });
   server.addHook('preHandler', async (request, reply) => {
     const { askAgain, routeOptions } = request;

@@ -1,32 +1,39 @@
 /**
  * Chooses a pod for the records of an http source: the ready pods of its stage, in turn.
  *
- * Results are cached for a second, so that many requests do not become as many requests to the Kubernetes API; after a
- * failed pod they are looked up again at once.
+ * Results are cached for a second, and so are refusals, so that many requests do not become as many requests to the Kubernetes
+ * API; after a failed pod they are looked up again at once.
  */
 import { z } from 'zod';
 import { labels } from '../../model/names.ts';
-import { mr, type MillraceError } from '../../model/errors.ts';
+import { mr, MillraceError } from '../../model/errors.ts';
 import { recordsPort } from '../../model/ports.ts';
 import { recordsPathOf } from '../../crds/unions.ts';
 import type { StoredPipeline } from '../../client/wire.ts';
 import type { Kube } from '../../kubernetes/kube.ts';
 import type { Target } from './forward.ts';
+import { Remembered, type Now } from './identity/remembered.ts';
 import { workloadNamespaceOf, type PipelineDoor } from '../../kubernetes/pipelines.ts';
 
 const keptMs = 1_000;
 
 export interface RecordTargets {
-  /** `source` null: the only http source. */
-  next(at: { namespace: string; name: string; source: string | null }): Promise<{ source: string; target: Target }>;
-  forget(at: { namespace: string; name: string; source: string | null }): void;
+  /** `charge` is called before Kubernetes is asked; what it throws ends it. */
+  next(at: At, charge: () => void): Promise<{ source: string; target: Target }>;
+  forget(at: At): void;
+}
+
+interface At {
+  readonly namespace: string;
+  readonly name: string;
+  /** Null: the only http source. */
+  readonly source: string | null;
 }
 
 interface Found {
   readonly source: string;
   readonly targets: readonly Target[];
-  readonly at: number;
-  /** Why none of its pods should be ready; undefined: some should. */
+  /** Why it has none, where there should be none; undefined: there should be some. */
   readonly refusal: MillraceError | undefined;
 }
 
@@ -40,13 +47,21 @@ const podSchema = z.looseObject({
     .optional(),
 });
 
-export function recordTargets(kube: Kube, pipelines: PipelineDoor, now: () => number = Date.now): RecordTargets {
-  const known = new Map<string, Found>();
+export function recordTargets(kube: Kube, pipelines: PipelineDoor, now: Now = () => performance.now()): RecordTargets {
+  const known = new Remembered<Found>({ ttlOf: keptFor, now });
   let turn = 0;
 
-  async function find(at: { namespace: string; name: string; source: string | null }): Promise<Found> {
-    const pipeline = await pipelines.get(at.namespace, at.name);
-    const { source, path } = listeningSource(pipeline, at.source);
+  async function find(at: At): Promise<Found> {
+    try {
+      return await findIn(await pipelines.get(at.namespace, at.name), at.source);
+    } catch (error) {
+      if (!(error instanceof MillraceError) || !isAbsent(error)) throw error;
+      return { source: at.source ?? '', targets: [], refusal: error };
+    }
+  }
+
+  async function findIn(pipeline: StoredPipeline, wanted: string | null): Promise<Found> {
+    const { source, path } = listeningSource(pipeline, wanted);
     const pods = await kube.list('Pod', {
       namespace: workloadNamespaceOf(pipeline),
       labels: { [labels.pipelineUid]: pipeline.metadata.uid ?? '', [labels.stage]: `ingestor-${source}` },
@@ -54,17 +69,14 @@ export function recordTargets(kube: Kube, pipelines: PipelineDoor, now: () => nu
     const targets = pods.items
       .flatMap((pod) => readyAddress(pod) ?? [])
       .map((host) => ({ host, port: recordsPort, path }));
-    return { source, targets, at: now(), refusal: onPurpose(pipeline, source) };
+    return { source, targets, refusal: onPurpose(pipeline, source) };
   }
 
   return {
-    async next(at) {
+    async next(at, charge) {
       const key = keyOf(at);
-      let found = known.get(key);
-      if (!found || now() - found.at > keptMs) {
-        found = await find(at);
-        if (found.targets.length > 0) known.set(key, found);
-      }
+      if (!known.has(key)) charge();
+      const found = await known.get(key, () => find(at));
       turn = (turn + 1) % 1_000_000;
       const target = found.targets[turn % found.targets.length];
       if (!target) {
@@ -73,8 +85,17 @@ export function recordTargets(kube: Kube, pipelines: PipelineDoor, now: () => nu
       }
       return { source: found.source, target };
     },
-    forget: (at) => void known.delete(keyOf(at)),
+    forget: (at) => known.forget(keyOf(at)),
   };
+}
+
+/** ms. A pod that is ready any moment is found at once. */
+function keptFor({ targets, refusal }: Found): number {
+  return targets.length > 0 || refusal !== undefined ? keptMs : 0;
+}
+
+function isAbsent({ code }: MillraceError): boolean {
+  return code === 'MR_PIPELINE_NOT_FOUND' || code === 'MR_SOURCE_TAKES_NO_RECORDS';
 }
 
 /** The refusal of a pipeline that is paused or stopped on purpose, where a retry is of no use; undefined: it is not. */
@@ -86,7 +107,7 @@ function onPurpose({ metadata, spec }: StoredPipeline, source: string): Millrace
   return state && mr('MR_SOURCE_AT_REST', { source, name, namespace, state });
 }
 
-function keyOf({ namespace, name, source }: { namespace: string; name: string; source: string | null }): string {
+function keyOf({ namespace, name, source }: At): string {
   return `${namespace}/${name}/${source ?? ''}`;
 }
 

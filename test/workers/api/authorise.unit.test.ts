@@ -52,6 +52,43 @@ describe('what Kubernetes says of a caller', () => {
     equal(specs.length, 3);
   });
 
+  it('Z2: ends in time also where Kubernetes was slow to say it', async () => {
+    const slow: KubeTransport = {
+      ...transport,
+      send: (request) => {
+        now += allowedForMs;
+        return transport.send(request);
+      },
+    };
+    const authorise = authoriser({ transport: slow, roles: undefined, now: () => now });
+    await authorise(jane, 'patch', at);
+    answer = { allowed: false };
+    await rejects(authorise(jane, 'patch', at), { code: 'MR_CALLER_FORBIDDEN' });
+  });
+
+  it('is charged where Kubernetes is asked, and where it is no', async () => {
+    const authorise = authoriserOf();
+    let charged = 0;
+    const charge = () => {
+      charged++;
+    };
+    const ask = (name: string) => authorise(jane, 'create records', { ...at, name }, charge);
+    await ask('orders');
+    await ask('orders');
+    equal(charged, 1);
+    answer = { allowed: false };
+    for (let count = 2; count <= 4; count++) {
+      await rejects(ask('theirs'), { code: 'MR_CALLER_FORBIDDEN' });
+      equal(charged, count);
+    }
+    const tooMuch = new Error('too much');
+    const refuse = () => {
+      throw tooMuch;
+    };
+    await rejects(authorise(jane, 'create records', { ...at, name: 'other' }, refuse), tooMuch);
+    equal(specs.length, 2);
+  });
+
   it('is asked for each caller, each group, each act and each place', async () => {
     const authorise = authoriserOf();
     const others = [

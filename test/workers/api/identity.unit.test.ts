@@ -20,9 +20,11 @@ function identity(asked: string[] = []): Identity {
       if (!token.startsWith('known')) throw mr('MR_NOT_AUTHENTICATED', { problem: 'a token that nobody has' });
       return { name: token, groups: [], extra: {} };
     },
-    async authorise(caller, need) {
+    async authorise(caller, need, _at, charge) {
       const act = need;
-      if (!caller.name.includes(need)) throw mr('MR_CALLER_FORBIDDEN', { caller: caller.name, act, hint: '' });
+      if (caller.name.includes(need)) return;
+      charge?.();
+      throw mr('MR_CALLER_FORBIDDEN', { caller: caller.name, act, hint: '' });
     },
     kubeOf: () => kube,
   };
@@ -92,18 +94,19 @@ describe('the guard of an API that knows its callers', () => {
     equal(await as(server, 'known-get-2'), 200);
   });
 
-  it('takes so many requests of one caller, however many addresses it has, and records without end', async () => {
+  it('takes so many requests of one caller, from however many addresses: records without end, but their refusals', async () => {
     now = 0;
     const server = serverWith({ identity: identity(), rates: { ...rates, stranger: { perSecond: 100, burst: 100 } } });
     const statuses = [];
     for (let count = 0; count < 5; count++) statuses.push(await as(server, 'known-get', `10.0.0.${count}`));
     deepEqual(statuses, [200, 200, 200, 429, 429]);
     equal(await as(server, 'known-get-too'), 200);
-    const headers = { authorization: 'Bearer known-get' };
-    for (let count = 0; count < 10; count++) {
-      const { statusCode } = await server.inject({ method: 'POST', url: '/records', headers });
-      equal(statusCode, 403, 'judged, and not counted');
-    }
+    const send = async (token: string) =>
+      (await server.inject({ method: 'POST', url: '/records', headers: { 'millrace-token': token } })).statusCode;
+    for (let count = 0; count < 10; count++) equal(await send('known-create records'), 200);
+    const refused = [];
+    for (let count = 0; count < 5; count++) refused.push(await send('known-of-no-right'));
+    deepEqual(refused, [403, 403, 403, 429, 429]);
   });
 
   it('G3: reads no body of whoever may not send it', async () => {

@@ -51,6 +51,26 @@ describe('an answer that holds for a moment', () => {
     deepEqual(results, ['rejected', 'fulfilled']);
   });
 
+  it('K4: has aged on its way', async () => {
+    let now = 0;
+    let asked = 0;
+    const known = new Remembered<object>({ ttlOf: () => 10, now: () => now });
+    const ask = (tookMs: number) =>
+      known.get('a', async () => {
+        asked++;
+        now += tookMs;
+        return {};
+      });
+    await ask(10);
+    await ask(6);
+    now += 3;
+    await ask(0);
+    equal(asked, 2);
+    now += 2;
+    await ask(0);
+    equal(asked, 3);
+  });
+
   it('K1: makes room for others', async () => {
     let asked = 0;
     const known = new Remembered<object>({ ttlOf: () => 1_000, now: () => 0, most: 2 });

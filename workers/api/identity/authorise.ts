@@ -30,15 +30,19 @@ export function authoriser({ transport, roles, now }: AuthoriserOptions): Identi
     ttlOf: ({ allowed }) => (allowed ? allowedForMs : deniedForMs),
     now,
   });
-  return async (caller, need, at) => {
+  return async (caller, need, at, charge = () => undefined) => {
     // Where only some namespaces are watched, a list of all is one of these.
     const { onlyIn } = transport;
     const places = at.namespace === undefined && onlyIn !== undefined ? onlyIn : [at.namespace];
     for (const namespace of places) {
       const act = actOf(need, { ...at, namespace });
-      const { allowed } = await answers.get(digestOf(JSON.stringify([caller, act])), () => review(caller, act));
-      if (!allowed)
-        throw mr('MR_CALLER_FORBIDDEN', { caller: caller.name, act: actText(act), hint: hintFor(caller, act, roles) });
+      const key = digestOf(JSON.stringify([caller, act]));
+      const isKnown = answers.has(key);
+      if (!isKnown) charge();
+      const { allowed } = await answers.get(key, () => review(caller, act));
+      if (allowed) continue;
+      if (isKnown) charge();
+      throw mr('MR_CALLER_FORBIDDEN', { caller: caller.name, act: actText(act), hint: hintFor(caller, act, roles) });
     }
   };
 

@@ -15,8 +15,11 @@ export interface Authenticator {
 }
 
 export interface Identity extends Authenticator {
-  /** Throws MR_CALLER_FORBIDDEN, MR_IDENTITY_UNKNOWN. */
-  authorise(caller: Caller, need: Need, at: At): Promise<void>;
+  /**
+   * Throws MR_CALLER_FORBIDDEN, MR_IDENTITY_UNKNOWN. `charge` is called before Kubernetes is asked, and for a no; what it throws
+   * ends it.
+   */
+  authorise(caller: Caller, need: Need, at: At, charge?: () => void): Promise<void>;
   /** Everything that is asked of it is asked in the caller's name. */
   kubeOf(caller: Caller): Kube;
 }

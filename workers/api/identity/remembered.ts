@@ -4,6 +4,7 @@
  * K1  Bounded in number: what was not used for longest goes first.
  * K2  The same question is asked once at a time, however many wait for its answer.
  * K3  A failure is not an answer: the next one asks again.
+ * K4  Its time is counted from when it was asked for: it may have been true only then.
  */
 import { LRUCache } from 'lru-cache';
 
@@ -22,10 +23,21 @@ export class Remembered<Answer extends object> {
   readonly #known: LRUCache<string, Answer>;
   readonly #asked = new Map<string, Promise<Answer>>();
   readonly #ttlOf: (answer: Answer) => number;
+  readonly #now: Now;
 
   constructor({ ttlOf, now, most = 10_000 }: RememberedOptions<Answer>) {
     this.#ttlOf = ttlOf;
+    this.#now = now;
     this.#known = boundedMap(most, now);
+  }
+
+  /** Whether nobody need be asked: it is known, or on its way. */
+  has(key: string): boolean {
+    return this.#known.has(key) || this.#asked.has(key);
+  }
+
+  forget(key: string): void {
+    this.#known.delete(key);
   }
 
   async get(key: string, ask: () => Promise<Answer>): Promise<Answer> {
@@ -39,8 +51,10 @@ export class Remembered<Answer extends object> {
   }
 
   async #ask(key: string, ask: () => Promise<Answer>): Promise<Answer> {
+    const askedAt = this.#now();
     const answer = await ask();
-    this.#known.set(key, answer, { ttl: this.#ttlOf(answer) });
+    const ttl = this.#ttlOf(answer) - (this.#now() - askedAt);
+    if (ttl > 0) this.#known.set(key, answer, { ttl });
     return answer;
   }
 }

@@ -9,6 +9,7 @@ import { stillOf } from '../../../client/settled.ts';
 import type { DesiredState } from '../../../model/plan.ts';
 import { bodyText, parseText, readDecisionBody, readPipelineBody, textTypes } from '../body.ts';
 import type { Change as AuditedChange } from '../audit.ts';
+import { ownKey } from '../idempotency-key.ts';
 import type { OperationRuns } from '../operation-runs.ts';
 import { decideOn } from '../../../kubernetes/decisions.ts';
 import { exceptBody } from '../validation.ts';
@@ -202,10 +203,12 @@ export const pipelineRoutes: FastifyPluginCallbackZod<Options> = (server, { sess
       },
     },
     async (request, reply) => {
-      const { params, headers, id } = request;
+      const { params, caller, headers, id } = request;
       const { pipelines, changes } = sessionOf(request);
       const found = await pipelines.get(params.namespace, params.name);
-      await runs.retry({ ...params, uid: found.metadata.uid ?? '' }, headers['idempotency-key'] ?? id);
+      const key = headers['idempotency-key'];
+      const requestId = key === undefined ? id : ownKey(caller, key);
+      await runs.retry({ ...params, uid: found.metadata.uid ?? '' }, requestId);
       return answer(reply, await changes.announceRetry(found));
     },
   );
@@ -228,11 +231,12 @@ export const pipelineRoutes: FastifyPluginCallbackZod<Options> = (server, { sess
       },
     },
     async (request, reply) => {
-      const { params, body, headers, id } = request;
+      const { params, body, caller, headers, id } = request;
       const { pipelines, changes } = sessionOf(request);
       const { token, choice } = readDecisionBody(body);
       const found = await pipelines.get(params.namespace, params.name);
-      const text = await decideOn(pipelines, found, { token, choice, note: noteOf(headers['idempotency-key'] ?? id) });
+      const note = noteOf(ownKey(caller, headers['idempotency-key'] ?? id));
+      const text = await decideOn(pipelines, found, { token, choice, note });
       const answered = await changes.announceDecision(found, text);
       reply.code(answered.state === 'CarriedOut' ? 200 : 202);
       return answered;

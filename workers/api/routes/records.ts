@@ -3,6 +3,8 @@ import type { FastifyContextConfig } from 'fastify';
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod';
 import { Readable } from 'node:stream';
 import type { Kube } from '../../../kubernetes/kube.ts';
+import type { Caller } from '../../../model/caller.ts';
+import { ownKey } from '../idempotency-key.ts';
 import { exceptBody } from '../validation.ts';
 import { forward, forwardedHeaders, returnedHeaders } from '../forward.ts';
 import type { PipelineDoor } from '../../../kubernetes/pipelines.ts';
@@ -64,10 +66,12 @@ export const recordRoutes: FastifyPluginCallbackZod<Options> = (server, { kube, 
   );
 
   async function send(at: At, request: Incoming, reply: Outgoing): Promise<unknown> {
-    const { source, target } = await targets.next(at);
+    const { source, target } = await targets.next(at, () => request.charge());
     const body = request.body instanceof Readable ? request.body : Readable.from([]);
     try {
       const headers = forwardedHeaders(request.headers);
+      const key = headers['idempotency-key'];
+      if (key !== undefined) headers['idempotency-key'] = ownKey(request.caller, key);
       const answer = await forward(target, { name: at.name, source, headers, body });
       return reply
         .code(answer.statusCode ?? 502)
@@ -88,6 +92,8 @@ interface At {
 }
 
 interface Incoming {
+  readonly caller: Caller | null;
+  readonly charge: () => void;
   readonly body: unknown;
   readonly headers: NodeJS.Dict<string | string[]>;
 }
