@@ -5,6 +5,7 @@
  * L2  Of those who are known only: whoever shows no right token has changed nothing, and is in the log of requests.
  * L3  Names only: no body, no header, no value of a spec.
  * L4  Written whatever the level of the log is.
+ * L5  Once something was stored, what goes wrong is `failed` and never `refused`.
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { cut } from '../../model/text.ts';
@@ -19,6 +20,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Why it was refused: row of the error table. */
     problem: string | null;
+    /** L5. */
+    hasStored: boolean;
   }
 }
 
@@ -44,13 +47,13 @@ const longestName = 253;
 /** `whoElse`: those whose name is not asked for. */
 export function auditChanges(server: Api, whoElse: 'the token' | 'anybody' | undefined): void {
   server.decorateRequest('problem', null);
+  server.decorateRequest('hasStored', false);
   // L4.
   const log = server.log.child({}, { level: 'info' });
   server.addHook('onSend', async (request, reply, payload) => {
     const { changes } = request.routeOptions.config;
     const who = request.caller?.name ?? whoElse;
-    const isKnown = who !== undefined && reply.statusCode !== 401 && request.problem !== 'MR_REQUEST_FOREIGN';
-    if (changes !== undefined && isKnown) {
+    if (changes !== undefined && who !== undefined && request.isLetIn) {
       const line = lineOf(who, changes, request, reply);
       log.info(line, `${line.who}: ${line.what} ${line.namespace}/${line.name}: ${line.outcome}`);
     }
@@ -70,8 +73,8 @@ function lineOf(who: string, what: Change, request: FastifyRequest, { statusCode
   };
 }
 
-function outcomeOf({ query }: FastifyRequest, what: Change, status: number): AuditLine['outcome'] {
-  if (status >= 500) return 'failed';
+function outcomeOf({ query, hasStored }: FastifyRequest, what: Change, status: number): AuditLine['outcome'] {
+  if (status >= 500 || (status >= 400 && hasStored)) return 'failed';
   if (status >= 400) return 'refused';
   const isDryRun = typeof query === 'object' && query !== null && 'dryRun' in query && query.dryRun === 'true';
   if (isDryRun) return 'dryRun';

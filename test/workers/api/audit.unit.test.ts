@@ -112,6 +112,40 @@ describe('the audit line of a change', () => {
     );
   });
 
+  it('L2: names nobody as the token who has not shown it, however often', async () => {
+    const rate = { perSecond: 1, burst: 1 };
+    const api = await apiWith({ token: secret, rates: { caller: rate, stranger: rate } });
+    const statuses = [];
+    for (const bearer of ['x', 'y', 'z']) {
+      const headers = { authorization: `Bearer ${bearer}` };
+      statuses.push((await api.inject({ method: 'DELETE', url, headers })).statusCode);
+    }
+    deepEqual(statuses, [401, 429, 429]);
+    deepEqual(lines(), []);
+  });
+
+  it('L5: calls nothing refused of which a part was stored', async () => {
+    cluster.put('Pipeline', { name: 'kept', namespace: 'shop', uid: 'k', generation: 1 }, { spec: {} });
+    // As a policy of admission answers that keeps pipelines from being deleted.
+    const status = { kind: 'Status', status: 'Failure', reason: 'Forbidden', message: 'by policy', details: null };
+    cluster.oddity = ({ verb }) =>
+      verb === 'DELETE' ? { status: 403, type: 'application/json', body: JSON.stringify(status) } : null;
+    const kept = url.replace('orders', 'kept');
+    const api = await apiWith(known);
+    for (const query of ['', '?force=true']) {
+      const answer = await api.inject({ method: 'DELETE', url: `${kept}${query}`, headers: { authorization } });
+      equal(answer.statusCode, 403);
+    }
+    ok(cluster.changes.some(({ body }) => body.includes('"deletionPolicy":"Orphan"')));
+    deepEqual(
+      lines().map(({ what, outcome }) => [what, outcome]),
+      [
+        ['delete', 'refused'],
+        ['delete', 'failed'],
+      ],
+    );
+  });
+
   it('is not of what changes nothing', async () => {
     const api = await apiWith(known);
     await api.inject({ url, headers: { authorization } });

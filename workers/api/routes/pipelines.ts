@@ -209,6 +209,7 @@ export const pipelineRoutes: FastifyPluginCallbackZod<Options> = (server, { sess
       const key = headers['idempotency-key'];
       const requestId = key === undefined ? id : ownKey(caller, key);
       await runs.retry({ ...params, uid: found.metadata.uid ?? '' }, requestId);
+      request.hasStored = true;
       return answer(reply, await changes.announceRetry(found));
     },
   );
