@@ -2,7 +2,7 @@
  * Who asks: the identity under which Kubernetes knows a person or a program.
  *
  * I1  A caller is written into headers of requests to Kubernetes. A name that would be another one there (it ends with a space,
- *     it has a line break) belongs to nobody: {@link callerFault} says why.
+ *     it has a line break), or that people would take for another one (it has characters that are not seen), belongs to nobody: {@link callerFault} says why.
  */
 
 export interface Caller {
@@ -20,7 +20,7 @@ export const authenticatedGroup = 'system:authenticated';
 
 /** Longer names are nobody's; they would only fill headers and logs. */
 const maxNameLength = 1_024;
-const control = /\p{Cc}/u;
+const unseen = /[\p{Cc}\p{Cf}]/u;
 
 /** Why nobody can be called so, as the end of a sentence; undefined: it is a name. */
 export function callerFault({ name, uid = '-', groups, extra }: Caller): string | undefined {
@@ -43,7 +43,7 @@ export function callerFault({ name, uid = '-', groups, extra }: Caller): string 
 function textFault(text: string): string | undefined {
   if (text === '') return 'that is empty';
   if (text.length > maxNameLength) return `of more than ${maxNameLength} characters`;
-  if (control.test(text)) return 'with control characters';
+  if (unseen.test(text)) return 'with characters that are not seen';
   if (text !== text.trim()) return 'with spaces around it';
   return text.isWellFormed() ? undefined : 'that is no text';
 }

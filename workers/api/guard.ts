@@ -7,7 +7,9 @@
  *     that is not in the package, and answer everybody, so that probes and client generators need no secret.
  * G3  A refused request reaches no handler, and its body is not read.
  * G4  Each route says what it needs (`identity/needs.ts`); one that says nothing is a mistake, found when the server is built.
- * G5  Tokens that were never right are looked at in bounded number: whoever makes them up keeps nobody else out.
+ * G5  Whoever makes tokens up keeps nobody out who was known before. Where tokens are looked at here (`oidc`), nobody at all:
+ *     only wrong ones count. Where Kubernetes is asked about them, those that were never right are few for each address and few
+ *     at a time, and so whoever is new at an address that makes them up has to wait: behind a proxy that is everybody's.
  * G6  A body may be long in coming: who asks, and whether they may, is asked again when it is there. Records are passed on as
  *     they come, and are not.
  *
@@ -67,6 +69,14 @@ const tokenHeader = 'millrace-token';
 const shortestToken = 16;
 /** G5: whoever was known within this time is no stranger. */
 const knownForMs = 60 * 60_000;
+const unknownTokens = 'with tokens that are not known';
+/** How many of them Kubernetes is asked about at a time, whoever sends them. */
+const mostStrangers = 32;
+const tooManyStrangers = {
+  question: 'who asks',
+  problem: `${mostStrangers} tokens that are not known are being looked at`,
+  who: 'Kubernetes',
+};
 const at = z.object({ namespace: z.string().optional(), name: z.string().optional() });
 
 export function guard(server: Api, access: Access, now: Now): void {
@@ -130,7 +140,7 @@ type Identify = (request: FastifyRequest) => Promise<Caller> | undefined;
 function identifier({ token, identity, rates }: Access, now: Now): Identify | undefined {
   if (identity === undefined) return token === undefined ? undefined : sharedToken(token, rates, now);
   const isKnown = boundedMap<object>(10_000, now);
-  const strangers = rates && new RateLimit(rates.stranger, now);
+  const asStranger = strangersOf(identity, rates && new RateLimit(rates.stranger, now));
   return async (request) => {
     const { headers, ip } = request;
     const { own, bearer } = tokensIn(headers);
@@ -138,11 +148,39 @@ function identifier({ token, identity, rates }: Access, now: Now): Identify | un
     if (sent === undefined) throw mr('MR_NOT_AUTHENTICATED', { problem: 'no token' });
     if (bearer === sent) delete headers.authorization;
     const digest = digestOf(sent);
-    if (!isKnown.has(digest)) mustHaveRoom(strangers, senderOf(ip), 'with tokens that are not known');
-    const caller = await identity.authenticate(sent);
+    const ask = () => identity.authenticate(sent);
+    const caller = await (isKnown.has(digest) ? ask() : asStranger(ask, senderOf(ip)));
     isKnown.set(digest, {}, { ttl: knownForMs });
-    request.askAgain = () => identity.authenticate(sent);
+    request.askAgain = ask;
     return caller;
+  };
+}
+
+type AsStranger = (ask: () => Promise<Caller>, sender: string) => Promise<Caller>;
+
+/** G5. */
+function strangersOf({ asksNobody }: Identity, limit: RateLimit | undefined): AsStranger {
+  const charge = (sender: string) => mustHaveRoom(limit, sender, unknownTokens);
+  if (asksNobody === true) {
+    return async (ask, sender) => {
+      try {
+        return await ask();
+      } catch (error) {
+        if (error instanceof MillraceError && error.http === 401) charge(sender);
+        throw error;
+      }
+    };
+  }
+  let asking = 0;
+  return async (ask, sender) => {
+    charge(sender);
+    if (asking >= mostStrangers) throw mr('MR_IDENTITY_UNKNOWN', tooManyStrangers);
+    asking++;
+    try {
+      return await ask();
+    } finally {
+      asking--;
+    }
   };
 }
 
@@ -153,7 +191,7 @@ function sharedToken(token: string, rates: Rates | undefined, now: Now): Identif
     const { own, bearer } = tokensIn(headers);
     const sent = [own, bearer].filter((one) => one !== undefined);
     if (!sent.some(isRight)) {
-      if (sent.length > 0) mustHaveRoom(strangers, senderOf(ip), 'with tokens that are not known');
+      if (sent.length > 0) mustHaveRoom(strangers, senderOf(ip), unknownTokens);
       throw mr('MR_API_TOKEN_REQUIRED', { what: sent.length === 0 ? 'none' : 'another one' });
     }
     if (isRight(bearer ?? '')) delete headers.authorization;

@@ -94,6 +94,41 @@ describe('the guard of an API that knows its callers', () => {
     equal(await as(server, 'known-get-2'), 200);
   });
 
+  it('G5: keeps nobody out who shows a right token, where only wrong ones count', async () => {
+    now = 0;
+    const server = serverWith({ identity: { ...identity(), asksNobody: true }, rates });
+    const flood = [];
+    for (let count = 0; count < 4; count++) flood.push(await as(server, `x${count}`));
+    deepEqual(flood, [401, 401, 429, 429]);
+    equal(await as(server, 'known-get'), 200, 'new, and from the address of the flood');
+  });
+
+  it('G5: asks about few tokens at a time that are not known, from however many addresses', async () => {
+    now = 0;
+    const held = Promise.withResolvers<undefined>();
+    const { authenticate, ...rest } = identity();
+    const server = serverWith({
+      identity: {
+        ...rest,
+        authenticate: async (token) => {
+          if (!token.startsWith('known')) await held.promise;
+          return authenticate(token);
+        },
+      },
+    });
+    equal(await as(server, 'known-get'), 200);
+    let turnedAway = 0;
+    const statuses = Array.from({ length: 40 }, async (_, index) => {
+      const status = await as(server, `x${index}`, `10.0.1.${index}`);
+      if (status === 503 && ++turnedAway === 8) held.resolve(undefined);
+      return status;
+    });
+    while (turnedAway < 8) await new Promise(setImmediate);
+    equal(await as(server, 'known-get'), 200, 'meanwhile');
+    equal((await Promise.all(statuses)).filter((status) => status === 401).length, 32);
+    equal(await as(server, 'x'), 401, 'there is room again');
+  });
+
   it('takes so many requests of one caller, from however many addresses: records without end, but their refusals', async () => {
     now = 0;
     const server = serverWith({ identity: identity(), rates: { ...rates, stranger: { perSecond: 100, burst: 100 } } });

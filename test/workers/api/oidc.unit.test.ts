@@ -5,6 +5,7 @@ import type { Caller } from '../../../model/caller.ts';
 import { MillraceError } from '../../../model/errors.ts';
 import { freshForMs, lookEveryMs, staleForMs } from '../../../workers/api/identity/issuer-keys.ts';
 import { oidcCallers, type OidcOptions } from '../../../workers/api/identity/oidc.ts';
+import { eventually } from '../../support/eventually.ts';
 import { startIssuer, type Issuer } from '../../support/issuer.ts';
 
 const jane = { sub: 'jane', aud: 'millrace', groups: ['shop'] };
@@ -168,6 +169,8 @@ describe('callers by tokens of an OIDC issuer', () => {
       'jane\r\nImpersonate-Group: system:masters',
       'jane\u0000',
       'ja\tne',
+      'ja\u200bne',
+      'jane\u202e',
       'x'.repeat(2_000),
     ]) {
       it(`that would be another one in a header is refused: ${JSON.stringify(sub.slice(0, 12))}`, async () => {
@@ -216,7 +219,8 @@ describe('callers by tokens of an OIDC issuer', () => {
       await issuer.rotate();
       await callers.authenticate(old);
       now += freshForMs;
-      await isRefused(old, /key that .* does not have/, callers);
+      await callers.authenticate(old).catch(() => undefined);
+      await eventually(() => isRefused(old, /key that .* does not have/, callers));
     });
 
     it('J3: hold for an hour while the issuer does not answer, and no longer', async () => {
@@ -231,6 +235,24 @@ describe('callers by tokens of an OIDC issuer', () => {
       issuer.answer(undefined);
       now += lookEveryMs;
       await callers.authenticate(token);
+    });
+
+    it('J3: are waited for by nobody while the last ones hold', async () => {
+      const callers = callersWith();
+      const token = await issuer.sign({ ...jane, exp: seconds(100_000) });
+      await callers.authenticate(token);
+      const isAsked = Promise.withResolvers<undefined>();
+      const isLeft = Promise.withResolvers<undefined>();
+      issuer.answer((_request, response) => {
+        isAsked.resolve(undefined);
+        void isLeft.promise.then(() => response.destroy());
+      });
+      now += freshForMs;
+      // It would hang here: the issuer answers only after that.
+      equal((await callers.authenticate(token)).name, 'oidc:jane');
+      await isAsked.promise;
+      equal((await callers.authenticate(token)).name, 'oidc:jane');
+      isLeft.resolve(undefined);
     });
 
     const broken: readonly (readonly [what: string, answer: Parameters<Issuer['answer']>[0]])[] = [

@@ -2,14 +2,16 @@ import assert from 'node:assert/strict';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { randomInt } from 'node:crypto';
 import { text } from 'node:stream/consumers';
+import { withDefaults } from '../../../crds/defaults.ts';
 import { problemSchema } from '../../../client/wire.ts';
 import { Door } from '../../../connectors/http/door.ts';
 import { HttpReader } from '../../../connectors/http/reader.ts';
-import { labels } from '../../../model/names.ts';
+import { fieldManagers, labels } from '../../../model/names.ts';
 import { recordsPort } from '../../../model/ports.ts';
-import { readPipeline, workloadNamespaceOf } from '../../../kubernetes/pipelines.ts';
+import { pipelineDoor, readPipeline, workloadNamespaceOf } from '../../../kubernetes/pipelines.ts';
 import type { Api } from '../../../workers/api/api.ts';
-import { apiOn } from './api.ts';
+import { buildServer } from '../../../workers/api/server.ts';
+import { apiOn, runsOf } from './api.ts';
 import { spec, useCluster } from './cluster.ts';
 
 describe('records by REST', () => {
@@ -109,6 +111,34 @@ describe('records by REST', () => {
     assert.equal(seen.headers.authorization, 'Bearer t');
     assert.equal(seen.headers['content-type'], 'application/x-ndjson');
     assert.equal(seen.headers.cookie, undefined);
+  });
+
+  it('have a key of their own for each caller that is known', async () => {
+    await createPipeline([http('web')]);
+    const keys: unknown[] = [];
+    await startPod('web', (request, response) => {
+      keys.push(request.headers['idempotency-key']);
+      response.writeHead(202).end();
+    });
+    const { kube } = cluster();
+    const knowing = await buildServer({
+      ...{ kube, pipelines: pipelineDoor(kube, fieldManagers.api, withDefaults), runs: runsOf() },
+      ...{ version: '0', logLevel: 'silent' },
+      access: {
+        identity: {
+          authenticate: async (name) => ({ name, groups: [], extra: {} }),
+          authorise: () => Promise.resolve(),
+          kubeOf: () => kube,
+        },
+      },
+    });
+    for (const name of ['mallory', 'jane', 'jane']) {
+      const url = `/v1/namespaces/${namespace}/pipelines/events/records`;
+      const headers = { authorization: `Bearer ${name}`, 'idempotency-key': 'k-1', 'content-type': 'application/json' };
+      assert.equal((await knowing.inject({ method: 'POST', url, headers, payload: '{}' })).statusCode, 202);
+    }
+    await knowing.close();
+    assert.deepEqual([new Set(keys).size, keys[2], keys.includes('k-1')], [2, keys[1], false]);
   });
 
   it('429 and Retry-After of the source come back', async () => {

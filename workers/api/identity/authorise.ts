@@ -9,7 +9,7 @@ import { reviewAccess, type Act } from '../../../kubernetes/reviews.ts';
 import type { KubeTransport } from '../../../kubernetes/transport.ts';
 import { serviceAccountOf, type Caller } from '../../../model/caller.ts';
 import { mr } from '../../../model/errors.ts';
-import { digestOf, type Identity } from './identity.ts';
+import { digestOf, silence, type Identity } from './identity.ts';
 import { actOf, actText } from './needs.ts';
 import { Remembered, type Now } from './remembered.ts';
 
@@ -52,7 +52,7 @@ export function authoriser({ transport, roles, now }: AuthoriserOptions): Identi
     } catch (error) {
       if (!(error instanceof KubeError)) throw error;
       const question = `what "${caller.name}" may do`;
-      throw mr('MR_IDENTITY_UNKNOWN', { question, problem: error.message, who: 'Kubernetes' }, { cause: error });
+      throw mr('MR_IDENTITY_UNKNOWN', { question, problem: silence, who: 'Kubernetes' }, { cause: error });
     }
   }
 }

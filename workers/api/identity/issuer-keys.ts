@@ -1,7 +1,8 @@
 /**
  * The keys with which an issuer of OIDC signs: found by its discovery document, kept, and looked for again.
  *
- * J1  Keys are looked at again after {@link freshForMs}, so that one that the issuer gave up is not believed for longer.
+ * J1  Keys are looked at again with the first token after {@link freshForMs}, so that one that the issuer gave up is believed no
+ *     longer than that look takes. Nobody waits for it.
  * J2  A token with a key that is not known makes one look, and no more than one in {@link lookEveryMs}, however many such
  *     tokens come: whoever makes up keys does not make the issuer busy.
  * J3  While the issuer does not answer, its last keys hold for {@link staleForMs}: its outage is not one of Millrace. Without
@@ -10,7 +11,7 @@
  */
 import { createLocalJWKSet, errors, type JWTVerifyGetKey, type JSONWebKeySet } from 'jose';
 import { z } from 'zod';
-import { mr, problemOf } from '../../../model/errors.ts';
+import { mr } from '../../../model/errors.ts';
 import { isLoopback } from '../../../model/request-origin.ts';
 import type { Now } from './remembered.ts';
 
@@ -70,12 +71,14 @@ export function issuerKeys({ issuer, jwksUrl, now }: IssuerKeysOptions): JWTVeri
 
   function usable(): Keys {
     if (known !== undefined && now() - known.at < staleForMs) return known;
-    const said = { question: 'who asks', problem: `${issuer} gives no keys: ${problemOf(problem)}`, who: 'the issuer' };
+    const said = { question: 'who asks', problem: `${issuer} gives no keys`, who: 'the issuer' };
     throw mr('MR_IDENTITY_UNKNOWN', said, { cause: problem });
   }
 
   return async (header, token) => {
-    if (known === undefined || now() - known.at >= freshForMs) await look();
+    const age = known === undefined ? Infinity : now() - known.at;
+    if (age >= staleForMs) await look();
+    else if (age >= freshForMs) void look();
     const keys = usable();
     try {
       return await keys.find(header, token);

@@ -4,7 +4,7 @@ import { reviewToken } from '../../../kubernetes/reviews.ts';
 import type { KubeTransport } from '../../../kubernetes/transport.ts';
 import { callerFault, type Caller } from '../../../model/caller.ts';
 import { mr } from '../../../model/errors.ts';
-import { digestOf, type Authenticator } from './identity.ts';
+import { digestOf, silence, type Authenticator } from './identity.ts';
 import { Remembered, type Now } from './remembered.ts';
 
 /** A token that is taken back is refused within this time. */
@@ -35,7 +35,7 @@ export function kubernetesCallers({ transport, audiences, now }: KubernetesCalle
       return { caller: await reviewToken(transport, token, audiences) };
     } catch (error) {
       if (!(error instanceof KubeError)) throw error;
-      const said = { question: 'who asks', problem: error.message, who: 'Kubernetes' };
+      const said = { question: 'who asks', problem: silence, who: 'Kubernetes' };
       throw mr('MR_IDENTITY_UNKNOWN', said, { cause: error });
     }
   }

@@ -45,6 +45,7 @@ export function oidcCallers(options: OidcOptions): Authenticator {
   const { issuer, audiences, clockSkewSeconds = 30, wallClock } = options;
   const keyOf = issuerKeys(options);
   return {
+    asksNobody: true,
     async authenticate(token) {
       if (token.length > longestToken) throw refused('that is too long');
       try {
