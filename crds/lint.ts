@@ -4,6 +4,8 @@
  * N1  Never throws, whatever the value is.
  * N2  An error means that the API server or `compile` would refuse; everything else is a warning.
  * N3  Pure: no cluster, no network, no file.
+ * N4  The work grows with the size of what is checked, and not with its square: it is done on the thread that answers all
+ *     callers of the API, and all questions of the API server.
  */
 import { pipelineObjectSchema } from './crd.ts';
 import type { SchemaNode } from './crd-schema.ts';
@@ -14,7 +16,7 @@ import { adviceFor } from './advice.ts';
 import { pipelineSchema } from './pipeline.ts';
 import { ruleIssues } from './rules.ts';
 import { shownText } from './shown-text.ts';
-import { schemaIssues } from './schema-issues.ts';
+import { schemaIssues, type SchemaIssues } from './schema-issues.ts';
 import { partsOf, type SpecParts } from './spec-parts.ts';
 import { placesIn, type Place } from './yaml-places.ts';
 import { unstorableIn } from './unstorable.ts';
@@ -36,14 +38,14 @@ export interface LintIssue {
   readonly endColumn?: number;
 }
 
-/** Issues of a pipeline that was parsed already. */
+/** Issues of a pipeline that was parsed already: the first thousand, errors before warnings, and how many there are more. */
 export function lint(value: unknown): LintIssue[] {
-  return findIssues(value).map((issue) => published(issue));
+  return listed(findIssues(value)).map((issue) => published(issue));
 }
 
 /** The first reason for which the value would be refused; undefined: it would be accepted. */
 export function firstError(value: unknown): MillraceError | undefined {
-  return findIssues(value).find(({ severity }) => severity === 'error')?.error;
+  return findIssues(value).issues.find(({ severity }) => severity === 'error')?.error;
 }
 
 /** Issues of a text with one or more pipelines, YAML or JSON. `file` is its name, for messages about the whole text. */
@@ -67,7 +69,7 @@ function inspect(text: string, file: string) {
   const { documents, broken } = placesIn(text);
   const checked = documents.map((placed) => ({
     ...placed,
-    issues: listed([...findIssues(placed.value), ...ambiguitiesIn(placed.document)]),
+    issues: listed(findIssues(placed.value), ambiguitiesIn(placed.document)),
   }));
   const isEmpty = documents.length === 0 && broken.length === 0;
   const issues = [
@@ -81,30 +83,38 @@ function inspect(text: string, file: string) {
 /** Nobody reads more, and each is looked for in the text. */
 const mostIssues = 1_000;
 
-function listed(issues: readonly Issue[]): readonly Issue[] {
-  if (issues.length <= mostIssues) return issues;
+function listed({ issues: found, unmade }: SchemaIssues, others: readonly Issue[] = []): readonly Issue[] {
+  const issues = [...found, ...others];
+  if (issues.length + unmade <= mostIssues) return issues;
   const errors = issues.filter(({ severity }) => severity === 'error');
-  const first = (errors.length === 0 ? issues : errors).filter((_, index) => index < mostIssues);
-  return [...first, whole(`${issues.length - first.length} more issues are not listed`)];
+  const first = (errors.length === 0 ? issues : errors).slice(0, mostIssues);
+  return [...first, whole(`${issues.length + unmade - first.length} more issues are not listed`)];
 }
 
-function findIssues(value: unknown): readonly Issue[] {
+function findIssues(value: unknown): SchemaIssues {
   const unstorable = unstorableIn(value);
-  if (unstorable !== undefined) return [unstorable];
+  if (unstorable !== undefined) return { issues: [unstorable], unmade: 0 };
   const checked = pipelineSchema.safeParse(value);
-  if (checked.success) return withRules(checked.data.spec);
-  const found = schemaIssues(checked.error.issues, value, objectSchema());
-  const parts = partsOf(withoutUnknown(value, found));
-  return parts === undefined ? found : [...found, ...withRules(parts).filter((issue) => !isToldBy(found, issue))];
+  if (checked.success) return { issues: withRules(checked.data.spec), unmade: 0 };
+  const found = schemaIssues(checked.error.issues, value, objectSchema(), mostIssues);
+  // What the rules find is behind those.
+  if (found.unmade > 0) return found;
+  const parts = partsOf(withoutUnknown(value, found.issues));
+  if (parts === undefined) return found;
+  const told = placesOfUnknown(found.issues);
+  const ruled = withRules(parts).filter((issue) => !isToldBy(told, issue));
+  return { issues: [...found.issues, ...ruled], unmade: 0 };
 }
 
 /** "names none of kafka, http" adds nothing when `kafak` was found in the same place. */
-function isToldBy(found: readonly Issue[], { error, path }: Issue): boolean {
-  if (error.code !== 'MR_SPEC_ONE_CONNECTOR' || error.params['count'] !== 0) return false;
-  const place = `${jsonPointer(path)}/`;
-  return found.some(
-    (other) => other.error.code === 'MR_SPEC_UNKNOWN_FIELD' && jsonPointer(other.path).startsWith(place),
-  );
+function isToldBy(told: ReadonlySet<string>, { error, path }: Issue): boolean {
+  return error.code === 'MR_SPEC_ONE_CONNECTOR' && error.params['count'] === 0 && told.has(jsonPointer(path));
+}
+
+/** Where fields were found that are not known. */
+function placesOfUnknown(found: readonly Issue[]): ReadonlySet<string> {
+  const fields = found.filter(({ error, isAboutKey }) => error.code === 'MR_SPEC_UNKNOWN_FIELD' && isAboutKey === true);
+  return new Set(fields.map(({ path }) => jsonPointer(path.slice(0, -1))));
 }
 
 function withRules(spec: SpecParts): readonly Issue[] {

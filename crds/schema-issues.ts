@@ -13,15 +13,29 @@ import { cut } from '../model/text.ts';
 import { displayPath, type Issue, type IssuePath } from './issue.ts';
 import { mayHoldSecret, nodeAt } from './secrecy.ts';
 
-/** `value`: what was checked; `schema`: what it was checked against. */
-export function schemaIssues(found: readonly z.core.$ZodIssue[], value: unknown, schema: SchemaNode): readonly Issue[] {
-  return found.flatMap((issue) => {
+export interface SchemaIssues {
+  readonly issues: readonly Issue[];
+  /** How many there are besides. */
+  readonly unmade: number;
+}
+
+/** `value`: what was checked; `schema`: what it was checked against; `most`: how many are made. */
+export function schemaIssues(
+  found: readonly z.core.$ZodIssue[],
+  value: unknown,
+  schema: SchemaNode,
+  most: number,
+): SchemaIssues {
+  // zod has a hundred thousand unknown keys in one issue; to put each in our words takes a hundred times as long.
+  const makers = found.flatMap((issue): readonly (() => Issue)[] => {
     const path = plainPath(issue.path);
     if (issue.code === 'unrecognized_keys')
-      return issue.keys.map((key) => unknownField(path, key, schema, valueAt(value, [...path, key])));
-    if (issue.code === 'invalid_key') return issue.issues.flatMap((inner) => keyIssue(inner, path));
-    return [invalid(path, issue, valueAt(value, path), mayHoldSecret(nodeAt(schema, path)))];
+      return issue.keys.map((key) => () => unknownField(path, key, schema, valueAt(value, [...path, key])));
+    if (issue.code === 'invalid_key') return issue.issues.map((inner) => () => keyIssue(inner, path));
+    return [() => invalid(path, issue, valueAt(value, path), mayHoldSecret(nodeAt(schema, path)))];
   });
+  const issues = makers.slice(0, most).map((make) => make());
+  return { issues, unmade: makers.length - issues.length };
 }
 
 function unknownField(path: IssuePath, field: string, schema: SchemaNode, value: unknown): Issue {
@@ -65,16 +79,16 @@ function invalid(path: IssuePath, issue: z.core.$ZodIssue, actual: unknown, isHi
   };
 }
 
-function keyIssue(issue: z.core.$ZodIssue, path: IssuePath): readonly Issue[] {
-  const key = path.at(-1);
-  return [
-    {
-      severity: 'error',
-      path,
-      isAboutKey: true,
-      error: mr('MR_SPEC_INVALID', { path: displayPath(path), problem: `as a name, ${problemOf(issue, key, shown)}` }),
-    },
-  ];
+function keyIssue(issue: z.core.$ZodIssue, path: IssuePath): Issue {
+  return {
+    severity: 'error',
+    path,
+    isAboutKey: true,
+    error: mr('MR_SPEC_INVALID', {
+      path: displayPath(path),
+      problem: `as a name, ${problemOf(issue, path.at(-1), shown)}`,
+    }),
+  };
 }
 
 /** Of a value that is no secret, outside of a pipeline: `must be a whole number, but is "x"`. */

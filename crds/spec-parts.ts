@@ -24,7 +24,9 @@ export interface SpecParts {
 const { buffer, frame, resources } = specSchema.shape;
 /** So large that no rule about buffers complains when the buffer itself is wrong. */
 const unbounded = { shards: Number.MAX_SAFE_INTEGER, maxBytes: '1024Ti' };
-const list = z.array(z.unknown());
+/** No list may have as many; what is behind is not looked at. */
+const mostItems = 256;
+const list = z.array(z.unknown()).transform((items) => items.slice(0, mostItems));
 const loose = z.object({
   spec: z.object({
     sources: list.catch([]),

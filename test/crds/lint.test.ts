@@ -1,5 +1,6 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
+import { mock } from 'node:test';
 import fc from 'fast-check';
 import { compile } from '../../crds/compile.ts';
 import { lint, lintText, type LintIssue } from '../../crds/lint.ts';
@@ -388,5 +389,40 @@ describe('lint', () => {
       [],
     );
     ok(pipelineSchema.safeParse(storedPipeline()).success);
+  });
+
+  // It runs on the thread that answers everybody, in the API and in the webhook.
+  describe('N4: the work', () => {
+    const unknownSinks = (count: number) => ({
+      ...storedPipeline(),
+      spec: { ...smallSpec, sinks: Array.from({ length: count }, (_, i) => ({ name: `w${i}`, x: 1 })) },
+    });
+    /** Each pointer that is made for a comparison calls it twice for each key. */
+    const workFor = (count: number): number => {
+      const replaceAll = mock.method(String.prototype, 'replaceAll');
+      try {
+        lint(unknownSinks(count));
+        return replaceAll.mock.callCount();
+      } finally {
+        replaceAll.mock.restore();
+      }
+    };
+
+    it('grows with the size of what is checked, and not with its square', () => {
+      const [some, more] = [workFor(50), workFor(200)];
+      ok(more <= some * 6, `for four times as many sinks it is ${some}, then ${more}`);
+    });
+
+    it('does not grow any more when there are more issues than anybody reads', () => {
+      const [some, more] = [workFor(1_500), workFor(3_000)];
+      ok(more <= some, `for twice as many sinks it is ${some}, then ${more}`);
+      match(lint(unknownSinks(3_000)).at(-1)?.message ?? '', /: 2[0-9]{3} more issues are not listed/);
+    });
+
+    it('of rules ends with the last item that a list may have', () => {
+      const sinks = Array.from({ length: 2_000 }, (_, i) => ({ name: `w${i}` }));
+      const issues = lint({ ...storedPipeline(), spec: { ...smallSpec, sinks } });
+      equal(issues.filter(({ code }) => code === 'MR_SPEC_ONE_CONNECTOR').length, 256);
+    });
   });
 });
