@@ -43,11 +43,11 @@ function isSameSpec(a: KubeObject, b: KubeObject): boolean {
 export function judge({ object, oldObject }: Pick<AdmissionRequest, 'object' | 'oldObject'>): Judged {
   const wanted = written(object ?? { metadata: { name: '' } });
   const stored = oldObject == null ? undefined : written(oldObject);
-  const isKnown = stored === undefined ? () => false : knownIn({ value: stored, issues: lint(stored) });
+  const isKnown = stored === undefined ? () => false : knownIn({ value: stored, issues: lint(stored) }, wanted);
   const issues = lint(wanted);
   const errors = issues.filter(({ severity }) => severity === 'error');
-  const problems = errors.filter((issue) => !isKnown(issue, wanted)).map(problemOf);
-  const warnings = issues.filter((issue) => issue.severity === 'warning' || isKnown(issue, wanted));
+  const problems = errors.filter((issue) => !isKnown(issue)).map(problemOf);
+  const warnings = issues.filter((issue) => issue.severity === 'warning' || isKnown(issue));
   const said = { problems, warnings: warnings.map(({ message }) => message) };
   if (errors.length > 0) return { ...said, plan: undefined, before: undefined };
   return { ...said, ...plansOf(wanted, stored) };

@@ -39,8 +39,11 @@ export interface Listener {
   close(): Promise<void>;
 }
 
-/** A review has the object twice, and the API server takes 3 MiB. */
-const mostBytes = 8 * 2 ** 20;
+/**
+ * A review has the object twice, and of each the API server takes 3 MiB (MaxRequestBodyBytes in pkg/server/config.go of
+ * k8s.io/apiserver). etcd keeps half of that, which leaves room for the rest of a review.
+ */
+const mostBytes = 6 * 2 ** 20;
 const requestTimeoutMs = 10_000;
 /** Longer than the API server keeps an idle connection (90 s): the one that asks must be the one that closes. */
 const keepAliveMs = 120_000;

@@ -1,7 +1,8 @@
-import { deepEqual, equal, match } from 'node:assert/strict';
+import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import type { PipelineInput } from '../../../../crds/pipeline.ts';
 import type { KubeObject } from '../../../../kubernetes/objects.ts';
 import { isToBeJudged, judge } from '../../../../workers/controller/webhook/judge.ts';
+import { knownIn } from '../../../../workers/controller/webhook/known-problems.ts';
 import type { AdmissionRequest } from '../../../../workers/controller/webhook/review.ts';
 import { storedPipeline } from '../../../crds/support/pipelines.ts';
 
@@ -89,5 +90,39 @@ describe('what a spec is refused for', () => {
 
   it('does not read what others keep in the metadata', () => {
     deepEqual(judge({ object: object({}, { managedFields: [{ fieldsV1: { '\ud800': {} } }] }) }).problems, []);
+  });
+});
+
+describe('what is known of a stored spec', () => {
+  // Whoever reaches the port may send it, and no other question is answered until it is read.
+  for (const [what, pathOf] of [
+    ['its fields', (key: string) => `/spec/sinks/0/${key}`],
+    ['itself', () => '/spec/sinks/0'],
+  ] as const)
+    it(`is found without reading a sink again for each of a thousand errors about ${what}`, () => {
+      let looks = 0;
+      const keys = Array.from({ length: 1_000 }, (_, index) => `key${index}`);
+      const sink = new Proxy(Object.fromEntries(keys.map((key) => [key, 1])), {
+        ownKeys(target) {
+          looks++;
+          return Reflect.ownKeys(target);
+        },
+      });
+      const value = { spec: { sinks: [sink] } };
+      const issues = keys.map((key) => ({
+        ...{ path: pathOf(key), message: '' },
+        ...({ code: 'MR_SPEC_UNKNOWN_FIELD', severity: 'error' } as const),
+      }));
+      const isKnown = knownIn({ value, issues }, value);
+      ok(issues.every((issue) => isKnown(issue)));
+      ok(looks <= 10, `all keys of the sink were read ${looks} times`);
+    });
+
+  it('is no item by a name that is longer than any: it would be repeated for each error below it', () => {
+    const valueOf = (length: number) => ({ sinks: [{ name: 'x'.repeat(length), when: '(' }] });
+    const issue = { path: '/sinks/0/when', message: '', code: 'MR_SPEC_EXPRESSION', severity: 'error' } as const;
+    const isKnown = (length: number) =>
+      knownIn({ value: valueOf(length), issues: [issue] }, valueOf(length + 1))(issue);
+    deepEqual([isKnown(62), isKnown(64)], [false, true]);
   });
 });

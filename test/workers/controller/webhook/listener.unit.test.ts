@@ -82,7 +82,7 @@ describe('the port of the webhook', () => {
 
   it('reads no more of a request than a review can have', async () => {
     // The rest is not read, so that the connection may break before the answer is seen.
-    const sent = ask(' '.repeat(9 * 2 ** 20));
+    const sent = ask(' '.repeat(7 * 2 ** 20));
     await sent.then(
       ({ status }) => equal(status, 413),
       (error: unknown) => ok(error instanceof Error),
