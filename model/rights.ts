@@ -131,27 +131,16 @@ function onWhich(verb: (typeof own)[number]): readonly Verb[] {
   return [`impersonate-on:user-info:${verb}`, `impersonate-on:serviceaccount:${verb}`];
 }
 
-/** A right to one object only. Its name is that of the release and this. */
-export interface NamedRight extends Right {
-  readonly suffix: string;
-}
-
-/** What the controller needs besides where it makes the certificates of its webhook; files of others need none of it. */
-export const webhookRights: readonly NamedRight[] = [
-  {
-    ...right('own', '', 'secrets', ['get', 'patch'], 'the certificate of the webhook, which all controllers share'),
-    suffix: 'webhook-certificate',
-  },
-  {
-    ...right(
-      'cluster',
-      'admissionregistration.k8s.io',
-      'validatingwebhookconfigurations',
-      ['get', 'patch'],
-      'whose certificates the API server believes',
-    ),
-    suffix: 'webhook',
-  },
+/** What the controller needs for its webhook besides, each of one object only, which the chart names. */
+export const webhookRights: readonly Right[] = [
+  right('own', '', 'secrets', ['get', 'patch'], 'certificate and path of the webhook, which all controllers share'),
+  right(
+    'cluster',
+    'admissionregistration.k8s.io',
+    'validatingwebhookconfigurations',
+    ['get', 'patch'],
+    'where API servers ask, and whose certificates they believe',
+  ),
 ];
 
 /** A4. */

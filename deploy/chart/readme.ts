@@ -107,8 +107,13 @@ injector does; the Issuer that the chart makes signs for itself, so that for a m
 the new certificate: name one with an authority in \`webhook.certificates.issuerRef\` to have none of that. With \`secret\` the Secret and
 \`webhook.certificates.caBundle\` are yours; the certificate must be for \`millrace-webhook.NAMESPACE.svc\`, and is read again when it changes.
 
-Tools that compare a cluster with what they render (Argo CD) must leave \`caBundle\` alone, and the content of the Secret
-\`millrace-webhook-certificate\`, which is rendered empty.
+The API server shows no identity, and asks at a path that nobody can guess: the controllers make it and write it into the
+configuration. It is in the Secret \`millrace-webhook-certificate\`, or, where the certificate is not theirs,
+\`millrace-webhook-path\`. Whoever may read that Secret or the configuration can ask as the API server does, and learns which Secrets,
+ConfigMaps and Deployments exist anywhere; \`webhook.from\` and a network policy keep others from the port.
+
+Tools that compare a cluster with what they render (Argo CD) must leave \`caBundle\` and \`path\` alone, and the content of that Secret,
+which is rendered empty.
 
 ## Images of a private registry
 
@@ -146,7 +151,7 @@ Each process has an account of its own, with enumerated rights (\`files/rights.y
 lifecycle reads and writes Secrets, and makes Deployments, in all namespaces: it copies the keys that a pipeline names into the
 pipeline's namespace, and runs its pods there. The controller reads Secrets to notice that they have changed. Whoever has one of
 these accounts can do much; nobody else should be let into the namespace of Millrace.
-The controller changes one Secret, with the certificate of its webhook, and one ValidatingWebhookConfiguration, by their names.
+The controller changes one Secret, with the certificate and the path of its webhook, and one ValidatingWebhookConfiguration, by their names.
 The hook that makes the keys of NATS may look for its four Secrets and create Secrets in its namespace; its role goes with it.
 Worker pods have no API token. With \`rbac.aggregate\`, whoever has \`view\`, \`edit\` or \`admin\` in a namespace has it for the
 pipelines there too.

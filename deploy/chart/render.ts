@@ -91,12 +91,12 @@ export function identityRightsYaml(): string {
   return withHeader(Object.fromEntries(identityModes.map((mode) => [mode, byImpersonation(mode)])));
 }
 
-/** By place; the template puts the name of the release before each suffix. */
+/** By place; the template names the object. */
 export function webhookRightsYaml(): string {
   const of = (place: RightPlace) =>
     webhookRights
       .filter(({ where }) => where === place)
-      .map(({ group, resources, verbs, suffix }) => ({ apiGroups: [group], resources, verbs, suffix }));
+      .map(({ group, resources, verbs }) => ({ apiGroups: [group], resources, verbs }));
   return withHeader({ cluster: of('cluster'), own: of('own') });
 }
 

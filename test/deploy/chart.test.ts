@@ -398,8 +398,10 @@ describe('the chart', function () {
     match(ofKind('Certificate'), /- millrace-webhook\.millrace-system\.svc\n/);
     ok(objects.some(({ kind }) => kind === 'Issuer'));
     match(controllerIn(objects), /MILLRACE_WEBHOOK_CERTIFICATE_DIR/);
-    // Nothing is for the controller to change.
-    ok(!objects.some(({ kind, metadata }) => kind.startsWith('Role') && metadata.name === 'millrace-webhook'));
+    // What the controller changes is another one.
+    const role = objects.find(({ kind, metadata }) => kind === 'Role' && metadata.name === 'millrace-webhook');
+    match(stringify(role), /resourceNames:\s+- millrace-webhook-path\n/);
+    ok(objects.some(({ kind, metadata }) => kind === 'Secret' && metadata.name === 'millrace-webhook-path'));
     const ours = await render([
       ...lab,
       'webhook.certificates.mode=certManager',
@@ -464,7 +466,7 @@ describe('the chart', function () {
       const told = {
         ...{ apiVersion: 'admissionregistration.k8s.io/v1', kind: 'ValidatingWebhookConfiguration' },
         metadata: { name: 'millrace-webhook' },
-        webhooks: [{ name: 'pipelines.millrace.io', clientConfig: { caBundle } }],
+        webhooks: [{ name: 'pipelines.millrace.io', clientConfig: { caBundle, service: { path: '/pipelines/x' } } }],
       };
       const asController = ['apply', '--server-side', '--field-manager=millrace-webhook', '-f', '-'];
       await kubectl(asController, JSON.stringify(told));
@@ -476,6 +478,7 @@ describe('the chart', function () {
       equal(await show(['secret', 'millrace-webhook-certificate'], '.data.tls\\.crt'), 'eA==');
       const configuration = ['validatingwebhookconfiguration', 'millrace-webhook'];
       equal(await show(configuration, '.webhooks[0].clientConfig.caBundle'), caBundle);
+      equal(await show(configuration, '.webhooks[0].clientConfig.service.path'), '/pipelines/x');
       for (const [value, says] of [
         ['nats.replicas=3', /from one server to several, or to fewer, streams are not taken along/],
         ['nats.storage.size=6Gi', /Kubernetes does not change them through a StatefulSet/],

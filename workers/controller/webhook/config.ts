@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { listenAddress, type ListenAddress } from '../../process/listen.ts';
 import type { OwnCertificatesAt } from './certificates/own.ts';
+import type { ReviewPathAt } from './review-path.ts';
 
 export const webhookVariables = {
   MILLRACE_WEBHOOK_LISTEN: listenAddress.optional(),
@@ -9,7 +10,12 @@ export const webhookVariables = {
   MILLRACE_WEBHOOK_CERTIFICATE_DIR: z.string().min(1).optional(),
   /** Or the Secret, in MILLRACE_NAMESPACE, where certificates of its own are kept. */
   MILLRACE_WEBHOOK_CERTIFICATE_SECRET: z.string().min(1).optional(),
-  /** The ValidatingWebhookConfiguration that is told whom to believe. */
+  /**
+   * Beside a folder: the Secret, in MILLRACE_NAMESPACE, where the path is kept at which the API server asks. Without it the path is one that
+   * everybody knows. Certificates of its own have the path beside them.
+   */
+  MILLRACE_WEBHOOK_PATH_SECRET: z.string().min(1).optional(),
+  /** The ValidatingWebhookConfiguration that is told whom to believe, and where to ask. */
   MILLRACE_WEBHOOK_CONFIGURATION: z.string().min(1).default('millrace-webhook'),
   /** Names and addresses by which the API server reaches it, separated by commas. */
   MILLRACE_WEBHOOK_HOSTS: z
@@ -25,6 +31,8 @@ export const webhookVariables = {
 
 export interface WebhookConfig {
   readonly listen: ListenAddress;
+  /** Undefined: the fixed one. */
+  readonly path: ReviewPathAt | undefined;
   readonly certificates:
     { readonly from: 'folder'; readonly folder: string } | { readonly from: 'self'; readonly at: OwnCertificatesAt };
 }
@@ -51,10 +59,10 @@ export function webhookOf(env: Variables, namespace: string): WebhookConfig | un
   const { MILLRACE_WEBHOOK_CERTIFICATE_DIR: folder, MILLRACE_WEBHOOK_CERTIFICATE_SECRET: secret } = env;
   const listen = env.MILLRACE_WEBHOOK_LISTEN;
   if (listen === undefined) return undefined;
-  if (folder !== undefined) return { listen, certificates: { from: 'folder', folder } };
-  const at = {
-    ...{ namespace, secret: secret ?? '', configuration: env.MILLRACE_WEBHOOK_CONFIGURATION },
-    hosts: env.MILLRACE_WEBHOOK_HOSTS,
-  };
-  return { listen, certificates: { from: 'self', at } };
+  const configuration = env.MILLRACE_WEBHOOK_CONFIGURATION;
+  const pathSecret = secret ?? env.MILLRACE_WEBHOOK_PATH_SECRET;
+  const path = pathSecret === undefined ? undefined : { namespace, secret: pathSecret, configuration };
+  if (folder !== undefined) return { listen, path, certificates: { from: 'folder', folder } };
+  const at = { namespace, secret: secret ?? '', configuration, hosts: env.MILLRACE_WEBHOOK_HOSTS };
+  return { listen, path, certificates: { from: 'self', at } };
 }

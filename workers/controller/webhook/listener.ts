@@ -3,6 +3,7 @@
  *
  * P1  A certificate is exchanged without closing the port: connections that are open go on, new ones get the new one.
  * P2  A request is bounded in size and time: the port is open to whoever reaches it, because API servers show no identity.
+ *     Nothing is read of one at another path than theirs (`./review-path.ts`).
  * P3  When it ends, questions that were asked are answered.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -15,7 +16,8 @@ import { listenOn } from '../../process/listen.ts';
 import type { Admitted, Outcome } from './admission.ts';
 import { parseReview, type AdmissionRequest } from './review.ts';
 
-export const reviewPath = '/pipelines';
+/** Where there is no Secret for another, and what others begin with. */
+export const fixedPath = '/pipelines';
 
 /** PEM. */
 export interface KeyPair {
@@ -26,6 +28,8 @@ export interface KeyPair {
 export interface ListenerOptions {
   readonly listen: ListenAddress;
   readonly clock: Pick<Clock, 'after' | 'monotonic'>;
+  /** False: this is nobody's path. */
+  readonly takes: (path: string) => boolean;
   readonly admit: (request: AdmissionRequest, withinMs: number) => Promise<Admitted>;
   readonly onAnswer: (outcome: Outcome | 'failed', seconds: number) => void;
   readonly onError: (problem: string) => void;
@@ -88,7 +92,7 @@ async function serve(options: ListenerOptions, request: IncomingMessage, respons
   const tell = (outcome: Outcome | 'failed') => onAnswer(outcome, (clock.monotonic() - start) / 1_000);
   try {
     const url = new URL(request.url ?? '', 'https://webhook');
-    if (url.pathname !== reviewPath) return send(response, 404, `there is ${reviewPath}\n`);
+    if (!options.takes(url.pathname)) return send(response, 404, 'there is nothing here\n');
     if (request.method !== 'POST') return send(response, 405, 'reviews are sent by POST\n');
     const body = await bodyOf(request);
     if (body === undefined) return send(response, 413, `a review has at most ${mostBytes} bytes\n`);

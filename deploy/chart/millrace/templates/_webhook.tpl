@@ -13,6 +13,15 @@
 {{- end -}}
 {{- end -}}
 
+{{/* The Secret that controllers fill: with the path at which the API server asks and, of `self`, the certificate. */}}
+{{- define "millrace.webhookKept" -}}
+{{- if eq .Values.webhook.certificates.mode "self" -}}
+{{ include "millrace.webhookSecret" . }}
+{{- else -}}
+{{ include "millrace.webhookName" . }}-path
+{{- end -}}
+{{- end -}}
+
 {{/* Names by which the API server, and people, reach the Service. */}}
 {{- define "millrace.webhookHosts" -}}
 {{- $name := include "millrace.webhookName" . -}}
@@ -55,16 +64,18 @@ matchExpressions:
 {{- if .Values.webhook.enabled }}
 - name: MILLRACE_WEBHOOK_LISTEN
   value: 0.0.0.0:8443
+- name: MILLRACE_WEBHOOK_CONFIGURATION
+  value: {{ include "millrace.webhookName" . }}
 {{- if eq .Values.webhook.certificates.mode "self" }}
 - name: MILLRACE_WEBHOOK_CERTIFICATE_SECRET
   value: {{ include "millrace.webhookSecret" . }}
-- name: MILLRACE_WEBHOOK_CONFIGURATION
-  value: {{ include "millrace.webhookName" . }}
 - name: MILLRACE_WEBHOOK_HOSTS
   value: {{ include "millrace.webhookHosts" . | fromJsonArray | join "," }}
 {{- else }}
 - name: MILLRACE_WEBHOOK_CERTIFICATE_DIR
   value: /etc/millrace/webhook
+- name: MILLRACE_WEBHOOK_PATH_SECRET
+  value: {{ include "millrace.webhookKept" . }}
 {{- end }}
 {{- end }}
 {{- end -}}

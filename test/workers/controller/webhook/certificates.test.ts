@@ -53,7 +53,7 @@ describe('the certificate of the webhook', () => {
     webhooks = clocks.map(
       (clock, i) =>
         new Webhook(
-          { listen: { host: '127.0.0.1', port: i === 0 ? port : 0 }, certificates: { from: 'self', at } },
+          { listen: { host: '127.0.0.1', port: i === 0 ? port : 0 }, path: at, certificates: { from: 'self', at } },
           {
             ...{
               kube: cluster().kube,

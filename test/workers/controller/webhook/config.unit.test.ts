@@ -11,8 +11,16 @@ describe('the variables of the webhook', () => {
   it('name a folder', () => {
     deepEqual(parseControllerConfig({ ...listen, ...folder }).webhook, {
       listen: { host: '127.0.0.1', port: 8443 },
+      path: undefined,
       certificates: { from: 'folder', folder: '/certificates' },
     });
+  });
+
+  it('name a Secret for the path, which is that of the certificate where it is ours', () => {
+    const beside = { namespace: 'default', configuration: 'millrace-webhook' };
+    const pathOf = (env: object) => parseControllerConfig({ ...listen, ...env }).webhook?.path;
+    deepEqual(pathOf({ ...folder, MILLRACE_WEBHOOK_PATH_SECRET: 'p' }), { ...beside, secret: 'p' });
+    deepEqual(pathOf({ ...secret, MILLRACE_WEBHOOK_HOSTS: 'a' }), { ...beside, secret: 's' });
   });
 
   it('name a Secret beside Millrace, and the names that a certificate is for', () => {

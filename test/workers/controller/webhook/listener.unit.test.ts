@@ -1,4 +1,4 @@
-import { equal, match, ok, rejects } from 'node:assert/strict';
+import { doesNotMatch, equal, match, ok, rejects } from 'node:assert/strict';
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { request, type RequestOptions } from 'node:https';
@@ -7,8 +7,9 @@ import { connect, type TLSSocket } from 'node:tls';
 import { systemClock } from '../../../../stream/clock.ts';
 import type { Admitted } from '../../../../workers/controller/webhook/admission.ts';
 import { makeAuthority, makeLeaf } from '../../../../workers/controller/webhook/certificates/issue.ts';
-import { listen, reviewPath, type KeyPair, type Listener } from '../../../../workers/controller/webhook/listener.ts';
+import { listen, type KeyPair, type Listener } from '../../../../workers/controller/webhook/listener.ts';
 
+const reviewPath = '/pipelines/x';
 const now = Date.now();
 const span = { from: now - 60_000, until: now + 3_600_000 };
 const review = JSON.stringify({
@@ -34,6 +35,7 @@ describe('the port of the webhook', () => {
     listener = await listen(
       {
         ...{ listen: { host: '127.0.0.1', port: 0 }, clock: systemClock },
+        takes: (path) => path === reviewPath,
         admit: (_, withinMs) => {
           asks.push(withinMs);
           return answers();
@@ -74,7 +76,7 @@ describe('the port of the webhook', () => {
   });
 
   for (const [what, status, body, path, more] of [
-    ['another path', 404, review, '/', {}],
+    ['another path', 404, review, '/pipelines', {}],
     ['another method', 405, '', reviewPath, { method: 'GET' }],
     ['what is no review', 400, '{}', reviewPath, {}],
   ] as const)
@@ -88,6 +90,16 @@ describe('the port of the webhook', () => {
       (error: unknown) => ok(error instanceof Error),
     );
     equal((await ask(review)).status, 200);
+  });
+
+  it('answers who asks elsewhere before anything is read of what is sent', async () => {
+    const socket = await handshake();
+    socket.write(`POST /pipelines HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\n`);
+    const answer = await once(socket, 'data');
+    match(String(answer[0]), /^HTTP\/1\.1 404 Not Found/);
+    doesNotMatch(String(answer[0]), /pipelines/);
+    socket.destroy();
+    equal(asks.length, 0);
   });
 
   it('answers 500 when the review fails, and says why', async () => {

@@ -29,7 +29,7 @@ export interface RunningWebhook {
 
 const configurationSchema = z.looseObject({
   metadata: z.looseObject({}),
-  webhooks: z.array(z.looseObject({ clientConfig: z.looseObject({ service: z.looseObject({ path: z.string() }) }) })),
+  webhooks: z.array(z.looseObject({ clientConfig: z.looseObject({ service: z.looseObject({}) }) })),
 });
 
 /** The chart's configuration, for pipelines of one namespace, at an address of this machine. */
@@ -46,9 +46,9 @@ export async function makeConfiguration(
     apiVersion: 'admissionregistration.k8s.io/v1',
     kind: 'ValidatingWebhookConfiguration',
     metadata: { name },
-    webhooks: webhooks.map(({ clientConfig, ...webhook }) => ({
+    webhooks: webhooks.map(({ clientConfig: _, ...webhook }) => ({
       ...webhook,
-      clientConfig: { url: `https://127.0.0.1:${port}${clientConfig.service.path}` },
+      clientConfig: { url: `https://127.0.0.1:${port}` },
       namespaceSelector: { matchExpressions: [only] },
     })),
   } as const;
@@ -74,7 +74,7 @@ export async function startWebhook(
   const registry = new Registry();
   const at = { namespace, secret: secretName, configuration, hosts: ['127.0.0.1'] };
   const webhook = new Webhook(
-    { listen: { host: '127.0.0.1', port }, certificates: { from: 'self', at } },
+    { listen: { host: '127.0.0.1', port }, path: at, certificates: { from: 'self', at } },
     { kube, own: kube, log: pino({ level: 'silent' }), clock: systemClock, registry, streams },
   );
   const end = new AbortController();

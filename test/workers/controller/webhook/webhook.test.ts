@@ -1,5 +1,7 @@
 /** The webhook on a real API server: what is refused, warned of and let through, and what goes on when it is dead. */
 import { doesNotMatch, equal, match, ok } from 'node:assert/strict';
+import type { IncomingMessage } from 'node:http';
+import { request } from 'node:https';
 import type { PipelineInput } from '../../../../crds/pipeline.ts';
 import { apiVersion, fieldManagers, finalizer, kind, labels } from '../../../../model/names.ts';
 import { eventually } from '../../../support/eventually.ts';
@@ -174,6 +176,18 @@ describe('the webhook, asked by a real API server', () => {
       await makeDeployment(cluster(), 'left-sink-warehouse', owner);
       match((await apply('left', shared)).stderr, /Warning: .*left-sink-warehouse is in the way/);
     });
+  });
+
+  it('answers nobody who does not know the path that the configuration names', async () => {
+    const to = { host: '127.0.0.1', port: running.port, path: '/pipelines', method: 'POST', agent: false };
+    const sent = request({ ...to, rejectUnauthorized: false });
+    const answered = new Promise<IncomingMessage>((resolve, reject) => {
+      sent.once('response', resolve).once('error', reject);
+    });
+    sent.end('{}');
+    const response = await answered;
+    response.resume();
+    equal(response.statusCode, 404);
   });
 
   it('counts what it has answered', async () => {
