@@ -7,7 +7,7 @@
 import { Command } from 'commander';
 import { commands, type CommandEntry } from './commands.ts';
 import { failureOf } from './exit.ts';
-import { endWithOutput } from './output.ts';
+import { endWithOutput, say } from './output.ts';
 import { packageVersion } from '../workers/process/version.ts';
 
 /** Runs one command line and leaves its exit code in `process.exitCode`. */
@@ -18,7 +18,7 @@ export async function main(args: readonly string[]): Promise<void> {
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
     const failure = failureOf(error);
-    if (failure.text !== null) process.stderr.write(`${failure.text}\n`);
+    if (failure.text !== null) say(failure.text);
     process.exitCode = failure.exitCode;
   }
 }

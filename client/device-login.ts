@@ -18,6 +18,7 @@ import {
 } from 'openid-client';
 import { MillraceError, mr, problemOf } from '../model/errors.ts';
 import { isLoopback } from '../model/request-origin.ts';
+import { visible } from '../model/text.ts';
 import { originOf, type Login } from './logins.ts';
 
 export interface DeviceLogin {
@@ -49,7 +50,8 @@ export async function logIn({ show, scopes, audiences, ...at }: DeviceLogin): Pr
     return loginWith(answer, { ...at, audiences: [...audiences] });
   } catch (error) {
     if (error instanceof MillraceError) throw error;
-    const said = error instanceof ResponseBodyError ? (error.error_description ?? error.error) : problemOf(error);
+    const said =
+      error instanceof ResponseBodyError ? visible(error.error_description ?? error.error) : problemOf(error);
     throw mr('MR_LOGIN_FAILED', { api: originOf(at.api), problem: `${at.issuer}: ${said}` }, { cause: error });
   }
 }
@@ -71,6 +73,13 @@ async function issuerOf(issuer: string, clientId: string, api: string): Promise<
   const isLocal = url?.protocol === 'http:' && isLoopback(url.hostname.replace(/^\[(.*)\]$/, '$1'));
   if (url === null || (url.protocol !== 'https:' && !isLocal)) {
     throw mr('MR_LOGIN_FAILED', { api: originOf(api), problem: `its issuer ${issuer} is not at an address of https` });
+  }
+  // https://login.example.com@elsewhere.example is the address of elsewhere.example.
+  if (url.username !== '' || url.password !== '') {
+    throw mr('MR_LOGIN_FAILED', {
+      api: originOf(api),
+      problem: `the address of its issuer ${issuer} has a user in it`,
+    });
   }
   // Marked as deprecated so that nobody uses it elsewhere than here: on loopback.
   // eslint-disable-next-line @typescript-eslint/no-deprecated

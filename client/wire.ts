@@ -7,6 +7,7 @@ import { decisionChoices } from '../model/decision.ts';
 import { apiVersion, kind } from '../model/names.ts';
 import type { PipelineStatus } from '../model/status.ts';
 import type { Stored } from '../model/stored-pipeline.ts';
+import { visible } from '../model/text.ts';
 import type { PipelineSpec } from '../crds/pipeline.ts';
 
 const metadata = z.looseObject({
@@ -132,6 +133,11 @@ export const problemSchema = z
   })
   .describe('What went wrong: RFC 9457.');
 
+/** Of an API that is not trusted yet, for the terminal of who logs in. */
+const shownText = z
+  .string()
+  .refine((text) => visible(text) === text, 'must have no control characters, and none that cannot be seen');
+
 export const authSchema = z
   .object({
     mode: z
@@ -139,10 +145,10 @@ export const authSchema = z
       .describe(
         'none: it asks nobody. token: for its own. kubernetes: for one that Kubernetes knows. oidc: for one of an issuer.',
       ),
-    audiences: z.array(z.string()).optional().describe('For whom a token must be made: one of these.'),
-    issuer: z.string().optional().describe('Of oidc.'),
-    clientId: z.string().optional().describe('Of oidc: a public client with the device flow.'),
-    scopes: z.string().optional().describe('Of oidc: what to ask the issuer for.'),
+    audiences: z.array(shownText).optional().describe('For whom a token must be made: one of these.'),
+    issuer: shownText.optional().describe('Of oidc.'),
+    clientId: shownText.optional().describe('Of oidc: a public client with the device flow.'),
+    scopes: shownText.optional().describe('Of oidc: what to ask the issuer for.'),
   })
   .describe('How callers show who they are.');
 

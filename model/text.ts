@@ -28,6 +28,27 @@ function isHighSurrogate(unit: number): boolean {
   return unit >= 0xd800 && unit < 0xdc00;
 }
 
+/** What moves, hides or reorders other text where it is shown: controls, and formats such as zero widths and directions. */
+const unseen = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+/** Foreign text of one line: what is not seen is written as JSON writes it, `\u001b`. */
+export function visible(text: string): string {
+  return text.replaceAll(unseen, asJsonEscapes);
+}
+
+/** The same for text of several lines. */
+export function visibleLines(text: string): string {
+  return text.replaceAll(unseen, (one) => (one === '\n' || one === '\t' ? one : asJsonEscapes(one)));
+}
+
+/** `\u001b`; two of them outside of the first 65,536. */
+function asJsonEscapes(text: string): string {
+  return text
+    .split('')
+    .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+    .join('');
+}
+
 /** A message of another system, cut to a length that fits a condition. */
 export function shortened(text: string): string {
   return cut(text, maxProblem);

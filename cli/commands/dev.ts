@@ -13,6 +13,7 @@ import { assertNever } from '../../model/errors.ts';
 import { howToTalk, partsTable } from '../stack-summary.ts';
 import { extraParts, extras } from '../extra-parts.ts';
 import { untilInterrupted } from '../interrupt.ts';
+import { print, say } from '../output.ts';
 
 const verbs = ['up', 'status', 'down', 'reset'] as const;
 
@@ -54,17 +55,17 @@ async function act(verb: Verb, options: DevOptions): Promise<void> {
       return up(options);
     case 'status': {
       const record = await statusOfStack(options.dataDir);
-      process.stdout.write(`${partsTable(record.parts)}\n${howToTalk(record.endpoints)}`);
+      print(`${partsTable(record.parts)}\n${howToTalk(record.endpoints)}`);
       return;
     }
     case 'down': {
       const stopped = await stopStack(options.dataDir);
-      process.stderr.write(`${sentenceOf(stopped)}\n`);
+      say(sentenceOf(stopped));
       return;
     }
     case 'reset':
       await forgetStack(options.dataDir);
-      process.stderr.write(`The data in ${options.dataDir} is gone; cached binaries stay.\n`);
+      say(`The data in ${options.dataDir} is gone; cached binaries stay.`);
       return;
     default:
       return assertNever(verb);
@@ -84,16 +85,16 @@ async function up(options: DevOptions): Promise<void> {
     });
   } catch (error) {
     if (!interrupt.signal.aborted) throw error;
-    process.stderr.write('Interrupted; nothing is left running.\n');
+    say('Interrupted; nothing is left running.');
     process.exitCode = 130;
     return;
   }
   await using running = stack;
-  process.stdout.write(`${partsTable(running.parts.map((part) => part.record))}\n${howToTalk(running.endpoints)}`);
+  print(`${partsTable(running.parts.map((part) => part.record))}\n${howToTalk(running.endpoints)}`);
   if (options.once) return;
-  process.stderr.write('\nReady. Ctrl-C or `millrace dev down` ends it and keeps its data.\n');
+  say('\nReady. Ctrl-C or `millrace dev down` ends it and keeps its data.');
   await interrupt.happened;
-  process.stderr.write('\nStopping …\n');
+  say('\nStopping …');
 }
 
 function sentenceOf(stopped: Awaited<ReturnType<typeof stopStack>>): string {

@@ -33,7 +33,10 @@ export function loginCommand(): Command {
           `The API names no client of ${issuer} for the command: pass --client-id.`,
         );
       }
-      say(`Asking ${issuer} for a token of its client ${clientId}, which ${originOf(api)} will get.`);
+      // As an address is written: a name that looks like another one is shown by its letters (xn--…).
+      say(
+        `Asking ${URL.parse(issuer)?.href ?? issuer} for a token of its client ${clientId}, which ${originOf(api)} will get.`,
+      );
       const { logIn } = await import('../../client/device-login.ts');
       const login = await logIn({
         ...{ api, issuer, clientId, audiences },

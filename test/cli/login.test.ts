@@ -1,6 +1,7 @@
 /** A person logs in with the command at a real issuer, and does with a real API server what a role allows. */
 import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Millrace } from '../../client/index.ts';
@@ -14,6 +15,7 @@ import type { Api } from '../../workers/api/api.ts';
 import { authInfoOf, readConfig } from '../../workers/api/config.ts';
 import { identityOf } from '../../workers/api/identity/of-config.ts';
 import { buildServer } from '../../workers/api/server.ts';
+import { listenOn } from '../../workers/process/listen.ts';
 import { eventually } from '../support/eventually.ts';
 import { agree, cliClient, startRealIssuer, type RealIssuer } from '../support/oidc-provider.ts';
 import { runsOf } from '../workers/api/api.ts';
@@ -180,6 +182,52 @@ describe('a login', function () {
     deepEqual([code, /has no token, but a certificate/.test(stderr)], [9, true]);
     ok((await readFile(plugin, 'utf8')).includes(token));
   });
+});
+
+describe('D1: a person who logs in at an API that nobody should trust', () => {
+  const erase = '\u001b[2K\r\u009b1A\u202e\u200bAsking https://login.example.com';
+
+  /** What the command says, where the API answers with `auth`, and as an issuer refuses to begin. */
+  async function said(auth: object, status = 200): Promise<string> {
+    const server = createServer(({ url }, response) => {
+      response.setHeader('content-type', 'application/json');
+      const issuer = `http://127.0.0.1:${port}`;
+      if (url === '/v1/auth') response.writeHead(status).end(JSON.stringify({ mode: 'oidc', issuer, ...auth }));
+      else if (url?.startsWith('/.well-known/') === true)
+        response.end(JSON.stringify({ issuer, device_authorization_endpoint: `${issuer}/device` }));
+      else response.writeHead(400).end(JSON.stringify({ error: 'invalid_client', error_description: `no\n${erase}` }));
+    });
+    const { port, close } = await listenOn(server, { host: '127.0.0.1', port: 0 });
+    const { stderr } = await millrace(['login', '--api', `http://127.0.0.1:${port}`], {
+      env: { XDG_CONFIG_HOME: '/nonexistent' },
+    });
+    await close();
+    return stderr;
+  }
+
+  for (const [what, auth, status, shown] of [
+    ['its issuer', { issuer: `https://127.0.0.1:1/${erase}`, clientId: 'x' }, 200, /issuer must have no control/],
+    ['its client', { clientId: `x${erase}` }, 200, /clientId must have no control/],
+    ['its problem', { ...problem(), detail: erase }, 500, /MR_INTERNAL: \\u001b\[2K\\u000d/],
+    ['what its issuer says', { clientId: 'x' }, 200, /: no\\u000a\\u001b\[2K\\u000d/],
+  ] as const) {
+    it(`sees what is there, whatever is in ${what}`, async () => {
+      const stderr = await said(auth, status);
+      match(stderr, shown);
+      ok(!/[\p{Cc}\p{Cf}]/u.test(stderr.replaceAll('\n', '')), JSON.stringify(stderr));
+    });
+  }
+
+  for (const [issuer, shown] of [
+    ['https://lоgin.invalid', /Asking https:\/\/xn--lgin-[a-z0-9]+\.invalid\/ for/],
+    ['https://login.example.com@127.0.0.1:1', /has a user in it/],
+  ] as const) {
+    it(`sees that ${issuer} is another address`, async () => match(await said({ issuer, clientId: 'x' }), shown));
+  }
+
+  function problem(): object {
+    return { type: 'x', title: 'x', status: 500, instance: 'x', code: 'MR_INTERNAL', retryable: false };
+  }
 });
 
 function kubeconfigOf(user: object): object {

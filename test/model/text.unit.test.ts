@@ -1,6 +1,6 @@
 import { equal, ok } from 'node:assert/strict';
 import fc from 'fast-check';
-import { cut, cutInside, durationText, shortened } from '../../model/text.ts';
+import { cut, cutInside, durationText, shortened, visible, visibleLines } from '../../model/text.ts';
 
 const durations: readonly (readonly [ms: number, text: string])[] = [
   [0, '0 s'],
@@ -13,6 +13,14 @@ const durations: readonly (readonly [ms: number, text: string])[] = [
 ];
 
 describe('texts for people', () => {
+  it('what would not be seen in foreign text is written as JSON writes it', () => {
+    const text = 'a\u001b[2K\r\u009b1A\u200b\u202eb\u2028\u{e0041}é';
+    equal(visible(text), 'a\\u001b[2K\\u000d\\u009b1A\\u200b\\u202eb\\u2028\\udb40\\udc41é');
+    equal(JSON.parse(`"${visible(text)}"`), text);
+    equal(visible('a\n\tb'), 'a\\u000a\\u0009b');
+    equal(visibleLines('a\n\tb\r\n'), 'a\n\tb\\u000d\n');
+  });
+
   it('a text that is cut inside ends as it did, begins as it did, and is no longer than allowed', () => {
     const advice = 'Correct the producer or the schema; to get this record too, send it again.';
     fc.assert(
