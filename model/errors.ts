@@ -108,6 +108,12 @@ export const errorTable = {
     'The API answers only requests that carry its token, and this request has {what}.',
     'Send `Authorization: Bearer TOKEN`, or `Millrace-Token: TOKEN`. The token of `millrace dev` is in the file api-token of its data directory.',
   ),
+  MR_API_TOKEN_MALFORMED: row(
+    'refuse',
+    401,
+    'A token is one word of ASCII, and the one for {api} {problem}.',
+    'Put nothing but the token into MILLRACE_API_TOKEN, the file of MILLRACE_API_TOKEN_FILE, or `token` of the client.',
+  ),
   MR_NOT_AUTHENTICATED: row(
     'refuse',
     401,
