@@ -1,5 +1,5 @@
 /**
- * A login at an issuer of OIDC without a browser on this machine: the device flow (RFC 8628), and its renewal.
+ * A login at an issuer of OIDC without a browser on this machine: the device flow (RFC 8628), its renewal and its end.
  *
  * D1  The issuer is the one that the API names. A person sees its address before a code is typed there.
  * D2  Only HTTPS, but for a loopback address.
@@ -14,6 +14,7 @@ import {
   pollDeviceAuthorizationGrant,
   refreshTokenGrant,
   ResponseBodyError,
+  tokenRevocation,
   type Configuration,
 } from 'openid-client';
 import { MillraceError, mr, problemOf } from '../model/errors.ts';
@@ -66,6 +67,14 @@ export async function renewed(login: Login, refreshToken: string): Promise<Login
   const answer = await refreshTokenGrant(config, refreshToken);
   // An issuer may keep a refresh token for good, and does not repeat it then.
   return loginWith({ ...answer, refresh_token: answer.refresh_token ?? refreshToken }, login);
+}
+
+/** False: the issuer has no place for it (RFC 7009), and the refresh token holds until it expires. */
+export async function revoked({ issuer, clientId, api }: Login, refreshToken: string): Promise<boolean> {
+  const config = await issuerOf(issuer, clientId, api);
+  if (config.serverMetadata().revocation_endpoint === undefined) return false;
+  await tokenRevocation(config, refreshToken, { token_type_hint: 'refresh_token' });
+  return true;
 }
 
 async function issuerOf(issuer: string, clientId: string, api: string): Promise<Configuration> {

@@ -4,10 +4,11 @@
  */
 import { Command } from 'commander';
 import { askApi } from '../../client/http.ts';
-import { loginsIn, originOf } from '../../client/logins.ts';
+import { loginsIn, originOf, type Login } from '../../client/logins.ts';
 import { renewAtIssuer } from '../../client/token.ts';
 import { MillraceProblem } from '../../client/problem.ts';
 import { authSchema, type AuthInfo } from '../../client/wire.ts';
+import { problemOf } from '../../model/errors.ts';
 import { isLoopback } from '../../model/request-origin.ts';
 import { addressOfApi, withApiOption, type ApiOptions } from '../api-address.ts';
 import { CommandFailed, exitCodes } from '../exit.ts';
@@ -52,13 +53,29 @@ export function loginCommand(): Command {
 }
 
 export function logoutCommand(): Command {
-  return withApiOption(new Command('logout').description('Forget the login to an API, on this machine.')).action(
-    async (options: ApiOptions) => {
-      const api = addressOfApi(options);
-      const isForgotten = await loginsIn(process.env, renewAtIssuer).forget(api);
-      say(isForgotten ? `The login to ${originOf(api)} is forgotten.` : `There is no login to ${originOf(api)}.`);
-    },
-  );
+  return withApiOption(
+    new Command('logout').description('Forget the login to an API, and have its issuer revoke it.'),
+  ).action(async (options: ApiOptions) => {
+    const api = addressOfApi(options);
+    const logins = loginsIn(process.env, renewAtIssuer);
+    // A file that is no login is forgotten as well.
+    const login = await logins.find(api).catch(() => undefined);
+    const isForgotten = await logins.forget(api);
+    say(isForgotten ? `The login to ${originOf(api)} is forgotten.` : `There is no login to ${originOf(api)}.`);
+    if (login?.refreshToken !== undefined) say(await endAtIssuer(login, login.refreshToken));
+  });
+}
+
+/** What became of the refresh token, of which somebody may have a copy. */
+async function endAtIssuer(login: Login, refreshToken: string): Promise<string> {
+  const { revoked } = await import('../../client/device-login.ts');
+  try {
+    return (await revoked(login, refreshToken))
+      ? `${login.issuer} has revoked it.`
+      : `${login.issuer} revokes nothing: a copy of the login is good until it expires.`;
+  } catch (error) {
+    return `${login.issuer} may not have revoked it (${problemOf(error)}): a copy of the login may be good until it expires.`;
+  }
 }
 
 /** How the API knows its callers; it must be by an issuer. */

@@ -70,7 +70,8 @@ describe('a login', function () {
 
   const origin = () => api.listeningOrigin;
 
-  it('by the device flow is kept for its owner only, and everything of this machine then finds it', async () => {
+  /** What the command has said. */
+  async function logInAs(name: string): Promise<string> {
     const child = startMillrace(['login'], env);
     child.stdin.end();
     let said = '';
@@ -79,8 +80,13 @@ describe('a login', function () {
     const address = await eventually(() => /Open (\S+) in a browser.* code \S+/.exec(said)?.[1] ?? false);
     ok(address !== false);
     ok(address.startsWith(issuer.url));
-    await agree(address, 'jane');
+    await agree(address, name);
     equal(await ended, 0, said);
+    return said;
+  }
+
+  it('by the device flow is kept for its owner only, and everything of this machine then finds it', async () => {
+    const said = await logInAs('jane');
     match(said, /You are logged in to http:\/\/127\.0\.0\.1:\d+\./);
     const folder = join(dir, 'millrace', 'logins');
     const [file = ''] = await readdir(folder);
@@ -146,10 +152,14 @@ describe('a login', function () {
     deepEqual([code, /must begin with https/.test(stderr)], [2, true]);
   });
 
-  it('is forgotten', async () => {
-    const forget = () => millrace(['logout'], { env: env });
-    match((await forget()).stderr, /is forgotten/);
-    match((await forget()).stderr, /There is no login/);
+  it('is forgotten, and of no use to whoever has a copy', async () => {
+    await logInAs('jane');
+    const copy = await loginsIn(env, renewAtIssuer).find(origin());
+    const forget = async () => (await millrace(['logout'], { env: env })).stderr;
+    equal(await forget(), `The login to ${origin()} is forgotten.\n${issuer.url} has revoked it.\n`);
+    ok(copy?.refreshToken !== undefined);
+    await rejects(renewAtIssuer(copy, copy.refreshToken), { error: 'invalid_grant' });
+    equal(await forget(), `There is no login to ${origin()}.\n`);
     equal((await millrace(['token'], { env: env })).code, 9);
   });
 

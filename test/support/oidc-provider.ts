@@ -34,7 +34,7 @@ export async function startRealIssuer(groups: readonly string[]): Promise<RealIs
     scopes: ['openid', 'offline_access', 'groups'],
     claims: { openid: ['sub'], groups: ['groups'] },
     conformIdTokenClaims: false,
-    features: { deviceFlow: { enabled: true }, devInteractions: { enabled: true } },
+    features: { deviceFlow: { enabled: true }, devInteractions: { enabled: true }, revocation: { enabled: true } },
     rotateRefreshToken: true,
     findAccount: (_context, id) => ({ accountId: id, claims: () => ({ sub: id, groups: [...groups] }) }),
   };
