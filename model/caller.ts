@@ -2,7 +2,8 @@
  * Who asks: the identity under which Kubernetes knows a person or a program.
  *
  * I1  A caller is written into headers of requests to Kubernetes. A name that would be another one there (it ends with a space,
- *     it has a line break), or that people would take for another one (it has characters that are not seen), belongs to nobody: {@link callerFault} says why.
+ *     it has a line break), or that people would take for another one (it has characters that are not seen), belongs to nobody:
+ *     {@link callerFault} says why.
  */
 
 export interface Caller {
