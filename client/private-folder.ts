@@ -47,7 +47,8 @@ export function privateFolder(path: string, wallClock: () => number): PrivateFol
       for (const folder of [dirname(path), path]) await makePrivate(folder);
       await take();
       try {
-        for (const name of await readdir(path)) if (name.endsWith(unfinished)) await rm(join(path, name));
+        for (const name of await readdir(path))
+          if (name.endsWith(unfinished)) await rm(join(path, name), { recursive: true });
         return await work();
       } finally {
         await rm(lock, { force: true });

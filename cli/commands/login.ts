@@ -10,6 +10,7 @@ import { MillraceProblem } from '../../client/problem.ts';
 import { authSchema, type AuthInfo } from '../../client/wire.ts';
 import { problemOf } from '../../model/errors.ts';
 import { isLoopback } from '../../model/request-origin.ts';
+import { visible } from '../../model/text.ts';
 import { addressOfApi, withApiOption, type ApiOptions } from '../api-address.ts';
 import { CommandFailed, exitCodes } from '../exit.ts';
 import { say } from '../output.ts';
@@ -87,7 +88,7 @@ async function authOf(api: string): Promise<AuthInfo> {
   const ask = askApi(api, () => Promise.resolve(undefined));
   const auth = await ask({ method: 'GET', path: '/v1/auth', answer: authSchema }).catch((error: unknown) => {
     throw error instanceof MillraceProblem
-      ? new CommandFailed(exitCodes.failure, error.message, { cause: error })
+      ? new CommandFailed(exitCodes.failure, visible(error.message), { cause: error })
       : error;
   });
   const instead = {

@@ -211,7 +211,7 @@ describe('D1: a person who logs in at an API that nobody should trust', () => {
   for (const [what, auth, status, shown] of [
     ['its issuer', { issuer: `https://127.0.0.1:1/${erase}`, clientId: 'x' }, 200, /issuer must have no control/],
     ['its client', { clientId: `x${erase}` }, 200, /clientId must have no control/],
-    ['its problem', { ...problem(), detail: erase }, 500, /MR_INTERNAL: \\u001b\[2K\\u000d/],
+    ['its problem', { ...problem(), detail: `no\n${erase}` }, 500, /MR_INTERNAL: no\\u000a\\u001b\[2K\\u000d/],
     ['what its issuer says', { clientId: 'x' }, 200, /: no\\u000a\\u001b\[2K\\u000d/],
   ] as const) {
     it(`sees what is there, whatever is in ${what}`, async () => {
