@@ -87,7 +87,7 @@ function listed({ issues: found, unmade }: SchemaIssues, others: readonly Issue[
   const issues = [...found, ...others];
   if (issues.length + unmade <= mostIssues) return issues;
   const errors = issues.filter(({ severity }) => severity === 'error');
-  const first = (errors.length === 0 ? issues : errors).slice(0, mostIssues);
+  const first = (errors.length === 0 ? issues : errors).filter((_, index) => index < mostIssues);
   return [...first, whole(`${issues.length + unmade - first.length} more issues are not listed`)];
 }
 

@@ -34,7 +34,7 @@ export function schemaIssues(
     if (issue.code === 'invalid_key') return issue.issues.map((inner) => () => keyIssue(inner, path));
     return [() => invalid(path, issue, valueAt(value, path), mayHoldSecret(nodeAt(schema, path)))];
   });
-  const issues = makers.slice(0, most).map((make) => make());
+  const issues = makers.filter((_, index) => index < most).map((make) => make());
   return { issues, unmade: makers.length - issues.length };
 }
 

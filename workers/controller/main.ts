@@ -4,6 +4,7 @@
  * R1  Kubernetes, NATS or Temporal may be down at any time: it waits, logs that, and continues by itself.
  * R2  On SIGTERM it ends its watches, lets running work finish, and exits 0.
  */
+import { randomBytes } from 'node:crypto';
 import { pino, type Logger } from 'pino';
 import { Gauge, Registry } from 'prom-client';
 import { clusterOf } from '../../kubernetes/cluster.ts';
@@ -53,7 +54,10 @@ export async function serveController(config: ControllerConfig, log: Logger, sig
   const webhook =
     config.webhook === undefined
       ? undefined
-      : new Webhook(config.webhook, { kube, own, log, clock: systemClock, registry: metrics, streams: () => streams });
+      : new Webhook(config.webhook, {
+          ...{ kube, own, log, clock: systemClock, registry: metrics, streams: () => streams },
+          unguessable: () => randomBytes(32).toString('base64url'),
+        });
   const health =
     config.healthListen === undefined
       ? undefined

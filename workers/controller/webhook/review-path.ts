@@ -4,7 +4,7 @@
  *
  * V1  Every write carries the version that was read: of two controllers one is faster, and the other looks again.
  * V2  A path that is in the Secret is told to the API servers when it was found there a minute ago: by then all controllers know
- *     it, and those of an earlier release, which know only the fixed one, are gone. Where the configuration names none, at once.
+ *     it, and a rollout has mostly taken away those that know only the fixed one. Where the configuration names none, at once.
  * V3  Until then, and until the look after, what the configuration names is taken: an upgrade, an emptied Secret, and whoever
  *     puts back another path, keep nobody waiting longer than until the next look.
  * V4  Nothing of the path is logged.

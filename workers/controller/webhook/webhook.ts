@@ -4,7 +4,7 @@
  * W1  Each controller answers, whether it holds the lease or not.
  * W2  A controller is ready when its webhook can be asked: a new pod must not take the place of one that answers.
  */
-import { randomBytes, X509Certificate } from 'node:crypto';
+import { X509Certificate } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Kube } from '../../../kubernetes/kube.ts';
@@ -27,6 +27,8 @@ export interface WebhookParts {
   readonly log: Pick<Logger, 'info' | 'warn'>;
   readonly clock: Clock;
   readonly registry: Registry;
+  /** 32 bytes that nobody can guess, as base64url. */
+  readonly unguessable: () => string;
   readonly streams: () => JetStreamPort | undefined;
 }
 
@@ -83,12 +85,12 @@ export class Webhook {
   }
 
   #pathOf({ path }: WebhookConfig): ReviewPath | undefined {
-    const { own: kube, clock, log } = this.#parts;
+    const { own: kube, clock, log, unguessable } = this.#parts;
     return (
       path &&
       new ReviewPath(path, {
         ...{ kube, clock },
-        random: () => randomBytes(32).toString('base64url'),
+        random: unguessable,
         onProblem: (problem) => log.warn({ problem }, 'the path of the webhook was not looked at'),
       })
     );

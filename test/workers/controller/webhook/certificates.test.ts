@@ -63,6 +63,7 @@ describe('the certificate of the webhook', () => {
               registry: new Registry(),
             },
             streams: () => undefined,
+            unguessable: () => 'x'.repeat(43),
           },
         ),
     );

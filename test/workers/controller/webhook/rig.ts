@@ -75,7 +75,15 @@ export async function startWebhook(
   const at = { namespace, secret: secretName, configuration, hosts: ['127.0.0.1'] };
   const webhook = new Webhook(
     { listen: { host: '127.0.0.1', port }, path: at, certificates: { from: 'self', at } },
-    { kube, own: kube, log: pino({ level: 'silent' }), clock: systemClock, registry, streams },
+    {
+      kube,
+      own: kube,
+      log: pino({ level: 'silent' }),
+      clock: systemClock,
+      registry,
+      streams,
+      unguessable: () => 'x'.repeat(43),
+    },
   );
   const end = new AbortController();
   const running = webhook.run(end.signal);
