@@ -138,7 +138,9 @@ async function openTail(
   const asking = { streams, clock, random, onWaiting };
   const keys = new KeyShare(asking, plan, stage.writes);
   const base = { streams, pipeline, edge: stage.writes, clock, random };
-  const belongs = ({ sources }: Registry) => sources[stage.source]?.leaving === false;
+  // A pod of before, whose source has come back with fewer slots, has nothing to ask about the others (seed 21005013).
+  const belongs = ({ sources: { [stage.source]: source } }: Registry) =>
+    source?.leaving === false && slot < source.slots;
   const stillBelongs = async () => {
     const look = () => readRegistry(streams, pipeline.pid, stage.writes);
     const registry = await untilAnswered(edgeStream(pipeline.pid, commitsEdge), look, asking, signals.stop);
