@@ -18,6 +18,7 @@ import type { JetStreamPort, StoredMessage } from './jetstream-port.ts';
 import { storedPlans } from './plan-store.ts';
 import { changeRegistered, readRegistry, type Registry } from './registry.ts';
 import { writersOfSource, type WriterPlace } from './writer-place.ts';
+import { lostBehind } from './writer-tail.ts';
 
 /** Registers the sources of every edge; a source that was leaving stays. */
 export async function registerWriters(act: Act, plan: Plan): Promise<void> {
@@ -100,11 +101,26 @@ export async function firstFramesOf(
     const last = await act.streams.getMessage(place.stream, { last_by_subj: place.subject });
     if (last !== null) {
       await standAgain(act, { plan, edge, source, slot }, place, last);
-    } else if (stood?.stood !== 'nowhere') {
+    } else if (stood?.stood !== 'nowhere' && !(await hasLostAll(act.streams, place, registry, source))) {
       const position = stood?.stood === 'at' ? stood.position : undefined;
       await appendEmpty(act, place, { expectLast: 0, position, link: { ...unlinked, plan: plan.pipeline.generation } });
     }
   }
+}
+
+/**
+ * Whether a source that is registered, leaving or not, has lost all frames of a slot, of which a reader had taken some: its position
+ * went with them, so the writer asks. Seed 22000850: put back while it left, it was read again from its beginning.
+ */
+async function hasLostAll(
+  streams: JetStreamPort,
+  { pid, stream, shard, writer }: WriterPlace,
+  registry: Registry | undefined,
+  source: string,
+): Promise<boolean> {
+  if (registry?.sources[source] === undefined || registry.kept[source] !== undefined) return false;
+  const { created } = await streams.streamInfo(stream);
+  return (await lostBehind(streams, { pid, shard, created }, { writer, sequence: 0, check: 0 })) !== undefined;
 }
 
 /**
