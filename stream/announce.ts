@@ -69,6 +69,12 @@ export async function tailOf(streams: JetStreamPort, place: WriterPlace): Promis
   return { ...place, sequence: last?.sequence ?? 0, frame: last?.frame };
 }
 
+export async function tailsOf(streams: JetStreamPort, places: readonly WriterPlace[]): Promise<WriterTail[]> {
+  const tails: WriterTail[] = [];
+  for (const place of places) tails.push(await tailOf(streams, place));
+  return tails;
+}
+
 function writersOf(plan: Plan): WriterPlace[] {
   return plan.edges.flatMap((edge) =>
     ingestorsOf(plan, edge).flatMap(({ source, slots }) => writersOfSource(plan, edge, source, slots)),

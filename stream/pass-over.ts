@@ -15,10 +15,10 @@
  *     which the reader's place rests. Seed 6005162: they were not looked at, and a sink
  *     that was added and removed around a power loss was waited for, for good.
  */
-import { MillraceError } from '../model/errors.ts';
 import { commitsEdge, edgeStream, shardSubjects, writerIn } from '../model/names.ts';
 import type { Edge, Plan } from '../model/plan.ts';
 import { decodeCommitEntry, type CommitEntry } from './commit-entry.ts';
+import { unlessDamaged } from './frame-at.ts';
 import { checkIn, type Chain, type Heads } from './frame-chain.ts';
 import { decodeFrame, planIn, type Frame } from './frame-reader.ts';
 import { classifyPublishFailure } from './jetstream-errors.ts';
@@ -166,8 +166,7 @@ function readable({ data, seq }: StoredMessage, stream: string): Frame | undefin
   try {
     return decodeFrame(data, { stream, sequence: seq });
   } catch (error) {
-    if (error instanceof MillraceError && error.code === 'MR_FRAME_CORRUPT') return undefined;
-    throw error;
+    return unlessDamaged(error);
   }
 }
 

@@ -5,18 +5,18 @@
  *     are registered. Only first frames of new writers, without records, come before that (M5 of `./members.ts`).
  * P2  Records under a later plan than any that is stored tell that the commits have gone back (nats-server was restored), and
  *     with them that plan and perhaps the reader: it begins before the first of these. (Not than the one in force: a source that
- *     is put back writes under a plan that another one overtook. Seed 21005495: a person was asked, and nothing was lost.) Where the frame before the first of
- *     such a plan is gone, others may have been swept that were for the reader, so nothing counts as taken, and it asks.
+ *     is put back writes under a plan that another one overtook. Seed 21005495: a person was asked, and nothing was lost.)
+ *     Where the frame before the first of such a plan is gone, others may have been swept that were for the reader, so nothing
+ *     counts as taken, and it asks.
  */
 import { edgeStream, shardSubjects, writerIn } from '../model/names.ts';
-import type { Edge } from '../model/plan.ts';
 import type { CommitEntry } from './commit-entry.ts';
 import { firstOfPlan } from './first-of-plan.ts';
 import { frameAt, unlessDamaged, type StoredFrame } from './frame-at.ts';
 import type { Heads } from './frame-chain.ts';
 import { planIn } from './frame-reader.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
-import { headsAt } from './reader-start.ts';
+import { headsAt, type Shard } from './reader-start.ts';
 import type { Registry } from './registry.ts';
 import type { WriterPlace } from './writer-place.ts';
 
@@ -25,12 +25,6 @@ export interface ReaderPlace {
   readonly to: number;
   /** On what that rests. */
   readonly writers: Heads;
-}
-
-interface Shard {
-  readonly pid: string;
-  readonly edge: Edge;
-  readonly shard: number;
 }
 
 /** `known`: the generation of the newest plan before the reader's own. `end`: of the edge. */

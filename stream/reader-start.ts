@@ -79,7 +79,7 @@ function lost(found: string, loss = found): Start {
 }
 
 /** One shard of an edge. */
-interface Shard {
+export interface Shard {
   readonly pid: string;
   readonly edge: Edge;
   readonly shard: number;

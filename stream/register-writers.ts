@@ -41,7 +41,9 @@ async function registerSource(
   if (registry?.sources[source]?.leaving === false) return;
   // Some subjects of a source that was leaving may have been emptied.
   await firstFramesOf(act, plan, edge, stage, registry);
-  const begins = Math.min(...(await lastOfSlots(streams, plan, edge, stage)));
+  // Its frames are large: they are read only where it had left.
+  const hadLeft = registry?.gone[source] !== undefined;
+  const begins = hadLeft ? Math.min(...(await lastOfSlots(streams, plan, edge, stage))) : Infinity;
   await changeRegistered(streams, { pid: plan.pipeline.pid, edge: edge.name, opSeq }, (now) => {
     const { [source]: _, ...kept } = now.kept;
     const { [source]: left, ...gone } = now.gone;

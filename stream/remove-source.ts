@@ -6,7 +6,7 @@ import { mr } from '../model/errors.ts';
 import { edgeStream, ingestorName, slotTokens } from '../model/names.ts';
 import type { Edge, Plan } from '../model/plan.ts';
 import type { Act } from './act.ts';
-import { tailOf, type WriterTail } from './announce.ts';
+import { tailsOf, type WriterTail } from './announce.ts';
 import { forgetQuestions } from './decisions.ts';
 import type { JetStreamPort } from './jetstream-port.ts';
 import { haveEnded } from './last-frames.ts';
@@ -14,7 +14,7 @@ import { continued, keptOf, type Kept, type LastOfSlot } from './kept-position.t
 import { storedPlans } from './plan-store.ts';
 import { changeRegistry, type Registry } from './registry.ts';
 import { connectorOf } from './returning-source.ts';
-import { writersOfSource, type WriterPlace } from './writer-place.ts';
+import { writersOfSource } from './writer-place.ts';
 import { lostBehind } from './writer-tail.ts';
 
 export async function removeSource(
@@ -28,15 +28,12 @@ export async function removeSource(
   const at = { pid: plan.pipeline.pid, edge: edge.name, opSeq };
   const places = writersOfSource(plan, edge, source, registry.sources[source]?.slots ?? 0);
   const { ends } = registry.sources[source] ?? {};
-  const assertRead = async () => {
-    if (!isGivenUp && ends !== undefined && !(await haveEnded(streams, places, ends)))
-      throw mr('MR_SOURCE_WROTE_AGAIN', { source, edge: edge.name });
-  };
+  const isToEnd = !isGivenUp && ends !== undefined;
   // What was given up by Immediate has no last frame, and a pod on a lost node may append at any moment. It cannot any
   // more once it finds no frame: so they are emptied until they are empty, and each frame is recorded before.
   let tails = await tailsOf(streams, places);
   do {
-    await assertRead();
+    if (isToEnd && !haveEnded(tails, ends)) throw mr('MR_SOURCE_WROTE_AGAIN', { source, edge: edge.name });
     await recordLast(act, plan, edge, registry, { source, tails });
     for (const { stream, subject, sequence } of tails) {
       if (sequence > 0) await streams.purgeStream(stream, { filter: subject, seq: sequence + 1 });
@@ -49,12 +46,6 @@ export async function removeSource(
     const { [source]: _, ...sources } = now.sources;
     return { ...now, sources };
   });
-}
-
-async function tailsOf(streams: JetStreamPort, places: readonly WriterPlace[]): Promise<WriterTail[]> {
-  const tails: WriterTail[] = [];
-  for (const place of places) tails.push(await tailOf(streams, place));
-  return tails;
 }
 
 /** Before the frames are removed: afterwards, readers and a repeated attempt find an empty subject. */

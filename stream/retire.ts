@@ -18,7 +18,7 @@
  */
 import { commitsEdge, edgeStream, slotTokens } from '../model/names.ts';
 import { ingestorsOf, sinksOf, type Edge, type Plan } from '../model/plan.ts';
-import { appendAfter, tailOf } from './announce.ts';
+import { appendAfter, tailOf, tailsOf } from './announce.ts';
 import type { LastFrame } from './empty-frame.ts';
 import { haveEnded, nothing } from './last-frames.ts';
 import { positionOf } from './commit-entry.ts';
@@ -72,7 +72,7 @@ export async function beginLeaving(act: Act, plan: Plan): Promise<void> {
     if (registry === undefined) continue;
     for (const source of leavingIn(plan, edge, registry).sources) {
       const places = placesOf(plan, edge, registry, [source]);
-      if (await haveEnded(streams, places, registry.sources[source]?.ends)) continue;
+      if (haveEnded(await tailsOf(streams, places), registry.sources[source]?.ends)) continue;
       await mark(act, plan, edge, [source], { leaving: true });
       const ends: LastFrame[] = [];
       for (const place of places) ends.push(await fence(act, place));
