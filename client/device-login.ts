@@ -18,7 +18,7 @@ import {
   type Configuration,
 } from 'openid-client';
 import { MillraceError, mr, problemOf } from '../model/errors.ts';
-import { isLoopback } from '../model/request-origin.ts';
+import { isLoopbackUrl } from '../model/request-origin.ts';
 import { visible } from '../model/text.ts';
 import { originOf, type Login } from './logins.ts';
 
@@ -79,7 +79,7 @@ export async function revoked({ issuer, clientId, api }: Login, refreshToken: st
 
 async function issuerOf(issuer: string, clientId: string, api: string): Promise<Configuration> {
   const url = URL.parse(issuer);
-  const isLocal = url?.protocol === 'http:' && isLoopback(url.hostname.replace(/^\[(.*)\]$/, '$1'));
+  const isLocal = url?.protocol === 'http:' && isLoopbackUrl(url);
   if (url === null || (url.protocol !== 'https:' && !isLocal)) {
     throw mr('MR_LOGIN_FAILED', { api: originOf(api), problem: `its issuer ${issuer} is not at an address of https` });
   }

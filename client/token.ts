@@ -9,7 +9,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { isLoopback } from '../model/request-origin.ts';
+import { isLoopbackUrl } from '../model/request-origin.ts';
 import { isSystemError } from '../model/system-error.ts';
 import type { TokenSource } from './http.ts';
 import { loginsIn, type Renew } from './logins.ts';
@@ -35,7 +35,7 @@ export const renewAtIssuer: Renew = async (login, refreshToken) =>
 
 /** T3. */
 async function ofThisMachine(api: string, env: NodeJS.ProcessEnv, cwd: string): Promise<string | undefined> {
-  if (!isLoopback(new URL(api).hostname.replace(/^\[(.*)\]$/, '$1'))) return undefined;
+  if (!isLoopbackUrl(new URL(api))) return undefined;
   const { KUBECONFIG: kubeconfig } = env;
   const besideKubeconfig = kubeconfig === undefined ? [] : [join(dirname(kubeconfig), 'api-token')];
   for (const path of [...besideKubeconfig, join(cwd, '.millrace', 'api-token')]) {

@@ -9,7 +9,7 @@ import { renewAtIssuer } from '../../client/token.ts';
 import { MillraceProblem } from '../../client/problem.ts';
 import { authSchema, type AuthInfo } from '../../client/wire.ts';
 import { problemOf } from '../../model/errors.ts';
-import { isLoopback } from '../../model/request-origin.ts';
+import { isLoopbackUrl } from '../../model/request-origin.ts';
 import { visible } from '../../model/text.ts';
 import { addressOfApi, withApiOption, type ApiOptions } from '../api-address.ts';
 import { CommandFailed, exitCodes } from '../exit.ts';
@@ -81,8 +81,8 @@ async function endAtIssuer(login: Login, refreshToken: string): Promise<string> 
 
 /** How the API knows its callers; it must be by an issuer. */
 async function authOf(api: string): Promise<AuthInfo> {
-  const { protocol, hostname } = new URL(api);
-  if (protocol !== 'https:' && !isLoopback(hostname.replace(/^\[(.*)\]$/, '$1'))) {
+  const url = new URL(api);
+  if (url.protocol !== 'https:' && !isLoopbackUrl(url)) {
     throw new CommandFailed(exitCodes.usage, `${api} must begin with https://: a token would be readable on its way.`);
   }
   const ask = askApi(api, () => Promise.resolve(undefined));

@@ -12,7 +12,7 @@
 import { createLocalJWKSet, errors, type JWTVerifyGetKey, type JSONWebKeySet } from 'jose';
 import { z } from 'zod';
 import { mr } from '../../../model/errors.ts';
-import { isLoopback } from '../../../model/request-origin.ts';
+import { isLoopbackUrl } from '../../../model/request-origin.ts';
 import type { Now } from './remembered.ts';
 
 export const freshForMs = 10 * 60_000;
@@ -96,7 +96,7 @@ export function issuerKeys({ issuer, jwksUrl, now }: IssuerKeysOptions): JWTVeri
 export function urlFault(text: string): string | undefined {
   const url = URL.parse(text);
   if (url === null) return 'must be a URL';
-  const isLocal = url.protocol === 'http:' && isLoopback(url.hostname.replace(/^\[(.*)\]$/, '$1'));
+  const isLocal = url.protocol === 'http:' && isLoopbackUrl(url);
   if (url.protocol !== 'https:' && !isLocal) return 'must begin with https://';
   return url.username === '' && url.password === '' && url.hash === ''
     ? undefined

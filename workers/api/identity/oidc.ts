@@ -8,6 +8,7 @@
  *     begins with `system:`, which Kubernetes keeps to itself.
  */
 import { errors, jwtVerify, type JWTPayload } from 'jose';
+import { pointerKeys } from '../../../crds/issue.ts';
 import { authenticatedGroup, callerFault, type Caller } from '../../../model/caller.ts';
 import { mr, MillraceError } from '../../../model/errors.ts';
 import { cut } from '../../../model/text.ts';
@@ -118,8 +119,7 @@ function reservedFault({ name, groups }: Caller): string | undefined {
 function claimOf(payload: JWTPayload, claim: string): unknown {
   if (!claim.startsWith('/')) return Object.hasOwn(payload, claim) ? payload[claim] : undefined;
   let value: unknown = payload;
-  for (const part of claim.slice(1).split('/')) {
-    const key = part.replaceAll('~1', '/').replaceAll('~0', '~');
+  for (const key of pointerKeys(claim)) {
     if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined;
     value = Reflect.get(value, key);
   }
